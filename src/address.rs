@@ -1,0 +1,240 @@
+//! Mail addresses as SMTP knows them (RFC 5321 4.1.2, RFC 6531 3.3): parsed once at the door,
+//! kept byte for byte as they were given, never re-quoted. Used by every part that names a person.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// An address `local-part@domain`, in the spelling it came in.
+///
+/// The local part is a dot-atom or a quoted string, the domain a name or an address literal in
+/// brackets; both may hold UTF-8 (RFC 6531). Never longer than 254 octets.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Address {
+    text: String,
+    at: usize,
+}
+
+/// Why a text is not an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// There is no `@` between a local part and a domain.
+    #[error("an address needs the form name@domain")]
+    Shape,
+    /// The part before the `@` is not a dot-atom or quoted string.
+    #[error("the part before the @ is not valid")]
+    LocalPart,
+    /// The part after the `@` is not a domain name or address literal.
+    #[error("the part after the @ is not a valid domain")]
+    Domain,
+    /// Over 64 octets before the `@`, or over 254 in all (RFC 5321 4.5.3.1).
+    #[error("the address is too long")]
+    TooLong,
+}
+
+impl Address {
+    /// Parses `local-part@domain`, without angle brackets or white space around it.
+    pub fn parse(text: &str) -> Result<Self, AddressError> {
+        let at = text.rfind('@').ok_or(AddressError::Shape)?;
+        let (local, domain) = (text.get(..at).unwrap_or(""), text.get(at + 1..).unwrap_or(""));
+        if local.is_empty() || domain.is_empty() {
+            return Err(AddressError::Shape);
+        }
+        if local.len() > 64 || text.len() > 254 {
+            return Err(AddressError::TooLong);
+        }
+        if !is_dot_atom(local) && !is_quoted_string(local) {
+            return Err(AddressError::LocalPart);
+        }
+        if !is_domain(domain) && !is_address_literal(domain) {
+            return Err(AddressError::Domain);
+        }
+        Ok(Self { text: text.to_owned(), at })
+    }
+
+    /// The whole address as it was given.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The part before the `@`, quotes included.
+    pub fn local_part(&self) -> &str {
+        self.text.get(..self.at).unwrap_or("")
+    }
+
+    /// The part after the `@`, in the spelling it came in.
+    pub fn domain(&self) -> &str {
+        self.text.get(self.at + 1..).unwrap_or("")
+    }
+
+    /// Whether the domain is one of `domains`, letter case aside.
+    pub fn is_within(&self, domains: &[String]) -> bool {
+        domains.iter().any(|domain| domain.to_lowercase() == self.domain().to_lowercase())
+    }
+
+    /// Whether both name the same mailbox for all practical purposes (letter case aside).
+    pub fn is_same_mailbox(&self, other: &Self) -> bool {
+        self.text.to_lowercase() == other.text.to_lowercase()
+    }
+
+    /// Whether the address needs SMTPUTF8 to travel (RFC 6531).
+    pub fn needs_smtputf8(&self) -> bool {
+        !self.text.is_ascii()
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl TryFrom<String> for Address {
+    type Error = AddressError;
+    fn try_from(text: String) -> Result<Self, AddressError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Address> for String {
+    fn from(address: Address) -> Self {
+        address.text
+    }
+}
+
+/// The envelope's sender: an address, or null for mail that must never be answered (RFC 5321 4.5.5).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ReversePath {
+    /// `<>`
+    Null,
+    /// `<local-part@domain>`
+    Address(Address),
+}
+
+impl ReversePath {
+    /// The address, where there is one.
+    pub fn address(&self) -> Option<&Address> {
+        match self {
+            Self::Null => None,
+            Self::Address(address) => Some(address),
+        }
+    }
+}
+
+impl fmt::Display for ReversePath {
+    /// The path in angle brackets, as MAIL wants it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("<>"),
+            Self::Address(address) => write!(f, "<{address}>"),
+        }
+    }
+}
+
+/// RFC 5322 3.2.3 atext, and any UTF-8 beyond ASCII (RFC 6532 3.2).
+fn is_atext(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c) || is_utf8_text(c)
+}
+
+/// Letters beyond ASCII, without the control characters that live there (U+0080 to U+009F).
+fn is_utf8_text(c: char) -> bool {
+    !c.is_ascii() && !c.is_control()
+}
+
+fn is_dot_atom(local: &str) -> bool {
+    local.split('.').all(|atom| !atom.is_empty() && atom.chars().all(is_atext))
+}
+
+/// RFC 5321 4.1.2 Quoted-string: printable ASCII, with `\` before a quote or a backslash.
+fn is_quoted_string(local: &str) -> bool {
+    let Some(inner) = local.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
+        return false;
+    };
+    let mut chars = inner.chars();
+    while let Some(c) = chars.next() {
+        let fine = match c {
+            '\\' => chars.next().is_some_and(|next| (' '..='~').contains(&next)),
+            '"' => false,
+            c => (' '..='~').contains(&c) || is_utf8_text(c),
+        };
+        if !fine {
+            return false;
+        }
+    }
+    !inner.is_empty()
+}
+
+fn is_domain(domain: &str) -> bool {
+    domain.split('.').all(|label| {
+        let inside = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_' || is_utf8_text(c);
+        !label.is_empty()
+            && label.len() <= 63
+            && label.chars().all(inside)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    })
+}
+
+fn is_address_literal(domain: &str) -> bool {
+    let Some(inner) = domain.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) else {
+        return false;
+    };
+    match inner.strip_prefix("IPv6:") {
+        Some(v6) => v6.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => inner.parse::<std::net::Ipv4Addr>().is_ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_every_form_of_the_standard() {
+        for text in [
+            "jan@voorbeeld.nl",
+            "Jan.de-Vries+zaak=1@sub.voorbeeld.nl",
+            "\"jan de vries\"@voorbeeld.nl",
+            "\"a\\\"b@c\"@voorbeeld.nl",
+            "jan@[192.0.2.1]",
+            "jan@[IPv6:2001:db8::1]",
+            "jürgen@voorbeeld.nl",
+        ] {
+            let address = Address::parse(text).unwrap();
+            assert_eq!(address.as_str(), text);
+            assert_eq!(format!("{}@{}", address.local_part(), address.domain()), text);
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_none() {
+        for (text, why) in [
+            ("jan", AddressError::Shape),
+            ("@voorbeeld.nl", AddressError::Shape),
+            ("jan@", AddressError::Shape),
+            ("jan..x@voorbeeld.nl", AddressError::LocalPart),
+            (".jan@voorbeeld.nl", AddressError::LocalPart),
+            ("jan vries@voorbeeld.nl", AddressError::LocalPart),
+            ("jan\r@voorbeeld.nl", AddressError::LocalPart),
+            ("\"jan\n\"@voorbeeld.nl", AddressError::LocalPart),
+            ("jan>@voorbeeld.nl", AddressError::LocalPart),
+            ("jan@voor beeld.nl", AddressError::Domain),
+            ("jan@voorbeeld..nl", AddressError::Domain),
+            ("jan@-voorbeeld.nl", AddressError::Domain),
+            ("jan@[300.0.0.1]", AddressError::Domain),
+            ("jan@voorbeeld.nl\r\nRCPT TO:<x@y>", AddressError::LocalPart),
+        ] {
+            assert_eq!(Address::parse(text), Err(why), "{text:?}");
+        }
+        assert_eq!(Address::parse(&format!("{}@x.nl", "a".repeat(65))), Err(AddressError::TooLong));
+    }
+
+    #[test]
+    fn compares_domains_without_case() {
+        let address = Address::parse("Jan@VoorBeeld.NL").unwrap();
+        assert!(address.is_within(&["voorbeeld.nl".into()]));
+        assert!(!address.is_within(&["beeld.nl".into()]));
+        assert!(address.is_same_mailbox(&Address::parse("jan@voorbeeld.nl").unwrap()));
+    }
+}

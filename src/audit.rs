@@ -1,0 +1,86 @@
+//! Security events: who did what, to what, from where, and how it ended (BIO2, NTA 7516 6.4.2).
+//! An event is kept by `store` in the same transaction as what it tells of, and logged once, when that
+//! has happened. It never holds a password, token, code, subject, body, file name or BSN.
+
+use crate::clock::Timestamp;
+
+/// What was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// A message was taken in or refused at the end of data.
+    Accept,
+    /// A message was sealed into a transfer.
+    Seal,
+    /// A notice was put into the queue.
+    Notify,
+    /// The relay passed a message on, or gave up.
+    Relay,
+    /// A transfer was opened, or somebody tried to.
+    Open,
+    /// A link was closed for a while after too many wrong passwords.
+    Lock,
+    /// A file, the ZIP or the message was fetched.
+    Download,
+    /// A session was ended by its user.
+    Finish,
+    /// A recipient, or a whole transfer, was recalled.
+    Recall,
+    /// A transfer reached its date: its keys were destroyed.
+    Expire,
+    /// A queue item was dropped by an administrator.
+    Drop,
+    /// The configuration was read again.
+    Configuration,
+}
+
+impl Action {
+    /// The word in the log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accept => "accept",
+            Self::Seal => "seal",
+            Self::Notify => "notify",
+            Self::Relay => "relay",
+            Self::Open => "open",
+            Self::Lock => "lock",
+            Self::Download => "download",
+            Self::Finish => "finish",
+            Self::Recall => "recall",
+            Self::Expire => "expire",
+            Self::Drop => "drop",
+            Self::Configuration => "configuration",
+        }
+    }
+}
+
+/// One security event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// When.
+    pub time: Timestamp,
+    /// What was done.
+    pub action: Action,
+    /// To what: a transfer, link, queue item or file number. Never a name from the mail.
+    pub object: String,
+    /// How it ended: `ok`, `refused`, `wrong password` and the like.
+    pub result: String,
+    /// By whom: a mail address, `recipient`, `admin`, `zegel` for what happens by itself.
+    pub actor: String,
+    /// From where: a network address, or `local`.
+    pub origin: String,
+}
+
+impl Event {
+    /// Writes the event to the log: called once, by whoever knows that it has really happened.
+    pub fn log(&self) {
+        tracing::info!(
+            target: "audit",
+            action = self.action.as_str(),
+            object = %self.object.escape_debug(),
+            result = %self.result.escape_debug(),
+            actor = %self.actor.escape_debug(),
+            origin = %self.origin.escape_debug(),
+            "{}", self.action.as_str()
+        );
+    }
+}

@@ -1,0 +1,74 @@
+//! The only source of time. Everything that asks "what time is it" holds a [`Clock`],
+//! so that tests can move it; nothing else may call the operating system's clock.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+pub use jiff::Timestamp;
+
+/// A clock that is either the system's or, in tests, one that is moved by hand.
+#[derive(Clone, Debug, Default)]
+pub struct Clock(Option<Arc<Mutex<Timestamp>>>);
+
+impl Clock {
+    /// The system's clock (UTC).
+    pub fn system() -> Self {
+        Self(None)
+    }
+
+    /// A clock that stands still at `start` until [`Clock::advance`] moves it.
+    pub fn movable(start: Timestamp) -> Self {
+        Self(Some(Arc::new(Mutex::new(start))))
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> Timestamp {
+        match &self.0 {
+            None => Timestamp::now(),
+            Some(moved) => *moved.lock().unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+
+    /// Moves a movable clock forward; the system's clock ignores it.
+    pub fn advance(&self, by: Duration) {
+        if let Some(moved) = &self.0 {
+            let mut now = moved.lock().unwrap_or_else(PoisonError::into_inner);
+            *now = later(*now, by);
+        }
+    }
+}
+
+/// `start + by`, or the end of time where that does not fit.
+pub fn later(start: Timestamp, by: Duration) -> Timestamp {
+    start.saturating_add(by).unwrap_or(Timestamp::MAX)
+}
+
+/// Midnight-free arithmetic for expiry: `days` times 24 hours after `start`.
+pub fn days_later(start: Timestamp, days: u32) -> Timestamp {
+    later(start, Duration::from_secs(u64::from(days) * 86_400))
+}
+
+/// The date and time format of RFC 5322 3.3, in UTC: `Mon, 23 Nov 2026 23:58:33 +0000`.
+pub fn rfc5322(time: Timestamp) -> String {
+    time.strftime("%a, %d %b %Y %H:%M:%S +0000").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moves_only_when_told() {
+        let clock = Clock::movable(Timestamp::UNIX_EPOCH);
+        assert_eq!(clock.now(), Timestamp::UNIX_EPOCH);
+        clock.advance(Duration::from_secs(90));
+        assert_eq!(clock.now().as_second(), 90);
+        assert_eq!(days_later(clock.now(), 2).as_second(), 90 + 172_800);
+        assert_eq!(later(Timestamp::MAX, Duration::from_secs(1)), Timestamp::MAX);
+    }
+
+    #[test]
+    fn writes_mail_dates() {
+        assert_eq!(rfc5322(Timestamp::UNIX_EPOCH), "Thu, 01 Jan 1970 00:00:00 +0000");
+    }
+}

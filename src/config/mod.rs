@@ -1,0 +1,302 @@
+//! The configuration: one TOML file, every key of which the environment may override
+//! (`ZEGEL_SECTION__KEY`). Read and checked once at start and again at SIGHUP; the rest of the program
+//! sees only values that are already valid. Nothing here is global: each part is handed its section.
+
+mod load;
+mod units;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::Deserialize;
+
+pub use load::{ConfigError, DEFAULT_PATH, load, parse};
+pub use units::ByteSize;
+use units::duration;
+
+/// The whole configuration.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// EHLO name, `Received` and the domain of our Message-IDs.
+    pub hostname: String,
+    /// Database, blobs, `master.key`.
+    pub data_dir: PathBuf,
+    /// `[organisation]`
+    pub organisation: Organisation,
+    /// `[smtp]`
+    pub smtp: Smtp,
+    /// `[relay]`
+    pub relay: Relay,
+    /// `[web]`
+    pub web: Web,
+    /// `[admin]`
+    #[serde(default)]
+    pub admin: Admin,
+    /// `[seal]`
+    #[serde(default)]
+    pub seal: Seal,
+    /// `[reply]`
+    #[serde(default)]
+    pub reply: Reply,
+    /// `[policy]`
+    #[serde(default)]
+    pub policy: PolicyFiles,
+}
+
+/// Who runs this gateway.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Organisation {
+    /// As shown to recipients.
+    pub name: String,
+    /// Senders must be in one of these; recipients in them are internal. Lower case.
+    pub domains: Vec<String>,
+    /// Shown to recipients for help; empty when there is none.
+    #[serde(default)]
+    pub phone: String,
+    /// CSV with `email,name,phone,department`, relative to the configuration file.
+    #[serde(default)]
+    pub staff: Option<PathBuf>,
+}
+
+/// The SMTP listener.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Smtp {
+    /// Where to listen.
+    pub listen: Vec<SocketAddr>,
+    /// Clients that may relay.
+    #[serde(default = "default::allow")]
+    pub allow: Vec<IpNet>,
+    /// Octets of one message, advertised in SIZE.
+    #[serde(default = "default::max_message_size")]
+    pub max_message_size: ByteSize,
+    /// RCPT commands of one message.
+    #[serde(default = "default::max_recipients")]
+    pub max_recipients: usize,
+    /// Connections at once.
+    #[serde(default = "default::max_connections")]
+    pub max_connections: usize,
+    /// Connections at once from one client address.
+    #[serde(default = "default::max_connections_per_client")]
+    pub max_connections_per_client: usize,
+    /// How long a client may say nothing.
+    #[serde(default = "default::idle_timeout", deserialize_with = "duration")]
+    pub idle_timeout: Duration,
+    /// All messages that are in memory at once, in octets; over it: 452.
+    #[serde(default = "default::memory_budget")]
+    pub memory_budget: ByteSize,
+    /// PEM file with the certificate chain.
+    #[serde(default)]
+    pub tls_certificate: Option<PathBuf>,
+    /// PEM file with the private key.
+    #[serde(default)]
+    pub tls_key: Option<PathBuf>,
+    /// Refuse MAIL before STARTTLS.
+    #[serde(default)]
+    pub require_tls: bool,
+}
+
+/// The next hop.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Relay {
+    /// `host:port`; an IPv6 address in brackets.
+    pub smarthost: String,
+    /// How to encrypt the way there.
+    #[serde(default)]
+    pub tls: RelayTls,
+    /// For AUTH; empty: none.
+    #[serde(default)]
+    pub username: String,
+    /// File whose first line is the password for AUTH.
+    #[serde(default)]
+    pub password_file: Option<PathBuf>,
+    /// Connections to the smarthost at once.
+    #[serde(default = "default::relay_connections")]
+    pub max_connections: usize,
+    /// Waits between attempts; the last one repeats as 4 hours.
+    #[serde(default = "default::retry", deserialize_with = "units::durations")]
+    pub retry: Vec<Duration>,
+    /// After this long a failure is reported to the sender.
+    #[serde(default = "default::give_up_after", deserialize_with = "duration")]
+    pub give_up_after: Duration,
+}
+
+/// `[relay] tls`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RelayTls {
+    /// Never.
+    Off,
+    /// STARTTLS when it is offered; the certificate is not checked.
+    #[default]
+    Opportunistic,
+    /// STARTTLS with a checked certificate, or nothing is sent.
+    Required,
+    /// TLS from the first byte, with a checked certificate.
+    Implicit,
+}
+
+/// The web pages.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Web {
+    /// Where to listen.
+    pub listen: Vec<SocketAddr>,
+    /// What every link starts with; without a slash at the end.
+    pub public_url: String,
+    /// PEM file with the certificate chain; with the key: HTTPS.
+    #[serde(default)]
+    pub tls_certificate: Option<PathBuf>,
+    /// PEM file with the private key.
+    #[serde(default)]
+    pub tls_key: Option<PathBuf>,
+    /// Whose X-Forwarded-For is believed.
+    #[serde(default)]
+    pub trusted_proxies: Vec<IpNet>,
+    /// Language of pages and mails where nobody chose another: `nl`, `fy` or `en`.
+    #[serde(default)]
+    pub default_language: crate::locale::Language,
+}
+
+/// The administrator's listener.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Admin {
+    /// Where to listen: loopback by default (C27).
+    pub listen: Vec<SocketAddr>,
+}
+
+/// Defaults for sealing; a policy rule may choose others.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Seal {
+    /// Days until the transfer is destroyed, 1 to 365.
+    pub expiry_days: u32,
+    /// Whether the link needs a password.
+    pub password: PasswordMode,
+    /// What the notification's subject says.
+    pub subject: SubjectMode,
+    /// Wrong passwords before a link is locked.
+    pub max_password_attempts: u32,
+}
+
+/// `[seal] password`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PasswordMode {
+    /// A generated one, told to the sender.
+    Generated,
+    /// The link is enough.
+    None,
+}
+
+/// `[seal] subject`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SubjectMode {
+    /// "Confidential message from …"
+    Generic,
+    /// The original without its tag.
+    Keep,
+}
+
+/// Answers by recipients.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Reply {
+    /// Whether recipients may answer.
+    pub enabled: bool,
+    /// How the answer reaches staff.
+    pub delivery: ReplyDelivery,
+    /// Octets of one answer, message and files together.
+    pub max_size: ByteSize,
+}
+
+/// `[reply] delivery`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReplyDelivery {
+    /// As an ordinary message in the same thread.
+    Mail,
+    /// As a transfer of its own.
+    Transfer,
+}
+
+/// Where the rules are.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PolicyFiles {
+    /// Read in order, relative to the configuration file. Empty: the rules shipped in the binary.
+    pub files: Vec<PathBuf>,
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self { listen: vec![SocketAddr::from(([127, 0, 0, 1], 9090))] }
+    }
+}
+
+impl Default for Seal {
+    fn default() -> Self {
+        Self {
+            expiry_days: 30,
+            password: PasswordMode::Generated,
+            subject: SubjectMode::Generic,
+            max_password_attempts: 5,
+        }
+    }
+}
+
+impl Default for Reply {
+    fn default() -> Self {
+        Self { enabled: true, delivery: ReplyDelivery::Mail, max_size: ByteSize::gib(1) }
+    }
+}
+
+impl Default for PolicyFiles {
+    fn default() -> Self {
+        Self { files: vec!["policies/default.toml".into()] }
+    }
+}
+
+mod default {
+    use super::{ByteSize, Duration, IpNet};
+    use std::net::{Ipv4Addr, Ipv6Addr};
+
+    pub fn allow() -> Vec<IpNet> {
+        let v4 = ipnet::Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8);
+        vec![v4.into(), ipnet::Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128).into()]
+    }
+    pub fn max_message_size() -> ByteSize {
+        ByteSize::mib(50)
+    }
+    pub fn max_recipients() -> usize {
+        1000
+    }
+    pub fn max_connections() -> usize {
+        1000
+    }
+    pub fn max_connections_per_client() -> usize {
+        100
+    }
+    pub fn idle_timeout() -> Duration {
+        Duration::from_secs(300)
+    }
+    pub fn memory_budget() -> ByteSize {
+        ByteSize::mib(512)
+    }
+    pub fn relay_connections() -> usize {
+        20
+    }
+    pub fn retry() -> Vec<Duration> {
+        [1, 5, 15, 60, 120, 240].map(|minutes| Duration::from_secs(minutes * 60)).to_vec()
+    }
+    pub fn give_up_after() -> Duration {
+        Duration::from_secs(5 * 86_400)
+    }
+}

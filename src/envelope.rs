@@ -1,0 +1,107 @@
+//! The envelope of a message (RFC 5321 2.3.1): who it is from, who it is for, and the parameters that
+//! must travel on with it. Made by `smtp/session` and by `notify`, kept by `store`, spoken by `relay`.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::address::{Address, ReversePath};
+
+/// One envelope; `recipients` is never empty once a message is complete.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Envelope {
+    /// Whom a failure report goes to.
+    pub reverse_path: ReversePath,
+    /// The parameters of MAIL.
+    pub parameters: MailParameters,
+    /// Everyone the message is for, in the order of the RCPT commands.
+    pub recipients: Vec<EnvelopeRecipient>,
+}
+
+/// The parameters of MAIL that we understand, all of them passed on to a next hop that offers them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MailParameters {
+    /// `BODY=` (RFC 6152)
+    pub body: Option<BodyType>,
+    /// `SMTPUTF8` (RFC 6531)
+    pub smtputf8: bool,
+    /// `SIZE=` as announced, in octets (RFC 1870)
+    pub size: Option<u64>,
+    /// `RET=` (RFC 3461 4.3)
+    pub ret: Option<Ret>,
+    /// `ENVID=` as given, still in xtext (RFC 3461 4.4)
+    pub envid: Option<String>,
+}
+
+/// What the body may hold (RFC 6152).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BodyType {
+    /// `7BIT`
+    SevenBit,
+    /// `8BITMIME`
+    EightBitMime,
+}
+
+/// How much of the message a failure report returns (RFC 3461 4.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ret {
+    /// `FULL`
+    Full,
+    /// `HDRS`
+    Headers,
+}
+
+/// One RCPT command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnvelopeRecipient {
+    /// The forward path's mailbox.
+    pub address: Address,
+    /// The parameters of RCPT.
+    pub parameters: RcptParameters,
+}
+
+/// The parameters of RCPT (RFC 3461).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RcptParameters {
+    /// `NOTIFY=` (RFC 3461 4.1)
+    pub notify: Option<Notify>,
+    /// `ORCPT=` as given: type, semicolon, xtext (RFC 3461 4.2)
+    pub orcpt: Option<String>,
+}
+
+/// When a delivery report is wanted (RFC 3461 4.1); all false is `NEVER`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notify {
+    /// `SUCCESS`
+    pub success: bool,
+    /// `FAILURE`
+    pub failure: bool,
+    /// `DELAY`
+    pub delay: bool,
+}
+
+impl RcptParameters {
+    /// Whether a failure must be reported: the default, unless NOTIFY leaves it out.
+    pub fn wants_failure_report(&self) -> bool {
+        self.notify.is_none_or(|notify| notify.failure)
+    }
+}
+
+impl From<Address> for EnvelopeRecipient {
+    fn from(address: Address) -> Self {
+        Self { address, parameters: RcptParameters::default() }
+    }
+}
+
+/// The client that handed us a message, as far as `Received` (RFC 5321 4.4) and the audit trail tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Where the connection came from.
+    pub address: SocketAddr,
+    /// What it called itself in EHLO or HELO.
+    pub helo: String,
+    /// EHLO was used.
+    pub extended: bool,
+    /// The connection is encrypted: protocol version and cipher suite.
+    pub tls: Option<String>,
+}

@@ -1,0 +1,154 @@
+//! Names of things: short random identifiers in a base32 alphabet without look-alikes, safe in URLs,
+//! file names and on the telephone. They identify; none of them is a secret.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::secret;
+
+/// Crockford's base32 alphabet: no `i`, `l`, `o` or `u`.
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// Writes `bytes` as base32, five bits a character, first bit first; a rest is filled with zeros.
+pub fn base32(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len().div_ceil(5) * 8);
+    let (mut buffer, mut bits) = (0u32, 0u32);
+    let push = |text: &mut String, five: u32| {
+        text.push(ALPHABET.get((five & 31) as usize).map_or('0', |&c| char::from(c)));
+    };
+    for &byte in bytes {
+        buffer = (buffer << 8) | u32::from(byte);
+        bits += 8;
+        while bits >= 5 {
+            bits -= 5;
+            push(&mut text, buffer >> bits);
+            buffer &= (1 << bits) - 1;
+        }
+    }
+    if bits > 0 {
+        push(&mut text, buffer << (5 - bits));
+    }
+    text
+}
+
+/// Whether every character is one that [`base32`] writes.
+pub fn is_base32(text: &str) -> bool {
+    text.bytes().all(|c| ALPHABET.contains(&c))
+}
+
+/// The text is not an identifier of this kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this is not a valid {0}")]
+pub struct InvalidId(&'static str);
+
+macro_rules! identifier {
+    ($(#[$doc:meta])* $name:ident, $length:literal, $what:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// Characters in the written form.
+            pub const LENGTH: usize = $length;
+
+            /// A new one from the operating system's generator.
+            pub fn random() -> Self {
+                let mut text = base32(&secret::random::<{ ($length * 5usize).div_ceil(8) }>());
+                text.truncate($length);
+                Self(text)
+            }
+
+            /// The written form.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                if text.len() == $length && is_base32(text) {
+                    Ok(Self(text.to_owned()))
+                } else {
+                    Err(InvalidId($what))
+                }
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidId;
+            fn try_from(text: String) -> Result<Self, InvalidId> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+identifier!(
+    /// A transfer; stands in `X-Zegel-Transfer`, in logs and on the command line. 50 random bits.
+    TransferId, 10, "transfer id"
+);
+identifier!(
+    /// An item of the queue; stands in the 250 response and in logs. 60 random bits.
+    QueueId, 12, "queue id"
+);
+identifier!(
+    /// A blob in the blob store. 130 random bits: never reused, never guessed.
+    BlobName, 26, "blob name"
+);
+
+/// One recipient's link into one transfer. Recipients are numbered from 1 within their transfer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Link {
+    /// The transfer.
+    pub transfer: TransferId,
+    /// The recipient's number within it.
+    pub recipient: u16,
+}
+
+impl fmt::Display for Link {
+    /// For logs and the audit trail: `<transfer>/<recipient>`. Worth nothing without the secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.transfer, self.recipient)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base32_is_stable() {
+        assert_eq!(base32(b""), "");
+        assert_eq!(base32(&[0xff]), "zw");
+        assert_eq!(base32(&[0xff; 5]), "zzzzzzzz");
+        // 00000 00001 00010 00011 00100 00101 00110 00111
+        assert_eq!(base32(&[0x00, 0x44, 0x32, 0x14, 0xc7]), "01234567");
+    }
+
+    #[test]
+    fn identifiers_read_back() {
+        let id = TransferId::random();
+        assert_eq!(id.as_str().len(), TransferId::LENGTH);
+        assert_eq!(id.as_str().parse::<TransferId>().unwrap(), id);
+        assert_eq!(BlobName::random().as_str().len(), 26);
+        for wrong in ["", "abc", "abcdefghjO", "../../etc/", "ABCDEFGHJK"] {
+            assert!(wrong.parse::<TransferId>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Zegel: an SMTP gateway that takes confidential mail out of the mail stream, seals it into a transfer,
+//! and sends a notification with a link instead. See docs/architecture.md for the map.
+//!
+//! The modules from top to bottom; each uses only those below it.
+
+pub mod smtp;
+pub mod web;
+
+pub mod intake;
+pub mod queue;
+pub mod relay;
+
+pub mod notify;
+pub mod transfer;
+
+pub mod policy;
+pub mod seal;
+
+pub mod message;
+pub mod store;
+
+pub mod audit;
+pub mod config;
+pub mod locale;
+
+pub mod address;
+pub mod clock;
+pub mod envelope;
+pub mod id;
+pub mod limits;
+pub mod secret;
+pub mod tls;

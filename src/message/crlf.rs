@@ -1,0 +1,162 @@
+//! Text whose every line ends in CRLF and nothing else: the only form in which mail is taken in, kept
+//! and relayed (security decision 1, C07, C08). Whoever holds [`CrlfBytes`] need not check again.
+
+use memchr::memchr3;
+
+/// Octets without a lone CR, a lone LF or a NUL. The last line may lack its end (BDAT allows that).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CrlfBytes(Vec<u8>);
+
+/// What is not allowed, wherever it stands in header or body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LineError {
+    /// CR that no LF follows.
+    #[error("a carriage return without a line feed")]
+    BareCr,
+    /// LF that no CR precedes.
+    #[error("a line feed without a carriage return")]
+    BareLf,
+    /// NUL.
+    #[error("a NUL character")]
+    Nul,
+}
+
+impl CrlfBytes {
+    /// Checks octets that are there as a whole.
+    pub fn check(bytes: Vec<u8>) -> Result<Self, LineError> {
+        let mut state = LineCheck::default();
+        state.feed(&bytes)?;
+        state.end()?;
+        Ok(Self(bytes))
+    }
+
+    /// The octets.
+    pub fn as_slice(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Gives up the proof.
+    pub fn into_vec(self) -> Vec<u8> {
+        self.0
+    }
+
+    /// Puts `first` on top of `self`.
+    pub fn prepend(self, first: &Self) -> Self {
+        Self([first.0.as_slice(), &self.0].concat())
+    }
+}
+
+/// Collects octets as they come off the wire; the first fault is remembered, and what follows it is
+/// thrown away, so that a session can read on to the end of data and then refuse.
+#[derive(Debug, Default)]
+pub struct CrlfWriter {
+    bytes: Vec<u8>,
+    check: LineCheck,
+    fault: Option<LineError>,
+}
+
+impl CrlfWriter {
+    /// With room for `capacity` octets.
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self { bytes: Vec::with_capacity(capacity), ..Self::default() }
+    }
+
+    /// Adds octets; they may end between CR and LF.
+    pub fn push(&mut self, bytes: &[u8]) {
+        if self.fault.is_some() {
+            return;
+        }
+        match self.check.feed(bytes) {
+            Ok(()) => self.bytes.extend_from_slice(bytes),
+            Err(fault) => {
+                self.fault = Some(fault);
+                self.bytes = Vec::new();
+            }
+        }
+    }
+
+    /// Octets kept so far.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether nothing is kept.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// The text, or the first fault in it.
+    pub fn finish(self) -> Result<CrlfBytes, LineError> {
+        match self.fault {
+            Some(fault) => Err(fault),
+            None => self.check.end().map(|()| CrlfBytes(self.bytes)),
+        }
+    }
+}
+
+/// The check itself, over any split of the octets.
+#[derive(Clone, Copy, Debug, Default)]
+struct LineCheck {
+    after_cr: bool,
+}
+
+impl LineCheck {
+    fn feed(&mut self, bytes: &[u8]) -> Result<(), LineError> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            if self.after_cr {
+                let [b'\n', after @ ..] = rest else { return Err(LineError::BareCr) };
+                self.after_cr = false;
+                rest = after;
+                continue;
+            }
+            let Some(at) = memchr3(b'\r', b'\n', 0, rest) else { return Ok(()) };
+            match rest.split_at_checked(at) {
+                Some((_, [b'\r', after @ ..])) => {
+                    self.after_cr = true;
+                    rest = after;
+                }
+                Some((_, [b'\n', ..])) => return Err(LineError::BareLf),
+                _ => return Err(LineError::Nul),
+            }
+        }
+        Ok(())
+    }
+
+    fn end(self) -> Result<(), LineError> {
+        if self.after_cr { Err(LineError::BareCr) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_every_fault_at_any_split() {
+        for (text, expected) in [
+            (&b"a\r\nb\r\n"[..], Ok(())),
+            (b"", Ok(())),
+            (b"no end", Ok(())),
+            (b"\r\n\r\n.\r\n", Ok(())),
+            (b"a\nb\r\n", Err(LineError::BareLf)),
+            (b"a\rb\r\n", Err(LineError::BareCr)),
+            (b"a\r\r\n", Err(LineError::BareCr)),
+            (b"a\r", Err(LineError::BareCr)),
+            (b"a\r\n\n", Err(LineError::BareLf)),
+            (b"a\0\r\n", Err(LineError::Nul)),
+        ] {
+            assert_eq!(CrlfBytes::check(text.to_vec()).map(|_| ()), expected, "{text:?}");
+            for split in 0..=text.len() {
+                let mut writer = CrlfWriter::default();
+                writer.push(&text[..split]);
+                writer.push(&text[split..]);
+                let kept = writer.finish();
+                assert_eq!(kept.as_ref().map(|_| ()).map_err(|e| *e), expected, "{text:?} at {split}");
+                if let Ok(kept) = kept {
+                    assert_eq!(kept.as_slice(), text);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Messages (RFC 5322).
+
+pub mod crlf;

@@ -1,0 +1,232 @@
+//! Randomness and the keys that follow from `master.key` (house rule: the key hierarchy).
+//!
+//! Every key is a type of its own and can do only what it is for. Nothing here prints or logs a secret:
+//! `Debug` is redacted, memory is wiped on drop. The file `master.key` is the one secret a backup must
+//! hold: without it no link can be checked, no queued mail read.
+
+use std::fmt;
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::{hkdf, hmac, rand};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+/// `N` bytes from the operating system's generator.
+///
+/// # Panics
+/// When the operating system has no randomness to give: nothing safe can go on then.
+#[allow(clippy::panic, reason = "without randomness every promise is void; see the doc comment")]
+pub fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    if rand::fill(&mut bytes).is_err() {
+        panic!("the operating system gives no random numbers");
+    }
+    bytes
+}
+
+/// Compares two texts in a time that depends on their lengths only.
+pub fn equal(a: &[u8], b: &[u8]) -> bool {
+    aws_lc_rs::constant_time::verify_slices_are_equal(a, b).is_ok()
+}
+
+/// A text that must not be seen: password, link secret, code.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes over `text`.
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text itself: for the one place that must show or hash it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+/// Why `master.key` cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum MasterKeyError {
+    /// Reading or writing it failed.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file
+        path: PathBuf,
+        /// What the operating system said
+        source: io::Error,
+    },
+    /// It is there, but it is not 32 bytes.
+    #[error("{0}: not a master key (it must be 32 bytes)")]
+    Damaged(PathBuf),
+    /// Others may read it.
+    #[error("{0}: others may read the master key; run: chmod 600 {0}")]
+    Exposed(PathBuf),
+    /// The store has data, but the key that opens it is gone.
+    #[error("{0}: the master key is missing but the store is not empty; restore it from the backup")]
+    Missing(PathBuf),
+}
+
+/// The keys of one installation, derived once at start.
+#[derive(Clone)]
+pub struct Keys {
+    /// For link secrets.
+    pub link: LinkKey,
+    /// For the bodies of queued mail.
+    pub body: BodyKey,
+    /// For what a browser session keeps in the store.
+    pub session: SessionKey,
+    /// For the hashes of Message-IDs of sealed threads.
+    pub thread: ThreadKey,
+}
+
+impl Keys {
+    /// Reads `data_dir/master.key`, or makes it when `fresh` says that the store is empty.
+    pub fn open(data_dir: &Path, fresh: bool) -> Result<Self, MasterKeyError> {
+        let path = data_dir.join("master.key");
+        match fs::metadata(&path) {
+            Ok(metadata) if metadata.permissions().mode() & 0o077 != 0 => {
+                return Err(MasterKeyError::Exposed(path));
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound && fresh => create(&path)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(MasterKeyError::Missing(path));
+            }
+            Err(source) => return Err(MasterKeyError::Io { path, source }),
+        }
+        let bytes = Zeroizing::new(
+            fs::read(&path).map_err(|source| MasterKeyError::Io { path: path.clone(), source })?,
+        );
+        let master: &[u8; 32] = bytes.as_slice().try_into().map_err(|_| MasterKeyError::Damaged(path))?;
+        Ok(Self::derive(master))
+    }
+
+    /// All keys of a master key (HKDF-SHA-256, RFC 5869; the purpose is the info).
+    pub fn derive(master: &[u8; 32]) -> Self {
+        Self {
+            link: LinkKey(hmac_key(master, "zegel link")),
+            body: BodyKey(expand(master, "zegel queue body")),
+            session: SessionKey(expand(master, "zegel session")),
+            thread: ThreadKey(hmac_key(master, "zegel thread")),
+        }
+    }
+}
+
+/// Durable before it is used: file and folder are flushed.
+fn create(path: &Path) -> Result<(), MasterKeyError> {
+    let write = || -> io::Result<()> {
+        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        file.write_all(&Zeroizing::new(random::<32>())[..])?;
+        file.sync_all()?;
+        fs::File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+    };
+    write().map_err(|source| MasterKeyError::Io { path: path.to_owned(), source })
+}
+
+/// Makes the secret part of links (house "Keys"): nothing of it is stored.
+#[derive(Clone)]
+pub struct LinkKey(hmac::Key);
+
+impl LinkKey {
+    /// HMAC-SHA-256 over `message`.
+    pub fn sign(&self, message: &[u8]) -> [u8; 32] {
+        sign(&self.0, message)
+    }
+}
+
+/// Names a message of a sealed thread without telling its Message-ID.
+#[derive(Clone)]
+pub struct ThreadKey(hmac::Key);
+
+impl ThreadKey {
+    /// The hash under which a Message-ID is kept.
+    pub fn hash(&self, message_id: &str) -> [u8; 32] {
+        sign(&self.0, message_id.trim().as_bytes())
+    }
+}
+
+/// From which each queued body gets a key of its own.
+#[derive(Clone)]
+pub struct BodyKey(Zeroizing<[u8; 32]>);
+
+impl BodyKey {
+    /// The AES-256 key of the body that carries `salt`.
+    pub fn for_body(&self, salt: &[u8; 16]) -> Zeroizing<[u8; 32]> {
+        derive(&self.0, salt, "body")
+    }
+}
+
+/// Wraps what a session may open; useless without the cookie.
+#[derive(Clone)]
+pub struct SessionKey(Zeroizing<[u8; 32]>);
+
+impl SessionKey {
+    /// The AES-256 key of the session whose cookie holds `cookie`.
+    pub fn for_cookie(&self, cookie: &[u8; 32]) -> Zeroizing<[u8; 32]> {
+        derive(&self.0, cookie, "session")
+    }
+}
+
+fn sign(key: &hmac::Key, message: &[u8]) -> [u8; 32] {
+    let mut out = [0; 32];
+    out.copy_from_slice(hmac::sign(key, message).as_ref());
+    out
+}
+
+fn hmac_key(master: &[u8; 32], purpose: &str) -> hmac::Key {
+    hmac::Key::new(hmac::HMAC_SHA256, &expand(master, purpose)[..])
+}
+
+fn expand(master: &[u8; 32], purpose: &str) -> Zeroizing<[u8; 32]> {
+    derive(master, b"", purpose)
+}
+
+#[allow(clippy::expect_used, reason = "HKDF-SHA-256 gives up to 8160 bytes; 32 always fit")]
+fn derive(key: &[u8; 32], salt: &[u8], purpose: &str) -> Zeroizing<[u8; 32]> {
+    let mut out = Zeroizing::new([0; 32]);
+    hkdf::Salt::new(hkdf::HKDF_SHA256, salt)
+        .extract(key)
+        .expand(&[purpose.as_bytes()], hkdf::HKDF_SHA256)
+        .and_then(|okm| okm.fill(&mut out[..]))
+        .expect("32 bytes are within the limit of HKDF");
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn makes_the_key_once_and_keeps_it_private() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = Keys::open(dir.path(), true).unwrap().link.sign(b"x");
+        let path = dir.path().join("master.key");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(Keys::open(dir.path(), false).unwrap().link.sign(b"x"), first);
+
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        assert!(matches!(Keys::open(dir.path(), false), Err(MasterKeyError::Exposed(_))));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        fs::write(&path, b"short").unwrap();
+        assert!(matches!(Keys::open(dir.path(), false), Err(MasterKeyError::Damaged(_))));
+        fs::remove_file(&path).unwrap();
+        assert!(matches!(Keys::open(dir.path(), false), Err(MasterKeyError::Missing(_))));
+    }
+
+    #[test]
+    fn every_purpose_has_its_own_key() {
+        let keys = Keys::derive(&[7; 32]);
+        assert_ne!(keys.link.sign(b"x"), keys.thread.hash("x"));
+        assert_ne!(*keys.body.for_body(&[1; 16]), *keys.body.for_body(&[2; 16]));
+        assert_eq!(format!("{:?}", Secret::new("geheim".into())), "[secret]");
+    }
+}

@@ -1,0 +1,133 @@
+//! TLS as NCSC-NL asks for (H26): 1.3, and 1.2 with ECDHE and AEAD only, no early data, X25519MLKEM768
+//! offered. One provider for all of it, named explicitly so that no default can differ.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+
+/// Why a certificate or key cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// The file cannot be read, or holds no PEM of the right kind.
+    #[error("{path}: {reason}")]
+    Pem {
+        /// The file
+        path: PathBuf,
+        /// What is wrong with it
+        reason: String,
+    },
+    /// Certificate and key do not fit together, or rustls refuses them.
+    #[error("{path}: {source}")]
+    Refused {
+        /// The certificate file
+        path: PathBuf,
+        /// What rustls says
+        source: rustls::Error,
+    },
+    /// The system has no trusted roots.
+    #[error("no trusted root certificates found on this system (Debian: ca-certificates)")]
+    NoRoots,
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(aws_lc_rs::default_provider())
+}
+
+/// A server with one certificate. `protocols` is what ALPN offers, in order of preference.
+pub fn server(certificate: &Path, key: &Path, protocols: &[&[u8]]) -> Result<Arc<ServerConfig>, TlsError> {
+    let pem = |path: &Path, error: rustls_pki_types::pem::Error| TlsError::Pem {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    };
+    let chain = CertificateDer::pem_file_iter(certificate)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| pem(certificate, error))?;
+    if chain.is_empty() {
+        let reason = "no certificate in this file".to_owned();
+        return Err(TlsError::Pem { path: certificate.to_owned(), reason });
+    }
+    let key = PrivateKeyDer::from_pem_file(key).map_err(|error| pem(key, error))?;
+    let refused = |source| TlsError::Refused { path: certificate.to_owned(), source };
+    let mut config = ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(refused)?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .map_err(refused)?;
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+    config.max_early_data_size = 0;
+    Ok(Arc::new(config))
+}
+
+/// A client that checks the server's name and chain against the system's roots.
+pub fn verifying_client() -> Result<Arc<ClientConfig>, TlsError> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        return Err(TlsError::NoRoots);
+    }
+    builder(|config| config.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// A client for `tls = "opportunistic"`: encrypts against listeners, believes any certificate.
+pub fn opportunistic_client() -> Result<Arc<ClientConfig>, TlsError> {
+    builder(|config| {
+        config
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider())))
+            .with_no_client_auth()
+    })
+}
+
+fn builder(
+    finish: impl FnOnce(rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>) -> ClientConfig,
+) -> Result<Arc<ClientConfig>, TlsError> {
+    let config = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(|source| TlsError::Refused { path: PathBuf::new(), source })?;
+    Ok(Arc::new(finish(config)))
+}
+
+/// Accepts every certificate, but still checks that the peer holds its key.
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
