@@ -22,6 +22,7 @@ pub mod store;
 pub mod audit;
 pub mod config;
 pub mod locale;
+pub mod staff;
 
 pub mod address;
 pub mod clock;

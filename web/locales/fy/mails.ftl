@@ -1,0 +1,1 @@
+# Mails: notification and receipt.
