@@ -1,0 +1,1 @@
+//! `zegel policy explain`: what the rules make of a message, and why.
