@@ -1,1 +1,3 @@
 //! notify
+
+pub mod failure;

@@ -102,7 +102,7 @@ impl std::str::FromStr for Kind {
 }
 
 /// A mail to be relayed. Its first attempt is due at once.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct NewItem {
     /// Its name.
     pub id: QueueId,
@@ -177,7 +177,7 @@ pub enum Delivery {
 }
 
 /// The end of one attempt. Recipients that are not named stay as they were.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Attempt {
     /// The item.
     pub item: QueueId,
