@@ -124,7 +124,7 @@ impl std::str::FromStr for Kind {
 }
 
 /// A mail to be relayed. Its first attempt is due at once.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct NewItem {
     /// Its name.
     pub id: QueueId,
@@ -199,7 +199,7 @@ pub enum Delivery {
 }
 
 /// The end of one attempt. Recipients that are not named stay as they were.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Attempt {
     /// The item.
     pub item: QueueId,
