@@ -11,10 +11,10 @@ use anyhow::{Context, Result, bail};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use rustls::ServerConfig;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::address::Address;
 use crate::audit::{Action, Event};
 use crate::cli::{Misconfigured, load_config};
 use crate::clock::Clock;
@@ -23,6 +23,8 @@ use crate::intake::{Intake, Rules};
 use crate::limits::TryRule;
 use crate::policy::Policy;
 use crate::queue::worker::{Worker, WorkerParts};
+use crate::relay::Timeouts;
+use crate::relay::smarthost::TlsClients;
 use crate::retention::Retention;
 use crate::secret::Keys;
 use crate::staff::Directory;
@@ -113,16 +115,16 @@ impl Gateway {
         let retention = Retention::new(store.clone(), blobs.clone(), clock.clone())?;
         store.release_claims().await?;
 
-        let wake = Arc::new(Notify::new());
         let worker = Worker::new(WorkerParts {
             store: store.clone(),
             blobs: blobs.clone(),
-            keys: keys.body.clone(),
+            key: keys.body.clone(),
             clock: clock.clone(),
             config: live.config.clone(),
-            wake: wake.clone(),
-        })?;
-        let intake = Intake::new(store.clone(), blobs.clone(), keys.clone(), clock.clone(), live.rules.clone(), wake);
+            tls: TlsClients::system()?,
+            timeouts: Timeouts::default(),
+        });
+        let intake = Intake::new(store.clone(), blobs.clone(), keys.clone(), clock.clone(), live.rules.clone(), worker.wake_handle());
         let try_rule = TryRule { attempts: config.seal.max_password_attempts, lock: FIRST_LOCK };
         let access = Arc::new(Access::new(store.clone(), blobs, keys, clock.clone(), try_rule));
         let pages = web::router(web::Parts::new(access, store.clone(), live.config.clone(), clock.clone()));
@@ -276,7 +278,9 @@ pub fn read_rules(config: Config) -> Result<Rules> {
         Some(path) => Directory::load(path).map_err(misconfigured)?,
         None => Directory::default(),
     };
-    Ok(Rules { config, policy, staff })
+    let domain = config.organisation.domains.first().map_or(config.hostname.as_str(), String::as_str);
+    let postmaster = Address::parse(&format!("postmaster@{domain}")).map_err(misconfigured)?;
+    Ok(Rules { config, policy, staff, postmaster })
 }
 
 /// TLS for SMTP and for the pages, where it is set.

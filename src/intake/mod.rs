@@ -11,7 +11,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use crate::address::{Address, ReversePath};
@@ -19,12 +19,15 @@ use crate::audit::{Action, Event};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::envelope::{Envelope, EnvelopeRecipient, Peer};
-use crate::id::QueueId;
+use crate::id::{BlobName, QueueId};
 use crate::message::crlf::CrlfBytes;
 use crate::message::header::Header;
 use crate::message::rewrite;
+use crate::notify::NoticeError;
 use crate::policy::{Decision, Facts, Policy, SealOptions, Verdict};
 use crate::queue::body;
+use crate::queue::worker::WakeHandle;
+use crate::seal::SealError;
 use crate::secret::Keys;
 use crate::staff::Directory;
 use crate::store::{Acceptance, Blobs, Committed, Kind, NewItem, Store, StoreError};
@@ -75,6 +78,18 @@ impl From<StoreError> for Refusal {
     }
 }
 
+impl From<NoticeError> for Refusal {
+    fn from(error: NoticeError) -> Self {
+        Self::Trouble(error.to_string())
+    }
+}
+
+impl From<SealError> for Refusal {
+    fn from(error: SealError) -> Self {
+        Self::Trouble(error.to_string())
+    }
+}
+
 /// What an administrator may change while the gateway runs; swapped as a whole at SIGHUP.
 #[derive(Debug)]
 pub struct Rules {
@@ -84,6 +99,8 @@ pub struct Rules {
     pub policy: Policy,
     /// Names and telephone numbers of staff.
     pub staff: Directory,
+    /// The organisation's postmaster.
+    pub postmaster: Address,
 }
 
 /// The gateway's inbox.
@@ -94,7 +111,7 @@ pub struct Intake {
     clock: Clock,
     rules: Arc<ArcSwap<Rules>>,
     /// Rung after every commit, so that the queue's worker looks at once.
-    wake: Arc<Notify>,
+    wake: WakeHandle,
     /// As many seals at once as there are cores: each costs an Argon2 run per recipient.
     sealing: Arc<Semaphore>,
 }
@@ -121,7 +138,7 @@ impl Intake {
         keys: Keys,
         clock: Clock,
         rules: Arc<ArcSwap<Rules>>,
-        wake: Arc<Notify>,
+        wake: WakeHandle,
     ) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self { store, blobs, keys, clock, rules, wake, sealing: Arc::new(Semaphore::new(cores)) }
@@ -208,12 +225,68 @@ impl Intake {
         })
     }
 
-    /// Blobs that no row will ever name; what stays behind here is found by the sweep at start.
-    fn discard(&self, acceptance_blobs: Vec<crate::id::BlobName>) {
-        for name in acceptance_blobs {
-            if let Err(error) = self.blobs.remove(&name) {
-                tracing::warn!(%error, "a blob of a refused message stays behind until the next start");
+    /// Writes the acceptance. What fails here was promised to nobody: its blobs go again.
+    async fn commit(&self, acceptance: Acceptance) -> Result<Committed, Refusal> {
+        let blobs = acceptance.blobs();
+        match self.store.commit(acceptance).await {
+            Ok(committed) => {
+                self.wake.wake();
+                Ok(committed)
             }
+            Err(error) => {
+                let blobs_of_nobody = self.blobs.clone();
+                spawn_blocking(move || discard(blobs_of_nobody.as_ref(), &blobs)).await.ok();
+                Err(error.into())
+            }
+        }
+    }
+}
+
+/// What cannot be removed here is found by the sweep at the next start.
+fn discard(blobs: &dyn Blobs, names: &[BlobName]) {
+    for name in names {
+        if let Err(error) = blobs.remove(name) {
+            tracing::warn!(%error, blob = %name, "a blob of a refused message stays behind until the next start");
+        }
+    }
+}
+
+impl Inbox for Intake {
+    type Kept = Committed;
+
+    fn sender(&self, path: &ReversePath) -> Result<(), Refusal> {
+        match path {
+            ReversePath::Address(address)
+                if !address.is_within(&self.rules.load().config.organisation.domains) =>
+            {
+                Err(Refusal::ForeignSender)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn postmaster(&self) -> Address {
+        self.rules.load().postmaster.clone()
+    }
+
+    async fn keep(&self, peer: Peer, envelope: Envelope, message: CrlfBytes) -> Result<Committed, Refusal> {
+        let rules = self.rules.load_full();
+        let arrival = self.decide(&rules, peer, envelope, message).await?;
+        let acceptance = self.prepare(rules, arrival).await?;
+        self.commit(acceptance).await
+    }
+}
+
+impl Arrival {
+    fn event(&self, action: Action, object: String) -> Event {
+        let actor = self.envelope.reverse_path.address().map_or("<>".to_owned(), Address::to_string);
+        Event {
+            time: self.now,
+            action,
+            object,
+            result: "ok".to_owned(),
+            actor,
+            origin: self.peer.address.ip().to_string(),
         }
     }
 }

@@ -4,5 +4,6 @@
 pub mod browser;
 pub mod client;
 pub mod gateway;
+pub mod mail;
 pub mod postfix;
 pub mod smarthost;
