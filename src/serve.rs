@@ -99,19 +99,17 @@ struct Live {
     rules: Arc<ArcSwap<Rules>>,
     config: Arc<ArcSwap<Config>>,
     smtp: Arc<ArcSwap<smtp::Settings>>,
-    smtp_tls: Arc<ArcSwapOption<ServerConfig>>,
     web_tls: Arc<ArcSwapOption<ServerConfig>>,
 }
 
 impl Gateway {
     /// Starts everything; when it returns, every listener is bound.
     pub async fn start(rules: Rules) -> Result<Self> {
-        let certificates = read_certificates(&rules.config)?;
         let config = rules.config.clone();
         let foundation = Foundation::open(&config)?;
         let Foundation { store, blobs, keys } = foundation;
         let clock = Clock::system();
-        let live = Live::new(rules, certificates);
+        let live = Live::new(rules)?;
         let retention = Retention::new(store.clone(), blobs.clone(), clock.clone())?;
         store.release_claims().await?;
 
@@ -128,15 +126,15 @@ impl Gateway {
         let try_rule = TryRule { attempts: config.seal.max_password_attempts, lock: FIRST_LOCK };
         let access = Arc::new(Access::new(store.clone(), blobs, keys, clock.clone(), try_rule));
         let pages = web::router(web::Parts::new(access, store.clone(), live.config.clone(), clock.clone()));
-        let admin = web::admin::router(store.clone(), clock);
+        let admin = web::admin::router(web::admin::Admin { store: store.clone(), clock });
 
-        let smtp = smtp::Server::bind(&config.smtp.listen, live.smtp.clone(), live.smtp_tls.clone(), Arc::new(intake)).await?;
+        let smtp = smtp::Server::bind(&config.smtp.listen, live.smtp.clone(), Arc::new(intake)).await?;
         let web = web::server::Server::bind(&config.web.listen, pages, live.web_tls.clone()).await?;
         let admin = web::server::Server::bind(&config.admin.listen, admin, Arc::default()).await?;
 
         let (accepting, relaying) = (CancellationToken::new(), CancellationToken::new());
         let (servers, workers) = (TaskTracker::new(), TaskTracker::new());
-        let addresses = (smtp.addresses(), web.addresses(), admin.addresses());
+        let addresses = (smtp.addresses()?, web.addresses(), admin.addresses());
         servers.spawn(smtp.run(accepting.clone()));
         servers.spawn(web.run(accepting.clone()));
         workers.spawn(admin.run(relaying.clone()));
@@ -197,20 +195,20 @@ fn join(addresses: &[SocketAddr]) -> String {
 }
 
 impl Live {
-    fn new(rules: Rules, certificates: Certificates) -> Self {
-        Self {
+    fn new(rules: Rules) -> Result<Self> {
+        Ok(Self {
             config: Arc::new(ArcSwap::from_pointee(rules.config.clone())),
-            smtp: Arc::new(ArcSwap::from_pointee(smtp::Settings::new(&rules.config))),
+            smtp: Arc::new(ArcSwap::from_pointee(smtp_settings(&rules.config)?)),
+            web_tls: Arc::new(ArcSwapOption::from(web_certificate(&rules.config)?)),
             rules: Arc::new(ArcSwap::from_pointee(rules)),
-            smtp_tls: Arc::new(ArcSwapOption::from(certificates.smtp)),
-            web_tls: Arc::new(ArcSwapOption::from(certificates.web)),
-        }
+        })
     }
 
     /// Everything new is read before anything old is let go.
     fn reload(&self, path: &Path) -> Result<()> {
         let rules = read_rules(load_config(path)?)?;
-        let certificates = read_certificates(&rules.config)?;
+        let smtp = smtp_settings(&rules.config)?;
+        let web_tls = web_certificate(&rules.config)?;
         let old = self.config.load();
         for (key, changed) in [
             ("hostname", old.hostname != rules.config.hostname),
@@ -224,10 +222,9 @@ impl Live {
             }
         }
         self.config.store(Arc::new(rules.config.clone()));
-        self.smtp.store(Arc::new(smtp::Settings::new(&rules.config)));
+        self.smtp.store(Arc::new(smtp));
         self.rules.store(Arc::new(rules));
-        self.smtp_tls.store(certificates.smtp);
-        self.web_tls.store(certificates.web);
+        self.web_tls.store(web_tls);
         Ok(())
     }
 }
@@ -283,22 +280,17 @@ pub fn read_rules(config: Config) -> Result<Rules> {
     Ok(Rules { config, policy, staff, postmaster })
 }
 
-/// TLS for SMTP and for the pages, where it is set.
-pub struct Certificates {
-    smtp: Option<Arc<ServerConfig>>,
-    web: Option<Arc<ServerConfig>>,
+/// How the SMTP server is to behave, certificate included.
+pub fn smtp_settings(config: &Config) -> Result<smtp::Settings> {
+    Ok(smtp::Settings::new(&config.hostname, &config.smtp).map_err(misconfigured)?)
 }
 
-/// Reads the certificates that the configuration names.
-pub fn read_certificates(config: &Config) -> Result<Certificates> {
-    let read = |certificate: &Option<PathBuf>, key: &Option<PathBuf>, protocols: &[&[u8]]| {
-        let (Some(certificate), Some(key)) = (certificate, key) else { return Ok(None) };
-        tls::server(certificate, key, protocols).map(Some).map_err(misconfigured)
+/// The certificate of the pages, where one is set.
+pub fn web_certificate(config: &Config) -> Result<Option<Arc<ServerConfig>>> {
+    let (Some(certificate), Some(key)) = (&config.web.tls_certificate, &config.web.tls_key) else {
+        return Ok(None);
     };
-    Ok(Certificates {
-        smtp: read(&config.smtp.tls_certificate, &config.smtp.tls_key, &[])?,
-        web: read(&config.web.tls_certificate, &config.web.tls_key, web::server::PROTOCOLS)?,
-    })
+    Ok(Some(tls::server(certificate, key, web::server::PROTOCOLS).map_err(misconfigured)?))
 }
 
 fn misconfigured(error: impl std::fmt::Display) -> Misconfigured {

@@ -92,6 +92,16 @@ impl Directory {
         Self::parse(&bytes).map_err(|(line, fault)| StaffError::Line { file: path.to_owned(), line, fault })
     }
 
+    /// How many people there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is nobody.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The person behind an address, letter case aside.
     pub fn find(&self, address: &Address) -> Option<&Person> {
         self.0.get(&address.as_str().to_lowercase())

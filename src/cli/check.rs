@@ -10,7 +10,8 @@ pub fn run(args: &ConfigArgs) -> Result<()> {
     let config = super::load_config(&args.config)?;
     let rules = serve::read_rules(config)?;
     let config = &rules.config;
-    serve::read_certificates(config)?;
+    serve::smtp_settings(config)?;
+    serve::web_certificate(config)?;
     Foundation::open(config).map_err(|error| Misconfigured(format!("{}: {error:#}", config.data_dir.display())))?;
     println!("{}: fine", args.config.display());
     println!("  {} rules, {} staff", rules.policy.rule_names().len(), rules.staff.len());

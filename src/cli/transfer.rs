@@ -8,10 +8,11 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use super::{ReportArgs, TransferCommand, print_json};
-use crate::clock::{Clock, Timestamp};
+use crate::clock::Clock;
 use crate::id::TransferId;
 use crate::serve::Foundation;
 use crate::store::{Recipient, Transfer};
+use crate::transfer::State;
 
 /// Runs one of the commands.
 pub fn run(command: TransferCommand) -> Result<()> {
@@ -99,8 +100,7 @@ fn facts(transfer: &Transfer) -> Value {
 }
 
 fn state(transfer: &Transfer, recipient: &Recipient) -> &'static str {
-    let now: Timestamp = Clock::system().now();
-    transfer_state(transfer, recipient, now)
+    State::of(transfer, recipient, Clock::system().now()).as_str()
 }
 
 /// Each part as `part-<n>.pgp`: the key packets of all recipients that still have one, then the sealed

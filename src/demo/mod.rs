@@ -62,15 +62,10 @@ async fn serve_until_interrupted(options: &Options, folder: &Path) -> Result<()>
     let mailbox = Arc::new(Mailbox::default());
 
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
-    let settings = smtp::Settings::new(&config(folder, options.smtp, options.web, loopback)?);
-    let next_hop = smtp::Server::bind(
-        &[loopback],
-        Arc::new(ArcSwap::from_pointee(settings)),
-        Arc::default(),
-        mailbox.clone(),
-    )
-    .await?;
-    let smarthost = *next_hop.addresses().first().context("the mailbox has no address")?;
+    let settings = serve::smtp_settings(&config(folder, options.smtp, options.web, loopback)?)?;
+    let settings = Arc::new(ArcSwap::from_pointee(settings));
+    let next_hop = smtp::Server::bind(&[loopback], settings, mailbox.clone()).await?;
+    let smarthost = *next_hop.addresses()?.first().context("the mailbox has no address")?;
     running.spawn(next_hop.run(stop.clone()));
 
     let config = config(folder, options.smtp, chosen(options.web)?, smarthost)?;

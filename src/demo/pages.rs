@@ -8,8 +8,8 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router};
-use serde_json::{Value, json};
+use axum::Router;
+use serde_json::json;
 
 use super::mailbox::{Mail, Mailbox, View};
 use super::sample;
@@ -103,11 +103,12 @@ async fn send_sample(State(demo): State<Demo>) -> Response {
     }
 }
 
-async fn api_list(State(demo): State<Demo>) -> Json<Vec<Value>> {
+async fn api_list(State(demo): State<Demo>) -> Response {
     let entry = |mail: &Mail| {
         json!({"id": mail.id, "from": mail.from, "to": mail.to, "subject": mail.view().subject})
     };
-    Json(demo.mailbox.all().iter().map(entry).collect())
+    let entries: Vec<_> = demo.mailbox.all().iter().map(entry).collect();
+    ([(header::CONTENT_TYPE, "application/json")], json!(entries).to_string()).into_response()
 }
 
 async fn api_raw(State(demo): State<Demo>, Path(id): Path<u64>) -> Response {

@@ -104,6 +104,7 @@ pub struct Rules {
 }
 
 /// The gateway's inbox.
+#[derive(Clone)]
 pub struct Intake {
     store: Arc<dyn Store>,
     blobs: Arc<dyn Blobs>,
@@ -185,7 +186,7 @@ impl Intake {
     }
 
     /// Everything that the message becomes, ready to be committed. Blobs are durable after this.
-    async fn prepare(self: &Arc<Self>, rules: Arc<Rules>, arrival: Arrival) -> Result<Acceptance, Refusal> {
+    async fn prepare(&self, rules: Arc<Rules>, arrival: Arrival) -> Result<Acceptance, Refusal> {
         let permit = match arrival.seal.is_empty() {
             true => None,
             false => Some(self.sealing.clone().acquire_owned().await),
