@@ -259,8 +259,8 @@ const fn next_message(text: &[u8], mut at: usize) -> usize {
 mod tests {
     use super::*;
     use fluent_bundle::FluentResource;
-    use std::collections::BTreeSet;
-    use std::path::Path;
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::path::{Path, PathBuf};
 
     #[test]
     fn sees_a_missing_key_while_compiling() {
@@ -277,32 +277,29 @@ mod tests {
         }
     }
 
-    /// `{ $name }` and the like of a pattern's source, so that no language forgets a value.
+    /// The messages of a Fluent file: key and whole source.
+    fn messages(file: &str) -> Vec<(&str, &str)> {
+        let mut found = Vec::new();
+        let mut at = next_message(file.as_bytes(), 0);
+        while at < file.len() {
+            let next = next_message(file.as_bytes(), at + 1);
+            found.push((file[at..next].split(' ').next().unwrap(), &file[at..next]));
+            at = next;
+        }
+        found
+    }
+
+    /// `{ $name }` and the like, so that no language forgets a value.
     fn values_of(source: &str) -> BTreeSet<String> {
-        source
-            .split('$')
-            .skip(1)
-            .map(|rest| rest.chars().take_while(char::is_ascii_alphanumeric).collect())
-            .collect()
+        let name = |rest: &str| rest.chars().take_while(char::is_ascii_alphanumeric).collect();
+        source.split('$').skip(1).map(name).collect()
     }
 
     #[test]
     fn every_language_uses_the_same_values() {
-        for file in 0..FILES {
-            let split = |text: &'static str| -> Vec<&'static str> {
-                let mut starts = Vec::new();
-                let mut at = next_message(text.as_bytes(), 0);
-                while at < text.len() {
-                    let next = next_message(text.as_bytes(), at + 1);
-                    starts.push(&text[at..next]);
-                    at = next;
-                }
-                starts
-            };
-            for (nl, other) in split(NL[file]).iter().flat_map(|nl| [(nl, FY[file]), (nl, EN[file])]) {
-                let key = nl.split(' ').next().unwrap();
-                let theirs = split(other).into_iter().find(|m| m.split(' ').next() == Some(key)).unwrap();
-                assert_eq!(values_of(nl), values_of(theirs), "{key}");
+        for (nl, other) in NL.iter().zip(FY).chain(NL.iter().zip(EN)) {
+            for ((key, ours), (_, theirs)) in messages(nl).into_iter().zip(messages(other)) {
+                assert_eq!(values_of(ours), values_of(theirs), "{key}");
             }
         }
     }
@@ -319,22 +316,31 @@ mod tests {
         }
     }
 
-    /// Every key that a template or a source file of mails and pages asks for exists.
-    #[test]
-    fn every_key_in_use_exists() {
-        let mut seen = 0;
-        for folder in ["web/mails", "web/pages", "src/notify", "src/web"] {
-            for (path, text) in files_under(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)) {
-                for key in keys_in(&text) {
-                    assert!(texts().nl.has_message(&key), "{}: no text {key:?}", path.display());
-                    seen += 1;
-                }
-            }
-        }
-        assert!(seen > 0);
+    /// Every key that a template or a source file of mails and pages asks for, and where.
+    fn keys_in_use() -> BTreeMap<String, PathBuf> {
+        ["web/mails", "web/pages", "src/notify", "src/web"]
+            .iter()
+            .flat_map(|folder| files_under(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)))
+            .flat_map(|(path, text)| keys_in(&text).into_iter().map(move |key| (key, path.clone())))
+            .collect()
     }
 
-    fn files_under(folder: &Path) -> Vec<(std::path::PathBuf, String)> {
+    #[test]
+    fn every_key_in_use_exists() {
+        for (key, path) in keys_in_use() {
+            assert!(texts().nl.has_message(&key), "{}: no text {key:?}", path.display());
+        }
+    }
+
+    #[test]
+    fn every_text_of_the_mails_is_used() {
+        let used = keys_in_use();
+        for (key, _) in messages(NL[1]) {
+            assert!(used.contains_key(key), "{key}");
+        }
+    }
+
+    fn files_under(folder: &Path) -> Vec<(PathBuf, String)> {
         std::fs::read_dir(folder)
             .unwrap()
             .map(|entry| entry.unwrap().path())

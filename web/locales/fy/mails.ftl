@@ -20,7 +20,7 @@ notification-download = Bestannen downloade
 notification-ask = Nim kontakt op mei de ferstjoerder.
 notification-open = Jo hawwe gjin wachtwurd nedich.
 notification-reply = Antwurd
-notification-reply-hint = Wolle jo feilich antwurdzje? Brûk dan dizze keppeling:
+notification-reply-hint = Wolle jo feilich antwurdzje? Doch dat dan hjir:
 notification-from = Ferstjoerder
 notification-name = Namme ferstjoerder
 notification-organisation = Organisaasje
@@ -30,7 +30,7 @@ notification-email = E-mail
 notification-details = Details fan de oerdracht
 notification-to = Oan
 notification-link = Downloadkeppeling
-notification-doubt = Twivelje jo oft dizze mail echt is? Belje { $organisation }:
+notification-doubt = Twivelje jo oft dizze mail echt is? Belje mei { $organisation }:
 
 ## To the sender: the message was sealed
 receipt-subject = Jo fertroulik berjocht is ferstjoerd
