@@ -6,7 +6,6 @@ mod policy;
 mod queue;
 mod transfer;
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
