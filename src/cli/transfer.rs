@@ -1,7 +1,7 @@
 //! `zegel transfer`: what is sealed, for whom, and its parts for those who open them by hand.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -11,8 +11,8 @@ use super::{ReportArgs, TransferCommand, print_json};
 use crate::clock::Clock;
 use crate::id::TransferId;
 use crate::serve::Foundation;
-use crate::store::{Recipient, Transfer};
-use crate::transfer::State;
+use crate::store::{Part, Recipient, Transfer};
+use crate::transfer::{State, export};
 
 /// Runs one of the commands.
 pub fn run(command: TransferCommand) -> Result<()> {
@@ -103,27 +103,18 @@ fn state(transfer: &Transfer, recipient: &Recipient) -> &'static str {
     State::of(transfer, recipient, Clock::system().now()).as_str()
 }
 
-/// Each part as `part-<n>.pgp`: the key packets of all recipients that still have one, then the sealed
-/// bytes (contract 6). Any recipient's passphrase opens it.
+/// Each part as `part-<n>.pgp`: an OpenPGP message that any recipient's passphrase opens (contract 6).
 async fn export(report: &ReportArgs, id: TransferId, out: &Path) -> Result<()> {
     let foundation = open(report)?;
     let transfer = find(&foundation, id).await?;
-    let key_packets: Vec<u8> =
-        transfer.recipients.iter().filter_map(|recipient| recipient.key_packet.clone()).flatten().collect();
-    if key_packets.is_empty() {
-        bail!("the keys of {} are destroyed; nothing can be exported", transfer.id);
+    if transfer.parts.is_empty() {
+        bail!("{}: nothing is left to export", transfer.id);
     }
     fs::create_dir_all(out).with_context(|| out.display().to_string())?;
-    let mut written = Vec::new();
+    let mut written = Vec::with_capacity(transfer.parts.len());
     for part in &transfer.parts {
         let path = out.join(format!("part-{}.pgp", part.number));
-        let write = || -> io::Result<()> {
-            let mut file = fs::File::create(&path)?;
-            file.write_all(&key_packets)?;
-            io::copy(&mut foundation.blobs.open(&part.blob)?, &mut file)?;
-            file.sync_all()
-        };
-        write().with_context(|| path.display().to_string())?;
+        write_part(&foundation, &transfer, part, &path).with_context(|| path.display().to_string())?;
         written.push(path);
     }
     match report.json {
@@ -131,4 +122,11 @@ async fn export(report: &ReportArgs, id: TransferId, out: &Path) -> Result<()> {
         false => written.iter().for_each(|path| println!("{}", path.display())),
     }
     Ok(())
+}
+
+fn write_part(foundation: &Foundation, transfer: &Transfer, part: &Part, path: &Path) -> Result<()> {
+    let mut message = export::message(foundation.blobs.as_ref(), transfer, part)?;
+    let mut file = fs::File::create(path)?;
+    io::copy(&mut message, &mut file)?;
+    Ok(file.sync_all()?)
 }

@@ -35,7 +35,7 @@ pub struct Mail {
     /// The envelope's recipients.
     pub to: Vec<String>,
     /// The octets after dot-unstuffing.
-    pub raw: Vec<u8>,
+    pub raw: CrlfBytes,
 }
 
 /// The parts of a mail that the page shows.
@@ -97,7 +97,7 @@ impl Inbox for Mailbox {
         let id = kept.last_id;
         let from = envelope.reverse_path.address().map_or("<>".to_owned(), Address::to_string);
         let to = envelope.recipients.iter().map(|recipient| recipient.address.to_string()).collect();
-        kept.mails.push_back(Mail { id, from, to, raw: message.into_vec() });
+        kept.mails.push_back(Mail { id, from, to, raw: message });
         if kept.mails.len() > CAPACITY {
             kept.mails.pop_front();
         }
@@ -108,12 +108,12 @@ impl Inbox for Mailbox {
 impl Mail {
     /// What the page shows of it.
     pub fn view(&self) -> View {
-        let header = Header::parse(&self.raw);
+        let raw = self.raw.as_slice();
+        let header = Header::parse(raw);
         let from = header.from();
-        let parts = CrlfBytes::check(self.raw.clone()).map(|message| mime::parts(&message)).ok();
-        let end = memchr::memmem::find(&self.raw, b"\r\n\r\n").unwrap_or(self.raw.len());
+        let mime::Parts { text, html, .. } = mime::parts(&self.raw);
+        let end = memchr::memmem::find(raw, b"\r\n\r\n").unwrap_or(raw.len());
         let readable = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let (text, html) = parts.map_or((None, None), |parts| (parts.text, parts.html));
         View {
             subject: header.subject(),
             author: from
@@ -123,7 +123,7 @@ impl Mail {
             notice: header.first("X-Zegel-Notice").map(|field| field.value()),
             text: text.map(|part| readable(&part.data)),
             html: html.map(|part| readable(&part.data)),
-            header: readable(self.raw.get(..end).unwrap_or_default()),
+            header: readable(raw.get(..end).unwrap_or_default()),
         }
     }
 }

@@ -113,7 +113,7 @@ async fn api_list(State(demo): State<Demo>) -> Response {
 
 async fn api_raw(State(demo): State<Demo>, Path(id): Path<u64>) -> Response {
     match demo.mailbox.get(id) {
-        Some(mail) => ([(header::CONTENT_TYPE, "message/rfc822")], mail.raw).into_response(),
+        Some(mail) => ([(header::CONTENT_TYPE, "message/rfc822")], mail.raw.into_vec()).into_response(),
         None => missing(),
     }
 }
