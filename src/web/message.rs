@@ -11,6 +11,8 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 
 use super::error::WebError;
 use super::page::{self, Visit};
@@ -75,7 +77,7 @@ pub async fn text(grant: Grant, part: u32) -> Result<String, WebError> {
 /// The HTML text that is part `part`, cleaned, with its pictures. Blocking.
 pub fn html(grant: &Grant, index: &Index, part: u32) -> io::Result<String> {
     let html = read(grant, part, MAX_SHOWN)?;
-    Ok(clean(&html, &pictures(grant, index, &html)?))
+    Ok(clean(&html, pictures(grant, index, &html)?))
 }
 
 /// A part as text; what is not UTF-8 shows as a replacement character.
@@ -103,21 +105,15 @@ fn pictures(grant: &Grant, index: &Index, html: &str) -> io::Result<HashMap<Stri
         session::part(grant, file.part)?.take(room).read_to_end(&mut bytes)?;
         room = room.saturating_sub(file.size);
         if let Some(media_type) = preview::picture_type(&bytes) {
-            pictures.insert(id.to_owned(), data_url(media_type, &bytes)?);
+            pictures.insert(id.to_owned(), format!("data:{media_type};base64,{}", STANDARD.encode(&bytes)));
         }
     }
     Ok(pictures)
 }
 
-fn data_url(media_type: &str, bytes: &[u8]) -> io::Result<String> {
-    let mut encoded = Vec::new();
-    mail_builder::encoders::base64::base64_encode(bytes, &mut encoded, true)?;
-    Ok(format!("data:{media_type};base64,{}", String::from_utf8_lossy(&encoded)))
-}
-
 /// HTML of which only text, structure and known pictures are left. Colours and widths stay where mail
 /// has always put them, in attributes; `style` goes, so that no page of ours needs `unsafe-inline` (H24).
-pub fn clean(html: &str, pictures: &HashMap<String, String>) -> String {
+pub fn clean(html: &str, pictures: HashMap<String, String>) -> String {
     let looks: HashMap<&str, HashSet<&str>> = [
         ("a", ["href", "title"].as_slice()),
         ("img", &["src", "alt", "title", "width", "height", "border"]),
@@ -149,7 +145,7 @@ pub fn clean(html: &str, pictures: &HashMap<String, String>) -> String {
         .url_relative(UrlRelative::Deny)
         .link_rel(Some("noopener noreferrer nofollow"))
         .set_tag_attribute_value("a", "target", "_blank")
-        .attribute_filter(move |tag, name, value| filter(pictures, tag, name, value))
+        .attribute_filter(move |tag, name, value| filter(&pictures, tag, name, value))
         .clean(html)
         .to_string()
 }
@@ -188,7 +184,7 @@ mod tests {
             <object data="x"></object><embed src="x"><video src="https://evil.example/8"></video>
             <table bgcolor="red"><tr><td width="5">cel</td></tr></table>
             <math><mtext><table><mglyph><style><!--</style><img title="--&gt;&lt;img src=1 onerror=alert(9)&gt;">"#;
-        let clean = clean(html, &pictures);
+        let clean = clean(html, pictures);
         for bad in ["alert(1", "alert(2", "onload", "onerror=a", "script", "evil.example", "<form", "<input", "style="]
         {
             assert!(!clean.contains(bad), "{bad} in {clean}");

@@ -110,7 +110,7 @@ async fn html(
     let part = file.part;
     let clean = stream::blocking(move || {
         let html = message::read(&grant, part, MAX_TEXT).map_err(message::damaged)?;
-        Ok(message::clean(&html, &Default::default()))
+        Ok(message::clean(&html, Default::default()))
     });
     message::document(visit, &clean.await?)
 }

@@ -125,7 +125,8 @@ impl Write for ChunkWriter {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        if self.chunk.is_empty() { Ok(()) } else { self.send(Ok(self.chunk.split().freeze())) }
+        let chunk = self.chunk.split().freeze();
+        if chunk.is_empty() { Ok(()) } else { self.send(Ok(chunk)) }
     }
 }
 
