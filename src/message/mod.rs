@@ -5,7 +5,7 @@ pub mod header { use crate::address::Address; use mail_parser::*;
 pub struct Mailbox { pub name: Option<String>, pub address: Option<Address> }
 pub struct Field<'a>(&'a str); impl Field<'_> { pub fn value(&self)->String{self.0.trim().to_owned()} }
 impl<'a> Header<'a> { pub fn parse(b:&'a [u8])->Self{ Self(MessageParser::new().parse_headers(b).unwrap_or_default(), b)} 
-pub fn first(&self,n:&str)->Option<Field<'_>>{ self.0.header_raw(n).map(Field)}
+pub fn first<'s>(&'s self,n:&str)->Option<Field<'s>>{ self.0.header_raw(n.to_owned()).map(Field)}
 pub fn subject(&self)->String{self.0.subject().unwrap_or("").into()}
 pub fn raw(&self)->&'a [u8]{self.1}
 pub fn from(&self)->Mailbox{ let a=self.0.from().and_then(|a|a.first().cloned()); Mailbox{name:a.as_ref().and_then(|a|a.name().map(Into::into)),address:a.and_then(|a|a.address().and_then(|a|Address::parse(a).ok()))}}
