@@ -244,6 +244,11 @@ impl Shared {
             item.recipients.iter().map(|pending| pending.number).zip(outcomes).collect();
         let next = schedule(config).after(item.attempts.saturating_add(1), item.created, now);
         let next_attempt = match next {
+            Next::Again(_)
+                if outcome::is_worth_another_round(deliveries.iter().map(|(_, delivery)| delivery)) =>
+            {
+                now
+            }
             Next::Again(time) => time,
             Next::GiveUp => {
                 give_up(&mut deliveries);
