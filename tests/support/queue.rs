@@ -1,5 +1,12 @@
 //! The queue in memory, for tests of the worker: just what the worker asks of a store, and ways to make it
 //! fail. What has nothing to do with the queue answers that the store is closed.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail so"
+)]
 
 use std::collections::BTreeMap;
 use std::io::{self, Cursor, Read, Write};

@@ -1,6 +1,13 @@
 //! A next hop that does what a test tells it: well-behaved by default, and at any stage it can refuse, hang,
 //! close or talk nonsense. It listens on port 0 of loopback, in threads of its own, and notes everything it
 //! is told. Dots are undone here with code of its own, so that it can contradict the relay's.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail so"
+)]
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
