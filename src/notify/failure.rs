@@ -98,8 +98,10 @@ pub fn failure(facts: &FailureFacts<'_>) -> CrlfBytes {
 fn text(facts: &FailureFacts<'_>) -> String {
     let arrived = facts.arrived.strftime("%d-%m-%Y %H:%M UTC");
     let recipients = |why: &str| -> String {
-        let line =
-            |failed: &FailedRecipient<'_>| format!("  {}\n    {why}: {}\n\n", failed.address, failed.reason);
+        let line = |failed: &FailedRecipient<'_>| {
+            let reason = failed.reason.replace(char::is_control, " ");
+            format!("  {}\n    {why}: {reason}\n\n", failed.address)
+        };
         facts.failed.iter().map(line).collect()
     };
     let (sealed_nl, sealed_en) = if facts.sealed {

@@ -158,18 +158,20 @@ impl Worker {
 #[derive(Default)]
 struct Flights {
     tasks: JoinSet<()>,
-    items: HashMap<Id, QueueId>,
+    /// Item and attempt number of each.
+    items: HashMap<Id, (QueueId, u32)>,
 }
 
 impl Flights {
-    /// An item whose claim has run out while its outcome could not be recorded is not started twice.
+    /// An attempt whose claim has run out while its outcome could not be recorded is not started twice. The next
+    /// attempt at the same item has another number, and may start before the task of this one is cleared away.
     fn start(&mut self, shared: &Arc<Shared>, item: Item) {
-        if self.items.values().any(|id| *id == item.id) {
+        let attempt = (item.id.clone(), item.attempts);
+        if self.items.values().any(|flying| *flying == attempt) {
             return;
         }
-        let id = item.id.clone();
         let handle = self.tasks.spawn(Arc::clone(shared).attempt(item));
-        self.items.insert(handle.id(), id);
+        self.items.insert(handle.id(), attempt);
     }
 
     /// Waits until one has ended; for ever while there is none.
@@ -192,7 +194,7 @@ impl Flights {
             Err(error) => error.id(),
         };
         let item = self.items.remove(&task);
-        if let (Err(error), Some(item)) = (ended, item) {
+        if let (Err(error), Some((item, _))) = (ended, item) {
             tracing::error!(%item, %error, "a delivery broke down; it starts again when its claim runs out");
         }
     }
@@ -244,6 +246,11 @@ impl Shared {
             item.recipients.iter().map(|pending| pending.number).zip(outcomes).collect();
         let next = schedule(config).after(item.attempts.saturating_add(1), item.created, now);
         let next_attempt = match next {
+            Next::Again(_)
+                if outcome::is_worth_another_round(deliveries.iter().map(|(_, delivery)| delivery)) =>
+            {
+                now
+            }
             Next::Again(time) => time,
             Next::GiveUp => {
                 give_up(&mut deliveries);

@@ -136,6 +136,19 @@ fn is_temporary(stage: Stage, reply: &Reply) -> bool {
     }
 }
 
+/// Whether some got the mail and others were only too many for one transaction: they may follow at once
+/// (RFC 5321 4.5.3.1.10). Each such round delivers to somebody, so there is an end to it.
+pub fn is_worth_another_round<'a>(outcomes: impl Iterator<Item = &'a Delivery> + Clone) -> bool {
+    let mut delivered = outcomes.clone().filter(|outcome| **outcome == Delivery::Delivered);
+    let too_many = |outcome: &Delivery| match outcome {
+        Delivery::Later { reason } => {
+            (reason.starts_with("452 ") || reason.starts_with("552 ")) && reason.ends_with("(RCPT TO)")
+        }
+        _ => false,
+    };
+    delivered.next().is_some() && outcomes.into_iter().any(too_many)
+}
+
 /// The enhanced status code of a reason that this module wrote (RFC 3463), for a failure report.
 pub fn status(reason: &str) -> &str {
     let words = reason.split_ascii_whitespace().take(2);

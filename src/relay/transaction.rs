@@ -85,7 +85,7 @@ impl Transaction<'_> {
         let answers = self.envelope(waiting).await?;
         if !answers.mail.is_positive() {
             // No transaction was begun; what else was sent in the group is refused as well.
-            let in_step = answers.broken.is_none() && !answers.data.is_some_and(|reply| reply.code == 354);
+            let in_step = answers.broken.is_none() && answers.data.is_none_or(|reply| reply.code != 354);
             return Ok((vec![of_reply(Stage::Mail, &answers.mail); waiting.len()], in_step));
         }
         // Refused ones are settled; those that were taken, or got no answer, share what comes.
