@@ -2,7 +2,7 @@
 //! does, because a trigger must not hide in an odd spelling (C06). Used by `header` and `mime`.
 
 use mail_parser::decoders::charsets::map::charset_decoder;
-use memchr::memmem;
+use memchr::{memchr, memmem};
 
 /// A charset name is never longer than this; it bounds the search for the end of one.
 const LONGEST_CHARSET: usize = 64;
@@ -125,13 +125,46 @@ fn unquote(data: &[u8]) -> Vec<u8> {
     out
 }
 
+/// The quoted-printable encoding (RFC 2045 6.7), with the same tolerance.
+pub(super) fn from_quoted_printable(data: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(data.len());
+    let mut rest = data;
+    while let Some((before, [_, after @ ..])) = memchr(b'=', rest).and_then(|at| rest.split_at_checked(at)) {
+        out.extend_from_slice(before);
+        rest = match after {
+            [high, low, after @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                out.push(hex(*high) << 4 | hex(*low));
+                after
+            }
+            _ => soft_break(after).unwrap_or_else(|| {
+                out.push(b'=');
+                after
+            }),
+        };
+    }
+    out.extend_from_slice(rest);
+    out
+}
+
+/// What follows a line end that is not part of the text.
+fn soft_break(text: &[u8]) -> Option<&[u8]> {
+    let blanks = text.iter().take_while(|c| matches!(c, b' ' | b'\t')).count();
+    let text = text.get(blanks..)?;
+    text.strip_prefix(b"\r\n").or_else(|| text.strip_prefix(b"\n")).or(text.is_empty().then_some(text))
+}
+
+/// Percent encoding (RFC 2231 4, RFC 3986 2.1).
+pub(super) fn from_percent(text: &str) -> Vec<u8> {
+    percent_encoding::percent_decode_str(text).collect()
+}
+
 fn hex(digit: u8) -> u8 {
     char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok()).unwrap_or(0)
 }
 
 /// Base64 (RFC 4648 4) with or without padding; white space and foreign characters are skipped, and
 /// padding in the middle (two encodings joined) starts afresh.
-fn from_base64(data: &[u8]) -> Vec<u8> {
+pub(super) fn from_base64(data: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(data.len() / 4 * 3);
     let (mut buffer, mut bits) = (0u32, 0u32);
     for &c in data {

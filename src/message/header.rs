@@ -41,6 +41,14 @@ impl<'a> Header<'a> {
         Self { block: message.get(..end).unwrap_or(message) }
     }
 
+    /// Reads a message or a part of one into its header and its body.
+    pub fn split(message: &'a [u8]) -> (Self, &'a [u8]) {
+        let header = Self::parse(message);
+        let rest = message.get(header.block.len()..).unwrap_or_default();
+        let empty_line = line(rest).map_or(0, |(line, _)| line.len());
+        (header, rest.get(empty_line..).unwrap_or_default())
+    }
+
     /// Every field, from top to bottom. Lines that are none are skipped, such as the `From ` of an mbox.
     pub fn fields(&self) -> impl Iterator<Item = Field<'a>> + use<'a> {
         let mut rest = self.block;
@@ -207,8 +215,8 @@ fn folded(text: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// What stands between angle brackets, blanks from folding left out (RFC 5322 3.6.4).
 fn identifiers(text: &str) -> impl Iterator<Item = String> {
-    text.split('>').filter_map(|piece| {
-        let (_, id) = piece.rsplit_once('<')?;
+    text.split_inclusive('>').filter_map(|piece| {
+        let (_, id) = piece.strip_suffix('>')?.rsplit_once('<')?;
         let id: String = id.split_whitespace().collect();
         (!id.is_empty() && id.len() < 998).then(|| format!("<{id}>"))
     })
