@@ -3,8 +3,8 @@
 
 use std::cell::OnceCell;
 
-use super::bsn;
 use super::trigger::{Tags, fold};
+use super::{bsn, markup};
 use crate::message::crlf::CrlfBytes;
 use crate::message::header::Header;
 use crate::message::mime;
@@ -92,11 +92,11 @@ fn find_bsn(header: &Header<'_>, message: &CrlfBytes) -> BsnFinding {
     if parts.text.as_ref().is_some_and(|part| bsn::found(&part.data)) {
         return BsnFinding::In("the text");
     }
-    if parts.html.as_ref().is_some_and(|part| bsn::found(&bsn::without_markup(&part.data))) {
+    if parts.html.as_ref().is_some_and(|part| bsn::found(&markup::strip(&part.data))) {
         return BsnFinding::In("the HTML text");
     }
     for file in parts.files.iter().filter(|file| is_text(&file.media_type)) {
-        if bsn::found(&file.data) || bsn::found(&bsn::without_markup(&file.data)) {
+        if bsn::found(&file.data) || bsn::found(&markup::strip(&file.data)) {
             return BsnFinding::In("a text file");
         }
     }
