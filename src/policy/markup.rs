@@ -14,9 +14,10 @@ const INLINE: &[&str] = &[
 pub(super) fn strip(html: &[u8]) -> Vec<u8> {
     let mut text = Vec::with_capacity(html.len());
     let mut rest = html;
+    let last_comment_end = memmem::rfind(html, b"-->").unwrap_or(0);
     while let Some((&first, after)) = rest.split_first() {
         rest = match first {
-            b'<' => match tag(after) {
+            b'<' => match tag(after, html.len() - after.len() < last_comment_end) {
                 Some((inside, after)) => {
                     if !is_inline(inside) {
                         text.push(b' ');
@@ -53,17 +54,16 @@ pub(super) fn strip(html: &[u8]) -> Vec<u8> {
 }
 
 /// The inside of a tag or comment whose `<` was read, and what follows its end.
-fn tag(after: &[u8]) -> Option<(&[u8], &[u8])> {
+/// `comments_end`: whether `-->` still comes, known beforehand so that it is not sought again and again.
+fn tag(after: &[u8], comments_end: bool) -> Option<(&[u8], &[u8])> {
     let first = after.first()?;
     if !(first.is_ascii_alphabetic() || b"/!?".contains(first)) {
         return None;
     }
-    let (end, skip) = match after.strip_prefix(b"!--") {
-        // A comment may hold tags; an unclosed one ends where a tag would.
-        Some(comment) => match memmem::find(comment, b"-->") {
-            Some(end) => (end + 3, 3),
-            None => (memchr(b'>', after)?, 1),
-        },
+    // A comment may hold tags; an unclosed one ends where a tag would.
+    let comment = after.strip_prefix(b"!--").filter(|_| comments_end);
+    let (end, skip) = match comment.and_then(|comment| memmem::find(comment, b"-->")) {
+        Some(end) => (end + 3, 3),
         None => (memchr(b'>', after)?, 1),
     };
     Some((after.get(..end)?, after.get(end + skip..)?))
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn hostile_markup_costs_little() {
-        for text in ["<!--", "<", "<a", "&#1", "<!-->"] {
+        for text in ["<!--", "<", "<a", "&#1", "<!-->", "<!-- >"] {
             strip(&text.repeat(1 << 18).into_bytes());
         }
     }
