@@ -63,15 +63,20 @@ impl<'a> Evidence<'a> {
 fn subject_tags<'a>(header: &Header<'_>, tags: &'a Tags) -> SubjectTags<'a> {
     let mut found = SubjectTags::default();
     for (index, field) in header.all("Subject").enumerate() {
-        let plain = tags.find(&field.value());
+        let value = field.value();
+        let plain = tags.find(&value);
         let sure: Vec<&str> = plain.iter().filter(|hit| hit.exact).map(|hit| hit.tag).collect();
         match index {
             0 => found.sure = sure,
             _ => found.sure.retain(|tag| sure.contains(tag)),
         }
         found.any.extend(plain.iter().map(|hit| hit.tag));
-        for reading in field.readings() {
-            found.any.extend(tags.find(&reading).iter().map(|hit| hit.tag));
+        // Sorted, so that the readings that are alike (most are) are looked at once.
+        let mut readings = field.readings();
+        readings.sort_unstable();
+        readings.dedup();
+        for reading in readings.iter().filter(|reading| **reading != value) {
+            found.any.extend(tags.find(reading).iter().map(|hit| hit.tag));
         }
     }
     for list in [&mut found.any, &mut found.sure] {

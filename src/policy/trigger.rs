@@ -97,7 +97,7 @@ impl Tags {
 
     /// The tags in one pair of brackets (options may follow them there) or in front of one colon.
     fn in_word<'a>(&'a self, inside: &str, is_bracketed: bool) -> impl Iterator<Item = (&'a str, bool)> {
-        self.0.iter().filter_map(move |tag| {
+        self.0.iter().filter(move |tag| inside.contains(tag.as_str())).filter_map(move |tag| {
             if inside == tag {
                 return Some((tag.as_str(), true));
             }
