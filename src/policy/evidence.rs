@@ -3,8 +3,8 @@
 
 use std::cell::OnceCell;
 
-use super::bsn;
 use super::trigger::{Tags, fold};
+use super::{bsn, markup};
 use crate::message::crlf::CrlfBytes;
 use crate::message::header::Header;
 use crate::message::mime;
@@ -63,15 +63,20 @@ impl<'a> Evidence<'a> {
 fn subject_tags<'a>(header: &Header<'_>, tags: &'a Tags) -> SubjectTags<'a> {
     let mut found = SubjectTags::default();
     for (index, field) in header.all("Subject").enumerate() {
-        let plain = tags.find(&field.value());
+        let value = field.value();
+        let plain = tags.find(&value);
         let sure: Vec<&str> = plain.iter().filter(|hit| hit.exact).map(|hit| hit.tag).collect();
         match index {
             0 => found.sure = sure,
             _ => found.sure.retain(|tag| sure.contains(tag)),
         }
         found.any.extend(plain.iter().map(|hit| hit.tag));
-        for reading in field.readings() {
-            found.any.extend(tags.find(&reading).iter().map(|hit| hit.tag));
+        // Sorted, so that the readings that are alike (most are) are looked at once.
+        let mut readings = field.readings();
+        readings.sort_unstable();
+        readings.dedup();
+        for reading in readings.iter().filter(|reading| **reading != value) {
+            found.any.extend(tags.find(reading).iter().map(|hit| hit.tag));
         }
     }
     for list in [&mut found.any, &mut found.sure] {
@@ -92,11 +97,11 @@ fn find_bsn(header: &Header<'_>, message: &CrlfBytes) -> BsnFinding {
     if parts.text.as_ref().is_some_and(|part| bsn::found(&part.data)) {
         return BsnFinding::In("the text");
     }
-    if parts.html.as_ref().is_some_and(|part| bsn::found(&bsn::without_markup(&part.data))) {
+    if parts.html.as_ref().is_some_and(|part| bsn::found(&markup::strip(&part.data))) {
         return BsnFinding::In("the HTML text");
     }
     for file in parts.files.iter().filter(|file| is_text(&file.media_type)) {
-        if bsn::found(&file.data) || bsn::found(&bsn::without_markup(&file.data)) {
+        if bsn::found(&file.data) || bsn::found(&markup::strip(&file.data)) {
             return BsnFinding::In("a text file");
         }
     }

@@ -5,6 +5,7 @@
 mod bsn;
 mod check;
 mod evidence;
+mod markup;
 mod pattern;
 mod rules;
 mod trigger;

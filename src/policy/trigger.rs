@@ -79,15 +79,15 @@ impl Tags {
         let mut rest: &[Letter] = &letters;
         loop {
             rest = skip_blank(rest);
-            let Some((inside, after)) = bracketed(rest).or_else(|| before_colon(rest)) else { return hits };
+            let (is_bracketed, word) = match bracketed(rest) {
+                Some(word) => (true, Some(word)),
+                None => (false, before_colon(rest)),
+            };
+            let Some((inside, after)) = word else { return hits };
             let span = begin(rest, subject)..begin(after, subject);
-            let is_bracketed = rest.first().is_some_and(|letter| letter.is('['));
             let before = hits.len();
-            hits.extend(self.in_word(&inside, is_bracketed).map(|(tag, exact)| Hit {
-                tag,
-                exact,
-                span: span.clone(),
-            }));
+            let found = self.in_word(&inside, is_bracketed);
+            hits.extend(found.map(|(tag, exact)| Hit { tag, exact, span: span.clone() }));
             if hits.len() == before && !is_bracketed && !is_prefix(&inside) {
                 return hits;
             }
@@ -97,7 +97,7 @@ impl Tags {
 
     /// The tags in one pair of brackets (options may follow them there) or in front of one colon.
     fn in_word<'a>(&'a self, inside: &str, is_bracketed: bool) -> impl Iterator<Item = (&'a str, bool)> {
-        self.0.iter().filter_map(move |tag| {
+        self.0.iter().filter(move |tag| inside.contains(tag.as_str())).filter_map(move |tag| {
             if inside == tag {
                 return Some((tag.as_str(), true));
             }
@@ -246,4 +246,105 @@ fn push(kept: &mut String, piece: &str) {
         kept.push(' ');
     }
     kept.push_str(piece);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn tags() -> Tags {
+        let tags = ["vertrouwelijk", "veilig", "niet vertrouwelijk", "open"].map(str::to_owned);
+        Tags::new(tags.iter())
+    }
+
+    #[test]
+    fn tags_are_found() {
+        for (subject, expected) in [
+            ("[vertrouwelijk] x", &["vertrouwelijk"][..]),
+            ("  [ Vertrouwelijk ]x", &["vertrouwelijk"]),
+            ("VERTROUWELIJK : x", &["vertrouwelijk"]),
+            ("Re: Fwd:FW: Fw : Antw: Doorst: AW: WG: TR: RV: SV: VS: veilig: x", &["veilig"]),
+            ("Re[2]: RE (3): re^4: [veilig] x", &["veilig"]),
+            ("Re：［ｖｅｉｌｉｇ］ x", &["veilig"]),
+            ("[lijst] [EXTERN][veilig] x", &["veilig"]),
+            ("[[veilig]] x", &["veilig"]),
+            ("[veilig 14d] x", &["veilig"]),
+            ("[spoed, veilig] x", &["veilig"]),
+            ("[vertrouwelĳk] x", &["vertrouwelijk"]),
+            ("[vei\u{200b}l\u{ad}i\u{301}g] x", &["veilig"]),
+            ("\u{feff}[niet\u{a0}\u{2003}vertrouwelijk] x", &["niet vertrouwelijk"]),
+            ("𝐯𝐞𝐢𝐥𝐢𝐠: x", &["veilig"]),
+            ("[open] veilig: x", &["open", "veilig"]),
+            ("Geannuleerd: [veilig] overleg", &["veilig"]),
+            ("veilig x", &[]),
+            ("Notulen [veilig]", &[]),
+            ("[veiligheid] x", &[]),
+            ("[onveilig] x", &[]),
+            ("[veilig-online] x", &[]),
+            ("veiligheid: x", &[]),
+            ("over veilig: x", &[]),
+            ("[veilig x", &[]),
+            ("", &[]),
+        ] {
+            let tags = tags();
+            let found: Vec<&str> = tags.find(subject).iter().map(|hit| hit.tag).collect();
+            assert_eq!(found, expected, "{subject}");
+        }
+    }
+
+    #[test]
+    fn a_tag_with_company_is_not_exact() {
+        for (subject, exact) in
+            [("[open] x", true), ("open: x", true), ("[open 3d] x", false), ("[open data] x", false)]
+        {
+            assert_eq!(
+                tags().find(subject).iter().map(|hit| hit.exact).collect::<Vec<_>>(),
+                [exact],
+                "{subject}"
+            );
+        }
+    }
+
+    #[test]
+    fn tags_are_removed_and_nothing_else() {
+        for (subject, expected) in [
+            ("[vertrouwelijk] Notulen", "Notulen"),
+            ("Re: [Veilig 14d] FW:  veilig: Notulen: [veilig]", "Re: FW: Notulen: [veilig]"),
+            ("[lijst] [veilig]Notulen", "[lijst] Notulen"),
+            ("  Notulen ", "  Notulen "),
+            ("[veilig]", ""),
+            ("[[veilig]] x", "x"),
+        ] {
+            assert_eq!(tags().strip(subject), expected, "{subject}");
+        }
+    }
+
+    #[test]
+    fn hostile_subjects_cost_little() {
+        for text in ["re:", "[", "[x: ", "[a]", "[veilig]", "[,", "\u{200b}", "\u{fdfa}"] {
+            tags().find(&text.repeat((1 << 20) / text.len()));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn cleaning_twice_is_cleaning_once(
+            pieces in proptest::collection::vec(
+                prop_oneof![
+                    Just("[veilig]"), Just("veilig"), Just(":"), Just(" "), Just("Re:"), Just("["), Just("]"),
+                    Just("[lijst]"), Just("\u{200b}"), Just("\u{a0}"), Just("open"), Just("x"), Just("ｖeilig："),
+                    Just("\u{301}"), Just("[2]"),
+                ],
+                0..12,
+            ),
+            text in ".{0,20}",
+        ) {
+            let subject = pieces.concat() + &text;
+            let once = tags().strip(&subject);
+            prop_assert_eq!(tags().strip(&once), once.clone());
+            prop_assert!(tags().find(&once).is_empty(), "{}", once);
+        }
+    }
 }
