@@ -101,7 +101,8 @@ impl Command {
         let (verb, argument) = text.split_once(' ').unwrap_or((text, ""));
         // Blanks at the end are tolerated, as RFC 5321 4.1.1 asks.
         let argument = argument.trim_matches(' ');
-        let bare = |command, form| if argument.is_empty() { Ok(command) } else { Err(CommandError::Syntax(form)) };
+        let bare =
+            |command, form| if argument.is_empty() { Ok(command) } else { Err(CommandError::Syntax(form)) };
         match verb.to_ascii_uppercase().as_str() {
             "EHLO" => client_name(argument).map(Self::Ehlo).ok_or(CommandError::Syntax("EHLO hostname")),
             "HELO" => client_name(argument).map(Self::Helo).ok_or(CommandError::Syntax("HELO hostname")),
@@ -365,10 +366,20 @@ mod tests {
             let expected = Ok(Command::Mail(expected, MailParameters::default()));
             assert_eq!(parse(&format!("MAIL FROM:{path}  ")), expected, "{path}");
         }
-        for wrong in ["<jan>", "<a b@c.nl>", "<@a.nl>", "<@a.nl:>", "<a:jan@x.nl>", "<@:jan@x.nl>", "<jan@x.nl,b@y.nl>"] {
+        for wrong in [
+            "<jan>",
+            "<a b@c.nl>",
+            "<@a.nl>",
+            "<@a.nl:>",
+            "<a:jan@x.nl>",
+            "<@:jan@x.nl>",
+            "<jan@x.nl,b@y.nl>",
+        ] {
             assert_eq!(parse(&format!("MAIL FROM:{wrong}")), Err(CommandError::Sender), "{wrong}");
         }
-        for wrong in ["", "jan@voorbeeld.nl", "<jan@voorbeeld.nl", "<a@b.nl>SIZE=1", "<a@b.nl>>", "<\"a>@b.nl>"] {
+        for wrong in
+            ["", "jan@voorbeeld.nl", "<jan@voorbeeld.nl", "<a@b.nl>SIZE=1", "<a@b.nl>>", "<\"a>@b.nl>"]
+        {
             let error = parse(&format!("MAIL FROM:{wrong}"));
             assert!(matches!(error, Err(CommandError::Syntax(_))), "{wrong}: {error:?}");
         }
@@ -402,8 +413,18 @@ mod tests {
         assert_eq!(parameters(&format!("ORCPT={orcpt}")).unwrap().orcpt.as_deref(), Some(orcpt));
         assert!(parameters("ORCPT=utf-8;jürgen@voorbeeld.nl").is_ok());
         for wrong in [
-            "NOTIFY", "NOTIFY=", "NOTIFY=NEVER,FAILURE", "NOTIFY=SUCCESS,", "NOTIFY=X", "ORCPT=jan@x.nl", "ORCPT=;x",
-            "ORCPT=rfc822;", "ORCPT=rfc822;a+2b", "ORCPT=rfc822;a+", "ORCPT=rfc822;ü", "NOTIFY=NEVER NOTIFY=NEVER",
+            "NOTIFY",
+            "NOTIFY=",
+            "NOTIFY=NEVER,FAILURE",
+            "NOTIFY=SUCCESS,",
+            "NOTIFY=X",
+            "ORCPT=jan@x.nl",
+            "ORCPT=;x",
+            "ORCPT=rfc822;",
+            "ORCPT=rfc822;a+2b",
+            "ORCPT=rfc822;a+",
+            "ORCPT=rfc822;ü",
+            "NOTIFY=NEVER NOTIFY=NEVER",
         ] {
             assert_eq!(parameters(wrong), Err(CommandError::Parameter), "{wrong}");
         }
@@ -414,8 +435,20 @@ mod tests {
     fn checks_the_parameters_of_mail() {
         let check = |text: &str| parse(&format!("MAIL FROM:<> {text}")).map(|_| ());
         for wrong in [
-            "SIZE", "SIZE=", "SIZE=-1", "SIZE=+1", "SIZE=1x", "SIZE=1 SIZE=1", "BODY=BINARYMIME", "SMTPUTF8=1",
-            "SMTPUTF8 SMTPUTF8", "RET=ALL", "ENVID=", "ENVID=a=b", "ENVID=+0a", "SIZE=999999999999999999999",
+            "SIZE",
+            "SIZE=",
+            "SIZE=-1",
+            "SIZE=+1",
+            "SIZE=1x",
+            "SIZE=1 SIZE=1",
+            "BODY=BINARYMIME",
+            "SMTPUTF8=1",
+            "SMTPUTF8 SMTPUTF8",
+            "RET=ALL",
+            "ENVID=",
+            "ENVID=a=b",
+            "ENVID=+0a",
+            "SIZE=999999999999999999999",
         ] {
             assert_eq!(check(wrong), Err(CommandError::Parameter), "{wrong}");
         }
@@ -431,7 +464,9 @@ mod tests {
         let bdat = |size, last| Ok(Command::Bdat(Chunk { size, last }));
         assert_eq!(parse("BDAT 0"), bdat(0, false));
         assert_eq!(parse("bdat 1000 last "), bdat(1000, true));
-        for odd in ["", " ", " -1", " +1", " 0x10", " 1.5", " 1 2", " LAST", " 18446744073709551616", " 1 LAST x"] {
+        for odd in
+            ["", " ", " -1", " +1", " 0x10", " 1.5", " 1 2", " LAST", " 18446744073709551616", " 1 LAST x"]
+        {
             assert_eq!(parse(&format!("BDAT{odd}")), Err(CommandError::ChunkSize), "{odd}");
         }
     }

@@ -2,6 +2,9 @@
 //! takes too long (H10). Started by `listener`. What must never happen: a read without a deadline, or
 //! an octet that came before the handshake read after it (C09).
 
+#[cfg(test)]
+mod tests;
+
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,7 +53,8 @@ pub async fn serve<I: Inbox>(
         return goodbye(&mut tcp).await;
     }
     let Some(config) = settings.tls.clone() else { return Ok(()) };
-    let mut tls = timeout(HANDSHAKE.min(settings.idle_timeout), TlsAcceptor::from(config).accept(tcp)).await??;
+    let mut tls =
+        timeout(HANDSHAKE.min(settings.idle_timeout), TlsAcceptor::from(config).accept(tcp)).await??;
     connection.session.secured(description(&tls));
     connection.converse(&mut tls).await?;
     goodbye(&mut tls).await
@@ -165,7 +169,11 @@ impl<I: Inbox> Connection<I> {
         Ok(())
     }
 
-    async fn give_up<S: AsyncWrite + Unpin>(&mut self, stream: &mut S, response: Response) -> io::Result<End> {
+    async fn give_up<S: AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut S,
+        response: Response,
+    ) -> io::Result<End> {
         response.write_to(&mut self.out);
         self.flush(stream).await?;
         Ok(End::Closed)
@@ -246,56 +254,5 @@ impl Pace {
             return deadline.min(stopped + DRAIN);
         }
         deadline
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    #[test]
-    fn half_a_command_buys_no_time() {
-        let mut pace = Pace::new(10 * SECOND);
-        let first = pace.deadline(false, false);
-        pace.progress(0, false);
-        assert_eq!(pace.deadline(false, false), first);
-        pace.progress(6, false);
-        assert!(pace.deadline(false, false) >= first);
-    }
-
-    #[test]
-    fn a_message_needs_a_rate() {
-        let mut pace = Pace::new(10 * SECOND);
-        pace.progress(1, true);
-        let since = pace.waiting;
-        // An octet now and then does not move the end of all.
-        for _ in 0..100 {
-            pace.waiting += SECOND;
-            pace.message = pace.message.map(|(since, octets)| (since, octets + 1));
-        }
-        assert_eq!(pace.deadline(true, false), since + 20 * SECOND);
-        pace.message = Some((since, 1000 * MIN_RATE));
-        assert_eq!(pace.deadline(true, false), since + 110 * SECOND, "then silence is what ends it");
-    }
-
-    #[test]
-    fn stopping_sets_an_end() {
-        let mut pace = Pace::new(300 * SECOND);
-        pace.progress(1, true);
-        let end = pace.deadline(true, true);
-        assert!(end <= Instant::now() + DRAIN);
-        pace.progress(1, true);
-        assert_eq!(pace.deadline(true, true), end, "progress does not move it");
-    }
-
-    #[test]
-    fn a_session_ends_between_messages() {
-        let mut pace = Pace::new(300 * SECOND);
-        pace.session_end = pace.waiting;
-        assert_eq!(pace.deadline(false, false), pace.waiting);
-        pace.progress(1, true);
-        assert!(pace.deadline(true, false) > pace.session_end);
     }
 }

@@ -99,8 +99,9 @@ pub enum Fault {
 #[derive(Clone, Debug)]
 pub struct Budget(Arc<Semaphore>);
 
-/// Memory is taken from the budget in steps of this many octets.
-const STEP: usize = 64 << 10;
+/// Memory is taken from the budget in steps of this many octets: small, so that slow clients with hardly
+/// begun messages do not hold it all.
+const STEP: usize = 4 << 10;
 
 impl Budget {
     /// So many octets.
@@ -176,7 +177,9 @@ impl Incoming {
         if missing == 0 {
             return true;
         }
-        let more = u32::try_from(missing).ok().and_then(|n| Arc::clone(&self.budget.0).try_acquire_many_owned(n).ok());
+        let more = u32::try_from(missing)
+            .ok()
+            .and_then(|n| Arc::clone(&self.budget.0).try_acquire_many_owned(n).ok());
         match (more, &mut self.share) {
             (Some(more), Some(share)) => share.merge(more),
             (Some(more), none) => *none = Some(more),

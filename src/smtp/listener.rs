@@ -2,6 +2,9 @@
 //! `serve` and `demo`. What must never happen: an error that ends the accept loop, or a client that is left
 //! without an answer.
 
+#[cfg(test)]
+mod tests;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -32,7 +32,8 @@ impl Response {
     /// To VRFY: we never tell who exists (RFC 5321 3.5.3).
     pub const VERIFY: Self = Self::fixed(252, "2.0.0 Cannot verify the user, send some mail");
     /// To HELP.
-    pub const HELP: Self = Self::fixed(214, "2.0.0 RFC 5321: EHLO MAIL RCPT DATA BDAT RSET NOOP VRFY STARTTLS QUIT");
+    pub const HELP: Self =
+        Self::fixed(214, "2.0.0 RFC 5321: EHLO MAIL RCPT DATA BDAT RSET NOOP VRFY STARTTLS QUIT");
     /// To STARTTLS.
     pub const START_TLS: Self = Self::fixed(220, "2.0.0 Ready to start TLS");
     /// To QUIT.
@@ -197,7 +198,11 @@ mod tests {
     fn writes_one_and_many_lines() {
         assert_eq!(written(&Response::OK), "250 2.0.0 Ok\r\n");
         let ehlo = written(&Response::ehlo("veilig.voorbeeld.nl", 1000, true));
-        assert!(ehlo.starts_with("250-veilig.voorbeeld.nl\r\n250-PIPELINING\r\n250-SIZE 1000\r\n250-STARTTLS\r\n"));
+        assert!(
+            ehlo.starts_with(
+                "250-veilig.voorbeeld.nl\r\n250-PIPELINING\r\n250-SIZE 1000\r\n250-STARTTLS\r\n"
+            )
+        );
         assert!(ehlo.ends_with("\r\n250 CHUNKING\r\n"));
         assert!(!written(&Response::ehlo("x", 1, false)).contains("STARTTLS"));
     }
@@ -221,7 +226,10 @@ mod tests {
     fn a_policy_text_stays_one_printable_line() {
         let text = written(&Response::from(&Refusal::Policy("Niet\r\n250 Ok\u{0}\u{202e} geëist".into())));
         assert_eq!(text, "550 5.7.1 Niet  250 Ok ? ge?ist\r\n");
-        assert_eq!(written(&Response::from(&Refusal::Policy(" \n ".into()))), "550 5.7.1 Refused by policy\r\n");
+        assert_eq!(
+            written(&Response::from(&Refusal::Policy(" \n ".into()))),
+            "550 5.7.1 Refused by policy\r\n"
+        );
         let long = written(&Response::from(&Refusal::Policy("x".repeat(5000))));
         assert!(long.len() <= 512, "RFC 5321 4.5.3.1.5");
     }

@@ -1,9 +1,13 @@
-//! The SMTP session as a state machine (RFC 5321 4.1.4): octets in, responses and the next step out. It does no
-//! I/O and knows no clock; `connection` drives it.
+//! The SMTP session as a state machine: octets in, responses and the next step out. It does no I/O and
+//! knows no clock; `connection` drives it. Here are its stages and what it reads in each; `table` knows the commands.
 //!
 //! Each state owns exactly what is valid in it and is moved by value, so that an envelope cannot outlive
 //! RSET, EHLO or STARTTLS. One line gets one response; DATA gets a second one at the end of data, and
 //! BDAT gets its only one after the chunk. What must never happen: a 250 for a message that the inbox has not kept.
+
+mod table;
+#[cfg(test)]
+mod tests;
 
 use std::mem;
 use std::net::SocketAddr;
@@ -14,11 +18,10 @@ use memchr::memmem;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::Settings;
-use super::command::{Chunk, Command, CommandError, ForwardPath};
+use super::command::{Chunk, Command};
 use super::data::{Budget, DataDecoder, Incoming};
 use super::response::Response;
-use crate::address::ReversePath;
-use crate::envelope::{Envelope, EnvelopeRecipient, MailParameters, Peer, RcptParameters};
+use crate::envelope::{Envelope, Peer};
 use crate::intake::{Inbox, Refusal};
 use crate::message::crlf::CrlfBytes;
 
@@ -30,6 +33,8 @@ const MAX_ENDLESS_LINE: usize = 1 << 20;
 const MAX_ERRORS: u32 = 20;
 /// Octets beyond the largest message that are still read to stay in step; then the connection closes.
 const MAX_DISCARD: u64 = 1 << 30;
+/// The first octet of a TLS record that starts a handshake (RFC 8446 5.1); no command starts with it (M05).
+const TLS_HANDSHAKE: u8 = 0x16;
 
 /// One client's session.
 #[derive(Debug)]
@@ -111,9 +116,6 @@ struct Transaction {
     envelope: Envelope,
 }
 
-/// A stage, and what to tell the client on the way to it.
-type Step = (Stage, Response);
-
 impl<I: Inbox> Session<I> {
     /// A session with a client that has just connected.
     pub fn new(inbox: Arc<I>, settings: Arc<Settings>, budget: Budget, client: SocketAddr) -> Self {
@@ -155,7 +157,10 @@ impl<I: Inbox> Session<I> {
 
     /// Whether the client is handing over a message, which is worth waiting for when we stop.
     pub fn in_message(&self) -> bool {
-        matches!(self.stage, Stage::Data(..) | Stage::Chunked(..) | Stage::Chunk(..) | Stage::SkipChunk { .. })
+        matches!(
+            self.stage,
+            Stage::Data(..) | Stage::Chunked(..) | Stage::Chunk(..) | Stage::SkipChunk { .. }
+        )
     }
 
     /// Whether this client may relay.
@@ -165,7 +170,9 @@ impl<I: Inbox> Session<I> {
 
     fn advance(&mut self, rest: &mut &[u8], out: &mut Vec<u8>) -> ControlFlow<Next> {
         match mem::replace(&mut self.stage, Stage::Closed) {
-            Stage::Data(transaction, decoder, incoming) => self.data(transaction, decoder, incoming, rest, out),
+            Stage::Data(transaction, decoder, incoming) => {
+                self.data(transaction, decoder, incoming, rest, out)
+            }
             Stage::Chunk(transaction, incoming, chunk) => self.chunk(transaction, incoming, chunk, rest, out),
             Stage::SkipChunk { left, response, back } => self.skip_chunk(left, response, back, rest, out),
             Stage::SkipLine { skipped, back } => self.skip_line(skipped, back, rest, out),
@@ -218,140 +225,6 @@ impl<I: Inbox> Session<I> {
             response.write_to(out);
         }
         ControlFlow::Continue(())
-    }
-
-    /// The command table. BDAT alone is not answered here but after its octets.
-    fn command(&mut self, stage: Stage, command: Result<Command, CommandError>) -> (Stage, Option<Response>) {
-        let command = match command {
-            Ok(command) => command,
-            Err(error @ (CommandError::ForeignProtocol | CommandError::ChunkSize)) => {
-                return (Stage::Closed, Some(error.into()));
-            }
-            Err(error) => return (stage, Some(error.into())),
-        };
-        let (stage, response) = match command {
-            Command::Ehlo(name) => {
-                let starttls = self.settings.tls.is_some() && self.tls.is_none();
-                let response =
-                    Response::ehlo(&self.settings.hostname, self.settings.max_message_size, starttls);
-                (Stage::Ready(Greeting { name, extended: true }), response)
-            }
-            Command::Helo(name) => {
-                (Stage::Ready(Greeting { name, extended: false }), Response::helo(&self.settings.hostname))
-            }
-            Command::Rset => (stage.reset(), Response::OK),
-            Command::Noop => (stage, Response::OK),
-            Command::Help => (stage, Response::HELP),
-            Command::Quit => (Stage::Closed, Response::BYE),
-            Command::StartTls => self.start_tls(stage),
-            Command::Bdat(chunk) => return self.bdat(stage, chunk),
-            _ if self.needs_tls() => (stage, Response::TLS_REQUIRED),
-            Command::Vrfy => (stage, Response::VERIFY),
-            Command::Mail(path, parameters) => self.mail(stage, path, parameters),
-            Command::Rcpt(path, parameters) => self.rcpt(stage, path, parameters),
-            Command::Data => self.start_data(stage),
-        };
-        (stage, Some(response))
-    }
-
-    fn needs_tls(&self) -> bool {
-        self.settings.require_tls && self.tls.is_none()
-    }
-
-    fn start_tls(&self, stage: Stage) -> Step {
-        match (&self.settings.tls, &self.tls) {
-            (_, Some(_)) => (stage, Response::TLS_IS_ON),
-            (None, None) => (stage, Response::NO_TLS),
-            (Some(_), None) => (Stage::Handshake, Response::START_TLS),
-        }
-    }
-
-    fn mail(&self, stage: Stage, reverse_path: ReversePath, parameters: MailParameters) -> Step {
-        let greeting = match stage {
-            Stage::Ready(greeting) | Stage::MailRefused(greeting) => greeting,
-            Stage::Start => return (stage, Response::NO_GREETING),
-            open => return (open, Response::NESTED_MAIL),
-        };
-        match self.check_sender(&reverse_path, &parameters) {
-            Err(response) => (Stage::MailRefused(greeting), response),
-            Ok(()) => {
-                let envelope = Envelope { reverse_path, parameters, recipients: Vec::new() };
-                (Stage::Mail(Transaction { greeting, envelope }), Response::SENDER)
-            }
-        }
-    }
-
-    fn check_sender(&self, path: &ReversePath, parameters: &MailParameters) -> Result<(), Response> {
-        if !self.may_relay() {
-            return Err(Response::RELAY_DENIED);
-        }
-        if !parameters.smtputf8 && path.address().is_some_and(|address| address.needs_smtputf8()) {
-            return Err(Response::NEEDS_SMTPUTF8);
-        }
-        if parameters.size.is_some_and(|size| size > self.settings.max_message_size) {
-            return Err(Response::TOO_LARGE);
-        }
-        self.inbox.sender(path).map_err(|refusal| Response::from(&refusal))
-    }
-
-    fn rcpt(&self, stage: Stage, path: ForwardPath, parameters: RcptParameters) -> Step {
-        let mut transaction = match stage {
-            Stage::Start => return (stage, Response::NO_GREETING),
-            other if !self.may_relay() => return (other, Response::RELAY_DENIED),
-            Stage::Mail(transaction) => transaction,
-            Stage::MailRefused(_) => return (stage, Response::MAIL_REFUSED),
-            Stage::Chunked(..) => return (stage, Response::BDAT_BEGUN),
-            other => return (other, Response::NO_MAIL),
-        };
-        let address = match path {
-            ForwardPath::Postmaster => self.inbox.postmaster(),
-            ForwardPath::Mailbox(address) => address,
-        };
-        let envelope = &mut transaction.envelope;
-        let response = if address.needs_smtputf8() && !envelope.parameters.smtputf8 {
-            Response::NEEDS_SMTPUTF8
-        } else if envelope.recipients.len() >= self.settings.max_recipients {
-            Response::TOO_MANY_RECIPIENTS
-        } else {
-            envelope.recipients.push(EnvelopeRecipient { address, parameters });
-            Response::RECIPIENT
-        };
-        (Stage::Mail(transaction), response)
-    }
-
-    /// DATA: whether it can be accepted at all is said before the 354.
-    fn start_data(&self, stage: Stage) -> Step {
-        match stage {
-            Stage::Mail(transaction) if !transaction.envelope.recipients.is_empty() => {
-                (Stage::Data(transaction, DataDecoder::default(), self.incoming()), Response::START_DATA)
-            }
-            refused => {
-                let response = refused.no_data();
-                (refused, response)
-            }
-        }
-    }
-
-    /// BDAT: its octets are taken in any case, so that they never become commands (H37).
-    fn bdat(&self, stage: Stage, chunk: Chunk) -> (Stage, Option<Response>) {
-        if chunk.size > self.settings.max_message_size.saturating_add(MAX_DISCARD) {
-            return (Stage::Closed, Some(Response::TOO_LARGE));
-        }
-        let stage = match stage {
-            Stage::Mail(transaction) if !transaction.envelope.recipients.is_empty() && !self.needs_tls() => {
-                Stage::Chunk(transaction, self.incoming(), chunk)
-            }
-            Stage::Chunked(transaction, incoming) => Stage::Chunk(transaction, incoming, chunk),
-            refused => {
-                let response = if self.needs_tls() { Response::TLS_REQUIRED } else { refused.no_data() };
-                Stage::SkipChunk { left: chunk.size, response, back: Box::new(refused) }
-            }
-        };
-        (stage, None)
-    }
-
-    fn incoming(&self) -> Incoming {
-        Incoming::new(self.settings.max_message_size, self.budget.clone())
     }
 
     fn data(
@@ -434,7 +307,12 @@ impl<I: Inbox> Session<I> {
     }
 
     /// The message is there as a whole: the inbox decides, or it is refused for what it is.
-    fn complete(&mut self, transaction: Transaction, incoming: Incoming, out: &mut Vec<u8>) -> ControlFlow<Next> {
+    fn complete(
+        &mut self,
+        transaction: Transaction,
+        incoming: Incoming,
+        out: &mut Vec<u8>,
+    ) -> ControlFlow<Next> {
         let Transaction { greeting, envelope } = transaction;
         match incoming.finish() {
             Err(fault) => {
@@ -453,33 +331,6 @@ impl<I: Inbox> Session<I> {
                 let (message, share) = (received.message, received.share);
                 ControlFlow::Break(Next::Keep(Box::new(Delivery { peer, envelope, message, share })))
             }
-        }
-    }
-}
-
-/// The first octet of a TLS record that starts a handshake (RFC 8446 5.1); no command starts with it (M05).
-const TLS_HANDSHAKE: u8 = 0x16;
-
-impl Stage {
-    /// RSET: back to between transactions.
-    fn reset(self) -> Self {
-        match self {
-            Self::Ready(greeting)
-            | Self::MailRefused(greeting)
-            | Self::Mail(Transaction { greeting, .. })
-            | Self::Chunked(Transaction { greeting, .. }, _) => Self::Ready(greeting),
-            other => other,
-        }
-    }
-
-    /// Why DATA or BDAT cannot be accepted in this stage.
-    fn no_data(&self) -> Response {
-        match self {
-            Self::Start => Response::NO_GREETING,
-            Self::MailRefused(_) => Response::MAIL_REFUSED,
-            Self::Chunked(..) => Response::BDAT_BEGUN,
-            Self::Mail(_) => Response::NO_RECIPIENTS,
-            _ => Response::NO_MAIL,
         }
     }
 }
