@@ -1,1 +1,183 @@
-//! x
+//! [`Blobs`] as files: `<folder>/<first two characters>/<name>`, written in `<folder>/tmp` and moved when
+//! complete. The only place that knows a path of sealed bytes.
+//!
+//! A name is given out only when file and folders are on disk (C02); what is not complete never has one.
+
+use std::collections::HashSet;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::{BlobWriter, Blobs, at};
+use crate::id::BlobName;
+
+/// Octets that go to or come from the file system at once.
+const BUFFER: usize = 64 * 1024;
+
+/// A folder of blobs.
+pub struct LocalBlobs {
+    folder: Arc<Folder>,
+}
+
+struct Folder {
+    path: PathBuf,
+    /// Subfolders whose entry in `path` is known to be on disk.
+    durable: Mutex<HashSet<PathBuf>>,
+}
+
+impl LocalBlobs {
+    /// Opens the folder, and makes it where there is none.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let folder = Folder { path: path.to_owned(), durable: Mutex::default() };
+        private_folder(&folder.unfinished()).map_err(|error| at(path, error))?;
+        Ok(Self { folder: Arc::new(folder) })
+    }
+
+    /// Removes what was being written when the process ended. Only the server may call this, before it takes
+    /// in anything: another process's blobs in the making look the same.
+    pub fn sweep_unfinished(&self) -> io::Result<()> {
+        let folder = self.folder.unfinished();
+        for entry in fs::read_dir(&folder).map_err(|error| at(&folder, error))? {
+            remove(&entry?.path())?;
+        }
+        Ok(())
+    }
+}
+
+impl Blobs for LocalBlobs {
+    fn create(&self) -> io::Result<Box<dyn BlobWriter>> {
+        let name = BlobName::random();
+        let path = self.folder.unfinished().join(name.as_str());
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|error| at(&path, error))?;
+        let unfinished = Unfinished { folder: Arc::clone(&self.folder), name, path };
+        Ok(Box::new(Writer { file: BufWriter::with_capacity(BUFFER, file), unfinished }))
+    }
+
+    fn open(&self, name: &BlobName) -> io::Result<Box<dyn Read + Send>> {
+        let path = self.folder.path_of(name);
+        let file = File::open(&path).map_err(|error| at(&path, error))?;
+        Ok(Box::new(BufReader::with_capacity(BUFFER, file)))
+    }
+
+    fn remove(&self, name: &BlobName) -> io::Result<()> {
+        remove(&self.folder.path_of(name))
+    }
+
+    fn names(&self) -> io::Result<Vec<BlobName>> {
+        let mut names = Vec::new();
+        let unfinished = self.folder.unfinished();
+        for entry in fs::read_dir(&self.folder.path).map_err(|error| at(&self.folder.path, error))? {
+            let subfolder = entry?.path();
+            if subfolder == unfinished || !subfolder.is_dir() {
+                continue;
+            }
+            for file in fs::read_dir(&subfolder).map_err(|error| at(&subfolder, error))? {
+                names.extend(file?.file_name().to_str().and_then(|name| name.parse().ok()));
+            }
+        }
+        Ok(names)
+    }
+}
+
+impl Folder {
+    fn unfinished(&self) -> PathBuf {
+        self.path.join("tmp")
+    }
+
+    /// The names are random: their first two characters spread them over 1024 subfolders.
+    fn path_of(&self, name: &BlobName) -> PathBuf {
+        let (subfolder, _) = name.as_str().split_at_checked(2).unwrap_or(("", ""));
+        self.path.join(subfolder).join(name.as_str())
+    }
+
+    /// Makes a subfolder if need be, and flushes its entry unless that was done before. That somebody else
+    /// has made it does not mean that it is on disk already.
+    fn ensure(&self, subfolder: &Path) -> io::Result<()> {
+        let durable = || self.durable.lock().unwrap_or_else(PoisonError::into_inner);
+        if durable().contains(subfolder) {
+            return Ok(());
+        }
+        private_folder(subfolder)?;
+        sync(&self.path)?;
+        durable().insert(subfolder.to_owned());
+        Ok(())
+    }
+}
+
+struct Writer {
+    file: BufWriter<File>,
+    unfinished: Unfinished,
+}
+
+impl Write for Writer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl BlobWriter for Writer {
+    fn commit(self: Box<Self>) -> io::Result<BlobName> {
+        let Self { file, unfinished } = *self;
+        let file = file.into_inner().map_err(|error| at(&unfinished.path, error.into_error()))?;
+        file.sync_all().map_err(|error| at(&unfinished.path, error))?;
+        unfinished.finish()
+    }
+}
+
+/// A file that goes when this goes, unless it was finished.
+struct Unfinished {
+    folder: Arc<Folder>,
+    name: BlobName,
+    path: PathBuf,
+}
+
+impl Unfinished {
+    /// Moves the flushed file to its place, and flushes that.
+    fn finish(mut self) -> io::Result<BlobName> {
+        let path = self.folder.path_of(&self.name);
+        let subfolder = path.parent().unwrap_or(&self.folder.path);
+        self.folder.ensure(subfolder).map_err(|error| at(subfolder, error))?;
+        fs::rename(&self.path, &path).map_err(|error| at(&path, error))?;
+        self.path.clone_from(&path);
+        sync(subfolder).map_err(|error| at(subfolder, error))?;
+        self.path.clear();
+        Ok(self.name.clone())
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if self.path.as_os_str().is_empty() {
+            return;
+        }
+        if let Err(error) = remove(&self.path) {
+            tracing::warn!(%error, "an unfinished blob stays behind until the next start");
+        }
+    }
+}
+
+fn private_folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+fn sync(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(path, error)),
+        _ => Ok(()),
+    }
+}

@@ -6,11 +6,14 @@
 //! message, and only this folder can make one.
 
 pub mod blobs;
-pub mod migrate;
+#[cfg(test)]
+mod conformance;
+mod migrate;
 pub mod sqlite;
 
 use std::fmt;
 use std::io::{self, Read, Write};
+use std::path::Path;
 
 use async_trait::async_trait;
 
@@ -33,9 +36,28 @@ pub enum StoreError {
     /// A row holds what we never write.
     #[error("the store holds an invalid {0}")]
     Corrupt(&'static str),
+    /// The link was closed, by expiry or recall, while its password was being checked.
+    #[error("the link is closed")]
+    Gone,
+    /// The database is from a later version; this one must not touch it.
+    #[error("the database was made by a newer zegel (schema {found}, this one knows {known}): upgrade zegel")]
+    Newer {
+        /// Its schema
+        found: u32,
+        /// The newest schema known here
+        known: u32,
+    },
+    /// The file belongs to another program.
+    #[error("this is not a database of zegel")]
+    Foreign,
     /// The store is shutting down.
     #[error("the store is closed")]
     Closed,
+}
+
+/// An error with the path it is about.
+fn at(path: &Path, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 /// What a store call gives.
@@ -64,6 +86,18 @@ pub struct Acceptance {
     pub transfer: Option<NewTransfer>,
     /// What the audit trail says of it.
     pub events: Vec<Event>,
+}
+
+impl Acceptance {
+    /// Every blob that it names: worthless when it is not committed.
+    pub fn blobs(&self) -> Vec<BlobName> {
+        let of_item = |item: &NewItem| match &item.body {
+            Body::Blob(name) => Some(name.clone()),
+            Body::Inline(_) => None,
+        };
+        let parts = self.transfer.iter().flat_map(|transfer| &transfer.parts);
+        self.items.iter().filter_map(of_item).chain(parts.map(|part| part.blob.clone())).collect()
+    }
 }
 
 /// What a queue item is.
@@ -352,19 +386,21 @@ pub trait Store: Send + Sync + 'static {
     /// Whether one of these Message-ID hashes belongs to a sealed thread.
     async fn is_sealed_thread(&self, hashes: Vec<[u8; 32]>) -> Result<bool>;
 
-    /// Items whose time has come, oldest first, at most `limit`, claimed until `lease`.
+    /// Items whose time has come, oldest first, at most `limit`, claimed until `lease`. An item whose claim
+    /// has run out is due again.
     async fn claim_due(&self, now: Timestamp, lease: Timestamp, limit: usize) -> Result<Vec<Item>>;
     /// Forgets all claims: called once at start, when nobody can hold one.
     async fn release_claims(&self) -> Result<()>;
-    /// When the next unclaimed item is due.
+    /// The first moment at which an item can be claimed: when it is due, or when its claim runs out.
     async fn next_due(&self) -> Result<Option<Timestamp>>;
-    /// Records an attempt; an item without waiting recipients is removed, its blob given up.
+    /// Records an attempt and ends the claim; an item without waiting recipients is removed, its blob given
+    /// up. An item that is no longer there is no error: reports and events are kept all the same.
     async fn finish_attempt(&self, attempt: Attempt) -> Result<()>;
     /// The whole queue, oldest first.
     async fn queue(&self) -> Result<Vec<QueueEntry>>;
-    /// Makes one item, or all, due now; tells how many.
+    /// Makes one item, or all, due now; tells how many. A claimed item stays claimed.
     async fn retry(&self, item: Option<QueueId>, now: Timestamp) -> Result<u64>;
-    /// Removes an item undelivered; tells whether it was there.
+    /// Removes an item undelivered; tells whether it was there. Only then the event is kept.
     async fn drop_item(&self, item: QueueId, event: Event) -> Result<bool>;
 
     /// A transfer with its parts and recipients.
@@ -374,21 +410,24 @@ pub trait Store: Send + Sync + 'static {
     /// Counts a try on a link before it is made, and locks it when it was one too many.
     async fn begin_try(&self, link: Link, rule: TryRule, now: Timestamp) -> Result<Try>;
     /// A right password: tries are forgotten, the first opening noted, the session kept.
+    /// [`StoreError::Gone`] when the link was closed meanwhile.
     async fn open(&self, session: Session, event: Event) -> Result<()>;
-    /// The live session with this id, not idle since `idle_since`; its use is noted.
+    /// The live session with this id, not idle since `idle_since`; its use is noted, to the minute.
     async fn session(&self, id: [u8; 32], now: Timestamp, idle_since: Timestamp) -> Result<Option<Session>>;
-    /// Ends a session.
+    /// Ends a session; the event is kept if there was one.
     async fn end_session(&self, id: [u8; 32], event: Event) -> Result<()>;
     /// Removes sessions that are idle since before then.
     async fn sweep_sessions(&self, idle_since: Timestamp) -> Result<u64>;
-    /// Destroys the keys and sessions of transfers whose date has passed, and gives up their blobs.
+    /// Destroys the keys and sessions of transfers whose date has passed, and gives up their blobs. A bounded
+    /// number at a time: call again until it gives none.
     async fn expire(&self, now: Timestamp) -> Result<Vec<TransferId>>;
 
     /// Blobs that are given up and wait to be removed, at most `limit`.
     async fn doomed_blobs(&self, limit: usize) -> Result<Vec<BlobName>>;
     /// These blobs are gone from the blob store.
     async fn forget_blobs(&self, names: Vec<BlobName>) -> Result<()>;
-    /// Which of these blobs no row knows: left behind by a crash before the commit.
+    /// Which of these blobs no row knows: left behind by a crash before the commit. Ask it only before
+    /// anything is taken in: a blob whose message is still on its way is not known either.
     async fn orphans(&self, names: Vec<BlobName>) -> Result<Vec<BlobName>>;
 
     /// Takes one from the bucket named `bucket`; `Some` is when there will be one again.

@@ -1,0 +1,71 @@
+//! A message and all that it became, in one go: transfer, queue rows, audit. Called for every message
+//! that is accepted, before its 250.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::columns::{Octets, Time};
+use super::queue;
+use super::writer::Change;
+use crate::store::{Acceptance, Committed, NewTransfer, Result};
+
+pub(super) const SEALED_THREAD: &str = "SELECT 1 FROM threads WHERE hash = ?1";
+
+/// Everything or nothing: an error undoes what came before it.
+pub(super) fn commit(change: &mut Change<'_>, acceptance: Acceptance) -> Result<Committed> {
+    if let Some(transfer) = &acceptance.transfer {
+        insert_transfer(change.db, transfer)?;
+    }
+    for item in &acceptance.items {
+        queue::insert(change.db, item)?;
+    }
+    for event in acceptance.events {
+        change.record(event)?;
+    }
+    Ok(Committed { id: acceptance.id })
+}
+
+/// Whether any of these messages was sealed, or belongs to a thread in which one was.
+pub(super) fn is_sealed_thread(db: &Connection, hashes: &[[u8; 32]]) -> Result<bool> {
+    let mut known = db.prepare_cached(SEALED_THREAD)?;
+    for hash in hashes {
+        if known.query_row([hash], |_| Ok(())).optional()?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn insert_transfer(db: &Connection, transfer: &NewTransfer) -> Result<()> {
+    let created = Time(transfer.created);
+    db.prepare_cached(
+        "INSERT INTO transfers (id, created, expires, sender, password) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute(params![
+        transfer.id,
+        created,
+        Time(transfer.expires),
+        transfer.sender,
+        transfer.password
+    ])?;
+    let number = db.last_insert_rowid();
+
+    let mut insert = db.prepare_cached(
+        "INSERT INTO transfer_recipients (transfer, number, address, key_packet) VALUES (?1, ?2, ?3, ?4)",
+    )?;
+    for recipient in &transfer.recipients {
+        insert.execute(params![number, recipient.number, recipient.address, recipient.key_packet])?;
+    }
+    let mut insert =
+        db.prepare_cached("INSERT INTO parts (transfer, number, blob, size) VALUES (?1, ?2, ?3, ?4)")?;
+    for part in &transfer.parts {
+        insert.execute(params![number, part.number, part.blob, Octets(part.size)])?;
+    }
+    // An earlier message of the same thread may have brought the same hash.
+    let mut insert = db.prepare_cached(
+        "INSERT INTO threads (hash, created) VALUES (?1, ?2) ON CONFLICT (hash) DO NOTHING",
+    )?;
+    for hash in &transfer.thread {
+        insert.execute(params![hash, created])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,96 @@
+//! Links and the sessions they open: counting tries, the lock, the browser session. The counts are rows,
+//! so neither a restart nor a second node sets them back (C16, H19).
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::columns::Time;
+use super::writer::Change;
+use crate::audit::Event;
+use crate::clock::{Timestamp, later};
+use crate::id::Link;
+use crate::limits::TryRule;
+use crate::store::{Result, Session, StoreError, Try};
+
+pub(super) const TRIES: &str = "
+    SELECT r.transfer, r.tries, r.locked_until FROM transfers t JOIN transfer_recipients r ON r.transfer = t.number
+    WHERE t.id = ?1 AND r.number = ?2";
+pub(super) const COUNT: &str = "
+    UPDATE transfer_recipients SET tries = ?3, locked_until = ?4 WHERE transfer = ?1 AND number = ?2";
+/// A link whose key is gone, or that was recalled, is not opened any more.
+pub(super) const OPENED: &str = "
+    UPDATE transfer_recipients SET tries = 0, locked_until = NULL, opened = coalesce(opened, ?3)
+    WHERE transfer = (SELECT number FROM transfers WHERE id = ?1) AND number = ?2
+        AND key_packet IS NOT NULL AND recalled IS NULL
+    RETURNING transfer";
+pub(super) const SESSION: &str = "
+    SELECT t.id, s.recipient, s.wrapped_key, s.used FROM sessions s JOIN transfers t ON t.number = s.transfer
+    WHERE s.id = ?1 AND s.used >= ?2";
+pub(super) const TOUCH: &str = "UPDATE sessions SET used = max(used, ?2) WHERE id = ?1";
+pub(super) const END: &str = "DELETE FROM sessions WHERE id = ?1";
+pub(super) const SWEEP: &str = "DELETE FROM sessions WHERE used < ?1";
+
+/// Counts a try before it is made; one writer makes look and count one step.
+pub(super) fn begin_try(change: &mut Change<'_>, link: &Link, rule: TryRule, now: Timestamp) -> Result<Try> {
+    let found = change
+        .db
+        .prepare_cached(TRIES)?
+        .query_row(params![link.transfer, link.recipient], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, u32>(1)?, row.get::<_, Option<Time>>(2)?))
+        })
+        .optional()?;
+    let Some((transfer, tries, lock)) = found else { return Ok(Try::Unknown) };
+    if let Some(Time(until)) = lock
+        && until > now
+    {
+        return Ok(Try::Locked(until));
+    }
+    let tries = tries.saturating_add(1);
+    let locked = rule.lock_after(tries).map(|lock| later(now, lock));
+    change.db.prepare_cached(COUNT)?.execute(params![transfer, link.recipient, tries, locked.map(Time)])?;
+    Ok(Try::Allowed { locked })
+}
+
+/// A right password. Fails when the link was closed while the password was being checked.
+pub(super) fn open(change: &mut Change<'_>, session: &Session, event: Event) -> Result<()> {
+    let link = &session.link;
+    let transfer: i64 = change
+        .db
+        .prepare_cached(OPENED)?
+        .query_row(params![link.transfer, link.recipient, Time(session.used)], |row| row.get(0))
+        .optional()?
+        .ok_or(StoreError::Gone)?;
+    change
+        .db
+        .prepare_cached(
+            "INSERT INTO sessions (id, transfer, recipient, wrapped_key, used) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![session.id, transfer, link.recipient, session.wrapped_key, Time(session.used)])?;
+    change.record(event)
+}
+
+/// The session, if it was used at or after `idle_since`.
+pub(super) fn session(db: &Connection, id: [u8; 32], idle_since: Timestamp) -> Result<Option<Session>> {
+    let found = db.prepare_cached(SESSION)?.query_row(params![id, Time(idle_since)], |row| {
+        let link = Link { transfer: row.get(0)?, recipient: row.get(1)? };
+        Ok(Session { id, link, wrapped_key: row.get(2)?, used: row.get::<_, Time>(3)?.0 })
+    });
+    Ok(found.optional()?)
+}
+
+/// Notes a use; tells whether the session is still there.
+pub(super) fn touch(change: &mut Change<'_>, id: [u8; 32], now: Timestamp) -> Result<bool> {
+    Ok(change.db.prepare_cached(TOUCH)?.execute(params![id, Time(now)])? > 0)
+}
+
+/// Ends a session; the event is kept only if there was one.
+pub(super) fn end_session(change: &mut Change<'_>, id: [u8; 32], event: Event) -> Result<()> {
+    if change.db.prepare_cached(END)?.execute([id])? > 0 {
+        change.record(event)?;
+    }
+    Ok(())
+}
+
+/// Ends every session that was last used before `idle_since`.
+pub(super) fn sweep_sessions(change: &mut Change<'_>, idle_since: Timestamp) -> Result<u64> {
+    Ok(change.db.prepare_cached(SWEEP)?.execute([Time(idle_since)])? as u64)
+}

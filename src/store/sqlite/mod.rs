@@ -1,0 +1,162 @@
+//! [`Store`] on SQLite: one thread that writes with group commit ([`writer`]), a few connections that read
+//! beside it ([`reader`]), and the statements, by subject, in the other files.
+//! Another process, the command line tool, may have the same file open at the same time.
+
+mod blobs;
+mod columns;
+mod connection;
+mod intake;
+mod limits;
+mod links;
+mod queue;
+mod queue_admin;
+mod reader;
+#[cfg(test)]
+mod tests;
+mod transfers;
+mod writer;
+
+use std::fs;
+use std::path::Path;
+
+use async_trait::async_trait;
+use jiff::SignedDuration;
+
+use self::reader::Readers;
+use self::writer::Writer;
+use super::{
+    Acceptance, Attempt, Committed, Gauges, Item, QueueEntry, Result, Session, Store, Transfer, Try,
+};
+use crate::audit::Event;
+use crate::clock::Timestamp;
+use crate::id::{BlobName, Link, QueueId, TransferId};
+use crate::limits::{Rate, TryRule};
+
+/// A session's use is noted to the minute: a page with twenty pictures costs one commit, not twenty.
+const USE_NOTED: SignedDuration = SignedDuration::from_secs(60);
+
+/// An open database. Dropping it finishes what was asked of it, so that nothing is left in its log.
+pub struct Sqlite {
+    readers: Readers,
+    writer: Writer,
+}
+
+impl Sqlite {
+    /// Opens the database file, makes it where there is none, and brings it up to date.
+    pub fn open(path: &Path) -> Result<Self> {
+        let writer = Writer::start(connection::writer(path)?)?;
+        Ok(Self { readers: Readers::open(path)?, writer })
+    }
+
+    /// Whether there is a database already. Ask before [`Sqlite::open`]: only where there is none may a
+    /// new master key be made, and a tool that only looks should not leave an empty one behind.
+    pub fn exists(path: &Path) -> bool {
+        fs::metadata(path).is_ok_and(|file| file.len() > 0)
+    }
+}
+
+#[async_trait]
+impl Store for Sqlite {
+    async fn commit(&self, acceptance: Acceptance) -> Result<Committed> {
+        self.writer.run(move |change| intake::commit(change, acceptance)).await
+    }
+
+    async fn is_sealed_thread(&self, hashes: Vec<[u8; 32]>) -> Result<bool> {
+        if hashes.is_empty() {
+            return Ok(false);
+        }
+        self.readers.read(move |db| intake::is_sealed_thread(db, &hashes)).await
+    }
+
+    async fn claim_due(&self, now: Timestamp, lease: Timestamp, limit: usize) -> Result<Vec<Item>> {
+        self.writer.run(move |change| queue::claim_due(change, now, lease, limit)).await
+    }
+
+    async fn release_claims(&self) -> Result<()> {
+        self.writer.run(queue::release_claims).await
+    }
+
+    async fn next_due(&self) -> Result<Option<Timestamp>> {
+        self.readers.read(queue::next_due).await
+    }
+
+    async fn finish_attempt(&self, attempt: Attempt) -> Result<()> {
+        self.writer.run(move |change| queue::finish_attempt(change, attempt)).await
+    }
+
+    async fn queue(&self) -> Result<Vec<QueueEntry>> {
+        self.readers.read(queue_admin::list).await
+    }
+
+    async fn retry(&self, item: Option<QueueId>, now: Timestamp) -> Result<u64> {
+        self.writer.run(move |change| queue_admin::retry(change, item, now)).await
+    }
+
+    async fn drop_item(&self, item: QueueId, event: Event) -> Result<bool> {
+        self.writer.run(move |change| queue_admin::drop_item(change, &item, event)).await
+    }
+
+    async fn transfer(&self, id: TransferId) -> Result<Option<Transfer>> {
+        self.readers.read(move |db| transfers::find(db, &id)).await
+    }
+
+    async fn transfers(&self) -> Result<Vec<Transfer>> {
+        self.readers.read(transfers::list).await
+    }
+
+    async fn begin_try(&self, link: Link, rule: TryRule, now: Timestamp) -> Result<Try> {
+        self.writer.run(move |change| links::begin_try(change, &link, rule, now)).await
+    }
+
+    async fn open(&self, session: Session, event: Event) -> Result<()> {
+        self.writer.run(move |change| links::open(change, &session, event)).await
+    }
+
+    async fn session(&self, id: [u8; 32], now: Timestamp, idle_since: Timestamp) -> Result<Option<Session>> {
+        let Some(session) = self.readers.read(move |db| links::session(db, id, idle_since)).await? else {
+            return Ok(None);
+        };
+        if now.duration_since(session.used) < USE_NOTED {
+            return Ok(Some(session));
+        }
+        // It may have ended between the two: then the answer is the later one.
+        let live = self.writer.run(move |change| links::touch(change, id, now)).await?;
+        Ok(live.then_some(Session { used: now, ..session }))
+    }
+
+    async fn end_session(&self, id: [u8; 32], event: Event) -> Result<()> {
+        self.writer.run(move |change| links::end_session(change, id, event)).await
+    }
+
+    async fn sweep_sessions(&self, idle_since: Timestamp) -> Result<u64> {
+        self.writer.run(move |change| links::sweep_sessions(change, idle_since)).await
+    }
+
+    async fn expire(&self, now: Timestamp) -> Result<Vec<TransferId>> {
+        self.writer.run(move |change| transfers::expire(change, now)).await
+    }
+
+    async fn doomed_blobs(&self, limit: usize) -> Result<Vec<BlobName>> {
+        self.readers.read(move |db| blobs::doomed(db, limit)).await
+    }
+
+    async fn forget_blobs(&self, names: Vec<BlobName>) -> Result<()> {
+        self.writer.run(move |change| blobs::forget(change, &names)).await
+    }
+
+    async fn orphans(&self, names: Vec<BlobName>) -> Result<Vec<BlobName>> {
+        self.readers.read(move |db| blobs::orphans(db, names)).await
+    }
+
+    async fn take(&self, bucket: String, rate: Rate, now: Timestamp) -> Result<Option<Timestamp>> {
+        self.writer.run(move |change| limits::take(change, &bucket, rate, now)).await
+    }
+
+    async fn record(&self, event: Event) -> Result<()> {
+        self.writer.run(move |change| change.record(event)).await
+    }
+
+    async fn gauges(&self, now: Timestamp) -> Result<Gauges> {
+        self.readers.read(move |db| limits::gauges(db, now)).await
+    }
+}

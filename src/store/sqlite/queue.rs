@@ -1,0 +1,193 @@
+//! The queue as the worker uses it: put in, claim, record an attempt, remove.
+//!
+//! `due` is when an item may be claimed next: its next attempt, or, while somebody holds it, the end of
+//! that claim. So one index serves, and an item in delivery is never handed out a second time.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::blobs;
+use super::columns::{Json, Time, limit};
+use super::writer::Change;
+use crate::address::ReversePath;
+use crate::clock::Timestamp;
+use crate::envelope::EnvelopeRecipient;
+use crate::id::{BlobName, Link, QueueId};
+use crate::store::{Attempt, Body, Delivery, Item, NewItem, PendingRecipient, Result, StoreError};
+
+pub(super) const CLAIM: &str = "
+    UPDATE items SET due = ?2, claimed = 1
+    WHERE number IN (SELECT number FROM items WHERE due <= ?1 ORDER BY due LIMIT ?3)
+    RETURNING number, next_attempt, id, kind, reverse_path, parameters, transfer, recipient, blob, created, attempts";
+pub(super) const WAITING: &str = "
+    SELECT number, address, parameters FROM item_recipients WHERE item = ?1 AND state = 'waiting' ORDER BY number";
+pub(super) const BODY: &str = "SELECT body FROM bodies WHERE item = ?1";
+pub(super) const NEXT_DUE: &str = "SELECT min(due) FROM items";
+pub(super) const NUMBER: &str = "SELECT number FROM items WHERE id = ?1";
+pub(super) const NOTE: &str = "
+    UPDATE item_recipients SET state = ?3, answer = ?4 WHERE item = ?1 AND number = ?2 AND state = 'waiting'";
+pub(super) const RESCHEDULE: &str = "
+    UPDATE items SET attempts = attempts + 1, next_attempt = ?2, due = ?2, claimed = 0 WHERE number = ?1";
+pub(super) const REMOVE: &str = "DELETE FROM items WHERE number = ?1 RETURNING blob";
+
+/// Puts an item into the queue, due at once.
+pub(super) fn insert(db: &Connection, item: &NewItem) -> Result<()> {
+    let (body, blob) = match &item.body {
+        Body::Inline(body) => (Some(body), None),
+        Body::Blob(blob) => (None, Some(blob)),
+    };
+    db.prepare_cached(
+        "INSERT INTO items
+            (id, kind, reverse_path, parameters, transfer, recipient, blob, created, next_attempt, due)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?8)",
+    )?
+    .execute(params![
+        item.id,
+        item.kind,
+        item.envelope.reverse_path.address(),
+        Json(&item.envelope.parameters),
+        item.link.as_ref().map(|link| &link.transfer),
+        item.link.as_ref().map(|link| link.recipient),
+        blob,
+        Time(item.created),
+    ])?;
+    let number = db.last_insert_rowid();
+    if let Some(body) = body {
+        db.prepare_cached("INSERT INTO bodies (item, body) VALUES (?1, ?2)")?
+            .execute(params![number, body])?;
+    }
+    let mut insert = db.prepare_cached(
+        "INSERT INTO item_recipients (item, number, address, parameters) VALUES (?1, ?2, ?3, ?4)",
+    )?;
+    for (recipient, place) in item.envelope.recipients.iter().zip(1u32..) {
+        insert.execute(params![number, place, recipient.address, Json(&recipient.parameters)])?;
+    }
+    Ok(())
+}
+
+/// Claims what is due, or was claimed until a moment that has passed.
+pub(super) fn claim_due(
+    change: &mut Change<'_>,
+    now: Timestamp,
+    lease: Timestamp,
+    most: usize,
+) -> Result<Vec<Item>> {
+    let mut claimed = change
+        .db
+        .prepare_cached(CLAIM)?
+        .query_map(params![Time(now), Time(lease), limit(most)], Claimed::read)?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    // RETURNING promises no order.
+    claimed.sort_by_key(|claimed| (claimed.next_attempt, claimed.number));
+    claimed.into_iter().map(|claimed| claimed.complete(change.db)).collect()
+}
+
+/// An item without what is in the other tables.
+struct Claimed {
+    number: i64,
+    next_attempt: Timestamp,
+    blob: Option<BlobName>,
+    item: Item,
+}
+
+impl Claimed {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let item = Item {
+            id: row.get("id")?,
+            kind: row.get("kind")?,
+            reverse_path: reverse_path(row)?,
+            parameters: row.get::<_, Json<_>>("parameters")?.0,
+            recipients: Vec::new(),
+            body: Body::Inline(Vec::new()),
+            link: link(row)?,
+            created: row.get::<_, Time>("created")?.0,
+            attempts: row.get("attempts")?,
+        };
+        let next_attempt = row.get::<_, Time>("next_attempt")?.0;
+        Ok(Self { number: row.get("number")?, next_attempt, blob: row.get("blob")?, item })
+    }
+
+    fn complete(self, db: &Connection) -> Result<Item> {
+        let recipients = db
+            .prepare_cached(WAITING)?
+            .query_map([self.number], |row| {
+                let parameters = row.get::<_, Json<_>>("parameters")?.0;
+                let recipient = EnvelopeRecipient { address: row.get("address")?, parameters };
+                Ok(PendingRecipient { number: row.get("number")?, recipient })
+            })?
+            .collect::<rusqlite::Result<_>>()?;
+        let body = match self.blob {
+            Some(blob) => Body::Blob(blob),
+            None => Body::Inline(db.prepare_cached(BODY)?.query_row([self.number], |row| row.get(0))?),
+        };
+        Ok(Item { recipients, body, ..self.item })
+    }
+}
+
+/// NULL is the null reverse path.
+pub(super) fn reverse_path(row: &Row<'_>) -> rusqlite::Result<ReversePath> {
+    Ok(row.get::<_, Option<_>>("reverse_path")?.map_or(ReversePath::Null, ReversePath::Address))
+}
+
+fn link(row: &Row<'_>) -> rusqlite::Result<Option<Link>> {
+    let (transfer, recipient): (Option<_>, Option<u16>) = (row.get("transfer")?, row.get("recipient")?);
+    Ok(transfer.zip(recipient).map(|(transfer, recipient)| Link { transfer, recipient }))
+}
+
+/// Takes back every claim.
+pub(super) fn release_claims(change: &mut Change<'_>) -> Result<()> {
+    change.db.execute("UPDATE items SET due = next_attempt, claimed = 0 WHERE claimed = 1", [])?;
+    Ok(())
+}
+
+/// The first moment at which something can be claimed.
+pub(super) fn next_due(db: &Connection) -> Result<Option<Timestamp>> {
+    let due: Option<Time> = db.prepare_cached(NEXT_DUE)?.query_row([], |row| row.get(0))?;
+    Ok(due.map(|due| due.0))
+}
+
+/// Records an attempt. The item may have been dropped meanwhile; what happened has happened all the same.
+pub(super) fn finish_attempt(change: &mut Change<'_>, attempt: Attempt) -> Result<()> {
+    if let Some(number) = number(change.db, &attempt.item)? {
+        let mut note = change.db.prepare_cached(NOTE)?;
+        for (recipient, delivery) in &attempt.deliveries {
+            let (state, answer) = words(delivery);
+            note.execute(params![number, recipient, state, answer])?;
+        }
+        if change.db.prepare_cached(WAITING)?.exists([number])? {
+            change.db.prepare_cached(RESCHEDULE)?.execute(params![number, Time(attempt.next_attempt)])?;
+        } else {
+            remove(change.db, number)?;
+        }
+    }
+    for report in &attempt.reports {
+        insert(change.db, report)?;
+    }
+    attempt.events.into_iter().try_for_each(|event| change.record(event))
+}
+
+fn words(delivery: &Delivery) -> (&'static str, &str) {
+    match delivery {
+        Delivery::Delivered => ("delivered", ""),
+        Delivery::Later { reason } => ("waiting", reason),
+        Delivery::Failed { reason } => ("failed", reason),
+    }
+}
+
+/// The row of an item that is still in the queue.
+pub(super) fn number(db: &Connection, item: &QueueId) -> Result<Option<i64>> {
+    Ok(db.prepare_cached(NUMBER)?.query_row([item], |row| row.get(0)).optional()?)
+}
+
+/// Removes an item with body and recipients, and gives up its blob.
+pub(super) fn remove(db: &Connection, number: i64) -> Result<()> {
+    let blob: Option<BlobName> = db.prepare_cached(REMOVE)?.query_row([number], |row| row.get(0))?;
+    blob.map_or(Ok(()), |blob| blobs::doom(db, &blob))
+}
+
+/// The word of the database as the outside sees it.
+pub(super) fn state(word: &str) -> Result<&'static str> {
+    ["waiting", "delivered", "failed"]
+        .into_iter()
+        .find(|state| *state == word)
+        .ok_or(StoreError::Corrupt("recipient state"))
+}

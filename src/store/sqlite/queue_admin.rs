@@ -1,0 +1,67 @@
+//! The queue as an administrator sees it: list, retry, drop. Called by the command line tool, mostly from
+//! another process than the worker's.
+
+use rusqlite::{Connection, Row, params};
+
+use super::columns::Time;
+use super::queue::{number, remove, reverse_path, state};
+use super::writer::Change;
+use crate::audit::Event;
+use crate::clock::Timestamp;
+use crate::id::QueueId;
+use crate::store::{Kind, QueueEntry, QueueEntryRecipient, Result};
+
+/// Every item with every recipient, delivered ones too.
+pub(super) fn list(db: &Connection) -> Result<Vec<QueueEntry>> {
+    let mut items = db.prepare_cached("SELECT * FROM items ORDER BY created, number")?;
+    let rows = items.query_map([], |row| Ok((row.get("number")?, entry(row)?)))?;
+    rows.map(|row| {
+        let (number, entry) = row?;
+        Ok(QueueEntry { recipients: recipients(db, number)?, ..entry })
+    })
+    .collect()
+}
+
+fn entry(row: &Row<'_>) -> rusqlite::Result<QueueEntry> {
+    Ok(QueueEntry {
+        id: row.get("id")?,
+        kind: row.get::<_, Kind>("kind")?.as_str(),
+        from: reverse_path(row)?.address().map_or_else(|| "<>".to_owned(), ToString::to_string),
+        recipients: Vec::new(),
+        transfer: row.get("transfer")?,
+        created: row.get::<_, Time>("created")?.0,
+        attempts: row.get("attempts")?,
+        next_attempt: row.get::<_, Time>("next_attempt")?.0,
+    })
+}
+
+fn recipients(db: &Connection, item: i64) -> Result<Vec<QueueEntryRecipient>> {
+    let mut recipients = db.prepare_cached(
+        "SELECT address, state, answer FROM item_recipients WHERE item = ?1 ORDER BY number",
+    )?;
+    let mut rows = recipients.query([item])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let state = state(&row.get::<_, String>("state")?)?;
+        found.push(QueueEntryRecipient { address: row.get("address")?, state, answer: row.get("answer")? });
+    }
+    Ok(found)
+}
+
+/// Due now. An item in delivery is counted, but stays claimed: its attempt is being made.
+pub(super) fn retry(change: &mut Change<'_>, item: Option<QueueId>, now: Timestamp) -> Result<u64> {
+    let changed = change.db.execute(
+        "UPDATE items SET next_attempt = ?2, due = CASE WHEN claimed THEN due ELSE ?2 END
+         WHERE ?1 IS NULL OR id = ?1",
+        params![item, Time(now)],
+    )?;
+    Ok(changed as u64)
+}
+
+/// Removes an item undelivered; the event is kept only if there was one.
+pub(super) fn drop_item(change: &mut Change<'_>, item: &QueueId, event: Event) -> Result<bool> {
+    let Some(number) = number(change.db, item)? else { return Ok(false) };
+    remove(change.db, number)?;
+    change.record(event)?;
+    Ok(true)
+}

@@ -1,0 +1,122 @@
+//! Transfers: what is known of them, and their end. At expiry the keys go, in one commit with the sessions
+//! that hold them; the blobs, worthless from then on, are given up to the sweeper (C25).
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::columns::{Octets, Time, limit};
+use super::limits;
+use super::writer::Change;
+use crate::audit::{Action, Event};
+use crate::clock::Timestamp;
+use crate::id::TransferId;
+use crate::store::{Part, Recipient, Result, Transfer};
+
+/// The most transfers that one call expires: other writers wait as long as that takes.
+const EXPIRE_AT_ONCE: usize = 500;
+
+pub(super) const TRANSFER: &str = "SELECT * FROM transfers WHERE id = ?1";
+pub(super) const RECIPIENTS: &str = "SELECT * FROM transfer_recipients WHERE transfer = ?1 ORDER BY number";
+pub(super) const PARTS: &str = "SELECT number, blob, size FROM parts WHERE transfer = ?1 ORDER BY number";
+pub(super) const EXPIRED: &str = "
+    SELECT number, id FROM transfers WHERE shredded IS NULL AND expires <= ?1 ORDER BY expires LIMIT ?2";
+/// The order is the promise: keys, then what they were unwrapped into, then the blobs.
+pub(super) const SHRED: [&str; 4] = [
+    "UPDATE transfer_recipients SET key_packet = NULL WHERE transfer = ?1",
+    "DELETE FROM sessions WHERE transfer = ?1",
+    "INSERT INTO doomed (blob) SELECT blob FROM parts WHERE transfer = ?1",
+    "DELETE FROM parts WHERE transfer = ?1",
+];
+pub(super) const SHREDDED: &str = "UPDATE transfers SET shredded = ?2 WHERE number = ?1";
+
+/// One transfer with its recipients and parts.
+pub(super) fn find(db: &Connection, id: &TransferId) -> Result<Option<Transfer>> {
+    let found = db.prepare_cached(TRANSFER)?.query_row([id], transfer).optional()?;
+    found
+        .map(|(number, transfer)| {
+            Ok(Transfer { recipients: recipients(db, number)?, parts: parts(db, number)?, ..transfer })
+        })
+        .transpose()
+}
+
+/// Every transfer without its parts, newest first.
+pub(super) fn list(db: &Connection) -> Result<Vec<Transfer>> {
+    let mut transfers = db.prepare_cached("SELECT * FROM transfers ORDER BY number DESC")?;
+    let rows = transfers.query_map([], transfer)?;
+    rows.map(|row| {
+        let (number, transfer) = row?;
+        Ok(Transfer { recipients: recipients(db, number)?, ..transfer })
+    })
+    .collect()
+}
+
+fn transfer(row: &Row<'_>) -> rusqlite::Result<(i64, Transfer)> {
+    let transfer = Transfer {
+        id: row.get("id")?,
+        created: row.get::<_, Time>("created")?.0,
+        expires: row.get::<_, Time>("expires")?.0,
+        sender: row.get("sender")?,
+        password: row.get("password")?,
+        parts: Vec::new(),
+        recipients: Vec::new(),
+    };
+    Ok((row.get("number")?, transfer))
+}
+
+fn recipients(db: &Connection, transfer: i64) -> Result<Vec<Recipient>> {
+    let mut recipients = db.prepare_cached(RECIPIENTS)?;
+    let rows = recipients.query_map([transfer], |row| {
+        let time = |column| row.get::<_, Option<Time>>(column).map(|time| time.map(|time| time.0));
+        Ok(Recipient {
+            number: row.get("number")?,
+            address: row.get("address")?,
+            key_packet: row.get("key_packet")?,
+            tries: row.get("tries")?,
+            locked_until: time("locked_until")?,
+            opened: time("opened")?,
+            recalled: time("recalled")?,
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+fn parts(db: &Connection, transfer: i64) -> Result<Vec<Part>> {
+    let mut parts = db.prepare_cached(PARTS)?;
+    let rows = parts.query_map([transfer], |row| {
+        let size = row.get::<_, Octets>("size")?.0;
+        Ok(Part { number: row.get("number")?, blob: row.get("blob")?, size })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Ends transfers whose date has come, the oldest first; call again while it gives some. Limits that no
+/// longer limit anything go on the same round.
+pub(super) fn expire(change: &mut Change<'_>, now: Timestamp) -> Result<Vec<TransferId>> {
+    limits::sweep(change.db, now)?;
+    let expired = change
+        .db
+        .prepare_cached(EXPIRED)?
+        .query_map(params![Time(now), limit(EXPIRE_AT_ONCE)], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<Vec<(i64, TransferId)>>>()?;
+    for (number, id) in &expired {
+        shred(change, *number, now)?;
+        change.record(Event {
+            time: now,
+            action: Action::Expire,
+            object: id.to_string(),
+            result: "ok".into(),
+            actor: "zegel".into(),
+            origin: "local".into(),
+        })?;
+    }
+    Ok(expired.into_iter().map(|(_, id)| id).collect())
+}
+
+/// Destroys every key of a transfer, and gives up its blobs.
+fn shred(change: &mut Change<'_>, transfer: i64, now: Timestamp) -> Result<()> {
+    for step in SHRED {
+        change.db.prepare_cached(step)?.execute([transfer])?;
+    }
+    change.db.prepare_cached(SHREDDED)?.execute(params![transfer, Time(now)])?;
+    change.shredded = true;
+    Ok(())
+}

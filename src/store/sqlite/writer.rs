@@ -1,0 +1,210 @@
+//! The one thread that writes. It drains its channel into one transaction, with a savepoint per command so
+//! that one that fails does not spoil the others, and answers after COMMIT: concurrent callers share
+//! one flush of the disk (docs/decisions/0004). No caller ever hears `Ok` before that.
+
+use std::thread::{self, JoinHandle};
+
+use rusqlite::{Connection, Transaction, TransactionBehavior, ffi, params};
+use tokio::sync::{mpsc, oneshot};
+
+use super::columns::Time;
+use super::connection::BUSY;
+use crate::audit::Event;
+use crate::store::{Result, StoreError};
+
+/// The most commands in one transaction.
+const BATCH: usize = 256;
+
+/// The way to the writer thread. Dropping it finishes what was asked and ends the thread.
+pub(super) struct Writer {
+    commands: Option<mpsc::Sender<Box<dyn Command>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What a command may do within its transaction.
+pub(super) struct Change<'a> {
+    /// The database, within the command's savepoint.
+    pub db: &'a Connection,
+    /// The command has destroyed keys: the log must not keep a copy of them (C25).
+    pub shredded: bool,
+    events: Vec<Event>,
+}
+
+impl Change<'_> {
+    /// Keeps an event with the change; it is logged once the change has been committed.
+    pub fn record(&mut self, event: Event) -> Result<()> {
+        self.db
+            .prepare_cached(
+                "INSERT INTO audit (time, action, object, result, actor, origin) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?
+            .execute(params![
+                Time(event.time),
+                event.action.as_str(),
+                event.object,
+                event.result,
+                event.actor,
+                event.origin
+            ])?;
+        self.events.push(event);
+        Ok(())
+    }
+}
+
+impl Writer {
+    /// Starts the thread.
+    pub fn start(db: Connection) -> Result<Self> {
+        let (commands, queue) = mpsc::channel(BATCH);
+        let thread = thread::Builder::new().name("store-writer".into()).spawn(move || serve(db, queue))?;
+        Ok(Self { commands: Some(commands), thread: Some(thread) })
+    }
+
+    /// Has `work` done and waits until it is durable. Work that was handed over is done even when the
+    /// caller no longer waits.
+    pub async fn run<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Change<'_>) -> Result<T> + Send + 'static,
+    {
+        let (caller, answer) = oneshot::channel();
+        let command = Box::new(Pending { work: Some(work), result: None, caller });
+        let commands = self.commands.as_ref().ok_or(StoreError::Closed)?;
+        commands.send(command).await.map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.commands = None;
+        if let Some(Err(_)) = self.thread.take().map(JoinHandle::join) {
+            tracing::error!("the thread that writes the database has panicked");
+        }
+    }
+}
+
+/// A command on its way through the writer, whatever it gives back.
+trait Command: Send {
+    /// Does the work; the result is kept back. Tells whether it succeeded.
+    fn run(&mut self, change: &mut Change<'_>) -> bool;
+    /// Hands over the result, or, where the commit failed, the reason why not.
+    fn answer(self: Box<Self>, failure: Option<StoreError>);
+}
+
+struct Pending<T, F> {
+    work: Option<F>,
+    result: Option<Result<T>>,
+    caller: oneshot::Sender<Result<T>>,
+}
+
+impl<T, F> Command for Pending<T, F>
+where
+    T: Send,
+    F: FnOnce(&mut Change<'_>) -> Result<T> + Send,
+{
+    fn run(&mut self, change: &mut Change<'_>) -> bool {
+        self.result = self.work.take().map(|work| work(change));
+        matches!(self.result, Some(Ok(_)))
+    }
+
+    fn answer(self: Box<Self>, failure: Option<StoreError>) {
+        let result = match (self.result, failure) {
+            (Some(Ok(done)), None) => Ok(done),
+            (Some(Err(own)), _) => Err(own),
+            (_, failure) => Err(failure.unwrap_or(StoreError::Closed)),
+        };
+        // The caller may have gone; what was committed stays so.
+        self.caller.send(result).ok();
+    }
+}
+
+/// Serves until every sender is gone and the channel is empty.
+fn serve(mut db: Connection, mut queue: mpsc::Receiver<Box<dyn Command>>) {
+    let mut log_holds_keys = false;
+    while let Some(first) = queue.blocking_recv() {
+        let mut batch = vec![first];
+        while batch.len() < BATCH
+            && let Ok(next) = queue.try_recv()
+        {
+            batch.push(next);
+        }
+        let outcome = transact(&mut db, &mut batch);
+        log_holds_keys |= outcome.as_ref().is_ok_and(|done| done.shredded);
+        if log_holds_keys {
+            log_holds_keys = !empty_log(&db);
+        }
+        for command in batch {
+            command.answer(outcome.as_ref().err().map(copy));
+        }
+        for event in outcome.into_iter().flat_map(|done| done.events) {
+            event.log();
+        }
+    }
+}
+
+/// What a committed batch leaves to be done.
+#[derive(Default)]
+struct Done {
+    events: Vec<Event>,
+    shredded: bool,
+}
+
+/// Runs a batch in one transaction. An error means that nothing of it was done: dropping the
+/// transaction rolls it back, and the next batch starts afresh (C03).
+fn transact(db: &mut Connection, batch: &mut [Box<dyn Command>]) -> rusqlite::Result<Done> {
+    let mut transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut done = Done::default();
+    for command in batch {
+        run_one(&mut transaction, command.as_mut(), &mut done)?;
+    }
+    transaction.commit()?;
+    Ok(done)
+}
+
+fn run_one(
+    transaction: &mut Transaction<'_>,
+    command: &mut dyn Command,
+    done: &mut Done,
+) -> rusqlite::Result<()> {
+    let mut savepoint = transaction.savepoint()?;
+    let mut change = Change { db: &savepoint, shredded: false, events: Vec::new() };
+    if command.run(&mut change) {
+        done.shredded |= change.shredded;
+        done.events.append(&mut change.events);
+    } else if savepoint.is_autocommit() {
+        // Out of disk or memory SQLite may undo the whole transaction, earlier commands included.
+        return Err(failure(
+            ffi::SQLITE_ABORT_ROLLBACK,
+            "another change of the same commit failed for lack of space",
+        ));
+    } else {
+        savepoint.rollback()?;
+    }
+    savepoint.commit()
+}
+
+/// Moves the log into the database and empties it, so that no old page with a destroyed key stays in
+/// it. Not possible while somebody reads: then it is tried again after the next commit.
+fn empty_log(db: &Connection) -> bool {
+    let checkpoint = || -> rusqlite::Result<bool> {
+        db.busy_timeout(std::time::Duration::ZERO)?;
+        let busy: bool = db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        Ok(!busy)
+    };
+    let emptied = checkpoint().unwrap_or(false);
+    if let Err(error) = db.busy_timeout(BUSY) {
+        tracing::error!(%error, "cannot set the time to wait for other writers");
+    }
+    emptied
+}
+
+/// The same error once more, for the next caller of the same batch.
+fn copy(error: &rusqlite::Error) -> StoreError {
+    StoreError::Database(match error {
+        rusqlite::Error::SqliteFailure(code, text) => rusqlite::Error::SqliteFailure(*code, text.clone()),
+        other => failure(ffi::SQLITE_ERROR, &other.to_string()),
+    })
+}
+
+fn failure(code: std::ffi::c_int, text: &str) -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(ffi::Error::new(code), Some(text.to_owned()))
+}
