@@ -145,9 +145,11 @@ impl Worker {
         let store = &self.shared.parts.store;
         let Some(due) = store.next_due().await? else { return Ok(POLL) };
         if schedule(config).is_beyond(due, now) {
-            tracing::warn!(%due, "the clock was set back; the whole queue is due now");
-            store.retry(None, now).await?;
-            return Ok(PAUSE);
+            let count = store.retry(None, now).await?;
+            if count > 0 {
+                tracing::warn!(%due, count, "the clock was set back; the whole queue is due now");
+                return Ok(PAUSE);
+            }
         }
         let wait = Duration::try_from(due.duration_since(now)).unwrap_or(Duration::ZERO);
         Ok(wait.clamp(PAUSE, POLL))

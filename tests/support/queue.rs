@@ -122,7 +122,7 @@ impl Store for MemoryQueue {
 
     async fn next_due(&self) -> Result<Option<Timestamp>> {
         let state = self.state.borrow();
-        Ok(state.rows.iter().filter(|row| row.leased.is_none()).map(|row| row.due).min())
+        Ok(state.rows.iter().map(|row| row.leased.unwrap_or(row.due)).min())
     }
 
     async fn finish_attempt(&self, attempt: Attempt) -> Result<()> {
@@ -158,7 +158,7 @@ impl Store for MemoryQueue {
             for row in &mut state.rows {
                 if item.as_ref().is_none_or(|id| *id == row.item.id) {
                     row.due = now;
-                    count += 1;
+                    count += u64::from(row.leased.is_none());
                 }
             }
             count
