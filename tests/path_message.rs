@@ -165,7 +165,9 @@ fn mail_waits_for_the_smarthost() {
     let _gateway = site.start();
     site.command(&["queue", "retry", "--all"]);
     smarthost.wait(|seen| seen.copies(RESIDENT) == 1);
-    wait_for("an empty queue", || site.command(&["queue", "list"]).1.contains("0 in the queue").then_some(()));
+    wait_for("an empty queue", || {
+        site.command(&["queue", "list"]).1.contains("0 in the queue").then_some(())
+    });
 }
 
 #[test]

@@ -213,7 +213,13 @@ impl Intake {
 
     /// The message itself, byte for byte behind one `Received` (H03).
     fn pass(&self, rules: &Rules, arrival: Arrival) -> Result<NewItem, Refusal> {
-        let received = rewrite::received(&rules.config.hostname, &arrival.peer, &arrival.envelope, &arrival.id, arrival.now);
+        let received = rewrite::received(
+            &rules.config.hostname,
+            &arrival.peer,
+            &arrival.envelope,
+            &arrival.id,
+            arrival.now,
+        );
         let envelope = Envelope { recipients: arrival.pass, ..arrival.envelope };
         let message = arrival.message.prepend(&received);
         Ok(NewItem {

@@ -128,7 +128,8 @@ async fn look(grant: Grant, file: IndexFile) -> Result<Option<Kind>, WebError> {
 
 /// Whether it is worth offering a preview: judged by name and type alone, without opening the file.
 pub fn is_likely(file: &IndexFile) -> bool {
-    let endings = ["png", "jpg", "jpeg", "gif", "webp", "pdf", "txt", "csv", "md", "log", "htm", "html", "ics"];
+    let endings =
+        ["png", "jpg", "jpeg", "gif", "webp", "pdf", "txt", "csv", "md", "log", "htm", "html", "ics"];
     let ending = file.name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
     ending.is_some_and(|ending| endings.contains(&ending.as_str()))
 }

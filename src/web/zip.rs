@@ -84,7 +84,8 @@ impl Names {
         let safe: String =
             wanted.chars().map(|c| if c == '/' || c == '\\' || c.is_control() { '_' } else { c }).collect();
         let safe = if safe.trim_matches('.').is_empty() { "_".to_owned() } else { safe };
-        let (stem, ending) = safe.rsplit_once('.').map_or((safe.as_str(), ""), |(stem, ending)| (stem, ending));
+        let (stem, ending) =
+            safe.rsplit_once('.').map_or((safe.as_str(), ""), |(stem, ending)| (stem, ending));
         let dot = if ending.is_empty() { "" } else { "." };
         let numbered = |number: usize| match number {
             1 => safe.clone(),

@@ -180,7 +180,9 @@ pub fn all_bytes(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 }
 
 fn signal(process: u32, name: &str) {
-    assert!(Command::new("kill").arg(format!("-{name}")).arg(process.to_string()).status().unwrap().success());
+    assert!(
+        Command::new("kill").arg(format!("-{name}")).arg(process.to_string()).status().unwrap().success()
+    );
 }
 
 /// Collects the log in the background; the receiver gets the `ready` line.
