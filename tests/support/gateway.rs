@@ -136,6 +136,9 @@ impl Gateway {
 
 impl Drop for Gateway {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.log().join("\n"));
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
