@@ -87,9 +87,18 @@ impl Directory {
     /// Reads a CSV file with a header line `email,name,phone,department`, in any order; fields may be
     /// quoted, and separated by semicolons, as spreadsheets in Dutch write them.
     pub fn load(path: &Path) -> Result<Self, StaffError> {
-        let bytes =
-            std::fs::read(path).map_err(|source| StaffError::Io { file: path.to_owned(), source })?;
+        let bytes = std::fs::read(path).map_err(|source| StaffError::Io { file: path.to_owned(), source })?;
         Self::parse(&bytes).map_err(|(line, fault)| StaffError::Line { file: path.to_owned(), line, fault })
+    }
+
+    /// How many people there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is nobody.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// The person behind an address, letter case aside.
@@ -98,10 +107,8 @@ impl Directory {
     }
 
     fn parse(bytes: &[u8]) -> Result<Self, (u64, LineFault)> {
-        let mut reader = csv::ReaderBuilder::new()
-            .delimiter(delimiter(bytes))
-            .trim(csv::Trim::All)
-            .from_reader(bytes);
+        let mut reader =
+            csv::ReaderBuilder::new().delimiter(delimiter(bytes)).trim(csv::Trim::All).from_reader(bytes);
         let columns = Columns::of(reader.headers().map_err(line_fault)?).map_err(|fault| (1, fault))?;
         let mut people = HashMap::new();
         for record in reader.records() {

@@ -1,6 +1,8 @@
 //! What zegel seals is OpenPGP (contract 6): a key packet with a sealed part behind it opens in programs
 //! that share no code with ours, with the passphrase alone. rPGP always; `sq` 1.x where it is installed.
 
+#![allow(clippy::unwrap_used, reason = "in a test a panic is the answer")]
+
 use std::io::{Read, Write};
 use std::process::Command;
 

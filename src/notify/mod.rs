@@ -5,6 +5,7 @@
 //! a password in any mail but the receipt (C24); content of the sealed message in a notice.
 
 pub mod compose;
+pub mod failure;
 pub mod notification;
 pub mod receipt;
 mod style;
@@ -46,7 +47,9 @@ impl SenderCard {
         let shown = |text: &str| Some(compose::one_line(text)).filter(|text| !text.is_empty());
         let name = person.and_then(|person| person.name.as_deref()).and_then(shown);
         Self {
-            name: name.or_else(|| from_name.and_then(shown)).unwrap_or_else(|| compose::one_line(email.as_str())),
+            name: name
+                .or_else(|| from_name.and_then(shown))
+                .unwrap_or_else(|| compose::one_line(email.as_str())),
             email: email.clone(),
             phone: person.and_then(|person| person.phone.as_deref()).and_then(shown),
             department: person.and_then(|person| person.department.as_deref()).and_then(shown),

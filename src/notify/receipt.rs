@@ -67,7 +67,11 @@ fn fields(facts: &ReceiptFacts) -> Vec<u8> {
     write_field(&mut out, "From", &from);
     write_field(&mut out, "To", &Raw::new(format!("<{}>", facts.sender)));
     write_field(&mut out, "Date", &Raw::new(rfc5322(facts.now)));
-    write_field(&mut out, "Message-ID", &Raw::new(format!("<{}.receipt@{}>", facts.transfer, facts.hostname)));
+    write_field(
+        &mut out,
+        "Message-ID",
+        &Raw::new(format!("<{}.receipt@{}>", facts.transfer, facts.hostname)),
+    );
     if let Some(id) = facts.message_id.and_then(message_id) {
         write_field(&mut out, "In-Reply-To", &Raw::new(id.as_str()));
         write_field(&mut out, "References", &Raw::new(id.as_str()));

@@ -49,3 +49,39 @@ pub const DARK: Scheme = Scheme {
     accent: "#9ccbff",
     on_accent: "#0b1a2b",
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Relative luminance (WCAG 2.2).
+    fn luminance(colour: &str) -> f64 {
+        let channel = |at: usize| {
+            let value = f64::from(u8::from_str_radix(&colour[at..at + 2], 16).unwrap()) / 255.0;
+            if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5)
+    }
+
+    fn contrast(a: &str, b: &str) -> f64 {
+        let (a, b) = (luminance(a), luminance(b));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    #[test]
+    fn all_text_can_be_read() {
+        for scheme in [LIGHT, DARK] {
+            for (text, behind) in [
+                (scheme.ink, scheme.card),
+                (scheme.ink, scheme.panel),
+                (scheme.muted, scheme.card),
+                (scheme.muted, scheme.panel),
+                (scheme.accent, scheme.card),
+                (scheme.on_accent, scheme.accent),
+            ] {
+                assert!(contrast(text, behind) >= 4.5, "{text} on {behind}: {}", contrast(text, behind));
+            }
+        }
+        assert!((contrast("#ffffff", "#000000") - 21.0).abs() < 0.01);
+    }
+}

@@ -88,6 +88,18 @@ pub struct Acceptance {
     pub events: Vec<Event>,
 }
 
+impl Acceptance {
+    /// Every blob that it names: worthless when it is not committed.
+    pub fn blobs(&self) -> Vec<BlobName> {
+        let of_item = |item: &NewItem| match &item.body {
+            Body::Blob(name) => Some(name.clone()),
+            Body::Inline(_) => None,
+        };
+        let parts = self.transfer.iter().flat_map(|transfer| &transfer.parts);
+        self.items.iter().filter_map(of_item).chain(parts.map(|part| part.blob.clone())).collect()
+    }
+}
+
 /// What a queue item is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -124,7 +136,7 @@ impl std::str::FromStr for Kind {
 }
 
 /// A mail to be relayed. Its first attempt is due at once.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct NewItem {
     /// Its name.
     pub id: QueueId,
@@ -199,7 +211,7 @@ pub enum Delivery {
 }
 
 /// The end of one attempt. Recipients that are not named stay as they were.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Attempt {
     /// The item.
     pub item: QueueId,

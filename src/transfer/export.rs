@@ -1,17 +1,17 @@
 //! The sealed parts as OpenPGP messages, for `zegel transfer export` and for whoever wants to open a
-//! transfer without us: the recipient's key packet with the sealed part behind it (contract 6).
+//! transfer without us: the key packets with the sealed part behind them (contract 6).
 //! Nothing is decrypted here, and no key is needed.
 
 use std::io::{self, Cursor, Read};
 
-use crate::store::{Blobs, Part, Recipient};
+use crate::store::{Blobs, Part, Transfer};
 
 /// Why a part cannot be exported.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
     /// It has expired or was recalled: nobody can open it any more.
-    #[error("the key of recipient {0} has been destroyed")]
-    KeyDestroyed(u16),
+    #[error("its keys have been destroyed")]
+    KeysDestroyed,
     /// The sealed bytes cannot be read.
     #[error("part {part}: {source}")]
     Blob {
@@ -22,15 +22,19 @@ pub enum ExportError {
     },
 }
 
-/// One part as an OpenPGP message that opens with the passphrase of `recipient`; goes into `<number>.pgp`.
+/// One part as an OpenPGP message that opens with the passphrase of any recipient who still has a key.
 pub fn message(
     blobs: &dyn Blobs,
-    recipient: &Recipient,
+    transfer: &Transfer,
     part: &Part,
 ) -> Result<impl Read + Send + use<>, ExportError> {
-    let key_packet = recipient.key_packet.clone().ok_or(ExportError::KeyDestroyed(recipient.number))?;
+    let key_packets: Vec<u8> =
+        transfer.recipients.iter().filter_map(|recipient| recipient.key_packet.clone()).flatten().collect();
+    if key_packets.is_empty() {
+        return Err(ExportError::KeysDestroyed);
+    }
     let sealed = blobs.open(&part.blob).map_err(|source| ExportError::Blob { part: part.number, source })?;
-    Ok(Cursor::new(key_packet).chain(sealed))
+    Ok(Cursor::new(key_packets).chain(sealed))
 }
 
 #[cfg(test)]
@@ -50,16 +54,23 @@ mod tests {
         let mut transfer = store.rows().transfers[&id].clone();
         let part = transfer.parts[1].clone();
 
-        let (mut exported, mut blob) = (Vec::new(), Vec::new());
-        message(&blobs, &transfer.recipients[1], &part).unwrap().read_to_end(&mut exported).unwrap();
+        let keys = |transfer: &Transfer| -> Vec<u8> {
+            transfer.recipients.iter().flat_map(|r| r.key_packet.clone().unwrap_or_default()).collect()
+        };
+        let exported = |transfer: &Transfer| {
+            let mut bytes = Vec::new();
+            message(&blobs, transfer, &part).map(|mut whole| whole.read_to_end(&mut bytes).unwrap())?;
+            Ok::<_, ExportError>(bytes)
+        };
+        let mut blob = Vec::new();
         blobs.open(&part.blob).unwrap().read_to_end(&mut blob).unwrap();
-        assert_eq!(exported, [transfer.recipients[1].key_packet.clone().unwrap(), blob].concat());
+        assert_eq!(exported(&transfer).unwrap(), [keys(&transfer), blob.clone()].concat());
 
         transfer.recipients[1].key_packet = None;
-        let destroyed = message(&blobs, &transfer.recipients[1], &part).err().unwrap();
-        assert_eq!(destroyed.to_string(), "the key of recipient 2 has been destroyed");
+        assert_eq!(exported(&transfer).unwrap(), [keys(&transfer), blob].concat());
         blobs.remove(&part.blob).unwrap();
-        let missing = message(&blobs, &transfer.recipients[0], &part).err().unwrap();
-        assert!(matches!(missing, ExportError::Blob { part: 1, .. }), "{missing}");
+        assert!(matches!(exported(&transfer), Err(ExportError::Blob { part: 1, .. })));
+        transfer.recipients[0].key_packet = None;
+        assert!(matches!(exported(&transfer), Err(ExportError::KeysDestroyed)));
     }
 }

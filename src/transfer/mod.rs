@@ -57,6 +57,16 @@ impl State {
         }
     }
 
+    /// The word on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Opened => "opened",
+            Self::Expired => "expired",
+            Self::Recalled => "recalled",
+        }
+    }
+
     /// The state after `step`; `None` where that step is not possible any more.
     pub fn after(self, step: Step) -> Option<Self> {
         match (self, step) {

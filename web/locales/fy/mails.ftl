@@ -13,14 +13,14 @@ notification-heading = Fertroulike gegevens foar jo
 notification-intro = { $sender } fan { $organisation }
     hat fertroulike gegevens foar jo klearset.
 notification-encrypted = De oerdracht is fersifere. Dêrom steane de gegevens net
-    yn dizze mail, mar efter in befeilige keppeling.
+    yn dizze e-mail, mar efter in befeilige keppeling.
 notification-deleted = Jo kinne de gegevens downloade oant { $date }.
     Dêrnei wurde se automatysk wiske.
 notification-download = Bestannen downloade
 notification-ask = Nim kontakt op mei de ferstjoerder.
 notification-open = Jo hawwe gjin wachtwurd nedich.
 notification-reply = Antwurd
-notification-reply-hint = Wolle jo feilich antwurdzje? Brûk dan dizze keppeling:
+notification-reply-hint = Wolle jo feilich antwurdzje? Doch dat dan hjir:
 notification-from = Ferstjoerder
 notification-name = Namme ferstjoerder
 notification-organisation = Organisaasje
@@ -30,17 +30,17 @@ notification-email = E-mail
 notification-details = Details fan de oerdracht
 notification-to = Oan
 notification-link = Downloadkeppeling
-notification-doubt = Twivelje jo oft dizze mail echt is? Belje { $organisation }:
+notification-doubt = Twivelje jo oft dizze e-mail echt is? Belje mei { $organisation }:
 
 ## To the sender: the message was sealed
 receipt-subject = Jo fertroulik berjocht is ferstjoerd
 receipt-heading = Jo berjocht is befeilige ferstjoerd
-receipt-intro = De ûntfangers krije in mail mei in keppeling nei jo berjocht.
+receipt-intro = De ûntfangers krije in e-mail mei in keppeling nei jo berjocht.
     It berjocht sels is fersifere opslein.
 receipt-telephone = Jou it wachtwurd oer de tillefoan troch oan de ûntfangers.
-    Stjoer it net per mail.
-receipt-once = It wachtwurd stiet allinnich yn dizze mail.
-    Bewarje dizze mail sa lang't jo it wachtwurd nedich hawwe.
+    Stjoer it net per e-mail.
+receipt-once = It wachtwurd stiet allinnich yn dizze e-mail.
+    Bewarje dizze e-mail sa lang't jo it wachtwurd nedich hawwe.
 receipt-open = De ûntfangers hawwe gjin wachtwurd nedich: de keppeling is genôch.
 receipt-recipients = Untfangers
 receipt-deleted = Dêrnei wurdt jo berjocht automatysk wiske.

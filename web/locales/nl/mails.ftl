@@ -13,14 +13,14 @@ notification-heading = Vertrouwelijke gegevens voor u
 notification-intro = { $sender } van { $organisation }
     heeft vertrouwelijke gegevens voor u klaargezet.
 notification-encrypted = De overdracht is versleuteld. Daarom staan de gegevens niet
-    in deze mail, maar achter een beveiligde link.
+    in deze e-mail, maar achter een beveiligde link.
 notification-deleted = U kunt de gegevens downloaden tot { $date }.
     Daarna worden ze automatisch verwijderd.
 notification-download = Download bestanden
 notification-ask = Neem contact op met de verzender.
 notification-open = U hebt geen wachtwoord nodig.
 notification-reply = Antwoord
-notification-reply-hint = Wilt u veilig antwoorden? Gebruik dan deze link:
+notification-reply-hint = Wilt u veilig antwoorden? Doe dat dan hier:
 notification-from = Verzender
 notification-name = Naam Verzender
 notification-organisation = Organisatie
@@ -30,17 +30,17 @@ notification-email = E-Mail
 notification-details = Overdracht Details
 notification-to = Aan
 notification-link = Downloadlink
-notification-doubt = Twijfelt u of deze mail echt is? Bel { $organisation }:
+notification-doubt = Twijfelt u of deze e-mail echt is? Bel { $organisation }:
 
 ## To the sender: the message was sealed
 receipt-subject = Uw vertrouwelijke bericht is verzonden
 receipt-heading = Uw bericht is beveiligd verzonden
-receipt-intro = De ontvangers krijgen een mail met een link naar uw bericht.
+receipt-intro = De ontvangers krijgen een e-mail met een link naar uw bericht.
     Uw bericht zelf is versleuteld opgeslagen.
 receipt-telephone = Geef het wachtwoord telefonisch door aan de ontvangers.
-    Stuur het niet per mail.
-receipt-once = Het wachtwoord staat alleen in deze mail.
-    Bewaar deze mail zolang u het wachtwoord nodig hebt.
+    Stuur het niet per e-mail.
+receipt-once = Het wachtwoord staat alleen in deze e-mail.
+    Bewaar deze e-mail zolang u het wachtwoord nodig hebt.
 receipt-open = De ontvangers hebben geen wachtwoord nodig: de link is genoeg.
 receipt-recipients = Ontvangers
 receipt-deleted = Daarna wordt uw bericht automatisch verwijderd.

@@ -1,6 +1,8 @@
 //! Every word that a recipient or sender reads, in three languages: Fluent files under `web/locales`,
 //! embedded in the binary. Called by `notify` and `web`; formats dates for both as well.
-//! A language that lacks a key must never get out: the build fails (see [`same_keys`]).
+//! A language that lacks a key must never get out: the build fails (see `files`).
+
+mod files;
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use unic_langid::LanguageIdentifier;
 
 use crate::clock::Timestamp;
+use files::{EN, FY, NL};
 
 /// A language that pages and mails exist in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -196,116 +199,9 @@ fn dutch_time(time: Timestamp) -> ZonedDateTime {
     time.to_zoned_datetime(ZONE.clone())
 }
 
-const FILES: usize = 4;
-
-macro_rules! files_of {
-    ($language:literal) => {
-        [
-            include_str!(concat!("../web/locales/", $language, "/common.ftl")),
-            include_str!(concat!("../web/locales/", $language, "/mails.ftl")),
-            include_str!(concat!("../web/locales/", $language, "/pages.ftl")),
-            include_str!(concat!("../web/locales/", $language, "/errors.ftl")),
-        ]
-    };
-}
-
-static NL: [&str; FILES] = files_of!("nl");
-static FY: [&str; FILES] = files_of!("fy");
-static EN: [&str; FILES] = files_of!("en");
-
-const _: () = {
-    let mut file = 0;
-    while file < FILES {
-        assert!(
-            same_keys(NL[file], FY[file]),
-            "web/locales/fy lacks a key of nl, or has them in another order"
-        );
-        assert!(
-            same_keys(NL[file], EN[file]),
-            "web/locales/en lacks a key of nl, or has them in another order"
-        );
-        file += 1;
-    }
-};
-
-/// Whether two Fluent files hold the same messages in the same order. Runs while compiling.
-const fn same_keys(a: &str, b: &str) -> bool {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    let (mut line_a, mut line_b) = (next_message(a, 0), next_message(b, 0));
-    while line_a < a.len() && line_b < b.len() {
-        let mut i = 0;
-        while a[line_a + i] == b[line_b + i] && a[line_a + i] != b'=' {
-            i += 1;
-        }
-        if a[line_a + i] != b[line_b + i] {
-            return false;
-        }
-        (line_a, line_b) = (next_message(a, line_a + i), next_message(b, line_b + i));
-    }
-    line_a >= a.len() && line_b >= b.len()
-}
-
-/// Where the first line at or after `at` starts that begins with a letter: only messages do.
-const fn next_message(text: &[u8], mut at: usize) -> usize {
-    let mut line_start = at == 0;
-    while at < text.len() && !(line_start && text[at].is_ascii_alphabetic()) {
-        line_start = text[at] == b'\n';
-        at += 1;
-    }
-    at
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fluent_bundle::FluentResource;
-    use std::collections::BTreeSet;
-    use std::path::Path;
-
-    #[test]
-    fn sees_a_missing_key_while_compiling() {
-        let nl = "# remark\naan = Aan\n    van u\nvan = Van\n";
-        assert!(same_keys(nl, "aan = To\nvan = From\n"));
-        for other in [
-            "",
-            "aan = To\n",
-            "aan = To\nvam = From\n",
-            "van = From\naan = To\n",
-            "aan = To\nvan = From\nx = x\n",
-        ] {
-            assert!(!same_keys(nl, other), "{other:?}");
-        }
-    }
-
-    /// `{ $name }` and the like of a pattern's source, so that no language forgets a value.
-    fn values_of(source: &str) -> BTreeSet<String> {
-        source
-            .split('$')
-            .skip(1)
-            .map(|rest| rest.chars().take_while(char::is_ascii_alphanumeric).collect())
-            .collect()
-    }
-
-    #[test]
-    fn every_language_uses_the_same_values() {
-        for file in 0..FILES {
-            let split = |text: &'static str| -> Vec<&'static str> {
-                let mut starts = Vec::new();
-                let mut at = next_message(text.as_bytes(), 0);
-                while at < text.len() {
-                    let next = next_message(text.as_bytes(), at + 1);
-                    starts.push(&text[at..next]);
-                    at = next;
-                }
-                starts
-            };
-            for (nl, other) in split(NL[file]).iter().flat_map(|nl| [(nl, FY[file]), (nl, EN[file])]) {
-                let key = nl.split(' ').next().unwrap();
-                let theirs = split(other).into_iter().find(|m| m.split(' ').next() == Some(key)).unwrap();
-                assert_eq!(values_of(nl), values_of(theirs), "{key}");
-            }
-        }
-    }
 
     #[test]
     fn the_files_are_free_of_faults() {
@@ -317,46 +213,6 @@ mod tests {
                 assert_eq!(bundle.add_resource(resource), Ok(()), "{language}");
             }
         }
-    }
-
-    /// Every key that a template or a source file of mails and pages asks for exists.
-    #[test]
-    fn every_key_in_use_exists() {
-        let mut seen = 0;
-        for folder in ["web/mails", "web/pages", "src/notify", "src/web"] {
-            for (path, text) in files_under(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)) {
-                for key in keys_in(&text) {
-                    assert!(texts().nl.has_message(&key), "{}: no text {key:?}", path.display());
-                    seen += 1;
-                }
-            }
-        }
-        assert!(seen > 0);
-    }
-
-    fn files_under(folder: &Path) -> Vec<(std::path::PathBuf, String)> {
-        std::fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .flat_map(|path| {
-                if path.is_dir() {
-                    return files_under(&path);
-                }
-                let text = std::fs::read_to_string(&path).unwrap();
-                vec![(path, text)]
-            })
-            .collect()
-    }
-
-    /// The first literal after `.text(` or `.format(`.
-    fn keys_in(source: &str) -> Vec<String> {
-        let calls = source.match_indices(".text(").chain(source.match_indices(".format("));
-        calls
-            .filter_map(|(at, _)| {
-                let arguments = source[at..].split(')').next()?;
-                Some(arguments.split('"').nth(1)?.to_owned())
-            })
-            .collect()
     }
 
     #[test]

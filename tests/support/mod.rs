@@ -1,0 +1,11 @@
+//! What the tests share: the real binary, a plain client, a scripted smarthost, Postfix, a browser.
+//! Each test file uses its own part of it.
+#![allow(dead_code, missing_docs)]
+
+pub mod browser;
+pub mod client;
+pub mod gateway;
+pub mod mail;
+pub mod postfix;
+pub mod queue;
+pub mod smarthost;
