@@ -81,7 +81,7 @@ async fn send(
     let size = sizes.iter().find(|part| part.number == download.part).ok_or(WebError::NotFound)?.size;
     let tag = format!("\"{}-{}\"", grant.transfer().id, download.part);
     let Some(span) = Span::asked(headers, &tag, size) else { return unsatisfiable(size) };
-    if counts(method, headers) {
+    if span.start == 0 && counts(method, headers) {
         note(parts, visit, download.object).await?;
     }
     let body = if *method == Method::HEAD {
@@ -125,9 +125,9 @@ pub fn attachment(body: Body, name: &str, media_type: &'static str) -> Result<Re
     Ok(response)
 }
 
-/// Whether this request is somebody fetching a file: not HEAD, a further piece, or a browser's guess (H21).
+/// Whether this request is somebody fetching something: not HEAD, and not a browser's guess (H21).
 pub fn counts(method: &Method, headers: &HeaderMap) -> bool {
-    *method == Method::GET && !headers.contains_key(RANGE) && !headers.contains_key("sec-purpose")
+    *method == Method::GET && !headers.contains_key("sec-purpose")
 }
 
 /// Notes in the audit trail that something of the transfer was fetched. It changes nothing else.
@@ -140,10 +140,7 @@ pub async fn note(parts: &Parts, visit: &Visit, object: String) -> Result<(), We
         actor: "recipient".into(),
         origin: visit.client.to_string(),
     };
-    let recorded = parts.store.record(event.clone()).await;
-    recorded.map_err(|error| WebError::Trouble(error.to_string()))?;
-    event.log();
-    Ok(())
+    parts.store.record(event).await.map_err(|error| WebError::Trouble(error.to_string()))
 }
 
 fn header(value: &str) -> Result<HeaderValue, WebError> {

@@ -170,6 +170,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn blowup() {
+        let mut html = String::from("<p>");
+        for n in 0..3000 { html += &format!("<font size={n}>"); }
+        for _ in 0..3000 { html += "<p>x"; }
+        let t = std::time::Instant::now();
+        let out = clean(&html, HashMap::new());
+        panic!("{} -> {} {:?}", html.len(), out.len(), t.elapsed());
+    }
+
+    #[test]
     fn nothing_active_and_nothing_foreign_is_left() {
         let pictures = HashMap::from([("logo@x".to_owned(), "data:image/png;base64,AAAA".to_owned())]);
         let html = r#"<html><head><style>body{background:url(https://evil.example/1)}</style>

@@ -11,6 +11,7 @@ use axum::http::request::Parts as RequestParts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
+use super::assets;
 use super::error::WebError;
 use super::session::cookie;
 use crate::clock::Timestamp;
@@ -85,6 +86,11 @@ impl Visit {
     /// For the footer.
     pub fn version(&self) -> &'static str {
         env!("CARGO_PKG_VERSION")
+    }
+
+    /// What the addresses of style and script files carry, so that a browser takes new ones at once.
+    pub fn assets(&self) -> &'static str {
+        assets::version()
     }
 
     /// A date as the reader writes it.

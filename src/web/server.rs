@@ -10,7 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use axum::Router;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -26,6 +26,7 @@ use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
 use super::stream::Stalling;
+use crate::config::Config;
 use crate::limits::client_key;
 
 /// What ALPN offers; give it to `tls::server`.
@@ -55,8 +56,19 @@ pub struct Server {
 struct Shared {
     router: Router,
     tls: Arc<ArcSwapOption<ServerConfig>>,
+    config: Arc<ArcSwap<Config>>,
     slots: Slots,
     connections: TaskTracker,
+}
+
+impl Shared {
+    /// A reverse proxy speaks for everybody: it has no limit of its own.
+    fn most_of(&self, client: IpAddr) -> usize {
+        let client = client.to_canonical();
+        let proxies = &self.config.load().web.trusted_proxies;
+        let is_proxy = client.is_loopback() || proxies.iter().any(|net| net.contains(&client));
+        if is_proxy { MAX_CONNECTIONS } else { MAX_CONNECTIONS_PER_CLIENT }
+    }
 }
 
 /// Where a request's connection comes from: an extension of every request.
@@ -70,6 +82,7 @@ impl Server {
         addresses: &[SocketAddr],
         router: Router,
         tls: Arc<ArcSwapOption<ServerConfig>>,
+        config: Arc<ArcSwap<Config>>,
     ) -> io::Result<Self> {
         let mut listeners = Vec::new();
         for &address in addresses {
@@ -77,7 +90,7 @@ impl Server {
             listeners.push(listener.map_err(|e| io::Error::new(e.kind(), format!("{address}: {e}")))?);
         }
         let slots = Slots::default();
-        let shared = Shared { router, tls, slots, connections: TaskTracker::new() };
+        let shared = Shared { router, tls, config, slots, connections: TaskTracker::new() };
         Ok(Self { listeners, shared: Arc::new(shared) })
     }
 
@@ -117,7 +130,7 @@ async fn accept(
         match accepted {
             Ok((stream, peer)) => {
                 // Without a slot it is closed at once: that costs nothing and frees the backlog.
-                if let Some(slot) = shared.slots.take(peer.ip()) {
+                if let Some(slot) = shared.slots.take(peer.ip(), shared.most_of(peer.ip())) {
                     let (shared, stop, kill) = (shared.clone(), stop.clone(), kill.clone());
                     let tracker = shared.connections.clone();
                     tracker.spawn(async move {
@@ -216,9 +229,8 @@ struct Slot {
 }
 
 impl Slots {
-    /// A reverse proxy on this machine speaks for everybody: it has no limit of its own.
-    fn take(&self, client: IpAddr) -> Option<Slot> {
-        let most = if client.is_loopback() { MAX_CONNECTIONS } else { MAX_CONNECTIONS_PER_CLIENT };
+    /// A place for `client`, who may hold at most `most`.
+    fn take(&self, client: IpAddr, most: usize) -> Option<Slot> {
         let client = client_key(client);
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let held = counts.by_client.get(&client).copied().unwrap_or(0);
@@ -250,11 +262,11 @@ mod tests {
     fn one_client_cannot_hold_every_slot() {
         let slots = Slots::default();
         let client: IpAddr = "192.0.2.1".parse().unwrap();
-        let held: Vec<Slot> = (0..MAX_CONNECTIONS_PER_CLIENT).map(|_| slots.take(client).unwrap()).collect();
-        assert!(slots.take(client).is_none());
-        assert!(slots.take("192.0.2.2".parse().unwrap()).is_some());
+        let held: Vec<Slot> = (0..5).map(|_| slots.take(client, 5).unwrap()).collect();
+        assert!(slots.take(client, 5).is_none());
+        assert!(slots.take("192.0.2.2".parse().unwrap(), 5).is_some());
         drop(held);
-        assert!(slots.take(client).is_some());
+        assert!(slots.take(client, 5).is_some());
         assert!(slots.0.lock().unwrap().by_client.is_empty());
     }
 }

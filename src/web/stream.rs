@@ -5,6 +5,7 @@ use std::future::Future as _;
 use std::io::{self, Read, Write};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -48,18 +49,23 @@ impl Streams {
         let waited = timeout(QUEUE, self.0.clone().acquire_owned()).await;
         let Ok(Ok(permit)) = waited else { return Err(WebError::Busy) };
         let (sender, mut receiver) = mpsc::channel(WAITING);
+        let is_complete = Arc::new(AtomicBool::new(false));
+        let complete = is_complete.clone();
         let runtime = Handle::current();
         tokio::task::spawn_blocking(move || {
             let _permit = permit;
             let mut writer = ChunkWriter { sender, runtime, chunk: BytesMut::new() };
-            let ended = produce(&mut writer).and_then(|()| writer.flush());
-            match ended {
-                Ok(()) => {}
+            match produce(&mut writer).and_then(|()| writer.flush()) {
+                Ok(()) => complete.store(true, Ordering::Release),
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-                Err(error) => writer.fail(error),
+                Err(error) => tracing::warn!(%error, "a download was broken off"),
             }
         });
-        Ok(Body::from_stream(poll_fn(move |context| receiver.poll_recv(context))))
+        Ok(Body::from_stream(poll_fn(move |context| match ready!(receiver.poll_recv(context)) {
+            Some(chunk) => Poll::Ready(Some(Ok(chunk))),
+            None if is_complete.swap(true, Ordering::Acquire) => Poll::Ready(None),
+            None => Poll::Ready(Some(Err(io::Error::from(io::ErrorKind::UnexpectedEof)))),
+        })))
     }
 }
 
@@ -91,25 +97,18 @@ fn whole(copied: u64, length: u64) -> io::Result<()> {
 
 /// The blocking end of a body.
 pub struct ChunkWriter {
-    sender: mpsc::Sender<io::Result<Bytes>>,
+    sender: mpsc::Sender<Bytes>,
     runtime: Handle,
     chunk: BytesMut,
 }
 
 impl ChunkWriter {
-    fn send(&self, chunk: io::Result<Bytes>) -> io::Result<()> {
+    fn send(&self, chunk: Bytes) -> io::Result<()> {
         let sent = self.runtime.block_on(async { timeout(PATIENCE, self.sender.send(chunk)).await });
         match sent {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(io::Error::new(io::ErrorKind::BrokenPipe, "the client has gone")),
             Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing")),
-        }
-    }
-
-    fn fail(&self, error: io::Error) {
-        tracing::warn!(%error, "a download was broken off");
-        if let Err(error) = self.send(Err(error)) {
-            tracing::debug!(%error, "nobody was left to be told");
         }
     }
 }
@@ -126,7 +125,7 @@ impl Write for ChunkWriter {
 
     fn flush(&mut self) -> io::Result<()> {
         let chunk = self.chunk.split().freeze();
-        if chunk.is_empty() { Ok(()) } else { self.send(Ok(chunk)) }
+        if chunk.is_empty() { Ok(()) } else { self.send(chunk) }
     }
 }
 

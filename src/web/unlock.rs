@@ -5,7 +5,8 @@
 use askama::Template;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path, State};
-use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
@@ -17,7 +18,7 @@ use crate::secret::Secret;
 use crate::transfer::access::{AccessError, Look};
 
 /// The form.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub struct UnlockForm {
     #[serde(default)]
     password: String,
@@ -53,9 +54,15 @@ pub async fn open(
     State(parts): State<Parts>,
     visit: Visit,
     Path(token): Path<String>,
+    headers: HeaderMap,
     form: Result<Form<UnlockForm>, FormRejection>,
 ) -> Result<Response, WebError> {
-    let Form(form) = form.map_err(|_| WebError::BadRequest)?;
+    let form = match form {
+        Ok(Form(form)) => form,
+        // Nothing was sent at all: where no password is needed, that is a form as good as any.
+        Err(_) if !headers.contains_key(CONTENT_TYPE) => UnlockForm::default(),
+        Err(_) => return Err(WebError::BadRequest),
+    };
     let typed = Secret::new(form.password);
     let look = look(&parts, &token).await?;
     let page = |visit: &Visit, status, password: &str, problem| {

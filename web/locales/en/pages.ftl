@@ -52,7 +52,7 @@ transfer-each = Or one by one
 transfer-eml = The whole message as an e-mail file (.eml)
 transfer-preview = View
 transfer-download = Download
-transfer-finish-text = Are you done? Then choose Finish. After that, nobody can open the information on this device without the password.
+transfer-finish-text = Are you done? Then choose Finish. The transfer is then closed on this device.
 transfer-finish = Finish
 
 preview-title = View file

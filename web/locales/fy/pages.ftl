@@ -24,7 +24,7 @@ unlock-title = Oerdracht iepenje
 unlock-intro = { $organisation } hat fertroulike gegevens foar jo klearset.
 unlock-expires = Beskikber oant { $date }. Dêrnei wurde de gegevens automatysk fuortsmiten.
 unlock-password = Wachtwurd
-unlock-password-hint = Jo krije it wachtwurd fan de ferstjoerder, bygelyks troch de telefoan. Haadletters, spaasjes en streekjes meitsje net út.
+unlock-password-hint = Jo krije it wachtwurd fan de ferstjoerder, bygelyks oer de telefoan. Haadletters, spaasjes en streekjes meitsje net út.
 unlock-reveal = Wachtwurd sjen litte
 unlock-no-password = Foar dizze oerdracht hawwe jo gjin wachtwurd nedich.
 unlock-next = Fierder
@@ -52,7 +52,7 @@ transfer-each = Of ien foar ien
 transfer-eml = It hiele berjocht as e-mailbestân (.eml)
 transfer-preview = Besjen
 transfer-download = Download
-transfer-finish-text = Binne jo klear? Kies dan Foltôgje. De gegevens binne op dit apparaat dan net mear sûnder wachtwurd te iepenjen.
+transfer-finish-text = Binne jo klear? Kies dan Foltôgje. De oerdracht wurdt dan op dit apparaat sletten.
 transfer-finish = Foltôgje
 
 preview-title = Bestân besjen

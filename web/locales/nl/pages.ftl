@@ -24,7 +24,7 @@ unlock-title = Overdracht openen
 unlock-intro = { $organisation } heeft vertrouwelijke gegevens voor u klaargezet.
 unlock-expires = Beschikbaar tot { $date }. Daarna worden de gegevens automatisch verwijderd.
 unlock-password = Wachtwoord
-unlock-password-hint = U krijgt het wachtwoord van de verzender, bijvoorbeeld door de telefoon. Hoofdletters, spaties en streepjes maken niet uit.
+unlock-password-hint = U krijgt het wachtwoord van de verzender, bijvoorbeeld per telefoon. Hoofdletters, spaties en streepjes maken niet uit.
 unlock-reveal = Wachtwoord tonen
 unlock-no-password = Voor deze overdracht hebt u geen wachtwoord nodig.
 unlock-next = Verder
@@ -52,7 +52,7 @@ transfer-each = Of één voor één
 transfer-eml = Het hele bericht als e-mailbestand (.eml)
 transfer-preview = Bekijken
 transfer-download = Download
-transfer-finish-text = Bent u klaar? Kies dan Voltooien. De gegevens zijn op dit apparaat dan niet meer zonder wachtwoord te openen.
+transfer-finish-text = Bent u klaar? Kies dan Voltooien. De overdracht wordt dan op dit apparaat gesloten.
 transfer-finish = Voltooien
 
 preview-title = Bestand bekijken
