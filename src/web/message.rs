@@ -172,8 +172,12 @@ mod tests {
     #[test]
     fn blowup() {
         let mut html = String::from("<p>");
-        for n in 0..3000 { html += &format!("<font size={n}>"); }
-        for _ in 0..3000 { html += "<p>x"; }
+        for n in 0..3000 {
+            html += &format!("<font size={n}>");
+        }
+        for _ in 0..3000 {
+            html += "<p>x";
+        }
         let t = std::time::Instant::now();
         let out = clean(&html, HashMap::new());
         panic!("{} -> {} {:?}", html.len(), out.len(), t.elapsed());
