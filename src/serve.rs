@@ -130,6 +130,7 @@ impl Gateway {
 
         let smtp = smtp::Server::bind(&config.smtp.listen, live.smtp.clone(), Arc::new(intake)).await?;
         let web = web::server::Server::bind(&config.web.listen, pages, live.web_tls.clone()).await?;
+        let web = web.with_proxies(live.config.clone());
         let admin = web::server::Server::bind(&config.admin.listen, admin, Arc::default()).await?;
 
         let (accepting, relaying) = (CancellationToken::new(), CancellationToken::new());

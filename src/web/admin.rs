@@ -42,7 +42,9 @@ async fn ready(State(admin): State<Admin>) -> Response {
 async fn metrics(State(admin): State<Admin>) -> Response {
     let now = admin.clock.now();
     match admin.store.gauges(now).await {
-        Ok(gauges) => ([(CONTENT_TYPE, "text/plain; version=0.0.4")], exposition(&gauges, now)).into_response(),
+        Ok(gauges) => {
+            ([(CONTENT_TYPE, "text/plain; version=0.0.4")], exposition(&gauges, now)).into_response()
+        }
         Err(error) => unavailable(&error),
     }
 }

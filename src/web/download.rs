@@ -117,8 +117,10 @@ pub fn attachment(body: Body, name: &str, media_type: &'static str) -> Result<Re
     let mut response = Response::new(body);
     let fields = response.headers_mut();
     fields.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
-    fields
-        .insert(CONTENT_DISPOSITION, header(&format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{real}"))?);
+    fields.insert(
+        CONTENT_DISPOSITION,
+        header(&format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{real}"))?,
+    );
     security::sandbox(&mut response, POLICY)?;
     Ok(response)
 }

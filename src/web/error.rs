@@ -139,8 +139,7 @@ pub fn to_page(mut response: Response, visit: &Visit, now: Timestamp) -> Respons
         WebError::Locked(_) => wait.map(|seconds| seconds.div_ceil(60).to_string()),
         _ => None,
     };
-    let template =
-        ErrorPage { visit, title: visit.text(title), text: visit.text(text), minutes, request };
+    let template = ErrorPage { visit, title: visit.text(title), text: visit.text(text), minutes, request };
     let mut page = page::render(error.status(), &template).unwrap_or(response);
     if let Some(seconds) = wait {
         page.headers_mut().insert(RETRY_AFTER, seconds.into());

@@ -54,7 +54,12 @@ pub struct Parts {
 
 impl Parts {
     /// Brings them together.
-    pub fn new(access: Arc<Access>, store: Arc<dyn Store>, config: Arc<ArcSwap<Config>>, clock: Clock) -> Self {
+    pub fn new(
+        access: Arc<Access>,
+        store: Arc<dyn Store>,
+        config: Arc<ArcSwap<Config>>,
+        clock: Clock,
+    ) -> Self {
         Self { access, store, config, clock, streams: stream::Streams::default() }
     }
 }

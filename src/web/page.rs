@@ -42,8 +42,7 @@ impl Visit {
         });
         let remembered = || cookie(headers, LANGUAGE_COOKIE)?.parse().ok();
         let accepted = || Language::negotiate(headers.get(ACCEPT_LANGUAGE)?.to_str().ok()?);
-        let language =
-            chosen.or_else(remembered).or_else(accepted).unwrap_or(config.web.default_language);
+        let language = chosen.or_else(remembered).or_else(accepted).unwrap_or(config.web.default_language);
         Self { language, client, config, chosen: chosen.is_some() }
     }
 

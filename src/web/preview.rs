@@ -109,10 +109,10 @@ async fn html(
     }
     let part = file.part;
     let clean = stream::blocking(move || {
-        let html = message::read(&grant, part, MAX_TEXT).map_err(message::damaged)?;
+        let html = message::read(&grant, part, message::MAX_HTML + 1).map_err(message::damaged)?;
         Ok(message::clean(&html, Default::default()))
     });
-    message::document(visit, &clean.await?)
+    message::document(visit, clean.await?)
 }
 
 /// Reads the beginning of a file and tells what it is.
@@ -128,7 +128,8 @@ async fn look(grant: Grant, file: IndexFile) -> Result<Option<Kind>, WebError> {
 
 /// Whether it is worth offering a preview: judged by name and type alone, without opening the file.
 pub fn is_likely(file: &IndexFile) -> bool {
-    let endings = ["png", "jpg", "jpeg", "gif", "webp", "pdf", "txt", "csv", "md", "log", "htm", "html", "ics"];
+    let endings =
+        ["png", "jpg", "jpeg", "gif", "webp", "pdf", "txt", "csv", "md", "log", "htm", "html", "ics"];
     let ending = file.name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
     ending.is_some_and(|ending| endings.contains(&ending.as_str()))
 }

@@ -201,11 +201,24 @@ mod tests {
 
     #[test]
     fn odd_paths_reach_no_handler() {
-        for path in ["/", "/help", "/t/abc/files/1/preview", "/t/abc/message.eml", "/.well-known/security.txt"] {
+        for path in
+            ["/", "/help", "/t/abc/files/1/preview", "/t/abc/message.eml", "/.well-known/security.txt"]
+        {
             assert!(is_plain_path(path), "{path}");
         }
-        for path in ["", "//", "/t//files", "/t/../x", "/./", "/help/", "/help.", "/%2e%2e", "/a%00", "/.git", "/a\\b"]
-        {
+        for path in [
+            "",
+            "//",
+            "/t//files",
+            "/t/../x",
+            "/./",
+            "/help/",
+            "/help.",
+            "/%2e%2e",
+            "/a%00",
+            "/.git",
+            "/a\\b",
+        ] {
             assert!(!is_plain_path(path), "{path}");
         }
     }

@@ -50,13 +50,13 @@ const DRAIN: Duration = Duration::from_secs(25);
 /// Sockets that are bound and wait for [`Server::run`].
 pub struct Server {
     listeners: Vec<TcpListener>,
-    shared: Arc<Shared>,
+    shared: Shared,
 }
 
 struct Shared {
     router: Router,
     tls: Arc<ArcSwapOption<ServerConfig>>,
-    config: Arc<ArcSwap<Config>>,
+    config: Option<Arc<ArcSwap<Config>>>,
     slots: Slots,
     connections: TaskTracker,
 }
@@ -65,8 +65,10 @@ impl Shared {
     /// A reverse proxy speaks for everybody: it has no limit of its own.
     fn most_of(&self, client: IpAddr) -> usize {
         let client = client.to_canonical();
-        let proxies = &self.config.load().web.trusted_proxies;
-        let is_proxy = client.is_loopback() || proxies.iter().any(|net| net.contains(&client));
+        let config = self.config.as_ref().map(|config| config.load());
+        let is_trusted =
+            config.is_some_and(|c| c.web.trusted_proxies.iter().any(|net| net.contains(&client)));
+        let is_proxy = client.is_loopback() || is_trusted;
         if is_proxy { MAX_CONNECTIONS } else { MAX_CONNECTIONS_PER_CLIENT }
     }
 }
@@ -82,16 +84,20 @@ impl Server {
         addresses: &[SocketAddr],
         router: Router,
         tls: Arc<ArcSwapOption<ServerConfig>>,
-        config: Arc<ArcSwap<Config>>,
     ) -> io::Result<Self> {
         let mut listeners = Vec::new();
         for &address in addresses {
             let listener = TcpListener::bind(address).await;
             listeners.push(listener.map_err(|e| io::Error::new(e.kind(), format!("{address}: {e}")))?);
         }
-        let slots = Slots::default();
-        let shared = Shared { router, tls, config, slots, connections: TaskTracker::new() };
-        Ok(Self { listeners, shared: Arc::new(shared) })
+        let (slots, connections) = (Slots::default(), TaskTracker::new());
+        Ok(Self { listeners, shared: Shared { router, tls, config: None, slots, connections } })
+    }
+
+    /// Lets the `trusted_proxies` of `config` hold as many connections as they need.
+    pub fn with_proxies(mut self, config: Arc<ArcSwap<Config>>) -> Self {
+        self.shared.config = Some(config);
+        self
     }
 
     /// What was really bound: with port 0 the system chose.
@@ -103,20 +109,26 @@ impl Server {
     pub async fn run(self, stop: CancellationToken) {
         let accepting = TaskTracker::new();
         let kill = CancellationToken::new();
+        let shared = Arc::new(self.shared);
         for listener in self.listeners {
-            accepting.spawn(accept(listener, self.shared.clone(), stop.clone(), kill.clone()));
+            accepting.spawn(accept(listener, shared.clone(), stop.clone(), kill.clone()));
         }
         accepting.close();
         accepting.wait().await;
-        self.shared.connections.close();
-        if timeout(DRAIN, self.shared.connections.wait()).await.is_err() {
+        shared.connections.close();
+        if timeout(DRAIN, shared.connections.wait()).await.is_err() {
             kill.cancel();
-            self.shared.connections.wait().await;
+            shared.connections.wait().await;
         }
     }
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>, stop: CancellationToken, kill: CancellationToken) {
+async fn accept(
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    stop: CancellationToken,
+    kill: CancellationToken,
+) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,

@@ -16,7 +16,12 @@ use crate::transfer::access::Grant;
 use crate::transfer::index::Index;
 
 /// What the session of this request opens, if it belongs to this very link.
-pub async fn grant(parts: &Parts, visit: &Visit, token: &str, headers: &HeaderMap) -> Result<Grant, WebError> {
+pub async fn grant(
+    parts: &Parts,
+    visit: &Visit,
+    token: &str,
+    headers: &HeaderMap,
+) -> Result<Grant, WebError> {
     let value = cookie(headers, &name(visit, token)).unwrap_or("");
     parts.access.resume(token, value).await.map_err(|error| WebError::access(error, token))
 }
@@ -50,8 +55,7 @@ pub fn end(visit: &Visit, token: &str, response: &mut Response) {
 
 fn set(visit: &Visit, token: &str, value: &str, more: &str, response: &mut Response) {
     let secure = if visit.is_secure() { "; Secure" } else { "" };
-    let text =
-        format!("{}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{more}", name(visit, token));
+    let text = format!("{}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{more}", name(visit, token));
     if let Ok(header) = HeaderValue::from_str(&text) {
         response.headers_mut().append(SET_COOKIE, header);
     }

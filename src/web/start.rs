@@ -28,7 +28,10 @@ struct StartPage<'a> {
 }
 
 /// `GET /`
-pub async fn show(visit: Visit, form: Result<Query<StartForm>, QueryRejection>) -> Result<Response, WebError> {
+pub async fn show(
+    visit: Visit,
+    form: Result<Query<StartForm>, QueryRejection>,
+) -> Result<Response, WebError> {
     let StartForm { transfer, lang } = form.map(|query| query.0).unwrap_or_default();
     let typed = transfer.as_deref().unwrap_or("");
     let token = link::normalise(typed);

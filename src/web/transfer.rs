@@ -97,7 +97,8 @@ fn pieces(text: &str) -> Vec<Piece> {
     while let Some(start) = ["https://", "http://"].iter().filter_map(|scheme| rest.find(scheme)).min() {
         let (words, tail) = rest.split_at(start);
         let end = tail.find(|c: char| c.is_whitespace() || "<>\"".contains(c)).unwrap_or(tail.len());
-        let link = tail.get(..end).unwrap_or("").trim_end_matches(['.', ',', ';', ':', '!', '?', ')', ']', '\'']);
+        let link =
+            tail.get(..end).unwrap_or("").trim_end_matches(['.', ',', ';', ':', '!', '?', ')', ']', '\'']);
         pieces.push(Piece::Words(words.to_owned()));
         pieces.push(Piece::Link(link.to_owned()));
         rest = tail.get(link.len()..).unwrap_or("");

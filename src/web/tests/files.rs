@@ -71,7 +71,8 @@ fn downloads_resume() {
     assert_eq!((whole.status, whole.field("content-length"), whole.body.len()), (200, "16", 0));
     assert_eq!(whole.field("accept-ranges"), "bytes");
     let tag = whole.field("etag");
-    let again = |tag: &str| opened.send("GET", "files/1", &[("Range", "bytes=0-0"), ("If-Range", tag)]).status;
+    let again =
+        |tag: &str| opened.send("GET", "files/1", &[("Range", "bytes=0-0"), ("If-Range", tag)]).status;
     assert_eq!((again(tag), again("\"other\"")), (206, 200));
 }
 
@@ -156,14 +157,21 @@ fn the_message_is_shown_without_its_script() {
     let opened = Opened::new();
     let page = opened.get("files");
     let text = page.text();
-    assert!(!text.contains("<script>alert") && !text.contains("<i>een") && !text.contains("<b>zaak"), "{text}");
+    assert!(
+        !text.contains("<script>alert") && !text.contains("<i>een") && !text.contains("<b>zaak"),
+        "{text}"
+    );
     assert!(text.contains("Besluit &#60;b&#62;zaak&#60;/b&#62; &#38; co"));
     assert!(text.contains("href=\"https://voorbeeld.nl/x\" target=\"_blank\" rel=\"noopener"));
     assert!(text.contains("sandbox=\"allow-popups allow-popups-to-escape-sandbox\""));
 
     let message = opened.get("message");
     assert!(message.text().contains("<p>KANARIE</p>") && !message.text().contains("alert(2)"));
-    assert!(message.text().contains("src=\"data:image/png;base64,iVBORw0KGgpwbGFhdGpl\""), "{}", message.text());
+    assert!(
+        message.text().contains("src=\"data:image/png;base64,iVBORw0KGgpwbGFhdGpl\""),
+        "{}",
+        message.text()
+    );
     let policy = message.field("content-security-policy");
     assert!(policy.starts_with("sandbox allow-popups") && policy.contains("style-src 'nonce-"), "{policy}");
     assert!(!policy.contains("allow-scripts") && !policy.contains("allow-same-origin"));
@@ -176,7 +184,11 @@ fn the_zip_holds_everything_under_safe_names() {
     let answer = opened.get("zip");
     assert_eq!((answer.status, answer.field("content-type")), (200, "application/zip"));
     assert!(answer.is_whole);
-    assert!(answer.field("content-disposition").contains(&format!("zegel-{}.zip", &opened.sealed.tokens[0][..10])));
+    assert!(
+        answer
+            .field("content-disposition")
+            .contains(&format!("zegel-{}.zip", &opened.sealed.tokens[0][..10]))
+    );
     let mut zip = zip::ZipArchive::new(Cursor::new(&answer.body)).unwrap();
     let mut members = Vec::new();
     for index in 0..zip.len() {

@@ -8,7 +8,8 @@ fn every_answer_carries_the_security_headers() {
     let sealed = site.seal();
     let token = &sealed.tokens[0];
     let cookie = site.unlock(token, &sealed.password);
-    let rests = ["", "/files", "/files/1", "/files/1/view", "/files/1/preview", "/message", "/message.eml", "/zip"];
+    let rests =
+        ["", "/files", "/files/1", "/files/1/view", "/files/1/preview", "/message", "/message.eml", "/zip"];
     let mut answers: Vec<_> =
         rests.iter().map(|rest| (*rest, site.get_with(&format!("/t/{token}{rest}"), &cookie))).collect();
     for path in ["/", "/help", "/nergens", "/t/x", "/assets/theme.css", "/.well-known/security.txt"] {
@@ -48,7 +49,16 @@ fn pages_hold_nothing_inline_and_nothing_foreign() {
     for path in ["/", "/help", "/privacy", &format!("/t/{token}"), &format!("/t/{token}/files"), "/nergens"] {
         let answer = site.get_with(path, &cookie);
         let text = answer.text();
-        for bad in [" style=", "<style", "onclick=", "onload=", "src=\"http", "src=\"//", "href=\"http://", "<script>"] {
+        for bad in [
+            " style=",
+            "<style",
+            "onclick=",
+            "onload=",
+            "src=\"http",
+            "src=\"//",
+            "href=\"http://",
+            "<script>",
+        ] {
             assert!(!text.contains(bad), "{bad} in {path}");
         }
         let title = text.split("<title>").nth(1).unwrap().split("</title>").next().unwrap();
@@ -82,7 +92,9 @@ fn a_form_from_another_site_is_refused_before_it_counts() {
         assert_eq!(site.send(&path, &[field], &right).status, 403, "{field:?}");
     }
     assert_eq!(site.audited("open"), 0);
-    for field in [("Sec-Fetch-Site", "same-origin"), ("Origin", "null"), ("Origin", "https://veilig.voorbeeld.nl")] {
+    for field in
+        [("Sec-Fetch-Site", "same-origin"), ("Origin", "null"), ("Origin", "https://veilig.voorbeeld.nl")]
+    {
         assert_eq!(site.send(&path, &[field], &right).status, 303, "{field:?}");
     }
 }
@@ -124,9 +136,17 @@ fn odd_methods_and_paths_are_404_or_405() {
         assert_eq!((answer.status, answer.field("allow")), (405, allow), "{method} {path}");
         assert!(answer.text().contains("<h1>"));
     }
-    for path in
-        ["//", "//help", "/help/", "/help.", "/./help", "/%2e%2e/etc/passwd", "/help%00", "/assets/../help", "/.git/config"]
-    {
+    for path in [
+        "//",
+        "//help",
+        "/help/",
+        "/help.",
+        "/./help",
+        "/%2e%2e/etc/passwd",
+        "/help%00",
+        "/assets/../help",
+        "/.git/config",
+    ] {
         assert_eq!(site.get(path).status, 404, "{path}");
     }
 }

@@ -81,14 +81,13 @@ impl Site {
         let keys = Keys::derive(&[7; 32]);
         let clock = Clock::movable("2026-11-23T10:00:00Z".parse().unwrap());
         let rule = TryRule { attempts: 3, lock: Duration::from_secs(900) };
-        let access =
-            Arc::new(Access::new(store.clone(), blobs.clone(), keys.clone(), clock.clone(), rule));
+        let access = Arc::new(Access::new(store.clone(), blobs.clone(), keys.clone(), clock.clone(), rule));
         let config = config::parse(Path::new("zegel.toml"), CONFIG, std::iter::empty()).unwrap();
         let config = Arc::new(ArcSwap::from_pointee(config));
         let parts = Parts::new(access, store.clone(), config.clone(), clock.clone());
         let listen = ["127.0.0.1:0".parse().unwrap()];
         let tls = Arc::new(ArcSwapOption::new(tls));
-        let server = runtime.block_on(Server::bind(&listen, router(parts), tls, config.clone())).unwrap();
+        let server = runtime.block_on(Server::bind(&listen, router(parts), tls)).unwrap();
         let address = server.addresses()[0];
         let stop = CancellationToken::new();
         runtime.spawn(server.run(stop.clone()));
@@ -112,7 +111,11 @@ impl Site {
             files: vec![
                 content("besluit.pdf", "application/pdf", b"%PDF-1.7 KANARIE".as_slice().into()),
                 content("plaatje.png", "image/png", PNG.into()),
-                content("\"><script>alert(3)</script>é.html", "text/html", b"<b onclick=x>hoi</b>".as_slice().into()),
+                content(
+                    "\"><script>alert(3)</script>é.html",
+                    "text/html",
+                    b"<b onclick=x>hoi</b>".as_slice().into(),
+                ),
                 content("tekening.svg", "image/svg+xml", b"<svg onload=alert(4)/>".as_slice().into()),
             ],
             sender: Some(Address::parse("jan@voorbeeld.nl").unwrap()),
@@ -125,8 +128,12 @@ impl Site {
         request.files[1].content_id = Some("p1".into());
         change(&mut request);
         let sealed = sealing::seal(&*self.blobs, &self.keys.link, request).unwrap();
-        let acceptance =
-            Acceptance { id: QueueId::random(), items: Vec::new(), transfer: Some(sealed.transfer), events: Vec::new() };
+        let acceptance = Acceptance {
+            id: QueueId::random(),
+            items: Vec::new(),
+            transfer: Some(sealed.transfer),
+            events: Vec::new(),
+        };
         self.runtime.block_on(self.store.commit(acceptance)).unwrap();
         let reveal = |secret: &Secret| secret.reveal().to_owned();
         Sealed {
@@ -141,13 +148,17 @@ impl Site {
 
     /// Sends a request as it stands, with a Host and `Connection: close`.
     fn send(&self, line: &str, fields: &[(&str, &str)], body: &str) -> Answer {
-        let host = if fields.iter().any(|(name, _)| *name == "Host") { "" } else { "Host: veilig.voorbeeld.nl\r\n" };
+        let host =
+            if fields.iter().any(|(name, _)| *name == "Host") { "" } else { "Host: veilig.voorbeeld.nl\r\n" };
         let mut text = format!("{line} HTTP/1.1\r\n{host}Connection: close\r\n");
         for (name, value) in fields {
             text += &format!("{name}: {value}\r\n");
         }
         if !body.is_empty() {
-            text += &format!("Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n", body.len());
+            text += &format!(
+                "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n",
+                body.len()
+            );
         }
         self.raw(format!("{text}\r\n{body}").as_bytes())
     }

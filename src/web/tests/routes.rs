@@ -126,7 +126,11 @@ fn pages_without_a_session_lead_to_the_unlock_page() {
     let rests = ["files", "files/1", "files/1/view", "files/1/preview", "zip", "message", "message.eml"];
     for rest in rests {
         let answer = site.get(&format!("/t/{token}/{rest}"));
-        assert_eq!((answer.status, answer.field("location")), (303, format!("/t/{token}").as_str()), "{rest}");
+        assert_eq!(
+            (answer.status, answer.field("location")),
+            (303, format!("/t/{token}").as_str()),
+            "{rest}"
+        );
     }
 }
 
@@ -201,11 +205,18 @@ fn pages_that_explain_need_no_transfer() {
 #[test]
 fn the_language_changes_without_losing_what_was_typed() {
     let site = Site::start();
-    assert!(site.send("GET /", &[("Accept-Language", "de, en;q=0.8, nl;q=0.5")], "").text().contains("<html lang=\"en\">"));
+    assert!(
+        site.send("GET /", &[("Accept-Language", "de, en;q=0.8, nl;q=0.5")], "")
+            .text()
+            .contains("<html lang=\"en\">")
+    );
     let answer = site.get("/?transfer=abc+def&lang=fy");
     assert!(answer.text().contains("<html lang=\"fy\">") && answer.text().contains("value=\"abc def\""));
     let cookie = answer.field("set-cookie").to_owned();
-    assert!(cookie.starts_with("zegel-language=fy; Path=/; Max-Age=") && cookie.contains("Secure"), "{cookie}");
+    assert!(
+        cookie.starts_with("zegel-language=fy; Path=/; Max-Age=") && cookie.contains("Secure"),
+        "{cookie}"
+    );
     assert!(site.get_with("/help", "x=1; zegel-language=fy").text().contains("<html lang=\"fy\">"));
     assert!(site.get("/nergens?lang=en").text().contains("This page does not exist"));
 
