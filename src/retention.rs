@@ -79,7 +79,9 @@ impl Retention {
     }
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> Result<T> {
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> Result<T> {
     let done = spawn_blocking(work).await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
     Ok(done?)
 }

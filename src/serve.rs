@@ -122,16 +122,22 @@ impl Gateway {
             tls: TlsClients::system()?,
             timeouts: Timeouts::default(),
         });
-        let intake = Intake::new(store.clone(), blobs.clone(), keys.clone(), clock.clone(), live.rules.clone(), worker.wake_handle());
+        let intake = Intake::new(
+            store.clone(),
+            blobs.clone(),
+            keys.clone(),
+            clock.clone(),
+            live.rules.clone(),
+            worker.wake_handle(),
+        );
         let try_rule = TryRule { attempts: config.seal.max_password_attempts, lock: FIRST_LOCK };
         let access = Arc::new(Access::new(store.clone(), blobs, keys, clock.clone(), try_rule));
         let pages = web::router(web::Parts::new(access, store.clone(), live.config.clone(), clock.clone()));
         let admin = web::admin::router(web::admin::Admin { store: store.clone(), clock });
 
         let smtp = smtp::Server::bind(&config.smtp.listen, live.smtp.clone(), Arc::new(intake)).await?;
-        let web = web::server::Server::bind(&config.web.listen, pages, live.web_tls.clone()).await?;
-        let web = web.with_proxies(live.config.clone());
-        let admin = web::server::Server::bind(&config.admin.listen, admin, Arc::default()).await?;
+        let web = web::server::Server::bind(&config.web.listen, pages, live.web_tls.clone(), live.config.clone()).await?;
+        let admin = web::server::Server::bind(&config.admin.listen, admin, Arc::default(), live.config.clone()).await?;
 
         let (accepting, relaying) = (CancellationToken::new(), CancellationToken::new());
         let (servers, workers) = (TaskTracker::new(), TaskTracker::new());
@@ -156,7 +162,10 @@ impl Gateway {
         let result = match self.live.reload(path) {
             Ok(()) => "ok".to_owned(),
             Err(error) => {
-                tracing::error!(error = format!("{error:#}"), "the new configuration is refused, the old one stays");
+                tracing::error!(
+                    error = format!("{error:#}"),
+                    "the new configuration is refused, the old one stays"
+                );
                 format!("refused: {error:#}")
             }
         };
@@ -253,9 +262,14 @@ impl Foundation {
         Ok(Self { store: Arc::new(store), blobs: Arc::new(blobs), keys })
     }
 
+    /// Whether a gateway has used this data folder.
+    pub fn exists(config: &Config) -> bool {
+        Sqlite::exists(&database(config))
+    }
+
     /// For the command line: a data folder that a gateway has used.
     pub fn open_existing(config: &Config) -> Result<Self> {
-        if !Sqlite::exists(&database(config)) {
+        if !Self::exists(config) {
             bail!("{}: no gateway has run here yet", config.data_dir.display());
         }
         Self::open(config)

@@ -12,7 +12,8 @@ pub fn run(args: &ConfigArgs) -> Result<()> {
     let config = &rules.config;
     serve::smtp_settings(config)?;
     serve::web_certificate(config)?;
-    Foundation::open(config).map_err(|error| Misconfigured(format!("{}: {error:#}", config.data_dir.display())))?;
+    Foundation::open(config)
+        .map_err(|error| Misconfigured(format!("{}: {error:#}", config.data_dir.display())))?;
     println!("{}: fine", args.config.display());
     println!("  {} rules, {} staff", rules.policy.rule_names().len(), rules.staff.len());
     println!("  mail in on {}, out to {}", join(&config.smtp.listen), config.relay.smarthost);

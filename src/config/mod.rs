@@ -239,7 +239,8 @@ impl PolicyFiles {
     /// The files to read; `None` stands for the rules in the binary: `policies/default.toml` names those
     /// where no file of that name lies beside the configuration.
     pub fn on_disk(&self) -> Option<&[PathBuf]> {
-        let shipped = matches!(self.files.as_slice(), [only] if only.ends_with(SHIPPED_POLICY) && !only.exists());
+        let shipped =
+            matches!(self.files.as_slice(), [only] if only.ends_with(SHIPPED_POLICY) && !only.exists());
         (!shipped).then_some(self.files.as_slice())
     }
 }

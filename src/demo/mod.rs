@@ -7,6 +7,7 @@ mod sample;
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -42,6 +43,12 @@ pub struct Options {
     mailbox: SocketAddr,
 }
 
+/// The sample for the line to paste.
+const SAMPLE: &str = "sample.eml";
+/// Who works at the demo's municipality.
+const STAFF: &str = "email,name,phone,department\n\
+    s.devries@voorbeeld.nl,Sanne de Vries,0511 123 456,Zorg en Ondersteuning\n";
+
 /// Runs the demo until it is interrupted.
 pub fn run(options: Options) -> Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
@@ -50,8 +57,8 @@ pub fn run(options: Options) -> Result<()> {
         None => {
             let folder = std::env::temp_dir().join(format!("zegel-demo-{}", QueueId::random()));
             let end = runtime.block_on(serve_until_interrupted(&options, &folder));
-            fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())?;
-            end
+            let removed = fs::remove_dir_all(&folder).with_context(|| folder.display().to_string());
+            end.and(removed)
         }
     }
 }
@@ -61,32 +68,40 @@ async fn serve_until_interrupted(options: &Options, folder: &Path) -> Result<()>
     let running = TaskTracker::new();
     let mailbox = Arc::new(Mailbox::default());
 
+    make(folder)?;
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
-    let settings = serve::smtp_settings(&config(folder, options.smtp, options.web, loopback)?)?;
-    let settings = Arc::new(ArcSwap::from_pointee(settings));
+    let settings = config(folder, options.smtp, options.web, loopback)?;
+    let settings = Arc::new(ArcSwap::from_pointee(serve::smtp_settings(&settings)?));
     let next_hop = smtp::Server::bind(&[loopback], settings, mailbox.clone()).await?;
     let smarthost = *next_hop.addresses()?.first().context("the mailbox has no address")?;
     running.spawn(next_hop.run(stop.clone()));
 
     let config = config(folder, options.smtp, chosen(options.web)?, smarthost)?;
+    let live = Arc::new(ArcSwap::from_pointee(config.clone()));
     let gateway = Gateway::start(serve::read_rules(config)?).await?;
     let [smtp, web] = [&gateway.smtp, &gateway.web].map(|bound| bound.first().copied());
     let (smtp, web) = smtp.zip(web).context("the gateway has no address")?;
 
     let pages = pages::router(Demo { mailbox, gateway: smtp });
-    let pages = Server::bind(&[options.mailbox], pages, Arc::default()).await?;
+    let pages = Server::bind(&[options.mailbox], pages, Arc::default(), live).await?;
     let mailbox = *pages.addresses().first().context("the mailbox has no address")?;
     running.spawn(pages.run(stop.clone()));
 
-    let file = folder.join("sample.eml");
-    fs::write(&file, sample::MAIL).with_context(|| file.display().to_string())?;
     gateway.announce();
-    introduce(smtp, web, mailbox, &file);
+    introduce(smtp, web, mailbox, &folder.join(SAMPLE));
     interrupted().await?;
     gateway.stop().await;
     stop.cancel();
     running.close();
     running.wait().await;
+    Ok(())
+}
+
+/// The data folder with what the demo needs in it.
+fn make(folder: &Path) -> Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    fs::write(folder.join(SAMPLE), sample::MAIL)?;
+    fs::write(folder.join("staff.csv"), STAFF)?;
     Ok(())
 }
 
@@ -132,6 +147,7 @@ fn config(folder: &Path, smtp: SocketAddr, web: SocketAddr, smarthost: SocketAdd
         name = "Gemeente Voorbeeld"
         domains = ["voorbeeld.nl"]
         phone = "14 0511"
+        staff = "staff.csv"
         [smtp]
         listen = ["{smtp}"]
         [relay]

@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use askama::Template;
+use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use axum::Router;
 use serde_json::json;
 
 use super::mailbox::{Mail, Mailbox, View};
@@ -99,14 +99,14 @@ async fn mail_html(State(demo): State<Demo>, Path(id): Path<u64>) -> Response {
 async fn send_sample(State(demo): State<Demo>) -> Response {
     match sample::send(demo.gateway).await {
         Ok(()) => Redirect::to("/").into_response(),
-        Err(error) => (StatusCode::BAD_GATEWAY, format!("the gateway did not take it: {error}")).into_response(),
+        Err(error) => {
+            (StatusCode::BAD_GATEWAY, format!("the gateway did not take it: {error}")).into_response()
+        }
     }
 }
 
 async fn api_list(State(demo): State<Demo>) -> Response {
-    let entry = |mail: &Mail| {
-        json!({"id": mail.id, "from": mail.from, "to": mail.to, "subject": mail.view().subject})
-    };
+    let entry = |mail: &Mail| json!({"id": mail.id, "from": mail.from, "to": mail.to, "subject": mail.view().subject});
     let entries: Vec<_> = demo.mailbox.all().iter().map(entry).collect();
     ([(header::CONTENT_TYPE, "application/json")], json!(entries).to_string()).into_response()
 }

@@ -145,6 +145,13 @@ impl Intake {
         Self { store, blobs, keys, clock, rules, wake, sealing: Arc::new(Semaphore::new(cores)) }
     }
 
+    async fn accept(&self, peer: Peer, envelope: Envelope, message: CrlfBytes) -> Result<Committed, Refusal> {
+        let rules = self.rules.load_full();
+        let arrival = self.decide(&rules, peer, envelope, message).await?;
+        let acceptance = self.prepare(rules, arrival).await?;
+        self.commit(acceptance).await
+    }
+
     /// Applies the policy to every recipient.
     async fn decide(
         &self,
@@ -213,7 +220,13 @@ impl Intake {
 
     /// The message itself, byte for byte behind one `Received` (H03).
     fn pass(&self, rules: &Rules, arrival: Arrival) -> Result<NewItem, Refusal> {
-        let received = rewrite::received(&rules.config.hostname, &arrival.peer, &arrival.envelope, &arrival.id, arrival.now);
+        let received = rewrite::received(
+            &rules.config.hostname,
+            &arrival.peer,
+            &arrival.envelope,
+            &arrival.id,
+            arrival.now,
+        );
         let envelope = Envelope { recipients: arrival.pass, ..arrival.envelope };
         let message = arrival.message.prepend(&received);
         Ok(NewItem {
@@ -271,10 +284,11 @@ impl Inbox for Intake {
     }
 
     async fn keep(&self, peer: Peer, envelope: Envelope, message: CrlfBytes) -> Result<Committed, Refusal> {
-        let rules = self.rules.load_full();
-        let arrival = self.decide(&rules, peer, envelope, message).await?;
-        let acceptance = self.prepare(rules, arrival).await?;
-        self.commit(acceptance).await
+        let kept = self.accept(peer, envelope, message).await;
+        if let Err(refusal @ Refusal::Trouble(_)) = &kept {
+            tracing::error!(%refusal, "a message could not be kept; its sender was told to try again");
+        }
+        kept
     }
 }
 

@@ -142,7 +142,7 @@ impl Notices<'_> {
                 transfer: &transfer.id,
                 expires: transfer.expires,
                 password_needed: transfer.password,
-                reply_enabled: false,
+                reply_enabled: config.reply.enabled,
                 subject: (terms.subject == SubjectMode::Keep).then_some(subject.as_str()),
                 original: &original,
             })?;
@@ -190,11 +190,15 @@ impl Notices<'_> {
     }
 
     /// The person in the From field, else the envelope's; a message without either is the postmaster's.
+    /// Who has no telephone of their own is reached by the organisation's.
     fn sender_card(&self) -> SenderCard {
         let from = self.header.from();
         let envelope = || self.arrival.envelope.reverse_path.address().cloned();
         let address = from.address.or_else(envelope).unwrap_or_else(|| self.intake.postmaster());
-        SenderCard::new(&address, from.name.as_deref(), self.rules.staff.find(&address))
+        let mut card = SenderCard::new(&address, from.name.as_deref(), self.rules.staff.find(&address));
+        let switchboard = &self.rules.config.organisation.phone;
+        card.phone = card.phone.or_else(|| (!switchboard.is_empty()).then(|| switchboard.clone()));
+        card
     }
 
     fn item(

@@ -8,6 +8,7 @@ use memchr::memchr;
 
 use super::encoded;
 pub use super::mailbox::Mailbox;
+use super::names::is_invisible;
 
 /// More identifiers than this in a thread are not remembered: the first and the newest ones are.
 const MOST_THREAD_IDS: usize = 500;
@@ -157,15 +158,20 @@ impl<'a> Field<'a> {
         clean(&encoded::decode_words(&self.undecoded()))
     }
 
-    /// Every text that some reader may see here: the value, the bare text, and the value if the folds
-    /// were put in the middle of words (C06).
+    /// Every text that some reader may see here (C06): the value; the bare text; the value if the folds
+    /// were put in the middle of words; the value if it was encoded twice on the way; and what is
+    /// visible of these.
     pub fn readings(&self) -> Vec<String> {
-        let unfolded: Vec<u8> = lines(self.body).flat_map(|line| line.trim_ascii()).copied().collect();
-        let joined = clean(&encoded::decode_words(&encoded::text(&unfolded)));
-        let mut readings = vec![self.value(), clean(&self.undecoded()), joined];
-        // A gateway on the way may have encoded what was encoded already.
-        readings.extend(readings.first().map(|value| clean(&encoded::decode_words(value))));
-        readings.dedup();
+        let decoded = |text: &str| clean(&encoded::decode_words(text));
+        let bare = self.undecoded();
+        let joined: Vec<u8> = lines(self.body).flat_map(|line| line.trim_ascii()).copied().collect();
+        let value = decoded(&bare);
+        let twice = decoded(&value);
+        let mut readings = vec![value, clean(&bare), decoded(&encoded::text(&joined)), twice];
+        let visible = |text: &String| text.chars().filter(|c| !is_invisible(*c)).collect();
+        readings.extend(readings.iter().map(visible).collect::<Vec<String>>());
+        let mut seen = HashSet::new();
+        readings.retain(|reading| seen.insert(reading.clone()));
         readings
     }
 
@@ -277,6 +283,7 @@ mod tests {
             "=?utf-8?q?=5Bbeveiligd=5D?= x",
             "=?utf-8?q?[bev?=\r\n =?utf-8?q?eiligd]?=",
             "=?utf-8?q?[bev\r\n eiligd]?=",
+            "[bev\u{200b}eiligd]",
             "=?utf-8?q?=3D=3Futf-8=3Fq=3F=5Bbeveiligd=5D=3F=3D?=",
         ] {
             let message = format!("Subject: {subject}\r\n\r\n");
@@ -349,7 +356,9 @@ mod tests {
                     let texts = field.readings();
                     proptest::prop_assert!(texts.iter().all(|text| !text.contains(['\r', '\n', '\0'])));
                 }
-                (header.from(), header.thread_ids(), header.is_automatic());
+                header.from();
+                header.thread_ids();
+                header.is_automatic();
             }
         }
     }

@@ -5,8 +5,6 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use memchr::memmem;
-
 use super::crlf::CrlfBytes;
 use super::encoded;
 use super::header::Header;
@@ -18,8 +16,6 @@ use super::tnef;
 const DEEPEST: usize = 100;
 /// Parts in all.
 const MOST_PARTS: usize = 10_000;
-/// Octets in a Content-ID; it bounds the search for the end of a reference to one.
-const LONGEST_ID: usize = 1000;
 
 /// A message taken apart.
 #[derive(Debug, Default)]
@@ -201,13 +197,11 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// The identifiers behind every `cid:` in HTML (RFC 2392).
+/// The identifiers behind every `cid:` in HTML (RFC 2392), which is in UTF-8 by now.
 fn references(html: &[u8]) -> HashSet<Vec<u8>> {
-    let ends = |c: &u8| c.is_ascii_whitespace() || b"\"'<>()".contains(c);
-    let after = memmem::find_iter(html, b"cid:").filter_map(|at| html.get(at + 4..));
-    let after = after.map(|text| text.get(..LONGEST_ID).unwrap_or(text));
-    let ids = after.map(|text| text.split(ends).next().unwrap_or_default());
-    ids.map(|id| encoded::from_percent(&String::from_utf8_lossy(id))).collect()
+    let ends = |c: char| c.is_whitespace() || "\"'<>()".contains(c);
+    let after = std::str::from_utf8(html).unwrap_or_default().split("cid:").skip(1);
+    after.filter_map(|text| text.split(ends).next()).map(encoded::from_percent).collect()
 }
 
 #[cfg(test)]

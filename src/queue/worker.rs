@@ -138,18 +138,17 @@ impl Worker {
         if filled {
             return Ok(POLL);
         }
-        self.until_next(&config, now).await
+        self.until_next(&config, now, flights.items.is_empty()).await
     }
 
-    async fn until_next(&self, config: &Config, now: Timestamp) -> Result<Duration, StoreError> {
+    async fn until_next(&self, config: &Config, now: Timestamp, idle: bool) -> Result<Duration, StoreError> {
         let store = &self.shared.parts.store;
         let Some(due) = store.next_due().await? else { return Ok(POLL) };
-        if schedule(config).is_beyond(due, now) {
-            let count = store.retry(None, now).await?;
-            if count > 0 {
-                tracing::warn!(%due, count, "the clock was set back; the whole queue is due now");
-                return Ok(PAUSE);
-            }
+        // While something is in flight the due time may be the end of its claim.
+        if idle && schedule(config).is_beyond(due, now) {
+            tracing::warn!(%due, "the clock was set back; the whole queue is due now");
+            store.retry(None, now).await?;
+            return Ok(POLL);
         }
         let wait = Duration::try_from(due.duration_since(now)).unwrap_or(Duration::ZERO);
         Ok(wait.clamp(PAUSE, POLL))

@@ -56,6 +56,7 @@ pub async fn serve<I: Inbox>(
     let mut tls =
         timeout(HANDSHAKE.min(settings.idle_timeout), TlsAcceptor::from(config).accept(tcp)).await??;
     connection.session.secured(description(&tls));
+    connection.pace.restart();
     connection.converse(&mut tls).await?;
     goodbye(&mut tls).await
 }

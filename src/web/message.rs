@@ -247,6 +247,7 @@ mod tests {
             "{clean}"
         );
     }
+
     #[test]
     fn formatting_stays_where_it_was() {
         let html = r#"<P>a <B>b</B> <font color="red" onclick="x">c</font></P><base><body><i>open<p>d"#;

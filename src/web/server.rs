@@ -56,7 +56,7 @@ pub struct Server {
 struct Shared {
     router: Router,
     tls: Arc<ArcSwapOption<ServerConfig>>,
-    config: Option<Arc<ArcSwap<Config>>>,
+    config: Arc<ArcSwap<Config>>,
     slots: Slots,
     connections: TaskTracker,
 }
@@ -65,9 +65,8 @@ impl Shared {
     /// A reverse proxy speaks for everybody: it has no limit of its own.
     fn most_of(&self, client: IpAddr) -> usize {
         let client = client.to_canonical();
-        let config = self.config.as_ref().map(|config| config.load());
-        let is_trusted =
-            config.is_some_and(|c| c.web.trusted_proxies.iter().any(|net| net.contains(&client)));
+        let config = self.config.load();
+        let is_trusted = config.web.trusted_proxies.iter().any(|net| net.contains(&client));
         let is_proxy = client.is_loopback() || is_trusted;
         if is_proxy { MAX_CONNECTIONS } else { MAX_CONNECTIONS_PER_CLIENT }
     }
@@ -79,11 +78,13 @@ pub struct PeerAddress(pub SocketAddr);
 
 impl Server {
     /// Binds every address. While `tls` holds a configuration new connections speak HTTPS, and take
-    /// the newest one (M13); else plain HTTP.
+    /// the newest one (M13); else plain HTTP. The `trusted_proxies` of `config` may hold as many
+    /// connections as they need.
     pub async fn bind(
         addresses: &[SocketAddr],
         router: Router,
         tls: Arc<ArcSwapOption<ServerConfig>>,
+        config: Arc<ArcSwap<Config>>,
     ) -> io::Result<Self> {
         let mut listeners = Vec::new();
         for &address in addresses {
@@ -91,13 +92,7 @@ impl Server {
             listeners.push(listener.map_err(|e| io::Error::new(e.kind(), format!("{address}: {e}")))?);
         }
         let (slots, connections) = (Slots::default(), TaskTracker::new());
-        Ok(Self { listeners, shared: Shared { router, tls, config: None, slots, connections } })
-    }
-
-    /// Lets the `trusted_proxies` of `config` hold as many connections as they need.
-    pub fn with_proxies(mut self, config: Arc<ArcSwap<Config>>) -> Self {
-        self.shared.config = Some(config);
-        self
+        Ok(Self { listeners, shared: Shared { router, tls, config, slots, connections } })
     }
 
     /// What was really bound: with port 0 the system chose.

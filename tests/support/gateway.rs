@@ -136,6 +136,9 @@ impl Gateway {
 
 impl Drop for Gateway {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.log().join("\n"));
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -180,7 +183,9 @@ pub fn all_bytes(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 }
 
 fn signal(process: u32, name: &str) {
-    assert!(Command::new("kill").arg(format!("-{name}")).arg(process.to_string()).status().unwrap().success());
+    assert!(
+        Command::new("kill").arg(format!("-{name}")).arg(process.to_string()).status().unwrap().success()
+    );
 }
 
 /// Collects the log in the background; the receiver gets the `ready` line.

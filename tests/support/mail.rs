@@ -1,12 +1,19 @@
 //! Sample mails with canaries, and reading of what the gateway wrote.
 
-use mail_parser::{MessageParser};
+use mail_parser::MessageParser;
 
 use super::smarthost::Taken;
 
 /// Texts of [`tagged`] that nobody but the recipient may ever see.
 pub fn canaries() -> Vec<&'static str> {
-    vec!["kanarie-onderwerp", "kanarie-tekst", "kanarie-opmaak", "kanarie-bestandsnaam", "kanarie-inhoud", "a2FuYXJpZS1pbmhvdWQ"]
+    vec![
+        "kanarie-onderwerp",
+        "kanarie-tekst",
+        "kanarie-opmaak",
+        "kanarie-bestandsnaam",
+        "kanarie-inhoud",
+        "a2FuYXJpZS1pbmhvdWQ",
+    ]
 }
 
 /// A confidential mail with text, HTML and an attachment.

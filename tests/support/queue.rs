@@ -158,7 +158,7 @@ impl Store for MemoryQueue {
             for row in &mut state.rows {
                 if item.as_ref().is_none_or(|id| *id == row.item.id) {
                     row.due = now;
-                    count += u64::from(row.leased.is_none());
+                    count += 1;
                 }
             }
             count
