@@ -109,10 +109,10 @@ async fn html(
     }
     let part = file.part;
     let clean = stream::blocking(move || {
-        let html = message::read(&grant, part, MAX_TEXT).map_err(message::damaged)?;
+        let html = message::read(&grant, part, message::MAX_HTML + 1).map_err(message::damaged)?;
         Ok(message::clean(&html, Default::default()))
     });
-    message::document(visit, &clean.await?)
+    message::document(visit, clean.await?)
 }
 
 /// Reads the beginning of a file and tells what it is.

@@ -50,7 +50,7 @@ const DRAIN: Duration = Duration::from_secs(25);
 /// Sockets that are bound and wait for [`Server::run`].
 pub struct Server {
     listeners: Vec<TcpListener>,
-    shared: Arc<Shared>,
+    shared: Shared,
 }
 
 struct Shared {
@@ -65,8 +65,9 @@ impl Shared {
     /// A reverse proxy speaks for everybody: it has no limit of its own.
     fn most_of(&self, client: IpAddr) -> usize {
         let client = client.to_canonical();
-        let proxies = &self.config.load().web.trusted_proxies;
-        let is_proxy = client.is_loopback() || proxies.iter().any(|net| net.contains(&client));
+        let config = self.config.load();
+        let is_trusted = config.web.trusted_proxies.iter().any(|net| net.contains(&client));
+        let is_proxy = client.is_loopback() || is_trusted;
         if is_proxy { MAX_CONNECTIONS } else { MAX_CONNECTIONS_PER_CLIENT }
     }
 }
@@ -77,7 +78,8 @@ pub struct PeerAddress(pub SocketAddr);
 
 impl Server {
     /// Binds every address. While `tls` holds a configuration new connections speak HTTPS, and take
-    /// the newest one (M13); else plain HTTP.
+    /// the newest one (M13); else plain HTTP. The `trusted_proxies` of `config` may hold as many
+    /// connections as they need.
     pub async fn bind(
         addresses: &[SocketAddr],
         router: Router,
@@ -89,9 +91,8 @@ impl Server {
             let listener = TcpListener::bind(address).await;
             listeners.push(listener.map_err(|e| io::Error::new(e.kind(), format!("{address}: {e}")))?);
         }
-        let slots = Slots::default();
-        let shared = Shared { router, tls, config, slots, connections: TaskTracker::new() };
-        Ok(Self { listeners, shared: Arc::new(shared) })
+        let (slots, connections) = (Slots::default(), TaskTracker::new());
+        Ok(Self { listeners, shared: Shared { router, tls, config, slots, connections } })
     }
 
     /// What was really bound: with port 0 the system chose.
@@ -103,15 +104,16 @@ impl Server {
     pub async fn run(self, stop: CancellationToken) {
         let accepting = TaskTracker::new();
         let kill = CancellationToken::new();
+        let shared = Arc::new(self.shared);
         for listener in self.listeners {
-            accepting.spawn(accept(listener, self.shared.clone(), stop.clone(), kill.clone()));
+            accepting.spawn(accept(listener, shared.clone(), stop.clone(), kill.clone()));
         }
         accepting.close();
         accepting.wait().await;
-        self.shared.connections.close();
-        if timeout(DRAIN, self.shared.connections.wait()).await.is_err() {
+        shared.connections.close();
+        if timeout(DRAIN, shared.connections.wait()).await.is_err() {
             kill.cancel();
-            self.shared.connections.wait().await;
+            shared.connections.wait().await;
         }
     }
 }

@@ -45,9 +45,9 @@ fn write(grant: &Grant, index: &Index, writer: &mut ChunkWriter) -> io::Result<(
     for file in &index.files {
         add(&mut zip, grant, file.part, &names.free(&file.name))?;
     }
-    if let Some(part) = index.html {
-        // Cleaned: on the reader's disk no sandbox is around it. The original is in the .eml.
-        let html = message::html(grant, index, part)?;
+    // Cleaned: on the reader's disk no sandbox is around it. The original is in the .eml.
+    let html = index.html.map(|part| message::html(grant, index, part)).transpose()?.flatten();
+    if let Some(html) = html {
         zip.start_file(names.free("message.html"), options(html.len() as u64))?;
         zip.write_all(b"<!doctype html><meta charset=\"utf-8\">\n")?;
         zip.write_all(html.as_bytes())?;

@@ -42,6 +42,7 @@ transfer-date = Sent
 transfer-subject = Subject
 transfer-no-subject = (no subject)
 transfer-no-text = This message has no text.
+transfer-too-large = This formatted text is too large to show here. Read the plain text, or download the message.
 transfer-message-frame = Text of the message
 transfer-message-tab = Open the message in a new tab
 transfer-message-plain = Message as plain text

@@ -42,6 +42,7 @@ transfer-date = Ferstjoerd
 transfer-subject = Underwerp
 transfer-no-subject = (gjin ûnderwerp)
 transfer-no-text = Dit berjocht hat gjin tekst.
+transfer-too-large = Dizze opmakke tekst is te grut om hjir sjen te litten. Lês de gewoane tekst, of download it berjocht.
 transfer-message-frame = Tekst fan it berjocht
 transfer-message-tab = Berjocht iepenje yn in nij ljepblêd
 transfer-message-plain = Berjocht as gewoane tekst

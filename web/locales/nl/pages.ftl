@@ -42,6 +42,7 @@ transfer-date = Verzonden
 transfer-subject = Onderwerp
 transfer-no-subject = (geen onderwerp)
 transfer-no-text = Dit bericht heeft geen tekst.
+transfer-too-large = Deze opgemaakte tekst is te groot om hier te tonen. Lees de gewone tekst, of download het bericht.
 transfer-message-frame = Tekst van het bericht
 transfer-message-tab = Bericht openen in een nieuw tabblad
 transfer-message-plain = Bericht als gewone tekst
