@@ -136,8 +136,12 @@ impl Gateway {
         let admin = web::admin::router(web::admin::Admin { store: store.clone(), clock });
 
         let smtp = smtp::Server::bind(&config.smtp.listen, live.smtp.clone(), Arc::new(intake)).await?;
-        let web = web::server::Server::bind(&config.web.listen, pages, live.web_tls.clone(), live.config.clone()).await?;
-        let admin = web::server::Server::bind(&config.admin.listen, admin, Arc::default(), live.config.clone()).await?;
+        let web =
+            web::server::Server::bind(&config.web.listen, pages, live.web_tls.clone(), live.config.clone())
+                .await?;
+        let admin =
+            web::server::Server::bind(&config.admin.listen, admin, Arc::default(), live.config.clone())
+                .await?;
 
         let (accepting, relaying) = (CancellationToken::new(), CancellationToken::new());
         let (servers, workers) = (TaskTracker::new(), TaskTracker::new());

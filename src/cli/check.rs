@@ -15,7 +15,7 @@ pub fn run(args: &ConfigArgs) -> Result<()> {
     Foundation::open(config)
         .map_err(|error| Misconfigured(format!("{}: {error:#}", config.data_dir.display())))?;
     println!("{}: fine", args.config.display());
-    println!("  {} rules, {} staff", rules.policy.rule_names().len(), rules.staff.len());
+    println!("  {} rules, {} staff", rules.policy.rule_count(), rules.staff.len());
     println!("  mail in on {}, out to {}", join(&config.smtp.listen), config.relay.smarthost);
     println!("  pages on {} as {}", join(&config.web.listen), config.web.public_url);
     Ok(())

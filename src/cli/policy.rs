@@ -12,7 +12,7 @@ use crate::address::{Address, ReversePath};
 use crate::config::Config;
 use crate::message::crlf::CrlfBytes;
 use crate::message::header::Header;
-use crate::policy::{Decision, Facts, RuleTrace, Verdict};
+use crate::policy::{Content, Decision, Facts, RuleTrace};
 use crate::serve::{self, Foundation};
 
 /// Prints, for each recipient, every rule and the decision.
@@ -22,11 +22,11 @@ pub fn explain(report: &ReportArgs, from: &str, to: &[Address], file: &Path) -> 
     let message = CrlfBytes::normalised(&read(file)?);
     let header = Header::parse(message.as_slice());
     let sealed_thread = rules.policy.needs_thread() && answers_sealed_thread(&rules.config, &header)?;
+    let content = Content::new(&header, &message);
     let mut answers = Vec::new();
     for recipient in to {
         let facts = Facts {
-            header: &header,
-            message: &message,
+            content: &content,
             sender: &sender,
             recipient,
             internal: recipient.is_within(&rules.config.organisation.domains),
@@ -36,7 +36,7 @@ pub fn explain(report: &ReportArgs, from: &str, to: &[Address], file: &Path) -> 
         match report.json {
             true => answers.push(json!({
                 "recipient": recipient,
-                "decision": word(&decision),
+                "decision": decision.verdict().as_str(),
                 "rule": decision.rule(),
                 "rules": trace,
             })),
@@ -50,21 +50,17 @@ pub fn explain(report: &ReportArgs, from: &str, to: &[Address], file: &Path) -> 
 }
 
 fn print(recipient: &Address, decision: &Decision, trace: &[RuleTrace]) {
-    println!("{recipient}: {} ({})", word(decision), decision.rule().unwrap_or("no rule matches"));
+    println!(
+        "{recipient}: {} ({})",
+        decision.verdict().as_str(),
+        decision.rule().unwrap_or("no rule matches")
+    );
     for rule in trace {
         println!("  {} {} -> {}", if rule.matched { "+" } else { "-" }, rule.rule, rule.then);
         for condition in &rule.conditions {
             let mark = if condition.matched { "+" } else { "-" };
             println!("      {mark} {}: {}", condition.condition, condition.why);
         }
-    }
-}
-
-fn word(decision: &Decision) -> &'static str {
-    match decision.verdict() {
-        Verdict::Pass => "pass",
-        Verdict::Seal(_) => "seal",
-        Verdict::Reject { .. } => "reject",
     }
 }
 

@@ -24,7 +24,7 @@ use crate::message::crlf::CrlfBytes;
 use crate::message::header::Header;
 use crate::message::rewrite;
 use crate::notify::NoticeError;
-use crate::policy::{Decision, Facts, Policy, SealOptions, Verdict};
+use crate::policy::{Content, Decision, Facts, Policy, SealOptions, Verdict};
 use crate::queue::body;
 use crate::queue::worker::WakeHandle;
 use crate::seal::SealError;
@@ -161,15 +161,19 @@ impl Intake {
         message: CrlfBytes,
     ) -> Result<Arrival, Refusal> {
         let header = Header::parse(message.as_slice());
-        if header.received_count() >= MAX_RECEIVED || header.is_own_notice() {
+        let hostname = &rules.config.hostname;
+        if header.received_count() >= MAX_RECEIVED
+            || header.is_own_notice()
+            || header.was_received_by(hostname)
+        {
             return Err(Refusal::Loop);
         }
         let sealed_thread = rules.policy.needs_thread() && self.answers_sealed_thread(&header).await?;
+        let content = Content::new(&header, &message);
         let (mut pass, mut seal) = (Vec::new(), Vec::new());
         for recipient in &envelope.recipients {
             let facts = Facts {
-                header: &header,
-                message: &message,
+                content: &content,
                 sender: &envelope.reverse_path,
                 recipient: &recipient.address,
                 internal: recipient.address.is_within(&rules.config.organisation.domains),

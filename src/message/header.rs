@@ -1,73 +1,62 @@
-//! The header of a message (RFC 5322 2.2), read tolerantly and in one pass: whatever some mail client
-//! would take for a field is a field here (C06). Used by `policy`, `transfer`, `notify` and `rewrite`.
-//! Never builds a table, so a header of a megabyte costs no memory (H13).
+//! The header of a message (RFC 5322 2.2), read from the octets as they are asked for and nothing more:
+//! a message that passes costs one look at a few fields. Broken headers are read as every mail program
+//! might read them, so that no field can be hidden (C06).
 
-use std::collections::HashSet;
-
-use memchr::memchr;
+use memchr::{memchr, memchr2, memmem};
 
 use super::encoded;
-pub use super::mailbox::Mailbox;
-use super::names::is_invisible;
+use crate::address::Address;
 
-/// More identifiers than this in a thread are not remembered: the first and the newest ones are.
-const MOST_THREAD_IDS: usize = 500;
+/// Octets of a header that are looked at. What is longer is no ordinary mail: see [`Header::is_oversized`].
+pub const MAX_HEADER: usize = 4 << 20;
 
-/// The header fields of a message.
-#[derive(Clone, Debug)]
+/// Octets of an address or identifier field that are looked at.
+const MAX_STRUCTURED: usize = 64 << 10;
+
+/// The header block of a message or of a part of one.
+#[derive(Clone, Copy, Debug)]
 pub struct Header<'a> {
     block: &'a [u8],
+    oversized: bool,
 }
 
-/// One field: `name: body`, over one line or more.
+/// One field, with its folding.
 #[derive(Clone, Copy, Debug)]
 pub struct Field<'a> {
-    name: &'a str,
     raw: &'a [u8],
-    body: &'a [u8],
+    colon: usize,
+}
+
+/// Who a message says it is from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mailbox {
+    /// The display name, decoded.
+    pub name: Option<String>,
+    /// The address, where it is one.
+    pub address: Option<Address>,
 }
 
 impl<'a> Header<'a> {
-    /// Reads up to the first empty line, or to the end if there is none.
+    /// The header of a message: everything before the first empty line.
     pub fn parse(message: &'a [u8]) -> Self {
-        let mut end = 0;
-        let mut rest = message;
-        while let Some((line, after)) = line(rest) {
-            if matches!(line, b"\r\n" | b"\n") {
-                break;
-            }
-            end += line.len();
-            rest = after;
-        }
-        Self { block: message.get(..end).unwrap_or(message) }
+        let (block, _) = split(message);
+        let kept = block.get(..MAX_HEADER).unwrap_or(block);
+        Self { block: kept, oversized: kept.len() < block.len() }
     }
 
-    /// Reads a message or a part of one into its header and its body.
-    pub fn split(message: &'a [u8]) -> (Self, &'a [u8]) {
-        let header = Self::parse(message);
-        let rest = message.get(header.block.len()..).unwrap_or_default();
-        let empty_line = line(rest).map_or(0, |(line, _)| line.len());
-        (header, rest.get(empty_line..).unwrap_or_default())
+    /// The header is longer than [`MAX_HEADER`], and fields beyond that are not seen.
+    pub fn is_oversized(&self) -> bool {
+        self.oversized
     }
 
-    /// Every field, from top to bottom. Lines that are none are skipped, such as the `From ` of an mbox.
+    /// Every field, from the top. Lines that are no field are skipped.
     pub fn fields(&self) -> impl Iterator<Item = Field<'a>> + use<'a> {
-        let mut rest = self.block;
-        std::iter::from_fn(move || {
-            while let Some((raw, after)) = folded(rest) {
-                rest = after;
-                if let Some(field) = Field::parse(raw) {
-                    return Some(field);
-                }
-            }
-            None
-        })
+        Fields { rest: self.block }
     }
 
-    /// Every field of this name, letter case aside.
-    pub fn all(&self, name: &str) -> impl Iterator<Item = Field<'a>> {
-        let name = name.to_owned();
-        self.fields().filter(move |field| field.name.eq_ignore_ascii_case(&name))
+    /// Every field of this name, from the top; letter case and stray blanks aside.
+    pub fn all<'n>(&self, name: &'n str) -> impl Iterator<Item = Field<'a>> + use<'a, 'n> {
+        self.fields().filter(move |field| field.is_named(name))
     }
 
     /// The topmost field of this name.
@@ -75,290 +64,356 @@ impl<'a> Header<'a> {
         self.all(name).next()
     }
 
-    /// The subject, decoded; empty if there is none.
+    /// The subject as a mail program shows it; empty where there is none.
     pub fn subject(&self) -> String {
         self.first("Subject").map(|field| field.value()).unwrap_or_default()
     }
 
-    /// The first mailbox of the first `From`.
+    /// The first author.
     pub fn from(&self) -> Mailbox {
-        self.first("From").map(|field| Mailbox::parse(&field.undecoded())).unwrap_or_default()
+        self.first("From").map(|field| Mailbox::parse(field.structured())).unwrap_or_default()
     }
 
-    /// The message's own identifier, in angle brackets.
+    /// The Message-ID, in its angle brackets.
     pub fn message_id(&self) -> Option<String> {
-        let value = self.first("Message-ID")?.value();
-        let bare =
-            || Some(format!("<{value}>")).filter(|_| !value.is_empty() && !value.contains([' ', '<', '>']));
-        identifiers(&value).next().or_else(bare)
+        self.ids("Message-ID").into_iter().next()
     }
 
-    /// Every identifier of the thread: this message and all that it names, in angle brackets.
+    /// Every Message-ID of the thread: the message's own and those it answers.
     pub fn thread_ids(&self) -> Vec<String> {
-        self.identifiers(&["Message-ID", "In-Reply-To", "References"])
+        let mut ids = self.ids("Message-ID");
+        ids.extend(self.answers());
+        ids
     }
 
-    /// The identifiers of the messages that this one answers, in angle brackets.
+    /// The Message-IDs this message answers (In-Reply-To and References).
     pub fn answers(&self) -> Vec<String> {
-        self.identifiers(&["In-Reply-To", "References"])
+        let mut ids = self.ids("In-Reply-To");
+        ids.extend(self.ids("References"));
+        ids.sort();
+        ids.dedup();
+        ids
     }
 
-    /// Whether a machine or a list sent this, so that no machine may answer it (RFC 3834 2, H09).
+    /// Whether the message must not be answered by a program (RFC 3834 2, H09).
     pub fn is_automatic(&self) -> bool {
-        let word =
-            |field: Field<'_>| field.value().split([';', '(']).next().unwrap_or("").trim().to_lowercase();
-        let precedence = ["bulk", "list", "junk", "auto_reply"];
-        self.all("Auto-Submitted").any(|field| !matches!(word(field).as_str(), "" | "no"))
-            || self.all("Precedence").any(|field| precedence.contains(&word(field).as_str()))
-            || ["List-Id", "List-Unsubscribe"].iter().any(|name| self.first(name).is_some())
+        let says = |name, words: &[&str]| {
+            self.all(name).any(|field| words.contains(&field.word().to_ascii_lowercase().as_str()))
+        };
+        self.all("Auto-Submitted").any(|field| !field.word().eq_ignore_ascii_case("no"))
+            || says("Precedence", &["bulk", "list", "junk"])
+            || self.first("List-Id").is_some()
     }
 
-    /// How many servers the message has passed (RFC 5321 6.3, H07).
+    /// How many hops the message has made (RFC 5321 6.3, H07).
     pub fn received_count(&self) -> usize {
         self.all("Received").count()
     }
 
-    /// Whether this is a mail that we wrote ourselves (H07).
+    /// Whether a hop of this name has seen the message before (H07).
+    pub fn was_received_by(&self, hostname: &str) -> bool {
+        self.all("Received").any(|field| {
+            let value = field.value();
+            let mut words = value.split_ascii_whitespace().skip_while(|w| !w.eq_ignore_ascii_case("by"));
+            words.nth(1).is_some_and(|host| host.trim_end_matches(';').eq_ignore_ascii_case(hostname))
+        })
+    }
+
+    /// Whether the message is one of our own notices (H07).
     pub fn is_own_notice(&self) -> bool {
         self.first("X-Zegel-Notice").is_some()
     }
 
-    fn identifiers(&self, names: &[&str]) -> Vec<String> {
-        let values = names.iter().flat_map(|name| self.all(name)).map(|field| field.value());
-        let mut seen = HashSet::new();
-        let mut ids: Vec<String> = values
-            .flat_map(|value| identifiers(&value).collect::<Vec<_>>())
-            .filter(|id| seen.insert(id.clone()))
-            .collect();
-        if ids.len() > MOST_THREAD_IDS {
-            ids.drain(MOST_THREAD_IDS / 2..ids.len() - MOST_THREAD_IDS / 2);
+    /// The identifiers in angle brackets of all fields of this name (RFC 5322 3.6.4).
+    fn ids(&self, name: &str) -> Vec<String> {
+        let mut ids = Vec::new();
+        for field in self.all(name) {
+            let text = encoded::text(field.structured());
+            for piece in text.split('<').skip(1) {
+                let id: String = piece.split('>').next().unwrap_or("").split_whitespace().collect();
+                if piece.contains('>') && !id.is_empty() {
+                    ids.push(format!("<{id}>"));
+                }
+            }
         }
         ids
     }
 }
 
 impl<'a> Field<'a> {
-    /// The name without blanks, in the spelling it came in.
-    pub fn name(&self) -> &'a str {
-        self.name
-    }
-
-    /// The whole field: name, folding and line end.
+    /// The octets as they came, with folding and line ends.
     pub fn raw(&self) -> &'a [u8] {
         self.raw
     }
 
-    /// What follows the colon, folding and line end included.
+    /// The name as it was written, without blanks around it.
+    pub fn name(&self) -> String {
+        encoded::text(self.raw.get(..self.colon).unwrap_or_default()).trim().to_owned()
+    }
+
+    /// What stands after the colon, as it came.
     pub fn body(&self) -> &'a [u8] {
-        self.body
+        self.raw.get(self.colon + 1..).unwrap_or_default()
     }
 
-    /// The text: unfolded, decoded (RFC 2047), trimmed, on one line and without control characters.
+    /// The value as a mail program shows it: unfolded, encoded words decoded (RFC 2047). It never holds a
+    /// line end or another control character (C13).
     pub fn value(&self) -> String {
-        clean(&encoded::decode_words(&self.undecoded()))
+        encoded::decode(self.body())
     }
 
-    /// Every text that some reader may see here (C06): the value; the bare text; the value if the folds
-    /// were put in the middle of words; the value if it was encoded twice on the way; and what is
-    /// visible of these.
+    /// The value in every way that a mail program may read it; the first is [`Field::value`] (C06).
     pub fn readings(&self) -> Vec<String> {
-        let decoded = |text: &str| clean(&encoded::decode_words(text));
-        let bare = self.undecoded();
-        let joined: Vec<u8> = lines(self.body).flat_map(|line| line.trim_ascii()).copied().collect();
-        let value = decoded(&bare);
-        let twice = decoded(&value);
-        let mut readings = vec![value, clean(&bare), decoded(&encoded::text(&joined)), twice];
-        let visible = |text: &String| text.chars().filter(|c| !is_invisible(*c)).collect();
-        readings.extend(readings.iter().map(visible).collect::<Vec<String>>());
-        let mut seen = HashSet::new();
-        readings.retain(|reading| seen.insert(reading.clone()));
-        readings
+        encoded::readings(self.body())
     }
 
-    /// The text after unfolding alone (RFC 5322 2.2.3).
-    pub(super) fn undecoded(&self) -> String {
-        let unfolded: Vec<u8> = self.body.iter().copied().filter(|c| !matches!(c, b'\r' | b'\n')).collect();
-        encoded::text(&unfolded)
+    /// Whether this is the field of that name. Blanks inside a name are ignored too: some programs do.
+    fn is_named(&self, name: &str) -> bool {
+        let written = self.raw.get(..self.colon).unwrap_or_default();
+        let mut letters = written.iter().filter(|c| !c.is_ascii_whitespace());
+        let mut wanted = name.bytes();
+        loop {
+            match (letters.next(), wanted.next()) {
+                (None, None) => return true,
+                (Some(a), Some(b)) if a.eq_ignore_ascii_case(&b) => {}
+                _ => return false,
+            }
+        }
     }
 
-    /// A name, blanks (RFC 5322 4.5 allows them), a colon.
-    fn parse(raw: &'a [u8]) -> Option<Self> {
-        // Some programs put a byte order mark in front of the very first field.
-        let text = raw.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(raw);
-        let (name, body) = text.split_at_checked(memchr(b':', text)?)?;
-        let name = std::str::from_utf8(name.trim_ascii_end()).ok()?;
-        let is_name = !name.is_empty() && name.bytes().all(|c| c.is_ascii_graphic());
-        is_name.then_some(Self { name, raw, body: body.get(1..)? })
+    /// As much of the value as an address or identifier may take.
+    fn structured(&self) -> &'a [u8] {
+        let body = self.body();
+        body.get(..MAX_STRUCTURED).unwrap_or(body)
+    }
+
+    /// The first word of the value, before comments and parameters.
+    fn word(&self) -> String {
+        let value = encoded::text(self.structured());
+        let end = |c: char| c.is_whitespace() || c == ';' || c == '(';
+        value.trim().split(end).next().unwrap_or("").to_owned()
     }
 }
 
-/// One line of clean text: control characters and line separators become blanks.
-pub(super) fn clean(text: &str) -> String {
-    let blank = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
-    text.chars().map(|c| if blank(c) { ' ' } else { c }).collect::<String>().trim().to_owned()
-}
-
-/// Takes one line with its end.
-fn line(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let end = memchr(b'\n', text).map_or(text.len(), |at| at + 1);
-    text.split_at_checked(end).filter(|(line, _)| !line.is_empty())
-}
-
-fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    text.split_inclusive(|&c| c == b'\n')
-}
-
-/// Takes a line and those that continue it.
-fn folded(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (first, mut rest) = line(text)?;
-    let mut end = first.len();
-    while let (Some(b' ' | b'\t'), Some((more, after))) = (rest.first(), line(rest)) {
-        end += more.len();
-        rest = after;
+impl Mailbox {
+    /// Reads the first mailbox of an address list (RFC 5322 3.4).
+    fn parse(body: &[u8]) -> Self {
+        let (name, address) = match bracketed(body) {
+            Some((before, inside)) => (before, inside),
+            None => (comment(body), bare(body)),
+        };
+        let address = Address::parse(encoded::text(address).trim()).ok();
+        let name = encoded::decode(name);
+        let name = name.trim().trim_matches('"').replace("\\\"", "\"").replace("\\\\", "\\");
+        Self { name: Some(name.trim().to_owned()).filter(|name| !name.is_empty()), address }
     }
-    text.split_at_checked(end)
 }
 
-/// What stands between angle brackets, blanks from folding left out (RFC 5322 3.6.4).
-fn identifiers(text: &str) -> impl Iterator<Item = String> {
-    text.split_inclusive('>').filter_map(|piece| {
-        let (_, id) = piece.strip_suffix('>')?.rsplit_once('<')?;
-        let id: String = id.split_whitespace().collect();
-        (!id.is_empty() && id.len() < 998).then(|| format!("<{id}>"))
+/// `name <address>`: the name and the address, minding quoted strings.
+fn bracketed(body: &[u8]) -> Option<(&[u8], &[u8])> {
+    let open = unquoted(body, b"<,")?;
+    if body.get(open) != Some(&b'<') {
+        return None;
+    }
+    let (before, after) = body.split_at_checked(open)?;
+    let inside = after.get(1..)?;
+    let close = memchr(b'>', inside).unwrap_or(inside.len());
+    Some((before, inside.get(..close)?))
+}
+
+/// `address (name)`: the name.
+fn comment(body: &[u8]) -> &[u8] {
+    let Some(open) = unquoted(body, b"(,") else { return b"" };
+    let inside = body.get(open + 1..).unwrap_or_default();
+    match (body.get(open), memchr(b')', inside)) {
+        (Some(b'('), Some(close)) => inside.get(..close).unwrap_or_default(),
+        _ => b"",
+    }
+}
+
+/// `address (name), ...`: the address.
+fn bare(body: &[u8]) -> &[u8] {
+    let end = unquoted(body, b"(,;").unwrap_or(body.len());
+    body.get(..end).unwrap_or_default()
+}
+
+/// The first of `wanted` outside a quoted string.
+fn unquoted(body: &[u8], wanted: &[u8]) -> Option<usize> {
+    let (mut quoted, mut escaped) = (false, false);
+    body.iter().position(|c| {
+        let found = !quoted && wanted.contains(c);
+        if !escaped && *c == b'"' {
+            quoted = !quoted;
+        }
+        escaped = !escaped && *c == b'\\';
+        found
     })
+}
+
+/// Header block (with the line end of its last field) and body of a message or part.
+pub(super) fn split(message: &[u8]) -> (&[u8], &[u8]) {
+    if let Some(body) = message.strip_prefix(b"\r\n") {
+        return (b"", body);
+    }
+    match memmem::find(message, b"\r\n\r\n") {
+        Some(at) => {
+            let (block, rest) = message.split_at_checked(at + 2).unwrap_or((message, b""));
+            (block, rest.get(2..).unwrap_or_default())
+        }
+        None => (message, b""),
+    }
+}
+
+/// Walks over the lines of a header.
+struct Fields<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = Field<'a>;
+
+    fn next(&mut self) -> Option<Field<'a>> {
+        while !self.rest.is_empty() {
+            let (raw, rest) =
+                self.rest.split_at_checked(folded_length(self.rest)).unwrap_or((self.rest, b""));
+            self.rest = rest;
+            // A line without a colon, or with nothing before it, is no field. (The first line of an mbox
+            // entry becomes a field of a name that nobody asks for.)
+            let separator = memchr2(b':', b'\n', raw).filter(|&at| raw.get(at) == Some(&b':'));
+            let Some(colon) = separator else { continue };
+            let name = raw.get(..colon).unwrap_or_default().trim_ascii();
+            if !name.is_empty() {
+                return Some(Field { raw, colon });
+            }
+        }
+        None
+    }
+}
+
+/// Octets of the first line and the lines folded into it (RFC 5322 2.2.3).
+fn folded_length(lines: &[u8]) -> usize {
+    for end in memchr::memchr_iter(b'\n', lines) {
+        if !matches!(lines.get(end + 1), Some(b' ' | b'\t')) {
+            return end + 1;
+        }
+    }
+    lines.len()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const MESSAGE: &[u8] = b"From jan Mon Nov 23 23:58:33 2026\r\n\
-        Received: from a\r\n\tby b\r\n\
-        Subject : eerste\r\n\
-        sUBJECT:\r\n =?utf-8?q?twee=0D=0ABcc:_x?=\r\n =?utf-8?q?de?=\r\n\
-        geen veld\r\n\
-        8-bit: J\xFCrgen\r\n\
-        \r\n\
-        Subject: lichaam\r\n";
-
-    fn header(text: &str) -> Header<'_> {
-        Header::parse(text.as_bytes())
+    fn subject(message: &[u8]) -> String {
+        Header::parse(message).subject()
     }
 
     #[test]
-    fn finds_every_field_and_no_more() {
-        let header = Header::parse(MESSAGE);
-        let names: Vec<_> = header.fields().map(|field| field.name()).collect();
-        assert_eq!(names, ["Received", "Subject", "sUBJECT", "8-bit"]);
-        let values: Vec<_> = header.all("subject").map(|field| field.value()).collect();
-        assert_eq!(values, ["eerste", "twee  Bcc: xde"]);
-        assert_eq!(header.subject(), "eerste");
-        assert_eq!(header.first("8-BIT").unwrap().value(), "Jürgen");
-        assert_eq!(header.first("received").unwrap().raw(), b"Received: from a\r\n\tby b\r\n");
-        assert_eq!(header.received_count(), 1);
-        assert!(header.first("Bcc").is_none());
-    }
-
-    #[test]
-    fn odd_messages_are_no_trouble() {
-        for (message, subjects) in [
-            ("", 0),
-            ("\r\nSubject: lichaam\r\n", 0),
-            ("geen header\r\n", 0),
-            (" Subject: vervolg van niets\r\n", 0),
-            (": leeg\r\nSubject: x", 1),
-            ("\u{feff}Subject: x\r\n\r\n", 1),
-            ("Subject: x\r\n \r\nSubject: y\r\n\r\n", 2),
-            ("Subject\t : x\r\n\r\n", 1),
+    fn reads_fields_however_they_are_written() {
+        for message in [
+            &b"Subject: een twee\r\n\r\nSubject: drie\r\n"[..],
+            b"subject:een\r\n twee\r\n\r\n",
+            b"SUBJECT \t : een\r\n\t twee",
+            b"From jan@voorbeeld.nl Mon Nov 23 10:11:12 2026\r\nSubject: een twee\r\n\r\n",
+            b"no field here\r\nSubject: een twee\r\n\r\n",
+            b" Subject: een twee\r\nTo: x\r\n\r\n",
+            b"Subject:\r\n een\r\n \r\n twee\r\n\r\n",
+            b"\x80\xff: x\r\nSubject: een twee\r\n\r\n",
         ] {
-            assert_eq!(header(message).all("Subject").count(), subjects, "{message:?}");
+            let words = subject(message).split_whitespace().collect::<Vec<_>>().join(" ");
+            assert_eq!(words, "een twee", "{}", message.escape_ascii());
+        }
+        assert_eq!(subject(b"\r\nSubject: body\r\n"), "");
+        assert_eq!(subject(b""), "");
+    }
+
+    #[test]
+    fn counts_and_keeps_duplicates() {
+        let message = b"Received: a by x\r\nReceived: from b\r\n by Veilig.voorbeeld.nl; now\r\nSubject: 1\r\nSubject: 2\r\n\r\n";
+        let header = Header::parse(message);
+        assert_eq!(header.received_count(), 2);
+        assert!(header.was_received_by("veilig.voorbeeld.nl"));
+        assert!(!header.was_received_by("voorbeeld.nl"));
+        let subjects: Vec<_> = header.all("subject").map(|field| field.value()).collect();
+        assert_eq!(subjects, ["1", "2"]);
+        assert_eq!(header.first("Received").unwrap().raw(), b"Received: a by x\r\n");
+    }
+
+    #[test]
+    fn reads_who_it_is_from() {
+        for (value, name, address) in [
+            ("jan@voorbeeld.nl", None, Some("jan@voorbeeld.nl")),
+            ("Jan de Vries <jan@voorbeeld.nl>", Some("Jan de Vries"), Some("jan@voorbeeld.nl")),
+            (
+                "\"Vries, Jan <de>\" <jan@voorbeeld.nl>, b@c.nl",
+                Some("Vries, Jan <de>"),
+                Some("jan@voorbeeld.nl"),
+            ),
+            ("=?utf-8?q?J=C3=BCrgen?= <j@voorbeeld.nl>", Some("Jürgen"), Some("j@voorbeeld.nl")),
+            ("jan@voorbeeld.nl (Jan)", Some("Jan"), Some("jan@voorbeeld.nl")),
+            (
+                "\"Jan \\\"de\\\" Vries\" <jan@voorbeeld.nl>",
+                Some("Jan \"de\" Vries"),
+                Some("jan@voorbeeld.nl"),
+            ),
+            ("jan", None, None),
+            ("", None, None),
+            ("a@b.nl, Jan <jan@voorbeeld.nl>", None, Some("a@b.nl")),
+        ] {
+            let message = format!("From: {value}\r\n\r\n");
+            let from = Header::parse(message.as_bytes()).from();
+            assert_eq!(from.name.as_deref(), name, "{value}");
+            assert_eq!(from.address.as_ref().map(Address::as_str), address, "{value}");
         }
     }
 
     #[test]
-    fn a_trigger_shows_in_some_reading() {
-        for subject in [
-            "[beveiligd] x",
-            "[bev\r\n eiligd] x",
-            "=?utf-8?q?=5Bbeveiligd=5D?= x",
-            "=?utf-8?q?[bev?=\r\n =?utf-8?q?eiligd]?=",
-            "=?utf-8?q?[bev\r\n eiligd]?=",
-            "[bev\u{200b}eiligd]",
-            "=?utf-8?q?=3D=3Futf-8=3Fq=3F=5Bbeveiligd=5D=3F=3D?=",
-        ] {
-            let message = format!("Subject: {subject}\r\n\r\n");
-            let readings = header(&message).first("subject").unwrap().readings();
-            assert!(
-                readings.iter().any(|reading| reading.contains("[beveiligd]")),
-                "{subject}: {readings:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn collects_identifiers() {
-        let text = "Message-ID: <een@x>\r\nIn-Reply-To: Bericht van vrijdag <twee@x>\r\n\
-            References: <drie\r\n @x> <twee@x>\r\n\t<vier@x>junk<vijf\r\n\r\n";
-        let header = header(text);
-        assert_eq!(header.message_id().as_deref(), Some("<een@x>"));
-        assert_eq!(header.thread_ids(), ["<een@x>", "<twee@x>", "<drie@x>", "<vier@x>"]);
-        assert_eq!(header.answers(), ["<twee@x>", "<drie@x>", "<vier@x>"]);
-        assert_eq!(super::Header::parse(b"Message-ID: een@x\r\n").message_id().as_deref(), Some("<een@x>"));
-        assert_eq!(super::Header::parse(b"Message-ID: \r\n").message_id(), None);
-        let many: String = (0..100_000).map(|n| format!(" <{n}@x>")).collect();
-        let many = format!("References:{many}\r\n");
-        let ids = Header::parse(many.as_bytes()).answers();
-        assert_eq!(ids.len(), MOST_THREAD_IDS);
-        assert_eq!(ids.first().map(String::as_str), Some("<0@x>"));
-        assert_eq!(ids.last().map(String::as_str), Some("<99999@x>"));
-    }
-
-    #[test]
-    fn knows_machines_and_lists() {
-        for (text, automatic) in [
-            ("Subject: x", false),
-            ("Auto-Submitted: no", false),
-            ("Auto-Submitted: No (door mij)", false),
+    fn knows_the_thread_and_what_is_automatic() {
+        let header = Header::parse(
+            b"Message-ID: <1@x>\r\nIn-Reply-To: <2@x> (said)\r\nReferences: <3@x>\r\n <2@x>\r\n\r\n",
+        );
+        assert_eq!(header.message_id().as_deref(), Some("<1@x>"));
+        assert_eq!(header.answers(), ["<2@x>", "<3@x>"]);
+        assert_eq!(header.thread_ids(), ["<1@x>", "<2@x>", "<3@x>"]);
+        for (field, automatic) in [
             ("Auto-Submitted: auto-replied; x=y", true),
-            ("Auto-Submitted: auto-generated", true),
+            ("Auto-Submitted: No", false),
             ("Precedence: Bulk", true),
             ("Precedence: first-class", false),
-            ("List-Id: <lijst.voorbeeld.nl>", true),
-            ("List-Unsubscribe: <mailto:x@voorbeeld.nl>", true),
+            ("List-Id: <x.y>", true),
+            ("X: y", false),
         ] {
-            assert_eq!(header(text).is_automatic(), automatic, "{text}");
+            assert_eq!(
+                Header::parse(format!("{field}\r\n\r\n").as_bytes()).is_automatic(),
+                automatic,
+                "{field}"
+            );
         }
-        assert!(header("x-zegel-notice: 1\r\n\r\n").is_own_notice());
-        assert!(!header("Subject: x\r\n\r\nX-Zegel-Notice: 1\r\n").is_own_notice());
+        assert!(Header::parse(b"x-zegel-notice: receipt\r\n\r\n").is_own_notice());
     }
 
     #[test]
-    fn a_huge_header_is_quick() {
-        for line in ["a:\r\n", "Subject: x\r\n", "x\r\n", " \r\n", "References: <a@b>\r\n <c@d>\r\n"] {
-            let started = std::time::Instant::now();
-            let text = line.repeat((1 << 20) / line.len());
-            let header = header(&text);
-            header.subject();
-            header.thread_ids();
-            header.from();
-            assert!(!header.is_automatic());
-            header.all("subject").map(|field| field.readings().len()).sum::<usize>();
-            assert!(started.elapsed().as_secs() < 8, "{line:?}");
-        }
+    fn an_oversized_header_says_so() {
+        let mut message = b"X: ".repeat(MAX_HEADER / 3 + 1);
+        message.extend_from_slice(b"\r\n\r\n");
+        assert!(Header::parse(&message).is_oversized());
+        assert!(!Header::parse(b"X: y\r\n\r\n").is_oversized());
     }
 
     proptest::proptest! {
         #[test]
-        fn values_hold_no_line_end(octets: Vec<u8>, text in "(Subject|From| |\\n|\\r\\n|:|=\\?utf-8\\?q\\?=0[0AD]\\?=|<|>|@|\\PC){0,40}") {
-            for message in [octets.as_slice(), text.as_bytes(), &[b"Subject:", octets.as_slice()].concat()] {
-                let header = Header::parse(message);
-                for field in header.fields() {
-                    let texts = field.readings();
-                    proptest::prop_assert!(texts.iter().all(|text| !text.contains(['\r', '\n', '\0'])));
-                }
+        fn no_octets_break_it(message: Vec<u8>, tail: String) {
+            for bytes in [message.clone(), format!("Subject: {tail}\r\nFrom: {tail}").into_bytes()] {
+                let header = Header::parse(&bytes);
                 header.from();
                 header.thread_ids();
                 header.is_automatic();
+                for field in header.fields() {
+                    field.name();
+                    for reading in field.readings() {
+                        assert!(!reading.contains(char::is_control), "{reading:?}");
+                    }
+                }
             }
         }
     }

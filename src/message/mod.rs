@@ -1,14 +1,16 @@
-//! Messages (RFC 5322, MIME): a parsed view on octets that stay as they are, and the few new header
-//! fields we write. Used by `intake`, `policy`, `transfer` and `notify`. Pure, and never the cause of a
-//! crash: every octet here comes from strangers (H13).
+//! Messages (RFC 5322, RFC 2045): a parsed view of what came in. Called by `policy`, `transfer`, `notify`
+//! and `intake`; pure and without I/O.
+//!
+//! The relay path sends the octets themselves, never anything that was made here (security decision 2).
+//! Nothing here may panic, recurse without bound or take more than linear time, whatever the message (H13).
 
 pub mod crlf;
-pub mod encoded;
+mod decode;
+mod encoded;
 pub mod header;
-pub mod mailbox;
 pub mod mime;
-pub mod names;
-mod parameters;
+mod name;
+mod parameter;
 pub mod rewrite;
-mod structure;
 mod tnef;
+mod walk;

@@ -1,265 +1,284 @@
-//! The rules as administrators write them (policies/README.md), read into checked values. Called by
-//! [`Policy::load`](super::Policy::load) only. A rule with a mistake in it is never left out or
-//! guessed at: the whole policy is refused with the file, the rule, the key and the reason.
+//! One rule: conditions that all must hold, and what then becomes of the message. Made by `load` only.
 
-use std::path::{Path, PathBuf};
+use super::content::Readings;
+use super::trigger::{bears_tag, fold, starts_with_tag};
+use super::{ConditionTrace, Facts, RuleTrace, Verdict};
+use crate::address::{Address, ReversePath};
+use crate::config::ByteSize;
 
-use serde::de::DeserializeOwned;
-use toml::{Table, Value};
-
-use super::pattern::{AddressPattern, Pattern};
-use super::trigger;
-use super::{SealOptions, Verdict};
-use crate::config::{ByteSize, PasswordMode, SubjectMode};
-
-/// What [`Verdict::Reject`] says when the rule has no text.
-const REJECT_TEXT: &str = "message refused by policy";
-
-/// A policy that cannot be used; the text is what the administrator reads.
-#[derive(Debug, thiserror::Error)]
-#[error("{}: {place}{reason}", file.display())]
-pub struct PolicyError {
-    file: PathBuf,
-    /// Rule and key, or empty.
-    place: String,
-    reason: String,
+/// Whether something holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    Yes,
+    No,
+    /// A limit, or damage to the message, kept us from finding out.
+    Unknown,
 }
 
-/// One `[[rule]]`.
-#[derive(Debug)]
+impl From<bool> for Answer {
+    fn from(holds: bool) -> Self {
+        if holds { Self::Yes } else { Self::No }
+    }
+}
+
+#[derive(Clone, Debug)]
 pub(super) struct Rule {
     pub name: String,
-    /// All must hold; in the order in which they are looked at, cheapest first.
     pub conditions: Vec<Condition>,
     pub verdict: Verdict,
 }
 
-impl Rule {
-    /// Seals whatever comes.
-    pub fn seal_all() -> Self {
-        let verdict = Verdict::Seal(SealOptions::default());
-        Self { name: "seal everything".to_owned(), conditions: Vec::new(), verdict }
-    }
+#[derive(Clone, Debug)]
+pub(super) enum Condition {
+    SubjectTag(Vec<String>),
+    Header { name: String, any: Vec<Pattern> },
+    Sender(Vec<Pattern>),
+    Recipient(Vec<Pattern>),
+    Internal(bool),
+    MinSize(ByteSize),
+    SealedThread,
+    Bsn(bool),
 }
 
-/// One key of `when`; one of its values must hold.
-#[derive(Debug)]
-pub(super) enum Condition {
-    Internal(bool),
-    MinSize(u64),
-    Recipient(Vec<AddressPattern>),
-    Sender(Vec<AddressPattern>),
-    SealedThread,
-    /// Folded with [`trigger::fold_tag`].
-    SubjectTag(Vec<String>),
-    Header {
-        name: String,
-        any: Vec<Pattern>,
-    },
-    /// Last: it is the only one for which the body is read.
-    Bsn,
+/// A text in which `*` stands for anything.
+#[derive(Clone, Debug)]
+pub(super) struct Pattern(String);
+
+impl Rule {
+    /// For when there are no rules to go by: nothing passes.
+    pub fn reject_everything() -> Self {
+        let verdict = Verdict::Reject { text: "no policy".to_owned() };
+        Self { name: "no-policy".to_owned(), conditions: Vec::new(), verdict }
+    }
+
+    /// Whether all conditions hold. Costly ones stand last and are asked only when they matter.
+    pub fn answer(&self, facts: &Facts) -> Answer {
+        let mut whole = Answer::Yes;
+        for condition in &self.conditions {
+            match condition.answer(facts, self.is_strict()) {
+                Answer::No => return Answer::No,
+                Answer::Unknown => whole = Answer::Unknown,
+                Answer::Yes => {}
+            }
+        }
+        whole
+    }
+
+    /// Every condition with its outcome.
+    pub fn explain(&self, facts: &Facts, deciding: Option<&str>) -> RuleTrace {
+        let conditions = self.conditions.iter().map(|condition| {
+            let answer = condition.answer(facts, self.is_strict());
+            ConditionTrace {
+                condition: condition.key(),
+                matched: answer != Answer::No,
+                why: condition.why(answer, self.is_strict()),
+            }
+        });
+        RuleTrace {
+            rule: self.name.clone(),
+            then: self.verdict.as_str(),
+            matched: self.answer(facts) != Answer::No,
+            decides: deciding == Some(self.name.as_str()),
+            conditions: conditions.collect(),
+        }
+    }
+
+    /// A rule that lets mail pass believes the message only where it can be read in one way.
+    fn is_strict(&self) -> bool {
+        self.verdict == Verdict::Pass
+    }
 }
 
 impl Condition {
-    /// The key in `when`.
+    /// Its key in the policy file.
     pub fn key(&self) -> &'static str {
         match self {
-            Self::Internal(_) => "internal",
-            Self::MinSize(_) => "min_size",
-            Self::Recipient(_) => "recipient",
-            Self::Sender(_) => "sender",
-            Self::SealedThread => "thread",
             Self::SubjectTag(_) => "subject_tag",
             Self::Header { .. } => "header",
-            Self::Bsn => "bsn",
+            Self::Sender(_) => "sender",
+            Self::Recipient(_) => "recipient",
+            Self::Internal(_) => "internal",
+            Self::MinSize(_) => "min_size",
+            Self::SealedThread => "thread",
+            Self::Bsn(_) => "bsn",
+        }
+    }
+
+    /// Whether the body of the message has to be read for it.
+    pub fn is_costly(&self) -> bool {
+        matches!(self, Self::Bsn(_))
+    }
+
+    fn answer(&self, facts: &Facts, strict: bool) -> Answer {
+        match self {
+            Self::SubjectTag(tags) => has_tag(&facts.content.readings("Subject"), tags, strict),
+            Self::Header { name, any } => has_value(&facts.content.readings(name), any, strict),
+            Self::Sender(patterns) => match facts.sender {
+                ReversePath::Null => patterns.iter().any(|pattern| pattern.0 == "<>").into(),
+                ReversePath::Address(address) => is_among(patterns, address),
+            },
+            Self::Recipient(patterns) => is_among(patterns, facts.recipient),
+            Self::Internal(wanted) => (facts.internal == *wanted).into(),
+            Self::MinSize(least) => (facts.content.size() >= least.bytes()).into(),
+            Self::SealedThread => facts.sealed_thread.into(),
+            Self::Bsn(wanted) => match facts.content.has_bsn() {
+                Answer::Unknown => Answer::Unknown,
+                found => ((found == Answer::Yes) == *wanted).into(),
+            },
+        }
+    }
+
+    /// Says why, without a word of the message.
+    fn why(&self, answer: Answer, strict: bool) -> String {
+        let say = |yes: &str, no: &str| {
+            match answer {
+                Answer::Yes => yes,
+                Answer::No => no,
+                Answer::Unknown => "could not be found out within limits, so it may hold",
+            }
+            .to_owned()
+        };
+        match self {
+            Self::SubjectTag(tags) if strict => say(
+                &format!("the subject starts with {}", listed(tags)),
+                &format!("the subject does not start, in every reading, with {}", listed(tags)),
+            ),
+            Self::SubjectTag(tags) => say(
+                &format!("the subject is tagged with {}", listed(tags)),
+                &format!("the subject is not tagged with {}", listed(tags)),
+            ),
+            Self::Header { name, .. } => say(
+                &format!("field {name} has one of the values"),
+                &format!("field {name} is absent or has another value"),
+            ),
+            Self::Sender(_) => say("the sender is listed", "the sender is not listed"),
+            Self::Recipient(_) => say("the recipient is listed", "the recipient is not listed"),
+            Self::Internal(true) => say("the recipient is internal", "the recipient is external"),
+            Self::Internal(false) => say("the recipient is external", "the recipient is internal"),
+            Self::MinSize(_) => say("the message is as large", "the message is smaller"),
+            Self::SealedThread => {
+                say("it answers a message that was sealed", "it answers no message that was sealed")
+            }
+            Self::Bsn(true) => {
+                say("a citizen service number was found", "no citizen service number was found")
+            }
+            Self::Bsn(false) => {
+                say("no citizen service number was found", "a citizen service number was found")
+            }
         }
     }
 }
 
-/// A mistake inside one rule: the key, and why.
-struct Fault {
-    key: String,
-    reason: String,
-}
+impl Pattern {
+    /// Of a field's value: compared as readers do, blanks aside.
+    pub fn of_value(text: &str) -> Self {
+        Self(unblanked(&fold(text)))
+    }
 
-impl Fault {
-    fn new(key: &str, reason: impl Into<String>) -> Self {
-        Self { key: key.to_owned(), reason: reason.into() }
+    /// Of an address: `@domain` stands for everybody there.
+    pub fn of_address(text: &str) -> Self {
+        let text = text.to_lowercase();
+        Self(if text.starts_with('@') { format!("*{text}") } else { text })
+    }
+
+    fn matches(&self, text: &str) -> bool {
+        let Some((start, rest)) = self.0.split_once('*') else { return self.0 == text };
+        let Some(mut text) = text.strip_prefix(start) else { return false };
+        let (middle, end) = rest.rsplit_once('*').unwrap_or(("", rest));
+        for piece in middle.split('*').filter(|piece| !piece.is_empty()) {
+            let Some(at) = text.find(piece) else { return false };
+            text = text.get(at + piece.len()..).unwrap_or("");
+        }
+        text.ends_with(end)
     }
 }
 
-/// Reads the rules of one file; `file` is for messages only.
-pub(super) fn parse(file: &Path, text: &str) -> Result<Vec<Rule>, PolicyError> {
-    let fault = |place: String, reason: String| PolicyError { file: file.to_owned(), place, reason };
-    let table: Table = toml::from_str(text).map_err(|error| fault(String::new(), error.to_string()))?;
-    check_keys(&table, &["rule"], "").map_err(|f| fault(String::new(), f.reason))?;
-    let rules = match table.get("rule") {
-        None => &Vec::new(),
-        Some(Value::Array(rules)) => rules,
-        Some(_) => return Err(fault(String::new(), "rules are written under [[rule]]".to_owned())),
+fn has_tag(subjects: &Readings, tags: &[String], strict: bool) -> Answer {
+    if strict {
+        let all = subjects.texts.iter().all(|subject| starts_with_tag(subject, tags));
+        return (all && !subjects.texts.is_empty() && !subjects.cut).into();
+    }
+    any(subjects.texts.iter().map(|subject| bears_tag(subject, tags)), subjects.cut)
+}
+
+fn has_value(fields: &Readings, patterns: &[Pattern], strict: bool) -> Answer {
+    let matches = |text: &str| patterns.iter().any(|pattern| pattern.matches(text));
+    if strict {
+        let all = fields.texts.iter().all(|text| matches(&unblanked(text)));
+        return (all && !fields.texts.is_empty() && !fields.cut).into();
+    }
+    let lenient = |text: &String| {
+        let plain = unblanked(text);
+        let bare = unblanked(&uncommented(text)).replace(['"', '\''], "");
+        (matches(&plain) || matches(&bare)).into()
     };
-    let mut parsed: Vec<Rule> = Vec::new();
-    for (index, value) in rules.iter().enumerate() {
-        let rule = parse_rule(value).map_err(|f| fault(place(index, value, &f.key), f.reason))?;
-        if parsed.iter().any(|other| other.name == rule.name) {
-            return Err(fault(place(index, value, "name"), "another rule has this name".to_owned()));
+    any(fields.texts.iter().map(lenient), fields.cut)
+}
+
+fn any(mut answers: impl Iterator<Item = Answer>, cut: bool) -> Answer {
+    let mut whole = if cut { Answer::Unknown } else { Answer::No };
+    let found = answers.any(|answer| {
+        if answer == Answer::Unknown {
+            whole = Answer::Unknown;
         }
-        parsed.push(rule);
-    }
-    Ok(parsed)
+        answer == Answer::Yes
+    });
+    if found { Answer::Yes } else { whole }
 }
 
-/// A file that cannot be read, or clashes with another one.
-pub(super) fn file_fault(file: &Path, reason: impl Into<String>) -> PolicyError {
-    PolicyError { file: file.to_owned(), place: String::new(), reason: reason.into() }
+fn is_among(patterns: &[Pattern], address: &Address) -> Answer {
+    let address = address.as_str().to_lowercase();
+    patterns.iter().any(|pattern| pattern.matches(&address)).into()
 }
 
-fn place(index: usize, rule: &Value, key: &str) -> String {
-    match rule.get("name").and_then(Value::as_str) {
-        Some(name) if !name.is_empty() => format!("rule \"{name}\", {key}: "),
-        _ => format!("rule number {}, {key}: ", index + 1),
-    }
+fn unblanked(text: &str) -> String {
+    text.split(' ').collect()
 }
 
-fn parse_rule(value: &Value) -> Result<Rule, Fault> {
-    let table = value.as_table().ok_or_else(|| Fault::new("rule", "must be a table"))?;
-    check_keys(table, &["name", "when", "then", "expiry_days", "password", "subject", "text"], "")?;
-    let name: String = required(table, "name")?;
-    if name.is_empty() || name.chars().any(char::is_control) {
-        return Err(Fault::new("name", "must be a line of text"));
-    }
-    let when = match table.get("when") {
-        Some(Value::Table(when)) => when,
-        Some(_) => return Err(Fault::new("when", "must be a table, such as { internal = true }")),
-        None => return Err(Fault::new("when", "is missing; for a rule that always holds write when = {}")),
-    };
-    Ok(Rule { name, conditions: conditions(when)?, verdict: verdict(table)? })
-}
-
-fn verdict(table: &Table) -> Result<Verdict, Fault> {
-    let then: String = required(table, "then")?;
-    let known = ["pass", "seal", "reject"];
-    let allowed: &[&str] = match then.as_str() {
-        "seal" => &["expiry_days", "password", "subject"],
-        "reject" => &["text"],
-        "pass" => &[],
-        _ => {
-            return Err(Fault::new(
-                "then",
-                format!("\"{then}\" is unknown; did you mean \"{}\"?", nearest(&then, &known)),
-            ));
+/// A structured value without comments (RFC 5322 3.2.2), and without what follows a semicolon.
+fn uncommented(text: &str) -> String {
+    let mut depth = 0u32;
+    let plain = text.chars().take_while(|c| *c != ';').filter(|c| {
+        match c {
+            '(' => depth += 1,
+            ')' if depth > 0 => {
+                depth -= 1;
+                return false;
+            }
+            _ => {}
         }
-    };
-    for key in ["expiry_days", "password", "subject", "text"] {
-        if table.contains_key(key) && !allowed.contains(&key) {
-            return Err(Fault::new(key, format!("does not go with then = \"{then}\"")));
-        }
-    }
-    match then.as_str() {
-        "seal" => Ok(Verdict::Seal(seal_options(table)?)),
-        "reject" => Ok(Verdict::Reject { text: reject_text(table)? }),
-        _ => Ok(Verdict::Pass),
-    }
+        depth == 0
+    });
+    plain.collect()
 }
 
-fn seal_options(table: &Table) -> Result<SealOptions, Fault> {
-    let expiry_days: Option<u32> = optional(table, "expiry_days")?;
-    if expiry_days.is_some_and(|days| !(1..=365).contains(&days)) {
-        return Err(Fault::new("expiry_days", "must be from 1 to 365"));
-    }
-    let password: Option<PasswordMode> = optional(table, "password")?;
-    let subject: Option<SubjectMode> = optional(table, "subject")?;
-    Ok(SealOptions { expiry_days, password, subject })
+fn listed(tags: &[String]) -> String {
+    let tags: Vec<String> = tags.iter().map(|tag| format!("[{tag}]")).collect();
+    tags.join(" or ")
 }
 
-/// The text goes into one line of an SMTP response, which holds 512 octets (RFC 5321 4.5.3.1.5).
-fn reject_text(table: &Table) -> Result<String, Fault> {
-    let text: String = optional(table, "text")?.unwrap_or_else(|| REJECT_TEXT.to_owned());
-    let fits = (1..=400).contains(&text.len()) && text.chars().all(|c| (' '..='~').contains(&c));
-    if fits {
-        Ok(text)
-    } else {
-        Err(Fault::new("text", "must be one line of at most 400 plain ASCII characters"))
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn conditions(when: &Table) -> Result<Vec<Condition>, Fault> {
-    let known = ["internal", "min_size", "recipient", "sender", "thread", "subject_tag", "header", "bsn"];
-    check_keys(when, &known, "when.")?;
-    let mut conditions = Vec::new();
-    for key in known {
-        if let Some(value) = when.get(key) {
-            let path = format!("when.{key}");
-            conditions.push(condition(key, value).map_err(|reason| Fault::new(&path, reason))?);
+    #[test]
+    fn patterns_match_like_file_names() {
+        for (pattern, text, matches) in [
+            ("jan@voorbeeld.nl", "jan@voorbeeld.nl", true),
+            ("Jan@Voorbeeld.NL", "jan@voorbeeld.nl", true),
+            ("@voorbeeld.nl", "jan@voorbeeld.nl", true),
+            ("@voorbeeld.nl", "jan@sub.voorbeeld.nl", false),
+            ("@voorbeeld.nl", "\"x@voorbeeld.nl\"@elders.nl", false),
+            ("*@*.voorbeeld.nl", "jan@sub.voorbeeld.nl", true),
+            ("*@*.voorbeeld.nl", "jan@voorbeeld.nl", false),
+            ("zaak-*@voorbeeld.nl", "zaak-12@voorbeeld.nl", true),
+            ("zaak-*@voorbeeld.nl", "jan@voorbeeld.nl", false),
+            ("a*a", "a", false),
+            ("*", "x", true),
+            ("*a*b*", "xxaxxbxx", true),
+            ("*a*b*", "xxbxxaxx", false),
+        ] {
+            assert_eq!(Pattern::of_address(pattern).matches(text), matches, "{pattern} {text}");
         }
     }
-    Ok(conditions)
-}
-
-fn condition(key: &str, value: &Value) -> Result<Condition, String> {
-    match key {
-        "internal" => Ok(Condition::Internal(read(value)?)),
-        "min_size" => Ok(Condition::MinSize(read::<ByteSize>(value)?.bytes())),
-        "recipient" => Ok(Condition::Recipient(each(value, AddressPattern::parse)?)),
-        "sender" => Ok(Condition::Sender(each(value, AddressPattern::parse)?)),
-        "subject_tag" => Ok(Condition::SubjectTag(each(value, trigger::fold_tag)?)),
-        "header" => header(value),
-        "thread" if value.as_str() == Some("sealed") => Ok(Condition::SealedThread),
-        "thread" => Err("must be \"sealed\"".to_owned()),
-        _ if value.as_bool() == Some(true) => Ok(Condition::Bsn),
-        _ => Err("must be true".to_owned()),
-    }
-}
-
-fn header(value: &Value) -> Result<Condition, String> {
-    let shape = "must have the form { name = \"...\", any = [\"...\"] }";
-    let table = value.as_table().ok_or(shape)?;
-    check_keys(table, &["name", "any"], "header.").map_err(|fault| fault.reason)?;
-    let name = table.get("name").and_then(Value::as_str).ok_or(shape)?;
-    // RFC 5322 3.6.8: a field name is printable ASCII without the colon.
-    if name.is_empty() || name.chars().any(|c| !c.is_ascii_graphic() || c == ':') {
-        return Err(format!("\"{name}\" is not a field name (write it without the colon)"));
-    }
-    let any = each(table.get("any").ok_or(shape)?, |text| Ok(Pattern::new(text)))?;
-    Ok(Condition::Header { name: name.to_owned(), any })
-}
-
-/// One text or a list of them; an empty list would be a rule that silently never holds.
-fn each<T>(value: &Value, parse: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>, String> {
-    let texts: Vec<String> = match value {
-        Value::String(text) => vec![text.clone()],
-        other => read(other)?,
-    };
-    if texts.is_empty() {
-        return Err("must not be an empty list".to_owned());
-    }
-    texts.iter().map(|text| parse(text)).collect()
-}
-
-fn read<T: DeserializeOwned>(value: &Value) -> Result<T, String> {
-    value.clone().try_into().map_err(|error: toml::de::Error| error.message().to_owned())
-}
-
-fn optional<T: DeserializeOwned>(table: &Table, key: &str) -> Result<Option<T>, Fault> {
-    table.get(key).map(|value| read(value).map_err(|reason| Fault::new(key, reason))).transpose()
-}
-
-fn required<T: DeserializeOwned>(table: &Table, key: &str) -> Result<T, Fault> {
-    optional(table, key)?.ok_or_else(|| Fault::new(key, "is missing"))
-}
-
-/// An unknown key is an error that names the nearest known one.
-fn check_keys(table: &Table, known: &[&str], prefix: &str) -> Result<(), Fault> {
-    match table.keys().find(|key| !known.contains(&key.as_str())) {
-        None => Ok(()),
-        Some(key) => {
-            let near = nearest(key, known);
-            let reason = format!("unknown key {prefix}{key}; did you mean {prefix}{near}?");
-            Err(Fault::new(&format!("{prefix}{key}"), reason))
-        }
-    }
-}
-
-fn nearest<'a>(name: &str, known: &[&'a str]) -> &'a str {
-    known.iter().min_by_key(|key| strsim::levenshtein(key, name)).copied().unwrap_or("")
 }

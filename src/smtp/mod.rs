@@ -11,6 +11,8 @@
 pub mod command;
 mod connection;
 pub mod data;
+#[cfg(test)]
+mod fixture;
 pub mod listener;
 pub mod peers;
 pub mod response;

@@ -9,6 +9,7 @@ use crate::address::{Address, ReversePath};
 use crate::envelope::{Envelope, Peer};
 use crate::intake::Refusal;
 use crate::message::crlf::CrlfBytes;
+use crate::smtp::fixture;
 use crate::smtp::peers::Allowed;
 
 /// Keeps a message as soon as there is a permit for it, and tells that it has got one.
@@ -45,19 +46,7 @@ struct Fixture {
 }
 
 async fn start() -> Fixture {
-    let settings = Settings {
-        hostname: "mx.voorbeeld.nl".into(),
-        allowed: Allowed::new(vec!["127.0.0.0/8".parse().unwrap()]),
-        max_message_size: 1000,
-        max_recipients: 100,
-        max_connections: 200,
-        max_connections_per_client: 200,
-        idle_timeout: Duration::from_secs(300),
-        memory_budget: 1 << 20,
-        tls: None,
-        require_tls: false,
-    };
-    let settings = Arc::new(ArcSwap::from_pointee(settings));
+    let settings = Arc::new(ArcSwap::from_pointee(fixture::settings()));
     let inbox = Arc::new(Gated { got: Semaphore::new(0), may_keep: Semaphore::new(0) });
     let any_port = ["127.0.0.1:0".parse().unwrap()];
     let server = Server::bind(&any_port, Arc::clone(&settings), Arc::clone(&inbox)).await.unwrap();

@@ -1,47 +1,13 @@
 //! Laws of the session that hold for any input. What it says to what is shown in tests/dialogs.
 
-use std::time::Duration;
-
 use proptest::prelude::*;
 
 use super::*;
-use crate::address::{Address, ReversePath};
-use crate::smtp::peers::Allowed;
-
-/// Takes everything and keeps nothing.
-struct Anything;
-
-impl Inbox for Anything {
-    type Kept = &'static str;
-
-    fn sender(&self, _: &ReversePath) -> Result<(), Refusal> {
-        Ok(())
-    }
-
-    fn postmaster(&self) -> Address {
-        Address::parse("postmaster@voorbeeld.nl").unwrap()
-    }
-
-    async fn keep(&self, _: Peer, _: Envelope, _: CrlfBytes) -> Result<&'static str, Refusal> {
-        Ok("kept")
-    }
-}
+use crate::smtp::fixture::{self, Anything};
 
 fn session() -> Session<Anything> {
-    let settings = Settings {
-        hostname: "mx.voorbeeld.nl".into(),
-        allowed: Allowed::new(vec!["127.0.0.0/8".parse().unwrap()]),
-        max_message_size: 100,
-        max_recipients: 3,
-        max_connections: 1,
-        max_connections_per_client: 1,
-        idle_timeout: Duration::from_secs(1),
-        memory_budget: 1 << 20,
-        tls: None,
-        require_tls: false,
-    };
     let client = "127.0.0.1:1000".parse().unwrap();
-    Session::new(Arc::new(Anything), Arc::new(settings), Budget::new(1 << 20), client)
+    Session::new(Arc::new(Anything), Arc::new(fixture::settings()), Budget::new(1 << 20), client)
 }
 
 /// Feeds `input` in pieces of `step` octets as a connection does: what is not used comes again with what follows it.
