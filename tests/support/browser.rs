@@ -72,9 +72,9 @@ impl Browser {
         self.get("url").as_str().unwrap().to_owned()
     }
 
-    /// The page's source as it is now.
-    pub fn source(&self) -> String {
-        self.get("source").as_str().unwrap().to_owned()
+    /// Waits until the browser is at an address: a click may return before it has got there.
+    pub fn wait_for_url(&self, url: &str) {
+        wait_for(&format!("{url}, not {}", self.url()), || (self.url() == url).then_some(()));
     }
 
     /// The visible text of the first element that fits a CSS selector, once it is there.
