@@ -34,7 +34,7 @@ fn ordinary_and_confidential_mail_between_two_postfixes() {
     assert!(arrived.ends_with(&*original), "{arrived}");
     let top = arrived.strip_suffix(&*original).unwrap();
     let unfolded = top.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert_eq!(unfolded.matches("by veilig.voorbeeld.nl with ESMTP id ").count(), 1, "{top}");
+    assert_eq!(unfolded.matches("by veilig.voorbeeld.nl (zegel) with ESMTP id ").count(), 1, "{top}");
 
     submit(front.address, STAFF, &[RESIDENT], &tagged(STAFF, RESIDENT));
     let arrived = mails(&behind, 3).split_off(1);
