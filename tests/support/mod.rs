@@ -10,3 +10,4 @@ pub mod mail;
 pub mod postfix;
 pub mod queue;
 pub mod smarthost;
+pub mod web;
