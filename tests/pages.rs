@@ -16,7 +16,8 @@ const STAFF: &str = "j.jansen@voorbeeld.nl";
 const RESIDENT: &str = "anna@example.org";
 
 /// A 2 x 1 PNG, and the smallest PDF that a viewer shows.
-const PICTURE: &str = "iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAIAAAB7QOjdAAAAD0lEQVR4nGP4z8DAwMAAAAYAAf9SVe8AAAAASUVORK5CYII=";
+const PICTURE: &str =
+    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAIAAAB7QOjdAAAAD0lEQVR4nGP4z8DAwMAAAAYAAf9SVe8AAAAASUVORK5CYII=";
 const PDF: &str = "%PDF-1.1\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1\
     /MediaBox[0 0 200 100]>>endobj\n3 0 obj<</Type/Page/Parent 2 0 R>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n";
 
@@ -43,7 +44,12 @@ fn hostile_mail() -> Vec<u8> {
         file("kaart.png", "image/png", "base64", PICTURE),
         file("besluit.pdf", "application/pdf", "8bit", PDF),
         file("<img src=x onerror=hacked=1>.txt", "text/plain", "7bit", "een tekst"),
-        file("tekening.svg", "image/svg+xml", "7bit", "<svg xmlns='http://www.w3.org/2000/svg'><script>hacked=1</script></svg>"),
+        file(
+            "tekening.svg",
+            "image/svg+xml",
+            "7bit",
+            "<svg xmlns='http://www.w3.org/2000/svg'><script>hacked=1</script></svg>",
+        ),
         "--m--\r\n".to_owned(),
     ]
     .concat()
