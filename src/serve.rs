@@ -28,9 +28,9 @@ use crate::relay::smarthost::TlsClients;
 use crate::retention::Retention;
 use crate::secret::Keys;
 use crate::staff::Directory;
+use crate::store::Store;
 use crate::store::blobs::LocalBlobs;
 use crate::store::sqlite::Sqlite;
-use crate::store::{Blobs, Store};
 use crate::transfer::access::Access;
 use crate::{smtp, tls, web};
 
@@ -111,7 +111,6 @@ impl Gateway {
         let clock = Clock::system();
         let live = Live::new(rules)?;
         let retention = Retention::new(store.clone(), blobs.clone(), clock.clone())?;
-        store.release_claims().await?;
 
         let worker = Worker::new(WorkerParts {
             store: store.clone(),
@@ -131,7 +130,7 @@ impl Gateway {
             worker.wake_handle(),
         );
         let try_rule = TryRule { attempts: config.seal.max_password_attempts, lock: FIRST_LOCK };
-        let access = Arc::new(Access::new(store.clone(), blobs, keys, clock.clone(), try_rule));
+        let access = Arc::new(Access::new(store.clone(), blobs.clone(), keys, clock.clone(), try_rule));
         let pages = web::router(web::Parts::new(access, store.clone(), live.config.clone(), clock.clone()));
         let admin = web::admin::router(web::admin::Admin { store: store.clone(), clock });
 
@@ -143,6 +142,8 @@ impl Gateway {
             web::server::Server::bind(&config.admin.listen, admin, Arc::default(), live.config.clone())
                 .await?;
 
+        // The addresses are ours, so no other gateway is at work here; and nothing has been taken in yet.
+        blobs.sweep_unfinished()?;
         let (accepting, relaying) = (CancellationToken::new(), CancellationToken::new());
         let (servers, workers) = (TaskTracker::new(), TaskTracker::new());
         let addresses = (smtp.addresses()?, web.addresses(), admin.addresses());
@@ -248,7 +249,7 @@ pub struct Foundation {
     /// Rows
     pub store: Arc<dyn Store>,
     /// Sealed bytes
-    pub blobs: Arc<dyn Blobs>,
+    pub blobs: Arc<LocalBlobs>,
     /// Everything that follows from `master.key`
     pub keys: Keys,
 }

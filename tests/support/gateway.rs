@@ -83,9 +83,22 @@ listen = ["127.0.0.1:0"]
         (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
     }
 
+    /// Adds a line to a section of the configuration.
+    pub fn set(&self, section: &str, line: &str) {
+        let config = std::fs::read_to_string(self.config()).unwrap();
+        let heading = format!("[{section}]\n");
+        assert!(config.contains(&heading), "no [{section}]");
+        std::fs::write(self.config(), config.replace(&heading, &format!("{heading}{line}\n"))).unwrap();
+    }
+
     /// Starts the gateway and waits until it says `ready`.
     pub fn start(&self) -> Gateway {
-        let mut child = zegel()
+        self.start_as(zegel())
+    }
+
+    /// As [`Site::start`], by a command that ends in running the binary with the arguments it is given.
+    pub fn start_as(&self, mut command: Command) -> Gateway {
+        let mut child = command
             .args(["serve", "--log", "json", "--config"])
             .arg(self.config())
             .stdout(Stdio::piped())
@@ -114,6 +127,16 @@ impl Gateway {
     pub fn stop(mut self) -> i32 {
         signal(self.child.id(), "TERM");
         self.child.wait().unwrap().code().unwrap_or(-1)
+    }
+
+    /// The number of the process.
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it still runs.
+    pub fn is_alive(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
     }
 
     /// SIGHUP

@@ -6,6 +6,7 @@
 pub mod browser;
 pub mod client;
 pub mod gateway;
+pub mod load;
 pub mod mail;
 pub mod postfix;
 pub mod queue;
