@@ -236,7 +236,9 @@ fn what_is_not_there_is_one() {
         assert!(status == 1 && error.contains("no gateway has run here yet"), "{error}");
     }
     assert!(!site.data().exists(), "looking makes nothing");
-    assert_eq!(site.command(&["check"]).0, 0, "this makes it");
+    assert_eq!(site.command(&["check"]).0, 0);
+    assert!(!site.data().exists(), "checking makes nothing");
+    assert_eq!(site.start().stop(), 0, "this makes it");
     let out = site.data().join("out");
     for arguments in [
         &["queue", "show", NO_QUEUE_ID][..],
