@@ -33,6 +33,23 @@ pub fn base32(bytes: &[u8]) -> String {
     text
 }
 
+/// Reads what [`base32`] wrote; `None` for anything that it does not write.
+pub fn from_base32(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len() * 5 / 8);
+    let (mut buffer, mut bits) = (0u32, 0u32);
+    for c in text.bytes() {
+        let five = ALPHABET.iter().position(|&known| known == c)?;
+        buffer = (buffer << 5) | five as u32;
+        bits += 5;
+        if bits >= 8 {
+            bits -= 8;
+            bytes.push((buffer >> bits) as u8);
+            buffer &= (1 << bits) - 1;
+        }
+    }
+    (bits < 5 && buffer == 0).then_some(bytes)
+}
+
 /// Whether every character is one that [`base32`] writes.
 pub fn is_base32(text: &str) -> bool {
     text.bytes().all(|c| ALPHABET.contains(&c))
@@ -139,6 +156,17 @@ mod tests {
         assert_eq!(base32(&[0xff; 5]), "zzzzzzzz");
         // 00000 00001 00010 00011 00100 00101 00110 00111
         assert_eq!(base32(&[0x00, 0x44, 0x32, 0x14, 0xc7]), "01234567");
+    }
+
+    #[test]
+    fn base32_reads_back() {
+        for length in 0..40 {
+            let bytes: Vec<u8> = (0..length).map(|at: u8| at.wrapping_mul(37)).collect();
+            assert_eq!(from_base32(&base32(&bytes)), Some(bytes));
+        }
+        for wrong in ["u", "zz1", "zx", "ZW", "z", "zwé"] {
+            assert_eq!(from_base32(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -3,10 +3,16 @@
 //!
 //! The modules from top to bottom; each uses only those below it.
 
+pub mod cli;
+pub mod demo;
+pub mod serve;
+
 pub mod smtp;
 pub mod web;
 
 pub mod intake;
+pub mod retention;
+
 pub mod queue;
 pub mod relay;
 
@@ -22,6 +28,8 @@ pub mod store;
 pub mod audit;
 pub mod config;
 pub mod locale;
+pub mod log;
+pub mod staff;
 
 pub mod address;
 pub mod clock;

@@ -40,7 +40,8 @@ pub fn parse(
     }
     check_names(&table).map_err(fault)?;
     drop_empty_paths(&mut table);
-    let mut config = Config::deserialize_table(table).map_err(fault)?;
+    let mut config: Config =
+        table.try_into().map_err(|error: toml::de::Error| fault(error.to_string().trim().to_owned()))?;
     config.resolve_paths(path.parent().unwrap_or(Path::new(".")));
     config.check().map_err(fault)?;
     Ok(config)
@@ -134,29 +135,6 @@ fn drop_empty_paths(table: &mut Table) {
 }
 
 impl Config {
-    fn deserialize_table(table: Table) -> Result<Self, String> {
-        // Section by section, so that a fault in a value can name its key.
-        for (section, inner) in table.iter().filter_map(|(k, v)| Some((k, v.as_table()?))) {
-            for (key, value) in inner {
-                let mut only = table.clone();
-                let fault = only
-                    .get_mut(section)
-                    .and_then(Value::as_table_mut)
-                    .and_then(|t| t.remove(key))
-                    .and_then(|_| Self::try_from_table(only).err());
-                let whole = Self::try_from_table(table.clone()).err();
-                if let (None, Some(reason)) = (&fault, whole) {
-                    return Err(format!("{section}.{key} = {value}: {}", first_line(&reason)));
-                }
-            }
-        }
-        Self::try_from_table(table).map_err(|reason| first_line(&reason).to_owned())
-    }
-
-    fn try_from_table(table: Table) -> Result<Self, String> {
-        table.try_into().map_err(|error: toml::de::Error| error.message().to_owned())
-    }
-
     fn resolve_paths(&mut self, base: &Path) {
         let absolute = |path: &mut PathBuf| *path = base.join(&*path);
         absolute(&mut self.data_dir);
@@ -216,6 +194,80 @@ impl Config {
     }
 }
 
-fn first_line(text: &str) -> &str {
-    text.lines().next().unwrap_or(text)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALL: &str = r#"
+        hostname = "veilig.voorbeeld.nl"
+        data_dir = "data"
+        [organisation]
+        name = "Gemeente Voorbeeld"
+        domains = ["Voorbeeld.nl"]
+        [smtp]
+        listen = ["127.0.0.1:2525"]
+        [relay]
+        smarthost = "127.0.0.1:25"
+        [web]
+        listen = ["127.0.0.1:8080"]
+        public_url = "https://veilig.voorbeeld.nl/"
+    "#;
+
+    fn read(text: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
+        let pairs = environment.iter().map(|(k, v)| (k.to_string(), v.to_string()));
+        parse(Path::new("/etc/zegel/zegel.toml"), text, pairs).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_contract() {
+        let config = read(SMALL, &[]).unwrap();
+        assert_eq!(config.data_dir, Path::new("/etc/zegel/data"));
+        assert_eq!(config.organisation.domains, ["voorbeeld.nl"]);
+        assert_eq!(config.web.public_url, "https://veilig.voorbeeld.nl");
+        assert_eq!(config.smtp.max_message_size.bytes(), 50 << 20);
+        assert_eq!((config.smtp.max_recipients, config.smtp.max_connections), (1000, 1000));
+        assert_eq!(config.relay.retry.len(), 6);
+        assert_eq!(config.seal.expiry_days, 30);
+        assert_eq!(config.admin.listen[0].to_string(), "127.0.0.1:9090");
+        assert_eq!(config.smtp.tls_certificate, None);
+    }
+
+    #[test]
+    fn the_environment_overrides() {
+        let environment = [
+            ("ZEGEL_SMTP__LISTEN", r#"["127.0.0.1:0"]"#),
+            ("ZEGEL_SEAL__EXPIRY_DAYS", "7"),
+            ("ZEGEL_RELAY__SMARTHOST", "10.0.0.1:25"),
+            ("ZEGEL_HOSTNAME", "mx.voorbeeld.nl"),
+            ("HOME", "/root"),
+        ];
+        let config = read(SMALL, &environment).unwrap();
+        assert_eq!(config.smtp.listen[0].port(), 0);
+        assert_eq!(config.seal.expiry_days, 7);
+        assert_eq!(config.relay.smarthost, "10.0.0.1:25");
+        assert_eq!(config.hostname, "mx.voorbeeld.nl");
+    }
+
+    #[test]
+    fn every_fault_names_file_key_and_reason() {
+        for (from, to, expected) in [
+            ("listen = [\"127.0.0.1:2525\"]", "listen = [\"x\"]", "smtp.listen"),
+            ("[smtp]", "[smtp]\nmax_recipient = 5", "did you mean smtp.max_recipients?"),
+            ("[smtp]", "[smpt]\n", "did you mean smtp?"),
+            ("[smtp]", "[smtp]\nmax_message_size = \"50MB\"", "smtp.max_message_size"),
+            ("[smtp]", "[smtp]\nidle_timeout = 5", "smtp.idle_timeout"),
+            ("[smtp]", "[smtp]\ntls_key = \"k.pem\"", "smtp.tls_certificate and smtp.tls_key"),
+            ("[smtp]", "[seal]\nexpiry_days = 0\n[smtp]", "seal.expiry_days"),
+            ("[smtp]", "[seal]\npassword = \"weak\"\n[smtp]", "seal.password"),
+            ("hostname", "host_name", "did you mean hostname?"),
+            ("smarthost = \"127.0.0.1:25\"", "", "smarthost"),
+            ("hostname = \"", "hostname = ", "TOML"),
+        ] {
+            let error = read(&SMALL.replacen(from, to, 1), &[]).unwrap_err();
+            assert!(error.contains(expected), "{to}: {error}");
+            assert!(error.starts_with("/etc/zegel/zegel.toml: "), "{error}");
+        }
+        let error = read(SMALL, &[("ZEGEL_SMTP__LISTENS", "[]")]).unwrap_err();
+        assert!(error.contains("did you mean smtp.listen?"), "{error}");
+    }
 }

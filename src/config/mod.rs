@@ -231,9 +231,22 @@ pub enum ReplyDelivery {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PolicyFiles {
-    /// Read in order, relative to the configuration file. Empty: the rules shipped in the binary.
+    /// Read in order, relative to the configuration file.
     pub files: Vec<PathBuf>,
 }
+
+impl PolicyFiles {
+    /// The files to read; `None` stands for the rules in the binary: `policies/default.toml` names those
+    /// where no file of that name lies beside the configuration.
+    pub fn on_disk(&self) -> Option<&[PathBuf]> {
+        let shipped =
+            matches!(self.files.as_slice(), [only] if only.ends_with(SHIPPED_POLICY) && !only.exists());
+        (!shipped).then_some(self.files.as_slice())
+    }
+}
+
+/// The name of the rules that come with the binary.
+const SHIPPED_POLICY: &str = "policies/default.toml";
 
 impl Default for Admin {
     fn default() -> Self {
@@ -260,7 +273,7 @@ impl Default for Reply {
 
 impl Default for PolicyFiles {
     fn default() -> Self {
-        Self { files: vec!["policies/default.toml".into()] }
+        Self { files: vec![SHIPPED_POLICY.into()] }
     }
 }
 

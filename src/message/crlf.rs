@@ -30,6 +30,24 @@ impl CrlfBytes {
         Ok(Self(bytes))
     }
 
+    /// Makes lines of text of our own: every CR, LF and CRLF becomes CRLF, a NUL is left out.
+    pub fn normalised(text: &[u8]) -> Self {
+        let mut bytes = Vec::with_capacity(text.len());
+        let mut rest = text;
+        while let Some((&first, after)) = rest.split_first() {
+            rest = match (first, after) {
+                (b'\r', [b'\n', after @ ..]) => after,
+                _ => after,
+            };
+            match first {
+                b'\r' | b'\n' => bytes.extend_from_slice(b"\r\n"),
+                0 => {}
+                other => bytes.push(other),
+            }
+        }
+        Self(bytes)
+    }
+
     /// The octets.
     pub fn as_slice(&self) -> &[u8] {
         &self.0
@@ -131,6 +149,17 @@ impl LineCheck {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn makes_lines_of_anything() {
+        for (text, lines) in
+            [(&b"a\nb\rc\r\nd"[..], &b"a\r\nb\r\nc\r\nd"[..]), (b"\r\r\n\n\0", b"\r\n\r\n\r\n"), (b"", b"")]
+        {
+            let made = CrlfBytes::normalised(text);
+            assert_eq!(made.as_slice(), lines);
+            assert_eq!(CrlfBytes::check(lines.to_vec()), Ok(made));
+        }
+    }
 
     #[test]
     fn finds_every_fault_at_any_split() {

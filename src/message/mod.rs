@@ -1,3 +1,16 @@
-//! Messages (RFC 5322).
+//! Messages (RFC 5322, RFC 2045): a parsed view of what came in. Called by `policy`, `transfer`, `notify`
+//! and `intake`; pure and without I/O.
+//!
+//! The relay path sends the octets themselves, never anything that was made here (security decision 2).
+//! Nothing here may panic, recurse without bound or take more than linear time, whatever the message (H13).
 
 pub mod crlf;
+mod decode;
+mod encoded;
+pub mod header;
+pub mod mime;
+mod name;
+mod parameter;
+pub mod rewrite;
+mod tnef;
+mod walk;

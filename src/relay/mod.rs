@@ -1,1 +1,54 @@
-//! relay
+//! The way to the next hop: one SMTP transaction per message and envelope, with an own outcome for every
+//! recipient. Called by `queue/worker` only.
+//!
+//! [`smarthost::Smarthost`] keeps the connections, `connection` opens one (greeting, EHLO, STARTTLS, AUTH),
+//! `transaction` sends one mail over it, and [`outcome`] alone says what an answer or a broken connection means.
+//! What must never happen: a changed byte of the message (H03), clear text where TLS is required (C10), two
+//! deliveries where one was acknowledged (H06).
+
+mod auth;
+mod command;
+mod connection;
+mod content;
+mod extensions;
+pub mod outcome;
+mod reply;
+pub mod smarthost;
+mod stuffing;
+mod transaction;
+mod wire;
+
+use std::time::Duration;
+
+pub use content::{Content, Mail, Traits};
+
+/// How long each stage may take (RFC 5321 4.5.3.2); tests shorten them.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// Until the TCP connection stands, and until TLS does.
+    pub connect: Duration,
+    /// For the 220 greeting.
+    pub greeting: Duration,
+    /// For the answer to EHLO, STARTTLS, AUTH, MAIL, RCPT, RSET.
+    pub command: Duration,
+    /// For the answer to DATA.
+    pub data: Duration,
+    /// For each block of the message to leave.
+    pub block: Duration,
+    /// For the answer after the final dot.
+    pub done: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        let minutes = |n: u64| Duration::from_secs(n * 60);
+        Self {
+            connect: minutes(1),
+            greeting: minutes(5),
+            command: minutes(5),
+            data: minutes(2),
+            block: minutes(3),
+            done: minutes(10),
+        }
+    }
+}

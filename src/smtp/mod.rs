@@ -1,1 +1,75 @@
-//! smtp
+//! SMTP in (RFC 5321): the server that peers hand their mail to, for any [`Inbox`](crate::intake::Inbox).
+//!
+//! A connection walks from top to bottom: [`listener`] accepts it, `connection` moves its octets and
+//! watches the deadlines, [`session`] is the protocol itself (a state machine without I/O and without a clock),
+//! [`command`] turns a line into a command, [`data`] takes the message off the wire, [`response`] holds
+//! every code and text that we say, [`peers`] knows who may relay and who is connected.
+//!
+//! What must never happen here: a 250 for a message that the inbox has not kept; two messages where the
+//! peer sent one (C07); an octet changed on its way in (H03).
+
+pub mod command;
+mod connection;
+pub mod data;
+#[cfg(test)]
+mod fixture;
+pub mod listener;
+pub mod peers;
+pub mod response;
+pub mod session;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config;
+use crate::tls::{self, TlsError};
+use peers::Allowed;
+
+pub use listener::Server;
+
+/// What a connection goes by; one that is open keeps the settings it began with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Our name in the greeting and in the EHLO response.
+    pub hostname: String,
+    /// Clients that may relay.
+    pub allowed: Allowed,
+    /// Octets of one message.
+    pub max_message_size: u64,
+    /// Recipients of one message.
+    pub max_recipients: usize,
+    /// Connections at once.
+    pub max_connections: usize,
+    /// Connections at once from one client.
+    pub max_connections_per_client: usize,
+    /// How long a client may say nothing.
+    pub idle_timeout: Duration,
+    /// Octets of all messages in memory at once. Read when the server is bound, never again.
+    pub memory_budget: u64,
+    /// With it STARTTLS is offered.
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// No mail before STARTTLS.
+    pub require_tls: bool,
+}
+
+impl Settings {
+    /// From the configuration; reads the certificate and its key.
+    pub fn new(hostname: &str, smtp: &config::Smtp) -> Result<Self, TlsError> {
+        let tls = match (&smtp.tls_certificate, &smtp.tls_key) {
+            (Some(certificate), Some(key)) => Some(tls::server(certificate, key, &[])?),
+            _ => None,
+        };
+        Ok(Self {
+            hostname: hostname.to_owned(),
+            allowed: Allowed::new(smtp.allow.clone()),
+            max_message_size: smtp.max_message_size.bytes(),
+            max_recipients: smtp.max_recipients,
+            max_connections: smtp.max_connections,
+            max_connections_per_client: smtp.max_connections_per_client,
+            idle_timeout: smtp.idle_timeout,
+            memory_budget: smtp.memory_budget.bytes(),
+            tls,
+            require_tls: smtp.require_tls,
+        })
+    }
+}

@@ -88,6 +88,23 @@ pub struct Acceptance {
     pub events: Vec<Event>,
 }
 
+impl Acceptance {
+    /// Of nothing yet.
+    pub fn new(id: QueueId) -> Self {
+        Self { id, items: Vec::new(), transfer: None, events: Vec::new() }
+    }
+
+    /// Every blob that it names: worthless when it is not committed.
+    pub fn blobs(&self) -> Vec<BlobName> {
+        let of_item = |item: &NewItem| match &item.body {
+            Body::Blob(name) => Some(name.clone()),
+            Body::Inline(_) => None,
+        };
+        let parts = self.transfer.iter().flat_map(|transfer| &transfer.parts);
+        self.items.iter().filter_map(of_item).chain(parts.map(|part| part.blob.clone())).collect()
+    }
+}
+
 /// What a queue item is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -124,7 +141,7 @@ impl std::str::FromStr for Kind {
 }
 
 /// A mail to be relayed. Its first attempt is due at once.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct NewItem {
     /// Its name.
     pub id: QueueId,
@@ -199,7 +216,7 @@ pub enum Delivery {
 }
 
 /// The end of one attempt. Recipients that are not named stay as they were.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Attempt {
     /// The item.
     pub item: QueueId,
@@ -437,6 +454,16 @@ pub trait Blobs: Send + Sync + 'static {
     fn remove(&self, name: &BlobName) -> io::Result<()>;
     /// Every blob there is, for the sweep at start.
     fn names(&self) -> io::Result<Vec<BlobName>>;
+}
+
+/// Removes blobs of which nothing was promised. One that cannot be removed now is worthless to anybody,
+/// and found by the sweep at the next start.
+pub fn discard<'a>(blobs: &dyn Blobs, names: impl IntoIterator<Item = &'a BlobName>) {
+    for name in names {
+        if let Err(error) = blobs.remove(name) {
+            tracing::warn!(blob = %name, %error, "a blob that nobody needs could not be removed");
+        }
+    }
 }
 
 /// A blob that is being written.

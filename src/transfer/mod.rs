@@ -1,1 +1,117 @@
-//! transfer
+//! Transfers: what a sealed message becomes for its recipients.
+//!
+//! [`sealing`] makes one out of a message; [`access`] is the only place where a link and a password are
+//! checked, and gives the [`access::Grant`] without which nothing can be opened; [`export`] hands out
+//! the sealed parts as they lie there. Here: the states that a recipient's link can be in.
+
+pub mod access;
+pub mod export;
+pub mod grant;
+pub mod index;
+pub mod link;
+pub mod password;
+pub mod sealing;
+mod session;
+#[cfg(test)]
+mod testing;
+
+use crate::clock::Timestamp;
+use crate::store::{Recipient, Transfer};
+
+/// What a recipient's link is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Nobody has opened it yet.
+    Waiting,
+    /// It was opened, and can be opened again.
+    Opened,
+    /// Its date has passed. For good: the key packet is gone, or goes now.
+    Expired,
+    /// The sender took it back. For good as well.
+    Recalled,
+}
+
+/// What can happen to a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Somebody gives the right password.
+    Open,
+    /// The date passes.
+    Expire,
+    /// The sender or an administrator takes it back.
+    Recall,
+}
+
+impl State {
+    /// The state at `now`. A date that has passed counts at once, not only when retention has come
+    /// by to destroy the key packet (C25).
+    pub fn of(transfer: &Transfer, recipient: &Recipient, now: Timestamp) -> Self {
+        if recipient.recalled.is_some() {
+            Self::Recalled
+        } else if transfer.expires <= now || recipient.key_packet.is_none() {
+            Self::Expired
+        } else if recipient.opened.is_some() {
+            Self::Opened
+        } else {
+            Self::Waiting
+        }
+    }
+
+    /// The word on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Opened => "opened",
+            Self::Expired => "expired",
+            Self::Recalled => "recalled",
+        }
+    }
+
+    /// The state after `step`; `None` where that step is not possible any more.
+    pub fn after(self, step: Step) -> Option<Self> {
+        match (self, step) {
+            (Self::Waiting | Self::Opened, Step::Open) => Some(Self::Opened),
+            (Self::Waiting | Self::Opened, Step::Expire) => Some(Self::Expired),
+            (Self::Waiting | Self::Opened, Step::Recall) => Some(Self::Recalled),
+            (Self::Expired | Self::Recalled, _) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transfer::testing;
+
+    #[test]
+    fn a_link_is_open_until_its_date_or_a_recall() {
+        let mut transfer = testing::transfer_row();
+        let mut recipient = transfer.recipients[0].clone();
+        let start = transfer.created;
+        assert_eq!(State::of(&transfer, &recipient, start), State::Waiting);
+
+        recipient.opened = Some(start);
+        assert_eq!(State::of(&transfer, &recipient, start), State::Opened);
+        assert_eq!(State::of(&transfer, &recipient, transfer.expires), State::Expired);
+
+        recipient.key_packet = None;
+        assert_eq!(State::of(&transfer, &recipient, start), State::Expired, "its key is gone");
+
+        recipient.recalled = Some(start);
+        assert_eq!(State::of(&transfer, &recipient, start), State::Recalled);
+        transfer.expires = start;
+        assert_eq!(State::of(&transfer, &recipient, start), State::Recalled);
+    }
+
+    #[test]
+    fn nothing_comes_back_from_expiry_or_recall() {
+        for step in [Step::Open, Step::Expire, Step::Recall] {
+            assert_eq!(State::Expired.after(step), None);
+            assert_eq!(State::Recalled.after(step), None);
+            assert_eq!(State::Waiting.after(step), State::Opened.after(step));
+        }
+        assert_eq!(State::Waiting.after(Step::Open), Some(State::Opened));
+        assert_eq!(State::Opened.after(Step::Recall), Some(State::Recalled));
+        assert_eq!(State::Opened.after(Step::Expire), Some(State::Expired));
+    }
+}

@@ -1,1 +1,92 @@
-//! web
+//! The pages on which recipients open their transfers. [`router`] makes them, [`server`] serves them,
+//! `serve.rs` starts both. The way of a request: `server` -> `security` -> one handler -> `transfer::access`.
+//!
+//! What must never happen here: a GET that changes or counts something (decision 6), a password or a
+//! name from a mail in a URL, a title or a log, a byte of mail shown outside a sandbox (C18, C19).
+
+pub mod admin;
+mod assets;
+mod download;
+mod error;
+mod info;
+mod message;
+mod page;
+mod preview;
+mod security;
+pub mod server;
+mod session;
+mod start;
+mod stream;
+mod transfer;
+mod unlock;
+mod zip;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::store::Store;
+use crate::transfer::access::Access;
+use error::WebError;
+
+/// What the pages stand on.
+#[derive(Clone)]
+pub struct Parts {
+    /// Opens transfers; nobody else does.
+    pub access: Arc<Access>,
+    /// For the audit trail.
+    pub store: Arc<dyn Store>,
+    /// Read anew for every request, so that SIGHUP counts at once.
+    pub config: Arc<ArcSwap<Config>>,
+    /// For dates and Retry-After.
+    pub clock: Clock,
+    /// Streams at once; made by [`Parts::new`].
+    streams: stream::Streams,
+}
+
+impl Parts {
+    /// Brings them together.
+    pub fn new(
+        access: Arc<Access>,
+        store: Arc<dyn Store>,
+        config: Arc<ArcSwap<Config>>,
+        clock: Clock,
+    ) -> Self {
+        Self { access, store, config, clock, streams: stream::Streams::default() }
+    }
+}
+
+/// Every route there is (contract 5).
+pub fn router(parts: Parts) -> Router {
+    Router::new()
+        .route("/", get(start::show))
+        .route("/t/{token}", get(unlock::show).post(unlock::open))
+        .route("/t/{token}/files", get(transfer::show))
+        .route("/t/{token}/files/{number}", get(download::file))
+        .route("/t/{token}/files/{number}/view", get(preview::view))
+        .route("/t/{token}/files/{number}/preview", get(preview::content))
+        .route("/t/{token}/message", get(message::show))
+        .route("/t/{token}/message.eml", get(download::original))
+        .route("/t/{token}/zip", get(zip::download))
+        .route("/t/{token}/finish", post(transfer::finish))
+        .route("/t/{token}/reply", get(info::reply))
+        .route("/help", get(info::help))
+        .route("/privacy", get(info::privacy))
+        .route("/accessibility", get(info::accessibility))
+        .route("/.well-known/security.txt", get(info::security_txt))
+        .route("/robots.txt", get(info::robots))
+        .route("/favicon.ico", get(assets::favicon))
+        .route("/assets/{name}", get(assets::serve))
+        .fallback(async || WebError::NotFound)
+        .method_not_allowed_fallback(async || WebError::MethodNotAllowed)
+        .layer(from_fn_with_state(parts.clone(), security::guard))
+        .with_state(parts)
+}

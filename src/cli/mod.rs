@@ -1,0 +1,184 @@
+//! The command line (contract 1): reads the arguments, calls one command, turns its end into an exit
+//! status: 0 done, 1 it failed, 2 wrong usage or wrong configuration.
+
+mod check;
+mod policy;
+mod queue;
+mod transfer;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::address::Address;
+use crate::config::{self, Config, ConfigError};
+use crate::id::{QueueId, TransferId};
+use crate::{demo, log, serve};
+
+/// An SMTP gateway that seals confidential mail.
+#[derive(Debug, Parser)]
+#[command(name = "zegel", version, about, disable_help_subcommand = true)]
+struct Cli {
+    /// How to log; JSON where standard output is no terminal
+    #[arg(long, global = true, value_enum)]
+    log: Option<log::Format>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run gateway, web pages and a catch-all mailbox on loopback, without any configuration
+    Demo(demo::Options),
+    /// Run the gateway
+    Serve(ConfigArgs),
+    /// Check configuration, policies, certificates and data folder
+    Check(ConfigArgs),
+    /// What the policy makes of a message
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+    /// Mail that waits to be relayed
+    #[command(subcommand)]
+    Queue(QueueCommand),
+    /// Sealed transfers
+    #[command(subcommand)]
+    Transfer(TransferCommand),
+}
+
+/// Where the configuration is.
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// The configuration file
+    #[arg(long, value_name = "FILE", default_value = config::DEFAULT_PATH)]
+    pub config: PathBuf,
+}
+
+/// Configuration and form of the output.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum PolicyCommand {
+    /// Show every rule, and why it did or did not match, for each recipient
+    Explain {
+        #[command(flatten)]
+        report: ReportArgs,
+        /// The envelope's sender; '<>' for none
+        #[arg(long, value_name = "ADDR")]
+        from: String,
+        /// A recipient; may be given again
+        #[arg(long, value_name = "ADDR", required = true, value_parser = parse_address)]
+        to: Vec<Address>,
+        /// The message; '-' reads standard input
+        #[arg(value_name = "FILE.eml")]
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum QueueCommand {
+    /// Every item, oldest first
+    List(ReportArgs),
+    /// One item
+    Show {
+        /// The item
+        id: QueueId,
+        #[command(flatten)]
+        report: ReportArgs,
+    },
+    /// Try again now
+    Retry {
+        /// The item
+        #[arg(required_unless_present = "all")]
+        id: Option<QueueId>,
+        /// Every item
+        #[arg(long, conflicts_with = "id")]
+        all: bool,
+        #[command(flatten)]
+        report: ReportArgs,
+    },
+    /// Remove an item undelivered and unreported
+    Drop {
+        /// The item
+        id: QueueId,
+        #[command(flatten)]
+        report: ReportArgs,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum TransferCommand {
+    /// Every transfer, newest first
+    List(ReportArgs),
+    /// One transfer with its recipients
+    Show {
+        /// The transfer
+        id: TransferId,
+        #[command(flatten)]
+        report: ReportArgs,
+    },
+    /// Write its parts as OpenPGP messages that `sq decrypt` opens
+    Export {
+        /// The transfer
+        id: TransferId,
+        /// A folder; it is made if it is not there
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        #[command(flatten)]
+        report: ReportArgs,
+    },
+}
+
+fn parse_address(text: &str) -> Result<Address, String> {
+    Address::parse(text).map_err(|error| error.to_string())
+}
+
+/// Runs the command that the arguments name.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let end = match cli.command {
+        Command::Demo(options) => {
+            log::init(cli.log);
+            demo::run(options)
+        }
+        Command::Serve(args) => {
+            log::init(cli.log);
+            serve::run(&args.config)
+        }
+        Command::Check(args) => check::run(&args),
+        Command::Policy(PolicyCommand::Explain { report, from, to, file }) => {
+            policy::explain(&report, &from, &to, &file)
+        }
+        Command::Queue(command) => queue::run(command),
+        Command::Transfer(command) => transfer::run(command),
+    };
+    match end {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("zegel: {error:#}");
+            let misconfigured = error.is::<ConfigError>() || error.is::<Misconfigured>();
+            ExitCode::from(if misconfigured { 2 } else { 1 })
+        }
+    }
+}
+
+/// A fault in what the configuration points to: policies, staff list, certificates, usage.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Misconfigured(pub String);
+
+/// Reads the configuration with the environment on top.
+pub fn load_config(path: &Path) -> Result<Config, ConfigError> {
+    config::load(path, std::env::vars())
+}
+
+fn print_json(value: &impl serde::Serialize) {
+    println!("{:#}", serde_json::json!(value));
+}

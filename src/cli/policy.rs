@@ -1,0 +1,94 @@
+//! `zegel policy explain`: what the rules make of a message, and why. Needs no running gateway; whether
+//! the message answers a sealed thread is looked up where a data folder is there.
+
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde_json::json;
+
+use super::{Misconfigured, ReportArgs, print_json};
+use crate::address::{Address, ReversePath};
+use crate::config::Config;
+use crate::message::crlf::CrlfBytes;
+use crate::message::header::Header;
+use crate::policy::{Content, Decision, Facts, RuleTrace};
+use crate::serve::{self, Foundation};
+
+/// Prints, for each recipient, every rule and the decision.
+pub fn explain(report: &ReportArgs, from: &str, to: &[Address], file: &Path) -> Result<()> {
+    let rules = serve::read_rules(super::load_config(&report.config.config)?)?;
+    let sender = reverse_path(from)?;
+    let message = CrlfBytes::normalised(&read(file)?);
+    let header = Header::parse(message.as_slice());
+    let sealed_thread = rules.policy.needs_thread() && answers_sealed_thread(&rules.config, &header)?;
+    let content = Content::new(&header, &message);
+    let mut answers = Vec::new();
+    for recipient in to {
+        let facts = Facts {
+            content: &content,
+            sender: &sender,
+            recipient,
+            internal: recipient.is_within(&rules.config.organisation.domains),
+            sealed_thread,
+        };
+        let (decision, trace) = (rules.policy.decide(&facts), rules.policy.explain(&facts));
+        match report.json {
+            true => answers.push(json!({
+                "recipient": recipient,
+                "decision": decision.verdict().as_str(),
+                "rule": decision.rule(),
+                "rules": trace,
+            })),
+            false => print(recipient, &decision, &trace),
+        }
+    }
+    if report.json {
+        print_json(&answers);
+    }
+    Ok(())
+}
+
+fn print(recipient: &Address, decision: &Decision, trace: &[RuleTrace]) {
+    println!(
+        "{recipient}: {} ({})",
+        decision.verdict().as_str(),
+        decision.rule().unwrap_or("no rule matches")
+    );
+    for rule in trace {
+        println!("  {} {} -> {}", if rule.matched { "+" } else { "-" }, rule.rule, rule.then);
+        for condition in &rule.conditions {
+            let mark = if condition.matched { "+" } else { "-" };
+            println!("      {mark} {}: {}", condition.condition, condition.why);
+        }
+    }
+}
+
+fn reverse_path(text: &str) -> Result<ReversePath> {
+    match text {
+        "<>" | "" => Ok(ReversePath::Null),
+        text => {
+            let address =
+                Address::parse(text).map_err(|error| Misconfigured(format!("--from {text}: {error}")))?;
+            Ok(ReversePath::Address(address))
+        }
+    }
+}
+
+fn read(file: &Path) -> Result<Vec<u8>> {
+    if file == Path::new("-") {
+        let mut bytes = Vec::new();
+        std::io::stdin().read_to_end(&mut bytes).context("standard input")?;
+        return Ok(bytes);
+    }
+    std::fs::read(file).with_context(|| file.display().to_string())
+}
+
+fn answers_sealed_thread(config: &Config, header: &Header<'_>) -> Result<bool> {
+    if !Foundation::exists(config) {
+        return Ok(false);
+    }
+    let foundation = Foundation::open(config)?;
+    let hashes: Vec<_> = header.answers().iter().map(|id| foundation.keys.thread.hash(id)).collect();
+    Ok(tokio::runtime::Runtime::new()?.block_on(foundation.store.is_sealed_thread(hashes))?)
+}

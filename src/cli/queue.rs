@@ -1,0 +1,99 @@
+//! `zegel queue`: looks into the queue of a gateway that may be running, and changes it.
+
+use anyhow::{Result, bail};
+use serde_json::json;
+
+use super::{QueueCommand, ReportArgs, print_json};
+use crate::audit::{Action, Event};
+use crate::clock::Clock;
+use crate::serve::Foundation;
+use crate::store::QueueEntry;
+
+/// Runs one of the commands.
+pub fn run(command: QueueCommand) -> Result<()> {
+    tokio::runtime::Runtime::new()?.block_on(async {
+        match command {
+            QueueCommand::List(report) => list(&report).await,
+            QueueCommand::Show { id, report } => {
+                let store = open(&report)?;
+                match store.store.queue().await?.into_iter().find(|entry| entry.id == id) {
+                    Some(entry) => show(&entry, report.json),
+                    None => bail!("no item {id} in the queue"),
+                }
+            }
+            QueueCommand::Retry { id, report, .. } => {
+                let due = open(&report)?.store.retry(id.clone(), Clock::system().now()).await?;
+                match id {
+                    Some(id) if due == 0 => bail!("no item {id} in the queue"),
+                    _ if report.json => print_json(&json!({ "due": due })),
+                    _ => println!("{due} due now"),
+                }
+                Ok(())
+            }
+            QueueCommand::Drop { id, report } => {
+                let event = Event {
+                    time: Clock::system().now(),
+                    action: Action::Drop,
+                    object: id.to_string(),
+                    result: "ok".into(),
+                    actor: "admin".into(),
+                    origin: "local".into(),
+                };
+                if !open(&report)?.store.drop_item(id.clone(), event).await? {
+                    bail!("no item {id} in the queue");
+                }
+                match report.json {
+                    true => print_json(&json!({ "dropped": id })),
+                    false => println!("{id} dropped"),
+                }
+                Ok(())
+            }
+        }
+    })
+}
+
+fn open(report: &ReportArgs) -> Result<Foundation> {
+    Foundation::open_existing(&super::load_config(&report.config.config)?)
+}
+
+async fn list(report: &ReportArgs) -> Result<()> {
+    let entries = open(report)?.store.queue().await?;
+    if report.json {
+        print_json(&entries);
+        return Ok(());
+    }
+    for entry in &entries {
+        let to: Vec<&str> = entry.recipients.iter().map(|recipient| recipient.address.as_str()).collect();
+        println!(
+            "{}  {:<12}  {}  attempts {}  {} -> {}",
+            entry.id,
+            entry.kind,
+            entry.created,
+            entry.attempts,
+            entry.from,
+            to.join(", ")
+        );
+    }
+    println!("{} in the queue", entries.len());
+    Ok(())
+}
+
+fn show(entry: &QueueEntry, json: bool) -> Result<()> {
+    if json {
+        print_json(entry);
+        return Ok(());
+    }
+    println!("id            {}", entry.id);
+    println!("kind          {}", entry.kind);
+    println!("from          {}", entry.from);
+    if let Some(transfer) = &entry.transfer {
+        println!("transfer      {transfer}");
+    }
+    println!("created       {}", entry.created);
+    println!("attempts      {}", entry.attempts);
+    println!("next attempt  {}", entry.next_attempt);
+    for recipient in &entry.recipients {
+        println!("to            {} ({}) {}", recipient.address, recipient.state, recipient.answer);
+    }
+    Ok(())
+}

@@ -1,0 +1,134 @@
+//! The mailbox's pages and its small API (contract 1). Loopback only, no secrets but those of the demo.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use serde_json::json;
+
+use super::mailbox::{Mail, Mailbox, View};
+use super::sample;
+
+/// What the pages stand on.
+#[derive(Clone)]
+pub struct Demo {
+    /// The mails.
+    pub mailbox: Arc<Mailbox>,
+    /// Where the gateway takes mail: for the "send a sample" button.
+    pub gateway: SocketAddr,
+}
+
+/// All routes.
+pub fn router(demo: Demo) -> Router {
+    Router::new()
+        .route("/", get(list))
+        .route("/style.css", get(style))
+        .route("/messages/{id}", get(mail))
+        .route("/messages/{id}/html", get(mail_html))
+        .route("/sample", post(send_sample))
+        .route("/api/messages", get(api_list))
+        .route("/api/messages/{id}/raw", get(api_raw))
+        .with_state(demo)
+}
+
+#[derive(Template)]
+#[template(path = "mailbox_list.html")]
+struct ListPage {
+    mails: Vec<Row>,
+}
+
+struct Row {
+    id: u64,
+    to: String,
+    subject: String,
+    author: String,
+    notice: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "mailbox_mail.html")]
+struct MailPage<'a> {
+    mail: &'a Mail,
+    to: String,
+    view: &'a View,
+    lines: Vec<Line<'a>>,
+}
+
+/// A line of the text part; one that is nothing but an address can be clicked.
+struct Line<'a> {
+    text: &'a str,
+    link: bool,
+}
+
+async fn list(State(demo): State<Demo>) -> Response {
+    let mails = demo.mailbox.all().iter().map(row).collect();
+    page(&ListPage { mails })
+}
+
+fn row(mail: &Mail) -> Row {
+    let View { subject, author, notice, .. } = mail.view();
+    Row { id: mail.id, to: mail.to.join(", "), subject, author, notice }
+}
+
+async fn mail(State(demo): State<Demo>, Path(id): Path<u64>) -> Response {
+    let Some(mail) = demo.mailbox.get(id) else { return missing() };
+    let view = mail.view();
+    let text = view.text.clone().unwrap_or_default();
+    let lines = text
+        .lines()
+        .map(|text| Line { text, link: text.starts_with("http") && !text.contains(' ') })
+        .collect();
+    page(&MailPage { mail: &mail, to: mail.to.join(", "), view: &view, lines })
+}
+
+/// The HTML part in a sandbox; its links open in a tab of their own.
+async fn mail_html(State(demo): State<Demo>, Path(id): Path<u64>) -> Response {
+    let html = demo.mailbox.get(id).and_then(|mail| mail.view().html);
+    let Some(html) = html else { return missing() };
+    let sandbox = "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; \
+                   style-src 'unsafe-inline'; img-src data:";
+    let headers = [(header::CONTENT_SECURITY_POLICY, sandbox)];
+    (headers, Html(format!("<base target=\"_blank\">{html}"))).into_response()
+}
+
+async fn send_sample(State(demo): State<Demo>) -> Response {
+    match sample::send(demo.gateway).await {
+        Ok(()) => Redirect::to("/").into_response(),
+        Err(error) => {
+            (StatusCode::BAD_GATEWAY, format!("the gateway did not take it: {error}")).into_response()
+        }
+    }
+}
+
+async fn api_list(State(demo): State<Demo>) -> Response {
+    let entry = |mail: &Mail| json!({"id": mail.id, "from": mail.from, "to": mail.to, "subject": mail.view().subject});
+    let entries: Vec<_> = demo.mailbox.all().iter().map(entry).collect();
+    ([(header::CONTENT_TYPE, "application/json")], json!(entries).to_string()).into_response()
+}
+
+async fn api_raw(State(demo): State<Demo>, Path(id): Path<u64>) -> Response {
+    match demo.mailbox.get(id) {
+        Some(mail) => ([(header::CONTENT_TYPE, "message/rfc822")], mail.raw.into_vec()).into_response(),
+        None => missing(),
+    }
+}
+
+async fn style() -> Response {
+    ([(header::CONTENT_TYPE, "text/css")], include_str!("../../web/demo/style.css")).into_response()
+}
+
+fn page(template: &impl Template) -> Response {
+    match template.render() {
+        Ok(html) => Html(html).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+fn missing() -> Response {
+    (StatusCode::NOT_FOUND, "no such mail").into_response()
+}

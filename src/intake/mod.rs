@@ -1,0 +1,309 @@
+//! The crossroads: what becomes of a message at the end of data. Called by `smtp/listener` through
+//! [`Inbox`]; nothing is acknowledged before the store has given a `Committed`.
+//!
+//! Whatever goes wrong on the way (policy, keys, disk, store) ends in [`Refusal::Trouble`]: the peer
+//! keeps the message and tries again. There is no path from trouble to plaintext onwards (C05).
+
+mod seal;
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+use crate::address::{Address, ReversePath};
+use crate::audit::{Action, Event};
+use crate::clock::{Clock, Timestamp};
+use crate::config::Config;
+use crate::envelope::{Envelope, EnvelopeRecipient, Peer};
+use crate::id::QueueId;
+use crate::message::crlf::CrlfBytes;
+use crate::message::header::Header;
+use crate::message::rewrite;
+use crate::notify::NoticeError;
+use crate::policy::{Content, Decision, Facts, Policy, SealOptions, Verdict};
+use crate::queue::body;
+use crate::queue::worker::WakeHandle;
+use crate::seal::SealError;
+use crate::secret::Keys;
+use crate::staff::Directory;
+use crate::store::{Acceptance, Blobs, Committed, Kind, NewItem, Store, StoreError, discard};
+
+/// Whoever takes in what the SMTP server receives: the gateway, or the mailbox of the demo.
+pub trait Inbox: Send + Sync + 'static {
+    /// The proof that a message is kept; its text stands in the 250.
+    type Kept: fmt::Display + Send;
+
+    /// Whether mail from this sender is taken at all.
+    fn sender(&self, path: &ReversePath) -> Result<(), Refusal>;
+
+    /// The mailbox behind `RCPT TO:<Postmaster>` (RFC 5321 4.5.1).
+    fn postmaster(&self) -> Address;
+
+    /// Decides what becomes of the message and makes it durable.
+    fn keep(
+        &self,
+        peer: Peer,
+        envelope: Envelope,
+        message: CrlfBytes,
+    ) -> impl Future<Output = Result<Self::Kept, Refusal>> + Send;
+}
+
+/// Why a message, or its sender, is not taken. `smtp/response` alone knows code and text of each.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// The sender's domain is not one of the organisation's.
+    #[error("sender is not within the organisation")]
+    ForeignSender,
+    /// A policy rule says so; the text is the rule's.
+    #[error("refused by policy: {0}")]
+    Policy(String),
+    /// Too many `Received` fields, or one of our own notices (H07).
+    #[error("the message loops")]
+    Loop,
+    /// So damaged or oversized in structure that no rule can be applied, and sealing it is not possible.
+    #[error("the message cannot be handled: {0}")]
+    Unusable(&'static str),
+    /// Trouble of our own: store, keys, disk, policy. The cause is for the log only.
+    #[error("temporary trouble: {0}")]
+    Trouble(String),
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::Trouble(error.to_string())
+    }
+}
+
+impl From<NoticeError> for Refusal {
+    fn from(error: NoticeError) -> Self {
+        Self::Trouble(error.to_string())
+    }
+}
+
+impl From<SealError> for Refusal {
+    fn from(error: SealError) -> Self {
+        Self::Trouble(error.to_string())
+    }
+}
+
+/// What an administrator may change while the gateway runs; swapped as a whole at SIGHUP.
+#[derive(Debug)]
+pub struct Rules {
+    /// The configuration.
+    pub config: Config,
+    /// The rules in force.
+    pub policy: Policy,
+    /// Names and telephone numbers of staff.
+    pub staff: Directory,
+    /// The organisation's postmaster.
+    pub postmaster: Address,
+}
+
+/// The gateway's inbox.
+#[derive(Clone)]
+pub struct Intake {
+    store: Arc<dyn Store>,
+    blobs: Arc<dyn Blobs>,
+    keys: Keys,
+    clock: Clock,
+    rules: Arc<ArcSwap<Rules>>,
+    /// Rung after every commit, so that the queue's worker looks at once.
+    wake: WakeHandle,
+    /// As many seals at once as there are cores: each costs an Argon2 run per recipient.
+    sealing: Arc<Semaphore>,
+}
+
+/// A message at the crossroads, with what was decided for each recipient.
+struct Arrival {
+    id: QueueId,
+    peer: Peer,
+    envelope: Envelope,
+    message: CrlfBytes,
+    now: Timestamp,
+    pass: Vec<EnvelopeRecipient>,
+    seal: Vec<(EnvelopeRecipient, SealOptions)>,
+}
+
+/// More `Received` fields than this, and the message is going round in circles (RFC 5321 6.3).
+const MAX_RECEIVED: usize = 100;
+
+impl Intake {
+    /// An inbox over `store` and `blobs`; it rings `wake` when there is something to relay.
+    pub fn new(
+        store: Arc<dyn Store>,
+        blobs: Arc<dyn Blobs>,
+        keys: Keys,
+        clock: Clock,
+        rules: Arc<ArcSwap<Rules>>,
+        wake: WakeHandle,
+    ) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { store, blobs, keys, clock, rules, wake, sealing: Arc::new(Semaphore::new(cores)) }
+    }
+
+    async fn accept(&self, peer: Peer, envelope: Envelope, message: CrlfBytes) -> Result<Committed, Refusal> {
+        let rules = self.rules.load_full();
+        let arrival = self.decide(&rules, peer, envelope, message).await?;
+        let acceptance = self.prepare(rules, arrival).await?;
+        self.commit(acceptance).await
+    }
+
+    /// Applies the policy to every recipient.
+    async fn decide(
+        &self,
+        rules: &Rules,
+        peer: Peer,
+        envelope: Envelope,
+        message: CrlfBytes,
+    ) -> Result<Arrival, Refusal> {
+        let header = Header::parse(message.as_slice());
+        let hostname = &rules.config.hostname;
+        if header.received_count() >= MAX_RECEIVED
+            || header.is_own_notice()
+            || header.was_received_by(hostname)
+        {
+            return Err(Refusal::Loop);
+        }
+        let sealed_thread = rules.policy.needs_thread() && self.answers_sealed_thread(&header).await?;
+        let content = Content::new(&header, &message);
+        let (mut pass, mut seal) = (Vec::new(), Vec::new());
+        for recipient in &envelope.recipients {
+            let facts = Facts {
+                content: &content,
+                sender: &envelope.reverse_path,
+                recipient: &recipient.address,
+                internal: recipient.address.is_within(&rules.config.organisation.domains),
+                sealed_thread,
+            };
+            let decision: Decision = rules.policy.decide(&facts);
+            match decision.verdict() {
+                Verdict::Pass => pass.push(recipient.clone()),
+                Verdict::Seal(options) => seal.push((recipient.clone(), options.clone())),
+                // One response for the whole message: what one recipient must not get, nobody gets.
+                Verdict::Reject { text } => return Err(Refusal::Policy(text.clone())),
+            }
+        }
+        let now = self.clock.now();
+        Ok(Arrival { id: QueueId::random(), peer, envelope, message, now, pass, seal })
+    }
+
+    async fn answers_sealed_thread(&self, header: &Header<'_>) -> Result<bool, Refusal> {
+        let hashes: Vec<_> = header.answers().iter().map(|id| self.keys.thread.hash(id)).collect();
+        Ok(!hashes.is_empty() && self.store.is_sealed_thread(hashes).await?)
+    }
+
+    /// Everything that the message becomes, ready to be committed. Blobs are durable after this.
+    async fn prepare(&self, rules: Arc<Rules>, arrival: Arrival) -> Result<Acceptance, Refusal> {
+        let permit = match arrival.seal.is_empty() {
+            true => None,
+            false => Some(self.sealing.clone().acquire_owned().await),
+        };
+        let intake = self.clone();
+        let prepared = spawn_blocking(move || {
+            let _permit = permit;
+            let mut acceptance = Acceptance::new(arrival.id.clone());
+            match intake.fill(&rules, arrival, &mut acceptance) {
+                Ok(()) => Ok(acceptance),
+                Err(refusal) => {
+                    discard(intake.blobs.as_ref(), &acceptance.blobs());
+                    Err(refusal)
+                }
+            }
+        });
+        prepared.await.unwrap_or_else(|error| Err(Refusal::Trouble(error.to_string())))
+    }
+
+    /// On an error, what `acceptance` holds by then is the caller's to discard.
+    fn fill(&self, rules: &Rules, arrival: Arrival, acceptance: &mut Acceptance) -> Result<(), Refusal> {
+        acceptance.events.push(arrival.event(Action::Accept, arrival.id.to_string()));
+        if !arrival.seal.is_empty() {
+            seal::seal(self, rules, &arrival, acceptance)?;
+        }
+        if !arrival.pass.is_empty() {
+            acceptance.items.push(self.pass(rules, arrival)?);
+        }
+        Ok(())
+    }
+
+    /// The message itself, byte for byte behind one `Received` (H03).
+    fn pass(&self, rules: &Rules, arrival: Arrival) -> Result<NewItem, Refusal> {
+        let received = rewrite::received(
+            &rules.config.hostname,
+            &arrival.peer,
+            &arrival.envelope,
+            &arrival.id,
+            arrival.now,
+        );
+        let envelope = Envelope { recipients: arrival.pass, ..arrival.envelope };
+        let message = arrival.message.prepend(&received);
+        Ok(NewItem {
+            id: arrival.id,
+            kind: Kind::Message,
+            envelope,
+            body: body::store_body(&self.keys.body, self.blobs.as_ref(), &message)?,
+            link: None,
+            created: arrival.now,
+        })
+    }
+
+    /// Writes the acceptance. What fails here was promised to nobody: its blobs go again.
+    async fn commit(&self, acceptance: Acceptance) -> Result<Committed, Refusal> {
+        let blobs = acceptance.blobs();
+        match self.store.commit(acceptance).await {
+            Ok(committed) => {
+                self.wake.wake();
+                Ok(committed)
+            }
+            Err(error) => {
+                let blobs_of_nobody = self.blobs.clone();
+                spawn_blocking(move || discard(blobs_of_nobody.as_ref(), &blobs)).await.ok();
+                Err(error.into())
+            }
+        }
+    }
+}
+
+impl Inbox for Intake {
+    type Kept = Committed;
+
+    fn sender(&self, path: &ReversePath) -> Result<(), Refusal> {
+        match path {
+            ReversePath::Address(address)
+                if !address.is_within(&self.rules.load().config.organisation.domains) =>
+            {
+                Err(Refusal::ForeignSender)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn postmaster(&self) -> Address {
+        self.rules.load().postmaster.clone()
+    }
+
+    async fn keep(&self, peer: Peer, envelope: Envelope, message: CrlfBytes) -> Result<Committed, Refusal> {
+        let kept = self.accept(peer, envelope, message).await;
+        if let Err(refusal @ Refusal::Trouble(_)) = &kept {
+            tracing::error!(%refusal, "a message could not be kept; its sender was told to try again");
+        }
+        kept
+    }
+}
+
+impl Arrival {
+    fn event(&self, action: Action, object: String) -> Event {
+        let actor = self.envelope.reverse_path.address().map_or("<>".to_owned(), Address::to_string);
+        Event {
+            time: self.now,
+            action,
+            object,
+            result: "ok".to_owned(),
+            actor,
+            origin: self.peer.address.ip().to_string(),
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! The sealed way: the message becomes a transfer, each recipient gets a notification with an own link,
+//! the sender one receipt. Blocking; called by `intake` on a thread that may wait.
+
+use super::{Arrival, Inbox, Intake, Refusal, Rules};
+use crate::address::{Address, ReversePath};
+use crate::audit::{Action, Event};
+use crate::clock::days_later;
+use crate::config::{PasswordMode, SubjectMode};
+use crate::envelope::{Envelope, EnvelopeRecipient, MailParameters, Ret};
+use crate::id::{Link, QueueId};
+use crate::message::crlf::CrlfBytes;
+use crate::message::header::Header;
+use crate::message::mime::{self, MimePart};
+use crate::message::rewrite;
+use crate::notify::SenderCard;
+use crate::notify::notification::{NotificationFacts, notification};
+use crate::notify::receipt::{ReceiptFacts, receipt};
+use crate::queue::body;
+use crate::secret::Secret;
+use crate::store::{Acceptance, Kind, NewItem, NewRecipient, NewTransfer};
+use crate::transfer::sealing::{self, Content, SealRequest, Sealed};
+
+/// The fields of the original that the notification carries on, byte for byte (contract 4).
+const KEPT_FIELDS: &[&str] = &["From", "To", "Cc", "Date", "Message-ID", "In-Reply-To", "References"];
+
+/// How one message is sealed: of what the rules ask for its recipients, the strictest.
+struct Terms {
+    expiry_days: u32,
+    password: PasswordMode,
+    subject: SubjectMode,
+}
+
+/// Seals the message and adds transfer, notices and events to `acceptance`.
+pub(super) fn seal(
+    intake: &Intake,
+    rules: &Rules,
+    arrival: &Arrival,
+    acceptance: &mut Acceptance,
+) -> Result<(), Refusal> {
+    let header = Header::parse(arrival.message.as_slice());
+    let sender = receipt_address(arrival, &header);
+    let terms = Terms::of(rules, arrival, sender.is_some());
+    let request = request(intake, rules, arrival, &header, &terms);
+    let Sealed { transfer, password, tokens } =
+        sealing::seal(intake.blobs.as_ref(), &intake.keys.link, request)?;
+    acceptance.events.extend(events(arrival, &transfer));
+    let transfer = acceptance.transfer.insert(transfer);
+    let notices = Notices { intake, rules, arrival, header: &header, transfer };
+    acceptance.items.extend(notices.notifications(&terms, &tokens)?);
+    if let Some(sender) = sender {
+        acceptance.items.push(notices.receipt(sender, password.as_ref())?);
+    }
+    Ok(())
+}
+
+/// Whom the receipt goes to: nobody, where an answer would go to a machine (H09, RFC 3834).
+fn receipt_address(arrival: &Arrival, header: &Header<'_>) -> Option<Address> {
+    match &arrival.envelope.reverse_path {
+        ReversePath::Address(address) if !header.is_automatic() => Some(address.clone()),
+        _ => None,
+    }
+}
+
+/// What `sealing` needs of the message.
+fn request<'a>(
+    intake: &Intake,
+    rules: &Rules,
+    arrival: &'a Arrival,
+    header: &Header<'_>,
+    terms: &Terms,
+) -> SealRequest<'a> {
+    let parts = mime::parts(&arrival.message);
+    if parts.damaged {
+        tracing::warn!(id = %arrival.id, "a sealed message is damaged; its original is kept whole");
+    }
+    let from = header.from();
+    SealRequest {
+        original: arrival.message.as_slice(),
+        subject: rules.policy.clean_subject(&header.subject()),
+        from_name: from.name,
+        from_address: from.address.map(String::from),
+        date: header.first("Date").map(|field| field.value()),
+        text: parts.text.map(|part| part.data),
+        html: parts.html.map(|part| part.data),
+        files: parts.files.into_iter().map(content).collect(),
+        sender: arrival.envelope.reverse_path.address().cloned(),
+        recipients: arrival.seal.iter().map(|(recipient, _)| recipient.address.clone()).collect(),
+        created: arrival.now,
+        expires: days_later(arrival.now, terms.expiry_days),
+        password: terms.password,
+        thread: header.thread_ids().iter().map(|id| intake.keys.thread.hash(id)).collect(),
+    }
+}
+
+fn content(part: MimePart<'_>) -> Content<'_> {
+    let MimePart { name, media_type, content_id, inline, data } = part;
+    Content { name, media_type, content_id, inline, data }
+}
+
+fn events(arrival: &Arrival, transfer: &NewTransfer) -> Vec<Event> {
+    let sealed = arrival.event(Action::Seal, transfer.id.to_string());
+    let notify = |recipient: &NewRecipient| {
+        let link = Link { transfer: transfer.id.clone(), recipient: recipient.number };
+        arrival.event(Action::Notify, link.to_string())
+    };
+    std::iter::once(sealed).chain(transfer.recipients.iter().map(notify)).collect()
+}
+
+/// The mails that a sealed message becomes.
+struct Notices<'a> {
+    intake: &'a Intake,
+    rules: &'a Rules,
+    arrival: &'a Arrival,
+    header: &'a Header<'a>,
+    transfer: &'a NewTransfer,
+}
+
+impl Notices<'_> {
+    /// One for each recipient, each with a link of its own.
+    fn notifications(&self, terms: &Terms, tokens: &[Secret]) -> Result<Vec<NewItem>, Refusal> {
+        let (config, transfer) = (&self.rules.config, self.transfer);
+        let sender = self.sender_card();
+        let original = rewrite::copy_fields(self.header, KEPT_FIELDS);
+        let subject = self.rules.policy.clean_subject(&self.header.subject());
+        let mut items = Vec::with_capacity(transfer.recipients.len());
+        for ((recipient, (original_recipient, _)), token) in
+            transfer.recipients.iter().zip(&self.arrival.seal).zip(tokens)
+        {
+            let mail = notification(&NotificationFacts {
+                language: config.web.default_language,
+                organisation: &config.organisation,
+                public_url: &config.web.public_url,
+                sender: &sender,
+                recipient: &recipient.address,
+                token,
+                transfer: &transfer.id,
+                expires: transfer.expires,
+                password_needed: transfer.password,
+                reply_enabled: config.reply.enabled,
+                subject: (terms.subject == SubjectMode::Keep).then_some(subject.as_str()),
+                original: &original,
+            })?;
+            let link = Link { transfer: transfer.id.clone(), recipient: recipient.number };
+            let envelope = self.envelope(original_recipient.clone());
+            items.push(self.item(Kind::Notification, envelope, Some(link), &mail)?);
+        }
+        Ok(items)
+    }
+
+    /// The original's sender gets what bounces, but never with the link in it.
+    fn envelope(&self, recipient: EnvelopeRecipient) -> Envelope {
+        let reverse_path = self.arrival.envelope.reverse_path.clone();
+        let parameters = MailParameters {
+            smtputf8: self.arrival.envelope.parameters.smtputf8,
+            ret: Some(Ret::Headers),
+            envid: self.arrival.envelope.parameters.envid.clone(),
+            ..MailParameters::default()
+        };
+        Envelope { reverse_path, parameters, recipients: vec![recipient] }
+    }
+
+    /// For the sender alone; the only mail with the password.
+    fn receipt(&self, sender: Address, password: Option<&Secret>) -> Result<NewItem, Refusal> {
+        let (config, transfer) = (&self.rules.config, self.transfer);
+        let recipients: Vec<Address> = transfer.recipients.iter().map(|r| r.address.clone()).collect();
+        let mail = receipt(&ReceiptFacts {
+            language: config.web.default_language,
+            organisation: &config.organisation,
+            hostname: &config.hostname,
+            public_url: &config.web.public_url,
+            sender: &sender,
+            recipients: &recipients,
+            transfer: &transfer.id,
+            expires: transfer.expires,
+            password,
+            message_id: self.header.message_id().as_deref(),
+            now: self.arrival.now,
+        })?;
+        let parameters = MailParameters { smtputf8: sender.needs_smtputf8(), ..MailParameters::default() };
+        let recipients = vec![EnvelopeRecipient::from(sender)];
+        let envelope = Envelope { reverse_path: ReversePath::Null, parameters, recipients };
+        self.item(Kind::Receipt, envelope, None, &mail)
+    }
+
+    /// The person in the From field, else the envelope's; a message without either is the postmaster's.
+    /// Who has no telephone of their own is reached by the organisation's.
+    fn sender_card(&self) -> SenderCard {
+        let from = self.header.from();
+        let envelope = || self.arrival.envelope.reverse_path.address().cloned();
+        let address = from.address.or_else(envelope).unwrap_or_else(|| self.intake.postmaster());
+        let mut card = SenderCard::new(&address, from.name.as_deref(), self.rules.staff.find(&address));
+        let switchboard = &self.rules.config.organisation.phone;
+        card.phone = card.phone.or_else(|| (!switchboard.is_empty()).then(|| switchboard.clone()));
+        card
+    }
+
+    fn item(
+        &self,
+        kind: Kind,
+        envelope: Envelope,
+        link: Option<Link>,
+        mail: &CrlfBytes,
+    ) -> Result<NewItem, Refusal> {
+        let body = body::store_body(&self.intake.keys.body, self.intake.blobs.as_ref(), mail)?;
+        Ok(NewItem { id: QueueId::random(), kind, envelope, body, link, created: self.arrival.now })
+    }
+}
+
+impl Terms {
+    /// Where recipients differ, the shortest time, a password, and the neutral subject win. Without
+    /// anybody to tell the password to (an automatic message, a null reverse path) the link is all.
+    fn of(rules: &Rules, arrival: &Arrival, password_can_be_told: bool) -> Self {
+        let defaults = &rules.config.seal;
+        let options = || arrival.seal.iter().map(|(_, options)| options);
+        let expiry = options().map(|o| o.expiry_days.unwrap_or(defaults.expiry_days)).min();
+        let wants_password =
+            options().any(|o| o.password.unwrap_or(defaults.password) == PasswordMode::Generated);
+        let keeps_subject = options().all(|o| o.subject.unwrap_or(defaults.subject) == SubjectMode::Keep);
+        Self {
+            expiry_days: expiry.unwrap_or(defaults.expiry_days),
+            password: match wants_password && password_can_be_told {
+                true => PasswordMode::Generated,
+                false => PasswordMode::None,
+            },
+            subject: if keeps_subject { SubjectMode::Keep } else { SubjectMode::Generic },
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The log on standard output: JSON lines, or text for people. Set up once, by the command line.
+//!
+//! Every line has `time`, `level` and `message`; a security event (`audit`) adds `action`, `object`,
+//! `result`, `actor` and `origin`. Control characters never reach the output as such (H31).
+
+use std::fmt::{self, Debug};
+use std::io::IsTerminal;
+
+use serde_json::{Map, Value};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::layer::{Context, Filter, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Layer, fmt as layer};
+
+use crate::clock::Timestamp;
+
+/// `--log`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// Sends the log to standard output; JSON where that is no terminal and nothing else was asked for.
+pub fn init(format: Option<Format>) {
+    let terminal = std::io::stdout().is_terminal();
+    let json = format.map_or(!terminal, |format| format == Format::Json);
+    let lines = layer::layer().with_writer(std::io::stdout).with_ansi(terminal && !json);
+    let lines = match json {
+        true => lines.event_format(JsonLines).with_filter(OwnLines).boxed(),
+        false => lines.with_target(false).with_filter(OwnLines).boxed(),
+    };
+    tracing_subscriber::registry().with(lines).init();
+}
+
+/// Our own lines from INFO on; libraries only when something is wrong, since theirs may hold
+/// what must not be logged.
+struct OwnLines;
+
+impl<S: Subscriber> Filter<S> for OwnLines {
+    fn enabled(&self, metadata: &Metadata<'_>, _: &Context<'_, S>) -> bool {
+        let own = metadata.target() == "audit" || metadata.target().starts_with("zegel");
+        *metadata.level() <= if own { Level::INFO } else { Level::ERROR }
+    }
+}
+
+/// One flat JSON object for each event.
+struct JsonLines;
+
+impl<S, N> FormatEvent<S, N> for JsonLines
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut fields = Fields(Map::new());
+        fields.insert("time", Timestamp::now().to_string());
+        fields.insert("level", event.metadata().level().to_string());
+        event.record(&mut fields);
+        writeln!(writer, "{}", Value::Object(fields.0))
+    }
+}
+
+struct Fields(Map<String, Value>);
+
+impl Fields {
+    fn insert(&mut self, name: &str, value: String) {
+        self.0.insert(name.to_owned(), Value::String(value));
+    }
+}
+
+impl Visit for Fields {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.insert(field.name(), format!("{value:?}"));
+    }
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.insert(field.name(), value.to_owned());
+    }
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.0.insert(field.name().to_owned(), value.into());
+    }
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.0.insert(field.name().to_owned(), value.into());
+    }
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.0.insert(field.name().to_owned(), value.into());
+    }
+}

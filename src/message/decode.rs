@@ -1,0 +1,157 @@
+//! Content-Transfer-Encoding (RFC 2045 6) and charsets, read as far as they can be: what is broken is left
+//! out or taken literally, and the caller is told.
+
+use mail_parser::decoders::charsets::map::charset_decoder;
+
+/// Text in a charset; without a known one, UTF-8 where that is valid and else windows-1252.
+pub fn charset(bytes: &[u8], label: Option<&str>) -> String {
+    // UTF-8 is by far the most frequent, and valid UTF-8 is hardly ever anything else.
+    let is_utf8 = label.is_none_or(|label| {
+        let plain = ["utf-8", "utf8", "us-ascii", "ascii"];
+        label.is_empty() || plain.iter().any(|name| label.eq_ignore_ascii_case(name))
+    });
+    if is_utf8 && let Ok(text) = std::str::from_utf8(bytes) {
+        return text.to_owned();
+    }
+    let decoder = match label {
+        Some(label) if !is_utf8 => charset_decoder(label.as_bytes()),
+        _ => None,
+    };
+    match (decoder, std::str::from_utf8(bytes)) {
+        (Some(decoder), _) => decoder(bytes),
+        (None, Ok(text)) => text.to_owned(),
+        (None, Err(_)) if label.is_some_and(|label| label.eq_ignore_ascii_case("utf-8")) => {
+            String::from_utf8_lossy(bytes).into_owned()
+        }
+        (None, Err(_)) => match charset_decoder(b"windows-1252") {
+            Some(decoder) => decoder(bytes),
+            None => String::from_utf8_lossy(bytes).into_owned(),
+        },
+    }
+}
+
+/// Base64 (RFC 2045 6.8), and whether all of it was sound. Padding in the middle ends one run and starts
+/// another, as some mailers join them.
+pub fn base64(text: &[u8]) -> (Vec<u8>, bool) {
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
+    let (mut buffer, mut bits, mut sound) = (0u32, 0u32, true);
+    for &c in text {
+        let six = match c {
+            b'A'..=b'Z' => c - b'A',
+            b'a'..=b'z' => c - b'a' + 26,
+            b'0'..=b'9' => c - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            b'=' => {
+                (buffer, bits) = (0, 0);
+                continue;
+            }
+            _ => {
+                sound &= c.is_ascii_whitespace();
+                continue;
+            }
+        };
+        buffer = (buffer << 6) | u32::from(six);
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            bytes.push((buffer >> bits) as u8);
+            buffer &= (1 << bits) - 1;
+        }
+    }
+    (bytes, sound && bits < 6)
+}
+
+/// Quoted-printable (RFC 2045 6.7); an `=` that starts nothing stands for itself.
+pub fn quoted_printable(text: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = memchr::memchr(b'=', rest) {
+        let (plain, from) = rest.split_at_checked(at).unwrap_or((rest, b""));
+        bytes.extend_from_slice(plain);
+        let after = from.get(1..).unwrap_or_default();
+        if let Some(byte) = hex(after) {
+            bytes.push(byte);
+            rest = after.get(2..).unwrap_or_default();
+        } else if let Some(next_line) = soft_break(after) {
+            rest = next_line;
+        } else {
+            bytes.push(b'=');
+            rest = after;
+        }
+    }
+    bytes.extend_from_slice(rest);
+    bytes
+}
+
+/// The Q encoding of a word (RFC 2047 4.2).
+pub fn quoted_word(text: &[u8]) -> Vec<u8> {
+    let spaced: Vec<u8> = text.iter().map(|c| if *c == b'_' { b' ' } else { *c }).collect();
+    quoted_printable(&spaced)
+}
+
+/// `%41` (RFC 2231 4); a `%` that starts nothing stands for itself.
+pub fn percent(text: &[u8]) -> Vec<u8> {
+    percent_encoding::percent_decode(text).collect()
+}
+
+fn hex(text: &[u8]) -> Option<u8> {
+    let digit = |c: u8| char::from(c).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    match text {
+        [high, low, ..] => Some(digit(*high)? << 4 | digit(*low)?),
+        _ => None,
+    }
+}
+
+/// What follows a soft line break, blanks before the line end included. Blanks are looked for only as far
+/// as a line may be long.
+fn soft_break(after: &[u8]) -> Option<&[u8]> {
+    let blanks = after.iter().take(998).take_while(|c| matches!(c, b' ' | b'\t')).count();
+    let end = after.get(blanks..)?;
+    if end.is_empty() { Some(end) } else { end.strip_prefix(b"\r\n") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_as_far_as_it_goes() {
+        for (text, bytes, sound) in [
+            ("aGFsbG8=", "hallo", true),
+            ("aGFs\r\n bG8=\r\n", "hallo", true),
+            ("aGFsbG8", "hallo", true),
+            ("aGFsbG8=aGFsbG8=", "hallohallo", true),
+            ("aGFs!bG8=", "hallo", false),
+            ("aGFsb", "hal", false),
+            ("", "", true),
+        ] {
+            assert_eq!(base64(text.as_bytes()), (bytes.as_bytes().to_vec(), sound), "{text}");
+        }
+    }
+
+    #[test]
+    fn quoted_printable_as_far_as_it_goes() {
+        for (text, bytes) in [
+            ("a=3Db=\r\nc", "a=bc"),
+            ("a= \t\r\nb", "ab"),
+            ("a=zz=4", "a=zz=4"),
+            ("einde=", "einde"),
+            ("a\r\nb", "a\r\nb"),
+        ] {
+            assert_eq!(quoted_printable(text.as_bytes()), bytes.as_bytes(), "{text}");
+        }
+    }
+
+    #[test]
+    fn charsets_fall_back() {
+        assert_eq!(charset(b"\xe9", Some("iso-8859-1")), "é");
+        assert_eq!(charset("é".as_bytes(), Some("utf-8")), "é");
+        assert_eq!(charset("é".as_bytes(), None), "é");
+        assert_eq!(charset(b"\xe9", None), "é");
+        assert_eq!(charset(b"\xe9", Some("us-ascii")), "é");
+        assert_eq!(charset(b"\xe9", Some("utf-8")), "\u{fffd}");
+        assert_eq!(charset(b"a\x00b\x00", Some("utf-16le")), "ab");
+        assert_eq!(charset(b"a", Some("")), "a");
+    }
+}

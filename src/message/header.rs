@@ -1,0 +1,420 @@
+//! The header of a message (RFC 5322 2.2), read from the octets as they are asked for and nothing more:
+//! a message that passes costs one look at a few fields. Broken headers are read as every mail program
+//! might read them, so that no field can be hidden (C06).
+
+use memchr::{memchr, memchr2, memmem};
+
+use super::encoded;
+use crate::address::Address;
+
+/// Octets of a header that are looked at. What is longer is no ordinary mail: see [`Header::is_oversized`].
+pub const MAX_HEADER: usize = 4 << 20;
+
+/// Octets of an address or identifier field that are looked at.
+const MAX_STRUCTURED: usize = 64 << 10;
+
+/// The header block of a message or of a part of one.
+#[derive(Clone, Copy, Debug)]
+pub struct Header<'a> {
+    block: &'a [u8],
+    oversized: bool,
+}
+
+/// One field, with its folding.
+#[derive(Clone, Copy, Debug)]
+pub struct Field<'a> {
+    raw: &'a [u8],
+    colon: usize,
+}
+
+/// Who a message says it is from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mailbox {
+    /// The display name, decoded.
+    pub name: Option<String>,
+    /// The address, where it is one.
+    pub address: Option<Address>,
+}
+
+impl<'a> Header<'a> {
+    /// The header of a message: everything before the first empty line.
+    pub fn parse(message: &'a [u8]) -> Self {
+        let (block, _) = split(message);
+        let kept = block.get(..MAX_HEADER).unwrap_or(block);
+        Self { block: kept, oversized: kept.len() < block.len() }
+    }
+
+    /// The header is longer than [`MAX_HEADER`], and fields beyond that are not seen.
+    pub fn is_oversized(&self) -> bool {
+        self.oversized
+    }
+
+    /// Every field, from the top. Lines that are no field are skipped.
+    pub fn fields(&self) -> impl Iterator<Item = Field<'a>> + use<'a> {
+        Fields { rest: self.block }
+    }
+
+    /// Every field of this name, from the top; letter case and stray blanks aside.
+    pub fn all<'n>(&self, name: &'n str) -> impl Iterator<Item = Field<'a>> + use<'a, 'n> {
+        self.fields().filter(move |field| field.is_named(name))
+    }
+
+    /// The topmost field of this name.
+    pub fn first(&self, name: &str) -> Option<Field<'a>> {
+        self.all(name).next()
+    }
+
+    /// The subject as a mail program shows it; empty where there is none.
+    pub fn subject(&self) -> String {
+        self.first("Subject").map(|field| field.value()).unwrap_or_default()
+    }
+
+    /// The first author.
+    pub fn from(&self) -> Mailbox {
+        self.first("From").map(|field| Mailbox::parse(field.structured())).unwrap_or_default()
+    }
+
+    /// The Message-ID, in its angle brackets.
+    pub fn message_id(&self) -> Option<String> {
+        self.ids("Message-ID").into_iter().next()
+    }
+
+    /// Every Message-ID of the thread: the message's own and those it answers.
+    pub fn thread_ids(&self) -> Vec<String> {
+        let mut ids = self.ids("Message-ID");
+        ids.extend(self.answers());
+        ids
+    }
+
+    /// The Message-IDs this message answers (In-Reply-To and References).
+    pub fn answers(&self) -> Vec<String> {
+        let mut ids = self.ids("In-Reply-To");
+        ids.extend(self.ids("References"));
+        ids.sort();
+        ids.dedup();
+        ids
+    }
+
+    /// Whether the message must not be answered by a program (RFC 3834 2, H09).
+    pub fn is_automatic(&self) -> bool {
+        let says = |name, words: &[&str]| {
+            self.all(name).any(|field| words.contains(&field.word().to_ascii_lowercase().as_str()))
+        };
+        self.all("Auto-Submitted").any(|field| !field.word().eq_ignore_ascii_case("no"))
+            || says("Precedence", &["bulk", "list", "junk"])
+            || self.first("List-Id").is_some()
+    }
+
+    /// How many hops the message has made (RFC 5321 6.3, H07).
+    pub fn received_count(&self) -> usize {
+        self.all("Received").count()
+    }
+
+    /// Whether a hop of this name has seen the message before (H07).
+    pub fn was_received_by(&self, hostname: &str) -> bool {
+        self.all("Received").any(|field| {
+            let value = field.value();
+            let mut words = value.split_ascii_whitespace().skip_while(|w| !w.eq_ignore_ascii_case("by"));
+            words.nth(1).is_some_and(|host| host.trim_end_matches(';').eq_ignore_ascii_case(hostname))
+        })
+    }
+
+    /// Whether the message is one of our own notices (H07).
+    pub fn is_own_notice(&self) -> bool {
+        self.first("X-Zegel-Notice").is_some()
+    }
+
+    /// The identifiers in angle brackets of all fields of this name (RFC 5322 3.6.4).
+    fn ids(&self, name: &str) -> Vec<String> {
+        let mut ids = Vec::new();
+        for field in self.all(name) {
+            let text = encoded::text(field.structured());
+            for piece in text.split('<').skip(1) {
+                let id: String = piece.split('>').next().unwrap_or("").split_whitespace().collect();
+                if piece.contains('>') && !id.is_empty() {
+                    ids.push(format!("<{id}>"));
+                }
+            }
+        }
+        ids
+    }
+}
+
+impl<'a> Field<'a> {
+    /// The octets as they came, with folding and line ends.
+    pub fn raw(&self) -> &'a [u8] {
+        self.raw
+    }
+
+    /// The name as it was written, without blanks around it.
+    pub fn name(&self) -> String {
+        encoded::text(self.raw.get(..self.colon).unwrap_or_default()).trim().to_owned()
+    }
+
+    /// What stands after the colon, as it came.
+    pub fn body(&self) -> &'a [u8] {
+        self.raw.get(self.colon + 1..).unwrap_or_default()
+    }
+
+    /// The value as a mail program shows it: unfolded, encoded words decoded (RFC 2047). It never holds a
+    /// line end or another control character (C13).
+    pub fn value(&self) -> String {
+        encoded::decode(self.body())
+    }
+
+    /// The value in every way that a mail program may read it; the first is [`Field::value`] (C06).
+    pub fn readings(&self) -> Vec<String> {
+        encoded::readings(self.body())
+    }
+
+    /// Whether this is the field of that name. Blanks inside a name are ignored too: some programs do.
+    fn is_named(&self, name: &str) -> bool {
+        let written = self.raw.get(..self.colon).unwrap_or_default();
+        let mut letters = written.iter().filter(|c| !c.is_ascii_whitespace());
+        let mut wanted = name.bytes();
+        loop {
+            match (letters.next(), wanted.next()) {
+                (None, None) => return true,
+                (Some(a), Some(b)) if a.eq_ignore_ascii_case(&b) => {}
+                _ => return false,
+            }
+        }
+    }
+
+    /// As much of the value as an address or identifier may take.
+    fn structured(&self) -> &'a [u8] {
+        let body = self.body();
+        body.get(..MAX_STRUCTURED).unwrap_or(body)
+    }
+
+    /// The first word of the value, before comments and parameters.
+    fn word(&self) -> String {
+        let value = encoded::text(self.structured());
+        let end = |c: char| c.is_whitespace() || c == ';' || c == '(';
+        value.trim().split(end).next().unwrap_or("").to_owned()
+    }
+}
+
+impl Mailbox {
+    /// Reads the first mailbox of an address list (RFC 5322 3.4).
+    fn parse(body: &[u8]) -> Self {
+        let (name, address) = match bracketed(body) {
+            Some((before, inside)) => (before, inside),
+            None => (comment(body), bare(body)),
+        };
+        let address = Address::parse(encoded::text(address).trim()).ok();
+        let name = encoded::decode(name);
+        let name = name.trim().trim_matches('"').replace("\\\"", "\"").replace("\\\\", "\\");
+        Self { name: Some(name.trim().to_owned()).filter(|name| !name.is_empty()), address }
+    }
+}
+
+/// `name <address>`: the name and the address, minding quoted strings.
+fn bracketed(body: &[u8]) -> Option<(&[u8], &[u8])> {
+    let open = unquoted(body, b"<,")?;
+    if body.get(open) != Some(&b'<') {
+        return None;
+    }
+    let (before, after) = body.split_at_checked(open)?;
+    let inside = after.get(1..)?;
+    let close = memchr(b'>', inside).unwrap_or(inside.len());
+    Some((before, inside.get(..close)?))
+}
+
+/// `address (name)`: the name.
+fn comment(body: &[u8]) -> &[u8] {
+    let Some(open) = unquoted(body, b"(,") else { return b"" };
+    let inside = body.get(open + 1..).unwrap_or_default();
+    match (body.get(open), memchr(b')', inside)) {
+        (Some(b'('), Some(close)) => inside.get(..close).unwrap_or_default(),
+        _ => b"",
+    }
+}
+
+/// `address (name), ...`: the address.
+fn bare(body: &[u8]) -> &[u8] {
+    let end = unquoted(body, b"(,;").unwrap_or(body.len());
+    body.get(..end).unwrap_or_default()
+}
+
+/// The first of `wanted` outside a quoted string.
+fn unquoted(body: &[u8], wanted: &[u8]) -> Option<usize> {
+    let (mut quoted, mut escaped) = (false, false);
+    body.iter().position(|c| {
+        let found = !quoted && wanted.contains(c);
+        if !escaped && *c == b'"' {
+            quoted = !quoted;
+        }
+        escaped = !escaped && *c == b'\\';
+        found
+    })
+}
+
+/// Header block (with the line end of its last field) and body of a message or part.
+pub(super) fn split(message: &[u8]) -> (&[u8], &[u8]) {
+    if let Some(body) = message.strip_prefix(b"\r\n") {
+        return (b"", body);
+    }
+    match memmem::find(message, b"\r\n\r\n") {
+        Some(at) => {
+            let (block, rest) = message.split_at_checked(at + 2).unwrap_or((message, b""));
+            (block, rest.get(2..).unwrap_or_default())
+        }
+        None => (message, b""),
+    }
+}
+
+/// Walks over the lines of a header.
+struct Fields<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = Field<'a>;
+
+    fn next(&mut self) -> Option<Field<'a>> {
+        while !self.rest.is_empty() {
+            let (raw, rest) =
+                self.rest.split_at_checked(folded_length(self.rest)).unwrap_or((self.rest, b""));
+            self.rest = rest;
+            // A line without a colon, or with nothing before it, is no field. (The first line of an mbox
+            // entry becomes a field of a name that nobody asks for.)
+            let separator = memchr2(b':', b'\n', raw).filter(|&at| raw.get(at) == Some(&b':'));
+            let Some(colon) = separator else { continue };
+            let name = raw.get(..colon).unwrap_or_default().trim_ascii();
+            if !name.is_empty() {
+                return Some(Field { raw, colon });
+            }
+        }
+        None
+    }
+}
+
+/// Octets of the first line and the lines folded into it (RFC 5322 2.2.3).
+fn folded_length(lines: &[u8]) -> usize {
+    for end in memchr::memchr_iter(b'\n', lines) {
+        if !matches!(lines.get(end + 1), Some(b' ' | b'\t')) {
+            return end + 1;
+        }
+    }
+    lines.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn subject(message: &[u8]) -> String {
+        Header::parse(message).subject()
+    }
+
+    #[test]
+    fn reads_fields_however_they_are_written() {
+        for message in [
+            &b"Subject: een twee\r\n\r\nSubject: drie\r\n"[..],
+            b"subject:een\r\n twee\r\n\r\n",
+            b"SUBJECT \t : een\r\n\t twee",
+            b"From jan@voorbeeld.nl Mon Nov 23 10:11:12 2026\r\nSubject: een twee\r\n\r\n",
+            b"no field here\r\nSubject: een twee\r\n\r\n",
+            b" Subject: een twee\r\nTo: x\r\n\r\n",
+            b"Subject:\r\n een\r\n \r\n twee\r\n\r\n",
+            b"\x80\xff: x\r\nSubject: een twee\r\n\r\n",
+        ] {
+            let words = subject(message).split_whitespace().collect::<Vec<_>>().join(" ");
+            assert_eq!(words, "een twee", "{}", message.escape_ascii());
+        }
+        assert_eq!(subject(b"\r\nSubject: body\r\n"), "");
+        assert_eq!(subject(b""), "");
+    }
+
+    #[test]
+    fn counts_and_keeps_duplicates() {
+        let message = b"Received: a by x\r\nReceived: from b\r\n by Veilig.voorbeeld.nl; now\r\nSubject: 1\r\nSubject: 2\r\n\r\n";
+        let header = Header::parse(message);
+        assert_eq!(header.received_count(), 2);
+        assert!(header.was_received_by("veilig.voorbeeld.nl"));
+        assert!(!header.was_received_by("voorbeeld.nl"));
+        let subjects: Vec<_> = header.all("subject").map(|field| field.value()).collect();
+        assert_eq!(subjects, ["1", "2"]);
+        assert_eq!(header.first("Received").unwrap().raw(), b"Received: a by x\r\n");
+    }
+
+    #[test]
+    fn reads_who_it_is_from() {
+        for (value, name, address) in [
+            ("jan@voorbeeld.nl", None, Some("jan@voorbeeld.nl")),
+            ("Jan de Vries <jan@voorbeeld.nl>", Some("Jan de Vries"), Some("jan@voorbeeld.nl")),
+            (
+                "\"Vries, Jan <de>\" <jan@voorbeeld.nl>, b@c.nl",
+                Some("Vries, Jan <de>"),
+                Some("jan@voorbeeld.nl"),
+            ),
+            ("=?utf-8?q?J=C3=BCrgen?= <j@voorbeeld.nl>", Some("Jürgen"), Some("j@voorbeeld.nl")),
+            ("jan@voorbeeld.nl (Jan)", Some("Jan"), Some("jan@voorbeeld.nl")),
+            (
+                "\"Jan \\\"de\\\" Vries\" <jan@voorbeeld.nl>",
+                Some("Jan \"de\" Vries"),
+                Some("jan@voorbeeld.nl"),
+            ),
+            ("jan", None, None),
+            ("", None, None),
+            ("a@b.nl, Jan <jan@voorbeeld.nl>", None, Some("a@b.nl")),
+        ] {
+            let message = format!("From: {value}\r\n\r\n");
+            let from = Header::parse(message.as_bytes()).from();
+            assert_eq!(from.name.as_deref(), name, "{value}");
+            assert_eq!(from.address.as_ref().map(Address::as_str), address, "{value}");
+        }
+    }
+
+    #[test]
+    fn knows_the_thread_and_what_is_automatic() {
+        let header = Header::parse(
+            b"Message-ID: <1@x>\r\nIn-Reply-To: <2@x> (said)\r\nReferences: <3@x>\r\n <2@x>\r\n\r\n",
+        );
+        assert_eq!(header.message_id().as_deref(), Some("<1@x>"));
+        assert_eq!(header.answers(), ["<2@x>", "<3@x>"]);
+        assert_eq!(header.thread_ids(), ["<1@x>", "<2@x>", "<3@x>"]);
+        for (field, automatic) in [
+            ("Auto-Submitted: auto-replied; x=y", true),
+            ("Auto-Submitted: No", false),
+            ("Precedence: Bulk", true),
+            ("Precedence: first-class", false),
+            ("List-Id: <x.y>", true),
+            ("X: y", false),
+        ] {
+            assert_eq!(
+                Header::parse(format!("{field}\r\n\r\n").as_bytes()).is_automatic(),
+                automatic,
+                "{field}"
+            );
+        }
+        assert!(Header::parse(b"x-zegel-notice: receipt\r\n\r\n").is_own_notice());
+    }
+
+    #[test]
+    fn an_oversized_header_says_so() {
+        let mut message = b"X: ".repeat(MAX_HEADER / 3 + 1);
+        message.extend_from_slice(b"\r\n\r\n");
+        assert!(Header::parse(&message).is_oversized());
+        assert!(!Header::parse(b"X: y\r\n\r\n").is_oversized());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_octets_break_it(message: Vec<u8>, tail: String) {
+            for bytes in [message.clone(), format!("Subject: {tail}\r\nFrom: {tail}").into_bytes()] {
+                let header = Header::parse(&bytes);
+                header.from();
+                header.thread_ids();
+                header.is_automatic();
+                for field in header.fields() {
+                    field.name();
+                    for reading in field.readings() {
+                        assert!(!reading.contains(char::is_control), "{reading:?}");
+                    }
+                }
+            }
+        }
+    }
+}

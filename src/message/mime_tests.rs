@@ -1,0 +1,292 @@
+//! Messages as mail programs write them, and as those who mean harm do.
+
+use std::time::{Duration, Instant};
+
+use super::*;
+
+fn message(text: &str) -> CrlfBytes {
+    CrlfBytes::check(text.replace('\n', "\r\n").into_bytes()).unwrap()
+}
+
+/// Text, HTML and `name type inline: data` of each file, on one line each.
+fn show(text: &str) -> (Option<String>, Option<String>, Vec<String>) {
+    let message = message(text);
+    let parts = parts(&message);
+    let shown = |part: &MimePart| String::from_utf8_lossy(&part.data).trim().replace("\r\n", "|");
+    let file = |part: &MimePart| {
+        let inline = if part.inline { " inline" } else { "" };
+        format!("{} {}{inline}: {}", part.name, part.media_type, shown(part))
+    };
+    (parts.text.as_ref().map(shown), parts.html.as_ref().map(shown), parts.files.iter().map(file).collect())
+}
+
+fn multipart(kind: &str, boundary: &str, parts: &[&str]) -> String {
+    let parts: String = parts.iter().map(|part| format!("--{boundary}\n{part}\n")).collect();
+    format!(
+        "Content-Type: multipart/{kind}; boundary=\"{boundary}\"\n\npreamble\n{parts}--{boundary}--\nepilogue\n"
+    )
+}
+
+#[test]
+fn plain_and_html_alone() {
+    assert_eq!(show("Subject: x\n\nhallo\n"), (Some("hallo".into()), None, vec![]));
+    assert_eq!(show("Content-Type: text/html\n\n<p>a\n"), (None, Some("<p>a".into()), vec![]));
+    assert_eq!(show(""), (Some(String::new()), None, vec![]));
+    let base64 =
+        "Content-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: base64\n\nY2Fm6Q==\n";
+    assert_eq!(show(base64).0.as_deref(), Some("café"));
+    let pdf = "Content-Type: application/pdf\nContent-Transfer-Encoding: base64\n\nJVBERg==\n";
+    assert_eq!(show(pdf), (None, None, vec!["bijlage-1.pdf application/pdf: %PDF".into()]));
+}
+
+#[test]
+fn outlook_with_a_picture_and_an_attachment() {
+    let alternative = multipart(
+        "alternative",
+        "a",
+        &["Content-Type: text/plain\n\nhallo", "Content-Type: text/html\n\n<img src=\"cid:logo%40x\">"],
+    );
+    let related = multipart(
+        "related",
+        "r",
+        &[
+            &alternative,
+            "Content-Type: image/png; name=logo.png\nContent-ID: <logo@x>\n\nPNG",
+            "Content-Type: image/png\nContent-ID: <other@x>\nContent-Disposition: inline\n\nPNG2",
+        ],
+    );
+    let mixed = multipart(
+        "mixed",
+        "m",
+        &[
+            &related,
+            "Content-Type: application/pdf\nContent-Disposition: attachment;\n filename*0*=utf-8''%e2%82;\n filename*1*=%ac.pdf\n\n%PDF",
+            "Content-Type: text/plain; name=\"../logo.png\"\n\ntekst",
+        ],
+    );
+    let (text, html, files) = show(&mixed);
+    assert_eq!(text.as_deref(), Some("hallo"));
+    assert_eq!(html.as_deref(), Some("<img src=\"cid:logo%40x\">"));
+    assert_eq!(
+        files,
+        [
+            "bijlage-2.png image/png: PNG2",
+            "€.pdf application/pdf: %PDF",
+            "_logo.png text/plain: tekst",
+            "logo.png image/png inline: PNG",
+        ]
+    );
+}
+
+#[test]
+fn nothing_that_is_shown_gets_lost() {
+    let footer = multipart(
+        "mixed",
+        "m",
+        &[
+            &multipart(
+                "alternative",
+                "a",
+                &["Content-Type: text/plain\n\nhallo", "Content-Type: text/html\n\n<p>hallo"],
+            ),
+            "Content-Type: text/plain\n\nvoet <x>",
+        ],
+    );
+    let (text, html, files) = show(&footer);
+    assert_eq!(text.as_deref(), Some("hallo||voet <x>"));
+    assert_eq!(html.as_deref(), Some("<p>hallo|<hr>|<pre>voet &lt;x&gt;</pre>"));
+    assert!(files.is_empty());
+
+    let apple = multipart(
+        "alternative",
+        "a",
+        &[
+            "Content-Type: text/plain\n\neen twee",
+            &multipart(
+                "mixed",
+                "m",
+                &[
+                    "Content-Type: text/html\n\neen",
+                    "Content-Type: application/pdf; name=x.pdf\n\n%PDF",
+                    "Content-Type: text/html\n\ntwee",
+                ],
+            ),
+        ],
+    );
+    let (text, html, files) = show(&apple);
+    assert_eq!((text.as_deref(), html.as_deref()), (Some("een twee"), Some("een|<hr>|twee")));
+    assert_eq!(files, ["x.pdf application/pdf: %PDF"]);
+
+    let html_only = multipart(
+        "mixed",
+        "m",
+        &[
+            &multipart("alternative", "a", &["Content-Type: text/html\n\n<p>hallo &amp; dag"]),
+            "Content-Type: text/plain\n\nvoet",
+        ],
+    );
+    let (text, html, _) = show(&html_only);
+    assert_eq!(text.as_deref(), Some("hallo & dag||voet"));
+    assert!(html.unwrap().starts_with("<p>hallo"));
+}
+
+#[test]
+fn special_parts_are_usable_files() {
+    let mixed = multipart(
+        "mixed",
+        "m",
+        &[
+            "\ntekst",
+            "Content-Type: message/rfc822\n\nSubject: =?utf-8?q?Vraag/antwoord?=\n\nnested",
+            "Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\nU3ViamVjdDogeA0KDQp5",
+            "Content-Type: application/pkcs7-mime; smime-type=enveloped-data\nContent-Transfer-Encoding: base64\n\nMIIB",
+            "Content-Type: text/calendar; method=REQUEST\n\nBEGIN:VCALENDAR",
+            "Content-Type: text/calendar; name=verslag\n\nBEGIN:VCALENDAR",
+            "Content-Type: message/delivery-status\n\nAction: failed",
+        ],
+    );
+    let (text, _, files) = show(&mixed);
+    assert_eq!(text.as_deref(), Some("tekst"));
+    let names: Vec<_> = files.iter().map(|file| file.split(": ").next().unwrap()).collect();
+    assert_eq!(
+        names,
+        [
+            "Vraag_antwoord.eml message/rfc822",
+            "x.eml message/rfc822",
+            "smime.p7m application/pkcs7-mime",
+            "bijlage-4.ics text/calendar",
+            "verslag.ics text/calendar",
+            "bijlage-6.txt message/delivery-status",
+        ]
+    );
+    assert!(
+        files[0].ends_with("Subject: =?utf-8?q?Vraag/antwoord?=||nested")
+            && files[1].ends_with("Subject: x||y")
+    );
+
+    let pgp = multipart(
+        "encrypted",
+        "p",
+        &[
+            "Content-Type: application/pgp-encrypted\n\nVersion: 1",
+            "Content-Type: application/octet-stream\n\n-----BEGIN PGP MESSAGE-----",
+        ],
+    );
+    assert_eq!(show(&pgp).2, ["encrypted.asc application/octet-stream: -----BEGIN PGP MESSAGE-----"]);
+    let digest = multipart("digest", "d", &["\nSubject: een\n\n1", "\nSubject: een\n\n2"]);
+    assert_eq!(show(&digest).2.len(), 2);
+    assert!(show(&digest).2[1].starts_with("een (2).eml message/rfc822: Subject: een||2"));
+}
+
+#[test]
+fn a_winmail_dat_is_opened() {
+    let file: String = tnef::tests::sample().iter().map(|byte| format!("={byte:02X}")).collect();
+    let mail = multipart(
+        "mixed",
+        "m",
+        &[
+            "\ntekst",
+            &format!(
+                "Content-Type: application/ms-tnef\nContent-Transfer-Encoding: quoted-printable\n\n{file}"
+            ),
+        ],
+    );
+    let files = show(&mail).2;
+    assert!(files[0].starts_with("winmail.dat application/ms-tnef"), "{files:?}");
+    assert_eq!(files[1..], ["lange náám.txt application/octet-stream: inhoud"]);
+}
+
+#[test]
+fn damage_is_told_and_what_can_be_read_is_read() {
+    let open = "Content-Type: multipart/mixed; boundary=x\n\n--x\n\nhallo\n--x\nContent-Type: application/pdf\n\n%PDF\n";
+    assert_eq!(show(open), (Some("hallo".into()), None, vec!["bijlage-1.pdf application/pdf: %PDF".into()]));
+    assert!(!parts(&message(open)).damaged);
+    for (text, shown) in [
+        ("Content-Type: multipart/mixed\n\nhallo\n", "hallo"),
+        ("Content-Type: multipart/mixed; boundary=x\n\nhallo\n", "hallo"),
+        ("Content-Transfer-Encoding: base64\n\naGFs!!bG8=\n", "hallo"),
+        ("Content-Transfer-Encoding: x-odd\n\nhallo\n", "hallo"),
+        ("Content-Type: text/plain\nContent-Type: text/html\n\nhallo\n", "hallo"),
+    ] {
+        let message = message(text);
+        let parts = parts(&message);
+        assert!(parts.damaged, "{text}");
+        assert_eq!(String::from_utf8_lossy(&parts.text.unwrap().data).trim(), shown);
+    }
+}
+
+#[test]
+fn boundaries_are_whole_lines() {
+    let tricky = "Content-Type: multipart/mixed; boundary=x\n\n--x  \n\neen\n--xy\n --x\nz--x\n--x\n\ntwee\n--x-- end\n--x\n\ndrie\n";
+    assert_eq!(show(tricky).0.as_deref(), Some("een|--xy| --x|z--x||twee||drie"));
+}
+
+/// Runs within a time that only something worse than linear takes (H13).
+fn in_time(what: &str, text: String) {
+    let message = CrlfBytes::check(text.into_bytes()).unwrap();
+    let start = Instant::now();
+    parts(&message);
+    texts(&message, &mut |_| {});
+    assert!(start.elapsed() < Duration::from_secs(20), "{what}: {:?}", start.elapsed());
+}
+
+#[test]
+fn hostile_structure_is_bounded() {
+    let nested: String = (0..10_000)
+        .map(|i| format!("Content-Type: multipart/mixed; boundary=b{i}\r\n\r\n--b{i}\r\n"))
+        .collect();
+    in_time("multiparts in one another", nested.clone());
+    assert!(parts(&CrlfBytes::check(nested.into_bytes()).unwrap()).damaged);
+    let messages = "Content-Type: message/rfc822\r\n\r\n".repeat(40_000);
+    assert!(texts(&CrlfBytes::check(messages.clone().into_bytes()).unwrap(), &mut |_| {}));
+    in_time("messages in one another", messages);
+    let top = "Content-Type: multipart/mixed; boundary=x\r\n\r\n";
+    let many = format!("{top}{}", "--x\r\n\r\ny\r\n".repeat(1_000_000));
+    assert!(parts(&CrlfBytes::check(many.clone().into_bytes()).unwrap()).damaged);
+    in_time("a million parts", many);
+    let lost = "--x\r\nContent-Type: multipart/mixed; boundary=nowhere\r\n\r\n";
+    in_time("delimiters that never come", format!("{top}{}{}", lost.repeat(9_000), "y\r\n".repeat(3 << 20)));
+    in_time(
+        "one part after the other within",
+        format!("{top}{}", "--x\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n".repeat(50_000)),
+    );
+    in_time("a million parameters", format!("Content-Type: text/plain{}\r\n\r\n", "; a*1=b".repeat(1 << 17)));
+    in_time("tags without an end", format!("Content-Type: text/html\r\n\r\n{}", "<a&#".repeat(1 << 20)));
+    in_time("picture references", format!("Content-Type: text/html\r\n\r\n{}", "cid:".repeat(1 << 20)));
+    in_time(
+        "soft breaks",
+        format!("Content-Transfer-Encoding: quoted-printable\r\n\r\n{}", "= ".repeat(1 << 20)),
+    );
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(512))]
+    #[test]
+    fn no_octets_break_it(
+        pieces in proptest::collection::vec(proptest::prop_oneof![
+            proptest::prelude::Just("\r\n".to_owned()),
+            proptest::prelude::Just("--x\r\n".to_owned()),
+            proptest::prelude::Just("--x--\r\n".to_owned()),
+            proptest::prelude::Just("Content-Type: multipart/mixed; boundary=x\r\n\r\n".to_owned()),
+            proptest::prelude::Just("Content-Type: multipart/alternative; boundary=\"x\"\r\n".to_owned()),
+            proptest::prelude::Just("Content-Type: message/rfc822\r\n".to_owned()),
+            proptest::prelude::Just("Content-Type: application/ms-tnef; name*0*=utf-8''%e2\r\n".to_owned()),
+            proptest::prelude::Just("Content-Type: text/html; charset=utf-7\r\n\r\n<a href=cid:x>&#x;".to_owned()),
+            proptest::prelude::Just("Content-Transfer-Encoding: base64\r\n\r\n".to_owned()),
+            proptest::prelude::Just("Content-Disposition: attachment; filename=\"a/b\r\n c\"\r\n".to_owned()),
+            "\\PC{0,20}",
+        ], 0..30),
+    ) {
+        let text: String = pieces.concat();
+        if let Ok(message) = CrlfBytes::check(text.into_bytes()) {
+            let parts = parts(&message);
+            texts(&message, &mut |_| {});
+            let mut names: Vec<String> = parts.files.iter().map(|file| file.name.to_lowercase()).collect();
+            assert!(names.iter().all(|name| super::super::rewrite::safe_name(name) == *name || !name.is_ascii()));
+            names.sort();
+            let count = names.len();
+            names.dedup();
+            assert_eq!(names.len(), count);
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Header surgery that leaves all other octets alone: the one field that a message gets on its way through,
+//! and the original's fields on a notification. Called by `intake` and `notify`.
+
+use std::net::IpAddr;
+
+use super::crlf::CrlfBytes;
+use super::header::Header;
+pub(crate) use super::name::is_invisible;
+pub use super::name::safe_name;
+use crate::clock::{Timestamp, rfc5322};
+use crate::envelope::{Envelope, Peer};
+use crate::id::QueueId;
+
+/// Octets of one line without its end (RFC 5322 2.1.1).
+const MAX_LINE: usize = 998;
+
+/// The `Received` field (RFC 5321 4.4, keywords of RFC 3848 and RFC 6531 4.3). Nothing that the peer said can
+/// add a line or a field to it (C13).
+pub fn received(hostname: &str, peer: &Peer, envelope: &Envelope, id: &QueueId, now: Timestamp) -> CrlfBytes {
+    let utf8 = envelope.parameters.smtputf8;
+    let protocol = match (peer.extended, utf8, peer.tls.is_some()) {
+        (false, _, _) => "SMTP",
+        (true, false, false) => "ESMTP",
+        (true, false, true) => "ESMTPS",
+        (true, true, false) => "UTF8SMTP",
+        (true, true, true) => "UTF8SMTPS",
+    };
+    let tls = peer.tls.as_deref().map(|tls| format!("\r\n\t({})", comment(tls))).unwrap_or_default();
+    let field = format!(
+        "Received: from {} ({})\r\n\tby {hostname} (zegel) with {protocol} id {id}{tls};\r\n\t{}\r\n",
+        helo(&peer.helo, utf8),
+        literal(peer.address.ip()),
+        rfc5322(now),
+    );
+    // Nothing above can hold a stray line end; if it did, the message would do without the field.
+    CrlfBytes::check(field.into_bytes()).unwrap_or_default()
+}
+
+/// The first field of each name, as it stands in the original, in the order of `names`. `Bcc` is never copied.
+/// Lines that are empty but for blanks are left out, for some programs end the header there; a field with a
+/// line that is too long to travel is left out whole.
+pub fn copy_fields(header: &Header, names: &[&str]) -> Vec<u8> {
+    let mut copied = Vec::new();
+    for name in names.iter().filter(|name| !name.eq_ignore_ascii_case("bcc")) {
+        let Some(field) = header.first(name) else { continue };
+        let mut lines = vec![[format!("{name}:").as_bytes(), first_line(field.body())].concat()];
+        let folded = field.body().split(|c| *c == b'\n').skip(1).map(trim_cr).map(<[u8]>::to_vec);
+        lines.extend(folded.filter(|line| !line.trim_ascii().is_empty()));
+        if lines.iter().any(|line| line.len() > MAX_LINE || line.contains(&0) || line.contains(&b'\r')) {
+            continue;
+        }
+        for line in lines {
+            copied.extend(line);
+            copied.extend(b"\r\n");
+        }
+    }
+    copied
+}
+
+fn first_line(body: &[u8]) -> &[u8] {
+    trim_cr(body.split(|c| *c == b'\n').next().unwrap_or_default())
+}
+
+fn trim_cr(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+/// The name given in HELO, where it can be one.
+fn helo(name: &str, utf8: bool) -> &str {
+    let fits = |c: char| {
+        c.is_ascii_alphanumeric() || "-._:[]".contains(c) || utf8 && !c.is_ascii() && c.is_alphanumeric()
+    };
+    if !name.is_empty() && name.len() <= 255 && name.chars().all(fits) { name } else { "unknown" }
+}
+
+/// RFC 5321 4.1.3
+fn literal(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => format!("[{v4}]"),
+        IpAddr::V6(v6) => format!("[IPv6:{v6}]"),
+    }
+}
+
+/// Printable ASCII without parentheses.
+fn comment(text: &str) -> String {
+    text.chars().filter(|c| matches!(c, ' '..='~') && !"()\\".contains(*c)).take(70).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::address::ReversePath;
+    use crate::envelope::MailParameters;
+
+    fn envelope(smtputf8: bool) -> Envelope {
+        let parameters = MailParameters { smtputf8, ..MailParameters::default() };
+        Envelope { reverse_path: ReversePath::Null, parameters, recipients: Vec::new() }
+    }
+
+    fn peer(address: &str, helo: &str, tls: Option<&str>) -> Peer {
+        let address = address.parse().unwrap();
+        Peer { address, helo: helo.into(), extended: true, tls: tls.map(str::to_owned) }
+    }
+
+    #[test]
+    fn writes_one_received_field() {
+        let id: QueueId = "0123456789ab".parse().unwrap();
+        let peer = peer("192.0.2.1:4711", "mail.voorbeeld.nl", Some("TLSv1.3 TLS_AES_256_GCM_SHA384"));
+        let field = received("veilig.voorbeeld.nl", &peer, &envelope(false), &id, Timestamp::UNIX_EPOCH);
+        let expected = "Received: from mail.voorbeeld.nl ([192.0.2.1])\r\n\
+            \tby veilig.voorbeeld.nl (zegel) with ESMTPS id 0123456789ab\r\n\
+            \t(TLSv1.3 TLS_AES_256_GCM_SHA384);\r\n\
+            \tThu, 01 Jan 1970 00:00:00 +0000\r\n";
+        assert_eq!(std::str::from_utf8(field.as_slice()).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_peer_adds_nothing_to_it() {
+        let id = QueueId::random();
+        for helo in ["x\r\nBcc: y@z", "a b", "a;b", "(", "", "é.nl", &"x".repeat(300)] {
+            let peer = peer("[2001:db8::1]:25", helo, Some("x)\r\nSubject: y"));
+            let field = received("h.nl", &peer, &envelope(false), &id, Timestamp::UNIX_EPOCH);
+            let header = Header::parse(field.as_slice());
+            assert_eq!(header.fields().count(), 1, "{helo:?}");
+            assert!(field.as_slice().starts_with(b"Received: from unknown ([IPv6:2001:db8::1])\r\n"));
+        }
+        let peer = peer("192.0.2.1:25", "é.nl", None);
+        let field = received("h.nl", &peer, &envelope(true), &id, Timestamp::UNIX_EPOCH);
+        assert!(field.as_slice().starts_with("Received: from é.nl (".as_bytes()));
+        assert!(String::from_utf8_lossy(field.as_slice()).contains(" with UTF8SMTP id "));
+    }
+
+    #[test]
+    fn copies_fields_as_they_stand() {
+        let header = Header::parse(
+            b"TO : a@b.nl,\r\n \t\r\n\tc@d.nl\r\nFrom: =?utf-8?q?x?= <a@b>\r\nFrom: z\r\nBcc: y\r\nDate: now",
+        );
+        let copy = copy_fields(&header, &["From", "To", "Bcc", "Date", "Cc"]);
+        assert_eq!(
+            copy.escape_ascii().to_string(),
+            b"From: =?utf-8?q?x?= <a@b>\r\nTo: a@b.nl,\r\n\tc@d.nl\r\nDate: now\r\n"
+                .escape_ascii()
+                .to_string()
+        );
+        let long = format!("References: {}\r\n\r\n", "x".repeat(1000));
+        assert_eq!(copy_fields(&Header::parse(long.as_bytes()), &["References"]), b"");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn copies_end_no_header(value: Vec<u8>) {
+            let message = [b"To: ".as_slice(), &value].concat();
+            let copy = copy_fields(&Header::parse(&message), &["To"]);
+            assert_eq!(Header::parse(&copy).fields().count(), usize::from(!copy.is_empty()));
+            assert!(CrlfBytes::check(copy).is_ok());
+        }
+    }
+}

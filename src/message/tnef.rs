@@ -1,0 +1,201 @@
+//! The attachments in a winmail.dat (MS-OXTNEF), which only Outlook can open; used by `mime`. What is broken is
+//! left out: the file itself is always there too.
+
+use super::decode;
+
+/// Attachments that are looked for, and properties of one.
+const MAX_ATTACHMENTS: usize = 1000;
+const MAX_PROPERTIES: u32 = 10_000;
+
+const SIGNATURE: u32 = 0x223e_9f78;
+const ATTACHMENT_START: u32 = 0x0006_9002;
+const ATTACHMENT_TITLE: u32 = 0x0001_8010;
+const ATTACHMENT_DATA: u32 = 0x0006_800f;
+const ATTACHMENT_PROPERTIES: u32 = 0x0006_9005;
+const DATA_PROPERTY: u16 = 0x3701;
+const LONG_NAME_PROPERTY: u16 = 0x3707;
+
+/// One attachment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Attachment {
+    /// The file name, empty where there is none.
+    pub name: String,
+    /// What is in it.
+    pub data: Vec<u8>,
+}
+
+/// Every attachment with something in it.
+pub fn attachments(file: &[u8]) -> Vec<Attachment> {
+    let mut found = Vec::new();
+    let mut reader = Reader(file);
+    if reader.u32() != Some(SIGNATURE) || reader.u16().is_none() {
+        return found;
+    }
+    while let Some((id, data)) = reader.attribute() {
+        if id == ATTACHMENT_START {
+            if found.len() >= MAX_ATTACHMENTS {
+                break;
+            }
+            found.push(Attachment::default());
+        }
+        let Some(attachment) = found.last_mut() else { continue };
+        match id {
+            ATTACHMENT_TITLE if attachment.name.is_empty() => attachment.name = until_nul(data),
+            ATTACHMENT_DATA => attachment.data = data.to_vec(),
+            ATTACHMENT_PROPERTIES => {
+                Reader(data).properties(attachment);
+            }
+            _ => {}
+        }
+    }
+    found.retain(|attachment| !attachment.data.is_empty());
+    found
+}
+
+fn until_nul(text: &[u8]) -> String {
+    decode::charset(text.split(|c| *c == 0).next().unwrap_or_default(), None)
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    fn u16(&mut self) -> Option<u16> {
+        Some(u16::from_le_bytes(self.take(2)?.try_into().ok()?))
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        Some(u32::from_le_bytes(self.take(4)?.try_into().ok()?))
+    }
+
+    fn length(&mut self) -> Option<usize> {
+        usize::try_from(self.u32()?).ok()
+    }
+
+    /// Level, id, length, data, checksum (MS-OXTNEF 2.1.3.1).
+    fn attribute(&mut self) -> Option<(u32, &'a [u8])> {
+        self.take(1)?;
+        let id = self.u32()?;
+        let length = self.length()?;
+        let data = self.take(length)?;
+        self.take(2)?;
+        Some((id, data))
+    }
+
+    /// The long name and the data among the MAPI properties (MS-OXTNEF 2.1.3.4).
+    fn properties(&mut self, attachment: &mut Attachment) -> Option<()> {
+        for _ in 0..self.u32()?.min(MAX_PROPERTIES) {
+            let (kind, id) = (self.u16()?, self.u16()?);
+            if id >= 0x8000 {
+                self.skip_property_name()?;
+            }
+            let value = self.value(kind)?;
+            match (id, kind) {
+                (LONG_NAME_PROPERTY, 0x1f) => attachment.name = decode::charset(value, Some("utf-16le")),
+                (LONG_NAME_PROPERTY, 0x1e) => attachment.name = until_nul(value),
+                // An embedded object starts with the 16 octets of its interface.
+                (DATA_PROPERTY, 0x0d) => attachment.data = value.get(16..).unwrap_or_default().to_vec(),
+                (DATA_PROPERTY, 0x102) => attachment.data = value.to_vec(),
+                _ => {}
+            }
+            attachment.name = attachment.name.trim_end_matches('\0').to_owned();
+        }
+        Some(())
+    }
+
+    fn skip_property_name(&mut self) -> Option<()> {
+        self.take(16)?;
+        if self.u32()? == 0 {
+            self.take(4)?;
+        } else {
+            self.padded()?;
+        }
+        Some(())
+    }
+
+    /// A value; of several, the first.
+    fn value(&mut self, kind: u16) -> Option<&'a [u8]> {
+        let is_several = kind & 0x1000 != 0;
+        let fixed = match kind & 0x0fff {
+            0x02 | 0x03 | 0x04 | 0x0a | 0x0b => Some(4),
+            0x05 | 0x06 | 0x07 | 0x14 | 0x40 => Some(8),
+            0x48 => Some(16),
+            0x0d | 0x1e | 0x1f | 0x102 => None,
+            _ => return None,
+        };
+        let count = if is_several || fixed.is_none() { self.u32()? } else { 1 };
+        let mut first = None;
+        for _ in 0..count {
+            let value = match fixed {
+                Some(length) => self.take(length)?,
+                None => self.padded()?,
+            };
+            first.get_or_insert(value);
+        }
+        Some(first.unwrap_or_default())
+    }
+
+    /// A length, so many octets, and filling up to a multiple of four.
+    fn padded(&mut self) -> Option<&'a [u8]> {
+        let length = self.length()?;
+        let data = self.take(length)?;
+        self.take((4 - length % 4) % 4)?;
+        Some(data)
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    fn attribute(id: u32, data: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![2];
+        bytes.extend(id.to_le_bytes());
+        bytes.extend((data.len() as u32).to_le_bytes());
+        bytes.extend(data);
+        bytes.extend([0, 0]);
+        bytes
+    }
+
+    /// A winmail.dat with one attachment "kort.txt", in full "lange náám.txt".
+    pub fn sample() -> Vec<u8> {
+        let long: Vec<u8> = "lange náám.txt\0".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let mut properties = 2u32.to_le_bytes().to_vec();
+        properties.extend([3, 0, 0x05, 0x37, 1, 0, 0, 0]);
+        properties.extend([0x1f, 0, 0x07, 0x37, 1, 0, 0, 0]);
+        properties.extend((long.len() as u32).to_le_bytes());
+        properties.extend(&long);
+        properties.resize(properties.len().next_multiple_of(4), 0);
+        let mut file = SIGNATURE.to_le_bytes().to_vec();
+        file.extend([1, 0]);
+        file.extend(attribute(0x0001_8004, b"onderwerp\0"));
+        file.extend(attribute(ATTACHMENT_START, &[0; 14]));
+        file.extend(attribute(ATTACHMENT_TITLE, b"kort.txt\0"));
+        file.extend(attribute(ATTACHMENT_DATA, b"inhoud"));
+        file.extend(attribute(ATTACHMENT_PROPERTIES, &properties));
+        file
+    }
+
+    #[test]
+    fn takes_out_what_is_in_it() {
+        let expected = [Attachment { name: "lange náám.txt".into(), data: b"inhoud".to_vec() }];
+        assert_eq!(attachments(&sample()), expected);
+        assert_eq!(attachments(b"no such thing"), []);
+    }
+
+    #[test]
+    fn no_cut_or_changed_octet_breaks_it() {
+        let file = sample();
+        for at in 0..file.len() {
+            attachments(&file[..at]);
+            let mut changed = file.clone();
+            changed[at] = 0xff;
+            attachments(&changed);
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! The tree of a MIME message (RFC 2046), walked once from the top; used by `mime` only.
+//!
+//! Own code and not a parser library: parts whose delimiter never comes make every library we tried look
+//! for it to the end of the message, part after part. Here each level of nesting costs one look at the
+//! octets in it, and the levels and parts are counted (H13).
+
+use std::borrow::Cow;
+
+use memchr::memmem;
+
+use super::decode;
+use super::header::{Header, split};
+use super::parameter::Structured;
+
+/// Levels of multiparts and messages within one another.
+pub const MAX_DEPTH: usize = 100;
+
+/// Parts of one message, those of messages in it included.
+const MAX_PARTS: usize = 10_000;
+
+/// What has been seen so far of one message and all that is in it.
+#[derive(Debug, Default)]
+pub struct Survey {
+    parts: usize,
+    /// Something could not be read: over a limit, or not as its header says.
+    pub damaged: bool,
+}
+
+/// A part that has no parts.
+#[derive(Debug)]
+pub struct Leaf<'a> {
+    /// `type/subtype` in lower case.
+    pub media_type: String,
+    /// The header of the part.
+    pub header: Header<'a>,
+    /// Content-Type
+    pub content_type: Structured,
+    /// Content-Disposition
+    pub disposition: Structured,
+    /// Belongs to the message as a program shows it that prefers plain text.
+    pub in_text: bool,
+    /// Belongs to the message as a program shows it that prefers HTML.
+    pub in_html: bool,
+    /// The part says only how another is encrypted (RFC 3156 4).
+    pub is_control: bool,
+    /// Levels above it.
+    pub depth: usize,
+    encoding: String,
+    body: &'a [u8],
+}
+
+impl<'a> Leaf<'a> {
+    /// The content without its transfer encoding, and whether that could be undone.
+    pub fn content(&self) -> (Cow<'a, [u8]>, bool) {
+        match self.encoding.as_str() {
+            "base64" => {
+                let (bytes, sound) = decode::base64(self.body);
+                (bytes.into(), sound)
+            }
+            "quoted-printable" => (decode::quoted_printable(self.body).into(), true),
+            "" | "7bit" | "8bit" | "binary" => (self.body.into(), true),
+            _ => (self.body.into(), false),
+        }
+    }
+
+    /// The file name that the sender gave.
+    pub fn name(&self) -> Option<String> {
+        self.disposition.text("filename").or_else(|| self.content_type.text("name"))
+    }
+
+    /// Whether it is a message of its own.
+    pub fn is_message(&self) -> bool {
+        matches!(self.media_type.as_str(), "message/rfc822" | "message/global")
+    }
+}
+
+/// The leaves of `message` in their order. `depth` is how many levels `message` itself lies below the top.
+pub fn leaves<'a>(message: &'a [u8], depth: usize, survey: &mut Survey) -> Vec<Leaf<'a>> {
+    let mut walk = Walk { leaves: Vec::new(), survey };
+    walk.part(message, &Place { depth, ..Place::TOP });
+    walk.leaves
+}
+
+/// Where a part stands: what decides whether it is text to show or a file (RFC 8621 4.1.4).
+#[derive(Clone, Copy)]
+struct Place {
+    parent: Kind,
+    first: bool,
+    in_alternative: bool,
+    for_text: bool,
+    for_html: bool,
+    depth: usize,
+}
+
+impl Place {
+    const TOP: Self = Self {
+        parent: Kind::Mixed,
+        first: true,
+        in_alternative: false,
+        for_text: true,
+        for_html: true,
+        depth: 0,
+    };
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Mixed,
+    Alternative,
+    Related,
+    Digest,
+    Encrypted,
+}
+
+struct Walk<'a, 's> {
+    leaves: Vec<Leaf<'a>>,
+    survey: &'s mut Survey,
+}
+
+impl<'a> Walk<'a, '_> {
+    fn part(&mut self, part: &'a [u8], place: &Place) {
+        self.survey.parts += 1;
+        let header = Header::parse(part);
+        self.survey.damaged |= header.is_oversized() || is_ambiguous(&header);
+        let (_, body) = split(part);
+        let content_type = structured(&header, "Content-Type");
+        let media_type = media_type(&content_type.value, place.parent);
+        if media_type.starts_with("multipart/") {
+            let sections = content_type.raw("boundary").filter(|boundary| !boundary.trim_ascii().is_empty());
+            let sections = sections.map(|boundary| sections_of(body, boundary)).unwrap_or_default();
+            if !sections.is_empty() && place.depth < MAX_DEPTH {
+                return self.multipart(&sections, kind(&media_type), place);
+            }
+            // No delimiter, or too deep: shown as it stands.
+            self.survey.damaged = true;
+            return self.leaf(header, body, "text/plain".to_owned(), content_type, place);
+        }
+        self.leaf(header, body, media_type, content_type, place);
+    }
+
+    fn multipart(&mut self, sections: &[&'a [u8]], kind: Kind, place: &Place) {
+        let start = self.leaves.len();
+        let mut inner = Place {
+            parent: kind,
+            in_alternative: place.in_alternative || kind == Kind::Alternative,
+            depth: place.depth + 1,
+            ..*place
+        };
+        for (index, section) in sections.iter().enumerate() {
+            if self.survey.parts >= MAX_PARTS {
+                self.survey.damaged = true;
+                break;
+            }
+            inner.first = index == 0;
+            let before = self.leaves.len();
+            self.part(section, &inner);
+            // Within an alternative, what one text shows the other need not (RFC 8621 4.1.4).
+            if kind != Kind::Alternative && inner.in_alternative {
+                for leaf in self.leaves.iter().skip(before).filter(|leaf| leaf.in_text || leaf.in_html) {
+                    inner.for_html &= leaf.media_type != "text/plain";
+                    inner.for_text &= leaf.media_type != "text/html";
+                }
+            }
+        }
+        if kind == Kind::Alternative && place.for_text && place.for_html {
+            self.show_only_text_twice(start);
+        }
+    }
+
+    /// An alternative that has only HTML, or only plain text, shows it whatever the program prefers.
+    fn show_only_text_twice(&mut self, start: usize) {
+        let Some(leaves) = self.leaves.get_mut(start..) else { return };
+        let (text, html) = (leaves.iter().any(|leaf| leaf.in_text), leaves.iter().any(|leaf| leaf.in_html));
+        if text != html {
+            for leaf in leaves.iter_mut().filter(|leaf| leaf.in_text || leaf.in_html) {
+                (leaf.in_text, leaf.in_html) = (true, true);
+            }
+        }
+    }
+
+    fn leaf(
+        &mut self,
+        header: Header<'a>,
+        body: &'a [u8],
+        media_type: String,
+        content_type: Structured,
+        place: &Place,
+    ) {
+        let mut leaf = Leaf {
+            is_control: place.parent == Kind::Encrypted && media_type == "application/pgp-encrypted",
+            media_type,
+            disposition: structured(&header, "Content-Disposition"),
+            encoding: structured(&header, "Content-Transfer-Encoding").value,
+            header,
+            content_type,
+            in_text: false,
+            in_html: false,
+            depth: place.depth,
+            body,
+        };
+        (leaf.in_text, leaf.in_html) = shown(&leaf, place);
+        self.leaves.push(leaf);
+    }
+}
+
+/// Whether a leaf belongs to the text of the message, and to which form of it.
+fn shown(leaf: &Leaf, place: &Place) -> (bool, bool) {
+    let is_plain = leaf.media_type == "text/plain";
+    if !is_plain && leaf.media_type != "text/html" || leaf.disposition.value == "attachment" {
+        return (false, false);
+    }
+    if !place.first && (place.parent == Kind::Related || leaf.name().is_some()) {
+        return (false, false);
+    }
+    if place.in_alternative {
+        return (place.for_text && is_plain, place.for_html && !is_plain);
+    }
+    (place.for_text, place.for_html)
+}
+
+fn structured(header: &Header, name: &str) -> Structured {
+    header.first(name).map(|field| Structured::parse(field.body())).unwrap_or_default()
+}
+
+/// Two fields that say different things: programs differ in which of them they believe.
+fn is_ambiguous(header: &Header) -> bool {
+    ["Content-Type", "Content-Transfer-Encoding"].iter().any(|name| {
+        let mut fields = header.all(name);
+        let first = fields.next();
+        fields.any(|other| first.is_some_and(|first| first.body().trim_ascii() != other.body().trim_ascii()))
+    })
+}
+
+/// The media type, with the defaults of RFC 2045 5.2 and RFC 2046 5.1.5.
+fn media_type(value: &str, parent: Kind) -> String {
+    match value.split_once('/') {
+        Some((kind, subtype)) if !kind.is_empty() && !subtype.is_empty() => value.to_owned(),
+        None if value.is_empty() && parent == Kind::Digest => "message/rfc822".to_owned(),
+        None if value.is_empty() || value == "text" => "text/plain".to_owned(),
+        _ => "application/octet-stream".to_owned(),
+    }
+}
+
+fn kind(media_type: &str) -> Kind {
+    match media_type {
+        "multipart/alternative" => Kind::Alternative,
+        "multipart/related" => Kind::Related,
+        "multipart/digest" => Kind::Digest,
+        "multipart/encrypted" => Kind::Encrypted,
+        _ => Kind::Mixed,
+    }
+}
+
+/// The parts between the delimiter lines of a multipart (RFC 2046 5.1.1). The last needs no end; a part
+/// after the closing delimiter still counts.
+fn sections_of<'a>(body: &'a [u8], boundary: &[u8]) -> Vec<&'a [u8]> {
+    let marker = [b"--".as_slice(), boundary.trim_ascii_end()].concat();
+    let mut sections = Vec::new();
+    let mut open: Option<usize> = None;
+    for at in memmem::find_iter(body, &marker) {
+        let at_line_start = at == 0 || body.get(at - 1) == Some(&b'\n');
+        let after = body.get(at + marker.len()..).unwrap_or_default();
+        let blanks = after.iter().take_while(|c| matches!(c, b' ' | b'\t')).count();
+        let end = after.get(blanks..).unwrap_or_default();
+        let closes = after.starts_with(b"--");
+        if !at_line_start || !(closes || end.is_empty() || end.starts_with(b"\r\n")) {
+            continue;
+        }
+        if let Some(start) = open {
+            let section = body.get(start..at).unwrap_or_default();
+            sections.push(section.strip_suffix(b"\r\n").unwrap_or(section));
+        }
+        open = (!closes).then_some((at + marker.len() + blanks + 2).min(body.len()));
+        if sections.len() > MAX_PARTS {
+            return sections;
+        }
+    }
+    if let Some(start) = open {
+        sections.push(body.get(start..).unwrap_or_default());
+    }
+    sections
+}

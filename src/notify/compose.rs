@@ -1,0 +1,109 @@
+//! From subject, text and HTML to the octets of a notice. The only place of `notify` that writes header
+//! fields and MIME; every other one hands it text. Lines stay under 998 octets and 7-bit (RFC 5322
+//! 2.1.1, RFC 2045), so that no next hop has to change anything.
+
+use mail_builder::headers::Header;
+use mail_builder::headers::content_type::ContentType;
+use mail_builder::headers::text::Text;
+use mail_builder::mime::MimePart;
+
+use super::NoticeError;
+use crate::id::TransferId;
+use crate::locale::Language;
+use crate::message::crlf::CrlfBytes;
+
+/// The longest name or subject that is shown, in characters (M07).
+const LONGEST_LINE: usize = 200;
+
+/// A notice before it is a mail.
+pub struct Notice<'a> {
+    /// The word in `X-Zegel-Notice`.
+    pub kind: &'static str,
+    /// Of subject, text and HTML.
+    pub language: Language,
+    /// What it is about.
+    pub transfer: &'a TransferId,
+    /// One line of plain text.
+    pub subject: &'a str,
+    /// The text part.
+    pub text: &'a str,
+    /// The HTML part: a whole document.
+    pub html: &'a str,
+}
+
+impl Notice<'_> {
+    /// Puts the notice below `fields`, which are whole header fields with their line ends.
+    pub fn compose(&self, fields: &[u8]) -> Result<CrlfBytes, NoticeError> {
+        if !is_header(fields) {
+            return Err(NoticeError::Fields);
+        }
+        let mut out = fields.to_vec();
+        write_field(&mut out, "Subject", &Text::new(one_line(self.subject)));
+        write_field(&mut out, "X-Zegel-Transfer", &Text::new(self.transfer.as_str()));
+        write_field(&mut out, "X-Zegel-Notice", &Text::new(self.kind));
+        write_field(&mut out, "MIME-Version", &Text::new("1.0"));
+        write_field(&mut out, "Content-Language", &Text::new(self.language.as_str()));
+        self.body().write_part(&mut out);
+        Ok(CrlfBytes::check(out)?)
+    }
+
+    fn body(&self) -> MimePart<'_> {
+        // "=_" cannot stand in quoted-printable, and user text never starts a line of ours.
+        let boundary = format!("=_zegel_{}", self.transfer);
+        let html = MimePart::new("text/html", with_crlf(self.html));
+        MimePart::new(
+            ContentType::new("multipart/alternative").attribute("boundary", boundary),
+            vec![text_part(self.text), html],
+        )
+    }
+}
+
+/// One header field, folded and encoded where it must be (RFC 5322 2.2.3, RFC 2047).
+pub fn write_field(out: &mut Vec<u8>, name: &str, value: &impl Header) {
+    out.extend_from_slice(format!("{name}: ").as_bytes());
+    value.write_header(out, name.len() + 2);
+}
+
+/// Text from a mail, a list or the configuration as one line that shows all that is in it (C13, M07):
+/// no control characters, nothing invisible, nothing that turns the writing direction, not endless.
+pub fn one_line(text: &str) -> String {
+    let visible: String = text
+        .chars()
+        .filter(|&c| !is_invisible(c))
+        .map(|c| if c.is_control() || c.is_whitespace() { ' ' } else { c })
+        .collect();
+    let words = visible.split_whitespace().collect::<Vec<_>>().join(" ");
+    match words.char_indices().nth(LONGEST_LINE) {
+        Some((end, _)) => format!("{}…", words.get(..end).unwrap_or_default().trim_end()),
+        None => words,
+    }
+}
+
+/// Zero-width and bidirectional format characters, soft hyphen and tags.
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// ASCII goes as it is, however long the link: soft line breaks would tear it apart for whoever reads the
+/// source. Other text is encoded.
+fn text_part(text: &str) -> MimePart<'static> {
+    let part = MimePart::new("text/plain", with_crlf(text));
+    if text.is_ascii() && text.lines().all(|line| line.len() <= 998) {
+        part.transfer_encoding("7bit")
+    } else {
+        part
+    }
+}
+
+fn with_crlf(text: &str) -> String {
+    text.lines().flat_map(|line| [line.trim_end(), "\r\n"]).collect()
+}
+
+/// Whole fields and no empty line: nothing of ours may end up in a body.
+fn is_header(fields: &[u8]) -> bool {
+    let empty_line = |at: &[u8]| at == b"\r\n\r\n";
+    fields.is_empty()
+        || (fields.ends_with(b"\r\n") && !fields.starts_with(b"\r\n") && !fields.windows(4).any(empty_line))
+}

@@ -1,0 +1,311 @@
+//! The failure report (RFC 3464, RFC 6522): tells a sender, in plain Dutch and English, who did not get a
+//! mail and why; and tells a machine the same. Called by `queue/bounce`.
+//!
+//! A report quotes strangers: next hops, addresses, the mail's own header. Nothing of theirs may start a line
+//! or a field (C13), and of a sealed mail nothing but the header is ever quoted.
+
+use mail_builder::MessageBuilder;
+use mail_builder::headers::address::Address as Mailbox;
+use mail_builder::headers::content_type::ContentType;
+use mail_builder::headers::raw::Raw;
+use mail_builder::mime::{BodyPart, MimePart};
+
+use crate::address::Address;
+use crate::clock::{Timestamp, rfc5322};
+use crate::id::QueueId;
+use crate::message::crlf::CrlfBytes;
+
+/// What a failure report tells.
+#[derive(Clone, Copy, Debug)]
+pub struct FailureFacts<'a> {
+    /// The report's own queue id; makes its Message-ID.
+    pub id: &'a QueueId,
+    /// Our name in the mail system.
+    pub hostname: &'a str,
+    /// The organisation's name.
+    pub organisation: &'a str,
+    /// Now.
+    pub time: Timestamp,
+    /// The sender of the mail that failed.
+    pub to: &'a Address,
+    /// When that mail was accepted.
+    pub arrived: Timestamp,
+    /// Its `ENVID=`, in xtext.
+    pub envid: Option<&'a str>,
+    /// The next hop, as `host:port`.
+    pub smarthost: &'a str,
+    /// It was a notification of a sealed message.
+    pub sealed: bool,
+    /// Who did not get it.
+    pub failed: &'a [FailedRecipient<'a>],
+    /// What is returned of it.
+    pub original: Original<'a>,
+}
+
+/// One recipient who did not get the mail.
+#[derive(Clone, Copy, Debug)]
+pub struct FailedRecipient<'a> {
+    /// The address.
+    pub address: &'a Address,
+    /// Its `ORCPT=`: type, semicolon, xtext.
+    pub orcpt: Option<&'a str>,
+    /// `5.1.1` and the like (RFC 3463).
+    pub status: &'a str,
+    /// Why, in one line.
+    pub reason: &'a str,
+    /// The reason is the next hop's answer, not our own finding.
+    pub answered: bool,
+}
+
+/// How much of the mail goes back (RFC 3461 4.3).
+#[derive(Clone, Copy, Debug)]
+pub enum Original<'a> {
+    /// It cannot be read any more.
+    Lost,
+    /// Its header.
+    Header(&'a [u8]),
+    /// All of it.
+    Whole(&'a [u8]),
+}
+
+/// Composes the report. Its envelope sender must be null.
+pub fn failure(facts: &FailureFacts<'_>) -> CrlfBytes {
+    let from = Mailbox::new_address(Some(facts.organisation), format!("postmaster@{}", facts.hostname));
+    let mut parts = vec![
+        MimePart::new("text/plain", text(facts)),
+        // RFC 3464 2.1: fields in US-ASCII, which `status_fields` keeps to.
+        MimePart::new("message/delivery-status", BodyPart::Binary(status_fields(facts).into_bytes().into()))
+            .transfer_encoding("7bit"),
+    ];
+    parts.extend(returned(facts.original));
+    let kind = ContentType::new("multipart/report").attribute("report-type", "delivery-status");
+    let mut message = Vec::new();
+    MessageBuilder::new()
+        .header("Date", Raw::new(rfc5322(facts.time)))
+        .from(from)
+        .to(Mailbox::new_address(None::<&str>, facts.to.as_str()))
+        .subject("Niet bezorgd: uw bericht is niet aangekomen / Your message was not delivered")
+        .message_id(format!("{}@{}", facts.id, facts.hostname))
+        // RFC 3834 5: nobody answers this automatically.
+        .header("Auto-Submitted", Raw::new("auto-replied"))
+        .header("X-Zegel-Notice", Raw::new("failure"))
+        .body(MimePart::new(kind, parts))
+        .serialize(&mut message);
+    CrlfBytes::normalised(&message)
+}
+
+/// For people. Both languages, because nobody knows which one the sender reads.
+fn text(facts: &FailureFacts<'_>) -> String {
+    let arrived = facts.arrived.strftime("%d-%m-%Y %H:%M UTC");
+    let recipients = |why: &str| -> String {
+        let line = |failed: &FailedRecipient<'_>| {
+            let reason = failed.reason.replace(char::is_control, " ");
+            format!("  {}\n    {why}: {reason}\n\n", failed.address)
+        };
+        facts.failed.iter().map(line).collect()
+    };
+    let (sealed_nl, sealed_en) = if facts.sealed {
+        (
+            "Het was een vertrouwelijk bericht. Deze ontvanger heeft de link niet gekregen.\n\n",
+            "It was a confidential message. This recipient did not get the link.\n\n",
+        )
+    } else {
+        ("", "")
+    };
+    format!(
+        "Uw bericht van {arrived} is niet aangekomen bij:\n\n{}{sealed_nl}\
+         Wat kunt u doen?\n\
+         - Kijk of het adres klopt. Stuur het bericht daarna opnieuw.\n\
+         - Klopt het adres? Stuur deze mail dan door naar uw helpdesk.\n\n\
+         Deze boodschap is automatisch gemaakt. U kunt er niet op antwoorden.\n\n\
+         ----\n\n\
+         Your message of {arrived} was not delivered to:\n\n{}{sealed_en}\
+         What can you do?\n\
+         - Check the address. Then send the message again.\n\
+         - Is the address right? Then forward this mail to your help desk.\n\n\
+         This message was made automatically. You cannot reply to it.\n",
+        recipients("Reden"),
+        recipients("Reason"),
+    )
+}
+
+/// For machines (RFC 3464 2).
+fn status_fields(facts: &FailureFacts<'_>) -> String {
+    let mut fields = Fields::default();
+    fields.add("Reporting-MTA", &format!("dns; {}", facts.hostname));
+    if let Some(envid) = facts.envid {
+        fields.add("Original-Envelope-Id", &decode_xtext(envid));
+    }
+    fields.add("Arrival-Date", &rfc5322(facts.arrived));
+    for failed in facts.failed {
+        fields.end_group();
+        if let Some((kind, address)) = failed.orcpt.and_then(|orcpt| orcpt.split_once(';')) {
+            fields.add("Original-Recipient", &format!("{kind};{}", decode_xtext(address)));
+        }
+        fields.add("Final-Recipient", &typed_address(failed.address));
+        fields.add("Action", "failed");
+        fields.add("Status", failed.status);
+        if failed.answered {
+            fields.add("Remote-MTA", &format!("dns; {}", facts.smarthost));
+            fields.add("Diagnostic-Code", &format!("smtp; {}", failed.reason));
+        } else {
+            fields.add("Diagnostic-Code", &format!("x-zegel; {}", failed.reason));
+        }
+        fields.add("Last-Attempt-Date", &rfc5322(facts.time));
+    }
+    fields.0
+}
+
+/// Fields of printable US-ASCII, one a line.
+#[derive(Default)]
+struct Fields(String);
+
+impl Fields {
+    fn add(&mut self, name: &str, value: &str) {
+        let printable = value.chars().map(|c| if (' '..='~').contains(&c) { c } else { '?' });
+        self.0.push_str(name);
+        self.0.push_str(": ");
+        self.0.extend(printable);
+        self.0.push_str("\r\n");
+    }
+
+    fn end_group(&mut self) {
+        self.0.push_str("\r\n");
+    }
+}
+
+/// RFC 3464 2.1.2; beyond ASCII the form of RFC 6533 3, which is ASCII as well.
+fn typed_address(address: &Address) -> String {
+    if !address.needs_smtputf8() {
+        return format!("rfc822; {address}");
+    }
+    let mut text = String::from("utf-8; ");
+    for c in address.as_str().chars() {
+        match c {
+            c if c.is_ascii() && c != '\\' && c != '+' && c != '=' => text.push(c),
+            c => text.push_str(&format!("\\x{{{:X}}}", u32::from(c))),
+        }
+    }
+    text
+}
+
+/// RFC 3461 4: `+` and two hexadecimal digits stand for an octet.
+fn decode_xtext(text: &str) -> String {
+    let mut octets = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        let hex = after.get(..2).and_then(|two| std::str::from_utf8(two).ok());
+        match hex.and_then(|two| u8::from_str_radix(two, 16).ok()) {
+            Some(octet) if first == b'+' => {
+                octets.push(octet);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            _ => {
+                octets.push(first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&octets).into_owned()
+}
+
+fn returned(original: Original<'_>) -> Option<MimePart<'_>> {
+    match original {
+        Original::Lost => None,
+        // Encoded where need be, so that the report itself travels everywhere.
+        Original::Header(header) => {
+            Some(MimePart::new("text/rfc822-headers", String::from_utf8_lossy(header).into_owned()))
+        }
+        // RFC 2046 5.2.1: no encoding is allowed here.
+        Original::Whole(message) => {
+            let encoding = if message.is_ascii() { "7bit" } else { "8bit" };
+            let part = MimePart::new("message/rfc822", BodyPart::Binary(message.into()));
+            Some(part.transfer_encoding(encoding))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mail_parser::{MessageParser, MimeHeaders};
+
+    use super::*;
+
+    fn report(reason: &str, original: Original<'_>) -> String {
+        let id = "0123456789ab".parse().unwrap();
+        let to = Address::parse("jan@voorbeeld.nl").unwrap();
+        let (piet, jun) =
+            (Address::parse("piet@example.org").unwrap(), Address::parse("j\u{fc}n@example.org").unwrap());
+        let failed = [
+            FailedRecipient {
+                address: &piet,
+                orcpt: Some("rfc822;Piet+2Bx@example.org"),
+                status: "5.1.1",
+                reason,
+                answered: true,
+            },
+            FailedRecipient {
+                address: &jun,
+                orcpt: None,
+                status: "5.6.7",
+                reason: "5.6.7 no",
+                answered: false,
+            },
+        ];
+        let facts = FailureFacts {
+            id: &id,
+            hostname: "veilig.voorbeeld.nl",
+            organisation: "Gemeente Voorbeeld",
+            time: Timestamp::UNIX_EPOCH,
+            to: &to,
+            arrived: Timestamp::UNIX_EPOCH,
+            envid: Some("QQ+3D1"),
+            smarthost: "mx.example.org:25",
+            sealed: true,
+            failed: &failed,
+            original,
+        };
+        String::from_utf8(failure(&facts).into_vec()).unwrap()
+    }
+
+    #[test]
+    fn is_a_report_of_three_parts() {
+        let text = report("550 5.1.1 unknown", Original::Header(b"Subject: caf\xc3\xa9\r\nX: y\r\n"));
+        let message = MessageParser::default().parse(text.as_bytes()).unwrap();
+        let kind = message.content_type().unwrap();
+        assert_eq!((kind.ctype(), kind.subtype()), ("multipart", Some("report")));
+        assert_eq!(kind.attribute("report-type"), Some("delivery-status"));
+        assert_eq!(message.parts.len(), 4);
+        for line in [
+            "Reporting-MTA: dns; veilig.voorbeeld.nl\r\nOriginal-Envelope-Id: QQ=1\r\n",
+            "\r\n\r\nOriginal-Recipient: rfc822;Piet+x@example.org\r\nFinal-Recipient: rfc822; piet@example.org\r\n",
+            "Action: failed\r\nStatus: 5.1.1\r\nRemote-MTA: dns; mx.example.org:25\r\n",
+            "Diagnostic-Code: smtp; 550 5.1.1 unknown\r\n",
+            "\r\n\r\nFinal-Recipient: utf-8; j\\x{FC}n@example.org\r\n",
+            "Auto-Submitted: auto-replied\r\n",
+            "X-Zegel-Notice: failure\r\n",
+            "Date: Thu, 01 Jan 1970 00:00:00 +0000\r\n",
+        ] {
+            assert!(text.contains(line), "{line:?} in\n{text}");
+        }
+        assert!(text.is_ascii(), "travels without 8BITMIME");
+        let human = message.body_text(0).unwrap();
+        assert!(human.contains("niet aangekomen bij:") && human.contains("not delivered to:"));
+        assert!(human.contains("piet@example.org") && human.contains("550 5.1.1 unknown"));
+        assert!(human.contains("vertrouwelijk"));
+    }
+
+    #[test]
+    fn returns_a_message_untouched() {
+        let original = "Subject: x\r\n\r\n\u{e9}=20\r\n.\r\n";
+        let text = report("550 no", Original::Whole(original.as_bytes()));
+        assert!(text.contains(&format!("\r\n\r\n{original}")));
+        assert!(text.contains("Content-Transfer-Encoding: 8bit\r\n"));
+    }
+
+    #[test]
+    fn a_reason_adds_no_field() {
+        let text = report("550 x\r\nBcc: evil@example.org\r\n\r\nbody", Original::Lost);
+        assert!(!text.contains("\r\nBcc:"), "{text}");
+    }
+}

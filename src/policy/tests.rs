@@ -1,0 +1,143 @@
+//! Policy files: what they may say, and what an administrator is told when they cannot be used.
+
+use super::*;
+use crate::message::crlf::CrlfBytes;
+use crate::message::header::Header;
+
+fn policy(text: &str) -> Result<Policy, PolicyError> {
+    let mut rules = Vec::new();
+    load::parse("rules.toml".as_ref(), text, &mut rules)?;
+    Ok(Policy { rules })
+}
+
+fn with_facts<T>(message: &str, ask: impl FnOnce(&Facts) -> T) -> T {
+    let message = CrlfBytes::check(message.replace('\n', "\r\n").into_bytes()).unwrap();
+    let header = Header::parse(message.as_slice());
+    let recipient = Address::parse("burger@example.org").unwrap();
+    ask(&Facts {
+        content: &Content::new(&header, &message),
+        sender: &ReversePath::Null,
+        recipient: &recipient,
+        internal: false,
+        sealed_thread: false,
+    })
+}
+
+#[test]
+fn the_shipped_rules_can_be_read() {
+    let shipped = policy(SHIPPED).unwrap();
+    assert_eq!(shipped.rules.len(), Policy::shipped().rules.len());
+    assert!(shipped.needs_thread());
+    assert_eq!(shipped.clean_subject("RE: [Vertrouwelijk] Zaak 12"), "RE: Zaak 12");
+}
+
+#[test]
+fn every_option_arrives() {
+    let policy = policy(
+        "[[rule]]\nname = \"a\"\nthen = \"seal\"\nexpiry_days = 14\npassword = \"none\"\nsubject = \"keep\"\n",
+    );
+    let decision = with_facts("Subject: x\n\n", |facts| policy.unwrap().decide(facts));
+    let options = SealOptions {
+        expiry_days: Some(14),
+        password: Some(PasswordMode::None),
+        subject: Some(SubjectMode::Keep),
+    };
+    assert_eq!((decision.rule(), decision.verdict()), (Some("a"), &Verdict::Seal(options)));
+}
+
+#[test]
+fn faults_name_file_rule_key_and_reason() {
+    let rule = "[[rule]]\nname = \"a\"\nthen = \"seal\"\n";
+    for (text, said) in [
+        ("rules = 1", "unknown key rules; did you mean rule?"),
+        ("rule = 1", "rule: each rule starts with [[rule]]"),
+        ("[[rule]]\nthen = \"seal\"", "rule 1: name: is missing"),
+        ("[[rule]]\nname = \"a\"", "rule \"a\": then: is missing"),
+        (
+            "[[rule]]\nname = \"a\"\nthen = \"drop\"",
+            "then: must be \"pass\", \"seal\" or \"reject\", not \"drop\"",
+        ),
+        (&format!("{rule}{rule}"), "rule \"a\": name: another rule has this name already"),
+        (&format!("{rule}expire_days = 3"), "rule \"a\": unknown key expire_days; did you mean expiry_days?"),
+        (&format!("{rule}expiry_days = 0"), "expiry_days: must be from 1 to 365"),
+        (&format!("{rule}expiry_days = \"x\""), "expiry_days: invalid type"),
+        (&format!("{rule}password = \"weak\""), "password: unknown variant `weak`"),
+        (&format!("{rule}text = \"x\""), "text: does not go with then = \"seal\""),
+        (
+            &format!("{rule}when = {{ subject_tags = [] }}"),
+            "when: unknown key subject_tags; did you mean subject_tag?",
+        ),
+        (&format!("{rule}when = {{ subject_tag = [] }}"), "when.subject_tag: must not be empty"),
+        (&format!("{rule}when = {{ subject_tag = \"[x]\" }}"), "write the tag without brackets"),
+        (&format!("{rule}when = {{ subject_tag = \"\u{200b}-\" }}"), "is no tag"),
+        (&format!("{rule}when = {{ header = {{ name = \"X\" }} }}"), "when.header: any: is missing"),
+        (
+            &format!("{rule}when = {{ sender = \"voorbeeld.nl\" }}"),
+            "when.sender: \"voorbeeld.nl\" is no address",
+        ),
+        (&format!("{rule}when = {{ internal = \"yes\" }}"), "when.internal: invalid type"),
+        (&format!("{rule}when = {{ min_size = \"10MB\" }}"), "when.min_size: invalid value"),
+        (&format!("{rule}when = {{ thread = \"open\" }}"), "when.thread: must be \"sealed\""),
+        ("[[rule]]\nname = \"a\"\nthen = \"reject\"\ntext = \"a\\r\\nb\"", "text: must be one line"),
+        ("[[rule]\n", "TOML parse error at line 1"),
+    ] {
+        let error = policy(text).unwrap_err().to_string();
+        assert!(error.starts_with("rules.toml: ") && error.contains(said), "{text}\n{error}");
+    }
+    let missing = Policy::load(&["/nonexistent/rules.toml".into()]).unwrap_err().to_string();
+    assert!(missing.starts_with("/nonexistent/rules.toml: "), "{missing}");
+}
+
+#[test]
+fn what_cannot_be_found_out_goes_to_the_strictest() {
+    let rules = |order: [&str; 3]| {
+        let rule = |then: &str| match then {
+            "open" => "[[rule]]\nname = \"open\"\nwhen = { bsn = true }\nthen = \"pass\"\n",
+            "seal" => "[[rule]]\nname = \"seal\"\nwhen = { bsn = true }\nthen = \"seal\"\n",
+            "rest" => "[[rule]]\nname = \"rest\"\nthen = \"pass\"\n",
+            _ => "[[rule]]\nname = \"reject\"\nthen = \"reject\"\n",
+        };
+        policy(&order.map(rule).concat()).unwrap()
+    };
+    let damaged = "Content-Type: multipart/mixed\n\nx\n";
+    for (order, expected) in [
+        (["open", "seal", "rest"], "seal"),
+        (["open", "rest", "seal"], "open"),
+        (["rest", "seal", "open"], "rest"),
+        (["seal", "open", "reject"], "reject"),
+    ] {
+        let decision = with_facts(damaged, |facts| rules(order).decide(facts));
+        assert_eq!(decision.rule(), Some(expected), "{order:?}");
+    }
+}
+
+#[test]
+fn an_explanation_says_nothing_of_the_text() {
+    let policy = policy(
+        "[[rule]]\nname = \"a\"\nwhen = { bsn = true, subject_tag = \"x\", header = { name = \"X-A\", any = \"1\" } }\nthen = \"seal\"\n",
+    );
+    let message = "Subject: [x] Overlijden\nX-A: 1\n\nbsn 123456782\n";
+    let traces = with_facts(message, |facts| policy.unwrap().explain(facts));
+    let said = serde_json::to_string(&traces).unwrap();
+    assert!(traces[0].decides && traces[0].conditions.len() == 3, "{said}");
+    assert!(traces[0].conditions.iter().all(|condition| condition.matched), "{said}");
+    assert!(!said.contains("123456782") && !said.contains("Overlijden"), "{said}");
+}
+
+#[test]
+fn the_examples_of_the_manual_can_be_read() {
+    let manual = include_str!("../../policies/README.md");
+    let mut examples: Vec<String> = vec![String::new()];
+    for line in manual.lines() {
+        match (line.strip_prefix("    "), line.is_empty()) {
+            (Some(code), _) => examples.last_mut().unwrap().extend([code, "\n"]),
+            (None, true) => {}
+            (None, false) => examples.push(String::new()),
+        }
+    }
+    let rules: Vec<_> = examples.iter().filter(|example| example.contains("[[rule]]")).collect();
+    assert!(rules.len() >= 4);
+    for example in rules {
+        policy(example).unwrap();
+    }
+}

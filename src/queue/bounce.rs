@@ -1,0 +1,232 @@
+//! Failure reports for those who must hear (H05): one for each attempt that gave recipients up, to the
+//! reverse path, from the null sender. Never about mail that has a null reverse path, so that no report
+//! answers a report (H08). Called by `worker`.
+
+use crate::address::ReversePath;
+use crate::clock::Timestamp;
+use crate::config::Config;
+use crate::envelope::{BodyType, Envelope, EnvelopeRecipient, MailParameters, Ret};
+use crate::id::QueueId;
+use crate::notify::failure::{FailedRecipient, FailureFacts, Original, failure};
+use crate::queue::body::{self, Opener};
+use crate::relay::outcome;
+use crate::secret::BodyKey;
+use crate::store::{Body, Delivery, Item, Kind, NewItem, PendingRecipient};
+
+/// Octets of a returned header; what is longer is cut at a line.
+const MOST_HEADER: usize = 32 * 1024;
+/// A message up to this size is returned whole when RET=FULL asks for it.
+const MOST_WHOLE: u64 = 64 * 1024;
+
+/// A recipient that was just given up, and why.
+pub type Failed<'a> = (&'a PendingRecipient, &'a str);
+
+/// The recipients that were given up in this attempt and whose failure is to be reported.
+pub fn to_report<'a>(item: &'a Item, deliveries: &'a [(u32, Delivery)]) -> Vec<Failed<'a>> {
+    if item.reverse_path == ReversePath::Null {
+        return Vec::new();
+    }
+    let wanted = |pending: &&PendingRecipient| pending.recipient.parameters.wants_failure_report();
+    let reason = |pending: &'a PendingRecipient| {
+        deliveries.iter().find_map(|(number, delivery)| match delivery {
+            Delivery::Failed { reason } if *number == pending.number => Some((pending, reason.as_str())),
+            _ => None,
+        })
+    };
+    item.recipients.iter().filter(wanted).filter_map(reason).collect()
+}
+
+/// The report on these recipients; `None` when nobody can be told. `original` is the item's body, if it can
+/// still be read. Blocking.
+pub fn report(
+    config: &Config,
+    key: &BodyKey,
+    now: Timestamp,
+    item: &Item,
+    failed: &[Failed<'_>],
+    original: Option<Opener>,
+) -> Option<NewItem> {
+    let to = item.reverse_path.address()?;
+    let failed: Vec<FailedRecipient<'_>> =
+        failed.iter().map(|(pending, reason)| describe(pending, reason)).collect();
+    if failed.is_empty() {
+        return None;
+    }
+    let id = QueueId::random();
+    let returned = original.and_then(|opener| returned(item, opener));
+    let message = failure(&FailureFacts {
+        id: &id,
+        hostname: &config.hostname,
+        organisation: &config.organisation.name,
+        time: now,
+        to,
+        arrived: item.created,
+        envid: item.parameters.envid.as_deref(),
+        smarthost: &config.relay.smarthost,
+        sealed: item.kind != Kind::Message,
+        failed: &failed,
+        original: match &returned {
+            None => Original::Lost,
+            Some(Returned { whole: true, octets }) => Original::Whole(octets),
+            Some(Returned { whole: false, octets }) => Original::Header(octets),
+        },
+    });
+    let body = (!message.as_slice().is_ascii()).then_some(BodyType::EightBitMime);
+    let envelope = Envelope {
+        reverse_path: ReversePath::Null,
+        parameters: MailParameters { body, smtputf8: to.needs_smtputf8(), ..MailParameters::default() },
+        recipients: vec![EnvelopeRecipient::from(to.clone())],
+    };
+    // In the row whatever its size: a disk without room for a blob must not cost the sender the report.
+    let body = Body::Inline(body::seal(key, &message));
+    Some(NewItem { id, kind: Kind::Report, envelope, body, link: None, created: now })
+}
+
+fn describe<'a>(pending: &'a PendingRecipient, reason: &'a str) -> FailedRecipient<'a> {
+    FailedRecipient {
+        address: &pending.recipient.address,
+        orcpt: pending.recipient.parameters.orcpt.as_deref(),
+        status: outcome::status(reason),
+        reason,
+        answered: outcome::is_server_answer(reason),
+    }
+}
+
+struct Returned {
+    whole: bool,
+    octets: Vec<u8>,
+}
+
+/// Only mail that passes may be returned whole: the text of a notification holds the recipient's link, which
+/// is not the sender's, and that of a receipt a password.
+fn returned(item: &Item, opener: Opener) -> Option<Returned> {
+    let wanted = item.kind == Kind::Message && item.parameters.ret == Some(Ret::Full);
+    let whole = wanted && opener.traits().size <= MOST_WHOLE;
+    let mut octets = Vec::new();
+    for chunk in opener {
+        octets.extend_from_slice(&chunk.ok()?);
+        if !whole {
+            break;
+        }
+    }
+    if !whole {
+        cut_to_header(&mut octets);
+    }
+    Some(Returned { whole, octets })
+}
+
+fn cut_to_header(octets: &mut Vec<u8>) {
+    if let Some(end) = memchr::memmem::find(octets, b"\r\n\r\n") {
+        octets.truncate(end + 2);
+    }
+    if octets.len() > MOST_HEADER {
+        octets.truncate(MOST_HEADER);
+        let end = memchr::memmem::rfind(octets, b"\r\n").map_or(0, |at| at + 2);
+        octets.truncate(end);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+    use crate::address::Address;
+    use crate::envelope::{Notify, RcptParameters};
+    use crate::message::crlf::CrlfBytes;
+    use crate::secret::Keys;
+
+    const MESSAGE: &[u8] = b"Subject: hallo\r\n\r\nhttps://veilig.voorbeeld.nl/t/secret\r\n";
+
+    fn config() -> Config {
+        let text = "hostname = \"veilig.voorbeeld.nl\"\ndata_dir = \"/nowhere\"\n\
+             [organisation]\nname = \"Gemeente Voorbeeld\"\ndomains = [\"voorbeeld.nl\"]\n\
+             [smtp]\nlisten = [\"127.0.0.1:0\"]\n\
+             [relay]\nsmarthost = \"127.0.0.1:25\"\n\
+             [web]\nlisten = [\"127.0.0.1:0\"]\npublic_url = \"https://veilig.voorbeeld.nl\"\n";
+        crate::config::parse(std::path::Path::new("zegel.toml"), text, std::iter::empty()).unwrap()
+    }
+
+    fn item(kind: Kind, from: Option<&str>, notify: &[Option<Notify>]) -> Item {
+        let recipient = |(number, notify): (u32, &Option<Notify>)| PendingRecipient {
+            number,
+            recipient: EnvelopeRecipient {
+                address: Address::parse(&format!("r{number}@example.org")).unwrap(),
+                parameters: RcptParameters { notify: *notify, orcpt: None },
+            },
+        };
+        Item {
+            id: QueueId::random(),
+            kind,
+            reverse_path: from
+                .map_or(ReversePath::Null, |from| ReversePath::Address(Address::parse(from).unwrap())),
+            parameters: MailParameters { ret: Some(Ret::Full), ..MailParameters::default() },
+            recipients: (1..).zip(notify).map(recipient).collect(),
+            body: Body::Inline(Vec::new()),
+            link: None,
+            created: Timestamp::UNIX_EPOCH,
+            attempts: 0,
+        }
+    }
+
+    fn key() -> BodyKey {
+        Keys::derive(&[7; 32]).body
+    }
+
+    fn opener(message: &[u8]) -> Opener {
+        let sealed = body::seal(&key(), &CrlfBytes::check(message.to_vec()).unwrap());
+        Opener::new(&key(), Box::new(Cursor::new(sealed))).unwrap()
+    }
+
+    fn failed(numbers: &[u32]) -> Vec<(u32, Delivery)> {
+        numbers.iter().map(|n| (*n, Delivery::Failed { reason: "550 5.1.1 no".into() })).collect()
+    }
+
+    #[test]
+    fn asks_who_wants_to_hear() {
+        let never = Some(Notify::default());
+        let only_failure = Some(Notify { failure: true, ..Notify::default() });
+        let mut deliveries = failed(&[1, 2, 3]);
+        deliveries.push((4, Delivery::Delivered));
+        let sent = item(Kind::Message, Some("jan@voorbeeld.nl"), &[None, never, only_failure, None]);
+        let numbers: Vec<u32> =
+            to_report(&sent, &deliveries).iter().map(|(pending, _)| pending.number).collect();
+        assert_eq!(numbers, [1, 3]);
+        assert!(to_report(&item(Kind::Report, None, &[None]), &deliveries).is_empty());
+    }
+
+    #[test]
+    fn comes_from_nobody_and_goes_to_the_sender() {
+        let sent = item(Kind::Message, Some("jan@voorbeeld.nl"), &[None]);
+        let deliveries = failed(&[1]);
+        let failed = to_report(&sent, &deliveries);
+        let report = report(&config(), &key(), Timestamp::UNIX_EPOCH, &sent, &failed, None).unwrap();
+        assert_eq!(report.envelope.reverse_path, ReversePath::Null);
+        assert_eq!(report.envelope.recipients[0].address.as_str(), "jan@voorbeeld.nl");
+        assert_eq!(report.kind, Kind::Report);
+    }
+
+    fn text_of(kind: Kind) -> String {
+        let sent = item(kind, Some("jan@voorbeeld.nl"), &[None]);
+        let deliveries = failed(&[1]);
+        let failed = to_report(&sent, &deliveries);
+        let report = report(&config(), &key(), Timestamp::UNIX_EPOCH, &sent, &failed, Some(opener(MESSAGE)));
+        let Body::Inline(sealed) = report.unwrap().body else { panic!("inline") };
+        let chunks = Opener::new(&key(), Box::new(Cursor::new(sealed))).unwrap();
+        String::from_utf8(chunks.collect::<Result<Vec<_>, _>>().unwrap().concat()).unwrap()
+    }
+
+    #[test]
+    fn returns_the_whole_message_only_where_that_gives_nothing_away() {
+        assert!(text_of(Kind::Message).contains("/t/secret"));
+        let sealed = text_of(Kind::Notification);
+        assert!(sealed.contains("Subject: hallo") && !sealed.contains("/t/secret"), "{sealed}");
+    }
+
+    #[test]
+    fn cuts_endless_headers_at_a_line() {
+        let mut octets = b"X: y\r\n".repeat(20_000);
+        cut_to_header(&mut octets);
+        assert!(octets.len() <= MOST_HEADER && octets.ends_with(b"X: y\r\n"));
+    }
+}

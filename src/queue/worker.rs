@@ -1,0 +1,384 @@
+//! Takes what is due out of the queue and hands it to the relay, several mails at once; records how it ended.
+//! Started by `serve`, woken by whoever commits new mail.
+//!
+//! An item leaves the queue only when its outcome is recorded (security decision 4): a crash, or a store that
+//! cannot be written just then, makes at most one duplicate and loses nothing (H02). While an outcome is not
+//! recorded its item is not tried again. One slow delivery holds one connection and nothing else (H35).
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::{Id, JoinError, JoinSet, spawn_blocking};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::body::{self, Opener};
+use super::bounce;
+use super::retry::{Next, Schedule};
+use crate::audit::{Action, Event};
+use crate::clock::{Clock, Timestamp, later};
+use crate::config::Config;
+use crate::envelope::EnvelopeRecipient;
+use crate::id::QueueId;
+use crate::relay::smarthost::{Settings, Smarthost, TlsClients};
+use crate::relay::{Content, Mail, Timeouts, outcome};
+use crate::secret::BodyKey;
+use crate::store::{Attempt, Blobs, Delivery, Item, NewItem, Store, StoreError};
+
+/// The queue is looked at this often, because the command line changes it from another process.
+const POLL: Duration = Duration::from_secs(2);
+/// The shortest pause, and the one after trouble with the store.
+const PAUSE: Duration = Duration::from_millis(50);
+const TROUBLE: Duration = Duration::from_secs(1);
+/// No delivery takes longer, whatever its stages add up to.
+const DEADLINE: Duration = Duration::from_secs(3600);
+/// How long a claim keeps others away: the deadline, and time to record the outcome.
+const LEASE: Duration = Duration::from_secs(2 * 3600);
+/// What is in flight when we are told to stop may take this long; what then is left starts again later.
+const GRACE: Duration = Duration::from_secs(25);
+/// Blocks of a message that are decrypted ahead of the network.
+const AHEAD: usize = 4;
+
+/// What a worker needs.
+pub struct WorkerParts {
+    /// The queue.
+    pub store: Arc<dyn Store>,
+    /// Large bodies.
+    pub blobs: Arc<dyn Blobs>,
+    /// Opens bodies, and seals those of failure reports.
+    pub key: BodyKey,
+    /// Time.
+    pub clock: Clock,
+    /// Read anew for every delivery, so that SIGHUP takes effect.
+    pub config: Arc<ArcSwap<Config>>,
+    /// For the way to the next hop.
+    pub tls: TlsClients,
+    /// RFC 5321's, unless a test is in a hurry.
+    pub timeouts: Timeouts,
+}
+
+/// The queue's worker.
+pub struct Worker {
+    shared: Arc<Shared>,
+    wake: Arc<Notify>,
+}
+
+/// Tells the worker that there is new mail.
+#[derive(Clone, Debug)]
+pub struct WakeHandle(Arc<Notify>);
+
+impl WakeHandle {
+    /// Call it after a commit.
+    pub fn wake(&self) {
+        self.0.notify_one();
+    }
+}
+
+impl Worker {
+    /// Does nothing until [`Worker::run`].
+    pub fn new(parts: WorkerParts) -> Self {
+        let smarthost = Smarthost::new(parts.tls.clone(), parts.timeouts);
+        Self { shared: Arc::new(Shared { parts, smarthost }), wake: Arc::new(Notify::new()) }
+    }
+
+    /// For those who commit mail.
+    pub fn wake_handle(&self) -> WakeHandle {
+        WakeHandle(Arc::clone(&self.wake))
+    }
+
+    /// Works until `stop`, then finishes what is in flight, at most 25 seconds long.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut flights = Flights::default();
+        let mut released = false;
+        while !stop.is_cancelled() {
+            let pause = match self.start_due(&mut flights, &mut released).await {
+                Ok(pause) => pause,
+                Err(error) => {
+                    tracing::error!(%error, "the queue cannot be read; trying again");
+                    TROUBLE
+                }
+            };
+            self.shared.smarthost.sweep().await;
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = flights.landed() => {}
+                () = self.wake.notified() => {}
+                () = sleep(pause) => {}
+            }
+        }
+        if timeout(GRACE, flights.all_landed()).await.is_err() {
+            tracing::warn!(left = flights.items.len(), "deliveries were cut off; they start again later");
+        }
+        self.shared.smarthost.close().await;
+    }
+
+    /// Starts as much as there are connections for; tells how long nothing new can be due.
+    async fn start_due(&self, flights: &mut Flights, released: &mut bool) -> Result<Duration, StoreError> {
+        let shared = &self.shared;
+        let store = &shared.parts.store;
+        if !*released {
+            store.release_claims().await?;
+            *released = true;
+        }
+        let config = shared.parts.config.load_full();
+        let free = config.relay.max_connections.max(1).saturating_sub(flights.items.len());
+        if free == 0 {
+            return Ok(POLL);
+        }
+        let now = shared.parts.clock.now();
+        let due = store.claim_due(now, later(now, LEASE), free).await?;
+        let filled = due.len() >= free;
+        for item in due {
+            flights.start(shared, item);
+        }
+        if filled {
+            return Ok(POLL);
+        }
+        self.until_next(&config, now, flights.items.is_empty()).await
+    }
+
+    async fn until_next(&self, config: &Config, now: Timestamp, idle: bool) -> Result<Duration, StoreError> {
+        let store = &self.shared.parts.store;
+        let Some(due) = store.next_due().await? else { return Ok(POLL) };
+        // While something is in flight the due time may be the end of its claim.
+        if idle && schedule(config).is_beyond(due, now) {
+            tracing::warn!(%due, "the clock was set back; the whole queue is due now");
+            store.retry(None, now).await?;
+            return Ok(POLL);
+        }
+        let wait = Duration::try_from(due.duration_since(now)).unwrap_or(Duration::ZERO);
+        Ok(wait.clamp(PAUSE, POLL))
+    }
+}
+
+/// The deliveries under way.
+#[derive(Default)]
+struct Flights {
+    tasks: JoinSet<()>,
+    /// Item and attempt number of each.
+    items: HashMap<Id, (QueueId, u32)>,
+}
+
+impl Flights {
+    /// An attempt whose claim has run out while its outcome could not be recorded is not started twice. The next
+    /// attempt at the same item has another number, and may start before the task of this one is cleared away.
+    fn start(&mut self, shared: &Arc<Shared>, item: Item) {
+        let attempt = (item.id.clone(), item.attempts);
+        if self.items.values().any(|flying| *flying == attempt) {
+            return;
+        }
+        let handle = self.tasks.spawn(Arc::clone(shared).attempt(item));
+        self.items.insert(handle.id(), attempt);
+    }
+
+    /// Waits until one has ended; for ever while there is none.
+    async fn landed(&mut self) {
+        match self.tasks.join_next_with_id().await {
+            Some(ended) => self.forget(ended),
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn all_landed(&mut self) {
+        while let Some(ended) = self.tasks.join_next_with_id().await {
+            self.forget(ended);
+        }
+    }
+
+    fn forget(&mut self, ended: Result<(Id, ()), JoinError>) {
+        let task = match &ended {
+            Ok((task, ())) => *task,
+            Err(error) => error.id(),
+        };
+        let item = self.items.remove(&task);
+        if let (Err(error), Some((item, _))) = (ended, item) {
+            tracing::error!(%item, %error, "a delivery broke down; it starts again when its claim runs out");
+        }
+    }
+}
+
+struct Shared {
+    parts: WorkerParts,
+    smarthost: Smarthost,
+}
+
+impl Shared {
+    /// One attempt, from the claimed item to the recorded outcome.
+    async fn attempt(self: Arc<Self>, item: Item) {
+        let config = self.parts.config.load_full();
+        let outcomes = timeout(DEADLINE, self.relay(&config, &item)).await;
+        let outcomes = outcomes.unwrap_or_else(|_| put_off(&item, "4.4.2 the delivery took too long"));
+        let conclusion = self.conclude(&config, item, outcomes).await;
+        self.record(conclusion).await;
+    }
+
+    async fn relay(&self, config: &Config, item: &Item) -> Vec<Delivery> {
+        let opener = match self.open(item).await {
+            Ok(opener) => opener,
+            Err(error) => {
+                tracing::error!(item = %item.id, %error, "a queued body cannot be read");
+                return put_off(item, &format!("4.3.0 the queued message cannot be read: {error}"));
+            }
+        };
+        let recipients: Vec<EnvelopeRecipient> =
+            item.recipients.iter().map(|pending| pending.recipient.clone()).collect();
+        let mail = Mail {
+            reverse_path: &item.reverse_path,
+            parameters: &item.parameters,
+            recipients: &recipients,
+            traits: opener.traits(),
+        };
+        self.smarthost.deliver(&Settings::of(config), &mail, feed(opener)).await
+    }
+
+    async fn open(&self, item: &Item) -> io::Result<Opener> {
+        let (key, blobs, body) = (self.parts.key.clone(), Arc::clone(&self.parts.blobs), item.body.clone());
+        spawn_blocking(move || body::open(&key, &*blobs, &body)).await.map_err(io::Error::other)?
+    }
+
+    /// What is to be recorded: who is done, when the rest is tried again, who must hear of it.
+    async fn conclude(&self, config: &Arc<Config>, item: Item, outcomes: Vec<Delivery>) -> Attempt {
+        let now = self.parts.clock.now();
+        let mut deliveries: Vec<(u32, Delivery)> =
+            item.recipients.iter().map(|pending| pending.number).zip(outcomes).collect();
+        let next = schedule(config).after(item.attempts.saturating_add(1), item.created, now);
+        let next_attempt = match next {
+            Next::Again(_)
+                if outcome::is_worth_another_round(deliveries.iter().map(|(_, delivery)| delivery)) =>
+            {
+                now
+            }
+            Next::Again(time) => time,
+            Next::GiveUp => {
+                give_up(&mut deliveries);
+                now
+            }
+        };
+        let mut events = events(config, &item, &deliveries, now);
+        let id = item.id.clone();
+        let (report, deliveries) = self.report(config, item, deliveries, now).await;
+        events.extend(report.iter().map(|report| Event {
+            time: now,
+            action: Action::Notify,
+            object: report.id.to_string(),
+            result: format!("failure report on {id}"),
+            actor: "zegel".to_owned(),
+            origin: "local".to_owned(),
+        }));
+        Attempt { item: id, deliveries, next_attempt, reports: report.into_iter().collect(), events }
+    }
+
+    async fn report(
+        &self,
+        config: &Arc<Config>,
+        item: Item,
+        deliveries: Vec<(u32, Delivery)>,
+        now: Timestamp,
+    ) -> (Option<NewItem>, Vec<(u32, Delivery)>) {
+        if bounce::to_report(&item, &deliveries).is_empty() {
+            return (None, deliveries);
+        }
+        // A body that cannot be read is no reason to keep silent: the report then goes without it.
+        let original = self.open(&item).await.ok();
+        let (config, key) = (Arc::clone(config), self.parts.key.clone());
+        let kept = deliveries.clone();
+        let made = spawn_blocking(move || {
+            let failed = bounce::to_report(&item, &deliveries);
+            bounce::report(&config, &key, now, &item, &failed, original)
+        });
+        let report = made.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "a failure report could not be made");
+            None
+        });
+        (report, kept)
+    }
+
+    /// Tries until the store has it: to deliver again instead would make a duplicate.
+    async fn record(&self, attempt: Attempt) {
+        let mut told = false;
+        loop {
+            match self.parts.store.finish_attempt(attempt.clone()).await {
+                Ok(()) => return,
+                Err(error @ StoreError::Closed) => {
+                    tracing::error!(item = %attempt.item, %error, "an outcome was not recorded");
+                    return;
+                }
+                Err(error) if !told => {
+                    tracing::error!(item = %attempt.item, %error, "an outcome cannot be recorded yet");
+                    told = true;
+                }
+                Err(_) => {}
+            }
+            sleep(TROUBLE).await;
+        }
+    }
+}
+
+fn schedule(config: &Config) -> Schedule<'_> {
+    Schedule { waits: &config.relay.retry, give_up_after: config.relay.give_up_after }
+}
+
+/// Decrypts ahead of the network, in a thread that may wait. Ends when the relay wants no more.
+fn feed(opener: Opener) -> Content {
+    let size = opener.traits().size;
+    let (sender, receiver) = mpsc::channel(AHEAD);
+    spawn_blocking(move || {
+        for chunk in opener {
+            if sender.blocking_send(chunk).is_err() {
+                break;
+            }
+        }
+    });
+    Content::new(size, receiver)
+}
+
+fn put_off(item: &Item, reason: &str) -> Vec<Delivery> {
+    let reason = outcome::one_line(reason);
+    vec![Delivery::Later { reason }; item.recipients.len()]
+}
+
+/// Everyone who would have to wait on has waited long enough (RFC 5321 4.5.4.1).
+fn give_up(deliveries: &mut [(u32, Delivery)]) {
+    for (_, delivery) in deliveries {
+        if let Delivery::Later { reason } = delivery {
+            *delivery =
+                Delivery::Failed { reason: format!("4.4.7 given up after many tries; the last: {reason}") };
+        }
+    }
+}
+
+/// One event for each recipient that is settled, and one for all that wait on. Only codes of the next hop's
+/// answer: its words might quote the mail.
+fn events(config: &Config, item: &Item, deliveries: &[(u32, Delivery)], now: Timestamp) -> Vec<Event> {
+    let event = |object: String, result: String| Event {
+        time: now,
+        action: Action::Relay,
+        object,
+        result,
+        actor: "zegel".to_owned(),
+        origin: config.relay.smarthost.clone(),
+    };
+    let mut events = Vec::new();
+    let (mut waiting, mut why) = (0, String::new());
+    for (number, delivery) in deliveries {
+        let object = format!("{}/{number}", item.id);
+        match delivery {
+            Delivery::Delivered => events.push(event(object, "delivered".to_owned())),
+            Delivery::Failed { reason } => {
+                events.push(event(object, format!("failed {}", outcome::codes(reason))));
+            }
+            Delivery::Later { reason } => {
+                waiting += 1;
+                why = outcome::codes(reason);
+            }
+        }
+    }
+    if waiting > 0 {
+        events.push(event(item.id.to_string(), format!("later for {waiting}: {why}")));
+    }
+    events
+}

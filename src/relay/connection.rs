@@ -1,0 +1,219 @@
+//! Opening a connection: address, TCP, greeting, EHLO, STARTTLS, AUTH, until the server is ready for MAIL.
+//! Nothing of a mail is known here, so nothing of it can leak before the connection is as safe as
+//! `[relay] tls` asks for (C10).
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+use rustls_pki_types::ServerName;
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+use super::Timeouts;
+use super::auth::Credentials;
+use super::extensions::Extensions;
+use super::outcome::{Cause, Failure, Stage};
+use super::reply::Reply;
+use super::wire::{Socket, Wire};
+use crate::config::{Config, RelayTls};
+use crate::tls::{TlsError, opportunistic_client, verifying_client};
+
+/// Where to connect and how: connections of the same settings can stand in for each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    hostname: String,
+    smarthost: String,
+    tls: RelayTls,
+    username: String,
+    password_file: Option<PathBuf>,
+}
+
+impl Settings {
+    /// As the configuration is now.
+    pub fn of(config: &Config) -> Self {
+        Self {
+            hostname: config.hostname.clone(),
+            smarthost: config.relay.smarthost.clone(),
+            tls: config.relay.tls,
+            username: config.relay.username.clone(),
+            password_file: config.relay.password_file.clone(),
+        }
+    }
+
+    /// The name that the certificate must bear: the smarthost without port and brackets.
+    fn server_name(&self) -> Result<ServerName<'static>, Failure> {
+        let host = self.smarthost.rsplit_once(':').map_or(self.smarthost.as_str(), |(host, _)| host);
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        ServerName::try_from(host.to_owned())
+            .map_err(|error| Failure { stage: Stage::StartTls, cause: Cause::NoTls(error.to_string()) })
+    }
+}
+
+/// The two ways of trusting a server's certificate.
+#[derive(Clone)]
+pub struct TlsClients {
+    verifying: Result<Arc<ClientConfig>, String>,
+    opportunistic: Arc<ClientConfig>,
+}
+
+impl TlsClients {
+    /// With the system's trusted roots; that there are none matters only once they are needed.
+    pub fn system() -> Result<Self, TlsError> {
+        let verifying = verifying_client().map_err(|error| error.to_string());
+        Ok(Self { verifying, opportunistic: opportunistic_client()? })
+    }
+
+    /// With roots of the caller's choice for "required" and "implicit".
+    pub fn with_verifier(verifying: Arc<ClientConfig>) -> Result<Self, TlsError> {
+        Ok(Self { verifying: Ok(verifying), opportunistic: opportunistic_client()? })
+    }
+}
+
+/// A connection that waits for MAIL.
+pub struct Connection {
+    /// The octets.
+    pub wire: Wire,
+    /// What the server offers, as said under the encryption in force.
+    pub offered: Extensions,
+    /// Mails sent over it.
+    pub mails: u32,
+}
+
+/// Opens a connection. With "opportunistic" a failed handshake is followed by one try in clear: whoever can
+/// break the handshake could as well have hidden the offer, and mail must go on.
+pub async fn open(settings: &Settings, tls: &TlsClients, timeouts: &Timeouts) -> Result<Connection, Failure> {
+    let mut opening = Opening { settings, tls, timeouts, encrypt: settings.tls != RelayTls::Off };
+    match opening.open().await {
+        Err(Failure { cause: Cause::NoTls(reason), .. }) if settings.tls == RelayTls::Opportunistic => {
+            tracing::warn!(smarthost = settings.smarthost, reason, "TLS failed; going on without it");
+            opening.encrypt = false;
+            opening.open().await
+        }
+        result => result,
+    }
+}
+
+struct Opening<'a> {
+    settings: &'a Settings,
+    tls: &'a TlsClients,
+    timeouts: &'a Timeouts,
+    encrypt: bool,
+}
+
+impl Opening<'_> {
+    async fn open(&self) -> Result<Connection, Failure> {
+        let tcp = self.connect().await.map_err(at(Stage::Connect))?;
+        let mut wire = Wire::new(Box::new(tcp));
+        let implicit = self.settings.tls == RelayTls::Implicit;
+        if implicit {
+            wire = self.handshake(wire).await?;
+        }
+        let greeting = wire.reply(self.timeouts.greeting).await.map_err(at(Stage::Greeting))?;
+        expect(greeting, 220, Stage::Greeting)?;
+        let mut offered = self.hello(&mut wire).await?;
+        let mut encrypted = implicit;
+        if self.encrypt && !implicit && self.wants_starttls(&mut wire, &offered).await? {
+            wire = self.handshake(wire).await?;
+            // What was said in clear is forgotten (RFC 3207 4.2).
+            offered = self.hello(&mut wire).await?;
+            encrypted = true;
+        }
+        if !self.settings.username.is_empty() {
+            self.log_in(&mut wire, &offered, encrypted).await.map_err(at(Stage::Auth))?;
+        }
+        Ok(Connection { wire, offered, mails: 0 })
+    }
+
+    /// Tries every address of the name, as RFC 5321 5.1 asks.
+    async fn connect(&self) -> Result<TcpStream, Cause> {
+        let limit = self.timeouts.connect;
+        let addresses = timeout(limit, lookup_host(&self.settings.smarthost)).await;
+        let addresses: Vec<SocketAddr> =
+            addresses.map_err(|_| Cause::TimedOut)?.map_err(Cause::Unreachable)?.collect();
+        let mut last = Cause::Unreachable(std::io::Error::other("the name has no address"));
+        for address in addresses {
+            match timeout(limit, TcpStream::connect(address)).await {
+                Ok(Ok(tcp)) => {
+                    tcp.set_nodelay(true)?;
+                    return Ok(tcp);
+                }
+                Ok(Err(error)) => last = Cause::Unreachable(error),
+                Err(_) => last = Cause::TimedOut,
+            }
+        }
+        Err(last)
+    }
+
+    /// EHLO, and HELO for a server that does not know it (RFC 5321 3.2).
+    async fn hello(&self, wire: &mut Wire) -> Result<Extensions, Failure> {
+        let limit = self.timeouts.command;
+        let name = &self.settings.hostname;
+        let reply = wire.ask(&format!("EHLO {name}"), limit).await.map_err(at(Stage::Hello))?;
+        if reply.is_positive() {
+            return Ok(Extensions::parse(&reply));
+        }
+        if !(500..600).contains(&reply.code) {
+            return Err(Failure { stage: Stage::Hello, cause: Cause::Answer(reply) });
+        }
+        let reply = wire.ask(&format!("HELO {name}"), limit).await.map_err(at(Stage::Hello))?;
+        expect(reply, 250, Stage::Hello)?;
+        Ok(Extensions::default())
+    }
+
+    /// Whether the server is now waiting for a handshake.
+    async fn wants_starttls(&self, wire: &mut Wire, offered: &Extensions) -> Result<bool, Failure> {
+        let required = self.settings.tls == RelayTls::Required;
+        if !offered.starttls {
+            return if required { Err(no_tls("the server does not offer STARTTLS")) } else { Ok(false) };
+        }
+        let reply = wire.ask("STARTTLS", self.timeouts.command).await.map_err(at(Stage::StartTls))?;
+        match reply.code {
+            220 => Ok(true),
+            _ if required || reply.is_closing() => {
+                Err(Failure { stage: Stage::StartTls, cause: Cause::Answer(reply) })
+            }
+            _ => Ok(false),
+        }
+    }
+
+    async fn handshake(&self, wire: Wire) -> Result<Wire, Failure> {
+        let socket: Box<dyn Socket> = wire.into_socket().map_err(at(Stage::StartTls))?;
+        let config = match self.settings.tls {
+            RelayTls::Off | RelayTls::Opportunistic => &self.tls.opportunistic,
+            RelayTls::Required | RelayTls::Implicit => {
+                self.tls.verifying.as_ref().map_err(|reason| no_tls(reason))?
+            }
+        };
+        let handshake = TlsConnector::from(Arc::clone(config)).connect(self.settings.server_name()?, socket);
+        match timeout(self.timeouts.connect, handshake).await {
+            Ok(Ok(stream)) => Ok(Wire::new(Box::new(stream))),
+            Ok(Err(error)) => Err(no_tls(&error.to_string())),
+            Err(_) => Err(no_tls("the handshake took too long")),
+        }
+    }
+
+    /// A password never crosses the net in clear, unless `tls = "off"` was chosen.
+    async fn log_in(&self, wire: &mut Wire, offered: &Extensions, encrypted: bool) -> Result<(), Cause> {
+        if !encrypted && self.settings.tls != RelayTls::Off {
+            return Err(Cause::Credentials("the connection is not encrypted".to_owned()));
+        }
+        let credentials =
+            Credentials::read(&self.settings.username, self.settings.password_file.as_deref()).await?;
+        credentials.log_in(wire, offered, self.timeouts.command).await
+    }
+}
+
+fn at(stage: Stage) -> impl Fn(Cause) -> Failure {
+    move |cause| Failure { stage, cause }
+}
+
+fn no_tls(reason: &str) -> Failure {
+    Failure { stage: Stage::StartTls, cause: Cause::NoTls(reason.to_owned()) }
+}
+
+fn expect(reply: Reply, code: u16, stage: Stage) -> Result<(), Failure> {
+    if reply.code == code { Ok(()) } else { Err(Failure { stage, cause: Cause::Answer(reply) }) }
+}

@@ -1,0 +1,98 @@
+//! What is handed to the relay: an envelope and a message that comes in blocks. Made by `queue/worker`.
+
+use std::io;
+
+use tokio::sync::mpsc;
+
+use crate::address::ReversePath;
+use crate::envelope::{EnvelopeRecipient, MailParameters};
+
+/// One mail for one transaction.
+#[derive(Clone, Copy, Debug)]
+pub struct Mail<'a> {
+    /// Who it is from.
+    pub reverse_path: &'a ReversePath,
+    /// The parameters of MAIL as we got them.
+    pub parameters: &'a MailParameters,
+    /// The recipients that still wait.
+    pub recipients: &'a [EnvelopeRecipient],
+    /// What its octets are like.
+    pub traits: Traits,
+}
+
+/// What must be known of a message before its first octet is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traits {
+    /// Octets, before dot-stuffing.
+    pub size: u64,
+    /// There is an octet over 127 in it.
+    pub eight_bit: bool,
+    /// There is one in its header.
+    pub eight_bit_header: bool,
+}
+
+impl Traits {
+    /// Looks at a whole message.
+    pub fn of(message: &[u8]) -> Self {
+        let header = memchr::memmem::find(message, b"\r\n\r\n").and_then(|end| message.get(..end));
+        Self {
+            size: message.len() as u64,
+            eight_bit: !message.is_ascii(),
+            eight_bit_header: !header.unwrap_or(message).is_ascii(),
+        }
+    }
+}
+
+/// The octets of a message, in order, in blocks. An error, or an end before all octets have come, means
+/// that the message must not be completed.
+#[derive(Debug)]
+pub struct Content {
+    blocks: mpsc::Receiver<io::Result<Vec<u8>>>,
+    left: u64,
+}
+
+impl Content {
+    /// A message of `size` octets that comes through `blocks`.
+    pub fn new(size: u64, blocks: mpsc::Receiver<io::Result<Vec<u8>>>) -> Self {
+        Self { blocks, left: size }
+    }
+
+    /// The next block; `None` once all of `size` octets were given.
+    pub async fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let Some(block) = self.blocks.recv().await.transpose()? else {
+            return if self.left == 0 { Ok(None) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
+        };
+        self.left = self
+            .left
+            .checked_sub(block.len() as u64)
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "more octets than announced"))?;
+        Ok(Some(block))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_header_from_body() {
+        let of = |text: &str| {
+            let Traits { eight_bit, eight_bit_header, .. } = Traits::of(text.as_bytes());
+            (eight_bit, eight_bit_header)
+        };
+        assert_eq!(of("Subject: a\r\n\r\nb\r\n"), (false, false));
+        assert_eq!(of("Subject: a\r\n\r\n\u{e9}\r\n"), (true, false));
+        assert_eq!(of("Subject: \u{e9}\r\n\r\nb\r\n"), (true, true));
+        assert_eq!(of("\u{e9}"), (true, true));
+    }
+
+    #[tokio::test]
+    async fn an_early_end_is_an_error() {
+        let (sender, receiver) = mpsc::channel(1);
+        let mut content = Content::new(5, receiver);
+        sender.send(Ok(b"abc".to_vec())).await.unwrap();
+        drop(sender);
+        assert_eq!(content.next().await.unwrap().unwrap(), b"abc");
+        assert!(content.next().await.is_err());
+    }
+}

@@ -1,0 +1,137 @@
+//! Replies of an SMTP server (RFC 5321 4.2): bounded in lines and octets, whatever the server sends.
+//! Read by `wire`, judged by `outcome`.
+
+/// More octets in a line than any server has reason for; RFC 5321 4.5.3.1.5 asks for 512.
+pub const MAX_LINE: usize = 4096;
+/// More lines in a reply than any EHLO needs.
+pub const MAX_LINES: usize = 128;
+
+/// A whole reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// Its three digits.
+    pub code: u16,
+    /// The texts after the code, one a line.
+    pub lines: Vec<String>,
+}
+
+/// What came is not a reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Garbage {
+    /// The line does not start with three digits and a space or hyphen.
+    #[error("the answer is not an SMTP reply")]
+    Shape,
+    /// The lines of one reply differ in their code.
+    #[error("the lines of the answer have different codes")]
+    MixedCodes,
+    /// A line, or the whole reply, is too long.
+    #[error("the answer is too long")]
+    TooLong,
+}
+
+impl Reply {
+    /// 2xx.
+    pub fn is_positive(&self) -> bool {
+        (200..300).contains(&self.code)
+    }
+
+    /// The server is about to close the connection (RFC 5321 3.8).
+    pub fn is_closing(&self) -> bool {
+        self.code == 421
+    }
+
+    /// The enhanced status code at the start of the text (RFC 2034), such as `5.1.1`.
+    pub fn enhanced(&self) -> Option<&str> {
+        let word = self.lines.first()?.split_ascii_whitespace().next()?;
+        is_enhanced_code(word).then_some(word)
+    }
+}
+
+/// Whether this is `class.subject.detail` (RFC 3463 2).
+pub fn is_enhanced_code(word: &str) -> bool {
+    let numbers: Vec<&str> = word.split('.').collect();
+    let digits = |n: &&str| (1..=3).contains(&n.len()) && n.bytes().all(|c| c.is_ascii_digit());
+    matches!(numbers.as_slice(), ["2" | "4" | "5", subject, detail] if digits(subject) && digits(detail))
+}
+
+/// Puts a reply together, line by line.
+#[derive(Debug, Default)]
+pub struct ReplyReader {
+    code: Option<u16>,
+    lines: Vec<String>,
+}
+
+impl ReplyReader {
+    /// Takes one line without its end; the last one completes the reply.
+    pub fn line(&mut self, line: &[u8]) -> Result<Option<Reply>, Garbage> {
+        let (code, last, text) = split(line).ok_or(Garbage::Shape)?;
+        if *self.code.get_or_insert(code) != code {
+            return Err(Garbage::MixedCodes);
+        }
+        if self.lines.len() == MAX_LINES {
+            return Err(Garbage::TooLong);
+        }
+        self.lines.push(String::from_utf8_lossy(text).into_owned());
+        Ok(last.then(|| Reply { code, lines: std::mem::take(&mut self.lines) }))
+    }
+}
+
+/// Code, whether this is the last line, and text.
+fn split(line: &[u8]) -> Option<(u16, bool, &[u8])> {
+    let (digits, rest) = line.split_at_checked(3)?;
+    if !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let code = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    match rest {
+        [] => Some((code, true, rest)),
+        [b' ', text @ ..] => Some((code, true, text)),
+        [b'-', text @ ..] => Some((code, false, text)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(lines: &[&str]) -> Result<Option<Reply>, Garbage> {
+        let mut reader = ReplyReader::default();
+        let mut reply = None;
+        for line in lines {
+            reply = reader.line(line.as_bytes())?;
+        }
+        Ok(reply)
+    }
+
+    #[test]
+    fn one_line_or_many() {
+        let reply = read(&["250 2.1.0 ok"]).unwrap().unwrap();
+        assert_eq!((reply.code, reply.enhanced()), (250, Some("2.1.0")));
+        assert_eq!(read(&["354"]).unwrap().unwrap().code, 354);
+        let reply = read(&["250-mx.example.org", "250-SIZE 100", "250 DSN"]).unwrap().unwrap();
+        assert_eq!(reply.lines, ["mx.example.org", "SIZE 100", "DSN"]);
+        assert_eq!(reply.enhanced(), None);
+        assert_eq!(read(&["250-more"]).unwrap(), None);
+    }
+
+    #[test]
+    fn anything_else_is_garbage() {
+        for line in ["", "25", "2x0 ok", "250:ok", "HTTP/1.1 400 Bad Request", "\u{e9}50 ok"] {
+            assert_eq!(read(&[line]), Err(Garbage::Shape), "{line}");
+        }
+        assert_eq!(read(&["250-a", "550 b"]), Err(Garbage::MixedCodes));
+        let endless = vec!["250-x"; MAX_LINES + 1];
+        assert_eq!(read(&endless), Err(Garbage::TooLong));
+    }
+
+    #[test]
+    fn knows_enhanced_codes() {
+        for word in ["2.0.0", "4.7.1", "5.1.10", "5.321.1"] {
+            assert!(is_enhanced_code(word), "{word}");
+        }
+        for word in ["", "3.0.0", "5.1", "5.1.1.1", "5.1.", "5.a.1", "5.1.1000"] {
+            assert!(!is_enhanced_code(word), "{word}");
+        }
+    }
+}

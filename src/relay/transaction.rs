@@ -1,0 +1,239 @@
+//! One mail over an open connection (RFC 5321 3.3): MAIL, every RCPT, then the message for those whose RCPT
+//! was taken. A refused recipient stops no other. The only success is a 2xx after the last octet.
+
+use super::Timeouts;
+use super::command::{self, lack_for_mail, lack_for_recipient};
+use super::connection::Connection;
+use super::content::{Content, Mail};
+use super::outcome::{Cause, Failure, Stage, of_lack, of_reply};
+use super::reply::Reply;
+use super::stuffing::Stuffing;
+use crate::store::Delivery;
+
+/// Commands sent before their replies are read: few enough for any pair of socket buffers (RFC 2920 3.1).
+const GROUP: usize = 100;
+/// Octets of a message that leave in one write.
+const BLOCK: usize = 64 * 1024;
+
+/// How a transaction ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// One outcome for each recipient of the mail, in order.
+    pub deliveries: Vec<Delivery>,
+    /// The connection is in step and waits for another MAIL.
+    pub reusable: bool,
+}
+
+/// Sends one mail. `Err` means that the server has not answered MAIL, or answered that it is closing: nothing
+/// of `content` was used, and another connection may be tried at once.
+pub async fn run(
+    connection: &mut Connection,
+    mail: &Mail<'_>,
+    content: &mut Content,
+    timeouts: &Timeouts,
+) -> Result<Ended, Failure> {
+    let mut settled: Vec<Option<Delivery>> = lacking(mail, connection);
+    let waiting = indices(&settled);
+    if waiting.is_empty() {
+        return Ok(Ended { deliveries: settled.into_iter().flatten().collect(), reusable: true });
+    }
+    connection.mails += 1;
+    let mut transaction = Transaction { connection, mail, timeouts };
+    let (outcomes, reusable) = transaction.send(&waiting, content).await?;
+    for (index, outcome) in waiting.into_iter().zip(outcomes) {
+        if let Some(slot) = settled.get_mut(index) {
+            *slot = Some(outcome);
+        }
+    }
+    Ok(Ended { deliveries: settled.into_iter().flatten().collect(), reusable })
+}
+
+/// Those that this server can never take, and why.
+fn lacking(mail: &Mail<'_>, connection: &Connection) -> Vec<Option<Delivery>> {
+    let offered = &connection.offered;
+    let whole = lack_for_mail(mail, offered);
+    let of = |recipient| whole.or_else(|| lack_for_recipient(recipient, offered)).map(of_lack);
+    mail.recipients.iter().map(of).collect()
+}
+
+fn indices(settled: &[Option<Delivery>]) -> Vec<usize> {
+    (0..).zip(settled).filter_map(|(index, outcome)| outcome.is_none().then_some(index)).collect()
+}
+
+struct Transaction<'a> {
+    connection: &'a mut Connection,
+    mail: &'a Mail<'a>,
+    timeouts: &'a Timeouts,
+}
+
+/// The answers to the envelope, as far as they came.
+struct Answers {
+    mail: Reply,
+    recipients: Vec<Reply>,
+    /// Only when DATA was sent in the same group.
+    data: Option<Reply>,
+    broken: Option<Failure>,
+}
+
+impl Transaction<'_> {
+    /// The outcomes of the recipients at `waiting`, and whether the connection can be used again.
+    async fn send(
+        &mut self,
+        waiting: &[usize],
+        content: &mut Content,
+    ) -> Result<(Vec<Delivery>, bool), Failure> {
+        let answers = self.envelope(waiting).await?;
+        if !answers.mail.is_positive() {
+            // No transaction was begun; what else was sent in the group is refused as well.
+            let in_step = answers.broken.is_none() && answers.data.is_none_or(|reply| reply.code != 354);
+            return Ok((vec![of_reply(Stage::Mail, &answers.mail); waiting.len()], in_step));
+        }
+        // Refused ones are settled; those that were taken, or got no answer, share what comes.
+        let refusal = |reply: &Reply| (!reply.is_positive()).then(|| of_reply(Stage::Recipient, reply));
+        let mut outcomes: Vec<Option<Delivery>> = answers.recipients.iter().map(refusal).collect();
+        outcomes.resize(waiting.len(), None);
+        let (rest, reusable) = match answers.broken {
+            Some(failure) => (Some(failure.delivery()), false),
+            None if outcomes.iter().any(Option::is_none) => {
+                let (outcome, reusable) = self.message(answers.data, content).await;
+                (Some(outcome), reusable)
+            }
+            None => (None, self.give_up(answers.data).await),
+        };
+        Ok((outcomes.into_iter().filter_map(|own| own.or_else(|| rest.clone())).collect(), reusable))
+    }
+
+    /// Sends MAIL, the RCPTs and, where it may be in the same group, DATA.
+    async fn envelope(&mut self, waiting: &[usize]) -> Result<Answers, Failure> {
+        let offered = self.connection.offered;
+        let mut commands = vec![(Stage::Mail, command::mail(self.mail, &offered))];
+        for recipient in waiting.iter().filter_map(|&index| self.mail.recipients.get(index)) {
+            commands.push((Stage::Recipient, command::rcpt(recipient, &offered)));
+        }
+        if offered.pipelining && !offered.chunking {
+            commands.push((Stage::Data, "DATA".to_owned()));
+        }
+        let (mut mail, mut recipients, mut data, mut broken) = (None, Vec::new(), None, None);
+        'groups: for group in commands.chunks(if offered.pipelining { GROUP } else { 1 }) {
+            let lines: String = group.iter().map(|(_, line)| format!("{line}\r\n")).collect();
+            let mut written = self.connection.wire.write(lines.as_bytes(), self.timeouts.command).await;
+            for (stage, _) in group {
+                match self.answer(*stage, std::mem::replace(&mut written, Ok(()))).await {
+                    Ok(reply) if *stage == Stage::Mail => mail = Some(reply),
+                    Ok(reply) if *stage == Stage::Data => data = Some(reply),
+                    Ok(reply) => recipients.push(reply),
+                    Err(failure) => {
+                        broken = Some(failure);
+                        break 'groups;
+                    }
+                }
+            }
+            if mail.as_ref().is_some_and(|reply| !reply.is_positive()) {
+                break;
+            }
+        }
+        match (mail, broken) {
+            (Some(mail), broken) => Ok(Answers { mail, recipients, data, broken }),
+            (None, Some(failure)) => Err(failure),
+            (None, None) => Err(Failure { stage: Stage::Mail, cause: Cause::Closed }),
+        }
+    }
+
+    /// The answer to a command of the envelope. 421 ends everything, whatever it answers.
+    async fn answer(&mut self, stage: Stage, written: Result<(), Cause>) -> Result<Reply, Failure> {
+        let limit = if stage == Stage::Data { self.timeouts.data } else { self.timeouts.command };
+        let reply = match written {
+            Ok(()) => self.connection.wire.reply(limit).await,
+            Err(cause) => Err(cause),
+        };
+        match reply {
+            Ok(reply) if reply.is_closing() => Err(Failure { stage, cause: Cause::Answer(reply) }),
+            Ok(reply) => Ok(reply),
+            Err(cause) => Err(Failure { stage, cause }),
+        }
+    }
+
+    /// The message itself, for all whose RCPT was taken: one outcome for them together.
+    async fn message(&mut self, data: Option<Reply>, content: &mut Content) -> (Delivery, bool) {
+        let result = if self.connection.offered.chunking {
+            self.bdat(content).await
+        } else {
+            match self.data(data).await {
+                Ok(reply) if reply.code == 354 => self.stuffed(content).await,
+                Ok(reply) if reply.code >= 400 => {
+                    return (of_reply(Stage::Data, &reply), self.reset().await);
+                }
+                Ok(reply) => return (of_reply(Stage::Data, &reply), false),
+                Err(failure) => Err(failure),
+            }
+        };
+        match result {
+            Ok(reply) => (of_reply(Stage::Done, &reply), !reply.is_closing()),
+            Err(failure) => (failure.delivery(), false),
+        }
+    }
+
+    /// The answer to DATA, which may have been sent already.
+    async fn data(&mut self, sent: Option<Reply>) -> Result<Reply, Failure> {
+        if let Some(reply) = sent {
+            return Ok(reply);
+        }
+        let written = self.connection.wire.write(b"DATA\r\n", self.timeouts.command).await;
+        self.answer(Stage::Data, written).await
+    }
+
+    /// The message with dots stuffed. An error before the final dot leaves it out: the server then throws
+    /// away what it has.
+    async fn stuffed(&mut self, content: &mut Content) -> Result<Reply, Failure> {
+        let (mut stuffing, mut out) = (Stuffing::default(), Vec::new());
+        while let Some(block) = next_block(content).await? {
+            self.write_if_full(&mut out).await?;
+            stuffing.push(&block, &mut out);
+        }
+        stuffing.finish(&mut out);
+        self.finish(&out).await
+    }
+
+    /// The message as it is, in one chunk (RFC 3030 2).
+    async fn bdat(&mut self, content: &mut Content) -> Result<Reply, Failure> {
+        let mut out = format!("BDAT {} LAST\r\n", self.mail.traits.size).into_bytes();
+        while let Some(block) = next_block(content).await? {
+            self.write_if_full(&mut out).await?;
+            out.extend_from_slice(&block);
+        }
+        self.finish(&out).await
+    }
+
+    async fn write_if_full(&mut self, out: &mut Vec<u8>) -> Result<(), Failure> {
+        if out.len() >= BLOCK {
+            let written = self.connection.wire.write(out, self.timeouts.block).await;
+            written.map_err(|cause| Failure { stage: Stage::Content, cause })?;
+            out.clear();
+        }
+        Ok(())
+    }
+
+    async fn finish(&mut self, out: &[u8]) -> Result<Reply, Failure> {
+        let at = |stage| move |cause| Failure { stage, cause };
+        self.connection.wire.write(out, self.timeouts.block).await.map_err(at(Stage::Content))?;
+        self.connection.wire.reply(self.timeouts.done).await.map_err(at(Stage::Done))
+    }
+
+    /// Nobody was taken. A server that still says 354 gets an empty message (RFC 2920 3.1).
+    async fn give_up(&mut self, data: Option<Reply>) -> bool {
+        if data.is_some_and(|reply| reply.code == 354) && self.finish(b".\r\n").await.is_err() {
+            return false;
+        }
+        self.reset().await
+    }
+
+    /// Brings the connection back to where MAIL is expected.
+    async fn reset(&mut self) -> bool {
+        let reply = self.connection.wire.ask("RSET", self.timeouts.command).await;
+        reply.is_ok_and(|reply| reply.is_positive())
+    }
+}
+
+async fn next_block(content: &mut Content) -> Result<Option<Vec<u8>>, Failure> {
+    content.next().await.map_err(|error| Failure { stage: Stage::Content, cause: Cause::Content(error) })
+}

@@ -1,0 +1,212 @@
+//! The key of a transfer, and the key packets (SKESK version 6, RFC 9580 5.3.2) that hold it locked
+//! under a recipient's passphrase. `transfer/sealing` locks, `transfer/access` alone unlocks.
+//!
+//! The library's own way to encrypt with a password uses the iterated S2K; ours is Argon2id, which
+//! costs an attacker memory as well, so the packet is put together here.
+
+use sequoia_openpgp as openpgp;
+
+use openpgp::PacketPile;
+use openpgp::crypto::{Password, S2K, SessionKey};
+use openpgp::packet::skesk::SKESK6;
+use openpgp::packet::{Packet, SKESK};
+use openpgp::parse::Parse;
+use openpgp::serialize::SerializeInto;
+use openpgp::types::{AEADAlgorithm, SymmetricAlgorithm};
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use super::{Result, SealError, openpgp as library};
+use crate::secret::{self, Secret};
+
+/// The cipher of key packets and of sealed parts.
+pub(super) const CIPHER: SymmetricAlgorithm = SymmetricAlgorithm::AES256;
+/// The mode of both: mandatory in RFC 9580, so that every implementation reads it.
+pub(super) const MODE: AEADAlgorithm = AEADAlgorithm::OCB;
+
+/// Longer than any key packet that we write (90 octets); nothing longer is parsed (H14).
+const MAX_KEY_PACKET: usize = 256;
+
+/// The random AES-256 key under which all parts of one transfer are sealed.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct TransferKey([u8; 32]);
+
+impl TransferKey {
+    /// A new one from the operating system's generator.
+    pub fn random() -> Self {
+        Self(secret::random())
+    }
+
+    /// One that was kept (wrapped, in a session).
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+
+    /// The key itself: for wrapping it, nothing else.
+    pub fn reveal(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    pub(super) fn session_key(&self) -> SessionKey {
+        SessionKey::from(&self.0[..])
+    }
+}
+
+impl std::fmt::Debug for TransferKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[transfer key]")
+    }
+}
+
+/// What opens a key packet: the secret of the link, joined with the password where there is one.
+#[derive(Clone, Debug)]
+pub struct Passphrase(Secret);
+
+impl Passphrase {
+    /// `<link secret>` or `<link secret>-<password>` (contract 6), as one would type it into `sq decrypt`.
+    pub fn new(link_secret: &Secret, password: Option<&Secret>) -> Self {
+        let mut text = link_secret.reveal().to_owned();
+        if let Some(password) = password {
+            let joined = [&text, "-", password.reveal()].concat();
+            text.zeroize();
+            text = joined;
+        }
+        Self(Secret::new(text))
+    }
+
+    fn password(&self) -> Password {
+        Password::from(self.0.reveal())
+    }
+}
+
+/// How much one try costs (security decision 9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cost {
+    /// 16 MiB, once: for generated passwords, whose 60 bits nobody can go through.
+    Generated,
+    /// 64 MiB, three times: for passwords that people choose.
+    Chosen,
+}
+
+impl Cost {
+    /// Passes, lanes, and memory as a power of two in KiB (RFC 9580 3.7.1.4).
+    const fn parameters(self) -> (u8, u8, u8) {
+        match self {
+            Self::Generated => (1, 1, 14),
+            Self::Chosen => (3, 4, 16),
+        }
+    }
+}
+
+/// Locks a transfer's key: one key packet, ready to be put in front of a sealed part.
+/// Takes the time and memory of `cost`.
+pub fn lock(key: &TransferKey, passphrase: &Passphrase, cost: Cost) -> Result<Vec<u8>> {
+    let (t, p, m) = cost.parameters();
+    let s2k = S2K::Argon2 { salt: secret::random(), t, p, m };
+    let packet = SKESK6::with_password(CIPHER, CIPHER, MODE, s2k, &key.session_key(), &passphrase.password())
+        .map_err(library)?;
+    Packet::from(packet).to_vec().map_err(library)
+}
+
+/// Unlocks a key packet; `None` when the passphrase is wrong (or a byte of the packet was changed: the
+/// two cannot be told apart). Never spends more on a packet than [`Cost::Chosen`] asks (H14).
+pub fn unlock(key_packet: &[u8], passphrase: &Passphrase) -> Result<Option<TransferKey>> {
+    let packet = parse(key_packet)?;
+    match packet.decrypt(&passphrase.password()) {
+        Ok(session_key) => match TransferKey::from_bytes(&session_key) {
+            Some(key) => Ok(Some(key)),
+            None => Err(SealError::Foreign("the key in the key packet is not an AES-256 key")),
+        },
+        // Argon2 did not run: no memory for it. Everything later is a failed authentication.
+        Err(error) if matches!(error.downcast_ref(), Some(openpgp::Error::InvalidOperation(_))) => {
+            Err(library(error))
+        }
+        Err(_) => Ok(None),
+    }
+}
+
+/// Reads a key packet and refuses whatever [`lock`] does not write, before any work is done for it.
+fn parse(key_packet: &[u8]) -> Result<SKESK6> {
+    if key_packet.len() > MAX_KEY_PACKET {
+        return Err(SealError::Foreign("the key packet is too long"));
+    }
+    let mut packets = PacketPile::from_bytes(key_packet).map_err(library)?.into_children();
+    let (Some(Packet::SKESK(SKESK::V6(packet))), None) = (packets.next(), packets.next()) else {
+        return Err(SealError::Foreign("the key packet is not one SKESK of version 6"));
+    };
+    if packet.symmetric_algo() != CIPHER || packet.aead_algo() != MODE {
+        return Err(SealError::Foreign("the key packet is not locked with AES-256-OCB"));
+    }
+    let (t_max, p_max, m_max) = Cost::Chosen.parameters();
+    match packet.s2k() {
+        S2K::Argon2 { t, p, m, .. } if *t <= t_max && *p <= p_max && *m <= m_max => Ok(packet),
+        S2K::Argon2 { .. } => Err(SealError::Foreign("the key packet asks for too much work")),
+        _ => Err(SealError::Foreign("the key packet does not use Argon2")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn passphrase(password: Option<&str>) -> Passphrase {
+        let link_secret = Secret::new("0123456789abcdefghjkmnpqrs".into());
+        Passphrase::new(&link_secret, password.map(|text| Secret::new(text.into())).as_ref())
+    }
+
+    #[test]
+    fn unlocks_what_it_locked_and_nothing_else() {
+        let key = TransferKey::random();
+        for cost in [Cost::Generated, Cost::Chosen] {
+            let packet = lock(&key, &passphrase(Some("wachtwoord")), cost).unwrap();
+            assert_eq!(packet.len(), 90);
+            let unlocked = unlock(&packet, &passphrase(Some("wachtwoord"))).unwrap().unwrap();
+            assert_eq!(unlocked.reveal(), key.reveal());
+            assert!(unlock(&packet, &passphrase(Some("Wachtwoord"))).unwrap().is_none());
+            assert!(unlock(&packet, &passphrase(None)).unwrap().is_none());
+        }
+    }
+
+    #[test]
+    fn the_passphrase_is_what_the_contract_says() {
+        assert_eq!(passphrase(None).0.reveal(), "0123456789abcdefghjkmnpqrs");
+        assert_eq!(passphrase(Some("é b")).0.reveal(), "0123456789abcdefghjkmnpqrs-é b");
+        assert!(!format!("{:?}", passphrase(Some("geheim"))).contains("geheim"));
+    }
+
+    #[test]
+    fn every_lock_is_different() {
+        let key = TransferKey::random();
+        let packet = || lock(&key, &passphrase(None), Cost::Generated).unwrap();
+        assert_ne!(packet(), packet());
+    }
+
+    /// A flipped bit anywhere in a key packet opens nothing, and never makes us work longer (C14, H14).
+    #[test]
+    fn a_changed_key_packet_opens_nothing() {
+        let packet = lock(&TransferKey::random(), &passphrase(None), Cost::Generated).unwrap();
+        for at in 0..packet.len() {
+            let mut changed = packet.clone();
+            changed[at] ^= 1;
+            assert!(!matches!(unlock(&changed, &passphrase(None)), Ok(Some(_))), "byte {at}");
+        }
+        for length in 0..packet.len() {
+            assert!(!matches!(unlock(&packet[..length], &passphrase(None)), Ok(Some(_))), "{length} bytes");
+        }
+    }
+
+    #[test]
+    fn refuses_packets_that_cost_too_much() {
+        for (t, p, m) in [(4, 4, 16), (3, 5, 16), (3, 4, 17), (1, 1, 31), (255, 255, 255)] {
+            let s2k = S2K::Argon2 { salt: [7; 16], t, p, m };
+            let packet = SKESK6::new(CIPHER, MODE, s2k, [0; 15].into(), [0; 48].into()).unwrap();
+            let packet = Packet::from(packet).to_vec().unwrap();
+            let refused = unlock(&packet, &passphrase(None));
+            assert!(matches!(refused, Err(SealError::Foreign(_))), "{t} {p} {m}: {refused:?}");
+        }
+        let long = [0xc3; MAX_KEY_PACKET + 1];
+        assert!(matches!(unlock(&long, &passphrase(None)), Err(SealError::Foreign(_))));
+        let cheap = SKESK6::new(CIPHER, MODE, S2K::default(), [0; 15].into(), [0; 48].into()).unwrap();
+        let cheap = Packet::from(cheap).to_vec().unwrap();
+        assert!(matches!(unlock(&cheap, &passphrase(None)), Err(SealError::Foreign(_))));
+    }
+}

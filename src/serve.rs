@@ -1,0 +1,322 @@
+//! The only wiring: opens the store, starts every part, stops them in reverse. `zegel serve` and the
+//! demo both stand on it.
+
+use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use arc_swap::{ArcSwap, ArcSwapOption};
+use rustls::ServerConfig;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::address::Address;
+use crate::audit::{Action, Event};
+use crate::cli::{Misconfigured, load_config};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::intake::{Intake, Rules};
+use crate::limits::TryRule;
+use crate::policy::Policy;
+use crate::queue::worker::{Worker, WorkerParts};
+use crate::relay::Timeouts;
+use crate::relay::smarthost::TlsClients;
+use crate::retention::Retention;
+use crate::secret::Keys;
+use crate::staff::Directory;
+use crate::store::Store;
+use crate::store::blobs::LocalBlobs;
+use crate::store::sqlite::Sqlite;
+use crate::transfer::access::Access;
+use crate::{smtp, tls, web};
+
+/// How long what was started may take to finish after SIGTERM.
+const DRAIN: Duration = Duration::from_secs(30);
+/// The first lock of a link after too many wrong passwords (contract 2).
+const FIRST_LOCK: Duration = Duration::from_secs(15 * 60);
+
+/// Runs `zegel serve` until SIGTERM or SIGINT.
+pub fn run(path: &Path) -> Result<()> {
+    let rules = read_rules(load_config(path)?)?;
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut hangup = signal(SignalKind::hangup())?;
+        let gateway = Gateway::start(rules).await?;
+        gateway.announce();
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                _ = hangup.recv() => gateway.reload(path).await,
+                () = watchdog() => {}
+            }
+        }
+        gateway.stop().await;
+        Ok(())
+    })
+}
+
+/// Tells systemd now and then that we are alive, where it wants to know.
+async fn watchdog() {
+    match sd_notify::watchdog_enabled() {
+        Some(limit) => {
+            tokio::time::sleep(limit / 2).await;
+            tell_systemd(&[sd_notify::NotifyState::Watchdog]);
+        }
+        None => std::future::pending().await,
+    }
+}
+
+fn tell_systemd(states: &[sd_notify::NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::warn!(%error, "systemd could not be told");
+    }
+}
+
+/// A running gateway.
+pub struct Gateway {
+    /// Where mail comes in.
+    pub smtp: Vec<SocketAddr>,
+    /// Where the pages are.
+    pub web: Vec<SocketAddr>,
+    /// Where the administrator looks.
+    pub admin: Vec<SocketAddr>,
+    store: Arc<dyn Store>,
+    live: Live,
+    accepting: CancellationToken,
+    relaying: CancellationToken,
+    servers: TaskTracker,
+    workers: TaskTracker,
+}
+
+/// What SIGHUP swaps.
+struct Live {
+    rules: Arc<ArcSwap<Rules>>,
+    config: Arc<ArcSwap<Config>>,
+    smtp: Arc<ArcSwap<smtp::Settings>>,
+    web_tls: Arc<ArcSwapOption<ServerConfig>>,
+}
+
+impl Gateway {
+    /// Starts everything; when it returns, every listener is bound.
+    pub async fn start(rules: Rules) -> Result<Self> {
+        let config = rules.config.clone();
+        let foundation = Foundation::open(&config)?;
+        let Foundation { store, blobs, keys } = foundation;
+        let clock = Clock::system();
+        let live = Live::new(rules)?;
+        let retention = Retention::new(store.clone(), blobs.clone(), clock.clone())?;
+
+        let worker = Worker::new(WorkerParts {
+            store: store.clone(),
+            blobs: blobs.clone(),
+            key: keys.body.clone(),
+            clock: clock.clone(),
+            config: live.config.clone(),
+            tls: TlsClients::system()?,
+            timeouts: Timeouts::default(),
+        });
+        let intake = Intake::new(
+            store.clone(),
+            blobs.clone(),
+            keys.clone(),
+            clock.clone(),
+            live.rules.clone(),
+            worker.wake_handle(),
+        );
+        let try_rule = TryRule { attempts: config.seal.max_password_attempts, lock: FIRST_LOCK };
+        let access = Arc::new(Access::new(store.clone(), blobs.clone(), keys, clock.clone(), try_rule));
+        let pages = web::router(web::Parts::new(access, store.clone(), live.config.clone(), clock.clone()));
+        let admin = web::admin::router(web::admin::Admin { store: store.clone(), clock });
+
+        let smtp = smtp::Server::bind(&config.smtp.listen, live.smtp.clone(), Arc::new(intake)).await?;
+        let web =
+            web::server::Server::bind(&config.web.listen, pages, live.web_tls.clone(), live.config.clone())
+                .await?;
+        let admin =
+            web::server::Server::bind(&config.admin.listen, admin, Arc::default(), live.config.clone())
+                .await?;
+
+        // The addresses are ours, so no other gateway is at work here; and nothing has been taken in yet.
+        blobs.sweep_unfinished()?;
+        let (accepting, relaying) = (CancellationToken::new(), CancellationToken::new());
+        let (servers, workers) = (TaskTracker::new(), TaskTracker::new());
+        let addresses = (smtp.addresses()?, web.addresses(), admin.addresses());
+        servers.spawn(smtp.run(accepting.clone()));
+        servers.spawn(web.run(accepting.clone()));
+        workers.spawn(admin.run(relaying.clone()));
+        workers.spawn(worker.run(relaying.clone()));
+        workers.spawn(retention.run(relaying.clone()));
+        let (smtp, web, admin) = addresses;
+        Ok(Self { smtp, web, admin, store, live, accepting, relaying, servers, workers })
+    }
+
+    /// Says that everything is up: in the log, and to systemd.
+    pub fn announce(&self) {
+        tracing::info!(smtp = join(&self.smtp), web = join(&self.web), admin = join(&self.admin), "ready");
+        tell_systemd(&[sd_notify::NotifyState::Ready]);
+    }
+
+    /// Reads configuration, policies, staff and certificates again. A fault changes nothing (M12).
+    pub async fn reload(&self, path: &Path) {
+        let result = match self.live.reload(path) {
+            Ok(()) => "ok".to_owned(),
+            Err(error) => {
+                tracing::error!(
+                    error = format!("{error:#}"),
+                    "the new configuration is refused, the old one stays"
+                );
+                format!("refused: {error:#}")
+            }
+        };
+        let event = Event {
+            time: Clock::system().now(),
+            action: Action::Configuration,
+            object: path.display().to_string(),
+            result,
+            actor: "admin".into(),
+            origin: "local".into(),
+        };
+        if let Err(error) = self.store.record(event).await {
+            tracing::error!(%error, "the audit trail could not be written");
+        }
+    }
+
+    /// Stops in reverse: no new connections, then what was started is finished, for 30 seconds at most.
+    pub async fn stop(self) {
+        tell_systemd(&[sd_notify::NotifyState::Stopping]);
+        self.accepting.cancel();
+        self.servers.close();
+        self.workers.close();
+        let drained = tokio::time::timeout(DRAIN, async {
+            self.servers.wait().await;
+            self.relaying.cancel();
+            self.workers.wait().await;
+        });
+        if drained.await.is_err() {
+            tracing::warn!("some connections did not finish in time; their mail stays in the queue");
+        }
+        tracing::info!("stopped");
+    }
+}
+
+fn join(addresses: &[SocketAddr]) -> String {
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}
+
+impl Live {
+    fn new(rules: Rules) -> Result<Self> {
+        Ok(Self {
+            config: Arc::new(ArcSwap::from_pointee(rules.config.clone())),
+            smtp: Arc::new(ArcSwap::from_pointee(smtp_settings(&rules.config)?)),
+            web_tls: Arc::new(ArcSwapOption::from(web_certificate(&rules.config)?)),
+            rules: Arc::new(ArcSwap::from_pointee(rules)),
+        })
+    }
+
+    /// Everything new is read before anything old is let go.
+    fn reload(&self, path: &Path) -> Result<()> {
+        let rules = read_rules(load_config(path)?)?;
+        let smtp = smtp_settings(&rules.config)?;
+        let web_tls = web_certificate(&rules.config)?;
+        let old = self.config.load();
+        for (key, changed) in [
+            ("hostname", old.hostname != rules.config.hostname),
+            ("data_dir", old.data_dir != rules.config.data_dir),
+            ("smtp.listen", old.smtp.listen != rules.config.smtp.listen),
+            ("web.listen", old.web.listen != rules.config.web.listen),
+            ("admin.listen", old.admin.listen != rules.config.admin.listen),
+        ] {
+            if changed {
+                bail!("{key} cannot change while the gateway runs; restart it");
+            }
+        }
+        self.config.store(Arc::new(rules.config.clone()));
+        self.smtp.store(Arc::new(smtp));
+        self.rules.store(Arc::new(rules));
+        self.web_tls.store(web_tls);
+        Ok(())
+    }
+}
+
+/// Store, blobs and keys: what lies in the data folder.
+pub struct Foundation {
+    /// Rows
+    pub store: Arc<dyn Store>,
+    /// Sealed bytes
+    pub blobs: Arc<LocalBlobs>,
+    /// Everything that follows from `master.key`
+    pub keys: Keys,
+}
+
+impl Foundation {
+    /// Opens the data folder, and makes it when it is not there.
+    pub fn open(config: &Config) -> Result<Self> {
+        let folder = &config.data_dir;
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        made.with_context(|| folder.display().to_string())?;
+        let database = database(config);
+        let keys = Keys::open(folder, !Sqlite::exists(&database))?;
+        let store = Sqlite::open(&database)?;
+        let blobs = LocalBlobs::open(&folder.join("blobs"))?;
+        Ok(Self { store: Arc::new(store), blobs: Arc::new(blobs), keys })
+    }
+
+    /// Whether a gateway has used this data folder.
+    pub fn exists(config: &Config) -> bool {
+        Sqlite::exists(&database(config))
+    }
+
+    /// For the command line: a data folder that a gateway has used.
+    pub fn open_existing(config: &Config) -> Result<Self> {
+        if !Self::exists(config) {
+            bail!("{}: no gateway has run here yet", config.data_dir.display());
+        }
+        Self::open(config)
+    }
+}
+
+fn database(config: &Config) -> PathBuf {
+    config.data_dir.join("zegel.db")
+}
+
+/// Reads what the configuration points to: rules and staff list.
+pub fn read_rules(config: Config) -> Result<Rules> {
+    let policy = match config.policy.on_disk() {
+        Some(files) => Policy::load(files).map_err(misconfigured("policy.files"))?,
+        None => Policy::shipped(),
+    };
+    let staff = match &config.organisation.staff {
+        Some(path) => Directory::load(path).map_err(misconfigured("organisation.staff"))?,
+        None => Directory::default(),
+    };
+    let domain = config.organisation.domains.first().map_or(config.hostname.as_str(), String::as_str);
+    let postmaster =
+        Address::parse(&format!("postmaster@{domain}")).map_err(misconfigured("organisation.domains"))?;
+    Ok(Rules { config, policy, staff, postmaster })
+}
+
+/// How the SMTP server is to behave, certificate included.
+pub fn smtp_settings(config: &Config) -> Result<smtp::Settings> {
+    let settings = smtp::Settings::new(&config.hostname, &config.smtp);
+    Ok(settings.map_err(misconfigured("smtp.tls_certificate and smtp.tls_key"))?)
+}
+
+/// The certificate of the pages, where one is set.
+pub fn web_certificate(config: &Config) -> Result<Option<Arc<ServerConfig>>> {
+    let (Some(certificate), Some(key)) = (&config.web.tls_certificate, &config.web.tls_key) else {
+        return Ok(None);
+    };
+    let server = tls::server(certificate, key, web::server::PROTOCOLS);
+    Ok(Some(server.map_err(misconfigured("web.tls_certificate and web.tls_key"))?))
+}
+
+/// The key leads to the place in the configuration, the error to the fault in what it names (contract 1).
+fn misconfigured<E: std::fmt::Display>(key: &'static str) -> impl FnOnce(E) -> Misconfigured {
+    move |error| Misconfigured(format!("{key}: {error}"))
+}

@@ -1,0 +1,323 @@
+//! A message on its way in: the end of data, the dots, and what may be in it. Driven by `session`.
+//!
+//! Data ends at `<CRLF>.<CRLF>` and at nothing that resembles it (RFC 5321 4.1.1.4, C07). A message that
+//! holds a lone CR, a lone LF or NUL, or is too large, is read to its true end, so that the session
+//! stays in step, and is then refused; of such a message nothing is kept meanwhile.
+
+use std::sync::Arc;
+
+use memchr::memmem;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::message::crlf::{CrlfBytes, CrlfWriter, LineError};
+
+/// Finds the end of data and takes out the dots that the client stuffed (RFC 5321 4.5.2), over any
+/// split of the input.
+#[derive(Debug, Default)]
+pub struct DataDecoder {
+    place: Place,
+}
+
+/// Where in the data we are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Place {
+    /// After CRLF, or directly after the 354.
+    #[default]
+    LineStart,
+    /// After a dot at the start of a line; the dot is not part of the message.
+    Dot,
+    /// After a dot and CR at the start of a line; the CR is not passed on yet.
+    DotCr,
+    /// Within a line.
+    Text,
+    /// Within a line, after CR.
+    Cr,
+    /// After the end of data.
+    End,
+}
+
+impl DataDecoder {
+    /// Passes the message's octets from `input` to `message`. Gives how many octets of `input` belong to the data,
+    /// and whether they end it; what follows the end is not touched.
+    pub fn decode(&mut self, input: &[u8], mut message: impl FnMut(&[u8])) -> (usize, bool) {
+        let mut rest = input;
+        while let Some(&octet) = rest.first()
+            && self.place != Place::End
+        {
+            let (place, taken) = match (self.place, octet) {
+                (Place::LineStart, b'.') => (Place::Dot, 1),
+                (Place::Dot, b'\r') => (Place::DotCr, 1),
+                (Place::DotCr, b'\n') => (Place::End, 1),
+                (Place::DotCr, _) => {
+                    message(b"\r");
+                    (Place::Cr, 0)
+                }
+                (Place::Cr, b'\n') => {
+                    message(b"\n");
+                    (Place::LineStart, 1)
+                }
+                _ => text(rest, &mut message),
+            };
+            self.place = place;
+            rest = rest.get(taken..).unwrap_or_default();
+        }
+        (input.len() - rest.len(), self.place == Place::End)
+    }
+}
+
+/// Passes on everything up to a line that starts with a dot: the one thing worth looking for.
+fn text(rest: &[u8], message: &mut impl FnMut(&[u8])) -> (Place, usize) {
+    if let Some(at) = memmem::find(rest, b"\r\n.") {
+        let line_end = at + 2;
+        message(rest.get(..line_end).unwrap_or_default());
+        return (Place::LineStart, line_end);
+    }
+    message(rest);
+    let place = match rest {
+        [.., b'\r', b'\n'] => Place::LineStart,
+        [.., b'\r'] => Place::Cr,
+        _ => Place::Text,
+    };
+    (place, rest.len())
+}
+
+/// Why a message cannot be taken, as far as its octets tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// Over `smtp.max_message_size`.
+    #[error("the message is too large")]
+    TooLarge,
+    /// Over `smtp.memory_budget`, with all the other messages that come in now.
+    #[error("too much mail at once")]
+    NoMemory,
+    /// A character that mail must not hold.
+    #[error("the message holds {0}")]
+    Line(LineError),
+}
+
+/// The octets that all messages together may take in memory.
+#[derive(Clone, Debug)]
+pub struct Budget(Arc<Semaphore>);
+
+/// Memory is taken from the budget in steps of this many octets: small, so that slow clients with hardly
+/// begun messages do not hold it all.
+const STEP: usize = 4 << 10;
+
+impl Budget {
+    /// So many octets.
+    pub fn new(octets: u64) -> Self {
+        let steps = usize::try_from(octets / STEP as u64).unwrap_or(usize::MAX);
+        Self(Arc::new(Semaphore::new(steps.min(Semaphore::MAX_PERMITS))))
+    }
+}
+
+/// A message that is being received.
+#[derive(Debug)]
+pub struct Incoming {
+    writer: CrlfWriter,
+    size: u64,
+    max_size: u64,
+    budget: Budget,
+    share: Option<OwnedSemaphorePermit>,
+    fault: Option<Fault>,
+}
+
+/// A whole message.
+#[derive(Debug)]
+pub struct Received {
+    /// The message, without stuffed dots.
+    pub message: CrlfBytes,
+    /// Its share of the memory budget, to be held for as long as the message is in memory.
+    pub share: Option<OwnedSemaphorePermit>,
+}
+
+impl Incoming {
+    /// An empty message that may become `max_size` octets.
+    pub fn new(max_size: u64, budget: Budget) -> Self {
+        Self { writer: CrlfWriter::default(), size: 0, max_size, budget, share: None, fault: None }
+    }
+
+    /// Adds octets, or only counts them once there is a fault.
+    pub fn push(&mut self, octets: &[u8]) {
+        self.size = self.size.saturating_add(octets.len() as u64);
+        if self.size > self.max_size {
+            self.give_up(Fault::TooLarge);
+        } else if self.fault.is_none() {
+            if self.reserve(self.writer.len() + octets.len()) {
+                self.writer.push(octets);
+            } else {
+                self.give_up(Fault::NoMemory);
+            }
+        }
+    }
+
+    /// Octets received so far, kept or not.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The fault that is known so far; forbidden characters show only at the end.
+    pub fn fault(&self) -> Option<Fault> {
+        self.fault
+    }
+
+    /// The message, or why there is none.
+    pub fn finish(self) -> Result<Received, Fault> {
+        if let Some(fault) = self.fault {
+            return Err(fault);
+        }
+        let message = self.writer.finish().map_err(Fault::Line)?;
+        Ok(Received { message, share: self.share })
+    }
+
+    /// Takes what `len` octets need from the budget.
+    fn reserve(&mut self, len: usize) -> bool {
+        let held = self.share.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let missing = len.div_ceil(STEP).saturating_sub(held);
+        if missing == 0 {
+            return true;
+        }
+        let more = u32::try_from(missing)
+            .ok()
+            .and_then(|n| Arc::clone(&self.budget.0).try_acquire_many_owned(n).ok());
+        match (more, &mut self.share) {
+            (Some(more), Some(share)) => share.merge(more),
+            (Some(more), none) => *none = Some(more),
+            (None, _) => return false,
+        }
+        true
+    }
+
+    fn give_up(&mut self, fault: Fault) {
+        self.fault = Some(fault);
+        self.writer = CrlfWriter::default();
+        self.share = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What the client does (RFC 5321 4.5.2): a dot before every line that starts with one, and the end of data.
+    fn stuff(text: &[u8]) -> Vec<u8> {
+        let mut wire = Vec::new();
+        let mut line_start = true;
+        for &octet in text {
+            if line_start && octet == b'.' {
+                wire.push(b'.');
+            }
+            wire.push(octet);
+            line_start = wire.ends_with(b"\r\n");
+        }
+        wire.extend_from_slice(b".\r\n");
+        wire
+    }
+
+    /// Decodes `wire` in pieces of `step` octets: the message, and how many octets it took if it ended.
+    fn decode(wire: &[u8], step: usize) -> (Vec<u8>, Option<usize>) {
+        let (mut decoder, mut message, mut used) = (DataDecoder::default(), Vec::new(), 0);
+        for piece in wire.chunks(step.max(1)) {
+            let (taken, ended) = decoder.decode(piece, |octets| message.extend_from_slice(octets));
+            used += taken;
+            if ended {
+                return (message, Some(used));
+            }
+            assert_eq!(taken, piece.len());
+        }
+        (message, None)
+    }
+
+    #[test]
+    fn ends_only_at_the_end_of_data() {
+        for (wire, message) in [
+            (&b".\r\n"[..], &b""[..]),
+            (b"\r\n.\r\n", b"\r\n"),
+            (b"..\r\n.\r\n", b".\r\n"),
+            (b"a\r\n..b\r\n.\r\n", b"a\r\n.b\r\n"),
+            (b"a\r\n.b\r\n.\r\n", b"a\r\nb\r\n"),
+            (b"a\n.\nb\r\n.\r\n", b"a\n.\nb\r\n"),
+            (b"a\n.\r\nb\r\n.\r\n", b"a\n.\r\nb\r\n"),
+            (b"a\r\n.\nb\r\n.\r\n", b"a\r\n\nb\r\n"),
+            (b"a\r\n.\rb\r\n.\r\n", b"a\r\n\rb\r\n"),
+            (b"a\r\n.\r\r\nb\r\n.\r\n", b"a\r\n\r\r\nb\r\n"),
+            (b"a\r.\rb\r\n.\r\n", b"a\r.\rb\r\n"),
+            (b"a\r.\r\nb\r\n.\r\n", b"a\r.\r\nb\r\n"),
+            (b"a\r\n\0.\r\nb\r\n.\r\n", b"a\r\n\0.\r\nb\r\n"),
+            (b"a\r\n.\0\r\nb\r\n.\r\n", b"a\r\n\0\r\nb\r\n"),
+            (b"a\r\r\n.\r\n", b"a\r\r\n"),
+        ] {
+            for step in 1..=wire.len() {
+                let (decoded, ended) = decode(wire, step);
+                assert_eq!(decoded, message, "{:?} by {step}", String::from_utf8_lossy(wire));
+                assert_eq!(ended, Some(wire.len()), "{:?} by {step}", String::from_utf8_lossy(wire));
+            }
+        }
+    }
+
+    #[test]
+    fn leaves_what_follows_alone() {
+        let mut decoder = DataDecoder::default();
+        assert_eq!(decoder.decode(b"a\r\n.\r\nQUIT\r\n", |_| ()), (6, true));
+        assert_eq!(decoder.decode(b"QUIT\r\n", |_| ()), (0, true));
+    }
+
+    #[test]
+    fn size_and_memory_are_bounded() {
+        let budget = Budget::new(2 * STEP as u64);
+        let mut first = Incoming::new(1 << 30, budget.clone());
+        first.push(&vec![b'a'; STEP + 1]);
+        assert_eq!(first.fault(), None);
+        let mut second = Incoming::new(1 << 30, budget.clone());
+        second.push(b"a");
+        assert_eq!(second.fault(), Some(Fault::NoMemory));
+        let first = first.finish().unwrap();
+        assert_eq!(budget.0.available_permits(), 0, "held until the message is gone");
+        drop(first);
+        assert_eq!(budget.0.available_permits(), 2);
+
+        let mut large = Incoming::new(10, budget.clone());
+        large.push(b"0123456789");
+        assert_eq!(large.fault(), None);
+        large.push(b"0");
+        assert_eq!(large.fault(), Some(Fault::TooLarge));
+        assert_eq!(budget.0.available_permits(), 2, "given back at once");
+        assert_eq!(large.size(), 11);
+    }
+
+    /// Text of lines that end in CRLF, with many dots and look-alikes.
+    fn crlf_text() -> impl Strategy<Value = Vec<u8>> {
+        let line = prop::collection::vec(prop_oneof![Just(b'.'), Just(b'a'), Just(b' '), 1u8..=255], 0..6);
+        prop::collection::vec(line, 0..12).prop_map(|lines| {
+            let clean = |line: Vec<u8>| line.into_iter().filter(|c| !b"\r\n".contains(c)).collect::<Vec<_>>();
+            lines.into_iter().flat_map(|line| [clean(line), b"\r\n".to_vec()].concat()).collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn unstuff_undoes_stuff_at_any_split(text in crlf_text(), step in 1usize..20) {
+            let wire = stuff(&text);
+            let (message, ended) = decode(&wire, step);
+            prop_assert_eq!(message, text);
+            prop_assert_eq!(ended, Some(wire.len()));
+        }
+
+        #[test]
+        fn any_octets_end_alike_at_any_split(
+            wire in prop::collection::vec(prop_oneof![Just(b'.'), Just(b'\r'), Just(b'\n'), any::<u8>()], 0..80),
+            step in 1usize..20,
+        ) {
+            let (message, ended) = decode(&wire, wire.len());
+            prop_assert_eq!(decode(&wire, step), (message, ended));
+            // The end is where the octets first say so, and nowhere else (C07).
+            let true_end = if wire.starts_with(b".\r\n") {
+                Some(3)
+            } else {
+                memmem::find(&wire, b"\r\n.\r\n").map(|at| at + 5)
+            };
+            prop_assert_eq!(ended, true_end);
+        }
+    }
+}

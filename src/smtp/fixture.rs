@@ -1,0 +1,45 @@
+//! What the tests of this folder have in common.
+
+use std::time::Duration;
+
+use super::Settings;
+use super::peers::Allowed;
+use crate::address::{Address, ReversePath};
+use crate::envelope::{Envelope, Peer};
+use crate::intake::{Inbox, Refusal};
+use crate::message::crlf::CrlfBytes;
+
+/// Loopback may relay, and small limits.
+pub fn settings() -> Settings {
+    Settings {
+        hostname: "mx.voorbeeld.nl".into(),
+        allowed: Allowed::new(vec!["127.0.0.0/8".parse().unwrap()]),
+        max_message_size: 100,
+        max_recipients: 3,
+        max_connections: 200,
+        max_connections_per_client: 200,
+        idle_timeout: Duration::from_secs(300),
+        memory_budget: 1 << 20,
+        tls: None,
+        require_tls: false,
+    }
+}
+
+/// Takes everything and keeps nothing.
+pub struct Anything;
+
+impl Inbox for Anything {
+    type Kept = &'static str;
+
+    fn sender(&self, _: &ReversePath) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn postmaster(&self) -> Address {
+        Address::parse("postmaster@voorbeeld.nl").unwrap()
+    }
+
+    async fn keep(&self, _: Peer, _: Envelope, _: CrlfBytes) -> Result<&'static str, Refusal> {
+        Ok("kept")
+    }
+}

@@ -1,0 +1,138 @@
+//! Accepts connections on every address, within the limits, and starts a `connection` for each. Made and stopped by
+//! `serve` and `demo`. What must never happen: an error that ends the accept loop, or a client that is left
+//! without an answer.
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::data::Budget;
+use super::peers::Connections;
+use super::response::Response;
+use super::session::Session;
+use super::{Settings, connection};
+use crate::intake::Inbox;
+
+/// The pause after accept has failed for want of file descriptors or memory.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// The SMTP server: listening already, but serving only when it runs.
+#[derive(Debug)]
+pub struct Server<I> {
+    listeners: Vec<TcpListener>,
+    shared: Shared<I>,
+}
+
+/// What all connections have in common.
+#[derive(Debug)]
+struct Shared<I> {
+    settings: Arc<ArcSwap<Settings>>,
+    inbox: Arc<I>,
+    connections: Arc<Connections>,
+    budget: Budget,
+}
+
+impl<I: Inbox> Server<I> {
+    /// Binds every address. What is put into `settings` later holds for the connections that come after;
+    /// certificates and limits change so without a connection dropped.
+    pub async fn bind(
+        addresses: &[SocketAddr],
+        settings: Arc<ArcSwap<Settings>>,
+        inbox: Arc<I>,
+    ) -> io::Result<Self> {
+        let mut listeners = Vec::with_capacity(addresses.len());
+        for address in addresses {
+            let listener = TcpListener::bind(address).await;
+            listeners.push(listener.map_err(|e| io::Error::new(e.kind(), format!("{address}: {e}")))?);
+        }
+        let budget = Budget::new(settings.load().memory_budget);
+        Ok(Self { listeners, shared: Shared { settings, inbox, connections: Arc::default(), budget } })
+    }
+
+    /// The addresses that are bound, with their real ports.
+    pub fn addresses(&self) -> io::Result<Vec<SocketAddr>> {
+        self.listeners.iter().map(TcpListener::local_addr).collect()
+    }
+
+    /// Serves until `stop`, and then until the last session has ended: one between commands is told to try
+    /// again later, one within a message may finish it.
+    pub async fn run(self, stop: CancellationToken) {
+        let tasks = TaskTracker::new();
+        let shared = Arc::new(self.shared);
+        for listener in self.listeners {
+            tasks.spawn(accept(listener, Arc::clone(&shared), tasks.clone(), stop.clone()));
+        }
+        tasks.close();
+        tasks.wait().await;
+    }
+}
+
+async fn accept<I: Inbox>(
+    listener: TcpListener,
+    shared: Arc<Shared<I>>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+) {
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((tcp, client)) => shared.admit(tcp, client, &tasks, &stop),
+            // The client went away before we came to it.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept SMTP connections");
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = tokio::time::sleep(PAUSE) => {}
+                }
+            }
+        }
+    }
+}
+
+impl<I: Inbox> Shared<I> {
+    fn admit(&self, tcp: TcpStream, client: SocketAddr, tasks: &TaskTracker, stop: &CancellationToken) {
+        let settings = self.settings.load_full();
+        let (total, per_client) = (settings.max_connections, settings.max_connections_per_client);
+        let Some(ticket) = self.connections.enter(client.ip(), total, per_client) else {
+            return refuse(&tcp, client);
+        };
+        let inbox = Arc::clone(&self.inbox);
+        let session = Session::new(Arc::clone(&inbox), Arc::clone(&settings), self.budget.clone(), client);
+        if !session.may_relay() {
+            tracing::info!(%client, "SMTP client is not in smtp.allow");
+        }
+        let stop = stop.clone();
+        tasks.spawn(async move {
+            // Answers are small and awaited: they must not wait for a full packet.
+            let served = match tcp.set_nodelay(true) {
+                Ok(()) => connection::serve(tcp, session, inbox, settings, stop).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = served {
+                tracing::debug!(%client, %error, "SMTP connection ended");
+            }
+            drop(ticket);
+        });
+    }
+}
+
+/// Says so at once and without waiting, so that those beyond the limit cost nothing.
+fn refuse(tcp: &TcpStream, client: SocketAddr) {
+    let mut out = Vec::new();
+    Response::TOO_MANY_CONNECTIONS.write_to(&mut out);
+    let said = tcp.try_write(&out);
+    tracing::info!(%client, told = said.is_ok(), "too many SMTP connections");
+}

@@ -1,0 +1,128 @@
+//! Laws of the session that hold for any input. What it says to what is shown in tests/dialogs.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::smtp::fixture::{self, Anything};
+
+fn session() -> Session<Anything> {
+    let client = "127.0.0.1:1000".parse().unwrap();
+    Session::new(Arc::new(Anything), Arc::new(fixture::settings()), Budget::new(1 << 20), client)
+}
+
+/// Feeds `input` in pieces of `step` octets as a connection does: what is not used comes again with what follows it.
+/// Gives the responses, and the messages that went to the inbox.
+fn converse(input: &[u8], step: usize) -> (String, Vec<Vec<u8>>) {
+    let (mut session, mut buffer, mut out, mut messages) = (session(), Vec::new(), Vec::new(), Vec::new());
+    'pieces: for piece in input.chunks(step.max(1)) {
+        buffer.extend_from_slice(piece);
+        loop {
+            let (used, next) = session.receive(&buffer, &mut out);
+            buffer.drain(..used);
+            match next {
+                Next::Read => break,
+                Next::Close | Next::StartTls => break 'pieces,
+                Next::Keep(delivery) => {
+                    assert!(!delivery.envelope.recipients.is_empty());
+                    messages.push(delivery.message.into_vec());
+                    session.kept(Ok("kept"), &mut out);
+                }
+            }
+        }
+        assert!(buffer.len() < MAX_LINE, "no more than a line is left over");
+    }
+    (String::from_utf8(out).unwrap(), messages)
+}
+
+fn responses(text: &str) -> usize {
+    text.split_terminator("\r\n").filter(|line| line.as_bytes()[3] == b' ').count()
+}
+
+/// Lines that a session may see, right and wrong, but none that starts a message.
+fn line() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just("EHLO client.example".into()),
+        Just("HELO client.example".into()),
+        Just("MAIL FROM:<>".into()),
+        Just("MAIL FROM:<jan@voorbeeld.nl> SIZE=50".into()),
+        Just("MAIL FROM:<jan@voorbeeld.nl> SIZE=500".into()),
+        Just("RCPT TO:<piet@example.org>".into()),
+        Just("RCPT TO:<piet>".into()),
+        Just("RSET".into()),
+        Just("NOOP x".into()),
+        Just("STARTTLS".into()),
+        "[ -~]{0,30}".prop_filter("starts no message, ends no session", |text: &String| {
+            let verb = text.split(' ').next().unwrap_or("").to_ascii_uppercase();
+            !["DATA", "BDAT", "QUIT"].contains(&verb.as_str())
+        }),
+        (2040usize..5000).prop_map(|length| "x".repeat(length)),
+    ]
+}
+
+/// Octets as a client, a clumsy one or a hostile one may send them.
+fn octets() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        line().prop_map(|line| format!("{line}\r\n").into_bytes()),
+        Just(b"DATA\r\n".to_vec()),
+        Just(b"DATA\r\nSubject: x\r\n\r\n..x\r\n.\r\n".to_vec()),
+        Just(b"BDAT 10\r\n".to_vec()),
+        Just(b"BDAT 3 LAST\r\nQUI".to_vec()),
+        Just(b"BDAT x\r\n".to_vec()),
+        Just(b"\r\n.\r\n".to_vec()),
+        Just(b"\n.\n".to_vec()),
+        prop::collection::vec(any::<u8>(), 0..20),
+    ];
+    let opening = b"EHLO x\r\nMAIL FROM:<a@b.nl>\r\nRCPT TO:<c@d.nl>\r\n".to_vec();
+    let start = prop_oneof![Just(Vec::new()), Just(opening)];
+    (start, prop::collection::vec(piece, 0..12)).prop_map(|(start, pieces)| [start, pieces.concat()].concat())
+}
+
+proptest! {
+    #[test]
+    fn one_line_one_response(lines in prop::collection::vec(line(), 0..20)) {
+        let input: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
+        let (out, messages) = converse(input.as_bytes(), input.len());
+        prop_assert!(messages.is_empty());
+        if out.contains("closing connection") {
+            prop_assert!(responses(&out) <= lines.len());
+        } else {
+            prop_assert_eq!(responses(&out), lines.len());
+        }
+    }
+
+    #[test]
+    fn any_octets_mean_the_same_at_any_split(input in octets(), step in 1usize..50) {
+        let whole = converse(&input, input.len());
+        prop_assert_eq!(converse(&input, step), whole.clone());
+        prop_assert!(responses(&whole.0) <= input.len());
+        for message in whole.1 {
+            prop_assert!(CrlfBytes::check(message).is_ok(), "C08");
+        }
+    }
+}
+
+#[test]
+fn an_endless_line_is_bounded() {
+    let (mut session, mut out) = (session(), Vec::new());
+    let flood = vec![b'x'; 64 << 10];
+    let mut fed = 0;
+    while !matches!(session.receive(&flood, &mut out), (_, Next::Close)) {
+        fed += flood.len();
+        assert!(fed <= 2 * MAX_ENDLESS_LINE);
+    }
+    assert!(out.starts_with(b"500 5.5.2 "));
+}
+
+#[test]
+fn data_far_beyond_the_limit_ends_the_session() {
+    let (mut session, mut out) = (session(), Vec::new());
+    session.receive(b"EHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<c@d.nl>\r\nDATA\r\n", &mut out);
+    out.clear();
+    let flood = vec![b'x'; 8 << 20];
+    let mut fed = 0;
+    while !matches!(session.receive(&flood, &mut out), (_, Next::Close)) {
+        fed += flood.len() as u64;
+        assert!(fed <= 2 * MAX_DISCARD);
+    }
+    assert!(out.starts_with(b"552 5.3.4 "));
+}

@@ -1,0 +1,249 @@
+//! Who works here: name, phone and department of each sender, from the organisation's own list
+//! (`organisation.staff`). Read at start and at SIGHUP; asked when a notice is written. A list with a
+//! fault is refused as a whole: half a list would show some senders without a phone number.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use csv::StringRecord;
+
+use crate::address::{Address, AddressError};
+
+/// The list, by address.
+#[derive(Clone, Debug, Default)]
+pub struct Directory(HashMap<String, Person>);
+
+/// What recipients are shown of a sender.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Person {
+    /// First and last name.
+    pub name: Option<String>,
+    /// As people write it.
+    pub phone: Option<String>,
+    /// Team or department.
+    pub department: Option<String>,
+}
+
+/// Why the list cannot be used; the text is what the administrator reads.
+#[derive(Debug, thiserror::Error)]
+pub enum StaffError {
+    /// Reading failed.
+    #[error("{file}: {source}")]
+    Io {
+        /// The list
+        file: PathBuf,
+        /// What the operating system said
+        source: std::io::Error,
+    },
+    /// A line is not as it must be.
+    #[error("{file}: line {line}: {fault}")]
+    Line {
+        /// The list
+        file: PathBuf,
+        /// Counted from 1
+        line: u64,
+        /// What is wrong there
+        fault: LineFault,
+    },
+}
+
+/// What can be wrong with a line of the list.
+#[derive(Debug, thiserror::Error)]
+pub enum LineFault {
+    /// The header line names a column that we do not have.
+    #[error("unknown column {0:?}; known are email, name, phone and department")]
+    UnknownColumn(String),
+    /// The header line names a column twice.
+    #[error("column {0:?} stands there twice")]
+    DoubleColumn(String),
+    /// The header line has no `email`.
+    #[error("the header line must name the column email (and may name name, phone, department)")]
+    NoEmailColumn,
+    /// More or fewer fields than the header line.
+    #[error("{found} fields where the header line has {expected}")]
+    FieldCount {
+        /// As many as the header line has
+        expected: u64,
+        /// As many as there are
+        found: u64,
+    },
+    /// The address is none.
+    #[error("{text:?}: {fault}")]
+    Address {
+        /// What stands there
+        text: String,
+        /// Why it is none
+        fault: AddressError,
+    },
+    /// The address stood on an earlier line already.
+    #[error("{0} is in the list twice")]
+    DoubleAddress(Address),
+    /// Spreadsheets can save in older encodings.
+    #[error("not UTF-8; save the file as \"CSV UTF-8\"")]
+    Encoding,
+}
+
+impl Directory {
+    /// Reads a CSV file with a header line `email,name,phone,department`, in any order; fields may be
+    /// quoted, and separated by semicolons, as spreadsheets in Dutch write them.
+    pub fn load(path: &Path) -> Result<Self, StaffError> {
+        let bytes = std::fs::read(path).map_err(|source| StaffError::Io { file: path.to_owned(), source })?;
+        Self::parse(&bytes).map_err(|(line, fault)| StaffError::Line { file: path.to_owned(), line, fault })
+    }
+
+    /// How many people there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is nobody.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The person behind an address, letter case aside.
+    pub fn find(&self, address: &Address) -> Option<&Person> {
+        self.0.get(&address.as_str().to_lowercase())
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, (u64, LineFault)> {
+        let mut reader =
+            csv::ReaderBuilder::new().delimiter(delimiter(bytes)).trim(csv::Trim::All).from_reader(bytes);
+        let columns = Columns::of(reader.headers().map_err(line_fault)?).map_err(|fault| (1, fault))?;
+        let mut people = HashMap::new();
+        for record in reader.records() {
+            let record = record.map_err(line_fault)?;
+            if record.iter().all(str::is_empty) {
+                continue;
+            }
+            let line = record.position().map_or(0, csv::Position::line);
+            let (address, person) = columns.person(&record).map_err(|fault| (line, fault))?;
+            if people.insert(address.as_str().to_lowercase(), person).is_some() {
+                return Err((line, LineFault::DoubleAddress(address)));
+            }
+        }
+        Ok(Self(people))
+    }
+}
+
+/// Where the header line says that each field stands.
+#[derive(Default)]
+struct Columns {
+    email: usize,
+    name: Option<usize>,
+    phone: Option<usize>,
+    department: Option<usize>,
+}
+
+impl Columns {
+    fn of(header: &StringRecord) -> Result<Self, LineFault> {
+        let (mut columns, mut email) = (Self::default(), None);
+        for (at, title) in header.iter().enumerate() {
+            let column = match title.to_lowercase().as_str() {
+                "email" => &mut email,
+                "name" => &mut columns.name,
+                "phone" => &mut columns.phone,
+                "department" => &mut columns.department,
+                _ => return Err(LineFault::UnknownColumn(title.to_owned())),
+            };
+            if column.replace(at).is_some() {
+                return Err(LineFault::DoubleColumn(title.to_owned()));
+            }
+        }
+        columns.email = email.ok_or(LineFault::NoEmailColumn)?;
+        Ok(columns)
+    }
+
+    fn person(&self, record: &StringRecord) -> Result<(Address, Person), LineFault> {
+        let text = record.get(self.email).unwrap_or("");
+        let address =
+            Address::parse(text).map_err(|fault| LineFault::Address { text: text.to_owned(), fault })?;
+        let field = |column: Option<usize>| {
+            let text = record.get(column?)?;
+            (!text.is_empty()).then(|| text.to_owned())
+        };
+        let person =
+            Person { name: field(self.name), phone: field(self.phone), department: field(self.department) };
+        Ok((address, person))
+    }
+}
+
+/// Comma, unless the header line has only semicolons.
+fn delimiter(bytes: &[u8]) -> u8 {
+    let header = bytes.split(|&byte| byte == b'\n').next().unwrap_or(bytes);
+    if header.contains(&b';') && !header.contains(&b',') { b';' } else { b',' }
+}
+
+fn line_fault(error: csv::Error) -> (u64, LineFault) {
+    let line = error.position().map_or(1, csv::Position::line);
+    match *error.kind() {
+        csv::ErrorKind::UnequalLengths { expected_len: expected, len: found, .. } => {
+            (line, LineFault::FieldCount { expected, found })
+        }
+        // The octets are in memory, so nothing else can go wrong with them.
+        _ => (line, LineFault::Encoding),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn person(name: &str, phone: &str, department: &str) -> Person {
+        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        Person { name: some(name), phone: some(phone), department: some(department) }
+    }
+
+    fn find(directory: &Directory, address: &str) -> Option<Person> {
+        directory.find(&Address::parse(address).unwrap()).cloned()
+    }
+
+    #[test]
+    fn reads_what_spreadsheets_write() {
+        for text in [
+            "email,name,phone,department\nJan@voorbeeld.nl,Jan de Vries,14 0511,Burgerzaken\n",
+            "email,name,phone,department\r\nJan@voorbeeld.nl,Jan de Vries,14 0511,Burgerzaken\r\n",
+            "\u{feff}email;name;phone;department\r\nJan@voorbeeld.nl;Jan de Vries;14 0511;Burgerzaken\r\n;;;\r\n",
+            "Department, Phone, Name, Email\n\n Burgerzaken , 14 0511, Jan de Vries, Jan@voorbeeld.nl",
+        ] {
+            let directory = Directory::parse(text.as_bytes()).unwrap();
+            let jan = person("Jan de Vries", "14 0511", "Burgerzaken");
+            assert_eq!(find(&directory, "jan@VOORBEELD.nl"), Some(jan), "{text:?}");
+            assert_eq!(find(&directory, "piet@voorbeeld.nl"), None);
+        }
+    }
+
+    #[test]
+    fn reads_quoted_and_empty_fields() {
+        let text = "email,name,phone,department\n\
+            a@voorbeeld.nl,\"Vries, \"\"Jan\"\" de\",,\"Werk; inkomen\"\n\
+            b@voorbeeld.nl,,,\n";
+        let directory = Directory::parse(text.as_bytes()).unwrap();
+        let expected = person("Vries, \"Jan\" de", "", "Werk; inkomen");
+        assert_eq!(find(&directory, "a@voorbeeld.nl"), Some(expected));
+        assert_eq!(find(&directory, "b@voorbeeld.nl"), Some(Person::default()));
+        assert!(Directory::parse(b"email\nc@voorbeeld.nl\n").is_ok());
+    }
+
+    #[test]
+    fn says_what_is_wrong_and_where() {
+        for (text, expected) in [
+            (&b""[..], "line 1: the header line must name the column email"),
+            (b"name,phone\n", "line 1: the header line must name the column email"),
+            (b"email,naam\n", "line 1: unknown column \"naam\"; known are"),
+            (b"email,name,EMAIL\n", "line 1: column \"EMAIL\" stands there twice"),
+            (b"email,name\na@x.nl,A\nb@x.nl\n", "line 3: 1 fields where the header line has 2"),
+            (b"email,name\na@x.nl,A\njan,B\n", "line 3: \"jan\": an address needs the form"),
+            (b"email,name\na@x.nl,A\nA@X.nl,B\n", "line 3: A@X.nl is in the list twice"),
+            (b"email,name\na@x.nl,Ren\xe9\n", "line 2: not UTF-8"),
+        ] {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("staff.csv");
+            std::fs::write(&path, text).unwrap();
+            let error = Directory::load(&path).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("{}: {expected}", path.display())), "{error}");
+        }
+        let missing = Directory::load(Path::new("/no/such/staff.csv")).unwrap_err().to_string();
+        assert!(missing.starts_with("/no/such/staff.csv: "), "{missing}");
+    }
+}

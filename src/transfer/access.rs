@@ -1,0 +1,285 @@
+//! The only place where a link and a password are checked (C15, C16, C17). Called by the web pages;
+//! gives a [`Cookie`] for the right password, and a [`Grant`] for a live session.
+//!
+//! The order of [`Access::unlock`] matters. The token's own proof comes first, so that a guessed token
+//! costs no look at the database. What costs memory or time comes after every limit; and a try is
+//! counted before it is made, so that a thousand at once are no more than one after the other.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::session::{self, CookieBytes};
+use super::{State, Step, link};
+use crate::address::Address;
+use crate::audit::{Action, Event};
+use crate::clock::{Clock, Timestamp};
+use crate::id::Link;
+use crate::limits::{Rate, TryRule, client_key};
+use crate::seal::SealError;
+use crate::seal::keys::{Passphrase, TransferKey, unlock};
+use crate::secret::{Keys, Secret};
+use crate::store::{Blobs, Recipient, Store, StoreError, Transfer, Try};
+
+pub use super::grant::Grant;
+pub use super::session::Cookie;
+
+/// A session that is not used for this long is over (H23).
+pub const SESSION_IDLE: Duration = Duration::from_secs(30 * 60);
+
+/// How long a password may wait for its turn (security decision 9).
+const QUEUE: Duration = Duration::from_secs(2);
+/// Openings from one client address, right and wrong ones: a whole company may sit behind it.
+const PER_CLIENT: Rate = Rate::per(600, Duration::from_secs(3600));
+/// Openings in all: above what a large mailing brings, and a bound for whoever has many links and many
+/// addresses.
+const IN_ALL: Rate = Rate::per(60_000, Duration::from_secs(3600));
+
+/// Why a transfer is not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessError {
+    /// There is no such transfer, or no such part of it. Malformed and unknown tokens are alike.
+    #[error("no such transfer")]
+    Unknown,
+    /// It has expired or was recalled.
+    #[error("the transfer is gone")]
+    Gone,
+    /// The password is wrong, or missing where one is needed.
+    #[error("wrong password")]
+    WrongPassword,
+    /// Too many tries, on this link or from this client; not before then.
+    #[error("too many tries, locked until {0}")]
+    Locked(Timestamp),
+    /// Too many passwords are being tried at once.
+    #[error("too many passwords at once")]
+    Busy,
+    /// The browser has no session for this link.
+    #[error("no session")]
+    NoSession,
+    /// The store could not be asked.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What is stored cannot be opened. The cause is in the log.
+    #[error("the transfer is damaged")]
+    Damaged,
+}
+
+/// What the page before the password may tell.
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// A password is needed.
+    pub password: bool,
+    /// Until when.
+    pub expires: Timestamp,
+    /// Who sent it.
+    pub sender: Option<Address>,
+}
+
+/// Checks links, passwords and sessions.
+pub struct Access {
+    store: Arc<dyn Store>,
+    blobs: Arc<dyn Blobs>,
+    keys: Keys,
+    clock: Clock,
+    rule: TryRule,
+    /// One for each Argon2 run that may go on at once.
+    permits: Arc<Semaphore>,
+    queue: Duration,
+}
+
+/// A link that can still be opened.
+struct Door {
+    link: Link,
+    secret: Secret,
+    transfer: Transfer,
+    recipient: Recipient,
+    key_packet: Vec<u8>,
+}
+
+impl Access {
+    /// One for the whole program: the bound on Argon2 runs is in it.
+    pub fn new(
+        store: Arc<dyn Store>,
+        blobs: Arc<dyn Blobs>,
+        keys: Keys,
+        clock: Clock,
+        rule: TryRule,
+    ) -> Self {
+        let cores = available_parallelism().map_or(1, usize::from);
+        Self { store, blobs, keys, clock, rule, permits: Arc::new(Semaphore::new(cores)), queue: QUEUE }
+    }
+
+    /// What the page before the password shows. Changes nothing and counts as nothing: link scanners
+    /// come here (decision 6).
+    pub async fn look(&self, token: &str) -> Result<Look, AccessError> {
+        let Transfer { password, expires, sender, .. } = self.find(token).await?.transfer;
+        Ok(Look { password, expires, sender })
+    }
+
+    /// Tries a password and begins a session.
+    pub async fn unlock(
+        &self,
+        token: &str,
+        password: Option<Secret>,
+        client: IpAddr,
+    ) -> Result<Cookie, AccessError> {
+        let door = self.find(token).await?;
+        let passphrase = door.passphrase(password)?;
+        self.check_limits(&door, client).await?;
+        // The wait for a turn comes before the try is counted: who is told to come back has not tried.
+        let permit = self.take_turn().await?;
+        let lock = self.count_try(&door).await?;
+        match self.try_passphrase(&door, passphrase, permit).await? {
+            Some(key) => self.begin_session(&door, &key, client).await,
+            None => Err(self.wrong_password(&door, lock, client).await),
+        }
+    }
+
+    /// What the session behind `cookie` may open, if it belongs to this very link (C17) and the
+    /// transfer is still there (C25).
+    pub async fn resume(&self, token: &str, cookie: &str) -> Result<Grant, AccessError> {
+        let Door { link, transfer, recipient, .. } = self.find(token).await?;
+        let cookie = CookieBytes::parse(cookie).ok_or(AccessError::NoSession)?;
+        let id = cookie.session_id();
+        let now = self.clock.now();
+        let idle_since = now.saturating_sub(SESSION_IDLE).unwrap_or(Timestamp::MIN);
+        let session = self.store.session(id, now, idle_since).await?.ok_or(AccessError::NoSession)?;
+        if session.link != link {
+            return Err(AccessError::NoSession);
+        }
+        let key = cookie.unwrap(&self.keys.session, &session).ok_or(AccessError::NoSession)?;
+        Ok(Grant::new(link, transfer, recipient, key, id, self.blobs.clone()))
+    }
+
+    /// Ends the session: the cookie opens nothing any more.
+    pub async fn finish(&self, grant: Grant, client: IpAddr) -> Result<(), AccessError> {
+        let event = self.event(Action::Finish, grant.link(), "ok".into(), client);
+        Ok(self.store.end_session(grant.session(), event).await?)
+    }
+
+    /// From the token to a link that can be opened. Without a genuine token the store is not asked.
+    async fn find(&self, token: &str) -> Result<Door, AccessError> {
+        let (link, secret) = link::parse(&self.keys.link, token).ok_or(AccessError::Unknown)?;
+        let transfer = self.store.transfer(link.transfer.clone()).await?.ok_or(AccessError::Unknown)?;
+        let mut recipients = transfer.recipients.iter();
+        let recipient =
+            recipients.find(|one| one.number == link.recipient).cloned().ok_or(AccessError::Unknown)?;
+        let state = State::of(&transfer, &recipient, self.clock.now());
+        match (state.after(Step::Open), recipient.key_packet.clone()) {
+            (Some(_), Some(key_packet)) => Ok(Door { link, secret, transfer, recipient, key_packet }),
+            _ => Err(AccessError::Gone),
+        }
+    }
+
+    /// A locked link is told so before it takes anything from the common limits: otherwise one link
+    /// could be used to shut out everybody.
+    async fn check_limits(&self, door: &Door, client: IpAddr) -> Result<(), AccessError> {
+        let now = self.clock.now();
+        if let Some(until) = door.recipient.locked_until.filter(|until| *until > now) {
+            return Err(AccessError::Locked(until));
+        }
+        let buckets = [(format!("open {}", client_key(client)), PER_CLIENT), ("open".to_owned(), IN_ALL)];
+        for (bucket, rate) in buckets {
+            if let Some(until) = self.store.take(bucket, rate, now).await? {
+                return Err(AccessError::Locked(until));
+            }
+        }
+        Ok(())
+    }
+
+    async fn take_turn(&self) -> Result<OwnedSemaphorePermit, AccessError> {
+        let turn = tokio::time::timeout(self.queue, self.permits.clone().acquire_owned()).await;
+        turn.map_err(|_| AccessError::Busy)?.map_err(|_| AccessError::Busy)
+    }
+
+    /// Counts the try that is about to be made; gives the lock that a wrong password now means.
+    /// A link without a password cannot be guessed at: its token has already proved itself.
+    async fn count_try(&self, door: &Door) -> Result<Option<Timestamp>, AccessError> {
+        if !door.transfer.password {
+            return Ok(None);
+        }
+        match self.store.begin_try(door.link.clone(), self.rule, self.clock.now()).await? {
+            Try::Allowed { locked } => Ok(locked),
+            Try::Locked(until) => Err(AccessError::Locked(until)),
+            Try::Unknown => Err(AccessError::Unknown),
+        }
+    }
+
+    /// Runs Argon2. The turn ends with the run, not with the request: a client that goes away must
+    /// not make room for another run beside it.
+    async fn try_passphrase(
+        &self,
+        door: &Door,
+        passphrase: Passphrase,
+        turn: OwnedSemaphorePermit,
+    ) -> Result<Option<TransferKey>, AccessError> {
+        let key_packet = door.key_packet.clone();
+        let run = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            unlock(&key_packet, &passphrase)
+        });
+        match run.await {
+            Ok(Ok(key)) => Ok(key),
+            Ok(Err(error)) => Err(door.damaged(&error)),
+            Err(error) => Err(door.damaged(&SealError::Io(error.into()))),
+        }
+    }
+
+    async fn begin_session(
+        &self,
+        door: &Door,
+        key: &TransferKey,
+        client: IpAddr,
+    ) -> Result<Cookie, AccessError> {
+        let (cookie, session) = session::new(&self.keys.session, &door.link, key, self.clock.now())
+            .map_err(|_| door.damaged(&SealError::Foreign("the session's key could not be wrapped")))?;
+        let event = self.event(Action::Open, &door.link, "ok".into(), client);
+        self.store.open(session, event).await?;
+        Ok(cookie)
+    }
+
+    async fn wrong_password(&self, door: &Door, lock: Option<Timestamp>, client: IpAddr) -> AccessError {
+        if !door.transfer.password {
+            return door.damaged(&SealError::Foreign("the link's own secret does not open its key packet"));
+        }
+        let tried = self.event(Action::Open, &door.link, "wrong password".into(), client);
+        let locked = lock.map(|until| self.event(Action::Lock, &door.link, format!("until {until}"), client));
+        for event in [Some(tried), locked].into_iter().flatten() {
+            if let Err(error) = self.store.record(event).await {
+                return error.into();
+            }
+        }
+        AccessError::WrongPassword
+    }
+
+    fn event(&self, action: Action, link: &Link, result: String, client: IpAddr) -> Event {
+        let (object, origin) = (link.to_string(), client.to_canonical().to_string());
+        Event { time: self.clock.now(), action, object, result, actor: "recipient".into(), origin }
+    }
+}
+
+impl Door {
+    /// A missing password is a wrong one, but no try: nobody can guess with it.
+    fn passphrase(&self, password: Option<Secret>) -> Result<Passphrase, AccessError> {
+        if !self.transfer.password {
+            return Ok(Passphrase::new(&self.secret, None));
+        }
+        match password.map(|typed| super::password::normalise(typed.reveal())) {
+            Some(password) if !password.reveal().is_empty() => {
+                Ok(Passphrase::new(&self.secret, Some(&password)))
+            }
+            _ => Err(AccessError::WrongPassword),
+        }
+    }
+
+    fn damaged(&self, cause: &SealError) -> AccessError {
+        tracing::error!(link = %self.link, %cause, "a transfer cannot be opened");
+        AccessError::Damaged
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,326 @@
+use std::io::Read;
+
+use super::*;
+use crate::config::PasswordMode;
+use crate::transfer::sealing::{Sealed, seal};
+use crate::transfer::testing::{MemoryBlobs, MemoryStore, request, start};
+
+const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
+const RULE: TryRule = TryRule { attempts: 5, lock: Duration::from_secs(900) };
+
+/// One sealed transfer behind an [`Access`], and hands on everything around it.
+struct Scene {
+    access: Access,
+    store: Arc<MemoryStore>,
+    blobs: Arc<MemoryBlobs>,
+    clock: Clock,
+    tokens: Vec<String>,
+    password: Option<Secret>,
+    link: Link,
+}
+
+impl Scene {
+    fn new(mode: PasswordMode) -> Self {
+        let (store, blobs) = (Arc::new(MemoryStore::default()), Arc::new(MemoryBlobs::default()));
+        let (keys, clock) = (Keys::derive(&[7; 32]), Clock::movable(start()));
+        let Sealed { transfer, password, tokens } = seal(&*blobs, &keys.link, request(mode)).unwrap();
+        let link = Link { transfer: transfer.id.clone(), recipient: 1 };
+        store.insert(transfer);
+        let tokens = tokens.iter().map(|token| token.reveal().to_owned()).collect();
+        let access = Access::new(store.clone(), blobs.clone(), keys, clock.clone(), RULE);
+        Self { access, store, blobs, clock, tokens, password, link }
+    }
+
+    async fn try_password(&self, password: &str) -> Result<Cookie, AccessError> {
+        self.access.unlock(&self.tokens[0], Some(Secret::new(password.into())), CLIENT).await
+    }
+
+    async fn open(&self) -> Cookie {
+        self.access.unlock(&self.tokens[0], self.password.clone(), CLIENT).await.unwrap()
+    }
+
+    async fn grant(&self) -> Grant {
+        let cookie = self.open().await;
+        self.access.resume(&self.tokens[0], cookie.value()).await.unwrap()
+    }
+
+    fn blob(&self, part: usize) -> crate::id::BlobName {
+        self.store.rows().transfers[&self.link.transfer].parts[part].blob.clone()
+    }
+}
+
+fn read(grant: &Grant, part: u32) -> Vec<u8> {
+    let mut plain = Vec::new();
+    grant.open(part).unwrap().read_to_end(&mut plain).unwrap();
+    plain
+}
+
+#[tokio::test]
+async fn the_right_password_opens_everything() {
+    let scene = Scene::new(PasswordMode::Generated);
+    let look = scene.access.look(&scene.tokens[0]).await.unwrap();
+    assert!(look.password && look.sender.unwrap().as_str() == "jan@voorbeeld.nl");
+
+    let grant = scene.grant().await;
+    assert_eq!(grant.link(), &scene.link);
+    assert_eq!(grant.recipient().address.as_str(), "piet@example.org");
+    let index = grant.read_index().await.unwrap();
+    assert_eq!(index, grant.index().unwrap());
+    assert_eq!(read(&grant, index.files[0].part), b"%PDF-1.7 KANARIE");
+    assert_eq!(read(&grant, index.text.unwrap()), b"KANARIE");
+    assert_eq!(read(&grant, index.message), request(PasswordMode::None).original);
+    assert!(matches!(grant.open(99).err(), Some(AccessError::Unknown)));
+    assert_eq!(scene.store.audit(), ["open ok"]);
+    assert!(scene.store.rows().recipient(&scene.link).opened.is_some());
+}
+
+#[tokio::test]
+async fn without_a_password_the_link_is_enough() {
+    let scene = Scene::new(PasswordMode::None);
+    assert!(!scene.access.look(&scene.tokens[0]).await.unwrap().password);
+    for _ in 0..10 {
+        assert_eq!(read(&scene.grant().await, 2), b"\x89PNG");
+    }
+    // A password that nobody asked for does no harm.
+    scene.try_password("whatever").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_password_may_be_typed_carelessly() {
+    let scene = Scene::new(PasswordMode::Generated);
+    let typed = scene.password.as_ref().unwrap().reveal().to_uppercase().replace('-', " ");
+    scene.try_password(&typed).await.unwrap();
+}
+
+/// C15: unknown, malformed and forged tokens are alike, and none of them reaches the store.
+#[tokio::test]
+async fn a_forged_token_does_not_reach_the_store() {
+    let scene = Scene::new(PasswordMode::Generated);
+    let good = &scene.tokens[0];
+    let flipped = if good.ends_with('7') { "8" } else { "7" };
+    let forged = [&good[..good.len() - 1], flipped].concat();
+    for token in ["", "x", &forged, &good.to_uppercase(), &format!("{good}0")] {
+        assert!(matches!(scene.access.look(token).await, Err(AccessError::Unknown)), "{token}");
+        let tried = scene.access.unlock(token, scene.password.clone(), CLIENT).await;
+        assert!(matches!(tried, Err(AccessError::Unknown)), "{token}");
+        assert!(matches!(scene.access.resume(token, "").await, Err(AccessError::Unknown)), "{token}");
+    }
+    assert_eq!(scene.store.rows().calls, 0);
+
+    scene.store.rows().transfers.clear();
+    assert!(matches!(scene.access.look(good).await, Err(AccessError::Unknown)), "genuine, but deleted");
+}
+
+/// C16: five wrong passwords close the link, for longer every time.
+#[tokio::test]
+async fn wrong_passwords_lock_the_link() {
+    let scene = Scene::new(PasswordMode::Generated);
+    for _ in 0..5 {
+        assert!(matches!(scene.try_password("wrong").await, Err(AccessError::WrongPassword)));
+    }
+    let Err(AccessError::Locked(until)) = scene.try_password("wrong").await else { panic!() };
+    assert_eq!(until, start() + Duration::from_secs(900));
+    let right = scene.access.unlock(&scene.tokens[0], scene.password.clone(), CLIENT).await;
+    assert!(matches!(right, Err(AccessError::Locked(_))), "even the right one");
+    let other = scene.access.unlock(&scene.tokens[1], scene.password.clone(), CLIENT).await;
+    assert!(other.is_ok(), "another recipient's link stays open");
+
+    let audit = scene.store.audit();
+    assert_eq!(audit[..5], ["open wrong password"; 5]);
+    assert_eq!(audit[5..], ["lock until 2026-11-23T10:15:00Z", "open ok"]);
+
+    scene.clock.advance(Duration::from_secs(901));
+    for _ in 0..5 {
+        assert!(matches!(scene.try_password("wrong").await, Err(AccessError::WrongPassword)));
+    }
+    let Err(AccessError::Locked(until)) = scene.try_password("wrong").await else { panic!() };
+    assert_eq!(until.duration_since(scene.clock.now()).as_secs(), 1800);
+}
+
+#[tokio::test]
+async fn the_right_password_forgets_the_wrong_ones() {
+    let scene = Scene::new(PasswordMode::Generated);
+    for _ in 0..2 {
+        for _ in 0..4 {
+            assert!(matches!(scene.try_password("wrong").await, Err(AccessError::WrongPassword)));
+        }
+        scene.open().await;
+    }
+}
+
+/// C16: tries at the same moment are no more than tries one after the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn parallel_tries_are_counted_before_they_are_made() {
+    let scene = Arc::new(Scene::new(PasswordMode::Generated));
+    let tries: Vec<_> = (0..30)
+        .map(|_| {
+            let scene = scene.clone();
+            tokio::spawn(async move { scene.try_password("wrong").await.unwrap_err() })
+        })
+        .collect();
+    let mut wrong = 0;
+    for one in tries {
+        match one.await.unwrap() {
+            AccessError::WrongPassword => wrong += 1,
+            AccessError::Locked(_) | AccessError::Busy => {}
+            other => panic!("{other}"),
+        }
+    }
+    assert!(wrong <= 5, "{wrong} were tried");
+}
+
+#[tokio::test]
+async fn a_missing_password_is_wrong_but_no_try() {
+    let scene = Scene::new(PasswordMode::Generated);
+    for password in [None, Some(String::new()), Some("  ".into())] {
+        for _ in 0..10 {
+            let password = password.clone().map(Secret::new);
+            let tried = scene.access.unlock(&scene.tokens[0], password, CLIENT).await;
+            assert!(matches!(tried, Err(AccessError::WrongPassword)));
+        }
+    }
+    assert_eq!(scene.store.rows().recipient(&scene.link).tries, 0);
+}
+
+/// C16: one client cannot go from link to link, nor from address to address within its own network.
+#[tokio::test]
+async fn one_client_has_a_limit_over_all_links() {
+    let scene = Scene::new(PasswordMode::None);
+    let open = |client: &str| scene.access.unlock(&scene.tokens[0], None, client.parse().unwrap());
+    for _ in 1..PER_CLIENT.burst {
+        let bucket = "open 2001:db8:1:2::/64".to_owned();
+        assert_eq!(scene.store.take(bucket, PER_CLIENT, start()).await.unwrap(), None);
+    }
+    open("2001:db8:1:2::1").await.unwrap();
+    let Err(AccessError::Locked(until)) = open("2001:db8:1:2:ffff::1").await else { panic!() };
+    assert_eq!(until, start() + Duration::from_secs(6));
+    open("2001:db8:1:3::1").await.unwrap();
+    scene.clock.advance(Duration::from_secs(6));
+    open("2001:db8:1:2::1").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_locked_link_takes_nothing_from_the_common_limits() {
+    let scene = Scene::new(PasswordMode::Generated);
+    scene.store.rows().recipient(&scene.link).locked_until = Some(start() + Duration::from_secs(60));
+    for _ in 0..100 {
+        assert!(matches!(scene.try_password("wrong").await, Err(AccessError::Locked(_))));
+    }
+    assert!(scene.store.rows().buckets.is_empty());
+}
+
+/// Decision 9: who waits too long for a turn is told so, and has not tried.
+#[tokio::test]
+async fn too_many_at_once_are_sent_away_uncounted() {
+    let mut scene = Scene::new(PasswordMode::Generated);
+    scene.access.queue = Duration::ZERO;
+    let cores = u32::try_from(scene.access.permits.available_permits()).unwrap();
+    let taken = scene.access.permits.clone().acquire_many_owned(cores).await.unwrap();
+    assert!(matches!(scene.try_password("wrong").await, Err(AccessError::Busy)));
+    assert_eq!(scene.store.rows().recipient(&scene.link).tries, 0);
+    drop(taken);
+    assert!(matches!(scene.try_password("wrong").await, Err(AccessError::WrongPassword)));
+}
+
+/// C17: a session opens its own link only, for as long as it is used.
+#[tokio::test]
+async fn a_session_belongs_to_one_link() {
+    let scene = Scene::new(PasswordMode::Generated);
+    let cookie = scene.open().await;
+    let resume = |token: usize, cookie: &str| {
+        let cookie = cookie.to_owned();
+        let scene = &scene;
+        async move { scene.access.resume(&scene.tokens[token], &cookie).await }
+    };
+    assert!(matches!(resume(1, cookie.value()).await, Err(AccessError::NoSession)), "other recipient");
+    assert!(matches!(resume(0, "").await, Err(AccessError::NoSession)));
+    assert!(matches!(resume(0, &"0".repeat(52)).await, Err(AccessError::NoSession)));
+
+    scene.clock.advance(Duration::from_secs(29 * 60));
+    resume(0, cookie.value()).await.unwrap();
+    scene.clock.advance(Duration::from_secs(29 * 60));
+    resume(0, cookie.value()).await.unwrap();
+    scene.clock.advance(Duration::from_secs(31 * 60));
+    assert!(matches!(resume(0, cookie.value()).await, Err(AccessError::NoSession)), "idle");
+}
+
+#[tokio::test]
+async fn a_session_ends_when_its_user_says_so() {
+    let scene = Scene::new(PasswordMode::Generated);
+    let (first, second) = (scene.open().await, scene.open().await);
+    assert_ne!(first.value(), second.value());
+    let grant = scene.access.resume(&scene.tokens[0], first.value()).await.unwrap();
+    scene.access.finish(grant, CLIENT).await.unwrap();
+    let resumed = scene.access.resume(&scene.tokens[0], first.value()).await;
+    assert!(matches!(resumed, Err(AccessError::NoSession)));
+    scene.access.resume(&scene.tokens[0], second.value()).await.unwrap();
+    assert_eq!(scene.store.audit().last().unwrap(), "finish ok");
+}
+
+/// C25: expiry and recall stop new openings and open pages alike.
+#[tokio::test]
+async fn what_is_gone_stays_closed() {
+    for change in ["recall", "date", "key"] {
+        let scene = Scene::new(PasswordMode::Generated);
+        let cookie = scene.open().await;
+        match change {
+            "recall" => scene.store.rows().recipient(&scene.link).recalled = Some(start()),
+            "date" => scene.store.rows().transfers.get_mut(&scene.link.transfer).unwrap().expires = start(),
+            _ => scene.store.rows().recipient(&scene.link).key_packet = None,
+        }
+        let token = &scene.tokens[0];
+        assert!(matches!(scene.access.look(token).await, Err(AccessError::Gone)), "{change}");
+        assert!(
+            matches!(scene.access.resume(token, cookie.value()).await, Err(AccessError::Gone)),
+            "{change}"
+        );
+        let tried = scene.access.unlock(token, scene.password.clone(), CLIENT).await;
+        assert!(matches!(tried, Err(AccessError::Gone)), "{change}");
+        if change == "recall" {
+            let other = scene.access.unlock(&scene.tokens[1], scene.password.clone(), CLIENT).await;
+            assert!(other.is_ok(), "a recall concerns one recipient");
+        }
+    }
+}
+
+/// C14: damage and exchange of what is stored end in an error.
+#[tokio::test]
+async fn damage_is_told_from_a_wrong_password() {
+    let scene = Scene::new(PasswordMode::Generated);
+    let grant = scene.grant().await;
+    scene.blobs.change(&scene.blob(1), |bytes| bytes[60] ^= 1);
+    assert!(matches!(grant.open(1).err(), Some(AccessError::Damaged)));
+
+    let (mut text, mut html) = (Vec::new(), Vec::new());
+    scene.blobs.change(&scene.blob(3), |bytes| std::mem::swap(bytes, &mut text));
+    scene.blobs.change(&scene.blob(4), |bytes| std::mem::swap(bytes, &mut html));
+    scene.blobs.change(&scene.blob(3), |bytes| *bytes = html);
+    assert!(matches!(grant.open(3).err(), Some(AccessError::Damaged)), "one part for another");
+    assert!(matches!(grant.open(4).err(), Some(AccessError::Damaged)), "cut to nothing");
+
+    scene.blobs.change(&scene.blob(0), |bytes| bytes.truncate(20));
+    assert!(matches!(grant.read_index().await, Err(AccessError::Damaged)));
+
+    let scene = Scene::new(PasswordMode::None);
+    scene.store.rows().recipient(&scene.link).key_packet.as_mut().unwrap()[80] ^= 1;
+    let tried = scene.access.unlock(&scene.tokens[0], None, CLIENT).await;
+    assert!(matches!(tried, Err(AccessError::Damaged)), "a link cannot be wrong about its own secret");
+}
+
+/// Contract 7: the audit trail names the link, never its secret or a password.
+#[tokio::test]
+async fn the_audit_trail_holds_no_secret() {
+    let scene = Scene::new(PasswordMode::Generated);
+    assert!(scene.try_password("WACHTWOORD-KANARIE").await.is_err());
+    let cookie = scene.open().await;
+    let rows = scene.store.rows();
+    assert_eq!(rows.events.len(), 2);
+    assert!(rows.events.iter().all(|event| event.object == scene.link.to_string()));
+    assert!(rows.events.iter().all(|event| event.origin == "192.0.2.7" && event.actor == "recipient"));
+    let written = format!("{:?}", rows.events);
+    let password = scene.password.as_ref().unwrap().reveal();
+    for secret in ["KANARIE", password, &scene.tokens[0][13..], cookie.value()] {
+        assert!(!written.contains(secret));
+    }
+    assert!(!format!("{cookie:?}").contains(cookie.value()));
+}

@@ -1,0 +1,139 @@
+//! The token in a link: which recipient of which transfer, and a secret that only our link key can have
+//! made (house "Keys"). Made by `transfer/sealing` and for reminders, read by `transfer/access`.
+//!
+//! The secret is never stored: it is computed again from the link key. So a forged or mistyped token
+//! is refused without a look at the database, and a stolen database opens no link.
+
+use crate::id::{self, Link, TransferId};
+use crate::secret::{self, LinkKey, Secret};
+
+/// Characters of the recipient's number: 15 bits.
+const NUMBER: usize = 3;
+/// Characters of the secret: 130 bits (C15).
+const SECRET: usize = 26;
+/// Characters of a token.
+pub const LENGTH: usize = TransferId::LENGTH + NUMBER + SECRET;
+/// The highest recipient number that a token has room for.
+pub const MAX_RECIPIENT: u16 = (1 << (5 * NUMBER)) - 1;
+
+/// The token of a link; the recipient's number must not be over [`MAX_RECIPIENT`].
+pub fn token(key: &LinkKey, link: &Link) -> Secret {
+    let secret = link_secret(key, link);
+    Secret::new([link.transfer.as_str(), &number(link.recipient), secret.reveal()].concat())
+}
+
+/// The secret part of the token, which is also the first half of the passphrase.
+pub fn link_secret(key: &LinkKey, link: &Link) -> Secret {
+    let mac = key.sign(link.to_string().as_bytes());
+    let mut text = id::base32(&mac);
+    text.truncate(SECRET);
+    Secret::new(text)
+}
+
+/// The link of a token, and its secret. `None` for whatever we did not make, malformed or forged.
+pub fn parse(key: &LinkKey, token: &str) -> Option<(Link, Secret)> {
+    let (transfer, rest) = token.split_at_checked(TransferId::LENGTH)?;
+    let (recipient, given) = rest.split_at_checked(NUMBER)?;
+    let link = Link { transfer: transfer.parse().ok()?, recipient: parse_number(recipient)? };
+    let secret = link_secret(key, &link);
+    secret::equal(given.as_bytes(), secret.reveal().as_bytes()).then_some((link, secret))
+}
+
+/// What people make of a token when they type it, or of a link when they paste it whole, put right.
+pub fn normalise(typed: &str) -> String {
+    let token = match typed.rsplit_once("/t/") {
+        Some((_, rest)) => rest.split(['/', '?', '#']).next().unwrap_or(rest),
+        None => typed,
+    };
+    let kept = token.chars().filter(char::is_ascii_alphanumeric).map(|c| match c.to_ascii_lowercase() {
+        'o' => '0',
+        'i' | 'l' => '1',
+        'u' => 'v',
+        c => c,
+    });
+    // Longer than any token is no token, whatever it is: keep it bounded.
+    kept.take(LENGTH + 1).collect()
+}
+
+fn number(recipient: u16) -> String {
+    let mut text = id::base32(&(recipient << 1).to_be_bytes());
+    text.truncate(NUMBER);
+    text
+}
+
+fn parse_number(text: &str) -> Option<u16> {
+    let bytes: [u8; 2] = id::from_base32(&format!("{text}0"))?.try_into().ok()?;
+    let number = u16::from_be_bytes(bytes) >> 1;
+    (number != 0).then_some(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Keys;
+
+    fn link(recipient: u16) -> Link {
+        Link { transfer: "abcdefgh01".parse().unwrap(), recipient }
+    }
+
+    #[test]
+    fn reads_back_what_it_made() {
+        let key = Keys::derive(&[7; 32]).link;
+        for recipient in [1, 2, 31, 32, 1000, MAX_RECIPIENT] {
+            let token = token(&key, &link(recipient));
+            assert_eq!(token.reveal().len(), LENGTH);
+            let (read, secret) = parse(&key, token.reveal()).unwrap();
+            assert_eq!(read, link(recipient));
+            assert!(token.reveal().ends_with(secret.reveal()) && secret.reveal().len() == 26);
+        }
+    }
+
+    /// The scheme must not change: links that are out there have to go on working.
+    #[test]
+    fn the_scheme_stays() {
+        let key = Keys::derive(&[7; 32]).link;
+        let token = token(&key, &link(1));
+        assert!(token.reveal().starts_with("abcdefgh01001"));
+        let mac = key.sign(b"abcdefgh01/1");
+        assert_eq!(&token.reveal()[13..], &id::base32(&mac)[..26]);
+        assert_eq!(number(2), "002");
+        assert_eq!(number(32), "010");
+    }
+
+    /// C15: nothing but the exact token is one.
+    #[test]
+    fn everything_else_is_unknown() {
+        let key = Keys::derive(&[7; 32]).link;
+        let good = token(&key, &link(1));
+        for at in 0..LENGTH {
+            let mut changed = good.reveal().as_bytes().to_vec();
+            changed[at] = if changed[at] == b'7' { b'8' } else { b'7' };
+            assert!(parse(&key, std::str::from_utf8(&changed).unwrap()).is_none(), "character {at}");
+        }
+        let zero = [&good.reveal()[..10], "000", link_secret(&key, &link(0)).reveal()].concat();
+        let longer = format!("{}0", good.reveal());
+        let upper = good.reveal().to_uppercase();
+        let shorter = &good.reveal()[..LENGTH - 1];
+        let umlaut = "é".repeat(LENGTH);
+        for wrong in ["", "x", "../../../etc/passwd", &zero, &longer, &upper, shorter, &umlaut] {
+            assert!(parse(&key, wrong).is_none(), "{wrong}");
+        }
+        let other = Keys::derive(&[8; 32]).link;
+        assert!(parse(&other, good.reveal()).is_none(), "another installation's");
+    }
+
+    #[test]
+    fn forgives_what_people_type() {
+        for typed in [
+            "ABCD efgh-01",
+            "abcdefghOI",
+            "abcdefgh0l ",
+            "https://veilig.voorbeeld.nl/t/abcdefgh01",
+            "https://veilig.voorbeeld.nl/t/abcdefgh01/files?x=1",
+        ] {
+            assert_eq!(normalise(typed), "abcdefgh01", "{typed}");
+        }
+        assert_eq!(normalise(&"a".repeat(10_000)).len(), LENGTH + 1);
+        assert_eq!(normalise("é\0<script>"), "scr1pt");
+    }
+}

@@ -1,0 +1,272 @@
+//! Makes a transfer out of a message: writes every part sealed into the blob store, and locks the key
+//! once for each recipient. Called by `intake` in a thread that may block; nothing is promised to anyone
+//! until the store has committed what comes out of here.
+//!
+//! What must never happen: plaintext on disk, a file name outside a sealed part, or parts that stay
+//! behind after an error.
+
+use std::borrow::Cow;
+use std::io::Read;
+use std::mem::take;
+
+use super::index::{Index, IndexFile, sealed_name};
+use super::{link, password};
+use crate::address::Address;
+use crate::clock::Timestamp;
+use crate::config::PasswordMode;
+use crate::id::{Link, TransferId};
+use crate::seal::keys::{Cost, Passphrase, TransferKey, lock};
+use crate::seal::{Result, SealError, write::write};
+use crate::secret::{LinkKey, Secret};
+use crate::store::{Blobs, NewRecipient, NewTransfer, Part, discard};
+
+/// A message that is to become a transfer.
+#[derive(Debug)]
+pub struct SealRequest<'a> {
+    /// The message as it came in.
+    pub original: &'a [u8],
+    /// Its subject, without the trigger tag.
+    pub subject: String,
+    /// The name in its From field.
+    pub from_name: Option<String>,
+    /// The address in its From field.
+    pub from_address: Option<String>,
+    /// Its Date field.
+    pub date: Option<String>,
+    /// What it says, as plain text in UTF-8.
+    pub text: Option<Cow<'a, [u8]>>,
+    /// What it says, as HTML in UTF-8.
+    pub html: Option<Cow<'a, [u8]>>,
+    /// Attachments and pictures, in the order in which they are shown.
+    pub files: Vec<Content<'a>>,
+    /// Who gets the receipt.
+    pub sender: Option<Address>,
+    /// Who gets a link of their own.
+    pub recipients: Vec<Address>,
+    /// Now.
+    pub created: Timestamp,
+    /// When it will be destroyed.
+    pub expires: Timestamp,
+    /// Whether the link alone opens it.
+    pub password: PasswordMode,
+    /// Hashes of the Message-IDs of its thread.
+    pub thread: Vec<[u8; 32]>,
+}
+
+/// A file of the message.
+#[derive(Debug)]
+pub struct Content<'a> {
+    /// A single safe path component, unique within the message.
+    pub name: String,
+    /// As declared.
+    pub media_type: String,
+    /// How the HTML names it.
+    pub content_id: Option<String>,
+    /// Shown within the message.
+    pub inline: bool,
+    /// The file.
+    pub data: Cow<'a, [u8]>,
+}
+
+/// A transfer whose parts are durable, ready for the store, and what is told of it once only.
+#[derive(Debug)]
+pub struct Sealed {
+    /// For the store.
+    pub transfer: NewTransfer,
+    /// For the receipt, and nowhere else (C24).
+    pub password: Option<Secret>,
+    /// For the notifications: one for each recipient, in their order.
+    pub tokens: Vec<Secret>,
+}
+
+/// Seals a message. On an error no part stays behind.
+///
+/// Memory: what the request holds, a few buffers, and the 16 MiB of one Argon2 run at a time, however
+/// many recipients there are.
+pub fn seal(blobs: &dyn Blobs, link_key: &LinkKey, mut request: SealRequest<'_>) -> Result<Sealed> {
+    if request.recipients.len() > usize::from(link::MAX_RECIPIENT) {
+        return Err(SealError::TooManyRecipients);
+    }
+    let key = TransferKey::random();
+    let mut parts = PartWriter { blobs, key: &key, parts: Vec::new() };
+    let (created, expires, sender) = (request.created, request.expires, request.sender.take());
+    let (addresses, thread) = (take(&mut request.recipients), take(&mut request.thread));
+    let password = match request.password {
+        PasswordMode::Generated => Some(password::generate()),
+        PasswordMode::None => None,
+    };
+    write_parts(&mut parts, request)?;
+
+    let id = TransferId::random();
+    let mut tokens = Vec::with_capacity(addresses.len());
+    let mut recipients = Vec::with_capacity(addresses.len());
+    for (number, address) in (1u16..).zip(addresses) {
+        let link = Link { transfer: id.clone(), recipient: number };
+        let passphrase = Passphrase::new(&link::link_secret(link_key, &link), password.as_ref());
+        let key_packet = lock(&key, &passphrase, Cost::Generated)?;
+        recipients.push(NewRecipient { number, address, key_packet });
+        tokens.push(link::token(link_key, &link));
+    }
+    let parts = parts.finish();
+    let transfer =
+        NewTransfer { id, created, expires, sender, password: password.is_some(), parts, recipients, thread };
+    Ok(Sealed { transfer, password, tokens })
+}
+
+/// Files first, so that the number in a file's URL is its part's; then text, HTML and the message
+/// itself; the index, which tells of all of them, last.
+fn write_parts(parts: &mut PartWriter<'_>, request: SealRequest<'_>) -> Result<()> {
+    let mut files = Vec::with_capacity(request.files.len());
+    let mut next = 1u32;
+    for file in request.files {
+        let Content { name, media_type, content_id, inline, data } = file;
+        let size = parts.write(next, &name, &data)?;
+        files.push(IndexFile { part: next, name, media_type, size, inline, content_id });
+        next += 1;
+    }
+    let mut optional = |name: &str, data: Option<Cow<'_, [u8]>>| -> Result<Option<u32>> {
+        let Some(data) = data else { return Ok(None) };
+        parts.write(next, name, &data)?;
+        next += 1;
+        Ok(Some(next - 1))
+    };
+    let text = optional("message.txt", request.text)?;
+    let html = optional("message.html", request.html)?;
+    let message = next;
+    parts.write(message, "message.eml", request.original)?;
+
+    let (subject, date) = (request.subject, request.date);
+    let (from_name, from_address) = (request.from_name, request.from_address);
+    let index = Index { subject, from_name, from_address, date, text, html, message, files };
+    let index = serde_json::to_vec(&index).map_err(std::io::Error::from)?;
+    parts.write(0, "index.json", &index)?;
+    Ok(())
+}
+
+/// Writes sealed parts, and takes them back unless it comes to [`PartWriter::finish`].
+struct PartWriter<'a> {
+    blobs: &'a dyn Blobs,
+    key: &'a TransferKey,
+    parts: Vec<Part>,
+}
+
+impl PartWriter<'_> {
+    fn write(&mut self, number: u32, name: &str, mut data: &[u8]) -> Result<u64> {
+        let mut sink = self.blobs.create()?;
+        let content: &mut dyn Read = &mut data;
+        let size = write(self.key, &mut *sink, &sealed_name(number, name), content)?;
+        let blob = sink.commit()?;
+        self.parts.push(Part { number, blob, size });
+        Ok(size)
+    }
+
+    fn finish(mut self) -> Vec<Part> {
+        let mut parts = take(&mut self.parts);
+        parts.sort_by_key(|part| part.number);
+        parts
+    }
+}
+
+impl Drop for PartWriter<'_> {
+    fn drop(&mut self) {
+        discard(self.blobs, self.parts.iter().map(|part| &part.blob));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seal::keys::unlock;
+    use crate::seal::read::read;
+    use crate::secret::Keys;
+    use crate::transfer::testing::{MemoryBlobs, request};
+
+    fn link_key() -> LinkKey {
+        Keys::derive(&[7; 32]).link
+    }
+
+    fn plaintext(blobs: &MemoryBlobs, key: &TransferKey, part: &Part) -> Vec<u8> {
+        let mut plain = Vec::new();
+        read(key, blobs.open(&part.blob).unwrap()).unwrap().read_to_end(&mut plain).unwrap();
+        plain
+    }
+
+    #[test]
+    fn every_recipient_can_open_every_part() {
+        let blobs = MemoryBlobs::default();
+        let sealed = seal(&blobs, &link_key(), request(PasswordMode::Generated)).unwrap();
+        let password = sealed.password.as_ref().unwrap();
+        let transfer = &sealed.transfer;
+        assert!(transfer.password);
+        assert_eq!(sealed.tokens.len(), 2);
+        let numbers: Vec<u32> = transfer.parts.iter().map(|part| part.number).collect();
+        assert_eq!(numbers, [0, 1, 2, 3, 4, 5]);
+
+        for (recipient, token) in transfer.recipients.iter().zip(&sealed.tokens) {
+            let (link, secret) = link::parse(&link_key(), token.reveal()).unwrap();
+            assert_eq!((&link.transfer, link.recipient), (&transfer.id, recipient.number));
+            assert!(unlock(&recipient.key_packet, &Passphrase::new(&secret, None)).unwrap().is_none());
+            let passphrase = Passphrase::new(&secret, Some(password));
+            let key = unlock(&recipient.key_packet, &passphrase).unwrap().unwrap();
+
+            let index: Index = serde_json::from_slice(&plaintext(&blobs, &key, &transfer.parts[0])).unwrap();
+            assert_eq!(index.subject, "Besluit");
+            let files: Vec<_> = index.files.iter().map(|file| (file.part, file.name.as_str())).collect();
+            assert_eq!(files, [(1, "besluit.pdf"), (2, "logo.png")]);
+            assert_eq!((index.text, index.html, index.message), (Some(3), Some(4), 5));
+            assert_eq!(plaintext(&blobs, &key, &transfer.parts[1]), b"%PDF-1.7 KANARIE");
+            assert_eq!(plaintext(&blobs, &key, &transfer.parts[5]), request(PasswordMode::None).original);
+            assert_eq!(index.files[0].size, transfer.parts[1].size);
+        }
+    }
+
+    #[test]
+    fn without_a_password_the_link_opens_it() {
+        let blobs = MemoryBlobs::default();
+        let mut request = request(PasswordMode::None);
+        (request.text, request.html, request.files) = (None, None, Vec::new());
+        let sealed = seal(&blobs, &link_key(), request).unwrap();
+        assert!(sealed.password.is_none() && !sealed.transfer.password);
+        let (_, secret) = link::parse(&link_key(), sealed.tokens[0].reveal()).unwrap();
+        let key_packet = &sealed.transfer.recipients[0].key_packet;
+        let key = unlock(key_packet, &Passphrase::new(&secret, None)).unwrap().unwrap();
+        let index: Index =
+            serde_json::from_slice(&plaintext(&blobs, &key, &sealed.transfer.parts[0])).unwrap();
+        assert_eq!((index.text, index.html, index.message, index.files.len()), (None, None, 1, 0));
+    }
+
+    /// C04: the store sees neither content nor names.
+    #[test]
+    fn nothing_readable_is_stored() {
+        let blobs = MemoryBlobs::default();
+        let sealed = seal(&blobs, &link_key(), request(PasswordMode::Generated)).unwrap();
+        let password = sealed.password.as_ref().unwrap().reveal().as_bytes();
+        let rows: Vec<u8> =
+            sealed.transfer.recipients.iter().flat_map(|recipient| recipient.key_packet.clone()).collect();
+        for canary in [b"KANARIE".as_slice(), b"besluit", b"Besluit", b"message", password] {
+            for stored in blobs.contents().iter().chain([&rows]) {
+                assert!(memchr::memmem::find(stored, canary).is_none());
+            }
+        }
+    }
+
+    /// C03: a disk that fills up at any moment leaves nothing behind.
+    #[test]
+    fn an_error_leaves_nothing_behind() {
+        for allowed in 0..6 {
+            let blobs = MemoryBlobs::failing_after(allowed);
+            let error = seal(&blobs, &link_key(), request(PasswordMode::Generated)).unwrap_err();
+            assert!(matches!(error, SealError::Io(_)), "{error:?}");
+            assert!(blobs.contents().is_empty(), "after {allowed} parts");
+        }
+    }
+
+    #[test]
+    fn discards_what_was_not_committed() {
+        let blobs = MemoryBlobs::default();
+        let sealed = seal(&blobs, &link_key(), request(PasswordMode::None)).unwrap();
+        assert_eq!(blobs.contents().len(), sealed.transfer.parts.len());
+        discard(&blobs, sealed.transfer.parts.iter().map(|part| &part.blob));
+        assert!(blobs.contents().is_empty());
+    }
+}

@@ -1,0 +1,332 @@
+//! A store and a blob store in memory, for the tests of this folder: just enough of them to open and
+//! close transfers. What they leave out answers [`StoreError::Closed`].
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::io::{self, Cursor, Read, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use async_trait::async_trait;
+
+use super::sealing::{Content, SealRequest};
+use crate::address::Address;
+use crate::audit::Event;
+use crate::clock::{Timestamp, days_later, later};
+use crate::config::PasswordMode;
+use crate::id::{BlobName, Link, QueueId, TransferId};
+use crate::limits::{Rate, TryRule};
+use crate::store::{
+    Acceptance, Attempt, BlobWriter, Blobs, Committed, Gauges, Item, NewTransfer, QueueEntry, Recipient,
+    Result, Session, Store, StoreError, Transfer, Try,
+};
+
+/// When the tests begin.
+pub fn start() -> Timestamp {
+    "2026-11-23T10:00:00Z".parse().unwrap()
+}
+
+/// A message with two files and two recipients.
+pub fn request(password: PasswordMode) -> SealRequest<'static> {
+    let content = |name: &str, media_type: &str, data: &'static [u8]| Content {
+        name: name.into(),
+        media_type: media_type.into(),
+        content_id: None,
+        inline: false,
+        data: Cow::Borrowed(data),
+    };
+    SealRequest {
+        original: b"From: a@voorbeeld.nl\r\nSubject: [veilig] Besluit\r\n\r\nKANARIE\r\n",
+        subject: "Besluit".into(),
+        from_name: Some("Jan de Vries".into()),
+        from_address: Some("jan@voorbeeld.nl".into()),
+        date: None,
+        text: Some(Cow::Borrowed(b"KANARIE")),
+        html: Some(Cow::Borrowed(b"<p>KANARIE</p>")),
+        files: vec![
+            content("besluit.pdf", "application/pdf", b"%PDF-1.7 KANARIE"),
+            content("logo.png", "image/png", b"\x89PNG"),
+        ],
+        sender: Some(address("jan@voorbeeld.nl")),
+        recipients: vec![address("piet@example.org"), address("els@example.org")],
+        created: start(),
+        expires: days_later(start(), 30),
+        password,
+        thread: vec![[1; 32]],
+    }
+}
+
+/// A transfer as a row, without anything behind it.
+pub fn transfer_row() -> Transfer {
+    let recipient = Recipient {
+        number: 1,
+        address: address("piet@example.org"),
+        key_packet: Some(vec![1]),
+        tries: 0,
+        locked_until: None,
+        opened: None,
+        recalled: None,
+    };
+    Transfer {
+        id: TransferId::random(),
+        created: start(),
+        expires: days_later(start(), 30),
+        sender: None,
+        password: true,
+        parts: Vec::new(),
+        recipients: vec![recipient],
+    }
+}
+
+fn address(text: &str) -> Address {
+    Address::parse(text).unwrap()
+}
+
+type Contents = Arc<Mutex<HashMap<BlobName, Vec<u8>>>>;
+
+/// Blobs in memory; after `left` commits the disk is full.
+pub struct MemoryBlobs {
+    contents: Contents,
+    left: AtomicUsize,
+}
+
+impl Default for MemoryBlobs {
+    fn default() -> Self {
+        Self::failing_after(usize::MAX)
+    }
+}
+
+impl MemoryBlobs {
+    pub fn failing_after(commits: usize) -> Self {
+        Self { contents: Contents::default(), left: AtomicUsize::new(commits) }
+    }
+
+    pub fn contents(&self) -> Vec<Vec<u8>> {
+        self.contents.lock().unwrap().values().cloned().collect()
+    }
+
+    /// Lets a test damage what is stored.
+    pub fn change(&self, name: &BlobName, change: impl FnOnce(&mut Vec<u8>)) {
+        change(self.contents.lock().unwrap().get_mut(name).unwrap());
+    }
+}
+
+impl Blobs for MemoryBlobs {
+    fn create(&self) -> io::Result<Box<dyn BlobWriter>> {
+        let left = self.left.load(Ordering::Relaxed);
+        if left == 0 {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.left.store(left - 1, Ordering::Relaxed);
+        Ok(Box::new(MemoryWriter { bytes: Vec::new(), contents: self.contents.clone() }))
+    }
+
+    fn open(&self, name: &BlobName) -> io::Result<Box<dyn Read + Send>> {
+        let bytes = self.contents.lock().unwrap().get(name).cloned().ok_or(io::ErrorKind::NotFound)?;
+        Ok(Box::new(Cursor::new(bytes)))
+    }
+
+    fn remove(&self, name: &BlobName) -> io::Result<()> {
+        self.contents.lock().unwrap().remove(name);
+        Ok(())
+    }
+
+    fn names(&self) -> io::Result<Vec<BlobName>> {
+        Ok(self.contents.lock().unwrap().keys().cloned().collect())
+    }
+}
+
+struct MemoryWriter {
+    bytes: Vec<u8>,
+    contents: Contents,
+}
+
+impl Write for MemoryWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.bytes.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl BlobWriter for MemoryWriter {
+    fn commit(self: Box<Self>) -> io::Result<BlobName> {
+        let name = BlobName::random();
+        self.contents.lock().unwrap().insert(name.clone(), self.bytes);
+        Ok(name)
+    }
+}
+
+/// Transfers, tries and sessions in memory.
+#[derive(Default)]
+pub struct MemoryStore(Mutex<Rows>);
+
+#[derive(Default)]
+pub struct Rows {
+    pub transfers: HashMap<TransferId, Transfer>,
+    pub sessions: HashMap<[u8; 32], (Link, Vec<u8>, Timestamp)>,
+    pub buckets: HashMap<String, Timestamp>,
+    pub events: Vec<Event>,
+    /// Calls of any method, to see that a forged token makes none.
+    pub calls: usize,
+}
+
+impl MemoryStore {
+    pub fn rows(&self) -> MutexGuard<'_, Rows> {
+        self.0.lock().unwrap()
+    }
+
+    pub fn insert(&self, new: NewTransfer) {
+        let recipients = new.recipients.into_iter().map(|recipient| Recipient {
+            number: recipient.number,
+            address: recipient.address,
+            key_packet: Some(recipient.key_packet),
+            tries: 0,
+            locked_until: None,
+            opened: None,
+            recalled: None,
+        });
+        let transfer = Transfer {
+            id: new.id.clone(),
+            created: new.created,
+            expires: new.expires,
+            sender: new.sender,
+            password: new.password,
+            parts: new.parts,
+            recipients: recipients.collect(),
+        };
+        self.rows().transfers.insert(new.id, transfer);
+    }
+
+    /// What the audit trail holds, as `action result`.
+    pub fn audit(&self) -> Vec<String> {
+        let rows = self.rows();
+        rows.events.iter().map(|event| format!("{} {}", event.action.as_str(), event.result)).collect()
+    }
+
+    fn called(&self) -> MutexGuard<'_, Rows> {
+        let mut rows = self.rows();
+        rows.calls += 1;
+        rows
+    }
+}
+
+impl Rows {
+    pub fn recipient(&mut self, link: &Link) -> &mut Recipient {
+        let recipients = &mut self.transfers.get_mut(&link.transfer).unwrap().recipients;
+        recipients.iter_mut().find(|recipient| recipient.number == link.recipient).unwrap()
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn transfer(&self, id: TransferId) -> Result<Option<Transfer>> {
+        Ok(self.called().transfers.get(&id).cloned())
+    }
+
+    async fn begin_try(&self, link: Link, rule: TryRule, now: Timestamp) -> Result<Try> {
+        let mut rows = self.called();
+        let recipient = rows.recipient(&link);
+        if let Some(until) = recipient.locked_until.filter(|until| *until > now) {
+            return Ok(Try::Locked(until));
+        }
+        recipient.tries += 1;
+        recipient.locked_until = rule.lock_after(recipient.tries).map(|lock| later(now, lock));
+        Ok(Try::Allowed { locked: recipient.locked_until })
+    }
+
+    async fn open(&self, session: Session, event: Event) -> Result<()> {
+        let mut rows = self.called();
+        let recipient = rows.recipient(&session.link);
+        (recipient.tries, recipient.locked_until) = (0, None);
+        recipient.opened.get_or_insert(session.used);
+        rows.sessions.insert(session.id, (session.link, session.wrapped_key, session.used));
+        rows.events.push(event);
+        Ok(())
+    }
+
+    async fn session(&self, id: [u8; 32], now: Timestamp, idle_since: Timestamp) -> Result<Option<Session>> {
+        let mut rows = self.called();
+        let Some((link, wrapped_key, used)) = rows.sessions.get_mut(&id) else { return Ok(None) };
+        if *used < idle_since {
+            return Ok(None);
+        }
+        *used = now;
+        Ok(Some(Session { id, link: link.clone(), wrapped_key: wrapped_key.clone(), used: now }))
+    }
+
+    async fn end_session(&self, id: [u8; 32], event: Event) -> Result<()> {
+        let mut rows = self.called();
+        rows.sessions.remove(&id);
+        rows.events.push(event);
+        Ok(())
+    }
+
+    async fn take(&self, bucket: String, rate: Rate, now: Timestamp) -> Result<Option<Timestamp>> {
+        let mut rows = self.called();
+        let arrival = rows.buckets.get(&bucket).copied();
+        match rate.take(arrival, now) {
+            Ok(arrival) => {
+                rows.buckets.insert(bucket, arrival);
+                Ok(None)
+            }
+            Err(until) => Ok(Some(until)),
+        }
+    }
+
+    async fn record(&self, event: Event) -> Result<()> {
+        self.called().events.push(event);
+        Ok(())
+    }
+
+    async fn commit(&self, _: Acceptance) -> Result<Committed> {
+        Err(StoreError::Closed)
+    }
+    async fn is_sealed_thread(&self, _: Vec<[u8; 32]>) -> Result<bool> {
+        Err(StoreError::Closed)
+    }
+    async fn claim_due(&self, _: Timestamp, _: Timestamp, _: usize) -> Result<Vec<Item>> {
+        Err(StoreError::Closed)
+    }
+    async fn release_claims(&self) -> Result<()> {
+        Err(StoreError::Closed)
+    }
+    async fn next_due(&self) -> Result<Option<Timestamp>> {
+        Err(StoreError::Closed)
+    }
+    async fn finish_attempt(&self, _: Attempt) -> Result<()> {
+        Err(StoreError::Closed)
+    }
+    async fn queue(&self) -> Result<Vec<QueueEntry>> {
+        Err(StoreError::Closed)
+    }
+    async fn retry(&self, _: Option<QueueId>, _: Timestamp) -> Result<u64> {
+        Err(StoreError::Closed)
+    }
+    async fn drop_item(&self, _: QueueId, _: Event) -> Result<bool> {
+        Err(StoreError::Closed)
+    }
+    async fn transfers(&self) -> Result<Vec<Transfer>> {
+        Err(StoreError::Closed)
+    }
+    async fn sweep_sessions(&self, _: Timestamp) -> Result<u64> {
+        Err(StoreError::Closed)
+    }
+    async fn expire(&self, _: Timestamp) -> Result<Vec<TransferId>> {
+        Err(StoreError::Closed)
+    }
+    async fn doomed_blobs(&self, _: usize) -> Result<Vec<BlobName>> {
+        Err(StoreError::Closed)
+    }
+    async fn forget_blobs(&self, _: Vec<BlobName>) -> Result<()> {
+        Err(StoreError::Closed)
+    }
+    async fn orphans(&self, _: Vec<BlobName>) -> Result<Vec<BlobName>> {
+        Err(StoreError::Closed)
+    }
+    async fn gauges(&self, _: Timestamp) -> Result<Gauges> {
+        Err(StoreError::Closed)
+    }
+}

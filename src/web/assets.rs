@@ -1,0 +1,51 @@
+//! The few files that pages are made up with; embedded, so that no path of a request meets a disk.
+
+use std::sync::LazyLock;
+
+use aws_lc_rs::digest;
+use axum::extract::Path;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+
+use super::error::WebError;
+use crate::id::base32;
+
+const THEME: &str = include_str!("../../web/assets/theme.css");
+const LAYOUT: &str = include_str!("../../web/assets/layout.css");
+const LOGO: &str = include_str!("../../web/assets/logo.svg");
+const FAVICON: &str = include_str!("../../web/assets/favicon.svg");
+const PAGE_SCRIPT: &str = include_str!("../../web/assets/page.js");
+
+const CSS: &str = "text/css; charset=utf-8";
+const SVG: &str = "image/svg+xml";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+/// `GET /assets/{name}`
+pub async fn serve(Path(name): Path<String>) -> Result<Response, WebError> {
+    let (media_type, text) = match name.as_str() {
+        "theme.css" => (CSS, THEME),
+        "layout.css" => (CSS, LAYOUT),
+        "logo.svg" => (SVG, LOGO),
+        "favicon.svg" => (SVG, FAVICON),
+        "page.js" => (SCRIPT, PAGE_SCRIPT),
+        _ => return Err(WebError::NotFound),
+    };
+    // Pages ask for them with their version in the query, so a day is no risk.
+    Ok(([(CONTENT_TYPE, media_type), (CACHE_CONTROL, "public, max-age=86400")], text).into_response())
+}
+
+/// Changes whenever one of them does; says nothing about the version of the program.
+pub fn version() -> &'static str {
+    static VERSION: LazyLock<String> = LazyLock::new(|| {
+        let all = [THEME, LAYOUT, LOGO, FAVICON, PAGE_SCRIPT].concat();
+        let mut version = base32(digest::digest(&digest::SHA256, all.as_bytes()).as_ref());
+        version.truncate(8);
+        version
+    });
+    &VERSION
+}
+
+/// `GET /favicon.ico`, which browsers ask for unasked.
+pub async fn favicon() -> Result<Response, WebError> {
+    serve(Path("favicon.svg".to_owned())).await
+}

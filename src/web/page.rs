@@ -1,0 +1,144 @@
+//! What every page needs to know about its reader and its house: [`Visit`], made once per request by
+//! `security`, handed to every handler, and the `visit` of every template.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::FromRequestParts;
+use axum::http::header::{ACCEPT_LANGUAGE, CONTENT_TYPE, SET_COOKIE};
+use axum::http::request::Parts as RequestParts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+
+use super::assets;
+use super::error::WebError;
+use super::session::cookie;
+use crate::clock::Timestamp;
+use crate::config::Config;
+use crate::locale::{self, Language};
+
+/// The cookie that remembers a chosen language. No secret, nothing about a person.
+const LANGUAGE_COOKIE: &str = "zegel-language";
+
+/// One request's reader: where from, in which language, at whose pages.
+#[derive(Clone)]
+pub struct Visit {
+    /// The language of the page.
+    pub language: Language,
+    /// The client's address, for limits and the audit trail.
+    pub client: IpAddr,
+    /// The configuration as it was when the request came.
+    pub config: Arc<Config>,
+    /// The language was chosen by this request: to be remembered.
+    chosen: bool,
+}
+
+impl Visit {
+    /// Negotiates the language: `lang` in the query, cookie, Accept-Language, the configured default.
+    pub fn new(uri: &Uri, headers: &HeaderMap, client: IpAddr, config: Arc<Config>) -> Self {
+        let chosen = uri.query().and_then(|query| {
+            query.split('&').find_map(|pair| pair.strip_prefix("lang=")).and_then(|tag| tag.parse().ok())
+        });
+        let remembered = || cookie(headers, LANGUAGE_COOKIE)?.parse().ok();
+        let accepted = || Language::negotiate(headers.get(ACCEPT_LANGUAGE)?.to_str().ok()?);
+        let language = chosen.or_else(remembered).or_else(accepted).unwrap_or(config.web.default_language);
+        Self { language, client, config, chosen: chosen.is_some() }
+    }
+
+    /// The same visit in a language that came with a form.
+    pub fn in_language(mut self, language: Language) -> Self {
+        self.language = language;
+        self.chosen = true;
+        self
+    }
+
+    /// The text under `key`.
+    pub fn text(&self, key: &str) -> String {
+        self.language.text(key)
+    }
+
+    /// The text under `key` that holds one value.
+    pub fn with(&self, key: &str, name: &str, value: &str) -> String {
+        self.language.format(key, &[(name, value)])
+    }
+
+    /// Name of the organisation.
+    pub fn organisation(&self) -> &str {
+        &self.config.organisation.name
+    }
+
+    /// Phone number of the organisation, where there is one.
+    pub fn phone(&self) -> Option<&str> {
+        Some(self.config.organisation.phone.as_str()).filter(|phone| !phone.is_empty())
+    }
+
+    /// The same for a `tel:` link (RFC 3966): digits and a leading plus.
+    pub fn phone_link(&self) -> String {
+        self.phone().unwrap_or("").chars().filter(|c| c.is_ascii_digit() || *c == '+').collect()
+    }
+
+    /// The languages of the menu.
+    pub fn languages(&self) -> [Language; 3] {
+        Language::ALL
+    }
+
+    /// For the footer.
+    pub fn version(&self) -> &'static str {
+        env!("CARGO_PKG_VERSION")
+    }
+
+    /// What the addresses of style and script files carry, so that a browser takes new ones at once.
+    pub fn assets(&self) -> &'static str {
+        assets::version()
+    }
+
+    /// A date as the reader writes it.
+    pub fn date(&self, time: &Timestamp) -> String {
+        locale::long_date(self.language, *time)
+    }
+
+    /// A size as the reader writes it: `812 B`, `3,4 MB`.
+    pub fn size(&self, octets: &u64) -> String {
+        let (unit, divisor) = match octets {
+            0..1_000 => return format!("{octets} B"),
+            1_000..1_000_000 => ("kB", 1_000),
+            1_000_000..1_000_000_000 => ("MB", 1_000_000),
+            _ => ("GB", 1_000_000_000),
+        };
+        let tenths = octets.saturating_mul(10) / divisor;
+        let separator = if self.language == Language::En { '.' } else { ',' };
+        format!("{}{separator}{} {unit}", tenths / 10, tenths % 10)
+    }
+
+    /// Whether the pages are reached over HTTPS.
+    pub fn is_secure(&self) -> bool {
+        self.config.web.public_url.starts_with("https://")
+    }
+
+    /// The cookie that remembers the language, when this request chose one.
+    pub fn remember(&self, response: &mut Response) {
+        let secure = if self.is_secure() { "; Secure" } else { "" };
+        let text = format!(
+            "{LANGUAGE_COOKIE}={}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax{secure}",
+            self.language
+        );
+        if let (true, Ok(value)) = (self.chosen, HeaderValue::from_str(&text)) {
+            response.headers_mut().append(SET_COOKIE, value);
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Visit {
+    type Rejection = WebError;
+
+    async fn from_request_parts(parts: &mut RequestParts, _state: &S) -> Result<Self, WebError> {
+        parts.extensions.get::<Self>().cloned().ok_or(WebError::Trouble("request came past the guard".into()))
+    }
+}
+
+/// A template as a response.
+pub fn render(status: StatusCode, page: &impl Template) -> Result<Response, WebError> {
+    let text = page.render().map_err(|error| WebError::Trouble(format!("template: {error}")))?;
+    Ok((status, [(CONTENT_TYPE, "text/html; charset=utf-8")], text).into_response())
+}

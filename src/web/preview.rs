@@ -1,0 +1,193 @@
+//! Looking at a file without downloading it: text, cleaned HTML, pictures and PDF, told apart by their
+//! bytes, and nothing else. SVG is never shown (C19). The server parses none of them (M09).
+//!
+//! `view` is a page of ours around `preview`, which is the file itself in a sandbox. A PDF is framed
+//! without the frame's own `sandbox` attribute: Chromium's viewer refuses to start under the attribute,
+//! but does start under the response's `Content-Security-Policy: sandbox` (seen with version 156), and that
+//! one holds wherever the address is opened.
+
+use std::io::Read;
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::response::Response;
+
+use super::error::WebError;
+use super::page::{self, Visit};
+use super::{Parts, download, message, security, session, stream};
+use crate::transfer::access::Grant;
+use crate::transfer::index::IndexFile;
+
+/// For the bytes of a file that are shown as they are.
+const POLICY: &str = "sandbox; default-src 'none'; frame-ancestors 'self'";
+/// HTML and text beyond this are for a download.
+const MAX_TEXT: u64 = 2 * 1024 * 1024;
+/// How much of a file is looked at to tell what it is.
+const HEAD: u64 = 4096;
+
+/// What can be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Picture(&'static str),
+    Pdf,
+    Html,
+    /// With the character set it seems to be in.
+    Text(&'static str),
+}
+
+#[derive(Template)]
+#[template(path = "preview.html")]
+struct PreviewPage<'a> {
+    visit: &'a Visit,
+    token: &'a str,
+    file: &'a IndexFile,
+    size: String,
+    kind: Option<Kind>,
+}
+
+/// `GET /t/{token}/files/{number}/view`
+pub async fn view(
+    State(parts): State<Parts>,
+    visit: Visit,
+    Path((token, number)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, WebError> {
+    let (grant, index) = session::open(&parts, &visit, &token, &headers).await?;
+    let file = download::find(&index, &number)?.clone();
+    let kind = look(grant.clone(), file.clone()).await?;
+    let size = visit.size(&file.size);
+    page::render(StatusCode::OK, &PreviewPage { visit: &visit, token: &token, file: &file, size, kind })
+}
+
+/// `GET /t/{token}/files/{number}/preview`
+pub async fn content(
+    State(parts): State<Parts>,
+    visit: Visit,
+    Path((token, number)): Path<(String, String)>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, WebError> {
+    let (grant, index) = session::open(&parts, &visit, &token, &headers).await?;
+    let file = download::find(&index, &number)?.clone();
+    let object = format!("{}/{}", grant.link(), file.part);
+    let kind = look(grant.clone(), file.clone()).await?;
+    let media_type = match kind.ok_or(WebError::NoPreview)? {
+        Kind::Picture(media_type) => media_type,
+        Kind::Pdf => "application/pdf",
+        Kind::Text("utf-8") => "text/plain; charset=utf-8",
+        Kind::Text(_) => "text/plain; charset=windows-1252",
+        Kind::Html => return html(&parts, &visit, grant, &file, object, &method, &headers).await,
+    };
+    if download::counts(&method, &headers) {
+        download::note(&parts, &visit, object).await?;
+    }
+    let size = file.size;
+    let produce = move |writer: &mut stream::ChunkWriter| {
+        let mut source = session::part(&grant, file.part)?;
+        stream::copy(&mut source, writer, size)
+    };
+    let mut response = Response::new(parts.streams.body(produce).await?);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response.headers_mut().insert(CONTENT_LENGTH, size.into());
+    security::sandbox(&mut response, POLICY)?;
+    Ok(response)
+}
+
+async fn html(
+    parts: &Parts,
+    visit: &Visit,
+    grant: Grant,
+    file: &IndexFile,
+    object: String,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Response, WebError> {
+    if download::counts(method, headers) {
+        download::note(parts, visit, object).await?;
+    }
+    let part = file.part;
+    let clean = stream::blocking(move || {
+        let html = message::read(&grant, part, message::MAX_HTML + 1).map_err(message::damaged)?;
+        Ok(message::clean(&html, Default::default()))
+    });
+    message::document(visit, clean.await?)
+}
+
+/// Reads the beginning of a file and tells what it is.
+async fn look(grant: Grant, file: IndexFile) -> Result<Option<Kind>, WebError> {
+    stream::blocking(move || {
+        let mut head = Vec::new();
+        let read = session::part(&grant, file.part).and_then(|part| part.take(HEAD).read_to_end(&mut head));
+        read.map_err(message::damaged)?;
+        Ok(kind(&file, &head))
+    })
+    .await
+}
+
+/// Whether it is worth offering a preview: judged by name and type alone, without opening the file.
+pub fn is_likely(file: &IndexFile) -> bool {
+    let endings =
+        ["png", "jpg", "jpeg", "gif", "webp", "pdf", "txt", "csv", "md", "log", "htm", "html", "ics"];
+    let ending = file.name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
+    ending.is_some_and(|ending| endings.contains(&ending.as_str()))
+}
+
+fn kind(file: &IndexFile, head: &[u8]) -> Option<Kind> {
+    if let Some(media_type) = picture_type(head) {
+        return Some(Kind::Picture(media_type));
+    }
+    if head.starts_with(b"%PDF-") {
+        return Some(Kind::Pdf);
+    }
+    if !is_likely(file) || file.size > MAX_TEXT || head.contains(&0) {
+        return None;
+    }
+    let name = file.name.to_ascii_lowercase();
+    match std::str::from_utf8(head) {
+        _ if name.ends_with(".html") || name.ends_with(".htm") => Some(Kind::Html),
+        Ok(_) => Some(Kind::Text("utf-8")),
+        // The head may end in the middle of a character.
+        Err(error) if error.error_len().is_none() => Some(Kind::Text("utf-8")),
+        Err(_) => Some(Kind::Text("windows-1252")),
+    }
+}
+
+/// The type of a picture that every browser shows and that cannot hold a script, by its first bytes.
+pub fn picture_type(head: &[u8]) -> Option<&'static str> {
+    match head {
+        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some("image/png"),
+        [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
+        [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some("image/gif"),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_decide_and_svg_is_never_shown() {
+        let file = |name: &str| IndexFile {
+            part: 1,
+            name: name.into(),
+            media_type: "image/png".into(),
+            size: 10,
+            inline: false,
+            content_id: None,
+        };
+        let kind = |name: &str, head: &[u8]| kind(&file(name), head);
+        assert_eq!(kind("a.txt", b"\x89PNG\r\n\x1a\n.."), Some(Kind::Picture("image/png")));
+        assert_eq!(kind("a.exe", b"%PDF-1.7"), Some(Kind::Pdf));
+        assert_eq!(kind("a.png", b"<script>alert(1)</script>"), Some(Kind::Text("utf-8")));
+        assert_eq!(kind("a.HTM", b"<p>"), Some(Kind::Html));
+        assert_eq!(kind("a.txt", b"caf\xe9 x"), Some(Kind::Text("windows-1252")));
+        assert_eq!(kind("a.txt", b"caf\xc3"), Some(Kind::Text("utf-8")));
+        for (name, head) in [("a.svg", "<svg>"), ("a.xml", "<x/>"), ("a.docx", "PK"), ("a.txt", "a\0b")] {
+            assert_eq!(kind(name, head.as_bytes()), None, "{name}");
+        }
+    }
+}

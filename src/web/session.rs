@@ -1,0 +1,80 @@
+//! The session cookie: what it is called, how it is set, and the opened transfer behind it. Which transfer it
+//! opens is decided by `transfer::access` alone (C17).
+
+use std::io;
+
+use axum::http::header::{COOKIE, SET_COOKIE};
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::Response;
+
+use super::Parts;
+use super::error::WebError;
+use super::page::Visit;
+use crate::id::TransferId;
+use crate::seal::read::Opened;
+use crate::transfer::access::Grant;
+use crate::transfer::index::Index;
+
+/// What the session of this request opens, if it belongs to this very link.
+pub async fn grant(
+    parts: &Parts,
+    visit: &Visit,
+    token: &str,
+    headers: &HeaderMap,
+) -> Result<Grant, WebError> {
+    let value = cookie(headers, &name(visit, token)).unwrap_or("");
+    parts.access.resume(token, value).await.map_err(|error| WebError::access(error, token))
+}
+
+/// The same, with the table of contents.
+pub async fn open(
+    parts: &Parts,
+    visit: &Visit,
+    token: &str,
+    headers: &HeaderMap,
+) -> Result<(Grant, Index), WebError> {
+    let grant = grant(parts, visit, token, headers).await?;
+    let index = grant.read_index().await.map_err(|error| WebError::access(error, token))?;
+    Ok((grant, index))
+}
+
+/// A part's plaintext, in words of I/O. Blocking.
+pub fn part(grant: &Grant, number: u32) -> io::Result<Opened<'static>> {
+    grant.open(number).map_err(io::Error::other)
+}
+
+/// Gives the browser a session. Lax, because recipients come from a link in their mail (H23).
+pub fn begin(visit: &Visit, token: &str, value: &str, response: &mut Response) {
+    set(visit, token, value, "", response);
+}
+
+/// Takes it away.
+pub fn end(visit: &Visit, token: &str, response: &mut Response) {
+    set(visit, token, "", "; Max-Age=0", response);
+}
+
+fn set(visit: &Visit, token: &str, value: &str, more: &str, response: &mut Response) {
+    let secure = if visit.is_secure() { "; Secure" } else { "" };
+    let text = format!("{}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{more}", name(visit, token));
+    if let Ok(header) = HeaderValue::from_str(&text) {
+        response.headers_mut().append(SET_COOKIE, header);
+    }
+}
+
+/// One cookie per transfer, so that two of them can be open side by side. The prefix binds it to this
+/// host and to HTTPS (RFC 6265bis 4.1.3.2); over plain HTTP no browser would take it.
+fn name(visit: &Visit, token: &str) -> String {
+    let transfer = token.get(..TransferId::LENGTH).unwrap_or("");
+    let prefix = if visit.is_secure() { "__Host-" } else { "" };
+    format!("{prefix}zegel-{transfer}")
+}
+
+/// The value of the cookie called `name`.
+pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|field| field.to_str().ok())
+        .flat_map(|field| field.split(';'))
+        .find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
+}

@@ -1,0 +1,44 @@
+//! The start page: where a Transactie-ID is typed, or a whole link pasted, by who cannot click the link.
+
+use askama::Template;
+use axum::extract::Query;
+use axum::extract::rejection::QueryRejection;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+
+use super::error::WebError;
+use super::page::{self, Visit};
+use crate::transfer::link;
+
+/// The form, which is sent with GET: a token is in the address bar anyhow.
+#[derive(Default, Deserialize)]
+pub struct StartForm {
+    transfer: Option<String>,
+    /// A language button was pressed: what was typed stays.
+    lang: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "start.html")]
+struct StartPage<'a> {
+    visit: &'a Visit,
+    transfer: &'a str,
+    is_empty: bool,
+}
+
+/// `GET /`
+pub async fn show(
+    visit: Visit,
+    form: Result<Query<StartForm>, QueryRejection>,
+) -> Result<Response, WebError> {
+    let StartForm { transfer, lang } = form.map(|query| query.0).unwrap_or_default();
+    let typed = transfer.as_deref().unwrap_or("");
+    let token = link::normalise(typed);
+    if !token.is_empty() && lang.is_none() {
+        return Ok(Redirect::to(&format!("/t/{token}")).into_response());
+    }
+    let is_empty = transfer.is_some() && lang.is_none();
+    let status = if is_empty { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    page::render(status, &StartPage { visit: &visit, transfer: typed, is_empty })
+}

@@ -1,0 +1,209 @@
+//! What comes out of a transfer: downloads, previews, the message and the ZIP.
+
+use std::io::{Cursor, Read};
+
+use super::{PNG, Sealed, Site, content};
+use crate::config::PasswordMode;
+
+/// A site with an opened transfer; paths are relative to it.
+struct Opened {
+    site: Site,
+    sealed: Sealed,
+    cookie: String,
+}
+
+impl Opened {
+    fn new() -> Self {
+        let site = Site::start();
+        let sealed = site.seal();
+        let cookie = site.unlock(&sealed.tokens[0], &sealed.password);
+        Self { site, sealed, cookie }
+    }
+
+    fn get(&self, rest: &str) -> super::Answer {
+        self.send("GET", rest, &[])
+    }
+
+    fn send(&self, method: &str, rest: &str, fields: &[(&str, &str)]) -> super::Answer {
+        let mut fields = fields.to_vec();
+        fields.push(("Cookie", &self.cookie));
+        self.site.send(&format!("{method} /t/{}/{rest}", self.sealed.tokens[0]), &fields, "")
+    }
+}
+
+#[test]
+fn downloads_are_attachments_in_a_sandbox() {
+    let opened = Opened::new();
+    for (rest, bytes) in [
+        ("files/1", b"%PDF-1.7 KANARIE".as_slice()),
+        ("files/2", PNG),
+        ("files/4", b"<svg onload=alert(4)/>"),
+        ("message.eml", b"Subject: Besluit\r\n\r\nKANARIE\r\n"),
+    ] {
+        let answer = opened.get(rest);
+        assert_eq!((answer.status, answer.body.as_slice()), (200, bytes), "{rest}");
+        assert_eq!(answer.field("content-length"), bytes.len().to_string());
+        assert!(answer.field("content-disposition").starts_with("attachment; filename=\""), "{rest}");
+        assert!(answer.field("content-security-policy").starts_with("sandbox;"), "{rest}");
+        assert!(["application/octet-stream", "message/rfc822"].contains(&answer.field("content-type")));
+    }
+    let name = opened.get("files/3").field("content-disposition").to_owned();
+    let expected = "attachment; filename=\"\
+        ___script_alert(3)__script__.html\"; \
+        filename*=UTF-8''%22%3E%3Cscript%3Ealert%283%29%3C%2Fscript%3E%C3%A9.html";
+    assert_eq!(name, expected);
+    for rest in ["files/0", "files/5", "files/6", "files/99", "files/x", "files/-1", "files/99999999999"] {
+        assert_eq!(opened.get(rest).status, 404, "{rest}");
+    }
+}
+
+#[test]
+fn downloads_resume() {
+    let opened = Opened::new();
+    let range = |value: &str, method: &str| opened.send(method, "files/1", &[("Range", value)]);
+    let answer = range("bytes=5-7", "GET");
+    assert_eq!((answer.status, answer.text()), (206, "1.7"));
+    assert_eq!(answer.field("content-range"), "bytes 5-7/16");
+    assert_eq!(range("bytes=-7", "GET").text(), "KANARIE");
+    let answer = range("bytes=16-", "GET");
+    assert_eq!((answer.status, answer.field("content-range")), (416, "bytes */16"));
+    let whole = opened.send("HEAD", "files/1", &[]);
+    assert_eq!((whole.status, whole.field("content-length"), whole.body.len()), (200, "16", 0));
+    assert_eq!(whole.field("accept-ranges"), "bytes");
+    let tag = whole.field("etag");
+    let again =
+        |tag: &str| opened.send("GET", "files/1", &[("Range", "bytes=0-0"), ("If-Range", tag)]).status;
+    assert_eq!((again(tag), again("\"other\"")), (206, 200));
+}
+
+#[test]
+fn only_somebody_who_fetches_a_file_is_noted() {
+    let opened = Opened::new();
+    opened.send("HEAD", "files/1", &[]);
+    opened.send("GET", "files/1", &[("Range", "bytes=3-")]);
+    opened.send("GET", "files/1", &[("Sec-Purpose", "prefetch")]);
+    opened.send("HEAD", "zip", &[]);
+    assert_eq!(opened.site.audited("download"), 0);
+    opened.get("files/1");
+    opened.send("GET", "files/1", &[("Range", "bytes=0-")]);
+    opened.get("zip");
+    assert_eq!(opened.site.audited("download"), 3);
+}
+
+#[test]
+fn large_files_stream_and_damage_breaks_them_off() {
+    let site = Site::start();
+    let large: Vec<u8> = (0..5_000_000u32).flat_map(|n| [(n % 251) as u8]).collect();
+    let data = large.clone();
+    let sealed = site.seal_with(PasswordMode::None, |request| {
+        request.files = vec![content("groot.bin", "application/octet-stream", data.into())];
+    });
+    let token = &sealed.tokens[0];
+    let form = [("Content-Length", "0"), ("Content-Type", "application/x-www-form-urlencoded")];
+    let answer = site.send(&format!("POST /t/{token}"), &form, "");
+    let cookie = answer.field("set-cookie").split(';').next().unwrap().to_owned();
+    let path = format!("/t/{token}/files/1");
+    let answer = site.get_with(&path, &cookie);
+    assert!(answer.is_whole && answer.body == large);
+    let tail = site.send(&format!("GET {path}"), &[("Cookie", &cookie), ("Range", "bytes=4999990-")], "");
+    assert_eq!(tail.body, &large[4_999_990..]);
+
+    damage_largest(&site.dir.path().join("blobs"));
+    let answer = site.get_with(&path, &cookie);
+    assert!(!answer.is_whole && answer.body.len() < large.len());
+    assert!(large.starts_with(&answer.body), "what did come out is genuine");
+    assert!(!site.get_with(&format!("/t/{token}/zip"), &cookie).is_whole);
+}
+
+/// Changes one byte in the second half of the largest file below `folder`.
+fn damage_largest(folder: &std::path::Path) {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let to = if entry.file_type().unwrap().is_dir() { &mut folders } else { &mut files };
+            to.push(entry.path());
+        }
+    }
+    let largest = files.iter().max_by_key(|path| path.metadata().unwrap().len()).unwrap();
+    let mut bytes = std::fs::read(largest).unwrap();
+    let at = bytes.len() * 3 / 4;
+    bytes[at] ^= 1;
+    std::fs::write(largest, bytes).unwrap();
+}
+
+#[test]
+fn previews_by_content_and_only_in_a_sandbox() {
+    let opened = Opened::new();
+    for (number, media_type) in [(1, "application/pdf"), (2, "image/png"), (3, "text/html; charset=utf-8")] {
+        let answer = opened.get(&format!("files/{number}/preview"));
+        assert_eq!((answer.status, answer.field("content-type")), (200, media_type));
+        assert!(answer.field("content-security-policy").starts_with("sandbox"), "{number}");
+        assert_eq!(answer.field("content-disposition"), "");
+        let page = opened.get(&format!("files/{number}/view"));
+        assert_eq!(page.status, 200);
+        assert!(page.text().contains(&format!("/files/{number}/preview\"")));
+    }
+    let html = opened.get("files/3/preview");
+    assert!(html.text().contains("<b>hoi</b>") && !html.text().contains("onclick"));
+    let svg = opened.get("files/4/preview");
+    assert_eq!(svg.status, 415);
+    assert!(!svg.text().contains("onload"));
+    assert!(opened.get("files/4/view").text().contains("kunt u hier niet bekijken"));
+}
+
+#[test]
+fn the_message_is_shown_without_its_script() {
+    let opened = Opened::new();
+    let page = opened.get("files");
+    let text = page.text();
+    assert!(
+        !text.contains("<script>alert") && !text.contains("<i>een") && !text.contains("<b>zaak"),
+        "{text}"
+    );
+    assert!(text.contains("Besluit &#60;b&#62;zaak&#60;/b&#62; &#38; co"));
+    assert!(text.contains("href=\"https://voorbeeld.nl/x\" target=\"_blank\" rel=\"noopener"));
+    assert!(text.contains("sandbox=\"allow-popups allow-popups-to-escape-sandbox\""));
+
+    let message = opened.get("message");
+    assert!(message.text().contains("<p>KANARIE</p>") && !message.text().contains("alert(2)"));
+    assert!(
+        message.text().contains("src=\"data:image/png;base64,iVBORw0KGgpwbGFhdGpl\""),
+        "{}",
+        message.text()
+    );
+    let policy = message.field("content-security-policy");
+    assert!(policy.starts_with("sandbox allow-popups") && policy.contains("style-src 'nonce-"), "{policy}");
+    assert!(!policy.contains("allow-scripts") && !policy.contains("allow-same-origin"));
+    assert_eq!(message.field("cross-origin-opener-policy"), "");
+}
+
+#[test]
+fn the_zip_holds_everything_under_safe_names() {
+    let opened = Opened::new();
+    let answer = opened.get("zip");
+    assert_eq!((answer.status, answer.field("content-type")), (200, "application/zip"));
+    assert!(answer.is_whole);
+    assert!(
+        answer
+            .field("content-disposition")
+            .contains(&format!("zegel-{}.zip", &opened.sealed.tokens[0][..10]))
+    );
+    let mut zip = zip::ZipArchive::new(Cursor::new(&answer.body)).unwrap();
+    let mut members = Vec::new();
+    for index in 0..zip.len() {
+        let mut member = zip.by_index(index).unwrap();
+        let name = member.name().unwrap().into_owned();
+        assert!(!name.contains(['/', '\\']) && member.enclosed_name().is_some(), "{name}");
+        let mut bytes = Vec::new();
+        member.read_to_end(&mut bytes).unwrap();
+        members.push((name, bytes));
+    }
+    let find = |name: &str| members.iter().find(|(n, _)| n == name).map(|(_, bytes)| bytes.as_slice());
+    assert_eq!(members.len(), 7);
+    assert_eq!(find("besluit.pdf"), Some(b"%PDF-1.7 KANARIE".as_slice()));
+    assert_eq!(find("message.eml"), Some(b"Subject: Besluit\r\n\r\nKANARIE\r\n".as_slice()));
+    assert!(find("message.txt").unwrap().starts_with(b"Regel"));
+    let html = String::from_utf8_lossy(find("message.html").unwrap());
+    assert!(html.contains("KANARIE") && html.contains("data:image/png") && !html.contains("alert"));
+}

@@ -1,0 +1,188 @@
+//! What stands around every page: hosts, sites, methods, headers, cookies, and bad HTTP.
+
+use super::Site;
+
+#[test]
+fn every_answer_carries_the_security_headers() {
+    let site = Site::start();
+    let sealed = site.seal();
+    let token = &sealed.tokens[0];
+    let cookie = site.unlock(token, &sealed.password);
+    let rests =
+        ["", "/files", "/files/1", "/files/1/view", "/files/1/preview", "/message", "/message.eml", "/zip"];
+    let mut answers: Vec<_> =
+        rests.iter().map(|rest| (*rest, site.get_with(&format!("/t/{token}{rest}"), &cookie))).collect();
+    for path in ["/", "/help", "/nergens", "/t/x", "/assets/theme.css", "/.well-known/security.txt"] {
+        answers.push((path, site.get(path)));
+    }
+    answers.push(("host", site.send("GET /", &[("Host", "evil.example")], "")));
+    answers.push(("method", site.send("DELETE /", &[], "")));
+    for (path, answer) in &answers {
+        let policy = answer.field("content-security-policy");
+        assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{path}: {policy}");
+        assert!(policy.contains("frame-ancestors '"), "{path}: {policy}");
+        assert_eq!(answer.field("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(answer.field("referrer-policy"), "no-referrer", "{path}");
+        assert_eq!(answer.field("cross-origin-resource-policy"), "same-origin", "{path}");
+        assert!(answer.field("permissions-policy").contains("camera=()"), "{path}");
+        assert!(answer.field("strict-transport-security").starts_with("max-age=63072000"), "{path}");
+        assert_eq!(answer.field("server"), "", "{path}");
+    }
+    for (path, answer) in &answers[..rests.len()] {
+        assert_eq!(answer.field("cache-control"), "no-store", "{path}");
+        assert!(answer.field("x-robots-tag").contains("noindex"), "{path}");
+    }
+    let start = site.get("/");
+    let policy = start.field("content-security-policy");
+    for rule in ["form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'", "script-src 'self'"] {
+        assert!(policy.contains(rule), "{rule}");
+    }
+    assert_eq!(start.field("cross-origin-opener-policy"), "same-origin");
+}
+
+#[test]
+fn pages_hold_nothing_inline_and_nothing_foreign() {
+    let site = Site::start();
+    let sealed = site.seal();
+    let token = &sealed.tokens[0];
+    let cookie = site.unlock(token, &sealed.password);
+    for path in ["/", "/help", "/privacy", &format!("/t/{token}"), &format!("/t/{token}/files"), "/nergens"] {
+        let answer = site.get_with(path, &cookie);
+        let text = answer.text();
+        for bad in [
+            " style=",
+            "<style",
+            "onclick=",
+            "onload=",
+            "src=\"http",
+            "src=\"//",
+            "href=\"http://",
+            "<script>",
+        ] {
+            assert!(!text.contains(bad), "{bad} in {path}");
+        }
+        let title = text.split("<title>").nth(1).unwrap().split("</title>").next().unwrap();
+        assert!(!title.contains(token.as_str()) && !title.contains("Besluit"), "{title}");
+    }
+}
+
+#[test]
+fn another_host_gets_nothing() {
+    let site = Site::start();
+    for host in ["evil.example", "voorbeeld.nl", "veilig.voorbeeld.nl:8443"] {
+        assert_eq!(site.send("GET /", &[("Host", host)], "").status, 421, "{host}");
+    }
+    assert_eq!(site.raw(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n").status, 421);
+    assert_eq!(site.send("GET http://evil.example/", &[], "").status, 421);
+    assert_eq!(site.send("GET /", &[("Host", "VEILIG.voorbeeld.nl:443")], "").status, 200);
+}
+
+#[test]
+fn a_form_from_another_site_is_refused_before_it_counts() {
+    let site = Site::start();
+    let sealed = site.seal();
+    let path = format!("POST /t/{}", sealed.tokens[0]);
+    let right = format!("password={}", sealed.password);
+    for field in [
+        ("Sec-Fetch-Site", "cross-site"),
+        ("Sec-Fetch-Site", "same-site"),
+        ("Origin", "https://evil.example"),
+        ("Origin", "http://veilig.voorbeeld.nl"),
+    ] {
+        assert_eq!(site.send(&path, &[field], &right).status, 403, "{field:?}");
+    }
+    assert_eq!(site.audited("open"), 0);
+    for field in
+        [("Sec-Fetch-Site", "same-origin"), ("Origin", "null"), ("Origin", "https://veilig.voorbeeld.nl")]
+    {
+        assert_eq!(site.send(&path, &[field], &right).status, 303, "{field:?}");
+    }
+}
+
+#[test]
+fn the_cookie_is_bound_to_host_and_https() {
+    let site = Site::start();
+    let sealed = site.seal();
+    let (token, form) = (&sealed.tokens[0], format!("password={}", sealed.password));
+    let first = site.send(&format!("POST /t/{token}"), &[], &form);
+    let cookie = first.field("set-cookie");
+    assert!(cookie.starts_with(&format!("__Host-zegel-{}=", &token[..10])), "{cookie}");
+    assert!(cookie.ends_with("; Path=/; HttpOnly; SameSite=Lax; Secure"), "{cookie}");
+    assert!(!cookie.contains("Domain") && !cookie.contains(sealed.password.as_str()));
+    let second = site.send(&format!("POST /t/{token}"), &[], &form);
+    assert_ne!(second.field("set-cookie"), cookie, "a new one after every unlock");
+
+    let mut config = (**site.config.load()).clone();
+    config.web.public_url = format!("http://{}", site.address);
+    site.config.store(config.into());
+    let host = site.address.to_string();
+    let plain = site.send(&format!("POST /t/{token}"), &[("Host", &host)], &form);
+    assert!(plain.field("set-cookie").starts_with("zegel-") && !plain.field("set-cookie").contains("Secure"));
+    assert_eq!(plain.field("strict-transport-security"), "");
+}
+
+#[test]
+fn odd_methods_and_paths_are_404_or_405() {
+    let site = Site::start();
+    let token = &site.seal().tokens[0];
+    let path = format!("/t/{token}");
+    for (method, path, allow) in [
+        ("DELETE", path.as_str(), "GET,HEAD,POST"),
+        ("PUT", "/", "GET,HEAD"),
+        ("TRACE", "/help", "GET,HEAD"),
+        ("OPTIONS", "/help", "GET,HEAD"),
+    ] {
+        let answer = site.send(&format!("{method} {path}"), &[], "");
+        assert_eq!((answer.status, answer.field("allow")), (405, allow), "{method} {path}");
+        assert!(answer.text().contains("<h1>"));
+    }
+    for path in [
+        "//",
+        "//help",
+        "/help/",
+        "/help.",
+        "/./help",
+        "/%2e%2e/etc/passwd",
+        "/help%00",
+        "/assets/../help",
+        "/.git/config",
+    ] {
+        assert_eq!(site.get(path).status, 404, "{path}");
+    }
+}
+
+#[test]
+fn bad_http_is_bounded() {
+    let site = Site::start();
+    let big = "x".repeat(100 * 1024);
+    assert_eq!(site.send("GET /", &[("X-Big", &big)], "").status, 431);
+    let many: Vec<(String, String)> = (0..200).map(|n| (format!("X-{n}"), "x".to_owned())).collect();
+    let many: Vec<(&str, &str)> = many.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+    assert_eq!(site.send("GET /", &many, "").status, 431);
+    let token = &site.seal().tokens[0];
+    assert_eq!(site.send(&format!("POST /t/{token}"), &[], &format!("password={big}")).status, 413);
+    assert_eq!(site.raw(b"GARBAGE\0\r\n\r\n").status, 400);
+    let post = "POST / HTTP/1.1\r\nHost: veilig.voorbeeld.nl\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
+    assert_eq!(site.raw(format!("{post}zz\r\n").as_bytes()).status, 413);
+    assert_eq!(site.get("/").status, 200);
+}
+
+#[test]
+fn idle_connections_do_not_keep_others_out() {
+    let site = Site::start();
+    let idle: Vec<_> = (0..300).map(|_| std::net::TcpStream::connect(site.address).unwrap()).collect();
+    assert_eq!(site.get("/").status, 200);
+    drop(idle);
+}
+
+#[test]
+fn trouble_tells_a_number_and_no_cause() {
+    let site = Site::start();
+    let sealed = site.seal();
+    let cookie = site.unlock(&sealed.tokens[0], &sealed.password);
+    std::fs::rename(site.dir.path().join("blobs"), site.dir.path().join("away")).unwrap();
+    let answer = site.get_with(&format!("/t/{}/files", sealed.tokens[0]), &cookie);
+    assert_eq!(answer.status, 503);
+    assert!(answer.text().contains("Nummer van deze storing:"));
+    assert!(!answer.text().contains("No such file") && !answer.text().contains("damaged"));
+}

@@ -1,0 +1,259 @@
+//! The pages over real sockets, on a real store, with a client that sends exactly what a test says.
+
+mod files;
+mod guard;
+mod routes;
+mod tls;
+
+use std::borrow::Cow;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use rustls::ServerConfig;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
+
+use super::server::Server;
+use super::{Parts, router};
+use crate::address::Address;
+use crate::clock::{Clock, Timestamp, days_later};
+use crate::config::{self, Config, PasswordMode};
+use crate::id::QueueId;
+use crate::limits::TryRule;
+use crate::secret::{Keys, Secret};
+use crate::store::blobs::LocalBlobs;
+use crate::store::sqlite::Sqlite;
+use crate::store::{Acceptance, Store};
+use crate::transfer::access::Access;
+use crate::transfer::sealing::{self, Content, SealRequest};
+
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\nplaatje";
+const CONFIG: &str = r#"
+    hostname = "veilig.voorbeeld.nl"
+    data_dir = "/nowhere"
+    [organisation]
+    name = "Gemeente <Voorbeeld>"
+    domains = ["voorbeeld.nl"]
+    phone = "14 0511"
+    [smtp]
+    listen = ["127.0.0.1:0"]
+    [relay]
+    smarthost = "127.0.0.1:25"
+    [web]
+    listen = ["127.0.0.1:0"]
+    public_url = "https://veilig.voorbeeld.nl"
+"#;
+
+/// Pages with a store behind them; behind a reverse proxy that does HTTPS, as far as they know.
+struct Site {
+    runtime: Runtime,
+    address: SocketAddr,
+    clock: Clock,
+    config: Arc<ArcSwap<Config>>,
+    store: Arc<Sqlite>,
+    blobs: Arc<LocalBlobs>,
+    keys: Keys,
+    dir: TempDir,
+    stop: CancellationToken,
+}
+
+/// A sealed transfer: a token per recipient, and the password.
+struct Sealed {
+    tokens: Vec<String>,
+    password: String,
+}
+
+impl Site {
+    fn start() -> Self {
+        Self::start_with(None)
+    }
+
+    fn start_with(tls: Option<Arc<ServerConfig>>) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let store = Arc::new(Sqlite::open(&dir.path().join("zegel.db")).unwrap());
+        let blobs = Arc::new(LocalBlobs::open(&dir.path().join("blobs")).unwrap());
+        let keys = Keys::derive(&[7; 32]);
+        let clock = Clock::movable("2026-11-23T10:00:00Z".parse().unwrap());
+        let rule = TryRule { attempts: 3, lock: Duration::from_secs(900) };
+        let access = Arc::new(Access::new(store.clone(), blobs.clone(), keys.clone(), clock.clone(), rule));
+        let config = config::parse(Path::new("zegel.toml"), CONFIG, std::iter::empty()).unwrap();
+        let config = Arc::new(ArcSwap::from_pointee(config));
+        let parts = Parts::new(access, store.clone(), config.clone(), clock.clone());
+        let listen = ["127.0.0.1:0".parse().unwrap()];
+        let tls = Arc::new(ArcSwapOption::new(tls));
+        let server = runtime.block_on(Server::bind(&listen, router(parts), tls, config.clone())).unwrap();
+        let address = server.addresses()[0];
+        let stop = CancellationToken::new();
+        runtime.spawn(server.run(stop.clone()));
+        Self { runtime, address, clock, config, store, blobs, keys, dir, stop }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Seals what `change` makes of a message with three files for two recipients.
+    fn seal_with(&self, password: PasswordMode, change: impl FnOnce(&mut SealRequest<'_>)) -> Sealed {
+        let mut request = SealRequest {
+            original: b"Subject: Besluit\r\n\r\nKANARIE\r\n",
+            subject: "Besluit <b>zaak</b> & co".into(),
+            from_name: Some("Jan <script>alert(1)</script>".into()),
+            from_address: Some("jan@voorbeeld.nl".into()),
+            date: None,
+            text: Some(Cow::Borrowed(b"Regel <i>een</i>, zie https://voorbeeld.nl/x.")),
+            html: Some(Cow::Borrowed(b"<p>KANARIE</p><img src=cid:p1><script>alert(2)</script>")),
+            files: vec![
+                content("besluit.pdf", "application/pdf", b"%PDF-1.7 KANARIE".as_slice().into()),
+                content("plaatje.png", "image/png", PNG.into()),
+                content(
+                    "\"><script>alert(3)</script>é.html",
+                    "text/html",
+                    b"<b onclick=x>hoi</b>".as_slice().into(),
+                ),
+                content("tekening.svg", "image/svg+xml", b"<svg onload=alert(4)/>".as_slice().into()),
+            ],
+            sender: Some(Address::parse("jan@voorbeeld.nl").unwrap()),
+            recipients: ["piet@example.org", "els@example.org"].map(|a| Address::parse(a).unwrap()).into(),
+            created: self.now(),
+            expires: days_later(self.now(), 30),
+            password,
+            thread: Vec::new(),
+        };
+        request.files[1].content_id = Some("p1".into());
+        change(&mut request);
+        let sealed = sealing::seal(&*self.blobs, &self.keys.link, request).unwrap();
+        let acceptance = Acceptance {
+            id: QueueId::random(),
+            items: Vec::new(),
+            transfer: Some(sealed.transfer),
+            events: Vec::new(),
+        };
+        self.runtime.block_on(self.store.commit(acceptance)).unwrap();
+        let reveal = |secret: &Secret| secret.reveal().to_owned();
+        Sealed {
+            tokens: sealed.tokens.iter().map(reveal).collect(),
+            password: sealed.password.as_ref().map(reveal).unwrap_or_default(),
+        }
+    }
+
+    fn seal(&self) -> Sealed {
+        self.seal_with(PasswordMode::Generated, |_| {})
+    }
+
+    /// Sends a request as it stands, with a Host and `Connection: close`.
+    fn send(&self, line: &str, fields: &[(&str, &str)], body: &str) -> Answer {
+        let host =
+            if fields.iter().any(|(name, _)| *name == "Host") { "" } else { "Host: veilig.voorbeeld.nl\r\n" };
+        let mut text = format!("{line} HTTP/1.1\r\n{host}Connection: close\r\n");
+        for (name, value) in fields {
+            text += &format!("{name}: {value}\r\n");
+        }
+        if !body.is_empty() {
+            text += &format!(
+                "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n",
+                body.len()
+            );
+        }
+        self.raw(format!("{text}\r\n{body}").as_bytes())
+    }
+
+    fn raw(&self, request: &[u8]) -> Answer {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.write_all(request).unwrap();
+        let mut bytes = Vec::new();
+        // A refused request may be answered with a reset behind the answer.
+        let _ = stream.read_to_end(&mut bytes);
+        Answer::parse(&bytes)
+    }
+
+    fn get(&self, path: &str) -> Answer {
+        self.send(&format!("GET {path}"), &[], "")
+    }
+
+    /// Gives the password and returns the cookie.
+    fn unlock(&self, token: &str, password: &str) -> String {
+        let answer = self.send(&format!("POST /t/{token}"), &[], &format!("password={password}"));
+        assert_eq!((answer.status, answer.field("location")), (303, format!("/t/{token}/files").as_str()));
+        answer.field("set-cookie").split(';').next().unwrap().to_owned()
+    }
+
+    fn get_with(&self, path: &str, cookie: &str) -> Answer {
+        self.send(&format!("GET {path}"), &[("Cookie", cookie)], "")
+    }
+
+    /// How often the audit trail in the database names this action.
+    fn audited(&self, action: &str) -> u32 {
+        let db = rusqlite::Connection::open(self.dir.path().join("zegel.db")).unwrap();
+        let count = "SELECT count(*) FROM audit WHERE action = ?1";
+        db.query_row(count, [action], |row| row.get(0)).unwrap()
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+fn content<'a>(name: &str, media_type: &str, data: Cow<'a, [u8]>) -> Content<'a> {
+    Content { name: name.into(), media_type: media_type.into(), content_id: None, inline: false, data }
+}
+
+/// What came back.
+struct Answer {
+    status: u16,
+    fields: Vec<(String, String)>,
+    body: Vec<u8>,
+    /// The body is as long as it said, or ended as a chunked one must.
+    is_whole: bool,
+}
+
+impl Answer {
+    fn parse(bytes: &[u8]) -> Self {
+        let end = memchr::memmem::find(bytes, b"\r\n\r\n").unwrap_or_else(|| panic!("no answer: {bytes:?}"));
+        let head = std::str::from_utf8(&bytes[..end]).unwrap();
+        let status = head[9..12].parse().unwrap();
+        let fields: Vec<(String, String)> = head
+            .lines()
+            .skip(1)
+            .map(|line| line.split_once(": ").unwrap())
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        let mut answer = Self { status, fields, body: bytes[end + 4..].to_vec(), is_whole: true };
+        if answer.field("transfer-encoding") == "chunked" {
+            (answer.body, answer.is_whole) = dechunk(&answer.body);
+        } else if let Ok(length) = answer.field("content-length").parse::<usize>() {
+            answer.is_whole = answer.body.len() == length;
+        }
+        answer
+    }
+
+    /// The field's value, or nothing.
+    fn field(&self, name: &str) -> &str {
+        self.fields.iter().find(|(n, _)| n == name).map_or("", |(_, value)| value)
+    }
+
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+}
+
+fn dechunk(mut rest: &[u8]) -> (Vec<u8>, bool) {
+    let mut body = Vec::new();
+    while let Some(line) = memchr::memmem::find(rest, b"\r\n") {
+        let size = usize::from_str_radix(std::str::from_utf8(&rest[..line]).unwrap(), 16).unwrap();
+        if size == 0 {
+            return (body, true);
+        }
+        let Some(chunk) = rest.get(line + 2..line + 2 + size) else { break };
+        body.extend_from_slice(chunk);
+        rest = rest.get(line + 4 + size..).unwrap_or(&[]);
+    }
+    (body, false)
+}

@@ -1,0 +1,232 @@
+//! Contract 5: every route, every status.
+
+use std::time::Duration;
+
+use super::Site;
+use crate::config::PasswordMode;
+
+#[test]
+fn the_whole_way_of_a_recipient() {
+    let site = Site::start();
+    let sealed = site.seal();
+    let token = &sealed.tokens[0];
+
+    let typed = format!("/?transfer=+{}+", token.to_uppercase());
+    let answer = site.get(&typed);
+    assert_eq!((answer.status, answer.field("location")), (303, format!("/t/{token}").as_str()));
+
+    let page = site.get(&format!("/t/{token}"));
+    assert_eq!(page.status, 200);
+    assert!(page.text().contains("23 december 2026") && page.text().contains("name=\"password\""));
+    assert!(!page.text().contains("Besluit"), "nothing of the message before the password");
+
+    let cookie = site.unlock(token, &sealed.password);
+    let page = site.get_with(&format!("/t/{token}/files"), &cookie);
+    assert_eq!(page.status, 200);
+    assert!(page.text().contains("besluit.pdf") && page.text().contains("/files/4"));
+
+    let answer = site.send(&format!("POST /t/{token}/finish"), &[("Cookie", &cookie)], "");
+    assert_eq!((answer.status, answer.field("location")), (303, "/"));
+    assert!(answer.field("set-cookie").contains("Max-Age=0"));
+    let answer = site.get_with(&format!("/t/{token}/files"), &cookie);
+    assert_eq!((answer.status, answer.field("location")), (303, format!("/t/{token}").as_str()));
+    assert_eq!((site.audited("open"), site.audited("finish")), (1, 1));
+}
+
+#[test]
+fn a_password_may_be_typed_as_it_was_heard() {
+    let site = Site::start();
+    let sealed = site.seal();
+    let heard = sealed.password.to_uppercase().replace('-', "+");
+    site.unlock(&sealed.tokens[0], &heard);
+}
+
+#[test]
+fn a_transfer_without_password_opens_by_a_button() {
+    let site = Site::start();
+    let token = &site.seal_with(PasswordMode::None, |_| {}).tokens[0];
+    let page = site.get(&format!("/t/{token}"));
+    assert!(!page.text().contains("name=\"password\"") && page.text().contains("Openen"));
+    let path = format!("POST /t/{token}");
+    let form = ("Content-Type", "application/x-www-form-urlencoded");
+    assert_eq!(site.send(&path, &[("Content-Length", "0"), form], "").status, 303);
+    assert_eq!(site.send(&path, &[("Content-Length", "0")], "").status, 303, "as curl -X POST does");
+    assert_eq!(site.send(&path, &[("Content-Type", "text/xml")], "").status, 400);
+}
+
+#[test]
+fn wrong_passwords_are_403_and_then_429() {
+    let site = Site::start();
+    let sealed = site.seal();
+    let path = format!("POST /t/{}", sealed.tokens[0]);
+    for _ in 0..3 {
+        let answer = site.send(&path, &[], "password=verkeerd");
+        assert_eq!(answer.status, 403);
+        assert!(answer.text().contains("klopt niet") && !answer.text().contains("verkeerd\""));
+    }
+    let right = format!("password={}", sealed.password);
+    let answer = site.send(&path, &[], &right);
+    assert_eq!((answer.status, answer.field("retry-after")), (429, "900"));
+    assert!(answer.text().contains("15 minuten"));
+    site.clock.advance(Duration::from_secs(901));
+    assert_eq!(site.send(&path, &[], &right).status, 303);
+}
+
+#[test]
+fn no_password_at_all_is_no_try() {
+    let site = Site::start();
+    let sealed = site.seal();
+    for _ in 0..5 {
+        assert_eq!(site.send(&format!("POST /t/{}", sealed.tokens[0]), &[], "password=").status, 400);
+    }
+    site.unlock(&sealed.tokens[0], &sealed.password);
+}
+
+#[test]
+fn unknown_malformed_and_foreign_tokens_are_alike() {
+    let site = Site::start();
+    let token = &site.seal().tokens[0];
+    let mut forged = token.clone();
+    forged.replace_range(38.., if token.ends_with('0') { "1" } else { "0" });
+    let unknown = "0".repeat(39);
+    let bodies: Vec<String> = [forged.as_str(), &unknown, "x", "%00", "..", "a%2fb"]
+        .iter()
+        .flat_map(|token| {
+            let paths = ["", "/files", "/files/1", "/files/1/preview", "/zip", "/message.eml", "/reply"];
+            paths.map(|rest| site.get(&format!("/t/{token}{rest}")))
+        })
+        .map(|answer| {
+            assert_eq!(answer.status, 404);
+            answer.text().to_owned()
+        })
+        .collect();
+    assert!(bodies.iter().all(|body| *body == bodies[0]));
+    assert_eq!(site.send(&format!("POST /t/{unknown}"), &[], "password=x").status, 404);
+}
+
+#[test]
+fn an_expired_transfer_is_410_even_with_a_session() {
+    let site = Site::start();
+    let sealed = site.seal();
+    let token = &sealed.tokens[0];
+    site.clock.advance(Duration::from_secs(30 * 86_400 - 60));
+    let cookie = site.unlock(token, &sealed.password);
+    site.clock.advance(Duration::from_secs(120));
+    for rest in ["", "/files", "/files/1", "/zip", "/message.eml", "/message"] {
+        let answer = site.get_with(&format!("/t/{token}{rest}"), &cookie);
+        assert_eq!(answer.status, 410, "{rest}");
+        assert!(answer.text().contains("niet meer beschikbaar"));
+    }
+}
+
+#[test]
+fn pages_without_a_session_lead_to_the_unlock_page() {
+    let site = Site::start();
+    let token = &site.seal().tokens[0];
+    let rests = ["files", "files/1", "files/1/view", "files/1/preview", "zip", "message", "message.eml"];
+    for rest in rests {
+        let answer = site.get(&format!("/t/{token}/{rest}"));
+        assert_eq!(
+            (answer.status, answer.field("location")),
+            (303, format!("/t/{token}").as_str()),
+            "{rest}"
+        );
+    }
+}
+
+#[test]
+fn a_session_ends_after_half_an_hour_of_silence() {
+    let site = Site::start();
+    let sealed = site.seal();
+    let token = &sealed.tokens[0];
+    let cookie = site.unlock(token, &sealed.password);
+    for _ in 0..3 {
+        site.clock.advance(Duration::from_secs(29 * 60));
+        assert_eq!(site.get_with(&format!("/t/{token}/files"), &cookie).status, 200);
+    }
+    site.clock.advance(Duration::from_secs(31 * 60));
+    assert_eq!(site.get_with(&format!("/t/{token}/files"), &cookie).status, 303);
+}
+
+#[test]
+fn a_session_opens_only_its_own_link() {
+    let site = Site::start();
+    let (mine, other) = (site.seal(), site.seal());
+    let cookie = site.unlock(&mine.tokens[0], &mine.password);
+    let value = cookie.split_once('=').unwrap().1;
+    for token in [&mine.tokens[1], &other.tokens[0]] {
+        let name = format!("__Host-zegel-{}={value}", &token[..10]);
+        for rest in ["files", "files/1", "files/2/preview", "zip", "message", "message.eml"] {
+            assert_eq!(site.get_with(&format!("/t/{token}/{rest}"), &name).status, 303, "{rest}");
+        }
+    }
+}
+
+#[test]
+fn get_is_inert() {
+    let site = Site::start();
+    let sealed = site.seal();
+    let token = &sealed.tokens[0];
+    for _ in 0..20 {
+        assert_eq!(site.get(&format!("/t/{token}?password={}", sealed.password)).status, 200);
+        assert_eq!(site.send(&format!("HEAD /t/{token}"), &[("Sec-Purpose", "prefetch")], "").status, 200);
+    }
+    assert_eq!(site.get(&format!("/t/{token}/finish")).status, 405);
+    assert_eq!(site.audited("open") + site.audited("download") + site.audited("lock"), 0);
+    site.unlock(token, &sealed.password);
+}
+
+#[test]
+fn pages_that_explain_need_no_transfer() {
+    let site = Site::start();
+    for (path, text) in [
+        ("/", "Transactie-ID"),
+        ("/help", "Hoe het werkt"),
+        ("/privacy", "Privacy"),
+        ("/accessibility", "WCAG 2.2"),
+        ("/.well-known/security.txt", "Contact: mailto:security@voorbeeld.nl\nExpires: 2027-05-22T"),
+        ("/robots.txt", "Disallow: /t/"),
+        ("/assets/theme.css", "--utrecht"),
+        ("/assets/page.js", "print"),
+        ("/favicon.ico", "<svg"),
+    ] {
+        let answer = site.get(path);
+        assert_eq!(answer.status, 200, "{path}");
+        assert!(answer.text().contains(text), "{path}");
+    }
+    assert!(site.get("/").text().contains("Gemeente &#60;Voorbeeld&#62;"));
+    for path in ["/assets/x", "/healthz", "/metrics", "/readyz", "/t", "/t/"] {
+        assert_eq!(site.get(path).status, 404, "{path}");
+    }
+    let token = &site.seal().tokens[0];
+    assert_eq!(site.get(&format!("/t/{token}/reply")).status, 200);
+}
+
+#[test]
+fn the_language_changes_without_losing_what_was_typed() {
+    let site = Site::start();
+    assert!(
+        site.send("GET /", &[("Accept-Language", "de, en;q=0.8, nl;q=0.5")], "")
+            .text()
+            .contains("<html lang=\"en\">")
+    );
+    let answer = site.get("/?transfer=abc+def&lang=fy");
+    assert!(answer.text().contains("<html lang=\"fy\">") && answer.text().contains("value=\"abc def\""));
+    let cookie = answer.field("set-cookie").to_owned();
+    assert!(
+        cookie.starts_with("zegel-language=fy; Path=/; Max-Age=") && cookie.contains("Secure"),
+        "{cookie}"
+    );
+    assert!(site.get_with("/help", "x=1; zegel-language=fy").text().contains("<html lang=\"fy\">"));
+    assert!(site.get("/nergens?lang=en").text().contains("This page does not exist"));
+
+    let sealed = site.seal();
+    let path = format!("POST /t/{}", sealed.tokens[0]);
+    for _ in 0..5 {
+        let answer = site.send(&path, &[], "password=half%22getypt&lang=en");
+        assert_eq!(answer.status, 200, "no try");
+        assert!(answer.text().contains("value=\"half&#34;getypt\"") && answer.text().contains("Password"));
+        assert!(answer.field("set-cookie").starts_with("zegel-language=en"));
+    }
+    site.unlock(&sealed.tokens[0], &sealed.password);
+}

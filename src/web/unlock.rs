@@ -1,0 +1,95 @@
+//! The unlock page. GET shows it and changes nothing, because link scanners open it before people do
+//! (H21, decision 6); only POST tries a password. The password is never put into a URL: the language
+//! buttons of this page send the form too (C24).
+
+use askama::Template;
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Form, Path, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+
+use super::error::WebError;
+use super::page::{self, Visit};
+use super::{Parts, session};
+use crate::locale::Language;
+use crate::secret::Secret;
+use crate::transfer::access::{AccessError, Look};
+
+/// The form.
+#[derive(Default, Deserialize)]
+pub struct UnlockForm {
+    #[serde(default)]
+    password: String,
+    /// A language button was pressed: show the page again, try nothing.
+    lang: Option<Language>,
+}
+
+#[derive(Template)]
+#[template(path = "unlock.html")]
+struct UnlockPage<'a> {
+    visit: &'a Visit,
+    token: &'a str,
+    look: &'a Look,
+    /// What was typed, when only the language changes.
+    password: &'a str,
+    /// The key of what is wrong with it.
+    problem: Option<&'static str>,
+}
+
+/// `GET /t/{token}`
+pub async fn show(
+    State(parts): State<Parts>,
+    visit: Visit,
+    Path(token): Path<String>,
+) -> Result<Response, WebError> {
+    let look = look(&parts, &token).await?;
+    let page = UnlockPage { visit: &visit, token: &token, look: &look, password: "", problem: None };
+    page::render(StatusCode::OK, &page)
+}
+
+/// `POST /t/{token}`
+pub async fn open(
+    State(parts): State<Parts>,
+    visit: Visit,
+    Path(token): Path<String>,
+    headers: HeaderMap,
+    form: Result<Form<UnlockForm>, FormRejection>,
+) -> Result<Response, WebError> {
+    let form = match form {
+        Ok(Form(form)) => form,
+        // Nothing was sent at all: where no password is needed, that is a form as good as any.
+        Err(_) if !headers.contains_key(CONTENT_TYPE) => UnlockForm::default(),
+        Err(_) => return Err(WebError::BadRequest),
+    };
+    let typed = Secret::new(form.password);
+    let look = look(&parts, &token).await?;
+    let page = |visit: &Visit, status, password: &str, problem| {
+        page::render(status, &UnlockPage { visit, token: &token, look: &look, password, problem })
+    };
+    if let Some(language) = form.lang {
+        let visit = visit.in_language(language);
+        let mut response = page(&visit, StatusCode::OK, typed.reveal(), None)?;
+        visit.remember(&mut response);
+        return Ok(response);
+    }
+    if look.password && typed.reveal().trim().is_empty() {
+        return page(&visit, StatusCode::BAD_REQUEST, "", Some("unlock-empty"));
+    }
+    match parts.access.unlock(&token, look.password.then_some(typed), visit.client).await {
+        Ok(cookie) => {
+            let mut response = Redirect::to(&format!("/t/{token}/files")).into_response();
+            session::begin(&visit, &token, cookie.value(), &mut response);
+            Ok(response)
+        }
+        Err(AccessError::WrongPassword) => {
+            page(&visit, WebError::WrongPassword.status(), "", Some("unlock-wrong"))
+        }
+        Err(error) => Err(WebError::access(error, &token)),
+    }
+}
+
+async fn look(parts: &Parts, token: &str) -> Result<Look, WebError> {
+    parts.access.look(token).await.map_err(|error| WebError::access(error, token))
+}

@@ -1,0 +1,354 @@
+//! The notices as a whole, per language, against `tests/golden`: every octet of them is looked at when it
+//! changes. `UPDATE_GOLDEN=1 cargo test --test golden_notices` writes them anew.
+//! And what no name, subject or list may do to them (C13, C24, M07).
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail that way")]
+
+use std::path::Path;
+
+use mail_parser::{Message, MessageParser, MimeHeaders};
+use zegel::address::Address;
+use zegel::clock::Timestamp;
+use zegel::config::Organisation;
+use zegel::id::TransferId;
+use zegel::locale::Language;
+use zegel::message::crlf::CrlfBytes;
+use zegel::notify::notification::{NotificationFacts, notification};
+use zegel::notify::receipt::{ReceiptFacts, receipt};
+use zegel::notify::{NoticeError, SenderCard};
+use zegel::secret::Secret;
+use zegel::staff::Person;
+
+const PUBLIC_URL: &str = "https://veilig.voorbeeld.nl";
+const TOKEN: &str = "3k7wp9hmxt0010123456789abcdefghjkmnpqrs";
+const LINK: &str = "https://veilig.voorbeeld.nl/t/3k7wp9hmxt0010123456789abcdefghjkmnpqrs";
+const PASSWORD: &str = "k7wp-3hmx-9dtr";
+const ORIGINAL: &[u8] = b"From: \"Vries, Jan de\" <jan@voorbeeld.nl>\r\n\
+    To: Anna Smit <anna@example.org>,\r\n\tb@example.org\r\n\
+    Date: Mon, 23 Nov 2026 10:00:00 +0100\r\n\
+    Message-ID: <origineel@voorbeeld.nl>\r\n";
+
+/// What a test starts from; each changes what it is about.
+struct Sample {
+    language: Language,
+    organisation: Organisation,
+    sender: SenderCard,
+    recipients: Vec<Address>,
+    token: Secret,
+    password: Secret,
+    transfer: TransferId,
+}
+
+impl Sample {
+    fn new(language: Language) -> Self {
+        let person = Person {
+            name: Some("Jan de Vries".into()),
+            phone: Some("(0511) 54 81 00".into()),
+            department: Some("Burgerzaken".into()),
+        };
+        Self {
+            language,
+            organisation: Organisation {
+                name: "Gemeente Voorbeeld".into(),
+                domains: vec!["voorbeeld.nl".into()],
+                phone: "14 0511".into(),
+                staff: None,
+            },
+            sender: SenderCard::new(&address("jan@voorbeeld.nl"), None, Some(&person)),
+            recipients: vec![address("anna@example.org"), address("b@example.org")],
+            token: Secret::new(TOKEN.into()),
+            password: Secret::new(PASSWORD.into()),
+            transfer: "3k7wp9hmxt".parse().unwrap(),
+        }
+    }
+
+    fn notification_facts(&self) -> NotificationFacts<'_> {
+        NotificationFacts {
+            language: self.language,
+            organisation: &self.organisation,
+            public_url: PUBLIC_URL,
+            sender: &self.sender,
+            recipient: &self.recipients[0],
+            token: &self.token,
+            transfer: &self.transfer,
+            expires: time("2026-12-23T10:00:00Z"),
+            password_needed: true,
+            reply_enabled: true,
+            subject: None,
+            original: ORIGINAL,
+        }
+    }
+
+    fn receipt_facts(&self) -> ReceiptFacts<'_> {
+        ReceiptFacts {
+            language: self.language,
+            organisation: &self.organisation,
+            hostname: "veilig.voorbeeld.nl",
+            public_url: PUBLIC_URL,
+            sender: &self.sender.email,
+            recipients: &self.recipients,
+            transfer: &self.transfer,
+            expires: time("2026-12-23T10:00:00Z"),
+            password: Some(&self.password),
+            message_id: Some("<origineel@voorbeeld.nl>"),
+            now: time("2026-11-23T09:00:01Z"),
+        }
+    }
+}
+
+fn address(text: &str) -> Address {
+    Address::parse(text).unwrap()
+}
+
+fn time(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+/// Compares with a file in `tests/golden`, line ends aside.
+fn assert_golden(name: &str, notice: &CrlfBytes) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format!("{name}.eml"));
+    let written = String::from_utf8(notice.as_slice().to_vec()).unwrap().replace("\r\n", "\n");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, &written).unwrap();
+    }
+    let golden = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        written == golden,
+        "{} differs; look at the change, then run with UPDATE_GOLDEN=1\n{written}",
+        path.display()
+    );
+}
+
+fn parse(notice: &CrlfBytes) -> Message<'_> {
+    let message = MessageParser::default().parse(notice.as_slice()).unwrap();
+    assert_eq!(message.content_type().unwrap().subtype(), Some("alternative"));
+    assert_eq!((message.text_body_count(), message.html_body_count()), (1, 1));
+    message
+}
+
+fn text(message: &Message) -> String {
+    message.body_text(0).unwrap().into_owned()
+}
+
+fn html(message: &Message) -> String {
+    message.body_html(0).unwrap().into_owned()
+}
+
+/// Every way a notice differs by language and choice.
+fn all_notices() -> Vec<(String, CrlfBytes)> {
+    let mut all = Vec::new();
+    for language in Language::ALL {
+        let sample = Sample::new(language);
+        all.push((format!("notification.{language}"), notification(&sample.notification_facts()).unwrap()));
+        let open =
+            NotificationFacts { password_needed: false, reply_enabled: false, ..sample.notification_facts() };
+        all.push((format!("notification-open.{language}"), notification(&open).unwrap()));
+        all.push((format!("receipt.{language}"), receipt(&sample.receipt_facts()).unwrap()));
+        let open = ReceiptFacts { password: None, ..sample.receipt_facts() };
+        all.push((format!("receipt-open.{language}"), receipt(&open).unwrap()));
+    }
+    let kept = Sample::new(Language::Nl);
+    let facts = NotificationFacts { subject: Some("Uw aanvraag café"), ..kept.notification_facts() };
+    all.push(("notification-subject-kept.nl".into(), notification(&facts).unwrap()));
+
+    let mut long = Sample::new(Language::Nl);
+    long.organisation.name =
+        format!("Gemeenschappelijke Regeling {} en Omstreken", "Noordoost-Fryslân ".repeat(9));
+    let name = format!("Wilhelmina Geertruida {} van der Meer", "Hottinga ".repeat(8));
+    long.sender = SenderCard::new(&address("w.g.hottinga@voorbeeld.nl"), Some(&name), None);
+    long.organisation.phone = String::new();
+    all.push(("notification-long-names.nl".into(), notification(&long.notification_facts()).unwrap()));
+    all
+}
+
+#[test]
+fn every_notice_is_as_agreed() {
+    for (name, notice) in all_notices() {
+        assert_golden(&name, &notice);
+    }
+}
+
+#[test]
+fn every_next_hop_can_carry_them() {
+    for (name, notice) in all_notices() {
+        assert!(notice.as_slice().is_ascii(), "{name}");
+        for line in notice.as_slice().split(|&c| c == b'\n') {
+            assert!(line.len() <= 998, "{name}: {}", String::from_utf8_lossy(line));
+        }
+    }
+}
+
+#[test]
+fn the_link_is_alone_on_a_line_of_the_text() {
+    for (name, notice) in all_notices().into_iter().filter(|(name, _)| name.starts_with("notification")) {
+        let message = parse(&notice);
+        assert_eq!(text(&message).lines().filter(|line| *line == LINK).count(), 1, "{name}");
+        assert!(html(&message).contains(&format!("href=\"{LINK}\"")), "{name}");
+        let raw = String::from_utf8_lossy(notice.as_slice()).into_owned();
+        assert!(raw.lines().any(|line| line == LINK), "{name}: whole in the source as well");
+        assert_eq!(text(&message).contains(&format!("{LINK}/reply")), !name.contains("open"), "{name}");
+    }
+}
+
+#[test]
+fn a_long_link_is_not_torn_apart() {
+    let sample = Sample::new(Language::Nl);
+    let public_url = format!("https://{}.voorbeeld.nl", "zeer-lange-naam-".repeat(4));
+    let facts = NotificationFacts { public_url: &public_url, ..sample.notification_facts() };
+    let notice = notification(&facts).unwrap();
+    let link = format!("{public_url}/t/{TOKEN}");
+    assert!(String::from_utf8_lossy(notice.as_slice()).lines().any(|line| line == link));
+}
+
+#[test]
+fn the_password_is_in_the_receipt_only() {
+    for (name, notice) in all_notices() {
+        let message = parse(&notice);
+        let told = matches!(name.as_str(), "receipt.nl" | "receipt.fy" | "receipt.en");
+        for part in [text(&message), html(&message)] {
+            assert_eq!(part.contains(PASSWORD), told, "{name}");
+        }
+    }
+    for (language, line) in [
+        (Language::Nl, "Wachtwoord: k7wp-3hmx-9dtr"),
+        (Language::Fy, "Wachtwurd: k7wp-3hmx-9dtr"),
+        (Language::En, "Password: k7wp-3hmx-9dtr"),
+    ] {
+        let notice = receipt(&Sample::new(language).receipt_facts()).unwrap();
+        assert!(text(&parse(&notice)).lines().any(|found| found == line), "{language}");
+    }
+}
+
+#[test]
+fn a_notification_stands_in_the_place_of_the_original() {
+    let notice = notification(&Sample::new(Language::Fy).notification_facts()).unwrap();
+    assert!(notice.as_slice().starts_with(ORIGINAL));
+    let message = parse(&notice);
+    assert_eq!(message.header_raw("X-Zegel-Transfer").unwrap().trim(), "3k7wp9hmxt");
+    assert_eq!(message.header_raw("X-Zegel-Notice").unwrap().trim(), "notification");
+    assert_eq!(message.header_raw("Content-Language").unwrap().trim(), "fy");
+    assert_eq!(message.subject(), Some("Fertroulik berjocht fan Gemeente Voorbeeld"));
+    assert!(message.header_raw("Auto-Submitted").is_none());
+    let html = html(&message);
+    assert!(html.contains("<html lang=\"fy\""));
+    assert!(html.contains("href=\"tel:0511548100\""));
+    assert!(!html.contains("src="), "no picture from anywhere");
+    let title = html.split("<title>").nth(1).unwrap().split("</title>").next().unwrap();
+    assert!(!title.contains(TOKEN), "no token in the title (L01)");
+}
+
+#[test]
+fn a_receipt_is_automatic_mail_in_the_same_thread() {
+    let message_bytes = receipt(&Sample::new(Language::Nl).receipt_facts()).unwrap();
+    let message = parse(&message_bytes);
+    assert_eq!(message.header_raw("Auto-Submitted").unwrap().trim(), "auto-generated");
+    assert_eq!(message.header_raw("X-Zegel-Notice").unwrap().trim(), "receipt");
+    assert_eq!(message.in_reply_to().as_text(), Some("origineel@voorbeeld.nl"));
+    assert_eq!(message.references().as_text(), Some("origineel@voorbeeld.nl"));
+    assert_eq!(message.to().unwrap().first().unwrap().address(), Some("jan@voorbeeld.nl"));
+    assert_eq!(message.from().unwrap().first().unwrap().name(), Some("Gemeente Voorbeeld"));
+    assert_eq!(message.from().unwrap().first().unwrap().address(), Some("noreply@veilig.voorbeeld.nl"));
+    assert_eq!(message.subject(), Some("Uw vertrouwelijke bericht is verzonden"));
+    let text = text(&message);
+    for line in [
+        "- anna@example.org",
+        "- b@example.org",
+        "Beschikbaar tot 23 december 2026",
+        "Overdracht: 3k7wp9hmxt",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}");
+    }
+}
+
+#[test]
+fn no_text_from_outside_adds_anything() {
+    let attacks = [
+        "Jan\r\nBcc: x@evil.example",
+        "Jan\n\nhttps://evil.example/t/x",
+        "Jan\rX-Evil: 1",
+        "Jan\u{2028}X-Evil: 1\u{85}\u{0b}\u{0c}y",
+        "</td><script>alert(1)</script><a href=\"https://evil.example\">",
+        "\"><img src=x onerror=alert(1)>",
+        "Jan\" <x@evil.example>, \"",
+        "{ $link } {{ mail.link }} =?utf-8?Q?=0D=0ABcc:x?=",
+        "\u{202e}gnp.exe\u{200b}\u{feff}",
+        "Jan\0\u{1b}[31m",
+    ];
+    let calm = Sample::new(Language::En);
+    let calm_notification = notification(&calm.notification_facts()).unwrap();
+    let calm_receipt = receipt(&calm.receipt_facts()).unwrap();
+    for attack in attacks {
+        let mut sample = Sample::new(Language::En);
+        let person =
+            Person { name: Some(attack.into()), phone: Some(attack.into()), department: Some(attack.into()) };
+        sample.sender = SenderCard::new(&sample.sender.email, Some(attack), Some(&person));
+        sample.organisation.name = attack.into();
+        sample.organisation.phone = attack.into();
+        let facts = NotificationFacts { subject: Some(attack), ..sample.notification_facts() };
+        assert_same_frame(&calm_notification, &notification(&facts).unwrap(), attack);
+        let facts = ReceiptFacts { message_id: Some("<origineel@voorbeeld.nl>"), ..sample.receipt_facts() };
+        assert_same_frame(&calm_receipt, &receipt(&facts).unwrap(), attack);
+    }
+}
+
+/// As many header fields, recipients, lines of text and elements as in a notice without an attack.
+fn assert_same_frame(calm: &CrlfBytes, attacked: &CrlfBytes, attack: &str) {
+    let (calm, attacked) = (parse(calm), parse(attacked));
+    let names = |message: &Message| {
+        message.headers().iter().map(|header| header.name().to_lowercase()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&calm), names(&attacked), "{attack:?}");
+    assert_eq!(calm.to().unwrap().iter().count(), attacked.to().unwrap().iter().count(), "{attack:?}");
+    assert_eq!(calm.from().unwrap().iter().count(), attacked.from().unwrap().iter().count(), "{attack:?}");
+    assert_eq!(text(&calm).lines().count(), text(&attacked).lines().count(), "{attack:?}");
+    let elements = |message: &Message| {
+        let html = html(message);
+        // A phone number without a digit is no link: that may differ, nothing else.
+        html.matches('<').count() - 2 * html.matches("<a class=\"link\" href=\"tel:").count()
+    };
+    assert_eq!(elements(&calm), elements(&attacked), "{attack:?}");
+    for part in [text(&attacked), html(&attacked)] {
+        for forbidden in ['\u{202e}', '\u{200b}', '\u{feff}', '\u{1b}', '\0', '\u{2028}', '\u{85}'] {
+            assert!(!part.contains(forbidden), "{attack:?}: {forbidden:?}");
+        }
+    }
+}
+
+#[test]
+fn header_fields_that_would_end_the_header_are_refused() {
+    let sample = Sample::new(Language::Nl);
+    for original in [
+        &b"From: a@voorbeeld.nl"[..],
+        b"From: a@voorbeeld.nl\r\n\r\nbody\r\n",
+        b"\r\nFrom: a@voorbeeld.nl\r\n",
+    ] {
+        let facts = NotificationFacts { original, ..sample.notification_facts() };
+        assert!(matches!(notification(&facts), Err(NoticeError::Fields)), "{original:?}");
+    }
+    let facts = NotificationFacts { original: b"From: a\nb\r\n", ..sample.notification_facts() };
+    assert!(matches!(notification(&facts), Err(NoticeError::Lines(_))));
+}
+
+#[test]
+fn what_is_not_known_is_left_out() {
+    let mut sample = Sample::new(Language::Nl);
+    sample.sender = SenderCard::new(&address("jan@voorbeeld.nl"), Some(" \r\n"), None);
+    sample.organisation.phone = " ".into();
+    let notice = notification(&sample.notification_facts()).unwrap();
+    let text = text(&parse(&notice));
+    assert!(text.lines().any(|line| line == "Naam Verzender: jan@voorbeeld.nl"), "{text}");
+    for absent in ["Telefoon", "Afdeling", "Bel "] {
+        assert!(!text.contains(absent), "{absent}: {text}");
+    }
+}
+
+#[test]
+fn nothing_claims_more_than_is_true() {
+    for (name, notice) in all_notices() {
+        let message = parse(&notice);
+        for claim in ["end-to-end", "eind-tot-eind", "zero-knowledge", "ein-oan-ein"] {
+            assert!(!text(&message).to_lowercase().contains(claim), "{name}");
+            assert!(!html(&message).to_lowercase().contains(claim), "{name}");
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! A resident at a real browser: from the notification to "Voltooien", with and without JavaScript, on a
+//! desktop and on a telephone.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail so")]
+
+mod support;
+
+use std::io::Read;
+
+use serde_json::json;
+use support::browser::Browser;
+use support::client::submit;
+use support::gateway::{Gateway, Site, wait_for};
+use support::mail::{Notice, link_of, password_of};
+use support::smarthost::{Script, Smarthost};
+
+const STAFF: &str = "j.jansen@voorbeeld.nl";
+const RESIDENT: &str = "anna@example.org";
+
+/// A 2 x 1 PNG, and the smallest PDF that a viewer shows.
+const PICTURE: &str =
+    "iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAIAAAB7QOjdAAAAD0lEQVR4nGP4z8DAwMAAAAYAAf9SVe8AAAAASUVORK5CYII=";
+const PDF: &str = "%PDF-1.1\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1\
+    /MediaBox[0 0 200 100]>>endobj\n3 0 obj<</Type/Page/Parent 2 0 R>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n";
+
+/// A confidential mail whose HTML tries everything that it must not do.
+fn hostile_mail() -> Vec<u8> {
+    let html = "<p>Beste Anna,</p><script>parent.hacked=1</script><img src=http://127.0.0.1:9/pixel>\
+        <img src=x onerror=parent.hacked=1><a href=javascript:parent.hacked=1>klik</a>\
+        <form action=http://127.0.0.1:9/><input></form><style>body{background:url(http://127.0.0.1:9/css)}</style>\
+        <p>Het besluit staat in de bijlage.</p>";
+    let file = |name: &str, kind: &str, encoding: &str, content: &str| {
+        format!(
+            "--m\r\nContent-Type: {kind}\r\nContent-Disposition: attachment; filename=\"{name}\"\r\n\
+             Content-Transfer-Encoding: {encoding}\r\n\r\n{}\r\n",
+            content.replace('\n', "\r\n")
+        )
+    };
+    [
+        format!(
+            "From: Jan Jansen <{STAFF}>\r\nTo: {RESIDENT}\r\nSubject: [vertrouwelijk] Besluit\r\n\
+             Message-ID: <pages@voorbeeld.nl>\r\nMIME-Version: 1.0\r\n\
+             Content-Type: multipart/mixed; boundary=m\r\n\r\n\
+             --m\r\nContent-Type: text/html; charset=utf-8\r\n\r\n{html}\r\n"
+        ),
+        file("kaart.png", "image/png", "base64", PICTURE),
+        file("besluit.pdf", "application/pdf", "8bit", PDF),
+        file("<img src=x onerror=hacked=1>.txt", "text/plain", "7bit", "een tekst"),
+        file(
+            "tekening.svg",
+            "image/svg+xml",
+            "7bit",
+            "<svg xmlns='http://www.w3.org/2000/svg'><script>hacked=1</script></svg>",
+        ),
+        "--m--\r\n".to_owned(),
+    ]
+    .concat()
+    .into_bytes()
+}
+
+/// A gateway with one transfer in it.
+struct Scene {
+    site: Site,
+    gateway: Gateway,
+    link: String,
+    password: String,
+}
+
+fn scene() -> Scene {
+    let smarthost = Smarthost::start(Script::usual());
+    let site = Site::new(smarthost.address(), "");
+    let gateway = site.start();
+    submit(gateway.smtp, STAFF, &[RESIDENT], &hostile_mail());
+    let notices: Vec<Notice> =
+        smarthost.wait(|seen| seen.taken.len() == 2).taken.iter().map(Notice::of).collect();
+    let text = |kind: &str| notices.iter().find(|notice| notice.kind == kind).unwrap().text.clone();
+    let link = link_of(&text("notification"), &site.public_url());
+    Scene { password: password_of(&text("receipt")), link, site, gateway }
+}
+
+/// Types the password and goes on.
+fn unlock(browser: &Browser, password: &str) {
+    browser.type_into("input[name=password]", password);
+    browser.click("main button.button[type=submit]");
+}
+
+/// Everything of product A.2 and A.3, one step after the other.
+fn walk(browser: &Browser, scene: &Scene) {
+    browser.goto(&format!("{}/?lang=nl", scene.site.public_url()));
+    browser.type_into("input[name=transfer]", scene.link.rsplit('/').next().unwrap());
+    browser.click("main button.button[type=submit]");
+    browser.wait_for_url(&scene.link);
+
+    unlock(browser, "fout");
+    wait_for("a word about the password", || browser.has("[role=alert]").then_some(()));
+    browser.wait_for_url(&scene.link);
+    unlock(browser, &scene.password.to_uppercase().replace('-', " "));
+    browser.wait_for_url(&format!("{}/files", scene.link));
+    let page = browser.text("body");
+    for expected in ["Besluit", "Jan Jansen", "kaart.png", "besluit.pdf", "tekening.svg", "ZIP"] {
+        assert!(page.contains(expected), "{expected} is missing in {page}");
+    }
+
+    browser.enter_frame("iframe");
+    let message = browser.text("body");
+    browser.leave_frame();
+    assert!(message.contains("Beste Anna,") && message.contains("Het besluit staat in de bijlage."));
+
+    browser.click("a[href$='/files/1/view']");
+    assert!(browser.has("main img, main iframe, main object, main embed"));
+    browser.goto(&format!("{}/files", scene.link));
+
+    browser.click("a[href$='/files/2']");
+    assert_eq!(browser.downloaded("besluit.pdf"), PDF.replace('\n', "\r\n").as_bytes());
+    browser.click("a[href$='/zip']");
+    let archive = wait_for("the ZIP", || {
+        let entries = std::fs::read_dir(browser.downloads()).ok()?;
+        let mut paths = entries.map(|entry| entry.unwrap().path());
+        paths.find(|path| path.extension().is_some_and(|extension| extension == "zip"))
+    });
+    let mut archive = zip::ZipArchive::new(std::fs::File::open(archive).unwrap()).unwrap();
+    let mut original = Vec::new();
+    archive.by_name("message.eml").unwrap().read_to_end(&mut original).unwrap();
+    assert_eq!(original, hostile_mail());
+
+    browser.click("form[action$='/finish'] button");
+    browser.wait_for_url(&format!("{}/", scene.site.public_url()));
+    browser.goto(&format!("{}/files", scene.link));
+    browser.wait_for_url(&scene.link);
+}
+
+#[test]
+fn a_resident_with_javascript_on_a_desktop() {
+    let scene = scene();
+    let browser = Browser::open(1280, 900, true);
+    walk(&browser, &scene);
+}
+
+#[test]
+fn a_resident_without_javascript_on_a_telephone() {
+    let scene = scene();
+    let browser = Browser::open(320, 640, false);
+    walk(&browser, &scene);
+}
+
+/// C18, C19: nothing from the mail runs, nothing asks another host, no page is wider than the screen.
+#[test]
+fn nothing_from_the_mail_runs() {
+    let scene = scene();
+    let browser = Browser::open(500, 800, true);
+    browser.goto(&scene.link);
+    unlock(&browser, &scene.password);
+    for path in ["/files", "/message", "/files/1/view", "/files/2/view", "/files/3/view"] {
+        browser.goto(&format!("{}{path}", scene.link));
+        let hacked = browser.script(
+            "return [window.hacked, ...[...document.querySelectorAll('iframe')].map(f => { try { return \
+             f.contentWindow.hacked } catch (e) { return null } })].filter(x => x)",
+        );
+        assert_eq!(hacked, json!([]), "{path}");
+        let asked = browser.script("return performance.getEntriesByType('resource').map(e => e.name)");
+        for name in asked.as_array().unwrap() {
+            assert!(name.as_str().unwrap().starts_with(&scene.site.public_url()), "{path} asks {name}");
+        }
+        let overflow = browser.script("return document.documentElement.scrollWidth - window.innerWidth");
+        assert!(overflow.as_i64().unwrap() <= 0, "{path} is {overflow} pixels too wide");
+    }
+    assert!(scene.gateway.log().iter().all(|line| !line.contains(&scene.password)));
+}

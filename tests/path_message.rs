@@ -1,0 +1,233 @@
+//! The message path through the real binary: what comes in, and what leaves.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail so")]
+
+mod support;
+
+use support::client::{SmtpClient, submit};
+use support::gateway::{Site, all_bytes, wait_for};
+use support::mail::{Notice, canaries, link_of, password_of, tagged, text_of};
+use support::smarthost::{Script, Smarthost, Stage, Taken, say};
+
+const STAFF: &str = "j.jansen@voorbeeld.nl";
+const RESIDENT: &str = "anna@example.org";
+
+/// One `Received` on top, the rest as it was (H03).
+fn assert_untouched(taken: &Taken, sent: &[u8]) {
+    let received = taken.message.strip_suffix(sent).expect("the message arrives byte for byte");
+    let text = String::from_utf8(received.to_vec()).unwrap();
+    assert!(text.starts_with("Received: from mail.voorbeeld.nl (") && text.ends_with("\r\n"), "{text}");
+    let fields = text.lines().filter(|line| !line.starts_with([' ', '\t'])).count();
+    assert_eq!(fields, 1, "{text}");
+}
+
+#[test]
+fn ordinary_mail_passes_byte_for_byte() {
+    let smarthost = Smarthost::start(Script::usual());
+    let site = Site::new(smarthost.address(), "");
+    let gateway = site.start();
+    let mails: [&[u8]; 5] = [
+        b"Subject: hallo\r\n\r\ntekst\r\n",
+        b"Subject: dots\r\n\r\n.\r\n..\r\n.a\r\n\r\n.\r\n",
+        b"no header at all",
+        "Subject: =?utf-8?q?caf=C3=A9?=\r\nX: \t odd\r\n folded\r\n\r\nr\u{00e9}sum\u{00e9}\r\n".as_bytes(),
+        b"",
+    ];
+    for (number, mail) in mails.iter().enumerate() {
+        let sent = if mail.ends_with(b"\r\n") { mail.to_vec() } else { [mail, &b"\r\n"[..]].concat() };
+        submit(gateway.smtp, STAFF, &[RESIDENT], &sent);
+        let seen = smarthost.wait(|seen| seen.taken.len() == number + 1);
+        let taken = seen.taken.last().unwrap();
+        assert_untouched(taken, &sent);
+        assert_eq!(taken.addresses(), [RESIDENT]);
+        assert!(taken.mail.starts_with(&format!("MAIL FROM:<{STAFF}>")), "{}", taken.mail);
+    }
+    assert_eq!(gateway.stop(), 0);
+}
+
+#[test]
+fn the_envelope_travels_on() {
+    let smarthost = Smarthost::start(Script::usual());
+    let site = Site::new(smarthost.address(), "");
+    let gateway = site.start();
+    let mut client = SmtpClient::connect(gateway.smtp).unwrap();
+    for command in [
+        "MAIL FROM:<> BODY=8BITMIME RET=HDRS ENVID=zaak+2B42",
+        "RCPT TO:<anna@example.org> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;anna@example.org",
+        "RCPT TO:<bob@example.org> NOTIFY=NEVER",
+    ] {
+        assert!(client.command(command).unwrap().starts_with("250 "), "{command}");
+    }
+    assert!(client.command("DATA").unwrap().starts_with("354 "));
+    assert!(client.command("Subject: x\r\n\r\n\u{e9}\r\n.").unwrap().starts_with("250 "));
+    let taken = smarthost.wait(|seen| !seen.taken.is_empty()).taken.remove(0);
+    assert!(taken.mail.starts_with("MAIL FROM:<> "), "{}", taken.mail);
+    for parameter in ["BODY=8BITMIME", "RET=HDRS", "ENVID=zaak+2B42"] {
+        assert!(taken.mail.contains(parameter), "{}", taken.mail);
+    }
+    assert!(taken.recipients[0].contains("NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;anna@example.org"));
+    assert!(taken.recipients[1].contains("NOTIFY=NEVER"));
+}
+
+#[test]
+fn confidential_mail_becomes_notification_and_receipt() {
+    let smarthost = Smarthost::start(Script::usual());
+    let site = Site::new(smarthost.address(), "");
+    let gateway = site.start();
+    submit(gateway.smtp, STAFF, &[RESIDENT, "bob@example.net"], &tagged(STAFF, RESIDENT));
+    let seen = smarthost.wait(|seen| seen.taken.len() == 3);
+
+    let notices: Vec<Notice> = seen.taken.iter().map(Notice::of).collect();
+    let receipt = notices.iter().find(|notice| notice.kind == "receipt").unwrap();
+    let password = password_of(&receipt.text);
+    assert_eq!(receipt.to, [STAFF]);
+    assert!(receipt.mail.starts_with("MAIL FROM:<>"), "{}", receipt.mail);
+    assert!(receipt.raw.contains("Auto-Submitted: auto-generated"));
+    assert!(receipt.raw.contains("In-Reply-To: <canary-1@voorbeeld.nl>"));
+
+    let mut links = Vec::new();
+    for notice in notices.iter().filter(|notice| notice.kind == "notification") {
+        assert_eq!(notice.to.len(), 1);
+        for field in [
+            "From: Jan Jansen <j.jansen@voorbeeld.nl>\r\n",
+            "To: Anna <anna@example.org>\r\n",
+            "Cc: bob@example.net\r\n",
+            "Date: Mon, 23 Nov 2026 10:00:00 +0100\r\n",
+            "Message-ID: <canary-1@voorbeeld.nl>\r\n",
+            "References: <eerder@example.org>\r\n",
+            "X-Zegel-Transfer: ",
+        ] {
+            assert!(notice.raw.contains(field), "{field:?} is missing in {}", notice.raw);
+        }
+        let link = link_of(&notice.text, &site.public_url());
+        assert!(!notice.raw.contains(&password) && !receipt.raw.contains(&link));
+        links.push(link);
+    }
+    assert_eq!(links.len(), 2);
+    assert_ne!(links[0], links[1], "every recipient has an own link");
+
+    // Nothing of it anywhere but in memory (C04, C24, C06 of the contract).
+    for canary in canaries() {
+        for taken in &seen.taken {
+            assert!(!text_of(taken).contains(canary), "{canary} was relayed");
+        }
+    }
+    let log = gateway.log().join("\n");
+    gateway.kill();
+    let secrets: Vec<String> = links.iter().map(|link| link.rsplit('/').next().unwrap().to_owned()).collect();
+    let hidden = canaries().into_iter().chain([password.as_str()]).chain(secrets.iter().map(String::as_str));
+    for secret in hidden {
+        assert!(!log.contains(secret), "{secret} is in the log");
+        for (path, bytes) in all_bytes(&site.data()) {
+            assert!(memchr::memmem::find(&bytes, secret.as_bytes()).is_none(), "{secret} is in {path:?}");
+        }
+    }
+}
+
+#[test]
+fn one_message_may_pass_and_be_sealed() {
+    let smarthost = Smarthost::start(Script::usual());
+    let site = Site::new(smarthost.address(), "");
+    let gateway = site.start();
+    let mail = tagged(STAFF, RESIDENT);
+    submit(gateway.smtp, STAFF, &["collega@voorbeeld.nl", RESIDENT], &mail);
+    let seen = smarthost.wait(|seen| seen.taken.len() == 3);
+    let passed = seen.taken.iter().find(|taken| taken.addresses() == ["collega@voorbeeld.nl"]).unwrap();
+    assert_untouched(passed, &mail);
+    assert_eq!(seen.copies(RESIDENT), 1);
+    assert_eq!(seen.copies(STAFF), 1);
+}
+
+#[test]
+fn broken_mail_is_sealed_as_a_whole() {
+    let smarthost = Smarthost::start(Script::usual());
+    let site = Site::new(smarthost.address(), "");
+    let gateway = site.start();
+    let mail = b"Subject: [vertrouwelijk] x\r\nContent-Type: multipart/mixed; boundary=\"weg\"\r\n\r\n\
+        geheim-kanarie\r\n--weg\r\nContent-Transfer-Encoding: base64\r\n\r\n%%%%\r\n";
+    submit(gateway.smtp, STAFF, &[RESIDENT], mail);
+    let seen = smarthost.wait(|seen| seen.taken.len() == 2);
+    assert!(seen.taken.iter().all(|taken| !text_of(taken).contains("geheim-kanarie")));
+}
+
+#[test]
+fn mail_waits_for_the_smarthost() {
+    let down = say("421 4.3.2 not now");
+    let smarthost = Smarthost::start(Script::usual().at(Stage::Connect, down));
+    let site = Site::new(smarthost.address(), "");
+    let gateway = site.start();
+    submit(gateway.smtp, STAFF, &[RESIDENT], b"Subject: wacht\r\n\r\nwachtwoord-kanarie\r\n");
+    smarthost.wait(|seen| seen.connections > 0);
+    wait_for("a first attempt", || {
+        let (_, out, _) = site.command(&["queue", "list", "--json"]);
+        out.contains("421").then_some(())
+    });
+    gateway.kill();
+    for (path, bytes) in all_bytes(&site.data()) {
+        assert!(memchr::memmem::find(&bytes, b"wachtwoord-kanarie").is_none(), "plaintext in {path:?}");
+    }
+    smarthost.change(Script::usual());
+    let _gateway = site.start();
+    site.command(&["queue", "retry", "--all"]);
+    smarthost.wait(|seen| seen.copies(RESIDENT) == 1);
+    wait_for("an empty queue", || {
+        site.command(&["queue", "list"]).1.contains("0 in the queue").then_some(())
+    });
+}
+
+#[test]
+fn a_locked_store_is_451_and_nothing_is_relayed() {
+    let smarthost = Smarthost::start(Script::usual());
+    let site = Site::new(smarthost.address(), "");
+    let gateway = site.start();
+    let lock = rusqlite::Connection::open(site.data().join("zegel.db")).unwrap();
+    lock.execute_batch("BEGIN IMMEDIATE").unwrap();
+    for mail in [&b"Subject: gewoon\r\n\r\nx\r\n"[..], b"Subject: [veilig] x\r\n\r\nx\r\n"] {
+        let mut client = SmtpClient::connect(gateway.smtp).unwrap();
+        let reply = client.send(STAFF, &[RESIDENT], mail).unwrap();
+        assert!(reply.starts_with("451 4.3.0 "), "{reply}");
+    }
+    lock.execute_batch("ROLLBACK").unwrap();
+    submit(gateway.smtp, STAFF, &[RESIDENT], b"Subject: weer\r\n\r\nx\r\n");
+    let seen = smarthost.wait(|seen| !seen.taken.is_empty());
+    assert_eq!(seen.taken.len(), 1);
+    assert!(text_of(&seen.taken[0]).contains("Subject: weer"));
+}
+
+#[test]
+fn refusals_of_the_gateway() {
+    let smarthost = Smarthost::start(Script::usual());
+    let rules = "[[rule]]\nname = \"nee\"\nwhen = { header = { name = \"X-Nee\", any = [\"ja\"] } }\n\
+        then = \"reject\"\ntext = \"Dit mag niet naar buiten\"\n";
+    let site = Site::new(smarthost.address(), "[policy]\nfiles = [\"nee.toml\"]\n");
+    std::fs::write(site.config().with_file_name("nee.toml"), rules).unwrap();
+    let gateway = site.start();
+    let looping = "Received: from a by b; now\r\n".repeat(101) + "\r\n";
+    for (from, mail, answer) in [
+        ("x@elders.nl", "", "550 5.7.1 "),
+        (STAFF, looping.as_str(), "554 5.4.6 "),
+        (STAFF, "X-Zegel-Notice: notification\r\n\r\n", "554 5.4.6 "),
+        (STAFF, "X-Nee: ja\r\n\r\n", "550 5.7.1 Dit mag niet naar buiten"),
+    ] {
+        let mut client = SmtpClient::connect(gateway.smtp).unwrap();
+        let reply = client.send(from, &[RESIDENT], mail.as_bytes()).unwrap();
+        assert!(reply.starts_with(answer), "{reply}");
+    }
+}
+
+#[test]
+fn failures_come_back_as_reports() {
+    let script = Script::usual().when(Stage::Rcpt, RESIDENT, say("550 5.1.1 no such user"), usize::MAX);
+    let smarthost = Smarthost::start(script);
+    let site = Site::new(smarthost.address(), "");
+    let gateway = site.start();
+    submit(gateway.smtp, STAFF, &[RESIDENT, "bob@example.net"], b"Subject: x\r\n\r\nx\r\n");
+    let seen = smarthost.wait(|seen| seen.taken.len() == 2);
+    assert_eq!(seen.copies("bob@example.net"), 1, "a refused recipient does not stop the others");
+    let report = seen.taken.iter().find(|taken| taken.addresses() == [STAFF]).unwrap();
+    assert!(report.mail.starts_with("MAIL FROM:<>"));
+    let text = text_of(report);
+    for part in ["delivery-status", "Final-Recipient: rfc822;anna@example.org", "Status: 5.1.1"] {
+        assert!(text.replace("rfc822; ", "rfc822;").contains(part), "{part} is missing in {text}");
+    }
+}

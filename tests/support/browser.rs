@@ -1,0 +1,168 @@
+//! A real Chromium, driven over WebDriver (W3C) by Debian's chromedriver.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+
+use super::gateway::{free_port, wait_for};
+
+/// One browser window with a profile and a download folder of its own; closed when dropped.
+pub struct Browser {
+    driver: Child,
+    session: String,
+    folder: tempfile::TempDir,
+}
+
+/// The key under which WebDriver names an element.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+impl Browser {
+    /// Starts chromedriver and a headless window of this size.
+    pub fn open(width: u32, height: u32, scripts: bool) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let port = free_port();
+        let driver = Command::new("chromedriver")
+            .arg(format!("--port={port}"))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromedriver (Debian: chromium-driver)");
+        let base = format!("http://127.0.0.1:{port}");
+        wait_for("chromedriver", || ureq::get(format!("{base}/status")).call().ok());
+        let mut browser = Self { driver, session: String::new(), folder };
+        let capabilities = json!({"capabilities": {"alwaysMatch": {
+            "browserName": "chrome",
+            "goog:chromeOptions": {
+                "args": [
+                    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
+                    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+                    format!("--window-size={width},{height}"),
+                    format!("--user-data-dir={}", browser.folder.path().join("profile").display()),
+                ],
+                "prefs": {
+                    "download.default_directory": browser.downloads(),
+                    "profile.managed_default_content_settings.javascript": if scripts { 1 } else { 2 },
+                },
+            },
+        }}});
+        let answer = call("POST", &format!("{base}/session"), Some(capabilities));
+        browser.session = format!("{base}/session/{}", answer["sessionId"].as_str().unwrap());
+        browser
+    }
+
+    /// Where downloads land.
+    pub fn downloads(&self) -> PathBuf {
+        self.folder.path().join("downloads")
+    }
+
+    /// Waits for a finished download of this name and reads it.
+    pub fn downloaded(&self, name: &str) -> Vec<u8> {
+        let path = self.downloads().join(name);
+        wait_for(&format!("download of {name}"), || std::fs::read(&path).ok())
+    }
+
+    /// Goes to an address.
+    pub fn goto(&self, url: &str) {
+        self.post("url", json!({ "url": url }));
+    }
+
+    /// Where the browser is.
+    pub fn url(&self) -> String {
+        self.get("url").as_str().unwrap().to_owned()
+    }
+
+    /// Waits until the browser is at an address: a click may return before it has got there.
+    pub fn wait_for_url(&self, url: &str) {
+        wait_for(&format!("{url}, not {}", self.url()), || (self.url() == url).then_some(()));
+    }
+
+    /// The visible text of the first element that fits a CSS selector, once it is there.
+    pub fn text(&self, selector: &str) -> String {
+        let element = self.find(selector);
+        self.get(&format!("element/{element}/text")).as_str().unwrap().to_owned()
+    }
+
+    /// A property of an element, as scripts see it.
+    pub fn property(&self, selector: &str, name: &str) -> Value {
+        let element = self.find(selector);
+        self.get(&format!("element/{element}/property/{name}"))
+    }
+
+    /// Whether anything fits.
+    pub fn has(&self, selector: &str) -> bool {
+        let found = self.post("elements", json!({"using": "css selector", "value": selector}));
+        found.as_array().is_some_and(|elements| !elements.is_empty())
+    }
+
+    /// Clicks an element, once it is there.
+    pub fn click(&self, selector: &str) {
+        let element = self.find(selector);
+        self.post(&format!("element/{element}/click"), json!({}));
+    }
+
+    /// Types into an element.
+    pub fn type_into(&self, selector: &str, text: &str) {
+        let element = self.find(selector);
+        self.post(&format!("element/{element}/value"), json!({ "text": text }));
+    }
+
+    /// Looks into a frame until [`Browser::leave_frame`].
+    pub fn enter_frame(&self, selector: &str) {
+        let element = self.find(selector);
+        self.post("frame", json!({"id": {ELEMENT: element}}));
+    }
+
+    /// Back to the page.
+    pub fn leave_frame(&self) {
+        self.post("frame", json!({ "id": null }));
+    }
+
+    /// Runs a script as the page would.
+    pub fn script(&self, script: &str) -> Value {
+        self.post("execute/sync", json!({"script": script, "args": []}))
+    }
+
+    /// A picture of the window, for people.
+    pub fn screenshot(&self, path: &Path) {
+        let picture = self.get("screenshot");
+        let decoded = mail_parser::decoders::base64::base64_decode(picture.as_str().unwrap().as_bytes());
+        std::fs::write(path, decoded.unwrap()).unwrap();
+    }
+
+    fn find(&self, selector: &str) -> String {
+        wait_for(&format!("element {selector}"), || {
+            let found = self.post("elements", json!({"using": "css selector", "value": selector}));
+            found.get(0).map(|element| element[ELEMENT].as_str().unwrap().to_owned())
+        })
+    }
+
+    fn get(&self, path: &str) -> Value {
+        call("GET", &format!("{}/{path}", self.session), None)
+    }
+
+    fn post(&self, path: &str, body: Value) -> Value {
+        call("POST", &format!("{}/{path}", self.session), Some(body))
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let _ = ureq::delete(&self.session).call();
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+    }
+}
+
+fn call(method: &str, url: &str, body: Option<Value>) -> Value {
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let response = match body {
+        Some(body) => agent.post(url).content_type("application/json").send(body.to_string()),
+        None => agent.get(url).call(),
+    };
+    let text = response.unwrap().body_mut().with_config().limit(64 << 20).read_to_string().unwrap();
+    let answer: Value = serde_json::from_str(&text).unwrap();
+    let value = answer["value"].clone();
+    assert!(value["error"].is_null(), "{method} {url}: {value}");
+    value
+}

@@ -1,0 +1,74 @@
+//! A plain SMTP client, as a mail server in front of the gateway would speak.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpStream};
+
+use super::gateway::PATIENCE;
+
+/// One connection.
+pub struct SmtpClient {
+    reader: BufReader<TcpStream>,
+}
+
+impl SmtpClient {
+    /// Connects and says EHLO.
+    pub fn connect(address: SocketAddr) -> std::io::Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_nodelay(true)?;
+        let mut client = Self { reader: BufReader::new(stream) };
+        client.reply()?;
+        client.command("EHLO mail.voorbeeld.nl")?;
+        Ok(client)
+    }
+
+    /// Sends one line and gives the whole reply.
+    pub fn command(&mut self, line: &str) -> std::io::Result<String> {
+        self.reader.get_mut().write_all(format!("{line}\r\n").as_bytes())?;
+        self.reply()
+    }
+
+    /// Sends a message; the reply to the end of data, or to the command that was refused.
+    pub fn send(&mut self, from: &str, to: &[&str], message: &[u8]) -> std::io::Result<String> {
+        let mut commands = vec![format!("MAIL FROM:<{from}>")];
+        commands.extend(to.iter().map(|to| format!("RCPT TO:<{to}>")));
+        commands.push("DATA".to_owned());
+        for command in commands {
+            let reply = self.command(&command)?;
+            if !reply.starts_with(['2', '3']) {
+                return Ok(reply);
+            }
+        }
+        let mut data = Vec::with_capacity(message.len() + 5);
+        for line in message.split_inclusive(|&byte| byte == b'\n') {
+            if line.starts_with(b".") {
+                data.push(b'.');
+            }
+            data.extend_from_slice(line);
+        }
+        data.extend_from_slice(b".\r\n");
+        self.reader.get_mut().write_all(&data)?;
+        self.reply()
+    }
+
+    fn reply(&mut self) -> std::io::Result<String> {
+        let mut whole = String::new();
+        loop {
+            let start = whole.len();
+            if self.reader.read_line(&mut whole)? == 0 {
+                return Err(std::io::ErrorKind::UnexpectedEof.into());
+            }
+            if whole.as_bytes().get(start + 3) != Some(&b'-') {
+                return Ok(whole);
+            }
+        }
+    }
+}
+
+/// Sends one message over a connection of its own and expects it to be taken.
+pub fn submit(address: SocketAddr, from: &str, to: &[&str], message: &[u8]) -> String {
+    let mut client = SmtpClient::connect(address).unwrap();
+    let reply = client.send(from, to, message).unwrap();
+    assert!(reply.starts_with("250 "), "{reply}");
+    reply
+}

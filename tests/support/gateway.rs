@@ -1,0 +1,227 @@
+//! The real binary on ports of its own, over a data folder that outlives it.
+
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// How long a test waits for anything before it gives up.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Configuration and data of one gateway; start it as often as you like.
+pub struct Site {
+    folder: tempfile::TempDir,
+    web_port: u16,
+}
+
+/// A running gateway; killed when dropped.
+pub struct Gateway {
+    child: Child,
+    log: Arc<Mutex<Vec<String>>>,
+    /// Where it takes mail.
+    pub smtp: SocketAddr,
+    /// Where its pages are.
+    pub web: SocketAddr,
+    /// Where the administrator looks.
+    pub admin: SocketAddr,
+}
+
+impl Site {
+    /// A site of voorbeeld.nl that relays to `smarthost`; `extra` is added to the configuration.
+    pub fn new(smarthost: SocketAddr, extra: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let web_port = free_port();
+        let config = format!(
+            r#"
+hostname = "veilig.voorbeeld.nl"
+data_dir = "data"
+[organisation]
+name = "Gemeente Voorbeeld"
+domains = ["voorbeeld.nl"]
+phone = "14 0511"
+[smtp]
+listen = ["127.0.0.1:0"]
+[relay]
+smarthost = "{smarthost}"
+retry = ["1s"]
+[web]
+listen = ["127.0.0.1:{web_port}"]
+public_url = "http://127.0.0.1:{web_port}"
+[admin]
+listen = ["127.0.0.1:0"]
+{extra}
+"#
+        );
+        std::fs::write(folder.path().join("zegel.toml"), config).unwrap();
+        Self { folder, web_port }
+    }
+
+    /// The configuration file.
+    pub fn config(&self) -> PathBuf {
+        self.folder.path().join("zegel.toml")
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// What every link starts with.
+    pub fn public_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.web_port)
+    }
+
+    /// Runs a command of the binary to its end: status, standard output, standard error.
+    pub fn command(&self, arguments: &[&str]) -> (i32, String, String) {
+        let output = zegel().args(arguments).arg("--config").arg(self.config()).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+    }
+
+    /// Adds a line to a section of the configuration.
+    pub fn set(&self, section: &str, line: &str) {
+        let config = std::fs::read_to_string(self.config()).unwrap();
+        let heading = format!("[{section}]\n");
+        assert!(config.contains(&heading), "no [{section}]");
+        std::fs::write(self.config(), config.replace(&heading, &format!("{heading}{line}\n"))).unwrap();
+    }
+
+    /// Starts the gateway and waits until it says `ready`.
+    pub fn start(&self) -> Gateway {
+        self.start_as(zegel())
+    }
+
+    /// As [`Site::start`], by a command that ends in running the binary with the arguments it is given.
+    pub fn start_as(&self, mut command: Command) -> Gateway {
+        let mut child = command
+            .args(["serve", "--log", "json", "--config"])
+            .arg(self.config())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let ready = follow(child.stdout.take().unwrap(), log.clone());
+        let line = ready.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+            let _ = child.kill();
+            panic!("the gateway did not get ready: {:#?}", log.lock().unwrap())
+        });
+        let address = |name: &str| line[name].as_str().unwrap().split(' ').next().unwrap().parse().unwrap();
+        Gateway { child, log, smtp: address("smtp"), web: address("web"), admin: address("admin") }
+    }
+}
+
+impl Gateway {
+    /// `kill -9`
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM, and its exit status.
+    pub fn stop(mut self) -> i32 {
+        signal(self.child.id(), "TERM");
+        self.child.wait().unwrap().code().unwrap_or(-1)
+    }
+
+    /// The number of the process.
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it still runs.
+    pub fn is_alive(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// SIGHUP
+    pub fn reload(&self) {
+        signal(self.child.id(), "HUP");
+    }
+
+    /// The log so far.
+    pub fn log(&self) -> Vec<String> {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Waits until a line of the log holds `text`.
+    pub fn wait_for_log(&self, text: &str) -> String {
+        wait_for(&format!("log line with {text:?}"), || {
+            self.log().into_iter().find(|line| line.contains(text))
+        })
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", self.log().join("\n"));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The binary under test.
+pub fn zegel() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_zegel"));
+    command.env_remove("RUST_BACKTRACE");
+    command
+}
+
+/// Looks again and again until there is something to see.
+pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let start = std::time::Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A port that nobody listens on just now.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Every octet below a folder, for canary searches.
+pub fn all_bytes(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(all_bytes(&path));
+        } else if let Ok(bytes) = std::fs::read(&path) {
+            found.push((path, bytes));
+        }
+    }
+    found
+}
+
+fn signal(process: u32, name: &str) {
+    assert!(
+        Command::new("kill").arg(format!("-{name}")).arg(process.to_string()).status().unwrap().success()
+    );
+}
+
+/// Collects the log in the background; the receiver gets the `ready` line.
+fn follow(output: impl std::io::Read + Send + 'static, log: Arc<Mutex<Vec<String>>>) -> Receiver<Value> {
+    let (sender, ready) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            let value: Value = serde_json::from_str(&line).unwrap_or_default();
+            log.lock().unwrap().push(line);
+            if value["message"] == "ready" {
+                let _ = sender.send(value);
+            }
+        }
+    });
+    ready
+}

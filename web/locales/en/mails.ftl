@@ -1,0 +1,47 @@
+# Mails. The lines are kept short: text mails show them as they stand here.
+
+## In every mail
+mail-greeting = Hello,
+mail-until = Available until { $date }
+mail-password = Password
+mail-more = More information
+mail-automatic = This message was generated automatically.
+
+## To the recipient: confidential data are ready
+notification-subject = Confidential message from { $organisation }
+notification-heading = Confidential information for you
+notification-intro = { $sender } of { $organisation }
+    has confidential information for you.
+notification-encrypted = The transfer is encrypted. That is why the information is not
+    in this email, but behind a secure link.
+notification-deleted = You can download the information until { $date }.
+    After that it is deleted automatically.
+notification-download = Download files
+notification-ask = Please contact the sender.
+notification-open = You do not need a password.
+notification-reply = Reply
+notification-reply-hint = Would you like to reply? Here you can read how to do that safely:
+notification-from = Sender
+notification-name = Name of sender
+notification-organisation = Organisation
+notification-department = Department
+notification-phone = Telephone
+notification-email = Email
+notification-details = Transfer details
+notification-to = To
+notification-link = Download link
+notification-doubt = Not sure that this email is genuine? Call { $organisation }:
+
+## To the sender: the message was sealed
+receipt-subject = Your confidential message has been sent
+receipt-heading = Your message has been sent securely
+receipt-intro = The recipients will get an email with a link to your message.
+    The message itself is stored encrypted.
+receipt-telephone = Please give the recipients the password by telephone.
+    Do not send it by email.
+receipt-once = The password is in this email only.
+    Keep this email for as long as you need the password.
+receipt-open = The recipients do not need a password: the link is enough.
+receipt-recipients = Recipients
+receipt-deleted = After that your message is deleted automatically.
+receipt-transfer = Transfer

@@ -1,0 +1,47 @@
+# Mails. The lines are kept short: text mails show them as they stand here.
+
+## In every mail
+mail-greeting = Goeie dei,
+mail-until = Beskikber oant { $date }
+mail-password = Wachtwurd
+mail-more = Mear ynformaasje
+mail-automatic = Dit berjocht is automatysk makke.
+
+## To the recipient: confidential data are ready
+notification-subject = Fertroulik berjocht fan { $organisation }
+notification-heading = Fertroulike gegevens foar jo
+notification-intro = { $sender } fan { $organisation }
+    hat fertroulike gegevens foar jo klearset.
+notification-encrypted = De oerdracht is fersifere. Dêrom steane de gegevens net
+    yn dizze e-mail, mar efter in befeilige keppeling.
+notification-deleted = Jo kinne de gegevens downloade oant { $date }.
+    Dêrnei wurde se automatysk wiske.
+notification-download = Bestannen downloade
+notification-ask = Nim kontakt op mei de ferstjoerder.
+notification-open = Jo hawwe gjin wachtwurd nedich.
+notification-reply = Antwurd
+notification-reply-hint = Wolle jo antwurdzje? Hjir lêze jo hoe't dat feilich kin:
+notification-from = Ferstjoerder
+notification-name = Namme ferstjoerder
+notification-organisation = Organisaasje
+notification-department = Ofdieling
+notification-phone = Tillefoan
+notification-email = E-mail
+notification-details = Details fan de oerdracht
+notification-to = Oan
+notification-link = Downloadkeppeling
+notification-doubt = Twivelje jo oft dizze e-mail echt is? Belje mei { $organisation }:
+
+## To the sender: the message was sealed
+receipt-subject = Jo fertroulik berjocht is ferstjoerd
+receipt-heading = Jo berjocht is befeilige ferstjoerd
+receipt-intro = De ûntfangers krije in e-mail mei in keppeling nei jo berjocht.
+    It berjocht sels is fersifere opslein.
+receipt-telephone = Jou it wachtwurd oer de tillefoan troch oan de ûntfangers.
+    Stjoer it net per e-mail.
+receipt-once = It wachtwurd stiet allinnich yn dizze e-mail.
+    Bewarje dizze e-mail sa lang't jo it wachtwurd nedich hawwe.
+receipt-open = De ûntfangers hawwe gjin wachtwurd nedich: de keppeling is genôch.
+receipt-recipients = Untfangers
+receipt-deleted = Dêrnei wurdt jo berjocht automatysk wiske.
+receipt-transfer = Oerdracht

@@ -1,0 +1,47 @@
+# Mails. The lines are kept short: text mails show them as they stand here.
+
+## In every mail
+mail-greeting = Goedendag,
+mail-until = Beschikbaar tot { $date }
+mail-password = Wachtwoord
+mail-more = Meer informatie
+mail-automatic = Deze boodschap is automatisch gegenereerd.
+
+## To the recipient: confidential data are ready
+notification-subject = Vertrouwelijk bericht van { $organisation }
+notification-heading = Vertrouwelijke gegevens voor u
+notification-intro = { $sender } van { $organisation }
+    heeft vertrouwelijke gegevens voor u klaargezet.
+notification-encrypted = De overdracht is versleuteld. Daarom staan de gegevens niet
+    in deze e-mail, maar achter een beveiligde link.
+notification-deleted = U kunt de gegevens downloaden tot { $date }.
+    Daarna worden ze automatisch verwijderd.
+notification-download = Download bestanden
+notification-ask = Neem contact op met de verzender.
+notification-open = U hebt geen wachtwoord nodig.
+notification-reply = Antwoord
+notification-reply-hint = Wilt u antwoorden? Hier leest u hoe dat veilig kan:
+notification-from = Verzender
+notification-name = Naam Verzender
+notification-organisation = Organisatie
+notification-department = Afdeling
+notification-phone = Telefoon
+notification-email = E-Mail
+notification-details = Overdracht Details
+notification-to = Aan
+notification-link = Downloadlink
+notification-doubt = Twijfelt u of deze e-mail echt is? Bel { $organisation }:
+
+## To the sender: the message was sealed
+receipt-subject = Uw vertrouwelijke bericht is verzonden
+receipt-heading = Uw bericht is beveiligd verzonden
+receipt-intro = De ontvangers krijgen een e-mail met een link naar uw bericht.
+    Uw bericht zelf is versleuteld opgeslagen.
+receipt-telephone = Geef het wachtwoord telefonisch door aan de ontvangers.
+    Stuur het niet per e-mail.
+receipt-once = Het wachtwoord staat alleen in deze e-mail.
+    Bewaar deze e-mail zolang u het wachtwoord nodig hebt.
+receipt-open = De ontvangers hebben geen wachtwoord nodig: de link is genoeg.
+receipt-recipients = Ontvangers
+receipt-deleted = Daarna wordt uw bericht automatisch verwijderd.
+receipt-transfer = Overdracht
