@@ -231,6 +231,11 @@ impl Live {
             ("smtp.listen", old.smtp.listen != rules.config.smtp.listen),
             ("web.listen", old.web.listen != rules.config.web.listen),
             ("admin.listen", old.admin.listen != rules.config.admin.listen),
+            ("smtp.memory_budget", old.smtp.memory_budget != rules.config.smtp.memory_budget),
+            (
+                "seal.max_password_attempts",
+                old.seal.max_password_attempts != rules.config.seal.max_password_attempts,
+            ),
         ] {
             if changed {
                 bail!("{key} cannot change while the gateway runs; restart it");
