@@ -63,6 +63,29 @@ impl Address {
         self.text.get(..self.at).unwrap_or("")
     }
 
+    /// What the local part stands for: without quotes and the backslashes in them (RFC 5321 4.1.2).
+    pub fn unquoted_local_part(&self) -> String {
+        let local = self.local_part();
+        let Some(inner) = local.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
+            return local.to_owned();
+        };
+        let mut escaped = false;
+        let is_text = |c: &char| {
+            escaped = *c == '\\' && !escaped;
+            !escaped
+        };
+        inner.chars().filter(is_text).collect()
+    }
+
+    /// The address in its plainest spelling: `"jan"@x` and `jan@x` name one mailbox (RFC 5321 4.1.2).
+    pub fn plain(&self) -> String {
+        let local = self.unquoted_local_part();
+        match is_dot_atom(&local) {
+            true => format!("{local}@{}", self.domain()),
+            false => format!("\"{}\"@{}", local.replace('\\', "\\\\").replace('"', "\\\""), self.domain()),
+        }
+    }
+
     /// The part after the `@`, in the spelling it came in.
     pub fn domain(&self) -> &str {
         self.text.get(self.at + 1..).unwrap_or("")
@@ -73,9 +96,9 @@ impl Address {
         domains.iter().any(|domain| domain.to_lowercase() == self.domain().to_lowercase())
     }
 
-    /// Whether both name the same mailbox for all practical purposes (letter case aside).
+    /// Whether both name the same mailbox for all practical purposes (letter case and needless quotes aside).
     pub fn is_same_mailbox(&self, other: &Self) -> bool {
-        self.text.to_lowercase() == other.text.to_lowercase()
+        self.plain().to_lowercase() == other.plain().to_lowercase()
     }
 
     /// Whether the address needs SMTPUTF8 to travel (RFC 6531).
@@ -236,5 +259,23 @@ mod tests {
         assert!(address.is_within(&["voorbeeld.nl".into()]));
         assert!(!address.is_within(&["beeld.nl".into()]));
         assert!(address.is_same_mailbox(&Address::parse("jan@voorbeeld.nl").unwrap()));
+    }
+
+    #[test]
+    fn needless_quotes_change_nothing() {
+        for (text, plain) in [
+            ("jan@x.nl", "jan@x.nl"),
+            ("\"Jan\"@X.nl", "Jan@X.nl"),
+            ("\"j\\an\"@x.nl", "jan@x.nl"),
+            ("\"jan.de\"@x.nl", "jan.de@x.nl"),
+            ("\"jan de\"@x.nl", "\"jan de\"@x.nl"),
+            ("\"jan\\ de\"@x.nl", "\"jan de\"@x.nl"),
+            ("\"a@b\"@x.nl", "\"a@b\"@x.nl"),
+            ("\"a\\\"\\\\b\"@x.nl", "\"a\\\"\\\\b\"@x.nl"),
+        ] {
+            let address = Address::parse(text).unwrap();
+            assert_eq!(address.plain(), plain, "{text}");
+            assert!(address.is_same_mailbox(&Address::parse(plain).unwrap()), "{text}");
+        }
     }
 }

@@ -236,6 +236,11 @@ impl Live {
             ("smtp.listen", old.smtp.listen != rules.config.smtp.listen),
             ("web.listen", old.web.listen != rules.config.web.listen),
             ("admin.listen", old.admin.listen != rules.config.admin.listen),
+            ("smtp.memory_budget", old.smtp.memory_budget != rules.config.smtp.memory_budget),
+            (
+                "seal.max_password_attempts",
+                old.seal.max_password_attempts != rules.config.seal.max_password_attempts,
+            ),
         ] {
             if changed {
                 bail!("{key} cannot change while the gateway runs; restart it");
@@ -293,21 +298,23 @@ fn database(config: &Config) -> PathBuf {
 /// Reads what the configuration points to: rules and staff list.
 pub fn read_rules(config: Config) -> Result<Rules> {
     let policy = match config.policy.on_disk() {
-        Some(files) => Policy::load(files).map_err(misconfigured)?,
+        Some(files) => Policy::load(files).map_err(misconfigured("policy.files"))?,
         None => Policy::shipped(),
     };
     let staff = match &config.organisation.staff {
-        Some(path) => Directory::load(path).map_err(misconfigured)?,
+        Some(path) => Directory::load(path).map_err(misconfigured("organisation.staff"))?,
         None => Directory::default(),
     };
     let domain = config.organisation.domains.first().map_or(config.hostname.as_str(), String::as_str);
-    let postmaster = Address::parse(&format!("postmaster@{domain}")).map_err(misconfigured)?;
+    let postmaster =
+        Address::parse(&format!("postmaster@{domain}")).map_err(misconfigured("organisation.domains"))?;
     Ok(Rules { config, policy, staff, postmaster })
 }
 
 /// How the SMTP server is to behave, certificate included.
 pub fn smtp_settings(config: &Config) -> Result<smtp::Settings> {
-    Ok(smtp::Settings::new(&config.hostname, &config.smtp).map_err(misconfigured)?)
+    let settings = smtp::Settings::new(&config.hostname, &config.smtp);
+    Ok(settings.map_err(misconfigured("smtp.tls_certificate and smtp.tls_key"))?)
 }
 
 /// The certificate of the pages, where one is set.
@@ -315,9 +322,11 @@ pub fn web_certificate(config: &Config) -> Result<Option<Arc<ServerConfig>>> {
     let (Some(certificate), Some(key)) = (&config.web.tls_certificate, &config.web.tls_key) else {
         return Ok(None);
     };
-    Ok(Some(tls::server(certificate, key, web::server::PROTOCOLS).map_err(misconfigured)?))
+    let server = tls::server(certificate, key, web::server::PROTOCOLS);
+    Ok(Some(server.map_err(misconfigured("web.tls_certificate and web.tls_key"))?))
 }
 
-fn misconfigured(error: impl std::fmt::Display) -> Misconfigured {
-    Misconfigured(error.to_string())
+/// The key leads to the place in the configuration, the error to the fault in what it names (contract 1).
+fn misconfigured<E: std::fmt::Display>(key: &'static str) -> impl FnOnce(E) -> Misconfigured {
+    move |error| Misconfigured(format!("{key}: {error}"))
 }

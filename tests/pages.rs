@@ -1,6 +1,8 @@
 //! A resident at a real browser: from the notification to "Voltooien", with and without JavaScript, on a
 //! desktop and on a telephone.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail so")]
+
 mod support;
 
 use std::io::Read;

@@ -1,5 +1,7 @@
 //! The message path through the real binary: what comes in, and what leaves.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail so")]
+
 mod support;
 
 use support::client::{SmtpClient, submit};

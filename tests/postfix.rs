@@ -1,6 +1,8 @@
 //! Between real servers: Postfix as the peer in front, Postfix as the smarthost behind, and no hand of
 //! ours on the mail between them.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail so")]
+
 mod support;
 
 use support::client::submit;

@@ -1,24 +1,35 @@
-//! `zegel check`: everything that `serve` would stumble over, told before it does.
+//! `zegel check`: everything that `serve` would stumble over, told before it does. Makes nothing: run by
+//! root, it would make it for the wrong user.
+
+use std::path::Path;
 
 use anyhow::Result;
 
 use super::{ConfigArgs, Misconfigured};
 use crate::serve::{self, Foundation};
 
-/// Reads what the configuration names and opens the data folder; changes nothing but making it.
+/// Reads what the configuration names, and opens the data folder where there is one.
 pub fn run(args: &ConfigArgs) -> Result<()> {
-    let config = super::load_config(&args.config)?;
-    let rules = serve::read_rules(config)?;
+    let rules = serve::read_rules(super::load_config(&args.config)?)?;
     let config = &rules.config;
     serve::smtp_settings(config)?;
     serve::web_certificate(config)?;
-    Foundation::open(config)
-        .map_err(|error| Misconfigured(format!("{}: {error:#}", config.data_dir.display())))?;
+    let data = &config.data_dir;
+    let data_state = match Foundation::exists(config) {
+        true => Foundation::open(config).map(|_| "opens").map_err(|error| fault(data, &error))?,
+        false if data.is_file() => return Err(fault(data, &"this is not a folder").into()),
+        false => "will be made at the first start",
+    };
     println!("{}: fine", args.config.display());
     println!("  {} rules, {} staff", rules.policy.rule_count(), rules.staff.len());
     println!("  mail in on {}, out to {}", join(&config.smtp.listen), config.relay.smarthost);
     println!("  pages on {} as {}", join(&config.web.listen), config.web.public_url);
+    println!("  data in {}: {data_state}", data.display());
     Ok(())
+}
+
+fn fault(path: &Path, reason: &dyn std::fmt::Display) -> Misconfigured {
+    Misconfigured(format!("{}: {reason:#}", path.display()))
 }
 
 fn join(addresses: &[std::net::SocketAddr]) -> String {

@@ -85,6 +85,7 @@ fn facts(transfer: &Transfer) -> Value {
             "state": state(transfer, recipient),
             "opened": recipient.opened,
             "recalled": recipient.recalled,
+            "tries": recipient.tries,
             "locked_until": recipient.locked_until,
         })
     };

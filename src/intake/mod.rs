@@ -19,7 +19,7 @@ use crate::audit::{Action, Event};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::envelope::{Envelope, EnvelopeRecipient, Peer};
-use crate::id::{BlobName, QueueId};
+use crate::id::QueueId;
 use crate::message::crlf::CrlfBytes;
 use crate::message::header::Header;
 use crate::message::rewrite;
@@ -30,7 +30,7 @@ use crate::queue::worker::WakeHandle;
 use crate::seal::SealError;
 use crate::secret::Keys;
 use crate::staff::Directory;
-use crate::store::{Acceptance, Blobs, Committed, Kind, NewItem, Store, StoreError};
+use crate::store::{Acceptance, Blobs, Committed, Kind, NewItem, Store, StoreError, discard};
 
 /// Whoever takes in what the SMTP server receives: the gateway, or the mailbox of the demo.
 pub trait Inbox: Send + Sync + 'static {
@@ -204,22 +204,29 @@ impl Intake {
         };
         let intake = self.clone();
         let prepared = spawn_blocking(move || {
-            let mut acceptance = Acceptance {
-                id: arrival.id.clone(),
-                items: Vec::new(),
-                transfer: None,
-                events: vec![arrival.event(Action::Accept, arrival.id.to_string())],
-            };
-            if !arrival.seal.is_empty() {
-                seal::seal(&intake, &rules, &arrival, &mut acceptance)?;
+            let _permit = permit;
+            let mut acceptance = Acceptance::new(arrival.id.clone());
+            match intake.fill(&rules, arrival, &mut acceptance) {
+                Ok(()) => Ok(acceptance),
+                Err(refusal) => {
+                    discard(intake.blobs.as_ref(), &acceptance.blobs());
+                    Err(refusal)
+                }
             }
-            if !arrival.pass.is_empty() {
-                acceptance.items.push(intake.pass(&rules, arrival)?);
-            }
-            drop(permit);
-            Ok(acceptance)
         });
         prepared.await.unwrap_or_else(|error| Err(Refusal::Trouble(error.to_string())))
+    }
+
+    /// On an error, what `acceptance` holds by then is the caller's to discard.
+    fn fill(&self, rules: &Rules, arrival: Arrival, acceptance: &mut Acceptance) -> Result<(), Refusal> {
+        acceptance.events.push(arrival.event(Action::Accept, arrival.id.to_string()));
+        if !arrival.seal.is_empty() {
+            seal::seal(self, rules, &arrival, acceptance)?;
+        }
+        if !arrival.pass.is_empty() {
+            acceptance.items.push(self.pass(rules, arrival)?);
+        }
+        Ok(())
     }
 
     /// The message itself, byte for byte behind one `Received` (H03).
@@ -256,15 +263,6 @@ impl Intake {
                 spawn_blocking(move || discard(blobs_of_nobody.as_ref(), &blobs)).await.ok();
                 Err(error.into())
             }
-        }
-    }
-}
-
-/// What cannot be removed here is found by the sweep at the next start.
-fn discard(blobs: &dyn Blobs, names: &[BlobName]) {
-    for name in names {
-        if let Err(error) = blobs.remove(name) {
-            tracing::warn!(%error, blob = %name, "a blob of a refused message stays behind until the next start");
         }
     }
 }

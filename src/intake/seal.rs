@@ -16,6 +16,7 @@ use crate::notify::SenderCard;
 use crate::notify::notification::{NotificationFacts, notification};
 use crate::notify::receipt::{ReceiptFacts, receipt};
 use crate::queue::body;
+use crate::secret::Secret;
 use crate::store::{Acceptance, Kind, NewItem, NewRecipient, NewTransfer};
 use crate::transfer::sealing::{self, Content, SealRequest, Sealed};
 
@@ -40,21 +41,15 @@ pub(super) fn seal(
     let sender = receipt_address(arrival, &header);
     let terms = Terms::of(rules, arrival, sender.is_some());
     let request = request(intake, rules, arrival, &header, &terms);
-    let sealed = sealing::seal(intake.blobs.as_ref(), &intake.keys.link, request)?;
-    let notices = Notices { intake, rules, arrival, header: &header, sealed: &sealed };
-    let items = notices.notifications(&terms).and_then(|mut items| {
-        items.extend(sender.map(|sender| notices.receipt(sender)).transpose()?);
-        Ok(items)
-    });
-    match items {
-        Ok(items) => acceptance.items.extend(items),
-        Err(refusal) => {
-            sealing::discard(intake.blobs.as_ref(), &sealed.transfer.parts);
-            return Err(refusal);
-        }
+    let Sealed { transfer, password, tokens } =
+        sealing::seal(intake.blobs.as_ref(), &intake.keys.link, request)?;
+    acceptance.events.extend(events(arrival, &transfer));
+    let transfer = acceptance.transfer.insert(transfer);
+    let notices = Notices { intake, rules, arrival, header: &header, transfer };
+    acceptance.items.extend(notices.notifications(&terms, &tokens)?);
+    if let Some(sender) = sender {
+        acceptance.items.push(notices.receipt(sender, password.as_ref())?);
     }
-    acceptance.events.extend(events(arrival, &sealed.transfer));
-    acceptance.transfer = Some(sealed.transfer);
     Ok(())
 }
 
@@ -117,20 +112,19 @@ struct Notices<'a> {
     rules: &'a Rules,
     arrival: &'a Arrival,
     header: &'a Header<'a>,
-    sealed: &'a Sealed,
+    transfer: &'a NewTransfer,
 }
 
 impl Notices<'_> {
     /// One for each recipient, each with a link of its own.
-    fn notifications(&self, terms: &Terms) -> Result<Vec<NewItem>, Refusal> {
-        let config = &self.rules.config;
-        let transfer = &self.sealed.transfer;
+    fn notifications(&self, terms: &Terms, tokens: &[Secret]) -> Result<Vec<NewItem>, Refusal> {
+        let (config, transfer) = (&self.rules.config, self.transfer);
         let sender = self.sender_card();
         let original = rewrite::copy_fields(self.header, KEPT_FIELDS);
         let subject = self.rules.policy.clean_subject(&self.header.subject());
         let mut items = Vec::with_capacity(transfer.recipients.len());
         for ((recipient, (original_recipient, _)), token) in
-            transfer.recipients.iter().zip(&self.arrival.seal).zip(&self.sealed.tokens)
+            transfer.recipients.iter().zip(&self.arrival.seal).zip(tokens)
         {
             let mail = notification(&NotificationFacts {
                 language: config.web.default_language,
@@ -166,9 +160,8 @@ impl Notices<'_> {
     }
 
     /// For the sender alone; the only mail with the password.
-    fn receipt(&self, sender: Address) -> Result<NewItem, Refusal> {
-        let config = &self.rules.config;
-        let transfer = &self.sealed.transfer;
+    fn receipt(&self, sender: Address, password: Option<&Secret>) -> Result<NewItem, Refusal> {
+        let (config, transfer) = (&self.rules.config, self.transfer);
         let recipients: Vec<Address> = transfer.recipients.iter().map(|r| r.address.clone()).collect();
         let mail = receipt(&ReceiptFacts {
             language: config.web.default_language,
@@ -179,7 +172,7 @@ impl Notices<'_> {
             recipients: &recipients,
             transfer: &transfer.id,
             expires: transfer.expires,
-            password: self.sealed.password.as_ref(),
+            password,
             message_id: self.header.message_id().as_deref(),
             now: self.arrival.now,
         })?;

@@ -283,8 +283,14 @@ fn unescaped_id(id: &[u8]) -> String {
     decode::charset(&decode::percent(id), None).replace("&amp;", "&")
 }
 
-/// The text of HTML for searching and for plain readers: tags become blanks, entities what they stand for.
-/// More is kept than a browser shows, scripts and styles for instance.
+/// Tags within a word; every other one parts words.
+const INLINE_TAGS: &[&str] = &[
+    "a", "abbr", "b", "bdi", "bdo", "big", "code", "del", "em", "font", "i", "ins", "kbd", "mark", "s",
+    "small", "span", "strike", "strong", "sub", "sup", "tt", "u", "var", "wbr",
+];
+
+/// The text of HTML for searching and for plain readers: tags become blanks, those within a word nothing, and
+/// entities what they stand for. More is kept than a browser shows, scripts and styles for instance.
 fn without_tags(html: &str) -> String {
     let mut text = String::with_capacity(html.len());
     let last_end = html.rfind('>').unwrap_or(0);
@@ -298,15 +304,26 @@ fn without_tags(html: &str) -> String {
             text.push(c);
             at += length;
         } else {
-            text.push(' ');
             // A "<" that starts no tag is text; so is one that is never closed.
             let starts = |c: char| "/!?".contains(c) || c.is_ascii_alphabetic();
             let is_tag = at < last_end && from.get(1..).is_some_and(|tag| tag.starts_with(starts));
-            at += if is_tag { from.find('>').unwrap_or(0) + 1 } else { 1 };
+            let length = if is_tag { from.find('>').unwrap_or(0) + 1 } else { 1 };
+            if !is_inline(from.get(1..length).unwrap_or("")) {
+                text.push(' ');
+            }
+            at += length;
         }
     }
     text.push_str(html.get(at..).unwrap_or(""));
     text
+}
+
+/// Whether what follows a `<` is a tag within a word, or a comment.
+fn is_inline(tag: &str) -> bool {
+    let name = tag.strip_prefix('/').unwrap_or(tag);
+    let end = name.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(name.len());
+    let name = name.get(..end).unwrap_or("");
+    tag.starts_with("!--") || INLINE_TAGS.iter().any(|inline| name.eq_ignore_ascii_case(inline))
 }
 
 /// The character that an entity at the start of `from` stands for, and its length.
@@ -326,7 +343,9 @@ fn entity(from: &str) -> (char, usize) {
         "lt" => Some('<'),
         "gt" => Some('>'),
         "quot" => Some('"'),
-        "shy" | "zwnj" | "zwj" => Some('\u{200b}'),
+        "shy" | "zwnj" | "zwj" | "ZeroWidthSpace" => Some('\u{200b}'),
+        "hyphen" | "dash" | "ndash" => Some('-'),
+        "period" => Some('.'),
         _ => number.and_then(char::from_u32),
     };
     match (c, end) {

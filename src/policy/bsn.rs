@@ -10,16 +10,25 @@ const MAX_DISTANCE: usize = 60;
 /// Words that say that a number is one; blanks and hyphens in them aside.
 const WORDS: &[&str] = &[
     "bsn",
+    "bsns",
+    "bsnr",
     "bsnnr",
     "bsnnummer",
+    "bsnnummers",
+    "bsnnumer",
     "burgerservicenummer",
     "burgerservicenummers",
     "burgerservicenr",
     "sofinummer",
+    "sofinummers",
     "sofinr",
     "boargerservicenûmer",
+    "boargerservicenumer",
     "citizenservicenumber",
 ];
+
+/// Blanks, dots and hyphens that may stand between two digits of a number: a line end is up to three blanks.
+const MAX_GAP: usize = 3;
 
 /// Words of one of [`WORDS`] that are written apart.
 const MAX_WORDS: usize = 3;
@@ -68,9 +77,9 @@ impl Class {
 /// One pass over the words, numbers and gaps of a text.
 #[derive(Default)]
 struct Search {
-    /// The last words, and where they begin, as long as only blanks and hyphens stand between them.
+    /// The last words, and where they begin, as long as only separators stand between them.
     words: Vec<(String, usize)>,
-    /// The last groups of digits, and where they begin, as long as one blank or dot stands between them.
+    /// The last groups of digits, and where they begin, as long as few separators stand between them.
     groups: Vec<(String, usize)>,
     /// Where the last word of [`WORDS`] ended, and the last sound number.
     word_end: Option<usize>,
@@ -82,10 +91,11 @@ struct Search {
 
 impl Search {
     fn gap(&mut self, token: &str) -> bool {
-        if !token.chars().all(|c| " -".contains(c)) {
+        let is_separation = token.chars().all(is_separator);
+        if !is_separation {
             self.words.clear();
         }
-        if token != " " && token != "." {
+        if !is_separation || token.chars().nth(MAX_GAP).is_some() {
             self.groups.clear();
         }
         self.after_foreign_word = false;
@@ -126,10 +136,7 @@ impl Search {
         if self.groups.len() > 9 {
             self.groups.remove(0);
         }
-        let sound = (0..self.groups.len()).filter(|&from| {
-            let number: String = self.groups.iter().skip(from).map(|(group, _)| group.as_str()).collect();
-            passes_eleven_test(&number)
-        });
+        let sound = (0..self.groups.len()).filter(|&from| self.is_number(from));
         let Some(begin) = sound.filter_map(|from| self.groups.get(from)).map(|(_, begin)| *begin).min()
         else {
             return false;
@@ -137,18 +144,41 @@ impl Search {
         self.number_end = Some(at + token.len());
         self.word_end.is_some_and(|end| begin.saturating_sub(end) <= MAX_DISTANCE)
     }
+
+    /// Whether the groups from this one on make a number. Of eight digits more is asked: they must be no date, and
+    /// no mobile telephone number without its `06`.
+    fn is_number(&self, from: usize) -> bool {
+        let groups: Vec<&str> = self.groups.iter().skip(from).map(|(group, _)| group.as_str()).collect();
+        let number = groups.concat();
+        let before = from.checked_sub(1).and_then(|before| self.groups.get(before));
+        let is_shortened = number.len() == 8
+            && !is_date(&groups)
+            && before.is_none_or(|(group, _)| group != "06" && group != "6");
+        (number.len() == 9 || is_shortened) && passes_eleven_test(&number)
+    }
 }
 
-/// Weights 9 to 2 and -1; the sum is a multiple of 11.
+/// Blank, dot and the hyphens that there are.
+fn is_separator(c: char) -> bool {
+    matches!(c, ' ' | '.' | '-' | '\u{2010}'..='\u{2015}' | '\u{2212}')
+}
+
+/// `24-11-2026` or `2026-11-24`
+fn is_date(groups: &[&str]) -> bool {
+    let is_upto = |group: &str, most: u32| group.len() == 2 && group.parse().is_ok_and(|n: u32| n <= most);
+    match groups {
+        [day, month, year] if year.len() == 4 => is_upto(day, 31) && is_upto(month, 12),
+        [year, month, day] if year.len() == 4 => is_upto(day, 31) && is_upto(month, 12),
+        _ => false,
+    }
+}
+
+/// Weights 9 to 2 and -1, the last for the last digit; the sum is a multiple of 11. Only zeros do not count.
 fn passes_eleven_test(digits: &str) -> bool {
-    let padded = match digits.len() {
-        9 => digits.to_owned(),
-        8 => format!("0{digits}"),
-        _ => return false,
-    };
-    let weights = [9i64, 8, 7, 6, 5, 4, 3, 2, -1];
-    let sum: i64 = padded.bytes().zip(weights).map(|(digit, weight)| i64::from(digit - b'0') * weight).sum();
-    sum > 0 && sum % 11 == 0
+    let weights = [-1i64, 2, 3, 4, 5, 6, 7, 8, 9];
+    let sum: i64 =
+        digits.bytes().rev().zip(weights).map(|(digit, weight)| i64::from(digit - b'0') * weight).sum();
+    sum % 11 == 0 && digits.bytes().any(|digit| digit != b'0')
 }
 
 #[cfg(test)]
@@ -176,6 +206,19 @@ mod tests {
             "kenmerk 2026 bsn 12 123456782 x",
             "boargerservicenûmer 123456782",
             "telefoon 0612345678, bsn=123456782",
+            "BSN 10000008",
+            "Burger Service Nummer (BSN): 123 456 782",
+            "bsnr\n123456782",
+            "B\0S\0N\0 \01\02\03\04\05\06\07\08\02\0",
+            "BSN 123-456-782",
+            "BSN 12345-6782",
+            "BSN 123\u{2011}456\u{2011}782",
+            "bsn 123 - 456 - 782",
+            "BSN: 123 \r\n456 782",
+            "B.S.N. 123456782",
+            "bsn volgnummer 01 12345672",
+            "bsn 12345672 12-05-1980",
+            "geboren 12-05-1980, bsn 12345672",
         ] {
             assert!(mentions(text), "{text}");
         }
@@ -192,8 +235,10 @@ mod tests {
             "bsnx 123456782",
             "btw NL123456782B01 bsn",
             "bsn 123456782x",
-            "bsn 12345-6782",
-            "bsn 1234..56782",
+            "bsn 1234 .. 56782",
+            "bsn 1234/56782",
+            "bsn volgt, bel 06-10000008 of +31 6 12345672",
+            "bsn volgt, geboren 02-01-1980 of 1980-01-01",
         ] {
             assert!(!mentions(text), "{text}");
         }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::bsn;
 use super::rules::Answer;
-use super::trigger::fold;
+use super::trigger::{fold, unaccented};
 use crate::message::crlf::CrlfBytes;
 use crate::message::header::Header;
 use crate::message::mime;
@@ -28,6 +28,8 @@ pub struct Content<'a> {
 pub(super) struct Readings {
     /// Each reading, folded (see [`fold`]).
     pub texts: Vec<String>,
+    /// The same without accents.
+    pub plain: Vec<String>,
     /// There is more than was looked at.
     pub cut: bool,
 }
@@ -48,8 +50,10 @@ impl<'a> Content<'a> {
         let mut fields = self.fields.lock().unwrap_or_else(PoisonError::into_inner);
         let known = fields.entry(name.to_lowercase()).or_insert_with(|| {
             let mut readings = self.header.all(name).flat_map(|field| field.readings());
-            let texts = readings.by_ref().take(MAX_READINGS).map(|reading| fold(&reading)).collect();
-            Arc::new(Readings { texts, cut: self.header.is_oversized() || readings.next().is_some() })
+            let texts: Vec<String> =
+                readings.by_ref().take(MAX_READINGS).map(|reading| fold(&reading)).collect();
+            let plain = texts.iter().map(|text| unaccented(text)).collect();
+            Arc::new(Readings { texts, plain, cut: self.header.is_oversized() || readings.next().is_some() })
         });
         Arc::clone(known)
     }

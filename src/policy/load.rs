@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
 use super::rules::{Condition, Pattern, Rule};
+use super::trigger::fold;
 use super::{SealOptions, Verdict};
 use crate::config::ByteSize;
 
@@ -20,6 +21,9 @@ const REJECTED: &str = "refused by the policy of this organisation";
 
 /// Octets of a rule's text: it has to fit into one response line (RFC 5321 4.5.3.1.5).
 const MAX_TEXT: usize = 400;
+
+/// Characters of a tag: a longer one would not be looked for in a subject.
+const MAX_TAG: usize = 100;
 
 /// A policy that cannot be used; the text is what the administrator reads.
 #[derive(Debug, thiserror::Error)]
@@ -101,10 +105,16 @@ fn condition(key: &str, value: &Value) -> Result<Condition, String> {
 
 fn tags(value: &Value) -> Result<Vec<String>, String> {
     let tags = list(value)?;
-    match tags.iter().find(|tag| tag.contains(['[', ']', ':'])) {
-        Some(tag) => Err(format!("\"{tag}\": write the tag without brackets or colon")),
-        None => Ok(tags),
+    for tag in &tags {
+        let folded = fold(tag);
+        if folded.contains(['[', ']', ':']) {
+            return Err(format!("\"{tag}\": write the tag without brackets or colon"));
+        }
+        if !folded.contains(char::is_alphanumeric) || folded.chars().count() > MAX_TAG {
+            return Err(format!("\"{tag}\" is no tag of at most {MAX_TAG} characters"));
+        }
     }
+    Ok(tags)
 }
 
 fn header(value: &Value) -> Result<Condition, String> {

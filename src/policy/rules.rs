@@ -115,9 +115,9 @@ impl Condition {
             Self::Header { name, any } => has_value(&facts.content.readings(name), any, strict),
             Self::Sender(patterns) => match facts.sender {
                 ReversePath::Null => patterns.iter().any(|pattern| pattern.0 == "<>").into(),
-                ReversePath::Address(address) => is_among(patterns, address),
+                ReversePath::Address(address) => is_among(patterns, address, strict),
             },
-            Self::Recipient(patterns) => is_among(patterns, facts.recipient),
+            Self::Recipient(patterns) => is_among(patterns, facts.recipient, strict),
             Self::Internal(wanted) => (facts.internal == *wanted).into(),
             Self::MinSize(least) => (facts.content.size() >= least.bytes()).into(),
             Self::SealedThread => facts.sealed_thread.into(),
@@ -177,6 +177,7 @@ impl Pattern {
 
     /// Of an address: `@domain` stands for everybody there.
     pub fn of_address(text: &str) -> Self {
+        let text = Address::parse(text).map_or_else(|_| text.to_owned(), |address| address.plain());
         let text = text.to_lowercase();
         Self(if text.starts_with('@') { format!("*{text}") } else { text })
     }
@@ -198,7 +199,7 @@ fn has_tag(subjects: &Readings, tags: &[String], strict: bool) -> Answer {
         let all = subjects.texts.iter().all(|subject| starts_with_tag(subject, tags));
         return (all && !subjects.texts.is_empty() && !subjects.cut).into();
     }
-    any(subjects.texts.iter().map(|subject| bears_tag(subject, tags)), subjects.cut)
+    any(subjects.plain.iter().map(|subject| bears_tag(subject, tags)), subjects.cut)
 }
 
 fn has_value(fields: &Readings, patterns: &[Pattern], strict: bool) -> Answer {
@@ -226,9 +227,14 @@ fn any(mut answers: impl Iterator<Item = Answer>, cut: bool) -> Answer {
     if found { Answer::Yes } else { whole }
 }
 
-fn is_among(patterns: &[Pattern], address: &Address) -> Answer {
-    let address = address.as_str().to_lowercase();
-    patterns.iter().any(|pattern| pattern.matches(&address)).into()
+/// Quotes that an address does not need must not hide it. Those that it needs stay for a rule that lets mail
+/// pass: `"x@y"@z` is nobody at `y`.
+fn is_among(patterns: &[Pattern], address: &Address, strict: bool) -> Answer {
+    let mut spellings = vec![address.as_str().to_owned(), address.plain()];
+    if !strict {
+        spellings.push(format!("{}@{}", address.unquoted_local_part(), address.domain()));
+    }
+    spellings.iter().any(|text| patterns.iter().any(|pattern| pattern.matches(&text.to_lowercase()))).into()
 }
 
 fn unblanked(text: &str) -> String {

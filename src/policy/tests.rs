@@ -69,6 +69,7 @@ fn faults_name_file_rule_key_and_reason() {
         ),
         (&format!("{rule}when = {{ subject_tag = [] }}"), "when.subject_tag: must not be empty"),
         (&format!("{rule}when = {{ subject_tag = \"[x]\" }}"), "write the tag without brackets"),
+        (&format!("{rule}when = {{ subject_tag = \"\u{200b}-\" }}"), "is no tag"),
         (&format!("{rule}when = {{ header = {{ name = \"X\" }} }}"), "when.header: any: is missing"),
         (
             &format!("{rule}when = {{ sender = \"voorbeeld.nl\" }}"),

@@ -181,3 +181,79 @@ fn remove(path: &Path) -> io::Result<()> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::store::conformance::blobs_conformance;
+
+    blobs_conformance!(fresh());
+
+    fn fresh() -> (LocalBlobs, TempDir) {
+        let dir = tempfile::tempdir().unwrap();
+        (LocalBlobs::open(&dir.path().join("blobs")).unwrap(), dir)
+    }
+
+    fn write(blobs: &LocalBlobs) -> BlobName {
+        let mut writer = blobs.create().unwrap();
+        writer.write_all(b"sealed").unwrap();
+        writer.commit().unwrap()
+    }
+
+    #[test]
+    fn everything_is_private() {
+        let (blobs, dir) = fresh();
+        let name = write(&blobs);
+        let file = blobs.folder.path_of(&name);
+        assert_eq!(file, dir.path().join("blobs").join(&name.as_str()[..2]).join(name.as_str()));
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&file), 0o600);
+        for folder in [file.parent().unwrap(), &dir.path().join("blobs"), &dir.path().join("blobs/tmp")] {
+            assert_eq!(mode(folder), 0o700, "{}", folder.display());
+        }
+    }
+
+    #[test]
+    fn what_a_crash_left_is_swept_and_nothing_else() {
+        let (blobs, dir) = fresh();
+        let name = write(&blobs);
+        let left = dir.path().join("blobs/tmp").join(BlobName::random().as_str());
+        fs::write(&left, "half").unwrap();
+        let reopened = LocalBlobs::open(&dir.path().join("blobs")).unwrap();
+        assert!(left.exists(), "opening alone must not touch what another process writes");
+        reopened.sweep_unfinished().unwrap();
+        assert!(!left.exists());
+        assert_eq!(reopened.names().unwrap(), [name]);
+    }
+
+    #[test]
+    fn a_commit_that_fails_leaves_nothing() {
+        let (blobs, dir) = fresh();
+        let folder = dir.path().join("blobs");
+        let mut writer = blobs.create().unwrap();
+        writer.write_all(b"sealed").unwrap();
+        // A file stands where each subfolder would have to be.
+        for first in "0123456789abcdefghjkmnpqrstvwxyz".chars() {
+            for second in "0123456789abcdefghjkmnpqrstvwxyz".chars() {
+                fs::write(folder.join(format!("{first}{second}")), "").unwrap();
+            }
+        }
+        let error = writer.commit().unwrap_err();
+        assert!(error.to_string().contains("blobs/"), "{error}");
+        assert_eq!(fs::read_dir(folder.join("tmp")).unwrap().count(), 0);
+        assert!(blobs.names().unwrap().is_empty());
+    }
+
+    #[test]
+    fn files_of_others_are_not_taken_for_blobs() {
+        let (blobs, dir) = fresh();
+        fs::write(dir.path().join("blobs/README"), "").unwrap();
+        DirBuilder::new().create(dir.path().join("blobs/lost+found")).unwrap();
+        fs::write(dir.path().join("blobs/lost+found/#123"), "").unwrap();
+        assert!(blobs.names().unwrap().is_empty());
+    }
+}

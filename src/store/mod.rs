@@ -92,6 +92,11 @@ pub struct Acceptance {
 }
 
 impl Acceptance {
+    /// Of nothing yet.
+    pub fn new(id: QueueId) -> Self {
+        Self { id, items: Vec::new(), transfer: None, events: Vec::new() }
+    }
+
     /// Every blob that it names: worthless when it is not committed.
     pub fn blobs(&self) -> Vec<BlobName> {
         let of_item = |item: &NewItem| match &item.body {
@@ -452,6 +457,16 @@ pub trait Blobs: Send + Sync + 'static {
     fn remove(&self, name: &BlobName) -> io::Result<()>;
     /// Every blob there is, for the sweep at start.
     fn names(&self) -> io::Result<Vec<BlobName>>;
+}
+
+/// Removes blobs of which nothing was promised. One that cannot be removed now is worthless to anybody,
+/// and found by the sweep at the next start.
+pub fn discard<'a>(blobs: &dyn Blobs, names: impl IntoIterator<Item = &'a BlobName>) {
+    for name in names {
+        if let Err(error) = blobs.remove(name) {
+            tracing::warn!(blob = %name, %error, "a blob that nobody needs could not be removed");
+        }
+    }
 }
 
 /// A blob that is being written.

@@ -33,10 +33,10 @@ pub const SESSION_IDLE: Duration = Duration::from_secs(30 * 60);
 /// How long a password may wait for its turn (security decision 9).
 const QUEUE: Duration = Duration::from_secs(2);
 /// Openings from one client address, right and wrong ones: a whole company may sit behind it.
-const PER_CLIENT: Rate = Rate::per(60, Duration::from_secs(3600));
-/// Openings in all: a password costs some ten milliseconds, so this is no burden, but a bound for
-/// whoever has many links and many addresses.
-const IN_ALL: Rate = Rate::per(6000, Duration::from_secs(3600));
+const PER_CLIENT: Rate = Rate::per(600, Duration::from_secs(3600));
+/// Openings in all: above what a large mailing brings, and a bound for whoever has many links and many
+/// addresses.
+const IN_ALL: Rate = Rate::per(60_000, Duration::from_secs(3600));
 
 /// Why a transfer is not opened.
 #[derive(Debug, thiserror::Error)]

@@ -18,7 +18,7 @@ use crate::id::{Link, TransferId};
 use crate::seal::keys::{Cost, Passphrase, TransferKey, lock};
 use crate::seal::{Result, SealError, write::write};
 use crate::secret::{LinkKey, Secret};
-use crate::store::{Blobs, NewRecipient, NewTransfer, Part};
+use crate::store::{Blobs, NewRecipient, NewTransfer, Part, discard};
 
 /// A message that is to become a transfer.
 #[derive(Debug)]
@@ -113,16 +113,6 @@ pub fn seal(blobs: &dyn Blobs, link_key: &LinkKey, mut request: SealRequest<'_>)
     Ok(Sealed { transfer, password, tokens })
 }
 
-/// Removes the parts of a transfer that was not committed after all. What cannot be removed now is
-/// worthless without its key, and found by the sweep for orphans at the next start.
-pub fn discard(blobs: &dyn Blobs, parts: &[Part]) {
-    for part in parts {
-        if let Err(error) = blobs.remove(&part.blob) {
-            tracing::warn!(blob = %part.blob, %error, "a sealed part that nobody needs could not be removed");
-        }
-    }
-}
-
 /// Files first, so that the number in a file's URL is its part's; then text, HTML and the message
 /// itself; the index, which tells of all of them, last.
 fn write_parts(parts: &mut PartWriter<'_>, request: SealRequest<'_>) -> Result<()> {
@@ -179,7 +169,7 @@ impl PartWriter<'_> {
 
 impl Drop for PartWriter<'_> {
     fn drop(&mut self) {
-        discard(self.blobs, &self.parts);
+        discard(self.blobs, self.parts.iter().map(|part| &part.blob));
     }
 }
 
@@ -276,7 +266,7 @@ mod tests {
         let blobs = MemoryBlobs::default();
         let sealed = seal(&blobs, &link_key(), request(PasswordMode::None)).unwrap();
         assert_eq!(blobs.contents().len(), sealed.transfer.parts.len());
-        discard(&blobs, &sealed.transfer.parts);
+        discard(&blobs, sealed.transfer.parts.iter().map(|part| &part.blob));
         assert!(blobs.contents().is_empty());
     }
 }

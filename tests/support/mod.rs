@@ -1,6 +1,7 @@
 //! What the tests share: the real binary, a plain client, a scripted smarthost, Postfix, a browser.
 //! Each test file uses its own part of it.
 #![allow(dead_code, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 pub mod browser;
 pub mod client;
@@ -10,3 +11,4 @@ pub mod mail;
 pub mod postfix;
 pub mod queue;
 pub mod smarthost;
+pub mod web;

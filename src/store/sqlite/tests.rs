@@ -1,1 +1,296 @@
+//! What is particular to this implementation: the file, faults, two processes, query plans.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use futures_util::future::join_all;
+use rusqlite::{Connection, ErrorCode};
+use tempfile::TempDir;
+
+use super::*;
+use crate::audit::Action;
+use crate::clock::days_later;
+use crate::store::conformance::{event, item, message, noon, store_conformance, transfer};
+use crate::store::{Kind, NewItem, StoreError};
+
+store_conformance!(fresh());
+
+fn fresh() -> (Sqlite, TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    (Sqlite::open(&file(&dir)).unwrap(), dir)
+}
+
+fn file(dir: &TempDir) -> PathBuf {
+    dir.path().join("zegel.db")
+}
+
+fn count(db: &Connection, table: &str) -> i64 {
+    db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+}
+
+fn sealed() -> (Acceptance, Link) {
+    let transfer = transfer();
+    let link = Link { transfer: transfer.id.clone(), recipient: 1 };
+    (Acceptance { transfer: Some(transfer), ..message(vec![item()]) }, link)
+}
+
+/// Runs a statement on the writer's own connection, so that a test can take something from it.
+async fn on_writer(store: &Sqlite, sql: &'static str) {
+    store.writer.run(move |change| Ok(change.db.execute_batch(sql)?)).await.unwrap();
+}
+
+fn code(error: &StoreError) -> Option<ErrorCode> {
+    match error {
+        StoreError::Database(error) => error.sqlite_error_code(),
+        _ => None,
+    }
+}
+
+// ---- the file
+
+#[tokio::test]
+async fn file_and_folder_are_private() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("data");
+    let path = folder.join("zegel.db");
+    assert!(!Sqlite::exists(&path));
+    let store = Sqlite::open(&path).unwrap();
+    store.commit(message(vec![item()])).await.unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&folder), 0o700);
+    for file in fs::read_dir(&folder).unwrap() {
+        let file = file.unwrap().path();
+        assert_eq!(mode(&file), 0o600, "{}", file.display());
+    }
+    assert!(Sqlite::exists(&path));
+}
+
+/// C02: what was promised is in the file, for whoever opens it next.
+#[tokio::test]
+async fn another_connection_sees_what_was_promised() {
+    let (store, dir) = fresh();
+    let (acceptance, link) = sealed();
+    store.commit(acceptance).await.unwrap();
+    let other = Sqlite::open(&file(&dir)).unwrap();
+    assert!(other.transfer(link.transfer).await.unwrap().is_some());
+    assert_eq!(other.queue().await.unwrap().len(), 1);
+    let db = Connection::open(file(&dir)).unwrap();
+    let kept: (String, i64) =
+        db.query_row("SELECT action, time FROM audit", [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    assert_eq!(kept, ("accept".to_owned(), noon().as_microsecond()));
+}
+
+/// C16, H19: a restart sets nothing back.
+#[tokio::test]
+async fn tries_and_limits_survive_a_restart() {
+    let (mut store, dir) = fresh();
+    let (acceptance, link) = sealed();
+    store.commit(acceptance).await.unwrap();
+    let rule = TryRule { attempts: 5, lock: std::time::Duration::from_secs(900) };
+    let rate = Rate::per(1, std::time::Duration::from_secs(60));
+    assert!(store.take("client".into(), rate, noon()).await.unwrap().is_none());
+    for _ in 0..5 {
+        assert!(matches!(store.begin_try(link.clone(), rule, noon()).await.unwrap(), Try::Allowed { .. }));
+        drop(store);
+        store = Sqlite::open(&file(&dir)).unwrap();
+    }
+    assert!(matches!(store.begin_try(link, rule, noon()).await.unwrap(), Try::Locked(_)));
+    assert!(store.take("client".into(), rate, noon()).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_closed_store_leaves_one_whole_file() {
+    let (store, dir) = fresh();
+    join_all((0..300).map(|_| store.commit(message(vec![item()])))).await;
+    drop(store);
+    let files: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(files, ["zegel.db"]);
+    let db = Connection::open(file(&dir)).unwrap();
+    let check: String = db.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(check, "ok");
+    assert_eq!((count(&db, "items"), count(&db, "audit")), (300, 300));
+}
+
+/// C25: after expiry the bytes of a key are in no file, the log included.
+#[tokio::test]
+async fn a_destroyed_key_is_in_no_file() {
+    let (store, dir) = fresh();
+    let key = b"key packet of a@example.org";
+    let holds_key = || {
+        fs::read_dir(dir.path()).unwrap().any(|file| {
+            let bytes = fs::read(file.unwrap().path()).unwrap();
+            bytes.windows(key.len()).any(|window| window == key)
+        })
+    };
+    for _ in 0..20 {
+        store.commit(sealed().0).await.unwrap();
+    }
+    assert!(holds_key());
+    assert_eq!(store.expire(days_later(noon(), 30)).await.unwrap().len(), 20);
+    assert!(!holds_key());
+}
+
+/// C25: somebody who reads keeps the log alive; it is emptied with the next commit after that.
+#[tokio::test]
+async fn a_reader_delays_the_emptying_of_the_log_but_does_not_prevent_it() {
+    let (store, dir) = fresh();
+    store.commit(sealed().0).await.unwrap();
+    let log = dir.path().join("zegel.db-wal");
+    let reader = Connection::open(file(&dir)).unwrap();
+    reader.execute_batch("BEGIN; SELECT * FROM transfers").unwrap();
+    assert_eq!(store.expire(days_later(noon(), 30)).await.unwrap().len(), 1);
+    assert!(fs::metadata(&log).unwrap().len() > 0);
+    reader.execute_batch("COMMIT").unwrap();
+    store.record(event(Action::Configuration)).await.unwrap();
+    assert_eq!(fs::metadata(&log).unwrap().len(), 0);
+}
+
+// ---- faults (C03, C05)
+
+/// Runs the same message again and again while something is missing, then with it back.
+async fn fails_then_recovers(store: &Sqlite, expected: ErrorCode, give_back: impl Future<Output = ()>) {
+    let before = store.queue().await.unwrap().len();
+    let results = join_all((0..40).map(|_| store.commit(message(vec![large_item()])))).await;
+    let refused = results.iter().filter(|result| result.is_err()).count();
+    assert!(refused > 0);
+    for error in results.iter().filter_map(|result| result.as_ref().err()) {
+        assert!(
+            matches!(code(error), Some(found) if found == expected || found == ErrorCode::OperationAborted),
+            "{error}"
+        );
+    }
+    assert!(
+        results.iter().filter_map(|result| result.as_ref().err()).any(|error| code(error) == Some(expected))
+    );
+    assert_eq!(store.queue().await.unwrap().len(), before + 40 - refused, "a 250 for each, and no more");
+    give_back.await;
+    store.commit(message(vec![large_item()])).await.unwrap();
+    assert_eq!(store.queue().await.unwrap().len(), before + 41 - refused);
+}
+
+fn large_item() -> NewItem {
+    NewItem { body: crate::store::Body::Inline(vec![7; 50_000]), ..item() }
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_and_all_is_well_afterwards() {
+    let (store, _dir) = fresh();
+    store.commit(message(vec![item()])).await.unwrap();
+    on_writer(&store, "PRAGMA max_page_count = 200").await;
+    fails_then_recovers(&store, ErrorCode::DiskFull, on_writer(&store, "PRAGMA max_page_count = 1000000"))
+        .await;
+}
+
+#[tokio::test]
+async fn another_process_that_writes_is_waited_for_and_then_refused() {
+    let (store, dir) = fresh();
+    on_writer(&store, "PRAGMA busy_timeout = 20").await;
+    let other = Connection::open(file(&dir)).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    // Reading goes on.
+    assert!(store.queue().await.unwrap().is_empty());
+    let let_go = async { other.execute_batch("COMMIT").unwrap() };
+    fails_then_recovers(&store, ErrorCode::DatabaseBusy, let_go).await;
+}
+
+/// A file that can only be read must not be taken for one that keeps what it is given.
+#[test]
+fn what_is_no_database_of_ours_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(file(&dir), "not a database, but long enough to be taken for one".repeat(100)).unwrap();
+    assert!(matches!(Sqlite::open(&file(&dir)), Err(StoreError::Database(_))));
+    let folder = dir.path().join("file-as-folder");
+    fs::write(&folder, "").unwrap();
+    let error = Sqlite::open(&folder.join("zegel.db")).err().unwrap();
+    assert!(error.to_string().contains("file-as-folder"), "{error}");
+}
+
+#[tokio::test]
+async fn a_damaged_row_is_an_error_not_a_guess() {
+    let (store, _dir) = fresh();
+    store.commit(message(vec![item()])).await.unwrap();
+    on_writer(&store, "UPDATE items SET kind = 'parcel'").await;
+    assert!(store.claim_due(noon(), days_later(noon(), 1), 10).await.is_err());
+    on_writer(&store, "UPDATE items SET kind = 'message'").await;
+    let claimed = store.claim_due(noon(), days_later(noon(), 1), 10).await.unwrap();
+    assert_eq!((claimed.len(), claimed[0].kind), (1, Kind::Message), "the failed claim claimed nothing");
+}
+
+#[tokio::test]
+async fn what_was_asked_is_done_though_nobody_waits_for_it() {
+    let (store, dir) = fresh();
+    {
+        let mut commit = store.commit(message(vec![item()]));
+        // Polled once: handed over to the writer; then the caller goes away.
+        assert!(futures_util::poll!(&mut commit).is_pending());
+    }
+    drop(store);
+    assert_eq!(count(&Connection::open(file(&dir)).unwrap(), "items"), 1);
+}
+
+#[tokio::test]
+async fn expiry_is_done_in_bounded_steps() {
+    let (store, _dir) = fresh();
+    join_all((0..510).map(|_| store.commit(sealed().0))).await;
+    let end = days_later(noon(), 30);
+    assert_eq!(store.expire(end).await.unwrap().len(), 500);
+    assert_eq!(store.expire(end).await.unwrap().len(), 10);
+}
+
+// ---- cost
+
+/// Cost must not grow with the store: no statement of a hot path reads a whole table that grows.
+#[test]
+fn every_hot_statement_uses_an_index() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = connection::writer(&file(&dir)).unwrap();
+    let statements = [
+        intake::SEALED_THREAD,
+        queue::CLAIM,
+        queue::WAITING,
+        queue::BODY,
+        queue::NEXT_DUE,
+        queue::NUMBER,
+        queue::NOTE,
+        queue::RESCHEDULE,
+        queue::REMOVE,
+        transfers::TRANSFER,
+        transfers::RECIPIENTS,
+        transfers::PARTS,
+        transfers::EXPIRED,
+        transfers::SHREDDED,
+        links::TRIES,
+        links::COUNT,
+        links::OPENED,
+        links::SESSION,
+        links::TOUCH,
+        links::END,
+        links::SWEEP,
+        limits::ARRIVAL,
+        limits::KEEP,
+        limits::SWEEP,
+        blobs::FORGET,
+        blobs::KNOWN,
+    ];
+    for sql in statements.into_iter().chain(transfers::SHRED) {
+        for step in plan(&db, sql) {
+            let reads_all = step.starts_with("SCAN") && step != "SCAN CONSTANT ROW";
+            assert!(!reads_all && !step.contains("TEMP B-TREE"), "{sql}: {step}");
+        }
+    }
+    // The first so many of whatever there is: no search, and never more than asked.
+    assert_eq!(plan(&db, blobs::DOOMED), ["SCAN doomed"]);
+}
+
+fn plan(db: &Connection, sql: &str) -> Vec<String> {
+    let mut explain = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    // Values do not matter for a plan; unbound parameters are NULL.
+    let mut rows = explain.raw_query();
+    let mut steps = Vec::new();
+    while let Some(row) = rows.next().unwrap() {
+        steps.push(row.get("detail").unwrap());
+    }
+    assert!(!steps.is_empty() || sql.trim_start().starts_with("INSERT"), "{sql}");
+    steps
+}

@@ -127,17 +127,22 @@ fn serve(mut db: Connection, mut queue: mpsc::Receiver<Box<dyn Command>>) {
         {
             batch.push(next);
         }
-        let outcome = transact(&mut db, &mut batch);
-        log_holds_keys |= outcome.as_ref().is_ok_and(|done| done.shredded);
-        if log_holds_keys {
-            log_holds_keys = !empty_log(&db);
-        }
-        for command in batch {
-            command.answer(outcome.as_ref().err().map(copy));
-        }
-        for event in outcome.into_iter().flat_map(|done| done.events) {
-            event.log();
-        }
+        run_batch(&mut db, batch, &mut log_holds_keys);
+    }
+}
+
+/// Commits, then answers, then logs: nobody waits for the log, and nothing is in it that did not happen.
+fn run_batch(db: &mut Connection, mut batch: Vec<Box<dyn Command>>, log_holds_keys: &mut bool) {
+    let outcome = transact(db, &mut batch);
+    *log_holds_keys |= outcome.as_ref().is_ok_and(|done| done.shredded);
+    if *log_holds_keys {
+        *log_holds_keys = !empty_log(db);
+    }
+    for command in batch {
+        command.answer(outcome.as_ref().err().map(copy));
+    }
+    for event in outcome.into_iter().flat_map(|done| done.events) {
+        event.log();
     }
 }
 
@@ -207,4 +212,122 @@ fn copy(error: &rusqlite::Error) -> StoreError {
 
 fn failure(code: std::ffi::c_int, text: &str) -> rusqlite::Error {
     rusqlite::Error::SqliteFailure(ffi::Error::new(code), Some(text.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ErrorCode;
+
+    use super::super::connection;
+    use super::*;
+    use crate::audit::Action;
+    use crate::store::conformance::event;
+
+    type Work = fn(&mut Change<'_>) -> Result<()>;
+    type Answer = oneshot::Receiver<Result<()>>;
+
+    fn commands(works: &[Work]) -> (Vec<Box<dyn Command>>, Vec<Answer>) {
+        let pair = |work: &Work| {
+            let (caller, answer) = oneshot::channel();
+            let command: Box<dyn Command> = Box::new(Pending { work: Some(*work), result: None, caller });
+            (command, answer)
+        };
+        works.iter().map(pair).unzip()
+    }
+
+    /// Runs all of `works` in one batch.
+    fn batch(db: &mut Connection, works: &[Work]) -> Vec<Result<()>> {
+        let (commands, mut answers) = commands(works);
+        run_batch(db, commands, &mut false);
+        answers.iter_mut().map(|answer| answer.try_recv().unwrap()).collect()
+    }
+
+    fn database() -> (Connection, tempfile::TempDir) {
+        let dir = tempfile::tempdir().unwrap();
+        (connection::writer(&dir.path().join("zegel.db")).unwrap(), dir)
+    }
+
+    fn events(db: &Connection) -> i64 {
+        db.query_row("SELECT count(*) FROM audit", [], |row| row.get(0)).unwrap()
+    }
+
+    fn ok(change: &mut Change<'_>) -> Result<()> {
+        change.record(event(Action::Accept))
+    }
+
+    fn fails(change: &mut Change<'_>) -> Result<()> {
+        change.record(event(Action::Drop))?;
+        Err(StoreError::Gone)
+    }
+
+    /// As SQLite does by itself when it is out of disk or memory.
+    fn undone_as_a_whole(change: &mut Change<'_>) -> Result<()> {
+        change.db.execute_batch("INSERT OR ROLLBACK INTO doomed VALUES ('a'), ('a')")?;
+        Ok(())
+    }
+
+    /// Passes by itself, and makes the COMMIT fail.
+    fn spoils_the_commit(change: &mut Change<'_>) -> Result<()> {
+        change.db.execute_batch("PRAGMA defer_foreign_keys = ON; INSERT INTO bodies VALUES (99, x'00')")?;
+        Ok(())
+    }
+
+    fn code(result: &Result<()>) -> Option<ErrorCode> {
+        match result {
+            Err(StoreError::Database(error)) => error.sqlite_error_code(),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_command_that_fails_is_undone_alone() {
+        let (mut db, _dir) = database();
+        let results = batch(&mut db, &[ok, fails, ok]);
+        assert!(matches!(results[..], [Ok(()), Err(StoreError::Gone), Ok(())]));
+        assert_eq!(events(&db), 2);
+    }
+
+    #[test]
+    fn what_is_undone_as_a_whole_is_promised_to_nobody() {
+        let (mut db, _dir) = database();
+        let results = batch(&mut db, &[ok, undone_as_a_whole, ok]);
+        let codes: Vec<_> = results.iter().map(code).collect();
+        let aborted = Some(ErrorCode::OperationAborted);
+        assert_eq!(codes, [aborted, Some(ErrorCode::ConstraintViolation), aborted]);
+        assert_eq!(events(&db), 0);
+        assert!(batch(&mut db, &[ok])[0].is_ok());
+        assert_eq!(events(&db), 1);
+    }
+
+    #[test]
+    fn a_commit_that_fails_fails_for_all() {
+        let (mut db, _dir) = database();
+        let results = batch(&mut db, &[ok, spoils_the_commit, fails]);
+        assert_eq!(code(&results[0]), Some(ErrorCode::ConstraintViolation));
+        assert_eq!(code(&results[1]), Some(ErrorCode::ConstraintViolation));
+        assert!(matches!(results[2], Err(StoreError::Gone)));
+        assert_eq!(events(&db), 0);
+        assert!(batch(&mut db, &[ok])[0].is_ok());
+    }
+
+    #[test]
+    fn a_read_only_database_refuses_all() {
+        let (db, dir) = database();
+        let mut read_only = connection::reader(&dir.path().join("zegel.db")).unwrap();
+        let results = batch(&mut read_only, &[ok, ok]);
+        assert!(results.iter().all(|result| code(result) == Some(ErrorCode::ReadOnly)), "{results:?}");
+        assert_eq!(events(&db), 0);
+    }
+
+    #[test]
+    fn only_what_happened_is_logged() {
+        let (mut db, _dir) = database();
+        let actions = |db: &mut Connection, works: &[Work]| {
+            let (mut commands, _answers) = commands(works);
+            transact(db, &mut commands)
+                .map(|done| done.events.iter().map(|event| event.action).collect::<Vec<_>>())
+        };
+        assert_eq!(actions(&mut db, &[ok, fails, ok]).unwrap(), [Action::Accept, Action::Accept]);
+        assert!(actions(&mut db, &[ok, spoils_the_commit]).is_err());
+    }
 }

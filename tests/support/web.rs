@@ -1,0 +1,76 @@
+//! A reader without a browser: sends exactly what a test says, follows no redirect, keeps no cookie by itself.
+
+use ureq::Agent;
+use ureq::http::{HeaderMap, Request};
+
+use super::gateway::PATIENCE;
+
+/// Most octets that are read of one answer.
+const MOST: u64 = 64 << 20;
+
+/// What came back.
+pub struct Answer {
+    pub status: u16,
+    fields: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// A header field, or nothing.
+    pub fn field(&self, name: &str) -> &str {
+        self.fields.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// Every header field as text, for canary searches.
+    pub fn head(&self) -> String {
+        format!("{:?}", self.fields)
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// `name=value` of the cookie that was set, for the next request.
+    pub fn cookie(&self) -> String {
+        self.field("set-cookie").split(';').next().unwrap().to_owned()
+    }
+}
+
+pub fn get(url: &str) -> Answer {
+    send("GET", url, &[], None)
+}
+
+/// With a cookie.
+pub fn get_as(url: &str, cookie: &str) -> Answer {
+    send("GET", url, &[("Cookie", cookie)], None)
+}
+
+/// Sends a form.
+pub fn post(url: &str, form: &str) -> Answer {
+    send("POST", url, &[], Some(form))
+}
+
+/// Any request, over a connection of its own.
+pub fn send(method: &str, url: &str, fields: &[(&str, &str)], form: Option<&str>) -> Answer {
+    let agent: Agent = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_idle_connections(0)
+        .timeout_global(Some(PATIENCE))
+        .build()
+        .into();
+    let mut request = Request::builder().method(method).uri(url);
+    for (name, value) in fields {
+        request = request.header(*name, *value);
+    }
+    let sent = match form {
+        Some(form) => {
+            let request = request.header("Content-Type", "application/x-www-form-urlencoded");
+            agent.run(request.body(form).unwrap())
+        }
+        None => agent.run(request.body(()).unwrap()),
+    };
+    let mut response = sent.unwrap_or_else(|error| panic!("{method} {url}: {error}"));
+    let body = response.body_mut().with_config().limit(MOST).read_to_vec().unwrap();
+    Answer { status: response.status().as_u16(), fields: response.headers().clone(), body }
+}
