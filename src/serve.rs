@@ -34,6 +34,9 @@ use crate::store::sqlite::Sqlite;
 use crate::transfer::access::Access;
 use crate::{smtp, tls, web};
 
+/// A file has reached the size that the system allows us (`LimitFSIZE`, `ulimit -f`); the same number on every
+/// Linux that we build for.
+const SIGXFSZ: i32 = 25;
 /// How long what was started may take to finish after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(30);
 /// The first lock of a link after too many wrong passwords (contract 2).
@@ -105,6 +108,8 @@ struct Live {
 impl Gateway {
     /// Starts everything; when it returns, every listener is bound.
     pub async fn start(rules: Rules) -> Result<Self> {
+        // Unhandled it ends the process; handled (and it stays so), the write fails and its message is 451 (C03).
+        drop(signal(SignalKind::from_raw(SIGXFSZ))?);
         let config = rules.config.clone();
         let foundation = Foundation::open(&config)?;
         let Foundation { store, blobs, keys } = foundation;
@@ -231,6 +236,11 @@ impl Live {
             ("smtp.listen", old.smtp.listen != rules.config.smtp.listen),
             ("web.listen", old.web.listen != rules.config.web.listen),
             ("admin.listen", old.admin.listen != rules.config.admin.listen),
+            ("smtp.memory_budget", old.smtp.memory_budget != rules.config.smtp.memory_budget),
+            (
+                "seal.max_password_attempts",
+                old.seal.max_password_attempts != rules.config.seal.max_password_attempts,
+            ),
         ] {
             if changed {
                 bail!("{key} cannot change while the gateway runs; restart it");

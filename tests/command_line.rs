@@ -1,6 +1,8 @@
 //! The command line (contract 1) through the real binary: what it prints, what it exits with, and what the
 //! signals do to a gateway that runs.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail so")]
+
 mod support;
 
 use std::io::{BufRead, BufReader, Write};
@@ -168,6 +170,13 @@ fn check_says_what_it_has_checked() {
     for part in [site.config().to_str().unwrap(), "fine", "127.0.0.1:0", &site.public_url()] {
         assert!(out.contains(part), "{part} is missing in {out}");
     }
+    assert!(!site.data().exists(), "checking makes nothing");
+    std::fs::write(site.data(), "").unwrap();
+    let (status, _, error) = site.command(&["check"]);
+    assert!(
+        status == 2 && error.contains(site.data().to_str().unwrap()),
+        "a data folder that is none: {error}"
+    );
 }
 
 /// `ZEGEL_SECTION__KEY` counts more than the file, and is checked like it.
@@ -236,9 +245,7 @@ fn what_is_not_there_is_one() {
         assert!(status == 1 && error.contains("no gateway has run here yet"), "{error}");
     }
     assert!(!site.data().exists(), "looking makes nothing");
-    assert_eq!(site.command(&["check"]).0, 0);
-    assert!(!site.data().exists(), "checking makes nothing");
-    assert_eq!(site.start().stop(), 0, "this makes it");
+    assert_eq!(site.start().stop(), 0);
     let out = site.data().join("out");
     for arguments in [
         &["queue", "show", NO_QUEUE_ID][..],
@@ -440,6 +447,11 @@ fn sighup_takes_a_good_configuration_and_refuses_a_broken_one() {
             "web.tls_certificate",
         ),
         (config.clone(), "[[rule]]\nname = \"x\"\nthen = \"zeal\"\n", path.as_str()),
+        (
+            config.replace("[smtp]", "[seal]\nmax_password_attempts = 3\n[smtp]"),
+            old,
+            "seal.max_password_attempts cannot change",
+        ),
         (String::new(), old, "hostname"),
     ] {
         std::fs::write(site.config(), text).unwrap();

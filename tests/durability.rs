@@ -1,6 +1,6 @@
 //! The gateway is killed, or told to stop, while mail pours in and out; then everything is counted.
 //!
-//! `ZEGEL_KILLS` sets how often each gateway is killed (8 unless told), `ZEGEL_SEED` repeats a run: the seed
+//! `TEST_KILLS` sets how often each gateway is killed (8 unless told), `TEST_SEED` repeats a run: the seed
 //! decides the mails, the faults and after how many of them the gateway dies.
 
 mod support;
@@ -95,13 +95,13 @@ fn kill_again_and_again(name: &str, script: impl Fn(&mut Random) -> Script) {
 }
 
 fn rounds() -> usize {
-    std::env::var("ZEGEL_KILLS").map_or(8, |text| text.parse().expect("ZEGEL_KILLS is a number"))
+    std::env::var("TEST_KILLS").map_or(8, |text| text.parse().expect("TEST_KILLS is a number"))
 }
 
 fn seeded(name: &str) -> Random {
     let now = || std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis() as u64;
-    let seed = std::env::var("ZEGEL_SEED").map_or_else(|_| now(), |text| text.parse().unwrap());
-    println!("{name}: ZEGEL_SEED={seed}");
+    let seed = std::env::var("TEST_SEED").map_or_else(|_| now(), |text| text.parse().unwrap());
+    println!("{name}: TEST_SEED={seed}");
     Random::new(seed)
 }
 

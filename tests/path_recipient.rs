@@ -1,6 +1,8 @@
 //! The recipient path through the real binary: from the notices at the smarthost to the last byte of a
 //! file, and everything that must stay closed on the way.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail so")]
+
 mod support;
 
 use std::io::{Cursor, Read};

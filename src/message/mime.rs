@@ -56,7 +56,7 @@ pub fn parts(message: &CrlfBytes) -> Parts<'_> {
         })
     };
     let text = shown(plain_text(&leaves, &mut survey), "bericht.txt", "text/plain", &mut names);
-    let html_text = html_text(&leaves);
+    let html_text = html_text(&leaves, &mut survey);
     let pictures = html_text.as_deref().map(content_ids).unwrap_or_default();
     let html = shown(html_text, "bericht.html", "text/html", &mut names);
     names.give("bericht.eml");
@@ -120,6 +120,9 @@ fn decoded(leaf: &Leaf, survey: &mut Survey) -> String {
 /// The message for who prefers plain text; none where it has only HTML.
 fn plain_text(leaves: &[Leaf], survey: &mut Survey) -> Option<String> {
     let shown: Vec<&Leaf> = leaves.iter().filter(|leaf| leaf.in_text).collect();
+    if shown.iter().all(|leaf| leaf.media_type == "text/html") {
+        return None;
+    }
     let pieces: Vec<String> = shown
         .iter()
         .map(|leaf| {
@@ -127,22 +130,34 @@ fn plain_text(leaves: &[Leaf], survey: &mut Survey) -> Option<String> {
             if leaf.media_type == "text/html" { without_tags(&text) } else { text }
         })
         .collect();
-    let has_plain = shown.iter().any(|leaf| leaf.media_type != "text/html");
-    has_plain.then(|| pieces.join("\r\n\r\n"))
+    Some(joined(pieces, "\r\n\r\n"))
 }
 
 /// The message for who prefers HTML; none where it has only plain text.
-fn html_text(leaves: &[Leaf]) -> Option<String> {
+fn html_text(leaves: &[Leaf], survey: &mut Survey) -> Option<String> {
     let shown: Vec<&Leaf> = leaves.iter().filter(|leaf| leaf.in_html).collect();
+    if !shown.iter().any(|leaf| leaf.media_type == "text/html") {
+        return None;
+    }
     let pieces: Vec<String> = shown
         .iter()
         .map(|leaf| {
-            let text = decoded(leaf, &mut Survey::default());
+            let text = decoded(leaf, survey);
             if leaf.media_type == "text/html" { text } else { format!("<pre>{}</pre>", escaped(&text)) }
         })
         .collect();
-    let has_html = shown.iter().any(|leaf| leaf.media_type == "text/html");
-    has_html.then(|| pieces.join("\r\n<hr>\r\n"))
+    Some(joined(pieces, "\r\n<hr>\r\n"))
+}
+
+/// Mostly there is one, and it may be large: that one is not copied.
+fn joined(mut pieces: Vec<String>, between: &str) -> String {
+    match pieces.pop() {
+        Some(only) if pieces.is_empty() => only,
+        last => {
+            pieces.extend(last);
+            pieces.join(between)
+        }
+    }
 }
 
 fn escaped(text: &str) -> String {

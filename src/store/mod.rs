@@ -33,6 +33,9 @@ pub enum StoreError {
     /// A file could not be written or read.
     #[error("file: {0}")]
     File(#[from] io::Error),
+    /// So little room is left that nothing new is taken in.
+    #[error("the disk is nearly full")]
+    NearlyFull,
     /// A row holds what we never write.
     #[error("the store holds an invalid {0}")]
     Corrupt(&'static str),

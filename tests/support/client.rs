@@ -1,13 +1,13 @@
 //! A plain SMTP client, as a mail server in front of the gateway would speak.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use super::gateway::PATIENCE;
 
 /// One connection.
-pub struct SmtpClient {
-    reader: BufReader<TcpStream>,
+pub struct SmtpClient<S: Read + Write = TcpStream> {
+    reader: BufReader<S>,
 }
 
 impl SmtpClient {
@@ -21,10 +21,28 @@ impl SmtpClient {
         client.command("EHLO mail.voorbeeld.nl")?;
         Ok(client)
     }
+}
+
+impl<S: Read + Write> SmtpClient<S> {
+    /// Goes on over a stream that is past the greeting.
+    pub fn over(stream: S) -> Self {
+        Self { reader: BufReader::new(stream) }
+    }
+
+    /// The stream, between commands.
+    pub fn into_stream(self) -> S {
+        self.reader.into_inner()
+    }
+
+    /// Sends octets as they are.
+    pub fn write(&mut self, octets: &[u8]) -> std::io::Result<()> {
+        self.reader.get_mut().write_all(octets)?;
+        self.reader.get_mut().flush()
+    }
 
     /// Sends one line and gives the whole reply.
     pub fn command(&mut self, line: &str) -> std::io::Result<String> {
-        self.reader.get_mut().write_all(format!("{line}\r\n").as_bytes())?;
+        self.write(format!("{line}\r\n").as_bytes())?;
         self.reply()
     }
 
@@ -47,7 +65,7 @@ impl SmtpClient {
             data.extend_from_slice(line);
         }
         data.extend_from_slice(b".\r\n");
-        self.reader.get_mut().write_all(&data)?;
+        self.write(&data)?;
         self.reply()
     }
 

@@ -36,7 +36,7 @@ const WRITER_SETTINGS: &str = "
 
 /// The one connection that writes; creates the file where there is none, and brings it up to date.
 pub(super) fn writer(path: &Path) -> Result<Connection> {
-    let folder = make_private(path)?;
+    make_private(path)?;
     let mut db = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     // SQLite falls back to reading without a word; then every promise of a commit would be empty.
     if db.is_readonly(MAIN_DB)? {
@@ -48,8 +48,14 @@ pub(super) fn writer(path: &Path) -> Result<Connection> {
     if mode != "wal" {
         return Err(StoreError::Corrupt("journal mode"));
     }
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| at(folder, error))?;
+    folder(path)?.sync_all()?;
     Ok(db)
+}
+
+/// The folder that the file is in.
+pub(super) fn folder(path: &Path) -> Result<File> {
+    let folder = name_of_folder(path);
+    Ok(File::open(folder).map_err(|error| at(folder, error))?)
 }
 
 /// A connection that only reads, beside the writer.
@@ -66,13 +72,17 @@ fn open(path: &Path, access: OpenFlags) -> Result<Connection> {
 }
 
 /// The file 0600, its folder 0700, before SQLite sees it: its log and index files take over the mode.
-fn make_private(path: &Path) -> Result<&Path> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+fn make_private(path: &Path) -> Result<()> {
+    let folder = name_of_folder(path);
     if !fs::exists(folder).map_err(|error| at(folder, error))? {
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| at(folder, error))?;
     }
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(at(path, error).into()),
-        _ => Ok(folder),
+        _ => Ok(()),
     }
+}
+
+fn name_of_folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

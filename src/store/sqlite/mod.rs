@@ -16,7 +16,7 @@ mod tests;
 mod transfers;
 mod writer;
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 
 use async_trait::async_trait;
@@ -25,7 +25,8 @@ use jiff::SignedDuration;
 use self::reader::Readers;
 use self::writer::Writer;
 use super::{
-    Acceptance, Attempt, Committed, Gauges, Item, QueueEntry, Result, Session, Store, Transfer, Try,
+    Acceptance, Attempt, Committed, Gauges, Item, QueueEntry, Result, Session, Store, StoreError, Transfer,
+    Try,
 };
 use crate::audit::Event;
 use crate::clock::Timestamp;
@@ -35,8 +36,14 @@ use crate::limits::{Rate, TryRule};
 /// A session's use is noted to the minute: a page with twenty pictures costs one commit, not twenty.
 const USE_NOTED: SignedDuration = SignedDuration::from_secs(60);
 
+/// Octets that new mail may not take. What is accepted already needs them to leave again: an outcome that is
+/// recorded is a write too, and up to a checkpoint the log grows by each of them (`WRITER_SETTINGS`), then the
+/// database by what was in the log.
+const FLOOR: u64 = 32 << 20;
+
 /// An open database. Dropping it finishes what was asked of it, so that nothing is left in its log.
 pub struct Sqlite {
+    folder: File,
     readers: Readers,
     writer: Writer,
 }
@@ -45,7 +52,16 @@ impl Sqlite {
     /// Opens the database file, makes it where there is none, and brings it up to date.
     pub fn open(path: &Path) -> Result<Self> {
         let writer = Writer::start(connection::writer(path)?)?;
-        Ok(Self { readers: Readers::open(path)?, writer })
+        Ok(Self { folder: connection::folder(path)?, readers: Readers::open(path)?, writer })
+    }
+
+    /// Fails when the disk is so full that accepted mail might get stuck behind new mail (C03).
+    fn check_room(&self) -> Result<()> {
+        let disk = rustix::fs::fstatvfs(&self.folder).map_err(std::io::Error::from)?;
+        match disk.f_bavail.saturating_mul(disk.f_frsize) < FLOOR {
+            true => Err(StoreError::NearlyFull),
+            false => Ok(()),
+        }
     }
 
     /// Whether there is a database already. Ask before [`Sqlite::open`]: only where there is none may a
@@ -58,6 +74,7 @@ impl Sqlite {
 #[async_trait]
 impl Store for Sqlite {
     async fn commit(&self, acceptance: Acceptance) -> Result<Committed> {
+        self.check_room()?;
         self.writer.run(move |change| intake::commit(change, acceptance)).await
     }
 
