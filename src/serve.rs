@@ -16,9 +16,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::address::Address;
 use crate::audit::{Action, Event};
-use crate::cli::{Misconfigured, load_config};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{self, Config, ConfigError};
 use crate::intake::{Intake, Rules};
 use crate::limits::TryRule;
 use crate::policy::Policy;
@@ -293,6 +292,16 @@ impl Foundation {
 
 fn database(config: &Config) -> PathBuf {
     config.data_dir.join("zegel.db")
+}
+
+/// A fault in what the configuration points to: policies, staff list, certificates, usage.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Misconfigured(pub String);
+
+/// Reads the configuration with the environment on top.
+pub fn load_config(path: &Path) -> Result<Config, ConfigError> {
+    config::load(path, std::env::vars())
 }
 
 /// Reads what the configuration points to: rules and staff list.

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use anyhow::Result;
 
-use super::{ConfigArgs, Misconfigured};
-use crate::serve::{self, Foundation};
+use super::ConfigArgs;
+use crate::serve::{self, Foundation, Misconfigured};
 
 /// Reads what the configuration names, and opens the data folder where there is one.
 pub fn run(args: &ConfigArgs) -> Result<()> {
-    let rules = serve::read_rules(super::load_config(&args.config)?)?;
+    let rules = serve::read_rules(serve::load_config(&args.config)?)?;
     let config = &rules.config;
     serve::smtp_settings(config)?;
     serve::web_certificate(config)?;

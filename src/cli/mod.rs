@@ -6,15 +6,16 @@ mod policy;
 mod queue;
 mod transfer;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::address::Address;
-use crate::config::{self, Config, ConfigError};
+use crate::config::{self, ConfigError};
 use crate::id::{QueueId, TransferId};
-use crate::{demo, log, serve};
+use crate::serve::{self, Misconfigured};
+use crate::{demo, log};
 
 /// An SMTP gateway that seals confidential mail.
 #[derive(Debug, Parser)]
@@ -167,16 +168,6 @@ pub fn run() -> ExitCode {
             ExitCode::from(if misconfigured { 2 } else { 1 })
         }
     }
-}
-
-/// A fault in what the configuration points to: policies, staff list, certificates, usage.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Misconfigured(pub String);
-
-/// Reads the configuration with the environment on top.
-pub fn load_config(path: &Path) -> Result<Config, ConfigError> {
-    config::load(path, std::env::vars())
 }
 
 fn print_json(value: &impl serde::Serialize) {

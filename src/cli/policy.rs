@@ -7,17 +7,17 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use super::{Misconfigured, ReportArgs, print_json};
+use super::{ReportArgs, print_json};
 use crate::address::{Address, ReversePath};
 use crate::config::Config;
 use crate::message::crlf::CrlfBytes;
 use crate::message::header::Header;
 use crate::policy::{Content, Decision, Facts, RuleTrace};
-use crate::serve::{self, Foundation};
+use crate::serve::{self, Foundation, Misconfigured};
 
 /// Prints, for each recipient, every rule and the decision.
 pub fn explain(report: &ReportArgs, from: &str, to: &[Address], file: &Path) -> Result<()> {
-    let rules = serve::read_rules(super::load_config(&report.config.config)?)?;
+    let rules = serve::read_rules(serve::load_config(&report.config.config)?)?;
     let sender = reverse_path(from)?;
     let message = CrlfBytes::normalised(&read(file)?);
     let header = Header::parse(message.as_slice());

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{QueueCommand, ReportArgs, print_json};
 use crate::audit::{Action, Event};
 use crate::clock::Clock;
-use crate::serve::Foundation;
+use crate::serve::{self, Foundation};
 use crate::store::QueueEntry;
 
 /// Runs one of the commands.
@@ -53,7 +53,7 @@ pub fn run(command: QueueCommand) -> Result<()> {
 }
 
 fn open(report: &ReportArgs) -> Result<Foundation> {
-    Foundation::open_existing(&super::load_config(&report.config.config)?)
+    Foundation::open_existing(&serve::load_config(&report.config.config)?)
 }
 
 async fn list(report: &ReportArgs) -> Result<()> {

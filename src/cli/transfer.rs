@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{ReportArgs, TransferCommand, print_json};
 use crate::clock::Clock;
 use crate::id::TransferId;
-use crate::serve::Foundation;
+use crate::serve::{self, Foundation};
 use crate::store::{Part, Recipient, Transfer};
 use crate::transfer::{State, export};
 
@@ -30,7 +30,7 @@ pub fn run(command: TransferCommand) -> Result<()> {
 }
 
 fn open(report: &ReportArgs) -> Result<Foundation> {
-    Foundation::open_existing(&super::load_config(&report.config.config)?)
+    Foundation::open_existing(&serve::load_config(&report.config.config)?)
 }
 
 async fn find(foundation: &Foundation, id: TransferId) -> Result<Transfer> {
