@@ -3,6 +3,14 @@
 //! `TEST_KILLS` sets how often each gateway is killed (8 unless told), `TEST_SEED` repeats a run: the seed
 //! decides the mails, the faults and after how many of them the gateway dies.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail so"
+)]
+
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
