@@ -65,6 +65,18 @@ fn limited(limit: &str) -> Command {
     shell
 }
 
+#[cfg(feature = "system-tests")]
+fn without_small_disk() {
+    panic!("a small disk cannot be mounted");
+}
+
+/// Said past the test harness, which keeps what a passing test prints.
+#[cfg(not(feature = "system-tests"))]
+fn without_small_disk() {
+    use std::io::Write;
+    writeln!(std::io::stderr(), "skipped: a small disk cannot be mounted (needs root)").unwrap();
+}
+
 /// A small disk under the data folder of a site; only root may have one.
 struct SmallDisk(PathBuf);
 
@@ -74,8 +86,7 @@ impl SmallDisk {
         std::fs::create_dir_all(&folder).unwrap();
         let mounted = mount(&["-t", "tmpfs", "-o", "size=40m,mode=700", "none"], &folder);
         if !mounted {
-            assert!(!cfg!(feature = "system-tests"), "a small disk cannot be mounted");
-            println!("skipped: a small disk cannot be mounted (needs root)");
+            without_small_disk();
         }
         mounted.then_some(Self(folder))
     }
