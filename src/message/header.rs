@@ -2,6 +2,8 @@
 //! a message that passes costs one look at a few fields. Broken headers are read as every mail program
 //! might read them, so that no field can be hidden (C06).
 
+use std::collections::HashSet;
+
 use memchr::{memchr, memchr2, memmem};
 
 use super::encoded;
@@ -10,8 +12,14 @@ use crate::address::Address;
 /// Octets of a header that are looked at. What is longer is no ordinary mail: see [`Header::is_oversized`].
 pub const MAX_HEADER: usize = 4 << 20;
 
-/// Octets of an address or identifier field that are looked at.
+/// Octets of an address field that are looked at.
 const MAX_STRUCTURED: usize = 64 << 10;
+
+/// Message-IDs of one thread that are looked at: the first and the last ones. Nobody answers that often.
+const MAX_IDS: usize = 1000;
+
+/// Some programs put a byte order mark in front of the very first field.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The header block of a message or of a part of one.
 #[derive(Clone, Copy, Debug)]
@@ -76,23 +84,17 @@ impl<'a> Header<'a> {
 
     /// The Message-ID, in its angle brackets.
     pub fn message_id(&self) -> Option<String> {
-        self.ids("Message-ID").into_iter().next()
+        self.ids(&["Message-ID"]).into_iter().next()
     }
 
     /// Every Message-ID of the thread: the message's own and those it answers.
     pub fn thread_ids(&self) -> Vec<String> {
-        let mut ids = self.ids("Message-ID");
-        ids.extend(self.answers());
-        ids
+        self.ids(&["Message-ID", "In-Reply-To", "References"])
     }
 
     /// The Message-IDs this message answers (In-Reply-To and References).
     pub fn answers(&self) -> Vec<String> {
-        let mut ids = self.ids("In-Reply-To");
-        ids.extend(self.ids("References"));
-        ids.sort();
-        ids.dedup();
-        ids
+        self.ids(&["In-Reply-To", "References"])
     }
 
     /// Whether the message must not be answered by a program (RFC 3834 2, H09).
@@ -100,7 +102,8 @@ impl<'a> Header<'a> {
         let says = |name, words: &[&str]| {
             self.all(name).any(|field| words.contains(&field.word().to_ascii_lowercase().as_str()))
         };
-        self.all("Auto-Submitted").any(|field| !field.word().eq_ignore_ascii_case("no"))
+        self.all("Auto-Submitted")
+            .any(|field| !matches!(field.word().to_ascii_lowercase().as_str(), "" | "no"))
             || says("Precedence", &["bulk", "list", "junk"])
             || self.first("List-Id").is_some()
     }
@@ -124,17 +127,15 @@ impl<'a> Header<'a> {
         self.first("X-Zegel-Notice").is_some()
     }
 
-    /// The identifiers in angle brackets of all fields of this name (RFC 5322 3.6.4).
-    fn ids(&self, name: &str) -> Vec<String> {
-        let mut ids = Vec::new();
-        for field in self.all(name) {
-            let text = encoded::text(field.structured());
-            for piece in text.split('<').skip(1) {
-                let id: String = piece.split('>').next().unwrap_or("").split_whitespace().collect();
-                if piece.contains('>') && !id.is_empty() {
-                    ids.push(format!("<{id}>"));
-                }
-            }
+    /// The identifiers in all fields of these names, in their order, each once.
+    fn ids(&self, names: &[&str]) -> Vec<String> {
+        let mut seen = HashSet::new();
+        let mut ids: Vec<String> = Vec::new();
+        for field in names.iter().flat_map(|name| self.all(name)) {
+            ids.extend(field.ids().into_iter().filter(|id| seen.insert(id.clone())));
+        }
+        if ids.len() > MAX_IDS {
+            ids.drain(MAX_IDS / 2..ids.len() - MAX_IDS / 2);
         }
         ids
     }
@@ -170,6 +171,7 @@ impl<'a> Field<'a> {
     /// Whether this is the field of that name. Blanks inside a name are ignored too: some programs do.
     fn is_named(&self, name: &str) -> bool {
         let written = self.raw.get(..self.colon).unwrap_or_default();
+        let written = written.strip_prefix(BYTE_ORDER_MARK).unwrap_or(written);
         let mut letters = written.iter().filter(|c| !c.is_ascii_whitespace());
         let mut wanted = name.bytes();
         loop {
@@ -181,7 +183,24 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// As much of the value as an address or identifier may take.
+    /// The identifiers in angle brackets (RFC 5322 3.6.4), or one that lacks them.
+    fn ids(&self) -> Vec<String> {
+        let text = encoded::text(self.body());
+        let mut ids = Vec::new();
+        for piece in text.split('<').skip(1) {
+            let id: String = piece.split('>').next().unwrap_or("").split_whitespace().collect();
+            if piece.contains('>') && !id.is_empty() {
+                ids.push(format!("<{id}>"));
+            }
+        }
+        let mut words = text.split_whitespace();
+        match (words.next(), words.next()) {
+            (Some(word), None) if !text.contains(['<', '>']) => vec![format!("<{word}>")],
+            _ => ids,
+        }
+    }
+
+    /// As much of the value as an address may take.
     fn structured(&self) -> &'a [u8] {
         let body = self.body();
         body.get(..MAX_STRUCTURED).unwrap_or(body)
@@ -198,24 +217,44 @@ impl<'a> Field<'a> {
 impl Mailbox {
     /// Reads the first mailbox of an address list (RFC 5322 3.4).
     fn parse(body: &[u8]) -> Self {
+        let body = without_group(body);
         let (name, address) = match bracketed(body) {
-            Some((before, inside)) => (before, inside),
+            Some((before, inside)) => (before, without_route(inside)),
             None => (comment(body), bare(body)),
         };
         let address = Address::parse(encoded::text(address).trim()).ok();
         let name = encoded::decode(name);
-        let name = name.trim().trim_matches('"').replace("\\\"", "\"").replace("\\\\", "\\");
+        let name = name.trim();
+        let quoted = name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(name);
+        let name = quoted.replace("\\\"", "\"").replace("\\\\", "\\");
         Self { name: Some(name.trim().to_owned()).filter(|name| !name.is_empty()), address }
     }
 }
 
-/// `name <address>`: the name and the address, minding quoted strings.
+/// `group: name <address>, ...;` without the name of the group, which is nobody's.
+fn without_group(body: &[u8]) -> &[u8] {
+    match unquoted(body, b":<@(,") {
+        Some(at) if body.get(at) == Some(&b':') => body.get(at + 1..).unwrap_or_default(),
+        _ => body,
+    }
+}
+
+/// `@relay:address`: the address (RFC 5322 4.4).
+fn without_route(inside: &[u8]) -> &[u8] {
+    match memchr(b':', inside) {
+        Some(at) if inside.trim_ascii_start().starts_with(b"@") => inside.get(at + 1..).unwrap_or_default(),
+        _ => inside,
+    }
+}
+
+/// `name <address>`: the name and the address, minding quoted strings. A comma without an address before it
+/// belongs to a name that should have been quoted.
 fn bracketed(body: &[u8]) -> Option<(&[u8], &[u8])> {
-    let open = unquoted(body, b"<,")?;
-    if body.get(open) != Some(&b'<') {
+    let open = unquoted(body, b"<")?;
+    let (before, after) = body.split_at_checked(open)?;
+    if unquoted(before, b",").is_some() && unquoted(before, b"@").is_some() {
         return None;
     }
-    let (before, after) = body.split_at_checked(open)?;
     let inside = after.get(1..)?;
     let close = memchr(b'>', inside).unwrap_or(inside.len());
     Some((before, inside.get(..close)?))
@@ -319,6 +358,7 @@ mod tests {
             b" Subject: een twee\r\nTo: x\r\n\r\n",
             b"Subject:\r\n een\r\n \r\n twee\r\n\r\n",
             b"\x80\xff: x\r\nSubject: een twee\r\n\r\n",
+            b"\xef\xbb\xbfSubject: een twee\r\n\r\n",
         ] {
             let words = subject(message).split_whitespace().collect::<Vec<_>>().join(" ");
             assert_eq!(words, "een twee", "{}", message.escape_ascii());
@@ -359,6 +399,16 @@ mod tests {
             ("jan", None, None),
             ("", None, None),
             ("a@b.nl, Jan <jan@voorbeeld.nl>", None, Some("a@b.nl")),
+            ("Vries, Jan de <jan@voorbeeld.nl>", Some("Vries, Jan de"), Some("jan@voorbeeld.nl")),
+            ("\"een \\\"twee\\\"\" <jan@voorbeeld.nl>", Some("een \"twee\""), Some("jan@voorbeeld.nl")),
+            ("\"piet@example.org\" <jan@voorbeeld.nl>", Some("piet@example.org"), Some("jan@voorbeeld.nl")),
+            (
+                "=?utf-8?q?=3Cpiet=40example.org=3E?= <jan@voorbeeld.nl>",
+                Some("<piet@example.org>"),
+                Some("jan@voorbeeld.nl"),
+            ),
+            ("Team: jan@voorbeeld.nl, piet@voorbeeld.nl;", None, Some("jan@voorbeeld.nl")),
+            ("<@relay.example:jan@voorbeeld.nl>", None, Some("jan@voorbeeld.nl")),
         ] {
             let message = format!("From: {value}\r\n\r\n");
             let from = Header::parse(message.as_bytes()).from();
@@ -375,9 +425,15 @@ mod tests {
         assert_eq!(header.message_id().as_deref(), Some("<1@x>"));
         assert_eq!(header.answers(), ["<2@x>", "<3@x>"]);
         assert_eq!(header.thread_ids(), ["<1@x>", "<2@x>", "<3@x>"]);
+        let odd = Header::parse(
+            b"Message-ID: 1@x\r\nIn-Reply-To: letter of friday\r\nReferences: <3\r\n @x>y<2\r\n\r\n",
+        );
+        assert_eq!(odd.thread_ids(), ["<1@x>", "<3@x>"]);
         for (field, automatic) in [
             ("Auto-Submitted: auto-replied; x=y", true),
             ("Auto-Submitted: No", false),
+            ("Auto-Submitted: no (by hand)", false),
+            ("Auto-Submitted:", false),
             ("Precedence: Bulk", true),
             ("Precedence: first-class", false),
             ("List-Id: <x.y>", true),
@@ -390,6 +446,15 @@ mod tests {
             );
         }
         assert!(Header::parse(b"x-zegel-notice: receipt\r\n\r\n").is_own_notice());
+    }
+
+    #[test]
+    fn of_a_long_thread_both_ends_count() {
+        let many: String = (0..100_000).map(|n| format!(" <{n}@x>")).collect();
+        let message = format!("References:{many}\r\n\r\n");
+        let ids = Header::parse(message.as_bytes()).answers();
+        assert_eq!(ids.len(), MAX_IDS);
+        assert_eq!((ids[0].as_str(), ids[MAX_IDS - 1].as_str()), ("<0@x>", "<99999@x>"));
     }
 
     #[test]

@@ -8,6 +8,8 @@ use std::collections::HashSet;
 use super::crlf::CrlfBytes;
 use super::decode;
 use super::header::Header;
+use super::html::without_tags;
+use super::media_type::{extension, media_type_of};
 use super::name::Names;
 use super::tnef;
 use super::walk::{Leaf, Survey, leaves};
@@ -87,28 +89,49 @@ fn texts_within(message: &[u8], depth: usize, survey: &mut Survey, each: &mut dy
             } else {
                 survey.damaged = true;
             }
-        } else if let Some(text) = leaf_text(&leaf, survey) {
-            each(&text);
+        } else {
+            let (content, sound) = leaf.content();
+            let name = leaf.name().unwrap_or_default();
+            let is_winmail = is_winmail(&leaf);
+            if is_winmail {
+                for file in tnef::attachments(&content) {
+                    text_of(&file.data, media_type_of(&file.name), &file.name, None, each);
+                }
+            }
+            let charset = leaf.content_type.text("charset");
+            let is_text = text_of(&content, &leaf.media_type, &name, charset.as_deref(), each);
+            survey.damaged |= (is_text || is_winmail) && !sound;
         }
     }
 }
 
-/// The text of a leaf that is one, by its type or by its name.
-fn leaf_text(leaf: &Leaf, survey: &mut Survey) -> Option<String> {
+/// Hands a content to `each` that is text by its type or by its name: in its charset, and, where that may be
+/// a lie, without it. Gives whether it is text.
+fn text_of(
+    content: &[u8],
+    media_type: &str,
+    name: &str,
+    charset: Option<&str>,
+    each: &mut dyn FnMut(&str),
+) -> bool {
     const TEXT_TYPES: &[&str] =
         &["application/json", "application/xml", "application/csv", "application/rtf"];
     const TEXT_NAMES: &[&str] =
         &[".txt", ".csv", ".tsv", ".log", ".xml", ".json", ".md", ".rtf", ".ics", ".vcf"];
     const HTML_NAMES: &[&str] = &[".html", ".htm", ".xhtml"];
-    let name = leaf.name().unwrap_or_default().to_lowercase();
+    let name = name.to_lowercase();
     let is_named = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
-    let is_html = leaf.media_type == "text/html" || is_named(HTML_NAMES);
-    let is_text = leaf.media_type.starts_with("text/") || TEXT_TYPES.contains(&leaf.media_type.as_str());
+    let is_html = media_type == "text/html" || is_named(HTML_NAMES);
+    let is_text = media_type.starts_with("text/") || TEXT_TYPES.contains(&media_type);
     if !is_text && !is_html && !is_named(TEXT_NAMES) {
-        return None;
+        return false;
     }
-    let text = decoded(leaf, survey);
-    Some(if is_html { without_tags(&text) } else { text })
+    let text = decode::charset(content, charset);
+    let bare = charset.map(|_| decode::charset(content, None)).filter(|bare| *bare != text);
+    for reading in std::iter::once(text).chain(bare) {
+        each(&if is_html { without_tags(&reading) } else { reading });
+    }
+    true
 }
 
 fn decoded(leaf: &Leaf, survey: &mut Survey) -> String {
@@ -177,9 +200,7 @@ fn add_files<'a>(
     let content_id = leaf.header.first("Content-ID").map(|field| field.value());
     let content_id = content_id.map(|id| id.trim_matches(['<', '>', ' ']).to_owned());
     let name = names.give(&file_name(leaf, &data, files.len() + 1));
-    let is_winmail = matches!(leaf.media_type.as_str(), "application/ms-tnef" | "application/vnd.ms-tnef")
-        || name.eq_ignore_ascii_case("winmail.dat");
-    let hidden = if is_winmail { tnef::attachments(&data) } else { Vec::new() };
+    let hidden = if is_winmail(leaf) { tnef::attachments(&data) } else { Vec::new() };
     files.push(MimePart {
         name,
         media_type: leaf.media_type.clone(),
@@ -191,13 +212,18 @@ fn add_files<'a>(
         let name = Some(attachment.name).filter(|name| !name.is_empty());
         let name = name.unwrap_or_else(|| format!("bijlage-{}.bin", files.len() + 1));
         files.push(MimePart {
+            media_type: media_type_of(&name).to_owned(),
             name: names.give(&name),
-            media_type: "application/octet-stream".to_owned(),
             content_id: None,
             inline: false,
             data: attachment.data.into(),
         });
     }
+}
+
+fn is_winmail(leaf: &Leaf) -> bool {
+    matches!(leaf.media_type.as_str(), "application/ms-tnef" | "application/vnd.ms-tnef")
+        || leaf.name().is_some_and(|name| name.eq_ignore_ascii_case("winmail.dat"))
 }
 
 /// The name that the sender gave, or one by the media type. A name without an extension gets one, or the
@@ -220,46 +246,9 @@ fn file_name(leaf: &Leaf, data: &[u8], number: usize) -> String {
             "application/pkcs7-mime" | "application/x-pkcs7-mime" => "smime.p7m".to_owned(),
             "application/pkcs7-signature" | "application/x-pkcs7-signature" => "smime.p7s".to_owned(),
             "application/pgp-signature" => "signature.asc".to_owned(),
-            _ if data.starts_with(b"-----BEGIN PGP MESSAGE") => "encrypted.asc".to_owned(),
+            _ if data.trim_ascii_start().starts_with(b"-----BEGIN PGP MESSAGE") => "encrypted.asc".to_owned(),
             _ => format!("bijlage-{number}.{extension}"),
         },
-    }
-}
-
-fn extension(media_type: &str) -> &'static str {
-    match media_type {
-        "application/pdf" => "pdf",
-        "application/zip" | "application/x-zip-compressed" => "zip",
-        "application/msword" => "doc",
-        "application/vnd.openxmlformats-officedocument.wordprocessingml.document" => "docx",
-        "application/vnd.ms-excel" => "xls",
-        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet" => "xlsx",
-        "application/vnd.ms-powerpoint" => "ppt",
-        "application/vnd.openxmlformats-officedocument.presentationml.presentation" => "pptx",
-        "application/vnd.oasis.opendocument.text" => "odt",
-        "application/vnd.oasis.opendocument.spreadsheet" => "ods",
-        "application/json" => "json",
-        "application/rtf" | "text/rtf" => "rtf",
-        "application/xml" | "text/xml" => "xml",
-        "image/jpeg" | "image/jpg" | "image/pjpeg" => "jpg",
-        "image/png" => "png",
-        "image/gif" => "gif",
-        "image/webp" => "webp",
-        "image/tiff" => "tif",
-        "image/bmp" => "bmp",
-        "image/svg+xml" => "svg",
-        "image/heic" => "heic",
-        "audio/mpeg" => "mp3",
-        "video/mp4" => "mp4",
-        "text/html" => "html",
-        "text/csv" => "csv",
-        "text/calendar" => "ics",
-        "text/vcard" | "text/x-vcard" => "vcf",
-        "application/pkcs7-mime" | "application/x-pkcs7-mime" => "p7m",
-        "application/pkcs7-signature" | "application/x-pkcs7-signature" => "p7s",
-        "application/pgp-signature" | "application/pgp-encrypted" => "asc",
-        _ if media_type.starts_with("text/") || media_type.starts_with("message/") => "txt",
-        _ => "bin",
     }
 }
 
@@ -281,77 +270,6 @@ fn content_ids(html: &str) -> HashSet<String> {
 /// An identifier without the escapes of URLs and of HTML.
 fn unescaped_id(id: &[u8]) -> String {
     decode::charset(&decode::percent(id), None).replace("&amp;", "&")
-}
-
-/// Tags within a word; every other one parts words.
-const INLINE_TAGS: &[&str] = &[
-    "a", "abbr", "b", "bdi", "bdo", "big", "code", "del", "em", "font", "i", "ins", "kbd", "mark", "s",
-    "small", "span", "strike", "strong", "sub", "sup", "tt", "u", "var", "wbr",
-];
-
-/// The text of HTML for searching and for plain readers: tags become blanks, those within a word nothing, and
-/// entities what they stand for. More is kept than a browser shows, scripts and styles for instance.
-fn without_tags(html: &str) -> String {
-    let mut text = String::with_capacity(html.len());
-    let last_end = html.rfind('>').unwrap_or(0);
-    let mut at = 0;
-    while let Some(found) = html.get(at..).and_then(|rest| rest.find(['<', '&'])) {
-        let from = html.get(at + found..).unwrap_or("");
-        text.push_str(html.get(at..at + found).unwrap_or(""));
-        at += found;
-        if from.starts_with('&') {
-            let (c, length) = entity(from);
-            text.push(c);
-            at += length;
-        } else {
-            // A "<" that starts no tag is text; so is one that is never closed.
-            let starts = |c: char| "/!?".contains(c) || c.is_ascii_alphabetic();
-            let is_tag = at < last_end && from.get(1..).is_some_and(|tag| tag.starts_with(starts));
-            let length = if is_tag { from.find('>').unwrap_or(0) + 1 } else { 1 };
-            if !is_inline(from.get(1..length).unwrap_or("")) {
-                text.push(' ');
-            }
-            at += length;
-        }
-    }
-    text.push_str(html.get(at..).unwrap_or(""));
-    text
-}
-
-/// Whether what follows a `<` is a tag within a word, or a comment.
-fn is_inline(tag: &str) -> bool {
-    let name = tag.strip_prefix('/').unwrap_or(tag);
-    let end = name.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(name.len());
-    let name = name.get(..end).unwrap_or("");
-    tag.starts_with("!--") || INLINE_TAGS.iter().any(|inline| name.eq_ignore_ascii_case(inline))
-}
-
-/// The character that an entity at the start of `from` stands for, and its length.
-fn entity(from: &str) -> (char, usize) {
-    let end = from.bytes().take(12).position(|c| c == b';');
-    let name = end.and_then(|end| from.get(1..end)).unwrap_or("");
-    let number = match name.strip_prefix('#') {
-        Some(number) => match number.strip_prefix(['x', 'X']) {
-            Some(hex) => u32::from_str_radix(hex, 16).ok(),
-            None => number.parse().ok(),
-        },
-        None => None,
-    };
-    let c = match name {
-        "nbsp" | "ensp" | "emsp" | "thinsp" => Some(' '),
-        "amp" => Some('&'),
-        "lt" => Some('<'),
-        "gt" => Some('>'),
-        "quot" => Some('"'),
-        "shy" | "zwnj" | "zwj" | "ZeroWidthSpace" => Some('\u{200b}'),
-        "hyphen" | "dash" | "ndash" => Some('-'),
-        "period" => Some('.'),
-        _ => number.and_then(char::from_u32),
-    };
-    match (c, end) {
-        (Some(c), Some(end)) => (c, end + 1),
-        _ => ('&', 1),
-    }
 }
 
 #[cfg(test)]

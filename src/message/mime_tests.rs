@@ -193,7 +193,23 @@ fn a_winmail_dat_is_opened() {
     );
     let files = show(&mail).2;
     assert!(files[0].starts_with("winmail.dat application/ms-tnef"), "{files:?}");
-    assert_eq!(files[1..], ["lange náám.txt application/octet-stream: inhoud"]);
+    let mut found = Vec::new();
+    texts(&message(&mail), &mut |text| found.push(text.trim().to_owned()));
+    assert!(found.contains(&"inhoud".to_owned()), "{found:?}");
+    assert_eq!(files[1..], ["lange náám.txt text/plain: inhoud"]);
+}
+
+#[test]
+fn a_text_is_searched_in_every_reading() {
+    let found = |text: &str| {
+        let mut found = Vec::new();
+        texts(&message(text), &mut |text| found.push(text.trim().to_owned()));
+        found.join("|")
+    };
+    assert!(found("Content-Type: text/plain; charset=utf-16\n\ngeheim\n").ends_with("|geheim"));
+    assert_eq!(found("Content-Type: text/plain; charset=utf-8\n\ngeheim\n"), "geheim");
+    let html = "<td>1<b>2</b></td><td>3<!-- x -->4</td> 5 < 6 &#55;<BR>8&ndash;9";
+    assert_eq!(found(&format!("Content-Type: text/html\n\n{html}\n")), "12  34  5   6 7 8-9");
 }
 
 #[test]

@@ -8,6 +8,8 @@ pub mod crlf;
 mod decode;
 mod encoded;
 pub mod header;
+mod html;
+mod media_type;
 pub mod mime;
 mod name;
 mod parameter;

@@ -158,9 +158,9 @@ impl Search {
     }
 }
 
-/// Blank, dot and the hyphens that there are.
+/// Blank, dot, the hyphens that there are, and what a no-break space in the wrong charset becomes.
 fn is_separator(c: char) -> bool {
-    matches!(c, ' ' | '.' | '-' | '\u{2010}'..='\u{2015}' | '\u{2212}')
+    matches!(c, ' ' | '.' | '-' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fffd}')
 }
 
 /// `24-11-2026` or `2026-11-24`
@@ -216,6 +216,7 @@ mod tests {
             "bsn 123 - 456 - 782",
             "BSN: 123 \r\n456 782",
             "B.S.N. 123456782",
+            "bsn 123\u{fffd}456\u{fffd}782",
             "bsn volgnummer 01 12345672",
             "bsn 12345672 12-05-1980",
             "geboren 12-05-1980, bsn 12345672",
