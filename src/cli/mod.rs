@@ -14,7 +14,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::address::Address;
 use crate::config::{self, ConfigError};
 use crate::id::{QueueId, TransferId};
-use crate::serve::{self, Misconfigured};
+use crate::serve::{self, Foundation, Misconfigured};
 use crate::{demo, log};
 
 /// An SMTP gateway that seals confidential mail.
@@ -63,6 +63,13 @@ pub struct ReportArgs {
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+impl ReportArgs {
+    /// The data folder of the gateway that the configuration describes.
+    fn foundation(&self) -> anyhow::Result<Foundation> {
+        Foundation::open_existing(&serve::load_config(&self.config.config)?)
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -6,7 +6,6 @@ use serde_json::json;
 use super::{QueueCommand, ReportArgs, print_json};
 use crate::audit::{Action, Event};
 use crate::clock::Clock;
-use crate::serve::{self, Foundation};
 use crate::store::QueueEntry;
 
 /// Runs one of the commands.
@@ -15,14 +14,14 @@ pub fn run(command: QueueCommand) -> Result<()> {
         match command {
             QueueCommand::List(report) => list(&report).await,
             QueueCommand::Show { id, report } => {
-                let store = open(&report)?;
+                let store = report.foundation()?;
                 match store.store.queue().await?.into_iter().find(|entry| entry.id == id) {
                     Some(entry) => show(&entry, report.json),
                     None => bail!("no item {id} in the queue"),
                 }
             }
             QueueCommand::Retry { id, report, .. } => {
-                let due = open(&report)?.store.retry(id.clone(), Clock::system().now()).await?;
+                let due = report.foundation()?.store.retry(id.clone(), Clock::system().now()).await?;
                 match id {
                     Some(id) if due == 0 => bail!("no item {id} in the queue"),
                     _ if report.json => print_json(&json!({ "due": due })),
@@ -39,7 +38,7 @@ pub fn run(command: QueueCommand) -> Result<()> {
                     actor: "admin".into(),
                     origin: "local".into(),
                 };
-                if !open(&report)?.store.drop_item(id.clone(), event).await? {
+                if !report.foundation()?.store.drop_item(id.clone(), event).await? {
                     bail!("no item {id} in the queue");
                 }
                 match report.json {
@@ -52,12 +51,8 @@ pub fn run(command: QueueCommand) -> Result<()> {
     })
 }
 
-fn open(report: &ReportArgs) -> Result<Foundation> {
-    Foundation::open_existing(&serve::load_config(&report.config.config)?)
-}
-
 async fn list(report: &ReportArgs) -> Result<()> {
-    let entries = open(report)?.store.queue().await?;
+    let entries = report.foundation()?.store.queue().await?;
     if report.json {
         print_json(&entries);
         return Ok(());

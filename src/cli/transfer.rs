@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{ReportArgs, TransferCommand, print_json};
 use crate::clock::Clock;
 use crate::id::TransferId;
-use crate::serve::{self, Foundation};
+use crate::serve::Foundation;
 use crate::store::{Part, Recipient, Transfer};
 use crate::transfer::{State, export};
 
@@ -20,7 +20,7 @@ pub fn run(command: TransferCommand) -> Result<()> {
         match command {
             TransferCommand::List(report) => list(&report).await,
             TransferCommand::Show { id, report } => {
-                let transfer = find(&open(&report)?, id).await?;
+                let transfer = find(&report.foundation()?, id).await?;
                 show(&transfer, report.json);
                 Ok(())
             }
@@ -29,16 +29,12 @@ pub fn run(command: TransferCommand) -> Result<()> {
     })
 }
 
-fn open(report: &ReportArgs) -> Result<Foundation> {
-    Foundation::open_existing(&serve::load_config(&report.config.config)?)
-}
-
 async fn find(foundation: &Foundation, id: TransferId) -> Result<Transfer> {
     foundation.store.transfer(id.clone()).await?.with_context(|| format!("no transfer {id}"))
 }
 
 async fn list(report: &ReportArgs) -> Result<()> {
-    let transfers = open(report)?.store.transfers().await?;
+    let transfers = report.foundation()?.store.transfers().await?;
     if report.json {
         print_json(&transfers.iter().map(facts).collect::<Vec<_>>());
         return Ok(());
@@ -106,7 +102,7 @@ fn state(transfer: &Transfer, recipient: &Recipient) -> &'static str {
 
 /// Each part as `part-<n>.pgp`: an OpenPGP message that any recipient's passphrase opens (contract 6).
 async fn export(report: &ReportArgs, id: TransferId, out: &Path) -> Result<()> {
-    let foundation = open(report)?;
+    let foundation = report.foundation()?;
     let transfer = find(&foundation, id).await?;
     if transfer.parts.is_empty() {
         bail!("{}: nothing is left to export", transfer.id);

@@ -40,13 +40,14 @@ pub(super) fn seal(
     let header = Header::parse(arrival.message.as_slice());
     let sender = receipt_address(arrival, &header);
     let terms = Terms::of(rules, arrival, sender.is_some());
-    let request = request(intake, rules, arrival, &header, &terms);
+    let subject = rules.policy.clean_subject(&header.subject());
+    let request = request(intake, arrival, &header, &terms, subject.clone());
     let Sealed { transfer, password, tokens } =
         sealing::seal(intake.blobs.as_ref(), &intake.keys.link, request)?;
     acceptance.events.extend(events(arrival, &transfer));
     let transfer = acceptance.transfer.insert(transfer);
     let notices = Notices { intake, rules, arrival, header: &header, transfer };
-    acceptance.items.extend(notices.notifications(&terms, &tokens)?);
+    acceptance.items.extend(notices.notifications(&terms, &subject, &tokens)?);
     if let Some(sender) = sender {
         acceptance.items.push(notices.receipt(sender, password.as_ref())?);
     }
@@ -64,10 +65,10 @@ fn receipt_address(arrival: &Arrival, header: &Header<'_>) -> Option<Address> {
 /// What `sealing` needs of the message.
 fn request<'a>(
     intake: &Intake,
-    rules: &Rules,
     arrival: &'a Arrival,
     header: &Header<'_>,
     terms: &Terms,
+    subject: String,
 ) -> SealRequest<'a> {
     let parts = mime::parts(&arrival.message);
     if parts.damaged {
@@ -76,7 +77,7 @@ fn request<'a>(
     let from = header.from();
     SealRequest {
         original: arrival.message.as_slice(),
-        subject: rules.policy.clean_subject(&header.subject()),
+        subject,
         from_name: from.name,
         from_address: from.address.map(String::from),
         date: header.first("Date").map(|field| field.value()),
@@ -117,11 +118,15 @@ struct Notices<'a> {
 
 impl Notices<'_> {
     /// One for each recipient, each with a link of its own.
-    fn notifications(&self, terms: &Terms, tokens: &[Secret]) -> Result<Vec<NewItem>, Refusal> {
+    fn notifications(
+        &self,
+        terms: &Terms,
+        subject: &str,
+        tokens: &[Secret],
+    ) -> Result<Vec<NewItem>, Refusal> {
         let (config, transfer) = (&self.rules.config, self.transfer);
         let sender = self.sender_card();
         let original = rewrite::copy_fields(self.header, KEPT_FIELDS);
-        let subject = self.rules.policy.clean_subject(&self.header.subject());
         let mut items = Vec::with_capacity(transfer.recipients.len());
         for ((recipient, (original_recipient, _)), token) in
             transfer.recipients.iter().zip(&self.arrival.seal).zip(tokens)
@@ -137,7 +142,7 @@ impl Notices<'_> {
                 expires: transfer.expires,
                 password_needed: transfer.password,
                 reply_enabled: config.reply.enabled,
-                subject: (terms.subject == SubjectMode::Keep).then_some(subject.as_str()),
+                subject: (terms.subject == SubjectMode::Keep).then_some(subject),
                 original: &original,
             })?;
             let link = Link { transfer: transfer.id.clone(), recipient: recipient.number };
