@@ -39,7 +39,7 @@ fn ordinary_and_confidential_mail_between_two_postfixes() {
     assert_eq!(unfolded.matches("by veilig.voorbeeld.nl (zegel) with ESMTP id ").count(), 1, "{top}");
 
     submit(front.address, STAFF, &[RESIDENT], &tagged(STAFF, RESIDENT));
-    let arrived = mails(&behind, 3).split_off(1);
+    let arrived = mails(&behind, 3);
     let receipt = arrived.iter().find(|mail| mail.contains("X-Zegel-Notice: receipt")).unwrap();
     let notification = arrived.iter().find(|mail| mail.contains("X-Zegel-Notice: notification")).unwrap();
     assert!(receipt.contains("Delivered-To: j.jansen@voorbeeld.nl"));
