@@ -7,9 +7,10 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::*;
+use crate::address::{Address, ReversePath};
 use crate::audit::Action;
 use crate::clock::{days_later, later};
-use crate::envelope::{BodyType, Notify, RcptParameters, Ret};
+use crate::envelope::{BodyType, Envelope, MailParameters, Notify, RcptParameters, Ret};
 
 /// One test per statement. `$open` is an expression that gives a new, empty store, and whatever must live
 /// as long as it.

@@ -8,8 +8,10 @@
 pub mod blobs;
 #[cfg(test)]
 mod conformance;
+mod items;
 mod migrate;
 pub mod sqlite;
+mod transfers;
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -17,10 +19,12 @@ use std::path::Path;
 
 use async_trait::async_trait;
 
-use crate::address::{Address, ReversePath};
+pub use self::items::{
+    Attempt, Body, Delivery, Item, Kind, NewItem, PendingRecipient, QueueEntry, QueueEntryRecipient,
+};
+pub use self::transfers::{NewRecipient, NewTransfer, Part, Recipient, Session, Transfer, Try};
 use crate::audit::Event;
 use crate::clock::Timestamp;
-use crate::envelope::{Envelope, EnvelopeRecipient, MailParameters};
 use crate::id::{BlobName, Link, QueueId, TransferId};
 use crate::limits::{Rate, TryRule};
 
@@ -106,271 +110,6 @@ impl Acceptance {
         let parts = self.transfer.iter().flat_map(|transfer| &transfer.parts);
         self.items.iter().filter_map(of_item).chain(parts.map(|part| part.blob.clone())).collect()
     }
-}
-
-/// What a queue item is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A message that passes unchanged.
-    Message,
-    /// To a recipient: there is a transfer for you.
-    Notification,
-    /// To the sender: it was sealed, and this is the password.
-    Receipt,
-    /// To the sender: it could not be delivered (RFC 3464).
-    Report,
-}
-
-impl Kind {
-    /// The word in the database, in logs and on the command line.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Message => "message",
-            Self::Notification => "notification",
-            Self::Receipt => "receipt",
-            Self::Report => "report",
-        }
-    }
-}
-
-impl std::str::FromStr for Kind {
-    type Err = StoreError;
-    fn from_str(word: &str) -> Result<Self> {
-        [Self::Message, Self::Notification, Self::Receipt, Self::Report]
-            .into_iter()
-            .find(|kind| kind.as_str() == word)
-            .ok_or(StoreError::Corrupt("queue item kind"))
-    }
-}
-
-/// A mail to be relayed. Its first attempt is due at once.
-#[derive(Clone, Debug)]
-pub struct NewItem {
-    /// Its name.
-    pub id: QueueId,
-    /// What it is.
-    pub kind: Kind,
-    /// From whom, to whom.
-    pub envelope: Envelope,
-    /// The mail, encrypted (`queue/body`).
-    pub body: Body,
-    /// The link that it notifies of, so that a bounce can be told from it.
-    pub link: Option<Link>,
-    /// When it was accepted: giving up counts from here.
-    pub created: Timestamp,
-}
-
-/// An encrypted queue body: small ones ride in the row and share its commit, large ones are blobs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Body {
-    /// In the row.
-    Inline(Vec<u8>),
-    /// In the blob store.
-    Blob(BlobName),
-}
-
-/// A queue item that the caller has claimed and must deliver.
-#[derive(Debug)]
-pub struct Item {
-    /// Its name.
-    pub id: QueueId,
-    /// What it is.
-    pub kind: Kind,
-    /// Whom a failure is reported to.
-    pub reverse_path: ReversePath,
-    /// The parameters of MAIL.
-    pub parameters: MailParameters,
-    /// The recipients that still wait.
-    pub recipients: Vec<PendingRecipient>,
-    /// The mail, encrypted.
-    pub body: Body,
-    /// The link that it notifies of.
-    pub link: Option<Link>,
-    /// When it was accepted.
-    pub created: Timestamp,
-    /// Attempts made before this one.
-    pub attempts: u32,
-}
-
-/// A recipient that has neither got the mail nor been given up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PendingRecipient {
-    /// Its number within the item, from 1.
-    pub number: u32,
-    /// Its RCPT command.
-    pub recipient: EnvelopeRecipient,
-}
-
-/// What an attempt meant for one recipient.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Delivery {
-    /// The next hop took responsibility.
-    Delivered,
-    /// Not now; `reason` is the next hop's answer or our own trouble, one line.
-    Later {
-        /// One line
-        reason: String,
-    },
-    /// Never; already in `reason` what the report will say.
-    Failed {
-        /// One line
-        reason: String,
-    },
-}
-
-/// The end of one attempt. Recipients that are not named stay as they were.
-#[derive(Clone, Debug)]
-pub struct Attempt {
-    /// The item.
-    pub item: QueueId,
-    /// What happened, by recipient number.
-    pub deliveries: Vec<(u32, Delivery)>,
-    /// When to try the rest again. Ignored when none is left: then the item goes.
-    pub next_attempt: Timestamp,
-    /// Failure reports that go into the queue in the same transaction.
-    pub reports: Vec<NewItem>,
-    /// What the audit trail says of it.
-    pub events: Vec<Event>,
-}
-
-/// A queue item as an administrator sees it.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct QueueEntry {
-    /// Its name.
-    pub id: QueueId,
-    /// What it is: [`Kind::as_str`].
-    pub kind: &'static str,
-    /// The envelope's sender, `<>` for null.
-    pub from: String,
-    /// Recipients and their state.
-    pub recipients: Vec<QueueEntryRecipient>,
-    /// The transfer that it belongs to.
-    pub transfer: Option<TransferId>,
-    /// When it was accepted.
-    pub created: Timestamp,
-    /// Attempts so far.
-    pub attempts: u32,
-    /// When it is tried again.
-    pub next_attempt: Timestamp,
-}
-
-/// One recipient of a [`QueueEntry`].
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct QueueEntryRecipient {
-    /// The address.
-    pub address: Address,
-    /// `waiting`, `delivered` or `failed`.
-    pub state: &'static str,
-    /// The last answer of the next hop, or our own trouble; empty before the first attempt.
-    pub answer: String,
-}
-
-/// A new transfer; its parts are already durable in the blob store.
-#[derive(Debug)]
-pub struct NewTransfer {
-    /// Its name.
-    pub id: TransferId,
-    /// When it was sealed.
-    pub created: Timestamp,
-    /// When its keys will be destroyed.
-    pub expires: Timestamp,
-    /// The sender: gets the receipt.
-    pub sender: Option<Address>,
-    /// Whether a password is needed besides the link.
-    pub password: bool,
-    /// Its sealed parts, part 0 being the index.
-    pub parts: Vec<Part>,
-    /// Its recipients, numbered from 1.
-    pub recipients: Vec<NewRecipient>,
-    /// Hashes of the Message-IDs that make up its thread.
-    pub thread: Vec<[u8; 32]>,
-}
-
-/// A sealed part of a transfer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
-    /// Its number; 0 is the index (`transfer/index`).
-    pub number: u32,
-    /// Where its sealed bytes are.
-    pub blob: BlobName,
-    /// Octets before sealing.
-    pub size: u64,
-}
-
-/// One recipient of a new transfer.
-#[derive(Debug)]
-pub struct NewRecipient {
-    /// The number within the transfer, from 1.
-    pub number: u16,
-    /// Whom the notification goes to.
-    pub address: Address,
-    /// The OpenPGP key packet (SKESK) that this recipient's passphrase opens.
-    pub key_packet: Vec<u8>,
-}
-
-/// A transfer as the store knows it.
-#[derive(Clone, Debug)]
-pub struct Transfer {
-    /// Its name.
-    pub id: TransferId,
-    /// When it was sealed.
-    pub created: Timestamp,
-    /// When its keys will be, or were, destroyed.
-    pub expires: Timestamp,
-    /// The sender.
-    pub sender: Option<Address>,
-    /// Whether a password is needed besides the link.
-    pub password: bool,
-    /// Its sealed parts in order; empty once they are destroyed.
-    pub parts: Vec<Part>,
-    /// Its recipients in order.
-    pub recipients: Vec<Recipient>,
-}
-
-/// One recipient of a transfer, with own key, tries and state.
-#[derive(Clone, Debug)]
-pub struct Recipient {
-    /// The number within the transfer, from 1.
-    pub number: u16,
-    /// Whom the notification went to.
-    pub address: Address,
-    /// The key packet; `None` once it is destroyed.
-    pub key_packet: Option<Vec<u8>>,
-    /// Wrong passwords since the last right one.
-    pub tries: u32,
-    /// Closed for tries until then.
-    pub locked_until: Option<Timestamp>,
-    /// First opened.
-    pub opened: Option<Timestamp>,
-    /// Recalled by the sender or an administrator.
-    pub recalled: Option<Timestamp>,
-}
-
-/// Whether a password may be tried now. A try is counted before it is made, so that no number of
-/// parallel tries gets around the limit (C16); a right password sets the count back.
-#[derive(Clone, Debug)]
-pub enum Try {
-    /// Go on. `locked` tells that this was the last try before the lock.
-    Allowed {
-        /// The lock that a wrong password now means
-        locked: Option<Timestamp>,
-    },
-    /// Not before then.
-    Locked(Timestamp),
-    /// There is no such link.
-    Unknown,
-}
-
-/// A browser session: opens one recipient's transfer and nothing else (C17).
-pub struct Session {
-    /// SHA-256 of the cookie's value; the value itself is never stored.
-    pub id: [u8; 32],
-    /// What it opens.
-    pub link: Link,
-    /// The transfer's key, wrapped with a key that needs the cookie.
-    pub wrapped_key: Vec<u8>,
-    /// When it was last used.
-    pub used: Timestamp,
 }
 
 /// Figures for `/metrics` and `/readyz`.

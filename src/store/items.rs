@@ -1,0 +1,166 @@
+//! What the queue holds: mail to be relayed, whom it still waits for, and what each attempt meant. Made by
+//! `intake` and `queue/bounce`, handed out to `queue/worker`, shown by `cli/queue`.
+
+use super::{Result, StoreError};
+use crate::address::{Address, ReversePath};
+use crate::audit::Event;
+use crate::clock::Timestamp;
+use crate::envelope::{Envelope, EnvelopeRecipient, MailParameters};
+use crate::id::{BlobName, Link, QueueId, TransferId};
+
+/// What a queue item is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A message that passes unchanged.
+    Message,
+    /// To a recipient: there is a transfer for you.
+    Notification,
+    /// To the sender: it was sealed, and this is the password.
+    Receipt,
+    /// To the sender: it could not be delivered (RFC 3464).
+    Report,
+}
+
+impl Kind {
+    /// The word in the database, in logs and on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Message => "message",
+            Self::Notification => "notification",
+            Self::Receipt => "receipt",
+            Self::Report => "report",
+        }
+    }
+}
+
+impl std::str::FromStr for Kind {
+    type Err = StoreError;
+    fn from_str(word: &str) -> Result<Self> {
+        [Self::Message, Self::Notification, Self::Receipt, Self::Report]
+            .into_iter()
+            .find(|kind| kind.as_str() == word)
+            .ok_or(StoreError::Corrupt("queue item kind"))
+    }
+}
+
+/// A mail to be relayed. Its first attempt is due at once.
+#[derive(Clone, Debug)]
+pub struct NewItem {
+    /// Its name.
+    pub id: QueueId,
+    /// What it is.
+    pub kind: Kind,
+    /// From whom, to whom.
+    pub envelope: Envelope,
+    /// The mail, encrypted (`queue/body`).
+    pub body: Body,
+    /// The link that it notifies of, so that a bounce can be told from it.
+    pub link: Option<Link>,
+    /// When it was accepted: giving up counts from here.
+    pub created: Timestamp,
+}
+
+/// An encrypted queue body: small ones ride in the row and share its commit, large ones are blobs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// In the row.
+    Inline(Vec<u8>),
+    /// In the blob store.
+    Blob(BlobName),
+}
+
+/// A queue item that the caller has claimed and must deliver.
+#[derive(Debug)]
+pub struct Item {
+    /// Its name.
+    pub id: QueueId,
+    /// What it is.
+    pub kind: Kind,
+    /// Whom a failure is reported to.
+    pub reverse_path: ReversePath,
+    /// The parameters of MAIL.
+    pub parameters: MailParameters,
+    /// The recipients that still wait.
+    pub recipients: Vec<PendingRecipient>,
+    /// The mail, encrypted.
+    pub body: Body,
+    /// The link that it notifies of.
+    pub link: Option<Link>,
+    /// When it was accepted.
+    pub created: Timestamp,
+    /// Attempts made before this one.
+    pub attempts: u32,
+}
+
+/// A recipient that has neither got the mail nor been given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PendingRecipient {
+    /// Its number within the item, from 1.
+    pub number: u32,
+    /// Its RCPT command.
+    pub recipient: EnvelopeRecipient,
+}
+
+/// What an attempt meant for one recipient.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// The next hop took responsibility.
+    Delivered,
+    /// Not now; `reason` is the next hop's answer or our own trouble, one line.
+    Later {
+        /// One line
+        reason: String,
+    },
+    /// Never; already in `reason` what the report will say.
+    Failed {
+        /// One line
+        reason: String,
+    },
+}
+
+/// The end of one attempt. Recipients that are not named stay as they were.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// The item.
+    pub item: QueueId,
+    /// What happened, by recipient number.
+    pub deliveries: Vec<(u32, Delivery)>,
+    /// When to try the rest again. Ignored when none is left: then the item goes.
+    pub next_attempt: Timestamp,
+    /// Failure reports that go into the queue in the same transaction.
+    pub reports: Vec<NewItem>,
+    /// What the audit trail says of it.
+    pub events: Vec<Event>,
+}
+
+/// A queue item as an administrator sees it.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct QueueEntry {
+    /// Its name.
+    pub id: QueueId,
+    /// What it is: [`Kind::as_str`].
+    pub kind: &'static str,
+    /// The envelope's sender, `<>` for null.
+    pub from: String,
+    /// Recipients and their state.
+    pub recipients: Vec<QueueEntryRecipient>,
+    /// The transfer that it belongs to.
+    pub transfer: Option<TransferId>,
+    /// When it was accepted.
+    pub created: Timestamp,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// When it is tried again.
+    pub next_attempt: Timestamp,
+}
+
+/// One recipient of a [`QueueEntry`].
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct QueueEntryRecipient {
+    /// The address.
+    pub address: Address,
+    /// `waiting`, `delivered` or `failed`.
+    pub state: &'static str,
+    /// The last answer of the next hop, or our own trouble; empty before the first attempt.
+    pub answer: String,
+}

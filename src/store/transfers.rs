@@ -1,0 +1,114 @@
+//! What is kept of a transfer: its sealed parts, its recipients with their keys and tries, and the sessions
+//! that have opened it. Made by `transfer/sealing`, read by `transfer/access` and `cli/transfer`.
+
+use crate::address::Address;
+use crate::clock::Timestamp;
+use crate::id::{BlobName, Link, TransferId};
+
+/// A new transfer; its parts are already durable in the blob store.
+#[derive(Debug)]
+pub struct NewTransfer {
+    /// Its name.
+    pub id: TransferId,
+    /// When it was sealed.
+    pub created: Timestamp,
+    /// When its keys will be destroyed.
+    pub expires: Timestamp,
+    /// The sender: gets the receipt.
+    pub sender: Option<Address>,
+    /// Whether a password is needed besides the link.
+    pub password: bool,
+    /// Its sealed parts, part 0 being the index.
+    pub parts: Vec<Part>,
+    /// Its recipients, numbered from 1.
+    pub recipients: Vec<NewRecipient>,
+    /// Hashes of the Message-IDs that make up its thread.
+    pub thread: Vec<[u8; 32]>,
+}
+
+/// A sealed part of a transfer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Its number; 0 is the index (`transfer/index`).
+    pub number: u32,
+    /// Where its sealed bytes are.
+    pub blob: BlobName,
+    /// Octets before sealing.
+    pub size: u64,
+}
+
+/// One recipient of a new transfer.
+#[derive(Debug)]
+pub struct NewRecipient {
+    /// The number within the transfer, from 1.
+    pub number: u16,
+    /// Whom the notification goes to.
+    pub address: Address,
+    /// The OpenPGP key packet (SKESK) that this recipient's passphrase opens.
+    pub key_packet: Vec<u8>,
+}
+
+/// A transfer as the store knows it.
+#[derive(Clone, Debug)]
+pub struct Transfer {
+    /// Its name.
+    pub id: TransferId,
+    /// When it was sealed.
+    pub created: Timestamp,
+    /// When its keys will be, or were, destroyed.
+    pub expires: Timestamp,
+    /// The sender.
+    pub sender: Option<Address>,
+    /// Whether a password is needed besides the link.
+    pub password: bool,
+    /// Its sealed parts in order; empty once they are destroyed.
+    pub parts: Vec<Part>,
+    /// Its recipients in order.
+    pub recipients: Vec<Recipient>,
+}
+
+/// One recipient of a transfer, with own key, tries and state.
+#[derive(Clone, Debug)]
+pub struct Recipient {
+    /// The number within the transfer, from 1.
+    pub number: u16,
+    /// Whom the notification went to.
+    pub address: Address,
+    /// The key packet; `None` once it is destroyed.
+    pub key_packet: Option<Vec<u8>>,
+    /// Wrong passwords since the last right one.
+    pub tries: u32,
+    /// Closed for tries until then.
+    pub locked_until: Option<Timestamp>,
+    /// First opened.
+    pub opened: Option<Timestamp>,
+    /// Recalled by the sender or an administrator.
+    pub recalled: Option<Timestamp>,
+}
+
+/// Whether a password may be tried now. A try is counted before it is made, so that no number of
+/// parallel tries gets around the limit (C16); a right password sets the count back.
+#[derive(Clone, Debug)]
+pub enum Try {
+    /// Go on. `locked` tells that this was the last try before the lock.
+    Allowed {
+        /// The lock that a wrong password now means
+        locked: Option<Timestamp>,
+    },
+    /// Not before then.
+    Locked(Timestamp),
+    /// There is no such link.
+    Unknown,
+}
+
+/// A browser session: opens one recipient's transfer and nothing else (C17).
+pub struct Session {
+    /// SHA-256 of the cookie's value; the value itself is never stored.
+    pub id: [u8; 32],
+    /// What it opens.
+    pub link: Link,
+    /// The transfer's key, wrapped with a key that needs the cookie.
+    pub wrapped_key: Vec<u8>,
+    /// When it was last used.
+    pub used: Timestamp,
+}
