@@ -28,3 +28,48 @@ error-trouble-text = Try again in a few minutes. Your information is kept.
 error-request-number = Number of this problem: { $request }
 error-contact = Does it keep going wrong? Contact the sender.
 error-start = To the start page
+
+# What is wrong with an answer; each stands beside its field.
+reply-error-name-empty = Enter your name
+reply-error-name = This name is not possible. Use one line of letters, without brackets such as < and >
+reply-error-address-empty = Enter your e-mail address
+reply-error-address = This is not a correct e-mail address. An address looks like this: name@example.org
+reply-error-phone = This telephone number is not possible. Use digits, or leave it empty
+reply-error-code-empty = Enter the code from the e-mail
+reply-error-code = { $count ->
+        [0] This code is not correct. Ask for a new code
+        [one] This code is not correct. You can try 1 more time
+       *[other] This code is not correct. You can try { $count } more times
+    }
+reply-error-code-expired = This code does not work any more. Ask for a new code
+reply-error-codes = { $count ->
+        [one] You asked for a code too often. Try again in 1 minute
+       *[other] You asked for a code too often. Try again in { $count } minutes
+    }
+reply-error-recipient-empty = Enter an address of who must get your reply
+reply-error-recipient = { $address } is not a correct e-mail address
+reply-error-outside = { $address } is not an address of { $organisation }. Here you can only send to { $organisation }
+reply-error-empty = Write a message or add a file
+reply-error-size = Message and files together are too large. Together they can be { $size }
+reply-error-file-size = { $name } is too large. Message and files together can be { $size }
+reply-error-files = { $count ->
+        [one] You can send at most 1 file
+       *[other] You can send at most { $count } files. Put them together in a ZIP file
+    }
+reply-error-file-empty = { $name } is empty. Choose another file
+reply-error-file-broken = { $name } was not completely received. Choose it again
+reply-error-unfinished = { $name } is not completely received yet. Finish it or remove it
+reply-error-disk = There is not enough space on our server now. Try again later
+reply-error-replies = { $count ->
+        [one] Too many replies were sent to this transfer. Try again in 1 minute
+       *[other] Too many replies were sent to this transfer. Try again in { $count } minutes
+    }
+reply-error-expires = Choose a date from tomorrow up to and including { $date }
+reply-error-password-empty = Enter a password
+reply-error-password-differs = The two passwords are not the same
+reply-error-password-short = This password is too short. Use at least 8 characters
+reply-error-password-0 = This password is very weak
+reply-error-password-1 = This password is weak
+reply-error-password-2 = This password is not strong enough yet
+reply-error-upload = This file is not there any more. Choose it again
+reply-error-changed = Something has changed meanwhile. Check everything and send it again

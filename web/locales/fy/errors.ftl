@@ -28,3 +28,48 @@ error-trouble-text = Besykje it oer in pear minuten op ’e nij. Jo gegevens bli
 error-request-number = Nûmer fan dizze steuring: { $request }
 error-contact = Bliuwt it misgean? Nim kontakt op mei de ferstjoerder.
 error-start = Nei de startside
+
+# What is wrong with an answer; each stands beside its field.
+reply-error-name-empty = Folje jo namme yn
+reply-error-name = Dizze namme kin net. Brûk ien rigel mei letters, sûnder heakjes as < en >
+reply-error-address-empty = Folje jo e-mailadres yn
+reply-error-address = Dit is gjin goed e-mailadres. In adres sjocht der sa út: namme@foarbyld.nl
+reply-error-phone = Dit telefoannûmer kin net. Brûk sifers, of lit it leech
+reply-error-code-empty = Folje de koade út de e-mail yn
+reply-error-code = { $count ->
+        [0] Dizze koade kloppet net. Freegje in nije koade oan
+        [one] Dizze koade kloppet net. Jo kinne it noch 1 kear besykje
+       *[other] Dizze koade kloppet net. Jo kinne it noch { $count } kear besykje
+    }
+reply-error-code-expired = Dizze koade wurket net mear. Freegje in nije koade oan
+reply-error-codes = { $count ->
+        [one] Jo hawwe te faak in koade oanfrege. Besykje it oer 1 minút op ’e nij
+       *[other] Jo hawwe te faak in koade oanfrege. Besykje it oer { $count } minuten op ’e nij
+    }
+reply-error-recipient-empty = Folje in adres yn fan wa’t jo antwurd krije moat
+reply-error-recipient = { $address } is gjin goed e-mailadres
+reply-error-outside = { $address } is gjin adres fan { $organisation }. Jo kinne hjir allinnich nei { $organisation } stjoere
+reply-error-empty = Skriuw in berjocht of foegje in bestân ta
+reply-error-size = Berjocht en bestannen binne tegearre te grut. It mei tegearre { $size } wêze
+reply-error-file-size = { $name } is te grut. Berjocht en bestannen meie tegearre { $size } wêze
+reply-error-files = { $count ->
+        [one] Jo kinne op syn heechst 1 bestân meistjoere
+       *[other] Jo kinne op syn heechst { $count } bestannen meistjoere. Doch se tegearre yn in ZIP-bestân
+    }
+reply-error-file-empty = { $name } is leech. Kies in oar bestân
+reply-error-file-broken = { $name } is net hielendal binnenkommen. Kies it op ’e nij
+reply-error-unfinished = { $name } is noch net hielendal binnen. Meitsje it ôf of smyt it fuort
+reply-error-disk = Der is no te min romte op ús server. Besykje it letter op ’e nij
+reply-error-replies = { $count ->
+        [one] Op dizze oerdracht binne te folle antwurden stjoerd. Besykje it oer 1 minút op ’e nij
+       *[other] Op dizze oerdracht binne te folle antwurden stjoerd. Besykje it oer { $count } minuten op ’e nij
+    }
+reply-error-expires = Kies in datum fan moarn oant en mei { $date }
+reply-error-password-empty = Folje in wachtwurd yn
+reply-error-password-differs = De twa wachtwurden binne net itselde
+reply-error-password-short = Dit wachtwurd is te koart. Brûk minstens 8 tekens
+reply-error-password-0 = Dit wachtwurd is tige swak
+reply-error-password-1 = Dit wachtwurd is swak
+reply-error-password-2 = Dit wachtwurd is noch net sterk genôch
+reply-error-upload = Dit bestân is der net mear. Kies it op ’e nij
+reply-error-changed = Der is yntusken wat feroare. Sjoch alles nei en ferstjoer it op ’e nij

@@ -28,3 +28,48 @@ error-trouble-text = Probeer het over een paar minuten opnieuw. Uw gegevens blij
 error-request-number = Nummer van deze storing: { $request }
 error-contact = Blijft het misgaan? Neem contact op met de verzender.
 error-start = Naar de startpagina
+
+# What is wrong with an answer; each stands beside its field.
+reply-error-name-empty = Vul uw naam in
+reply-error-name = Deze naam kan niet. Gebruik één regel met letters, zonder haakjes als < en >
+reply-error-address-empty = Vul uw e-mailadres in
+reply-error-address = Dit is geen goed e-mailadres. Een adres ziet er zo uit: naam@voorbeeld.nl
+reply-error-phone = Dit telefoonnummer kan niet. Gebruik cijfers, of laat het leeg
+reply-error-code-empty = Vul de code uit de e-mail in
+reply-error-code = { $count ->
+        [0] Deze code klopt niet. Vraag een nieuwe code aan
+        [one] Deze code klopt niet. U kunt het nog 1 keer proberen
+       *[other] Deze code klopt niet. U kunt het nog { $count } keer proberen
+    }
+reply-error-code-expired = Deze code werkt niet meer. Vraag een nieuwe code aan
+reply-error-codes = { $count ->
+        [one] U hebt te vaak een code aangevraagd. Probeer het over 1 minuut opnieuw
+       *[other] U hebt te vaak een code aangevraagd. Probeer het over { $count } minuten opnieuw
+    }
+reply-error-recipient-empty = Vul een adres in van wie uw antwoord moet krijgen
+reply-error-recipient = { $address } is geen goed e-mailadres
+reply-error-outside = { $address } is geen adres van { $organisation }. U kunt hier alleen naar { $organisation } sturen
+reply-error-empty = Schrijf een bericht of voeg een bestand toe
+reply-error-size = Bericht en bestanden zijn samen te groot. Het mag samen { $size } zijn
+reply-error-file-size = { $name } is te groot. Bericht en bestanden mogen samen { $size } zijn
+reply-error-files = { $count ->
+        [one] U kunt hooguit 1 bestand meesturen
+       *[other] U kunt hooguit { $count } bestanden meesturen. Doe ze samen in een ZIP-bestand
+    }
+reply-error-file-empty = { $name } is leeg. Kies een ander bestand
+reply-error-file-broken = { $name } is niet helemaal binnengekomen. Kies het opnieuw
+reply-error-unfinished = { $name } is nog niet helemaal binnen. Maak het af of verwijder het
+reply-error-disk = Er is nu te weinig ruimte op onze server. Probeer het later opnieuw
+reply-error-replies = { $count ->
+        [one] Op deze overdracht zijn te veel antwoorden gestuurd. Probeer het over 1 minuut opnieuw
+       *[other] Op deze overdracht zijn te veel antwoorden gestuurd. Probeer het over { $count } minuten opnieuw
+    }
+reply-error-expires = Kies een datum van morgen tot en met { $date }
+reply-error-password-empty = Vul een wachtwoord in
+reply-error-password-differs = De twee wachtwoorden zijn niet hetzelfde
+reply-error-password-short = Dit wachtwoord is te kort. Gebruik minstens 8 tekens
+reply-error-password-0 = Dit wachtwoord is zeer zwak
+reply-error-password-1 = Dit wachtwoord is zwak
+reply-error-password-2 = Dit wachtwoord is nog niet sterk genoeg
+reply-error-upload = Dit bestand is er niet meer. Kies het opnieuw
+reply-error-changed = Er is intussen iets veranderd. Controleer alles en verstuur het opnieuw
