@@ -129,6 +129,12 @@ identifier!(
     BlobName, 26, "blob name"
 );
 
+identifier!(
+    /// A file that is being uploaded for an answer; stands in URLs. 80 random bits, and worth nothing without session
+    /// and browser.
+    UploadId, 16, "upload id"
+);
+
 /// One recipient's link into one transfer. Recipients are numbered from 1 within their transfer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Link {

@@ -24,6 +24,7 @@ use crate::policy::Policy;
 use crate::queue::worker::{Worker, WorkerParts};
 use crate::relay::Timeouts;
 use crate::relay::smarthost::TlsClients;
+use crate::reply::{self, Replies};
 use crate::retention::Retention;
 use crate::secret::Keys;
 use crate::staff::Directory;
@@ -134,8 +135,17 @@ impl Gateway {
             worker.wake_handle(),
         );
         let try_rule = TryRule { attempts: config.seal.max_password_attempts, lock: FIRST_LOCK };
+        let replies = Replies::new(reply::Parts {
+            store: store.clone(),
+            blobs: blobs.clone(),
+            keys: keys.clone(),
+            clock: clock.clone(),
+            config: live.config.clone(),
+            wake: worker.wake_handle(),
+        });
         let access = Arc::new(Access::new(store.clone(), blobs.clone(), keys, clock.clone(), try_rule));
-        let pages = web::router(web::Parts::new(access, store.clone(), live.config.clone(), clock.clone()));
+        let pages = web::Parts::new(access, replies, store.clone(), live.config.clone(), clock.clone());
+        let pages = web::router(pages);
         let admin = web::admin::router(web::admin::Admin { store: store.clone(), clock });
 
         let smtp = smtp::Server::bind(&config.smtp.listen, live.smtp.clone(), Arc::new(intake)).await?;

@@ -67,8 +67,8 @@ pub struct Worker {
     wake: Arc<Notify>,
 }
 
-/// Tells the worker that there is new mail.
-#[derive(Clone, Debug)]
+/// Tells the worker that there is new mail; the default one tells nobody.
+#[derive(Clone, Debug, Default)]
 pub struct WakeHandle(Arc<Notify>);
 
 impl WakeHandle {

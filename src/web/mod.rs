@@ -33,6 +33,7 @@ use axum::routing::{get, post};
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::reply::Replies;
 use crate::store::Store;
 use crate::transfer::access::Access;
 use error::WebError;
@@ -42,6 +43,8 @@ use error::WebError;
 pub struct Parts {
     /// Opens transfers; nobody else does.
     pub access: Arc<Access>,
+    /// Takes answers in.
+    pub replies: Replies,
     /// For the audit trail.
     pub store: Arc<dyn Store>,
     /// Read anew for every request, so that SIGHUP counts at once.
@@ -56,11 +59,12 @@ impl Parts {
     /// Brings them together.
     pub fn new(
         access: Arc<Access>,
+        replies: Replies,
         store: Arc<dyn Store>,
         config: Arc<ArcSwap<Config>>,
         clock: Clock,
     ) -> Self {
-        Self { access, store, config, clock, streams: stream::Streams::default() }
+        Self { access, replies, store, config, clock, streams: stream::Streams::default() }
     }
 }
 

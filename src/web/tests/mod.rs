@@ -25,6 +25,8 @@ use crate::clock::{Clock, Timestamp, days_later};
 use crate::config::{self, Config, PasswordMode};
 use crate::id::QueueId;
 use crate::limits::TryRule;
+use crate::queue::worker::WakeHandle;
+use crate::reply::{self, Replies};
 use crate::secret::{Keys, Secret};
 use crate::store::blobs::LocalBlobs;
 use crate::store::sqlite::Sqlite;
@@ -84,7 +86,15 @@ impl Site {
         let access = Arc::new(Access::new(store.clone(), blobs.clone(), keys.clone(), clock.clone(), rule));
         let config = config::parse(Path::new("zegel.toml"), CONFIG, std::iter::empty()).unwrap();
         let config = Arc::new(ArcSwap::from_pointee(config));
-        let parts = Parts::new(access, store.clone(), config.clone(), clock.clone());
+        let replies = Replies::new(reply::Parts {
+            store: store.clone(),
+            blobs: blobs.clone(),
+            keys: keys.clone(),
+            clock: clock.clone(),
+            config: config.clone(),
+            wake: WakeHandle::default(),
+        });
+        let parts = Parts::new(access, replies, store.clone(), config.clone(), clock.clone());
         let listen = ["127.0.0.1:0".parse().unwrap()];
         let tls = Arc::new(ArcSwapOption::new(tls));
         let server = runtime.block_on(Server::bind(&listen, router(parts), tls, config.clone())).unwrap();

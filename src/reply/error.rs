@@ -1,0 +1,231 @@
+//! Why an answer cannot go on: one variant for each thing that a page must be able to say, and where.
+
+use crate::clock::Timestamp;
+use crate::store::StoreError;
+use crate::transfer::access::AccessError;
+
+/// A field of the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// The name.
+    Name,
+    /// The address that is to be verified.
+    Email,
+    /// The phone number.
+    Phone,
+    /// The message.
+    Message,
+    /// Recipients.
+    To,
+    /// Recipients.
+    Cc,
+    /// Recipients.
+    Bcc,
+    /// Days until it is destroyed.
+    Expiry,
+    /// The chosen password.
+    Password,
+    /// The files.
+    Files,
+    /// The verification code.
+    Code,
+}
+
+/// What is wrong with a line of text, such as a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineFault {
+    /// There is nothing in it that can be seen.
+    Empty,
+    /// It has line breaks or control characters in it.
+    Controls,
+    /// It has `<` or `>` in it, as HTML has.
+    Markup,
+    /// It has invisible characters in it, or ones that turn the direction of writing.
+    Invisible,
+    /// Over 100 characters.
+    TooLong,
+}
+
+/// Why it cannot go on. What was typed and uploaded is kept.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplyError {
+    /// Recipients cannot answer here.
+    #[error("answering is switched off")]
+    Disabled,
+    /// The transfer has expired or was recalled meanwhile.
+    #[error("the transfer is gone")]
+    Closed,
+    /// A recipient outside the organisation (C12).
+    #[error("a recipient outside the organisation")]
+    OutsideAddress {
+        /// Where it stands
+        field: Field,
+        /// As typed
+        address: String,
+    },
+    /// Something in a field of recipients, or the address to verify, is no address.
+    #[error("not an address")]
+    BadAddress {
+        /// Where it stands
+        field: Field,
+        /// As typed, cut where it is long
+        text: String,
+    },
+    /// Nobody to send it to.
+    #[error("no recipient")]
+    NoRecipient,
+    /// More recipients than this.
+    #[error("more than {max} recipients")]
+    TooManyRecipients {
+        /// The most
+        max: usize,
+    },
+    /// Neither a message nor a file.
+    #[error("neither a message nor a file")]
+    Empty,
+    /// Message and files together are more than this many octets.
+    #[error("more than {max} octets")]
+    TooLarge {
+        /// The most octets
+        max: u64,
+    },
+    /// The message alone has more than this many characters.
+    #[error("a message of more than {max} characters")]
+    TooLong {
+        /// The most characters
+        max: usize,
+    },
+    /// More files than this.
+    #[error("more than {max} files")]
+    TooManyFiles {
+        /// The most
+        max: usize,
+    },
+    /// The name or phone number cannot be used as it is.
+    #[error("a line that cannot be used: {fault:?}")]
+    BadLine {
+        /// Name or phone
+        field: Field,
+        /// Why not
+        fault: LineFault,
+    },
+    /// Not a number of days within these.
+    #[error("not a number of days from 1 to {max}")]
+    BadExpiry {
+        /// The most days
+        max: u32,
+    },
+    /// The chosen password is too weak.
+    #[error("a weak password")]
+    WeakPassword(super::password::Strength),
+    /// No address was verified in this browser.
+    #[error("no verified address")]
+    NotVerified,
+    /// The code is wrong.
+    #[error("a wrong code, {left} tries left")]
+    WrongCode {
+        /// Tries that are left
+        left: u32,
+    },
+    /// The code is older than ten minutes.
+    #[error("the code has expired")]
+    ExpiredCode,
+    /// No code was asked for, or it has been used.
+    #[error("there is no code")]
+    NoCode,
+    /// No code before then: too many were asked for, or tried.
+    #[error("no code before {0}")]
+    TooManyCodes(Timestamp),
+    /// No answer before then.
+    #[error("no answer before {0}")]
+    TooManyReplies(Timestamp),
+    /// The disk has no room for it.
+    #[error("the disk has no room for it")]
+    DiskShort,
+    /// The piece does not follow on what has come.
+    #[error("the upload is at {offset}")]
+    WrongOffset {
+        /// Octets that have come
+        offset: u64,
+    },
+    /// The length is known already and was another, or less has been announced than has come.
+    #[error("the length of the upload is another")]
+    WrongLength,
+    /// There is no such upload in this draft.
+    #[error("no such upload")]
+    UnknownUpload,
+    /// A file has not come in whole; `name` is its name.
+    #[error("an upload is not finished")]
+    Unfinished {
+        /// Its name
+        name: String,
+    },
+    /// The connection broke; what had come is kept up to here.
+    #[error("the upload broke off at {offset}: {cause}")]
+    Broken {
+        /// Octets that have come
+        offset: u64,
+        /// What the connection said
+        cause: std::io::Error,
+    },
+    /// The transfer that it answers cannot be read.
+    #[error(transparent)]
+    Access(AccessError),
+    /// The store cannot be asked, or refuses.
+    #[error(transparent)]
+    Store(StoreError),
+    /// Trouble of our own. The cause is for the log only.
+    #[error("{0}")]
+    Trouble(String),
+}
+
+impl ReplyError {
+    /// The field that it is about, where the page has one.
+    pub fn field(&self) -> Option<Field> {
+        Some(match self {
+            Self::OutsideAddress { field, .. }
+            | Self::BadAddress { field, .. }
+            | Self::BadLine { field, .. } => *field,
+            Self::NoRecipient | Self::TooManyRecipients { .. } => Field::To,
+            Self::Empty | Self::TooLong { .. } => Field::Message,
+            Self::TooLarge { .. }
+            | Self::TooManyFiles { .. }
+            | Self::DiskShort
+            | Self::Unfinished { .. }
+            | Self::Broken { .. } => Field::Files,
+            Self::BadExpiry { .. } => Field::Expiry,
+            Self::WeakPassword(_) => Field::Password,
+            Self::NotVerified => Field::Email,
+            Self::WrongCode { .. } | Self::ExpiredCode | Self::NoCode | Self::TooManyCodes(_) => Field::Code,
+            _ => return None,
+        })
+    }
+}
+
+/// What a call gives.
+pub type Result<T> = std::result::Result<T, ReplyError>;
+
+impl From<AccessError> for ReplyError {
+    fn from(error: AccessError) -> Self {
+        match error {
+            AccessError::Gone => Self::Closed,
+            error => Self::Access(error),
+        }
+    }
+}
+
+impl From<StoreError> for ReplyError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NearlyFull => Self::DiskShort,
+            StoreError::Gone => Self::Closed,
+            error => Self::Store(error),
+        }
+    }
+}
+
+impl From<std::io::Error> for ReplyError {
+    fn from(error: std::io::Error) -> Self {
+        Self::from(StoreError::File(error))
+    }
+}
