@@ -15,6 +15,7 @@ const LAYOUT: &str = include_str!("../../web/assets/layout.css");
 const LOGO: &str = include_str!("../../web/assets/logo.svg");
 const FAVICON: &str = include_str!("../../web/assets/favicon.svg");
 const PAGE_SCRIPT: &str = include_str!("../../web/assets/page.js");
+const UPLOAD_SCRIPT: &str = include_str!("../../web/assets/upload.js");
 
 const CSS: &str = "text/css; charset=utf-8";
 const SVG: &str = "image/svg+xml";
@@ -28,6 +29,7 @@ pub async fn serve(Path(name): Path<String>) -> Result<Response, WebError> {
         "logo.svg" => (SVG, LOGO),
         "favicon.svg" => (SVG, FAVICON),
         "page.js" => (SCRIPT, PAGE_SCRIPT),
+        "upload.js" => (SCRIPT, UPLOAD_SCRIPT),
         _ => return Err(WebError::NotFound),
     };
     // Pages ask for them with their version in the query, so a day is no risk.
@@ -37,7 +39,7 @@ pub async fn serve(Path(name): Path<String>) -> Result<Response, WebError> {
 /// Changes whenever one of them does; says nothing about the version of the program.
 pub fn version() -> &'static str {
     static VERSION: LazyLock<String> = LazyLock::new(|| {
-        let all = [THEME, LAYOUT, LOGO, FAVICON, PAGE_SCRIPT].concat();
+        let all = [THEME, LAYOUT, LOGO, FAVICON, PAGE_SCRIPT, UPLOAD_SCRIPT].concat();
         let mut version = base32(digest::digest(&digest::SHA256, all.as_bytes()).as_ref());
         version.truncate(8);
         version

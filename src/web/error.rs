@@ -29,6 +29,10 @@ pub enum WebError {
     Busy,
     /// The session has ended, or there never was one: to the unlock page of this token.
     NoSession(String),
+    /// The same, on the way to the answer: the unlock page leads back there.
+    NoReplySession(String),
+    /// Recipients cannot answer here.
+    RepliesOff,
     /// A form came from another site.
     CrossSite,
     /// The request names a host that is not ours.
@@ -69,9 +73,9 @@ impl WebError {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Gone => StatusCode::GONE,
-            Self::WrongPassword | Self::CrossSite => StatusCode::FORBIDDEN,
+            Self::WrongPassword | Self::CrossSite | Self::RepliesOff => StatusCode::FORBIDDEN,
             Self::Locked(_) | Self::Busy => StatusCode::TOO_MANY_REQUESTS,
-            Self::NoSession(_) => StatusCode::SEE_OTHER,
+            Self::NoSession(_) | Self::NoReplySession(_) => StatusCode::SEE_OTHER,
             Self::WrongHost => StatusCode::MISDIRECTED_REQUEST,
             Self::BadRequest => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -82,7 +86,7 @@ impl WebError {
     }
 
     /// The keys of its page's heading and text.
-    fn texts(&self) -> (&'static str, &'static str) {
+    pub fn texts(&self) -> (&'static str, &'static str) {
         match self {
             Self::NotFound => ("error-not-found-title", "error-not-found-text"),
             Self::MethodNotAllowed => ("error-method-title", "error-method-text"),
@@ -90,7 +94,8 @@ impl WebError {
             Self::WrongPassword => ("error-password-title", "error-password-text"),
             Self::Locked(_) => ("error-locked-title", "error-locked-text"),
             Self::Busy => ("error-busy-title", "error-busy-text"),
-            Self::NoSession(_) => ("error-session-title", "error-session-text"),
+            Self::NoSession(_) | Self::NoReplySession(_) => ("error-session-title", "error-session-text"),
+            Self::RepliesOff => ("reply-title", "reply-off"),
             Self::CrossSite => ("error-cross-site-title", "error-cross-site-text"),
             Self::WrongHost | Self::BadRequest | Self::TooLarge | Self::TooSlow => {
                 ("error-request-title", "error-request-text")
@@ -144,9 +149,12 @@ pub fn to_page(mut response: Response, visit: &Visit, now: Timestamp) -> Respons
     if let Some(seconds) = wait {
         page.headers_mut().insert(RETRY_AFTER, seconds.into());
     }
-    if let WebError::NoSession(token) = &error
-        && let Ok(location) = HeaderValue::from_str(&format!("/t/{token}"))
-    {
+    let location = match &error {
+        WebError::NoSession(token) => Some(format!("/t/{token}")),
+        WebError::NoReplySession(token) => Some(format!("/t/{token}?next=reply")),
+        _ => None,
+    };
+    if let Some(Ok(location)) = location.map(|location| HeaderValue::from_str(&location)) {
         page.headers_mut().insert(LOCATION, location);
     }
     page

@@ -1,7 +1,7 @@
 //! The pages that explain, and the two small files for machines. None of them needs a session.
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
@@ -32,13 +32,6 @@ struct AccessibilityPage<'a> {
     visit: &'a Visit,
 }
 
-#[derive(Template)]
-#[template(path = "reply.html")]
-struct ReplyPage<'a> {
-    visit: &'a Visit,
-    token: &'a str,
-}
-
 /// `GET /help`
 pub async fn help(visit: Visit) -> Result<Response, WebError> {
     page::render(StatusCode::OK, &HelpPage { visit: &visit })
@@ -52,17 +45,6 @@ pub async fn privacy(visit: Visit) -> Result<Response, WebError> {
 /// `GET /accessibility`
 pub async fn accessibility(visit: Visit) -> Result<Response, WebError> {
     page::render(StatusCode::OK, &AccessibilityPage { visit: &visit })
-}
-
-/// `GET /t/{token}/reply`: how to answer as long as these pages cannot take an answer.
-pub async fn reply(
-    State(parts): State<Parts>,
-    visit: Visit,
-    Path(token): Path<String>,
-) -> Result<Response, WebError> {
-    let known = parts.access.look(&token).await;
-    known.map_err(|error| WebError::access(error, &token))?;
-    page::render(StatusCode::OK, &ReplyPage { visit: &visit, token: &token })
 }
 
 /// `GET /.well-known/security.txt` (RFC 9116). Always fresh: it expires half a year from now.

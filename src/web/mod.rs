@@ -12,6 +12,7 @@ mod info;
 mod message;
 mod page;
 mod preview;
+mod reply;
 mod security;
 pub mod server;
 mod session;
@@ -81,7 +82,7 @@ pub fn router(parts: Parts) -> Router {
         .route("/t/{token}/message.eml", get(download::original))
         .route("/t/{token}/zip", get(zip::download))
         .route("/t/{token}/finish", post(transfer::finish))
-        .route("/t/{token}/reply", get(info::reply))
+        .merge(reply::routes())
         .route("/help", get(info::help))
         .route("/privacy", get(info::privacy))
         .route("/accessibility", get(info::accessibility))

@@ -19,13 +19,14 @@ use tokio::time::timeout;
 use super::Parts;
 use super::error::{self, WebError};
 use super::page::Visit;
+use super::reply;
 use super::server::PeerAddress;
 use crate::config::Config;
 
 /// Pages: own style and script files only, nothing inline, nothing from elsewhere (C18, H24).
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; \
-    form-action 'self'; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'";
-/// No form of ours is larger, or takes longer to arrive.
+    connect-src 'self'; form-action 'self'; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'";
+/// No form of ours is larger, or takes longer to arrive, but for uploads: `reply::incoming` watches over those.
 const MAX_FORM: usize = 16 * 1024;
 const FORM_PATIENCE: Duration = Duration::from_secs(15);
 
@@ -63,6 +64,9 @@ async fn admit(request: Request, config: &Config) -> Result<Request, WebError> {
     }
     if !is_same_site(request.headers(), &config.web.public_url) {
         return Err(WebError::CrossSite);
+    }
+    if reply::takes_uploads(request.uri().path()) {
+        return Ok(request);
     }
     let (head, body) = request.into_parts();
     match timeout(FORM_PATIENCE, to_bytes(body, MAX_FORM)).await {

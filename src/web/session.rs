@@ -1,4 +1,5 @@
-//! The session cookie: what it is called, how it is set, and the opened transfer behind it. Which transfer it
+//! The cookies that must not be guessed: the session of an opened transfer, and the browser that somebody answers
+//! from. What they are called, how they are set, and the opened transfer behind the session. Which transfer it
 //! opens is decided by `transfer::access` alone (C17).
 
 use std::io;
@@ -11,9 +12,13 @@ use super::Parts;
 use super::error::WebError;
 use super::page::Visit;
 use crate::id::TransferId;
+use crate::reply::Browser;
 use crate::seal::read::Opened;
 use crate::transfer::access::Grant;
 use crate::transfer::index::Index;
+
+/// How long a browser is remembered.
+const BROWSER_SECONDS: u32 = 30 * 86_400;
 
 /// What the session of this request opens, if it belongs to this very link.
 pub async fn grant(
@@ -22,8 +27,11 @@ pub async fn grant(
     token: &str,
     headers: &HeaderMap,
 ) -> Result<Grant, WebError> {
-    let value = cookie(headers, &name(visit, token)).unwrap_or("");
-    parts.access.resume(token, value).await.map_err(|error| WebError::access(error, token))
+    parts
+        .access
+        .resume(token, value(visit, token, headers))
+        .await
+        .map_err(|error| WebError::access(error, token))
 }
 
 /// The same, with the table of contents.
@@ -38,6 +46,22 @@ pub async fn open(
     Ok((grant, index))
 }
 
+/// What the browser sent as its session for this link; nothing is known about it yet.
+pub fn value<'a>(visit: &Visit, token: &str, headers: &'a HeaderMap) -> &'a str {
+    cookie(headers, &name(visit, token)).unwrap_or("")
+}
+
+/// The browser that somebody answers from, if it has been here before.
+pub fn browser(visit: &Visit, headers: &HeaderMap) -> Option<Browser> {
+    Browser::parse(cookie(headers, &browser_name(visit))?)
+}
+
+/// Makes the browser known again for 30 days. It opens no transfer: that takes a session as well.
+pub fn remember_browser(visit: &Visit, browser: &Browser, response: &mut Response) {
+    let more = format!("; Max-Age={BROWSER_SECONDS}");
+    set(visit, &browser_name(visit), browser.to_text().reveal(), &more, response);
+}
+
 /// A part's plaintext, in words of I/O. Blocking.
 pub fn part(grant: &Grant, number: u32) -> io::Result<Opened<'static>> {
     grant.open(number).map_err(io::Error::other)
@@ -45,28 +69,35 @@ pub fn part(grant: &Grant, number: u32) -> io::Result<Opened<'static>> {
 
 /// Gives the browser a session. Lax, because recipients come from a link in their mail (H23).
 pub fn begin(visit: &Visit, token: &str, value: &str, response: &mut Response) {
-    set(visit, token, value, "", response);
+    set(visit, &name(visit, token), value, "", response);
 }
 
 /// Takes it away.
 pub fn end(visit: &Visit, token: &str, response: &mut Response) {
-    set(visit, token, "", "; Max-Age=0", response);
+    set(visit, &name(visit, token), "", "; Max-Age=0", response);
 }
 
-fn set(visit: &Visit, token: &str, value: &str, more: &str, response: &mut Response) {
+fn set(visit: &Visit, name: &str, value: &str, more: &str, response: &mut Response) {
     let secure = if visit.is_secure() { "; Secure" } else { "" };
-    let text = format!("{}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{more}", name(visit, token));
+    let text = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{more}");
     if let Ok(header) = HeaderValue::from_str(&text) {
         response.headers_mut().append(SET_COOKIE, header);
     }
 }
 
-/// One cookie per transfer, so that two of them can be open side by side. The prefix binds it to this
-/// host and to HTTPS (RFC 6265bis 4.1.3.2); over plain HTTP no browser would take it.
+/// One cookie per transfer, so that two of them can be open side by side.
 fn name(visit: &Visit, token: &str) -> String {
     let transfer = token.get(..TransferId::LENGTH).unwrap_or("");
-    let prefix = if visit.is_secure() { "__Host-" } else { "" };
-    format!("{prefix}zegel-{transfer}")
+    format!("{}zegel-{transfer}", prefix(visit))
+}
+
+fn browser_name(visit: &Visit) -> String {
+    format!("{}zegel-browser", prefix(visit))
+}
+
+/// Binds a cookie to this host and to HTTPS (RFC 6265bis 4.1.3.2); over plain HTTP no browser would take it.
+fn prefix(visit: &Visit) -> &'static str {
+    if visit.is_secure() { "__Host-" } else { "" }
 }
 
 /// The value of the cookie called `name`.

@@ -3,8 +3,8 @@
 //! buttons of this page send the form too (C24).
 
 use askama::Template;
-use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, State};
+use axum::extract::rejection::{FormRejection, QueryRejection};
+use axum::extract::{Form, Path, Query, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -24,6 +24,18 @@ pub struct UnlockForm {
     password: String,
     /// A language button was pressed: show the page again, try nothing.
     lang: Option<Language>,
+    next: Option<String>,
+}
+
+/// Where the reader wanted to go. A word of ours or nothing: no address that somebody could choose.
+#[derive(Default, Deserialize)]
+pub struct UnlockQuery {
+    next: Option<String>,
+}
+
+/// Whether the transfer is opened in order to answer it.
+fn is_reply(next: Option<&str>) -> bool {
+    next == Some("reply")
 }
 
 #[derive(Template)]
@@ -34,6 +46,7 @@ struct UnlockPage<'a> {
     look: &'a Look,
     /// What was typed, when only the language changes.
     password: &'a str,
+    is_reply: bool,
     /// The key of what is wrong with it.
     problem: Option<&'static str>,
 }
@@ -43,9 +56,12 @@ pub async fn show(
     State(parts): State<Parts>,
     visit: Visit,
     Path(token): Path<String>,
+    query: Result<Query<UnlockQuery>, QueryRejection>,
 ) -> Result<Response, WebError> {
     let look = look(&parts, &token).await?;
-    let page = UnlockPage { visit: &visit, token: &token, look: &look, password: "", problem: None };
+    let is_reply = query.is_ok_and(|query| is_reply(query.0.next.as_deref()));
+    let page =
+        UnlockPage { visit: &visit, token: &token, look: &look, password: "", is_reply, problem: None };
     page::render(StatusCode::OK, &page)
 }
 
@@ -65,8 +81,9 @@ pub async fn open(
     };
     let typed = Secret::new(form.password);
     let look = look(&parts, &token).await?;
+    let is_reply = is_reply(form.next.as_deref());
     let page = |visit: &Visit, status, password: &str, problem| {
-        page::render(status, &UnlockPage { visit, token: &token, look: &look, password, problem })
+        page::render(status, &UnlockPage { visit, token: &token, look: &look, password, is_reply, problem })
     };
     if let Some(language) = form.lang {
         let visit = visit.in_language(language);
@@ -79,7 +96,8 @@ pub async fn open(
     }
     match parts.access.unlock(&token, look.password.then_some(typed), visit.client).await {
         Ok(cookie) => {
-            let mut response = Redirect::to(&format!("/t/{token}/files")).into_response();
+            let screen = if is_reply { "reply" } else { "files" };
+            let mut response = Redirect::to(&format!("/t/{token}/{screen}")).into_response();
             session::begin(&visit, &token, cookie.value(), &mut response);
             Ok(response)
         }

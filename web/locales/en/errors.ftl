@@ -31,7 +31,10 @@ error-start = To the start page
 
 # What is wrong with an answer; each stands beside its field.
 reply-error-name-empty = Enter your name
-reply-error-name = This name is not possible. Use one line of letters, without brackets such as < and >
+reply-error-name-controls = Put your name on one line, without strange characters
+reply-error-name-markup = Do not use < or > in your name
+reply-error-name-invisible = There are invisible characters in this name. Type it again
+reply-error-name-long = This name is too long. Use at most 100 characters
 reply-error-address-empty = Enter your e-mail address
 reply-error-address = This is not a correct e-mail address. An address looks like this: name@example.org
 reply-error-phone = This telephone number is not possible. Use digits, or leave it empty
@@ -57,19 +60,31 @@ reply-error-files = { $count ->
        *[other] You can send at most { $count } files. Put them together in a ZIP file
     }
 reply-error-file-empty = { $name } is empty. Choose another file
-reply-error-file-broken = { $name } was not completely received. Choose it again
 reply-error-unfinished = { $name } is not completely received yet. Finish it or remove it
 reply-error-disk = There is not enough space on our server now. Try again later
 reply-error-replies = { $count ->
         [one] Too many replies were sent to this transfer. Try again in 1 minute
        *[other] Too many replies were sent to this transfer. Try again in { $count } minutes
     }
-reply-error-expires = Choose a date from tomorrow up to and including { $date }
+reply-error-expires = { $count ->
+        [one] Enter 1 here
+       *[other] Enter a number of days from 1 to { $count }
+    }
 reply-error-password-empty = Enter a password
 reply-error-password-differs = The two passwords are not the same
-reply-error-password-short = This password is too short. Use at least 8 characters
-reply-error-password-0 = This password is very weak
-reply-error-password-1 = This password is weak
-reply-error-password-2 = This password is not strong enough yet
 reply-error-upload = This file is not there any more. Choose it again
-reply-error-changed = Something has changed meanwhile. Check everything and send it again
+reply-error-recipients = { $count ->
+        [one] You can enter at most 1 recipient
+       *[other] You can enter at most { $count } recipients
+    }
+reply-error-message = { $count ->
+        [one] Your message is too long. Use at most 1 character
+       *[other] Your message is too long. Use at most { $count } characters, or send the text as a file
+    }
+reply-error-not-verified = First confirm your e-mail address with the code
+reply-error-broken = The connection was lost. What has been received is kept
+password-strength-0 = Very weak.
+password-strength-1 = Weak.
+password-strength-2 = Fair.
+password-strength-3 = Strong.
+password-strength-4 = Very strong.

@@ -31,7 +31,10 @@ error-start = Nei de startside
 
 # What is wrong with an answer; each stands beside its field.
 reply-error-name-empty = Folje jo namme yn
-reply-error-name = Dizze namme kin net. Brûk ien rigel mei letters, sûnder heakjes as < en >
+reply-error-name-controls = Set jo namme op ien rigel, sûnder nuvere tekens
+reply-error-name-markup = Brûk gjin < of > yn jo namme
+reply-error-name-invisible = Yn dizze namme steane ûnsichtbere tekens. Typ him op ’e nij
+reply-error-name-long = Dizze namme is te lang. Brûk op syn heechst 100 tekens
 reply-error-address-empty = Folje jo e-mailadres yn
 reply-error-address = Dit is gjin goed e-mailadres. In adres sjocht der sa út: namme@foarbyld.nl
 reply-error-phone = Dit telefoannûmer kin net. Brûk sifers, of lit it leech
@@ -57,19 +60,31 @@ reply-error-files = { $count ->
        *[other] Jo kinne op syn heechst { $count } bestannen meistjoere. Doch se tegearre yn in ZIP-bestân
     }
 reply-error-file-empty = { $name } is leech. Kies in oar bestân
-reply-error-file-broken = { $name } is net hielendal binnenkommen. Kies it op ’e nij
 reply-error-unfinished = { $name } is noch net hielendal binnen. Meitsje it ôf of smyt it fuort
 reply-error-disk = Der is no te min romte op ús server. Besykje it letter op ’e nij
 reply-error-replies = { $count ->
         [one] Op dizze oerdracht binne te folle antwurden stjoerd. Besykje it oer 1 minút op ’e nij
        *[other] Op dizze oerdracht binne te folle antwurden stjoerd. Besykje it oer { $count } minuten op ’e nij
     }
-reply-error-expires = Kies in datum fan moarn oant en mei { $date }
+reply-error-expires = { $count ->
+        [one] Folje hjir 1 yn
+       *[other] Folje in tal dagen yn fan 1 oant { $count }
+    }
 reply-error-password-empty = Folje in wachtwurd yn
 reply-error-password-differs = De twa wachtwurden binne net itselde
-reply-error-password-short = Dit wachtwurd is te koart. Brûk minstens 8 tekens
-reply-error-password-0 = Dit wachtwurd is tige swak
-reply-error-password-1 = Dit wachtwurd is swak
-reply-error-password-2 = Dit wachtwurd is noch net sterk genôch
 reply-error-upload = Dit bestân is der net mear. Kies it op ’e nij
-reply-error-changed = Der is yntusken wat feroare. Sjoch alles nei en ferstjoer it op ’e nij
+reply-error-recipients = { $count ->
+        [one] Jo kinne op syn heechst 1 ûntfanger ynfolje
+       *[other] Jo kinne op syn heechst { $count } ûntfangers ynfolje
+    }
+reply-error-message = { $count ->
+        [one] Jo berjocht is te lang. Brûk op syn heechst 1 teken
+       *[other] Jo berjocht is te lang. Brûk op syn heechst { $count } tekens, of stjoer de tekst as bestân mei
+    }
+reply-error-not-verified = Befêstigje earst jo e-mailadres mei de koade
+reply-error-broken = De ferbining waard ferbrutsen. Wat al binnen is, bliuwt bewarre
+password-strength-0 = Tige swak.
+password-strength-1 = Swak.
+password-strength-2 = Ridlik.
+password-strength-3 = Sterk.
+password-strength-4 = Tige sterk.

@@ -31,7 +31,10 @@ error-start = Naar de startpagina
 
 # What is wrong with an answer; each stands beside its field.
 reply-error-name-empty = Vul uw naam in
-reply-error-name = Deze naam kan niet. Gebruik één regel met letters, zonder haakjes als < en >
+reply-error-name-controls = Zet uw naam op één regel, zonder vreemde tekens
+reply-error-name-markup = Gebruik geen < of > in uw naam
+reply-error-name-invisible = In deze naam staan onzichtbare tekens. Typ hem opnieuw
+reply-error-name-long = Deze naam is te lang. Gebruik hooguit 100 tekens
 reply-error-address-empty = Vul uw e-mailadres in
 reply-error-address = Dit is geen goed e-mailadres. Een adres ziet er zo uit: naam@voorbeeld.nl
 reply-error-phone = Dit telefoonnummer kan niet. Gebruik cijfers, of laat het leeg
@@ -57,19 +60,31 @@ reply-error-files = { $count ->
        *[other] U kunt hooguit { $count } bestanden meesturen. Doe ze samen in een ZIP-bestand
     }
 reply-error-file-empty = { $name } is leeg. Kies een ander bestand
-reply-error-file-broken = { $name } is niet helemaal binnengekomen. Kies het opnieuw
 reply-error-unfinished = { $name } is nog niet helemaal binnen. Maak het af of verwijder het
 reply-error-disk = Er is nu te weinig ruimte op onze server. Probeer het later opnieuw
 reply-error-replies = { $count ->
         [one] Op deze overdracht zijn te veel antwoorden gestuurd. Probeer het over 1 minuut opnieuw
        *[other] Op deze overdracht zijn te veel antwoorden gestuurd. Probeer het over { $count } minuten opnieuw
     }
-reply-error-expires = Kies een datum van morgen tot en met { $date }
+reply-error-expires = { $count ->
+        [one] Vul hier 1 in
+       *[other] Vul een aantal dagen in van 1 tot { $count }
+    }
 reply-error-password-empty = Vul een wachtwoord in
 reply-error-password-differs = De twee wachtwoorden zijn niet hetzelfde
-reply-error-password-short = Dit wachtwoord is te kort. Gebruik minstens 8 tekens
-reply-error-password-0 = Dit wachtwoord is zeer zwak
-reply-error-password-1 = Dit wachtwoord is zwak
-reply-error-password-2 = Dit wachtwoord is nog niet sterk genoeg
 reply-error-upload = Dit bestand is er niet meer. Kies het opnieuw
-reply-error-changed = Er is intussen iets veranderd. Controleer alles en verstuur het opnieuw
+reply-error-recipients = { $count ->
+        [one] U kunt hooguit 1 ontvanger invullen
+       *[other] U kunt hooguit { $count } ontvangers invullen
+    }
+reply-error-message = { $count ->
+        [one] Uw bericht is te lang. Gebruik hooguit 1 teken
+       *[other] Uw bericht is te lang. Gebruik hooguit { $count } tekens, of stuur de tekst als bestand mee
+    }
+reply-error-not-verified = Bevestig eerst uw e-mailadres met de code
+reply-error-broken = De verbinding werd verbroken. Wat al binnen is, blijft bewaard
+password-strength-0 = Zeer zwak.
+password-strength-1 = Zwak.
+password-strength-2 = Redelijk.
+password-strength-3 = Sterk.
+password-strength-4 = Zeer sterk.

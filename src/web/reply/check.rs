@@ -1,0 +1,247 @@
+//! The third screen: everything once more, the mail as staff will get it, and what is folded away. Sending itself is
+//! in [`super::sent`].
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use axum::extract::Form;
+use axum::extract::rejection::FormRejection;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{Html, IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+
+use super::problem::{self, Problem, Problems};
+use super::{Desk, read};
+use crate::address::Address;
+use crate::clock::days_later;
+use crate::config::ReplyDelivery;
+use crate::id::base32;
+use crate::locale::Language;
+use crate::reply::password::strength as measure;
+use crate::reply::{Browser, Draft, Preview, Settings, Typed, Verified};
+use crate::secret;
+use crate::web::error::WebError;
+use crate::web::page::Visit;
+use crate::web::security;
+
+/// The form. Where nothing was folded out, all of it has its defaults.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CheckForm {
+    #[serde(default)]
+    cc: String,
+    #[serde(default)]
+    bcc: String,
+    #[serde(default)]
+    expiry: String,
+    language: Option<Language>,
+    confirm: Option<String>,
+    downloaded: Option<String>,
+    names: Option<String>,
+    /// `choose`, or anything else for a generated one.
+    #[serde(default)]
+    password_by: String,
+    #[serde(default)]
+    password: String,
+    #[serde(default)]
+    password_again: String,
+    /// The password was typed in clear: nobody needs to type it twice.
+    password_shown: Option<String>,
+    /// A language button was pressed.
+    pub lang: Option<Language>,
+}
+
+/// What the strength of a password is asked with.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StrengthForm {
+    password: String,
+}
+
+/// What a script shows while somebody types.
+#[derive(Serialize)]
+struct StrengthAnswer {
+    score: u8,
+    text: String,
+}
+
+#[derive(Template)]
+#[template(path = "reply-check.html")]
+struct CheckPage<'a> {
+    visit: &'a Visit,
+    token: &'a str,
+    me: &'a Verified,
+    draft: &'a Draft,
+    settings: &'a Settings,
+    preview: Option<&'a Preview>,
+    /// Staff open the answer with a password.
+    is_transfer: bool,
+    /// A password is chosen, not generated.
+    is_chosen: bool,
+    expiry_days: u32,
+    expires: String,
+    /// Of the mail to the recipients.
+    language: Language,
+    problems: &'a Problems,
+}
+
+impl CheckPage<'_> {
+    /// Addresses as one line.
+    fn list(&self, addresses: &[Address]) -> String {
+        addresses.iter().map(Address::as_str).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// `GET /t/{token}/reply/check`
+pub async fn show(desk: Desk) -> Result<Response, WebError> {
+    let (Some(me), Some(browser)) = (desk.verified().await?, &desk.browser) else { return Ok(desk.go("")) };
+    let problems = desk.faults(browser).await?;
+    render(&desk, browser, &me, problems).await
+}
+
+/// `POST /t/{token}/reply/check`: keeps the settings and shows everything again.
+pub async fn save(desk: Desk, form: Result<Form<CheckForm>, FormRejection>) -> Result<Response, WebError> {
+    let form = read(form)?;
+    let (Some(me), Some(browser)) = (desk.verified().await?, &desk.browser) else { return Ok(desk.go("")) };
+    let problems = keep(&desk, browser, &form).await?;
+    match form.lang {
+        Some(language) => Ok(desk.go_in("/check", language)),
+        None if problems.is_empty() => Ok(desk.go("/check")),
+        None => render(&desk, browser, &me, problems).await,
+    }
+}
+
+/// `POST /t/{token}/reply/strength`
+pub async fn strength(
+    desk: Desk,
+    form: Result<Form<StrengthForm>, FormRejection>,
+) -> Result<Response, WebError> {
+    let form = read(form)?;
+    let me = desk.verified().await?;
+    let about: Vec<&str> = me.iter().flat_map(|me| [me.name.as_str(), me.address.as_str()]).collect();
+    let strength = measure(&form.password, &about);
+    let text = problem::advice(&desk.visit, &strength);
+    let answer = serde_json::to_string(&StrengthAnswer { score: strength.score, text });
+    let answer = answer.map_err(|error| WebError::Trouble(error.to_string()))?;
+    Ok(([(CONTENT_TYPE, "application/json")], answer).into_response())
+}
+
+/// `GET /t/{token}/reply/preview`: the mail itself, in a sandbox. It is of our own making, what was typed in it
+/// escaped; mails carry their colours in `style` attributes, which no page of ours may (H24), so they
+/// become rules of one style sheet that the policy names.
+pub async fn preview(desk: Desk) -> Result<Response, WebError> {
+    let (Some(_), Some(browser)) = (desk.verified().await?, &desk.browser) else { return Ok(desk.go("")) };
+    let preview = match desk.replies().preview(&desk.grant, browser).await {
+        Ok(preview) => preview,
+        // What is wrong stands on the screen itself.
+        Err(error) => return desk.problem(error).map(|_| desk.go("/check")),
+    };
+    let nonce = base32(&secret::random::<16>());
+    let mut response = Html(with_style_sheet(&preview.html, &nonce)).into_response();
+    let policy = format!("sandbox; default-src 'none'; style-src 'nonce-{nonce}'; frame-ancestors 'self'");
+    security::sandbox(&mut response, &policy)?;
+    Ok(response)
+}
+
+/// Keeps what the form says; tells what is wrong with the passwords, and every fault of the draft.
+pub async fn keep(desk: &Desk, browser: &Browser, form: &CheckForm) -> Result<Problems, WebError> {
+    let mut problems = Problems::default();
+    let is_chosen = form.password_by == "choose";
+    let typed = desk.draft(browser).await?.typed;
+    let settings = Settings {
+        expiry_days: form.expiry.trim().to_owned(),
+        language: form.language,
+        confirm: form.confirm.is_some(),
+        tell_downloads: form.downloaded.is_some(),
+        show_names: form.names.is_some(),
+        password: if is_chosen { form.password.clone() } else { String::new() },
+    };
+    let typed = Typed { cc: form.cc.clone(), bcc: form.bcc.clone(), settings, ..typed };
+    desk.own(desk.replies().save(&desk.grant, browser, typed).await)?;
+    if is_chosen && form.password.is_empty() {
+        problems.push(Problem::new("password", desk.visit.text("reply-error-password-empty")));
+    } else if is_chosen && form.password_shown.is_none() && form.password != form.password_again {
+        problems.push(Problem::new("password-again", desk.visit.text("reply-error-password-differs")));
+    }
+    for fault in desk.faults(browser).await?.iter() {
+        problems.push(fault.clone());
+    }
+    Ok(problems)
+}
+
+/// The whole screen; without a preview as long as something is wrong.
+pub async fn render(
+    desk: &Desk,
+    browser: &Browser,
+    me: &Verified,
+    problems: Problems,
+) -> Result<Response, WebError> {
+    let (visit, config) = (&desk.visit, &desk.visit.config);
+    let draft = desk.draft(browser).await?;
+    let settings = &draft.typed.settings;
+    let preview = match problems.is_empty() {
+        true => Some(desk.own(desk.replies().preview(&desk.grant, browser).await)?),
+        false => None,
+    };
+    let expiry_days = settings.expiry_days.parse().unwrap_or(config.seal.expiry_days);
+    let expires = visit.date(&days_later(desk.parts.clock.now(), expiry_days));
+    problems.page(&CheckPage {
+        visit,
+        token: &desk.token,
+        me,
+        draft: &draft,
+        settings,
+        preview: preview.as_ref(),
+        is_transfer: config.reply.delivery == ReplyDelivery::Transfer,
+        is_chosen: !settings.password.is_empty() || problems.has("password"),
+        expiry_days,
+        expires,
+        language: settings.language.unwrap_or(config.web.default_language),
+        problems: &problems,
+    })
+}
+
+/// Moves every `style` attribute of a mail into its style sheet. In a mail of ours the text `style="` stands nowhere
+/// else: quotes in what was typed are escaped.
+fn with_style_sheet(html: &str, nonce: &str) -> String {
+    const ATTRIBUTE: &str = " style=\"";
+    let mut classes: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut pieces = html.split(ATTRIBUTE);
+    let mut body = pieces.next().unwrap_or("").to_owned();
+    for piece in pieces {
+        let (style, rest) = piece.split_once('"').unwrap_or(("", piece));
+        let next = classes.len();
+        let number = *classes.entry(style).or_insert(next);
+        body.push_str(&format!(" data-style=\"{number}\"{rest}"));
+    }
+    let rules: String = classes
+        .iter()
+        .filter(|(style, _)| !style.contains(['<', '{', '}']))
+        .map(|(style, number)| format!("[data-style=\"{number}\"]{{{style}}}\n"))
+        .collect();
+    let sheet = format!("<style nonce=\"{nonce}\">\n{rules}");
+    match body.contains("<style>") {
+        // Before the mail's own rules, as attributes would be, those marked important aside.
+        true => body.replacen("<style>", &sheet, 1),
+        false => body.replacen("</head>", &format!("{sheet}</style></head>"), 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mail_keeps_its_looks_without_style_attributes() {
+        let html = "<head><style>\n.x { color: red }\n</style></head><p style=\"margin:0\">a &#34;style=b</p>\
+            <p class=\"x\" style=\"margin:0\">c</p><p style=\"x}<b>\">d</p>";
+        let page = with_style_sheet(html, "n1");
+        assert!(
+            page.contains("<style nonce=\"n1\">\n[data-style=\"0\"]{margin:0}\n\n.x { color: red }"),
+            "{page}"
+        );
+        assert!(page.contains("<p class=\"x\" data-style=\"0\">c</p>"), "{page}");
+        assert!(!page.contains(" style=\"") && !page.contains("x}<b>"), "{page}");
+        assert!(with_style_sheet("<head></head><p style=\"a:b\">", "n").contains("{a:b}\n</style></head>"));
+    }
+}

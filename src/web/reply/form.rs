@@ -1,0 +1,184 @@
+//! The second screen as a browser without JavaScript sends it: `multipart/form-data` (RFC 7578) with the fields and
+//! any number of files, read as it comes. Text stands before files in the page, so it is kept before the first
+//! file; a file that cannot be taken costs nobody the others.
+
+use std::io;
+
+use axum::body::Body;
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
+use futures_util::TryStreamExt;
+use multer::{Constraints, Field, Multipart, SizeLimit};
+
+use super::problem::{Problem, Problems};
+use super::{Desk, incoming};
+use crate::id::UploadId;
+use crate::locale::Language;
+use crate::message::rewrite::safe_name;
+use crate::reply::{Browser, NewUpload, ReplyError, Typed};
+use crate::web::error::WebError;
+
+/// A field of text that is longer is none of ours; what people can read is far less.
+const MAX_TEXT: usize = 1024 * 1024;
+/// Boundaries, headers and text around the files.
+const OVERHEAD: u64 = 16 * 1024 * 1024;
+
+/// Which button was pressed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub enum Action {
+    /// On to the next screen.
+    #[default]
+    Next,
+    /// Only take the files.
+    Add,
+    /// Only keep what was typed: the page does that by itself while somebody types.
+    Keep,
+    /// Take a file out.
+    Remove(UploadId),
+    /// The same page in another language.
+    Language(Language),
+}
+
+/// Takes the form in: text into the draft, files into its uploads.
+pub async fn receive(
+    desk: &Desk,
+    browser: &Browser,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<(Action, Problems), WebError> {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let boundary = multer::parse_boundary(content_type).map_err(|_| WebError::BadRequest)?;
+    let limits = Constraints::new().size_limit(SizeLimit::new().for_field("file", u64::MAX));
+    // Who sends too much is read to the end all the same, within reason: a browser that is cut off shows no answer.
+    let most = desk.visit.config.reply.max_size.bytes().saturating_mul(4).saturating_add(OVERHEAD);
+    let pieces = incoming::pieces(desk, body, most);
+    let form = Multipart::with_constraints(pieces, boundary, limits);
+    let typed = desk.draft(browser).await?.typed;
+    Reading { desk, browser, typed, is_kept: true, problems: Problems::default() }.read(form).await
+}
+
+struct Reading<'a> {
+    desk: &'a Desk,
+    browser: &'a Browser,
+    typed: Typed,
+    /// The store has what was typed.
+    is_kept: bool,
+    problems: Problems,
+}
+
+impl Reading<'_> {
+    async fn read(mut self, mut form: Multipart<'_>) -> Result<(Action, Problems), WebError> {
+        let mut action = Action::default();
+        while let Some(field) = form.next_field().await.map_err(broken)? {
+            match field.name().unwrap_or("").to_owned().as_str() {
+                "file" => self.file(field).await?,
+                name => self.field(name, text(field).await?, &mut action)?,
+            }
+        }
+        self.keep().await?;
+        Ok((action, self.problems))
+    }
+
+    /// A field too many is refused, not ignored (C12).
+    fn field(&mut self, name: &str, text: String, action: &mut Action) -> Result<(), WebError> {
+        match name {
+            "to" => self.typed.to = text,
+            // Browsers send line ends as CRLF, whatever was typed (HTML 4.10.22.8).
+            "message" => self.typed.message = text.replace("\r\n", "\n"),
+            "add" => *action = Action::Add,
+            "keep" => *action = Action::Keep,
+            "next" => *action = Action::Next,
+            "remove" => *action = Action::Remove(text.parse().map_err(|_| WebError::NotFound)?),
+            "lang" => *action = Action::Language(text.parse().map_err(|_| WebError::BadRequest)?),
+            _ => return Err(WebError::BadRequest),
+        }
+        self.is_kept = self.is_kept && !matches!(name, "to" | "message");
+        Ok(())
+    }
+
+    async fn keep(&mut self) -> Result<(), WebError> {
+        if !std::mem::replace(&mut self.is_kept, true) {
+            let kept = self.desk.replies().save(&self.desk.grant, self.browser, self.typed.clone()).await;
+            if let Err(error) = kept {
+                self.problems.push(self.desk.problem(error)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes one file. Whatever is wrong with it becomes a message that names it; the rest of it is skipped.
+    async fn file(&mut self, mut field: Field<'_>) -> Result<(), WebError> {
+        self.keep().await?;
+        let given = field.file_name().unwrap_or("").to_owned();
+        let media_type = field.content_type().map(ToString::to_string).unwrap_or_default();
+        if given.is_empty() {
+            // A field of files in which none was chosen.
+            return skip(field).await;
+        }
+        let name = safe_name(&given);
+        match self.take(&mut field, NewUpload { name: given, media_type, length: None }).await {
+            Ok(0) => self.refuse("reply-error-file-empty", &name),
+            Ok(_) => {}
+            Err(ReplyError::Broken { cause, .. }) => {
+                tracing::debug!(%cause, "a form was broken off");
+                return Err(WebError::TooSlow);
+            }
+            Err(ReplyError::TooLarge { max }) => {
+                let size = self.desk.visit.size(&max);
+                let values = [("name", name.as_str()), ("size", size.as_str())];
+                let text = self.desk.visit.language.format("reply-error-file-size", &values);
+                self.problems.push(self.desk.problem(ReplyError::TooLarge { max })?.saying(text));
+            }
+            Err(error) => self.problems.push(self.desk.problem(error)?),
+        }
+        skip(field).await
+    }
+
+    /// Uploads it, and takes it out again when it does not fit or is empty.
+    async fn take(&self, field: &mut Field<'_>, upload: NewUpload) -> Result<u64, ReplyError> {
+        let (replies, grant, browser) = (self.desk.replies(), &self.desk.grant, self.browser);
+        let id = replies.create_upload(grant, browser, upload).await?;
+        let pieces = field.map_err(io::Error::other);
+        let taken = replies.append(grant, browser, &id, 0, pieces).await;
+        match taken {
+            Ok(length) if length > 0 => {
+                replies.set_length(grant, browser, &id, length).await?;
+            }
+            _ => replies.remove_upload(grant, browser, &id).await?,
+        }
+        taken
+    }
+
+    fn refuse(&mut self, key: &str, name: &str) {
+        self.problems.push(Problem::new("files", self.desk.visit.with(key, "name", name)));
+    }
+}
+
+async fn text(mut field: Field<'_>) -> Result<String, WebError> {
+    let mut bytes = Vec::new();
+    while let Some(piece) = field.chunk().await.map_err(broken)? {
+        if bytes.len() + piece.len() > MAX_TEXT {
+            return Err(WebError::TooLarge);
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+async fn skip(mut field: Field<'_>) -> Result<(), WebError> {
+    while field.chunk().await.map_err(broken)?.is_some() {}
+    Ok(())
+}
+
+/// The form is damaged, endless, or stopped coming.
+fn broken(error: multer::Error) -> WebError {
+    match error {
+        multer::Error::StreamReadFailed(cause) => {
+            match cause.downcast_ref::<io::Error>().map(io::Error::kind) {
+                Some(io::ErrorKind::FileTooLarge) => WebError::TooLarge,
+                _ => WebError::TooSlow,
+            }
+        }
+        _ => WebError::BadRequest,
+    }
+}

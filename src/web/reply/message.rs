@@ -1,0 +1,104 @@
+//! The second screen: to whom, the message, the files. With JavaScript files go to [`super::upload`] one piece after
+//! the other; without, they come along with the form.
+
+use askama::Template;
+use axum::body::Body;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use super::Desk;
+use super::form::{self, Action};
+use super::problem::Problems;
+use crate::reply::{Browser, Draft, MAX_FILES, Upload, Verified};
+use crate::web::error::WebError;
+use crate::web::page::Visit;
+
+#[derive(Template)]
+#[template(path = "reply-message.html")]
+struct MessagePage<'a> {
+    visit: &'a Visit,
+    token: &'a str,
+    me: &'a Verified,
+    draft: &'a Draft,
+    max_files: String,
+    max_size: u64,
+    /// The same for people.
+    size: String,
+    /// For the script, which fills in what stands in braces.
+    too_large: String,
+    percent: String,
+    progress: String,
+    problems: &'a Problems,
+}
+
+/// Fields of this screen.
+pub const FIELDS: &[&str] = &["to", "message", "files"];
+
+/// `GET /t/{token}/reply/message`
+pub async fn show(desk: Desk) -> Result<Response, WebError> {
+    let (Some(me), Some(browser)) = (desk.verified().await?, &desk.browser) else { return Ok(desk.go("")) };
+    render(&desk, browser, &me, &Problems::default()).await
+}
+
+/// `POST /t/{token}/reply/message`
+pub async fn submit(desk: Desk, headers: HeaderMap, body: Body) -> Result<Response, WebError> {
+    let (Some(me), Some(browser)) = (desk.verified().await?, &desk.browser) else { return Ok(desk.go("")) };
+    let (action, mut problems) = form::receive(&desk, browser, &headers, body).await?;
+    match &action {
+        Action::Remove(id) => desk.own(desk.replies().remove_upload(&desk.grant, browser, id).await)?,
+        Action::Next => {
+            for fault in desk.faults(browser).await?.only(FIELDS).iter() {
+                problems.push(fault.clone());
+            }
+        }
+        Action::Add | Action::Keep | Action::Language(_) => {}
+    }
+    if !problems.is_empty() {
+        return render(&desk, browser, &me, &problems).await;
+    }
+    Ok(match action {
+        Action::Next => desk.go("/check"),
+        Action::Add | Action::Remove(_) => desk.go("/message"),
+        Action::Keep => StatusCode::NO_CONTENT.into_response(),
+        Action::Language(language) => desk.go_in("/message", language),
+    })
+}
+
+async fn render(
+    desk: &Desk,
+    browser: &Browser,
+    me: &Verified,
+    problems: &Problems,
+) -> Result<Response, WebError> {
+    let draft = desk.draft(browser).await?;
+    let max_size = desk.visit.config.reply.max_size.bytes();
+    let visit = &desk.visit;
+    let size = visit.size(&max_size);
+    let format = |key: &str, values: &[(&str, &str)]| visit.language.format(key, values);
+    problems.page(&MessagePage {
+        visit,
+        token: &desk.token,
+        me,
+        draft: &draft,
+        max_files: MAX_FILES.to_string(),
+        max_size,
+        too_large: format("reply-error-file-size", &[("name", "{name}"), ("size", &size)]),
+        percent: format("reply-files-percent", &[("percent", "{percent}"), ("size", "{size}")]),
+        progress: format("reply-files-progress", &[("name", "{name}"), ("percent", "{percent}")]),
+        size,
+        problems,
+    })
+}
+
+impl MessagePage<'_> {
+    /// How much of a file has come.
+    fn percent_of(&self, upload: &Upload) -> String {
+        let length = upload.length.unwrap_or(u64::MAX).max(1);
+        (u128::from(upload.offset) * 100 / u128::from(length)).to_string()
+    }
+
+    /// Its size, as far as that is known.
+    fn size_of(&self, upload: &Upload) -> String {
+        self.visit.size(&upload.length.unwrap_or(upload.offset))
+    }
+}

@@ -1,0 +1,231 @@
+//! What is wrong with an answer, in the reader's language and beside the field where it can be mended. The only
+//! place that turns a [`ReplyError`] into words.
+
+use askama::Template;
+use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+
+use super::Desk;
+use crate::clock::Timestamp;
+use crate::reply::{Browser, Field, LineFault, ReplyError};
+use crate::web::error::{WebError, seconds_until};
+use crate::web::page::{self, Visit};
+
+/// One message beside one field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The `id` of the field.
+    pub field: &'static str,
+    /// What to do about it.
+    pub text: String,
+    status: StatusCode,
+    /// When it is worth trying again.
+    wait: Option<u64>,
+}
+
+impl Problem {
+    /// A problem that only the page knows of.
+    pub fn new(field: &'static str, text: String) -> Self {
+        Self { field, text, status: StatusCode::BAD_REQUEST, wait: None }
+    }
+
+    /// The same beside another field.
+    pub fn at(self, field: &'static str) -> Self {
+        Self { field, ..self }
+    }
+
+    /// The same in other words.
+    pub fn saying(self, text: String) -> Self {
+        Self { text, ..self }
+    }
+
+    /// What a response that tells only this says (RFC 9110 15.5).
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+}
+
+/// All messages of one page, in the order of its fields.
+#[derive(Clone, Debug, Default)]
+pub struct Problems(Vec<Problem>);
+
+impl From<Problem> for Problems {
+    fn from(problem: Problem) -> Self {
+        Self(vec![problem])
+    }
+}
+
+impl Problems {
+    /// Adds one; the same twice is one.
+    pub fn push(&mut self, problem: Problem) {
+        if !self.0.contains(&problem) {
+            self.0.push(problem);
+        }
+    }
+
+    /// Whether all is well.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// For the summary.
+    pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
+        self.0.iter()
+    }
+
+    /// Those of one field.
+    pub fn of<'a>(&'a self, field: &'a str) -> impl Iterator<Item = &'a Problem> {
+        self.0.iter().filter(move |problem| problem.field == field)
+    }
+
+    /// Whether a field has any.
+    pub fn has(&self, field: &str) -> bool {
+        self.of(field).next().is_some()
+    }
+
+    /// Those of the fields that stand on one screen.
+    pub fn only(mut self, fields: &[&str]) -> Self {
+        self.0.retain(|problem| fields.contains(&problem.field));
+        self
+    }
+
+    /// Takes one out again.
+    pub fn remove(&mut self, problem: &Problem) {
+        self.0.retain(|other| other != problem);
+    }
+
+    /// The page that shows them, with a status that fits the first one.
+    pub fn page(&self, template: &impl Template) -> Result<Response, WebError> {
+        let status = self.0.first().map_or(StatusCode::OK, Problem::status);
+        let mut response = page::render(status, template)?;
+        if let Some(seconds) = self.0.iter().find_map(|problem| problem.wait) {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        Ok(response)
+    }
+}
+
+impl Desk {
+    /// Every fault in the draft.
+    pub async fn faults(&self, browser: &Browser) -> Result<Problems, WebError> {
+        let mut problems = Problems::default();
+        for error in self.own(self.replies().check(&self.grant, browser).await)? {
+            problems.push(self.problem(error)?);
+        }
+        Ok(problems)
+    }
+
+    /// The message for what the reader can mend; an error page for what they cannot.
+    pub fn problem(&self, error: ReplyError) -> Result<Problem, WebError> {
+        let now = self.parts.clock.now();
+        problem(&self.visit, &error, now).ok_or_else(|| self.trouble(error))
+    }
+}
+
+fn problem(visit: &Visit, error: &ReplyError, now: Timestamp) -> Option<Problem> {
+    let organisation = visit.organisation();
+    let text = |key: &str| visit.text(key);
+    let format = |key: &str, values: &[(&str, &str)]| visit.language.format(key, values);
+    let count = |key: &str, count: &dyn ToString| visit.with(key, "count", &count.to_string());
+    let minutes = |until: &Timestamp| seconds_until(*until, now).div_ceil(60);
+    let words = match error {
+        ReplyError::BadLine { field, fault } => text(line(*field, *fault)),
+        ReplyError::BadAddress { text: typed, .. } if typed.trim().is_empty() => {
+            text("reply-error-address-empty")
+        }
+        ReplyError::BadAddress { field: Field::Email, .. } => text("reply-error-address"),
+        ReplyError::BadAddress { text, .. } => visit.with("reply-error-recipient", "address", text),
+        ReplyError::OutsideAddress { address, .. } => {
+            format("reply-error-outside", &[("address", address), ("organisation", organisation)])
+        }
+        ReplyError::NoRecipient => text("reply-error-recipient-empty"),
+        ReplyError::TooManyRecipients { max } => count("reply-error-recipients", max),
+        ReplyError::Empty => text("reply-error-empty"),
+        ReplyError::TooLong { max } => count("reply-error-message", max),
+        ReplyError::TooLarge { max } => visit.with("reply-error-size", "size", &visit.size(max)),
+        ReplyError::TooManyFiles { max } => count("reply-error-files", max),
+        ReplyError::BadExpiry { max } => count("reply-error-expires", max),
+        ReplyError::WeakPassword(strength) => advice(visit, strength),
+        ReplyError::NotVerified => text("reply-error-not-verified"),
+        ReplyError::WrongCode { left } => count("reply-error-code", left),
+        ReplyError::ExpiredCode | ReplyError::NoCode => text("reply-error-code-expired"),
+        ReplyError::TooManyCodes(until) => count("reply-error-codes", &minutes(until)),
+        ReplyError::TooManyReplies(until) => count("reply-error-replies", &minutes(until)),
+        ReplyError::DiskShort => text("reply-error-disk"),
+        ReplyError::Unfinished { name } => visit.with("reply-error-unfinished", "name", name),
+        ReplyError::UnknownUpload | ReplyError::WrongLength | ReplyError::WrongOffset { .. } => {
+            text("reply-error-upload")
+        }
+        ReplyError::Broken { .. } => text("reply-error-broken"),
+        ReplyError::Disabled
+        | ReplyError::Closed
+        | ReplyError::Access(_)
+        | ReplyError::Store(_)
+        | ReplyError::Trouble(_) => return None,
+    };
+    let wait = match error {
+        ReplyError::TooManyCodes(until) | ReplyError::TooManyReplies(until) => {
+            Some(seconds_until(*until, now))
+        }
+        _ => None,
+    };
+    Some(Problem { field: error.field().map_or("form", id), text: words, status: status(error), wait })
+}
+
+/// The `id` of a field on its page.
+fn id(field: Field) -> &'static str {
+    match field {
+        Field::Name => "name",
+        Field::Email => "email",
+        Field::Phone => "phone",
+        Field::Message => "message",
+        Field::To => "to",
+        Field::Cc => "cc",
+        Field::Bcc => "bcc",
+        Field::Expiry => "expiry",
+        Field::Password => "password",
+        Field::Files => "files",
+        Field::Code => "code",
+    }
+}
+
+fn line(field: Field, fault: LineFault) -> &'static str {
+    match (field, fault) {
+        (Field::Phone, _) => "reply-error-phone",
+        (_, LineFault::Empty) => "reply-error-name-empty",
+        (_, LineFault::Controls) => "reply-error-name-controls",
+        (_, LineFault::Markup) => "reply-error-name-markup",
+        (_, LineFault::Invisible) => "reply-error-name-invisible",
+        (_, LineFault::TooLong) => "reply-error-name-long",
+    }
+}
+
+/// RFC 9110, and for uploads what tus 1.0 asks for.
+fn status(error: &ReplyError) -> StatusCode {
+    match error {
+        ReplyError::TooLarge { .. } | ReplyError::TooManyFiles { .. } | ReplyError::TooLong { .. } => {
+            StatusCode::PAYLOAD_TOO_LARGE
+        }
+        ReplyError::DiskShort => StatusCode::INSUFFICIENT_STORAGE,
+        ReplyError::WrongOffset { .. } => StatusCode::CONFLICT,
+        ReplyError::UnknownUpload => StatusCode::NOT_FOUND,
+        ReplyError::NotVerified | ReplyError::WrongCode { .. } => StatusCode::FORBIDDEN,
+        ReplyError::TooManyCodes(_) | ReplyError::TooManyReplies(_) => StatusCode::TOO_MANY_REQUESTS,
+        ReplyError::Broken { .. } => StatusCode::REQUEST_TIMEOUT,
+        _ => StatusCode::BAD_REQUEST,
+    }
+}
+
+/// How strong a password is and what would make it stronger, as sentences.
+pub fn advice(visit: &Visit, strength: &crate::reply::password::Strength) -> String {
+    let score = match strength.score {
+        0 => "password-strength-0",
+        1 => "password-strength-1",
+        2 => "password-strength-2",
+        3 => "password-strength-3",
+        _ => "password-strength-4",
+    };
+    let advice = strength.advice.iter().map(|word| visit.text(&format!("password-advice-{word}")));
+    std::iter::once(visit.text(score)).chain(advice).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,76 @@
+//! The end: sending, and the summary that proves what was sent. A generated password stands in the answer to the
+//! POST and nowhere else, for it is kept nowhere (C24); without one the browser is sent on to a page that can be
+//! loaded again.
+
+use askama::Template;
+use axum::extract::Form;
+use axum::extract::rejection::FormRejection;
+use axum::response::Response;
+
+use super::check::{self, CheckForm};
+use super::problem::Problems;
+use super::{Desk, read};
+use crate::locale;
+use crate::reply::{Browser, Sent};
+use crate::web::error::WebError;
+use crate::web::page::Visit;
+
+#[derive(Template)]
+#[template(path = "reply-sent.html")]
+struct SentPage<'a> {
+    visit: &'a Visit,
+    token: &'a str,
+    sent: &'a Sent,
+    time: String,
+    lead: String,
+    recipients: String,
+    password: Option<&'a str>,
+}
+
+/// `GET /t/{token}/reply/sent`
+pub async fn show(desk: Desk) -> Result<Response, WebError> {
+    let Some(browser) = &desk.browser else { return Ok(desk.go("")) };
+    match desk.own(desk.replies().sent(&desk.grant, browser).await)? {
+        Some(sent) => render(&desk, &sent),
+        None => Ok(desk.go("")),
+    }
+}
+
+/// `POST /t/{token}/reply/sent`
+pub async fn send(desk: Desk, form: Result<Form<CheckForm>, FormRejection>) -> Result<Response, WebError> {
+    let form = read(form)?;
+    let (Some(me), Some(browser)) = (desk.verified().await?, &desk.browser) else { return Ok(desk.go("")) };
+    if is_sent_already(&desk, browser).await? {
+        return Ok(desk.go("/sent"));
+    }
+    let problems = check::keep(&desk, browser, &form).await?;
+    if !problems.is_empty() {
+        return check::render(&desk, browser, &me, problems).await;
+    }
+    let is_generated = desk.draft(browser).await?.typed.settings.password.is_empty();
+    match desk.replies().send(&desk.grant, browser, desk.visit.client).await {
+        Ok(sent) if is_generated && sent.password.is_some() => render(&desk, &sent),
+        Ok(_) => Ok(desk.go("/sent")),
+        Err(error) => {
+            let problems = Problems::from(desk.problem(error)?);
+            check::render(&desk, browser, &me, problems).await
+        }
+    }
+}
+
+/// Whether somebody pressed the button twice, or loaded the summary again: nothing new was written since.
+async fn is_sent_already(desk: &Desk, browser: &Browser) -> Result<bool, WebError> {
+    let draft = desk.draft(browser).await?;
+    let is_empty = draft.typed.message.trim().is_empty() && draft.uploads.is_empty();
+    Ok(is_empty && desk.own(desk.replies().sent(&desk.grant, browser).await)?.is_some())
+}
+
+fn render(desk: &Desk, sent: &Sent) -> Result<Response, WebError> {
+    let time = locale::long_date_and_time(desk.visit.language, sent.at);
+    let values = [("organisation", desk.visit.organisation()), ("date", time.as_str())];
+    let lead = desk.visit.language.format("reply-sent-lead", &values);
+    let recipients = sent.recipients.iter().map(|address| address.as_str()).collect::<Vec<_>>().join(", ");
+    let password = sent.password.as_ref().map(|password| password.reveal());
+    let (visit, token) = (&desk.visit, desk.token.as_str());
+    Problems::default().page(&SentPage { visit, token, sent, lead, time, recipients, password })
+}

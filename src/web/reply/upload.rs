@@ -1,0 +1,346 @@
+//! Uploads in pieces: the tus protocol 1.0 (tus.io/protocols/resumable-upload) with creation, creation-with-upload,
+//! creation-defer-length and termination, so that any tus client works and ours is small. What has come is
+//! durable; after any break the client asks how far it is (HEAD) and goes on from there.
+//!
+//! Answers to programs: a status, and one line of plain text in the reader's language for the page to show.
+
+use axum::body::Body;
+use axum::extract::Path;
+use axum::http::header::{ALLOW, CONTENT_TYPE, HeaderName, LOCATION};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::problem::Problem;
+use super::{Desk, incoming};
+use crate::id::UploadId;
+use crate::message::rewrite::safe_name;
+use crate::reply::{Browser, NewUpload, ReplyError, Upload};
+use crate::web::error::WebError;
+use crate::web::page::Visit;
+
+const VERSION: HeaderValue = HeaderValue::from_static("1.0.0");
+const EXTENSIONS: HeaderValue =
+    HeaderValue::from_static("creation,creation-with-upload,creation-defer-length,termination");
+const TUS_RESUMABLE: HeaderName = HeaderName::from_static("tus-resumable");
+const TUS_VERSION: HeaderName = HeaderName::from_static("tus-version");
+const TUS_EXTENSION: HeaderName = HeaderName::from_static("tus-extension");
+const TUS_MAX_SIZE: HeaderName = HeaderName::from_static("tus-max-size");
+const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
+const UPLOAD_LENGTH: HeaderName = HeaderName::from_static("upload-length");
+const UPLOAD_DEFER_LENGTH: HeaderName = HeaderName::from_static("upload-defer-length");
+const UPLOAD_METADATA: HeaderName = HeaderName::from_static("upload-metadata");
+/// The type of every piece.
+const PIECE: &str = "application/offset+octet-stream";
+
+/// Why a piece, or a whole file, is not taken.
+enum Fault {
+    /// The session, or our own trouble.
+    Web(WebError),
+    /// The answer does not allow it.
+    Problem(Problem),
+    /// The client is mistaken about what has come: this much.
+    Offset(Problem, u64),
+    /// An empty file.
+    Empty(String),
+    /// A version of tus that is not spoken here: 412.
+    Version,
+    /// Not as tus writes it.
+    Malformed,
+    /// A piece of another type: 415.
+    MediaType,
+}
+
+impl From<WebError> for Fault {
+    fn from(error: WebError) -> Self {
+        Self::Web(error)
+    }
+}
+
+/// Who may upload: a verified browser with an open transfer (decision 8).
+struct Uploader {
+    desk: Desk,
+    browser: Browser,
+}
+
+impl Uploader {
+    async fn admit(desk: Result<Desk, WebError>, headers: &HeaderMap) -> Result<Self, Fault> {
+        let desk = desk?;
+        if headers.get(TUS_RESUMABLE) != Some(&VERSION) {
+            return Err(Fault::Version);
+        }
+        match (desk.verified().await?, desk.browser.clone()) {
+            (Some(_), Some(browser)) => Ok(Self { desk, browser }),
+            _ => Err(Fault::Problem(desk.problem(ReplyError::NotVerified)?)),
+        }
+    }
+
+    /// An upload's id; what cannot be one of ours is an upload that is not there.
+    fn find(&self, id: &str) -> Result<UploadId, Fault> {
+        self.told(id.parse().map_err(|_| ReplyError::UnknownUpload))
+    }
+
+    fn told<T>(&self, result: Result<T, ReplyError>) -> Result<T, Fault> {
+        result.map_err(|error| {
+            let offset = match &error {
+                ReplyError::WrongOffset { offset } | ReplyError::Broken { offset, .. } => Some(*offset),
+                _ => None,
+            };
+            match (self.desk.problem(error), offset) {
+                (Ok(problem), Some(offset)) => Fault::Offset(problem, offset),
+                (Ok(problem), None) => Fault::Problem(problem),
+                (Err(error), _) => Fault::Web(error),
+            }
+        })
+    }
+
+    async fn create(&self, headers: &HeaderMap, body: Body) -> Result<Response, Fault> {
+        let length = length(headers)?;
+        let (name, media_type) = metadata(headers)?;
+        if length == Some(0) {
+            return Err(Fault::Empty(name));
+        }
+        let (replies, grant) = (self.desk.replies(), &self.desk.grant);
+        let upload = NewUpload { name, media_type, length };
+        let id = self.told(replies.create_upload(grant, &self.browser, upload).await)?;
+        let location = format!("/t/{}/reply/files/{id}", self.desk.token);
+        let mut response = StatusCode::CREATED.into_response();
+        response.headers_mut().insert(LOCATION, value(location)?);
+        if is_piece(headers) {
+            let offset = self.take(&id, 0, body).await?;
+            response.headers_mut().insert(UPLOAD_OFFSET, offset.into());
+        }
+        Ok(response)
+    }
+
+    async fn status(&self, id: &str) -> Result<Response, Fault> {
+        let id = &self.find(id)?;
+        let upload = self.told(self.desk.replies().upload(&self.desk.grant, &self.browser, id).await)?;
+        let mut response = StatusCode::OK.into_response();
+        let fields = response.headers_mut();
+        fields.insert(UPLOAD_OFFSET, upload.offset.into());
+        match upload.length {
+            Some(length) => fields.insert(UPLOAD_LENGTH, length.into()),
+            None => fields.insert(UPLOAD_DEFER_LENGTH, HeaderValue::from_static("1")),
+        };
+        fields.insert(UPLOAD_METADATA, value(describe(&upload))?);
+        Ok(response)
+    }
+
+    async fn append(&self, id: &str, headers: &HeaderMap, body: Body) -> Result<Response, Fault> {
+        let id = &self.find(id)?;
+        if !is_piece(headers) {
+            return Err(Fault::MediaType);
+        }
+        let offset = number(headers, &UPLOAD_OFFSET)?.ok_or(Fault::Malformed)?;
+        if let Some(length) = number(headers, &UPLOAD_LENGTH)? {
+            let (replies, grant) = (self.desk.replies(), &self.desk.grant);
+            self.told(replies.set_length(grant, &self.browser, id, length).await)?;
+        }
+        let offset = self.take(id, offset, body).await?;
+        let mut response = StatusCode::NO_CONTENT.into_response();
+        response.headers_mut().insert(UPLOAD_OFFSET, offset.into());
+        Ok(response)
+    }
+
+    async fn take(&self, id: &UploadId, offset: u64, body: Body) -> Result<u64, Fault> {
+        let pieces = incoming::pieces(&self.desk, body, u64::MAX);
+        let (replies, grant) = (self.desk.replies(), &self.desk.grant);
+        self.told(replies.append(grant, &self.browser, id, offset, pieces).await)
+    }
+
+    async fn remove(&self, id: &str) -> Result<Response, Fault> {
+        let id = &self.find(id)?;
+        self.told(self.desk.replies().remove_upload(&self.desk.grant, &self.browser, id).await)?;
+        Ok(StatusCode::NO_CONTENT.into_response())
+    }
+}
+
+/// `POST /t/{token}/reply/files`
+pub async fn create(visit: Visit, desk: Result<Desk, WebError>, headers: HeaderMap, body: Body) -> Response {
+    let done = async { Uploader::admit(desk, &headers).await?.create(&headers, body).await };
+    answer(&visit, done.await)
+}
+
+/// `OPTIONS /t/{token}/reply/files`: what is possible here. Says nothing about any transfer.
+pub async fn options(visit: Visit) -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    let fields = response.headers_mut();
+    fields.insert(TUS_VERSION, VERSION);
+    fields.insert(TUS_EXTENSION, EXTENSIONS);
+    fields.insert(TUS_MAX_SIZE, visit.config.reply.max_size.bytes().into());
+    fields.insert(ALLOW, HeaderValue::from_static("POST,OPTIONS"));
+    answer(&visit, Ok(response))
+}
+
+/// `HEAD /t/{token}/reply/files/{id}`
+pub async fn status(
+    visit: Visit,
+    desk: Result<Desk, WebError>,
+    Path((_, id)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    let done = async { Uploader::admit(desk, &headers).await?.status(&id).await };
+    answer(&visit, done.await)
+}
+
+/// `PATCH /t/{token}/reply/files/{id}`
+pub async fn append(
+    visit: Visit,
+    desk: Result<Desk, WebError>,
+    Path((_, id)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let done = async { Uploader::admit(desk, &headers).await?.append(&id, &headers, body).await };
+    answer(&visit, done.await)
+}
+
+/// `DELETE /t/{token}/reply/files/{id}`
+pub async fn remove(
+    visit: Visit,
+    desk: Result<Desk, WebError>,
+    Path((_, id)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    let done = async { Uploader::admit(desk, &headers).await?.remove(&id).await };
+    answer(&visit, done.await)
+}
+
+/// `POST /t/{token}/reply/files/{id}`: for clients that can send nothing but POST ("X-HTTP-Method-Override").
+pub async fn overridden(
+    visit: Visit,
+    desk: Result<Desk, WebError>,
+    path: Path<(String, String)>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    match headers.get("x-http-method-override").map(HeaderValue::as_bytes) {
+        Some(b"PATCH") => append(visit, desk, path, headers, body).await,
+        Some(b"DELETE") => remove(visit, desk, path, headers).await,
+        _ => WebError::MethodNotAllowed.into_response(),
+    }
+}
+
+/// Every response carries the version (but for it, a client takes it for none of ours).
+fn answer(visit: &Visit, done: Result<Response, Fault>) -> Response {
+    let mut response = done.unwrap_or_else(|fault| refuse(visit, fault));
+    response.headers_mut().insert(TUS_RESUMABLE, VERSION);
+    response
+}
+
+fn refuse(visit: &Visit, fault: Fault) -> Response {
+    let text = |key: &str| visit.text(key);
+    let mut offset = None;
+    let (status, words) = match fault {
+        // Trouble is logged on its way out, and nothing but its kind is told.
+        Fault::Web(error @ WebError::Trouble(_)) => return error.into_response(),
+        // A program that is sent to a page would take that page for its answer.
+        Fault::Web(WebError::NoReplySession(_)) => (StatusCode::FORBIDDEN, text("error-session-title")),
+        Fault::Web(error) => (error.status(), text(error.texts().0)),
+        Fault::Problem(problem) => (problem.status(), problem.text),
+        Fault::Offset(problem, at) => {
+            offset = Some(at);
+            (problem.status(), problem.text)
+        }
+        Fault::Empty(name) => {
+            (StatusCode::BAD_REQUEST, visit.with("reply-error-file-empty", "name", &safe_name(&name)))
+        }
+        Fault::Version => (StatusCode::PRECONDITION_FAILED, text("error-request-title")),
+        Fault::Malformed => (StatusCode::BAD_REQUEST, text("error-request-title")),
+        Fault::MediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, text("error-request-title")),
+    };
+    let mut response = (status, [(CONTENT_TYPE, "text/plain; charset=utf-8")], words).into_response();
+    if let Some(offset) = offset {
+        response.headers_mut().insert(UPLOAD_OFFSET, offset.into());
+    }
+    if status == StatusCode::PRECONDITION_FAILED {
+        response.headers_mut().insert(TUS_VERSION, VERSION);
+    }
+    response
+}
+
+/// Octets of the whole file; `None` when the client does not know yet and says so.
+fn length(headers: &HeaderMap) -> Result<Option<u64>, Fault> {
+    match (number(headers, &UPLOAD_LENGTH)?, headers.get(UPLOAD_DEFER_LENGTH)) {
+        (Some(length), None) => Ok(Some(length)),
+        (None, Some(defer)) if defer == "1" => Ok(None),
+        _ => Err(Fault::Malformed),
+    }
+}
+
+/// Digits only: `+5` and ` 5` are not numbers in a header field.
+fn number(headers: &HeaderMap, name: &HeaderName) -> Result<Option<u64>, Fault> {
+    let Some(field) = headers.get(name) else { return Ok(None) };
+    let digits = field.to_str().ok().filter(|text| text.bytes().all(|c| c.is_ascii_digit()));
+    digits.and_then(|digits| digits.parse().ok()).map(Some).ok_or(Fault::Malformed)
+}
+
+fn is_piece(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|field| field == PIECE)
+}
+
+/// Name and type from `Upload-Metadata`: pairs of a key and a value in Base64, with commas between them.
+fn metadata(headers: &HeaderMap) -> Result<(String, String), Fault> {
+    let field = headers.get(UPLOAD_METADATA).map_or(Ok(""), HeaderValue::to_str);
+    let (mut name, mut media_type) = (String::new(), String::new());
+    for pair in field.map_err(|_| Fault::Malformed)?.split(',') {
+        let (key, encoded) = pair.trim().split_once(' ').unwrap_or((pair.trim(), ""));
+        let decoded = STANDARD.decode(encoded.trim()).map_err(|_| Fault::Malformed)?;
+        let text = String::from_utf8(decoded).map_err(|_| Fault::Malformed)?;
+        match key {
+            "filename" | "name" => name = text,
+            "filetype" | "type" => media_type = text,
+            _ => {}
+        }
+    }
+    Ok((name, media_type))
+}
+
+/// The same the other way round.
+fn describe(upload: &Upload) -> String {
+    format!("filename {},filetype {}", STANDARD.encode(&upload.name), STANDARD.encode(&upload.media_type))
+}
+
+fn value(text: String) -> Result<HeaderValue, WebError> {
+    HeaderValue::try_from(text).map_err(|error| WebError::Trouble(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(fields: &[(&'static str, &str)]) -> HeaderMap {
+        let pair =
+            |(name, value): &(&'static str, &str)| (HeaderName::from_static(name), value.parse().unwrap());
+        fields.iter().map(pair).collect()
+    }
+
+    #[test]
+    fn reads_names_and_types() {
+        let read = |field: &str| metadata(&headers(&[("upload-metadata", field)])).ok();
+        let pair = |name: &str, kind: &str| Some((name.to_owned(), kind.to_owned()));
+        assert_eq!(read("filename Zm90by5qcGc=,filetype aW1hZ2UvanBlZw=="), pair("foto.jpg", "image/jpeg"));
+        assert_eq!(
+            read("filetype aW1hZ2UvanBlZw== , filename w6k=, is_confidential"),
+            pair("é", "image/jpeg")
+        );
+        assert_eq!(read(""), pair("", ""));
+        assert_eq!(read("filename ==="), None);
+        assert_eq!(read("filename /w=="), None, "not UTF-8");
+    }
+
+    #[test]
+    fn a_length_is_known_or_deferred() {
+        let read = |fields: &[(&'static str, &str)]| length(&headers(fields)).ok();
+        assert_eq!(read(&[("upload-length", "12")]), Some(Some(12)));
+        assert_eq!(read(&[("upload-defer-length", "1")]), Some(None));
+        for wrong in ["", "-1", "+1", "1.5", "99999999999999999999", "1,2"] {
+            assert_eq!(read(&[("upload-length", wrong)]), None, "{wrong}");
+        }
+        assert_eq!(read(&[]), None);
+        assert_eq!(read(&[("upload-defer-length", "2")]), None);
+        assert_eq!(read(&[("upload-length", "1"), ("upload-defer-length", "1")]), None);
+    }
+}

@@ -1,0 +1,335 @@
+// Files go to the server in pieces while somebody is still writing (tus 1.0, tus.io). What has come is kept there, so
+// after a lost connection or a reload it goes on where it stopped. Without this file they come along with the form.
+"use strict";
+(() => {
+  const PIECE = 8 * 1024 * 1024;
+  const LONGEST_WAIT = 30_000;
+  const form = document.getElementById("reply-form");
+  const box = document.getElementById("upload");
+  const list = document.getElementById("uploads");
+  const news = document.getElementById("upload-news");
+  const hold = document.getElementById("upload-hold");
+  const pickers = [document.getElementById("files"), document.getElementById("photo")];
+  const words = box.dataset;
+  const queue = [];
+  let current = null; // The one that is being sent.
+  let pressed = null; // The button that waits for the files.
+
+  const fill = (text, values) => text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+  const say = (text) => { news.textContent = text; };
+  const pause = (time) => new Promise((resolve) => setTimeout(resolve, time));
+
+  function size(octets) {
+    const units = ["B", "kB", "MB", "GB"];
+    let unit = 0;
+    for (; octets >= 1000 && unit < 3; unit++) octets /= 1000;
+    const digits = unit ? 1 : 0;
+    const format = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+    return `${octets.toLocaleString(document.documentElement.lang, format)} ${units[unit]}`;
+  }
+
+  // Rows: those that the server wrote, and those of files that were just chosen.
+
+  function row(name, octets) {
+    const item = document.createElement("li");
+    const label = document.createElement("span");
+    label.className = "file-name";
+    const shown = document.createElement("bdi");
+    shown.textContent = name;
+    const measure = document.createElement("span");
+    measure.className = "file-size";
+    measure.textContent = size(octets);
+    label.append(shown, " ", measure, " ", state());
+    const actions = document.createElement("span");
+    actions.className = "file-actions";
+    const button = document.createElement("button");
+    button.type = "button";
+    button.name = "remove";
+    button.className = "button button-quiet";
+    const more = document.createElement("span");
+    more.className = "for-readers";
+    more.textContent = ` ${name}`;
+    button.append(words.remove, more);
+    actions.append(button);
+    item.append(label, actions);
+    item.dataset.name = name;
+    item.dataset.length = octets;
+    list.append(item);
+    return item;
+  }
+
+  function state() {
+    const element = document.createElement("span");
+    element.className = "file-state";
+    return element;
+  }
+
+  function show(entry, text, isError = false) {
+    const element = entry.row.querySelector(".file-state");
+    element.textContent = text;
+    element.classList.toggle("field-error", isError);
+  }
+
+  function bar(entry) {
+    let element = entry.row.querySelector("progress");
+    if (!element) {
+      element = document.createElement("progress");
+      element.max = 100;
+      element.setAttribute("aria-label", entry.file.name);
+      entry.row.querySelector(".file-name").append(element);
+    }
+    return element;
+  }
+
+  function complain(text) {
+    let element = box.querySelector(".upload-errors");
+    if (!element) {
+      element = document.createElement("div");
+      element.className = "upload-errors";
+      element.setAttribute("role", "alert");
+      list.before(element);
+    }
+    const line = document.createElement("p");
+    line.className = "field-error";
+    line.textContent = text;
+    element.append(line);
+  }
+
+  // Choosing.
+
+  function unfinished(file) {
+    const known = JSON.parse(sessionStorage.getItem("zegel-uploads") ?? "{}");
+    return [...list.children].find((item) => {
+      const { id, name, length, offset } = item.dataset;
+      const mark = known[id];
+      const same = mark ? mark === `${file.name}/${file.lastModified}` : name === file.name;
+      return id && offset !== length && Number(length) === file.size && same && !item.dataset.busy;
+    });
+  }
+
+  function remember(id, file) {
+    const known = JSON.parse(sessionStorage.getItem("zegel-uploads") ?? "{}");
+    known[id] = `${file.name}/${file.lastModified}`;
+    sessionStorage.setItem("zegel-uploads", JSON.stringify(known));
+  }
+
+  function add(files) {
+    box.querySelector(".upload-errors")?.remove();
+    for (const file of files) {
+      const found = unfinished(file);
+      const total = [...list.children].reduce((sum, item) => sum + Number(item.dataset.length ?? 0), 0);
+      if (file.size === 0) complain(fill(words.empty, { name: file.name }));
+      else if (!found && list.children.length >= Number(words.maxFiles)) { complain(words.tooMany); break; }
+      else if (!found && total + file.size > Number(words.maxSize)) complain(fill(words.tooLarge, { name: file.name }));
+      else {
+        const entry = { file, row: found ?? row(file.name, file.size), url: null };
+        if (found) entry.url = `${words.target}/${found.dataset.id}`;
+        entry.row.dataset.busy = "yes";
+        queue.push(entry);
+        show(entry, words.waiting);
+      }
+    }
+    next();
+  }
+
+  // Sending.
+
+  async function next() {
+    if (current) return;
+    current = queue.shift() ?? null;
+    if (!current) return finished();
+    try {
+      await upload(current);
+    } catch (error) {
+      if (!current.removed) {
+        show(current, error.message, true);
+        say(`${current.file.name}: ${error.message}`);
+        current.failed = true;
+        current.row.querySelector("progress")?.remove();
+      }
+    }
+    delete current.row.dataset.busy;
+    current = null;
+    next();
+  }
+
+  function finished() {
+    const button = pressed;
+    pressed = null;
+    hold.hidden = true;
+    const failed = list.querySelector(".file-state.field-error");
+    if (button && failed) failed.closest("li").querySelector("button").focus();
+    else if (button) form.requestSubmit(button);
+  }
+
+  async function upload(entry) {
+    const { file } = entry;
+    let offset = 0;
+    let wait = 1000;
+    let isSure = entry.url === null; // Whether the offset is known.
+    entry.start = null;
+    while (!entry.removed) {
+      try {
+        if (!entry.url) await create(entry);
+        if (!isSure) { offset = await ask(entry); isSure = true; }
+        if (offset >= file.size) break;
+        offset = await send(entry, offset);
+        wait = 1000;
+      } catch (error) {
+        if (entry.removed || error.isFinal) throw error;
+        show(entry, words.retry);
+        isSure = false;
+        await pause(wait);
+        wait = Math.min(wait * 2, LONGEST_WAIT);
+      }
+    }
+    if (entry.removed) return;
+    entry.row.dataset.offset = file.size;
+    entry.row.querySelector("progress")?.remove();
+    show(entry, words.done);
+    say(fill(words.arrived, { name: file.name }));
+  }
+
+  // An error after which trying again is of no use.
+  function final(text) {
+    return Object.assign(new Error(text), { isFinal: true });
+  }
+
+  // 4xx is about the request and stays so; everything else may pass.
+  async function judge(response) {
+    const isText = response.headers.get("Content-Type")?.startsWith("text/plain");
+    if (response.status >= 400 && response.status < 500 && ![408, 409, 429].includes(response.status)) {
+      throw final(isText ? await response.text() : words.refused);
+    }
+    if (response.status === 507) throw final(isText ? await response.text() : words.refused);
+    throw new Error(String(response.status));
+  }
+
+  const version = { "Tus-Resumable": "1.0.0" };
+
+  async function create(entry) {
+    const { name, type, size: length } = entry.file;
+    const encode = (text) => btoa(String.fromCharCode(...new TextEncoder().encode(text)));
+    const metadata = `filename ${encode(name)},filetype ${encode(type)}`;
+    const headers = { ...version, "Upload-Length": length, "Upload-Metadata": metadata };
+    const response = await fetch(words.target, { method: "POST", headers });
+    if (response.status !== 201) await judge(response);
+    entry.url = response.headers.get("Location");
+    entry.row.dataset.id = entry.url.split("/").pop();
+    remember(entry.row.dataset.id, entry.file);
+    if (entry.removed) await drop(entry.url);
+  }
+
+  async function ask(entry) {
+    const response = await fetch(entry.url, { method: "HEAD", headers: version });
+    if (!response.ok) await judge(response);
+    return Number(response.headers.get("Upload-Offset"));
+  }
+
+  // One piece; XMLHttpRequest, because fetch does not tell how far it is.
+  async function send(entry, offset) {
+    const piece = entry.file.slice(offset, offset + PIECE);
+    await piece.slice(0, 1).arrayBuffer().catch(() => { throw final(words.broken); });
+    return new Promise((resolve, reject) => {
+      const request = new XMLHttpRequest();
+      entry.request = request;
+      request.open("PATCH", entry.url);
+      request.setRequestHeader("Tus-Resumable", "1.0.0");
+      request.setRequestHeader("Upload-Offset", offset);
+      request.setRequestHeader("Content-Type", "application/offset+octet-stream");
+      request.upload.addEventListener("progress", (event) => progress(entry, offset + event.loaded));
+      request.addEventListener("error", () => reject(new Error("network")));
+      request.addEventListener("abort", () => reject(new Error("abort")));
+      request.addEventListener("load", () => {
+        if (request.status === 204) return resolve(Number(request.getResponseHeader("Upload-Offset")));
+        const headers = { "Content-Type": request.getResponseHeader("Content-Type") ?? "" };
+        judge(new Response(request.responseText, { status: request.status, headers })).catch(reject);
+      });
+      request.send(piece);
+    });
+  }
+
+  function progress(entry, octets) {
+    const percent = Math.min(100, Math.floor((octets / entry.file.size) * 100));
+    const now = performance.now();
+    entry.start ??= { now, octets };
+    const speed = (octets - entry.start.octets) / (now - entry.start.now); // Octets per millisecond.
+    let text = fill(words.percent, { percent, size: size(entry.file.size) });
+    if (speed > 0 && now - entry.start.now > 1000) {
+      const minutes = (entry.file.size - octets) / speed / 60_000;
+      text += ` – ${minutes < 1 ? words.seconds : fill(words.minutes, { minutes: Math.ceil(minutes) })}`;
+    }
+    bar(entry).value = percent;
+    show(entry, text);
+    // A screen reader hears every quarter, not every piece.
+    const quarter = Math.floor(percent / 25);
+    if (quarter !== (entry.quarter ?? 0) && quarter < 4) say(fill(words.progress, { name: entry.file.name, percent }));
+    entry.quarter = quarter;
+  }
+
+  // Removing.
+
+  const drop = (url) => fetch(url, { method: "DELETE", headers: version });
+
+  async function remove(item) {
+    const waiting = queue.findIndex((entry) => entry.row === item);
+    const entry = waiting >= 0 ? queue.splice(waiting, 1)[0] : current?.row === item ? current : null;
+    if (entry) {
+      entry.removed = true;
+      entry.request?.abort();
+    }
+    const name = item.dataset.name;
+    const beside = item.nextElementSibling ?? item.previousElementSibling;
+    item.remove();
+    (beside?.querySelector("button") ?? pickers[0]).focus();
+    if (item.dataset.id) await drop(`${words.target}/${item.dataset.id}`).catch(() => {});
+    say(fill(words.removed, { name }));
+  }
+
+  list.addEventListener("click", (event) => {
+    const button = event.target.closest("button[name=remove]");
+    if (!button) return;
+    event.preventDefault();
+    remove(button.closest("li"));
+  });
+
+  for (const picker of pickers) {
+    picker.addEventListener("change", () => {
+      add([...picker.files]);
+      picker.value = ""; // So the form does not bring them a second time.
+    });
+  }
+
+  for (const type of ["dragenter", "dragover"]) {
+    box.addEventListener(type, (event) => { event.preventDefault(); box.classList.add("dropping"); });
+  }
+  for (const type of ["dragleave", "drop"]) {
+    box.addEventListener(type, () => box.classList.remove("dropping"));
+  }
+  box.addEventListener("drop", (event) => { event.preventDefault(); add([...event.dataTransfer.files]); });
+
+  // Going on waits for the files; leaving asks first.
+  form.addEventListener("submit", (event) => {
+    if (event.submitter?.name !== "next" || (!current && !queue.length)) return;
+    event.preventDefault();
+    pressed = event.submitter;
+    hold.hidden = false;
+    say(words.hold);
+  });
+  window.addEventListener("beforeunload", (event) => {
+    if (current) event.preventDefault();
+  });
+
+  // What is typed is kept on the server as well, and keeps the visit alive.
+  let typing = 0;
+  form.addEventListener("input", (event) => {
+    if (event.target.type === "file") return;
+    clearTimeout(typing);
+    typing = setTimeout(() => {
+      const data = new FormData();
+      for (const field of form.querySelectorAll("textarea")) data.append(field.name, field.value);
+      data.append("keep", "1");
+      fetch(form.action, { method: "POST", body: data }).catch(() => {});
+    }, 3000);
+  });
+})();
