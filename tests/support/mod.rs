@@ -10,5 +10,6 @@ pub mod load;
 pub mod mail;
 pub mod postfix;
 pub mod queue;
+pub mod resident;
 pub mod smarthost;
 pub mod web;

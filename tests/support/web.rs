@@ -30,6 +30,12 @@ impl Answer {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
+    /// `name=value` of every cookie that was set.
+    pub fn cookies(&self) -> Vec<String> {
+        let set = self.fields.get_all("set-cookie").iter().map(|value| value.to_str().unwrap());
+        set.map(|cookie| cookie.split(';').next().unwrap().to_owned()).collect()
+    }
+
     /// `name=value` of the cookie that was set, for the next request.
     pub fn cookie(&self) -> String {
         self.field("set-cookie").split(';').next().unwrap().to_owned()
@@ -52,22 +58,27 @@ pub fn post(url: &str, form: &str) -> Answer {
 
 /// Any request, over a connection of its own.
 pub fn send(method: &str, url: &str, fields: &[(&str, &str)], form: Option<&str>) -> Answer {
+    let form_type = ("Content-Type", "application/x-www-form-urlencoded");
+    let fields: Vec<(&str, &str)> = fields.iter().copied().chain(form.map(|_| form_type)).collect();
+    send_octets(method, url, &fields, form.map(str::as_bytes))
+}
+
+/// The same with any body.
+pub fn send_octets(method: &str, url: &str, fields: &[(&str, &str)], body: Option<&[u8]>) -> Answer {
     let agent: Agent = Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
         .max_idle_connections(0)
         .timeout_global(Some(PATIENCE))
+        .allow_non_standard_methods(true)
         .build()
         .into();
     let mut request = Request::builder().method(method).uri(url);
     for (name, value) in fields {
         request = request.header(*name, *value);
     }
-    let sent = match form {
-        Some(form) => {
-            let request = request.header("Content-Type", "application/x-www-form-urlencoded");
-            agent.run(request.body(form).unwrap())
-        }
+    let sent = match body {
+        Some(body) => agent.run(request.body(body).unwrap()),
         None => agent.run(request.body(()).unwrap()),
     };
     let mut response = sent.unwrap_or_else(|error| panic!("{method} {url}: {error}"));

@@ -226,6 +226,7 @@ pub fn advice(visit: &Visit, strength: &crate::reply::password::Strength) -> Str
         3 => "password-strength-3",
         _ => "password-strength-4",
     };
-    let advice = strength.advice.iter().map(|word| visit.text(&format!("password-advice-{word}")));
+    let keys = strength.advice.iter().map(|word| format!("password-advice-{word}"));
+    let advice = keys.map(|key| visit.text(&key));
     std::iter::once(visit.text(score)).chain(advice).collect::<Vec<_>>().join(" ")
 }

@@ -199,7 +199,8 @@ fn pages_that_explain_need_no_transfer() {
         assert_eq!(site.get(path).status, 404, "{path}");
     }
     let token = &site.seal().tokens[0];
-    assert_eq!(site.get(&format!("/t/{token}/reply")).status, 200);
+    let reply = site.get(&format!("/t/{token}/reply"));
+    assert_eq!((reply.status, reply.field("location")), (303, format!("/t/{token}?next=reply").as_str()));
 }
 
 #[test]
