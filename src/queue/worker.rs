@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::body::{self, Opener};
 use super::bounce;
 use super::retry::{Next, Schedule};
+use crate::address::ReversePath;
 use crate::audit::{Action, Event};
 use crate::clock::{Clock, Timestamp, later};
 use crate::config::Config;
@@ -27,7 +28,7 @@ use crate::id::QueueId;
 use crate::relay::smarthost::{Settings, Smarthost, TlsClients};
 use crate::relay::{Content, Mail, Timeouts, outcome};
 use crate::secret::BodyKey;
-use crate::store::{Attempt, Blobs, Delivery, Item, NewItem, Store, StoreError};
+use crate::store::{Attempt, Blobs, Delivery, Item, Kind, NewItem, Store, StoreError};
 
 /// The queue is looked at this often, because the command line changes it from another process.
 const POLL: Duration = Duration::from_secs(2);
@@ -226,8 +227,12 @@ impl Shared {
         };
         let recipients: Vec<EnvelopeRecipient> =
             item.recipients.iter().map(|pending| pending.recipient.clone()).collect();
+        let reverse_path = match item.kind {
+            Kind::Reply => &ReversePath::Null,
+            _ => &item.reverse_path,
+        };
         let mail = Mail {
-            reverse_path: &item.reverse_path,
+            reverse_path,
             parameters: &item.parameters,
             recipients: &recipients,
             traits: opener.traits(),
