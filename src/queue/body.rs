@@ -16,6 +16,8 @@ const SALT: usize = 16;
 const HEADER: usize = SALT + 1 + 8;
 /// Sealed bodies up to here ride in their row.
 const INLINE: usize = 128 * 1024;
+/// Messages up to here are never streamed.
+const STREAMED: usize = 64 * 1024;
 /// Octets of a streamed message that are looked at and sealed at once.
 const BLOCK: usize = 64 * 1024;
 
@@ -43,13 +45,19 @@ pub fn store_body(key: &BodyKey, blobs: &dyn Blobs, message: &CrlfBytes) -> Resu
 }
 
 /// Seals a message that is larger than memory, as it comes out of `source`; `traits` must be true of it. Its lines
-/// are checked on the way, for there is no [`CrlfBytes`] of it. Blocking.
+/// are checked on the way, for there is no [`CrlfBytes`] of it. A small one rides in its row as well. Blocking.
 pub fn store_stream(
     key: &BodyKey,
     blobs: &dyn Blobs,
     traits: Traits,
     source: &mut dyn Read,
 ) -> Result<Body, StoreError> {
+    if traits.size <= STREAMED as u64 {
+        let mut message = Vec::new();
+        source.take(STREAMED as u64 + 1).read_to_end(&mut message)?;
+        check_size(message.len() as u64, traits)?;
+        return store_body(key, blobs, &CrlfBytes::check(message).map_err(io::Error::other)?);
+    }
     let mut writer = begin(key, blobs.create()?, traits)?;
     let (mut block, mut lines, mut size) = (vec![0; BLOCK], LineCheck::default(), 0);
     loop {
@@ -63,10 +71,16 @@ pub fn store_stream(
         size += octets.len() as u64;
     }
     lines.end().map_err(io::Error::other)?;
-    if size != traits.size {
-        return Err(io::Error::other("the message has another length than was said").into());
-    }
+    check_size(size, traits)?;
     Ok(Body::Blob(writer.finish()?.commit()?))
+}
+
+fn check_size(size: u64, traits: Traits) -> io::Result<()> {
+    if size == traits.size {
+        Ok(())
+    } else {
+        Err(io::Error::other("the message has another length than was said"))
+    }
 }
 
 /// Starts reading a queued body. Blocking, as the chunks are.

@@ -25,7 +25,7 @@ use crate::clock::{Clock, Timestamp, later};
 use crate::config::Config;
 use crate::envelope::EnvelopeRecipient;
 use crate::id::QueueId;
-use crate::relay::smarthost::{Settings, Smarthost, TlsClients};
+use crate::relay::smarthost::{LargestMail, Settings, Smarthost, TlsClients};
 use crate::relay::{Content, Mail, Timeouts, outcome};
 use crate::secret::BodyKey;
 use crate::store::{Attempt, Blobs, Delivery, Item, Kind, NewItem, Store, StoreError};
@@ -89,6 +89,11 @@ impl Worker {
     /// For those who commit mail.
     pub fn wake_handle(&self) -> WakeHandle {
         WakeHandle(Arc::clone(&self.wake))
+    }
+
+    /// For who writes mail that may be too large.
+    pub fn largest_mail(&self) -> LargestMail {
+        self.shared.smarthost.largest_mail()
     }
 
     /// Works until `stop`, then finishes what is in flight, at most 25 seconds long.

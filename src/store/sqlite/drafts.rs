@@ -194,6 +194,7 @@ pub(super) fn add_piece(
     limits: UploadLimits,
     now: Timestamp,
 ) -> Result<Added> {
+    open_link(change.db, author, now)?;
     let Some(found) = upload(change.db, author, id)? else { return Ok(Added::Unknown) };
     if found.offset != offset {
         return Ok(Added::Elsewhere(found.offset));

@@ -26,6 +26,7 @@ use crate::config::{self, Config, PasswordMode};
 use crate::id::QueueId;
 use crate::limits::TryRule;
 use crate::queue::worker::WakeHandle;
+use crate::relay::smarthost::LargestMail;
 use crate::reply::{self, Replies};
 use crate::secret::{Keys, Secret};
 use crate::store::blobs::LocalBlobs;
@@ -93,6 +94,7 @@ impl Site {
             clock: clock.clone(),
             config: config.clone(),
             wake: WakeHandle::default(),
+            largest: LargestMail::default(),
         });
         let parts = Parts::new(access, replies, store.clone(), config.clone(), clock.clone());
         let listen = ["127.0.0.1:0".parse().unwrap()];
