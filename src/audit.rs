@@ -29,6 +29,10 @@ pub enum Action {
     Expire,
     /// A queue item was dropped by an administrator.
     Drop,
+    /// An answer was sent.
+    Reply,
+    /// A verification code was mailed, tried, or proved an address.
+    Code,
     /// The configuration was read again.
     Configuration,
 }
@@ -48,6 +52,8 @@ impl Action {
             Self::Recall => "recall",
             Self::Expire => "expire",
             Self::Drop => "drop",
+            Self::Reply => "reply",
+            Self::Code => "code",
             Self::Configuration => "configuration",
         }
     }

@@ -14,6 +14,8 @@ use crate::transfer::access::SESSION_IDLE;
 
 /// How often it looks.
 const INTERVAL: Duration = Duration::from_secs(60);
+/// A draft that nobody has touched for this long is given up, with its uploads (H16).
+const DRAFT_IDLE: Duration = Duration::from_secs(24 * 3600);
 /// Blobs removed in one go.
 const BATCH: usize = 500;
 
@@ -54,6 +56,7 @@ impl Retention {
         let now = self.clock.now();
         while !self.store.expire(now).await?.is_empty() {}
         self.store.sweep_sessions(before(now, SESSION_IDLE)).await?;
+        while self.store.sweep_drafts(before(now, DRAFT_IDLE), now).await? > 0 {}
         loop {
             let doomed = self.store.doomed_blobs(BATCH).await?;
             if doomed.is_empty() {

@@ -86,6 +86,8 @@ pub struct Keys {
     pub session: SessionKey,
     /// For the hashes of Message-IDs of sealed threads.
     pub thread: ThreadKey,
+    /// For answers: what browsers are remembered by, and hashes of codes
+    pub reply: ReplyKey,
 }
 
 impl Keys {
@@ -117,6 +119,10 @@ impl Keys {
             body: BodyKey(expand(master, "zegel queue body")),
             session: SessionKey(expand(master, "zegel session")),
             thread: ThreadKey(hmac_key(master, "zegel thread")),
+            reply: ReplyKey {
+                browser: expand(master, "zegel browser"),
+                code: hmac_key(master, "zegel code"),
+            },
         }
     }
 }
@@ -176,6 +182,26 @@ impl SessionKey {
     }
 }
 
+/// Keeps what is known of a browser, and the hashes of verification codes.
+#[derive(Clone)]
+pub struct ReplyKey {
+    browser: Zeroizing<[u8; 32]>,
+    code: hmac::Key,
+}
+
+impl ReplyKey {
+    /// The key for what is remembered of one browser: neither database nor browser has it alone.
+    pub fn for_browser(&self, browser: &[u8; 32]) -> Zeroizing<[u8; 32]> {
+        derive(&self.browser, browser, "browser")
+    }
+
+    /// The hash of a code with all that it is bound to, and of an address: without this key nobody can go through
+    /// the few codes there are.
+    pub fn hash(&self, text: &[u8]) -> [u8; 32] {
+        sign(&self.code, text)
+    }
+}
+
 fn sign(key: &hmac::Key, message: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];
     out.copy_from_slice(hmac::sign(key, message).as_ref());
@@ -190,8 +216,9 @@ fn expand(master: &[u8; 32], purpose: &str) -> Zeroizing<[u8; 32]> {
     derive(master, b"", purpose)
 }
 
+/// A key that follows from `key` and `salt` and is good for one purpose (HKDF-SHA-256, RFC 5869).
 #[allow(clippy::expect_used, reason = "HKDF-SHA-256 gives up to 8160 bytes; 32 always fit")]
-fn derive(key: &[u8; 32], salt: &[u8], purpose: &str) -> Zeroizing<[u8; 32]> {
+pub fn derive(key: &[u8; 32], salt: &[u8], purpose: &str) -> Zeroizing<[u8; 32]> {
     let mut out = Zeroizing::new([0; 32]);
     hkdf::Salt::new(hkdf::HKDF_SHA256, salt)
         .extract(key)

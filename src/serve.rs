@@ -142,6 +142,7 @@ impl Gateway {
             clock: clock.clone(),
             config: live.config.clone(),
             wake: worker.wake_handle(),
+            largest: worker.largest_mail(),
         });
         let access = Arc::new(Access::new(store.clone(), blobs.clone(), keys, clock.clone(), try_rule));
         let pages = web::Parts::new(access, replies, store.clone(), live.config.clone(), clock.clone());

@@ -74,7 +74,7 @@ const KEYS: &[(&str, &[&str])] = &[
     ("web", &["listen", "public_url", "tls_certificate", "tls_key", "trusted_proxies", "default_language"]),
     ("admin", &["listen"]),
     ("seal", &["expiry_days", "password", "subject", "max_password_attempts"]),
-    ("reply", &["enabled", "delivery", "max_size"]),
+    ("reply", &["enabled", "delivery", "max_size", "max_mail_size"]),
     ("policy", &["files"]),
 ];
 

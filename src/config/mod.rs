@@ -215,6 +215,8 @@ pub struct Reply {
     pub delivery: ReplyDelivery,
     /// Octets of one answer, message and files together.
     pub max_size: ByteSize,
+    /// Octets of one mail to staff; what does not fit goes behind a link. Unset: what the smarthost announces.
+    pub max_mail_size: Option<ByteSize>,
 }
 
 /// `[reply] delivery`
@@ -267,7 +269,7 @@ impl Default for Seal {
 
 impl Default for Reply {
     fn default() -> Self {
-        Self { enabled: true, delivery: ReplyDelivery::Mail, max_size: ByteSize::gib(1) }
+        Self { enabled: true, delivery: ReplyDelivery::Mail, max_size: ByteSize::gib(1), max_mail_size: None }
     }
 }
 

@@ -88,14 +88,14 @@ fn request<'a>(
         recipients: arrival.seal.iter().map(|(recipient, _)| recipient.address.clone()).collect(),
         created: arrival.now,
         expires: days_later(arrival.now, terms.expiry_days),
-        password: terms.password,
+        password: terms.password.into(),
         thread: header.thread_ids().iter().map(|id| intake.keys.thread.hash(id)).collect(),
     }
 }
 
 fn content(part: MimePart<'_>) -> Content<'_> {
     let MimePart { name, media_type, content_id, inline, data } = part;
-    Content { name, media_type, content_id, inline, data }
+    Content { name, media_type, content_id, inline, data: data.into() }
 }
 
 fn events(arrival: &Arrival, transfer: &NewTransfer) -> Vec<Event> {

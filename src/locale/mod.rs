@@ -189,7 +189,21 @@ pub fn long_date_and_time(language: Language, time: Timestamp) -> String {
     language.format("date-and-time", &[("date", &long_date(language, time)), ("time", &clock)])
 }
 
-fn dutch_time(time: Timestamp) -> ZonedDateTime {
+/// A size as people write it: `812 B`, `3,4 MB`.
+pub fn size(language: Language, octets: u64) -> String {
+    let (unit, divisor) = match octets {
+        0..1_000 => return format!("{octets} B"),
+        1_000..1_000_000 => ("kB", 1_000),
+        1_000_000..1_000_000_000 => ("MB", 1_000_000),
+        _ => ("GB", 1_000_000_000),
+    };
+    let tenths = octets.saturating_mul(10) / divisor;
+    let separator = if language == Language::En { '.' } else { ',' };
+    format!("{}{separator}{} {unit}", tenths / 10, tenths % 10)
+}
+
+/// A moment in the time of the Netherlands.
+pub fn dutch_time(time: Timestamp) -> ZonedDateTime {
     static ZONE: LazyLock<TimeZone> = LazyLock::new(|| {
         // A machine without a time zone database gets the rule in force since 1996.
         TimeZone::get("Europe/Amsterdam")

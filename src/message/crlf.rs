@@ -112,14 +112,15 @@ impl CrlfWriter {
     }
 }
 
-/// The check itself, over any split of the octets.
+/// The check itself, over any split of the octets: for messages that are larger than memory.
 #[derive(Clone, Copy, Debug, Default)]
-struct LineCheck {
+pub struct LineCheck {
     after_cr: bool,
 }
 
 impl LineCheck {
-    fn feed(&mut self, bytes: &[u8]) -> Result<(), LineError> {
+    /// Looks at the next octets; they may end between CR and LF.
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<(), LineError> {
         let mut rest = bytes;
         while !rest.is_empty() {
             if self.after_cr {
@@ -141,7 +142,8 @@ impl LineCheck {
         Ok(())
     }
 
-    fn end(self) -> Result<(), LineError> {
+    /// There are no more.
+    pub fn end(self) -> Result<(), LineError> {
         if self.after_cr { Err(LineError::BareCr) } else { Ok(()) }
     }
 }

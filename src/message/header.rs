@@ -97,6 +97,16 @@ impl<'a> Header<'a> {
         self.ids(&["In-Reply-To", "References"])
     }
 
+    /// What an answer to this message carries in its References field (RFC 5322 3.6.4): the thread so far, then the
+    /// message itself.
+    pub fn references_of_answer(&self) -> Vec<String> {
+        let mut ids = self.ids(&["References", "In-Reply-To"]);
+        let own = self.message_id();
+        ids.retain(|id| Some(id) != own.as_ref());
+        ids.extend(own);
+        ids
+    }
+
     /// Whether the message must not be answered by a program (RFC 3834 2, H09).
     pub fn is_automatic(&self) -> bool {
         let says = |name, words: &[&str]| {

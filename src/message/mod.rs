@@ -11,7 +11,7 @@ pub mod header;
 mod html;
 mod media_type;
 pub mod mime;
-mod name;
+pub mod name;
 mod parameter;
 pub mod rewrite;
 mod tnef;

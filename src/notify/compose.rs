@@ -3,12 +3,17 @@
 //! 2.1.1, RFC 2045), so that no next hop has to change anything.
 
 use mail_builder::headers::Header;
+use mail_builder::headers::address::Address as AddressField;
 use mail_builder::headers::content_type::ContentType;
+use mail_builder::headers::raw::Raw;
 use mail_builder::headers::text::Text;
 use mail_builder::mime::MimePart;
 
 use super::NoticeError;
-use crate::id::TransferId;
+use crate::address::Address;
+use crate::clock::{Timestamp, rfc5322};
+use crate::config::Organisation;
+use crate::id::{QueueId, TransferId};
 use crate::locale::Language;
 use crate::message::crlf::CrlfBytes;
 
@@ -34,6 +39,39 @@ pub struct Notice<'a> {
 impl Notice<'_> {
     /// Puts the notice below `fields`, which are whole header fields with their line ends.
     pub fn compose(&self, fields: &[u8]) -> Result<CrlfBytes, NoticeError> {
+        let mut out = self.header(fields)?;
+        // "=_" cannot stand in quoted-printable, and user text never starts a line of ours.
+        self.body(format!("=_zegel_{}", self.transfer)).write_part(&mut out);
+        Ok(CrlfBytes::check(out)?)
+    }
+
+    /// The same with files behind it. What somebody outside wrote is in the text, so `random` makes boundaries that
+    /// nobody can have guessed. The octets of the files are for the caller to put in: they may be larger than memory.
+    pub fn compose_with_files(
+        &self,
+        fields: &[u8],
+        random: &QueueId,
+        files: &[Attachment<'_>],
+    ) -> Result<Vec<Segment>, NoticeError> {
+        let boundary = format!("=_zegel_{random}");
+        let mut out = self.header(fields)?;
+        let mixed = ContentType::new("multipart/mixed").attribute("boundary", boundary.as_str());
+        write_field(&mut out, "Content-Type", &mixed);
+        out.extend_from_slice(format!("\r\n--{boundary}\r\n").as_bytes());
+        self.body(format!("{boundary}_text")).write_part(&mut out);
+        let mut segments = Vec::with_capacity(2 * files.len() + 1);
+        for (number, file) in files.iter().enumerate() {
+            out.extend_from_slice(format!("\r\n--{boundary}\r\n").as_bytes());
+            file.write_header(&mut out);
+            segments.push(Segment::Octets(CrlfBytes::check(std::mem::take(&mut out))?));
+            segments.push(Segment::File(number));
+        }
+        out.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
+        segments.push(Segment::Octets(CrlfBytes::check(out)?));
+        Ok(segments)
+    }
+
+    fn header(&self, fields: &[u8]) -> Result<Vec<u8>, NoticeError> {
         if !is_header(fields) {
             return Err(NoticeError::Fields);
         }
@@ -43,19 +81,84 @@ impl Notice<'_> {
         write_field(&mut out, "X-Zegel-Notice", &Text::new(self.kind));
         write_field(&mut out, "MIME-Version", &Text::new("1.0"));
         write_field(&mut out, "Content-Language", &Text::new(self.language.as_str()));
-        self.body().write_part(&mut out);
-        Ok(CrlfBytes::check(out)?)
+        Ok(out)
     }
 
-    fn body(&self) -> MimePart<'_> {
-        // "=_" cannot stand in quoted-printable, and user text never starts a line of ours.
-        let boundary = format!("=_zegel_{}", self.transfer);
+    fn body(&self, boundary: String) -> MimePart<'_> {
         let html = MimePart::new("text/html", with_crlf(self.html));
         MimePart::new(
             ContentType::new("multipart/alternative").attribute("boundary", boundary),
             vec![text_part(self.text), html],
         )
     }
+}
+
+/// A file that goes along with a notice, in base64.
+#[derive(Clone, Debug)]
+pub struct Attachment<'a> {
+    /// A safe name.
+    pub name: &'a str,
+    /// As somebody declared it.
+    pub media_type: &'a str,
+}
+
+/// A mail that is larger than memory, in its order.
+#[derive(Debug)]
+pub enum Segment {
+    /// These octets.
+    Octets(CrlfBytes),
+    /// The file of this number, in base64 with lines of 76 characters (RFC 2045 6.8).
+    File(usize),
+}
+
+impl Attachment<'_> {
+    fn write_header(&self, out: &mut Vec<u8>) {
+        let media_type = ContentType::new(self.media_type()).attribute("name", self.name);
+        write_field(out, "Content-Type", &media_type);
+        write_field(out, "Content-Transfer-Encoding", &Raw::new("base64"));
+        let disposition = ContentType::new("attachment").attribute("filename", self.name);
+        write_field(out, "Content-Disposition", &disposition);
+        out.extend_from_slice(b"\r\n");
+    }
+
+    /// What is no plain media type, and what may not be in base64 (RFC 2046 5.1, 5.2.1), is just octets.
+    fn media_type(&self) -> &str {
+        let token = |text: &str| {
+            !text.is_empty() && text.bytes().all(|c| c.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&c))
+        };
+        let allowed = self.media_type.split_once('/').is_some_and(|(kind, subtype)| {
+            let composite = ["multipart", "message"].iter().any(|name| kind.eq_ignore_ascii_case(name));
+            token(kind) && token(subtype) && !composite && self.media_type.len() <= 127
+        });
+        if allowed { self.media_type } else { "application/octet-stream" }
+    }
+}
+
+/// From a Message-ID, with or without angle brackets, to one that can stand in a header of ours.
+pub fn message_id(id: &str) -> Option<String> {
+    let id = id.trim().trim_start_matches('<').trim_end_matches('>');
+    let fits = !id.is_empty() && id.len() <= 900;
+    (fits && id.chars().all(|c| c.is_ascii_graphic() && c != '<' && c != '>')).then(|| format!("<{id}>"))
+}
+
+/// The header above the subject of a mail of our own to somebody outside: nothing answers it.
+pub fn own_fields(
+    organisation: &Organisation,
+    hostname: &str,
+    to: &Address,
+    id: &str,
+    now: Timestamp,
+) -> Vec<u8> {
+    let mut out = Vec::new();
+    let from = AddressField::new_address(Some(one_line(&organisation.name)), format!("noreply@{hostname}"));
+    write_field(&mut out, "From", &from);
+    write_field(&mut out, "To", &Raw::new(format!("<{to}>")));
+    write_field(&mut out, "Date", &Raw::new(rfc5322(now)));
+    write_field(&mut out, "Message-ID", &Raw::new(format!("<{id}@{hostname}>")));
+    // RFC 3834 5; the second is for Exchange, which answers such mail otherwise.
+    write_field(&mut out, "Auto-Submitted", &Text::new("auto-generated"));
+    write_field(&mut out, "X-Auto-Response-Suppress", &Text::new("All"));
+    out
 }
 
 /// One header field, folded and encoded where it must be (RFC 5322 2.2.3, RFC 2047).
@@ -106,4 +209,18 @@ fn is_header(fields: &[u8]) -> bool {
     let empty_line = |at: &[u8]| at == b"\r\n\r\n";
     fields.is_empty()
         || (fields.ends_with(b"\r\n") && !fields.starts_with(b"\r\n") && !fields.windows(4).any(empty_line))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_only_to_a_sound_message_id() {
+        assert_eq!(message_id("<a@voorbeeld.nl>").as_deref(), Some("<a@voorbeeld.nl>"));
+        assert_eq!(message_id(" a@voorbeeld.nl ").as_deref(), Some("<a@voorbeeld.nl>"));
+        for wrong in ["", "<>", "a b@x", "a@x>\r\nBcc: <b@x", "a\r\nBcc:b@x", "é@x", &"a".repeat(901)] {
+            assert_eq!(message_id(wrong), None, "{wrong:?}");
+        }
+    }
 }

@@ -1,14 +1,18 @@
 //! The mails that zegel itself writes: one file each here, its words in `web/locales`, its looks in
-//! `web/mails`. Called by `intake` and `queue`, which only put the result into the queue.
+//! `web/mails`. Called by `intake`, `reply` and `queue`, which only put the result into the queue.
 //!
 //! What must never happen: text from a mail or a list adding a header field, a line or a recipient (C13);
 //! a password in any mail but the receipt (C24); content of the sealed message in a notice.
 
 pub mod compose;
+pub mod confirmation;
 pub mod failure;
 pub mod notification;
 pub mod receipt;
+pub mod reply;
+pub mod reply_notice;
 mod style;
+pub mod verification;
 
 use crate::address::Address;
 use crate::message::crlf::LineError;

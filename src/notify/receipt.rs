@@ -7,7 +7,7 @@ use mail_builder::headers::address::Address as AddressField;
 use mail_builder::headers::raw::Raw;
 use mail_builder::headers::text::Text;
 
-use super::compose::{Notice, one_line, write_field};
+use super::compose::{Notice, message_id, one_line, write_field};
 use super::{NoticeError, style};
 use crate::address::Address;
 use crate::clock::{Timestamp, rfc5322};
@@ -82,13 +82,6 @@ fn fields(facts: &ReceiptFacts) -> Vec<u8> {
     out
 }
 
-/// The Message-ID in angle brackets, if it can stand in a header of ours.
-fn message_id(id: &str) -> Option<String> {
-    let id = id.trim().trim_start_matches('<').trim_end_matches('>');
-    let fits = !id.is_empty() && id.len() <= 900;
-    (fits && id.chars().all(|c| c.is_ascii_graphic() && c != '<' && c != '>')).then(|| format!("<{id}>"))
-}
-
 /// What the templates show, each value one line.
 struct Mail<'a> {
     language: Language,
@@ -130,18 +123,4 @@ struct TextTemplate<'a> {
 #[template(path = "receipt/mail.html")]
 struct HtmlTemplate<'a> {
     mail: &'a Mail<'a>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn answers_only_to_a_sound_message_id() {
-        assert_eq!(message_id("<a@voorbeeld.nl>").as_deref(), Some("<a@voorbeeld.nl>"));
-        assert_eq!(message_id(" a@voorbeeld.nl ").as_deref(), Some("<a@voorbeeld.nl>"));
-        for wrong in ["", "<>", "a b@x", "a@x>\r\nBcc: <b@x", "a\r\nBcc:b@x", "é@x", &"a".repeat(901)] {
-            assert_eq!(message_id(wrong), None, "{wrong:?}");
-        }
-    }
 }

@@ -1,52 +1,86 @@
-//! Encrypted queue bodies: no mail that waits is readable on disk (C04). Sealed by `intake`, `web` and
+//! Encrypted queue bodies: no mail that waits is readable on disk (C04). Sealed by `intake`, `reply` and
 //! `bounce` before the commit, opened by `worker` while it relays.
 //!
-//! A body is `salt (16) ‖ traits (1) ‖ size (8)` and then chunks of 64 KiB, each sealed with AES-256-GCM under a
-//! key that HKDF makes from the queue's key and the salt. This is the STREAM construction: the nonce counts the
-//! chunks and marks the last one, so that a changed, swapped, missing or added chunk does not open (C14). The
-//! header is authenticated with every chunk.
+//! A body is `salt (16) ‖ traits (1) ‖ size (8)` and then the chunks of [`crate::seal::chunks`], under a key that
+//! HKDF makes from the queue's key and the salt. The header is authenticated with every chunk.
 
 use std::io::{self, Cursor, Read, Write};
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-
-use crate::message::crlf::CrlfBytes;
+use crate::message::crlf::{CrlfBytes, LineCheck};
 use crate::relay::Traits;
+use crate::seal::chunks::{ChunkReader, ChunkWriter, damaged, sealed_size};
 use crate::secret::{self, BodyKey};
 use crate::store::{Blobs, Body, StoreError};
 
-/// Plaintext octets of a chunk.
-const CHUNK: usize = 64 * 1024;
-/// Octets that sealing adds to a chunk.
-const TAG: usize = 16;
 const SALT: usize = 16;
 const HEADER: usize = SALT + 1 + 8;
 /// Sealed bodies up to here ride in their row.
 const INLINE: usize = 128 * 1024;
+/// Messages up to here are never streamed.
+const STREAMED: usize = 64 * 1024;
+/// Octets of a streamed message that are looked at and sealed at once.
+const BLOCK: usize = 64 * 1024;
 
 const EIGHT_BIT: u8 = 1;
 const EIGHT_BIT_HEADER: u8 = 2;
 
 /// Seals a message into memory.
+#[allow(
+    clippy::expect_used,
+    reason = "memory refuses no octets, and a message in it has fewer than 2^32 chunks"
+)]
 pub fn seal(key: &BodyKey, message: &CrlfBytes) -> Vec<u8> {
-    let mut sealed = Vec::with_capacity(sealed_size(message));
-    for piece in pieces(key, message.as_slice()) {
-        sealed.extend_from_slice(&piece);
-    }
-    sealed
+    let whole = Vec::with_capacity(HEADER + sealed_size(message.as_slice().len()));
+    write(key, whole, message).expect("memory takes it")
 }
 
 /// Seals a message to where it will wait: in its row when it is small, else in a blob, which is durable when
 /// this returns. Blocking.
 pub fn store_body(key: &BodyKey, blobs: &dyn Blobs, message: &CrlfBytes) -> Result<Body, StoreError> {
-    if sealed_size(message) <= INLINE {
+    if HEADER + sealed_size(message.as_slice().len()) <= INLINE {
         return Ok(Body::Inline(seal(key, message)));
     }
-    let mut writer = blobs.create()?;
-    for piece in pieces(key, message.as_slice()) {
-        writer.write_all(&piece)?;
-    }
+    let writer = write(key, blobs.create()?, message)?;
     Ok(Body::Blob(writer.commit()?))
+}
+
+/// Seals a message that is larger than memory, as it comes out of `source`; `traits` must be true of it. Its lines
+/// are checked on the way, for there is no [`CrlfBytes`] of it. A small one rides in its row as well. Blocking.
+pub fn store_stream(
+    key: &BodyKey,
+    blobs: &dyn Blobs,
+    traits: Traits,
+    source: &mut dyn Read,
+) -> Result<Body, StoreError> {
+    if traits.size <= STREAMED as u64 {
+        let mut message = Vec::new();
+        source.take(STREAMED as u64 + 1).read_to_end(&mut message)?;
+        check_size(message.len() as u64, traits)?;
+        return store_body(key, blobs, &CrlfBytes::check(message).map_err(io::Error::other)?);
+    }
+    let mut writer = begin(key, blobs.create()?, traits)?;
+    let (mut block, mut lines, mut size) = (vec![0; BLOCK], LineCheck::default(), 0);
+    loop {
+        let read = source.read(&mut block)?;
+        let octets = block.get(..read).unwrap_or_default();
+        if octets.is_empty() {
+            break;
+        }
+        lines.feed(octets).map_err(io::Error::other)?;
+        writer.write_all(octets)?;
+        size += octets.len() as u64;
+    }
+    lines.end().map_err(io::Error::other)?;
+    check_size(size, traits)?;
+    Ok(Body::Blob(writer.finish()?.commit()?))
+}
+
+fn check_size(size: u64, traits: Traits) -> io::Result<()> {
+    if size == traits.size {
+        Ok(())
+    } else {
+        Err(io::Error::other("the message has another length than was said"))
+    }
 }
 
 /// Starts reading a queued body. Blocking, as the chunks are.
@@ -57,23 +91,17 @@ pub fn open(key: &BodyKey, blobs: &dyn Blobs, body: &Body) -> io::Result<Opener>
     }
 }
 
-fn sealed_size(message: &CrlfBytes) -> usize {
-    let size = message.as_slice().len();
-    HEADER + size + size.div_ceil(CHUNK).max(1) * TAG
+fn write<W: Write>(key: &BodyKey, sink: W, message: &CrlfBytes) -> io::Result<W> {
+    let mut writer = begin(key, sink, Traits::of(message.as_slice()))?;
+    writer.write_all(message.as_slice())?;
+    writer.finish()
 }
 
-/// The header and the sealed chunks, made one at a time. An empty message has one empty chunk.
-fn pieces<'a>(key: &BodyKey, message: &'a [u8]) -> impl Iterator<Item = Vec<u8>> + use<'a> {
+fn begin<W: Write>(key: &BodyKey, mut sink: W, traits: Traits) -> io::Result<ChunkWriter<W>> {
     let salt = secret::random::<SALT>();
-    let header = header(&salt, Traits::of(message));
-    let cipher = Cipher::new(key, &salt, header);
-    let count = message.len().div_ceil(CHUNK).max(1);
-    let chunks = (0..count).map(move |number| {
-        let start = number * CHUNK;
-        let plain = message.get(start..message.len().min(start + CHUNK)).unwrap_or_default();
-        cipher.seal(number as u32, number + 1 == count, plain)
-    });
-    std::iter::once(header.to_vec()).chain(chunks)
+    let header = header(&salt, traits);
+    sink.write_all(&header)?;
+    Ok(ChunkWriter::new(&key.for_body(&salt), &header, sink))
 }
 
 fn header(salt: &[u8; SALT], traits: Traits) -> [u8; HEADER] {
@@ -88,12 +116,8 @@ fn header(salt: &[u8; SALT], traits: Traits) -> [u8; HEADER] {
 /// Reads a sealed body: an iterator of its chunks, each of them authenticated before it is given. After an
 /// error it ends.
 pub struct Opener {
-    source: Box<dyn Read + Send>,
-    cipher: Cipher,
+    chunks: ChunkReader<Box<dyn Read + Send>>,
     traits: Traits,
-    /// The chunk to give next, already authenticated, and whether it is the last.
-    next: Option<(Vec<u8>, bool)>,
-    number: u32,
 }
 
 impl Opener {
@@ -108,37 +132,13 @@ impl Opener {
             eight_bit: flags & EIGHT_BIT != 0,
             eight_bit_header: flags & EIGHT_BIT_HEADER != 0,
         };
-        let cipher = Cipher::new(key, salt, header);
-        let mut opener = Self { source, cipher, traits, next: None, number: 0 };
-        opener.next = Some(opener.read_chunk()?);
-        Ok(opener)
+        let chunks = ChunkReader::new(&key.for_body(salt), &header, source)?;
+        Ok(Self { chunks, traits })
     }
 
     /// What the whole message is like.
     pub fn traits(&self) -> Traits {
         self.traits
-    }
-
-    /// The chunk and whether it is the last: a full one may be either, and only the nonce tells.
-    fn read_chunk(&mut self) -> io::Result<(Vec<u8>, bool)> {
-        let mut sealed = Vec::with_capacity(CHUNK + TAG);
-        self.source.by_ref().take((CHUNK + TAG) as u64).read_to_end(&mut sealed)?;
-        let number = self.number;
-        self.number = number.checked_add(1).ok_or_else(damaged)?;
-        let is_full = sealed.len() == CHUNK + TAG;
-        if is_full && let Some(plain) = self.cipher.open(number, false, sealed.clone()) {
-            return Ok((plain, false));
-        }
-        match self.cipher.open(number, true, sealed) {
-            Some(plain) if self.is_at_end()? => Ok((plain, true)),
-            _ => Err(damaged()),
-        }
-    }
-
-    /// Nothing may follow the last chunk.
-    fn is_at_end(&mut self) -> io::Result<bool> {
-        let mut more = Vec::new();
-        Ok(self.source.by_ref().take(1).read_to_end(&mut more)? == 0)
     }
 }
 
@@ -146,63 +146,16 @@ impl Iterator for Opener {
     type Item = io::Result<Vec<u8>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (plain, last) = self.next.take()?;
-        if !last {
-            match self.read_chunk() {
-                Ok(following) => self.next = Some(following),
-                // The chunk in hand is authentic, but the message is not whole: it must not be sent.
-                Err(error) => return Some(Err(error)),
-            }
-        }
-        Some(Ok(plain))
+        self.chunks.next()
     }
-}
-
-fn damaged() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "the queued body is damaged, or of another master.key")
-}
-
-struct Cipher {
-    key: LessSafeKey,
-    header: [u8; HEADER],
-}
-
-impl Cipher {
-    #[allow(clippy::expect_used, reason = "the only error is a key that is not 32 bytes; the type says 32")]
-    fn new(key: &BodyKey, salt: &[u8; SALT], header: [u8; HEADER]) -> Self {
-        let key = UnboundKey::new(&AES_256_GCM, &key.for_body(salt)[..]).expect("32 bytes");
-        Self { key: LessSafeKey::new(key), header }
-    }
-
-    #[allow(clippy::expect_used, reason = "AES-GCM refuses only texts over 64 GiB; a chunk has 64 KiB")]
-    fn seal(&self, number: u32, last: bool, plain: &[u8]) -> Vec<u8> {
-        let mut chunk = Vec::with_capacity(plain.len() + TAG);
-        chunk.extend_from_slice(plain);
-        self.key
-            .seal_in_place_append_tag(nonce(number, last), Aad::from(self.header), &mut chunk)
-            .expect("a chunk is short enough");
-        chunk
-    }
-
-    fn open(&self, number: u32, last: bool, mut sealed: Vec<u8>) -> Option<Vec<u8>> {
-        let plain =
-            self.key.open_in_place(nonce(number, last), Aad::from(self.header), &mut sealed).ok()?.len();
-        sealed.truncate(plain);
-        Some(sealed)
-    }
-}
-
-/// Never used twice: the key is the body's own, and the number is the chunk's.
-fn nonce(number: u32, last: bool) -> Nonce {
-    let [a, b, c, d] = number.to_be_bytes();
-    let nonce: [u8; NONCE_LEN] = [0, 0, 0, 0, 0, 0, 0, a, b, c, d, u8::from(last)];
-    Nonce::assume_unique_for_key(nonce)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::seal::chunks::{CHUNK, TAG};
     use crate::secret::Keys;
+    use crate::transfer::testing::MemoryBlobs;
 
     fn key() -> BodyKey {
         Keys::derive(&[7; 32]).body
@@ -222,7 +175,7 @@ mod tests {
         for size in [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 3 * CHUNK + 5] {
             let message = message(size);
             let sealed = seal(&key(), &message);
-            assert_eq!(sealed.len(), sealed_size(&message));
+            assert_eq!(sealed.len(), HEADER + sealed_size(size));
             assert_eq!(read(&sealed).unwrap(), message.as_slice(), "{size}");
             let opener = Opener::new(&key(), Box::new(Cursor::new(sealed))).unwrap();
             assert_eq!(opener.traits(), Traits::of(message.as_slice()));
@@ -274,5 +227,31 @@ mod tests {
         let mut opener = Opener::new(&key(), Box::new(Cursor::new(sealed))).unwrap();
         assert!(opener.next().unwrap().is_err());
         assert!(opener.next().is_none());
+    }
+
+    #[test]
+    fn a_stream_is_the_same_as_a_message() {
+        let blobs = MemoryBlobs::default();
+        let message = message(2 * CHUNK + 5);
+        let traits = Traits::of(message.as_slice());
+        let Body::Blob(name) =
+            store_stream(&key(), &blobs, traits, &mut Cursor::new(message.as_slice())).unwrap()
+        else {
+            panic!("a stream is a blob")
+        };
+        let opener = open(&key(), &blobs, &Body::Blob(name)).unwrap();
+        assert_eq!(opener.traits(), traits);
+        assert_eq!(opener.collect::<io::Result<Vec<_>>>().unwrap().concat(), message.as_slice());
+    }
+
+    /// C08: nothing with a lone CR or LF gets into the queue, whatever made it.
+    #[test]
+    fn a_stream_that_is_not_as_announced_is_refused() {
+        for (octets, size) in [(&b"a\nb"[..], 3), (b"a\r", 2), (b"a\0", 2), (b"ab", 3), (b"ab", 1)] {
+            let blobs = MemoryBlobs::default();
+            let traits = Traits { size, ..Traits::default() };
+            assert!(store_stream(&key(), &blobs, traits, &mut Cursor::new(octets)).is_err(), "{octets:?}");
+            assert!(blobs.contents().is_empty());
+        }
     }
 }

@@ -63,7 +63,7 @@ pub fn report(
         arrived: item.created,
         envid: item.parameters.envid.as_deref(),
         smarthost: &config.relay.smarthost,
-        sealed: item.kind != Kind::Message,
+        sealed: item.kind == Kind::Notification,
         failed: &failed,
         original: match &returned {
             None => Original::Lost,
@@ -100,6 +100,10 @@ struct Returned {
 /// Only mail that passes may be returned whole: the text of a notification holds the recipient's link, which
 /// is not the sender's, and that of a receipt a password.
 fn returned(item: &Item, opener: Opener) -> Option<Returned> {
+    // The header of an answer has the subject of what was sealed in it, and its author is outside.
+    if item.kind == Kind::Reply {
+        return None;
+    }
     let wanted = item.kind == Kind::Message && item.parameters.ret == Some(Ret::Full);
     let whole = wanted && opener.traits().size <= MOST_WHOLE;
     let mut octets = Vec::new();

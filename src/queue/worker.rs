@@ -19,15 +19,16 @@ use tokio_util::sync::CancellationToken;
 use super::body::{self, Opener};
 use super::bounce;
 use super::retry::{Next, Schedule};
+use crate::address::ReversePath;
 use crate::audit::{Action, Event};
 use crate::clock::{Clock, Timestamp, later};
 use crate::config::Config;
 use crate::envelope::EnvelopeRecipient;
 use crate::id::QueueId;
-use crate::relay::smarthost::{Settings, Smarthost, TlsClients};
+use crate::relay::smarthost::{LargestMail, Settings, Smarthost, TlsClients};
 use crate::relay::{Content, Mail, Timeouts, outcome};
 use crate::secret::BodyKey;
-use crate::store::{Attempt, Blobs, Delivery, Item, NewItem, Store, StoreError};
+use crate::store::{Attempt, Blobs, Delivery, Item, Kind, NewItem, Store, StoreError};
 
 /// The queue is looked at this often, because the command line changes it from another process.
 const POLL: Duration = Duration::from_secs(2);
@@ -88,6 +89,11 @@ impl Worker {
     /// For those who commit mail.
     pub fn wake_handle(&self) -> WakeHandle {
         WakeHandle(Arc::clone(&self.wake))
+    }
+
+    /// For who writes mail that may be too large.
+    pub fn largest_mail(&self) -> LargestMail {
+        self.shared.smarthost.largest_mail()
     }
 
     /// Works until `stop`, then finishes what is in flight, at most 25 seconds long.
@@ -226,8 +232,12 @@ impl Shared {
         };
         let recipients: Vec<EnvelopeRecipient> =
             item.recipients.iter().map(|pending| pending.recipient.clone()).collect();
+        let reverse_path = match item.kind {
+            Kind::Reply => &ReversePath::Null,
+            _ => &item.reverse_path,
+        };
         let mail = Mail {
-            reverse_path: &item.reverse_path,
+            reverse_path,
             parameters: &item.parameters,
             recipients: &recipients,
             traits: opener.traits(),

@@ -1,7 +1,8 @@
 //! The next hop: connections are kept for the next mail and used by one delivery at a time. Called by
 //! `queue/worker`, which also bounds how many deliveries there are at once.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -11,6 +12,7 @@ pub use super::connection::{Settings, TlsClients};
 use super::Timeouts;
 use super::connection::{Connection, open};
 use super::content::{Content, Mail};
+use super::extensions::Size;
 use super::outcome::Failure;
 use super::transaction::{self, Ended};
 use crate::store::Delivery;
@@ -22,8 +24,26 @@ const MOST_IDLE: Duration = Duration::from_secs(15);
 /// How long a farewell may take.
 const FAREWELL: Duration = Duration::from_secs(1);
 
+/// The largest message that the next hop takes, as it said when it was last asked (RFC 1870). Cheap to clone; all
+/// clones tell the same.
+#[derive(Clone, Debug, Default)]
+pub struct LargestMail(Arc<AtomicU64>);
+
+impl LargestMail {
+    /// Octets; `None` while the next hop has not been asked, or names no limit.
+    pub fn octets(&self) -> Option<u64> {
+        Some(self.0.load(Ordering::Relaxed)).filter(|octets| *octets > 0)
+    }
+
+    fn note(&self, size: Size) {
+        let octets = if let Size::AtMost(octets) = size { octets } else { 0 };
+        self.0.store(octets, Ordering::Relaxed);
+    }
+}
+
 /// The next hop and the idle connections to it.
 pub struct Smarthost {
+    largest: LargestMail,
     tls: TlsClients,
     timeouts: Timeouts,
     idle: Mutex<Vec<Idle>>,
@@ -38,7 +58,12 @@ struct Idle {
 impl Smarthost {
     /// Without a connection yet.
     pub fn new(tls: TlsClients, timeouts: Timeouts) -> Self {
-        Self { tls, timeouts, idle: Mutex::new(Vec::new()) }
+        Self { largest: LargestMail::default(), tls, timeouts, idle: Mutex::new(Vec::new()) }
+    }
+
+    /// For who writes mail that may be too large.
+    pub fn largest_mail(&self) -> LargestMail {
+        self.largest.clone()
     }
 
     /// Sends one mail: an outcome for each of its recipients, in order.
@@ -77,6 +102,7 @@ impl Smarthost {
             }
         }
         let mut fresh = open(settings, &self.tls, &self.timeouts).await?;
+        self.largest.note(fresh.offered.size);
         let ended = transaction::run(&mut fresh, mail, content, &self.timeouts).await?;
         Ok(self.keep(fresh, settings, ended))
     }

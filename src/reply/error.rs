@@ -205,6 +205,21 @@ impl ReplyError {
 /// What a call gives.
 pub type Result<T> = std::result::Result<T, ReplyError>;
 
+impl From<crate::notify::NoticeError> for ReplyError {
+    fn from(error: crate::notify::NoticeError) -> Self {
+        Self::Trouble(error.to_string())
+    }
+}
+
+impl From<crate::seal::SealError> for ReplyError {
+    fn from(error: crate::seal::SealError) -> Self {
+        match error {
+            crate::seal::SealError::Io(error) => error.into(),
+            error => Self::Trouble(error.to_string()),
+        }
+    }
+}
+
 impl From<AccessError> for ReplyError {
     fn from(error: AccessError) -> Self {
         match error {
@@ -219,6 +234,8 @@ impl From<StoreError> for ReplyError {
         match error {
             StoreError::NearlyFull => Self::DiskShort,
             StoreError::Gone => Self::Closed,
+            StoreError::TooMany(until) => Self::TooManyReplies(until),
+            StoreError::File(cause) if cause.kind() == std::io::ErrorKind::StorageFull => Self::DiskShort,
             error => Self::Store(error),
         }
     }

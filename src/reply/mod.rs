@@ -7,9 +7,19 @@
 //! What must never happen: an answer to an address outside the organisation (C12), from an address that was not
 //! verified (decision 8), or a line of user text that becomes a header field (C13).
 
+mod check;
+mod codes;
 mod error;
+mod files;
+mod original;
 pub mod password;
+mod recipients;
+mod send;
+#[cfg(test)]
+mod tests;
 mod types;
+mod uploads;
+mod vault;
 
 use std::io;
 use std::net::IpAddr;
@@ -18,23 +28,32 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use futures_util::Stream;
+use tokio::sync::Semaphore;
 
 pub use self::error::{Field, LineFault, ReplyError, Result};
 pub use self::types::{
     Browser, Draft, NewUpload, Preview, Sent, SentFile, Settings, Typed, Upload, Verified,
 };
+use self::vault::Vault;
 use crate::address::Address;
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::id::UploadId;
 use crate::locale::Language;
 use crate::queue::worker::WakeHandle;
+use crate::relay::smarthost::LargestMail;
 use crate::secret::Keys;
-use crate::store::{Blobs, Store};
+use crate::store::{Author, Blobs, Store};
 use crate::transfer::access::Grant;
 
 /// The most files of one answer.
 pub const MAX_FILES: usize = 100;
+
+/// What is sealed in a draft's vault.
+const TYPED: &str = "typed";
+const SENT: &str = "sent";
+/// How long a summary can be looked at again.
+const KEPT: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
 
 /// What answers stand on.
 #[derive(Clone)]
@@ -51,39 +70,58 @@ pub struct Parts {
     pub config: Arc<ArcSwap<Config>>,
     /// Rung when there is mail to relay
     pub wake: WakeHandle,
+    /// What the next hop takes
+    pub largest: LargestMail,
 }
 
 /// Takes answers in and sends them. Cheap to clone.
 #[derive(Clone)]
 pub struct Replies {
     parts: Parts,
+    /// As many answers are composed at once as there are cores.
+    composing: Arc<Semaphore>,
 }
 
 impl Replies {
     /// On these parts.
     pub fn new(parts: Parts) -> Self {
-        Self { parts }
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { parts, composing: Arc::new(Semaphore::new(cores)) }
     }
 
-    /// This browser's draft for this link, made when there is none: addressed to the sender, signed by whom the
-    /// browser is remembered as.
+    /// This browser's draft for this link. Where there is none: an empty one, addressed to the sender and signed by
+    /// whom the browser is remembered as; nothing is stored before [`Replies::save`] or an upload.
     pub async fn draft(&self, grant: &Grant, browser: &Browser) -> Result<Draft> {
-        let _ = (grant, browser, &self.parts);
-        Err(unfinished())
+        self.check_enabled()?;
+        let row = self.parts.store.draft(self.author(grant, browser)).await?;
+        let (typed, uploads) = row.map_or((None, Vec::new()), |row| (row.typed, row.uploads));
+        let vault = Vault::of_draft(grant, browser);
+        let uploads = uploads.iter().map(|row| uploads::open_row(&vault, row)).collect::<Result<_>>()?;
+        let typed = match typed {
+            Some(sealed) => vault.open(TYPED, &sealed)?,
+            None => self.beginning(grant, browser).await?,
+        };
+        Ok(Draft { typed, uploads })
     }
 
     /// Keeps what was typed, right or wrong; only what is endless is refused. Nothing of it is checked here:
     /// [`Replies::check`] does that.
     pub async fn save(&self, grant: &Grant, browser: &Browser, typed: Typed) -> Result<()> {
-        let _ = (grant, browser, typed);
-        Err(unfinished())
+        self.check_enabled()?;
+        check::check_length(&typed)?;
+        let sealed = Vault::of_draft(grant, browser).seal(TYPED, &typed)?;
+        let author = self.author(grant, browser);
+        Ok(self.parts.store.save_draft(author, sealed, self.parts.clock.now()).await?)
     }
 
-    /// Every fault in what was typed and uploaded so far, for the messages beside the fields; those of screen
-    /// one first. Empty: it can be sent.
+    /// Every fault in what was typed and uploaded so far, for the messages beside the fields, in the order of the
+    /// fields. Empty: it can be sent.
     pub async fn check(&self, grant: &Grant, browser: &Browser) -> Result<Vec<ReplyError>> {
-        let _ = (grant, browser);
-        Err(unfinished())
+        let draft = self.draft(grant, browser).await?;
+        let verified = self.verified(browser).await?;
+        let checked =
+            check::check(&draft, verified.as_ref(), &self.parts.config.load(), self.parts.clock.now());
+        Ok(checked.err().unwrap_or_default())
     }
 
     /// Mails a verification code to `address`. A former one is worth nothing from then on; its tries stay counted.
@@ -95,8 +133,8 @@ impl Replies {
         client: IpAddr,
         language: Language,
     ) -> Result<()> {
-        let _ = (grant, browser, address, client, language);
-        Err(unfinished())
+        self.check_enabled()?;
+        self.mail_code(grant, browser, address, client, language).await
     }
 
     /// Tries a code. When it is right the browser is remembered for 30 days, on every link.
@@ -107,20 +145,18 @@ impl Replies {
         code: &str,
         client: IpAddr,
     ) -> Result<Verified> {
-        let _ = (grant, browser, code, client);
-        Err(unfinished())
+        self.check_enabled()?;
+        self.try_code(grant, browser, code, client).await
     }
 
     /// Who this browser belongs to, if that was proved within 30 days.
     pub async fn verified(&self, browser: &Browser) -> Result<Option<Verified>> {
-        let _ = browser;
-        Err(unfinished())
+        self.who(browser).await
     }
 
     /// Forgets who this browser belongs to: for a computer that others use.
     pub async fn forget(&self, browser: &Browser) -> Result<()> {
-        let _ = browser;
-        Err(unfinished())
+        Ok(self.parts.store.forget_browser(vault::browser_hash(browser)).await?)
     }
 
     /// Begins an upload: [`ReplyError::TooLarge`], [`ReplyError::TooManyFiles`] and [`ReplyError::DiskShort`] before
@@ -131,14 +167,13 @@ impl Replies {
         browser: &Browser,
         upload: NewUpload,
     ) -> Result<UploadId> {
-        let _ = (grant, browser, upload);
-        Err(unfinished())
+        self.check_enabled()?;
+        self.begin_upload(grant, browser, upload).await
     }
 
     /// An upload of this draft.
     pub async fn upload(&self, grant: &Grant, browser: &Browser, id: &UploadId) -> Result<Upload> {
-        let _ = (grant, browser, id);
-        Err(unfinished())
+        self.look_at_upload(grant, browser, id).await
     }
 
     /// Tells the length of an upload that was begun without one.
@@ -149,12 +184,13 @@ impl Replies {
         id: &UploadId,
         length: u64,
     ) -> Result<()> {
-        let _ = (grant, browser, id, length);
-        Err(unfinished())
+        let author = self.author(grant, browser);
+        let added = self.parts.store.set_length(author, id.clone(), length, self.limits()).await?;
+        self.outcome(added).map(drop)
     }
 
     /// Adds what `pieces` gives, which starts at `offset` of the file; tells the new offset. What came before an
-    /// error of the stream is kept, and [`ReplyError::Broken`] tells how much that is.
+    /// error of the stream, or before the caller went away, is kept; [`ReplyError::Broken`] tells how much that is.
     pub async fn append(
         &self,
         grant: &Grant,
@@ -163,36 +199,65 @@ impl Replies {
         offset: u64,
         pieces: impl Stream<Item = io::Result<Bytes>> + Send + Unpin,
     ) -> Result<u64> {
-        let _ = (grant, browser, id, offset, pieces);
-        Err(unfinished())
+        self.check_enabled()?;
+        self.take_in(grant, browser, id, offset, pieces).await
     }
 
     /// Takes a file out of the draft.
     pub async fn remove_upload(&self, grant: &Grant, browser: &Browser, id: &UploadId) -> Result<()> {
-        let _ = (grant, browser, id);
-        Err(unfinished())
+        let (author, now) = (self.author(grant, browser), self.parts.clock.now());
+        match self.parts.store.remove_upload(author, id.clone(), now).await? {
+            true => Ok(()),
+            false => Err(ReplyError::UnknownUpload),
+        }
     }
 
     /// The mail that staff will get. The first fault of [`Replies::check`], where there is one.
     pub async fn preview(&self, grant: &Grant, browser: &Browser) -> Result<Preview> {
-        let _ = (grant, browser);
-        Err(unfinished())
+        self.check_enabled()?;
+        self.show(grant, browser).await
     }
 
     /// Sends the draft, and ends it. Called twice it sends once: the second call gives the same summary, without
-    /// the password.
+    /// the password. It goes on when the caller goes away.
     pub async fn send(&self, grant: &Grant, browser: &Browser, client: IpAddr) -> Result<Sent> {
-        let _ = (grant, browser, client);
-        Err(unfinished())
+        self.check_enabled()?;
+        let task = tokio::spawn(self.clone().send_draft(grant.clone(), browser.clone(), client));
+        task.await.unwrap_or_else(|error| Err(ReplyError::Trouble(error.to_string())))
     }
 
     /// What this browser sent last on this link, within 24 hours.
     pub async fn sent(&self, grant: &Grant, browser: &Browser) -> Result<Option<Sent>> {
-        let _ = (grant, browser);
-        Err(unfinished())
+        let since = self.parts.clock.now().saturating_sub(KEPT).unwrap_or(Timestamp::MIN);
+        let sealed = self.parts.store.last_reply(self.author(grant, browser), since).await?;
+        sealed.map(|sealed| Vault::of_draft(grant, browser).open(SENT, &sealed)).transpose()
     }
-}
 
-fn unfinished() -> ReplyError {
-    ReplyError::Trouble("not built yet".to_owned())
+    fn check_enabled(&self) -> Result<()> {
+        if self.parts.config.load().reply.enabled { Ok(()) } else { Err(ReplyError::Disabled) }
+    }
+
+    fn author(&self, grant: &Grant, browser: &Browser) -> Author {
+        Author { link: grant.link().clone(), browser: vault::browser_hash(browser) }
+    }
+
+    async fn typed(&self, grant: &Grant, browser: &Browser) -> Result<Typed> {
+        Ok(self.draft(grant, browser).await?.typed)
+    }
+
+    /// What stands in the fields before anybody has typed.
+    async fn beginning(&self, grant: &Grant, browser: &Browser) -> Result<Typed> {
+        let original = original::read(grant, self.parts.clock.now()).await?;
+        let domains = &self.parts.config.load().organisation.domains;
+        let within = |address: &&Address| recipients::internal(address, domains).is_some();
+        let sender = grant.transfer().sender.as_ref().filter(within);
+        let to = sender.or_else(|| original.from.as_ref().filter(within));
+        let to = to.map(Address::to_string).unwrap_or_default();
+        Ok(match self.verified(browser).await? {
+            Some(Verified { name, address, phone, .. }) => {
+                Typed { name, email: address.to_string(), phone, to, ..Typed::default() }
+            }
+            None => Typed { email: grant.recipient().address.to_string(), to, ..Typed::default() },
+        })
+    }
 }

@@ -1,8 +1,13 @@
-//! How strong a chosen password is, with advice in plain words (H28). Used when an answer is sent, and by the
-//! page while somebody types.
+//! How strong a chosen password is, with advice in plain words (H28). Used when an answer is sent, and by the page
+//! while somebody types. zxcvbn counts how many tries somebody would need who knows what people choose.
+
+use zxcvbn::feedback::{Suggestion, Warning};
+use zxcvbn::{Score, zxcvbn};
 
 /// A password is never shorter than this.
 pub const SHORTEST: usize = 8;
+/// Characters that are looked at: what is longer is strong, and costs time.
+const LOOKED_AT: usize = 100;
 
 /// What there is to say about a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,14 +16,110 @@ pub struct Strength {
     pub score: u8,
     /// It may be used: long enough, and not a common one.
     pub accepted: bool,
-    /// What would make it stronger; keys of `web/locales`: `password-advice-<word>`.
+    /// What would make it stronger: `longer`, `words`, `common`, `word`, `name`, `keyboard`, `repeat`, `sequence`, `date`,
+    /// `capitals`, `substitution`, `reversed`. Most important first, each once.
     pub advice: Vec<&'static str>,
 }
 
 /// Measures a password. `about` are words that somebody who guesses would try first: names and addresses in the
 /// answer.
 pub fn strength(password: &str, about: &[&str]) -> Strength {
-    let _ = about;
-    let accepted = password.chars().count() >= SHORTEST;
-    Strength { score: if accepted { 2 } else { 0 }, accepted, advice: Vec::new() }
+    let start: String = password.chars().take(LOOKED_AT).collect();
+    let words: Vec<&str> = about.iter().flat_map(|text| text.split(['@', '.', ' ', '-'])).collect();
+    let inputs: Vec<&str> =
+        about.iter().copied().chain(words).filter(|word| word.chars().count() > 2).collect();
+    let estimate = zxcvbn(&start, &inputs);
+    let long_enough = start.chars().count() >= SHORTEST;
+    let score = if long_enough { u8::from(estimate.score()) } else { 0 };
+    let mut advice = Vec::new();
+    let mut add = |word| {
+        if !advice.contains(&word) {
+            advice.push(word);
+        }
+    };
+    if !long_enough {
+        add("longer");
+    }
+    if let Some(feedback) = estimate.feedback() {
+        feedback.warning().map(of_warning).into_iter().for_each(&mut add);
+        feedback.suggestions().iter().filter_map(|suggestion| of_suggestion(*suggestion)).for_each(add);
+    }
+    Strength { score, accepted: long_enough && estimate.score() >= Score::Two, advice }
+}
+
+fn of_warning(warning: Warning) -> &'static str {
+    match warning {
+        Warning::StraightRowsOfKeysAreEasyToGuess | Warning::ShortKeyboardPatternsAreEasyToGuess => {
+            "keyboard"
+        }
+        Warning::RepeatsLikeAaaAreEasyToGuess | Warning::RepeatsLikeAbcAbcAreOnlySlightlyHarderToGuess => {
+            "repeat"
+        }
+        Warning::ThisIsATop10Password
+        | Warning::ThisIsATop100Password
+        | Warning::ThisIsACommonPassword
+        | Warning::ThisIsSimilarToACommonlyUsedPassword => "common",
+        Warning::SequencesLikeAbcAreEasyToGuess => "sequence",
+        Warning::RecentYearsAreEasyToGuess | Warning::DatesAreOftenEasyToGuess => "date",
+        Warning::AWordByItselfIsEasyToGuess => "word",
+        Warning::NamesAndSurnamesByThemselvesAreEasyToGuess
+        | Warning::CommonNamesAndSurnamesAreEasyToGuess => "name",
+    }
+}
+
+fn of_suggestion(suggestion: Suggestion) -> Option<&'static str> {
+    Some(match suggestion {
+        Suggestion::UseAFewWordsAvoidCommonPhrases | Suggestion::AddAnotherWordOrTwo => "words",
+        Suggestion::CapitalizationDoesntHelpVeryMuch
+        | Suggestion::AllUppercaseIsAlmostAsEasyToGuessAsAllLowercase => "capitals",
+        Suggestion::ReversedWordsArentMuchHarderToGuess => "reversed",
+        Suggestion::PredictableSubstitutionsDontHelpVeryMuch => "substitution",
+        Suggestion::UseALongerKeyboardPatternWithMoreTurns => "keyboard",
+        Suggestion::AvoidRepeatedWordsAndCharacters => "repeat",
+        Suggestion::AvoidSequences => "sequence",
+        Suggestion::AvoidRecentYears
+        | Suggestion::AvoidYearsThatAreAssociatedWithYou
+        | Suggestion::AvoidDatesAndYearsThatAreAssociatedWithYou => "date",
+        // True, but no advice.
+        Suggestion::NoNeedForSymbolsDigitsOrUppercaseLetters => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn common_and_short_passwords_are_refused_with_advice() {
+        for (password, advice) in [
+            ("", "longer"),
+            ("xK9#q2L", "longer"),
+            ("password", "common"),
+            ("12345678", "common"),
+            ("aaaaaaaaaa", "repeat"),
+            ("qwertyuiop", "common"),
+            ("jansen1234", "words"),
+        ] {
+            let strength = strength(password, &["Piet Jansen", "piet@example.org"]);
+            assert!(!strength.accepted && strength.score < 2, "{password}: {strength:?}");
+            assert!(strength.advice.contains(&advice), "{password}: {strength:?}");
+        }
+    }
+
+    #[test]
+    fn any_characters_make_a_strong_one() {
+        for password in
+            ["correct paard batterij nietje", "пароль-é-ünïcödé-99", "x7$Kq!m2Pz", "k7xp-3hmx-9fru-42km"]
+        {
+            let strength = strength(password, &[]);
+            assert!(strength.accepted && strength.score >= 3, "{password}: {strength:?}");
+        }
+    }
+
+    #[test]
+    fn an_endless_one_costs_no_time() {
+        let start = std::time::Instant::now();
+        assert!(strength(&"Zomer in Gent ".repeat(100_000), &[]).accepted);
+        assert!(start.elapsed().as_secs() < 5);
+    }
 }

@@ -87,10 +87,13 @@ impl fmt::Debug for Typed {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Settings {
-    /// Days until what was sent as a transfer is destroyed, as typed; empty: the organisation's default.
+    /// Days until what was sent as a transfer is destroyed, or the date as `2026-12-24`, as typed; empty: the
+    /// organisation's default.
     pub expiry_days: String,
     /// Of the mail to the recipients; `None`: the organisation's.
     pub language: Option<Language>,
+    /// Of the pages as they are read, and so of the confirmation; `None`: the organisation's.
+    pub page_language: Option<Language>,
     /// Mail me a confirmation.
     pub confirm: bool,
     /// Tell me when a file was downloaded.
@@ -106,6 +109,7 @@ impl Default for Settings {
         Self {
             expiry_days: String::new(),
             language: None,
+            page_language: None,
             confirm: true,
             tell_downloads: false,
             show_names: false,
@@ -196,7 +200,7 @@ pub struct Sent {
     pub message_sha256: String,
     /// Where the confirmation goes, if one was asked for.
     pub confirmation: Option<Address>,
-    /// The password that staff need, generated or chosen: in the first answer only, never kept.
+    /// The password that was generated and that staff need: in the first answer only, never kept.
     #[serde(skip)]
     pub password: Option<Secret>,
 }

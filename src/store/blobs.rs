@@ -70,6 +70,12 @@ impl Blobs for LocalBlobs {
         remove(&self.folder.path_of(name))
     }
 
+    fn room(&self) -> io::Result<u64> {
+        let disk =
+            rustix::fs::statvfs(&self.folder.path).map_err(|error| at(&self.folder.path, error.into()))?;
+        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+    }
+
     fn names(&self) -> io::Result<Vec<BlobName>> {
         let mut names = Vec::new();
         let unfinished = self.folder.unfinished();

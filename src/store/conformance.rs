@@ -116,7 +116,7 @@ pub fn event(action: Action) -> Event {
 }
 
 pub fn message(items: Vec<NewItem>) -> Acceptance {
-    Acceptance { id: QueueId::random(), items, transfer: None, events: vec![event(Action::Accept)] }
+    Acceptance { items, events: vec![event(Action::Accept)], ..Acceptance::new(QueueId::random()) }
 }
 
 fn sealed(transfer: NewTransfer) -> Acceptance {

@@ -19,6 +19,13 @@ pub enum Kind {
     Receipt,
     /// To the sender: it could not be delivered (RFC 3464).
     Report,
+    /// To staff: the answer of a recipient. Relayed from the null sender; its reverse path is the verified address of
+    /// who wrote it, and only failure reports go there (H08).
+    Reply,
+    /// To who has answered: it was sent.
+    Confirmation,
+    /// To who wants to answer: the code that proves the address.
+    Verification,
 }
 
 impl Kind {
@@ -29,6 +36,9 @@ impl Kind {
             Self::Notification => "notification",
             Self::Receipt => "receipt",
             Self::Report => "report",
+            Self::Reply => "reply",
+            Self::Confirmation => "confirmation",
+            Self::Verification => "verification",
         }
     }
 }
@@ -36,10 +46,16 @@ impl Kind {
 impl std::str::FromStr for Kind {
     type Err = StoreError;
     fn from_str(word: &str) -> Result<Self> {
-        [Self::Message, Self::Notification, Self::Receipt, Self::Report]
-            .into_iter()
-            .find(|kind| kind.as_str() == word)
-            .ok_or(StoreError::Corrupt("queue item kind"))
+        let all = [
+            Self::Message,
+            Self::Notification,
+            Self::Receipt,
+            Self::Report,
+            Self::Reply,
+            Self::Confirmation,
+            Self::Verification,
+        ];
+        all.into_iter().find(|kind| kind.as_str() == word).ok_or(StoreError::Corrupt("queue item kind"))
     }
 }
 

@@ -8,6 +8,7 @@
 pub mod blobs;
 #[cfg(test)]
 mod conformance;
+mod drafts;
 mod items;
 mod migrate;
 pub mod sqlite;
@@ -19,6 +20,10 @@ use std::path::Path;
 
 use async_trait::async_trait;
 
+pub use self::drafts::{
+    Added, Author, BrowserRow, CodeLimits, CodeRow, CodeTry, DraftRow, DraftStore, EndedDraft, NewCode,
+    NewUploadRow, PieceRow, UploadLimits, UploadRow,
+};
 pub use self::items::{
     Attempt, Body, Delivery, Item, Kind, NewItem, PendingRecipient, QueueEntry, QueueEntryRecipient,
 };
@@ -46,6 +51,12 @@ pub enum StoreError {
     /// The link was closed, by expiry or recall, while its password was being checked.
     #[error("the link is closed")]
     Gone,
+    /// Somebody else has changed or ended it since it was read.
+    #[error("it was changed meanwhile")]
+    Changed,
+    /// There were as many as there may be; not before then.
+    #[error("no more before {0}")]
+    TooMany(Timestamp),
     /// The database is from a later version; this one must not touch it.
     #[error("the database was made by a newer zegel (schema {found}, this one knows {known}): upgrade zegel")]
     Newer {
@@ -91,6 +102,8 @@ pub struct Acceptance {
     pub items: Vec<NewItem>,
     /// The transfer it was sealed into.
     pub transfer: Option<NewTransfer>,
+    /// The draft that this is the answer of; it ends with it.
+    pub draft: Option<EndedDraft>,
     /// What the audit trail says of it.
     pub events: Vec<Event>,
 }
@@ -98,7 +111,7 @@ pub struct Acceptance {
 impl Acceptance {
     /// Of nothing yet.
     pub fn new(id: QueueId) -> Self {
-        Self { id, items: Vec::new(), transfer: None, events: Vec::new() }
+        Self { id, items: Vec::new(), transfer: None, draft: None, events: Vec::new() }
     }
 
     /// Every blob that it names: worthless when it is not committed.
@@ -127,7 +140,7 @@ pub struct Gauges {
 
 /// Rows. Every method is one durable transaction, or one consistent read.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: DraftStore {
     /// Keeps a message with all that it became. Concurrent calls share one commit.
     async fn commit(&self, acceptance: Acceptance) -> Result<Committed>;
     /// Whether one of these Message-ID hashes belongs to a sealed thread.
@@ -194,6 +207,8 @@ pub trait Blobs: Send + Sync + 'static {
     fn open(&self, name: &BlobName) -> io::Result<Box<dyn Read + Send>>;
     /// Removes a blob; one that is gone already is fine.
     fn remove(&self, name: &BlobName) -> io::Result<()>;
+    /// Octets that there is room for.
+    fn room(&self) -> io::Result<u64>;
     /// Every blob there is, for the sweep at start.
     fn names(&self) -> io::Result<Vec<BlobName>>;
 }

@@ -5,11 +5,14 @@ use std::fmt;
 use std::io::Read;
 use std::sync::Arc;
 
+use zeroize::Zeroizing;
+
 use super::access::AccessError;
 use super::index::{Index, is_sealed_as};
 use crate::id::Link;
 use crate::seal::keys::TransferKey;
 use crate::seal::read::{Opened, read};
+use crate::secret;
 use crate::store::{Blobs, Recipient, Transfer};
 
 /// An index over this is none of ours: 1,000,000 files would still be within it.
@@ -51,6 +54,12 @@ impl Grant {
     /// The recipient who has this link.
     pub fn recipient(&self) -> &Recipient {
         &self.recipient
+    }
+
+    /// The key of an answer that is written behind this link in one browser (`secret` is the browser's own). It
+    /// needs the transfer's key, so it goes with that.
+    pub fn draft_key(&self, secret: &[u8; 32]) -> Zeroizing<[u8; 32]> {
+        secret::derive(self.key.reveal(), secret, "zegel reply draft")
     }
 
     pub(super) fn session(&self) -> [u8; 32] {

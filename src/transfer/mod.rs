@@ -13,7 +13,7 @@ pub mod password;
 pub mod sealing;
 mod session;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use crate::clock::Timestamp;
 use crate::store::{Recipient, Transfer};

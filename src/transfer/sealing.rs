@@ -1,11 +1,12 @@
 //! Makes a transfer out of a message: writes every part sealed into the blob store, and locks the key
-//! once for each recipient. Called by `intake` in a thread that may block; nothing is promised to anyone
+//! once for each recipient. Called by `intake` and `reply` in a thread that may block; nothing is promised to anyone
 //! until the store has committed what comes out of here.
 //!
 //! What must never happen: plaintext on disk, a file name outside a sealed part, or parts that stay
 //! behind after an error.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::io::Read;
 use std::mem::take;
 
@@ -47,8 +48,8 @@ pub struct SealRequest<'a> {
     pub created: Timestamp,
     /// When it will be destroyed.
     pub expires: Timestamp,
-    /// Whether the link alone opens it.
-    pub password: PasswordMode,
+    /// What opens it besides the link.
+    pub password: Protection,
     /// Hashes of the Message-IDs of its thread.
     pub thread: Vec<[u8; 32]>,
 }
@@ -65,7 +66,61 @@ pub struct Content<'a> {
     /// Shown within the message.
     pub inline: bool,
     /// The file.
-    pub data: Cow<'a, [u8]>,
+    pub data: Data<'a>,
+}
+
+/// The octets of a file: in memory, or as they come.
+pub enum Data<'a> {
+    /// All of them.
+    Octets(Cow<'a, [u8]>),
+    /// They are read once, when the part is written.
+    Stream(Box<dyn Read + Send + 'a>),
+}
+
+impl<'a, T: Into<Cow<'a, [u8]>>> From<T> for Data<'a> {
+    fn from(octets: T) -> Self {
+        Self::Octets(octets.into())
+    }
+}
+
+impl fmt::Debug for Data<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Octets(octets) => write!(f, "{} octets", octets.len()),
+            Self::Stream(_) => f.write_str("a stream"),
+        }
+    }
+}
+
+/// What opens a transfer besides its links.
+#[derive(Debug)]
+pub enum Protection {
+    /// Nothing.
+    Link,
+    /// A password that is made here.
+    Generated,
+    /// A password that somebody chose, as [`password::normalise`] leaves it.
+    Chosen(Secret),
+}
+
+impl From<PasswordMode> for Protection {
+    fn from(mode: PasswordMode) -> Self {
+        match mode {
+            PasswordMode::Generated => Self::Generated,
+            PasswordMode::None => Self::Link,
+        }
+    }
+}
+
+impl Protection {
+    /// The password, if there is one, and what a try at it costs (security decision 9).
+    fn password(self) -> (Option<Secret>, Cost) {
+        match self {
+            Self::Link => (None, Cost::Generated),
+            Self::Generated => (Some(password::generate()), Cost::Generated),
+            Self::Chosen(password) => (Some(password), Cost::Chosen),
+        }
+    }
 }
 
 /// A transfer whose parts are durable, ready for the store, and what is told of it once only.
@@ -82,7 +137,7 @@ pub struct Sealed {
 /// Seals a message. On an error no part stays behind.
 ///
 /// Memory: what the request holds, a few buffers, and the 16 MiB of one Argon2 run at a time, however
-/// many recipients there are.
+/// many recipients there are; with a chosen password 64 MiB.
 pub fn seal(blobs: &dyn Blobs, link_key: &LinkKey, mut request: SealRequest<'_>) -> Result<Sealed> {
     if request.recipients.len() > usize::from(link::MAX_RECIPIENT) {
         return Err(SealError::TooManyRecipients);
@@ -91,10 +146,7 @@ pub fn seal(blobs: &dyn Blobs, link_key: &LinkKey, mut request: SealRequest<'_>)
     let mut parts = PartWriter { blobs, key: &key, parts: Vec::new() };
     let (created, expires, sender) = (request.created, request.expires, request.sender.take());
     let (addresses, thread) = (take(&mut request.recipients), take(&mut request.thread));
-    let password = match request.password {
-        PasswordMode::Generated => Some(password::generate()),
-        PasswordMode::None => None,
-    };
+    let (password, cost) = std::mem::replace(&mut request.password, Protection::Link).password();
     write_parts(&mut parts, request)?;
 
     let id = TransferId::random();
@@ -103,7 +155,7 @@ pub fn seal(blobs: &dyn Blobs, link_key: &LinkKey, mut request: SealRequest<'_>)
     for (number, address) in (1u16..).zip(addresses) {
         let link = Link { transfer: id.clone(), recipient: number };
         let passphrase = Passphrase::new(&link::link_secret(link_key, &link), password.as_ref());
-        let key_packet = lock(&key, &passphrase, Cost::Generated)?;
+        let key_packet = lock(&key, &passphrase, cost)?;
         recipients.push(NewRecipient { number, address, key_packet });
         tokens.push(link::token(link_key, &link));
     }
@@ -120,26 +172,29 @@ fn write_parts(parts: &mut PartWriter<'_>, request: SealRequest<'_>) -> Result<(
     let mut next = 1u32;
     for file in request.files {
         let Content { name, media_type, content_id, inline, data } = file;
-        let size = parts.write(next, &name, &data)?;
+        let size = match data {
+            Data::Octets(octets) => parts.write(next, &name, &mut &octets[..])?,
+            Data::Stream(mut stream) => parts.write(next, &name, &mut stream)?,
+        };
         files.push(IndexFile { part: next, name, media_type, size, inline, content_id });
         next += 1;
     }
     let mut optional = |name: &str, data: Option<Cow<'_, [u8]>>| -> Result<Option<u32>> {
         let Some(data) = data else { return Ok(None) };
-        parts.write(next, name, &data)?;
+        parts.write(next, name, &mut &data[..])?;
         next += 1;
         Ok(Some(next - 1))
     };
     let text = optional("message.txt", request.text)?;
     let html = optional("message.html", request.html)?;
     let message = next;
-    parts.write(message, "message.eml", request.original)?;
+    parts.write(message, "message.eml", &mut &request.original[..])?;
 
     let (subject, date) = (request.subject, request.date);
     let (from_name, from_address) = (request.from_name, request.from_address);
     let index = Index { subject, from_name, from_address, date, text, html, message, files };
     let index = serde_json::to_vec(&index).map_err(std::io::Error::from)?;
-    parts.write(0, "index.json", &index)?;
+    parts.write(0, "index.json", &mut &index[..])?;
     Ok(())
 }
 
@@ -151,9 +206,8 @@ struct PartWriter<'a> {
 }
 
 impl PartWriter<'_> {
-    fn write(&mut self, number: u32, name: &str, mut data: &[u8]) -> Result<u64> {
+    fn write(&mut self, number: u32, name: &str, content: &mut dyn Read) -> Result<u64> {
         let mut sink = self.blobs.create()?;
-        let content: &mut dyn Read = &mut data;
         let size = write(self.key, &mut *sink, &sealed_name(number, name), content)?;
         let blob = sink.commit()?;
         self.parts.push(Part { number, blob, size });
@@ -268,5 +322,19 @@ mod tests {
         assert_eq!(blobs.contents().len(), sealed.transfer.parts.len());
         discard(&blobs, sealed.transfer.parts.iter().map(|part| &part.blob));
         assert!(blobs.contents().is_empty());
+    }
+
+    #[test]
+    fn a_stream_and_a_chosen_password_open_as_well() {
+        let blobs = MemoryBlobs::default();
+        let mut request = request(PasswordMode::None);
+        request.password = Protection::Chosen(Secret::new("Zomer in Gent".into()));
+        request.files[0].data = Data::Stream(Box::new(std::io::repeat(b'x').take(200_000)));
+        let sealed = seal(&blobs, &link_key(), request).unwrap();
+        let (_, secret) = link::parse(&link_key(), sealed.tokens[0].reveal()).unwrap();
+        let passphrase = Passphrase::new(&secret, Some(&Secret::new("Zomer in Gent".into())));
+        let key = unlock(&sealed.transfer.recipients[0].key_packet, &passphrase).unwrap().unwrap();
+        assert_eq!(sealed.transfer.parts[1].size, 200_000);
+        assert_eq!(plaintext(&blobs, &key, &sealed.transfer.parts[1]), [b'x'; 200_000]);
     }
 }

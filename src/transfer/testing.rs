@@ -14,11 +14,12 @@ use crate::address::Address;
 use crate::audit::Event;
 use crate::clock::{Timestamp, days_later, later};
 use crate::config::PasswordMode;
-use crate::id::{BlobName, Link, QueueId, TransferId};
+use crate::id::{BlobName, Link, QueueId, TransferId, UploadId};
 use crate::limits::{Rate, TryRule};
 use crate::store::{
-    Acceptance, Attempt, BlobWriter, Blobs, Committed, Gauges, Item, NewTransfer, QueueEntry, Recipient,
-    Result, Session, Store, StoreError, Transfer, Try,
+    Acceptance, Added, Attempt, Author, BlobWriter, Blobs, BrowserRow, CodeLimits, CodeRow, CodeTry,
+    Committed, DraftRow, DraftStore, Gauges, Item, NewCode, NewTransfer, NewUploadRow, PieceRow, QueueEntry,
+    Recipient, Result, Session, Store, StoreError, Transfer, Try, UploadLimits,
 };
 
 /// When the tests begin.
@@ -33,7 +34,7 @@ pub fn request(password: PasswordMode) -> SealRequest<'static> {
         media_type: media_type.into(),
         content_id: None,
         inline: false,
-        data: Cow::Borrowed(data),
+        data: data.into(),
     };
     SealRequest {
         original: b"From: a@voorbeeld.nl\r\nSubject: [veilig] Besluit\r\n\r\nKANARIE\r\n",
@@ -51,7 +52,7 @@ pub fn request(password: PasswordMode) -> SealRequest<'static> {
         recipients: vec![address("piet@example.org"), address("els@example.org")],
         created: start(),
         expires: days_later(start(), 30),
-        password,
+        password: password.into(),
         thread: vec![[1; 32]],
     }
 }
@@ -129,6 +130,10 @@ impl Blobs for MemoryBlobs {
     fn remove(&self, name: &BlobName) -> io::Result<()> {
         self.contents.lock().unwrap().remove(name);
         Ok(())
+    }
+
+    fn room(&self) -> io::Result<u64> {
+        Ok(u64::MAX)
     }
 
     fn names(&self) -> io::Result<Vec<BlobName>> {
@@ -327,6 +332,66 @@ impl Store for MemoryStore {
         Err(StoreError::Closed)
     }
     async fn gauges(&self, _: Timestamp) -> Result<Gauges> {
+        Err(StoreError::Closed)
+    }
+}
+
+/// Answers are tested on the real store.
+#[async_trait]
+impl DraftStore for MemoryStore {
+    async fn draft(&self, _: Author) -> Result<Option<DraftRow>> {
+        Err(StoreError::Closed)
+    }
+    async fn save_draft(&self, _: Author, _: Vec<u8>, _: Timestamp) -> Result<()> {
+        Err(StoreError::Closed)
+    }
+    async fn add_upload(&self, _: Author, _: NewUploadRow, _: UploadLimits, _: Timestamp) -> Result<Added> {
+        Err(StoreError::Closed)
+    }
+    async fn set_length(&self, _: Author, _: UploadId, _: u64, _: UploadLimits) -> Result<Added> {
+        Err(StoreError::Closed)
+    }
+    async fn add_piece(
+        &self,
+        _: Author,
+        _: UploadId,
+        _: u64,
+        _: PieceRow,
+        _: UploadLimits,
+        _: Timestamp,
+    ) -> Result<Added> {
+        Err(StoreError::Closed)
+    }
+    async fn remove_upload(&self, _: Author, _: UploadId, _: Timestamp) -> Result<bool> {
+        Err(StoreError::Closed)
+    }
+    async fn sweep_drafts(&self, _: Timestamp, _: Timestamp) -> Result<u64> {
+        Err(StoreError::Closed)
+    }
+    async fn add_code(&self, _: NewCode, _: CodeLimits) -> Result<Option<Timestamp>> {
+        Err(StoreError::Closed)
+    }
+    async fn code(&self, _: Author) -> Result<Option<CodeRow>> {
+        Err(StoreError::Closed)
+    }
+    async fn try_code(
+        &self,
+        _: Author,
+        _: [u8; 32],
+        _: u32,
+        _: Timestamp,
+        _: BrowserRow,
+        _: Event,
+    ) -> Result<CodeTry> {
+        Err(StoreError::Closed)
+    }
+    async fn browser(&self, _: [u8; 32], _: Timestamp) -> Result<Option<BrowserRow>> {
+        Err(StoreError::Closed)
+    }
+    async fn forget_browser(&self, _: [u8; 32]) -> Result<()> {
+        Err(StoreError::Closed)
+    }
+    async fn last_reply(&self, _: Author, _: Timestamp) -> Result<Option<Vec<u8>>> {
         Err(StoreError::Closed)
     }
 }

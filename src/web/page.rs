@@ -100,15 +100,7 @@ impl Visit {
 
     /// A size as the reader writes it: `812 B`, `3,4 MB`.
     pub fn size(&self, octets: &u64) -> String {
-        let (unit, divisor) = match octets {
-            0..1_000 => return format!("{octets} B"),
-            1_000..1_000_000 => ("kB", 1_000),
-            1_000_000..1_000_000_000 => ("MB", 1_000_000),
-            _ => ("GB", 1_000_000_000),
-        };
-        let tenths = octets.saturating_mul(10) / divisor;
-        let separator = if self.language == Language::En { '.' } else { ',' };
-        format!("{}{separator}{} {unit}", tenths / 10, tenths % 10)
+        locale::size(self.language, *octets)
     }
 
     /// Whether the pages are reached over HTTPS.

@@ -17,11 +17,12 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 use zegel::audit::Event;
 use zegel::clock::Timestamp;
-use zegel::id::{BlobName, Link, QueueId, TransferId};
+use zegel::id::{BlobName, Link, QueueId, TransferId, UploadId};
 use zegel::limits::{Rate, TryRule};
 use zegel::store::{
-    Acceptance, Attempt, BlobWriter, Blobs, Committed, Delivery, Gauges, Item, NewItem, PendingRecipient,
-    QueueEntry, Result, Session, Store, StoreError, Transfer, Try,
+    Acceptance, Added, Attempt, Author, BlobWriter, Blobs, BrowserRow, CodeLimits, CodeRow, CodeTry,
+    Committed, Delivery, DraftRow, DraftStore, Gauges, Item, NewCode, NewItem, NewUploadRow,
+    PendingRecipient, PieceRow, QueueEntry, Result, Session, Store, StoreError, Transfer, Try, UploadLimits,
 };
 
 /// One item and its state.
@@ -221,6 +222,66 @@ impl Store for MemoryQueue {
     }
 }
 
+/// Nobody writes answers here.
+#[async_trait]
+impl DraftStore for MemoryQueue {
+    async fn draft(&self, _: Author) -> Result<Option<DraftRow>> {
+        Err(StoreError::Closed)
+    }
+    async fn save_draft(&self, _: Author, _: Vec<u8>, _: Timestamp) -> Result<()> {
+        Err(StoreError::Closed)
+    }
+    async fn add_upload(&self, _: Author, _: NewUploadRow, _: UploadLimits, _: Timestamp) -> Result<Added> {
+        Err(StoreError::Closed)
+    }
+    async fn set_length(&self, _: Author, _: UploadId, _: u64, _: UploadLimits) -> Result<Added> {
+        Err(StoreError::Closed)
+    }
+    async fn add_piece(
+        &self,
+        _: Author,
+        _: UploadId,
+        _: u64,
+        _: PieceRow,
+        _: UploadLimits,
+        _: Timestamp,
+    ) -> Result<Added> {
+        Err(StoreError::Closed)
+    }
+    async fn remove_upload(&self, _: Author, _: UploadId, _: Timestamp) -> Result<bool> {
+        Err(StoreError::Closed)
+    }
+    async fn sweep_drafts(&self, _: Timestamp, _: Timestamp) -> Result<u64> {
+        Err(StoreError::Closed)
+    }
+    async fn add_code(&self, _: NewCode, _: CodeLimits) -> Result<Option<Timestamp>> {
+        Err(StoreError::Closed)
+    }
+    async fn code(&self, _: Author) -> Result<Option<CodeRow>> {
+        Err(StoreError::Closed)
+    }
+    async fn try_code(
+        &self,
+        _: Author,
+        _: [u8; 32],
+        _: u32,
+        _: Timestamp,
+        _: BrowserRow,
+        _: Event,
+    ) -> Result<CodeTry> {
+        Err(StoreError::Closed)
+    }
+    async fn browser(&self, _: [u8; 32], _: Timestamp) -> Result<Option<BrowserRow>> {
+        Err(StoreError::Closed)
+    }
+    async fn forget_browser(&self, _: [u8; 32]) -> Result<()> {
+        Err(StoreError::Closed)
+    }
+    async fn last_reply(&self, _: Author, _: Timestamp) -> Result<Option<Vec<u8>>> {
+        Err(StoreError::Closed)
+    }
+}
+
 /// Blobs in memory.
 #[derive(Clone, Default)]
 pub struct MemoryBlobs(Arc<Mutex<BTreeMap<String, Vec<u8>>>>);
@@ -239,6 +300,10 @@ impl Blobs for MemoryBlobs {
     fn remove(&self, name: &BlobName) -> io::Result<()> {
         self.0.lock().unwrap().remove(name.as_str());
         Ok(())
+    }
+
+    fn room(&self) -> io::Result<u64> {
+        Ok(u64::MAX)
     }
 
     fn names(&self) -> io::Result<Vec<BlobName>> {

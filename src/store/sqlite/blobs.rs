@@ -13,6 +13,7 @@ pub(super) const FORGET: &str = "DELETE FROM doomed WHERE blob = ?1";
 pub(super) const KNOWN: &str = "
     SELECT EXISTS (SELECT 1 FROM parts WHERE blob = ?1)
         OR EXISTS (SELECT 1 FROM items WHERE blob = ?1)
+        OR EXISTS (SELECT 1 FROM pieces WHERE blob = ?1)
         OR EXISTS (SELECT 1 FROM doomed WHERE blob = ?1)";
 
 /// Gives a blob up.

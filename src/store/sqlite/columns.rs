@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::address::Address;
 use crate::clock::Timestamp;
-use crate::id::{BlobName, QueueId, TransferId};
+use crate::id::{BlobName, QueueId, TransferId, UploadId};
 use crate::store::Kind;
 
 macro_rules! text_column {
@@ -31,6 +31,7 @@ text_column!(
     TransferId => str::parse,
     QueueId => str::parse,
     BlobName => str::parse,
+    UploadId => str::parse,
     Kind => str::parse
 );
 

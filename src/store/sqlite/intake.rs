@@ -4,8 +4,9 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::columns::{Octets, Time};
-use super::queue;
 use super::writer::Change;
+use super::{drafts, queue};
+use crate::clock::Timestamp;
 use crate::store::{Acceptance, Committed, NewTransfer, Result};
 
 pub(super) const SEALED_THREAD: &str = "SELECT 1 FROM threads WHERE hash = ?1";
@@ -17,6 +18,10 @@ pub(super) fn commit(change: &mut Change<'_>, acceptance: Acceptance) -> Result<
     }
     for item in &acceptance.items {
         queue::insert(change.db, item)?;
+    }
+    if let Some(ended) = &acceptance.draft {
+        drafts::end(change, ended)?;
+        insert_threads(change.db, &ended.thread, ended.time)?;
     }
     for event in acceptance.events {
         change.record(event)?;
@@ -60,12 +65,16 @@ fn insert_transfer(db: &Connection, transfer: &NewTransfer) -> Result<()> {
     for part in &transfer.parts {
         insert.execute(params![number, part.number, part.blob, Octets(part.size)])?;
     }
-    // An earlier message of the same thread may have brought the same hash.
+    insert_threads(db, &transfer.thread, transfer.created)
+}
+
+/// An earlier message of the same thread may have brought the same hash.
+fn insert_threads(db: &Connection, hashes: &[[u8; 32]], created: Timestamp) -> Result<()> {
     let mut insert = db.prepare_cached(
         "INSERT INTO threads (hash, created) VALUES (?1, ?2) ON CONFLICT (hash) DO NOTHING",
     )?;
-    for hash in &transfer.thread {
-        insert.execute(params![hash, created])?;
+    for hash in hashes {
+        insert.execute(params![hash, Time(created)])?;
     }
     Ok(())
 }

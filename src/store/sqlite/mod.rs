@@ -3,8 +3,10 @@
 //! Another process, the command line tool, may have the same file open at the same time.
 
 mod blobs;
+mod codes;
 mod columns;
 mod connection;
+mod drafts;
 mod intake;
 mod limits;
 mod links;
@@ -25,12 +27,13 @@ use jiff::SignedDuration;
 use self::reader::Readers;
 use self::writer::Writer;
 use super::{
-    Acceptance, Attempt, Committed, Gauges, Item, QueueEntry, Result, Session, Store, StoreError, Transfer,
-    Try,
+    Acceptance, Added, Attempt, Author, BrowserRow, CodeLimits, CodeRow, CodeTry, Committed, DraftRow,
+    DraftStore, Gauges, Item, NewCode, NewUploadRow, PieceRow, QueueEntry, Result, Session, Store,
+    StoreError, Transfer, Try, UploadLimits,
 };
 use crate::audit::Event;
 use crate::clock::Timestamp;
-use crate::id::{BlobName, Link, QueueId, TransferId};
+use crate::id::{BlobName, Link, QueueId, TransferId, UploadId};
 use crate::limits::{Rate, TryRule};
 
 /// A session's use is noted to the minute: a page with twenty pictures costs one commit, not twenty.
@@ -175,5 +178,96 @@ impl Store for Sqlite {
 
     async fn gauges(&self, now: Timestamp) -> Result<Gauges> {
         self.readers.read(move |db| limits::gauges(db, now)).await
+    }
+}
+
+#[async_trait]
+impl DraftStore for Sqlite {
+    async fn draft(&self, author: Author) -> Result<Option<DraftRow>> {
+        self.readers.read(move |db| drafts::find(db, &author)).await
+    }
+
+    async fn save_draft(&self, author: Author, typed: Vec<u8>, now: Timestamp) -> Result<()> {
+        self.check_room()?;
+        self.writer.run(move |change| drafts::save(change, &author, Some(&typed), now).map(drop)).await
+    }
+
+    async fn add_upload(
+        &self,
+        author: Author,
+        upload: NewUploadRow,
+        limits: UploadLimits,
+        now: Timestamp,
+    ) -> Result<Added> {
+        self.check_room()?;
+        self.writer.run(move |change| drafts::add_upload(change, &author, &upload, limits, now)).await
+    }
+
+    async fn set_length(
+        &self,
+        author: Author,
+        upload: UploadId,
+        length: u64,
+        limits: UploadLimits,
+    ) -> Result<Added> {
+        self.writer.run(move |change| drafts::set_length(change, &author, &upload, length, limits)).await
+    }
+
+    async fn add_piece(
+        &self,
+        author: Author,
+        upload: UploadId,
+        offset: u64,
+        piece: PieceRow,
+        limits: UploadLimits,
+        now: Timestamp,
+    ) -> Result<Added> {
+        self.check_room()?;
+        self.writer
+            .run(move |change| drafts::add_piece(change, &author, &upload, offset, &piece, limits, now))
+            .await
+    }
+
+    async fn remove_upload(&self, author: Author, upload: UploadId, now: Timestamp) -> Result<bool> {
+        self.writer.run(move |change| drafts::remove_upload(change, &author, &upload, now)).await
+    }
+
+    async fn sweep_drafts(&self, idle_since: Timestamp, now: Timestamp) -> Result<u64> {
+        self.writer.run(move |change| drafts::sweep(change, idle_since, now)).await
+    }
+
+    async fn add_code(&self, code: NewCode, limits: CodeLimits) -> Result<Option<Timestamp>> {
+        self.check_room()?;
+        self.writer.run(move |change| codes::add(change, code, limits)).await
+    }
+
+    async fn code(&self, author: Author) -> Result<Option<CodeRow>> {
+        self.readers.read(move |db| codes::code(db, &author)).await
+    }
+
+    async fn try_code(
+        &self,
+        author: Author,
+        hash: [u8; 32],
+        tries: u32,
+        now: Timestamp,
+        browser: BrowserRow,
+        event: Event,
+    ) -> Result<CodeTry> {
+        self.writer
+            .run(move |change| codes::try_code(change, &author, hash, tries, now, &browser, event))
+            .await
+    }
+
+    async fn browser(&self, browser: [u8; 32], now: Timestamp) -> Result<Option<BrowserRow>> {
+        self.readers.read(move |db| codes::browser(db, browser, now)).await
+    }
+
+    async fn forget_browser(&self, browser: [u8; 32]) -> Result<()> {
+        self.writer.run(move |change| codes::forget_browser(change, browser)).await
+    }
+
+    async fn last_reply(&self, author: Author, since: Timestamp) -> Result<Option<Vec<u8>>> {
+        self.readers.read(move |db| drafts::last_reply(db, &author, since)).await
     }
 }

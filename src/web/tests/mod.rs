@@ -26,6 +26,7 @@ use crate::config::{self, Config, PasswordMode};
 use crate::id::QueueId;
 use crate::limits::TryRule;
 use crate::queue::worker::WakeHandle;
+use crate::relay::smarthost::LargestMail;
 use crate::reply::{self, Replies};
 use crate::secret::{Keys, Secret};
 use crate::store::blobs::LocalBlobs;
@@ -93,6 +94,7 @@ impl Site {
             clock: clock.clone(),
             config: config.clone(),
             wake: WakeHandle::default(),
+            largest: LargestMail::default(),
         });
         let parts = Parts::new(access, replies, store.clone(), config.clone(), clock.clone());
         let listen = ["127.0.0.1:0".parse().unwrap()];
@@ -132,18 +134,14 @@ impl Site {
             recipients: ["piet@example.org", "els@example.org"].map(|a| Address::parse(a).unwrap()).into(),
             created: self.now(),
             expires: days_later(self.now(), 30),
-            password,
+            password: password.into(),
             thread: Vec::new(),
         };
         request.files[1].content_id = Some("p1".into());
         change(&mut request);
         let sealed = sealing::seal(&*self.blobs, &self.keys.link, request).unwrap();
-        let acceptance = Acceptance {
-            id: QueueId::random(),
-            items: Vec::new(),
-            transfer: Some(sealed.transfer),
-            events: Vec::new(),
-        };
+        let acceptance =
+            Acceptance { transfer: Some(sealed.transfer), ..Acceptance::new(QueueId::random()) };
         self.runtime.block_on(self.store.commit(acceptance)).unwrap();
         let reveal = |secret: &Secret| secret.reveal().to_owned();
         Sealed {
@@ -212,7 +210,7 @@ impl Drop for Site {
 }
 
 fn content<'a>(name: &str, media_type: &str, data: Cow<'a, [u8]>) -> Content<'a> {
-    Content { name: name.into(), media_type: media_type.into(), content_id: None, inline: false, data }
+    Content { name: name.into(), media_type: media_type.into(), content_id: None, inline: false, data: data.into() }
 }
 
 /// What came back.

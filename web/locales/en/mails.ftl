@@ -45,3 +45,45 @@ receipt-open = The recipients do not need a password: the link is enough.
 receipt-recipients = Recipients
 receipt-deleted = After that your message is deleted automatically.
 receipt-transfer = Transfer
+
+## To staff: the answer of a recipient
+reply-heading = Secure reply
+reply-subject = Secure reply
+reply-banner = This reply came in securely at { $organisation }.
+    The e-mail address { $address } was checked with a code.
+reply-empty = (Files only, without a message.)
+reply-sealed = Do you answer this e-mail? Then your answer is sent securely as well.
+reply-link = These files are too large for an e-mail. You can open them
+    with this link, without a password, until { $date }:
+
+## To staff: the answer of a recipient is behind a link
+reply-notice-subject = Secure reply from { $name }
+reply-notice-heading = Secure reply
+reply-notice-intro = { $name } has sent you a secure reply.
+reply-notice-open = Open the reply
+reply-notice-ask = { $name } has the password. Please ask for it, by telephone if you can.
+
+## To who has answered: it was sent
+confirmation-subject = Your reply was sent
+confirmation-heading = Your reply was sent
+confirmation-intro = Your reply to { $organisation } was received and passed on.
+confirmation-time = Date and time
+confirmation-recipients = Recipients
+confirmation-sent = Sent
+confirmation-hashes = With the checksum (SHA-256) you can show later
+    what you have sent.
+confirmation-message = Your message
+confirmation-file = File { $number }
+confirmation-copy = The text of your message is confidential, so it is not in this e-mail.
+    You see the text on the page after sending. There you can print it as well.
+
+## To who wants to answer: a code
+verification-subject = Your code for a secure reply
+verification-heading = Your code
+verification-intro = You want to send { $organisation } a secure reply.
+    With this code you show that this e-mail address is yours.
+verification-copy = Copy the code.
+verification-back = Go back to the page where you asked for the code.
+verification-paste = Paste the code and choose "Verify".
+verification-life = The code works for 10 minutes, and once.
+verification-doubt = Did you not ask for a code? Then you need not do anything.

@@ -45,3 +45,45 @@ receipt-open = De ûntfangers hawwe gjin wachtwurd nedich: de keppeling is genô
 receipt-recipients = Untfangers
 receipt-deleted = Dêrnei wurdt jo berjocht automatysk wiske.
 receipt-transfer = Oerdracht
+
+## To staff: the answer of a recipient
+reply-heading = Befeilige antwurd
+reply-subject = Befeilige antwurd
+reply-banner = Dit antwurd is befeilige binnenkommen by { $organisation }.
+    It e-mailadres { $address } is kontrolearre mei in koade.
+reply-empty = (Allinnich bestannen, sûnder berjocht.)
+reply-sealed = Antwurdzje jo op dizze mail? Dan wurdt jo antwurd ek befeilige ferstjoerd.
+reply-link = Dizze bestannen binne te grut foar in e-mail. Jo kinne se iepenje
+    mei dizze keppeling, sûnder wachtwurd, oant { $date }:
+
+## To staff: the answer of a recipient is behind a link
+reply-notice-subject = Befeilige antwurd fan { $name }
+reply-notice-heading = Befeilige antwurd
+reply-notice-intro = { $name } hat jo in befeilige antwurd stjoerd.
+reply-notice-open = Antwurd iepenje
+reply-notice-ask = { $name } hat it wachtwurd. Freegje dernei, it leafst oer de tillefoan.
+
+## To who has answered: it was sent
+confirmation-subject = Jo antwurd is ferstjoerd
+confirmation-heading = Jo antwurd is ferstjoerd
+confirmation-intro = Jo antwurd oan { $organisation } is ûntfongen en trochstjoerd.
+confirmation-time = Datum en tiid
+confirmation-recipients = Untfangers
+confirmation-sent = Ferstjoerd
+confirmation-hashes = Mei it kontrôlegetal (SHA-256) kinne jo letter oantoane
+    wat jo ferstjoerd hawwe.
+confirmation-message = Jo berjocht
+confirmation-file = Bestân { $number }
+confirmation-copy = De tekst fan jo berjocht is fertroulik en stiet dêrom net yn dizze mail.
+    Jo sjogge de tekst op de side nei it ferstjoeren. Dêr kinne jo him ek ôfdrukke.
+
+## To who wants to answer: a code
+verification-subject = Jo koade om feilich te antwurdzjen
+verification-heading = Jo koade
+verification-intro = Jo wolle { $organisation } in befeilige antwurd stjoere.
+    Mei dizze koade litte jo sjen dat dit e-mailadres fan jo is.
+verification-copy = Kopiearje de koade.
+verification-back = Gean werom nei de side dêr't jo de koade frege hawwe.
+verification-paste = Plak de koade en kies "Ferifiearje".
+verification-life = De koade wurket 10 minuten, en ien kear.
+verification-doubt = Hawwe jo net om in koade frege? Dan hoege jo neat te dwaan.

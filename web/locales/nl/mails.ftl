@@ -45,3 +45,45 @@ receipt-open = De ontvangers hebben geen wachtwoord nodig: de link is genoeg.
 receipt-recipients = Ontvangers
 receipt-deleted = Daarna wordt uw bericht automatisch verwijderd.
 receipt-transfer = Overdracht
+
+## To staff: the answer of a recipient
+reply-heading = Beveiligd antwoord
+reply-subject = Beveiligd antwoord
+reply-banner = Dit antwoord is beveiligd binnengekomen bij { $organisation }.
+    Het e-mailadres { $address } is gecontroleerd met een code.
+reply-empty = (Alleen bestanden, zonder bericht.)
+reply-sealed = Antwoordt u op deze mail? Dan wordt uw antwoord ook beveiligd verzonden.
+reply-link = Deze bestanden zijn te groot voor een e-mail. U kunt ze openen
+    met deze link, zonder wachtwoord, tot { $date }:
+
+## To staff: the answer of a recipient is behind a link
+reply-notice-subject = Beveiligd antwoord van { $name }
+reply-notice-heading = Beveiligd antwoord
+reply-notice-intro = { $name } heeft u een beveiligd antwoord gestuurd.
+reply-notice-open = Antwoord openen
+reply-notice-ask = { $name } heeft het wachtwoord. Vraag ernaar, liefst telefonisch.
+
+## To who has answered: it was sent
+confirmation-subject = Uw antwoord is verzonden
+confirmation-heading = Uw antwoord is verzonden
+confirmation-intro = Uw antwoord aan { $organisation } is ontvangen en doorgestuurd.
+confirmation-time = Datum en tijd
+confirmation-recipients = Ontvangers
+confirmation-sent = Verzonden
+confirmation-hashes = Met het controlegetal (SHA-256) kunt u later aantonen
+    wat u hebt verzonden.
+confirmation-message = Uw bericht
+confirmation-file = Bestand { $number }
+confirmation-copy = De tekst van uw bericht is vertrouwelijk en staat daarom niet in deze mail.
+    U ziet de tekst op de pagina na het verzenden. Daar kunt u hem ook afdrukken.
+
+## To who wants to answer: a code
+verification-subject = Uw code om veilig te antwoorden
+verification-heading = Uw code
+verification-intro = U wilt { $organisation } een beveiligd antwoord sturen.
+    Met deze code laat u zien dat dit e-mailadres van u is.
+verification-copy = Kopieer de code.
+verification-back = Ga terug naar de pagina waar u de code hebt gevraagd.
+verification-paste = Plak de code en kies "Verifiëren".
+verification-life = De code werkt 10 minuten, en één keer.
+verification-doubt = Hebt u niet om een code gevraagd? Dan hoeft u niets te doen.

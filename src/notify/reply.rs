@@ -1,0 +1,276 @@
+//! The answer of a recipient as staff get it: an ordinary mail in the thread of the message that was sealed, from
+//! the gateway's own address (so that DMARC holds, M06) with the author's name, and answered to the author. What the
+//! author typed stands only in the text; header fields have cleaned lines and checked addresses (C13).
+
+use askama::Template;
+use mail_builder::headers::address::Address as AddressField;
+use mail_builder::headers::raw::Raw;
+
+use super::compose::{Attachment, Notice, Segment, message_id, one_line, write_field};
+use super::{NoticeError, style};
+use crate::address::Address;
+use crate::clock::{Timestamp, rfc5322};
+use crate::config::Organisation;
+use crate::id::{QueueId, TransferId};
+use crate::locale::{Language, long_date};
+use crate::secret::Secret;
+
+/// The most Message-IDs in a References field: the first ones, and the last.
+const MAX_REFERENCES: usize = 20;
+
+/// All that an answer to staff tells.
+pub struct ReplyFacts<'a> {
+    /// Of our own words in the mail.
+    pub language: Language,
+    /// Who runs this gateway.
+    pub organisation: &'a Organisation,
+    /// `hostname`: the domain of our address and Message-ID.
+    pub hostname: &'a str,
+    /// `web.public_url`.
+    pub public_url: &'a str,
+    /// Who has answered.
+    pub author: Author<'a>,
+    /// In the To field.
+    pub to: &'a [Address],
+    /// In the Cc field.
+    pub cc: &'a [Address],
+    /// Where it belongs.
+    pub thread: &'a Thread,
+    /// What it answers.
+    pub transfer: &'a TransferId,
+    /// The answer, with line feeds and no other control characters than tabs.
+    pub message: &'a str,
+    /// What did not fit into the mail.
+    pub link: Option<FilesLink<'a>>,
+    /// Makes the Message-ID and the boundaries.
+    pub id: &'a QueueId,
+    /// The moment of writing.
+    pub now: Timestamp,
+}
+
+/// Who has answered.
+#[derive(Clone, Copy, Debug)]
+pub struct Author<'a> {
+    /// As typed.
+    pub name: &'a str,
+    /// Verified.
+    pub address: &'a Address,
+    /// As typed; may be empty.
+    pub phone: &'a str,
+}
+
+/// Files that did not fit, and where they are.
+#[derive(Clone, Copy, Debug)]
+pub struct FilesLink<'a> {
+    /// Of the link that opens them.
+    pub token: &'a Secret,
+    /// When they are destroyed.
+    pub expires: Timestamp,
+    /// What they are called.
+    pub names: &'a [&'a str],
+}
+
+/// What ties an answer to the message that it answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Thread {
+    /// The subject of the original, without its tag.
+    pub subject: String,
+    /// The original's Message-ID.
+    pub message_id: Option<String>,
+    /// The Message-IDs of the thread, the original's last.
+    pub references: Vec<String>,
+    /// Thread-Index for the answer (MS-OXOMSG 2.2.1.3), in base64.
+    pub index: Option<String>,
+    /// Thread-Topic as the original has it.
+    pub topic: Option<String>,
+}
+
+/// The Message-ID of the answer with this id.
+pub fn reply_id(id: &QueueId, hostname: &str) -> String {
+    format!("<{id}.reply@{hostname}>")
+}
+
+/// Writes the answer. The files' octets are for the caller to put in.
+pub fn reply(facts: &ReplyFacts, files: &[Attachment<'_>]) -> Result<Vec<Segment>, NoticeError> {
+    let written = write(facts)?;
+    Notice {
+        kind: "reply",
+        language: facts.language,
+        transfer: facts.transfer,
+        subject: &written.subject,
+        text: &written.text,
+        html: &written.html,
+    }
+    .compose_with_files(&fields(facts), facts.id, files)
+}
+
+/// What people see of the answer.
+pub struct Written {
+    /// Of the From field
+    pub from: String,
+    /// Subject
+    pub subject: String,
+    /// The text part
+    pub text: String,
+    /// The HTML part
+    pub html: String,
+}
+
+/// What staff will see, for the preview as well.
+pub fn write(facts: &ReplyFacts) -> Result<Written, NoticeError> {
+    let mail = Mail::new(facts);
+    Ok(Written {
+        from: facts.author.shown(facts.organisation),
+        subject: subject(facts),
+        text: TextTemplate { mail: &mail }.render()?,
+        html: HtmlTemplate { mail: &mail }.render()?,
+    })
+}
+
+impl Author<'_> {
+    /// The name in the From field: whose it is, and who vouches for it.
+    pub fn shown(&self, organisation: &Organisation) -> String {
+        format!("{} (via {})", one_line(self.name), one_line(&organisation.name))
+    }
+
+    /// The phone number as one line, if there is one.
+    pub(super) fn phone(&self) -> Option<String> {
+        Some(one_line(self.phone)).filter(|phone| !phone.is_empty())
+    }
+
+    pub(super) fn banner(&self, language: Language, organisation: &Organisation) -> String {
+        let address = one_line(self.address.as_str());
+        language
+            .format("reply-banner", &[("organisation", &one_line(&organisation.name)), ("address", &address)])
+    }
+}
+
+/// `Re:` once, whatever the original began with.
+fn subject(facts: &ReplyFacts) -> String {
+    let original = one_line(&facts.thread.subject);
+    let lower = original.to_lowercase();
+    match original.is_empty() {
+        true => facts.language.text("reply-subject"),
+        false if ["re:", "antw:", "aw:"].iter().any(|prefix| lower.starts_with(prefix)) => original,
+        false => format!("Re: {original}"),
+    }
+}
+
+fn fields(facts: &ReplyFacts) -> Vec<u8> {
+    let mut out = Vec::new();
+    envelope_fields(
+        &mut out,
+        &facts.author,
+        facts.organisation,
+        facts.hostname,
+        (facts.to, facts.cc),
+        facts.now,
+    );
+    write_field(&mut out, "Message-ID", &Raw::new(reply_id(facts.id, facts.hostname)));
+    thread_fields(&mut out, facts.thread);
+    out
+}
+
+/// From, Reply-To, To, Cc and Date: the same for an answer and for the notice of one.
+pub(super) fn envelope_fields(
+    out: &mut Vec<u8>,
+    author: &Author<'_>,
+    organisation: &Organisation,
+    hostname: &str,
+    (to, cc): (&[Address], &[Address]),
+    now: Timestamp,
+) {
+    let from = AddressField::new_address(Some(author.shown(organisation)), format!("noreply@{hostname}"));
+    write_field(out, "From", &from);
+    let author = AddressField::new_address(Some(one_line(author.name)), author.address.as_str());
+    write_field(out, "Reply-To", &author);
+    for (field, addresses) in [("To", to), ("Cc", cc)] {
+        if !addresses.is_empty() {
+            let listed: Vec<String> = addresses.iter().map(|address| format!("<{address}>")).collect();
+            out.extend_from_slice(format!("{field}: {}\r\n", listed.join(",\r\n\t")).as_bytes());
+        }
+    }
+    write_field(out, "Date", &Raw::new(rfc5322(now)));
+}
+
+/// In-Reply-To and References (RFC 5322 3.6.4), and what Exchange goes by.
+pub(super) fn thread_fields(out: &mut Vec<u8>, thread: &Thread) {
+    if let Some(id) = thread.message_id.as_deref().and_then(message_id) {
+        write_field(out, "In-Reply-To", &Raw::new(id));
+    }
+    let mut references: Vec<String> = thread.references.iter().filter_map(|id| message_id(id)).collect();
+    if references.len() > MAX_REFERENCES {
+        references.drain(MAX_REFERENCES / 2..references.len() - MAX_REFERENCES / 2);
+    }
+    if !references.is_empty() {
+        out.extend_from_slice(format!("References: {}\r\n", references.join("\r\n\t")).as_bytes());
+    }
+    if let Some(topic) = thread.topic.as_deref().map(one_line).filter(|topic| !topic.is_empty()) {
+        write_field(out, "Thread-Topic", &mail_builder::headers::text::Text::new(topic));
+    }
+    if let Some(index) = &thread.index {
+        write_field(out, "Thread-Index", &Raw::new(index.as_str()));
+    }
+}
+
+/// What the templates show.
+struct Mail<'a> {
+    language: Language,
+    banner: String,
+    message: String,
+    name: String,
+    email: &'a Address,
+    mailto: String,
+    phone: Option<String>,
+    link: Option<ShownLink<'a>>,
+}
+
+/// A link as it is shown.
+struct ShownLink<'a> {
+    url: String,
+    expires: String,
+    names: &'a [&'a str],
+}
+
+impl<'a> Mail<'a> {
+    fn new(facts: &ReplyFacts<'a>) -> Self {
+        let language = facts.language;
+        let message = match facts.message.trim().is_empty() {
+            true => language.text("reply-empty"),
+            false => facts.message.to_owned(),
+        };
+        let shown = |link: FilesLink<'a>| ShownLink {
+            url: format!("{}/t/{}", facts.public_url, link.token.reveal()),
+            expires: long_date(language, link.expires),
+            names: link.names,
+        };
+        let address = facts.author.address;
+        Self {
+            language,
+            banner: facts.author.banner(language, facts.organisation),
+            message,
+            name: one_line(facts.author.name),
+            email: address,
+            mailto: percent_encoding::utf8_percent_encode(
+                address.as_str(),
+                percent_encoding::NON_ALPHANUMERIC,
+            )
+            .to_string()
+            .replace("%40", "@"),
+            phone: facts.author.phone(),
+            link: facts.link.map(shown),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "reply/text.txt")]
+struct TextTemplate<'a> {
+    mail: &'a Mail<'a>,
+}
+
+#[derive(Template)]
+#[template(path = "reply/mail.html")]
+struct HtmlTemplate<'a> {
+    mail: &'a Mail<'a>,
+}

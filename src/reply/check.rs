@@ -1,0 +1,205 @@
+//! Everything that must be true of an answer before it can be sent, field by field. Pure. The same check shows the
+//! messages beside the fields, stands before the preview, and before sending: nothing is taken on trust from a page.
+
+use super::password::strength;
+use super::recipients::{self, Parsed};
+use super::types::{Draft, Settings, Typed, Upload, Verified};
+use super::{Field, LineFault, MAX_FILES, ReplyError, Result};
+use crate::address::Address;
+use crate::clock::Timestamp;
+use crate::config::{Config, ReplyDelivery};
+use crate::locale;
+use crate::message::name::is_invisible;
+use crate::secret::Secret;
+use crate::transfer::password;
+
+/// Characters of a message; what is longer is a file.
+const LONGEST_MESSAGE: usize = 100_000;
+/// Characters of a name, and of a phone number.
+const LONGEST_LINE: usize = 100;
+/// Octets of everything in the fields together: beyond that nothing is even kept.
+const ENDLESS: usize = 1024 * 1024;
+/// Each of them costs an Argon2 run where answers are transfers.
+const MAX_RECIPIENTS: usize = 50;
+/// Days (contract 2).
+const MAX_DAYS: u32 = 365;
+
+/// What is true of an answer that can be sent.
+pub(super) struct Checked {
+    pub name: String,
+    pub phone: String,
+    pub verified: Verified,
+    /// With line feeds, and no other control characters than tabs.
+    pub message: String,
+    pub to: Vec<Address>,
+    pub cc: Vec<Address>,
+    pub bcc: Vec<Address>,
+    pub expiry_days: u32,
+    /// One that was chosen.
+    pub password: Option<Secret>,
+    pub settings: Settings,
+}
+
+impl Checked {
+    /// Everybody.
+    pub fn recipients(&self) -> Vec<Address> {
+        self.to.iter().chain(&self.cc).chain(&self.bcc).cloned().collect()
+    }
+}
+
+/// Refuses what would fill the store.
+pub(super) fn check_length(typed: &Typed) -> Result<()> {
+    let Typed { name, email, phone, message, to, cc, bcc, settings } = typed;
+    let all = [name, email, phone, message, to, cc, bcc, &settings.expiry_days, &settings.password];
+    match all.iter().map(|text| text.len()).sum::<usize>() > ENDLESS {
+        true => Err(ReplyError::TooLong { max: LONGEST_MESSAGE }),
+        false => Ok(()),
+    }
+}
+
+/// Checks everything; all faults, in the order of the fields.
+pub(super) fn check(
+    draft: &Draft,
+    verified: Option<&Verified>,
+    config: &Config,
+    now: Timestamp,
+) -> std::result::Result<Checked, Vec<ReplyError>> {
+    let (typed, mut faults) = (&draft.typed, Vec::new());
+    let name = keep(&mut faults, line(&typed.name, Field::Name));
+    let phone = if typed.phone.trim().is_empty() { Some(String::new()) } else { None };
+    let phone = phone.or_else(|| keep(&mut faults, line(&typed.phone, Field::Phone)));
+    let verified = keep(&mut faults, proved(typed, verified));
+    let (to, cc, bcc) = all_recipients(typed, config, &mut faults);
+    let message = clean(&typed.message);
+    faults.extend(content_faults(&message, &draft.uploads, config.reply.max_size.bytes()));
+    let expiry_days = keep(&mut faults, expiry(&typed.settings.expiry_days, config, now));
+    let password = keep(&mut faults, chosen(typed, config));
+    match (name, phone, verified, expiry_days, password) {
+        (Some(name), Some(phone), Some(verified), Some(expiry_days), Some(password)) if faults.is_empty() => {
+            let settings = typed.settings.clone();
+            Ok(Checked { name, phone, verified, message, to, cc, bcc, expiry_days, password, settings })
+        }
+        _ => Err(faults),
+    }
+}
+
+fn keep<T>(faults: &mut Vec<ReplyError>, checked: Result<T>) -> Option<T> {
+    checked.map_err(|fault| faults.push(fault)).ok()
+}
+
+/// A line that will stand in a header field: refused rather than repaired, so that nobody is called what they did
+/// not type (C13).
+fn line(text: &str, field: Field) -> Result<String> {
+    let text = text.trim();
+    let fault = if text.is_empty() {
+        LineFault::Empty
+    } else if text.chars().any(char::is_control) {
+        LineFault::Controls
+    } else if text.contains(['<', '>']) {
+        LineFault::Markup
+    } else if text.chars().any(is_invisible) {
+        LineFault::Invisible
+    } else if text.chars().count() > LONGEST_LINE {
+        LineFault::TooLong
+    } else {
+        return Ok(text.to_owned());
+    };
+    Err(ReplyError::BadLine { field, fault })
+}
+
+/// Who typed another address since must prove that one.
+fn proved(typed: &Typed, verified: Option<&Verified>) -> Result<Verified> {
+    let verified = verified.ok_or(ReplyError::NotVerified)?;
+    let email = typed.email.trim();
+    let same = Address::parse(email).is_ok_and(|address| address.is_same_mailbox(&verified.address));
+    if email.is_empty() || same { Ok(verified.clone()) } else { Err(ReplyError::NotVerified) }
+}
+
+/// To, Cc and Bcc; whoever stands in two fields is written to in the first of them.
+fn all_recipients(
+    typed: &Typed,
+    config: &Config,
+    faults: &mut Vec<ReplyError>,
+) -> (Vec<Address>, Vec<Address>, Vec<Address>) {
+    let mut seen: Vec<Address> = Vec::new();
+    let before = faults.len();
+    let mut field = |text: &str, field: Field| -> Vec<Address> {
+        let Parsed { addresses, faults: bad } = recipients::parse(text);
+        faults.extend(bad.into_iter().map(|text| ReplyError::BadAddress { field, text }));
+        let mut found = Vec::new();
+        for address in addresses {
+            match recipients::internal(&address, &config.organisation.domains) {
+                Some(address) if seen.iter().any(|known| known.is_same_mailbox(&address)) => {}
+                Some(address) => {
+                    seen.push(address.clone());
+                    found.push(address);
+                }
+                None => {
+                    let address = address.to_string();
+                    faults.push(ReplyError::OutsideAddress { field, address });
+                }
+            }
+        }
+        found
+    };
+    let (to, cc, bcc) =
+        (field(&typed.to, Field::To), field(&typed.cc, Field::Cc), field(&typed.bcc, Field::Bcc));
+    if to.is_empty() && faults.len() == before {
+        faults.push(ReplyError::NoRecipient);
+    }
+    if seen.len() > MAX_RECIPIENTS {
+        faults.push(ReplyError::TooManyRecipients { max: MAX_RECIPIENTS });
+    }
+    (to, cc, bcc)
+}
+
+fn content_faults(message: &str, uploads: &[Upload], max: u64) -> Vec<ReplyError> {
+    let mut faults = Vec::new();
+    if message.trim().is_empty() && uploads.is_empty() {
+        faults.push(ReplyError::Empty);
+    }
+    if message.chars().count() > LONGEST_MESSAGE {
+        faults.push(ReplyError::TooLong { max: LONGEST_MESSAGE });
+    }
+    if uploads.len() > MAX_FILES {
+        faults.push(ReplyError::TooManyFiles { max: MAX_FILES });
+    }
+    let octets: u64 = uploads.iter().map(|upload| upload.length.unwrap_or(upload.offset)).sum();
+    if octets.saturating_add(message.len() as u64) > max {
+        faults.push(ReplyError::TooLarge { max });
+    }
+    let unfinished = uploads.iter().filter(|upload| !upload.is_complete());
+    faults.extend(unfinished.map(|upload| ReplyError::Unfinished { name: upload.name.clone() }));
+    faults
+}
+
+/// Days, or a date within the year.
+fn expiry(typed: &str, config: &Config, now: Timestamp) -> Result<u32> {
+    let typed = typed.trim();
+    if typed.is_empty() {
+        return Ok(config.seal.expiry_days);
+    }
+    let today = locale::dutch_time(now).date();
+    let days = match typed.parse::<jiff::civil::Date>() {
+        Ok(date) => today.until(date).ok().and_then(|span| u32::try_from(span.get_days()).ok()),
+        Err(_) => typed.parse().ok(),
+    };
+    days.filter(|days| (1..=MAX_DAYS).contains(days)).ok_or(ReplyError::BadExpiry { max: MAX_DAYS })
+}
+
+/// A password counts only where answers are transfers.
+fn chosen(typed: &Typed, config: &Config) -> Result<Option<Secret>> {
+    let password = password::normalise(&typed.settings.password);
+    if config.reply.delivery == ReplyDelivery::Mail || password.reveal().is_empty() {
+        return Ok(None);
+    }
+    let strength = strength(password.reveal(), &[&typed.name, &typed.email, &config.organisation.name]);
+    if strength.accepted { Ok(Some(password)) } else { Err(ReplyError::WeakPassword(strength)) }
+}
+
+/// The message as it is sent: lines end in a line feed, and there is nothing in it that no reader sees.
+fn clean(message: &str) -> String {
+    let lines = message.replace("\r\n", "\n").replace(['\r', '\u{85}', '\u{2028}', '\u{2029}'], "\n");
+    let kept: String = lines.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect();
+    kept.trim_end().to_owned()
+}

@@ -1,0 +1,210 @@
+//! Verification codes: proof that who answers reads mail at the address they give (C23). A code is eight digits
+//! (26 bits), lives ten minutes, works once, and only in the browser, on the link and for the address that it was asked
+//! for. The store counts tries and mails; a new code adds no tries (H18).
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::vault::{Vault, browser_hash};
+use super::{Browser, Replies, ReplyError, Result, Verified};
+use crate::address::{Address, ReversePath};
+use crate::audit::{Action, Event};
+use crate::clock::{days_later, later};
+use crate::envelope::{Envelope, EnvelopeRecipient, MailParameters};
+use crate::id::{Link, QueueId};
+use crate::limits::client_key;
+use crate::locale::Language;
+use crate::message::crlf::CrlfBytes;
+use crate::notify::verification::{VerificationFacts, verification};
+use crate::queue::body;
+use crate::secret::{self, Secret};
+use crate::store::{Author, BrowserRow, CodeLimits, CodeTry, Kind, NewCode, NewItem};
+use crate::transfer::access::Grant;
+
+/// How long a code works.
+const LIFE: Duration = Duration::from_secs(10 * 60);
+/// Days that a browser is remembered.
+const REMEMBERED: u32 = 30;
+/// Digits of a code.
+const DIGITS: usize = 8;
+/// C23 and H18.
+const LIMITS: CodeLimits = CodeLimits { tries: 5, per_address: 5, per_client: 20 };
+
+/// Whom a code verifies; what the store has of it is sealed.
+#[derive(Serialize, Deserialize)]
+struct Person {
+    name: String,
+    address: Address,
+    phone: String,
+}
+
+impl Replies {
+    pub(super) async fn mail_code(
+        &self,
+        grant: &Grant,
+        browser: &Browser,
+        address: Address,
+        client: IpAddr,
+        language: Language,
+    ) -> Result<()> {
+        let typed = self.typed(grant, browser).await?;
+        let (author, now) = (self.author(grant, browser), self.parts.clock.now());
+        let code = new_code();
+        let person = Person { name: typed.name, address, phone: typed.phone };
+        let mail = self.code_mail(grant, &person.address, &code, language)?;
+        let new = NewCode {
+            facts: Vault::of_draft(grant, browser).seal("code", &person)?,
+            hash: self.hash(&author, &person.address, code.reveal()),
+            address: self.parts.keys.reply.hash(person.address.plain().to_lowercase().as_bytes()),
+            client: client_key(client),
+            now,
+            expires: later(now, LIFE),
+            mail,
+            event: self.event(Action::Code, grant.link(), "sent", client),
+            author,
+        };
+        match self.parts.store.add_code(new, LIMITS).await? {
+            None => {
+                self.parts.wake.wake();
+                Ok(())
+            }
+            Some(until) => {
+                let refused = self.event(Action::Code, grant.link(), "too many", client);
+                self.parts.store.record(refused).await?;
+                Err(ReplyError::TooManyCodes(until))
+            }
+        }
+    }
+
+    /// The mail, ready for the queue.
+    fn code_mail(&self, grant: &Grant, to: &Address, code: &Secret, language: Language) -> Result<NewItem> {
+        let (config, now) = (self.parts.config.load(), self.parts.clock.now());
+        let id = QueueId::random();
+        let mail = verification(&VerificationFacts {
+            language,
+            organisation: &config.organisation,
+            hostname: &config.hostname,
+            public_url: &config.web.public_url,
+            to,
+            transfer: &grant.transfer().id,
+            code,
+            id: &id,
+            now,
+        })?;
+        Ok(self.notice(id, Kind::Verification, to, &mail))
+    }
+
+    /// A mail of our own to one person, from the null sender: nothing ever answers it (H08, H09).
+    pub(super) fn notice(&self, id: QueueId, kind: Kind, to: &Address, mail: &CrlfBytes) -> NewItem {
+        let envelope = Envelope {
+            reverse_path: ReversePath::Null,
+            parameters: MailParameters { smtputf8: to.needs_smtputf8(), ..MailParameters::default() },
+            recipients: vec![EnvelopeRecipient::from(to.clone())],
+        };
+        // Small enough for its row, whatever language it is in.
+        let body = crate::store::Body::Inline(body::seal(&self.parts.keys.body, mail));
+        NewItem { id, kind, envelope, body, link: None, created: self.parts.clock.now() }
+    }
+
+    pub(super) async fn try_code(
+        &self,
+        grant: &Grant,
+        browser: &Browser,
+        typed: &str,
+        client: IpAddr,
+    ) -> Result<Verified> {
+        let (author, now) = (self.author(grant, browser), self.parts.clock.now());
+        let row = self.parts.store.code(author.clone()).await?.ok_or(ReplyError::NoCode)?;
+        let Person { name, address, phone } = Vault::of_draft(grant, browser).open("code", &row.facts)?;
+        let hash = self.hash(&author, &address, &digits(typed));
+        let verified = Verified { name, address, phone, until: days_later(now, REMEMBERED) };
+        let remembered = self.remembered(browser, &verified)?;
+        let event = |result: &str| self.event(Action::Code, grant.link(), result, client);
+        let tried = self.parts.store.try_code(author, hash, LIMITS.tries, now, remembered, event("verified"));
+        let (result, error) = match tried.await? {
+            CodeTry::Right => return Ok(verified),
+            CodeTry::Wrong(left) => ("wrong", ReplyError::WrongCode { left }),
+            CodeTry::Expired => ("expired", ReplyError::ExpiredCode),
+            CodeTry::None => return Err(ReplyError::NoCode),
+        };
+        self.parts.store.record(event(result)).await?;
+        Err(error)
+    }
+
+    fn remembered(&self, browser: &Browser, verified: &Verified) -> Result<BrowserRow> {
+        let Verified { name, address, phone, until } = verified.clone();
+        let facts =
+            Vault::of_browser(&self.parts.keys, browser).seal("browser", &Person { name, address, phone })?;
+        Ok(BrowserRow { facts, until })
+    }
+
+    pub(super) async fn who(&self, browser: &Browser) -> Result<Option<Verified>> {
+        let (hash, now) = (browser_hash(browser), self.parts.clock.now());
+        let Some(row) = self.parts.store.browser(hash, now).await? else { return Ok(None) };
+        let person = Vault::of_browser(&self.parts.keys, browser).open("browser", &row.facts)?;
+        let Person { name, address, phone } = person;
+        Ok(Some(Verified { name, address, phone, until: row.until }))
+    }
+
+    /// Everything that a code is bound to goes into its hash.
+    fn hash(&self, author: &Author, address: &Address, code: &str) -> [u8; 32] {
+        let Author { link, browser } = author;
+        let bound = format!("{link}\n{}\n{code}\n", address.plain().to_lowercase());
+        self.parts.keys.reply.hash(&[bound.as_bytes(), browser].concat())
+    }
+
+    /// What happened to an answer, for the audit trail; nothing that was typed is in it.
+    pub(super) fn event(&self, action: Action, link: &Link, result: &str, client: IpAddr) -> Event {
+        Event {
+            time: self.parts.clock.now(),
+            action,
+            object: link.to_string(),
+            result: result.to_owned(),
+            actor: "recipient".to_owned(),
+            origin: client.to_canonical().to_string(),
+        }
+    }
+}
+
+/// Drawn evenly: numbers beyond the last whole multiple are drawn again.
+fn new_code() -> Secret {
+    const COUNT: u32 = 10u32.pow(DIGITS as u32);
+    loop {
+        let drawn = u32::from_be_bytes(secret::random());
+        if drawn < u32::MAX - u32::MAX % COUNT {
+            return Secret::new(format!("{:0width$}", drawn % COUNT, width = DIGITS));
+        }
+    }
+}
+
+/// What people make of a code when they paste or type it: spaces and dashes aside.
+fn digits(typed: &str) -> String {
+    typed
+        .chars()
+        .filter(|c| !c.is_whitespace() && !matches!(c, '-' | '\u{2010}'..='\u{2015}'))
+        .take(64)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_eight_digits_and_differ() {
+        let codes: std::collections::HashSet<String> =
+            (0..200).map(|_| new_code().reveal().to_owned()).collect();
+        assert!(codes.len() > 190);
+        assert!(codes.iter().all(|code| code.len() == 8 && code.bytes().all(|c| c.is_ascii_digit())));
+    }
+
+    #[test]
+    fn a_code_may_be_pasted_with_blanks() {
+        for typed in ["12345678", " 1234 5678\r\n", "1234-5678", "1234\u{a0}5678"] {
+            assert_eq!(digits(typed), "12345678");
+        }
+        assert_eq!(digits(&"1".repeat(10_000)).len(), 64);
+    }
+}

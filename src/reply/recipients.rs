@@ -1,0 +1,215 @@
+//! Reads a field of recipients as people fill it: typed, or a list pasted from a mail program or a spreadsheet. Pure.
+//! Whether somebody may be written to is asked here as well, and nowhere else (C12).
+
+use crate::address::Address;
+
+/// Octets of what is no address that a message shows.
+const SHOWN: usize = 60;
+
+/// What was found in a field, in order, each address once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Parsed {
+    pub addresses: Vec<Address>,
+    /// What is no address, cut where it is long.
+    pub faults: Vec<String>,
+}
+
+/// Reads addresses between commas, semicolons, line breaks and tabs; with or without names, `<` and `>`.
+pub(super) fn parse(text: &str) -> Parsed {
+    let mut parsed = Parsed::default();
+    // "Vries, Jan de <jan@…>" without quotes: what has no address belongs to the name of the next one.
+    let mut before: Vec<&str> = Vec::new();
+    for entry in entries(text) {
+        if !entry.contains('@') {
+            before.push(entry);
+            continue;
+        }
+        if !entry.contains('<') {
+            parsed.add_faults(&before);
+        }
+        before.clear();
+        parsed.add(entry);
+    }
+    parsed.add_faults(&before);
+    parsed
+}
+
+/// The pieces between separators; those within quotes and comments separate nothing.
+fn entries(text: &str) -> impl Iterator<Item = &str> {
+    let (mut quoted, mut escaped) = (false, false);
+    let mut after_backslash = false;
+    let is_quote = |c: char| c == '"' && !std::mem::replace(&mut after_backslash, c == '\\');
+    let closes = text.chars().map(is_quote).filter(|quote| *quote).count() % 2 == 0;
+    text.split(move |c: char| {
+        let is_escaped = escaped;
+        escaped = c == '\\' && quoted && !escaped;
+        // A quote that nothing closes is just a letter, and so is one over a line's end.
+        if c == '"' && closes && !is_escaped {
+            quoted = !quoted;
+        }
+        quoted &= !matches!(c, '\n' | '\r');
+        !quoted && matches!(c, ',' | ';' | '\n' | '\r' | '\t')
+    })
+    .map(str::trim)
+    .filter(|entry| !entry.is_empty())
+}
+
+impl Parsed {
+    fn add(&mut self, entry: &str) {
+        if let Some((_, rest)) = entry.rsplit_once('<') {
+            let (address, behind) = rest.split_once('>').unwrap_or((rest, ""));
+            return match behind.contains('@') {
+                true => self.add_faults(&[entry]),
+                false => self.add_address(address),
+            };
+        }
+        // Several in a row with blanks between, or a name and an address.
+        if Address::parse(bare(entry)).is_ok() {
+            return self.add_address(entry);
+        }
+        for word in entry.split_whitespace().filter(|word| word.contains('@')) {
+            self.add_address(word);
+        }
+    }
+
+    fn add_address(&mut self, text: &str) {
+        match Address::parse(bare(text)) {
+            Ok(address) if !self.addresses.iter().any(|known| known.is_same_mailbox(&address)) => {
+                self.addresses.push(address);
+            }
+            Ok(_) => {}
+            Err(_) => self.add_faults(&[text]),
+        }
+    }
+
+    fn add_faults(&mut self, texts: &[&str]) {
+        self.faults.extend(texts.iter().map(|text| text.trim().chars().take(SHOWN).collect::<String>()));
+    }
+}
+
+/// Without what people and programs put around an address.
+fn bare(text: &str) -> &str {
+    let text = text.trim().trim_matches(['(', ')', '\'', '<', '>', '[', ']']).trim();
+    let scheme = text.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("mailto:"));
+    if scheme { text.get(7..).unwrap_or(text) } else { text }
+}
+
+/// The address in the form in which it is written to, if it is one of the organisation's: in one of `domains`,
+/// whatever its letter case and whether it is in Unicode or Punycode (RFC 5891). Local parts that some mail servers
+/// read as another address within are nobody's here.
+pub(super) fn internal(address: &Address, domains: &[String]) -> Option<Address> {
+    let local = address.unquoted_local_part();
+    if local.contains(['%', '!', '@', ':']) {
+        return None;
+    }
+    let domain = ascii(address.domain())?;
+    let ours = domains.iter().any(|ours| ascii(ours).as_deref() == Some(domain.as_str()));
+    ours.then(|| Address::parse(&format!("{}@{domain}", address.local_part())).ok())?
+}
+
+/// The domain as the DNS has it.
+fn ascii(domain: &str) -> Option<String> {
+    idna::domain_to_ascii(domain).ok().map(|domain| domain.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn addresses(text: &str) -> Vec<String> {
+        let parsed = parse(text);
+        assert!(parsed.faults.is_empty(), "{text:?}: {:?}", parsed.faults);
+        parsed.addresses.into_iter().map(String::from).collect()
+    }
+
+    #[test]
+    fn reads_what_people_paste() {
+        for text in [
+            "jan@voorbeeld.nl, piet@voorbeeld.nl",
+            "jan@voorbeeld.nl;piet@voorbeeld.nl;",
+            "jan@voorbeeld.nl\r\npiet@voorbeeld.nl\r\n",
+            "jan@voorbeeld.nl piet@voorbeeld.nl",
+            "Jan de Vries <jan@voorbeeld.nl>; Piet <piet@voorbeeld.nl>",
+            "\"Vries, Jan de\" <jan@voorbeeld.nl>, <piet@voorbeeld.nl>",
+            "Vries, Jan de <jan@voorbeeld.nl>; Smit, Piet <piet@voorbeeld.nl>",
+            "Jan de Vries jan@voorbeeld.nl\tPiet piet@voorbeeld.nl",
+            "mailto:jan@voorbeeld.nl, 'piet@voorbeeld.nl'",
+            "jan@voorbeeld.nl, JAN@voorbeeld.nl, piet@voorbeeld.nl",
+            "\"Jan \\\"de\\\" Vries\" <jan@voorbeeld.nl>, piet@voorbeeld.nl",
+            "Jan \" Vries <jan@voorbeeld.nl>, piet@voorbeeld.nl",
+        ] {
+            assert_eq!(addresses(text), ["jan@voorbeeld.nl", "piet@voorbeeld.nl"], "{text:?}");
+        }
+        assert!(addresses(" ,; \r\n").is_empty());
+        assert_eq!(addresses("\"jan, piet\"@voorbeeld.nl"), ["\"jan, piet\"@voorbeeld.nl"]);
+    }
+
+    #[test]
+    fn says_what_is_no_address() {
+        for (text, fault) in [
+            ("jan", "jan"),
+            ("jan, piet@voorbeeld.nl", "jan"),
+            ("jan@@voorbeeld.nl", "jan@@voorbeeld.nl"),
+            ("<jan@voorbeeld.nl> x@y", "<jan@voorbeeld.nl> x@y"),
+            ("Jan <jan@voor beeld.nl>", "jan@voor beeld.nl"),
+        ] {
+            assert_eq!(parse(text).faults, [fault], "{text:?}");
+        }
+        assert_eq!(parse(&"x".repeat(1000)).faults[0].len(), SHOWN);
+    }
+
+    /// C12: nothing but the organisation's own domains, however they are written.
+    #[test]
+    fn only_our_own_domains() {
+        let domains = ["voorbeeld.nl".to_owned(), "bücher.nl".to_owned()];
+        let of = |text: &str| internal(&Address::parse(text).unwrap(), &domains).map(String::from);
+        assert_eq!(of("Jan@VOORBEELD.nl").unwrap(), "Jan@voorbeeld.nl");
+        assert_eq!(of("jan+zaak@voorbeeld.nl").unwrap(), "jan+zaak@voorbeeld.nl");
+        assert_eq!(of("jan@bücher.nl").unwrap(), "jan@xn--bcher-kva.nl");
+        assert_eq!(of("jan@XN--BCHER-KVA.nl").unwrap(), "jan@xn--bcher-kva.nl");
+        assert_eq!(of("jan@ｖｏｏｒｂｅｅｌｄ.nl").unwrap(), "jan@voorbeeld.nl");
+        for outside in [
+            "jan@example.org",
+            "jan@sub.voorbeeld.nl",
+            "jan@voorbeeld.nl.example.org",
+            "jan@xvoorbeeld.nl",
+            "jan@[127.0.0.1]",
+            "jan@vоorbeeld.nl",
+            "victim%example.org@voorbeeld.nl",
+            "example.org!victim@voorbeeld.nl",
+            "\"victim@example.org\"@voorbeeld.nl",
+            "\"@example.org:victim\"@voorbeeld.nl",
+        ] {
+            assert_eq!(of(outside), None, "{outside}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read(text in "(?s).{0,300}") {
+            let parsed = parse(&text);
+            for address in &parsed.addresses {
+                let again = parse(address.as_str());
+                prop_assert_eq!(&again.addresses, &vec![address.clone()]);
+            }
+        }
+
+        #[test]
+        fn every_address_in_a_list_is_found(
+            locals in proptest::collection::hash_set("[a-z]{1,8}", 1..20),
+            separator in prop::sample::select(vec![",", ";", "\n", "\r\n", ", ", " ; ", "\t"]),
+            named: bool,
+        ) {
+            let listed = |local: &String| match named {
+                true => format!("Naam, {local} <{local}@voorbeeld.nl>"),
+                false => format!("{local}@voorbeeld.nl"),
+            };
+            let text: Vec<String> = locals.iter().map(listed).collect();
+            let parsed = parse(&text.join(separator));
+            prop_assert!(parsed.faults.is_empty());
+            prop_assert_eq!(parsed.addresses.len(), locals.len());
+        }
+    }
+}

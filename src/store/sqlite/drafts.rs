@@ -1,0 +1,291 @@
+//! Drafts and uploads: rows that belong to one author. A piece counts from the commit that brings its row, so
+//! `offset` is what survives a crash. Blobs of pieces are given up by a trigger (migrations/0002).
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::columns::{Octets, Time, limit};
+use super::writer::Change;
+use crate::clock::Timestamp;
+use crate::id::UploadId;
+use crate::store::{
+    Added, Author, DraftRow, EndedDraft, NewUploadRow, PieceRow, Result, StoreError, UploadLimits, UploadRow,
+};
+
+/// Drafts that end in one call: other writers wait as long as that takes.
+const SWEEP_AT_ONCE: usize = 100;
+/// How long codes and mails are counted, and how long a summary is kept.
+const HOUR: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
+const DAY: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
+
+/// The link of an author, as long as it is open.
+pub(super) const OPEN_LINK: &str = "
+    SELECT r.transfer FROM transfers t JOIN transfer_recipients r ON r.transfer = t.number
+    WHERE t.id = ?1 AND r.number = ?2 AND r.key_packet IS NOT NULL AND r.recalled IS NULL AND t.expires > ?3";
+pub(super) const DRAFT: &str = "
+    SELECT d.number, d.typed, d.revision FROM drafts d JOIN transfers t ON t.number = d.transfer
+    WHERE t.id = ?1 AND d.recipient = ?2 AND d.browser = ?3";
+pub(super) const UPLOADS: &str =
+    "SELECT number, id, facts, length, offset FROM uploads WHERE draft = ?1 ORDER BY number";
+pub(super) const UPLOAD: &str = "SELECT number, length, offset FROM uploads WHERE draft = ?1 AND id = ?2";
+pub(super) const PIECES: &str = "SELECT blob, size FROM pieces WHERE upload = ?1 ORDER BY number";
+pub(super) const SAVE: &str = "
+    INSERT INTO drafts (transfer, recipient, browser, typed, used) VALUES (?1, ?2, ?3, ?4, ?5)
+    ON CONFLICT (transfer, recipient, browser) DO UPDATE SET
+        typed = coalesce(excluded.typed, typed), used = max(used, excluded.used), revision = revision + 1
+    RETURNING number";
+/// What a draft, and what all drafts behind its link, have come to: as announced, or as far as they have come.
+pub(super) const TAKEN: &str = "
+    SELECT count(*) FILTER (WHERE u.draft = d.number),
+        coalesce(sum(max(u.offset, coalesce(u.length, 0))) FILTER (WHERE u.draft = d.number), 0),
+        coalesce(sum(max(u.offset, coalesce(u.length, 0))), 0)
+    FROM drafts d JOIN drafts o ON o.transfer = d.transfer AND o.recipient = d.recipient
+        JOIN uploads u ON u.draft = o.number
+    WHERE d.number = ?1";
+pub(super) const TOUCH: &str =
+    "UPDATE drafts SET used = max(used, ?2), revision = revision + 1 WHERE number = ?1";
+pub(super) const IDLE: &str = "
+    DELETE FROM drafts WHERE number IN (SELECT number FROM drafts WHERE used < ?1 ORDER BY used LIMIT ?2)";
+pub(super) const END: &str = "DELETE FROM drafts WHERE number = ?1 AND revision = ?2";
+pub(super) const REPLIES: &str = "SELECT count(*) FROM replies WHERE transfer = ?1 AND time > ?2";
+
+/// The draft of an author.
+pub(super) fn find(db: &Connection, author: &Author) -> Result<Option<DraftRow>> {
+    let Some((number, typed, revision)) = draft(db, author)? else { return Ok(None) };
+    let mut uploads = db.prepare_cached(UPLOADS)?;
+    let rows = uploads.query_map([number], |row| {
+        let upload = UploadRow {
+            id: row.get("id")?,
+            facts: row.get("facts")?,
+            length: row.get::<_, Option<Octets>>("length")?.map(|length| length.0),
+            offset: row.get::<_, Octets>("offset")?.0,
+            pieces: Vec::new(),
+        };
+        Ok((row.get::<_, i64>("number")?, upload))
+    })?;
+    let mut uploads = Vec::new();
+    for row in rows {
+        let (number, upload) = row?;
+        uploads.push(UploadRow { pieces: pieces(db, number)?, ..upload });
+    }
+    Ok(Some(DraftRow { typed, revision, uploads }))
+}
+
+fn draft(db: &Connection, author: &Author) -> Result<Option<(i64, Option<Vec<u8>>, u64)>> {
+    let (link, browser) = (&author.link, &author.browser);
+    let found = db.prepare_cached(DRAFT)?.query_row(params![link.transfer, link.recipient, browser], |row| {
+        Ok((row.get("number")?, row.get("typed")?, row.get::<_, Octets>("revision")?.0))
+    });
+    Ok(found.optional()?)
+}
+
+fn pieces(db: &Connection, upload: i64) -> Result<Vec<PieceRow>> {
+    let mut pieces = db.prepare_cached(PIECES)?;
+    let rows = pieces
+        .query_map([upload], |row| Ok(PieceRow { blob: row.get(0)?, size: row.get::<_, Octets>(1)?.0 }))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The number of the transfer behind an author's link, as long as the link is open.
+pub(super) fn open_link(db: &Connection, author: &Author, now: Timestamp) -> Result<i64> {
+    let link = &author.link;
+    let found = db
+        .prepare_cached(OPEN_LINK)?
+        .query_row(params![link.transfer, link.recipient, Time(now)], |row| row.get(0));
+    found.optional()?.ok_or(StoreError::Gone)
+}
+
+/// Keeps what was typed, where there is something, and makes the draft where there is none.
+pub(super) fn save(
+    change: &mut Change<'_>,
+    author: &Author,
+    typed: Option<&[u8]>,
+    now: Timestamp,
+) -> Result<i64> {
+    let transfer = open_link(change.db, author, now)?;
+    let values = params![transfer, author.link.recipient, author.browser, typed, Time(now)];
+    Ok(change.db.prepare_cached(SAVE)?.query_row(values, |row| row.get(0))?)
+}
+
+/// Begins an upload within the limits.
+pub(super) fn add_upload(
+    change: &mut Change<'_>,
+    author: &Author,
+    upload: &NewUploadRow,
+    limits: UploadLimits,
+    now: Timestamp,
+) -> Result<Added> {
+    let draft = save(change, author, None, now)?;
+    let (files, ..) = taken(change.db, draft)?;
+    if files >= limits.files {
+        return Ok(Added::TooMany);
+    }
+    if !fits(change.db, draft, upload.length.unwrap_or(0), limits)? {
+        return Ok(Added::TooLarge);
+    }
+    change
+        .db
+        .prepare_cached("INSERT INTO uploads (id, draft, facts, length) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![upload.id, draft, upload.facts, upload.length.map(Octets)])?;
+    Ok(Added::Kept(0))
+}
+
+/// Files and octets of a draft, and octets of all drafts behind its link.
+fn taken(db: &Connection, draft: i64) -> Result<(usize, u64, u64)> {
+    let taken = db.prepare_cached(TAKEN)?.query_row([draft], |row| {
+        Ok((row.get::<_, Octets>(0)?.0, row.get::<_, Octets>(1)?.0, row.get::<_, Octets>(2)?.0))
+    })?;
+    Ok((usize::try_from(taken.0).unwrap_or(usize::MAX), taken.1, taken.2))
+}
+
+fn fits(db: &Connection, draft: i64, more: u64, limits: UploadLimits) -> Result<bool> {
+    let (_, octets, link_octets) = taken(db, draft)?;
+    Ok(octets.saturating_add(more) <= limits.octets && link_octets.saturating_add(more) <= limits.link_octets)
+}
+
+/// An upload by its number: `length` and `offset`.
+struct Found {
+    draft: i64,
+    number: i64,
+    length: Option<u64>,
+    offset: u64,
+}
+
+fn upload(db: &Connection, author: &Author, id: &UploadId) -> Result<Option<Found>> {
+    let Some((draft, ..)) = draft(db, author)? else { return Ok(None) };
+    let found = db.prepare_cached(UPLOAD)?.query_row(params![draft, id], |row| {
+        let length = row.get::<_, Option<Octets>>("length")?.map(|length| length.0);
+        Ok(Found { draft, number: row.get("number")?, length, offset: row.get::<_, Octets>("offset")?.0 })
+    });
+    Ok(found.optional()?)
+}
+
+/// The length becomes known.
+pub(super) fn set_length(
+    change: &mut Change<'_>,
+    author: &Author,
+    id: &UploadId,
+    length: u64,
+    limits: UploadLimits,
+) -> Result<Added> {
+    let Some(found) = upload(change.db, author, id)? else { return Ok(Added::Unknown) };
+    match found.length {
+        Some(known) if known == length => return Ok(Added::Kept(found.offset)),
+        Some(_) => return Ok(Added::OtherLength),
+        None if length < found.offset => return Ok(Added::OtherLength),
+        None => {}
+    }
+    if !fits(change.db, found.draft, length - found.offset, limits)? {
+        return Ok(Added::TooLarge);
+    }
+    change
+        .db
+        .prepare_cached("UPDATE uploads SET length = ?2 WHERE number = ?1")?
+        .execute(params![found.number, Octets(length)])?;
+    Ok(Added::Kept(found.offset))
+}
+
+/// Two pieces for one offset: the first to come here is kept, the other is elsewhere.
+pub(super) fn add_piece(
+    change: &mut Change<'_>,
+    author: &Author,
+    id: &UploadId,
+    offset: u64,
+    piece: &PieceRow,
+    limits: UploadLimits,
+    now: Timestamp,
+) -> Result<Added> {
+    open_link(change.db, author, now)?;
+    let Some(found) = upload(change.db, author, id)? else { return Ok(Added::Unknown) };
+    if found.offset != offset {
+        return Ok(Added::Elsewhere(found.offset));
+    }
+    let end = offset.saturating_add(piece.size);
+    match found.length {
+        Some(length) if end > length => return Ok(Added::OtherLength),
+        None if !fits(change.db, found.draft, piece.size, limits)? => return Ok(Added::TooLarge),
+        _ => {}
+    }
+    change
+        .db
+        .prepare_cached(
+            "INSERT INTO pieces (upload, number, blob, size)
+            SELECT ?1, count(*), ?2, ?3 FROM pieces WHERE upload = ?1",
+        )?
+        .execute(params![found.number, piece.blob, Octets(piece.size)])?;
+    change
+        .db
+        .prepare_cached("UPDATE uploads SET offset = ?2 WHERE number = ?1")?
+        .execute(params![found.number, Octets(end)])?;
+    change.db.prepare_cached(TOUCH)?.execute(params![found.draft, Time(now)])?;
+    Ok(Added::Kept(end))
+}
+
+/// Takes an upload out.
+pub(super) fn remove_upload(
+    change: &mut Change<'_>,
+    author: &Author,
+    id: &UploadId,
+    now: Timestamp,
+) -> Result<bool> {
+    let Some(found) = upload(change.db, author, id)? else { return Ok(false) };
+    change.db.prepare_cached("DELETE FROM uploads WHERE number = ?1")?.execute([found.number])?;
+    change.db.prepare_cached(TOUCH)?.execute(params![found.draft, Time(now)])?;
+    Ok(true)
+}
+
+/// The draft has become an answer. One that was changed since it was read, or was sent by another click, has not.
+pub(super) fn end(change: &mut Change<'_>, ended: &EndedDraft) -> Result<()> {
+    let (author, db) = (&ended.author, change.db);
+    let transfer = open_link(db, author, ended.time)?;
+    let (number, ..) = draft(db, author)?.ok_or(StoreError::Changed)?;
+    if db.prepare_cached(END)?.execute(params![number, Octets(ended.revision)])? == 0 {
+        return Err(StoreError::Changed);
+    }
+    let day_ago = ended.time.saturating_sub(DAY).unwrap_or(Timestamp::MIN);
+    let today: u32 =
+        db.prepare_cached(REPLIES)?.query_row(params![transfer, Time(day_ago)], |row| row.get(0))?;
+    if today >= ended.per_day {
+        let first: Time = db.query_row(
+            "SELECT min(time) FROM replies WHERE transfer = ?1 AND time > ?2",
+            params![transfer, Time(day_ago)],
+            |row| row.get(0),
+        )?;
+        return Err(StoreError::TooMany(first.0.saturating_add(DAY).unwrap_or(Timestamp::MAX)));
+    }
+    db.prepare_cached(
+        "INSERT INTO replies (transfer, recipient, browser, time, summary) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute(params![
+        transfer,
+        author.link.recipient,
+        author.browser,
+        Time(ended.time),
+        ended.summary
+    ])?;
+    Ok(())
+}
+
+/// The summary of the last answer since then.
+pub(super) fn last_reply(db: &Connection, author: &Author, since: Timestamp) -> Result<Option<Vec<u8>>> {
+    let link = &author.link;
+    let mut last = db.prepare_cached(
+        "SELECT r.summary FROM replies r JOIN transfers t ON t.number = r.transfer
+        WHERE t.id = ?1 AND r.recipient = ?2 AND r.browser = ?3 AND r.time > ?4 ORDER BY r.number DESC LIMIT 1",
+    )?;
+    let found =
+        last.query_row(params![link.transfer, link.recipient, author.browser, Time(since)], |row| row.get(0));
+    Ok(found.optional()?)
+}
+
+/// Ends what has had its time.
+pub(super) fn sweep(change: &mut Change<'_>, idle_since: Timestamp, now: Timestamp) -> Result<u64> {
+    let before = |span| Time(now.saturating_sub(span).unwrap_or(Timestamp::MIN));
+    let db = change.db;
+    let mut swept = db.prepare_cached(IDLE)?.execute(params![Time(idle_since), limit(SWEEP_AT_ONCE)])?;
+    swept += db
+        .execute("DELETE FROM codes WHERE since <= ?1 AND expires <= ?2", params![before(HOUR), Time(now)])?;
+    swept += db.execute("DELETE FROM code_mails WHERE time <= ?1", [before(HOUR)])?;
+    swept += db.execute("DELETE FROM browsers WHERE until <= ?1", [Time(now)])?;
+    swept += db.execute("DELETE FROM replies WHERE time <= ?1", [before(DAY)])?;
+    Ok(swept as u64)
+}
