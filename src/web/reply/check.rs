@@ -16,7 +16,7 @@ use crate::address::Address;
 use crate::clock::days_later;
 use crate::config::ReplyDelivery;
 use crate::id::base32;
-use crate::locale::Language;
+use crate::locale::{Language, dutch_time};
 use crate::reply::password::strength as measure;
 use crate::reply::{Browser, Draft, Preview, Settings, Typed, Verified};
 use crate::secret;
@@ -78,8 +78,10 @@ struct CheckPage<'a> {
     is_transfer: bool,
     /// A password is chosen, not generated.
     is_chosen: bool,
-    expiry_days: u32,
-    expires: String,
+    /// Dates as `2026-12-24`: what stands in the field, and its bounds.
+    expiry: String,
+    first_day: String,
+    last_day: String,
     /// Of the mail to the recipients.
     language: Language,
     problems: &'a Problems,
@@ -151,6 +153,7 @@ pub async fn keep(desk: &Desk, browser: &Browser, form: &CheckForm) -> Result<Pr
     let settings = Settings {
         expiry_days: form.expiry.trim().to_owned(),
         language: form.language,
+        page_language: Some(desk.visit.language),
         confirm: form.confirm.is_some(),
         tell_downloads: form.downloaded.is_some(),
         show_names: form.names.is_some(),
@@ -183,8 +186,11 @@ pub async fn render(
         true => Some(desk.own(desk.replies().preview(&desk.grant, browser).await)?),
         false => None,
     };
-    let expiry_days = settings.expiry_days.parse().unwrap_or(config.seal.expiry_days);
-    let expires = visit.date(&days_later(desk.parts.clock.now(), expiry_days));
+    let day = |days| dutch_time(days_later(desk.parts.clock.now(), days)).date().to_string();
+    let expiry = match settings.expiry_days.as_str() {
+        "" => day(config.seal.expiry_days),
+        typed => typed.parse().map_or_else(|_| typed.to_owned(), day),
+    };
     problems.page(&CheckPage {
         visit,
         token: &desk.token,
@@ -194,8 +200,9 @@ pub async fn render(
         preview: preview.as_ref(),
         is_transfer: config.reply.delivery == ReplyDelivery::Transfer,
         is_chosen: !settings.password.is_empty() || problems.has("password"),
-        expiry_days,
-        expires,
+        expiry,
+        first_day: day(1),
+        last_day: day(365),
         language: settings.language.unwrap_or(config.web.default_language),
         problems: &problems,
     })

@@ -26,6 +26,7 @@ use axum::routing::{get, head, post};
 use super::error::WebError;
 use super::page::Visit;
 use super::{Parts, session};
+use crate::address::Address;
 use crate::locale::Language;
 use crate::reply::{Browser, Draft, Replies, ReplyError, Verified};
 use crate::secret::Secret;
@@ -94,10 +95,13 @@ impl Desk {
         &self.parts.replies
     }
 
-    /// Who this browser belongs to, once that was proved.
+    /// Who this browser belongs to, once that was proved; nobody while another address stands in the draft.
     async fn verified(&self) -> Result<Option<Verified>, WebError> {
         let Some(browser) = &self.browser else { return Ok(None) };
-        self.own(self.replies().verified(browser).await)
+        let Some(verified) = self.own(self.replies().verified(browser).await)? else { return Ok(None) };
+        let typed = self.draft(browser).await?.typed.email;
+        let is_same = Address::parse(typed.trim()).is_ok_and(|typed| typed.is_same_mailbox(&verified.address));
+        Ok((is_same || typed.trim().is_empty()).then_some(verified))
     }
 
     /// What was typed and uploaded so far in this browser.

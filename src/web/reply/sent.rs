@@ -47,9 +47,8 @@ pub async fn send(desk: Desk, form: Result<Form<CheckForm>, FormRejection>) -> R
     if !problems.is_empty() {
         return check::render(&desk, browser, &me, problems).await;
     }
-    let is_generated = desk.draft(browser).await?.typed.settings.password.is_empty();
     match desk.replies().send(&desk.grant, browser, desk.visit.client).await {
-        Ok(sent) if is_generated && sent.password.is_some() => render(&desk, &sent),
+        Ok(sent) if sent.password.is_some() => render(&desk, &sent),
         Ok(_) => Ok(desk.go("/sent")),
         Err(error) => {
             let problems = Problems::from(desk.problem(error)?);

@@ -47,10 +47,9 @@ pub async fn show(desk: Desk) -> Result<Response, WebError> {
     if desk.verified().await?.is_some() {
         return Ok(desk.go("/message"));
     }
-    let typed = match &desk.browser {
-        Some(browser) => desk.draft(browser).await?.typed,
-        None => Typed::default(),
-    };
+    // For a browser that is not known yet nothing is stored: this only fills in the form.
+    let browser = desk.browser.clone().unwrap_or_else(Browser::new);
+    let typed = desk.draft(&browser).await?.typed;
     render(&desk, &typed, &Problems::default())
 }
 
@@ -81,6 +80,9 @@ pub async fn forget(desk: Desk) -> Result<Response, WebError> {
 /// Mails the code and goes on, or shows what is wrong.
 async fn request_code(desk: &Desk, browser: &Browser, typed: &Typed) -> Result<Response, WebError> {
     let mut problems = desk.faults(browser).await?.only(FIELDS);
+    if problems.is_empty() && desk.verified().await?.is_some() {
+        return Ok(desk.go("/message"));
+    }
     // Whoever is here is not verified: that is what this screen is for.
     let unverified = desk.problem(ReplyError::NotVerified)?;
     problems.remove(&unverified);

@@ -67,8 +67,8 @@ reply-error-replies = { $count ->
        *[other] Too many replies were sent to this transfer. Try again in { $count } minutes
     }
 reply-error-expires = { $count ->
-        [one] Enter 1 here
-       *[other] Enter a number of days from 1 to { $count }
+        [one] Choose the date of tomorrow
+       *[other] Choose a date from tomorrow to { $count } days from now
     }
 reply-error-password-empty = Enter a password
 reply-error-password-differs = The two passwords are not the same
@@ -88,3 +88,15 @@ password-strength-1 = Weak.
 password-strength-2 = Fair.
 password-strength-3 = Strong.
 password-strength-4 = Very strong.
+password-advice-longer = Use at least 8 characters.
+password-advice-keyboard = Avoid letters that stand next to each other on the keyboard.
+password-advice-repeat = Avoid repetitions.
+password-advice-common = Many people use this password.
+password-advice-sequence = Avoid series such as abc or 123.
+password-advice-date = Avoid dates and years.
+password-advice-word = One word is easy to guess.
+password-advice-name = A name is easy to guess.
+password-advice-words = Add one or two words that do not belong together.
+password-advice-capitals = Capitals hardly help.
+password-advice-reversed = A word written backwards hardly helps.
+password-advice-substitution = Digits in place of letters, such as 3 for e, hardly help.

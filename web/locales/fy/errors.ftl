@@ -67,8 +67,8 @@ reply-error-replies = { $count ->
        *[other] Op dizze oerdracht binne te folle antwurden stjoerd. Besykje it oer { $count } minuten op ’e nij
     }
 reply-error-expires = { $count ->
-        [one] Folje hjir 1 yn
-       *[other] Folje in tal dagen yn fan 1 oant { $count }
+        [one] Kies in datum fan moarn
+       *[other] Kies in datum fan moarn oant en mei { $count } dagen fan no ôf
     }
 reply-error-password-empty = Folje in wachtwurd yn
 reply-error-password-differs = De twa wachtwurden binne net itselde
@@ -88,3 +88,15 @@ password-strength-1 = Swak.
 password-strength-2 = Ridlik.
 password-strength-3 = Sterk.
 password-strength-4 = Tige sterk.
+password-advice-longer = Brûk minstens 8 tekens.
+password-advice-keyboard = Brûk gjin letters dy’t njonken inoar op it toetseboerd steane.
+password-advice-repeat = Brûk gjin werhellingen.
+password-advice-common = Dit wachtwurd brûke in soad minsken.
+password-advice-sequence = Brûk gjin rigen lykas abc of 123.
+password-advice-date = Brûk gjin datums en jiertallen.
+password-advice-word = Ien wurd is maklik te rieden.
+password-advice-name = In namme is maklik te rieden.
+password-advice-words = Foegje ien of twa wurden ta dy’t net by inoar hearre.
+password-advice-capitals = Haadletters helpe net folle.
+password-advice-reversed = In omkeard wurd helpt net folle.
+password-advice-substitution = Sifers ynstee fan letters, lykas 3 foar e, helpe net folle.

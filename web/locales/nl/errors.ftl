@@ -67,8 +67,8 @@ reply-error-replies = { $count ->
        *[other] Op deze overdracht zijn te veel antwoorden gestuurd. Probeer het over { $count } minuten opnieuw
     }
 reply-error-expires = { $count ->
-        [one] Vul hier 1 in
-       *[other] Vul een aantal dagen in van 1 tot { $count }
+        [one] Kies een datum van morgen
+       *[other] Kies een datum van morgen tot en met { $count } dagen vanaf nu
     }
 reply-error-password-empty = Vul een wachtwoord in
 reply-error-password-differs = De twee wachtwoorden zijn niet hetzelfde
@@ -88,3 +88,15 @@ password-strength-1 = Zwak.
 password-strength-2 = Redelijk.
 password-strength-3 = Sterk.
 password-strength-4 = Zeer sterk.
+password-advice-longer = Gebruik minstens 8 tekens.
+password-advice-keyboard = Vermijd letters die naast elkaar op het toetsenbord staan.
+password-advice-repeat = Vermijd herhalingen.
+password-advice-common = Dit wachtwoord gebruiken veel mensen.
+password-advice-sequence = Vermijd reeksen zoals abc of 123.
+password-advice-date = Vermijd datums en jaartallen.
+password-advice-word = Eén woord is makkelijk te raden.
+password-advice-name = Een naam is makkelijk te raden.
+password-advice-words = Voeg een of twee woorden toe die niet bij elkaar horen.
+password-advice-capitals = Hoofdletters helpen weinig.
+password-advice-reversed = Een omgekeerd woord helpt weinig.
+password-advice-substitution = Cijfers in plaats van letters, zoals 3 voor e, helpen weinig.
