@@ -50,7 +50,7 @@ pub(super) const REPLIES: &str = "SELECT count(*) FROM replies WHERE transfer = 
 
 /// The draft of an author.
 pub(super) fn find(db: &Connection, author: &Author) -> Result<Option<DraftRow>> {
-    let Some((number, typed, revision)) = draft(db, author)? else { return Ok(None) };
+    let Some(Head { number, typed, revision }) = draft(db, author)? else { return Ok(None) };
     let mut uploads = db.prepare_cached(UPLOADS)?;
     let rows = uploads.query_map([number], |row| {
         let upload = UploadRow {
@@ -70,10 +70,18 @@ pub(super) fn find(db: &Connection, author: &Author) -> Result<Option<DraftRow>>
     Ok(Some(DraftRow { typed, revision, uploads }))
 }
 
-fn draft(db: &Connection, author: &Author) -> Result<Option<(i64, Option<Vec<u8>>, u64)>> {
+/// A row of `drafts`.
+struct Head {
+    number: i64,
+    typed: Option<Vec<u8>>,
+    revision: u64,
+}
+
+fn draft(db: &Connection, author: &Author) -> Result<Option<Head>> {
     let (link, browser) = (&author.link, &author.browser);
     let found = db.prepare_cached(DRAFT)?.query_row(params![link.transfer, link.recipient, browser], |row| {
-        Ok((row.get("number")?, row.get("typed")?, row.get::<_, Octets>("revision")?.0))
+        let revision = row.get::<_, Octets>("revision")?.0;
+        Ok(Head { number: row.get("number")?, typed: row.get("typed")?, revision })
     });
     Ok(found.optional()?)
 }
@@ -151,7 +159,7 @@ struct Found {
 }
 
 fn upload(db: &Connection, author: &Author, id: &UploadId) -> Result<Option<Found>> {
-    let Some((draft, ..)) = draft(db, author)? else { return Ok(None) };
+    let Some(Head { number: draft, .. }) = draft(db, author)? else { return Ok(None) };
     let found = db.prepare_cached(UPLOAD)?.query_row(params![draft, id], |row| {
         let length = row.get::<_, Option<Octets>>("length")?.map(|length| length.0);
         Ok(Found { draft, number: row.get("number")?, length, offset: row.get::<_, Octets>("offset")?.0 })
@@ -237,7 +245,7 @@ pub(super) fn remove_upload(
 pub(super) fn end(change: &mut Change<'_>, ended: &EndedDraft) -> Result<()> {
     let (author, db) = (&ended.author, change.db);
     let transfer = open_link(db, author, ended.time)?;
-    let (number, ..) = draft(db, author)?.ok_or(StoreError::Changed)?;
+    let Head { number, .. } = draft(db, author)?.ok_or(StoreError::Changed)?;
     if db.prepare_cached(END)?.execute(params![number, Octets(ended.revision)])? == 0 {
         return Err(StoreError::Changed);
     }
