@@ -14,6 +14,9 @@ pub struct Browser {
     folder: tempfile::TempDir,
 }
 
+/// Chromium's windows are never narrower.
+const NARROWEST: u32 = 500;
+
 /// The key under which WebDriver names an element.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
@@ -48,7 +51,21 @@ impl Browser {
         }}});
         let answer = call("POST", &format!("{base}/session"), Some(capabilities));
         browser.session = format!("{base}/session/{}", answer["sessionId"].as_str().unwrap());
+        if width < NARROWEST {
+            browser.be_a_telephone(width, height);
+        }
         browser
+    }
+
+    /// No window gets as narrow as a telephone; the page in it does.
+    fn be_a_telephone(&self, width: u32, height: u32) {
+        let screen = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": true});
+        let touch = json!({"enabled": true});
+        for (command, parameters) in
+            [("Emulation.setDeviceMetricsOverride", screen), ("Emulation.setTouchEmulationEnabled", touch)]
+        {
+            self.post("goog/cdp/execute", json!({"cmd": command, "params": parameters}));
+        }
     }
 
     /// Where downloads land.

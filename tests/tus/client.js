@@ -2,7 +2,8 @@
 //   node client.js ENDPOINT COOKIE FILE
 // Uploads the file four times: broken off and resumed by a second client, with the creation, with the length
 // told at the end, and one that is removed again. Prints the addresses of the first three.
-import { createReadStream, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
+import { Readable } from "node:stream";
 import { Upload } from "tus-js-client";
 
 const [endpoint, cookie, path] = process.argv.slice(2);
@@ -34,7 +35,7 @@ function run(source, options, stop = () => false) {
 const half = await run(content, {}, (accepted) => accepted >= 512 * 1024);
 const resumed = await run(content, { uploadUrl: half.url });
 const created = await run(content, { uploadDataDuringCreation: true });
-const deferred = await run(createReadStream(path), { uploadLengthDeferred: true });
+const deferred = await run(Readable.from([content]), { uploadLengthDeferred: true });
 const removed = await run(content, {}, (accepted) => accepted >= 256 * 1024);
 await removed.abort(true);
 console.log(JSON.stringify([resumed.url, created.url, deferred.url]));

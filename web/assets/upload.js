@@ -15,6 +15,8 @@
   let current = null; // The one that is being sent.
   let pressed = null; // The button that waits for the files.
 
+  document.getElementById("pick").classList.add("scripted"); // The browser's own words give way to ours.
+
   const fill = (text, values) => text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
   const say = (text) => { news.textContent = text; };
   const pause = (time) => new Promise((resolve) => setTimeout(resolve, time));

@@ -159,7 +159,7 @@ reply-password-show = Show password
 
 reply-sent-title = Your reply has been sent
 reply-sent-lead = { $organisation } received your reply on { $date }.
-reply-sent-confirmed = You will get an e-mail with this confirmation.
+reply-sent-confirmed = You will also get this confirmation by e-mail:
 reply-sent-summary = Confirmation
 reply-sent-date = Date and time
 reply-sent-hash = Check number (SHA-256)

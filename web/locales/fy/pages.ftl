@@ -159,7 +159,7 @@ reply-password-show = Wachtwurd sjen litte
 
 reply-sent-title = Jo antwurd is ferstjoerd
 reply-sent-lead = { $organisation } hat jo antwurd krigen op { $date }.
-reply-sent-confirmed = Jo krije in e-mail mei dizze befêstiging.
+reply-sent-confirmed = Jo krije dizze befêstiging ek mei e-mail:
 reply-sent-summary = Befêstiging
 reply-sent-date = Datum en tiid
 reply-sent-hash = Kontrôlegetal (SHA-256)

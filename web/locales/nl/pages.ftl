@@ -159,7 +159,7 @@ reply-password-show = Wachtwoord tonen
 
 reply-sent-title = Uw antwoord is verstuurd
 reply-sent-lead = { $organisation } heeft uw antwoord ontvangen op { $date }.
-reply-sent-confirmed = U krijgt een e-mail met deze bevestiging.
+reply-sent-confirmed = U krijgt deze bevestiging ook per e-mail:
 reply-sent-summary = Bevestiging
 reply-sent-date = Datum en tijd
 reply-sent-hash = Controlegetal (SHA-256)
