@@ -8,7 +8,7 @@ use mail_parser::{MessageParser, MimeHeaders};
 use tempfile::TempDir;
 
 use super::*;
-use crate::config::{self, ReplyDelivery};
+use crate::config::{self, PasswordMode, ReplyDelivery};
 use crate::id::QueueId;
 use crate::limits::TryRule;
 use crate::queue::body;
@@ -18,7 +18,7 @@ use crate::store::blobs::LocalBlobs;
 use crate::store::sqlite::Sqlite;
 use crate::store::{Acceptance, DraftStore, Item, Kind};
 use crate::transfer::access::Access;
-use crate::transfer::sealing::{self, Protection, SealRequest};
+use crate::transfer::sealing::{self, SealRequest};
 
 const ORIGINAL: &[u8] = b"From: Jan de Vries <jan@voorbeeld.nl>\r\nTo: piet@example.org\r\n\
     Message-ID: <origineel@voorbeeld.nl>\r\nReferences: <eerder@example.org>\r\n\
@@ -203,7 +203,8 @@ async fn seal(store: &dyn Store, blobs: &dyn Blobs, keys: &Keys, clock: &Clock) 
         recipients: vec![address("piet@example.org"), address("els@example.org")],
         created: clock.now(),
         expires: crate::clock::days_later(clock.now(), 30),
-        password: Protection::Link,
+        password: PasswordMode::None,
+        chosen: None,
         thread: Vec::new(),
     };
     let sealed = sealing::seal(blobs, &keys.link, request).unwrap();
