@@ -265,9 +265,10 @@ impl Answer {
 
     /// The reverse path is for failure reports alone; see [`Kind::Reply`].
     fn item(&self, id: QueueId, recipients: Vec<Address>, body: Body, link: Option<Link>) -> NewItem {
-        let smtputf8 = recipients.iter().any(Address::needs_smtputf8);
+        let author = &self.checked.verified.address;
+        let smtputf8 = recipients.iter().chain([author]).any(Address::needs_smtputf8);
         let envelope = Envelope {
-            reverse_path: ReversePath::Address(self.checked.verified.address.clone()),
+            reverse_path: ReversePath::Address(author.clone()),
             parameters: MailParameters { smtputf8, ..MailParameters::default() },
             recipients: recipients.into_iter().map(EnvelopeRecipient::from).collect(),
         };

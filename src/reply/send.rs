@@ -27,7 +27,15 @@ impl Replies {
                 return self.sent(&grant, &browser).await?.ok_or(ReplyError::Empty);
             };
             let answer = self.answer(&grant, &browser, row, client).await?;
-            let (acceptance, sent) = self.compose(answer, &browser).await?;
+            let revision = answer.revision;
+            let (acceptance, sent) = match self.compose(answer, &browser).await {
+                Ok(composed) => composed,
+                // What was being read may have been taken out, or sent and removed, meanwhile.
+                Err(error) => match self.parts.store.draft(self.author(&grant, &browser)).await? {
+                    Some(row) if row.revision == revision => return Err(error),
+                    _ => continue,
+                },
+            };
             let blobs = acceptance.blobs();
             match self.parts.store.commit(acceptance).await {
                 Ok(_) => {
