@@ -25,7 +25,7 @@ use zegel::message::crlf::CrlfBytes;
 use zegel::queue::body::{Opener, store_body};
 use zegel::queue::worker::{WakeHandle, Worker, WorkerParts};
 use zegel::relay::Timeouts;
-use zegel::relay::smarthost::TlsClients;
+use zegel::relay::smarthost::{LargestMail, TlsClients};
 use zegel::secret::{BodyKey, Keys};
 use zegel::store::{Body, Delivery, Kind, NewItem};
 
@@ -42,6 +42,7 @@ struct Gateway {
     queue: Arc<MemoryQueue>,
     blobs: MemoryBlobs,
     wake: WakeHandle,
+    largest: LargestMail,
     stop: CancellationToken,
     clock: Clock,
     running: JoinHandle<()>,
@@ -92,9 +93,10 @@ impl Gateway {
                 done: short,
             },
         });
-        let (wake, stop) = (worker.wake_handle(), CancellationToken::new());
+        let (wake, largest) = (worker.wake_handle(), worker.largest_mail());
+        let stop = CancellationToken::new();
         let running = tokio::spawn(worker.run(stop.clone()));
-        Self { queue, blobs, wake, stop, clock, running }
+        Self { queue, blobs, wake, largest, stop, clock, running }
     }
 
     fn send(&self, to: &[&str]) -> QueueId {
@@ -493,6 +495,39 @@ async fn nobody_hears_of_mail_from_nobody() {
     let state = gateway.finished(2).await;
     assert!(state.rows.is_empty() && state.reports.is_empty());
     gateway.stop().await;
+}
+
+/// H08: an answer leaves from the null sender; when it fails for good its verified author hears of it, without a
+/// word of what is in it.
+#[tokio::test]
+async fn an_answer_from_outside_leaves_from_nobody_and_does_not_vanish() {
+    let smarthost = Smarthost::start(Script::usual().when(Stage::Rcpt, MIEN, say("550 5.1.1 no"), 1));
+    let gateway = Gateway::run(&smarthost, "");
+    gateway.send_item(&[PIET, MIEN], MESSAGE, |item| {
+        item.kind = Kind::Reply;
+        item.envelope.reverse_path = ReversePath::Address(Address::parse(KEES).unwrap());
+    });
+    let state = gateway.empty().await;
+    assert!(smarthost.seen().taken[0].mail.starts_with("MAIL FROM:<>"), "{}", smarthost.seen().taken[0].mail);
+    assert_eq!(state.reports.len(), 1);
+    assert_eq!(state.reports[0].envelope.recipients[0].address.as_str(), KEES);
+    let report = read_report(&state.reports[0]);
+    assert!(report.contains(MIEN) && !report.contains("hallo"), "{report}");
+    gateway.stop().await;
+}
+
+/// Who writes mail that may be too large asks what the next hop has said.
+#[tokio::test]
+async fn the_largest_mail_is_what_the_next_hop_last_said() {
+    for (extensions, expected) in [(&["SIZE 12345"][..], Some(12345)), (&["SIZE"], None), (&[], None)] {
+        let smarthost = Smarthost::start(Script::offering(extensions));
+        let gateway = Gateway::run(&smarthost, "");
+        assert_eq!(gateway.largest.octets(), None, "not asked yet");
+        gateway.send(&[PIET]);
+        gateway.empty().await;
+        assert_eq!(gateway.largest.octets(), expected, "{extensions:?}");
+        gateway.stop().await;
+    }
 }
 
 #[tokio::test]

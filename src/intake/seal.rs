@@ -88,7 +88,8 @@ fn request<'a>(
         recipients: arrival.seal.iter().map(|(recipient, _)| recipient.address.clone()).collect(),
         created: arrival.now,
         expires: days_later(arrival.now, terms.expiry_days),
-        password: terms.password.into(),
+        password: terms.password,
+        chosen: None,
         thread: header.thread_ids().iter().map(|id| intake.keys.thread.hash(id)).collect(),
     }
 }

@@ -53,12 +53,13 @@ impl Notice<'_> {
         random: &QueueId,
         files: &[Attachment<'_>],
     ) -> Result<Vec<Segment>, NoticeError> {
+        // Neither may begin like the other (RFC 2046 5.1.2).
         let boundary = format!("=_zegel_{random}");
         let mut out = self.header(fields)?;
         let mixed = ContentType::new("multipart/mixed").attribute("boundary", boundary.as_str());
         write_field(&mut out, "Content-Type", &mixed);
         out.extend_from_slice(format!("\r\n--{boundary}\r\n").as_bytes());
-        self.body(format!("{boundary}_text")).write_part(&mut out);
+        self.body(format!("=_text_{random}")).write_part(&mut out);
         let mut segments = Vec::with_capacity(2 * files.len() + 1);
         for (number, file) in files.iter().enumerate() {
             out.extend_from_slice(format!("\r\n--{boundary}\r\n").as_bytes());

@@ -1,6 +1,8 @@
 //! Everything that must be true of an answer before it can be sent, field by field. Pure. The same check shows the
 //! messages beside the fields, stands before the preview, and before sending: nothing is taken on trust from a page.
 
+use std::collections::HashSet;
+
 use super::password::strength;
 use super::recipients::{self, Parsed};
 use super::types::{Draft, Settings, Typed, Upload, Verified};
@@ -21,6 +23,8 @@ const LONGEST_LINE: usize = 100;
 const ENDLESS: usize = 1024 * 1024;
 /// Each of them costs an Argon2 run where answers are transfers.
 const MAX_RECIPIENTS: usize = 50;
+/// Faults that are told at once.
+const MOST_FAULTS: usize = 50;
 /// Days (contract 2).
 const MAX_DAYS: u32 = 365;
 
@@ -111,7 +115,8 @@ fn line(text: &str, field: Field) -> Result<String> {
 fn proved(typed: &Typed, verified: Option<&Verified>) -> Result<Verified> {
     let verified = verified.ok_or(ReplyError::NotVerified)?;
     let email = typed.email.trim();
-    let same = Address::parse(email).is_ok_and(|address| address.is_same_mailbox(&verified.address));
+    let proved = recipients::key(&verified.address);
+    let same = Address::parse(email).is_ok_and(|address| recipients::key(&address) == proved);
     if email.is_empty() || same { Ok(verified.clone()) } else { Err(ReplyError::NotVerified) }
 }
 
@@ -121,19 +126,20 @@ fn all_recipients(
     config: &Config,
     faults: &mut Vec<ReplyError>,
 ) -> (Vec<Address>, Vec<Address>, Vec<Address>) {
-    let mut seen: Vec<Address> = Vec::new();
+    let mut seen = HashSet::new();
     let before = faults.len();
     let mut field = |text: &str, field: Field| -> Vec<Address> {
-        let Parsed { addresses, faults: bad } = recipients::parse(text);
+        let Parsed { addresses, faults: bad, .. } = recipients::parse(text);
         faults.extend(bad.into_iter().map(|text| ReplyError::BadAddress { field, text }));
         let mut found = Vec::new();
         for address in addresses {
             match recipients::internal(&address, &config.organisation.domains) {
-                Some(address) if seen.iter().any(|known| known.is_same_mailbox(&address)) => {}
                 Some(address) => {
-                    seen.push(address.clone());
-                    found.push(address);
+                    if seen.insert(recipients::key(&address)) {
+                        found.push(address);
+                    }
                 }
+                None if faults.len() >= MOST_FAULTS => {}
                 None => {
                     let address = address.to_string();
                     faults.push(ReplyError::OutsideAddress { field, address });

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::recipients::{key, with_ascii_domain};
 use super::vault::{Vault, browser_hash};
 use super::{Browser, Replies, ReplyError, Result, Verified};
 use crate::address::{Address, ReversePath};
@@ -52,12 +53,13 @@ impl Replies {
         let typed = self.typed(grant, browser).await?;
         let (author, now) = (self.author(grant, browser), self.parts.clock.now());
         let code = new_code();
+        let address = with_ascii_domain(&address);
         let person = Person { name: typed.name, address, phone: typed.phone };
         let mail = self.code_mail(grant, &person.address, &code, language)?;
         let new = NewCode {
             facts: Vault::of_draft(grant, browser).seal("code", &person)?,
             hash: self.hash(&author, &person.address, code.reveal()),
-            address: self.parts.keys.reply.hash(person.address.plain().to_lowercase().as_bytes()),
+            address: self.parts.keys.reply.hash(key(&person.address).as_bytes()),
             client: client_key(client),
             now,
             expires: later(now, LIFE),
@@ -151,7 +153,7 @@ impl Replies {
     /// Everything that a code is bound to goes into its hash.
     fn hash(&self, author: &Author, address: &Address, code: &str) -> [u8; 32] {
         let Author { link, browser } = author;
-        let bound = format!("{link}\n{}\n{code}\n", address.plain().to_lowercase());
+        let bound = format!("{link}\n{}\n{code}\n", key(address));
         self.parts.keys.reply.hash(&[bound.as_bytes(), browser].concat())
     }
 

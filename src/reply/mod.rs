@@ -9,6 +9,7 @@
 
 mod check;
 mod codes;
+mod compose;
 mod error;
 mod files;
 mod original;

@@ -1,6 +1,7 @@
 //! Answers on a real store with real files, from a link to the mails in the queue; the clock is moved by hand.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::stream;
@@ -8,17 +9,17 @@ use mail_parser::{MessageParser, MimeHeaders};
 use tempfile::TempDir;
 
 use super::*;
-use crate::config::{self, ReplyDelivery};
-use crate::id::QueueId;
+use crate::config::{self, PasswordMode, ReplyDelivery};
+use crate::id::{BlobName, QueueId};
 use crate::limits::TryRule;
 use crate::queue::body;
 use crate::retention::Retention;
 use crate::secret::Secret;
 use crate::store::blobs::LocalBlobs;
 use crate::store::sqlite::Sqlite;
-use crate::store::{Acceptance, DraftStore, Item, Kind};
+use crate::store::{Acceptance, BlobWriter, DraftStore, Item, Kind};
 use crate::transfer::access::Access;
-use crate::transfer::sealing::{self, Protection, SealRequest};
+use crate::transfer::sealing::{self, SealRequest};
 
 const ORIGINAL: &[u8] = b"From: Jan de Vries <jan@voorbeeld.nl>\r\nTo: piet@example.org\r\n\
     Message-ID: <origineel@voorbeeld.nl>\r\nReferences: <eerder@example.org>\r\n\
@@ -38,12 +39,36 @@ const CONFIG: &str = r#"
     public_url = "https://veilig.voorbeeld.nl"
 "#;
 
+/// Files, on a disk with as much room as a test says.
+struct Disk {
+    files: LocalBlobs,
+    room: AtomicU64,
+}
+
+impl Blobs for Disk {
+    fn create(&self) -> io::Result<Box<dyn BlobWriter>> {
+        self.files.create()
+    }
+    fn open(&self, name: &BlobName) -> io::Result<Box<dyn io::Read + Send>> {
+        self.files.open(name)
+    }
+    fn remove(&self, name: &BlobName) -> io::Result<()> {
+        self.files.remove(name)
+    }
+    fn room(&self) -> io::Result<u64> {
+        Ok(self.room.load(Ordering::Relaxed))
+    }
+    fn names(&self) -> io::Result<Vec<BlobName>> {
+        self.files.names()
+    }
+}
+
 /// Answers with everything behind them, and one transfer to answer.
 struct Desk {
     replies: Replies,
     access: Access,
     store: Arc<Sqlite>,
-    blobs: Arc<LocalBlobs>,
+    blobs: Arc<Disk>,
     clock: Clock,
     dir: TempDir,
     token: String,
@@ -67,7 +92,8 @@ impl Desk {
 
     async fn in_folder(dir: TempDir) -> Self {
         let store = Arc::new(Sqlite::open(&dir.path().join("zegel.db")).unwrap());
-        let blobs = Arc::new(LocalBlobs::open(&dir.path().join("blobs")).unwrap());
+        let files = LocalBlobs::open(&dir.path().join("blobs")).unwrap();
+        let blobs = Arc::new(Disk { files, room: AtomicU64::new(u64::MAX) });
         let keys = Keys::derive(&[7; 32]);
         let clock = Clock::movable("2026-11-23T10:00:00Z".parse().unwrap());
         let config = config::parse(Path::new("zegel.toml"), CONFIG, std::iter::empty()).unwrap();
@@ -203,7 +229,8 @@ async fn seal(store: &dyn Store, blobs: &dyn Blobs, keys: &Keys, clock: &Clock) 
         recipients: vec![address("piet@example.org"), address("els@example.org")],
         created: clock.now(),
         expires: crate::clock::days_later(clock.now(), 30),
-        password: Protection::Link,
+        password: PasswordMode::None,
+        chosen: None,
         thread: Vec::new(),
     };
     let sealed = sealing::seal(blobs, &keys.link, request).unwrap();
@@ -300,6 +327,9 @@ async fn a_code_proves_an_address_once() {
     assert_eq!(desk.replies.verified(&desk.browser).await.unwrap(), Some(verified));
     assert!(matches!(desk.try_code(&code).await, Err(ReplyError::NoCode)));
     assert!(!desk.is_on_disk(code.as_bytes()) && !desk.is_on_disk(b"06 12345678"));
+    let spelled = "PIET@example.org".to_owned();
+    desk.type_in(|typed| (typed.email, typed.message) = (spelled, "Hallo".into())).await;
+    assert_eq!(desk.check().await, [""; 0]);
 
     desk.clock.advance(Duration::from_secs(30 * 86_400));
     assert!(desk.replies.verified(&desk.browser).await.unwrap().is_none());
@@ -461,6 +491,22 @@ async fn limits_are_told_before_an_octet_comes() {
         desk.begin("c", None).await.unwrap();
     }
     assert!(matches!(desk.begin("d", None).await, Err(ReplyError::TooManyFiles { max: MAX_FILES })));
+}
+
+/// H16: refused before it begins, and stopped before the disk is full.
+#[tokio::test]
+async fn a_short_disk_is_told_before_an_octet_comes() {
+    const MIB: u64 = 1 << 20;
+    let desk = Desk::new().await;
+    desk.blobs.room.store(264 * MIB, Ordering::Relaxed);
+    let large = desk.begin("a", Some(81 * MIB)).await;
+    assert!(matches!(large, Err(ReplyError::DiskShort)), "{large:?}");
+    let id = desk.begin("a", Some(80 * MIB)).await.unwrap();
+    desk.append(&id, 0, b"octets").await.unwrap();
+    desk.blobs.room.store(63 * MIB, Ordering::Relaxed);
+    let more = desk.append(&id, 6, b"octets").await;
+    assert!(matches!(more, Err(ReplyError::DiskShort)), "{more:?}");
+    assert_eq!(desk.replies.upload(&desk.grant, &desk.browser, &id).await.unwrap().offset, 6);
 }
 
 /// C20, M07: names are made safe, and that is said.

@@ -8,6 +8,8 @@
 pub mod blobs;
 #[cfg(test)]
 mod conformance;
+#[cfg(test)]
+mod conformance_drafts;
 mod drafts;
 mod items;
 mod migrate;

@@ -48,8 +48,10 @@ pub struct SealRequest<'a> {
     pub created: Timestamp,
     /// When it will be destroyed.
     pub expires: Timestamp,
-    /// What opens it besides the link.
-    pub password: Protection,
+    /// Whether the link alone opens it.
+    pub password: PasswordMode,
+    /// A password that somebody chose, in the place of a generated one; as `password::normalise` gives it.
+    pub chosen: Option<Secret>,
     /// Hashes of the Message-IDs of its thread.
     pub thread: Vec<[u8; 32]>,
 }
@@ -92,43 +94,12 @@ impl fmt::Debug for Data<'_> {
     }
 }
 
-/// What opens a transfer besides its links.
-#[derive(Debug)]
-pub enum Protection {
-    /// Nothing.
-    Link,
-    /// A password that is made here.
-    Generated,
-    /// A password that somebody chose, as [`password::normalise`] leaves it.
-    Chosen(Secret),
-}
-
-impl From<PasswordMode> for Protection {
-    fn from(mode: PasswordMode) -> Self {
-        match mode {
-            PasswordMode::Generated => Self::Generated,
-            PasswordMode::None => Self::Link,
-        }
-    }
-}
-
-impl Protection {
-    /// The password, if there is one, and what a try at it costs (security decision 9).
-    fn password(self) -> (Option<Secret>, Cost) {
-        match self {
-            Self::Link => (None, Cost::Generated),
-            Self::Generated => (Some(password::generate()), Cost::Generated),
-            Self::Chosen(password) => (Some(password), Cost::Chosen),
-        }
-    }
-}
-
 /// A transfer whose parts are durable, ready for the store, and what is told of it once only.
 #[derive(Debug)]
 pub struct Sealed {
     /// For the store.
     pub transfer: NewTransfer,
-    /// For the receipt, and nowhere else (C24).
+    /// The generated one, for the receipt and nowhere else (C24).
     pub password: Option<Secret>,
     /// For the notifications: one for each recipient, in their order.
     pub tokens: Vec<Secret>,
@@ -136,8 +107,8 @@ pub struct Sealed {
 
 /// Seals a message. On an error no part stays behind.
 ///
-/// Memory: what the request holds, a few buffers, and the 16 MiB of one Argon2 run at a time, however
-/// many recipients there are; with a chosen password 64 MiB.
+/// Memory: what the request holds, a few buffers, and the 16 MiB (64 MiB for a chosen password) of one Argon2
+/// run at a time, however many recipients there are.
 pub fn seal(blobs: &dyn Blobs, link_key: &LinkKey, mut request: SealRequest<'_>) -> Result<Sealed> {
     if request.recipients.len() > usize::from(link::MAX_RECIPIENT) {
         return Err(SealError::TooManyRecipients);
@@ -146,7 +117,13 @@ pub fn seal(blobs: &dyn Blobs, link_key: &LinkKey, mut request: SealRequest<'_>)
     let mut parts = PartWriter { blobs, key: &key, parts: Vec::new() };
     let (created, expires, sender) = (request.created, request.expires, request.sender.take());
     let (addresses, thread) = (take(&mut request.recipients), take(&mut request.thread));
-    let (password, cost) = std::mem::replace(&mut request.password, Protection::Link).password();
+    let chosen = request.chosen.take();
+    let generated = match request.password {
+        PasswordMode::Generated if chosen.is_none() => Some(password::generate()),
+        _ => None,
+    };
+    let cost = if chosen.is_some() { Cost::Chosen } else { Cost::Generated };
+    let password = chosen.as_ref().or(generated.as_ref());
     write_parts(&mut parts, request)?;
 
     let id = TransferId::random();
@@ -154,7 +131,7 @@ pub fn seal(blobs: &dyn Blobs, link_key: &LinkKey, mut request: SealRequest<'_>)
     let mut recipients = Vec::with_capacity(addresses.len());
     for (number, address) in (1u16..).zip(addresses) {
         let link = Link { transfer: id.clone(), recipient: number };
-        let passphrase = Passphrase::new(&link::link_secret(link_key, &link), password.as_ref());
+        let passphrase = Passphrase::new(&link::link_secret(link_key, &link), password);
         let key_packet = lock(&key, &passphrase, cost)?;
         recipients.push(NewRecipient { number, address, key_packet });
         tokens.push(link::token(link_key, &link));
@@ -162,7 +139,7 @@ pub fn seal(blobs: &dyn Blobs, link_key: &LinkKey, mut request: SealRequest<'_>)
     let parts = parts.finish();
     let transfer =
         NewTransfer { id, created, expires, sender, password: password.is_some(), parts, recipients, thread };
-    Ok(Sealed { transfer, password, tokens })
+    Ok(Sealed { transfer, password: generated, tokens })
 }
 
 /// Files first, so that the number in a file's URL is its part's; then text, HTML and the message
@@ -328,7 +305,7 @@ mod tests {
     fn a_stream_and_a_chosen_password_open_as_well() {
         let blobs = MemoryBlobs::default();
         let mut request = request(PasswordMode::None);
-        request.password = Protection::Chosen(Secret::new("Zomer in Gent".into()));
+        request.chosen = Some(Secret::new("Zomer in Gent".into()));
         request.files[0].data = Data::Stream(Box::new(std::io::repeat(b'x').take(200_000)));
         let sealed = seal(&blobs, &link_key(), request).unwrap();
         let (_, secret) = link::parse(&link_key(), sealed.tokens[0].reveal()).unwrap();

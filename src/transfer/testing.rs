@@ -52,7 +52,8 @@ pub fn request(password: PasswordMode) -> SealRequest<'static> {
         recipients: vec![address("piet@example.org"), address("els@example.org")],
         created: start(),
         expires: days_later(start(), 30),
-        password: password.into(),
+        password,
+        chosen: None,
         thread: vec![[1; 32]],
     }
 }

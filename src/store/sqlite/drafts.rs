@@ -46,6 +46,9 @@ pub(super) const TOUCH: &str =
 pub(super) const IDLE: &str = "
     DELETE FROM drafts WHERE number IN (SELECT number FROM drafts WHERE used < ?1 ORDER BY used LIMIT ?2)";
 pub(super) const END: &str = "DELETE FROM drafts WHERE number = ?1 AND revision = ?2";
+pub(super) const SUMMARY: &str = "
+    SELECT r.summary FROM replies r JOIN transfers t ON t.number = r.transfer
+    WHERE t.id = ?1 AND r.recipient = ?2 AND r.browser = ?3 AND r.time > ?4 ORDER BY r.number DESC LIMIT 1";
 pub(super) const REPLIES: &str = "SELECT count(*) FROM replies WHERE transfer = ?1 AND time > ?2";
 
 /// The draft of an author.
@@ -276,10 +279,7 @@ pub(super) fn end(change: &mut Change<'_>, ended: &EndedDraft) -> Result<()> {
 /// The summary of the last answer since then.
 pub(super) fn last_reply(db: &Connection, author: &Author, since: Timestamp) -> Result<Option<Vec<u8>>> {
     let link = &author.link;
-    let mut last = db.prepare_cached(
-        "SELECT r.summary FROM replies r JOIN transfers t ON t.number = r.transfer
-        WHERE t.id = ?1 AND r.recipient = ?2 AND r.browser = ?3 AND r.time > ?4 ORDER BY r.number DESC LIMIT 1",
-    )?;
+    let mut last = db.prepare_cached(SUMMARY)?;
     let found =
         last.query_row(params![link.transfer, link.recipient, author.browser, Time(since)], |row| row.get(0));
     Ok(found.optional()?)

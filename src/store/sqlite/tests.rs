@@ -12,9 +12,11 @@ use super::*;
 use crate::audit::Action;
 use crate::clock::days_later;
 use crate::store::conformance::{event, item, message, noon, store_conformance, transfer};
+use crate::store::conformance_drafts::draft_conformance;
 use crate::store::{Kind, NewItem, StoreError};
 
 store_conformance!(fresh());
+draft_conformance!(fresh());
 
 fn fresh() -> (Sqlite, TempDir) {
     let dir = tempfile::tempdir().unwrap();
@@ -272,6 +274,21 @@ fn every_hot_statement_uses_an_index() {
         limits::SWEEP,
         blobs::FORGET,
         blobs::KNOWN,
+        drafts::OPEN_LINK,
+        drafts::DRAFT,
+        drafts::UPLOADS,
+        drafts::UPLOAD,
+        drafts::PIECES,
+        drafts::TAKEN,
+        drafts::TOUCH,
+        drafts::IDLE,
+        drafts::END,
+        drafts::REPLIES,
+        drafts::SUMMARY,
+        codes::CODE,
+        codes::COUNT,
+        codes::MAILS_TO,
+        codes::MAILS_FOR,
     ];
     for sql in statements.into_iter().chain(transfers::SHRED) {
         for step in plan(&db, sql) {

@@ -134,7 +134,8 @@ impl Site {
             recipients: ["piet@example.org", "els@example.org"].map(|a| Address::parse(a).unwrap()).into(),
             created: self.now(),
             expires: days_later(self.now(), 30),
-            password: password.into(),
+            password,
+            chosen: None,
             thread: Vec::new(),
         };
         request.files[1].content_id = Some("p1".into());

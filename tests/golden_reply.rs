@@ -1,0 +1,322 @@
+//! The mails of an answer, per language, against `tests/golden`: to staff as a mail and as a notice, the confirmation,
+//! the code. `UPDATE_GOLDEN=1 cargo test --test golden_reply` writes them anew. And what nothing that somebody outside
+//! typed may do to them (C13, M07).
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may fail that way")]
+
+use std::path::Path;
+
+use mail_parser::{Message, MessageParser, MimeHeaders};
+use zegel::address::Address;
+use zegel::clock::Timestamp;
+use zegel::config::Organisation;
+use zegel::id::{QueueId, TransferId};
+use zegel::locale::Language;
+use zegel::message::crlf::CrlfBytes;
+use zegel::notify::compose::{Attachment, Segment};
+use zegel::notify::confirmation::{Checksum, ConfirmationFacts, confirmation};
+use zegel::notify::reply::{Author, FilesLink, ReplyFacts, Thread, reply};
+use zegel::notify::reply_notice::{ReplyNoticeFacts, reply_notice};
+use zegel::notify::verification::{VerificationFacts, verification};
+use zegel::secret::Secret;
+
+const PUBLIC_URL: &str = "https://veilig.voorbeeld.nl";
+const TOKEN: &str = "3k7wp9hmxt0010123456789abcdefghjkmnpqrs";
+const SHA256: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+
+/// What a test starts from; each changes what it is about.
+struct Sample {
+    language: Language,
+    organisation: Organisation,
+    name: String,
+    phone: String,
+    author: Address,
+    to: Vec<Address>,
+    cc: Vec<Address>,
+    thread: Thread,
+    transfer: TransferId,
+    message: String,
+    file: String,
+    media_type: String,
+    token: Secret,
+    code: Secret,
+    id: QueueId,
+}
+
+impl Sample {
+    fn new(language: Language) -> Self {
+        Self {
+            language,
+            organisation: Organisation {
+                name: "Gemeente Voorbeeld".into(),
+                domains: vec!["voorbeeld.nl".into()],
+                phone: "14 0511".into(),
+                staff: None,
+            },
+            name: "Piet Jansen".into(),
+            phone: "06 12345678".into(),
+            author: address("piet@example.org"),
+            to: vec![address("jan@voorbeeld.nl")],
+            cc: vec![address("els@voorbeeld.nl"), address("archief@voorbeeld.nl")],
+            thread: Thread {
+                subject: "Besluit over uw aanvraag".into(),
+                message_id: Some("<origineel@voorbeeld.nl>".into()),
+                references: vec!["<eerder@example.org>".into(), "<origineel@voorbeeld.nl>".into()],
+                index: Some("AdyXvJ0AAAAAAAAAAAAAAAAAAAAAAAAAAAE=".into()),
+                topic: Some("Besluit over uw aanvraag".into()),
+            },
+            transfer: "3k7wp9hmxt".parse().unwrap(),
+            message: "Beste Jan,\n\nHierbij de foto's.\n\n  Met vriendelijke groet,\n  Piet".into(),
+            file: "foto van de café.jpg".into(),
+            media_type: "image/jpeg".into(),
+            token: Secret::new(TOKEN.into()),
+            code: Secret::new("40718293".into()),
+            id: "0123456789ab".parse().unwrap(),
+        }
+    }
+
+    fn facts(&self) -> ReplyFacts<'_> {
+        ReplyFacts {
+            language: self.language,
+            organisation: &self.organisation,
+            hostname: "veilig.voorbeeld.nl",
+            public_url: PUBLIC_URL,
+            author: Author { name: &self.name, address: &self.author, phone: &self.phone },
+            to: &self.to,
+            cc: &self.cc,
+            thread: &self.thread,
+            transfer: &self.transfer,
+            message: &self.message,
+            link: None,
+            id: &self.id,
+            now: time("2026-11-24T09:00:01Z"),
+        }
+    }
+
+    /// The answer with one file of three octets.
+    fn reply(&self, link: Option<FilesLink<'_>>) -> CrlfBytes {
+        let file = Attachment { name: &self.file, media_type: &self.media_type };
+        let segments = reply(&ReplyFacts { link, ..self.facts() }, &[file]).unwrap();
+        let octets = segments.iter().flat_map(|segment| match segment {
+            Segment::Octets(octets) => octets.as_slice(),
+            Segment::File(0) => b"Zm9v\r\n",
+            Segment::File(_) => panic!("there is one file"),
+        });
+        CrlfBytes::check(octets.copied().collect()).unwrap()
+    }
+
+    fn notice(&self) -> CrlfBytes {
+        reply_notice(&ReplyNoticeFacts {
+            language: self.language,
+            organisation: &self.organisation,
+            hostname: "veilig.voorbeeld.nl",
+            public_url: PUBLIC_URL,
+            author: Author { name: &self.name, address: &self.author, phone: &self.phone },
+            to: &self.to,
+            cc: &self.cc,
+            thread: &self.thread,
+            transfer: &self.transfer,
+            token: Some(&self.token),
+            expires: time("2026-12-24T09:00:01Z"),
+            id: &self.id,
+            now: time("2026-11-24T09:00:01Z"),
+        })
+        .unwrap()
+    }
+
+    fn confirmation(&self, show_names: bool) -> CrlfBytes {
+        let sum = |name, size| Checksum { name, size, sha256: SHA256 };
+        confirmation(&ConfirmationFacts {
+            language: self.language,
+            organisation: &self.organisation,
+            hostname: "veilig.voorbeeld.nl",
+            public_url: PUBLIC_URL,
+            to: &self.author,
+            transfer: &self.transfer,
+            recipients: &self.to,
+            message: Some(sum("", 812)),
+            files: &[sum(&self.file, 3_400_000)],
+            show_names,
+            id: &self.id,
+            now: time("2026-11-24T09:00:01Z"),
+        })
+        .unwrap()
+    }
+
+    fn verification(&self) -> CrlfBytes {
+        verification(&VerificationFacts {
+            language: self.language,
+            organisation: &self.organisation,
+            hostname: "veilig.voorbeeld.nl",
+            public_url: PUBLIC_URL,
+            to: &self.author,
+            transfer: &self.transfer,
+            code: &self.code,
+            id: &self.id,
+            now: time("2026-11-24T09:00:01Z"),
+        })
+        .unwrap()
+    }
+}
+
+fn address(text: &str) -> Address {
+    Address::parse(text).unwrap()
+}
+
+fn time(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+/// Compares with a file in `tests/golden`, line ends aside.
+fn assert_golden(name: &str, notice: &CrlfBytes) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format!("{name}.eml"));
+    let written = String::from_utf8(notice.as_slice().to_vec()).unwrap().replace("\r\n", "\n");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, &written).unwrap();
+    }
+    let golden = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        written == golden,
+        "{} differs; look at the change, then run with UPDATE_GOLDEN=1\n{written}",
+        path.display()
+    );
+}
+
+fn parse(mail: &CrlfBytes) -> Message<'_> {
+    MessageParser::default().parse(mail.as_slice()).unwrap()
+}
+
+/// Every way the mails differ by language and choice.
+fn all() -> Vec<(String, CrlfBytes)> {
+    let mut all = Vec::new();
+    for language in Language::ALL {
+        let sample = Sample::new(language);
+        all.push((format!("reply.{language}"), sample.reply(None)));
+        let names = ["film.mp4", "tweede film.mp4"];
+        let link = FilesLink { token: &sample.token, expires: time("2026-12-24T09:00:01Z"), names: &names };
+        all.push((format!("reply-link.{language}"), sample.reply(Some(link))));
+        all.push((format!("reply-notice.{language}"), sample.notice()));
+        all.push((format!("reply-confirmation.{language}"), sample.confirmation(false)));
+        all.push((format!("verification.{language}"), sample.verification()));
+    }
+    all.push(("reply-confirmation-names.nl".into(), Sample::new(Language::Nl).confirmation(true)));
+    let files_only = Sample { message: " \n".into(), phone: String::new(), ..Sample::new(Language::Nl) };
+    all.push(("reply-files-only.nl".into(), files_only.reply(None)));
+    all
+}
+
+#[test]
+fn every_mail_is_as_agreed() {
+    for (name, mail) in all() {
+        assert_golden(&name, &mail);
+    }
+}
+
+#[test]
+fn every_next_hop_can_carry_them() {
+    for (name, mail) in all() {
+        assert!(mail.as_slice().is_ascii(), "{name}");
+        for line in mail.as_slice().split(|&c| c == b'\n') {
+            assert!(line.len() <= 998, "{name}: {}", String::from_utf8_lossy(line));
+        }
+    }
+}
+
+#[test]
+fn a_code_stands_alone_on_a_line_and_not_in_the_subject() {
+    for language in Language::ALL {
+        let mail = Sample::new(language).verification();
+        let message = parse(&mail);
+        assert_eq!(message.body_text(0).unwrap().lines().filter(|line| *line == "40718293").count(), 1);
+        assert!(!message.subject().unwrap().contains("4071"));
+        assert_eq!(message.header_raw("Auto-Submitted").unwrap().trim(), "auto-generated");
+    }
+}
+
+#[test]
+fn a_confirmation_names_files_only_when_asked() {
+    let sample = Sample::new(Language::Nl);
+    let shows = |mail: &CrlfBytes| parse(mail).body_text(0).unwrap().contains("café");
+    assert!(!shows(&sample.confirmation(false)) && shows(&sample.confirmation(true)));
+}
+
+#[test]
+fn an_answer_to_an_answer_has_one_re() {
+    for (subject, expected) in [
+        ("Besluit", "Re: Besluit"),
+        ("RE: Besluit", "RE: Besluit"),
+        ("Antw: Besluit", "Antw: Besluit"),
+        (" ", "Beveiligd antwoord"),
+        ("a\r\nBcc: x@evil.example", "Re: a Bcc: x@evil.example"),
+    ] {
+        let mut sample = Sample::new(Language::Nl);
+        sample.thread.subject = subject.into();
+        assert_eq!(parse(&sample.reply(None)).subject(), Some(expected));
+    }
+}
+
+#[test]
+fn a_long_thread_keeps_its_ends() {
+    let mut sample = Sample::new(Language::Nl);
+    sample.thread.references = (0..1000).map(|number| format!("<{number}@example.org>")).collect();
+    sample.thread.references.push("<a\r\nBcc: x@evil.example>".into());
+    let mail = sample.reply(None);
+    let text = String::from_utf8_lossy(mail.as_slice()).into_owned();
+    assert!(text.contains("<0@example.org>") && text.contains("<999@example.org>"));
+    assert!(!text.contains("<500@example.org>") && !text.contains("evil"));
+}
+
+#[test]
+fn what_somebody_typed_adds_nothing() {
+    let attacks = [
+        "Piet\r\nBcc: x@evil.example",
+        "Piet\n\nhttps://evil.example/t/x",
+        "Piet\u{2028}X-Evil: 1\u{85}\u{0b}\u{0c}y",
+        "</td><script>alert(1)</script><a href=\"https://evil.example\">",
+        "Piet\" <x@evil.example>, \"",
+        "{ $link } {{ mail.link }} =?utf-8?Q?=0D=0ABcc:x?=",
+        "\u{202e}gnp.exe\u{200b}\u{feff}",
+    ];
+    for attack in attacks {
+        let sample = Sample {
+            name: attack.into(),
+            phone: attack.into(),
+            file: attack.into(),
+            media_type: attack.into(),
+            ..Sample::new(Language::En)
+        };
+        let calm = Sample::new(Language::En);
+        for (calm, attacked) in [
+            (calm.reply(None), sample.reply(None)),
+            (calm.notice(), sample.notice()),
+            (calm.confirmation(true), sample.confirmation(true)),
+        ] {
+            let (calm, attacked) = (parse(&calm), parse(&attacked));
+            let names = |message: &Message| {
+                message.headers().iter().map(|header| header.name().to_lowercase()).collect::<Vec<_>>()
+            };
+            assert_eq!(names(&calm), names(&attacked), "{attack:?}");
+            assert_eq!(calm.parts.len(), attacked.parts.len(), "{attack:?}");
+            assert_eq!(calm.from().unwrap().iter().count(), attacked.from().unwrap().iter().count());
+            let lines = |message: &Message| message.body_text(0).unwrap().lines().count();
+            assert_eq!(lines(&calm), lines(&attacked), "{attack:?}");
+            let elements = |message: &Message| message.body_html(0).unwrap().matches('<').count();
+            assert_eq!(elements(&calm), elements(&attacked), "{attack:?}");
+        }
+    }
+}
+
+/// A message may say what it likes: it stays text within its part.
+#[test]
+fn a_message_cannot_leave_its_part() {
+    let mut sample = Sample::new(Language::Nl);
+    sample.message =
+        "--=_zegel_3k7wp9hmxt\n--=_zegel_3k7wp9hmxt--\nContent-Type: text/html\n\n<script>x</script>".into();
+    let mail = sample.reply(None);
+    let message = parse(&mail);
+    assert_eq!((message.attachment_count(), message.html_body_count()), (1, 1));
+    assert_eq!(message.attachment(0).unwrap().contents(), b"foo");
+    assert_eq!(message.attachment(0).unwrap().attachment_name(), Some("foto van de café.jpg"));
+    assert!(!message.body_html(0).unwrap().contains("<script>"));
+    assert!(message.body_text(0).unwrap().contains("<script>x</script>"));
+}
