@@ -201,6 +201,7 @@ fn by_transfer(width: u32, height: u32, scripts: bool) {
     let photos = photos();
     identify(&browser, &scene);
     answer(&browser, &scene, scripts, &photos);
+    browser.click("details.settings summary");
     browser.click("input[value=choose]");
     browser.type_into("#password", "wachtwoord");
     if scripts {

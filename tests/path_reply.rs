@@ -101,6 +101,8 @@ fn sha256(octets: &[u8]) -> String {
 #[test]
 fn from_the_button_to_the_mailbox_without_a_browser() {
     let scene = scene("");
+    let start = get(&format!("{}/", scene.site.public_url()));
+    assert!(start.text().contains("Hier kunt u niet uit uzelf iets versturen"), "{}", start.text());
     // The button in the mail, before the transfer was ever opened: the password first, then the answer.
     let asked = get(&format!("{}/reply", scene.link()));
     assert_eq!(asked.status, 303);
@@ -125,6 +127,13 @@ fn from_the_button_to_the_mailbox_without_a_browser() {
     ];
     let answer = anna.message(STAFF, "Beste Jan,\r\n\r\nHierbij de <b>foto's</b>.", &files, "next");
     assert_eq!((answer.status, anna.tail(&answer)), (303, "/reply/check"), "{}", answer.text());
+
+    let page = anna.get("/reply/message").text();
+    assert_eq!(
+        page.matches("De naam is aangepast").count(),
+        1 + 1,
+        "the one with a path, and the script's word"
+    );
 
     let check = anna.get("/reply/check");
     assert_eq!(check.status, 200, "{}", check.text());

@@ -30,6 +30,9 @@
     return `${octets.toLocaleString(document.documentElement.lang, format)} ${units[unit]}`;
   }
 
+  // Without what nobody sees, or what turns the direction of writing.
+  const plain = (name) => name.replace(/[\p{Cc}\p{Cf}]/gu, "");
+
   // Rows: those that the server wrote, and those of files that were just chosen.
 
   function row(name, octets) {
@@ -37,7 +40,7 @@
     const label = document.createElement("span");
     label.className = "file-name";
     const shown = document.createElement("bdi");
-    shown.textContent = name;
+    shown.textContent = plain(name);
     const measure = document.createElement("span");
     measure.className = "file-size";
     measure.textContent = size(octets);
@@ -50,11 +53,11 @@
     button.className = "button button-quiet";
     const more = document.createElement("span");
     more.className = "for-readers";
-    more.textContent = ` ${name}`;
+    more.textContent = ` ${plain(name)}`;
     button.append(words.remove, more);
     actions.append(button);
     item.append(label, actions);
-    item.dataset.name = name;
+    item.dataset.name = plain(name);
     item.dataset.length = octets;
     list.append(item);
     return item;
@@ -77,7 +80,7 @@
     if (!element) {
       element = document.createElement("progress");
       element.max = 100;
-      element.setAttribute("aria-label", entry.file.name);
+      element.setAttribute("aria-label", entry.row.dataset.name);
       entry.row.querySelector(".file-name").append(element);
     }
     return element;
@@ -120,9 +123,9 @@
     for (const file of files) {
       const found = unfinished(file);
       const total = [...list.children].reduce((sum, item) => sum + Number(item.dataset.length ?? 0), 0);
-      if (file.size === 0) complain(fill(words.empty, { name: file.name }));
+      if (file.size === 0) complain(fill(words.empty, { name: plain(file.name) }));
       else if (!found && list.children.length >= Number(words.maxFiles)) { complain(words.tooMany); break; }
-      else if (!found && total + file.size > Number(words.maxSize)) complain(fill(words.tooLarge, { name: file.name }));
+      else if (!found && total + file.size > Number(words.maxSize)) complain(fill(words.tooLarge, { name: plain(file.name) }));
       else {
         const entry = { file, row: found ?? row(file.name, file.size), url: null };
         if (found) entry.url = `${words.target}/${found.dataset.id}`;
@@ -145,7 +148,7 @@
     } catch (error) {
       if (!current.removed) {
         show(current, error.message, true);
-        say(`${current.file.name}: ${error.message}`);
+        say(`${current.row.dataset.name}: ${error.message}`);
         current.failed = true;
         current.row.querySelector("progress")?.remove();
       }
@@ -188,8 +191,8 @@
     if (entry.removed) return;
     entry.row.dataset.offset = file.size;
     entry.row.querySelector("progress")?.remove();
-    show(entry, words.done);
-    say(fill(words.arrived, { name: file.name }));
+    show(entry, entry.renamed ? `${words.done} ${words.renamed}` : words.done);
+    say(fill(words.arrived, { name: entry.row.dataset.name }));
   }
 
   // An error after which trying again is of no use.
@@ -218,8 +221,18 @@
     if (response.status !== 201) await judge(response);
     entry.url = response.headers.get("Location");
     entry.row.dataset.id = entry.url.split("/").pop();
+    rename(entry, response.headers.get("Upload-Metadata"));
     remember(entry.row.dataset.id, entry.file);
     if (entry.removed) await drop(entry.url);
+  }
+
+  // The server's name for it is the one that arrives.
+  function rename(entry, metadata) {
+    const encoded = metadata?.match(/filename ([^,]*)/)?.[1] ?? "";
+    const name = new TextDecoder().decode(Uint8Array.from(atob(encoded), (octet) => octet.charCodeAt(0)));
+    entry.renamed = name !== entry.file.name;
+    entry.row.dataset.name = name;
+    entry.row.querySelector("bdi").textContent = name;
   }
 
   async function ask(entry) {
@@ -265,7 +278,7 @@
     show(entry, text);
     // A screen reader hears every quarter, not every piece.
     const quarter = Math.floor(percent / 25);
-    if (quarter !== (entry.quarter ?? 0) && quarter < 4) say(fill(words.progress, { name: entry.file.name, percent }));
+    if (quarter !== (entry.quarter ?? 0) && quarter < 4) say(fill(words.progress, { name: entry.row.dataset.name, percent }));
     entry.quarter = quarter;
   }
 

@@ -78,6 +78,8 @@ struct CheckPage<'a> {
     is_transfer: bool,
     /// A password is chosen, not generated.
     is_chosen: bool,
+    /// There is something in the settings that must be seen.
+    is_open: bool,
     /// Dates as `2026-12-24`: what stands in the field, and its bounds.
     expiry: String,
     first_day: String,
@@ -191,6 +193,7 @@ pub async fn render(
         "" => day(config.seal.expiry_days),
         typed => typed.parse().map_or_else(|_| typed.to_owned(), day),
     };
+    let folded = ["cc", "bcc", "expiry", "password", "password-again"];
     problems.page(&CheckPage {
         visit,
         token: &desk.token,
@@ -200,6 +203,7 @@ pub async fn render(
         preview: preview.as_ref(),
         is_transfer: config.reply.delivery == ReplyDelivery::Transfer,
         is_chosen: !settings.password.is_empty() || problems.has("password"),
+        is_open: folded.iter().any(|field| problems.has(field)),
         expiry,
         first_day: day(1),
         last_day: day(365),

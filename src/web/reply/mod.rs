@@ -100,7 +100,8 @@ impl Desk {
         let Some(browser) = &self.browser else { return Ok(None) };
         let Some(verified) = self.own(self.replies().verified(browser).await)? else { return Ok(None) };
         let typed = self.draft(browser).await?.typed.email;
-        let is_same = Address::parse(typed.trim()).is_ok_and(|typed| typed.is_same_mailbox(&verified.address));
+        let is_same =
+            Address::parse(typed.trim()).is_ok_and(|typed| typed.is_same_mailbox(&verified.address));
         Ok((is_same || typed.trim().is_empty()).then_some(verified))
     }
 

@@ -230,3 +230,29 @@ pub fn advice(visit: &Visit, strength: &crate::reply::password::Strength) -> Str
     let advice = keys.map(|key| visit.text(&key));
     std::iter::once(visit.text(score)).chain(advice).collect::<Vec<_>>().join(" ")
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::locale::Language;
+    use crate::reply::password::strength;
+
+    #[test]
+    fn every_advice_has_its_words() {
+        for password in [
+            "",
+            "password",
+            "qwertyuiop",
+            "abcdefgh",
+            "aaaaaaaa",
+            "drowssap",
+            "19 11 1987",
+            "P4ssw0rd",
+            "anna",
+        ] {
+            for word in strength(password, &["anna"]).advice {
+                let key = format!("password-advice-{word}");
+                assert_ne!(Language::Nl.text(&key), key, "{password}");
+            }
+        }
+    }
+}

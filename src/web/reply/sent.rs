@@ -10,6 +10,7 @@ use axum::response::Response;
 use super::check::{self, CheckForm};
 use super::problem::Problems;
 use super::{Desk, read};
+use crate::config::ReplyDelivery;
 use crate::locale;
 use crate::reply::{Browser, Sent};
 use crate::web::error::WebError;
@@ -25,6 +26,8 @@ struct SentPage<'a> {
     lead: String,
     recipients: String,
     password: Option<&'a str>,
+    /// Staff need a password that was chosen, or was shown before.
+    needs_password: bool,
 }
 
 /// `GET /t/{token}/reply/sent`
@@ -70,6 +73,16 @@ fn render(desk: &Desk, sent: &Sent) -> Result<Response, WebError> {
     let lead = desk.visit.language.format("reply-sent-lead", &values);
     let recipients = sent.recipients.iter().map(|address| address.as_str()).collect::<Vec<_>>().join(", ");
     let password = sent.password.as_ref().map(|password| password.reveal());
+    let needs_password = password.is_none() && desk.visit.config.reply.delivery == ReplyDelivery::Transfer;
     let (visit, token) = (&desk.visit, desk.token.as_str());
-    Problems::default().page(&SentPage { visit, token, sent, lead, time, recipients, password })
+    Problems::default().page(&SentPage {
+        visit,
+        token,
+        sent,
+        lead,
+        time,
+        recipients,
+        password,
+        needs_password,
+    })
 }

@@ -104,9 +104,12 @@ impl Uploader {
         let (replies, grant) = (self.desk.replies(), &self.desk.grant);
         let upload = NewUpload { name, media_type, length };
         let id = self.told(replies.create_upload(grant, &self.browser, upload).await)?;
+        let upload = self.told(replies.upload(grant, &self.browser, &id).await)?;
         let location = format!("/t/{}/reply/files/{id}", self.desk.token);
         let mut response = StatusCode::CREATED.into_response();
         response.headers_mut().insert(LOCATION, value(location)?);
+        // Under which name it arrives: the page shows that one.
+        response.headers_mut().insert(UPLOAD_METADATA, value(describe(&upload))?);
         if is_piece(headers) {
             let offset = self.take(&id, 0, body).await?;
             response.headers_mut().insert(UPLOAD_OFFSET, offset.into());

@@ -109,6 +109,7 @@ reply-files-add = Add files
 reply-files-remove = Remove
 reply-files-done = Received
 reply-files-unfinished = Not completely received yet ({ $percent }%). Choose the same file again and we go on where it stopped.
+reply-files-renamed = The name was changed: it had a folder or an invisible character in it.
 reply-files-waiting = Waiting for the other files
 reply-files-percent = { $percent }% of { $size }
 reply-files-minutes = about { $minutes } min left

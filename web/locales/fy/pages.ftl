@@ -109,6 +109,7 @@ reply-files-add = Bestannen tafoegje
 reply-files-remove = Fuortsmite
 reply-files-done = Binnen
 reply-files-unfinished = Noch net hielendal binnen ({ $percent }%). Kies itselde bestân nochris, dan geane wy fierder dêr’t it ophold.
+reply-files-renamed = De namme is oanpast: der stie in map of in ûnsichtber teken yn.
 reply-files-waiting = Wachtet op de oare bestannen
 reply-files-percent = { $percent }% fan { $size }
 reply-files-minutes = noch likernôch { $minutes } min.

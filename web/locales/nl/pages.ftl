@@ -109,6 +109,7 @@ reply-files-add = Bestanden toevoegen
 reply-files-remove = Verwijderen
 reply-files-done = Binnen
 reply-files-unfinished = Nog niet helemaal binnen ({ $percent }%). Kies hetzelfde bestand nog eens, dan gaan wij verder waar het stopte.
+reply-files-renamed = De naam is aangepast: er stond een map of een onzichtbaar teken in.
 reply-files-waiting = Wacht op de andere bestanden
 reply-files-percent = { $percent }% van { $size }
 reply-files-minutes = nog ongeveer { $minutes } min.
