@@ -117,12 +117,14 @@ fn answer(browser: &Browser, scene: &Scene, scripts: bool, photos: &[(String, Ve
     browser.type_into("#files", &paths.join("\n"));
     if scripts {
         wait_for("three files", || {
-            (rows(browser).len() == 3 && rows(browser).iter().all(is_in)).then_some(())
+            (rows(browser).len() == 3 && rows(browser).iter().all(|row| is_in(row))).then_some(())
         });
         // One too many, removed again; the focus goes on to what is left.
         let extra = scene.file("weg.txt", b"weg").display().to_string();
         browser.type_into("#files", &extra);
-        wait_for("a fourth", || (rows(browser).len() == 4 && rows(browser).iter().all(is_in)).then_some(()));
+        wait_for("a fourth", || {
+            (rows(browser).len() == 4 && rows(browser).iter().all(|row| is_in(row))).then_some(())
+        });
         browser.click("#uploads li:nth-child(4) button");
         wait_for("three again", || (rows(browser).len() == 3).then_some(()));
         assert_eq!(browser.script("return document.activeElement.name"), "remove");
@@ -166,7 +168,7 @@ fn rows(browser: &Browser) -> Vec<String> {
     rows.as_array().unwrap().iter().map(|row| row.as_str().unwrap().to_owned()).collect()
 }
 
-fn is_in(row: &String) -> bool {
+fn is_in(row: &str) -> bool {
     row.contains("Binnen")
 }
 
@@ -282,7 +284,7 @@ fn an_upload_goes_on_after_a_reload() {
              if (name === 'Upload-Offset') window.offsets.push(value); set.call(this, name, value) }",
     );
     browser.type_into("#files", &path);
-    wait_for("all of it", || rows(&browser).iter().all(is_in).then_some(()));
+    wait_for("all of it", || rows(&browser).iter().all(|row| is_in(row)).then_some(()));
     assert_eq!(rows(&browser).len(), 1, "the same file is not there twice");
     assert_eq!(browser.script("return window.offsets"), json!([8_388_608, 16_777_216]));
     browser.type_into("#message", "de film");
