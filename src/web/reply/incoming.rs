@@ -30,8 +30,7 @@ pub fn pieces(desk: &Desk, body: Body, most: u64) -> BoxStream<'static, io::Resu
     let upload = Upload {
         body: body.into_data_stream(),
         room: most,
-        window: start,
-        octets: 0,
+        speed: Speed { since: start, octets: 0 },
         access: desk.parts.access.clone(),
         token: desk.token.clone(),
         cookie: desk.cookie.clone(),
@@ -47,8 +46,7 @@ pub fn pieces(desk: &Desk, body: Body, most: u64) -> BoxStream<'static, io::Resu
 struct Upload {
     body: BodyDataStream,
     room: u64,
-    window: Instant,
-    octets: usize,
+    speed: Speed,
     access: Arc<Access>,
     token: String,
     cookie: Secret,
@@ -62,20 +60,11 @@ impl Upload {
         let piece = timeout(PATIENCE, body.try_next()).await;
         let Some(piece) = piece.map_err(|_| too_slow())?? else { return Ok(None) };
         self.room = self.room.checked_sub(piece.len() as u64).ok_or(io::ErrorKind::FileTooLarge)?;
-        self.watch_speed(piece.len())?;
+        if !self.speed.is_enough(piece.len(), Instant::now()) {
+            return Err(too_slow());
+        }
         self.prove_session().await?;
         Ok(Some(piece))
-    }
-
-    fn watch_speed(&mut self, octets: usize) -> io::Result<()> {
-        self.octets += octets;
-        if self.window.elapsed() >= WINDOW {
-            if self.octets < WINDOW_OCTETS {
-                return Err(too_slow());
-            }
-            (self.window, self.octets) = (Instant::now(), 0);
-        }
-        Ok(())
     }
 
     async fn prove_session(&mut self) -> io::Result<()> {
@@ -87,6 +76,43 @@ impl Upload {
     }
 }
 
+/// How much came since when.
+struct Speed {
+    since: Instant,
+    octets: usize,
+}
+
+impl Speed {
+    /// Counts what came; asks once in each window.
+    fn is_enough(&mut self, octets: usize, now: Instant) -> bool {
+        self.octets += octets;
+        if now.duration_since(self.since) < WINDOW {
+            return true;
+        }
+        let enough = self.octets >= WINDOW_OCTETS;
+        *self = Self { since: now, octets: 0 };
+        enough
+    }
+}
+
 fn too_slow() -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, "the sender sends nothing, or next to nothing")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// H36: slow is fine, dripping is not.
+    #[test]
+    fn a_sender_that_drips_is_let_go() {
+        let start = Instant::now();
+        let mut speed = Speed { since: start, octets: 0 };
+        let mut slow =
+            |octets: usize, seconds: u64| speed.is_enough(octets, start + Duration::from_secs(seconds));
+        assert!(slow(1, 59), "the window is still open");
+        assert!(slow(WINDOW_OCTETS - 1, 60), "just enough");
+        assert!(slow(100, 90) && slow(100, 119));
+        assert!(!slow(100, 120), "next to nothing in a minute");
+    }
 }

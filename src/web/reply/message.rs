@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use super::Desk;
 use super::form::{self, Action};
 use super::problem::Problems;
-use crate::reply::{Browser, Draft, MAX_FILES, Upload, Verified};
+use crate::reply::{Browser, Draft, MAX_FILES, ReplyError, Upload, Verified};
 use crate::web::error::WebError;
 use crate::web::page::Visit;
 
@@ -45,7 +45,11 @@ pub async fn submit(desk: Desk, headers: HeaderMap, body: Body) -> Result<Respon
     let (Some(me), Some(browser)) = (desk.verified().await?, &desk.browser) else { return Ok(desk.go("")) };
     let (action, mut problems) = form::receive(&desk, browser, &headers, body).await?;
     match &action {
-        Action::Remove(id) => desk.own(desk.replies().remove_upload(&desk.grant, browser, id).await)?,
+        Action::Remove(id) => match desk.replies().remove_upload(&desk.grant, browser, id).await {
+            // Pressed twice, or in two windows: it is gone, as was wanted.
+            Err(ReplyError::UnknownUpload) => {}
+            removed => desk.own(removed)?,
+        },
         Action::Next => {
             for fault in desk.faults(browser).await?.only(FIELDS).iter() {
                 problems.push(fault.clone());
