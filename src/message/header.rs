@@ -62,6 +62,15 @@ impl<'a> Header<'a> {
         Fields { rest: self.block }
     }
 
+    /// Every field with where it starts in the message.
+    pub(super) fn places(&self) -> impl Iterator<Item = (usize, Field<'a>)> + use<'a> {
+        let (block, mut fields) = (self.block, Fields { rest: self.block });
+        std::iter::from_fn(move || {
+            let field = fields.next()?;
+            Some((block.len() - fields.rest.len() - field.raw.len(), field))
+        })
+    }
+
     /// Every field of this name, from the top; letter case and stray blanks aside.
     pub fn all<'n>(&self, name: &'n str) -> impl Iterator<Item = Field<'a>> + use<'a, 'n> {
         self.fields().filter(move |field| field.is_named(name))
@@ -169,7 +178,7 @@ impl<'a> Field<'a> {
     }
 
     /// Whether this is the field of that name. Blanks inside a name are ignored too: some programs do.
-    fn is_named(&self, name: &str) -> bool {
+    pub(super) fn is_named(&self, name: &str) -> bool {
         let written = self.raw.get(..self.colon).unwrap_or_default();
         let written = written.strip_prefix(BYTE_ORDER_MARK).unwrap_or(written);
         let mut letters = written.iter().filter(|c| !c.is_ascii_whitespace());

@@ -52,6 +52,7 @@ pub fn request(password: PasswordMode) -> SealRequest<'static> {
         created: start(),
         expires: days_later(start(), 30),
         password,
+        chosen: None,
         thread: vec![[1; 32]],
     }
 }

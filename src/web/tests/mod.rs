@@ -123,6 +123,7 @@ impl Site {
             created: self.now(),
             expires: days_later(self.now(), 30),
             password,
+            chosen: None,
             thread: Vec::new(),
         };
         request.files[1].content_id = Some("p1".into());

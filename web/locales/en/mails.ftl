@@ -42,6 +42,11 @@ receipt-telephone = Please give the recipients the password by telephone.
 receipt-once = The password is in this email only.
     Keep this email for as long as you need the password.
 receipt-open = The recipients do not need a password: the link is enough.
+receipt-chosen = The recipients need the password that you chose yourself.
+receipt-too-weak = Your own password is too easy to guess.
+    So we have made another one.
+receipt-password-needed = You asked for no password. That is not allowed for this message.
+receipt-ignored = We did not use this part of the subject: { $options }
 receipt-recipients = Recipients
 receipt-deleted = After that your message is deleted automatically.
 receipt-transfer = Transfer

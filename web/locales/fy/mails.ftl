@@ -42,6 +42,11 @@ receipt-telephone = Jou it wachtwurd oer de tillefoan troch oan de ûntfangers.
 receipt-once = It wachtwurd stiet allinnich yn dizze e-mail.
     Bewarje dizze e-mail sa lang't jo it wachtwurd nedich hawwe.
 receipt-open = De ûntfangers hawwe gjin wachtwurd nedich: de keppeling is genôch.
+receipt-chosen = De ûntfangers hawwe it wachtwurd nedich dat jo sels keazen hawwe.
+receipt-too-weak = Jo eigen wachtwurd is te maklik te rieden.
+    Dêrom hawwe wy in oar wachtwurd makke.
+receipt-password-needed = Jo woene gjin wachtwurd. Dat mei net foar dit berjocht.
+receipt-ignored = Dit part fan it ûnderwerp hawwe wy net brûkt: { $options }
 receipt-recipients = Untfangers
 receipt-deleted = Dêrnei wurdt jo berjocht automatysk wiske.
 receipt-transfer = Oerdracht

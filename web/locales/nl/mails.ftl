@@ -42,6 +42,11 @@ receipt-telephone = Geef het wachtwoord telefonisch door aan de ontvangers.
 receipt-once = Het wachtwoord staat alleen in deze e-mail.
     Bewaar deze e-mail zolang u het wachtwoord nodig hebt.
 receipt-open = De ontvangers hebben geen wachtwoord nodig: de link is genoeg.
+receipt-chosen = De ontvangers hebben het wachtwoord nodig dat u zelf hebt gekozen.
+receipt-too-weak = Uw eigen wachtwoord is te makkelijk te raden.
+    Daarom hebben wij een ander wachtwoord gemaakt.
+receipt-password-needed = U wilde geen wachtwoord. Dat mag niet voor dit bericht.
+receipt-ignored = Dit deel van het onderwerp hebben wij niet gebruikt: { $options }
 receipt-recipients = Ontvangers
 receipt-deleted = Daarna wordt uw bericht automatisch verwijderd.
 receipt-transfer = Overdracht
