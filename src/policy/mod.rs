@@ -79,6 +79,10 @@ pub struct SealOptions {
     pub password: Option<PasswordMode>,
     /// What the notification's subject says.
     pub subject: Option<SubjectMode>,
+    /// Whether the sender hears of downloads.
+    pub download_notice: Option<bool>,
+    /// Whether that mail names the files.
+    pub file_names: Option<bool>,
 }
 
 /// How one rule looked upon a message, for `zegel policy explain`. Holds nothing of the message's text.
