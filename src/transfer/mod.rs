@@ -5,6 +5,7 @@
 //! the sealed parts as they lie there. Here: the states that a recipient's link can be in.
 
 pub mod access;
+pub mod action;
 pub mod export;
 pub mod grant;
 pub mod index;
