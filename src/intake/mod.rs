@@ -124,7 +124,8 @@ struct Arrival {
     envelope: Envelope,
     message: CrlfBytes,
     now: Timestamp,
-    pass: Vec<EnvelopeRecipient>,
+    /// With the rule that lets it pass; none where no rule matched.
+    pass: Vec<(EnvelopeRecipient, Option<String>)>,
     seal: Vec<(EnvelopeRecipient, SealOptions)>,
 }
 
@@ -181,7 +182,7 @@ impl Intake {
             };
             let decision: Decision = rules.policy.decide(&facts);
             match decision.verdict() {
-                Verdict::Pass => pass.push(recipient.clone()),
+                Verdict::Pass => pass.push((recipient.clone(), decision.rule().map(str::to_owned))),
                 Verdict::Seal(options) => seal.push((recipient.clone(), options.clone())),
                 // One response for the whole message: what one recipient must not get, nobody gets.
                 Verdict::Reject { text } => return Err(Refusal::Policy(text.clone())),
@@ -238,7 +239,8 @@ impl Intake {
             &arrival.id,
             arrival.now,
         );
-        let envelope = Envelope { recipients: arrival.pass, ..arrival.envelope };
+        let recipients = arrival.pass.into_iter().map(|(recipient, _)| recipient).collect();
+        let envelope = Envelope { recipients, ..arrival.envelope };
         let message = arrival.message.prepend(&received);
         Ok(NewItem {
             id: arrival.id,

@@ -14,10 +14,11 @@ use crate::message::mime::{self, MimePart};
 use crate::message::rewrite;
 use crate::notify::SenderCard;
 use crate::notify::notification::{NotificationFacts, notification};
-use crate::notify::receipt::{ReceiptFacts, receipt};
+use crate::notify::receipt::{ReceiptFacts, Taken, Way, receipt};
 use crate::queue::body;
 use crate::secret::Secret;
 use crate::store::{Acceptance, Kind, NewItem, NewRecipient, NewTransfer};
+use crate::transfer::action;
 use crate::transfer::sealing::{self, Content, SealRequest, Sealed};
 
 /// The fields of the original that the notification carries on, byte for byte (contract 4).
@@ -85,6 +86,7 @@ fn request<'a>(
         html: parts.html.map(|part| part.data),
         files: parts.files.into_iter().map(content).collect(),
         sender: arrival.envelope.reverse_path.address().cloned(),
+        automatic: receipt_address(arrival, header).is_none(),
         recipients: arrival.seal.iter().map(|(recipient, _)| recipient.address.clone()).collect(),
         created: arrival.now,
         expires: days_later(arrival.now, terms.expiry_days),
@@ -167,7 +169,13 @@ impl Notices<'_> {
     /// For the sender alone; the only mail with the password.
     fn receipt(&self, sender: Address, password: Option<&Secret>) -> Result<NewItem, Refusal> {
         let (config, transfer) = (&self.rules.config, self.transfer);
-        let recipients: Vec<Address> = transfer.recipients.iter().map(|r| r.address.clone()).collect();
+        let sealed = transfer.recipients.iter().map(|one| Way { address: &one.address, taken: Taken::Sealed });
+        let passed = self.arrival.pass.iter().map(|(recipient, rule)| Way {
+            address: &recipient.address,
+            taken: Taken::Passed { rule: rule.as_deref() },
+        });
+        let recipients: Vec<Way<'_>> = sealed.chain(passed).collect();
+        let status = action::status_link(&self.intake.keys.action, &config.web.public_url, &transfer.id);
         let mail = receipt(&ReceiptFacts {
             language: config.web.default_language,
             organisation: &config.organisation,
@@ -178,6 +186,7 @@ impl Notices<'_> {
             transfer: &transfer.id,
             expires: transfer.expires,
             password,
+            status: &status,
             message_id: self.header.message_id().as_deref(),
             now: self.arrival.now,
         })?;

@@ -45,3 +45,10 @@ receipt-open = The recipients do not need a password: the link is enough.
 receipt-recipients = Recipients
 receipt-deleted = After that your message is deleted automatically.
 receipt-transfer = Transfer
+receipt-sealed = secured, behind a link
+receipt-passed = ordinary email, not secured
+receipt-passed-by = ordinary email, not secured (rule { $rule })
+receipt-mixed = Please note: the message is not secured for all recipients.
+receipt-status-hint = Follow your message, withdraw it, or send the link again.
+    Keep this link to yourself.
+receipt-status = Follow the message

@@ -45,3 +45,10 @@ receipt-open = De ontvangers hebben geen wachtwoord nodig: de link is genoeg.
 receipt-recipients = Ontvangers
 receipt-deleted = Daarna wordt uw bericht automatisch verwijderd.
 receipt-transfer = Overdracht
+receipt-sealed = beveiligd, achter een link
+receipt-passed = gewone e-mail, niet beveiligd
+receipt-passed-by = gewone e-mail, niet beveiligd (regel { $rule })
+receipt-mixed = Let op: niet voor alle ontvangers is het bericht beveiligd.
+receipt-status-hint = Volg uw bericht, trek het in of stuur de link opnieuw.
+    Houd deze link voor uzelf.
+receipt-status = Bericht volgen
