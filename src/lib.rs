@@ -10,6 +10,8 @@ pub mod serve;
 pub mod smtp;
 pub mod web;
 
+pub mod sender;
+
 pub mod intake;
 pub mod retention;
 

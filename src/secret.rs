@@ -86,6 +86,8 @@ pub struct Keys {
     pub session: SessionKey,
     /// For the hashes of Message-IDs of sealed threads.
     pub thread: ThreadKey,
+    /// For the links on which a sender acts.
+    pub action: ActionKey,
 }
 
 impl Keys {
@@ -117,6 +119,7 @@ impl Keys {
             body: BodyKey(expand(master, "zegel queue body")),
             session: SessionKey(expand(master, "zegel session")),
             thread: ThreadKey(hmac_key(master, "zegel thread")),
+            action: ActionKey(hmac_key(master, "zegel action")),
         }
     }
 }
@@ -151,6 +154,17 @@ impl ThreadKey {
     /// The hash under which a Message-ID is kept.
     pub fn hash(&self, message_id: &str) -> [u8; 32] {
         sign(&self.0, message_id.trim().as_bytes())
+    }
+}
+
+/// Signs what a sender may do from a link in a mail (`transfer/action`): nothing of it is stored.
+#[derive(Clone)]
+pub struct ActionKey(hmac::Key);
+
+impl ActionKey {
+    /// HMAC-SHA-256 over `message`.
+    pub fn sign(&self, message: &[u8]) -> [u8; 32] {
+        sign(&self.0, message)
     }
 }
 
@@ -226,6 +240,7 @@ mod tests {
     fn every_purpose_has_its_own_key() {
         let keys = Keys::derive(&[7; 32]);
         assert_ne!(keys.link.sign(b"x"), keys.thread.hash("x"));
+        assert_ne!(keys.link.sign(b"x"), keys.action.sign(b"x"));
         assert_ne!(*keys.body.for_body(&[1; 16]), *keys.body.for_body(&[2; 16]));
         assert_eq!(format!("{:?}", Secret::new("geheim".into())), "[secret]");
     }

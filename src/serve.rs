@@ -26,6 +26,7 @@ use crate::relay::Timeouts;
 use crate::relay::smarthost::TlsClients;
 use crate::retention::Retention;
 use crate::secret::Keys;
+use crate::sender::Actions;
 use crate::staff::Directory;
 use crate::store::Store;
 use crate::store::blobs::LocalBlobs;
@@ -134,8 +135,16 @@ impl Gateway {
             worker.wake_handle(),
         );
         let try_rule = TryRule { attempts: config.seal.max_password_attempts, lock: FIRST_LOCK };
+        let actions = Actions {
+            store: store.clone(),
+            keys: keys.clone(),
+            clock: clock.clone(),
+            rules: live.rules.clone(),
+            wake: worker.wake_handle(),
+        };
         let access = Arc::new(Access::new(store.clone(), blobs.clone(), keys, clock.clone(), try_rule));
-        let pages = web::router(web::Parts::new(access, store.clone(), live.config.clone(), clock.clone()));
+        let pages = web::Parts::new(access, actions, store.clone(), live.config.clone(), clock.clone());
+        let pages = web::router(pages);
         let admin = web::admin::router(web::admin::Admin { store: store.clone(), clock });
 
         let smtp = smtp::Server::bind(&config.smtp.listen, live.smtp.clone(), Arc::new(intake)).await?;

@@ -13,8 +13,10 @@ use zegel::config::Organisation;
 use zegel::id::TransferId;
 use zegel::locale::Language;
 use zegel::message::crlf::CrlfBytes;
+use zegel::notify::ask::{AskFacts, ask};
 use zegel::notify::notification::{NotificationFacts, notification};
-use zegel::notify::receipt::{ReceiptFacts, Remarks, receipt};
+use zegel::notify::recall::{RecallFacts, recall};
+use zegel::notify::receipt::{ReceiptFacts, Remarks, Taken, Way, receipt};
 use zegel::notify::{NoticeError, SenderCard};
 use zegel::secret::Secret;
 use zegel::staff::Person;
@@ -151,7 +153,8 @@ fn all_notices() -> Vec<(String, CrlfBytes)> {
         all.push((format!("receipt-open.{language}"), receipt(&open).unwrap()));
 
         let mut options = Sample::new(language);
-        options.remarks = Remarks { chosen: true, ignored: vec!["400d".into(), "ww=…".into()], ..Remarks::default() };
+        options.remarks =
+            Remarks { chosen: true, ignored: vec!["400d".into(), "ww=…".into()], ..Remarks::default() };
         let facts = ReceiptFacts { password: None, ..options.receipt_facts() };
         all.push((format!("receipt-chosen.{language}"), receipt(&facts).unwrap()));
         options.remarks = Remarks { too_weak: true, password_needed: true, ..Remarks::default() };

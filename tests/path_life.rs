@@ -6,7 +6,7 @@
 mod support;
 
 use support::client::submit;
-use support::gateway::{Gateway, Site, all_bytes, wait_for};
+use support::gateway::{Gateway, Site, all_bytes};
 use support::mail::{Notice, link_of, text_of};
 use support::smarthost::{Script, Smarthost, Taken};
 use support::web::{get_as, post};
@@ -70,8 +70,8 @@ fn a_tag_says_how_a_message_is_sealed() {
     // C24, and more: the sender's own password is not even in the receipt.
     let log = gateway.log().join("\n");
     let mails: String = taken.iter().map(text_of).collect();
-    for place in [log, mails, original.text(), String::from_utf8_lossy(&all_bytes(&site.data())).into_owned()]
-    {
+    let stored: Vec<u8> = all_bytes(&site.data()).into_iter().flat_map(|(_, bytes)| bytes).collect();
+    for place in [log, mails, original.text(), String::from_utf8_lossy(&stored).into_owned()] {
         assert!(!place.contains("Kamperfoelie"), "{place}");
     }
     let (_, shown, _) = site.command(&["transfer", "list", "--json"]);

@@ -52,19 +52,19 @@ pub fn explain(report: &ReportArgs, from: &str, to: &[Address], file: &Path) -> 
 }
 
 fn print(recipient: &Address, decision: &Decision, options: &[String], trace: &[RuleTrace]) {
-    println!(
+    say!(
         "{recipient}: {} ({})",
         decision.verdict().as_str(),
         decision.rule().unwrap_or("no rule matches")
     );
     if !options.is_empty() {
-        println!("  the tag asks for: {}", options.join(", "));
+        say!("  the tag asks for: {}", options.join(", "));
     }
     for rule in trace {
-        println!("  {} {} -> {}", if rule.matched { "+" } else { "-" }, rule.rule, rule.then);
+        say!("  {} {} -> {}", if rule.matched { "+" } else { "-" }, rule.rule, rule.then);
         for condition in &rule.conditions {
             let mark = if condition.matched { "+" } else { "-" };
-            println!("      {mark} {}: {}", condition.condition, condition.why);
+            say!("      {mark} {}: {}", condition.condition, condition.why);
         }
     }
 }

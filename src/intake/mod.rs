@@ -127,7 +127,8 @@ struct Arrival {
     /// Without the password that its subject may have held.
     message: CrlfBytes,
     now: Timestamp,
-    pass: Vec<EnvelopeRecipient>,
+    /// With the rule that lets it pass; none where no rule matched.
+    pass: Vec<(EnvelopeRecipient, Option<String>)>,
     seal: Vec<(EnvelopeRecipient, SealOptions)>,
     /// The subject without tags.
     subject: String,
@@ -191,7 +192,7 @@ impl Intake {
             };
             let decision: Decision = rules.policy.decide(&facts);
             match decision.verdict() {
-                Verdict::Pass => pass.push(recipient.clone()),
+                Verdict::Pass => pass.push((recipient.clone(), decision.rule().map(str::to_owned))),
                 Verdict::Seal(options) => seal.push((recipient.clone(), options.clone())),
                 // One response for the whole message: what one recipient must not get, nobody gets.
                 Verdict::Reject { text } => return Err(Refusal::Policy(text.clone())),
@@ -252,7 +253,8 @@ impl Intake {
             &arrival.id,
             arrival.now,
         );
-        let envelope = Envelope { recipients: arrival.pass, ..arrival.envelope };
+        let recipients = arrival.pass.into_iter().map(|(recipient, _)| recipient).collect();
+        let envelope = Envelope { recipients, ..arrival.envelope };
         let message = arrival.message.prepend(&received);
         Ok(NewItem {
             id: arrival.id,

@@ -15,13 +15,13 @@ use crate::message::mime::{self, MimePart};
 use crate::message::rewrite;
 use crate::notify::SenderCard;
 use crate::notify::notification::{NotificationFacts, notification};
-use crate::notify::receipt::{ReceiptFacts, Remarks, receipt};
+use crate::notify::receipt::{ReceiptFacts, Remarks, Taken, Way, receipt};
 use crate::policy::{SealOptions, TagPassword};
 use crate::queue::body;
 use crate::secret::Secret;
 use crate::store::{Acceptance, Kind, NewItem, NewRecipient, NewTransfer};
-use crate::transfer::password;
 use crate::transfer::sealing::{self, Content, SealRequest, Sealed};
+use crate::transfer::{action, password};
 
 /// The fields of the original that the notification carries on, byte for byte (contract 4).
 const KEPT_FIELDS: &[&str] = &["From", "To", "Cc", "Date", "Message-ID", "In-Reply-To", "References"];
@@ -91,6 +91,7 @@ fn request<'a>(
         html: parts.html.map(|part| part.data),
         files: parts.files.into_iter().map(content).collect(),
         sender: arrival.envelope.reverse_path.address().cloned(),
+        automatic: receipt_address(arrival, header).is_none(),
         recipients: arrival.seal.iter().map(|(recipient, _)| recipient.address.clone()).collect(),
         created: arrival.now,
         expires: days_later(arrival.now, terms.expiry_days),
@@ -174,7 +175,13 @@ impl Notices<'_> {
         password: Option<&Secret>,
     ) -> Result<NewItem, Refusal> {
         let (config, transfer) = (&self.rules.config, self.transfer);
-        let recipients: Vec<Address> = transfer.recipients.iter().map(|r| r.address.clone()).collect();
+        let sealed = transfer.recipients.iter().map(|one| Way { address: &one.address, taken: Taken::Sealed });
+        let passed = self.arrival.pass.iter().map(|(recipient, rule)| Way {
+            address: &recipient.address,
+            taken: Taken::Passed { rule: rule.as_deref() },
+        });
+        let recipients: Vec<Way<'_>> = sealed.chain(passed).collect();
+        let status = action::status_link(&self.intake.keys.action, &config.web.public_url, &transfer.id);
         let mail = receipt(&ReceiptFacts {
             language: config.web.default_language,
             organisation: &config.organisation,
@@ -186,6 +193,7 @@ impl Notices<'_> {
             expires: transfer.expires,
             password,
             remarks,
+            status: &status,
             message_id: self.header.message_id().as_deref(),
             now: self.arrival.now,
         })?;

@@ -3,11 +3,16 @@
 //! 2.1.1, RFC 2045), so that no next hop has to change anything.
 
 use mail_builder::headers::Header;
+use mail_builder::headers::address::Address as AddressField;
 use mail_builder::headers::content_type::ContentType;
+use mail_builder::headers::raw::Raw;
 use mail_builder::headers::text::Text;
 use mail_builder::mime::MimePart;
 
 use super::NoticeError;
+use crate::address::Address;
+use crate::clock::{Timestamp, rfc5322};
+use crate::config::Organisation;
 use crate::id::TransferId;
 use crate::locale::Language;
 use crate::message::crlf::CrlfBytes;
@@ -58,6 +63,51 @@ impl Notice<'_> {
     }
 }
 
+/// The header above the subject of a notice that is ours alone: from the organisation, made by a machine.
+pub struct OwnHeader<'a> {
+    /// Whose name the notice is in.
+    pub organisation: &'a Organisation,
+    /// `hostname`: the domain of our address and Message-ID.
+    pub hostname: &'a str,
+    /// Whom it goes to.
+    pub to: &'a Address,
+    /// The part of the Message-ID before our domain: unique, and of letters, digits and dots.
+    pub message_id: &'a str,
+    /// The Message-ID that it answers, with or without angle brackets.
+    pub in_reply_to: Option<&'a str>,
+    /// The moment of writing.
+    pub now: Timestamp,
+}
+
+impl OwnHeader<'_> {
+    /// Whole fields, for [`Notice::compose`].
+    pub fn fields(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        let name = Some(one_line(&self.organisation.name));
+        let from = AddressField::new_address(name, format!("noreply@{}", self.hostname));
+        write_field(&mut out, "From", &from);
+        write_field(&mut out, "To", &Raw::new(format!("<{}>", self.to)));
+        write_field(&mut out, "Date", &Raw::new(rfc5322(self.now)));
+        let id = format!("<{}@{}>", self.message_id, self.hostname);
+        write_field(&mut out, "Message-ID", &Raw::new(id));
+        if let Some(id) = self.in_reply_to.and_then(message_id) {
+            write_field(&mut out, "In-Reply-To", &Raw::new(id.as_str()));
+            write_field(&mut out, "References", &Raw::new(id.as_str()));
+        }
+        // RFC 3834 5; the second is for Exchange, which answers such mail otherwise.
+        write_field(&mut out, "Auto-Submitted", &Text::new("auto-generated"));
+        write_field(&mut out, "X-Auto-Response-Suppress", &Text::new("All"));
+        out
+    }
+}
+
+/// The Message-ID in angle brackets, if it can stand in a header of ours.
+fn message_id(id: &str) -> Option<String> {
+    let id = id.trim().trim_start_matches('<').trim_end_matches('>');
+    let fits = !id.is_empty() && id.len() <= 900;
+    (fits && id.chars().all(|c| c.is_ascii_graphic() && c != '<' && c != '>')).then(|| format!("<{id}>"))
+}
+
 /// One header field, folded and encoded where it must be (RFC 5322 2.2.3, RFC 2047).
 pub fn write_field(out: &mut Vec<u8>, name: &str, value: &impl Header) {
     out.extend_from_slice(format!("{name}: ").as_bytes());
@@ -106,4 +156,18 @@ fn is_header(fields: &[u8]) -> bool {
     let empty_line = |at: &[u8]| at == b"\r\n\r\n";
     fields.is_empty()
         || (fields.ends_with(b"\r\n") && !fields.starts_with(b"\r\n") && !fields.windows(4).any(empty_line))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_only_to_a_sound_message_id() {
+        assert_eq!(message_id("<a@voorbeeld.nl>").as_deref(), Some("<a@voorbeeld.nl>"));
+        assert_eq!(message_id(" a@voorbeeld.nl ").as_deref(), Some("<a@voorbeeld.nl>"));
+        for wrong in ["", "<>", "a b@x", "a@x>\r\nBcc: <b@x", "a\r\nBcc:b@x", "é@x", &"a".repeat(901)] {
+            assert_eq!(message_id(wrong), None, "{wrong:?}");
+        }
+    }
 }

@@ -3,14 +3,11 @@
 //! reverse path, and not at all for automatic mail (H09).
 
 use askama::Template;
-use mail_builder::headers::address::Address as AddressField;
-use mail_builder::headers::raw::Raw;
-use mail_builder::headers::text::Text;
 
-use super::compose::{Notice, one_line, write_field};
+use super::compose::{Notice, OwnHeader, one_line};
 use super::{NoticeError, style};
 use crate::address::Address;
-use crate::clock::{Timestamp, rfc5322};
+use crate::clock::Timestamp;
 use crate::config::Organisation;
 use crate::id::TransferId;
 use crate::locale::{Language, long_date};
@@ -32,8 +29,8 @@ pub struct ReceiptFacts<'a> {
     pub public_url: &'a str,
     /// Whose message it was.
     pub sender: &'a Address,
-    /// For whom it was sealed.
-    pub recipients: &'a [Address],
+    /// Whom the message went to, and which way.
+    pub recipients: &'a [Way<'a>],
     /// What it became.
     pub transfer: &'a TransferId,
     /// When it is destroyed.
@@ -42,6 +39,8 @@ pub struct ReceiptFacts<'a> {
     pub password: Option<&'a Secret>,
     /// What became of the options behind the tag.
     pub remarks: &'a Remarks,
+    /// The sender's link to the status page of the transfer.
+    pub status: &'a Secret,
     /// The original's Message-ID, with or without angle brackets.
     pub message_id: Option<&'a str>,
     /// The moment of writing.
@@ -61,9 +60,39 @@ pub struct Remarks {
     pub ignored: Vec<String>,
 }
 
+/// Which way the message went for one recipient.
+#[derive(Clone, Debug)]
+pub struct Way<'a> {
+    /// Whom to.
+    pub address: &'a Address,
+    /// What the policy made of it; of a message with a receipt, nothing was refused.
+    pub taken: Taken<'a>,
+}
+
+/// What became of the message for one recipient.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken<'a> {
+    /// Sealed: a notification with a link.
+    Sealed,
+    /// It went on unchanged.
+    Passed {
+        /// By this rule; none where no rule matched.
+        rule: Option<&'a str>,
+    },
+}
+
 /// Writes the receipt.
 pub fn receipt(facts: &ReceiptFacts) -> Result<CrlfBytes, NoticeError> {
     let mail = Mail::new(facts);
+    let header = OwnHeader {
+        organisation: facts.organisation,
+        hostname: facts.hostname,
+        to: facts.sender,
+        // One receipt per transfer, so its id makes the Message-ID.
+        message_id: &format!("{}.receipt", facts.transfer),
+        in_reply_to: facts.message_id,
+        now: facts.now,
+    };
     Notice {
         kind: "receipt",
         language: facts.language,
@@ -72,51 +101,20 @@ pub fn receipt(facts: &ReceiptFacts) -> Result<CrlfBytes, NoticeError> {
         text: &TextTemplate { mail: &mail }.render()?,
         html: &HtmlTemplate { mail: &mail }.render()?,
     }
-    .compose(&fields(facts))
-}
-
-/// The header above the subject. One receipt per transfer, so its id makes the Message-ID.
-fn fields(facts: &ReceiptFacts) -> Vec<u8> {
-    let mut out = Vec::new();
-    let from = AddressField::new_address(
-        Some(one_line(&facts.organisation.name)),
-        format!("noreply@{}", facts.hostname),
-    );
-    write_field(&mut out, "From", &from);
-    write_field(&mut out, "To", &Raw::new(format!("<{}>", facts.sender)));
-    write_field(&mut out, "Date", &Raw::new(rfc5322(facts.now)));
-    write_field(
-        &mut out,
-        "Message-ID",
-        &Raw::new(format!("<{}.receipt@{}>", facts.transfer, facts.hostname)),
-    );
-    if let Some(id) = facts.message_id.and_then(message_id) {
-        write_field(&mut out, "In-Reply-To", &Raw::new(id.as_str()));
-        write_field(&mut out, "References", &Raw::new(id.as_str()));
-    }
-    // RFC 3834 5; the second is for Exchange, which answers such mail otherwise.
-    write_field(&mut out, "Auto-Submitted", &Text::new("auto-generated"));
-    write_field(&mut out, "X-Auto-Response-Suppress", &Text::new("All"));
-    out
-}
-
-/// The Message-ID in angle brackets, if it can stand in a header of ours.
-fn message_id(id: &str) -> Option<String> {
-    let id = id.trim().trim_start_matches('<').trim_end_matches('>');
-    let fits = !id.is_empty() && id.len() <= 900;
-    (fits && id.chars().all(|c| c.is_ascii_graphic() && c != '<' && c != '>')).then(|| format!("<{id}>"))
+    .compose(&header.fields())
 }
 
 /// What the templates show, each value one line.
 struct Mail<'a> {
     language: Language,
     organisation: String,
-    recipients: &'a [Address],
+    recipients: &'a [Way<'a>],
     transfer: &'a TransferId,
     expires: String,
     password: Option<&'a str>,
     remarks: &'a Remarks,
     ignored: Option<String>,
+    status: &'a str,
     more: String,
 }
 
@@ -131,6 +129,7 @@ impl<'a> Mail<'a> {
             password: facts.password.map(Secret::reveal),
             remarks: facts.remarks,
             ignored: ignored(&facts.remarks.ignored),
+            status: facts.status.reveal(),
             more: format!("{}/help", facts.public_url),
         }
     }
@@ -141,6 +140,23 @@ fn ignored(options: &[String]) -> Option<String> {
     let shown: Vec<String> = options.iter().take(MAX_OPTIONS).map(|option| one_line(option)).collect();
     let more = if options.len() > MAX_OPTIONS { ", …" } else { "" };
     (!shown.is_empty()).then(|| shown.join(", ") + more)
+}
+
+impl Mail<'_> {
+    /// Some of the recipients got the message as it was.
+    fn is_mixed(&self) -> bool {
+        self.recipients.iter().any(|way| way.taken != Taken::Sealed)
+    }
+
+    fn way(&self, way: &Way<'_>) -> String {
+        match way.taken {
+            Taken::Sealed => self.language.text("receipt-sealed"),
+            Taken::Passed { rule: None } => self.language.text("receipt-passed"),
+            Taken::Passed { rule: Some(rule) } => {
+                self.language.format("receipt-passed-by", &[("rule", &one_line(rule))])
+            }
+        }
+    }
 }
 
 #[derive(Template)]
@@ -159,18 +175,4 @@ struct TextTemplate<'a> {
 #[template(path = "receipt/mail.html")]
 struct HtmlTemplate<'a> {
     mail: &'a Mail<'a>,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn answers_only_to_a_sound_message_id() {
-        assert_eq!(message_id("<a@voorbeeld.nl>").as_deref(), Some("<a@voorbeeld.nl>"));
-        assert_eq!(message_id(" a@voorbeeld.nl ").as_deref(), Some("<a@voorbeeld.nl>"));
-        for wrong in ["", "<>", "a b@x", "a@x>\r\nBcc: <b@x", "a\r\nBcc:b@x", "é@x", &"a".repeat(901)] {
-            assert_eq!(message_id(wrong), None, "{wrong:?}");
-        }
-    }
 }

@@ -27,7 +27,7 @@ use crate::id::QueueId;
 use crate::relay::smarthost::{Settings, Smarthost, TlsClients};
 use crate::relay::{Content, Mail, Timeouts, outcome};
 use crate::secret::BodyKey;
-use crate::store::{Attempt, Blobs, Delivery, Item, NewItem, Store, StoreError};
+use crate::store::{Attempt, Blobs, Delivery, Item, Kind, NewItem, Store, StoreError};
 
 /// The queue is looked at this often, because the command line changes it from another process.
 const POLL: Duration = Duration::from_secs(2);
@@ -67,8 +67,8 @@ pub struct Worker {
     wake: Arc<Notify>,
 }
 
-/// Tells the worker that there is new mail.
-#[derive(Clone, Debug)]
+/// Tells the worker that there is new mail; the default one tells nobody.
+#[derive(Clone, Debug, Default)]
 pub struct WakeHandle(Arc<Notify>);
 
 impl WakeHandle {
@@ -260,6 +260,7 @@ impl Shared {
         };
         let mut events = events(config, &item, &deliveries, now);
         let id = item.id.clone();
+        let notifies = item.link.clone().filter(|_| item.kind == Kind::Notification);
         let (report, deliveries) = self.report(config, item, deliveries, now).await;
         events.extend(report.iter().map(|report| Event {
             time: now,
@@ -269,7 +270,8 @@ impl Shared {
             actor: "zegel".to_owned(),
             origin: "local".to_owned(),
         }));
-        Attempt { item: id, deliveries, next_attempt, reports: report.into_iter().collect(), events }
+        let reports = report.into_iter().collect();
+        Attempt { item: id, notifies, now, deliveries, next_attempt, reports, events }
     }
 
     async fn report(

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 
 use super::*;
 use crate::address::{Address, ReversePath};
-use crate::audit::Action;
+use crate::audit::{Action, Actor};
 use crate::clock::{days_later, later};
 use crate::envelope::{BodyType, Envelope, MailParameters, Notify, RcptParameters, Ret};
 
@@ -97,7 +97,9 @@ pub fn transfer() -> NewTransfer {
         expires: days_later(noon(), 30),
         sender: Some(address("jan@voorbeeld.nl")),
         password: true,
+        automatic: false,
         parts: vec![part(0), part(1), part(2)],
+        files: 1,
         recipients: vec![recipient(1, "a@example.org"), recipient(2, "b@example.org")],
         thread: Vec::new(),
     }
@@ -133,7 +135,15 @@ async fn claimed(store: &dyn Store, item: NewItem) -> Item {
 
 fn attempt(item: &Item, deliveries: Vec<(u32, Delivery)>) -> Attempt {
     let events = vec![event(Action::Relay)];
-    Attempt { item: item.id.clone(), deliveries, next_attempt: minutes(5), reports: Vec::new(), events }
+    Attempt {
+        item: item.id.clone(),
+        notifies: item.link.clone().filter(|_| item.kind == Kind::Notification),
+        now: minutes(1),
+        deliveries,
+        next_attempt: minutes(5),
+        reports: Vec::new(),
+        events,
+    }
 }
 
 fn delivered() -> Vec<(u32, Delivery)> {

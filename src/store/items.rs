@@ -19,6 +19,10 @@ pub enum Kind {
     Receipt,
     /// To the sender: it could not be delivered (RFC 3464).
     Report,
+    /// To a recipient: the sender has taken it back.
+    Recall,
+    /// To the sender: a recipient came too late and asks for it.
+    Ask,
 }
 
 impl Kind {
@@ -29,6 +33,8 @@ impl Kind {
             Self::Notification => "notification",
             Self::Receipt => "receipt",
             Self::Report => "report",
+            Self::Recall => "recall",
+            Self::Ask => "ask",
         }
     }
 }
@@ -36,7 +42,7 @@ impl Kind {
 impl std::str::FromStr for Kind {
     type Err = StoreError;
     fn from_str(word: &str) -> Result<Self> {
-        [Self::Message, Self::Notification, Self::Receipt, Self::Report]
+        [Self::Message, Self::Notification, Self::Receipt, Self::Report, Self::Recall, Self::Ask]
             .into_iter()
             .find(|kind| kind.as_str() == word)
             .ok_or(StoreError::Corrupt("queue item kind"))
@@ -123,6 +129,11 @@ pub enum Delivery {
 pub struct Attempt {
     /// The item.
     pub item: QueueId,
+    /// The link that it is the notification of: how the delivery ends decides whether the recipient knows of
+    /// the link, or whether it is closed.
+    pub notifies: Option<Link>,
+    /// When it ended.
+    pub now: Timestamp,
     /// What happened, by recipient number.
     pub deliveries: Vec<(u32, Delivery)>,
     /// When to try the rest again. Ignored when none is left: then the item goes.

@@ -11,6 +11,7 @@ mod conformance;
 mod items;
 mod migrate;
 pub mod sqlite;
+mod status;
 mod transfers;
 
 use std::fmt;
@@ -22,8 +23,9 @@ use async_trait::async_trait;
 pub use self::items::{
     Attempt, Body, Delivery, Item, Kind, NewItem, PendingRecipient, QueueEntry, QueueEntryRecipient,
 };
+pub use self::status::{Bounce, Download, Extension, LimitedNotice, Recall, Sent};
 pub use self::transfers::{NewRecipient, NewTransfer, Part, Recipient, Session, Transfer, Try};
-use crate::audit::Event;
+use crate::audit::{Entry, Event};
 use crate::clock::Timestamp;
 use crate::id::{BlobName, Link, QueueId, TransferId};
 use crate::limits::{Rate, TryRule};
@@ -168,6 +170,26 @@ pub trait Store: Send + Sync + 'static {
     /// Destroys the keys and sessions of transfers whose date has passed, and gives up their blobs. A bounded
     /// number at a time: call again until it gives none.
     async fn expire(&self, now: Timestamp) -> Result<Vec<TransferId>>;
+
+    /// Takes back links that can still be opened: their keys go, with the sessions and the mail that still waits
+    /// for these recipients; with the last key the parts are given up. Gives the numbers of those taken back by
+    /// this call: of two calls at once, the second takes back nothing.
+    async fn recall(&self, recall: Recall) -> Result<Vec<u16>>;
+    /// Gives a transfer that still has a key another date; tells whether it has.
+    async fn extend(&self, extension: Extension) -> Result<bool>;
+    /// Forgets the tries on a link that still has its key, and its lock; tells whether there were any.
+    async fn clear_tries(&self, link: Link, event: Event) -> Result<bool>;
+    /// Closes a link because its notification did not arrive; tells whether it was open.
+    async fn bounce(&self, link: Link, bounce: Bounce, event: Event) -> Result<bool>;
+    /// Queues a mail about a link if it may go out now. One that invites opens a link again that was closed
+    /// because none arrived.
+    async fn send(&self, notice: LimitedNotice, now: Timestamp) -> Result<Sent>;
+    /// Notes that parts were fetched through a link.
+    async fn downloaded(&self, link: Link, parts: Vec<u32>, event: Event) -> Result<()>;
+    /// What was fetched of a transfer, by recipient and part.
+    async fn downloads(&self, transfer: TransferId) -> Result<Vec<Download>>;
+    /// What the audit trail says of a transfer and its links, oldest first.
+    async fn trail(&self, transfer: TransferId) -> Result<Vec<Entry>>;
 
     /// Blobs that are given up and wait to be removed, at most `limit`.
     async fn doomed_blobs(&self, limit: usize) -> Result<Vec<BlobName>>;

@@ -41,6 +41,8 @@ pub struct SealRequest<'a> {
     pub files: Vec<Content<'a>>,
     /// Who gets the receipt.
     pub sender: Option<Address>,
+    /// A machine sent it: nothing about it is ever mailed back.
+    pub automatic: bool,
     /// Who gets a link of their own.
     pub recipients: Vec<Address>,
     /// Now.
@@ -92,6 +94,7 @@ pub fn seal(blobs: &dyn Blobs, link_key: &LinkKey, mut request: SealRequest<'_>)
     let key = TransferKey::random();
     let mut parts = PartWriter { blobs, key: &key, parts: Vec::new() };
     let (created, expires, sender) = (request.created, request.expires, request.sender.take());
+    let (automatic, files) = (request.automatic, u32::try_from(request.files.len()).unwrap_or(u32::MAX));
     let (addresses, thread) = (take(&mut request.recipients), take(&mut request.thread));
     let chosen = request.chosen.take();
     let generated = match request.password {
@@ -113,8 +116,18 @@ pub fn seal(blobs: &dyn Blobs, link_key: &LinkKey, mut request: SealRequest<'_>)
         tokens.push(link::token(link_key, &link));
     }
     let parts = parts.finish();
-    let transfer =
-        NewTransfer { id, created, expires, sender, password: password.is_some(), parts, recipients, thread };
+    let transfer = NewTransfer {
+        id,
+        created,
+        expires,
+        sender,
+        password: password.is_some(),
+        automatic,
+        parts,
+        files,
+        recipients,
+        thread,
+    };
     Ok(Sealed { transfer, password: generated, tokens })
 }
 

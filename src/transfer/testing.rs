@@ -11,14 +11,14 @@ use async_trait::async_trait;
 
 use super::sealing::{Content, SealRequest};
 use crate::address::Address;
-use crate::audit::Event;
+use crate::audit::{Entry, Event};
 use crate::clock::{Timestamp, days_later, later};
 use crate::config::PasswordMode;
 use crate::id::{BlobName, Link, QueueId, TransferId};
 use crate::limits::{Rate, TryRule};
 use crate::store::{
-    Acceptance, Attempt, BlobWriter, Blobs, Committed, Gauges, Item, NewTransfer, QueueEntry, Recipient,
-    Result, Session, Store, StoreError, Transfer, Try,
+    Acceptance, Attempt, BlobWriter, Blobs, Bounce, Committed, Download, Extension, Gauges, Item, LimitedNotice,
+    NewTransfer, QueueEntry, Recall, Recipient, Result, Sent, Session, Store, StoreError, Transfer, Try,
 };
 
 /// When the tests begin.
@@ -48,6 +48,7 @@ pub fn request(password: PasswordMode) -> SealRequest<'static> {
             content("logo.png", "image/png", b"\x89PNG"),
         ],
         sender: Some(address("jan@voorbeeld.nl")),
+        automatic: false,
         recipients: vec![address("piet@example.org"), address("els@example.org")],
         created: start(),
         expires: days_later(start(), 30),
@@ -65,6 +66,8 @@ pub fn transfer_row() -> Transfer {
         key_packet: Some(vec![1]),
         tries: 0,
         locked_until: None,
+        notified: None,
+        bounced: None,
         opened: None,
         recalled: None,
     };
@@ -74,7 +77,9 @@ pub fn transfer_row() -> Transfer {
         expires: days_later(start(), 30),
         sender: None,
         password: true,
+        automatic: false,
         parts: Vec::new(),
+        files: 0,
         recipients: vec![recipient],
     }
 }
@@ -186,6 +191,8 @@ impl MemoryStore {
             key_packet: Some(recipient.key_packet),
             tries: 0,
             locked_until: None,
+            notified: None,
+            bounced: None,
             opened: None,
             recalled: None,
         });
@@ -195,7 +202,9 @@ impl MemoryStore {
             expires: new.expires,
             sender: new.sender,
             password: new.password,
+            automatic: new.automatic,
             parts: new.parts,
+            files: new.files,
             recipients: recipients.collect(),
         };
         self.rows().transfers.insert(new.id, transfer);
@@ -316,6 +325,30 @@ impl Store for MemoryStore {
         Err(StoreError::Closed)
     }
     async fn expire(&self, _: Timestamp) -> Result<Vec<TransferId>> {
+        Err(StoreError::Closed)
+    }
+    async fn recall(&self, _: Recall) -> Result<Vec<u16>> {
+        Err(StoreError::Closed)
+    }
+    async fn extend(&self, _: Extension) -> Result<bool> {
+        Err(StoreError::Closed)
+    }
+    async fn clear_tries(&self, _: Link, _: Event) -> Result<bool> {
+        Err(StoreError::Closed)
+    }
+    async fn bounce(&self, _: Link, _: Bounce, _: Event) -> Result<bool> {
+        Err(StoreError::Closed)
+    }
+    async fn send(&self, _: LimitedNotice, _: Timestamp) -> Result<Sent> {
+        Err(StoreError::Closed)
+    }
+    async fn downloaded(&self, _: Link, _: Vec<u32>, _: Event) -> Result<()> {
+        Err(StoreError::Closed)
+    }
+    async fn downloads(&self, _: TransferId) -> Result<Vec<Download>> {
+        Err(StoreError::Closed)
+    }
+    async fn trail(&self, _: TransferId) -> Result<Vec<Entry>> {
         Err(StoreError::Closed)
     }
     async fn doomed_blobs(&self, _: usize) -> Result<Vec<BlobName>> {

@@ -28,7 +28,7 @@ struct Download {
     name: String,
     media_type: &'static str,
     /// For the audit trail: a number or a word of ours.
-    object: String,
+    what: String,
 }
 
 /// `GET /t/{token}/files/{number}`
@@ -41,10 +41,9 @@ pub async fn file(
 ) -> Result<Response, WebError> {
     let (grant, index) = session::open(&parts, &visit, &token, &headers).await?;
     let file = find(&index, &number)?;
-    let object = format!("{}/{}", grant.link(), file.part);
     // One type for all: the name's ending decides on the reader's side, and no browser shows it.
     let media_type = "application/octet-stream";
-    let download = Download { part: file.part, name: file.name.clone(), media_type, object };
+    let download = Download { part: file.part, name: file.name.clone(), media_type, what: file.part.to_string() };
     send(&parts, &visit, grant, download, &method, &headers).await
 }
 
@@ -57,9 +56,8 @@ pub async fn original(
     headers: HeaderMap,
 ) -> Result<Response, WebError> {
     let (grant, index) = session::open(&parts, &visit, &token, &headers).await?;
-    let object = format!("{}/message", grant.link());
-    let part = index.message;
-    let download = Download { part, name: "message.eml".into(), media_type: "message/rfc822", object };
+    let (name, media_type) = ("message.eml".into(), "message/rfc822");
+    let download = Download { part: index.message, name, media_type, what: "message".into() };
     send(&parts, &visit, grant, download, &method, &headers).await
 }
 
@@ -82,7 +80,7 @@ async fn send(
     let tag = format!("\"{}-{}\"", grant.transfer().id, download.part);
     let Some(span) = Span::asked(headers, &tag, size) else { return unsatisfiable(size) };
     if span.start == 0 && counts(method, headers) {
-        note(parts, visit, download.object).await?;
+        note(parts, visit, &grant, &download.what, vec![download.part]).await?;
     }
     let body = if *method == Method::HEAD {
         Body::empty()
@@ -130,17 +128,25 @@ pub fn counts(method: &Method, headers: &HeaderMap) -> bool {
     *method == Method::GET && !headers.contains_key("sec-purpose")
 }
 
-/// Notes in the audit trail that something of the transfer was fetched. It changes nothing else.
-pub async fn note(parts: &Parts, visit: &Visit, object: String) -> Result<(), WebError> {
+/// Notes that parts of the transfer were fetched: counted for its sender, and in the audit trail as `what`, a
+/// number or a word of ours. It changes nothing else.
+pub async fn note(
+    parts: &Parts,
+    visit: &Visit,
+    grant: &Grant,
+    what: &str,
+    fetched: Vec<u32>,
+) -> Result<(), WebError> {
     let event = Event {
         time: parts.clock.now(),
         action: Action::Download,
-        object,
+        object: format!("{}/{what}", grant.link()),
         result: "ok".into(),
         actor: "recipient".into(),
         origin: visit.client.to_string(),
     };
-    parts.store.record(event).await.map_err(|error| WebError::Trouble(error.to_string()))
+    let noted = parts.store.downloaded(grant.link().clone(), fetched, event).await;
+    noted.map_err(|error| WebError::Trouble(error.to_string()))
 }
 
 fn header(value: &str) -> Result<HeaderValue, WebError> {

@@ -5,6 +5,7 @@
 //! name from a mail in a URL, a title or a log, a byte of mail shown outside a sandbox (C18, C19).
 
 pub mod admin;
+mod ask;
 mod assets;
 mod download;
 mod error;
@@ -12,10 +13,12 @@ mod info;
 mod message;
 mod page;
 mod preview;
+mod proof;
 mod security;
 pub mod server;
 mod session;
 mod start;
+mod status;
 mod stream;
 mod transfer;
 mod unlock;
@@ -33,6 +36,7 @@ use axum::routing::{get, post};
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::sender::Actions;
 use crate::store::Store;
 use crate::transfer::access::Access;
 use error::WebError;
@@ -42,6 +46,8 @@ use error::WebError;
 pub struct Parts {
     /// Opens transfers; nobody else does.
     pub access: Arc<Access>,
+    /// What senders do with their transfers.
+    pub actions: Actions,
     /// For the audit trail.
     pub store: Arc<dyn Store>,
     /// Read anew for every request, so that SIGHUP counts at once.
@@ -56,11 +62,12 @@ impl Parts {
     /// Brings them together.
     pub fn new(
         access: Arc<Access>,
+        actions: Actions,
         store: Arc<dyn Store>,
         config: Arc<ArcSwap<Config>>,
         clock: Clock,
     ) -> Self {
-        Self { access, store, config, clock, streams: stream::Streams::default() }
+        Self { access, actions, store, config, clock, streams: stream::Streams::default() }
     }
 }
 
@@ -77,7 +84,14 @@ pub fn router(parts: Parts) -> Router {
         .route("/t/{token}/message.eml", get(download::original))
         .route("/t/{token}/zip", get(zip::download))
         .route("/t/{token}/finish", post(transfer::finish))
+        .route("/t/{token}/ask", post(ask::ask))
         .route("/t/{token}/reply", get(info::reply))
+        .route("/s/{token}", get(status::show))
+        .route("/s/{token}/status.json", get(status::json))
+        .route("/s/{token}/proof", get(proof::show))
+        .route("/s/{token}/proof.json", get(proof::json))
+        .route("/s/{token}/{action}", get(status::confirm).post(status::act))
+        .route("/s/{token}/{action}/{number}", get(status::confirm).post(status::act))
         .route("/help", get(info::help))
         .route("/privacy", get(info::privacy))
         .route("/accessibility", get(info::accessibility))

@@ -38,14 +38,17 @@ pub(super) fn is_sealed_thread(db: &Connection, hashes: &[[u8; 32]]) -> Result<b
 fn insert_transfer(db: &Connection, transfer: &NewTransfer) -> Result<()> {
     let created = Time(transfer.created);
     db.prepare_cached(
-        "INSERT INTO transfers (id, created, expires, sender, password) VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT INTO transfers (id, created, expires, sender, password, automatic, files)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?
     .execute(params![
         transfer.id,
         created,
         Time(transfer.expires),
         transfer.sender,
-        transfer.password
+        transfer.password,
+        transfer.automatic,
+        transfer.files
     ])?;
     let number = db.last_insert_rowid();
 

@@ -11,6 +11,8 @@ mod links;
 mod queue;
 mod queue_admin;
 mod reader;
+mod recall;
+mod status;
 #[cfg(test)]
 mod tests;
 mod transfers;
@@ -25,10 +27,10 @@ use jiff::SignedDuration;
 use self::reader::Readers;
 use self::writer::Writer;
 use super::{
-    Acceptance, Attempt, Committed, Gauges, Item, QueueEntry, Result, Session, Store, StoreError, Transfer,
-    Try,
+    Acceptance, Attempt, Bounce, Committed, Download, Extension, Gauges, Item, LimitedNotice, QueueEntry, Recall,
+    Result, Sent, Session, Store, StoreError, Transfer, Try,
 };
-use crate::audit::Event;
+use crate::audit::{Entry, Event};
 use crate::clock::Timestamp;
 use crate::id::{BlobName, Link, QueueId, TransferId};
 use crate::limits::{Rate, TryRule};
@@ -151,6 +153,38 @@ impl Store for Sqlite {
 
     async fn expire(&self, now: Timestamp) -> Result<Vec<TransferId>> {
         self.writer.run(move |change| transfers::expire(change, now)).await
+    }
+
+    async fn recall(&self, recall: Recall) -> Result<Vec<u16>> {
+        self.writer.run(move |change| recall::recall(change, recall)).await
+    }
+
+    async fn extend(&self, extension: Extension) -> Result<bool> {
+        self.writer.run(move |change| status::extend(change, extension)).await
+    }
+
+    async fn clear_tries(&self, link: Link, event: Event) -> Result<bool> {
+        self.writer.run(move |change| links::clear_tries(change, &link, event)).await
+    }
+
+    async fn bounce(&self, link: Link, bounce: Bounce, event: Event) -> Result<bool> {
+        self.writer.run(move |change| status::bounce(change, &link, &bounce, event)).await
+    }
+
+    async fn send(&self, notice: LimitedNotice, now: Timestamp) -> Result<Sent> {
+        self.writer.run(move |change| status::send(change, notice, now)).await
+    }
+
+    async fn downloaded(&self, link: Link, parts: Vec<u32>, event: Event) -> Result<()> {
+        self.writer.run(move |change| status::downloaded(change, &link, &parts, event)).await
+    }
+
+    async fn downloads(&self, transfer: TransferId) -> Result<Vec<Download>> {
+        self.readers.read(move |db| status::downloads(db, &transfer)).await
+    }
+
+    async fn trail(&self, transfer: TransferId) -> Result<Vec<Entry>> {
+        self.readers.read(move |db| status::trail(db, &transfer)).await
     }
 
     async fn doomed_blobs(&self, limit: usize) -> Result<Vec<BlobName>> {

@@ -25,7 +25,10 @@ use crate::clock::{Clock, Timestamp, days_later};
 use crate::config::{self, Config, PasswordMode};
 use crate::id::QueueId;
 use crate::limits::TryRule;
+use crate::queue::worker::WakeHandle;
 use crate::secret::{Keys, Secret};
+use crate::sender::Actions;
+use crate::serve;
 use crate::store::blobs::LocalBlobs;
 use crate::store::sqlite::Sqlite;
 use crate::store::{Acceptance, Store};
@@ -84,7 +87,15 @@ impl Site {
         let access = Arc::new(Access::new(store.clone(), blobs.clone(), keys.clone(), clock.clone(), rule));
         let config = config::parse(Path::new("zegel.toml"), CONFIG, std::iter::empty()).unwrap();
         let config = Arc::new(ArcSwap::from_pointee(config));
-        let parts = Parts::new(access, store.clone(), config.clone(), clock.clone());
+        let rules = serve::read_rules(Config::clone(&config.load())).unwrap();
+        let actions = Actions {
+            store: store.clone(),
+            keys: keys.clone(),
+            clock: clock.clone(),
+            rules: Arc::new(ArcSwap::from_pointee(rules)),
+            wake: WakeHandle::default(),
+        };
+        let parts = Parts::new(access, actions, store.clone(), config.clone(), clock.clone());
         let listen = ["127.0.0.1:0".parse().unwrap()];
         let tls = Arc::new(ArcSwapOption::new(tls));
         let server = runtime.block_on(Server::bind(&listen, router(parts), tls, config.clone())).unwrap();
@@ -120,6 +131,7 @@ impl Site {
             ],
             sender: Some(Address::parse("jan@voorbeeld.nl").unwrap()),
             recipients: ["piet@example.org", "els@example.org"].map(|a| Address::parse(a).unwrap()).into(),
+            automatic: false,
             created: self.now(),
             expires: days_later(self.now(), 30),
             password,

@@ -50,3 +50,10 @@ receipt-ignored = We did not use this part of the subject: { $options }
 receipt-recipients = Recipients
 receipt-deleted = After that your message is deleted automatically.
 receipt-transfer = Transfer
+receipt-sealed = secured, behind a link
+receipt-passed = ordinary email, not secured
+receipt-passed-by = ordinary email, not secured (rule { $rule })
+receipt-mixed = Please note: the message is not secured for all recipients.
+receipt-status-hint = Follow your message, withdraw it, or send the link again.
+    Keep this link to yourself.
+receipt-status = Follow the message

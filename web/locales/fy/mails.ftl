@@ -50,3 +50,10 @@ receipt-ignored = Dit part fan it ûnderwerp hawwe wy net brûkt: { $options }
 receipt-recipients = Untfangers
 receipt-deleted = Dêrnei wurdt jo berjocht automatysk wiske.
 receipt-transfer = Oerdracht
+receipt-sealed = befeilige, efter in keppeling
+receipt-passed = gewoane e-mail, net befeilige
+receipt-passed-by = gewoane e-mail, net befeilige (rigel { $rule })
+receipt-mixed = Tink derom: net foar alle ûntfangers is it berjocht befeilige.
+receipt-status-hint = Folgje jo berjocht, lûk it yn of stjoer de keppeling op 'e nij.
+    Hâld dizze keppeling foar josels.
+receipt-status = Berjocht folgje

@@ -50,3 +50,10 @@ receipt-ignored = Dit deel van het onderwerp hebben wij niet gebruikt: { $option
 receipt-recipients = Ontvangers
 receipt-deleted = Daarna wordt uw bericht automatisch verwijderd.
 receipt-transfer = Overdracht
+receipt-sealed = beveiligd, achter een link
+receipt-passed = gewone e-mail, niet beveiligd
+receipt-passed-by = gewone e-mail, niet beveiligd (regel { $rule })
+receipt-mixed = Let op: niet voor alle ontvangers is het bericht beveiligd.
+receipt-status-hint = Volg uw bericht, trek het in of stuur de link opnieuw.
+    Houd deze link voor uzelf.
+receipt-status = Bericht volgen
