@@ -35,6 +35,8 @@ struct Terms {
     chosen: Option<Secret>,
     subject: SubjectMode,
     language: Language,
+    download_notice: bool,
+    file_names: bool,
     remarks: Remarks,
 }
 
@@ -70,12 +72,7 @@ fn receipt_address(arrival: &Arrival, header: &Header<'_>) -> Option<Address> {
 }
 
 /// What `sealing` needs of the message.
-fn request<'a>(
-    intake: &Intake,
-    arrival: &'a Arrival,
-    header: &Header<'_>,
-    terms: &Terms,
-) -> SealRequest<'a> {
+fn request<'a>(intake: &Intake, arrival: &'a Arrival, header: &Header<'_>, terms: &Terms) -> SealRequest<'a> {
     let parts = mime::parts(&arrival.message);
     if parts.damaged {
         tracing::warn!(id = %arrival.id, "a sealed message is damaged; its original is kept whole");
@@ -92,6 +89,9 @@ fn request<'a>(
         files: parts.files.into_iter().map(content).collect(),
         sender: arrival.envelope.reverse_path.address().cloned(),
         automatic: receipt_address(arrival, header).is_none(),
+        language: arrival.options.language,
+        download_notice: terms.download_notice,
+        file_names: terms.file_names,
         recipients: arrival.seal.iter().map(|(recipient, _)| recipient.address.clone()).collect(),
         created: arrival.now,
         expires: days_later(arrival.now, terms.expiry_days),
@@ -175,7 +175,8 @@ impl Notices<'_> {
         password: Option<&Secret>,
     ) -> Result<NewItem, Refusal> {
         let (config, transfer) = (&self.rules.config, self.transfer);
-        let sealed = transfer.recipients.iter().map(|one| Way { address: &one.address, taken: Taken::Sealed });
+        let sealed =
+            transfer.recipients.iter().map(|one| Way { address: &one.address, taken: Taken::Sealed });
         let passed = self.arrival.pass.iter().map(|(recipient, rule)| Way {
             address: &recipient.address,
             taken: Taken::Passed { rule: rule.as_deref() },
@@ -270,6 +271,8 @@ impl Terms {
             chosen,
             subject: if keeps_subject { SubjectMode::Keep } else { SubjectMode::Generic },
             language: tag.language.unwrap_or(rules.config.web.default_language),
+            download_notice: options().any(|o| o.download_notice.unwrap_or(defaults.download_notice)),
+            file_names: options().all(|o| o.file_names.unwrap_or(defaults.file_names)),
             remarks,
         }
     }

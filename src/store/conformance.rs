@@ -11,6 +11,7 @@ use crate::address::{Address, ReversePath};
 use crate::audit::{Action, Actor};
 use crate::clock::{days_later, later};
 use crate::envelope::{BodyType, Envelope, MailParameters, Notify, RcptParameters, Ret};
+use crate::locale::Language;
 
 /// One test per statement. `$open` is an expression that gives a new, empty store, and whatever must live
 /// as long as it.
@@ -98,6 +99,10 @@ pub fn transfer() -> NewTransfer {
         sender: Some(address("jan@voorbeeld.nl")),
         password: true,
         automatic: false,
+        language: Some(Language::Fy),
+        download_notice: true,
+        file_names: true,
+        first_reminder: Some(days_later(noon(), 15)),
         parts: vec![part(0), part(1), part(2)],
         files: 1,
         recipients: vec![recipient(1, "a@example.org"), recipient(2, "b@example.org")],
@@ -528,9 +533,9 @@ pub async fn expiry_destroys_keys_sessions_and_parts(store: &dyn Store) {
 
     let end = days_later(noon(), 30);
     let just_before = end.saturating_sub(Duration::from_micros(1)).unwrap();
-    assert!(store.expire(just_before).await.unwrap().is_empty());
-    assert_eq!(store.expire(end).await.unwrap(), std::slice::from_ref(&id));
-    assert!(store.expire(end).await.unwrap().is_empty());
+    assert!(store.expire(just_before, just_before).await.unwrap().is_empty());
+    assert_eq!(store.expire(end, end).await.unwrap(), std::slice::from_ref(&id));
+    assert!(store.expire(end, end).await.unwrap().is_empty());
 
     let ended = store.transfer(id).await.unwrap().unwrap();
     assert!(ended.recipients.iter().all(|recipient| recipient.key_packet.is_none()));
@@ -552,7 +557,7 @@ pub async fn expiry_destroys_keys_sessions_and_parts(store: &dyn Store) {
 pub async fn a_closed_link_is_not_opened(store: &dyn Store) {
     let link = linked(store).await;
     assert!(matches!(try_once(store, &link, noon()).await, Try::Allowed { .. }));
-    store.expire(days_later(noon(), 30)).await.unwrap();
+    store.expire(days_later(noon(), 30), days_later(noon(), 30)).await.unwrap();
     assert!(matches!(open(store, session(1, &link)).await, Err(StoreError::Gone)));
     assert!(live(store, 1, noon()).await.is_none());
     let unknown = Link { transfer: TransferId::random(), recipient: 1 };
@@ -574,7 +579,7 @@ pub async fn a_sealed_thread_is_known(store: &dyn Store) {
     ] {
         assert_eq!(store.is_sealed_thread(hashes.clone()).await.unwrap(), known, "{hashes:?}");
     }
-    store.expire(days_later(noon(), 30)).await.unwrap();
+    store.expire(days_later(noon(), 30), days_later(noon(), 30)).await.unwrap();
     assert!(store.is_sealed_thread(vec![[2; 32]]).await.unwrap(), "an answer may come after the expiry date");
 }
 
@@ -591,9 +596,9 @@ pub async fn a_rate_holds_for_parallel_callers(store: &dyn Store) {
     assert_eq!(take("client 192.0.2.1", soon).await.unwrap(), None);
     assert!(take("client 192.0.2.1", soon).await.unwrap().is_some());
     // Buckets that are full again are forgotten on the way; that changes nothing.
-    store.expire(soon).await.unwrap();
+    store.expire(soon, soon).await.unwrap();
     assert!(take("client 192.0.2.1", soon).await.unwrap().is_some());
-    store.expire(minutes(5)).await.unwrap();
+    store.expire(minutes(5), minutes(5)).await.unwrap();
     assert_eq!(take("client 192.0.2.1", minutes(5)).await.unwrap(), None);
 }
 
@@ -601,7 +606,7 @@ pub async fn blobs_are_given_up_once(store: &dyn Store) {
     let ended = transfer();
     let names: Vec<_> = ended.parts.iter().map(|part| part.blob.clone()).collect();
     store.commit(sealed(ended)).await.unwrap();
-    store.expire(days_later(noon(), 30)).await.unwrap();
+    store.expire(days_later(noon(), 30), days_later(noon(), 30)).await.unwrap();
     assert_eq!(store.doomed_blobs(2).await.unwrap().len(), 2);
     store.forget_blobs(names[..2].to_vec()).await.unwrap();
     store.forget_blobs(names[..2].to_vec()).await.unwrap();
@@ -614,7 +619,7 @@ pub async fn an_orphan_is_what_no_row_knows(store: &dyn Store) {
     let mut known: Vec<_> = kept.parts.iter().chain(&ended.parts).map(|part| part.blob.clone()).collect();
     known.push(body.clone());
     store.commit(sealed(ended)).await.unwrap();
-    store.expire(days_later(noon(), 30)).await.unwrap();
+    store.expire(days_later(noon(), 30), days_later(noon(), 30)).await.unwrap();
     let queued = NewItem { body: Body::Blob(body), ..item() };
     store.commit(Acceptance { transfer: Some(kept), ..message(vec![queued]) }).await.unwrap();
 
@@ -635,7 +640,7 @@ pub async fn figures_tell_the_truth(store: &dyn Store) {
     let now = store.gauges(noon()).await.unwrap();
     assert_eq!((now.queued, now.oldest_queued, now.transfers, now.locked_links), (2, Some(noon()), 2, 1));
     store.record(event(Action::Configuration)).await.unwrap();
-    store.expire(days_later(noon(), 30)).await.unwrap();
+    store.expire(days_later(noon(), 30), days_later(noon(), 30)).await.unwrap();
     let after = store.gauges(minutes(15)).await.unwrap();
     assert_eq!((after.transfers, after.locked_links), (0, 0));
 }

@@ -11,6 +11,7 @@ use super::{Result, StoreError};
 const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0001_initial.sql"),
     include_str!("../../migrations/0003_status.sql"),
+    include_str!("../../migrations/0004_life.sql"),
 ];
 
 /// `zegl`: marks the file as ours (`PRAGMA application_id`).

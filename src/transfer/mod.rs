@@ -12,6 +12,7 @@ pub mod index;
 pub mod link;
 pub mod password;
 pub mod recall;
+pub mod schedule;
 pub mod sealing;
 mod session;
 pub mod status;

@@ -10,11 +10,13 @@ use std::io::Read;
 use std::mem::take;
 
 use super::index::{Index, IndexFile, sealed_name};
+use super::schedule::Schedule;
 use super::{link, password};
 use crate::address::Address;
 use crate::clock::Timestamp;
 use crate::config::PasswordMode;
 use crate::id::{Link, TransferId};
+use crate::locale::Language;
 use crate::seal::keys::{Cost, Passphrase, TransferKey, lock};
 use crate::seal::{Result, SealError, write::write};
 use crate::secret::{LinkKey, Secret};
@@ -43,6 +45,12 @@ pub struct SealRequest<'a> {
     pub sender: Option<Address>,
     /// A machine sent it: nothing about it is ever mailed back.
     pub automatic: bool,
+    /// Of the mails to the recipients; none: the gateway's own.
+    pub language: Option<Language>,
+    /// The sender hears of downloads; never where it is automatic.
+    pub download_notice: bool,
+    /// And of which files.
+    pub file_names: bool,
     /// Who gets a link of their own.
     pub recipients: Vec<Address>,
     /// Now.
@@ -94,6 +102,9 @@ pub fn seal(blobs: &dyn Blobs, link_key: &LinkKey, mut request: SealRequest<'_>)
     let key = TransferKey::random();
     let mut parts = PartWriter { blobs, key: &key, parts: Vec::new() };
     let (created, expires, sender) = (request.created, request.expires, request.sender.take());
+    let (language, file_names) = (request.language, request.file_names);
+    let download_notice = request.download_notice && !request.automatic;
+    let first_reminder = Schedule::of(created, expires).half;
     let (automatic, files) = (request.automatic, u32::try_from(request.files.len()).unwrap_or(u32::MAX));
     let (addresses, thread) = (take(&mut request.recipients), take(&mut request.thread));
     let chosen = request.chosen.take();
@@ -123,6 +134,10 @@ pub fn seal(blobs: &dyn Blobs, link_key: &LinkKey, mut request: SealRequest<'_>)
         sender,
         password: password.is_some(),
         automatic,
+        language,
+        download_notice,
+        file_names,
+        first_reminder,
         parts,
         files,
         recipients,

@@ -31,7 +31,8 @@ pub async fn download(
     }
     if download::counts(&method, &headers) {
         let fetched = index.files.iter().map(|file| file.part).chain([index.message]).collect();
-        download::note(&parts, &visit, &grant, "zip", fetched).await?;
+        let names = index.files.iter().map(|file| file.name.clone()).collect();
+        download::note(&parts, &visit, &grant, "zip", fetched, names).await?;
     }
     let body = parts.streams.body(move |writer| write(&grant, &index, writer)).await?;
     download::attachment(body, &name, "application/zip")
