@@ -17,7 +17,7 @@ pub mod sealing;
 mod session;
 pub mod status;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use crate::clock::Timestamp;
 use crate::store::{Recipient, Transfer};
