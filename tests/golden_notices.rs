@@ -10,11 +10,11 @@ use mail_parser::{Message, MessageParser, MimeHeaders};
 use zegel::address::Address;
 use zegel::clock::Timestamp;
 use zegel::config::Organisation;
-use zegel::id::TransferId;
+use zegel::id::{Link, TransferId};
 use zegel::locale::Language;
 use zegel::message::crlf::CrlfBytes;
-use zegel::notify::notification::{NotificationFacts, notification};
 use zegel::notify::ask::{AskFacts, ask};
+use zegel::notify::notification::{NotificationFacts, notification};
 use zegel::notify::recall::{RecallFacts, recall};
 use zegel::notify::receipt::{ReceiptFacts, Taken, Way, receipt};
 use zegel::notify::{NoticeError, SenderCard};
@@ -24,6 +24,7 @@ use zegel::staff::Person;
 const PUBLIC_URL: &str = "https://veilig.voorbeeld.nl";
 const TOKEN: &str = "3k7wp9hmxt0010123456789abcdefghjkmnpqrs";
 const LINK: &str = "https://veilig.voorbeeld.nl/t/3k7wp9hmxt0010123456789abcdefghjkmnpqrs";
+const STATUS: &str = "https://veilig.voorbeeld.nl/s/3k7wp9hmxtstuvwxyz0123456789abcdefgh";
 const PASSWORD: &str = "k7wp-3hmx-9dtr";
 const ORIGINAL: &[u8] = b"From: \"Vries, Jan de\" <jan@voorbeeld.nl>\r\n\
     To: Anna Smit <anna@example.org>,\r\n\tb@example.org\r\n\
@@ -38,6 +39,7 @@ struct Sample {
     recipients: Vec<Address>,
     token: Secret,
     password: Secret,
+    status: Secret,
     transfer: TransferId,
 }
 
@@ -60,6 +62,7 @@ impl Sample {
             recipients: vec![address("anna@example.org"), address("b@example.org")],
             token: Secret::new(TOKEN.into()),
             password: Secret::new(PASSWORD.into()),
+            status: Secret::new(STATUS.into()),
             transfer: "3k7wp9hmxt".parse().unwrap(),
         }
     }
@@ -81,20 +84,63 @@ impl Sample {
         }
     }
 
-    fn receipt_facts(&self) -> ReceiptFacts<'_> {
+    fn ways(&self) -> Vec<Way<'_>> {
+        self.recipients.iter().map(|address| Way { address, taken: Taken::Sealed }).collect()
+    }
+
+    fn receipt_facts<'a>(&'a self, recipients: &'a [Way<'a>]) -> ReceiptFacts<'a> {
         ReceiptFacts {
             language: self.language,
             organisation: &self.organisation,
             hostname: "veilig.voorbeeld.nl",
             public_url: PUBLIC_URL,
             sender: &self.sender.email,
-            recipients: &self.recipients,
+            recipients,
             transfer: &self.transfer,
             expires: time("2026-12-23T10:00:00Z"),
             password: Some(&self.password),
+            status: &self.status,
             message_id: Some("<origineel@voorbeeld.nl>"),
             now: time("2026-11-23T09:00:01Z"),
         }
+    }
+
+    fn receipt(&self) -> CrlfBytes {
+        receipt(&self.receipt_facts(&self.ways())).unwrap()
+    }
+
+    fn recall(&self) -> CrlfBytes {
+        recall(&RecallFacts {
+            language: self.language,
+            organisation: &self.organisation,
+            hostname: "veilig.voorbeeld.nl",
+            public_url: PUBLIC_URL,
+            sender: &self.sender.email,
+            recipient: &self.recipients[0],
+            link: &Link { transfer: self.transfer.clone(), recipient: 1 },
+            sent: time("2026-11-23T09:00:01Z"),
+            now: time("2026-11-24T09:00:01Z"),
+        })
+        .unwrap()
+    }
+
+    fn ask(&self, renewable: Option<Timestamp>) -> CrlfBytes {
+        ask(&AskFacts {
+            language: self.language,
+            organisation: &self.organisation,
+            hostname: "veilig.voorbeeld.nl",
+            public_url: PUBLIC_URL,
+            sender: &self.sender.email,
+            recipient: &self.recipients[0],
+            transfer: &self.transfer,
+            sent: time("2026-11-23T09:00:01Z"),
+            expired: time("2026-12-23T10:00:00Z"),
+            renewable,
+            status: &self.status,
+            id: "k3m5p7r9t0vw",
+            now: time("2026-12-24T09:00:01Z"),
+        })
+        .unwrap()
     }
 }
 
@@ -145,9 +191,18 @@ fn all_notices() -> Vec<(String, CrlfBytes)> {
         let open =
             NotificationFacts { password_needed: false, reply_enabled: false, ..sample.notification_facts() };
         all.push((format!("notification-open.{language}"), notification(&open).unwrap()));
-        all.push((format!("receipt.{language}"), receipt(&sample.receipt_facts()).unwrap()));
-        let open = ReceiptFacts { password: None, ..sample.receipt_facts() };
+        all.push((format!("receipt.{language}"), sample.receipt()));
+        let mut ways = sample.ways();
+        let open = ReceiptFacts { password: None, ..sample.receipt_facts(&ways) };
         all.push((format!("receipt-open.{language}"), receipt(&open).unwrap()));
+        ways[1].taken = Taken::Passed { rule: Some("collega's") };
+        let other = address("c@voorbeeld.nl");
+        ways.push(Way { address: &other, taken: Taken::Passed { rule: None } });
+        let mixed = receipt(&sample.receipt_facts(&ways)).unwrap();
+        all.push((format!("receipt-mixed.{language}"), mixed));
+        all.push((format!("recall.{language}"), sample.recall()));
+        all.push((format!("ask.{language}"), sample.ask(None)));
+        all.push((format!("ask-renewable.{language}"), sample.ask(Some(time("2027-01-06T10:00:00Z")))));
     }
     let kept = Sample::new(Language::Nl);
     let facts = NotificationFacts { subject: Some("Uw aanvraag café"), ..kept.notification_facts() };
@@ -206,7 +261,7 @@ fn a_long_link_is_not_torn_apart() {
 fn the_password_is_in_the_receipt_only() {
     for (name, notice) in all_notices() {
         let message = parse(&notice);
-        let told = matches!(name.as_str(), "receipt.nl" | "receipt.fy" | "receipt.en");
+        let told = name.starts_with("receipt.") || name.starts_with("receipt-mixed");
         for part in [text(&message), html(&message)] {
             assert_eq!(part.contains(PASSWORD), told, "{name}");
         }
@@ -216,7 +271,7 @@ fn the_password_is_in_the_receipt_only() {
         (Language::Fy, "Wachtwurd: k7wp-3hmx-9dtr"),
         (Language::En, "Password: k7wp-3hmx-9dtr"),
     ] {
-        let notice = receipt(&Sample::new(language).receipt_facts()).unwrap();
+        let notice = Sample::new(language).receipt();
         assert!(text(&parse(&notice)).lines().any(|found| found == line), "{language}");
     }
 }
@@ -241,7 +296,7 @@ fn a_notification_stands_in_the_place_of_the_original() {
 
 #[test]
 fn a_receipt_is_automatic_mail_in_the_same_thread() {
-    let message_bytes = receipt(&Sample::new(Language::Nl).receipt_facts()).unwrap();
+    let message_bytes = Sample::new(Language::Nl).receipt();
     let message = parse(&message_bytes);
     assert_eq!(message.header_raw("Auto-Submitted").unwrap().trim(), "auto-generated");
     assert_eq!(message.header_raw("X-Zegel-Notice").unwrap().trim(), "receipt");
@@ -253,12 +308,27 @@ fn a_receipt_is_automatic_mail_in_the_same_thread() {
     assert_eq!(message.subject(), Some("Uw vertrouwelijke bericht is verzonden"));
     let text = text(&message);
     for line in [
-        "- anna@example.org",
-        "- b@example.org",
+        "- anna@example.org: beveiligd, achter een link",
+        "- b@example.org: beveiligd, achter een link",
         "Beschikbaar tot 23 december 2026",
         "Overdracht: 3k7wp9hmxt",
     ] {
         assert!(text.lines().any(|found| found == line), "{line}");
+    }
+}
+
+/// The link with which a sender acts is for the sender's eyes only, and stands alone in the text.
+#[test]
+fn the_status_link_is_in_mail_to_the_sender_only() {
+    for (name, notice) in all_notices() {
+        let message = parse(&notice);
+        let to_sender = name.starts_with("receipt") || name.starts_with("ask");
+        assert_eq!(
+            text(&message).lines().filter(|line| *line == STATUS).count(),
+            usize::from(to_sender),
+            "{name}"
+        );
+        assert_eq!(html(&message).contains(&format!("href=\"{STATUS}\"")), to_sender, "{name}");
     }
 }
 
@@ -278,7 +348,7 @@ fn no_text_from_outside_adds_anything() {
     ];
     let calm = Sample::new(Language::En);
     let calm_notification = notification(&calm.notification_facts()).unwrap();
-    let calm_receipt = receipt(&calm.receipt_facts()).unwrap();
+    let calm_receipt = calm.receipt();
     for attack in attacks {
         let mut sample = Sample::new(Language::En);
         let person =
@@ -288,8 +358,9 @@ fn no_text_from_outside_adds_anything() {
         sample.organisation.phone = attack.into();
         let facts = NotificationFacts { subject: Some(attack), ..sample.notification_facts() };
         assert_same_frame(&calm_notification, &notification(&facts).unwrap(), attack);
-        let facts = ReceiptFacts { message_id: Some("<origineel@voorbeeld.nl>"), ..sample.receipt_facts() };
-        assert_same_frame(&calm_receipt, &receipt(&facts).unwrap(), attack);
+        assert_same_frame(&calm_receipt, &sample.receipt(), attack);
+        assert_same_frame(&calm.recall(), &sample.recall(), attack);
+        assert_same_frame(&calm.ask(None), &sample.ask(None), attack);
     }
 }
 

@@ -50,11 +50,7 @@ pub fn explain(report: &ReportArgs, from: &str, to: &[Address], file: &Path) -> 
 }
 
 fn print(recipient: &Address, decision: &Decision, trace: &[RuleTrace]) {
-    say!(
-        "{recipient}: {} ({})",
-        decision.verdict().as_str(),
-        decision.rule().unwrap_or("no rule matches")
-    );
+    say!("{recipient}: {} ({})", decision.verdict().as_str(), decision.rule().unwrap_or("no rule matches"));
     for rule in trace {
         say!("  {} {} -> {}", if rule.matched { "+" } else { "-" }, rule.rule, rule.then);
         for condition in &rule.conditions {

@@ -169,7 +169,8 @@ impl Notices<'_> {
     /// For the sender alone; the only mail with the password.
     fn receipt(&self, sender: Address, password: Option<&Secret>) -> Result<NewItem, Refusal> {
         let (config, transfer) = (&self.rules.config, self.transfer);
-        let sealed = transfer.recipients.iter().map(|one| Way { address: &one.address, taken: Taken::Sealed });
+        let sealed =
+            transfer.recipients.iter().map(|one| Way { address: &one.address, taken: Taken::Sealed });
         let passed = self.arrival.pass.iter().map(|(recipient, rule)| Way {
             address: &recipient.address,
             taken: Taken::Passed { rule: rule.as_deref() },

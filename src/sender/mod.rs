@@ -132,7 +132,8 @@ impl Actions {
         }
         let (transfer, now) = (self.transfer(id).await?, self.clock.now());
         let expires = days_later(now, days);
-        let event = by.actor(&transfer).event(now, Action::Extend, id.to_string(), &format!("until {expires}"));
+        let event =
+            by.actor(&transfer).event(now, Action::Extend, id.to_string(), &format!("until {expires}"));
         let extension = Extension { transfer: id.clone(), expires, closed: now, event };
         match self.store.extend(extension).await? {
             true => Ok(expires),

@@ -17,8 +17,9 @@ use crate::config::PasswordMode;
 use crate::id::{BlobName, Link, QueueId, TransferId};
 use crate::limits::{Rate, TryRule};
 use crate::store::{
-    Acceptance, Attempt, BlobWriter, Blobs, Bounce, Committed, Download, Extension, Gauges, Item, LimitedNotice,
-    NewTransfer, QueueEntry, Recall, Recipient, Result, Sent, Session, Store, StoreError, Transfer, Try,
+    Acceptance, Attempt, BlobWriter, Blobs, Bounce, Committed, Download, Extension, Gauges, Item,
+    LimitedNotice, NewTransfer, QueueEntry, Recall, Recipient, Result, Sent, Session, Store, StoreError,
+    Transfer, Try,
 };
 
 /// When the tests begin.

@@ -43,7 +43,8 @@ pub async fn file(
     let file = find(&index, &number)?;
     // One type for all: the name's ending decides on the reader's side, and no browser shows it.
     let media_type = "application/octet-stream";
-    let download = Download { part: file.part, name: file.name.clone(), media_type, what: file.part.to_string() };
+    let download =
+        Download { part: file.part, name: file.name.clone(), media_type, what: file.part.to_string() };
     send(&parts, &visit, grant, download, &method, &headers).await
 }
 

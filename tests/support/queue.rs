@@ -15,13 +15,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
-use zegel::audit::Event;
+use zegel::audit::{Entry, Event};
 use zegel::clock::Timestamp;
 use zegel::id::{BlobName, Link, QueueId, TransferId};
 use zegel::limits::{Rate, TryRule};
 use zegel::store::{
-    Acceptance, Attempt, BlobWriter, Blobs, Committed, Delivery, Gauges, Item, NewItem, PendingRecipient,
-    QueueEntry, Result, Session, Store, StoreError, Transfer, Try,
+    Acceptance, Attempt, BlobWriter, Blobs, Bounce, Committed, Delivery, Download, Extension, Gauges, Item,
+    LimitedNotice, NewItem, PendingRecipient, QueueEntry, Recall, Result, Sent, Session, Store, StoreError,
+    Transfer, Try,
 };
 
 /// One item and its state.
@@ -199,6 +200,30 @@ impl Store for MemoryQueue {
         Err(StoreError::Closed)
     }
     async fn expire(&self, _: Timestamp) -> Result<Vec<TransferId>> {
+        Err(StoreError::Closed)
+    }
+    async fn recall(&self, _: Recall) -> Result<Vec<u16>> {
+        Err(StoreError::Closed)
+    }
+    async fn extend(&self, _: Extension) -> Result<bool> {
+        Err(StoreError::Closed)
+    }
+    async fn clear_tries(&self, _: Link, _: Event) -> Result<bool> {
+        Err(StoreError::Closed)
+    }
+    async fn bounce(&self, _: Link, _: Bounce, _: Event) -> Result<bool> {
+        Err(StoreError::Closed)
+    }
+    async fn send(&self, _: LimitedNotice, _: Timestamp) -> Result<Sent> {
+        Err(StoreError::Closed)
+    }
+    async fn downloaded(&self, _: Link, _: Vec<u32>, _: Event) -> Result<()> {
+        Err(StoreError::Closed)
+    }
+    async fn downloads(&self, _: TransferId) -> Result<Vec<Download>> {
+        Err(StoreError::Closed)
+    }
+    async fn trail(&self, _: TransferId) -> Result<Vec<Entry>> {
         Err(StoreError::Closed)
     }
     async fn doomed_blobs(&self, _: usize) -> Result<Vec<BlobName>> {

@@ -27,8 +27,8 @@ use jiff::SignedDuration;
 use self::reader::Readers;
 use self::writer::Writer;
 use super::{
-    Acceptance, Attempt, Bounce, Committed, Download, Extension, Gauges, Item, LimitedNotice, QueueEntry, Recall,
-    Result, Sent, Session, Store, StoreError, Transfer, Try,
+    Acceptance, Attempt, Bounce, Committed, Download, Extension, Gauges, Item, LimitedNotice, QueueEntry,
+    Recall, Result, Sent, Session, Store, StoreError, Transfer, Try,
 };
 use crate::audit::{Entry, Event};
 use crate::clock::Timestamp;
