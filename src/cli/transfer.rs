@@ -18,8 +18,8 @@ use crate::queue::worker::WakeHandle;
 use crate::sender::{Actions, By};
 use crate::serve::{self, Foundation};
 use crate::store::{Part, Transfer};
-use crate::transfer::status::{self, Fetched, RecipientStatus, Status};
 use crate::transfer::export;
+use crate::transfer::status::{self, Fetched, RecipientStatus, Status};
 
 /// Runs one of the commands.
 pub fn run(command: TransferCommand) -> Result<()> {

@@ -87,7 +87,8 @@ mod tests {
         let short = &made.reveal()[..LENGTH - 1];
         let long = format!("{}0", made.reveal());
         let upper = made.reveal().to_uppercase();
-        for wrong in ["", "a", short, &long, &upper, transfer.as_str(), "éééééééééé", "../../../etc/passwd"] {
+        for wrong in ["", "a", short, &long, &upper, transfer.as_str(), "éééééééééé", "../../../etc/passwd"]
+        {
             assert_eq!(parse(&key(1), Purpose::Status, wrong), None, "{wrong:?}");
         }
     }

@@ -2,9 +2,8 @@
 
 use askama::Template;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_DISPOSITION;
-use axum::http::HeaderValue;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 
 use super::Parts;
@@ -16,12 +15,24 @@ use crate::transfer::recall::Proof;
 use crate::transfer::status::{Fetched, RecipientStatus};
 
 /// The actions that have a text of their own.
-const ACTIONS: &[&str] = &[
-    "seal", "notify", "open", "lock", "download", "finish", "recall", "expire", "extend", "resend", "unlock", "ask",
-    "bounce",
+const ACTIONS: &[(&str, &str)] = &[
+    ("seal", "trail-seal"),
+    ("notify", "trail-notify"),
+    ("open", "trail-open"),
+    ("lock", "trail-lock"),
+    ("download", "trail-download"),
+    ("finish", "trail-finish"),
+    ("recall", "trail-recall"),
+    ("expire", "trail-expire"),
+    ("extend", "trail-extend"),
+    ("resend", "trail-resend"),
+    ("unlock", "trail-unlock"),
+    ("ask", "trail-ask"),
+    ("bounce", "trail-bounce"),
 ];
 /// The actors that are no address.
-const ACTORS: &[&str] = &["recipient", "admin", "zegel"];
+const ACTORS: &[(&str, &str)] =
+    &[("recipient", "actor-recipient"), ("admin", "actor-admin"), ("zegel", "actor-zegel")];
 
 #[derive(Template)]
 #[template(path = "proof.html")]
@@ -45,17 +56,17 @@ impl ProofPage<'_> {
     }
 
     fn actor(&self, actor: &str) -> String {
-        match ACTORS.contains(&actor) {
-            true => self.visit.text(&format!("actor-{actor}")),
-            false => actor.to_owned(),
-        }
+        self.word(ACTORS, actor)
     }
 
     fn action(&self, entry: &Entry) -> String {
-        match ACTIONS.contains(&entry.action.as_str()) {
-            true => self.visit.text(&format!("trail-{}", entry.action)),
-            false => entry.action.clone(),
-        }
+        self.word(ACTIONS, &entry.action)
+    }
+
+    /// In the reader's language, where there is a text for it.
+    fn word(&self, texts: &[(&str, &str)], word: &str) -> String {
+        let known = texts.iter().find(|(known, _)| *known == word);
+        known.map_or_else(|| word.to_owned(), |(_, key)| self.visit.text(key))
     }
 
     /// The recipient in place of the number, and the part of the transfer behind it.
@@ -95,4 +106,19 @@ pub async fn json(State(parts): State<Parts>, Path(token): Path<String>) -> Resu
 async fn prove(parts: &Parts, token: &str) -> Result<Proof, WebError> {
     let status = find(parts, token).await?;
     parts.actions.proof(&status.id).await.map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::locale::Language;
+
+    #[test]
+    fn every_word_has_its_text() {
+        for language in Language::ALL {
+            for (_, key) in ACTIONS.iter().chain(ACTORS) {
+                assert_ne!(language.text(key), *key, "{language}");
+            }
+        }
+    }
 }

@@ -25,6 +25,14 @@ use crate::transfer::status::{Fetched, RecipientStatus, Status};
 /// What was done just now, told on the page that follows.
 const DONE: [(&str, &str); 3] =
     [("extend", "done-extend"), ("resend", "done-resend"), ("unlock", "done-unlock")];
+/// The texts of the states.
+const STATES: [(&str, &str); 5] = [
+    ("waiting", "state-waiting"),
+    ("opened", "state-opened"),
+    ("expired", "state-expired"),
+    ("recalled", "state-recalled"),
+    ("bounced", "state-bounced"),
+];
 /// What the field for the days holds before anything was typed.
 const USUAL_DAYS: &str = "30";
 
@@ -52,7 +60,8 @@ impl StatusPage<'_> {
     }
 
     fn state(&self, recipient: &RecipientStatus) -> String {
-        self.visit.text(&format!("state-{}", recipient.state))
+        let known = STATES.iter().find(|(state, _)| *state == recipient.state);
+        known.map_or_else(|| recipient.state.to_owned(), |(_, key)| self.visit.text(key))
     }
 }
 
@@ -61,7 +70,8 @@ pub fn file(visit: &Visit, fetched: &Fetched, files: u32, of_file: &str, of_mess
     match fetched.file {
         Some(number) => {
             let (number, total) = (number.to_string(), files.to_string());
-            visit.language.format(of_file, &[("number", &number), ("total", &total)])
+            let values = [("number", number.as_str()), ("total", total.as_str())];
+            visit.language.format(of_file, &values)
         }
         None => visit.text(of_message),
     }
@@ -83,28 +93,35 @@ struct ConfirmPage<'a> {
 
 impl ConfirmPage<'_> {
     fn title(&self) -> String {
-        self.visit.text(&format!("confirm-{}-title", self.act.word()))
+        self.visit.text(match self.act {
+            Act::Recall(_) => "confirm-recall-title",
+            Act::Extend => "confirm-extend-title",
+            Act::Resend(_) => "confirm-resend-title",
+            Act::Unlock(_) => "confirm-unlock-title",
+        })
     }
 
     fn yes(&self) -> String {
-        self.visit.text(&format!("confirm-{}-yes", self.act.word()))
+        self.visit.text(match self.act {
+            Act::Recall(_) => "confirm-recall-yes",
+            Act::Extend => "confirm-extend-yes",
+            Act::Resend(_) => "confirm-resend-yes",
+            Act::Unlock(_) => "confirm-unlock-yes",
+        })
     }
 
     fn question(&self) -> String {
         let recipient = self.act.recipient().and_then(|number| self.status.recipient(number));
-        let address = recipient.map(|recipient| recipient.address.as_str());
-        match (self.act, address) {
-            (Act::Extend, _) => {
-                let date = self.visit.date(&self.status.expires);
-                self.visit.with("confirm-extend-text", "date", &date)
+        let address = recipient.map_or("", |recipient| recipient.address.as_str());
+        match self.act {
+            Act::Recall(Some(_)) => self.visit.with("confirm-recall-one", "recipient", address),
+            Act::Recall(None) => self.visit.text("confirm-recall-all"),
+            Act::Extend => {
+                self.visit.with("confirm-extend-text", "date", &self.visit.date(&self.status.expires))
             }
-            (Act::Unlock(_), address) => {
-                self.visit.with("confirm-unlock-text", "recipient", address.unwrap_or(""))
-            }
-            (act, Some(address)) => {
-                self.visit.with(&format!("confirm-{}-one", act.word()), "recipient", address)
-            }
-            (act, None) => self.visit.text(&format!("confirm-{}-all", act.word())),
+            Act::Resend(Some(_)) => self.visit.with("confirm-resend-one", "recipient", address),
+            Act::Resend(None) => self.visit.text("confirm-resend-all"),
+            Act::Unlock(_) => self.visit.with("confirm-unlock-text", "recipient", address),
         }
     }
 

@@ -37,12 +37,10 @@ pub(super) const DOWNLOADED: &str = "
 pub(super) const DOWNLOADS: &str = "
     SELECT d.recipient, d.part, d.first, d.last, d.count
     FROM transfers t JOIN downloads d ON d.transfer = t.number WHERE t.id = ?1 ORDER BY d.recipient, d.part";
-/// `0` comes next after `/`: objects of a transfer are its id, and its id, a slash, and more.
+/// Objects of a transfer are its id, and its id, a slash, and more; `0` comes next after the slash.
 pub(super) const TRAIL: &str = "
-    SELECT time, action, object, result, actor, origin FROM audit
-    WHERE action <> 'accept' AND action <> 'relay'
-        AND (object = ?1 OR (object > ?1 || '/' AND object < ?1 || '0'))
-    ORDER BY time, number";
+    SELECT number, time, action, object, result, actor, origin FROM audit
+    WHERE action <> 'accept' AND action <> 'relay' AND object >= ?1 AND object < ?1 || '0'";
 
 /// How the delivery of a notification ended: its recipient knows of the link now, or it is closed.
 pub(super) fn note_delivery(
@@ -144,14 +142,17 @@ pub(super) fn downloads(db: &Connection, transfer: &TransferId) -> Result<Vec<Do
 pub(super) fn trail(db: &Connection, transfer: &TransferId) -> Result<Vec<Entry>> {
     let mut trail = db.prepare_cached(TRAIL)?;
     let rows = trail.query_map([transfer], |row| {
-        Ok(Entry {
+        let entry = Entry {
             time: row.get::<_, Time>("time")?.0,
             action: row.get("action")?,
             object: row.get("object")?,
             result: row.get("result")?,
             actor: row.get("actor")?,
             origin: row.get("origin")?,
-        })
+        };
+        Ok((row.get("number")?, entry))
     })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    let mut found = rows.collect::<rusqlite::Result<Vec<(i64, Entry)>>>()?;
+    found.sort_by_key(|(number, entry)| (entry.time, *number));
+    Ok(found.into_iter().map(|(_, entry)| entry).collect())
 }

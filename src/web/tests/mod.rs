@@ -3,6 +3,7 @@
 mod files;
 mod guard;
 mod routes;
+mod status;
 mod tls;
 
 use std::borrow::Cow;
