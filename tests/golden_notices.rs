@@ -391,7 +391,7 @@ fn a_receipt_is_automatic_mail_in_the_same_thread() {
 fn the_status_link_is_in_mail_to_the_sender_only() {
     for (name, notice) in all_notices() {
         let message = parse(&notice);
-        let to_sender = name.starts_with("receipt") || name.starts_with("ask");
+        let to_sender = ["receipt", "ask", "unopened", "download"].iter().any(|kind| name.starts_with(kind));
         assert_eq!(
             text(&message).lines().filter(|line| *line == STATUS).count(),
             usize::from(to_sender),

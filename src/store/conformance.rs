@@ -615,7 +615,7 @@ pub async fn a_recall_destroys_one_key_or_all(store: &dyn Store) {
     assert!(transfer.parts.is_empty());
     assert_eq!(store.doomed_blobs(10).await.unwrap().len(), 3);
     assert!(live(store, 3, noon()).await.is_some(), "another transfer's");
-    assert_eq!(store.expire(days_later(noon(), 29)).await.unwrap(), [], "it is over already");
+    assert_eq!(store.expire(days_later(noon(), 29), days_later(noon(), 29)).await.unwrap(), [], "it is over already");
     let trail = store.trail(first.transfer.clone()).await.unwrap();
     let results: Vec<_> = trail.iter().map(|entry| (entry.object.as_str(), entry.result.as_str())).collect();
     let (one, two) = (first.to_string(), second.to_string());
@@ -669,7 +669,7 @@ pub async fn what_is_gone_can_be_neither_recalled_nor_extended(store: &dyn Store
     assert!(!store.extend(extension(days_later(end, 9), end)).await.unwrap(), "its date has come");
     let late = Recall { now: end, closed: end, ..recall(&link, None) };
     assert_eq!(store.recall(late).await.unwrap(), [] as [u16; 0]);
-    store.expire(end).await.unwrap();
+    store.expire(end, end).await.unwrap();
     assert!(!store.extend(extension(days_later(end, 9), noon())).await.unwrap(), "its keys are gone");
     assert_eq!(store.recall(recall(&link, None)).await.unwrap(), [] as [u16; 0]);
 
@@ -761,10 +761,10 @@ pub async fn downloads_are_counted_per_part(store: &dyn Store) {
     let (link, other) = (linked(store).await, linked(store).await);
     let second = Link { recipient: 2, ..link.clone() };
     let at = |time| Event { time, ..event(Action::Download) };
-    store.downloaded(link.clone(), vec![1, 2], at(minutes(1))).await.unwrap();
-    store.downloaded(link.clone(), vec![2], at(minutes(5))).await.unwrap();
-    store.downloaded(second, vec![2], at(minutes(2))).await.unwrap();
-    store.downloaded(other, vec![1], at(minutes(3))).await.unwrap();
+    store.downloaded(link.clone(), vec![1, 2], at(minutes(1)), None).await.unwrap();
+    store.downloaded(link.clone(), vec![2], at(minutes(5)), None).await.unwrap();
+    store.downloaded(second, vec![2], at(minutes(2)), None).await.unwrap();
+    store.downloaded(other, vec![1], at(minutes(3)), None).await.unwrap();
     let downloads = store.downloads(link.transfer).await.unwrap();
     let download = |recipient, part, first, last, count| Download {
         recipient,

@@ -25,9 +25,9 @@ const CLAIM_FIRST: &str = "
     UPDATE transfers SET first_reminder = NULL
     WHERE id = ?1 AND expires = ?2 AND shredded IS NULL AND first_reminder IS NOT NULL RETURNING number";
 const CLAIM_LAST: &str = "
-    UPDATE transfers SET announced = expires, first_reminder = NULL
+    UPDATE transfers SET announced = expires
     WHERE id = ?1 AND expires = ?2 AND shredded IS NULL AND announced IS NOT expires RETURNING number";
-const REMINDED: &str = "UPDATE transfers SET reminded = ?2 WHERE number = ?1";
+const REMINDED: &str = "UPDATE transfers SET reminded = ?2, first_reminder = NULL WHERE number = ?1";
 const UNOPENED: &str = "
     SELECT 1 FROM transfer_recipients
     WHERE transfer = ?1 AND number = ?2 AND key_packet IS NOT NULL
