@@ -156,8 +156,7 @@ impl Site {
         request.files[1].content_id = Some("p1".into());
         change(&mut request);
         let sealed = sealing::seal(&*self.blobs, &self.keys.link, request).unwrap();
-        let acceptance =
-            Acceptance { transfer: Some(sealed.transfer), ..Acceptance::new(QueueId::random()) };
+        let acceptance = Acceptance { transfer: Some(sealed.transfer), ..Acceptance::new(QueueId::random()) };
         self.runtime.block_on(self.store.commit(acceptance)).unwrap();
         let reveal = |secret: &Secret| secret.reveal().to_owned();
         Sealed {
@@ -226,7 +225,13 @@ impl Drop for Site {
 }
 
 fn content<'a>(name: &str, media_type: &str, data: Cow<'a, [u8]>) -> Content<'a> {
-    Content { name: name.into(), media_type: media_type.into(), content_id: None, inline: false, data: data.into() }
+    Content {
+        name: name.into(),
+        media_type: media_type.into(),
+        content_id: None,
+        inline: false,
+        data: data.into(),
+    }
 }
 
 /// What came back.
