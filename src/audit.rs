@@ -25,6 +25,18 @@ pub enum Action {
     Finish,
     /// A recipient, or a whole transfer, was recalled.
     Recall,
+    /// A transfer was given another date.
+    Extend,
+    /// A recipient who had not opened was reminded.
+    Remind,
+    /// A notification was sent again.
+    Resend,
+    /// The lock of a link was taken off.
+    Unlock,
+    /// The recipient of an expired link asked its sender for it.
+    Ask,
+    /// A notification came back: its link was closed.
+    Bounce,
     /// A transfer reached its date: its keys were destroyed.
     Expire,
     /// A queue item was dropped by an administrator.
@@ -50,6 +62,12 @@ impl Action {
             Self::Download => "download",
             Self::Finish => "finish",
             Self::Recall => "recall",
+            Self::Extend => "extend",
+            Self::Remind => "remind",
+            Self::Resend => "resend",
+            Self::Unlock => "unlock",
+            Self::Ask => "ask",
+            Self::Bounce => "bounce",
             Self::Expire => "expire",
             Self::Drop => "drop",
             Self::Reply => "reply",
@@ -73,6 +91,50 @@ pub struct Event {
     /// By whom: a mail address, `recipient`, `admin`, `zegel` for what happens by itself.
     pub actor: String,
     /// From where: a network address, or `local`.
+    pub origin: String,
+}
+
+/// Who does something, and from where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Actor {
+    /// As in [`Event::actor`].
+    pub who: String,
+    /// As in [`Event::origin`].
+    pub origin: String,
+}
+
+impl Actor {
+    /// Whoever sits at the command line of this machine.
+    pub fn admin() -> Self {
+        Self { who: "admin".into(), origin: "local".into() }
+    }
+
+    /// What happens by itself.
+    pub fn zegel() -> Self {
+        Self { who: "zegel".into(), origin: "local".into() }
+    }
+
+    /// What this one did.
+    pub fn event(&self, time: Timestamp, action: Action, object: String, result: &str) -> Event {
+        let (actor, origin) = (self.who.clone(), self.origin.clone());
+        Event { time, action, object, result: result.to_owned(), actor, origin }
+    }
+}
+
+/// An event as it was read back from the audit trail.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Entry {
+    /// When.
+    pub time: Timestamp,
+    /// What was done: [`Action::as_str`].
+    pub action: String,
+    /// To what.
+    pub object: String,
+    /// How it ended.
+    pub result: String,
+    /// By whom.
+    pub actor: String,
+    /// From where.
     pub origin: String,
 }
 

@@ -12,8 +12,11 @@ pub mod web;
 
 pub mod reply;
 
-pub mod intake;
 pub mod retention;
+pub mod reminders;
+pub mod sender;
+
+pub mod intake;
 
 pub mod queue;
 pub mod relay;

@@ -88,6 +88,8 @@ pub struct Keys {
     pub thread: ThreadKey,
     /// For answers: what browsers are remembered by, and hashes of codes
     pub reply: ReplyKey,
+    /// For the links on which a sender acts.
+    pub action: ActionKey,
 }
 
 impl Keys {
@@ -123,6 +125,7 @@ impl Keys {
                 browser: expand(master, "zegel browser"),
                 code: hmac_key(master, "zegel code"),
             },
+            action: ActionKey(hmac_key(master, "zegel action")),
         }
     }
 }
@@ -157,6 +160,17 @@ impl ThreadKey {
     /// The hash under which a Message-ID is kept.
     pub fn hash(&self, message_id: &str) -> [u8; 32] {
         sign(&self.0, message_id.trim().as_bytes())
+    }
+}
+
+/// Signs what a sender may do from a link in a mail (`transfer/action`): nothing of it is stored.
+#[derive(Clone)]
+pub struct ActionKey(hmac::Key);
+
+impl ActionKey {
+    /// HMAC-SHA-256 over `message`.
+    pub fn sign(&self, message: &[u8]) -> [u8; 32] {
+        sign(&self.0, message)
     }
 }
 
@@ -253,6 +267,7 @@ mod tests {
     fn every_purpose_has_its_own_key() {
         let keys = Keys::derive(&[7; 32]);
         assert_ne!(keys.link.sign(b"x"), keys.thread.hash("x"));
+        assert_ne!(keys.link.sign(b"x"), keys.action.sign(b"x"));
         assert_ne!(*keys.body.for_body(&[1; 16]), *keys.body.for_body(&[2; 16]));
         assert_eq!(format!("{:?}", Secret::new("geheim".into())), "[secret]");
     }

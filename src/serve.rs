@@ -27,6 +27,7 @@ use crate::relay::smarthost::TlsClients;
 use crate::reply::{self, Replies};
 use crate::retention::Retention;
 use crate::secret::Keys;
+use crate::sender::Actions;
 use crate::staff::Directory;
 use crate::store::Store;
 use crate::store::blobs::LocalBlobs;
@@ -115,8 +116,6 @@ impl Gateway {
         let Foundation { store, blobs, keys } = foundation;
         let clock = Clock::system();
         let live = Live::new(rules)?;
-        let retention = Retention::new(store.clone(), blobs.clone(), clock.clone())?;
-
         let worker = Worker::new(WorkerParts {
             store: store.clone(),
             blobs: blobs.clone(),
@@ -144,8 +143,17 @@ impl Gateway {
             wake: worker.wake_handle(),
             largest: worker.largest_mail(),
         });
+        let actions = Actions {
+            store: store.clone(),
+            keys: keys.clone(),
+            clock: clock.clone(),
+            rules: live.rules.clone(),
+            wake: worker.wake_handle(),
+        };
+        let retention = Retention::new(actions.clone(), blobs.clone())?;
         let access = Arc::new(Access::new(store.clone(), blobs.clone(), keys, clock.clone(), try_rule));
-        let pages = web::Parts::new(access, replies, store.clone(), live.config.clone(), clock.clone());
+        let pages =
+            web::Parts::new(access, replies, actions, store.clone(), live.config.clone(), clock.clone());
         let pages = web::router(pages);
         let admin = web::admin::router(web::admin::Admin { store: store.clone(), clock });
 

@@ -10,18 +10,24 @@ use mail_parser::{Message, MessageParser, MimeHeaders};
 use zegel::address::Address;
 use zegel::clock::Timestamp;
 use zegel::config::Organisation;
-use zegel::id::TransferId;
+use zegel::id::{Link, TransferId};
 use zegel::locale::Language;
 use zegel::message::crlf::CrlfBytes;
+use zegel::notify::ask::{AskFacts, ask};
+use zegel::notify::download::{DownloadFacts, download};
 use zegel::notify::notification::{NotificationFacts, notification};
-use zegel::notify::receipt::{ReceiptFacts, receipt};
-use zegel::notify::{NoticeError, SenderCard};
+use zegel::notify::recall::{RecallFacts, recall};
+use zegel::notify::receipt::{ReceiptFacts, Remarks, Taken, Way, receipt};
+use zegel::notify::reminder::{ReminderFacts, reminder};
+use zegel::notify::unopened::{UnopenedFacts, unopened};
+use zegel::notify::{NoticeError, SenderCard, SenderFacts};
 use zegel::secret::Secret;
 use zegel::staff::Person;
 
 const PUBLIC_URL: &str = "https://veilig.voorbeeld.nl";
 const TOKEN: &str = "3k7wp9hmxt0010123456789abcdefghjkmnpqrs";
 const LINK: &str = "https://veilig.voorbeeld.nl/t/3k7wp9hmxt0010123456789abcdefghjkmnpqrs";
+const STATUS: &str = "https://veilig.voorbeeld.nl/s/3k7wp9hmxtstuvwxyz0123456789abcdefgh";
 const PASSWORD: &str = "k7wp-3hmx-9dtr";
 const ORIGINAL: &[u8] = b"From: \"Vries, Jan de\" <jan@voorbeeld.nl>\r\n\
     To: Anna Smit <anna@example.org>,\r\n\tb@example.org\r\n\
@@ -36,6 +42,8 @@ struct Sample {
     recipients: Vec<Address>,
     token: Secret,
     password: Secret,
+    remarks: Remarks,
+    status: Secret,
     transfer: TransferId,
 }
 
@@ -58,6 +66,8 @@ impl Sample {
             recipients: vec![address("anna@example.org"), address("b@example.org")],
             token: Secret::new(TOKEN.into()),
             password: Secret::new(PASSWORD.into()),
+            remarks: Remarks::default(),
+            status: Secret::new(STATUS.into()),
             transfer: "3k7wp9hmxt".parse().unwrap(),
         }
     }
@@ -79,20 +89,112 @@ impl Sample {
         }
     }
 
-    fn receipt_facts(&self) -> ReceiptFacts<'_> {
+    fn ways(&self) -> Vec<Way<'_>> {
+        self.recipients.iter().map(|address| Way { address, taken: Taken::Sealed }).collect()
+    }
+
+    fn receipt_facts<'a>(&'a self, recipients: &'a [Way<'a>]) -> ReceiptFacts<'a> {
         ReceiptFacts {
             language: self.language,
             organisation: &self.organisation,
             hostname: "veilig.voorbeeld.nl",
             public_url: PUBLIC_URL,
             sender: &self.sender.email,
-            recipients: &self.recipients,
+            recipients,
             transfer: &self.transfer,
             expires: time("2026-12-23T10:00:00Z"),
             password: Some(&self.password),
+            remarks: &self.remarks,
+            status: &self.status,
             message_id: Some("<origineel@voorbeeld.nl>"),
             now: time("2026-11-23T09:00:01Z"),
         }
+    }
+
+    fn receipt(&self) -> CrlfBytes {
+        receipt(&self.receipt_facts(&self.ways())).unwrap()
+    }
+
+    fn recall(&self) -> CrlfBytes {
+        recall(&RecallFacts {
+            language: self.language,
+            organisation: &self.organisation,
+            hostname: "veilig.voorbeeld.nl",
+            public_url: PUBLIC_URL,
+            sender: &self.sender.email,
+            recipient: &self.recipients[0],
+            link: &Link { transfer: self.transfer.clone(), recipient: 1 },
+            sent: time("2026-11-23T09:00:01Z"),
+            now: time("2026-11-24T09:00:01Z"),
+        })
+        .unwrap()
+    }
+
+    fn sender_facts(&self) -> SenderFacts<'_> {
+        SenderFacts {
+            language: self.language,
+            organisation: &self.organisation,
+            hostname: "veilig.voorbeeld.nl",
+            public_url: PUBLIC_URL,
+            sender: &self.sender.email,
+            transfer: &self.transfer,
+            status: &self.status,
+            id: "k3m5p7r9t0vw",
+            now: time("2026-12-21T09:00:01Z"),
+        }
+    }
+
+    fn reminder(&self, password_needed: bool) -> CrlfBytes {
+        reminder(&ReminderFacts {
+            language: self.language,
+            organisation: &self.organisation,
+            public_url: PUBLIC_URL,
+            sender: &self.sender,
+            recipient: &self.recipients[0],
+            token: &self.token,
+            transfer: &self.transfer,
+            sent: time("2026-11-23T09:00:01Z"),
+            expires: time("2026-12-23T10:00:00Z"),
+            password_needed,
+            fields: b"From: Jan de Vries <jan@voorbeeld.nl>\r\nTo: <anna@example.org>\r\n".to_vec(),
+        })
+        .unwrap()
+    }
+
+    fn unopened(&self) -> CrlfBytes {
+        unopened(&UnopenedFacts {
+            to: self.sender_facts(),
+            recipients: &self.recipients,
+            sent: time("2026-11-23T09:00:01Z"),
+            expires: time("2026-12-23T10:00:00Z"),
+        })
+        .unwrap()
+    }
+
+    fn download(&self, files: usize, message: bool, names: &[String]) -> CrlfBytes {
+        let recipient = &self.recipients[0];
+        let time = time("2026-11-24T09:00:01Z");
+        download(&DownloadFacts { to: self.sender_facts(), recipient, time, files, of: 3, message, names })
+            .unwrap()
+    }
+
+    fn ask(&self, renewable: Option<Timestamp>) -> CrlfBytes {
+        ask(&AskFacts {
+            language: self.language,
+            organisation: &self.organisation,
+            hostname: "veilig.voorbeeld.nl",
+            public_url: PUBLIC_URL,
+            sender: &self.sender.email,
+            recipient: &self.recipients[0],
+            transfer: &self.transfer,
+            sent: time("2026-11-23T09:00:01Z"),
+            expired: time("2026-12-23T10:00:00Z"),
+            renewable,
+            status: &self.status,
+            id: "k3m5p7r9t0vw",
+            now: time("2026-12-24T09:00:01Z"),
+        })
+        .unwrap()
     }
 }
 
@@ -143,13 +245,36 @@ fn all_notices() -> Vec<(String, CrlfBytes)> {
         let open =
             NotificationFacts { password_needed: false, reply_enabled: false, ..sample.notification_facts() };
         all.push((format!("notification-open.{language}"), notification(&open).unwrap()));
-        all.push((format!("receipt.{language}"), receipt(&sample.receipt_facts()).unwrap()));
-        let open = ReceiptFacts { password: None, ..sample.receipt_facts() };
+        all.push((format!("receipt.{language}"), sample.receipt()));
+        let mut ways = sample.ways();
+        let open = ReceiptFacts { password: None, ..sample.receipt_facts(&ways) };
         all.push((format!("receipt-open.{language}"), receipt(&open).unwrap()));
+        let mut options = Sample::new(language);
+        options.remarks =
+            Remarks { chosen: true, ignored: vec!["400d".into(), "ww=…".into()], ..Remarks::default() };
+        let facts = ReceiptFacts { password: None, ..options.receipt_facts(&ways) };
+        all.push((format!("receipt-chosen.{language}"), receipt(&facts).unwrap()));
+        options.remarks = Remarks { too_weak: true, password_needed: true, ..Remarks::default() };
+        all.push((format!("receipt-options.{language}"), receipt(&options.receipt_facts(&ways)).unwrap()));
+        ways[1].taken = Taken::Passed { rule: Some("collega's") };
+        let other = address("c@voorbeeld.nl");
+        ways.push(Way { address: &other, taken: Taken::Passed { rule: None } });
+        let mixed = receipt(&sample.receipt_facts(&ways)).unwrap();
+        all.push((format!("receipt-mixed.{language}"), mixed));
+        all.push((format!("recall.{language}"), sample.recall()));
+        all.push((format!("reminder.{language}"), sample.reminder(true)));
+        all.push((format!("unopened.{language}"), sample.unopened()));
+        all.push((format!("download.{language}"), sample.download(2, false, &[])));
+        all.push((format!("ask.{language}"), sample.ask(None)));
+        all.push((format!("ask-renewable.{language}"), sample.ask(Some(time("2027-01-06T10:00:00Z")))));
     }
     let kept = Sample::new(Language::Nl);
     let facts = NotificationFacts { subject: Some("Uw aanvraag café"), ..kept.notification_facts() };
     all.push(("notification-subject-kept.nl".into(), notification(&facts).unwrap()));
+
+    all.push(("reminder-open.nl".into(), kept.reminder(false)));
+    let names = ["besluit.pdf", "naam\r\nBcc: x@evil.example <b>.pdf"].map(str::to_owned);
+    all.push(("download-names.nl".into(), kept.download(3, true, &names)));
 
     let mut long = Sample::new(Language::Nl);
     long.organisation.name =
@@ -204,7 +329,8 @@ fn a_long_link_is_not_torn_apart() {
 fn the_password_is_in_the_receipt_only() {
     for (name, notice) in all_notices() {
         let message = parse(&notice);
-        let told = matches!(name.as_str(), "receipt.nl" | "receipt.fy" | "receipt.en");
+        let told =
+            ["receipt.", "receipt-mixed", "receipt-options"].iter().any(|start| name.starts_with(start));
         for part in [text(&message), html(&message)] {
             assert_eq!(part.contains(PASSWORD), told, "{name}");
         }
@@ -214,7 +340,7 @@ fn the_password_is_in_the_receipt_only() {
         (Language::Fy, "Wachtwurd: k7wp-3hmx-9dtr"),
         (Language::En, "Password: k7wp-3hmx-9dtr"),
     ] {
-        let notice = receipt(&Sample::new(language).receipt_facts()).unwrap();
+        let notice = Sample::new(language).receipt();
         assert!(text(&parse(&notice)).lines().any(|found| found == line), "{language}");
     }
 }
@@ -239,7 +365,7 @@ fn a_notification_stands_in_the_place_of_the_original() {
 
 #[test]
 fn a_receipt_is_automatic_mail_in_the_same_thread() {
-    let message_bytes = receipt(&Sample::new(Language::Nl).receipt_facts()).unwrap();
+    let message_bytes = Sample::new(Language::Nl).receipt();
     let message = parse(&message_bytes);
     assert_eq!(message.header_raw("Auto-Submitted").unwrap().trim(), "auto-generated");
     assert_eq!(message.header_raw("X-Zegel-Notice").unwrap().trim(), "receipt");
@@ -251,12 +377,27 @@ fn a_receipt_is_automatic_mail_in_the_same_thread() {
     assert_eq!(message.subject(), Some("Uw vertrouwelijke bericht is verzonden"));
     let text = text(&message);
     for line in [
-        "- anna@example.org",
-        "- b@example.org",
+        "- anna@example.org: beveiligd, achter een link",
+        "- b@example.org: beveiligd, achter een link",
         "Beschikbaar tot 23 december 2026",
         "Overdracht: 3k7wp9hmxt",
     ] {
         assert!(text.lines().any(|found| found == line), "{line}");
+    }
+}
+
+/// The link with which a sender acts is for the sender's eyes only, and stands alone in the text.
+#[test]
+fn the_status_link_is_in_mail_to_the_sender_only() {
+    for (name, notice) in all_notices() {
+        let message = parse(&notice);
+        let to_sender = ["receipt", "ask", "unopened", "download"].iter().any(|kind| name.starts_with(kind));
+        assert_eq!(
+            text(&message).lines().filter(|line| *line == STATUS).count(),
+            usize::from(to_sender),
+            "{name}"
+        );
+        assert_eq!(html(&message).contains(&format!("href=\"{STATUS}\"")), to_sender, "{name}");
     }
 }
 
@@ -276,7 +417,7 @@ fn no_text_from_outside_adds_anything() {
     ];
     let calm = Sample::new(Language::En);
     let calm_notification = notification(&calm.notification_facts()).unwrap();
-    let calm_receipt = receipt(&calm.receipt_facts()).unwrap();
+    let calm_receipt = calm.receipt();
     for attack in attacks {
         let mut sample = Sample::new(Language::En);
         let person =
@@ -286,8 +427,9 @@ fn no_text_from_outside_adds_anything() {
         sample.organisation.phone = attack.into();
         let facts = NotificationFacts { subject: Some(attack), ..sample.notification_facts() };
         assert_same_frame(&calm_notification, &notification(&facts).unwrap(), attack);
-        let facts = ReceiptFacts { message_id: Some("<origineel@voorbeeld.nl>"), ..sample.receipt_facts() };
-        assert_same_frame(&calm_receipt, &receipt(&facts).unwrap(), attack);
+        assert_same_frame(&calm_receipt, &sample.receipt(), attack);
+        assert_same_frame(&calm.recall(), &sample.recall(), attack);
+        assert_same_frame(&calm.ask(None), &sample.ask(None), attack);
     }
 }
 

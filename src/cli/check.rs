@@ -20,11 +20,11 @@ pub fn run(args: &ConfigArgs) -> Result<()> {
         false if data.is_file() => return Err(fault(data, &"this is not a folder").into()),
         false => "will be made at the first start",
     };
-    println!("{}: fine", args.config.display());
-    println!("  {} rules, {} staff", rules.policy.rule_count(), rules.staff.len());
-    println!("  mail in on {}, out to {}", join(&config.smtp.listen), config.relay.smarthost);
-    println!("  pages on {} as {}", join(&config.web.listen), config.web.public_url);
-    println!("  data in {}: {data_state}", data.display());
+    say!("{}: fine", args.config.display());
+    say!("  {} rules, {} staff", rules.policy.rule_count(), rules.staff.len());
+    say!("  mail in on {}, out to {}", join(&config.smtp.listen), config.relay.smarthost);
+    say!("  pages on {} as {}", join(&config.web.listen), config.web.public_url);
+    say!("  data in {}: {data_state}", data.display());
     Ok(())
 }
 

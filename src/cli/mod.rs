@@ -1,18 +1,25 @@
 //! The command line (contract 1): reads the arguments, calls one command, turns its end into an exit
 //! status: 0 done, 1 it failed, 2 wrong usage or wrong configuration.
 
+/// As `println!`, but through [`print_line`], which does not panic.
+macro_rules! say {
+    ($($text:tt)*) => { $crate::cli::print_line(format_args!($($text)*)) };
+}
+
 mod check;
 mod policy;
 mod queue;
 mod transfer;
 
+use std::fmt::Arguments;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::address::Address;
-use crate::config::{self, ConfigError};
+use crate::config::{self, Config, ConfigError};
 use crate::id::{QueueId, TransferId};
 use crate::serve::{self, Foundation, Misconfigured};
 use crate::{demo, log};
@@ -66,9 +73,14 @@ pub struct ReportArgs {
 }
 
 impl ReportArgs {
+    /// The configuration, with the environment on top.
+    fn config(&self) -> Result<Config, ConfigError> {
+        serve::load_config(&self.config.config)
+    }
+
     /// The data folder of the gateway that the configuration describes.
     fn foundation(&self) -> anyhow::Result<Foundation> {
-        Foundation::open_existing(&serve::load_config(&self.config.config)?)
+        Foundation::open_existing(&self.config()?)
     }
 }
 
@@ -132,6 +144,39 @@ enum TransferCommand {
         #[command(flatten)]
         report: ReportArgs,
     },
+    /// Take it back, for good: from one recipient or from all
+    Recall {
+        /// The transfer
+        id: TransferId,
+        /// Only this recipient
+        #[arg(long, value_name = "ADDR", value_parser = parse_address)]
+        recipient: Option<Address>,
+        /// Mail the recipients that it was taken back
+        #[arg(long)]
+        tell: bool,
+        #[command(flatten)]
+        report: ReportArgs,
+    },
+    /// Keep it for this many days from now
+    Extend {
+        /// The transfer
+        id: TransferId,
+        /// From 1 to 365
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=365))]
+        days: u32,
+        #[command(flatten)]
+        report: ReportArgs,
+    },
+    /// Send the notification again: to one recipient or to all
+    Resend {
+        /// The transfer
+        id: TransferId,
+        /// Only this recipient
+        #[arg(long, value_name = "ADDR", value_parser = parse_address)]
+        recipient: Option<Address>,
+        #[command(flatten)]
+        report: ReportArgs,
+    },
     /// Write its parts as OpenPGP messages that `sq decrypt` opens
     Export {
         /// The transfer
@@ -178,5 +223,19 @@ pub fn run() -> ExitCode {
 }
 
 fn print_json(value: &impl serde::Serialize) {
-    println!("{:#}", serde_json::json!(value));
+    say!("{:#}", serde_json::json!(value));
+}
+
+/// Prints a line. Whoever reads may have seen enough (`zegel transfer list | head`): then this is the end of the
+/// program, and no failure. What a command changes is durable before it prints.
+fn print_line(line: Arguments<'_>) {
+    let mut out = io::stdout().lock();
+    match writeln!(out, "{line}").and_then(|()| out.flush()) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) => {
+            eprintln!("zegel: standard output: {error}");
+            std::process::exit(1);
+        }
+    }
 }

@@ -25,7 +25,7 @@ pub fn run(command: QueueCommand) -> Result<()> {
                 match id {
                     Some(id) if due == 0 => bail!("no item {id} in the queue"),
                     _ if report.json => print_json(&json!({ "due": due })),
-                    _ => println!("{due} due now"),
+                    _ => say!("{due} due now"),
                 }
                 Ok(())
             }
@@ -43,7 +43,7 @@ pub fn run(command: QueueCommand) -> Result<()> {
                 }
                 match report.json {
                     true => print_json(&json!({ "dropped": id })),
-                    false => println!("{id} dropped"),
+                    false => say!("{id} dropped"),
                 }
                 Ok(())
             }
@@ -59,7 +59,7 @@ async fn list(report: &ReportArgs) -> Result<()> {
     }
     for entry in &entries {
         let to: Vec<&str> = entry.recipients.iter().map(|recipient| recipient.address.as_str()).collect();
-        println!(
+        say!(
             "{}  {:<12}  {}  attempts {}  {} -> {}",
             entry.id,
             entry.kind,
@@ -69,7 +69,7 @@ async fn list(report: &ReportArgs) -> Result<()> {
             to.join(", ")
         );
     }
-    println!("{} in the queue", entries.len());
+    say!("{} in the queue", entries.len());
     Ok(())
 }
 
@@ -78,17 +78,17 @@ fn show(entry: &QueueEntry, json: bool) -> Result<()> {
         print_json(entry);
         return Ok(());
     }
-    println!("id            {}", entry.id);
-    println!("kind          {}", entry.kind);
-    println!("from          {}", entry.from);
+    say!("id            {}", entry.id);
+    say!("kind          {}", entry.kind);
+    say!("from          {}", entry.from);
     if let Some(transfer) = &entry.transfer {
-        println!("transfer      {transfer}");
+        say!("transfer      {transfer}");
     }
-    println!("created       {}", entry.created);
-    println!("attempts      {}", entry.attempts);
-    println!("next attempt  {}", entry.next_attempt);
+    say!("created       {}", entry.created);
+    say!("attempts      {}", entry.attempts);
+    say!("next attempt  {}", entry.next_attempt);
     for recipient in &entry.recipients {
-        println!("to            {} ({}) {}", recipient.address, recipient.state, recipient.answer);
+        say!("to            {} ({}) {}", recipient.address, recipient.state, recipient.answer);
     }
     Ok(())
 }

@@ -1,18 +1,25 @@
-//! `zegel transfer`: what is sealed, for whom, and its parts for those who open them by hand.
+//! `zegel transfer`: what is sealed, for whom, how far it has come; taking it back, a new date, the notification
+//! once more; and its parts for those who open them by hand. Works beside a running gateway and without one.
 
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use serde_json::{Value, json};
+use arc_swap::ArcSwap;
+use serde_json::json;
 
 use super::{ReportArgs, TransferCommand, print_json};
-use crate::clock::Clock;
+use crate::address::Address;
+use crate::clock::{Clock, Timestamp};
 use crate::id::TransferId;
-use crate::serve::Foundation;
-use crate::store::{Part, Recipient, Transfer};
-use crate::transfer::{State, export};
+use crate::queue::worker::WakeHandle;
+use crate::sender::{Actions, By};
+use crate::serve::{self, Foundation};
+use crate::store::{Part, Transfer};
+use crate::transfer::export;
+use crate::transfer::status::{self, Fetched, RecipientStatus, Status};
 
 /// Runs one of the commands.
 pub fn run(command: TransferCommand) -> Result<()> {
@@ -20,10 +27,18 @@ pub fn run(command: TransferCommand) -> Result<()> {
         match command {
             TransferCommand::List(report) => list(&report).await,
             TransferCommand::Show { id, report } => {
-                let transfer = find(&report.foundation()?, id).await?;
-                show(&transfer, report.json);
+                let status = known(&report.foundation()?, &id).await?;
+                match report.json {
+                    true => print_json(&status),
+                    false => say!("{}", text(&status)),
+                }
                 Ok(())
             }
+            TransferCommand::Recall { id, recipient, tell, report } => {
+                recall(&report, id, recipient, tell).await
+            }
+            TransferCommand::Extend { id, days, report } => extend(&report, id, days).await,
+            TransferCommand::Resend { id, recipient, report } => resend(&report, id, recipient).await,
             TransferCommand::Export { id, out, report } => export(&report, id, &out).await,
         }
     })
@@ -33,71 +48,136 @@ async fn find(foundation: &Foundation, id: TransferId) -> Result<Transfer> {
     foundation.store.transfer(id.clone()).await?.with_context(|| format!("no transfer {id}"))
 }
 
+async fn known(foundation: &Foundation, id: &TransferId) -> Result<Status> {
+    let status = status::of(foundation.store.as_ref(), id, Clock::system().now()).await?;
+    status.with_context(|| format!("no transfer {id}"))
+}
+
 async fn list(report: &ReportArgs) -> Result<()> {
     let transfers = report.foundation()?.store.transfers().await?;
+    let now = Clock::system().now();
+    let known: Vec<Status> = transfers.iter().map(|transfer| Status::new(transfer, &[], now)).collect();
     if report.json {
-        print_json(&transfers.iter().map(facts).collect::<Vec<_>>());
+        print_json(&known);
         return Ok(());
     }
-    for transfer in &transfers {
-        println!(
+    for status in &known {
+        say!(
             "{}  {}  until {}  {}  {} recipients",
-            transfer.id,
-            transfer.created,
-            transfer.expires,
-            sender(transfer),
-            transfer.recipients.len()
+            status.id,
+            status.created,
+            status.expires,
+            sender(status),
+            status.recipients.len()
         );
     }
-    println!("{} transfers", transfers.len());
+    say!("{} transfers", known.len());
     Ok(())
 }
 
-fn show(transfer: &Transfer, json: bool) {
-    if json {
-        print_json(&facts(transfer));
-        return;
-    }
-    println!("id        {}", transfer.id);
-    println!("sender    {}", sender(transfer));
-    println!("created   {}", transfer.created);
-    println!("expires   {}", transfer.expires);
-    println!("password  {}", if transfer.password { "yes" } else { "no" });
-    println!("parts     {}", transfer.parts.len());
-    for recipient in &transfer.recipients {
-        println!("to        {} ({})", recipient.address, state(transfer, recipient));
-    }
+fn sender(status: &Status) -> &str {
+    status.sender.as_ref().map_or("<>", |address| address.as_str())
 }
 
-fn sender(transfer: &Transfer) -> &str {
-    transfer.sender.as_ref().map_or("<>", |address| address.as_str())
+/// The facts for reading, one on a line.
+fn text(status: &Status) -> String {
+    let mut lines = vec![
+        format!("id        {}", status.id),
+        format!("sender    {}", sender(status)),
+        format!("created   {}", status.created),
+        format!("expires   {}", status.expires),
+        format!("password  {}", if status.password { "yes" } else { "no" }),
+        format!("parts     {}", status.parts),
+        format!("files     {}", status.files),
+    ];
+    for recipient in &status.recipients {
+        lines.push(format!("to        {} ({})", recipient.address, recipient.state));
+        lines.extend(events(recipient, status.files));
+    }
+    lines.join("\n")
 }
 
-fn facts(transfer: &Transfer) -> Value {
-    let recipient = |recipient: &Recipient| {
-        json!({
-            "number": recipient.number,
-            "address": recipient.address,
-            "state": state(transfer, recipient),
-            "opened": recipient.opened,
-            "recalled": recipient.recalled,
-            "tries": recipient.tries,
-            "locked_until": recipient.locked_until,
-        })
+fn events(recipient: &RecipientStatus, files: u32) -> Vec<String> {
+    let event = |what: &str, time: Option<Timestamp>| time.map(|time| format!("          {what} {time}"));
+    let mut events = vec![event("notified", recipient.notified), event("opened", recipient.opened)];
+    if let Some(bounce) = &recipient.bounced {
+        events.push(Some(format!("          bounced {}: {}", bounce.time, bounce.reason)));
+    }
+    events.extend(recipient.downloads.iter().map(|fetched| Some(download(fetched, files))));
+    events.push(event("locked until", recipient.locked_until));
+    events.push(event("recalled", recipient.recalled));
+    events.into_iter().flatten().collect()
+}
+
+fn download(fetched: &Fetched, files: u32) -> String {
+    let what = match fetched.file {
+        Some(number) => format!("file {number} of {files}"),
+        None => "message".to_owned(),
     };
-    json!({
-        "id": transfer.id,
-        "sender": transfer.sender,
-        "created": transfer.created,
-        "expires": transfer.expires,
-        "password": transfer.password,
-        "parts": transfer.parts.len(),
-        "recipients": transfer.recipients.iter().map(recipient).collect::<Vec<_>>(),
-    })
+    let Fetched { first, last, count, .. } = fetched;
+    format!("          downloaded {what} {first}, {count} times, last {last}")
 }
 
-fn state(transfer: &Transfer, recipient: &Recipient) -> &'static str {
-    State::of(transfer, recipient, Clock::system().now()).as_str()
+async fn recall(report: &ReportArgs, id: TransferId, recipient: Option<Address>, tell: bool) -> Result<()> {
+    let actions = actions(report)?;
+    let number = number(&actions, &id, recipient.as_ref()).await?;
+    let recalled = actions.recall(By::Admin, &id, number, tell).await.with_context(|| id.to_string())?;
+    if report.json {
+        print_json(&actions.proof(&id).await?);
+        return Ok(());
+    }
+    let status = actions.status(&id).await?;
+    for one in recalled.iter().filter_map(|number| status.recipient(*number)) {
+        let before = match one.opened {
+            Some(time) => format!("opened before, first {time}"),
+            None => "never opened".to_owned(),
+        };
+        say!("{id}: {} recalled; {before}", one.address);
+    }
+    if recalled.is_empty() {
+        say!("{id}: was recalled before");
+    }
+    Ok(())
+}
+
+async fn extend(report: &ReportArgs, id: TransferId, days: u32) -> Result<()> {
+    let expires = actions(report)?.extend(By::Admin, &id, days).await.with_context(|| id.to_string())?;
+    match report.json {
+        true => print_json(&json!({ "id": id, "expires": expires })),
+        false => say!("{id}: until {expires}"),
+    }
+    Ok(())
+}
+
+async fn resend(report: &ReportArgs, id: TransferId, recipient: Option<Address>) -> Result<()> {
+    let actions = actions(report)?;
+    let number = number(&actions, &id, recipient.as_ref()).await?;
+    let sent = actions.resend(By::Admin, &id, number).await.with_context(|| id.to_string())?;
+    let status = actions.status(&id).await?;
+    let to: Vec<&Address> =
+        sent.iter().filter_map(|number| Some(&status.recipient(*number)?.address)).collect();
+    match report.json {
+        true => print_json(&json!({ "id": id, "sent": to })),
+        false => to.iter().for_each(|to| say!("{id}: sent to {to}")),
+    }
+    Ok(())
+}
+
+/// The same actions as those of the status page. A gateway that runs looks at its queue every two seconds, so it
+/// need not be told.
+fn actions(report: &ReportArgs) -> Result<Actions> {
+    let rules = serve::read_rules(report.config()?)?;
+    let Foundation { store, keys, .. } = Foundation::open_existing(&rules.config)?;
+    let rules = Arc::new(ArcSwap::from_pointee(rules));
+    Ok(Actions { store, keys, clock: Clock::system(), rules, wake: WakeHandle::default() })
+}
+
+/// The number behind an address; none when nobody is named.
+async fn number(actions: &Actions, id: &TransferId, recipient: Option<&Address>) -> Result<Option<u16>> {
+    let Some(address) = recipient else { return Ok(None) };
+    let status = actions.status(id).await.with_context(|| id.to_string())?;
+    let found = status.recipients.iter().find(|one| one.address == *address);
+    Ok(Some(found.with_context(|| format!("{id}: {address} is not one of its recipients"))?.number))
 }
 
 /// Each part as `part-<n>.pgp`: an OpenPGP message that any recipient's passphrase opens (contract 6).
@@ -116,7 +196,7 @@ async fn export(report: &ReportArgs, id: TransferId, out: &Path) -> Result<()> {
     }
     match report.json {
         true => print_json(&written),
-        false => written.iter().for_each(|path| println!("{}", path.display())),
+        false => written.iter().for_each(|path| say!("{}", path.display())),
     }
     Ok(())
 }

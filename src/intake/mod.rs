@@ -11,26 +11,29 @@ use std::future::Future;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use mail_builder::headers::text::Text;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use crate::address::{Address, ReversePath};
-use crate::audit::{Action, Event};
+use crate::audit::{Action, Actor, Event};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::envelope::{Envelope, EnvelopeRecipient, Peer};
 use crate::id::QueueId;
 use crate::message::crlf::CrlfBytes;
 use crate::message::header::Header;
-use crate::message::rewrite;
+use crate::message::{report, rewrite};
 use crate::notify::NoticeError;
-use crate::policy::{Content, Decision, Facts, Policy, SealOptions, Verdict};
+use crate::notify::compose;
+use crate::policy::{Content, Decision, Facts, Policy, SealOptions, TagOptions, Verdict};
 use crate::queue::body;
 use crate::queue::worker::WakeHandle;
 use crate::seal::SealError;
 use crate::secret::Keys;
 use crate::staff::Directory;
-use crate::store::{Acceptance, Blobs, Committed, Kind, NewItem, Store, StoreError, discard};
+use crate::store::{Acceptance, Blobs, Bounce, Committed, Kind, NewItem, Store, StoreError, discard};
+use crate::transfer::link;
 
 /// Whoever takes in what the SMTP server receives: the gateway, or the mailbox of the demo.
 pub trait Inbox: Send + Sync + 'static {
@@ -122,14 +125,23 @@ struct Arrival {
     id: QueueId,
     peer: Peer,
     envelope: Envelope,
+    /// Without the password that its subject may have held.
     message: CrlfBytes,
     now: Timestamp,
-    pass: Vec<EnvelopeRecipient>,
+    /// With the rule that lets it pass; none where no rule matched.
+    pass: Vec<(EnvelopeRecipient, Option<String>)>,
     seal: Vec<(EnvelopeRecipient, SealOptions)>,
+    /// The subject without tags.
+    subject: String,
+    /// What the tags ask for.
+    options: TagOptions,
 }
 
 /// More `Received` fields than this, and the message is going round in circles (RFC 5321 6.3).
 const MAX_RECEIVED: usize = 100;
+
+/// Subject fields that are searched for a password. A message has one.
+const MAX_SUBJECTS: usize = 20;
 
 impl Intake {
     /// An inbox over `store` and `blobs`; it rings `wake` when there is something to relay.
@@ -147,9 +159,24 @@ impl Intake {
 
     async fn accept(&self, peer: Peer, envelope: Envelope, message: CrlfBytes) -> Result<Committed, Refusal> {
         let rules = self.rules.load_full();
+        if envelope.reverse_path == ReversePath::Null {
+            self.note_failure(&message).await?;
+        }
         let arrival = self.decide(&rules, peer, envelope, message).await?;
         let acceptance = self.prepare(rules, arrival).await?;
         self.commit(acceptance).await
+    }
+
+    /// A delivery report about a notification closes the link. It goes on to whom it is for all the same; that it is
+    /// noted first, and twice if the peer sends it again, harms nobody.
+    async fn note_failure(&self, message: &CrlfBytes) -> Result<(), Refusal> {
+        let Some(failure) = report::failure(message, compose::RETURN_MARK) else { return Ok(()) };
+        let now = self.clock.now();
+        for link in failure.marks.iter().filter_map(|mark| link::parse_return_mark(&self.keys.link, mark)) {
+            let event = Actor::zegel().event(now, Action::Bounce, link.to_string(), "closed");
+            self.store.bounce(link, Bounce { time: now, reason: failure.reason.clone() }, event).await?;
+        }
+        Ok(())
     }
 
     /// Applies the policy to every recipient.
@@ -181,14 +208,18 @@ impl Intake {
             };
             let decision: Decision = rules.policy.decide(&facts);
             match decision.verdict() {
-                Verdict::Pass => pass.push(recipient.clone()),
+                Verdict::Pass => pass.push((recipient.clone(), decision.rule().map(str::to_owned))),
                 Verdict::Seal(options) => seal.push((recipient.clone(), options.clone())),
                 // One response for the whole message: what one recipient must not get, nobody gets.
                 Verdict::Reject { text } => return Err(Refusal::Policy(text.clone())),
             }
         }
+        let subject = header.subject();
+        let options = tag_options(&rules.policy, &header);
+        let subject = rules.policy.clean_subject(&subject);
+        let message = if options.has_password { without_password(&message, &subject)? } else { message };
         let now = self.clock.now();
-        Ok(Arrival { id: QueueId::random(), peer, envelope, message, now, pass, seal })
+        Ok(Arrival { id: QueueId::random(), peer, envelope, message, now, pass, seal, subject, options })
     }
 
     async fn answers_sealed_thread(&self, header: &Header<'_>) -> Result<bool, Refusal> {
@@ -238,7 +269,8 @@ impl Intake {
             &arrival.id,
             arrival.now,
         );
-        let envelope = Envelope { recipients: arrival.pass, ..arrival.envelope };
+        let recipients = arrival.pass.into_iter().map(|(recipient, _)| recipient).collect();
+        let envelope = Envelope { recipients, ..arrival.envelope };
         let message = arrival.message.prepend(&received);
         Ok(NewItem {
             id: arrival.id,
@@ -292,6 +324,24 @@ impl Inbox for Intake {
         }
         kept
     }
+}
+
+/// What the tags in the subject that people see ask for. A password in any other Subject field must not go on
+/// either.
+fn tag_options(policy: &Policy, header: &Header<'_>) -> TagOptions {
+    let mut subjects = header.all("Subject").map(|field| policy.tag_options(&field.value()));
+    let mut options = subjects.next().unwrap_or_default();
+    options.has_password |= subjects.take(MAX_SUBJECTS).any(|other| other.has_password);
+    options
+}
+
+/// The message with a clean subject: neither those it passes to nor who opens the transfer may read a password
+/// in it. Outlook keeps a copy of the subject in `Thread-Topic`.
+fn without_password(message: &CrlfBytes, subject: &str) -> Result<CrlfBytes, Refusal> {
+    let mut field = Vec::new();
+    compose::write_field(&mut field, "Subject", &Text::new(subject));
+    let field = CrlfBytes::check(field).map_err(|error| Refusal::Trouble(error.to_string()))?;
+    Ok(rewrite::replace_fields(message, &["Subject", "Thread-Topic"], &field))
 }
 
 impl Arrival {

@@ -2,8 +2,8 @@
 
 #![allow(clippy::indexing_slicing, reason = "the check runs while compiling")]
 
-/// In each language, in this order: what both use, mails, pages, errors.
-const FILES: usize = 4;
+/// In each language, in this order: what both use, mails, pages, errors, and what senders see of a transfer.
+const FILES: usize = 5;
 
 macro_rules! files_of {
     ($language:literal) => {
@@ -12,6 +12,7 @@ macro_rules! files_of {
             include_str!(concat!("../../web/locales/", $language, "/mails.ftl")),
             include_str!(concat!("../../web/locales/", $language, "/pages.ftl")),
             include_str!(concat!("../../web/locales/", $language, "/errors.ftl")),
+            include_str!(concat!("../../web/locales/", $language, "/sender.ftl")),
         ]
     };
 }

@@ -135,37 +135,70 @@ impl Attachment<'_> {
     }
 }
 
-/// From a Message-ID, with or without angle brackets, to one that can stand in a header of ours.
-pub fn message_id(id: &str) -> Option<String> {
+/// The header above the subject of a notice that is ours alone: from the organisation, made by a machine.
+pub struct OwnHeader<'a> {
+    /// Whose name the notice is in.
+    pub organisation: &'a Organisation,
+    /// `hostname`: the domain of our address and Message-ID.
+    pub hostname: &'a str,
+    /// Whom it goes to.
+    pub to: &'a Address,
+    /// The part of the Message-ID before our domain: unique, and of letters, digits and dots.
+    pub message_id: &'a str,
+    /// The Message-ID that it answers, with or without angle brackets.
+    pub in_reply_to: Option<&'a str>,
+    /// The moment of writing.
+    pub now: Timestamp,
+}
+
+impl OwnHeader<'_> {
+    /// Whole fields, for [`Notice::compose`].
+    pub fn fields(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        let name = Some(one_line(&self.organisation.name));
+        let from = AddressField::new_address(name, format!("noreply@{}", self.hostname));
+        write_field(&mut out, "From", &from);
+        write_field(&mut out, "To", &Raw::new(format!("<{}>", self.to)));
+        write_field(&mut out, "Date", &Raw::new(rfc5322(self.now)));
+        let id = format!("<{}@{}>", self.message_id, self.hostname);
+        write_field(&mut out, "Message-ID", &Raw::new(id));
+        if let Some(id) = self.in_reply_to.and_then(message_id) {
+            write_field(&mut out, "In-Reply-To", &Raw::new(id.as_str()));
+            write_field(&mut out, "References", &Raw::new(id.as_str()));
+        }
+        // RFC 3834 5; the second is for Exchange, which answers such mail otherwise.
+        write_field(&mut out, "Auto-Submitted", &Text::new("auto-generated"));
+        write_field(&mut out, "X-Auto-Response-Suppress", &Text::new("All"));
+        out
+    }
+}
+
+/// The Message-ID in angle brackets, if it can stand in a header of ours.
+pub(super) fn message_id(id: &str) -> Option<String> {
     let id = id.trim().trim_start_matches('<').trim_end_matches('>');
     let fits = !id.is_empty() && id.len() <= 900;
     (fits && id.chars().all(|c| c.is_ascii_graphic() && c != '<' && c != '>')).then(|| format!("<{id}>"))
 }
 
-/// The header above the subject of a mail of our own to somebody outside: nothing answers it.
-pub fn own_fields(
-    organisation: &Organisation,
-    hostname: &str,
-    to: &Address,
-    id: &str,
-    now: Timestamp,
-) -> Vec<u8> {
-    let mut out = Vec::new();
-    let from = AddressField::new_address(Some(one_line(&organisation.name)), format!("noreply@{hostname}"));
-    write_field(&mut out, "From", &from);
-    write_field(&mut out, "To", &Raw::new(format!("<{to}>")));
-    write_field(&mut out, "Date", &Raw::new(rfc5322(now)));
-    write_field(&mut out, "Message-ID", &Raw::new(format!("<{id}@{hostname}>")));
-    // RFC 3834 5; the second is for Exchange, which answers such mail otherwise.
-    write_field(&mut out, "Auto-Submitted", &Text::new("auto-generated"));
-    write_field(&mut out, "X-Auto-Response-Suppress", &Text::new("All"));
-    out
+/// A phone number as a `tel:` URI (RFC 3966): `+31 (0)511 54 81 00` is `tel:+31511548100`.
+pub fn tel(phone: &str) -> Option<String> {
+    let number: String =
+        phone.replace("(0)", "").chars().filter(|c| c.is_ascii_digit() || *c == '+').collect();
+    number.contains(|c: char| c.is_ascii_digit()).then(|| format!("tel:{number}"))
 }
 
 /// One header field, folded and encoded where it must be (RFC 5322 2.2.3, RFC 2047).
 pub fn write_field(out: &mut Vec<u8>, name: &str, value: &impl Header) {
     out.extend_from_slice(format!("{name}: ").as_bytes());
     value.write_header(out, name.len() + 2);
+}
+
+/// The field that ties a delivery report to a link: a report quotes the header of what did not arrive.
+pub const RETURN_MARK: &str = "X-Zegel-Return";
+
+/// Writes the mark of a link (`transfer/link`) into the header of mail about it.
+pub fn write_return_mark(out: &mut Vec<u8>, mark: &str) {
+    write_field(out, RETURN_MARK, &Raw::new(mark));
 }
 
 /// Text from a mail, a list or the configuration as one line that shows all that is in it (C13, M07):
@@ -223,5 +256,13 @@ mod tests {
         for wrong in ["", "<>", "a b@x", "a@x>\r\nBcc: <b@x", "a\r\nBcc:b@x", "é@x", &"a".repeat(901)] {
             assert_eq!(message_id(wrong), None, "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn makes_phone_numbers_dialable() {
+        assert_eq!(tel("14 0511").as_deref(), Some("tel:140511"));
+        assert_eq!(tel("+31 (0)511-54 81 00").as_deref(), Some("tel:+31511548100"));
+        assert_eq!(tel("javascript:alert()"), None);
+        assert_eq!(tel(""), None);
     }
 }

@@ -3,7 +3,7 @@
 
 use askama::Template;
 
-use super::compose::{Notice, one_line, own_fields};
+use super::compose::{Notice, one_line, OwnHeader};
 use super::{NoticeError, style};
 use crate::address::Address;
 use crate::clock::Timestamp;
@@ -54,6 +54,14 @@ pub struct Checksum<'a> {
 /// Writes the confirmation.
 pub fn confirmation(facts: &ConfirmationFacts) -> Result<CrlfBytes, NoticeError> {
     let mail = Mail::new(facts);
+    let header = OwnHeader {
+        organisation: facts.organisation,
+        hostname: facts.hostname,
+        to: facts.to,
+        message_id: facts.id.as_str(),
+        in_reply_to: None,
+        now: facts.now,
+    };
     Notice {
         kind: "reply-confirmation",
         language: facts.language,
@@ -62,7 +70,7 @@ pub fn confirmation(facts: &ConfirmationFacts) -> Result<CrlfBytes, NoticeError>
         text: &TextTemplate { mail: &mail }.render()?,
         html: &HtmlTemplate { mail: &mail }.render()?,
     }
-    .compose(&own_fields(facts.organisation, facts.hostname, facts.to, facts.id.as_str(), facts.now))
+    .compose(&header.fields())
 }
 
 /// What the templates show, each value one line.

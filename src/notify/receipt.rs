@@ -3,19 +3,19 @@
 //! reverse path, and not at all for automatic mail (H09).
 
 use askama::Template;
-use mail_builder::headers::address::Address as AddressField;
-use mail_builder::headers::raw::Raw;
-use mail_builder::headers::text::Text;
 
-use super::compose::{Notice, message_id, one_line, write_field};
+use super::compose::{Notice, OwnHeader, one_line};
 use super::{NoticeError, style};
 use crate::address::Address;
-use crate::clock::{Timestamp, rfc5322};
+use crate::clock::Timestamp;
 use crate::config::Organisation;
 use crate::id::TransferId;
 use crate::locale::{Language, long_date};
 use crate::message::crlf::CrlfBytes;
 use crate::secret::Secret;
+
+/// Options that are named one by one.
+const MAX_OPTIONS: usize = 10;
 
 /// All that a receipt tells.
 pub struct ReceiptFacts<'a> {
@@ -29,23 +29,70 @@ pub struct ReceiptFacts<'a> {
     pub public_url: &'a str,
     /// Whose message it was.
     pub sender: &'a Address,
-    /// For whom it was sealed.
-    pub recipients: &'a [Address],
+    /// Whom the message went to, and which way.
+    pub recipients: &'a [Way<'a>],
     /// What it became.
     pub transfer: &'a TransferId,
     /// When it is destroyed.
     pub expires: Timestamp,
-    /// To be told to the recipients, where one is needed.
+    /// The generated one, to be told to the recipients, where one is needed.
     pub password: Option<&'a Secret>,
+    /// What became of the options behind the tag.
+    pub remarks: &'a Remarks,
+    /// The sender's link to the status page of the transfer.
+    pub status: &'a Secret,
     /// The original's Message-ID, with or without angle brackets.
     pub message_id: Option<&'a str>,
     /// The moment of writing.
     pub now: Timestamp,
 }
 
+/// What the sender has to hear of the options behind the tag.
+#[derive(Clone, Debug, Default)]
+pub struct Remarks {
+    /// The password is the sender's own. It is not repeated here.
+    pub chosen: bool,
+    /// The sender's password is too easy to guess; a generated one took its place.
+    pub too_weak: bool,
+    /// The sender asked for no password, but a rule wants one.
+    pub password_needed: bool,
+    /// Options that were not understood, or that a rule does not allow; never a password.
+    pub ignored: Vec<String>,
+}
+
+/// Which way the message went for one recipient.
+#[derive(Clone, Debug)]
+pub struct Way<'a> {
+    /// Whom to.
+    pub address: &'a Address,
+    /// What the policy made of it; of a message with a receipt, nothing was refused.
+    pub taken: Taken<'a>,
+}
+
+/// What became of the message for one recipient.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken<'a> {
+    /// Sealed: a notification with a link.
+    Sealed,
+    /// It went on unchanged.
+    Passed {
+        /// By this rule; none where no rule matched.
+        rule: Option<&'a str>,
+    },
+}
+
 /// Writes the receipt.
 pub fn receipt(facts: &ReceiptFacts) -> Result<CrlfBytes, NoticeError> {
     let mail = Mail::new(facts);
+    let header = OwnHeader {
+        organisation: facts.organisation,
+        hostname: facts.hostname,
+        to: facts.sender,
+        // One receipt per transfer, so its id makes the Message-ID.
+        message_id: &format!("{}.receipt", facts.transfer),
+        in_reply_to: facts.message_id,
+        now: facts.now,
+    };
     Notice {
         kind: "receipt",
         language: facts.language,
@@ -54,42 +101,20 @@ pub fn receipt(facts: &ReceiptFacts) -> Result<CrlfBytes, NoticeError> {
         text: &TextTemplate { mail: &mail }.render()?,
         html: &HtmlTemplate { mail: &mail }.render()?,
     }
-    .compose(&fields(facts))
-}
-
-/// The header above the subject. One receipt per transfer, so its id makes the Message-ID.
-fn fields(facts: &ReceiptFacts) -> Vec<u8> {
-    let mut out = Vec::new();
-    let from = AddressField::new_address(
-        Some(one_line(&facts.organisation.name)),
-        format!("noreply@{}", facts.hostname),
-    );
-    write_field(&mut out, "From", &from);
-    write_field(&mut out, "To", &Raw::new(format!("<{}>", facts.sender)));
-    write_field(&mut out, "Date", &Raw::new(rfc5322(facts.now)));
-    write_field(
-        &mut out,
-        "Message-ID",
-        &Raw::new(format!("<{}.receipt@{}>", facts.transfer, facts.hostname)),
-    );
-    if let Some(id) = facts.message_id.and_then(message_id) {
-        write_field(&mut out, "In-Reply-To", &Raw::new(id.as_str()));
-        write_field(&mut out, "References", &Raw::new(id.as_str()));
-    }
-    // RFC 3834 5; the second is for Exchange, which answers such mail otherwise.
-    write_field(&mut out, "Auto-Submitted", &Text::new("auto-generated"));
-    write_field(&mut out, "X-Auto-Response-Suppress", &Text::new("All"));
-    out
+    .compose(&header.fields())
 }
 
 /// What the templates show, each value one line.
 struct Mail<'a> {
     language: Language,
     organisation: String,
-    recipients: &'a [Address],
+    recipients: &'a [Way<'a>],
     transfer: &'a TransferId,
     expires: String,
     password: Option<&'a str>,
+    remarks: &'a Remarks,
+    ignored: Option<String>,
+    status: &'a str,
     more: String,
 }
 
@@ -102,7 +127,34 @@ impl<'a> Mail<'a> {
             transfer: facts.transfer,
             expires: long_date(facts.language, facts.expires),
             password: facts.password.map(Secret::reveal),
+            remarks: facts.remarks,
+            ignored: ignored(&facts.remarks.ignored),
+            status: facts.status.reveal(),
             more: format!("{}/help", facts.public_url),
+        }
+    }
+}
+
+/// One line of options, as they stood in the subject.
+fn ignored(options: &[String]) -> Option<String> {
+    let shown: Vec<String> = options.iter().take(MAX_OPTIONS).map(|option| one_line(option)).collect();
+    let more = if options.len() > MAX_OPTIONS { ", …" } else { "" };
+    (!shown.is_empty()).then(|| shown.join(", ") + more)
+}
+
+impl Mail<'_> {
+    /// Some of the recipients got the message as it was.
+    fn is_mixed(&self) -> bool {
+        self.recipients.iter().any(|way| way.taken != Taken::Sealed)
+    }
+
+    fn way(&self, way: &Way<'_>) -> String {
+        match way.taken {
+            Taken::Sealed => self.language.text("receipt-sealed"),
+            Taken::Passed { rule: None } => self.language.text("receipt-passed"),
+            Taken::Passed { rule: Some(rule) } => {
+                self.language.format("receipt-passed-by", &[("rule", &one_line(rule))])
+            }
         }
     }
 }

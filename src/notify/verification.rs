@@ -3,7 +3,7 @@
 
 use askama::Template;
 
-use super::compose::{Notice, own_fields};
+use super::compose::{Notice, OwnHeader};
 use super::{NoticeError, compose::one_line, style};
 use crate::address::Address;
 use crate::clock::Timestamp;
@@ -43,6 +43,14 @@ pub fn verification(facts: &VerificationFacts) -> Result<CrlfBytes, NoticeError>
         code: facts.code.reveal(),
         more: format!("{}/help", facts.public_url),
     };
+    let header = OwnHeader {
+        organisation: facts.organisation,
+        hostname: facts.hostname,
+        to: facts.to,
+        message_id: facts.id.as_str(),
+        in_reply_to: None,
+        now: facts.now,
+    };
     Notice {
         kind: "verification",
         language: facts.language,
@@ -51,7 +59,7 @@ pub fn verification(facts: &VerificationFacts) -> Result<CrlfBytes, NoticeError>
         text: &TextTemplate { mail: &mail }.render()?,
         html: &HtmlTemplate { mail: &mail }.render()?,
     }
-    .compose(&own_fields(facts.organisation, facts.hostname, facts.to, facts.id.as_str(), facts.now))
+    .compose(&header.fields())
 }
 
 /// What the templates show, each value one line.

@@ -270,6 +270,7 @@ impl Shared {
         };
         let mut events = events(config, &item, &deliveries, now);
         let id = item.id.clone();
+        let notifies = item.link.clone().filter(|_| item.kind == Kind::Notification);
         let (report, deliveries) = self.report(config, item, deliveries, now).await;
         events.extend(report.iter().map(|report| Event {
             time: now,
@@ -279,7 +280,8 @@ impl Shared {
             actor: "zegel".to_owned(),
             origin: "local".to_owned(),
         }));
-        Attempt { item: id, deliveries, next_attempt, reports: report.into_iter().collect(), events }
+        let reports = report.into_iter().collect();
+        Attempt { item: id, notifies, now, deliveries, next_attempt, reports, events }
     }
 
     async fn report(

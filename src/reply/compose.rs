@@ -160,7 +160,12 @@ impl Answer {
             text: message.map(Into::into),
             html: None,
             files: files.iter().map(|file| self.content(file)).collect(),
+            // Without the wish to hear of downloads nothing about it is ever mailed outside.
             sender: Some(verified.address.clone()).filter(|_| checked.settings.tell_downloads),
+            automatic: false,
+            language: checked.settings.language,
+            download_notice: checked.settings.tell_downloads,
+            file_names: checked.settings.show_names,
             recipients,
             created: self.now,
             expires: self.expires(),

@@ -15,6 +15,8 @@ use crate::limits::TryRule;
 use crate::queue::body;
 use crate::retention::Retention;
 use crate::secret::Secret;
+use crate::sender::Actions;
+use crate::serve;
 use crate::store::blobs::LocalBlobs;
 use crate::store::sqlite::Sqlite;
 use crate::store::{Acceptance, BlobWriter, DraftStore, Item, Kind};
@@ -196,8 +198,11 @@ impl Desk {
     }
 
     async fn sweep(&self) {
-        let store: Arc<dyn Store> = self.store.clone();
-        Retention::new(store, self.blobs.clone(), self.clock.clone()).unwrap().turn().await.unwrap();
+        let Parts { store, keys, clock, config, wake, .. } = self.replies.parts.clone();
+        let rules = serve::read_rules(Config::clone(&config.load())).unwrap();
+        let rules = Arc::new(ArcSwap::from_pointee(rules));
+        let actions = Actions { store, keys, clock, rules, wake };
+        Retention::new(actions, self.blobs.clone()).unwrap().turn().await.unwrap();
     }
 
     /// Whether any file of the data folder holds these octets.
@@ -226,6 +231,10 @@ async fn seal(store: &dyn Store, blobs: &dyn Blobs, keys: &Keys, clock: &Clock) 
         html: None,
         files: Vec::new(),
         sender: Some(address("jan@voorbeeld.nl")),
+        automatic: false,
+        language: None,
+        download_notice: false,
+        file_names: false,
         recipients: vec![address("piet@example.org"), address("els@example.org")],
         created: clock.now(),
         expires: crate::clock::days_later(clock.now(), 30),
@@ -651,6 +660,7 @@ async fn an_answer_may_be_a_transfer() {
     desk.upload("foto.jpg", b"JPEG octets").await;
     desk.type_in(|typed| {
         typed.message = "KANARIE-BERICHT".into();
+        typed.settings.tell_downloads = true;
         typed.bcc = "els@voorbeeld.nl".into();
     })
     .await;
@@ -670,6 +680,8 @@ async fn an_answer_may_be_a_transfer() {
         let cookie = desk.access.unlock(link, Some(given), client()).await.unwrap();
         let grant = desk.access.resume(link, cookie.value()).await.unwrap();
         assert_eq!(grant.recipient().address, item.recipients[0].recipient.address);
+        assert!(grant.transfer().download_notice && !grant.transfer().file_names);
+        assert_eq!(grant.transfer().sender, Some(address("piet@example.org")), "hears of downloads");
         let index = grant.read_index().await.unwrap();
         let mut text = String::new();
         io::Read::read_to_string(&mut grant.open(index.text.unwrap()).unwrap(), &mut text).unwrap();

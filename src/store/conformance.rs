@@ -1,16 +1,20 @@
 //! What every [`Store`] and every [`Blobs`] must do, whatever it is built on. An implementation's tests call
 //! `store_conformance!` and `blobs_conformance!` with a way to make a fresh one.
 
+mod life;
+
 use std::io::{ErrorKind, Read};
 use std::time::Duration;
 
 use futures_util::future::join_all;
 
+pub use self::life::*;
 use super::*;
 use crate::address::{Address, ReversePath};
-use crate::audit::Action;
+use crate::audit::{Action, Actor};
 use crate::clock::{days_later, later};
 use crate::envelope::{BodyType, Envelope, MailParameters, Notify, RcptParameters, Ret};
+use crate::locale::Language;
 
 /// One test per statement. `$open` is an expression that gives a new, empty store, and whatever must live
 /// as long as it.
@@ -26,7 +30,14 @@ macro_rules! store_conformance {
             tries_are_counted_before_they_are_made, every_lock_is_longer, a_right_password_forgets_the_tries,
             a_session_opens_its_link_only, a_session_ends_when_idle, expiry_destroys_keys_sessions_and_parts,
             a_closed_link_is_not_opened, a_sealed_thread_is_known, a_rate_holds_for_parallel_callers,
-            blobs_are_given_up_once, an_orphan_is_what_no_row_knows, figures_tell_the_truth);
+            a_recall_destroys_one_key_or_all, of_two_recalls_one_does_it, a_recall_drops_what_has_not_left,
+            a_recalled_recipient_is_told_only_if_notified, what_is_gone_can_be_neither_recalled_nor_extended,
+            a_delivered_notification_is_noted, a_bounce_closes_a_link_until_the_next_notification,
+            a_limited_notice_goes_once, a_lock_can_be_taken_off, downloads_are_counted_per_part,
+            a_trail_is_of_one_transfer, blobs_are_given_up_once, an_orphan_is_what_no_row_knows, figures_tell_the_truth,
+            a_leap_of_the_clock_is_believed_after_an_hour, reminders_are_due_at_half_time_and_in_the_last_days,
+            reminders_are_queued_once, who_opened_meanwhile_is_not_reminded, a_download_is_told_once_an_hour,
+            what_had_its_time_is_forgotten, a_thread_lives_from_its_last_message);
     };
     (@each $open:expr, $($case:ident),*) => {$(
         #[tokio::test]
@@ -97,7 +108,13 @@ pub fn transfer() -> NewTransfer {
         expires: days_later(noon(), 30),
         sender: Some(address("jan@voorbeeld.nl")),
         password: true,
+        automatic: false,
+        language: Some(Language::Fy),
+        download_notice: true,
+        file_names: true,
+        first_reminder: Some(days_later(noon(), 15)),
         parts: vec![part(0), part(1), part(2)],
+        files: 1,
         recipients: vec![recipient(1, "a@example.org"), recipient(2, "b@example.org")],
         thread: Vec::new(),
     }
@@ -133,7 +150,15 @@ async fn claimed(store: &dyn Store, item: NewItem) -> Item {
 
 fn attempt(item: &Item, deliveries: Vec<(u32, Delivery)>) -> Attempt {
     let events = vec![event(Action::Relay)];
-    Attempt { item: item.id.clone(), deliveries, next_attempt: minutes(5), reports: Vec::new(), events }
+    Attempt {
+        item: item.id.clone(),
+        notifies: item.link.clone().filter(|_| item.kind == Kind::Notification),
+        now: minutes(1),
+        deliveries,
+        next_attempt: minutes(5),
+        reports: Vec::new(),
+        events,
+    }
 }
 
 fn delivered() -> Vec<(u32, Delivery)> {
@@ -518,9 +543,9 @@ pub async fn expiry_destroys_keys_sessions_and_parts(store: &dyn Store) {
 
     let end = days_later(noon(), 30);
     let just_before = end.saturating_sub(Duration::from_micros(1)).unwrap();
-    assert!(store.expire(just_before).await.unwrap().is_empty());
-    assert_eq!(store.expire(end).await.unwrap(), std::slice::from_ref(&id));
-    assert!(store.expire(end).await.unwrap().is_empty());
+    assert!(store.expire(just_before, just_before).await.unwrap().is_empty());
+    assert_eq!(store.expire(end, end).await.unwrap(), std::slice::from_ref(&id));
+    assert!(store.expire(end, end).await.unwrap().is_empty());
 
     let ended = store.transfer(id).await.unwrap().unwrap();
     assert!(ended.recipients.iter().all(|recipient| recipient.key_packet.is_none()));
@@ -542,11 +567,242 @@ pub async fn expiry_destroys_keys_sessions_and_parts(store: &dyn Store) {
 pub async fn a_closed_link_is_not_opened(store: &dyn Store) {
     let link = linked(store).await;
     assert!(matches!(try_once(store, &link, noon()).await, Try::Allowed { .. }));
-    store.expire(days_later(noon(), 30)).await.unwrap();
+    store.expire(days_later(noon(), 30), days_later(noon(), 30)).await.unwrap();
     assert!(matches!(open(store, session(1, &link)).await, Err(StoreError::Gone)));
     assert!(live(store, 1, noon()).await.is_none());
     let unknown = Link { transfer: TransferId::random(), recipient: 1 };
     assert!(matches!(open(store, session(2, &unknown)).await, Err(StoreError::Gone)));
+}
+
+// ---- what is done with a transfer after it was sent
+
+fn recall(link: &Link, recipient: Option<u16>) -> Recall {
+    Recall {
+        transfer: link.transfer.clone(),
+        recipient,
+        now: minutes(3),
+        closed: minutes(3),
+        actor: Actor::admin(),
+        notices: Vec::new(),
+    }
+}
+
+fn notice(link: &Link, kind: Kind) -> NewItem {
+    NewItem { kind, link: Some(link.clone()), ..item() }
+}
+
+async fn recipient(store: &dyn Store, link: &Link) -> Recipient {
+    let transfer = store.transfer(link.transfer.clone()).await.unwrap().unwrap();
+    transfer.recipients.into_iter().find(|one| one.number == link.recipient).unwrap()
+}
+
+async fn queued(store: &dyn Store) -> Vec<&'static str> {
+    store.queue().await.unwrap().iter().map(|entry| entry.kind).collect()
+}
+
+/// C25: the key, then the sessions; with the last key the parts.
+pub async fn a_recall_destroys_one_key_or_all(store: &dyn Store) {
+    let (first, other) = (linked(store).await, linked(store).await);
+    let second = Link { recipient: 2, ..first.clone() };
+    for (id, link) in [(1, &first), (2, &second), (3, &other)] {
+        open(store, session(id, link)).await.unwrap();
+    }
+    assert_eq!(store.recall(recall(&first, Some(1))).await.unwrap(), [1]);
+    let one = recipient(store, &first).await;
+    assert_eq!((one.key_packet, one.recalled, one.opened), (None, Some(minutes(3)), Some(noon())));
+    assert!(live(store, 1, noon()).await.is_none());
+    assert!(matches!(open(store, session(4, &first)).await, Err(StoreError::Gone)));
+    assert!(live(store, 2, noon()).await.is_some(), "the other recipient's");
+    assert!(store.doomed_blobs(10).await.unwrap().is_empty());
+
+    assert_eq!(store.recall(recall(&first, None)).await.unwrap(), [2], "all that are left");
+    assert!(live(store, 2, noon()).await.is_none());
+    let transfer = store.transfer(first.transfer.clone()).await.unwrap().unwrap();
+    assert!(transfer.parts.is_empty());
+    assert_eq!(store.doomed_blobs(10).await.unwrap().len(), 3);
+    assert!(live(store, 3, noon()).await.is_some(), "another transfer's");
+    assert_eq!(
+        store.expire(days_later(noon(), 29), days_later(noon(), 29)).await.unwrap(),
+        [],
+        "it is over already"
+    );
+    let trail = store.trail(first.transfer.clone()).await.unwrap();
+    let results: Vec<_> = trail.iter().map(|entry| (entry.object.as_str(), entry.result.as_str())).collect();
+    let (one, two) = (first.to_string(), second.to_string());
+    assert_eq!(results, [(one.as_str(), "ok, opened before"), (two.as_str(), "ok, opened before")]);
+}
+
+pub async fn of_two_recalls_one_does_it(store: &dyn Store) {
+    let link = linked(store).await;
+    let done = join_all((0..4).map(|_| store.recall(recall(&link, None)))).await;
+    let done: Vec<u16> = done.into_iter().flat_map(|done| done.unwrap()).collect();
+    assert_eq!(done, [1, 2]);
+    assert_eq!(store.trail(link.transfer).await.unwrap().len(), 2);
+}
+
+/// What is in delivery at that moment goes as well; that it arrived after all is noted.
+pub async fn a_recall_drops_what_has_not_left(store: &dyn Store) {
+    let link = linked(store).await;
+    let second = Link { recipient: 2, ..link.clone() };
+    let item = claimed(store, notice(&link, Kind::Notification)).await;
+    store.commit(message(vec![notice(&second, Kind::Notification)])).await.unwrap();
+    store.commit(message(vec![notice(&link, Kind::Receipt)])).await.unwrap();
+    store.recall(recall(&link, Some(1))).await.unwrap();
+    assert_eq!(queued(store).await, ["notification", "receipt"]);
+    store.finish_attempt(attempt(&item, delivered())).await.unwrap();
+    assert_eq!(recipient(store, &link).await.notified, Some(minutes(1)));
+}
+
+pub async fn a_recalled_recipient_is_told_only_if_notified(store: &dyn Store) {
+    let link = linked(store).await;
+    let second = Link { recipient: 2, ..link.clone() };
+    let item = claimed(store, notice(&link, Kind::Notification)).await;
+    store.finish_attempt(attempt(&item, delivered())).await.unwrap();
+    let notices = vec![notice(&link, Kind::Recall), notice(&second, Kind::Recall)];
+    store.recall(Recall { notices, ..recall(&link, None) }).await.unwrap();
+    let queue = store.claim_due(minutes(9), minutes(20), 10).await.unwrap();
+    let told: Vec<_> = queue.into_iter().map(|item| (item.kind, item.link)).collect();
+    assert_eq!(told, [(Kind::Recall, Some(link))]);
+}
+
+/// Expired for good, whatever the clock says later.
+pub async fn what_is_gone_can_be_neither_recalled_nor_extended(store: &dyn Store) {
+    let link = linked(store).await;
+    let end = days_later(noon(), 30);
+    let extension = |expires, closed| Extension {
+        transfer: link.transfer.clone(),
+        expires,
+        closed,
+        event: event(Action::Extend),
+    };
+    assert!(store.extend(extension(end, noon())).await.unwrap());
+    assert!(!store.extend(extension(days_later(end, 9), end)).await.unwrap(), "its date has come");
+    let late = Recall { now: end, closed: end, ..recall(&link, None) };
+    assert_eq!(store.recall(late).await.unwrap(), [] as [u16; 0]);
+    store.expire(end, end).await.unwrap();
+    assert!(!store.extend(extension(days_later(end, 9), noon())).await.unwrap(), "its keys are gone");
+    assert_eq!(store.recall(recall(&link, None)).await.unwrap(), [] as [u16; 0]);
+
+    let link = linked(store).await;
+    store.recall(recall(&link, None)).await.unwrap();
+    let extension = Extension { transfer: link.transfer.clone(), ..extension(end, noon()) };
+    assert!(!store.extend(extension).await.unwrap(), "it was taken back");
+}
+
+pub async fn a_delivered_notification_is_noted(store: &dyn Store) {
+    let link = linked(store).await;
+    let item = claimed(store, notice(&link, Kind::Receipt)).await;
+    store.finish_attempt(attempt(&item, delivered())).await.unwrap();
+    assert_eq!(recipient(store, &link).await.notified, None, "a receipt is no notification");
+    let item = claimed(store, notice(&link, Kind::Notification)).await;
+    let later = vec![(1, Delivery::Later { reason: "451 4.3.0".into() })];
+    store.finish_attempt(attempt(&item, later)).await.unwrap();
+    assert_eq!(recipient(store, &link).await.notified, None);
+    store.finish_attempt(attempt(&item, delivered())).await.unwrap();
+    let one = recipient(store, &link).await;
+    assert_eq!((one.notified, one.bounced), (Some(minutes(1)), None));
+    assert_eq!(recipient(store, &Link { recipient: 2, ..link }).await.notified, None);
+}
+
+pub async fn a_bounce_closes_a_link_until_the_next_notification(store: &dyn Store) {
+    let link = linked(store).await;
+    open(store, session(1, &link)).await.unwrap();
+    let item = claimed(store, notice(&link, Kind::Notification)).await;
+    let reason = "550 5.1.1 no such user".to_owned();
+    let failed = vec![(1, Delivery::Failed { reason: reason.clone() })];
+    store.finish_attempt(attempt(&item, failed)).await.unwrap();
+    let bounce = Bounce { time: minutes(1), reason };
+    assert_eq!(recipient(store, &link).await.bounced, Some(bounce.clone()));
+    assert!(live(store, 1, noon()).await.is_none());
+    assert!(matches!(open(store, session(2, &link)).await, Err(StoreError::Gone)));
+    let again = store.bounce(link.clone(), bounce.clone(), event(Action::Bounce)).await.unwrap();
+    assert!(!again, "it is closed already");
+    let second = Link { recipient: 2, ..link.clone() };
+    assert!(store.bounce(second.clone(), bounce.clone(), event(Action::Bounce)).await.unwrap());
+
+    assert_eq!(store.send(limited(&link, true), noon()).await.unwrap(), Sent::Queued);
+    open(store, session(3, &link)).await.unwrap();
+    assert!(matches!(open(store, session(4, &second)).await, Err(StoreError::Gone)));
+    store.recall(recall(&link, None)).await.unwrap();
+    assert!(!store.bounce(link.clone(), bounce, event(Action::Bounce)).await.unwrap(), "it is taken back");
+    assert_eq!(store.trail(link.transfer).await.unwrap().len(), 3, "one closed by itself, two taken back");
+}
+
+fn limited(link: &Link, invites: bool) -> LimitedNotice {
+    LimitedNotice {
+        link: link.clone(),
+        item: notice(link, Kind::Notification),
+        invites,
+        bucket: format!("resend {link}"),
+        rate: Rate::per(1, Duration::from_secs(600)),
+        event: event(Action::Resend),
+    }
+}
+
+pub async fn a_limited_notice_goes_once(store: &dyn Store) {
+    let link = linked(store).await;
+    let sent = join_all((0..3).map(|_| store.send(limited(&link, true), noon()))).await;
+    let sent: Vec<_> = sent.into_iter().map(|sent| sent.unwrap()).collect();
+    assert_eq!(sent, [Sent::Queued, Sent::NotBefore(minutes(10)), Sent::NotBefore(minutes(10))]);
+    assert_eq!(queued(store).await.len(), 1);
+    assert_eq!(store.send(limited(&link, true), minutes(10)).await.unwrap(), Sent::Queued);
+
+    let end = days_later(noon(), 30);
+    assert_eq!(store.send(limited(&link, true), end).await.unwrap(), Sent::Closed);
+    assert_eq!(store.send(limited(&link, false), end).await.unwrap(), Sent::Queued, "to the sender");
+    store.recall(recall(&link, Some(1))).await.unwrap();
+    assert_eq!(store.send(limited(&link, true), minutes(30)).await.unwrap(), Sent::Closed);
+}
+
+pub async fn a_lock_can_be_taken_off(store: &dyn Store) {
+    let link = linked(store).await;
+    assert!(!store.clear_tries(link.clone(), event(Action::Unlock)).await.unwrap(), "there is none");
+    for _ in 0..5 {
+        try_once(store, &link, noon()).await;
+    }
+    assert!(matches!(try_once(store, &link, noon()).await, Try::Locked(_)));
+    assert!(store.clear_tries(link.clone(), event(Action::Unlock)).await.unwrap());
+    assert!(matches!(try_once(store, &link, noon()).await, Try::Allowed { locked: None }));
+    store.recall(recall(&link, None)).await.unwrap();
+    assert!(!store.clear_tries(link, event(Action::Unlock)).await.unwrap(), "it is taken back");
+}
+
+pub async fn downloads_are_counted_per_part(store: &dyn Store) {
+    let (link, other) = (linked(store).await, linked(store).await);
+    let second = Link { recipient: 2, ..link.clone() };
+    let at = |time| Event { time, ..event(Action::Download) };
+    store.downloaded(link.clone(), vec![1, 2], at(minutes(1)), None).await.unwrap();
+    store.downloaded(link.clone(), vec![2], at(minutes(5)), None).await.unwrap();
+    store.downloaded(second, vec![2], at(minutes(2)), None).await.unwrap();
+    store.downloaded(other, vec![1], at(minutes(3)), None).await.unwrap();
+    let downloads = store.downloads(link.transfer).await.unwrap();
+    let download = |recipient, part, first, last, count| Download {
+        recipient,
+        part,
+        first: minutes(first),
+        last: minutes(last),
+        count,
+    };
+    assert_eq!(downloads, [download(1, 1, 1, 1, 1), download(1, 2, 1, 5, 2), download(2, 2, 2, 2, 1)]);
+}
+
+pub async fn a_trail_is_of_one_transfer(store: &dyn Store) {
+    let link = linked(store).await;
+    let about = |object: String, minute| Event { object, time: minutes(minute), ..event(Action::Open) };
+    let transfer = link.transfer.to_string();
+    for (object, minute) in [
+        (format!("{link}/3"), 4),
+        (transfer.clone(), 1),
+        (link.to_string(), 2),
+        (format!("{transfer}x"), 3),
+        (format!("{transfer}0"), 3),
+        (TransferId::random().to_string(), 3),
+    ] {
+        store.record(about(object, minute)).await.unwrap();
+    }
+    let trail = store.trail(link.transfer.clone()).await.unwrap();
+    let objects: Vec<_> = trail.into_iter().map(|entry| entry.object).collect();
+    assert_eq!(objects, [transfer, link.to_string(), format!("{link}/3")]);
 }
 
 pub async fn a_sealed_thread_is_known(store: &dyn Store) {
@@ -564,7 +820,7 @@ pub async fn a_sealed_thread_is_known(store: &dyn Store) {
     ] {
         assert_eq!(store.is_sealed_thread(hashes.clone()).await.unwrap(), known, "{hashes:?}");
     }
-    store.expire(days_later(noon(), 30)).await.unwrap();
+    store.expire(days_later(noon(), 30), days_later(noon(), 30)).await.unwrap();
     assert!(store.is_sealed_thread(vec![[2; 32]]).await.unwrap(), "an answer may come after the expiry date");
 }
 
@@ -581,9 +837,9 @@ pub async fn a_rate_holds_for_parallel_callers(store: &dyn Store) {
     assert_eq!(take("client 192.0.2.1", soon).await.unwrap(), None);
     assert!(take("client 192.0.2.1", soon).await.unwrap().is_some());
     // Buckets that are full again are forgotten on the way; that changes nothing.
-    store.expire(soon).await.unwrap();
+    store.expire(soon, soon).await.unwrap();
     assert!(take("client 192.0.2.1", soon).await.unwrap().is_some());
-    store.expire(minutes(5)).await.unwrap();
+    store.expire(minutes(5), minutes(5)).await.unwrap();
     assert_eq!(take("client 192.0.2.1", minutes(5)).await.unwrap(), None);
 }
 
@@ -591,7 +847,7 @@ pub async fn blobs_are_given_up_once(store: &dyn Store) {
     let ended = transfer();
     let names: Vec<_> = ended.parts.iter().map(|part| part.blob.clone()).collect();
     store.commit(sealed(ended)).await.unwrap();
-    store.expire(days_later(noon(), 30)).await.unwrap();
+    store.expire(days_later(noon(), 30), days_later(noon(), 30)).await.unwrap();
     assert_eq!(store.doomed_blobs(2).await.unwrap().len(), 2);
     store.forget_blobs(names[..2].to_vec()).await.unwrap();
     store.forget_blobs(names[..2].to_vec()).await.unwrap();
@@ -604,7 +860,7 @@ pub async fn an_orphan_is_what_no_row_knows(store: &dyn Store) {
     let mut known: Vec<_> = kept.parts.iter().chain(&ended.parts).map(|part| part.blob.clone()).collect();
     known.push(body.clone());
     store.commit(sealed(ended)).await.unwrap();
-    store.expire(days_later(noon(), 30)).await.unwrap();
+    store.expire(days_later(noon(), 30), days_later(noon(), 30)).await.unwrap();
     let queued = NewItem { body: Body::Blob(body), ..item() };
     store.commit(Acceptance { transfer: Some(kept), ..message(vec![queued]) }).await.unwrap();
 
@@ -625,7 +881,7 @@ pub async fn figures_tell_the_truth(store: &dyn Store) {
     let now = store.gauges(noon()).await.unwrap();
     assert_eq!((now.queued, now.oldest_queued, now.transfers, now.locked_links), (2, Some(noon()), 2, 1));
     store.record(event(Action::Configuration)).await.unwrap();
-    store.expire(days_later(noon(), 30)).await.unwrap();
+    store.expire(days_later(noon(), 30), days_later(noon(), 30)).await.unwrap();
     let after = store.gauges(minutes(15)).await.unwrap();
     assert_eq!((after.transfers, after.locked_links), (0, 0));
 }

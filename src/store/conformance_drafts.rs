@@ -193,7 +193,7 @@ pub async fn expiry_takes_drafts_along(store: &dyn Store) {
     add(store, &author, &id, 0, 8).await;
     let blob = find(store, &author).await.unwrap().uploads[0].pieces[0].blob.clone();
     ask(store, &author, 1, noon()).await;
-    assert_eq!(store.expire(hours(24 * 30)).await.unwrap().len(), 1);
+    assert_eq!(store.expire(hours(24 * 30), hours(24 * 30)).await.unwrap().len(), 1);
     assert!(find(store, &author).await.is_none());
     assert!(store.doomed_blobs(10).await.unwrap().contains(&blob));
     assert_eq!(store.code(author).await.unwrap(), None);

@@ -19,6 +19,16 @@ pub enum Kind {
     Receipt,
     /// To the sender: it could not be delivered (RFC 3464).
     Report,
+    /// To a recipient: the sender has taken it back.
+    Recall,
+    /// To the sender: a recipient came too late and asks for it.
+    Ask,
+    /// To a recipient who has not opened yet.
+    Reminder,
+    /// To the sender: these recipients have not opened yet.
+    Unopened,
+    /// To the sender: a recipient has downloaded something.
+    Download,
     /// To staff: the answer of a recipient. Relayed from the null sender; its reverse path is the verified address of
     /// who wrote it, and only failure reports go there (H08).
     Reply,
@@ -29,6 +39,21 @@ pub enum Kind {
 }
 
 impl Kind {
+    const ALL: [Self; 12] = [
+        Self::Message,
+        Self::Notification,
+        Self::Receipt,
+        Self::Report,
+        Self::Recall,
+        Self::Ask,
+        Self::Reminder,
+        Self::Unopened,
+        Self::Download,
+        Self::Reply,
+        Self::Confirmation,
+        Self::Verification,
+    ];
+
     /// The word in the database, in logs and on the command line.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -36,6 +61,11 @@ impl Kind {
             Self::Notification => "notification",
             Self::Receipt => "receipt",
             Self::Report => "report",
+            Self::Recall => "recall",
+            Self::Ask => "ask",
+            Self::Reminder => "reminder",
+            Self::Unopened => "unopened",
+            Self::Download => "download",
             Self::Reply => "reply",
             Self::Confirmation => "confirmation",
             Self::Verification => "verification",
@@ -46,16 +76,7 @@ impl Kind {
 impl std::str::FromStr for Kind {
     type Err = StoreError;
     fn from_str(word: &str) -> Result<Self> {
-        let all = [
-            Self::Message,
-            Self::Notification,
-            Self::Receipt,
-            Self::Report,
-            Self::Reply,
-            Self::Confirmation,
-            Self::Verification,
-        ];
-        all.into_iter().find(|kind| kind.as_str() == word).ok_or(StoreError::Corrupt("queue item kind"))
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word).ok_or(StoreError::Corrupt("queue item kind"))
     }
 }
 
@@ -139,6 +160,11 @@ pub enum Delivery {
 pub struct Attempt {
     /// The item.
     pub item: QueueId,
+    /// The link that it is the notification of: how the delivery ends decides whether the recipient knows of
+    /// the link, or whether it is closed.
+    pub notifies: Option<Link>,
+    /// When it ended.
+    pub now: Timestamp,
     /// What happened, by recipient number.
     pub deliveries: Vec<(u32, Delivery)>,
     /// When to try the rest again. Ignored when none is left: then the item goes.

@@ -1,9 +1,11 @@
 //! What is kept of a transfer: its sealed parts, its recipients with their keys and tries, and the sessions
 //! that have opened it. Made by `transfer/sealing`, read by `transfer/access` and `cli/transfer`.
 
+use super::Bounce;
 use crate::address::Address;
 use crate::clock::Timestamp;
 use crate::id::{BlobName, Link, TransferId};
+use crate::locale::Language;
 
 /// A new transfer; its parts are already durable in the blob store.
 #[derive(Debug)]
@@ -18,8 +20,20 @@ pub struct NewTransfer {
     pub sender: Option<Address>,
     /// Whether a password is needed besides the link.
     pub password: bool,
+    /// A machine sent it: nothing about it is ever mailed back (RFC 3834).
+    pub automatic: bool,
+    /// Of mails to its recipients; none: the gateway's own.
+    pub language: Option<Language>,
+    /// The sender hears of downloads.
+    pub download_notice: bool,
+    /// And of which files.
+    pub file_names: bool,
+    /// When those who have not opened it are reminded first.
+    pub first_reminder: Option<Timestamp>,
     /// Its sealed parts, part 0 being the index.
     pub parts: Vec<Part>,
+    /// How many of the parts, from 1 on, are files.
+    pub files: u32,
     /// Its recipients, numbered from 1.
     pub recipients: Vec<NewRecipient>,
     /// Hashes of the Message-IDs that make up its thread.
@@ -61,10 +75,27 @@ pub struct Transfer {
     pub sender: Option<Address>,
     /// Whether a password is needed besides the link.
     pub password: bool,
+    /// A machine sent it: nothing about it is ever mailed back (RFC 3834).
+    pub automatic: bool,
+    /// Of mails to its recipients; none: the gateway's own.
+    pub language: Option<Language>,
+    /// The sender hears of downloads.
+    pub download_notice: bool,
+    /// And of which files.
+    pub file_names: bool,
     /// Its sealed parts in order; empty once they are destroyed.
     pub parts: Vec<Part>,
+    /// How many of the parts, from 1 on, are, or were, files.
+    pub files: u32,
     /// Its recipients in order.
     pub recipients: Vec<Recipient>,
+}
+
+impl Transfer {
+    /// Whether its sender is somebody who may be written to about it (RFC 3834).
+    pub fn hears(&self) -> bool {
+        self.sender.is_some() && !self.automatic
+    }
 }
 
 /// One recipient of a transfer, with own key, tries and state.
@@ -80,6 +111,10 @@ pub struct Recipient {
     pub tries: u32,
     /// Closed for tries until then.
     pub locked_until: Option<Timestamp>,
+    /// When the next hop last took a notification for them.
+    pub notified: Option<Timestamp>,
+    /// The notification did not arrive; the link is closed.
+    pub bounced: Option<Bounce>,
     /// First opened.
     pub opened: Option<Timestamp>,
     /// Recalled by the sender or an administrator.

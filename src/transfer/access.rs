@@ -44,9 +44,15 @@ pub enum AccessError {
     /// There is no such transfer, or no such part of it. Malformed and unknown tokens are alike.
     #[error("no such transfer")]
     Unknown,
-    /// It has expired or was recalled.
+    /// It was recalled, or its notification came back.
     #[error("the transfer is gone")]
     Gone,
+    /// Its date has passed.
+    #[error("the transfer has expired")]
+    Expired {
+        /// The sender can be asked for it
+        askable: bool,
+    },
     /// The password is wrong, or missing where one is needed.
     #[error("wrong password")]
     WrongPassword,
@@ -170,6 +176,7 @@ impl Access {
         let state = State::of(&transfer, &recipient, self.clock.now());
         match (state.after(Step::Open), recipient.key_packet.clone()) {
             (Some(_), Some(key_packet)) => Ok(Door { link, secret, transfer, recipient, key_packet }),
+            _ if state == State::Expired => Err(AccessError::Expired { askable: transfer.hears() }),
             _ => Err(AccessError::Gone),
         }
     }

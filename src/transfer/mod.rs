@@ -5,13 +5,17 @@
 //! the sealed parts as they lie there. Here: the states that a recipient's link can be in.
 
 pub mod access;
+pub mod action;
 pub mod export;
 pub mod grant;
 pub mod index;
 pub mod link;
 pub mod password;
+pub mod recall;
+pub mod schedule;
 pub mod sealing;
 mod session;
+pub mod status;
 #[cfg(test)]
 pub(crate) mod testing;
 
@@ -29,6 +33,8 @@ pub enum State {
     Expired,
     /// The sender took it back. For good as well.
     Recalled,
+    /// Its notification did not arrive. Closed until another one is sent.
+    Bounced,
 }
 
 /// What can happen to a link.
@@ -50,6 +56,8 @@ impl State {
             Self::Recalled
         } else if transfer.expires <= now || recipient.key_packet.is_none() {
             Self::Expired
+        } else if recipient.bounced.is_some() {
+            Self::Bounced
         } else if recipient.opened.is_some() {
             Self::Opened
         } else {
@@ -64,6 +72,7 @@ impl State {
             Self::Opened => "opened",
             Self::Expired => "expired",
             Self::Recalled => "recalled",
+            Self::Bounced => "bounced",
         }
     }
 
@@ -71,9 +80,9 @@ impl State {
     pub fn after(self, step: Step) -> Option<Self> {
         match (self, step) {
             (Self::Waiting | Self::Opened, Step::Open) => Some(Self::Opened),
-            (Self::Waiting | Self::Opened, Step::Expire) => Some(Self::Expired),
-            (Self::Waiting | Self::Opened, Step::Recall) => Some(Self::Recalled),
-            (Self::Expired | Self::Recalled, _) => None,
+            (Self::Waiting | Self::Opened | Self::Bounced, Step::Expire) => Some(Self::Expired),
+            (Self::Waiting | Self::Opened | Self::Bounced, Step::Recall) => Some(Self::Recalled),
+            (Self::Bounced, Step::Open) | (Self::Expired | Self::Recalled, _) => None,
         }
     }
 }
@@ -81,6 +90,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Bounce;
     use crate::transfer::testing;
 
     #[test]
@@ -92,6 +102,10 @@ mod tests {
 
         recipient.opened = Some(start);
         assert_eq!(State::of(&transfer, &recipient, start), State::Opened);
+        assert_eq!(State::of(&transfer, &recipient, transfer.expires), State::Expired);
+
+        recipient.bounced = Some(Bounce { time: start, reason: "550 5.1.1 no such user".into() });
+        assert_eq!(State::of(&transfer, &recipient, start), State::Bounced, "whoever opened it before");
         assert_eq!(State::of(&transfer, &recipient, transfer.expires), State::Expired);
 
         recipient.key_packet = None;
@@ -110,6 +124,8 @@ mod tests {
             assert_eq!(State::Recalled.after(step), None);
             assert_eq!(State::Waiting.after(step), State::Opened.after(step));
         }
+        assert_eq!(State::Bounced.after(Step::Open), None);
+        assert_eq!(State::Bounced.after(Step::Recall), Some(State::Recalled));
         assert_eq!(State::Waiting.after(Step::Open), Some(State::Opened));
         assert_eq!(State::Opened.after(Step::Recall), Some(State::Recalled));
         assert_eq!(State::Opened.after(Step::Expire), Some(State::Expired));

@@ -11,11 +11,13 @@ use std::io::Read;
 use std::mem::take;
 
 use super::index::{Index, IndexFile, sealed_name};
+use super::schedule::Schedule;
 use super::{link, password};
 use crate::address::Address;
 use crate::clock::Timestamp;
 use crate::config::PasswordMode;
 use crate::id::{Link, TransferId};
+use crate::locale::Language;
 use crate::seal::keys::{Cost, Passphrase, TransferKey, lock};
 use crate::seal::{Result, SealError, write::write};
 use crate::secret::{LinkKey, Secret};
@@ -42,6 +44,14 @@ pub struct SealRequest<'a> {
     pub files: Vec<Content<'a>>,
     /// Who gets the receipt.
     pub sender: Option<Address>,
+    /// A machine sent it: nothing about it is ever mailed back.
+    pub automatic: bool,
+    /// Of the mails to the recipients; none: the gateway's own.
+    pub language: Option<Language>,
+    /// The sender hears of downloads; never where it is automatic.
+    pub download_notice: bool,
+    /// And of which files.
+    pub file_names: bool,
     /// Who gets a link of their own.
     pub recipients: Vec<Address>,
     /// Now.
@@ -116,6 +126,10 @@ pub fn seal(blobs: &dyn Blobs, link_key: &LinkKey, mut request: SealRequest<'_>)
     let key = TransferKey::random();
     let mut parts = PartWriter { blobs, key: &key, parts: Vec::new() };
     let (created, expires, sender) = (request.created, request.expires, request.sender.take());
+    let (language, file_names) = (request.language, request.file_names);
+    let download_notice = request.download_notice && !request.automatic;
+    let first_reminder = Schedule::of(created, expires).half;
+    let (automatic, files) = (request.automatic, u32::try_from(request.files.len()).unwrap_or(u32::MAX));
     let (addresses, thread) = (take(&mut request.recipients), take(&mut request.thread));
     let chosen = request.chosen.take();
     let generated = match request.password {
@@ -137,8 +151,22 @@ pub fn seal(blobs: &dyn Blobs, link_key: &LinkKey, mut request: SealRequest<'_>)
         tokens.push(link::token(link_key, &link));
     }
     let parts = parts.finish();
-    let transfer =
-        NewTransfer { id, created, expires, sender, password: password.is_some(), parts, recipients, thread };
+    let transfer = NewTransfer {
+        id,
+        created,
+        expires,
+        sender,
+        password: password.is_some(),
+        automatic,
+        language,
+        download_notice,
+        file_names,
+        first_reminder,
+        parts,
+        files,
+        recipients,
+        thread,
+    };
     Ok(Sealed { transfer, password: generated, tokens })
 }
 
@@ -264,6 +292,21 @@ mod tests {
         let index: Index =
             serde_json::from_slice(&plaintext(&blobs, &key, &sealed.transfer.parts[0])).unwrap();
         assert_eq!((index.text, index.html, index.message, index.files.len()), (None, None, 1, 0));
+    }
+
+    #[test]
+    fn a_chosen_password_opens_it_and_costs_more() {
+        let blobs = MemoryBlobs::default();
+        let chosen = Secret::new("kamperfoelie-7".into());
+        let request = SealRequest { chosen: Some(chosen.clone()), ..request(PasswordMode::Generated) };
+        let sealed = seal(&blobs, &link_key(), request).unwrap();
+        assert!(sealed.password.is_none() && sealed.transfer.password);
+        let (_, secret) = link::parse(&link_key(), sealed.tokens[0].reveal()).unwrap();
+        let key_packet = &sealed.transfer.recipients[0].key_packet;
+        let open = |password| unlock(key_packet, &Passphrase::new(&secret, password)).unwrap();
+        assert!(open(Some(&chosen)).is_some() && open(None).is_none());
+        // RFC 9580 3.7.1.4 and 5.3.2: passes, lanes and memory stand behind the salt.
+        assert!(key_packet.windows(3).any(|window| window == [3, 4, 16]));
     }
 
     /// C04: the store sees neither content nor names.

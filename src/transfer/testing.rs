@@ -11,15 +11,16 @@ use async_trait::async_trait;
 
 use super::sealing::{Content, SealRequest};
 use crate::address::Address;
-use crate::audit::Event;
+use crate::audit::{Entry, Event};
 use crate::clock::{Timestamp, days_later, later};
 use crate::config::PasswordMode;
 use crate::id::{BlobName, Link, QueueId, TransferId, UploadId};
 use crate::limits::{Rate, TryRule};
 use crate::store::{
-    Acceptance, Added, Attempt, Author, BlobWriter, Blobs, BrowserRow, CodeLimits, CodeRow, CodeTry,
-    Committed, DraftRow, DraftStore, Gauges, Item, NewCode, NewTransfer, NewUploadRow, PieceRow, QueueEntry,
-    Recipient, Result, Session, Store, StoreError, Transfer, Try, UploadLimits,
+    Acceptance, Added, Attempt, Author, BlobWriter, Blobs, Bounce, BrowserRow, CodeLimits, CodeRow, CodeTry,
+    Committed, Download, DraftRow, DraftStore, DueReminder, Extension, Forget, Gauges, Item, LimitedNotice,
+    NewCode, NewItem, NewTransfer, NewUploadRow, PieceRow, QueueEntry, Recall, Recipient, Reminders, Result,
+    Sent, Session, Store, StoreError, Transfer, Try, Turn, UploadLimits,
 };
 
 /// When the tests begin.
@@ -49,6 +50,10 @@ pub fn request(password: PasswordMode) -> SealRequest<'static> {
             content("logo.png", "image/png", b"\x89PNG"),
         ],
         sender: Some(address("jan@voorbeeld.nl")),
+        automatic: false,
+        language: None,
+        download_notice: false,
+        file_names: false,
         recipients: vec![address("piet@example.org"), address("els@example.org")],
         created: start(),
         expires: days_later(start(), 30),
@@ -66,6 +71,8 @@ pub fn transfer_row() -> Transfer {
         key_packet: Some(vec![1]),
         tries: 0,
         locked_until: None,
+        notified: None,
+        bounced: None,
         opened: None,
         recalled: None,
     };
@@ -75,7 +82,12 @@ pub fn transfer_row() -> Transfer {
         expires: days_later(start(), 30),
         sender: None,
         password: true,
+        automatic: false,
+        language: None,
+        download_notice: false,
+        file_names: false,
         parts: Vec::new(),
+        files: 0,
         recipients: vec![recipient],
     }
 }
@@ -191,6 +203,8 @@ impl MemoryStore {
             key_packet: Some(recipient.key_packet),
             tries: 0,
             locked_until: None,
+            notified: None,
+            bounced: None,
             opened: None,
             recalled: None,
         });
@@ -200,7 +214,12 @@ impl MemoryStore {
             expires: new.expires,
             sender: new.sender,
             password: new.password,
+            automatic: new.automatic,
+            language: new.language,
+            download_notice: new.download_notice,
+            file_names: new.file_names,
             parts: new.parts,
+            files: new.files,
             recipients: recipients.collect(),
         };
         self.rows().transfers.insert(new.id, transfer);
@@ -320,7 +339,61 @@ impl Store for MemoryStore {
     async fn sweep_sessions(&self, _: Timestamp) -> Result<u64> {
         Err(StoreError::Closed)
     }
-    async fn expire(&self, _: Timestamp) -> Result<Vec<TransferId>> {
+    async fn expire(&self, _: Timestamp, _: Timestamp) -> Result<Vec<TransferId>> {
+        Err(StoreError::Closed)
+    }
+    async fn begin_turn(&self, _: Timestamp) -> Result<Turn> {
+        Err(StoreError::Closed)
+    }
+    async fn due_reminders(
+        &self,
+        _: Timestamp,
+        _: Timestamp,
+        _: Timestamp,
+        _: usize,
+    ) -> Result<Vec<DueReminder>> {
+        Err(StoreError::Closed)
+    }
+    async fn remind(&self, _: Reminders) -> Result<usize> {
+        Err(StoreError::Closed)
+    }
+    async fn due_downloads(&self, _: Timestamp, _: usize) -> Result<Vec<Link>> {
+        Err(StoreError::Closed)
+    }
+    async fn follow_up(&self, _: Link, _: NewItem, _: Timestamp) -> Result<bool> {
+        Err(StoreError::Closed)
+    }
+    async fn forget(&self, _: Forget) -> Result<usize> {
+        Err(StoreError::Closed)
+    }
+    async fn recall(&self, _: Recall) -> Result<Vec<u16>> {
+        Err(StoreError::Closed)
+    }
+    async fn extend(&self, _: Extension) -> Result<bool> {
+        Err(StoreError::Closed)
+    }
+    async fn clear_tries(&self, _: Link, _: Event) -> Result<bool> {
+        Err(StoreError::Closed)
+    }
+    async fn bounce(&self, _: Link, _: Bounce, _: Event) -> Result<bool> {
+        Err(StoreError::Closed)
+    }
+    async fn send(&self, _: LimitedNotice, _: Timestamp) -> Result<Sent> {
+        Err(StoreError::Closed)
+    }
+    async fn downloaded(
+        &self,
+        _: Link,
+        _: Vec<u32>,
+        _: Event,
+        _: Option<(NewItem, Timestamp)>,
+    ) -> Result<()> {
+        Err(StoreError::Closed)
+    }
+    async fn downloads(&self, _: TransferId) -> Result<Vec<Download>> {
+        Err(StoreError::Closed)
+    }
+    async fn trail(&self, _: TransferId) -> Result<Vec<Entry>> {
         Err(StoreError::Closed)
     }
     async fn doomed_blobs(&self, _: usize) -> Result<Vec<BlobName>> {

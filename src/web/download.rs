@@ -28,7 +28,9 @@ struct Download {
     name: String,
     media_type: &'static str,
     /// For the audit trail: a number or a word of ours.
-    object: String,
+    what: String,
+    /// For the mail to the sender: the file's name, where it is one of the files.
+    told: Vec<String>,
 }
 
 /// `GET /t/{token}/files/{number}`
@@ -41,10 +43,10 @@ pub async fn file(
 ) -> Result<Response, WebError> {
     let (grant, index) = session::open(&parts, &visit, &token, &headers).await?;
     let file = find(&index, &number)?;
-    let object = format!("{}/{}", grant.link(), file.part);
     // One type for all: the name's ending decides on the reader's side, and no browser shows it.
     let media_type = "application/octet-stream";
-    let download = Download { part: file.part, name: file.name.clone(), media_type, object };
+    let (part, name) = (file.part, file.name.clone());
+    let download = Download { part, told: vec![name.clone()], name, media_type, what: part.to_string() };
     send(&parts, &visit, grant, download, &method, &headers).await
 }
 
@@ -57,9 +59,9 @@ pub async fn original(
     headers: HeaderMap,
 ) -> Result<Response, WebError> {
     let (grant, index) = session::open(&parts, &visit, &token, &headers).await?;
-    let object = format!("{}/message", grant.link());
-    let part = index.message;
-    let download = Download { part, name: "message.eml".into(), media_type: "message/rfc822", object };
+    let (name, media_type) = ("message.eml".into(), "message/rfc822");
+    let download =
+        Download { part: index.message, name, media_type, what: "message".into(), told: Vec::new() };
     send(&parts, &visit, grant, download, &method, &headers).await
 }
 
@@ -82,7 +84,7 @@ async fn send(
     let tag = format!("\"{}-{}\"", grant.transfer().id, download.part);
     let Some(span) = Span::asked(headers, &tag, size) else { return unsatisfiable(size) };
     if span.start == 0 && counts(method, headers) {
-        note(parts, visit, download.object).await?;
+        note(parts, visit, &grant, &download.what, vec![download.part], download.told).await?;
     }
     let body = if *method == Method::HEAD {
         Body::empty()
@@ -130,17 +132,33 @@ pub fn counts(method: &Method, headers: &HeaderMap) -> bool {
     *method == Method::GET && !headers.contains_key("sec-purpose")
 }
 
-/// Notes in the audit trail that something of the transfer was fetched. It changes nothing else.
-pub async fn note(parts: &Parts, visit: &Visit, object: String) -> Result<(), WebError> {
+/// Notes that parts of the transfer were fetched: counted for its sender, who may get a mail about it, and in the
+/// audit trail as `what`, a number or a word of ours. `names` are those of the files among them.
+pub async fn note(
+    parts: &Parts,
+    visit: &Visit,
+    grant: &Grant,
+    what: &str,
+    fetched: Vec<u32>,
+    names: Vec<String>,
+) -> Result<(), WebError> {
     let event = Event {
         time: parts.clock.now(),
         action: Action::Download,
-        object,
+        object: format!("{}/{what}", grant.link()),
         result: "ok".into(),
         actor: "recipient".into(),
         origin: visit.client.to_string(),
     };
-    parts.store.record(event).await.map_err(|error| WebError::Trouble(error.to_string()))
+    let notice = parts.actions.download_notice(grant.transfer(), grant.link(), &fetched, names).await;
+    let notice = notice.map_err(|error| WebError::Trouble(error.to_string()))?;
+    let is_news = notice.is_some();
+    let noted = parts.store.downloaded(grant.link().clone(), fetched, event, notice).await;
+    noted.map_err(|error| WebError::Trouble(error.to_string()))?;
+    if is_news {
+        parts.actions.wake.wake();
+    }
+    Ok(())
 }
 
 fn header(value: &str) -> Result<HeaderValue, WebError> {

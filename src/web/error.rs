@@ -19,8 +19,10 @@ pub enum WebError {
     NotFound,
     /// The page is there, but not for this method.
     MethodNotAllowed,
-    /// Expired or recalled.
+    /// Recalled, or closed because its notification came back.
     Gone,
+    /// Its date has passed; the token with which its sender can be asked for it.
+    Expired(Option<String>),
     /// The password does not fit.
     WrongPassword,
     /// The link is closed for tries until then.
@@ -58,6 +60,7 @@ impl WebError {
         match error {
             AccessError::Unknown => Self::NotFound,
             AccessError::Gone => Self::Gone,
+            AccessError::Expired { askable } => Self::Expired(askable.then(|| token.to_owned())),
             AccessError::WrongPassword => Self::WrongPassword,
             AccessError::Locked(until) => Self::Locked(until),
             AccessError::Busy => Self::Busy,
@@ -72,7 +75,7 @@ impl WebError {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Gone => StatusCode::GONE,
+            Self::Gone | Self::Expired(_) => StatusCode::GONE,
             Self::WrongPassword | Self::CrossSite | Self::RepliesOff => StatusCode::FORBIDDEN,
             Self::Locked(_) | Self::Busy => StatusCode::TOO_MANY_REQUESTS,
             Self::NoSession(_) | Self::NoReplySession(_) => StatusCode::SEE_OTHER,
@@ -90,7 +93,7 @@ impl WebError {
         match self {
             Self::NotFound => ("error-not-found-title", "error-not-found-text"),
             Self::MethodNotAllowed => ("error-method-title", "error-method-text"),
-            Self::Gone => ("error-gone-title", "error-gone-text"),
+            Self::Gone | Self::Expired(_) => ("error-gone-title", "error-gone-text"),
             Self::WrongPassword => ("error-password-title", "error-password-text"),
             Self::Locked(_) => ("error-locked-title", "error-locked-text"),
             Self::Busy => ("error-busy-title", "error-busy-text"),
@@ -121,6 +124,8 @@ struct ErrorPage<'a> {
     visit: &'a Visit,
     title: String,
     text: String,
+    /// With which the sender can be asked.
+    ask: Option<&'a str>,
     /// When the link opens again.
     minutes: Option<String>,
     /// What the help desk can look up in the log.
@@ -144,7 +149,12 @@ pub fn to_page(mut response: Response, visit: &Visit, now: Timestamp) -> Respons
         WebError::Locked(_) => wait.map(|seconds| seconds.div_ceil(60).to_string()),
         _ => None,
     };
-    let template = ErrorPage { visit, title: visit.text(title), text: visit.text(text), minutes, request };
+    let ask = match &error {
+        WebError::Expired(token) => token.as_deref(),
+        _ => None,
+    };
+    let (title, text) = (visit.text(title), visit.text(text));
+    let template = ErrorPage { visit, title, text, ask, minutes, request };
     let mut page = page::render(error.status(), &template).unwrap_or(response);
     if let Some(seconds) = wait {
         page.headers_mut().insert(RETRY_AFTER, seconds.into());

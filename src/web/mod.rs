@@ -5,6 +5,7 @@
 //! name from a mail in a URL, a title or a log, a byte of mail shown outside a sandbox (C18, C19).
 
 pub mod admin;
+mod ask;
 mod assets;
 mod download;
 mod error;
@@ -12,11 +13,13 @@ mod info;
 mod message;
 mod page;
 mod preview;
+mod proof;
 mod reply;
 mod security;
 pub mod server;
 mod session;
 mod start;
+mod status;
 mod stream;
 mod transfer;
 mod unlock;
@@ -35,6 +38,7 @@ use axum::routing::{get, post};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::reply::Replies;
+use crate::sender::Actions;
 use crate::store::Store;
 use crate::transfer::access::Access;
 use error::WebError;
@@ -46,6 +50,8 @@ pub struct Parts {
     pub access: Arc<Access>,
     /// Takes answers in.
     pub replies: Replies,
+    /// What senders do with their transfers.
+    pub actions: Actions,
     /// For the audit trail.
     pub store: Arc<dyn Store>,
     /// Read anew for every request, so that SIGHUP counts at once.
@@ -61,11 +67,12 @@ impl Parts {
     pub fn new(
         access: Arc<Access>,
         replies: Replies,
+        actions: Actions,
         store: Arc<dyn Store>,
         config: Arc<ArcSwap<Config>>,
         clock: Clock,
     ) -> Self {
-        Self { access, replies, store, config, clock, streams: stream::Streams::default() }
+        Self { access, replies, actions, store, config, clock, streams: stream::Streams::default() }
     }
 }
 
@@ -82,6 +89,13 @@ pub fn router(parts: Parts) -> Router {
         .route("/t/{token}/message.eml", get(download::original))
         .route("/t/{token}/zip", get(zip::download))
         .route("/t/{token}/finish", post(transfer::finish))
+        .route("/t/{token}/ask", post(ask::ask))
+        .route("/s/{token}", get(status::show))
+        .route("/s/{token}/status.json", get(status::json))
+        .route("/s/{token}/proof", get(proof::show))
+        .route("/s/{token}/proof.json", get(proof::json))
+        .route("/s/{token}/{action}", get(status::confirm).post(status::act))
+        .route("/s/{token}/{action}/{number}", get(status::confirm).post(status::act))
         .merge(reply::routes())
         .route("/help", get(info::help))
         .route("/privacy", get(info::privacy))

@@ -98,6 +98,11 @@ impl Visit {
         locale::long_date(self.language, *time)
     }
 
+    /// A date with its time as the reader writes it.
+    pub fn moment(&self, time: &Timestamp) -> String {
+        locale::long_date_and_time(self.language, *time)
+    }
+
     /// A size as the reader writes it: `812 B`, `3,4 MB`.
     pub fn size(&self, octets: &u64) -> String {
         locale::size(self.language, *octets)

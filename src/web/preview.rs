@@ -71,17 +71,16 @@ pub async fn content(
 ) -> Result<Response, WebError> {
     let (grant, index) = session::open(&parts, &visit, &token, &headers).await?;
     let file = download::find(&index, &number)?.clone();
-    let object = format!("{}/{}", grant.link(), file.part);
     let kind = look(grant.clone(), file.clone()).await?;
     let media_type = match kind.ok_or(WebError::NoPreview)? {
         Kind::Picture(media_type) => media_type,
         Kind::Pdf => "application/pdf",
         Kind::Text("utf-8") => "text/plain; charset=utf-8",
         Kind::Text(_) => "text/plain; charset=windows-1252",
-        Kind::Html => return html(&parts, &visit, grant, &file, object, &method, &headers).await,
+        Kind::Html => return html(&parts, &visit, grant, &file, &method, &headers).await,
     };
     if download::counts(&method, &headers) {
-        download::note(&parts, &visit, object).await?;
+        note(&parts, &visit, &grant, &file).await?;
     }
     let size = file.size;
     let produce = move |writer: &mut stream::ChunkWriter| {
@@ -100,12 +99,11 @@ async fn html(
     visit: &Visit,
     grant: Grant,
     file: &IndexFile,
-    object: String,
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<Response, WebError> {
     if download::counts(method, headers) {
-        download::note(parts, visit, object).await?;
+        note(parts, visit, &grant, file).await?;
     }
     let part = file.part;
     let clean = stream::blocking(move || {
@@ -113,6 +111,12 @@ async fn html(
         Ok(message::clean(&html, Default::default()))
     });
     message::document(visit, clean.await?)
+}
+
+/// Who has seen a file has it: for the sender that is a download.
+async fn note(parts: &Parts, visit: &Visit, grant: &Grant, file: &IndexFile) -> Result<(), WebError> {
+    let names = vec![file.name.clone()];
+    download::note(parts, visit, grant, &file.part.to_string(), vec![file.part], names).await
 }
 
 /// Reads the beginning of a file and tells what it is.

@@ -168,7 +168,7 @@ fn protect(response: &mut Response, visit: &Visit, path: &str) {
     if visit.is_secure() {
         set(STRICT_TRANSPORT_SECURITY, "max-age=63072000");
     }
-    if path.starts_with("/t/") {
+    if path.starts_with("/t/") || path.starts_with("/s/") {
         set(HeaderName::from_static("x-robots-tag"), "noindex, nofollow, noarchive");
     }
     if !headers.contains_key(CONTENT_SECURITY_POLICY) {

@@ -30,7 +30,9 @@ pub async fn download(
         return download::attachment(axum::body::Body::empty(), &name, "application/zip");
     }
     if download::counts(&method, &headers) {
-        download::note(&parts, &visit, format!("{}/zip", grant.link())).await?;
+        let fetched = index.files.iter().map(|file| file.part).chain([index.message]).collect();
+        let names = index.files.iter().map(|file| file.name.clone()).collect();
+        download::note(&parts, &visit, &grant, "zip", fetched, names).await?;
     }
     let body = parts.streams.body(move |writer| write(&grant, &index, writer)).await?;
     download::attachment(body, &name, "application/zip")

@@ -15,14 +15,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
-use zegel::audit::Event;
+use zegel::audit::{Entry, Event};
 use zegel::clock::Timestamp;
 use zegel::id::{BlobName, Link, QueueId, TransferId, UploadId};
 use zegel::limits::{Rate, TryRule};
 use zegel::store::{
-    Acceptance, Added, Attempt, Author, BlobWriter, Blobs, BrowserRow, CodeLimits, CodeRow, CodeTry,
-    Committed, Delivery, DraftRow, DraftStore, Gauges, Item, NewCode, NewItem, NewUploadRow,
-    PendingRecipient, PieceRow, QueueEntry, Result, Session, Store, StoreError, Transfer, Try, UploadLimits,
+    Acceptance, Added, Attempt, Author, BlobWriter, Blobs, Bounce, BrowserRow, CodeLimits, CodeRow, CodeTry,
+    Committed, Delivery, Download, DraftRow, DraftStore, DueReminder, Extension, Forget, Gauges, Item,
+    LimitedNotice, NewCode, NewItem, NewUploadRow, PendingRecipient, PieceRow, QueueEntry, Recall, Reminders,
+    Result, Sent, Session, Store, StoreError, Transfer, Try, Turn, UploadLimits,
 };
 
 /// One item and its state.
@@ -199,7 +200,61 @@ impl Store for MemoryQueue {
     async fn sweep_sessions(&self, _: Timestamp) -> Result<u64> {
         Err(StoreError::Closed)
     }
-    async fn expire(&self, _: Timestamp) -> Result<Vec<TransferId>> {
+    async fn expire(&self, _: Timestamp, _: Timestamp) -> Result<Vec<TransferId>> {
+        Err(StoreError::Closed)
+    }
+    async fn begin_turn(&self, _: Timestamp) -> Result<Turn> {
+        Err(StoreError::Closed)
+    }
+    async fn due_reminders(
+        &self,
+        _: Timestamp,
+        _: Timestamp,
+        _: Timestamp,
+        _: usize,
+    ) -> Result<Vec<DueReminder>> {
+        Err(StoreError::Closed)
+    }
+    async fn remind(&self, _: Reminders) -> Result<usize> {
+        Err(StoreError::Closed)
+    }
+    async fn due_downloads(&self, _: Timestamp, _: usize) -> Result<Vec<Link>> {
+        Err(StoreError::Closed)
+    }
+    async fn follow_up(&self, _: Link, _: NewItem, _: Timestamp) -> Result<bool> {
+        Err(StoreError::Closed)
+    }
+    async fn forget(&self, _: Forget) -> Result<usize> {
+        Err(StoreError::Closed)
+    }
+    async fn recall(&self, _: Recall) -> Result<Vec<u16>> {
+        Err(StoreError::Closed)
+    }
+    async fn extend(&self, _: Extension) -> Result<bool> {
+        Err(StoreError::Closed)
+    }
+    async fn clear_tries(&self, _: Link, _: Event) -> Result<bool> {
+        Err(StoreError::Closed)
+    }
+    async fn bounce(&self, _: Link, _: Bounce, _: Event) -> Result<bool> {
+        Err(StoreError::Closed)
+    }
+    async fn send(&self, _: LimitedNotice, _: Timestamp) -> Result<Sent> {
+        Err(StoreError::Closed)
+    }
+    async fn downloaded(
+        &self,
+        _: Link,
+        _: Vec<u32>,
+        _: Event,
+        _: Option<(NewItem, Timestamp)>,
+    ) -> Result<()> {
+        Err(StoreError::Closed)
+    }
+    async fn downloads(&self, _: TransferId) -> Result<Vec<Download>> {
+        Err(StoreError::Closed)
+    }
+    async fn trail(&self, _: TransferId) -> Result<Vec<Entry>> {
         Err(StoreError::Closed)
     }
     async fn doomed_blobs(&self, _: usize) -> Result<Vec<BlobName>> {

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use crate::address::Address;
 use crate::clock::Timestamp;
 use crate::id::{BlobName, QueueId, TransferId, UploadId};
+use crate::locale::Language;
 use crate::store::Kind;
 
 macro_rules! text_column {
@@ -32,7 +33,8 @@ text_column!(
     QueueId => str::parse,
     BlobName => str::parse,
     UploadId => str::parse,
-    Kind => str::parse
+    Kind => str::parse,
+    Language => str::parse
 );
 
 /// A moment, as microseconds since 1970.

@@ -43,14 +43,23 @@ pub(super) fn is_sealed_thread(db: &Connection, hashes: &[[u8; 32]]) -> Result<b
 fn insert_transfer(db: &Connection, transfer: &NewTransfer) -> Result<()> {
     let created = Time(transfer.created);
     db.prepare_cached(
-        "INSERT INTO transfers (id, created, expires, sender, password) VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT INTO transfers
+            (id, created, expires, sender, password, automatic, files, language, download_notice, file_names,
+             first_reminder)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )?
     .execute(params![
         transfer.id,
         created,
         Time(transfer.expires),
         transfer.sender,
-        transfer.password
+        transfer.password,
+        transfer.automatic,
+        transfer.files,
+        transfer.language,
+        transfer.download_notice,
+        transfer.file_names,
+        transfer.first_reminder.map(Time)
     ])?;
     let number = db.last_insert_rowid();
 
@@ -68,10 +77,11 @@ fn insert_transfer(db: &Connection, transfer: &NewTransfer) -> Result<()> {
     insert_threads(db, &transfer.thread, transfer.created)
 }
 
-/// An earlier message of the same thread may have brought the same hash.
+/// An earlier message of the same thread may have brought the same hash: its time to live begins anew.
 fn insert_threads(db: &Connection, hashes: &[[u8; 32]], created: Timestamp) -> Result<()> {
     let mut insert = db.prepare_cached(
-        "INSERT INTO threads (hash, created) VALUES (?1, ?2) ON CONFLICT (hash) DO NOTHING",
+        "INSERT INTO threads (hash, created) VALUES (?1, ?2)
+         ON CONFLICT (hash) DO UPDATE SET created = max(created, ?2)",
     )?;
     for hash in hashes {
         insert.execute(params![hash, Time(created)])?;

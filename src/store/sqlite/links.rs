@@ -16,11 +16,15 @@ pub(super) const TRIES: &str = "
     WHERE t.id = ?1 AND r.number = ?2";
 pub(super) const COUNT: &str = "
     UPDATE transfer_recipients SET tries = ?3, locked_until = ?4 WHERE transfer = ?1 AND number = ?2";
+pub(super) const CLEAR: &str = "
+    UPDATE transfer_recipients SET tries = 0, locked_until = NULL
+    WHERE transfer = (SELECT number FROM transfers WHERE id = ?1) AND number = ?2
+        AND key_packet IS NOT NULL AND (tries > 0 OR locked_until IS NOT NULL)";
 /// A link whose key is gone, or that was recalled, is not opened any more.
 pub(super) const OPENED: &str = "
     UPDATE transfer_recipients SET tries = 0, locked_until = NULL, opened = coalesce(opened, ?3)
     WHERE transfer = (SELECT number FROM transfers WHERE id = ?1) AND number = ?2
-        AND key_packet IS NOT NULL AND recalled IS NULL
+        AND key_packet IS NOT NULL AND recalled IS NULL AND bounced IS NULL
     RETURNING transfer";
 pub(super) const SESSION: &str = "
     SELECT t.id, s.recipient, s.wrapped_key, s.used FROM sessions s JOIN transfers t ON t.number = s.transfer
@@ -48,6 +52,15 @@ pub(super) fn begin_try(change: &mut Change<'_>, link: &Link, rule: TryRule, now
     let locked = rule.lock_after(tries).map(|lock| later(now, lock));
     change.db.prepare_cached(COUNT)?.execute(params![transfer, link.recipient, tries, locked.map(Time)])?;
     Ok(Try::Allowed { locked })
+}
+
+/// Tries and lock are forgotten; the event is kept only if there were any.
+pub(super) fn clear_tries(change: &mut Change<'_>, link: &Link, event: Event) -> Result<bool> {
+    let cleared = change.db.prepare_cached(CLEAR)?.execute(params![link.transfer, link.recipient])? > 0;
+    if cleared {
+        change.record(event)?;
+    }
+    Ok(cleared)
 }
 
 /// A right password. Fails when the link was closed while the password was being checked.

@@ -8,11 +8,14 @@ mod columns;
 mod connection;
 mod drafts;
 mod intake;
+mod life;
 mod limits;
 mod links;
 mod queue;
 mod queue_admin;
 mod reader;
+mod recall;
+mod status;
 #[cfg(test)]
 mod tests;
 mod transfers;
@@ -27,11 +30,12 @@ use jiff::SignedDuration;
 use self::reader::Readers;
 use self::writer::Writer;
 use super::{
-    Acceptance, Added, Attempt, Author, BrowserRow, CodeLimits, CodeRow, CodeTry, Committed, DraftRow,
-    DraftStore, Gauges, Item, NewCode, NewUploadRow, PieceRow, QueueEntry, Result, Session, Store,
-    StoreError, Transfer, Try, UploadLimits,
+    Acceptance, Added, Attempt, Author, Bounce, BrowserRow, CodeLimits, CodeRow, CodeTry, Committed, Download,
+    DraftRow, DraftStore, DueReminder, Extension, Forget, Gauges, Item, LimitedNotice, NewCode, NewItem,
+    NewUploadRow, PieceRow, QueueEntry, Recall, Reminders, Result, Sent, Session, Store, StoreError, Transfer,
+    Try, Turn, UploadLimits,
 };
-use crate::audit::Event;
+use crate::audit::{Entry, Event};
 use crate::clock::Timestamp;
 use crate::id::{BlobName, Link, QueueId, TransferId, UploadId};
 use crate::limits::{Rate, TryRule};
@@ -152,8 +156,76 @@ impl Store for Sqlite {
         self.writer.run(move |change| links::sweep_sessions(change, idle_since)).await
     }
 
-    async fn expire(&self, now: Timestamp) -> Result<Vec<TransferId>> {
-        self.writer.run(move |change| transfers::expire(change, now)).await
+    async fn expire(&self, closed: Timestamp, now: Timestamp) -> Result<Vec<TransferId>> {
+        self.writer.run(move |change| transfers::expire(change, closed, now)).await
+    }
+
+    async fn begin_turn(&self, now: Timestamp) -> Result<Turn> {
+        self.writer.run(move |change| life::begin_turn(change, now)).await
+    }
+
+    async fn due_reminders(
+        &self,
+        now: Timestamp,
+        last_days: Timestamp,
+        quiet_since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<DueReminder>> {
+        self.readers.read(move |db| life::due_reminders(db, now, last_days, quiet_since, limit)).await
+    }
+
+    async fn remind(&self, reminders: Reminders) -> Result<usize> {
+        self.writer.run(move |change| life::remind(change, reminders)).await
+    }
+
+    async fn due_downloads(&self, quiet_since: Timestamp, limit: usize) -> Result<Vec<Link>> {
+        self.readers.read(move |db| life::due_downloads(db, quiet_since, limit)).await
+    }
+
+    async fn follow_up(&self, link: Link, notice: NewItem, quiet_since: Timestamp) -> Result<bool> {
+        self.writer.run(move |change| life::follow_up(change, &link, &notice, quiet_since)).await
+    }
+
+    async fn forget(&self, before: Forget) -> Result<usize> {
+        self.writer.run(move |change| life::forget(change, before)).await
+    }
+
+    async fn recall(&self, recall: Recall) -> Result<Vec<u16>> {
+        self.writer.run(move |change| recall::recall(change, recall)).await
+    }
+
+    async fn extend(&self, extension: Extension) -> Result<bool> {
+        self.writer.run(move |change| status::extend(change, extension)).await
+    }
+
+    async fn clear_tries(&self, link: Link, event: Event) -> Result<bool> {
+        self.writer.run(move |change| links::clear_tries(change, &link, event)).await
+    }
+
+    async fn bounce(&self, link: Link, bounce: Bounce, event: Event) -> Result<bool> {
+        self.writer.run(move |change| status::bounce(change, &link, &bounce, event)).await
+    }
+
+    async fn send(&self, notice: LimitedNotice, now: Timestamp) -> Result<Sent> {
+        self.writer.run(move |change| status::send(change, notice, now)).await
+    }
+
+    async fn downloaded(
+        &self,
+        link: Link,
+        parts: Vec<u32>,
+        event: Event,
+        notice: Option<(NewItem, Timestamp)>,
+    ) -> Result<()> {
+        self.writer.run(move |change| status::downloaded(change, &link, &parts, event, notice)).await
+    }
+
+    async fn downloads(&self, transfer: TransferId) -> Result<Vec<Download>> {
+        self.readers.read(move |db| status::downloads(db, &transfer)).await
+    }
+
+    async fn trail(&self, transfer: TransferId) -> Result<Vec<Entry>> {
+        self.readers.read(move |db| status::trail(db, &transfer)).await
     }
 
     async fn doomed_blobs(&self, limit: usize) -> Result<Vec<BlobName>> {

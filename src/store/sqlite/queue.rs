@@ -5,9 +5,9 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::blobs;
 use super::columns::{Json, Time, limit};
 use super::writer::Change;
+use super::{blobs, status};
 use crate::address::ReversePath;
 use crate::clock::Timestamp;
 use crate::envelope::EnvelopeRecipient;
@@ -157,6 +157,11 @@ pub(super) fn finish_attempt(change: &mut Change<'_>, attempt: Attempt) -> Resul
             change.db.prepare_cached(RESCHEDULE)?.execute(params![number, Time(attempt.next_attempt)])?;
         } else {
             remove(change.db, number)?;
+        }
+    }
+    if let Some(link) = &attempt.notifies {
+        for (_, delivery) in &attempt.deliveries {
+            status::note_delivery(change, link, delivery, attempt.now)?;
         }
     }
     for report in &attempt.reports {

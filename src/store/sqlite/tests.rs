@@ -129,7 +129,7 @@ async fn a_destroyed_key_is_in_no_file() {
         store.commit(sealed().0).await.unwrap();
     }
     assert!(holds_key());
-    assert_eq!(store.expire(days_later(noon(), 30)).await.unwrap().len(), 20);
+    assert_eq!(store.expire(days_later(noon(), 30), days_later(noon(), 30)).await.unwrap().len(), 20);
     assert!(!holds_key());
 }
 
@@ -141,7 +141,7 @@ async fn a_reader_delays_the_emptying_of_the_log_but_does_not_prevent_it() {
     let log = dir.path().join("zegel.db-wal");
     let reader = Connection::open(file(&dir)).unwrap();
     reader.execute_batch("BEGIN; SELECT * FROM transfers").unwrap();
-    assert_eq!(store.expire(days_later(noon(), 30)).await.unwrap().len(), 1);
+    assert_eq!(store.expire(days_later(noon(), 30), days_later(noon(), 30)).await.unwrap().len(), 1);
     assert!(fs::metadata(&log).unwrap().len() > 0);
     reader.execute_batch("COMMIT").unwrap();
     store.record(event(Action::Configuration)).await.unwrap();
@@ -236,8 +236,8 @@ async fn expiry_is_done_in_bounded_steps() {
     let (store, _dir) = fresh();
     join_all((0..510).map(|_| store.commit(sealed().0))).await;
     let end = days_later(noon(), 30);
-    assert_eq!(store.expire(end).await.unwrap().len(), 500);
-    assert_eq!(store.expire(end).await.unwrap().len(), 10);
+    assert_eq!(store.expire(end, end).await.unwrap().len(), 500);
+    assert_eq!(store.expire(end, end).await.unwrap().len(), 10);
 }
 
 // ---- cost
@@ -269,6 +269,25 @@ fn every_hot_statement_uses_an_index() {
         links::TOUCH,
         links::END,
         links::SWEEP,
+        links::CLEAR,
+        recall::OPEN,
+        recall::CLOSE,
+        recall::END_SESSIONS,
+        recall::UNSENT,
+        recall::HAS_KEYS,
+        status::NOTIFIED,
+        status::BOUNCED,
+        status::INVITABLE,
+        status::REOPEN,
+        status::EXTEND,
+        status::DOWNLOADED,
+        status::DOWNLOADS,
+        status::TRAIL,
+        life::FIRST_DUE,
+        life::LAST_DUE,
+        life::DOWNLOADS_DUE,
+        life::FORGOTTEN,
+        life::FORGET_THREADS,
         limits::ARRIVAL,
         limits::KEEP,
         limits::SWEEP,
@@ -290,7 +309,7 @@ fn every_hot_statement_uses_an_index() {
         codes::MAILS_TO,
         codes::MAILS_FOR,
     ];
-    for sql in statements.into_iter().chain(transfers::SHRED) {
+    for sql in statements.into_iter().chain(transfers::SHRED).chain(life::FORGET) {
         for step in plan(&db, sql) {
             let reads_all = step.starts_with("SCAN") && step != "SCAN CONSTANT ROW";
             assert!(!reads_all && !step.contains("TEMP B-TREE"), "{sql}: {step}");

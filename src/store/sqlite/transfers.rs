@@ -9,7 +9,7 @@ use super::writer::Change;
 use crate::audit::{Action, Event};
 use crate::clock::Timestamp;
 use crate::id::TransferId;
-use crate::store::{Part, Recipient, Result, Transfer};
+use crate::store::{Bounce, Part, Recipient, Result, Transfer};
 
 /// The most transfers that one call expires: other writers wait as long as that takes.
 const EXPIRE_AT_ONCE: usize = 500;
@@ -56,7 +56,12 @@ fn transfer(row: &Row<'_>) -> rusqlite::Result<(i64, Transfer)> {
         expires: row.get::<_, Time>("expires")?.0,
         sender: row.get("sender")?,
         password: row.get("password")?,
+        automatic: row.get("automatic")?,
+        language: row.get("language")?,
+        download_notice: row.get("download_notice")?,
+        file_names: row.get("file_names")?,
         parts: Vec::new(),
+        files: row.get("files")?,
         recipients: Vec::new(),
     };
     Ok((row.get("number")?, transfer))
@@ -72,11 +77,18 @@ fn recipients(db: &Connection, transfer: i64) -> Result<Vec<Recipient>> {
             key_packet: row.get("key_packet")?,
             tries: row.get("tries")?,
             locked_until: time("locked_until")?,
+            notified: time("notified")?,
+            bounced: bounced(row)?,
             opened: time("opened")?,
             recalled: time("recalled")?,
         })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+fn bounced(row: &Row<'_>) -> rusqlite::Result<Option<Bounce>> {
+    let (time, reason): (Option<Time>, Option<String>) = (row.get("bounced")?, row.get("bounce_reason")?);
+    Ok(time.map(|time| Bounce { time: time.0, reason: reason.unwrap_or_default() }))
 }
 
 fn parts(db: &Connection, transfer: i64) -> Result<Vec<Part>> {
@@ -90,12 +102,12 @@ fn parts(db: &Connection, transfer: i64) -> Result<Vec<Part>> {
 
 /// Ends transfers whose date has come, the oldest first; call again while it gives some. Limits that no
 /// longer limit anything go on the same round.
-pub(super) fn expire(change: &mut Change<'_>, now: Timestamp) -> Result<Vec<TransferId>> {
+pub(super) fn expire(change: &mut Change<'_>, closed: Timestamp, now: Timestamp) -> Result<Vec<TransferId>> {
     limits::sweep(change.db, now)?;
     let expired = change
         .db
         .prepare_cached(EXPIRED)?
-        .query_map(params![Time(now), limit(EXPIRE_AT_ONCE)], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .query_map(params![Time(closed), limit(EXPIRE_AT_ONCE)], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<Vec<(i64, TransferId)>>>()?;
     for (number, id) in &expired {
         shred(change, *number, now)?;
@@ -112,7 +124,7 @@ pub(super) fn expire(change: &mut Change<'_>, now: Timestamp) -> Result<Vec<Tran
 }
 
 /// Destroys every key of a transfer, and gives up its blobs.
-fn shred(change: &mut Change<'_>, transfer: i64, now: Timestamp) -> Result<()> {
+pub(super) fn shred(change: &mut Change<'_>, transfer: i64, now: Timestamp) -> Result<()> {
     for step in SHRED {
         change.db.prepare_cached(step)?.execute([transfer])?;
     }

@@ -2,6 +2,7 @@ use std::io::Read;
 
 use super::*;
 use crate::config::PasswordMode;
+use crate::store::Bounce;
 use crate::transfer::sealing::{Sealed, seal};
 use crate::transfer::testing::{MemoryBlobs, MemoryStore, request, start};
 
@@ -260,22 +261,26 @@ async fn a_session_ends_when_its_user_says_so() {
 /// C25: expiry and recall stop new openings and open pages alike.
 #[tokio::test]
 async fn what_is_gone_stays_closed() {
-    for change in ["recall", "date", "key"] {
+    for change in ["recall", "bounce", "date", "key"] {
         let scene = Scene::new(PasswordMode::Generated);
         let cookie = scene.open().await;
         match change {
             "recall" => scene.store.rows().recipient(&scene.link).recalled = Some(start()),
+            "bounce" => {
+                let bounce = Bounce { time: start(), reason: "550 5.1.1".into() };
+                scene.store.rows().recipient(&scene.link).bounced = Some(bounce);
+            }
             "date" => scene.store.rows().transfers.get_mut(&scene.link.transfer).unwrap().expires = start(),
             _ => scene.store.rows().recipient(&scene.link).key_packet = None,
         }
         let token = &scene.tokens[0];
-        assert!(matches!(scene.access.look(token).await, Err(AccessError::Gone)), "{change}");
-        assert!(
-            matches!(scene.access.resume(token, cookie.value()).await, Err(AccessError::Gone)),
-            "{change}"
-        );
-        let tried = scene.access.unlock(token, scene.password.clone(), CLIENT).await;
-        assert!(matches!(tried, Err(AccessError::Gone)), "{change}");
+        let closed = |error: AccessError| match change {
+            "recall" | "bounce" => assert!(matches!(error, AccessError::Gone), "{change}"),
+            _ => assert!(matches!(error, AccessError::Expired { askable: true }), "{change}"),
+        };
+        closed(scene.access.look(token).await.unwrap_err());
+        closed(scene.access.resume(token, cookie.value()).await.unwrap_err());
+        closed(scene.access.unlock(token, scene.password.clone(), CLIENT).await.unwrap_err());
         if change == "recall" {
             let other = scene.access.unlock(&scene.tokens[1], scene.password.clone(), CLIENT).await;
             assert!(other.is_ok(), "a recall concerns one recipient");

@@ -3,6 +3,7 @@
 mod files;
 mod guard;
 mod routes;
+mod status;
 mod tls;
 
 use std::borrow::Cow;
@@ -29,6 +30,8 @@ use crate::queue::worker::WakeHandle;
 use crate::relay::smarthost::LargestMail;
 use crate::reply::{self, Replies};
 use crate::secret::{Keys, Secret};
+use crate::sender::Actions;
+use crate::serve;
 use crate::store::blobs::LocalBlobs;
 use crate::store::sqlite::Sqlite;
 use crate::store::{Acceptance, Store};
@@ -96,7 +99,15 @@ impl Site {
             wake: WakeHandle::default(),
             largest: LargestMail::default(),
         });
-        let parts = Parts::new(access, replies, store.clone(), config.clone(), clock.clone());
+        let rules = serve::read_rules(Config::clone(&config.load())).unwrap();
+        let actions = Actions {
+            store: store.clone(),
+            keys: keys.clone(),
+            clock: clock.clone(),
+            rules: Arc::new(ArcSwap::from_pointee(rules)),
+            wake: WakeHandle::default(),
+        };
+        let parts = Parts::new(access, replies, actions, store.clone(), config.clone(), clock.clone());
         let listen = ["127.0.0.1:0".parse().unwrap()];
         let tls = Arc::new(ArcSwapOption::new(tls));
         let server = runtime.block_on(Server::bind(&listen, router(parts), tls, config.clone())).unwrap();
@@ -132,6 +143,10 @@ impl Site {
             ],
             sender: Some(Address::parse("jan@voorbeeld.nl").unwrap()),
             recipients: ["piet@example.org", "els@example.org"].map(|a| Address::parse(a).unwrap()).into(),
+            automatic: false,
+            language: None,
+            download_notice: true,
+            file_names: false,
             created: self.now(),
             expires: days_later(self.now(), 30),
             password,
@@ -141,8 +156,7 @@ impl Site {
         request.files[1].content_id = Some("p1".into());
         change(&mut request);
         let sealed = sealing::seal(&*self.blobs, &self.keys.link, request).unwrap();
-        let acceptance =
-            Acceptance { transfer: Some(sealed.transfer), ..Acceptance::new(QueueId::random()) };
+        let acceptance = Acceptance { transfer: Some(sealed.transfer), ..Acceptance::new(QueueId::random()) };
         self.runtime.block_on(self.store.commit(acceptance)).unwrap();
         let reveal = |secret: &Secret| secret.reveal().to_owned();
         Sealed {
@@ -211,7 +225,13 @@ impl Drop for Site {
 }
 
 fn content<'a>(name: &str, media_type: &str, data: Cow<'a, [u8]>) -> Content<'a> {
-    Content { name: name.into(), media_type: media_type.into(), content_id: None, inline: false, data: data.into() }
+    Content {
+        name: name.into(),
+        media_type: media_type.into(),
+        content_id: None,
+        inline: false,
+        data: data.into(),
+    }
 }
 
 /// What came back.

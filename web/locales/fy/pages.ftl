@@ -189,6 +189,12 @@ help-safe-title = Is dizze e-mail echt?
 help-safe-text = Twifelje jo? Klik dan net op de link. Skilje { $organisation } op in nûmer dat jo sels opsykje. Wy freegje nea om jo DigiD of om jild.
 help-answer-title = Antwurdzje
 help-answer-text = Kies Antwurd yn de e-mail, of Antwurdzje by de iepene oerdracht. Wy stjoere ien kear in koade nei jo e-mailadres. Dêrnei skriuwe jo in berjocht, foegje jo bestannen ta en ferstjoere jo it feilich. Stjoer gjin persoanlike gegevens yn in gewoane e-mail.
+help-options-title = Foar meiwurkers: karren yn it ûnderwerp
+help-options-text = Begjin it ûnderwerp fan jo e-mail mei [fertroulik]. Binnen de heakken meie jo mear sette, ek tegearre. De ûntfanger sjocht dit net.
+help-options-days = [fertroulik 14d]: it berjocht is 14 dagen beskikber (1 oant 365).
+help-options-open = [fertroulik gjin-wachtwurd]: de keppeling is genôch.
+help-options-password = [fertroulik wachtwurd=…]: jo eigen wachtwurd fan 8 tekens of mear. Mei spaasjes deryn sette jo der oanheltekens omhinne.
+help-options-language = [fertroulik taal=fy]: de e-mail oan de ûntfanger is yn it Frysk. Kies nl, fy of en.
 
 privacy-title = Privacy
 privacy-intro = Op dizze side lêze jo wat { $organisation } bewarret as jo fertroulike gegevens ophelje.

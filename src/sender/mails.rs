@@ -1,0 +1,256 @@
+//! The mails that actions send, ready for the queue. What they are made of is what the database has: name, phone
+//! and subject of the original are only inside sealed parts, so the staff list must do for the sender.
+
+use std::sync::Arc;
+
+use mail_builder::headers::address::Address as AddressField;
+use mail_builder::headers::raw::Raw;
+
+use super::{ActionError, Result};
+use crate::address::{Address, ReversePath};
+use crate::clock::{Timestamp, days_later, rfc5322};
+use crate::config::Config;
+use crate::envelope::{Envelope, EnvelopeRecipient, MailParameters, Ret};
+use crate::id::{Link, QueueId};
+use crate::intake::Rules;
+use crate::locale::Language;
+use crate::message::crlf::CrlfBytes;
+use crate::notify::ask::{AskFacts, ask};
+use crate::notify::compose::{write_field, write_return_mark};
+use crate::notify::download::{DownloadFacts, download};
+use crate::notify::notification::{NotificationFacts, notification};
+use crate::notify::recall::{RecallFacts, recall};
+use crate::notify::reminder::{ReminderFacts, reminder};
+use crate::notify::unopened::{UnopenedFacts, unopened};
+use crate::notify::{NoticeError, SenderCard, SenderFacts};
+use crate::queue::body;
+use crate::secret::Keys;
+use crate::store::{Body, Kind, NewItem, Recipient, StoreError, Transfer};
+use crate::transfer::{action, link};
+
+/// Writes mails about one transfer.
+pub struct Mails<'a> {
+    pub(super) rules: Arc<Rules>,
+    pub(super) keys: Keys,
+    pub(super) transfer: &'a Transfer,
+    pub(super) now: Timestamp,
+}
+
+/// What a recipient has fetched by now, for the mail to the sender.
+#[derive(Clone, Debug, Default)]
+pub struct Fetched {
+    /// Parts, each once.
+    pub parts: Vec<u32>,
+    /// When the last of them was fetched.
+    pub last: Timestamp,
+    /// Names of those just fetched, where they may be told.
+    pub names: Vec<String>,
+}
+
+impl Mails<'_> {
+    /// The notification once more: the same link, in the name of the sender as before.
+    pub fn notification(&self, link: &Link) -> Result<NewItem> {
+        let (config, transfer) = (self.config(), self.transfer);
+        let recipient = self.recipient(link)?;
+        let sender = self.sender_card();
+        let mail = notification(&NotificationFacts {
+            language: self.language(),
+            organisation: &config.organisation,
+            public_url: &config.web.public_url,
+            sender: &sender,
+            recipient: &recipient.address,
+            token: &link::token(&self.keys.link, link),
+            transfer: &transfer.id,
+            expires: transfer.expires,
+            password_needed: transfer.password,
+            reply_enabled: config.reply.enabled,
+            subject: None,
+            original: &self.marked_fields(link, &sender, &recipient.address),
+        })?;
+        let reverse_path = transfer.sender.clone().map_or(ReversePath::Null, ReversePath::Address);
+        Ok(self.item(Kind::Notification, reverse_path, &recipient.address, Some(link), &mail))
+    }
+
+    /// To each of these: there is nothing to open any more. Nobody, where there is no sender to name.
+    pub fn recalls(&self, links: &[Link]) -> Result<Vec<NewItem>> {
+        let Some(sender) = &self.transfer.sender else { return Ok(Vec::new()) };
+        links.iter().map(|link| self.recall(link, sender)).collect()
+    }
+
+    fn recall(&self, link: &Link, sender: &Address) -> Result<NewItem> {
+        let (config, to) = (self.config(), &self.recipient(link)?.address);
+        let mail = recall(&RecallFacts {
+            language: self.language(),
+            organisation: &config.organisation,
+            hostname: &config.hostname,
+            public_url: &config.web.public_url,
+            sender,
+            recipient: to,
+            link,
+            sent: self.transfer.created,
+            now: self.now,
+        })?;
+        Ok(self.item(Kind::Recall, ReversePath::Null, to, Some(link), &mail))
+    }
+
+    /// To the sender: `recipient` came too late.
+    pub fn ask(&self, sender: &Address, recipient: &Address) -> Result<NewItem> {
+        let (config, transfer) = (self.config(), self.transfer);
+        let mail = ask(&AskFacts {
+            language: config.web.default_language,
+            organisation: &config.organisation,
+            hostname: &config.hostname,
+            public_url: &config.web.public_url,
+            sender,
+            recipient,
+            transfer: &transfer.id,
+            sent: transfer.created,
+            expired: transfer.expires,
+            renewable: self.renewable(),
+            status: &action::status_link(&self.keys.action, &config.web.public_url, &transfer.id),
+            id: QueueId::random().as_str(),
+            now: self.now,
+        })?;
+        Ok(self.item(Kind::Ask, ReversePath::Null, sender, None, &mail))
+    }
+
+    /// To a recipient who has not opened it.
+    pub fn reminder(&self, recipient: u16) -> Result<NewItem> {
+        let (config, transfer) = (self.config(), self.transfer);
+        let link = Link { transfer: transfer.id.clone(), recipient };
+        let recipient = self.recipient(&link)?;
+        let sender = self.sender_card();
+        let mail = reminder(&ReminderFacts {
+            language: self.language(),
+            organisation: &config.organisation,
+            public_url: &config.web.public_url,
+            sender: &sender,
+            recipient: &recipient.address,
+            token: &link::token(&self.keys.link, &link),
+            transfer: &transfer.id,
+            sent: transfer.created,
+            expires: transfer.expires,
+            password_needed: transfer.password,
+            fields: self.fields(&sender, &recipient.address),
+        })?;
+        let reverse_path = transfer.sender.clone().map_or(ReversePath::Null, ReversePath::Address);
+        Ok(self.item(Kind::Reminder, reverse_path, &recipient.address, Some(&link), &mail))
+    }
+
+    /// To the sender: these have not opened it, and it will soon be gone.
+    pub fn unopened(&self, recipients: &[u16]) -> Result<NewItem> {
+        let is_one = |one: &&Recipient| recipients.contains(&one.number);
+        let addresses: Vec<Address> =
+            self.transfer.recipients.iter().filter(is_one).map(|one| one.address.clone()).collect();
+        self.to_sender(Kind::Unopened, |to| {
+            let (sent, expires) = (self.transfer.created, self.transfer.expires);
+            unopened(&UnopenedFacts { to, recipients: &addresses, sent, expires })
+        })
+    }
+
+    /// To the sender: so much was downloaded through this link by now.
+    pub fn download(&self, link: &Link, fetched: &Fetched) -> Result<NewItem> {
+        let recipient = &self.recipient(link)?.address;
+        let of = self.transfer.files;
+        let is_file = |part: &&u32| (1..=of).contains(*part);
+        let files = fetched.parts.iter().filter(is_file).count();
+        let message = files < fetched.parts.len();
+        let (time, names) = (fetched.last, fetched.names.as_slice());
+        self.to_sender(Kind::Download, |to| {
+            download(&DownloadFacts { to, recipient, time, files, of, message, names })
+        })
+    }
+
+    fn to_sender(
+        &self,
+        kind: Kind,
+        write: impl FnOnce(SenderFacts<'_>) -> std::result::Result<CrlfBytes, NoticeError>,
+    ) -> Result<NewItem> {
+        let config = self.config();
+        let sender = self.transfer.sender.as_ref().ok_or(ActionError::Closed)?;
+        let mail = write(SenderFacts {
+            language: config.web.default_language,
+            organisation: &config.organisation,
+            hostname: &config.hostname,
+            public_url: &config.web.public_url,
+            sender,
+            transfer: &self.transfer.id,
+            status: &action::status_link(&self.keys.action, &config.web.public_url, &self.transfer.id),
+            id: QueueId::random().as_str(),
+            now: self.now,
+        })?;
+        Ok(self.item(kind, ReversePath::Null, sender, None, &mail))
+    }
+
+    /// Until when the sender can still give it another date; none when its keys are gone.
+    fn renewable(&self) -> Option<Timestamp> {
+        let end = days_later(self.transfer.expires, self.config().seal.grace_days);
+        let has_keys = self.transfer.recipients.iter().any(|one| one.key_packet.is_some());
+        (has_keys && end > self.now).then_some(end)
+    }
+
+    /// Of mails to recipients: what the sender chose, or the gateway's.
+    fn language(&self) -> Language {
+        self.transfer.language.unwrap_or(self.config().web.default_language)
+    }
+
+    fn config(&self) -> &Config {
+        &self.rules.config
+    }
+
+    fn recipient(&self, link: &Link) -> Result<&Recipient> {
+        let mut recipients = self.transfer.recipients.iter();
+        let found = recipients.find(|recipient| recipient.number == link.recipient);
+        Ok(found.ok_or(StoreError::Corrupt("recipient number"))?)
+    }
+
+    /// As in the first notification, as far as the database knows.
+    fn sender_card(&self) -> SenderCard {
+        let address = self.transfer.sender.as_ref().unwrap_or(&self.rules.postmaster);
+        let mut card = SenderCard::new(address, None, self.rules.staff.find(address));
+        let switchboard = &self.config().organisation.phone;
+        card.phone = card.phone.or_else(|| (!switchboard.is_empty()).then(|| switchboard.clone()));
+        card
+    }
+
+    /// The same for a notification, whose delivery report closes the link.
+    fn marked_fields(&self, link: &Link, sender: &SenderCard, to: &Address) -> Vec<u8> {
+        let mut fields = self.fields(sender, to);
+        write_return_mark(&mut fields, &link::return_mark(&self.keys.link, link));
+        fields
+    }
+
+    /// What stood above the original, made anew.
+    fn fields(&self, sender: &SenderCard, to: &Address) -> Vec<u8> {
+        let mut out = Vec::new();
+        let name = Some(sender.name.as_str()).filter(|name| *name != sender.email.as_str());
+        write_field(&mut out, "From", &AddressField::new_address(name, sender.email.as_str()));
+        write_field(&mut out, "To", &Raw::new(format!("<{to}>")));
+        write_field(&mut out, "Date", &Raw::new(rfc5322(self.now)));
+        let id = format!("<{}.{}@{}>", self.transfer.id, QueueId::random(), self.config().hostname);
+        write_field(&mut out, "Message-ID", &Raw::new(id));
+        out
+    }
+
+    /// In the row whatever its size: none of these mails is large.
+    fn item(
+        &self,
+        kind: Kind,
+        reverse_path: ReversePath,
+        to: &Address,
+        link: Option<&Link>,
+        mail: &CrlfBytes,
+    ) -> NewItem {
+        let smtputf8 = to.needs_smtputf8() || reverse_path.address().is_some_and(Address::needs_smtputf8);
+        let parameters = MailParameters { smtputf8, ret: Some(Ret::Headers), ..MailParameters::default() };
+        let recipients = vec![EnvelopeRecipient::from(to.clone())];
+        NewItem {
+            id: QueueId::random(),
+            kind,
+            envelope: Envelope { reverse_path, parameters, recipients },
+            body: Body::Inline(body::seal(&self.keys.body, mail)),
+            link: link.cloned(),
+            created: self.now,
+        }
+    }
+}

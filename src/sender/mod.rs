@@ -1,0 +1,287 @@
+//! What can still be done with a transfer after it was sent: take it back, give it another date, send a
+//! notification again, take a lock off; and pass on that somebody came too late. The status page and the
+//! command line call this and nothing else, so both do the same.
+//!
+//! Whoever calls has proved to be the sender (`transfer/action`) or is the administrator. Every change is one
+//! transaction of the store, with its audit event and its mail: of two clicks at once the second finds
+//! nothing left to do.
+
+pub mod mails;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+
+use self::mails::{Fetched, Mails};
+use crate::audit::{Action, Actor};
+use crate::clock::{Clock, Timestamp, days_earlier, days_later, earlier};
+use crate::id::{Link, TransferId};
+use crate::intake::Rules;
+use crate::limits::Rate;
+use crate::notify::NoticeError;
+use crate::queue::worker::WakeHandle;
+use crate::secret::Keys;
+use crate::store::{Extension, LimitedNotice, NewItem, Recall, Sent, Store, StoreError, Transfer};
+use crate::transfer::recall::{self, Proof};
+use crate::transfer::status::{self, Status};
+use crate::transfer::{State, link};
+
+/// The days that a new date may lie ahead, as for `seal.expiry_days`.
+pub const DAYS: std::ops::RangeInclusive<u32> = 1..=365;
+/// A second click is no second mail.
+const RESEND: Rate = Rate::per(1, Duration::from_secs(10 * 60));
+/// Asking again may remind a sender, not pester.
+const ASK: Rate = Rate::per(1, Duration::from_secs(24 * 3600));
+/// Between two mails about downloads through one link.
+const DOWNLOAD_NOTICE: Duration = Duration::from_secs(3600);
+
+/// Why nothing was done.
+#[derive(Debug, thiserror::Error)]
+pub enum ActionError {
+    /// There is no such transfer, or no such recipient of it.
+    #[error("no such transfer or recipient")]
+    Unknown,
+    /// It has expired or was recalled: that is for good.
+    #[error("the transfer has expired or was recalled; nothing can be done with it any more")]
+    Closed,
+    /// Not a number of days that a transfer can be kept.
+    #[error("the number of days must be from 1 to 365")]
+    Days,
+    /// The same was done a short while ago.
+    #[error("that mail went out a short while ago; the next one can go at {0}")]
+    NotBefore(Timestamp),
+    /// The store could not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The mail could not be written.
+    #[error(transparent)]
+    Notice(#[from] NoticeError),
+}
+
+type Result<T> = std::result::Result<T, ActionError>;
+
+/// Who acts.
+#[derive(Clone, Copy, Debug)]
+pub enum By {
+    /// The sender, who has the link of the status page, from this address.
+    Sender(IpAddr),
+    /// The administrator, at the command line.
+    Admin,
+}
+
+/// What the actions stand on.
+#[derive(Clone)]
+pub struct Actions {
+    /// Rows.
+    pub store: Arc<dyn Store>,
+    /// For links and queued bodies.
+    pub keys: Keys,
+    /// For dates and limits.
+    pub clock: Clock,
+    /// Configuration and staff list, read anew each time.
+    pub rules: Arc<ArcSwap<Rules>>,
+    /// Rung when there is mail.
+    pub wake: WakeHandle,
+}
+
+impl Actions {
+    /// The facts; [`ActionError::Unknown`] when there is no such transfer.
+    pub async fn status(&self, id: &TransferId) -> Result<Status> {
+        status::of(self.store.as_ref(), id, self.clock.now()).await?.ok_or(ActionError::Unknown)
+    }
+
+    /// The proof of a recall; [`ActionError::Unknown`] when nothing was recalled.
+    pub async fn proof(&self, id: &TransferId) -> Result<Proof> {
+        let status = self.status(id).await?;
+        recall::proof(self.store.as_ref(), status, self.clock.now()).await?.ok_or(ActionError::Unknown)
+    }
+
+    /// Takes back one link or all. Gives those that this call took back; none when that was done before.
+    /// `tell` sends a mail to those who had heard of it.
+    pub async fn recall(
+        &self,
+        by: By,
+        id: &TransferId,
+        recipient: Option<u16>,
+        tell: bool,
+    ) -> Result<Vec<u16>> {
+        let (transfer, now) = (self.transfer(id).await?, self.clock.now());
+        let targets = targets(&transfer, recipient)?;
+        let notices = match tell {
+            true => self.mails(&transfer, now).recalls(&targets)?,
+            false => Vec::new(),
+        };
+        let actor = by.actor(&transfer);
+        let recall =
+            Recall { transfer: id.clone(), recipient, now, closed: self.closed(now), actor, notices };
+        let recalled = self.store.recall(recall).await?;
+        if recalled.is_empty() {
+            let status = self.status(id).await?;
+            let was_recalled = |link: &Link| {
+                status.recipient(link.recipient).is_some_and(|recipient| recipient.recalled.is_some())
+            };
+            return if targets.iter().any(was_recalled) { Ok(recalled) } else { Err(ActionError::Closed) };
+        }
+        self.wake.wake();
+        Ok(recalled)
+    }
+
+    /// Gives the transfer a new date, counted from now.
+    pub async fn extend(&self, by: By, id: &TransferId, days: u32) -> Result<Timestamp> {
+        if !DAYS.contains(&days) {
+            return Err(ActionError::Days);
+        }
+        let (transfer, now) = (self.transfer(id).await?, self.clock.now());
+        let expires = days_later(now, days);
+        let event =
+            by.actor(&transfer).event(now, Action::Extend, id.to_string(), &format!("until {expires}"));
+        let extension = Extension { transfer: id.clone(), expires, closed: self.closed(now), event };
+        match self.store.extend(extension).await? {
+            true => Ok(expires),
+            false => Err(ActionError::Closed),
+        }
+    }
+
+    /// Sends one notification again, or all that can still be opened. Gives those that went out.
+    pub async fn resend(&self, by: By, id: &TransferId, recipient: Option<u16>) -> Result<Vec<u16>> {
+        let (transfer, now) = (self.transfer(id).await?, self.clock.now());
+        let mails = self.mails(&transfer, now);
+        let (mut sent, mut end) = (Vec::new(), ActionError::Closed);
+        for link in targets(&transfer, recipient)? {
+            let item = mails.notification(&link)?;
+            let event = by.actor(&transfer).event(now, Action::Resend, link.to_string(), "ok");
+            let bucket = format!("resend {link}");
+            let number = link.recipient;
+            let notice = LimitedNotice { link, item, invites: true, bucket, rate: RESEND, event };
+            match self.store.send(notice, now).await? {
+                Sent::Queued => sent.push(number),
+                Sent::NotBefore(again) => end = ActionError::NotBefore(again),
+                Sent::Closed => {}
+            }
+        }
+        if sent.is_empty() {
+            return Err(end);
+        }
+        self.wake.wake();
+        Ok(sent)
+    }
+
+    /// Takes the lock off one link, and forgets the wrong passwords. Tells whether there was anything to forget.
+    pub async fn unlock(&self, by: By, link: &Link) -> Result<bool> {
+        let transfer = self.transfer(&link.transfer).await?;
+        let now = self.clock.now();
+        targets(&transfer, Some(link.recipient))?;
+        let recipient = transfer.recipients.iter().find(|one| one.number == link.recipient);
+        let state = recipient.map(|recipient| State::of(&transfer, recipient, now));
+        if !matches!(state, Some(State::Waiting | State::Opened)) {
+            return Err(ActionError::Closed);
+        }
+        let event = by.actor(&transfer).event(now, Action::Unlock, link.to_string(), "ok");
+        Ok(self.store.clear_tries(link.clone(), event).await?)
+    }
+
+    /// A recipient came too late and asks for the message: one mail to its sender. Never to a machine (H09), and
+    /// only for a link that has expired. `token` is the recipient's own.
+    pub async fn ask(&self, token: &str, client: IpAddr) -> Result<()> {
+        let (link, _) = link::parse(&self.keys.link, token).ok_or(ActionError::Unknown)?;
+        let (transfer, now) = (self.transfer(&link.transfer).await?, self.clock.now());
+        let mut recipients = transfer.recipients.iter();
+        let recipient = recipients.find(|one| one.number == link.recipient).ok_or(ActionError::Unknown)?;
+        let sender = transfer.sender.as_ref().filter(|_| transfer.hears());
+        let Some(sender) = sender.filter(|_| State::of(&transfer, recipient, now) == State::Expired) else {
+            return Err(ActionError::Closed);
+        };
+        let item = self.mails(&transfer, now).ask(sender, &recipient.address)?;
+        let actor = Actor { who: "recipient".into(), origin: client.to_canonical().to_string() };
+        let event = actor.event(now, Action::Ask, link.to_string(), "ok");
+        let bucket = format!("ask {link}");
+        let notice = LimitedNotice { link, item, invites: false, bucket, rate: ASK, event };
+        match self.store.send(notice, now).await? {
+            Sent::Queued => {
+                self.wake.wake();
+                Ok(())
+            }
+            Sent::NotBefore(again) => Err(ActionError::NotBefore(again)),
+            Sent::Closed => Err(ActionError::Closed),
+        }
+    }
+
+    /// The mail that tells the sender of this download, and since when there must have been none; `None` where the
+    /// sender does not want to hear of it. `names` are those of the files, for policies that let them be told.
+    pub async fn download_notice(
+        &self,
+        transfer: &Transfer,
+        link: &Link,
+        parts: &[u32],
+        names: Vec<String>,
+    ) -> Result<Option<(NewItem, Timestamp)>> {
+        if !transfer.download_notice || !transfer.hears() {
+            return Ok(None);
+        }
+        let now = self.clock.now();
+        let mut fetched = self.fetched(link).await?;
+        fetched.parts.extend(parts.iter().filter(|part| !fetched.parts.contains(part)).collect::<Vec<_>>());
+        (fetched.last, fetched.names) = (now, if transfer.file_names { names } else { Vec::new() });
+        let notice = self.mails(transfer, now).download(link, &fetched)?;
+        Ok(Some((notice, self.notices_quiet_since(now))))
+    }
+
+    /// Tells the sender what else was downloaded through this link since they last heard. Gives how many mails
+    /// were queued.
+    pub async fn follow_up(&self, link: &Link, now: Timestamp) -> Result<usize> {
+        let transfer = self.transfer(&link.transfer).await?;
+        let notice = self.mails(&transfer, now).download(link, &self.fetched(link).await?)?;
+        let queued = self.store.follow_up(link.clone(), notice, self.notices_quiet_since(now)).await?;
+        Ok(usize::from(queued))
+    }
+
+    /// Whoever heard of a link's downloads after this moment does not hear of them again.
+    pub fn notices_quiet_since(&self, now: Timestamp) -> Timestamp {
+        earlier(now, DOWNLOAD_NOTICE)
+    }
+
+    async fn fetched(&self, link: &Link) -> Result<Fetched> {
+        let downloads = self.store.downloads(link.transfer.clone()).await?;
+        let own: Vec<_> = downloads.iter().filter(|download| download.recipient == link.recipient).collect();
+        let last = own.iter().map(|download| download.last).max().unwrap_or_default();
+        Ok(Fetched { parts: own.iter().map(|download| download.part).collect(), last, names: Vec::new() })
+    }
+
+    /// A transfer whose date lies at or before this is gone for good.
+    fn closed(&self, now: Timestamp) -> Timestamp {
+        days_earlier(now, self.rules.load().config.seal.grace_days)
+    }
+
+    async fn transfer(&self, id: &TransferId) -> Result<Transfer> {
+        self.store.transfer(id.clone()).await?.ok_or(ActionError::Unknown)
+    }
+
+    /// Writes mails about a transfer.
+    pub fn mails<'a>(&self, transfer: &'a Transfer, now: Timestamp) -> Mails<'a> {
+        Mails { rules: self.rules.load_full(), keys: self.keys.clone(), transfer, now }
+    }
+}
+
+impl By {
+    fn actor(self, transfer: &Transfer) -> Actor {
+        match self {
+            Self::Admin => Actor::admin(),
+            Self::Sender(client) => Actor {
+                who: transfer.sender.as_ref().map_or_else(|| "sender".to_owned(), ToString::to_string),
+                origin: client.to_canonical().to_string(),
+            },
+        }
+    }
+}
+
+/// The links that are meant: one, which must be there, or all.
+fn targets(transfer: &Transfer, recipient: Option<u16>) -> Result<Vec<Link>> {
+    let meant = transfer.recipients.iter().map(|one| one.number);
+    let links: Vec<Link> = meant
+        .filter(|number| recipient.is_none_or(|one| one == *number))
+        .map(|recipient| Link { transfer: transfer.id.clone(), recipient })
+        .collect();
+    if links.is_empty() { Err(ActionError::Unknown) } else { Ok(links) }
+}

@@ -1,0 +1,158 @@
+//! What the sender may know of a transfer, and the smaller things that can be done with it: another date, a
+//! notification once more, a link closed because none arrives.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::columns::Time;
+use super::writer::Change;
+use super::{life, limits, queue};
+use crate::audit::{Action, Actor, Entry, Event};
+use crate::clock::Timestamp;
+use crate::id::{Link, TransferId};
+use crate::store::{Bounce, Delivery, Download, Extension, LimitedNotice, NewItem, Result, Sent};
+
+pub(super) const NOTIFIED: &str = "
+    UPDATE transfer_recipients SET notified = ?3
+    WHERE transfer = (SELECT number FROM transfers WHERE id = ?1) AND number = ?2";
+/// Only a link that is open can be closed.
+pub(super) const BOUNCED: &str = "
+    UPDATE transfer_recipients SET bounced = ?3, bounce_reason = ?4
+    WHERE transfer = (SELECT number FROM transfers WHERE id = ?1) AND number = ?2
+        AND key_packet IS NOT NULL AND bounced IS NULL
+    RETURNING transfer";
+pub(super) const END_SESSIONS: &str = "DELETE FROM sessions WHERE transfer = ?1 AND recipient = ?2";
+pub(super) const INVITABLE: &str = "
+    SELECT t.number FROM transfers t JOIN transfer_recipients r ON r.transfer = t.number
+    WHERE t.id = ?1 AND t.expires > ?3 AND r.number = ?2 AND r.key_packet IS NOT NULL";
+pub(super) const REOPEN: &str = "
+    UPDATE transfer_recipients SET bounced = NULL, bounce_reason = NULL WHERE transfer = ?1 AND number = ?2";
+pub(super) const EXTEND: &str = "
+    UPDATE transfers SET expires = ?2
+    WHERE id = ?1 AND shredded IS NULL AND expires > ?3";
+pub(super) const DOWNLOADED: &str = "
+    INSERT INTO downloads (transfer, recipient, part, first, last)
+    SELECT number, ?2, ?3, ?4, ?4 FROM transfers WHERE id = ?1
+    ON CONFLICT (transfer, recipient, part) DO UPDATE SET last = ?4, count = count + 1
+    RETURNING count";
+pub(super) const DOWNLOADS: &str = "
+    SELECT d.recipient, d.part, d.first, d.last, d.count
+    FROM transfers t JOIN downloads d ON d.transfer = t.number WHERE t.id = ?1 ORDER BY d.recipient, d.part";
+/// Objects of a transfer are its id, and its id, a slash, and more; `0` comes next after the slash.
+pub(super) const TRAIL: &str = "
+    SELECT number, time, action, object, result, actor, origin FROM audit
+    WHERE action <> 'accept' AND action <> 'relay' AND object >= ?1 AND object < ?1 || '0'";
+
+/// How the delivery of a notification ended: its recipient knows of the link now, or it is closed.
+pub(super) fn note_delivery(
+    change: &mut Change<'_>,
+    link: &Link,
+    delivery: &Delivery,
+    now: Timestamp,
+) -> Result<()> {
+    match delivery {
+        Delivery::Delivered => {
+            let notified = params![link.transfer, link.recipient, Time(now)];
+            change.db.prepare_cached(NOTIFIED)?.execute(notified)?;
+        }
+        Delivery::Failed { reason } => {
+            let closed = Actor::zegel().event(now, Action::Bounce, link.to_string(), "closed");
+            bounce(change, link, &Bounce { time: now, reason: reason.clone() }, closed)?;
+        }
+        Delivery::Later { .. } => {}
+    }
+    Ok(())
+}
+
+/// Closes a link; whoever has it open stops as well. The event is kept only if it was open.
+pub(super) fn bounce(change: &mut Change<'_>, link: &Link, bounce: &Bounce, event: Event) -> Result<bool> {
+    let closed = params![link.transfer, link.recipient, Time(bounce.time), bounce.reason];
+    let row: Option<i64> =
+        change.db.prepare_cached(BOUNCED)?.query_row(closed, |row| row.get(0)).optional()?;
+    let Some(row) = row else { return Ok(false) };
+    change.db.prepare_cached(END_SESSIONS)?.execute(params![row, link.recipient])?;
+    change.record(event)?;
+    Ok(true)
+}
+
+/// A new date for a transfer that is not gone.
+pub(super) fn extend(change: &mut Change<'_>, extension: Extension) -> Result<bool> {
+    let (expires, closed) = (Time(extension.expires), Time(extension.closed));
+    let extended =
+        change.db.prepare_cached(EXTEND)?.execute(params![extension.transfer, expires, closed])? > 0;
+    if extended {
+        change.record(extension.event)?;
+    }
+    Ok(extended)
+}
+
+/// Looks at the link before the limit: what cannot go out takes nothing from it.
+pub(super) fn send(change: &mut Change<'_>, notice: LimitedNotice, now: Timestamp) -> Result<Sent> {
+    let (db, link) = (change.db, &notice.link);
+    let invitable: Option<i64> = db
+        .prepare_cached(INVITABLE)?
+        .query_row(params![link.transfer, link.recipient, Time(now)], |row| row.get(0))
+        .optional()?;
+    if notice.invites && invitable.is_none() {
+        return Ok(Sent::Closed);
+    }
+    if let Some(again) = limits::take(change, &notice.bucket, notice.rate, now)? {
+        return Ok(Sent::NotBefore(again));
+    }
+    if let Some(transfer) = invitable.filter(|_| notice.invites) {
+        db.prepare_cached(REOPEN)?.execute(params![transfer, link.recipient])?;
+    }
+    queue::insert(db, &notice.item)?;
+    change.record(notice.event)?;
+    Ok(Sent::Queued)
+}
+
+/// Counts downloads, keeps the event, and tells the sender of what is new.
+pub(super) fn downloaded(
+    change: &mut Change<'_>,
+    link: &Link,
+    parts: &[u32],
+    event: Event,
+    notice: Option<(NewItem, Timestamp)>,
+) -> Result<()> {
+    let mut is_new = false;
+    let mut count = change.db.prepare_cached(DOWNLOADED)?;
+    for part in parts {
+        let fetched = params![link.transfer, link.recipient, part, Time(event.time)];
+        is_new |= count.query_row(fetched, |row| row.get::<_, u32>(0)).optional()? == Some(1);
+    }
+    change.record(event)?;
+    if let Some((notice, quiet_since)) = notice.filter(|_| is_new) {
+        life::notice_download(change, link, &notice, quiet_since)?;
+    }
+    Ok(())
+}
+
+/// What was fetched of a transfer.
+pub(super) fn downloads(db: &Connection, transfer: &TransferId) -> Result<Vec<Download>> {
+    let mut downloads = db.prepare_cached(DOWNLOADS)?;
+    let rows = downloads.query_map([transfer], |row| {
+        let time = |column| row.get::<_, Time>(column).map(|time| time.0);
+        let (recipient, part, count) = (row.get("recipient")?, row.get("part")?, row.get("count")?);
+        Ok(Download { recipient, part, first: time("first")?, last: time("last")?, count })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// What happened to a transfer and its links.
+pub(super) fn trail(db: &Connection, transfer: &TransferId) -> Result<Vec<Entry>> {
+    let mut trail = db.prepare_cached(TRAIL)?;
+    let rows = trail.query_map([transfer], |row| {
+        let entry = Entry {
+            time: row.get::<_, Time>("time")?.0,
+            action: row.get("action")?,
+            object: row.get("object")?,
+            result: row.get("result")?,
+            actor: row.get("actor")?,
+            origin: row.get("origin")?,
+        };
+        Ok((row.get("number")?, entry))
+    })?;
+    let mut found = rows.collect::<rusqlite::Result<Vec<(i64, Entry)>>>()?;
+    found.sort_by_key(|(number, entry)| (entry.time, *number));
+    Ok(found.into_iter().map(|(_, entry)| entry).collect())
+}

@@ -1,0 +1,93 @@
+//! What is known of a transfer besides its keys: deliveries, downloads, the audit trail; and what can be done
+//! with it after it was sent. Made by `sender` and `web/download`, read by `transfer/status`.
+
+use serde::Serialize;
+
+use super::NewItem;
+use crate::audit::{Actor, Event};
+use crate::clock::Timestamp;
+use crate::id::{Link, TransferId};
+use crate::limits::Rate;
+
+/// A notification that did not arrive. The link is closed until another one is sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Bounce {
+    /// Since when the link is closed.
+    pub time: Timestamp,
+    /// What the last server said, or our own trouble; one line.
+    pub reason: String,
+}
+
+/// A part of a transfer that a recipient has fetched, once or more often.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Download {
+    /// Who, by number.
+    pub recipient: u16,
+    /// Which part.
+    pub part: u32,
+    /// When for the first time.
+    pub first: Timestamp,
+    /// When for the last time.
+    pub last: Timestamp,
+    /// How often.
+    pub count: u32,
+}
+
+/// Takes back one link of a transfer, or all of them.
+#[derive(Clone, Debug)]
+pub struct Recall {
+    /// Which transfer.
+    pub transfer: TransferId,
+    /// One recipient, or everybody.
+    pub recipient: Option<u16>,
+    /// When.
+    pub now: Timestamp,
+    /// A transfer whose date lies at or before this is gone for good.
+    pub closed: Timestamp,
+    /// Who does it.
+    pub actor: Actor,
+    /// Mails that tell recipients of it, each with its link. One goes out only if its link is taken back now,
+    /// and if the recipient has heard of it at all.
+    pub notices: Vec<NewItem>,
+}
+
+/// Gives a transfer another date.
+#[derive(Clone, Debug)]
+pub struct Extension {
+    /// Which transfer.
+    pub transfer: TransferId,
+    /// Its new date.
+    pub expires: Timestamp,
+    /// A transfer whose date lies at or before this is gone for good.
+    pub closed: Timestamp,
+    /// What the audit trail says of it.
+    pub event: Event,
+}
+
+/// A mail about a link that may go out only so often.
+#[derive(Clone, Debug)]
+pub struct LimitedNotice {
+    /// The link that it is about.
+    pub link: Link,
+    /// The mail.
+    pub item: NewItem,
+    /// It is to the recipient: only while the link can be opened, or could if it had arrived.
+    pub invites: bool,
+    /// What its sendings are counted under.
+    pub bucket: String,
+    /// How often.
+    pub rate: Rate,
+    /// What the audit trail says of it.
+    pub event: Event,
+}
+
+/// What became of a [`LimitedNotice`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// It is in the queue.
+    Queued,
+    /// One went out already; not before then.
+    NotBefore(Timestamp),
+    /// Its link is closed.
+    Closed,
+}

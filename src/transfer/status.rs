@@ -1,0 +1,168 @@
+//! What there is to know of a transfer, for its sender and for administrators: who was told, who opened it,
+//! who fetched what. One function for the status page, its JSON and the command line alike.
+//!
+//! There are no file names in it: those are only inside sealed parts, so files are numbered.
+
+use serde::Serialize;
+
+use super::State;
+use crate::address::Address;
+use crate::clock::Timestamp;
+use crate::id::TransferId;
+use crate::store::{Bounce, Download, Recipient, Result, Store, Transfer};
+
+/// A transfer as it stands.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    /// Its name.
+    pub id: TransferId,
+    /// The sender.
+    pub sender: Option<Address>,
+    /// When it was sealed.
+    pub created: Timestamp,
+    /// When it is, or was, destroyed.
+    pub expires: Timestamp,
+    /// Whether a password is needed besides the link.
+    pub password: bool,
+    /// Sealed parts that are still there.
+    pub parts: usize,
+    /// How many files it has, or had.
+    pub files: u32,
+    /// Its recipients in order.
+    pub recipients: Vec<RecipientStatus>,
+}
+
+/// How far it has come with one recipient.
+#[derive(Clone, Debug, Serialize)]
+pub struct RecipientStatus {
+    /// The number within the transfer.
+    pub number: u16,
+    /// Whom the notification goes to.
+    pub address: Address,
+    /// [`State::as_str`]
+    pub state: &'static str,
+    /// When the next hop last took a notification for them.
+    pub notified: Option<Timestamp>,
+    /// The notification did not arrive.
+    pub bounced: Option<Bounce>,
+    /// First opened.
+    pub opened: Option<Timestamp>,
+    /// What they have fetched.
+    pub downloads: Vec<Fetched>,
+    /// Taken back.
+    pub recalled: Option<Timestamp>,
+    /// Wrong passwords since the last right one.
+    pub tries: u32,
+    /// Closed for tries until then; none when that has passed.
+    pub locked_until: Option<Timestamp>,
+}
+
+/// A part that somebody has fetched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Fetched {
+    /// The number of the file; none for the message itself.
+    pub file: Option<u32>,
+    /// When for the first time.
+    pub first: Timestamp,
+    /// When for the last time.
+    pub last: Timestamp,
+    /// How often.
+    pub count: u32,
+}
+
+/// The facts at `now`; `None` when there is no such transfer.
+pub async fn of(store: &dyn Store, id: &TransferId, now: Timestamp) -> Result<Option<Status>> {
+    let Some(transfer) = store.transfer(id.clone()).await? else { return Ok(None) };
+    let downloads = store.downloads(id.clone()).await?;
+    Ok(Some(Status::new(&transfer, &downloads, now)))
+}
+
+impl Status {
+    /// The facts of what the store knows.
+    pub fn new(transfer: &Transfer, downloads: &[Download], now: Timestamp) -> Self {
+        let recipient = |recipient: &Recipient| {
+            let own = downloads.iter().filter(|download| download.recipient == recipient.number);
+            RecipientStatus {
+                number: recipient.number,
+                address: recipient.address.clone(),
+                state: State::of(transfer, recipient, now).as_str(),
+                notified: recipient.notified,
+                bounced: recipient.bounced.clone(),
+                opened: recipient.opened,
+                downloads: own.map(|download| Fetched::new(download, transfer.files)).collect(),
+                recalled: recipient.recalled,
+                tries: recipient.tries,
+                locked_until: recipient.locked_until.filter(|until| *until > now),
+            }
+        };
+        Self {
+            id: transfer.id.clone(),
+            sender: transfer.sender.clone(),
+            created: transfer.created,
+            expires: transfer.expires,
+            password: transfer.password,
+            parts: transfer.parts.len(),
+            files: transfer.files,
+            recipients: transfer.recipients.iter().map(recipient).collect(),
+        }
+    }
+
+    /// The recipient with this number.
+    pub fn recipient(&self, number: u16) -> Option<&RecipientStatus> {
+        self.recipients.iter().find(|recipient| recipient.number == number)
+    }
+
+    /// Whether there is somebody who can, or could, still open it.
+    pub fn is_live(&self) -> bool {
+        self.recipients.iter().any(RecipientStatus::is_live)
+    }
+
+    /// Whether somebody's link was taken back.
+    pub fn is_recalled(&self) -> bool {
+        self.recipients.iter().any(|recipient| recipient.recalled.is_some())
+    }
+}
+
+impl RecipientStatus {
+    /// Neither expired nor recalled: there is something left to act on.
+    pub fn is_live(&self) -> bool {
+        ![State::Expired, State::Recalled].iter().any(|end| end.as_str() == self.state)
+    }
+}
+
+impl Fetched {
+    fn new(download: &Download, files: u32) -> Self {
+        let Download { part, first, last, count, .. } = *download;
+        Self { file: Some(part).filter(|part| *part <= files), first, last, count }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transfer::testing;
+
+    #[test]
+    fn files_are_numbered_and_the_message_is_none() {
+        let mut transfer = testing::transfer_row();
+        transfer.files = 2;
+        let at = transfer.created;
+        let download = |part| Download { recipient: 1, part, first: at, last: at, count: 3 };
+        let foreign = Download { recipient: 2, ..download(1) };
+        let status = Status::new(&transfer, &[download(2), download(5), foreign], at);
+        let files: Vec<_> = status.recipients[0].downloads.iter().map(|one| one.file).collect();
+        assert_eq!(files, [Some(2), None]);
+        assert_eq!(status.recipients[0].downloads[0].count, 3);
+    }
+
+    #[test]
+    fn a_lock_that_has_passed_is_none() {
+        let mut transfer = testing::transfer_row();
+        transfer.recipients[0].locked_until = Some(transfer.created);
+        let status = Status::new(&transfer, &[], transfer.created);
+        assert_eq!(status.recipients[0].locked_until, None);
+        assert!(status.is_live());
+        let status = Status::new(&transfer, &[], transfer.expires);
+        assert!(!status.is_live());
+    }
+}

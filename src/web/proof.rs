@@ -1,0 +1,124 @@
+//! The proof of a recall, as a page that prints well and as JSON: for the file of a data breach.
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::http::header::CONTENT_DISPOSITION;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+
+use super::Parts;
+use super::error::WebError;
+use super::page::{self, Visit};
+use super::status::{as_json, failed, file, find};
+use crate::audit::Entry;
+use crate::transfer::recall::Proof;
+use crate::transfer::status::{Fetched, RecipientStatus};
+
+/// The actions that have a text of their own.
+const ACTIONS: &[(&str, &str)] = &[
+    ("seal", "trail-seal"),
+    ("notify", "trail-notify"),
+    ("open", "trail-open"),
+    ("lock", "trail-lock"),
+    ("download", "trail-download"),
+    ("finish", "trail-finish"),
+    ("recall", "trail-recall"),
+    ("expire", "trail-expire"),
+    ("extend", "trail-extend"),
+    ("resend", "trail-resend"),
+    ("unlock", "trail-unlock"),
+    ("ask", "trail-ask"),
+    ("bounce", "trail-bounce"),
+];
+/// The actors that are no address.
+const ACTORS: &[(&str, &str)] =
+    &[("recipient", "actor-recipient"), ("admin", "actor-admin"), ("zegel", "actor-zegel")];
+
+#[derive(Template)]
+#[template(path = "proof.html")]
+struct ProofPage<'a> {
+    visit: &'a Visit,
+    token: &'a str,
+    proof: &'a Proof,
+}
+
+impl ProofPage<'_> {
+    fn others(&self) -> Vec<&RecipientStatus> {
+        self.proof.transfer.recipients.iter().filter(|one| one.recalled.is_none()).collect()
+    }
+
+    fn fetched(&self, fetched: &Fetched) -> String {
+        file(self.visit, fetched, self.proof.transfer.files, "proof-file", "proof-message")
+    }
+
+    fn by(&self, by: &Option<String>) -> String {
+        by.as_deref().map_or_else(|| "–".to_owned(), |actor| self.actor(actor))
+    }
+
+    fn actor(&self, actor: &str) -> String {
+        self.word(ACTORS, actor)
+    }
+
+    fn action(&self, entry: &Entry) -> String {
+        self.word(ACTIONS, &entry.action)
+    }
+
+    /// In the reader's language, where there is a text for it.
+    fn word(&self, texts: &[(&str, &str)], word: &str) -> String {
+        let known = texts.iter().find(|(known, _)| *known == word);
+        known.map_or_else(|| word.to_owned(), |(_, key)| self.visit.text(key))
+    }
+
+    /// The recipient in place of the number, and the part of the transfer behind it.
+    fn about(&self, entry: &Entry) -> String {
+        let mut object = entry.object.splitn(3, '/').skip(1);
+        let number = object.next().and_then(|number| number.parse().ok());
+        let address = number.and_then(|number| self.proof.transfer.recipient(number));
+        match (address, object.next()) {
+            (Some(one), Some(part)) => format!("{} – {part}", one.address),
+            (Some(one), None) => one.address.to_string(),
+            (None, _) => entry.object.clone(),
+        }
+    }
+}
+
+/// `GET /s/{token}/proof`
+pub async fn show(
+    State(parts): State<Parts>,
+    visit: Visit,
+    Path(token): Path<String>,
+) -> Result<Response, WebError> {
+    let proof = prove(&parts, &token).await?;
+    page::render(StatusCode::OK, &ProofPage { visit: &visit, token: &token, proof: &proof })
+}
+
+/// `GET /s/{token}/proof.json`
+pub async fn json(State(parts): State<Parts>, Path(token): Path<String>) -> Result<Response, WebError> {
+    let proof = prove(&parts, &token).await?;
+    let mut response = as_json(&proof)?;
+    let name = format!("attachment; filename=\"zegel-{}-recall.json\"", proof.transfer.id);
+    let name = HeaderValue::from_str(&name).map_err(|error| WebError::Trouble(error.to_string()))?;
+    response.headers_mut().insert(CONTENT_DISPOSITION, name);
+    Ok(response)
+}
+
+/// Where nothing was recalled there is nothing to prove, and no page.
+async fn prove(parts: &Parts, token: &str) -> Result<Proof, WebError> {
+    let status = find(parts, token).await?;
+    parts.actions.proof(&status.id).await.map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::locale::Language;
+
+    #[test]
+    fn every_word_has_its_text() {
+        for language in Language::ALL {
+            for (_, key) in ACTIONS.iter().chain(ACTORS) {
+                assert_ne!(language.text(key), *key, "{language}");
+            }
+        }
+    }
+}

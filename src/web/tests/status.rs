@@ -1,0 +1,420 @@
+//! The sender's pages: the facts, each action with two clicks, with a forged link, after the end; and what they do
+//! to pages that a recipient has open. All with a clock that is moved by hand.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::{Answer, Sealed, Site};
+use crate::config::PasswordMode;
+use crate::id::{Link, TransferId};
+use crate::store::{Attempt, Bounce, Delivery, Store};
+use crate::transfer::action::{self, Purpose};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+impl Site {
+    /// The sender's token.
+    fn status_token(&self, sealed: &Sealed) -> String {
+        action::token(&self.keys.action, Purpose::Status, &id(sealed)).reveal().to_owned()
+    }
+
+    fn post(&self, path: &str, form: &str) -> Answer {
+        match form {
+            "" => self.send(&format!("POST {path}"), &[("Content-Length", "0")], ""),
+            form => self.send(&format!("POST {path}"), &[], form),
+        }
+    }
+
+    fn status(&self, token: &str) -> Value {
+        let answer = self.get(&format!("/s/{token}/status.json"));
+        assert_eq!((answer.status, answer.field("content-type")), (200, "application/json"));
+        serde_json::from_slice(&answer.body).unwrap()
+    }
+
+    /// Kinds and recipients of what is queued.
+    fn queue(&self) -> Vec<(String, String)> {
+        let queue = self.runtime.block_on(self.store.queue()).unwrap();
+        let entry = |entry: &crate::store::QueueEntry| {
+            (entry.kind.to_owned(), entry.recipients[0].address.to_string())
+        };
+        queue.iter().map(entry).collect()
+    }
+
+    /// The next hop takes everything that is queued, or refuses it.
+    fn relay(&self, delivery: &Delivery) {
+        let (store, now) = (self.store.clone(), self.now());
+        self.runtime.block_on(async {
+            for item in store.claim_due(now, now, 10).await.unwrap() {
+                let attempt = Attempt {
+                    item: item.id,
+                    notifies: item.link.filter(|_| item.kind == crate::store::Kind::Notification),
+                    now,
+                    deliveries: vec![(1, delivery.clone())],
+                    next_attempt: now,
+                    reports: Vec::new(),
+                    events: Vec::new(),
+                };
+                store.finish_attempt(attempt).await.unwrap();
+            }
+        });
+    }
+}
+
+fn id(sealed: &Sealed) -> TransferId {
+    sealed.tokens[0][..10].parse().unwrap()
+}
+
+#[test]
+fn the_page_tells_what_happened_to_whom() {
+    let site = Site::start();
+    let sealed = site.seal();
+    let token = site.status_token(&sealed);
+    let path = format!("/s/{token}");
+    assert!(site.get(&path).text().contains("Nog niet geopend"));
+
+    let cookie = site.unlock(&sealed.tokens[0], &sealed.password);
+    for _ in 0..2 {
+        site.get_with(&format!("/t/{}/files/2", sealed.tokens[0]), &cookie);
+        site.clock.advance(Duration::from_secs(20 * 60));
+    }
+    site.get_with(&format!("/t/{}/message.eml", sealed.tokens[0]), &cookie);
+    let page = site.get(&path);
+    assert_eq!((page.status, page.field("cache-control")), (200, "no-store"));
+    assert_eq!(page.field("x-robots-tag"), "noindex, nofollow, noarchive");
+    for text in [
+        "piet@example.org",
+        "els@example.org",
+        "Bestand 2 van 4 gedownload",
+        "2 keer, de laatste keer op 23 november 2026 om 11:20",
+        "Bericht gedownload",
+        "23 december 2026",
+    ] {
+        assert!(page.text().contains(text), "{text} is missing in {}", page.text());
+    }
+    for secret in ["besluit.pdf", "Besluit", "KANARIE", &sealed.password, &sealed.tokens[0]] {
+        assert!(!page.text().contains(secret), "{secret} is for recipients only");
+    }
+    let facts = site.status(&token);
+    let piet = &facts["recipients"][0];
+    assert_eq!((&piet["state"], &piet["address"]), (&"opened".into(), &"piet@example.org".into()));
+    assert_eq!(piet["downloads"][0]["file"], 2);
+    assert_eq!(piet["downloads"][0]["count"], 2);
+    assert_eq!(piet["downloads"][1]["file"], Value::Null);
+    assert_eq!(facts["recipients"][1]["state"], "waiting");
+}
+
+#[test]
+fn the_zip_is_all_files_and_a_look_is_one() {
+    let site = Site::start();
+    let sealed = site.seal();
+    let cookie = site.unlock(&sealed.tokens[1], &sealed.password);
+    site.get_with(&format!("/t/{}/zip", sealed.tokens[1]), &cookie);
+    let facts = site.status(&site.status_token(&sealed));
+    let downloads = facts["recipients"][1]["downloads"].as_array().unwrap();
+    assert_eq!(downloads.len(), 5, "four files and the message");
+    assert_eq!(facts["recipients"][0]["downloads"], Value::Array(Vec::new()));
+}
+
+/// C15: what we did not make is what never was, and costs no look at the store.
+#[test]
+fn a_forged_link_is_one_that_never_was() {
+    let site = Site::start();
+    let sealed = site.seal();
+    let token = site.status_token(&sealed);
+    let unknown = action::token(&site.keys.action, Purpose::Status, &TransferId::random());
+    let mut altered = token.clone().into_bytes();
+    altered[20] = if altered[20] == b'7' { b'8' } else { b'7' };
+    let altered = String::from_utf8(altered).unwrap();
+    let missing = site.get(&format!("/s/{}", unknown.reveal()));
+    assert_eq!(missing.status, 404);
+    for forged in [altered.as_str(), &token[..35], "x", &sealed.tokens[0]] {
+        for path in ["", "/recall", "/recall/1", "/extend", "/proof", "/proof.json", "/status.json"] {
+            let answer = site.get(&format!("/s/{forged}{path}"));
+            assert_eq!((answer.status, answer.text()), (404, missing.text()), "{forged}{path}");
+        }
+        for path in ["/recall", "/recall/1", "/resend", "/unlock/1"] {
+            assert_eq!(site.post(&format!("/s/{forged}{path}"), "").status, 404, "{path}");
+        }
+    }
+    for wrong in ["/destroy", "/recall/9", "/recall/x", "/unlock", "/recall/1/2"] {
+        assert_eq!(site.get(&format!("/s/{token}{wrong}")).status, 404, "{wrong}");
+    }
+    assert_eq!(site.audited("recall"), 0);
+}
+
+/// Decision 6 and H22: scanners follow every link, and other sites post forms.
+#[test]
+fn only_an_own_post_acts() {
+    let site = Site::start();
+    let sealed = site.seal();
+    let token = site.status_token(&sealed);
+    for path in ["", "/recall", "/recall/1", "/extend", "/resend", "/resend/2", "/unlock/1"] {
+        if path != "/unlock/1" {
+            assert_eq!(site.get(&format!("/s/{token}{path}")).status, 200, "{path}");
+        }
+        let foreign = [("Sec-Fetch-Site", "cross-site")];
+        let answer = site.send(&format!("POST /s/{token}{path}"), &foreign, "days=9");
+        assert!(matches!(answer.status, 403 | 405), "{path}: {}", answer.status);
+    }
+    assert!(site.queue().is_empty());
+    assert_eq!(site.status(&token)["recipients"][0]["state"], "waiting");
+    let page = site.post(&format!("/s/{token}/recall"), "lang=en&tell=yes");
+    assert_eq!(page.status, 200, "a language button recalls nothing");
+    assert!(page.text().contains("Yes, withdraw") && page.text().contains("checked"));
+    assert_eq!(site.audited("recall"), 0);
+}
+
+#[test]
+fn a_recall_of_one_leaves_the_others() {
+    let site = Site::start();
+    let sealed = site.seal();
+    let token = site.status_token(&sealed);
+    let cookie = site.unlock(&sealed.tokens[0], &sealed.password);
+    assert_eq!(site.get(&format!("/s/{token}/proof")).status, 404, "nothing to prove");
+
+    let ask = site.get(&format!("/s/{token}/recall/1"));
+    assert!(ask.text().contains("piet@example.org") && ask.text().contains("Ja, intrekken"));
+    let answer = site.post(&format!("/s/{token}/recall/1"), "");
+    assert_eq!((answer.status, answer.field("location")), (303, format!("/s/{token}/proof").as_str()));
+
+    // C25: what was open stops, what was not stays closed, and the other one goes on.
+    let page = site.get_with(&format!("/t/{}/files", sealed.tokens[0]), &cookie);
+    assert_eq!(page.status, 410);
+    assert!(!page.text().contains("/ask"), "who was recalled is not offered to ask");
+    assert_eq!(site.get_with(&format!("/t/{}/files/1", sealed.tokens[0]), &cookie).status, 410);
+    let again = site.post(&format!("/t/{}", sealed.tokens[0]), &format!("password={}", sealed.password));
+    assert_eq!(again.status, 410);
+    site.unlock(&sealed.tokens[1], &sealed.password);
+
+    let proof = site.get(&format!("/s/{token}/proof"));
+    assert_eq!(proof.status, 200);
+    for text in [
+        "Ja, voor het eerst op 23 november 2026 om 11:00",
+        "jan@voorbeeld.nl",
+        "Niet ingetrokken voor",
+        "els@example.org",
+        "ok, opened before",
+    ] {
+        assert!(proof.text().contains(text), "{text} is missing in {}", proof.text());
+    }
+}
+
+#[test]
+fn a_proof_says_that_it_was_never_opened() {
+    let site = Site::start();
+    let sealed = site.seal();
+    let token = site.status_token(&sealed);
+    site.clock.advance(Duration::from_secs(90));
+    site.post(&format!("/s/{token}/recall"), "");
+    let page = site.get(&format!("/s/{token}/proof"));
+    assert!(page.text().contains("Nee, nooit geopend") && page.text().contains("Niets"));
+    let json = site.get(&format!("/s/{token}/proof.json"));
+    assert!(json.field("content-disposition").starts_with("attachment; filename=\"zegel-"));
+    let proof: Value = serde_json::from_slice(&json.body).unwrap();
+    assert_eq!(proof["recalled"][1]["address"], "els@example.org");
+    assert_eq!(proof["recalled"][1]["opened_before"], false);
+    assert_eq!(proof["recalled"][1]["recalled"], "2026-11-23T10:01:30Z");
+    assert_eq!(proof["recalled"][1]["by"], "jan@voorbeeld.nl");
+    assert_eq!(proof["transfer"]["parts"], 0, "the parts are given up");
+    assert_eq!(proof["trail"][0]["action"], "recall");
+    assert_eq!(proof["trail"][0]["result"], "ok, never opened");
+}
+
+/// Two clicks at once: one recall, one proof, one event each.
+#[test]
+fn a_second_click_recalls_nothing_and_shows_the_proof() {
+    let site = Site::start();
+    let sealed = site.seal();
+    let token = site.status_token(&sealed);
+    let path = format!("/s/{token}/recall");
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let clicks: Vec<_> = (0..2).map(|_| scope.spawn(|| site.post(&path, "tell=yes").status)).collect();
+        clicks.into_iter().map(|click| click.join().unwrap()).collect()
+    });
+    assert_eq!(statuses, [303, 303]);
+    assert_eq!(site.audited("recall"), 2, "one for each recipient");
+    assert_eq!(site.get(&path).status, 409);
+    assert_eq!(site.post(&format!("/s/{token}/extend"), "days=9").status, 409);
+    assert_eq!(site.post(&format!("/s/{token}/resend"), "").status, 409);
+    assert!(site.queue().is_empty());
+}
+
+#[test]
+fn recipients_hear_of_a_recall_if_they_are_to_and_knew() {
+    let site = Site::start();
+    let sealed = site.seal();
+    let token = site.status_token(&sealed);
+    site.post(&format!("/s/{token}/resend/1"), "");
+    site.relay(&Delivery::Delivered);
+    assert_eq!(site.status(&token)["recipients"][0]["notified"], "2026-11-23T10:00:00Z");
+    site.post(&format!("/s/{token}/recall"), "tell=yes");
+    assert_eq!(site.queue(), [("recall".to_owned(), "piet@example.org".to_owned())]);
+}
+
+#[test]
+fn a_notification_that_has_not_left_is_dropped_by_a_recall() {
+    let site = Site::start();
+    let sealed = site.seal();
+    let token = site.status_token(&sealed);
+    site.post(&format!("/s/{token}/resend"), "");
+    assert_eq!(site.queue().len(), 2);
+    site.post(&format!("/s/{token}/recall/2"), "tell=yes");
+    assert_eq!(site.queue(), [("notification".to_owned(), "piet@example.org".to_owned())]);
+}
+
+#[test]
+fn a_new_date_counts_from_now() {
+    let site = Site::start();
+    let sealed = site.seal();
+    let token = site.status_token(&sealed);
+    let path = format!("/s/{token}/extend");
+    for wrong in ["days=0", "days=366", "days=", "days=-1", "days=9x", "", "days=99999999999"] {
+        let answer = site.post(&path, wrong);
+        assert_eq!(answer.status, 400, "{wrong}");
+        assert!(answer.text().contains("Vul een aantal dagen in van 1 tot 365"), "{wrong}");
+    }
+    let typed = site.post(&path, "days=9x");
+    assert!(typed.text().contains("value=\"9x\""), "what was typed is kept");
+    site.clock.advance(10 * DAY);
+    let answer = site.post(&path, "days=60");
+    assert_eq!((answer.status, answer.field("location")), (303, format!("/s/{token}?done=extend").as_str()));
+    assert!(site.get(answer.field("location")).text().contains("De einddatum is gewijzigd."));
+    assert_eq!(site.status(&token)["expires"], "2027-02-01T10:00:00Z");
+    site.clock.advance(40 * DAY);
+    site.unlock(&sealed.tokens[0], &sealed.password);
+    assert_eq!(site.audited("extend"), 1);
+}
+
+/// Whatever was meant: after the date nothing is done any more, ten years later as well.
+#[test]
+fn nothing_can_be_done_with_an_expired_transfer() {
+    for jump in [31 * DAY, 3650 * DAY] {
+        let site = Site::start();
+        let sealed = site.seal();
+        let token = site.status_token(&sealed);
+        site.clock.advance(jump);
+        for (path, form) in
+            [("recall", ""), ("recall/1", ""), ("extend", "days=9"), ("resend", ""), ("unlock/1", "")]
+        {
+            let answer = site.post(&format!("/s/{token}/{path}"), form);
+            assert_eq!(answer.status, 409, "{path}");
+            assert!(answer.text().contains("Dit kan niet meer"), "{path}");
+            assert_eq!(site.get(&format!("/s/{token}/{path}")).status, 409, "{path}");
+        }
+        assert!(site.queue().is_empty());
+        site.runtime.block_on(site.store.expire(site.now(), site.now())).unwrap();
+        assert_eq!(site.post(&format!("/s/{token}/extend"), "days=9").status, 409);
+        assert_eq!(site.get(&format!("/s/{token}")).status, 200, "what happened can still be read");
+    }
+}
+
+#[test]
+fn a_notification_goes_again_but_not_at_every_click() {
+    let site = Site::start();
+    let sealed = site.seal();
+    let token = site.status_token(&sealed);
+    let path = format!("/s/{token}/resend/1");
+    let answer = site.post(&path, "");
+    assert_eq!((answer.status, answer.field("location")), (303, format!("/s/{token}?done=resend").as_str()));
+    let second = site.post(&path, "");
+    assert_eq!((second.status, second.field("retry-after")), (429, "600"));
+    assert_eq!(site.queue(), [("notification".to_owned(), "piet@example.org".to_owned())]);
+    assert_eq!(site.post(&format!("/s/{token}/resend"), "").status, 303, "the other one can have it");
+    assert_eq!(site.queue().len(), 2);
+    site.clock.advance(Duration::from_secs(600));
+    assert_eq!(site.post(&path, "").status, 303);
+    assert_eq!(site.audited("resend"), 3);
+}
+
+#[test]
+fn a_bounced_link_is_closed_until_it_is_sent_again() {
+    let site = Site::start();
+    let sealed = site.seal();
+    let token = site.status_token(&sealed);
+    site.post(&format!("/s/{token}/resend/1"), "");
+    site.relay(&Delivery::Failed { reason: "550 5.1.1 <b>onbekend</b>".into() });
+    let page = site.get(&format!("/s/{token}"));
+    assert!(page.text().contains("550 5.1.1 &#60;b&#62;onbekend"), "{}", page.text());
+    assert_eq!(site.status(&token)["recipients"][0]["state"], "bounced");
+    assert_eq!(site.get(&format!("/t/{}", sealed.tokens[0])).status, 410);
+    site.clock.advance(Duration::from_secs(3600));
+    assert_eq!(site.post(&format!("/s/{token}/resend/1"), "").status, 303);
+    assert_eq!(site.get(&format!("/t/{}", sealed.tokens[0])).status, 200);
+    let bounce = Bounce { time: site.now(), reason: "5.1.1".into() };
+    let link = Link { transfer: id(&sealed), recipient: 1 };
+    let event = crate::audit::Actor::zegel().event(
+        site.now(),
+        crate::audit::Action::Bounce,
+        link.to_string(),
+        "closed",
+    );
+    assert!(site.runtime.block_on(site.store.bounce(link, bounce, event)).unwrap());
+    assert_eq!(
+        site.post(&format!("/s/{token}/recall/1"), "").status,
+        303,
+        "it can be taken back all the same"
+    );
+}
+
+#[test]
+fn the_sender_takes_a_lock_off() {
+    let site = Site::start();
+    let sealed = site.seal();
+    let token = site.status_token(&sealed);
+    for _ in 0..3 {
+        site.post(&format!("/t/{}", sealed.tokens[0]), "password=verkeerd");
+    }
+    assert_eq!(site.post(&format!("/t/{}", sealed.tokens[0]), "password=verkeerd").status, 429);
+    assert!(site.get(&format!("/s/{token}")).text().contains("Weer openstellen"));
+    for _ in 0..2 {
+        let answer = site.post(&format!("/s/{token}/unlock/1"), "");
+        assert_eq!(
+            (answer.status, answer.field("location")),
+            (303, format!("/s/{token}?done=unlock").as_str())
+        );
+    }
+    site.unlock(&sealed.tokens[0], &sealed.password);
+    assert_eq!(site.audited("unlock"), 1);
+}
+
+#[test]
+fn an_expired_link_asks_its_sender_once_a_day() {
+    let site = Site::start();
+    let sealed = site.seal();
+    let path = format!("/t/{}/ask", sealed.tokens[0]);
+    assert_eq!(site.post(&path, "").status, 410, "it is not expired yet");
+    site.clock.advance(31 * DAY);
+    let page = site.get(&format!("/t/{}", sealed.tokens[0]));
+    assert_eq!(page.status, 410);
+    assert!(page.text().contains(&format!("action=\"{path}\"")));
+    assert_eq!(site.get(&path).status, 405);
+    assert_eq!(site.post(&path, "").status, 200);
+    let second = site.post(&path, "");
+    assert_eq!((second.status, second.field("retry-after")), (429, "86400"));
+    assert_eq!(site.queue(), [("ask".to_owned(), "jan@voorbeeld.nl".to_owned())]);
+    assert_eq!(site.post(&format!("/t/{}/ask", sealed.tokens[1]), "").status, 200, "another recipient");
+    assert_eq!(site.post(&format!("/t/{}x/ask", sealed.tokens[1]), "").status, 404);
+    site.clock.advance(DAY);
+    assert_eq!(site.post(&path, "").status, 200);
+    assert_eq!(site.queue().len(), 3);
+    assert_eq!(site.audited("ask"), 3);
+}
+
+/// H09: a machine, or nobody, is not written to.
+#[test]
+fn who_sent_by_machine_is_not_asked() {
+    let site = Site::start();
+    for change in [true, false] {
+        let sealed = site.seal_with(PasswordMode::None, |request| match change {
+            true => request.automatic = true,
+            false => request.sender = None,
+        });
+        site.clock.advance(31 * DAY);
+        let page = site.get(&format!("/t/{}", sealed.tokens[0]));
+        assert_eq!(page.status, 410);
+        assert!(!page.text().contains("/ask"));
+        assert_eq!(site.post(&format!("/t/{}/ask", sealed.tokens[0]), "").status, 410);
+    }
+    assert!(site.queue().is_empty());
+}

@@ -1,0 +1,238 @@
+//! The sender's part through the real binary: receipt, status page, recall with its proof, a bounce, and the same
+//! on the command line, beside a running gateway and without one.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail so")]
+
+mod support;
+
+use serde_json::Value;
+use support::client::submit;
+use support::gateway::{Gateway, Site, all_bytes, wait_for};
+use support::mail::{Notice, canaries, link_of, password_of, tagged, text_of};
+use support::smarthost::{Script, Smarthost, Stage, Taken, say};
+use support::web::{Answer, get, get_as, post};
+
+const STAFF: &str = "j.jansen@voorbeeld.nl";
+const RESIDENT: &str = "anna@example.org";
+const PARTNER: &str = "bob@example.net";
+
+/// A gateway with a sealed mail that has reached its recipients.
+struct Scene {
+    smarthost: Smarthost,
+    site: Site,
+    gateway: Gateway,
+    receipt: String,
+    /// Of the resident and of the partner.
+    links: [String; 2],
+}
+
+impl Scene {
+    fn new() -> Self {
+        let smarthost = Smarthost::start(Script::usual());
+        let site = Site::new(smarthost.address(), "");
+        let gateway = site.start();
+        submit(gateway.smtp, STAFF, &[RESIDENT, PARTNER], &tagged(STAFF, RESIDENT));
+        let seen = smarthost.wait(|seen| seen.taken.len() >= 3);
+        let notices: Vec<Notice> = seen.taken.iter().map(Notice::of).collect();
+        let to = |address: &str| notices.iter().find(|notice| notice.to == [address]).unwrap();
+        let links = [RESIDENT, PARTNER].map(|address| link_of(&to(address).text, &site.public_url()));
+        let receipt = to(STAFF).text.clone();
+        Self { smarthost, site, gateway, receipt, links }
+    }
+
+    fn id(&self) -> &str {
+        &self.links[0].rsplit('/').next().unwrap()[..10]
+    }
+
+    /// The link that stands alone on a line of the receipt.
+    fn status_link(&self) -> String {
+        let start = format!("{}/s/", self.site.public_url());
+        let alone = |line: &&str| line.starts_with(&start) && !line.contains(' ');
+        self.receipt.lines().find(alone).unwrap().to_owned()
+    }
+
+    fn status(&self) -> Value {
+        serde_json::from_slice(&get(&format!("{}/status.json", self.status_link())).body).unwrap()
+    }
+
+    /// Until the next hop's answers are recorded.
+    fn settled(&self) -> Value {
+        wait_for("recorded deliveries", || {
+            let status = self.status();
+            let known = |one: &Value| !one["notified"].is_null() || !one["bounced"].is_null();
+            status["recipients"].as_array().unwrap().iter().all(known).then_some(status)
+        })
+    }
+
+    fn open(&self, link: usize) -> Answer {
+        post(&self.links[link], &format!("password={}", password_of(&self.receipt)))
+    }
+
+    fn command(&self, arguments: &[&str]) -> Value {
+        let (status, out, error) = self.site.command(&[arguments, &["--json"]].concat());
+        assert_eq!(status, 0, "{arguments:?}: {error}");
+        serde_json::from_str(&out).unwrap()
+    }
+}
+
+#[test]
+fn a_receipt_leads_to_what_happened() {
+    let scene = Scene::new();
+    assert!(scene.receipt.contains("- anna@example.org: beveiligd, achter een link"));
+    assert!(scene.receipt.contains("Geef het wachtwoord telefonisch door"));
+    let before = scene.settled();
+    assert_eq!(before["recipients"][0]["state"], "waiting");
+
+    let cookie = scene.open(0).cookie();
+    assert_eq!(get_as(&format!("{}/files/1", scene.links[0]), &cookie).status, 200);
+    let after = scene.status();
+    let anna = &after["recipients"][0];
+    assert_eq!((&anna["address"], &anna["state"]), (&RESIDENT.into(), &"opened".into()));
+    assert_eq!(anna["downloads"][0]["file"], 1);
+    let shown = scene.command(&["transfer", "show", scene.id()]);
+    assert_eq!(shown, after, "page and command line say the same");
+    let page = get(&scene.status_link()).text();
+    assert!(page.contains("Bestand 1 van 1 gedownload") && page.contains(PARTNER));
+    for canary in canaries() {
+        assert!(!page.contains(canary), "{canary}");
+    }
+}
+
+/// The link acts for its sender, so it is nowhere but in the receipt.
+#[test]
+fn the_senders_link_is_nowhere_else() {
+    let scene = Scene::new();
+    scene.settled();
+    get(&scene.status_link());
+    let token = scene.status_link().rsplit('/').next().unwrap().to_owned();
+    let seen = scene.smarthost.seen();
+    let holders =
+        seen.taken.iter().filter(|mail| String::from_utf8_lossy(&mail.message).contains(&token[10..]));
+    assert_eq!(holders.count(), 1);
+    assert!(!scene.gateway.log().join("\n").contains(&token[10..]), "not in the log");
+    for (path, bytes) in all_bytes(&scene.site.data()) {
+        assert!(memchr::memmem::find(&bytes, &token.as_bytes()[10..]).is_none(), "{}", path.display());
+    }
+}
+
+#[test]
+fn a_recall_closes_what_is_open_and_proves_it() {
+    let scene = Scene::new();
+    scene.settled();
+    let cookie = scene.open(0).cookie();
+    let recall = post(&format!("{}/recall", scene.status_link()), "tell=yes");
+    assert_eq!(recall.status, 303);
+    let proof = get(&format!("{}{}", scene.site.public_url(), recall.field("location")));
+    assert!(proof.text().contains("Ja, voor het eerst op") && proof.text().contains("Nee, nooit geopend"));
+    for path in ["/files", "/files/1", "/zip", "/message.eml"] {
+        assert_eq!(get_as(&format!("{}{path}", scene.links[0]), &cookie).status, 410, "{path}");
+    }
+    assert_eq!(scene.open(1).status, 410);
+
+    let seen = scene.smarthost.wait(|seen| seen.taken.len() == 5);
+    let told: Vec<Notice> = seen.taken[3..].iter().map(Notice::of).collect();
+    for notice in told {
+        assert_eq!((notice.kind.as_str(), notice.mail.contains("<>")), ("recall", true));
+        assert!(notice.text.contains("ingetrokken") && !notice.text.contains("/t/"), "{}", notice.text);
+    }
+    // Retention takes the blobs away at its next turn; at a start at once.
+    let Scene { site, gateway, .. } = scene;
+    gateway.stop();
+    let _gateway = site.start();
+    wait_for("blobs to be gone", || {
+        let left = all_bytes(&site.data().join("blobs"));
+        left.is_empty().then_some(())
+    });
+}
+
+#[test]
+fn a_refused_address_is_closed_and_shown() {
+    let refusing = say("550 5.1.1 no such user here");
+    let smarthost = Smarthost::start(Script::usual().when(Stage::Rcpt, PARTNER, refusing, usize::MAX));
+    let site = Site::new(smarthost.address(), "");
+    let gateway = site.start();
+    submit(gateway.smtp, STAFF, &[RESIDENT, PARTNER], &tagged(STAFF, RESIDENT));
+    let seen = smarthost.wait(|seen| seen.taken.len() == 3);
+    let is_receipt = |mail: &&Taken| text_of(mail).contains("X-Zegel-Notice: receipt");
+    let receipt = Notice::of(seen.taken.iter().find(is_receipt).unwrap());
+    let link = receipt.text.lines().find(|line| line.contains("/s/")).unwrap().to_owned();
+    let status = wait_for("a bounce", || {
+        let status: Value = serde_json::from_slice(&get(&format!("{link}/status.json")).body).unwrap();
+        (status["recipients"][1]["state"] == "bounced").then_some(status)
+    });
+    assert!(status["recipients"][1]["bounced"]["reason"].as_str().unwrap().contains("5.1.1"));
+    assert!(get(&link).text().contains("no such user here"));
+}
+
+#[test]
+fn the_command_line_does_the_same_beside_a_running_gateway() {
+    let scene = Scene::new();
+    scene.settled();
+    let id = scene.id().to_owned();
+
+    let extended = scene.command(&["transfer", "extend", &id, "--days", "60"]);
+    assert_eq!(scene.status()["expires"], extended["expires"]);
+    let sent = scene.command(&["transfer", "resend", &id, "--recipient", RESIDENT]);
+    assert_eq!(sent["sent"][0], RESIDENT);
+    let seen = scene.smarthost.wait(|seen| seen.taken.len() == 4);
+    let again = Notice::of(&seen.taken[3]);
+    assert_eq!(link_of(&again.text, &scene.site.public_url()), scene.links[0], "the same link");
+    assert!(again.raw.contains(STAFF) && !again.raw.contains("kanarie"));
+    let (status, _, error) = scene.site.command(&["transfer", "resend", &id, "--recipient", RESIDENT]);
+    assert_eq!(status, 1);
+    assert!(error.contains("a short while ago"), "{error}");
+
+    let proof = scene.command(&["transfer", "recall", &id, "--recipient", PARTNER]);
+    assert_eq!(proof["recalled"][0]["address"], PARTNER);
+    assert_eq!(proof["recalled"][0]["by"], "admin");
+    assert_eq!(scene.open(1).status, 410);
+    assert_eq!(scene.open(0).status, 303);
+    let (status, out, _) = scene.site.command(&["transfer", "recall", &id]);
+    assert_eq!(status, 0);
+    assert!(out.contains("anna@example.org recalled; opened before"), "{out}");
+    let (status, out, _) = scene.site.command(&["transfer", "recall", &id]);
+    assert_eq!((status, out.contains("was recalled before")), (0, true), "{out}");
+}
+
+#[test]
+fn the_command_line_works_without_a_gateway_too() {
+    let scene = Scene::new();
+    scene.settled();
+    let id = scene.id().to_owned();
+    let Scene { smarthost, site, gateway, .. } = scene;
+    assert_eq!(gateway.stop(), 0);
+    assert_eq!(site.command(&["transfer", "resend", &id]).0, 0);
+    let (status, out, _) = site.command(&["transfer", "show", &id]);
+    assert_eq!(status, 0);
+    assert!(out.contains("to        anna@example.org (waiting)") && out.contains("notified"), "{out}");
+    for (arguments, expected) in [
+        (vec!["transfer", "recall", "0000000000"], "no such transfer"),
+        (vec!["transfer", "recall", &id, "--recipient", "x@example.org"], "is not one of its recipients"),
+    ] {
+        let (status, _, error) = site.command(&arguments);
+        assert_eq!(status, 1, "{arguments:?}");
+        assert!(error.contains(expected), "{error}");
+    }
+    assert_eq!(site.command(&["transfer", "extend", &id, "--days", "366"]).0, 2);
+    let _gateway = site.start();
+    smarthost.wait(|seen| seen.taken.len() == 5);
+}
+
+/// `zegel transfer list | head -c 1`: who has read enough is no fault.
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let scene = Scene::new();
+    for _ in 0..5 {
+        let mut child = support::gateway::zegel()
+            .args(["transfer", "show", scene.id(), "--json", "--config"])
+            .arg(scene.site.config())
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    }
+}

@@ -1,0 +1,144 @@
+# What senders see of a transfer after it was sent, and the mails that belong to it.
+
+## Mail to a recipient: it was taken back
+recall-subject = A message from { $organisation } has been withdrawn
+recall-heading = A message to you has been withdrawn
+recall-intro = { $sender } sent you a confidential message
+    on { $date }, and has withdrawn it.
+recall-closed = The link in the earlier email no longer works.
+    You do not need to do anything.
+recall-question = Do you have questions? Please contact the sender.
+
+## Mail to the sender: somebody came too late
+ask-subject = { $recipient } asks for your expired message
+ask-heading = A recipient asks for your message
+ask-intro = { $recipient } would like to open your confidential message
+    of { $date }, but came too late.
+ask-expired = The message expired on { $date }.
+ask-renew-hint = You can make the message available again until { $date }.
+ask-renew = Make available again
+ask-gone = The message has been destroyed. Should the recipient still get it?
+    Then please send it once more.
+ask-doubt = If you do not want this, you do not need to do anything.
+
+## Status page
+status-title = Follow your confidential message
+status-intro = Here you see what has happened to your message. Whoever has the link to this page can withdraw the message. So please do not forward it.
+status-transfer = Transfer
+status-sent = Sent
+status-until = Available until
+status-password = Password needed
+status-yes = Yes
+status-no = No
+status-files = Files
+status-recipients = Recipients
+status-state = State
+status-history = What has happened
+status-unsent = Email with the link: not delivered yet
+status-notified = Email with the link delivered
+status-bounced = Email did not arrive, the link is closed
+status-reason = The mail server said
+status-opened = Opened for the first time
+status-unopened = Not opened yet
+status-file = File { $number } of { $total } downloaded
+status-message = Message downloaded
+status-times = { $count ->
+        [one] once
+       *[other] { $count } times, the last time on { $date }
+    }
+status-recalled = Withdrawn
+status-locked = Closed after wrong passwords, until
+status-actions = What you can do
+status-over = This message has expired or has been withdrawn. There is nothing left to do with it.
+status-json = These facts as JSON
+status-back = Back to the overview
+
+state-waiting = Not opened yet
+state-opened = Opened
+state-expired = Expired
+state-recalled = Withdrawn
+state-bounced = Email did not arrive
+
+## What can be done, each with a page that asks first
+action-recall = Withdraw
+action-recall-all = Withdraw for everybody
+action-extend = Change the end date
+action-resend = Send the email again
+action-resend-all = Send the email again to everybody
+action-unlock = Open again
+action-cancel = No, go back
+action-for = for { $recipient }
+
+confirm-recall-title = Withdraw the message
+confirm-recall-one = Do you want to withdraw the message to { $recipient }? The link will stop working at once.
+confirm-recall-all = Do you want to withdraw the message for all recipients? The links will stop working at once, and the message will be destroyed.
+confirm-recall-final = You cannot undo this. What has been downloaded does not come back. You will be shown a proof.
+confirm-recall-tell = Send the recipients an email that the message has been withdrawn
+confirm-recall-yes = Yes, withdraw
+confirm-extend-title = Change the end date
+confirm-extend-text = The message is available until { $date } now. The new end date counts from today.
+confirm-extend-days = Number of days from today
+confirm-extend-hint = From 1 to 365. The recipients get no email about this.
+confirm-extend-yes = Change the end date
+confirm-resend-title = Send the email again
+confirm-resend-one = { $recipient } gets another email with the same link. The password stays the same.
+confirm-resend-all = Everybody who can still open the message gets another email with the same link. The password stays the same.
+confirm-resend-yes = Send again
+confirm-unlock-title = Open the link again
+confirm-unlock-text = The link of { $recipient } is closed, because a wrong password was entered too often. Are you sure that it was the recipient? Then open the link again, and give the password once more by telephone.
+confirm-unlock-yes = Open the link
+
+done-extend = The end date has been changed.
+done-resend = The email has been sent again.
+done-unlock = The link is open again.
+problem-closed = This is no longer possible: the message has expired or has been withdrawn.
+problem-days = Enter a number of days from 1 to 365
+problem-before = This email has only just been sent. You can send it again in ten minutes.
+
+## Proof of a recall
+proof-title = Proof of withdrawal
+proof-intro = This is what is known about the withdrawal of this confidential message. You can print this page for your files.
+proof-written = Drawn up
+proof-sender = Sender
+proof-when = Withdrawn on
+proof-by = Withdrawn by
+proof-opened = Opened before it was withdrawn
+proof-never = No, never opened
+proof-first = Yes, for the first time on { $date }
+proof-fetched = Downloaded
+proof-nothing = Nothing
+proof-file = File { $number } of { $total }
+proof-message = Message
+proof-not-recalled = Not withdrawn for
+proof-trail = What has been recorded
+proof-time = Time
+proof-what = Event
+proof-about = Of whom or what
+proof-result = Result
+proof-who = By
+proof-origin = From
+proof-json = This proof as JSON
+
+trail-seal = Secured
+trail-notify = Email prepared
+trail-open = Opened or tried
+trail-lock = Closed after wrong passwords
+trail-download = Downloaded
+trail-finish = Visit ended
+trail-recall = Withdrawn
+trail-expire = Expired and destroyed
+trail-extend = End date changed
+trail-resend = Email sent again
+trail-unlock = Opened again
+trail-ask = Recipient asked for it
+trail-bounce = Email did not arrive
+actor-recipient = recipient
+actor-admin = administrator
+actor-zegel = automatically
+
+## An expired link offers to ask the sender
+ask-offer = Do you still need the information? We can send the sender an email that you are asking for it.
+ask-button = Ask the sender
+asked-title = The sender gets an email
+asked-text = We have told the sender that you are asking for this message. The sender decides whether you still get it. If it becomes available again, you will hear from the sender.
+asked-before = You have already asked for this message today. The sender got an email about it.

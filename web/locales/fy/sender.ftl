@@ -1,0 +1,144 @@
+# What senders see of a transfer after it was sent, and the mails that belong to it.
+
+## Mail to a recipient: it was taken back
+recall-subject = In berjocht fan { $organisation } is ynlutsen
+recall-heading = In berjocht oan jo is ynlutsen
+recall-intro = { $sender } hat jo op { $date }
+    in fertroulik berjocht stjoerd, en dat ynlutsen.
+recall-closed = De keppeling yn de eardere e-mail wurket net mear.
+    Jo hoege neat te dwaan.
+recall-question = Hawwe jo fragen? Nim kontakt op mei de ferstjoerder.
+
+## Mail to the sender: somebody came too late
+ask-subject = { $recipient } freget om jo ferrûne berjocht
+ask-heading = In ûntfanger freget om jo berjocht
+ask-intro = { $recipient } wol jo fertroulike berjocht
+    fan { $date } iepenje, mar kaam te let.
+ask-expired = It berjocht is ferrûn op { $date }.
+ask-renew-hint = Jo kinne it berjocht oant { $date } wer beskikber meitsje.
+ask-renew = Op 'e nij beskikber meitsje
+ask-gone = It berjocht is ferneatige. Moat de ûntfanger it noch krije?
+    Stjoer it dan noch in kear.
+ask-doubt = Wolle jo dit net? Dan hoege jo neat te dwaan.
+
+## Status page
+status-title = Jo fertroulike berjocht folgje
+status-intro = Hjir sjogge jo wat der mei jo berjocht bard is. Wa't de link fan dizze side hat, kin it berjocht ynlûke. Stjoer him dêrom net troch.
+status-transfer = Oerdracht
+status-sent = Ferstjoerd
+status-until = Beskikber oant
+status-password = Wachtwurd nedich
+status-yes = Ja
+status-no = Nee
+status-files = Bestannen
+status-recipients = Untfangers
+status-state = Stân
+status-history = Wat der bard is
+status-unsent = E-mail mei de link: noch net ôflevere
+status-notified = E-mail mei de link ôflevere
+status-bounced = E-mail net oankommen, de link is sletten
+status-reason = Antwurd fan de mailserver
+status-opened = Foar it earst iepene
+status-unopened = Noch net iepene
+status-file = Bestân { $number } fan { $total } download
+status-message = Berjocht download
+status-times = { $count ->
+        [one] 1 kear
+       *[other] { $count } kear, de lêste kear op { $date }
+    }
+status-recalled = Ynlutsen
+status-locked = Sletten nei ferkearde wachtwurden, oant
+status-actions = Wat jo dwaan kinne
+status-over = Dit berjocht is ferrûn of ynlutsen. Jo kinne der neat mear mei dwaan.
+status-json = Dizze gegevens as JSON
+status-back = Werom nei it oersjoch
+
+state-waiting = Noch net iepene
+state-opened = Iepene
+state-expired = Ferrûn
+state-recalled = Ynlutsen
+state-bounced = E-mail net oankommen
+
+## What can be done, each with a page that asks first
+action-recall = Ynlûke
+action-recall-all = Foar elkenien ynlûke
+action-extend = Eindatum feroarje
+action-resend = E-mail op 'e nij stjoere
+action-resend-all = E-mail op 'e nij stjoere oan elkenien
+action-unlock = Wer iepenstelle
+action-cancel = Nee, werom
+action-for = foar { $recipient }
+
+confirm-recall-title = Berjocht ynlûke
+confirm-recall-one = Wolle jo it berjocht oan { $recipient } ynlûke? De link wurket dan daliks net mear.
+confirm-recall-all = Wolle jo it berjocht foar alle ûntfangers ynlûke? De links wurkje dan daliks net mear, en it berjocht wurdt ferneatige.
+confirm-recall-final = Dit kinne jo net werom draaie. Wat al download is, komt net werom. Jo krije in bewiis te sjen.
+confirm-recall-tell = Stjoer de ûntfangers in e-mail dat it berjocht ynlutsen is
+confirm-recall-yes = Ja, ynlûke
+confirm-extend-title = Eindatum feroarje
+confirm-extend-text = No is it berjocht beskikber oant { $date }. De nije eindatum telt fan hjoed ôf.
+confirm-extend-days = Tal dagen fan hjoed ôf
+confirm-extend-hint = Fan 1 oant 365. De ûntfangers krije hjir gjin e-mail oer.
+confirm-extend-yes = Eindatum feroarje
+confirm-resend-title = E-mail op 'e nij stjoere
+confirm-resend-one = { $recipient } kriget op 'e nij in e-mail mei deselde link. It wachtwurd bliuwt itselde.
+confirm-resend-all = Elkenien dy't it berjocht noch iepenje kin, kriget op 'e nij in e-mail mei deselde link. It wachtwurd bliuwt itselde.
+confirm-resend-yes = Op 'e nij stjoere
+confirm-unlock-title = Link wer iepenstelle
+confirm-unlock-text = De link fan { $recipient } is sletten, om't der te faak in ferkeard wachtwurd ynfolle is. Witte jo wis dat it de ûntfanger sels wie? Stel de link dan wer iepen en jou it wachtwurd nochris troch oer de tillefoan.
+confirm-unlock-yes = Link iepenstelle
+
+done-extend = De eindatum is feroare.
+done-resend = De e-mail is op 'e nij ferstjoerd.
+done-unlock = De link stiet wer iepen.
+problem-closed = Dit kin net mear: it berjocht is ferrûn of ynlutsen.
+problem-days = Folje in tal dagen yn fan 1 oant 365
+problem-before = Dizze e-mail is krekt al ferstjoerd. Oer tsien minuten kin it op 'e nij.
+
+## Proof of a recall
+proof-title = Bewiis fan ynlûken
+proof-intro = Dit stiet fêst oer it ynlûken fan dit fertroulike berjocht. Jo kinne dizze side ôfdrukke foar jo dossier.
+proof-written = Opmakke
+proof-sender = Ferstjoerder
+proof-when = Ynlutsen op
+proof-by = Ynlutsen troch
+proof-opened = Iepene foar't it ynlutsen waard
+proof-never = Nee, nea iepene
+proof-first = Ja, foar it earst op { $date }
+proof-fetched = Download
+proof-nothing = Neat
+proof-file = Bestân { $number } fan { $total }
+proof-message = Berjocht
+proof-not-recalled = Net ynlutsen foar
+proof-trail = Wat fêstlein is
+proof-time = Tiid
+proof-what = Barren
+proof-about = Fan wa of wat
+proof-result = Utkomst
+proof-who = Troch
+proof-origin = Fan ôf
+proof-json = Dit bewiis as JSON
+
+trail-seal = Befeilige
+trail-notify = E-mail klearset
+trail-open = Iepene of besocht
+trail-lock = Sletten nei ferkearde wachtwurden
+trail-download = Download
+trail-finish = Besite ôfsletten
+trail-recall = Ynlutsen
+trail-expire = Ferrûn en ferneatige
+trail-extend = Eindatum feroare
+trail-resend = E-mail op 'e nij stjoerd
+trail-unlock = Wer iepensteld
+trail-ask = Untfanger frege derom
+trail-bounce = E-mail net oankommen
+actor-recipient = ûntfanger
+actor-admin = behearder
+actor-zegel = fansels
+
+## An expired link offers to ask the sender
+ask-offer = Hawwe jo de gegevens noch nedich? Wy kinne de ferstjoerder in e-mail stjoere dat jo derom freegje.
+ask-button = Freegje it de ferstjoerder
+asked-title = De ferstjoerder kriget in e-mail
+asked-text = Wy hawwe de ferstjoerder witte litten dat jo om dit berjocht freegje. De ferstjoerder beslist oft jo it noch krije. Komt it wer beskikber, dan hearre jo dat fan de ferstjoerder.
+asked-before = Jo hawwe hjoed al om dit berjocht frege. De ferstjoerder hat dêr in e-mail oer krigen.

@@ -1,0 +1,144 @@
+# What senders see of a transfer after it was sent, and the mails that belong to it.
+
+## Mail to a recipient: it was taken back
+recall-subject = Een bericht van { $organisation } is ingetrokken
+recall-heading = Een bericht aan u is ingetrokken
+recall-intro = { $sender } heeft u op { $date }
+    een vertrouwelijk bericht gestuurd, en dat ingetrokken.
+recall-closed = De link in de eerdere e-mail werkt niet meer.
+    U hoeft niets te doen.
+recall-question = Hebt u vragen? Neem contact op met de verzender.
+
+## Mail to the sender: somebody came too late
+ask-subject = { $recipient } vraagt om uw verlopen bericht
+ask-heading = Een ontvanger vraagt om uw bericht
+ask-intro = { $recipient } wil uw vertrouwelijke bericht
+    van { $date } openen, maar kwam te laat.
+ask-expired = Het bericht is verlopen op { $date }.
+ask-renew-hint = U kunt het bericht tot { $date } weer beschikbaar maken.
+ask-renew = Opnieuw beschikbaar maken
+ask-gone = Het bericht is vernietigd. Moet de ontvanger het nog krijgen?
+    Stuur het dan nog een keer.
+ask-doubt = Wilt u dit niet? Dan hoeft u niets te doen.
+
+## Status page
+status-title = Uw vertrouwelijke bericht volgen
+status-intro = Hier ziet u wat er met uw bericht is gebeurd. Wie de link van deze pagina heeft, kan het bericht intrekken. Stuur hem daarom niet door.
+status-transfer = Overdracht
+status-sent = Verzonden
+status-until = Beschikbaar tot
+status-password = Wachtwoord nodig
+status-yes = Ja
+status-no = Nee
+status-files = Bestanden
+status-recipients = Ontvangers
+status-state = Stand
+status-history = Wat er is gebeurd
+status-unsent = E-mail met de link: nog niet afgeleverd
+status-notified = E-mail met de link afgeleverd
+status-bounced = E-mail niet aangekomen, de link is gesloten
+status-reason = Antwoord van de mailserver
+status-opened = Voor het eerst geopend
+status-unopened = Nog niet geopend
+status-file = Bestand { $number } van { $total } gedownload
+status-message = Bericht gedownload
+status-times = { $count ->
+        [one] 1 keer
+       *[other] { $count } keer, de laatste keer op { $date }
+    }
+status-recalled = Ingetrokken
+status-locked = Gesloten na verkeerde wachtwoorden, tot
+status-actions = Wat u kunt doen
+status-over = Dit bericht is verlopen of ingetrokken. U kunt er niets meer mee doen.
+status-json = Deze gegevens als JSON
+status-back = Terug naar het overzicht
+
+state-waiting = Nog niet geopend
+state-opened = Geopend
+state-expired = Verlopen
+state-recalled = Ingetrokken
+state-bounced = E-mail niet aangekomen
+
+## What can be done, each with a page that asks first
+action-recall = Intrekken
+action-recall-all = Voor iedereen intrekken
+action-extend = Einddatum wijzigen
+action-resend = E-mail opnieuw sturen
+action-resend-all = E-mail opnieuw sturen aan iedereen
+action-unlock = Weer openstellen
+action-cancel = Nee, terug
+action-for = voor { $recipient }
+
+confirm-recall-title = Bericht intrekken
+confirm-recall-one = Wilt u het bericht aan { $recipient } intrekken? De link werkt dan meteen niet meer.
+confirm-recall-all = Wilt u het bericht voor alle ontvangers intrekken? De links werken dan meteen niet meer, en het bericht wordt vernietigd.
+confirm-recall-final = Dit kunt u niet ongedaan maken. Wat al gedownload is, komt niet terug. U krijgt een bewijs te zien.
+confirm-recall-tell = Stuur de ontvangers een e-mail dat het bericht is ingetrokken
+confirm-recall-yes = Ja, intrekken
+confirm-extend-title = Einddatum wijzigen
+confirm-extend-text = Nu is het bericht beschikbaar tot { $date }. De nieuwe einddatum telt vanaf vandaag.
+confirm-extend-days = Aantal dagen vanaf vandaag
+confirm-extend-hint = Van 1 tot 365. De ontvangers krijgen hier geen e-mail over.
+confirm-extend-yes = Einddatum wijzigen
+confirm-resend-title = E-mail opnieuw sturen
+confirm-resend-one = { $recipient } krijgt opnieuw een e-mail met dezelfde link. Het wachtwoord blijft hetzelfde.
+confirm-resend-all = Iedereen die het bericht nog kan openen, krijgt opnieuw een e-mail met dezelfde link. Het wachtwoord blijft hetzelfde.
+confirm-resend-yes = Opnieuw sturen
+confirm-unlock-title = Link weer openstellen
+confirm-unlock-text = De link van { $recipient } is gesloten, omdat te vaak een verkeerd wachtwoord is ingevuld. Weet u zeker dat het de ontvanger zelf was? Stel de link dan weer open en geef het wachtwoord nog eens door per telefoon.
+confirm-unlock-yes = Link openstellen
+
+done-extend = De einddatum is gewijzigd.
+done-resend = De e-mail is opnieuw verzonden.
+done-unlock = De link staat weer open.
+problem-closed = Dit kan niet meer: het bericht is verlopen of ingetrokken.
+problem-days = Vul een aantal dagen in van 1 tot 365
+problem-before = Deze e-mail is net al verzonden. Over tien minuten kan het opnieuw.
+
+## Proof of a recall
+proof-title = Bewijs van intrekking
+proof-intro = Dit staat vast over het intrekken van dit vertrouwelijke bericht. U kunt deze pagina afdrukken voor uw dossier.
+proof-written = Opgemaakt
+proof-sender = Verzender
+proof-when = Ingetrokken op
+proof-by = Ingetrokken door
+proof-opened = Geopend voordat het werd ingetrokken
+proof-never = Nee, nooit geopend
+proof-first = Ja, voor het eerst op { $date }
+proof-fetched = Gedownload
+proof-nothing = Niets
+proof-file = Bestand { $number } van { $total }
+proof-message = Bericht
+proof-not-recalled = Niet ingetrokken voor
+proof-trail = Wat is vastgelegd
+proof-time = Tijd
+proof-what = Gebeurtenis
+proof-about = Van wie of wat
+proof-result = Uitkomst
+proof-who = Door
+proof-origin = Vanaf
+proof-json = Dit bewijs als JSON
+
+trail-seal = Beveiligd
+trail-notify = E-mail klaargezet
+trail-open = Geopend of geprobeerd
+trail-lock = Gesloten na verkeerde wachtwoorden
+trail-download = Gedownload
+trail-finish = Bezoek afgesloten
+trail-recall = Ingetrokken
+trail-expire = Verlopen en vernietigd
+trail-extend = Einddatum gewijzigd
+trail-resend = E-mail opnieuw gestuurd
+trail-unlock = Weer opengesteld
+trail-ask = Ontvanger vroeg erom
+trail-bounce = E-mail niet aangekomen
+actor-recipient = ontvanger
+actor-admin = beheerder
+actor-zegel = vanzelf
+
+## An expired link offers to ask the sender
+ask-offer = Hebt u de gegevens nog nodig? Wij kunnen de verzender een e-mail sturen dat u erom vraagt.
+ask-button = Vraag het de verzender
+asked-title = De verzender krijgt een e-mail
+asked-text = Wij hebben de verzender laten weten dat u om dit bericht vraagt. De verzender beslist of u het nog krijgt. Komt het weer beschikbaar, dan hoort u dat van de verzender.
+asked-before = U hebt vandaag al om dit bericht gevraagd. De verzender heeft daar een e-mail over gekregen.
