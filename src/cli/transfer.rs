@@ -141,7 +141,9 @@ async fn recall(report: &ReportArgs, id: TransferId, recipient: Option<Address>,
 }
 
 async fn extend(report: &ReportArgs, id: TransferId, days: u32) -> Result<()> {
-    let expires = actions(report)?.extend(By::Admin, &id, days).await.with_context(|| id.to_string())?;
+    let actions = actions(report)?;
+    actions.extend(By::Admin, &id, days).await.with_context(|| id.to_string())?;
+    let expires = actions.status(&id).await?.expires;
     match report.json {
         true => print_json(&json!({ "id": id, "expires": expires })),
         false => say!("{id}: until {expires}"),

@@ -126,7 +126,7 @@ impl Actions {
     }
 
     /// Gives the transfer a new date, counted from now.
-    pub async fn extend(&self, by: By, id: &TransferId, days: u32) -> Result<Timestamp> {
+    pub async fn extend(&self, by: By, id: &TransferId, days: u32) -> Result<()> {
         if !DAYS.contains(&days) {
             return Err(ActionError::Days);
         }
@@ -136,7 +136,7 @@ impl Actions {
             by.actor(&transfer).event(now, Action::Extend, id.to_string(), &format!("until {expires}"));
         let extension = Extension { transfer: id.clone(), expires, closed: now, event };
         match self.store.extend(extension).await? {
-            true => Ok(expires),
+            true => Ok(()),
             false => Err(ActionError::Closed),
         }
     }
