@@ -33,7 +33,8 @@ pub async fn download(
         let fetched = index.files.iter().map(|file| file.part).chain([index.message]).collect();
         download::note(&parts, &visit, &grant, "zip", fetched).await?;
     }
-    let body = parts.streams.body(move |writer| write(&grant, &index, writer)).await?;
+    let watch = parts.watch(&grant);
+    let body = parts.streams.body(watch, move |writer| write(&grant, &index, writer)).await?;
     download::attachment(body, &name, "application/zip")
 }
 

@@ -1,6 +1,9 @@
 //! The sender's pages: the facts, each action with two clicks, with a forged link, after the end; and what they do
 //! to pages that a recipient has open. All with a clock that is moved by hand.
 
+use std::borrow::Cow;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -197,6 +200,39 @@ fn a_recall_of_one_leaves_the_others() {
         "ok, opened before",
     ] {
         assert!(proof.text().contains(text), "{text} is missing in {}", proof.text());
+    }
+}
+
+/// C25: what has not left by then does not leave any more, and nobody takes the part for the whole.
+#[test]
+fn a_recall_ends_a_download_that_is_running() {
+    const SIZE: usize = 24 << 20;
+    let site = Site::start();
+    let large = vec![b'k'; SIZE];
+    let sealed = site.seal_with(PasswordMode::None, |request| request.files[0].data = Cow::Owned(large));
+    let token = site.status_token(&sealed);
+    let cookie = site.unlock(&sealed.tokens[0], "");
+    for path in ["files/1", "zip"] {
+        let again = site.unlock(&sealed.tokens[1], "");
+        let other = site.get_with(&format!("/t/{}/{path}", sealed.tokens[1]), &again);
+        assert!(other.is_whole && other.body.len() >= SIZE, "{path}");
+    }
+    let mut running: Vec<TcpStream> = ["files/1", "zip"]
+        .map(|path| {
+            let mut stream = TcpStream::connect(site.address).unwrap();
+            let host = "Host: veilig.voorbeeld.nl\r\nConnection: close";
+            let request =
+                format!("GET /t/{}/{path} HTTP/1.1\r\n{host}\r\nCookie: {cookie}\r\n\r\n", sealed.tokens[0]);
+            stream.write_all(request.as_bytes()).unwrap();
+            stream.read_exact(&mut vec![0; 1 << 20]).unwrap();
+            stream
+        })
+        .into();
+    assert_eq!(site.post(&format!("/s/{token}/recall/1"), "").status, 303);
+    for stream in &mut running {
+        let mut rest = Vec::new();
+        let _ = stream.read_to_end(&mut rest);
+        assert!(rest.len() < SIZE - (1 << 20), "{} octets more", rest.len());
     }
 }
 
