@@ -27,6 +27,8 @@ pub enum Action {
     Recall,
     /// A transfer was given another date.
     Extend,
+    /// A recipient who had not opened was reminded.
+    Remind,
     /// A notification was sent again.
     Resend,
     /// The lock of a link was taken off.
@@ -57,6 +59,7 @@ impl Action {
             Self::Finish => "finish",
             Self::Recall => "recall",
             Self::Extend => "extend",
+            Self::Remind => "remind",
             Self::Resend => "resend",
             Self::Unlock => "unlock",
             Self::Ask => "ask",

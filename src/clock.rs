@@ -43,9 +43,19 @@ pub fn later(start: Timestamp, by: Duration) -> Timestamp {
     start.saturating_add(by).unwrap_or(Timestamp::MAX)
 }
 
+/// `end - by`, or the start of time where that does not fit.
+pub fn earlier(end: Timestamp, by: Duration) -> Timestamp {
+    end.saturating_sub(by).unwrap_or(Timestamp::MIN)
+}
+
 /// Midnight-free arithmetic for expiry: `days` times 24 hours after `start`.
 pub fn days_later(start: Timestamp, days: u32) -> Timestamp {
     later(start, Duration::from_secs(u64::from(days) * 86_400))
+}
+
+/// `days` times 24 hours before `end`.
+pub fn days_earlier(end: Timestamp, days: u32) -> Timestamp {
+    earlier(end, Duration::from_secs(u64::from(days) * 86_400))
 }
 
 /// The date and time format of RFC 5322 3.3, in UTC: `Mon, 23 Nov 2026 23:58:33 +0000`.

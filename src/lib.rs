@@ -10,10 +10,11 @@ pub mod serve;
 pub mod smtp;
 pub mod web;
 
+pub mod retention;
+pub mod reminders;
 pub mod sender;
 
 pub mod intake;
-pub mod retention;
 
 pub mod queue;
 pub mod relay;

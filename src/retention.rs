@@ -1,5 +1,7 @@
-//! The timer that keeps the promise of the expiry date: keys first, then blobs (C25). Also takes away
-//! what crashes left behind. Started by `serve`; it never touches a transfer before its date.
+//! The timer: keeps the promise of the expiry date, keys first, then blobs (C25); after some time more what was known
+//! of the transfer; and calls `reminders`. Also takes away what crashes left behind. Started by `serve`.
+//!
+//! What must never happen: that it touches a transfer before its date, or believes a clock that has leapt (H34).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,30 +9,37 @@ use std::time::Duration;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::{Clock, Timestamp};
+use crate::clock::{Timestamp, days_earlier, earlier};
+use crate::config::Config;
 use crate::id::BlobName;
-use crate::store::{Blobs, Result, Store};
+use crate::reminders::Reminders;
+use crate::sender::Actions;
+use crate::store::{Blobs, Forget, Result, Turn};
 use crate::transfer::access::SESSION_IDLE;
 
 /// How often it looks.
 const INTERVAL: Duration = Duration::from_secs(60);
 /// Blobs removed in one go.
 const BATCH: usize = 500;
+/// Days for which a thread stays sealed after the last message that was sealed in it: the seven years for which
+/// municipal mail is kept (docs/decisions/0006).
+const THREAD_DAYS: u32 = 7 * 366;
 
 /// Removes what has had its time.
 pub struct Retention {
-    store: Arc<dyn Store>,
+    actions: Actions,
+    reminders: Reminders,
     blobs: Arc<dyn Blobs>,
-    clock: Clock,
     found_at_start: Vec<BlobName>,
 }
 
 impl Retention {
-    /// A timer over `store` and `blobs`. Must be made before the first message can come in: what it
-    /// finds now and no row knows was left behind by a crash, and not by a message still on its way.
-    pub fn new(store: Arc<dyn Store>, blobs: Arc<dyn Blobs>, clock: Clock) -> Result<Self> {
+    /// A timer over the store of `actions`, and `blobs`. Must be made before the first message can come in: what
+    /// it finds now and no row knows was left behind by a crash, and not by a message still on its way.
+    pub fn new(actions: Actions, blobs: Arc<dyn Blobs>) -> Result<Self> {
         let found_at_start = blobs.names()?;
-        Ok(Self { store, blobs, clock, found_at_start })
+        let reminders = Reminders::new(actions.clone());
+        Ok(Self { actions, reminders, blobs, found_at_start })
     }
 
     /// Runs until `stop`. Trouble is logged and tried again at the next turn.
@@ -51,23 +60,43 @@ impl Retention {
 
     /// Everything that is due now.
     pub async fn turn(&self) -> Result<()> {
-        let now = self.clock.now();
-        while !self.store.expire(now).await?.is_empty() {}
-        self.store.sweep_sessions(before(now, SESSION_IDLE)).await?;
+        let now = self.actions.clock.now();
+        match self.actions.store.begin_turn(now).await? {
+            Turn::Go => self.act(now).await?,
+            Turn::Hold { trusted, until } => tracing::error!(
+                %now, %trusted, %until,
+                "the clock has leapt: nothing expires and nobody is reminded until it has held for an hour"
+            ),
+        }
+        // What is doomed has lost its keys before: no clock matters.
+        self.remove_doomed().await
+    }
+
+    async fn act(&self, now: Timestamp) -> Result<()> {
+        let (store, rules) = (&self.actions.store, self.actions.rules.load_full());
+        let closed = days_earlier(now, rules.config.seal.grace_days);
+        while !store.expire(closed, now).await?.is_empty() {}
+        store.sweep_sessions(earlier(now, SESSION_IDLE)).await?;
+        self.reminders.turn(now).await?;
+        while store.forget(past(&rules.config, now)).await? > 0 {}
+        Ok(())
+    }
+
+    async fn remove_doomed(&self) -> Result<()> {
         loop {
-            let doomed = self.store.doomed_blobs(BATCH).await?;
+            let doomed = self.actions.store.doomed_blobs(BATCH).await?;
             if doomed.is_empty() {
                 return Ok(());
             }
             self.remove(doomed.clone()).await?;
-            self.store.forget_blobs(doomed).await?;
+            self.actions.store.forget_blobs(doomed).await?;
         }
     }
 
     /// Blobs that were written, but whose message never reached its commit.
     async fn sweep_orphans(&self) -> Result<()> {
         for batch in self.found_at_start.chunks(BATCH) {
-            let orphans = self.store.orphans(batch.to_vec()).await?;
+            let orphans = self.actions.store.orphans(batch.to_vec()).await?;
             self.remove(orphans).await?;
         }
         Ok(())
@@ -86,6 +115,15 @@ async fn blocking<T: Send + 'static>(
     Ok(done?)
 }
 
-fn before(now: Timestamp, span: Duration) -> Timestamp {
-    now.saturating_sub(span).unwrap_or(Timestamp::MIN)
+/// What has had its time at `now`.
+fn past(config: &Config, now: Timestamp) -> Forget {
+    let audit_days = config.admin.audit_days;
+    Forget {
+        transfers: days_earlier(now, config.seal.retention_days),
+        threads: days_earlier(now, THREAD_DAYS),
+        audit: (audit_days > 0).then(|| days_earlier(now, audit_days)),
+    }
 }
+
+#[cfg(test)]
+mod tests;

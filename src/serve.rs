@@ -115,8 +115,6 @@ impl Gateway {
         let Foundation { store, blobs, keys } = foundation;
         let clock = Clock::system();
         let live = Live::new(rules)?;
-        let retention = Retention::new(store.clone(), blobs.clone(), clock.clone())?;
-
         let worker = Worker::new(WorkerParts {
             store: store.clone(),
             blobs: blobs.clone(),
@@ -142,6 +140,7 @@ impl Gateway {
             rules: live.rules.clone(),
             wake: worker.wake_handle(),
         };
+        let retention = Retention::new(actions.clone(), blobs.clone())?;
         let access = Arc::new(Access::new(store.clone(), blobs.clone(), keys, clock.clone(), try_rule));
         let pages = web::Parts::new(access, actions, store.clone(), live.config.clone(), clock.clone());
         let pages = web::router(pages);

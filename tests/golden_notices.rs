@@ -14,10 +14,13 @@ use zegel::id::{Link, TransferId};
 use zegel::locale::Language;
 use zegel::message::crlf::CrlfBytes;
 use zegel::notify::ask::{AskFacts, ask};
+use zegel::notify::download::{DownloadFacts, download};
 use zegel::notify::notification::{NotificationFacts, notification};
 use zegel::notify::recall::{RecallFacts, recall};
-use zegel::notify::receipt::{ReceiptFacts, Taken, Way, receipt};
-use zegel::notify::{NoticeError, SenderCard};
+use zegel::notify::receipt::{ReceiptFacts, Remarks, Taken, Way, receipt};
+use zegel::notify::reminder::{ReminderFacts, reminder};
+use zegel::notify::unopened::{UnopenedFacts, unopened};
+use zegel::notify::{NoticeError, SenderCard, SenderFacts};
 use zegel::secret::Secret;
 use zegel::staff::Person;
 
@@ -39,6 +42,7 @@ struct Sample {
     recipients: Vec<Address>,
     token: Secret,
     password: Secret,
+    remarks: Remarks,
     status: Secret,
     transfer: TransferId,
 }
@@ -62,6 +66,7 @@ impl Sample {
             recipients: vec![address("anna@example.org"), address("b@example.org")],
             token: Secret::new(TOKEN.into()),
             password: Secret::new(PASSWORD.into()),
+            remarks: Remarks::default(),
             status: Secret::new(STATUS.into()),
             transfer: "3k7wp9hmxt".parse().unwrap(),
         }
@@ -99,6 +104,7 @@ impl Sample {
             transfer: &self.transfer,
             expires: time("2026-12-23T10:00:00Z"),
             password: Some(&self.password),
+            remarks: &self.remarks,
             status: &self.status,
             message_id: Some("<origineel@voorbeeld.nl>"),
             now: time("2026-11-23T09:00:01Z"),
@@ -122,6 +128,54 @@ impl Sample {
             now: time("2026-11-24T09:00:01Z"),
         })
         .unwrap()
+    }
+
+    fn sender_facts(&self) -> SenderFacts<'_> {
+        SenderFacts {
+            language: self.language,
+            organisation: &self.organisation,
+            hostname: "veilig.voorbeeld.nl",
+            public_url: PUBLIC_URL,
+            sender: &self.sender.email,
+            transfer: &self.transfer,
+            status: &self.status,
+            id: "k3m5p7r9t0vw",
+            now: time("2026-12-21T09:00:01Z"),
+        }
+    }
+
+    fn reminder(&self, password_needed: bool) -> CrlfBytes {
+        reminder(&ReminderFacts {
+            language: self.language,
+            organisation: &self.organisation,
+            public_url: PUBLIC_URL,
+            sender: &self.sender,
+            recipient: &self.recipients[0],
+            token: &self.token,
+            transfer: &self.transfer,
+            sent: time("2026-11-23T09:00:01Z"),
+            expires: time("2026-12-23T10:00:00Z"),
+            password_needed,
+            fields: b"From: Jan de Vries <jan@voorbeeld.nl>\r\nTo: <anna@example.org>\r\n".to_vec(),
+        })
+        .unwrap()
+    }
+
+    fn unopened(&self) -> CrlfBytes {
+        unopened(&UnopenedFacts {
+            to: self.sender_facts(),
+            recipients: &self.recipients,
+            sent: time("2026-11-23T09:00:01Z"),
+            expires: time("2026-12-23T10:00:00Z"),
+        })
+        .unwrap()
+    }
+
+    fn download(&self, files: usize, message: bool, names: &[String]) -> CrlfBytes {
+        let recipient = &self.recipients[0];
+        let time = time("2026-11-24T09:00:01Z");
+        download(&DownloadFacts { to: self.sender_facts(), recipient, time, files, of: 3, message, names })
+            .unwrap()
     }
 
     fn ask(&self, renewable: Option<Timestamp>) -> CrlfBytes {
@@ -195,18 +249,32 @@ fn all_notices() -> Vec<(String, CrlfBytes)> {
         let mut ways = sample.ways();
         let open = ReceiptFacts { password: None, ..sample.receipt_facts(&ways) };
         all.push((format!("receipt-open.{language}"), receipt(&open).unwrap()));
+        let mut options = Sample::new(language);
+        options.remarks =
+            Remarks { chosen: true, ignored: vec!["400d".into(), "ww=…".into()], ..Remarks::default() };
+        let facts = ReceiptFacts { password: None, ..options.receipt_facts(&ways) };
+        all.push((format!("receipt-chosen.{language}"), receipt(&facts).unwrap()));
+        options.remarks = Remarks { too_weak: true, password_needed: true, ..Remarks::default() };
+        all.push((format!("receipt-options.{language}"), receipt(&options.receipt_facts(&ways)).unwrap()));
         ways[1].taken = Taken::Passed { rule: Some("collega's") };
         let other = address("c@voorbeeld.nl");
         ways.push(Way { address: &other, taken: Taken::Passed { rule: None } });
         let mixed = receipt(&sample.receipt_facts(&ways)).unwrap();
         all.push((format!("receipt-mixed.{language}"), mixed));
         all.push((format!("recall.{language}"), sample.recall()));
+        all.push((format!("reminder.{language}"), sample.reminder(true)));
+        all.push((format!("unopened.{language}"), sample.unopened()));
+        all.push((format!("download.{language}"), sample.download(2, false, &[])));
         all.push((format!("ask.{language}"), sample.ask(None)));
         all.push((format!("ask-renewable.{language}"), sample.ask(Some(time("2027-01-06T10:00:00Z")))));
     }
     let kept = Sample::new(Language::Nl);
     let facts = NotificationFacts { subject: Some("Uw aanvraag café"), ..kept.notification_facts() };
     all.push(("notification-subject-kept.nl".into(), notification(&facts).unwrap()));
+
+    all.push(("reminder-open.nl".into(), kept.reminder(false)));
+    let names = ["besluit.pdf", "naam\r\nBcc: x@evil.example <b>.pdf"].map(str::to_owned);
+    all.push(("download-names.nl".into(), kept.download(3, true, &names)));
 
     let mut long = Sample::new(Language::Nl);
     long.organisation.name =
@@ -261,7 +329,8 @@ fn a_long_link_is_not_torn_apart() {
 fn the_password_is_in_the_receipt_only() {
     for (name, notice) in all_notices() {
         let message = parse(&notice);
-        let told = name.starts_with("receipt.") || name.starts_with("receipt-mixed");
+        let told =
+            ["receipt.", "receipt-mixed", "receipt-options"].iter().any(|start| name.starts_with(start));
         for part in [text(&message), html(&message)] {
             assert_eq!(part.contains(PASSWORD), told, "{name}");
         }
@@ -322,7 +391,7 @@ fn a_receipt_is_automatic_mail_in_the_same_thread() {
 fn the_status_link_is_in_mail_to_the_sender_only() {
     for (name, notice) in all_notices() {
         let message = parse(&notice);
-        let to_sender = name.starts_with("receipt") || name.starts_with("ask");
+        let to_sender = ["receipt", "ask", "unopened", "download"].iter().any(|kind| name.starts_with(kind));
         assert_eq!(
             text(&message).lines().filter(|line| *line == STATUS).count(),
             usize::from(to_sender),

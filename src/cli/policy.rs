@@ -23,6 +23,7 @@ pub fn explain(report: &ReportArgs, from: &str, to: &[Address], file: &Path) -> 
     let header = Header::parse(message.as_slice());
     let sealed_thread = rules.policy.needs_thread() && answers_sealed_thread(&rules.config, &header)?;
     let content = Content::new(&header, &message);
+    let options = rules.policy.tag_options(&header.subject()).describe();
     let mut answers = Vec::new();
     for recipient in to {
         let facts = Facts {
@@ -38,9 +39,10 @@ pub fn explain(report: &ReportArgs, from: &str, to: &[Address], file: &Path) -> 
                 "recipient": recipient,
                 "decision": decision.verdict().as_str(),
                 "rule": decision.rule(),
+                "options": options,
                 "rules": trace,
             })),
-            false => print(recipient, &decision, &trace),
+            false => print(recipient, &decision, &options, &trace),
         }
     }
     if report.json {
@@ -49,8 +51,15 @@ pub fn explain(report: &ReportArgs, from: &str, to: &[Address], file: &Path) -> 
     Ok(())
 }
 
-fn print(recipient: &Address, decision: &Decision, trace: &[RuleTrace]) {
-    say!("{recipient}: {} ({})", decision.verdict().as_str(), decision.rule().unwrap_or("no rule matches"));
+fn print(recipient: &Address, decision: &Decision, options: &[String], trace: &[RuleTrace]) {
+    say!(
+        "{recipient}: {} ({})",
+        decision.verdict().as_str(),
+        decision.rule().unwrap_or("no rule matches")
+    );
+    if !options.is_empty() {
+        say!("  the tag asks for: {}", options.join(", "));
+    }
     for rule in trace {
         say!("  {} {} -> {}", if rule.matched { "+" } else { "-" }, rule.rule, rule.then);
         for condition in &rule.conditions {

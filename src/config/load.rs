@@ -72,8 +72,21 @@ const KEYS: &[(&str, &[&str])] = &[
         &["smarthost", "tls", "username", "password_file", "max_connections", "retry", "give_up_after"],
     ),
     ("web", &["listen", "public_url", "tls_certificate", "tls_key", "trusted_proxies", "default_language"]),
-    ("admin", &["listen"]),
-    ("seal", &["expiry_days", "password", "subject", "max_password_attempts"]),
+    ("admin", &["listen", "audit_days"]),
+    (
+        "seal",
+        &[
+            "expiry_days",
+            "password",
+            "subject",
+            "max_password_attempts",
+            "reminders",
+            "download_notice",
+            "file_names",
+            "grace_days",
+            "retention_days",
+        ],
+    ),
     ("reply", &["enabled", "delivery", "max_size"]),
     ("policy", &["files"]),
 ];
@@ -176,6 +189,9 @@ impl Config {
             ),
             ((1..=365).contains(&self.seal.expiry_days), "seal.expiry_days must be from 1 to 365"),
             (self.seal.max_password_attempts > 0, "seal.max_password_attempts must be 1 or more"),
+            (self.seal.grace_days <= 365, "seal.grace_days must be from 0 to 365"),
+            (self.seal.retention_days <= 36_500, "seal.retention_days must be from 0 to 36500"),
+            (self.admin.audit_days <= 36_500, "admin.audit_days must be from 0 (for ever) to 36500"),
             (self.relay.smarthost.contains(':'), "relay.smarthost must have the form host:port"),
             (
                 !self.smtp.require_tls || self.smtp.tls_certificate.is_some(),
@@ -228,6 +244,8 @@ mod tests {
         assert_eq!((config.smtp.max_recipients, config.smtp.max_connections), (1000, 1000));
         assert_eq!(config.relay.retry.len(), 6);
         assert_eq!(config.seal.expiry_days, 30);
+        assert_eq!((config.seal.grace_days, config.seal.retention_days, config.admin.audit_days), (0, 90, 0));
+        assert!(config.seal.reminders && config.seal.download_notice && !config.seal.file_names);
         assert_eq!(config.admin.listen[0].to_string(), "127.0.0.1:9090");
         assert_eq!(config.smtp.tls_certificate, None);
     }
@@ -258,6 +276,8 @@ mod tests {
             ("[smtp]", "[smtp]\nidle_timeout = 5", "smtp.idle_timeout"),
             ("[smtp]", "[smtp]\ntls_key = \"k.pem\"", "smtp.tls_certificate and smtp.tls_key"),
             ("[smtp]", "[seal]\nexpiry_days = 0\n[smtp]", "seal.expiry_days"),
+            ("[smtp]", "[seal]\ngrace_days = 366\n[smtp]", "seal.grace_days"),
+            ("[smtp]", "[seal]\nretention_day = 1\n[smtp]", "did you mean seal.retention_days?"),
             ("[smtp]", "[seal]\npassword = \"weak\"\n[smtp]", "seal.password"),
             ("hostname", "host_name", "did you mean hostname?"),
             ("smarthost = \"127.0.0.1:25\"", "", "smarthost"),

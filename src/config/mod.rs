@@ -169,6 +169,8 @@ pub struct Web {
 pub struct Admin {
     /// Where to listen: loopback by default (C27).
     pub listen: Vec<SocketAddr>,
+    /// Days that the audit trail is kept; 0: for ever.
+    pub audit_days: u32,
 }
 
 /// Defaults for sealing; a policy rule may choose others.
@@ -183,6 +185,16 @@ pub struct Seal {
     pub subject: SubjectMode,
     /// Wrong passwords before a link is locked.
     pub max_password_attempts: u32,
+    /// Whether recipients who have not opened are reminded, and their sender is warned.
+    pub reminders: bool,
+    /// Whether the sender hears of downloads.
+    pub download_notice: bool,
+    /// Whether that mail names the files.
+    pub file_names: bool,
+    /// Days after expiry for which the sender can still renew a transfer; the link is closed.
+    pub grace_days: u32,
+    /// Days after its destruction for which addresses and times of a transfer are kept.
+    pub retention_days: u32,
 }
 
 /// `[seal] password`
@@ -250,7 +262,7 @@ const SHIPPED_POLICY: &str = "policies/default.toml";
 
 impl Default for Admin {
     fn default() -> Self {
-        Self { listen: vec![SocketAddr::from(([127, 0, 0, 1], 9090))] }
+        Self { listen: vec![SocketAddr::from(([127, 0, 0, 1], 9090))], audit_days: 0 }
     }
 }
 
@@ -261,6 +273,11 @@ impl Default for Seal {
             password: PasswordMode::Generated,
             subject: SubjectMode::Generic,
             max_password_attempts: 5,
+            reminders: true,
+            download_notice: true,
+            file_names: false,
+            grace_days: 0,
+            retention_days: 90,
         }
     }
 }

@@ -11,6 +11,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use mail_builder::headers::text::Text;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
@@ -24,7 +25,8 @@ use crate::message::crlf::CrlfBytes;
 use crate::message::header::Header;
 use crate::message::rewrite;
 use crate::notify::NoticeError;
-use crate::policy::{Content, Decision, Facts, Policy, SealOptions, Verdict};
+use crate::notify::compose;
+use crate::policy::{Content, Decision, Facts, Policy, SealOptions, TagOptions, Verdict};
 use crate::queue::body;
 use crate::queue::worker::WakeHandle;
 use crate::seal::SealError;
@@ -122,15 +124,23 @@ struct Arrival {
     id: QueueId,
     peer: Peer,
     envelope: Envelope,
+    /// Without the password that its subject may have held.
     message: CrlfBytes,
     now: Timestamp,
     /// With the rule that lets it pass; none where no rule matched.
     pass: Vec<(EnvelopeRecipient, Option<String>)>,
     seal: Vec<(EnvelopeRecipient, SealOptions)>,
+    /// The subject without tags.
+    subject: String,
+    /// What the tags ask for.
+    options: TagOptions,
 }
 
 /// More `Received` fields than this, and the message is going round in circles (RFC 5321 6.3).
 const MAX_RECEIVED: usize = 100;
+
+/// Subject fields that are searched for a password. A message has one.
+const MAX_SUBJECTS: usize = 20;
 
 impl Intake {
     /// An inbox over `store` and `blobs`; it rings `wake` when there is something to relay.
@@ -188,8 +198,12 @@ impl Intake {
                 Verdict::Reject { text } => return Err(Refusal::Policy(text.clone())),
             }
         }
+        let subject = header.subject();
+        let options = tag_options(&rules.policy, &header);
+        let subject = rules.policy.clean_subject(&subject);
+        let message = if options.has_password { without_password(&message, &subject)? } else { message };
         let now = self.clock.now();
-        Ok(Arrival { id: QueueId::random(), peer, envelope, message, now, pass, seal })
+        Ok(Arrival { id: QueueId::random(), peer, envelope, message, now, pass, seal, subject, options })
     }
 
     async fn answers_sealed_thread(&self, header: &Header<'_>) -> Result<bool, Refusal> {
@@ -294,6 +308,24 @@ impl Inbox for Intake {
         }
         kept
     }
+}
+
+/// What the tags in the subject that people see ask for. A password in any other Subject field must not go on
+/// either.
+fn tag_options(policy: &Policy, header: &Header<'_>) -> TagOptions {
+    let mut subjects = header.all("Subject").map(|field| policy.tag_options(&field.value()));
+    let mut options = subjects.next().unwrap_or_default();
+    options.has_password |= subjects.take(MAX_SUBJECTS).any(|other| other.has_password);
+    options
+}
+
+/// The message with a clean subject: neither those it passes to nor who opens the transfer may read a password
+/// in it. Outlook keeps a copy of the subject in `Thread-Topic`.
+fn without_password(message: &CrlfBytes, subject: &str) -> Result<CrlfBytes, Refusal> {
+    let mut field = Vec::new();
+    compose::write_field(&mut field, "Subject", &Text::new(subject));
+    let field = CrlfBytes::check(field).map_err(|error| Refusal::Trouble(error.to_string()))?;
+    Ok(rewrite::replace_fields(message, &["Subject", "Thread-Topic"], &field))
 }
 
 impl Arrival {

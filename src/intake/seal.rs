@@ -8,27 +8,36 @@ use crate::clock::days_later;
 use crate::config::{PasswordMode, SubjectMode};
 use crate::envelope::{Envelope, EnvelopeRecipient, MailParameters, Ret};
 use crate::id::{Link, QueueId};
+use crate::locale::Language;
 use crate::message::crlf::CrlfBytes;
 use crate::message::header::Header;
 use crate::message::mime::{self, MimePart};
 use crate::message::rewrite;
 use crate::notify::SenderCard;
 use crate::notify::notification::{NotificationFacts, notification};
-use crate::notify::receipt::{ReceiptFacts, Taken, Way, receipt};
+use crate::notify::receipt::{ReceiptFacts, Remarks, Taken, Way, receipt};
+use crate::policy::{SealOptions, TagPassword};
 use crate::queue::body;
 use crate::secret::Secret;
 use crate::store::{Acceptance, Kind, NewItem, NewRecipient, NewTransfer};
-use crate::transfer::action;
 use crate::transfer::sealing::{self, Content, SealRequest, Sealed};
+use crate::transfer::{action, password};
 
 /// The fields of the original that the notification carries on, byte for byte (contract 4).
 const KEPT_FIELDS: &[&str] = &["From", "To", "Cc", "Date", "Message-ID", "In-Reply-To", "References"];
 
-/// How one message is sealed: of what the rules ask for its recipients, the strictest.
+/// How one message is sealed: of what the rules ask for its recipients, the strictest; what the tag asks for
+/// takes the place of the configuration.
 struct Terms {
     expiry_days: u32,
     password: PasswordMode,
+    /// The sender's own, in the place of a generated one.
+    chosen: Option<Secret>,
     subject: SubjectMode,
+    language: Language,
+    download_notice: bool,
+    file_names: bool,
+    remarks: Remarks,
 }
 
 /// Seals the message and adds transfer, notices and events to `acceptance`.
@@ -41,16 +50,15 @@ pub(super) fn seal(
     let header = Header::parse(arrival.message.as_slice());
     let sender = receipt_address(arrival, &header);
     let terms = Terms::of(rules, arrival, sender.is_some());
-    let subject = rules.policy.clean_subject(&header.subject());
-    let request = request(intake, arrival, &header, &terms, subject.clone());
+    let request = request(intake, arrival, &header, &terms);
     let Sealed { transfer, password, tokens } =
         sealing::seal(intake.blobs.as_ref(), &intake.keys.link, request)?;
     acceptance.events.extend(events(arrival, &transfer));
     let transfer = acceptance.transfer.insert(transfer);
     let notices = Notices { intake, rules, arrival, header: &header, transfer };
-    acceptance.items.extend(notices.notifications(&terms, &subject, &tokens)?);
+    acceptance.items.extend(notices.notifications(&terms, &tokens)?);
     if let Some(sender) = sender {
-        acceptance.items.push(notices.receipt(sender, password.as_ref())?);
+        acceptance.items.push(notices.receipt(sender, &terms.remarks, password.as_ref())?);
     }
     Ok(())
 }
@@ -64,13 +72,7 @@ fn receipt_address(arrival: &Arrival, header: &Header<'_>) -> Option<Address> {
 }
 
 /// What `sealing` needs of the message.
-fn request<'a>(
-    intake: &Intake,
-    arrival: &'a Arrival,
-    header: &Header<'_>,
-    terms: &Terms,
-    subject: String,
-) -> SealRequest<'a> {
+fn request<'a>(intake: &Intake, arrival: &'a Arrival, header: &Header<'_>, terms: &Terms) -> SealRequest<'a> {
     let parts = mime::parts(&arrival.message);
     if parts.damaged {
         tracing::warn!(id = %arrival.id, "a sealed message is damaged; its original is kept whole");
@@ -78,7 +80,7 @@ fn request<'a>(
     let from = header.from();
     SealRequest {
         original: arrival.message.as_slice(),
-        subject,
+        subject: arrival.subject.clone(),
         from_name: from.name,
         from_address: from.address.map(String::from),
         date: header.first("Date").map(|field| field.value()),
@@ -87,10 +89,14 @@ fn request<'a>(
         files: parts.files.into_iter().map(content).collect(),
         sender: arrival.envelope.reverse_path.address().cloned(),
         automatic: receipt_address(arrival, header).is_none(),
+        language: arrival.options.language,
+        download_notice: terms.download_notice,
+        file_names: terms.file_names,
         recipients: arrival.seal.iter().map(|(recipient, _)| recipient.address.clone()).collect(),
         created: arrival.now,
         expires: days_later(arrival.now, terms.expiry_days),
         password: terms.password,
+        chosen: terms.chosen.clone(),
         thread: header.thread_ids().iter().map(|id| intake.keys.thread.hash(id)).collect(),
     }
 }
@@ -120,12 +126,7 @@ struct Notices<'a> {
 
 impl Notices<'_> {
     /// One for each recipient, each with a link of its own.
-    fn notifications(
-        &self,
-        terms: &Terms,
-        subject: &str,
-        tokens: &[Secret],
-    ) -> Result<Vec<NewItem>, Refusal> {
+    fn notifications(&self, terms: &Terms, tokens: &[Secret]) -> Result<Vec<NewItem>, Refusal> {
         let (config, transfer) = (&self.rules.config, self.transfer);
         let sender = self.sender_card();
         let original = rewrite::copy_fields(self.header, KEPT_FIELDS);
@@ -134,7 +135,7 @@ impl Notices<'_> {
             transfer.recipients.iter().zip(&self.arrival.seal).zip(tokens)
         {
             let mail = notification(&NotificationFacts {
-                language: config.web.default_language,
+                language: terms.language,
                 organisation: &config.organisation,
                 public_url: &config.web.public_url,
                 sender: &sender,
@@ -144,7 +145,7 @@ impl Notices<'_> {
                 expires: transfer.expires,
                 password_needed: transfer.password,
                 reply_enabled: config.reply.enabled,
-                subject: (terms.subject == SubjectMode::Keep).then_some(subject),
+                subject: (terms.subject == SubjectMode::Keep).then_some(self.arrival.subject.as_str()),
                 original: &original,
             })?;
             let link = Link { transfer: transfer.id.clone(), recipient: recipient.number };
@@ -167,7 +168,12 @@ impl Notices<'_> {
     }
 
     /// For the sender alone; the only mail with the password.
-    fn receipt(&self, sender: Address, password: Option<&Secret>) -> Result<NewItem, Refusal> {
+    fn receipt(
+        &self,
+        sender: Address,
+        remarks: &Remarks,
+        password: Option<&Secret>,
+    ) -> Result<NewItem, Refusal> {
         let (config, transfer) = (&self.rules.config, self.transfer);
         let sealed =
             transfer.recipients.iter().map(|one| Way { address: &one.address, taken: Taken::Sealed });
@@ -187,6 +193,7 @@ impl Notices<'_> {
             transfer: &transfer.id,
             expires: transfer.expires,
             password,
+            remarks,
             status: &status,
             message_id: self.header.message_id().as_deref(),
             now: self.arrival.now,
@@ -223,21 +230,50 @@ impl Notices<'_> {
 
 impl Terms {
     /// Where recipients differ, the shortest time, a password, and the neutral subject win. Without
-    /// anybody to tell the password to (an automatic message, a null reverse path) the link is all.
+    /// anybody to tell a password to (an automatic message, a null reverse path) the link is all, or the
+    /// password that the message itself names.
     fn of(rules: &Rules, arrival: &Arrival, password_can_be_told: bool) -> Self {
-        let defaults = &rules.config.seal;
+        let (defaults, tag) = (&rules.config.seal, &arrival.options);
         let options = || arrival.seal.iter().map(|(_, options)| options);
-        let expiry = options().map(|o| o.expiry_days.unwrap_or(defaults.expiry_days)).min();
-        let wants_password =
-            options().any(|o| o.password.unwrap_or(defaults.password) == PasswordMode::Generated);
+        let mut remarks = Remarks { ignored: tag.ignored.clone(), ..Remarks::default() };
+
+        let asked = tag.expiry_days.unwrap_or(defaults.expiry_days);
+        let days = |o: &SealOptions| match (o.expiry_days, tag.expiry_days) {
+            (Some(rule), Some(asked)) => rule.min(asked),
+            (rule, _) => rule.unwrap_or(asked),
+        };
+        let expiry_days = options().map(days).min().unwrap_or(asked);
+        if let Some(asked) = tag.expiry_days.filter(|asked| *asked != expiry_days) {
+            remarks.ignored.push(format!("{asked}d"));
+        }
+
+        let without = matches!(tag.password, Some(TagPassword::None));
+        let default = if without { PasswordMode::None } else { defaults.password };
+        let wanted = options().any(|o| o.password.unwrap_or(default) == PasswordMode::Generated);
+        remarks.password_needed = without && wanted;
+        let chosen = match &tag.password {
+            Some(TagPassword::Chosen(password)) => Some(password::normalise(password.reveal())),
+            _ => None,
+        };
+        remarks.too_weak = chosen.as_ref().is_some_and(password::is_too_weak);
+        let chosen = chosen.filter(|_| !remarks.too_weak);
+        remarks.chosen = chosen.is_some();
+        // A password that may not be used, or was not understood, was asked for all the same.
+        let wanted = wanted || tag.has_password;
+
         let keeps_subject = options().all(|o| o.subject.unwrap_or(defaults.subject) == SubjectMode::Keep);
         Self {
-            expiry_days: expiry.unwrap_or(defaults.expiry_days),
-            password: match wants_password && password_can_be_told {
+            expiry_days,
+            password: match wanted && password_can_be_told {
                 true => PasswordMode::Generated,
                 false => PasswordMode::None,
             },
+            chosen,
             subject: if keeps_subject { SubjectMode::Keep } else { SubjectMode::Generic },
+            language: tag.language.unwrap_or(rules.config.web.default_language),
+            download_notice: options().any(|o| o.download_notice.unwrap_or(defaults.download_notice)),
+            file_names: options().all(|o| o.file_names.unwrap_or(defaults.file_names)),
+            remarks,
         }
     }
 }

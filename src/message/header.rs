@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use memchr::{memchr, memchr2, memmem};
 
-use super::encoded;
+use super::{decode, encoded};
 use crate::address::Address;
 
 /// Octets of a header that are looked at. What is longer is no ordinary mail: see [`Header::is_oversized`].
@@ -17,6 +17,10 @@ const MAX_STRUCTURED: usize = 64 << 10;
 
 /// Message-IDs of one thread that are looked at: the first and the last ones. Nobody answers that often.
 const MAX_IDS: usize = 1000;
+
+/// Octets of a Thread-Index that name the conversation, and fields of that name that are looked at.
+const CONVERSATION: usize = 22;
+const MAX_INDEXES: usize = 10;
 
 /// Some programs put a byte order mark in front of the very first field.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -62,6 +66,15 @@ impl<'a> Header<'a> {
         Fields { rest: self.block }
     }
 
+    /// Every field with where it starts in the message.
+    pub(super) fn places(&self) -> impl Iterator<Item = (usize, Field<'a>)> + use<'a> {
+        let (block, mut fields) = (self.block, Fields { rest: self.block });
+        std::iter::from_fn(move || {
+            let field = fields.next()?;
+            Some((block.len() - fields.rest.len() - field.raw.len(), field))
+        })
+    }
+
     /// Every field of this name, from the top; letter case and stray blanks aside.
     pub fn all<'n>(&self, name: &'n str) -> impl Iterator<Item = Field<'a>> + use<'a, 'n> {
         self.fields().filter(move |field| field.is_named(name))
@@ -87,14 +100,25 @@ impl<'a> Header<'a> {
         self.ids(&["Message-ID"]).into_iter().next()
     }
 
-    /// Every Message-ID of the thread: the message's own and those it answers.
+    /// Everything that names the thread: the message's own Message-ID and what [`Header::answers`] gives.
     pub fn thread_ids(&self) -> Vec<String> {
-        self.ids(&["Message-ID", "In-Reply-To", "References"])
+        let mut ids = self.ids(&["Message-ID"]);
+        let answers = self.answers();
+        let others: Vec<String> = answers.into_iter().filter(|id| !ids.contains(id)).collect();
+        ids.extend(others);
+        ids
     }
 
-    /// The Message-IDs this message answers (In-Reply-To and References).
+    /// What names the thread that this message goes on with: the Message-IDs it answers or forwards, and the
+    /// thread that Outlook counts it to.
     pub fn answers(&self) -> Vec<String> {
-        self.ids(&["In-Reply-To", "References"])
+        let mut ids = self.ids(&["In-Reply-To", "References", "X-Forwarded-Message-Id"]);
+        for index in self.all("Thread-Index").take(MAX_INDEXES).filter_map(|field| field.conversation()) {
+            if !ids.contains(&index) {
+                ids.push(index);
+            }
+        }
+        ids
     }
 
     /// Whether the message must not be answered by a program (RFC 3834 2, H09).
@@ -169,7 +193,7 @@ impl<'a> Field<'a> {
     }
 
     /// Whether this is the field of that name. Blanks inside a name are ignored too: some programs do.
-    fn is_named(&self, name: &str) -> bool {
+    pub(super) fn is_named(&self, name: &str) -> bool {
         let written = self.raw.get(..self.colon).unwrap_or_default();
         let written = written.strip_prefix(BYTE_ORDER_MARK).unwrap_or(written);
         let mut letters = written.iter().filter(|c| !c.is_ascii_whitespace());
@@ -198,6 +222,15 @@ impl<'a> Field<'a> {
             (Some(word), None) if !text.contains(['<', '>']) => vec![format!("<{word}>")],
             _ => ids,
         }
+    }
+
+    /// The conversation in a Thread-Index, in a form that no Message-ID has: the first 22 octets stay the same
+    /// through all answers, 5 more are added with each (MS-OXOMSG 2.2.1.3).
+    fn conversation(&self) -> Option<String> {
+        let (index, _) = decode::base64(self.structured());
+        let root = index.get(..CONVERSATION)?;
+        let hex: String = root.iter().map(|octet| format!("{octet:02x}")).collect();
+        Some(format!("thread-index {hex}"))
     }
 
     /// As much of the value as an address may take.
@@ -446,6 +479,27 @@ mod tests {
             );
         }
         assert!(Header::parse(b"x-zegel-notice: receipt\r\n\r\n").is_own_notice());
+    }
+
+    #[test]
+    fn outlook_and_thunderbird_name_the_thread() {
+        let first = "Thread-Index: AQHb3xMDAgEGBAUKCwwNDg8QERITFA==\r\n";
+        let answer = "Thread-Index: AQHb3xMDAgEGBAUKCwwNDg8QERITFAAAAQID\r\n\r\n";
+        let folded = "Thread-Index: AQHb3xMDAgEGBAUK\r\n CwwNDg8QERITFAAAAQIDAAABBAU=\r\n";
+        let ids = |text: &str| Header::parse(text.as_bytes()).answers();
+        assert_eq!(ids(first).len(), 1);
+        assert_eq!((ids(first), ids(first)), (ids(answer), ids(folded)));
+        assert!(ids(first)[0].starts_with("thread-index 01"));
+        for other in [
+            "Thread-Index: AQHb3xMDAgEGBAUKCwwNDg8QERITFQ==\r\n",
+            "Thread-Index: AQHb\r\n",
+            "Thread-Index:\r\n",
+        ] {
+            assert_ne!(ids(first), ids(other), "{other}");
+        }
+        let forwarded = "X-Forwarded-Message-Id: <1@x>\r\nReferences: <0@x> <1@x>\r\nMessage-ID: <2@x>\r\n";
+        assert_eq!(ids(forwarded), ["<0@x>", "<1@x>"]);
+        assert_eq!(Header::parse(forwarded.as_bytes()).thread_ids(), ["<2@x>", "<0@x>", "<1@x>"]);
     }
 
     #[test]

@@ -57,6 +57,26 @@ pub fn copy_fields(header: &Header, names: &[&str]) -> Vec<u8> {
     copied
 }
 
+/// The message with `replacement`, whole fields, in the place of the first field with one of these names, and
+/// without the others. All other octets stay as they are.
+pub fn replace_fields(message: &CrlfBytes, names: &[&str], replacement: &CrlfBytes) -> CrlfBytes {
+    let octets = message.as_slice();
+    let mut replaced = Vec::with_capacity(octets.len() + replacement.as_slice().len());
+    let mut from = 0;
+    for (start, field) in Header::parse(octets).places() {
+        if names.iter().any(|name| field.is_named(name)) {
+            replaced.extend_from_slice(octets.get(from..start).unwrap_or_default());
+            if from == 0 {
+                replaced.extend_from_slice(replacement.as_slice());
+            }
+            from = start + field.raw().len();
+        }
+    }
+    replaced.extend_from_slice(octets.get(from..).unwrap_or_default());
+    // Whole lines were taken out and whole lines put in; if it were otherwise, nothing would go on.
+    CrlfBytes::check(replaced).unwrap_or_default()
+}
+
 fn first_line(body: &[u8]) -> &[u8] {
     trim_cr(body.split(|c| *c == b'\n').next().unwrap_or_default())
 }
@@ -144,6 +164,19 @@ mod tests {
         );
         let long = format!("References: {}\r\n\r\n", "x".repeat(1000));
         assert_eq!(copy_fields(&Header::parse(long.as_bytes()), &["References"]), b"");
+    }
+
+    #[test]
+    fn replaces_fields_and_nothing_else() {
+        let message =
+            b"A: 1\r\nno field\r\nSUBJECT : x\r\n\ty\r\nThread-Topic: x\r\nB: 2\r\nSubject: z\r\n\r\n\
+            Subject: body\r\n";
+        let message = CrlfBytes::check(message.to_vec()).unwrap();
+        let new = CrlfBytes::check(b"Subject: new\r\n".to_vec()).unwrap();
+        let replaced = replace_fields(&message, &["Subject", "Thread-Topic"], &new);
+        let expected = b"A: 1\r\nno field\r\nSubject: new\r\nB: 2\r\n\r\nSubject: body\r\n";
+        assert_eq!(replaced.as_slice().escape_ascii().to_string(), expected.escape_ascii().to_string());
+        assert_eq!(replace_fields(&message, &["X"], &new), message);
     }
 
     proptest::proptest! {

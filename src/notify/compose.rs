@@ -108,6 +108,13 @@ fn message_id(id: &str) -> Option<String> {
     (fits && id.chars().all(|c| c.is_ascii_graphic() && c != '<' && c != '>')).then(|| format!("<{id}>"))
 }
 
+/// A phone number as a `tel:` URI (RFC 3966): `+31 (0)511 54 81 00` is `tel:+31511548100`.
+pub fn tel(phone: &str) -> Option<String> {
+    let number: String =
+        phone.replace("(0)", "").chars().filter(|c| c.is_ascii_digit() || *c == '+').collect();
+    number.contains(|c: char| c.is_ascii_digit()).then(|| format!("tel:{number}"))
+}
+
 /// One header field, folded and encoded where it must be (RFC 5322 2.2.3, RFC 2047).
 pub fn write_field(out: &mut Vec<u8>, name: &str, value: &impl Header) {
     out.extend_from_slice(format!("{name}: ").as_bytes());
@@ -169,5 +176,13 @@ mod tests {
         for wrong in ["", "<>", "a b@x", "a@x>\r\nBcc: <b@x", "a\r\nBcc:b@x", "é@x", &"a".repeat(901)] {
             assert_eq!(message_id(wrong), None, "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn makes_phone_numbers_dialable() {
+        assert_eq!(tel("14 0511").as_deref(), Some("tel:140511"));
+        assert_eq!(tel("+31 (0)511-54 81 00").as_deref(), Some("tel:+31511548100"));
+        assert_eq!(tel("javascript:alert()"), None);
+        assert_eq!(tel(""), None);
     }
 }

@@ -6,14 +6,22 @@
 
 pub mod ask;
 pub mod compose;
+pub mod download;
 pub mod failure;
 pub mod notification;
 pub mod recall;
 pub mod receipt;
+pub mod reminder;
 mod style;
+pub mod unopened;
 
 use crate::address::Address;
+use crate::clock::Timestamp;
+use crate::config::Organisation;
+use crate::id::TransferId;
+use crate::locale::Language;
 use crate::message::crlf::LineError;
+use crate::secret::Secret;
 use crate::staff::Person;
 
 /// Why a notice cannot be written. Whoever waits for it must not go on without it.
@@ -28,6 +36,29 @@ pub enum NoticeError {
     /// There is a line end in the result that is none.
     #[error("the notice has {0}")]
     Lines(#[from] LineError),
+}
+
+/// What every notice to a sender about a transfer of theirs needs.
+#[derive(Clone, Copy)]
+pub struct SenderFacts<'a> {
+    /// Of the mail.
+    pub language: Language,
+    /// Who runs this gateway; the mail is from it.
+    pub organisation: &'a Organisation,
+    /// `hostname`: the domain of our address and Message-ID.
+    pub hostname: &'a str,
+    /// `web.public_url`.
+    pub public_url: &'a str,
+    /// Whose message it was; the mail is for them.
+    pub sender: &'a Address,
+    /// What it is about.
+    pub transfer: &'a TransferId,
+    /// The sender's link to the status page.
+    pub status: &'a Secret,
+    /// Makes the Message-ID one of its own: letters and digits.
+    pub id: &'a str,
+    /// The moment of writing.
+    pub now: Timestamp,
 }
 
 /// What a notice shows of the sender.

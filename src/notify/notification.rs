@@ -4,7 +4,7 @@
 
 use askama::Template;
 
-use super::compose::{Notice, one_line};
+use super::compose::{Notice, one_line, tel};
 use super::{NoticeError, SenderCard, style};
 use crate::address::Address;
 use crate::clock::Timestamp;
@@ -113,24 +113,4 @@ struct TextTemplate<'a> {
 #[template(path = "notification/mail.html")]
 struct HtmlTemplate<'a> {
     mail: &'a Mail<'a>,
-}
-
-/// A phone number as a `tel:` URI (RFC 3966): `+31 (0)511 54 81 00` is `tel:+31511548100`.
-fn tel(phone: &str) -> Option<String> {
-    let number: String =
-        phone.replace("(0)", "").chars().filter(|c| c.is_ascii_digit() || *c == '+').collect();
-    number.contains(|c: char| c.is_ascii_digit()).then(|| format!("tel:{number}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn makes_phone_numbers_dialable() {
-        assert_eq!(tel("14 0511").as_deref(), Some("tel:140511"));
-        assert_eq!(tel("+31 (0)511-54 81 00").as_deref(), Some("tel:+31511548100"));
-        assert_eq!(tel("javascript:alert()"), None);
-        assert_eq!(tel(""), None);
-    }
 }

@@ -14,6 +14,9 @@ use crate::locale::{Language, long_date};
 use crate::message::crlf::CrlfBytes;
 use crate::secret::Secret;
 
+/// Options that are named one by one.
+const MAX_OPTIONS: usize = 10;
+
 /// All that a receipt tells.
 pub struct ReceiptFacts<'a> {
     /// Of the mail.
@@ -32,14 +35,29 @@ pub struct ReceiptFacts<'a> {
     pub transfer: &'a TransferId,
     /// When it is destroyed.
     pub expires: Timestamp,
-    /// To be told to the recipients, where one is needed.
+    /// The generated one, to be told to the recipients, where one is needed.
     pub password: Option<&'a Secret>,
+    /// What became of the options behind the tag.
+    pub remarks: &'a Remarks,
     /// The sender's link to the status page of the transfer.
     pub status: &'a Secret,
     /// The original's Message-ID, with or without angle brackets.
     pub message_id: Option<&'a str>,
     /// The moment of writing.
     pub now: Timestamp,
+}
+
+/// What the sender has to hear of the options behind the tag.
+#[derive(Clone, Debug, Default)]
+pub struct Remarks {
+    /// The password is the sender's own. It is not repeated here.
+    pub chosen: bool,
+    /// The sender's password is too easy to guess; a generated one took its place.
+    pub too_weak: bool,
+    /// The sender asked for no password, but a rule wants one.
+    pub password_needed: bool,
+    /// Options that were not understood, or that a rule does not allow; never a password.
+    pub ignored: Vec<String>,
 }
 
 /// Which way the message went for one recipient.
@@ -94,6 +112,8 @@ struct Mail<'a> {
     transfer: &'a TransferId,
     expires: String,
     password: Option<&'a str>,
+    remarks: &'a Remarks,
+    ignored: Option<String>,
     status: &'a str,
     more: String,
 }
@@ -107,10 +127,19 @@ impl<'a> Mail<'a> {
             transfer: facts.transfer,
             expires: long_date(facts.language, facts.expires),
             password: facts.password.map(Secret::reveal),
+            remarks: facts.remarks,
+            ignored: ignored(&facts.remarks.ignored),
             status: facts.status.reveal(),
             more: format!("{}/help", facts.public_url),
         }
     }
+}
+
+/// One line of options, as they stood in the subject.
+fn ignored(options: &[String]) -> Option<String> {
+    let shown: Vec<String> = options.iter().take(MAX_OPTIONS).map(|option| one_line(option)).collect();
+    let more = if options.len() > MAX_OPTIONS { ", …" } else { "" };
+    (!shown.is_empty()).then(|| shown.join(", ") + more)
 }
 
 impl Mail<'_> {

@@ -11,7 +11,9 @@ use super::{SealOptions, Verdict};
 use crate::config::ByteSize;
 
 const FILE_KEYS: &[&str] = &["rule"];
-const RULE_KEYS: &[&str] = &["name", "when", "then", "expiry_days", "password", "subject", "text"];
+const RULE_KEYS: &[&str] =
+    &["name", "when", "then", "expiry_days", "password", "subject", "download_notice", "file_names", "text"];
+const SEAL_KEYS: &[&str] = &["expiry_days", "password", "subject", "download_notice", "file_names"];
 const CONDITION_KEYS: &[&str] =
     &["subject_tag", "header", "sender", "recipient", "internal", "min_size", "bsn", "thread"];
 const HEADER_KEYS: &[&str] = &["name", "any"];
@@ -133,7 +135,7 @@ fn verdict(entry: &Table) -> Result<Verdict, String> {
     let then: String = required(entry, "then")?;
     let (verdict, options): (_, &[&str]) = match then.as_str() {
         "pass" => (Verdict::Pass, &[]),
-        "seal" => (Verdict::Seal(seal_options(entry)?), &["expiry_days", "password", "subject"]),
+        "seal" => (Verdict::Seal(seal_options(entry)?), SEAL_KEYS),
         "reject" => (Verdict::Reject { text: reject_text(entry)? }, &["text"]),
         other => return Err(format!("then: must be \"pass\", \"seal\" or \"reject\", not \"{other}\"")),
     };
@@ -155,6 +157,8 @@ fn seal_options(entry: &Table) -> Result<SealOptions, String> {
         expiry_days,
         password: optional(entry, "password")?,
         subject: optional(entry, "subject")?,
+        download_notice: optional(entry, "download_notice")?,
+        file_names: optional(entry, "file_names")?,
     })
 }
 

@@ -9,6 +9,7 @@
 mod bsn;
 mod content;
 mod load;
+mod options;
 mod rules;
 pub mod trigger;
 
@@ -21,6 +22,7 @@ use crate::config::{PasswordMode, SubjectMode};
 
 pub use content::Content;
 pub use load::PolicyError;
+pub use options::{TagOptions, TagPassword};
 use rules::{Answer, Condition, Rule};
 
 /// The rules that the binary brings along.
@@ -77,6 +79,10 @@ pub struct SealOptions {
     pub password: Option<PasswordMode>,
     /// What the notification's subject says.
     pub subject: Option<SubjectMode>,
+    /// Whether the sender hears of downloads.
+    pub download_notice: Option<bool>,
+    /// Whether that mail names the files.
+    pub file_names: Option<bool>,
 }
 
 /// How one rule looked upon a message, for `zegel policy explain`. Holds nothing of the message's text.
@@ -186,13 +192,23 @@ impl Policy {
 
     /// A subject without the tags that this policy looks for.
     pub fn clean_subject(&self, subject: &str) -> String {
-        let mut tags = Vec::new();
-        for condition in self.conditions() {
-            if let Condition::SubjectTag(more) = condition {
-                tags.extend(more.iter().cloned());
-            }
-        }
-        trigger::strip_tag(subject, &tags)
+        trigger::strip_tag(subject, &self.tags(|_| true))
+    }
+
+    /// What the tags in a subject ask for, where they are tags of rules that seal.
+    pub fn tag_options(&self, subject: &str) -> TagOptions {
+        let tags = self.tags(|verdict| matches!(verdict, Verdict::Seal(_)));
+        TagOptions::parse(trigger::tag_options(subject, &tags))
+    }
+
+    /// The tags of the rules whose verdict is one of these.
+    fn tags(&self, is_wanted: impl Fn(&Verdict) -> bool) -> Vec<String> {
+        let wanted = self.rules.iter().filter(|rule| is_wanted(&rule.verdict));
+        let lists = wanted.flat_map(|rule| &rule.conditions).filter_map(|condition| match condition {
+            Condition::SubjectTag(tags) => Some(tags),
+            _ => None,
+        });
+        lists.flatten().cloned().collect()
     }
 
     /// The first rule that matches; where rules before it may match as well, the strictest of them all.

@@ -34,13 +34,16 @@ fn the_shipped_rules_can_be_read() {
 #[test]
 fn every_option_arrives() {
     let policy = policy(
-        "[[rule]]\nname = \"a\"\nthen = \"seal\"\nexpiry_days = 14\npassword = \"none\"\nsubject = \"keep\"\n",
+        "[[rule]]\nname = \"a\"\nthen = \"seal\"\nexpiry_days = 14\npassword = \"none\"\nsubject = \"keep\"\n\
+         download_notice = false\nfile_names = true\n",
     );
     let decision = with_facts("Subject: x\n\n", |facts| policy.unwrap().decide(facts));
     let options = SealOptions {
         expiry_days: Some(14),
         password: Some(PasswordMode::None),
         subject: Some(SubjectMode::Keep),
+        download_notice: Some(false),
+        file_names: Some(true),
     };
     assert_eq!((decision.rule(), decision.verdict()), (Some("a"), &Verdict::Seal(options)));
 }

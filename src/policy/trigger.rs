@@ -65,10 +65,16 @@ const PREFIXES: &[&str] = &[
 ];
 
 /// Characters of a group in brackets, and of a prefix: what is longer is neither.
-const MAX_GROUP: usize = 200;
+const MAX_GROUP: usize = 1000;
 
 /// Tags, prefixes and groups at the start of one subject. Nobody answers that often.
 const MAX_ITEMS: usize = 200;
+
+/// How often a subject is cleaned of tags until none is found any more.
+const MAX_ROUNDS: usize = 8;
+
+/// Between the words of a list in brackets.
+const SEPARATORS: [char; 6] = [',', ';', '|', '/', '+', '&'];
 
 /// Looks like a blank, and is none by the book.
 const BRAILLE_BLANK: char = '\u{2800}';
@@ -111,26 +117,68 @@ pub(super) fn starts_with_tag(folded: &str, tags: &[String]) -> bool {
     Start::of(folded, tags.iter().map(|tag| fold(tag))).next().is_some_and(|item| item.is_bare)
 }
 
-/// The subject without any of these tags at its start.
+/// The subject without any of these tags, and their options, at its start.
 pub fn strip_tag(subject: &str, tags: &[String]) -> String {
-    // Folding moves offsets. So the start is searched in a text in which each character is folded by itself
-    // and remembers where it came from.
-    let (mut folded, mut origins) = (String::new(), Vec::new());
-    for (at, c) in subject.char_indices() {
-        let plain = unaccented(&fold(c.encode_utf8(&mut [0; 4])));
-        origins.extend(std::iter::repeat_n(at, plain.len()));
-        folded.push_str(&plain);
+    let mut clean = subject.to_owned();
+    // What is left may read anew where brackets did not pair; few rounds are ever needed.
+    for _ in 0..MAX_ROUNDS {
+        match without_tags(&clean, tags) {
+            Some(cleaner) => clean = cleaner,
+            None => break,
+        }
     }
-    origins.push(subject.len());
+    clean.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// What stands behind the tags in their brackets, as it was written: `14d` of `[tag 14d]`.
+pub(super) fn tag_options<'a>(subject: &'a str, tags: &[String]) -> Vec<&'a str> {
+    let start = TracedFold::of(subject);
+    let items = Start::of(&start.folded, folded_tags(tags)).take(MAX_ITEMS);
+    let options = items.filter_map(|item| item.options).filter_map(|span| subject.get(start.origin(span)));
+    options.map(str::trim).filter(|text| !text.is_empty()).collect()
+}
+
+/// The subject without its tags; `None` where there is none.
+fn without_tags(subject: &str, tags: &[String]) -> Option<String> {
+    let start = TracedFold::of(subject);
     let (mut clean, mut from) = (String::new(), 0);
-    let tags = tags.iter().map(|tag| unaccented(&fold(tag)));
-    for item in Start::of(&folded, tags).filter(|item| item.is_tag) {
-        let origin = |at: usize| origins.get(at).copied().unwrap_or(subject.len());
-        clean.push_str(subject.get(from..origin(item.span.start)).unwrap_or(""));
-        from = origin(item.span.end);
+    for item in Start::of(&start.folded, folded_tags(tags)).filter(|item| item.is_tag) {
+        let Range { start, end } = start.origin(item.span);
+        clean.push_str(subject.get(from..start).unwrap_or(""));
+        from = end;
     }
     clean.push_str(subject.get(from..).unwrap_or(""));
-    clean.split_whitespace().collect::<Vec<_>>().join(" ")
+    (from > 0).then_some(clean)
+}
+
+fn folded_tags(tags: &[String]) -> impl Iterator<Item = String> {
+    tags.iter().map(|tag| unaccented(&fold(tag)))
+}
+
+/// Folding moves offsets. Here each character is folded by itself and remembers where it came from.
+struct TracedFold {
+    folded: String,
+    origins: Vec<usize>,
+}
+
+impl TracedFold {
+    fn of(subject: &str) -> Self {
+        let (mut folded, mut origins) = (String::new(), Vec::new());
+        for (at, c) in subject.char_indices() {
+            let plain = unaccented(&fold(c.encode_utf8(&mut [0; 4])));
+            origins.extend(std::iter::repeat_n(at, plain.len()));
+            folded.push_str(&plain);
+        }
+        origins.push(subject.len());
+        Self { folded, origins }
+    }
+
+    /// The same span in the subject.
+    fn origin(&self, span: Range<usize>) -> Range<usize> {
+        let end = self.origins.last().copied().unwrap_or(0);
+        let origin = |at: usize| self.origins.get(at).copied().unwrap_or(end);
+        origin(span.start)..origin(span.end)
+    }
 }
 
 /// One thing at the start of a subject.
@@ -139,6 +187,8 @@ struct Item {
     is_tag: bool,
     /// It is a tag and nothing else.
     is_bare: bool,
+    /// What stands behind the tag in its brackets.
+    options: Option<Range<usize>>,
 }
 
 /// Walks over the tags, prefixes and groups that a subject starts with.
@@ -168,21 +218,25 @@ impl<'a> Start<'a> {
         Self { subject, at: 0, tags: tags.collect() }
     }
 
-    /// `[tag]`, also among other words, or any other group in brackets. Of brackets in brackets the innermost
-    /// count.
-    fn group(&self, rest: &str) -> Option<(usize, Sort)> {
-        let inside = rest.strip_prefix(OPENING)?;
-        let (length, _) = inside.char_indices().take(MAX_GROUP).find(|(_, c)| CLOSING.contains(c))?;
-        let text = inside.get(..length)?;
-        let innermost = text.rsplit(OPENING).next().unwrap_or(text);
-        let after = inside.get(length..)?.trim_start_matches(CLOSING);
-        let sort = match self.is_bare(innermost) {
-            true if innermost.len() == text.len() => Sort::Bare,
-            true => Sort::InCompany,
-            false if self.is_in_company(innermost) => Sort::InCompany,
-            false => Sort::Other,
-        };
-        Some((rest.len() - after.len(), sort))
+    /// `[tag]`, also among other words, or any other group in brackets, and where in it options start. Of
+    /// brackets in brackets each piece counts.
+    fn group(&self, rest: &str) -> Option<(usize, Sort, Option<usize>)> {
+        let length = group_length(rest)?;
+        let text = rest.get(..length)?.strip_prefix(OPENING)?.trim_end_matches(CLOSING);
+        if self.is_bare(text) {
+            return Some((length, Sort::Bare, None));
+        }
+        let brackets = |c: char| OPENING.contains(&c) || CLOSING.contains(&c);
+        let mut at = rest.chars().next().map_or(0, char::len_utf8);
+        for piece in text.split_inclusive(brackets) {
+            let inside = piece.trim_end_matches(brackets);
+            let end = if self.is_bare(inside) { Some(inside.len()) } else { self.tag_end(inside) };
+            if let Some(end) = end {
+                return Some((length, Sort::InCompany, Some(at + end)));
+            }
+            at += piece.len();
+        }
+        Some((length, Sort::Other, None))
     }
 
     /// `tag:`, or a prefix: `re:`, `re[2]:`, `re (2):`
@@ -202,15 +256,58 @@ impl<'a> Start<'a> {
         self.tags.iter().any(|tag| tag.unblanked == plain)
     }
 
-    /// The tag in a list, `[urgent, tag]`, or with options behind it, `[tag 14d]`.
-    fn is_in_company(&self, text: &str) -> bool {
-        let items = text.split([',', ';', '|', '/', '+', '&']).chain([text]);
-        items.map(spaced).any(|item| {
-            let after = |tag: &Tag| item.strip_prefix(&tag.spaced).map(|after| after.chars().next());
-            let ends = |c: char| !c.is_alphanumeric() && c != '-' && c != '_';
-            self.tags.iter().filter_map(after).any(|next| next.is_none_or(ends))
-        })
+    /// The tag in a list, `[urgent, tag]`, or with options behind it, `[tag 14d]`: where it ends.
+    fn tag_end(&self, text: &str) -> Option<usize> {
+        let starts = std::iter::once(0).chain(text.match_indices(SEPARATORS).map(|(at, c)| at + c.len()));
+        let longest = |start: usize| {
+            let rest = text.get(start..)?;
+            let ends = self.tags.iter().filter_map(|tag| word_end(rest, &tag.spaced));
+            ends.max().map(|end| start + end)
+        };
+        starts.filter_map(longest).next()
     }
+}
+
+/// Octets of the group in brackets that `rest` starts with: up to the bracket that pairs with the first, or,
+/// where none does, up to the first that closes any.
+fn group_length(rest: &str) -> Option<usize> {
+    let (mut depth, mut first) = (0usize, None);
+    for (at, c) in rest.char_indices().take(MAX_GROUP) {
+        if OPENING.contains(&c) {
+            depth += 1;
+        } else if CLOSING.contains(&c) {
+            let end = at + c.len_utf8();
+            first.get_or_insert(end);
+            depth = depth.saturating_sub(1);
+            if depth == 0 {
+                return Some(closed(rest, end));
+            }
+        }
+        if depth == 0 {
+            return None;
+        }
+    }
+    first.map(|end| closed(rest, end))
+}
+
+/// Brackets too many belong to the group before them.
+fn closed(rest: &str, end: usize) -> usize {
+    let after = rest.get(end..).unwrap_or("");
+    rest.len() - after.trim_start_matches(CLOSING).len()
+}
+
+/// Where `words` end in `text`, if it starts with them and nothing goes on as part of the last one.
+fn word_end(text: &str, words: &str) -> Option<usize> {
+    let mut rest = text.trim_start_matches(' ');
+    for (number, word) in words.split(' ').enumerate() {
+        let trimmed = rest.trim_start_matches(' ');
+        if number > 0 && trimmed.len() == rest.len() {
+            return None;
+        }
+        rest = trimmed.strip_prefix(word)?;
+    }
+    let goes_on = rest.starts_with(|c: char| c.is_alphanumeric() || c == '-' || c == '_');
+    (!goes_on).then_some(text.len() - rest.len())
 }
 
 impl Iterator for Start<'_> {
@@ -220,9 +317,12 @@ impl Iterator for Start<'_> {
         let rest = self.subject.get(self.at..)?;
         let trimmed = rest.trim_start_matches([' ', '"', '\'', '“', '”', '„', '«', '‘', '’']);
         let start = self.at + rest.len() - trimmed.len();
-        let (length, sort) = self.group(trimmed).or_else(|| self.word(trimmed))?;
+        let word = || self.word(trimmed).map(|(length, sort)| (length, sort, None));
+        let (length, sort, options) = self.group(trimmed).or_else(word)?;
         self.at = start + length;
-        Some(Item { span: start..self.at, is_tag: sort != Sort::Other, is_bare: sort == Sort::Bare })
+        let inside = trimmed.get(..length).unwrap_or("").trim_end_matches(CLOSING).len();
+        let options = options.map(|from| start + from..start + inside.max(from));
+        Some(Item { span: start..self.at, is_tag: sort != Sort::Other, is_bare: sort == Sort::Bare, options })
     }
 }
 
@@ -283,6 +383,10 @@ mod tests {
             "[spoed; niet  vertrouwelijk 14d] zaak",
             "[secure(14d)] zaak",
             "[\u{2800}secure] zaak",
+            "[vertrouwelijk wachtwoord=a[b] zaak",
+            "[vertrouwelijk wachtwoord=a]b] zaak",
+            "[vertrouwelijk [] zaak",
+            "[[x] secure 14d] zaak",
             "Re{2}: Rép: Geannuleerd: Updated  invitation: [secure] zaak",
         ] {
             assert_eq!(bears(subject), Answer::Yes, "{subject}");
@@ -335,8 +439,29 @@ mod tests {
             ("Zaak [secure]", "Zaak [secure]"),
             ("İ: [secure] x", "İ: x"),
             ("Re: \u{200b}[sec\u{200b}ure] x", "Re: \u{200b} x"),
+            ("[secure wachtwoord=a[b]c 14d] Zaak", "Zaak"),
+            ("[x [secure] y] Zaak", "Zaak"),
         ] {
             assert_eq!(strip_tag(subject, &tags()), clean, "{subject}");
+        }
+    }
+
+    #[test]
+    fn finds_what_stands_behind_a_tag() {
+        for (subject, expected) in [
+            ("[secure] x", vec![]),
+            ("secure: 14d", vec![]),
+            ("[other 14d] x", vec![]),
+            ("[secure 14d] x", vec!["14d"]),
+            ("RE: [x] [ Sec\u{200b}ure \u{a0} Wachtwoord=Ab\u{e9} 14D ] x", vec!["Wachtwoord=Ab\u{e9} 14D"]),
+            ("［ｓｅｃｕｒｅ １４ｄ］ x", vec!["１４ｄ"]),
+            ("[urgent, secure, 14d] x", vec![", 14d"]),
+            ("[niet  vertrouwelijk 14d] x", vec!["14d"]),
+            ("[secure a=b[c]d] x", vec!["a=b[c]d"]),
+            ("[[secure 14d]] [secure 7d] x", vec!["14d", "7d"]),
+            ("[secure(14d)] x", vec!["(14d)"]),
+        ] {
+            assert_eq!(tag_options(subject, &tags()), expected, "{subject}");
         }
     }
 
@@ -356,6 +481,16 @@ mod tests {
             let subject = prefix + &subject;
             bears(&subject);
             strip_tag(&subject, &tags());
+            tag_options(&subject, &tags());
+        }
+
+        /// C06: whatever stands behind the tag in its brackets, it is one, and all of it goes.
+        #[test]
+        fn options_hide_no_tag(options in "[^\\[\\]【】〔〕⟦⟧［］﹇﹈﹝﹞︹︺︻︼]{0,60}", rest in "[a-z ]{0,20}") {
+            let subject = format!("[vertrouwelijk {options}] {rest}");
+            proptest::prop_assert_eq!(bears(&subject), Answer::Yes);
+            let words = rest.split_whitespace().collect::<Vec<_>>().join(" ");
+            proptest::prop_assert_eq!(strip_tag(&subject, &tags()), words);
         }
 
         #[test]

@@ -6,30 +6,45 @@ use std::sync::Arc;
 use mail_builder::headers::address::Address as AddressField;
 use mail_builder::headers::raw::Raw;
 
-use super::Result;
+use super::{ActionError, Result};
 use crate::address::{Address, ReversePath};
-use crate::clock::{Timestamp, rfc5322};
+use crate::clock::{Timestamp, days_later, rfc5322};
 use crate::config::Config;
 use crate::envelope::{Envelope, EnvelopeRecipient, MailParameters, Ret};
 use crate::id::{Link, QueueId};
 use crate::intake::Rules;
+use crate::locale::Language;
 use crate::message::crlf::CrlfBytes;
-use crate::notify::SenderCard;
 use crate::notify::ask::{AskFacts, ask};
 use crate::notify::compose::write_field;
+use crate::notify::download::{DownloadFacts, download};
 use crate::notify::notification::{NotificationFacts, notification};
 use crate::notify::recall::{RecallFacts, recall};
+use crate::notify::reminder::{ReminderFacts, reminder};
+use crate::notify::unopened::{UnopenedFacts, unopened};
+use crate::notify::{NoticeError, SenderCard, SenderFacts};
 use crate::queue::body;
 use crate::secret::Keys;
 use crate::store::{Body, Kind, NewItem, Recipient, StoreError, Transfer};
 use crate::transfer::{action, link};
 
 /// Writes mails about one transfer.
-pub(super) struct Mails<'a> {
-    pub rules: Arc<Rules>,
-    pub keys: Keys,
-    pub transfer: &'a Transfer,
-    pub now: Timestamp,
+pub struct Mails<'a> {
+    pub(super) rules: Arc<Rules>,
+    pub(super) keys: Keys,
+    pub(super) transfer: &'a Transfer,
+    pub(super) now: Timestamp,
+}
+
+/// What a recipient has fetched by now, for the mail to the sender.
+#[derive(Clone, Debug, Default)]
+pub struct Fetched {
+    /// Parts, each once.
+    pub parts: Vec<u32>,
+    /// When the last of them was fetched.
+    pub last: Timestamp,
+    /// Names of those just fetched, where they may be told.
+    pub names: Vec<String>,
 }
 
 impl Mails<'_> {
@@ -39,7 +54,7 @@ impl Mails<'_> {
         let recipient = self.recipient(link)?;
         let sender = self.sender_card();
         let mail = notification(&NotificationFacts {
-            language: config.web.default_language,
+            language: self.language(),
             organisation: &config.organisation,
             public_url: &config.web.public_url,
             sender: &sender,
@@ -65,7 +80,7 @@ impl Mails<'_> {
     fn recall(&self, link: &Link, sender: &Address) -> Result<NewItem> {
         let (config, to) = (self.config(), &self.recipient(link)?.address);
         let mail = recall(&RecallFacts {
-            language: config.web.default_language,
+            language: self.language(),
             organisation: &config.organisation,
             hostname: &config.hostname,
             public_url: &config.web.public_url,
@@ -91,12 +106,92 @@ impl Mails<'_> {
             transfer: &transfer.id,
             sent: transfer.created,
             expired: transfer.expires,
-            renewable: None,
+            renewable: self.renewable(),
             status: &action::status_link(&self.keys.action, &config.web.public_url, &transfer.id),
             id: QueueId::random().as_str(),
             now: self.now,
         })?;
         Ok(self.item(Kind::Ask, ReversePath::Null, sender, None, &mail))
+    }
+
+    /// To a recipient who has not opened it.
+    pub fn reminder(&self, recipient: u16) -> Result<NewItem> {
+        let (config, transfer) = (self.config(), self.transfer);
+        let link = Link { transfer: transfer.id.clone(), recipient };
+        let recipient = self.recipient(&link)?;
+        let sender = self.sender_card();
+        let mail = reminder(&ReminderFacts {
+            language: self.language(),
+            organisation: &config.organisation,
+            public_url: &config.web.public_url,
+            sender: &sender,
+            recipient: &recipient.address,
+            token: &link::token(&self.keys.link, &link),
+            transfer: &transfer.id,
+            sent: transfer.created,
+            expires: transfer.expires,
+            password_needed: transfer.password,
+            fields: self.fields(&sender, &recipient.address),
+        })?;
+        let reverse_path = transfer.sender.clone().map_or(ReversePath::Null, ReversePath::Address);
+        Ok(self.item(Kind::Reminder, reverse_path, &recipient.address, Some(&link), &mail))
+    }
+
+    /// To the sender: these have not opened it, and it will soon be gone.
+    pub fn unopened(&self, recipients: &[u16]) -> Result<NewItem> {
+        let is_one = |one: &&Recipient| recipients.contains(&one.number);
+        let addresses: Vec<Address> =
+            self.transfer.recipients.iter().filter(is_one).map(|one| one.address.clone()).collect();
+        self.to_sender(Kind::Unopened, |to| {
+            let (sent, expires) = (self.transfer.created, self.transfer.expires);
+            unopened(&UnopenedFacts { to, recipients: &addresses, sent, expires })
+        })
+    }
+
+    /// To the sender: so much was downloaded through this link by now.
+    pub fn download(&self, link: &Link, fetched: &Fetched) -> Result<NewItem> {
+        let recipient = &self.recipient(link)?.address;
+        let of = self.transfer.files;
+        let is_file = |part: &&u32| (1..=of).contains(*part);
+        let files = fetched.parts.iter().filter(is_file).count();
+        let message = files < fetched.parts.len();
+        let (time, names) = (fetched.last, fetched.names.as_slice());
+        self.to_sender(Kind::Download, |to| {
+            download(&DownloadFacts { to, recipient, time, files, of, message, names })
+        })
+    }
+
+    fn to_sender(
+        &self,
+        kind: Kind,
+        write: impl FnOnce(SenderFacts<'_>) -> std::result::Result<CrlfBytes, NoticeError>,
+    ) -> Result<NewItem> {
+        let config = self.config();
+        let sender = self.transfer.sender.as_ref().ok_or(ActionError::Closed)?;
+        let mail = write(SenderFacts {
+            language: config.web.default_language,
+            organisation: &config.organisation,
+            hostname: &config.hostname,
+            public_url: &config.web.public_url,
+            sender,
+            transfer: &self.transfer.id,
+            status: &action::status_link(&self.keys.action, &config.web.public_url, &self.transfer.id),
+            id: QueueId::random().as_str(),
+            now: self.now,
+        })?;
+        Ok(self.item(kind, ReversePath::Null, sender, None, &mail))
+    }
+
+    /// Until when the sender can still give it another date; none when its keys are gone.
+    fn renewable(&self) -> Option<Timestamp> {
+        let end = days_later(self.transfer.expires, self.config().seal.grace_days);
+        let has_keys = self.transfer.recipients.iter().any(|one| one.key_packet.is_some());
+        (has_keys && end > self.now).then_some(end)
+    }
+
+    /// Of mails to recipients: what the sender chose, or the gateway's.
+    fn language(&self) -> Language {
+        self.transfer.language.unwrap_or(self.config().web.default_language)
     }
 
     fn config(&self) -> &Config {

@@ -6,7 +6,7 @@
 //! transaction of the store, with its audit event and its mail: of two clicks at once the second finds
 //! nothing left to do.
 
-mod mails;
+pub mod mails;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,16 +14,16 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use self::mails::Mails;
+use self::mails::{Fetched, Mails};
 use crate::audit::{Action, Actor};
-use crate::clock::{Clock, Timestamp, days_later};
+use crate::clock::{Clock, Timestamp, days_earlier, days_later, earlier};
 use crate::id::{Link, TransferId};
 use crate::intake::Rules;
 use crate::limits::Rate;
 use crate::notify::NoticeError;
 use crate::queue::worker::WakeHandle;
 use crate::secret::Keys;
-use crate::store::{Extension, LimitedNotice, Recall, Sent, Store, StoreError, Transfer};
+use crate::store::{Extension, LimitedNotice, NewItem, Recall, Sent, Store, StoreError, Transfer};
 use crate::transfer::recall::{self, Proof};
 use crate::transfer::status::{self, Status};
 use crate::transfer::{State, link};
@@ -34,6 +34,8 @@ pub const DAYS: std::ops::RangeInclusive<u32> = 1..=365;
 const RESEND: Rate = Rate::per(1, Duration::from_secs(10 * 60));
 /// Asking again may remind a sender, not pester.
 const ASK: Rate = Rate::per(1, Duration::from_secs(24 * 3600));
+/// Between two mails about downloads through one link.
+const DOWNLOAD_NOTICE: Duration = Duration::from_secs(3600);
 
 /// Why nothing was done.
 #[derive(Debug, thiserror::Error)]
@@ -112,7 +114,8 @@ impl Actions {
             false => Vec::new(),
         };
         let actor = by.actor(&transfer);
-        let recall = Recall { transfer: id.clone(), recipient, now, closed: now, actor, notices };
+        let recall =
+            Recall { transfer: id.clone(), recipient, now, closed: self.closed(now), actor, notices };
         let recalled = self.store.recall(recall).await?;
         if recalled.is_empty() {
             let status = self.status(id).await?;
@@ -134,7 +137,7 @@ impl Actions {
         let expires = days_later(now, days);
         let event =
             by.actor(&transfer).event(now, Action::Extend, id.to_string(), &format!("until {expires}"));
-        let extension = Extension { transfer: id.clone(), expires, closed: now, event };
+        let extension = Extension { transfer: id.clone(), expires, closed: self.closed(now), event };
         match self.store.extend(extension).await? {
             true => Ok(()),
             false => Err(ActionError::Closed),
@@ -205,11 +208,58 @@ impl Actions {
         }
     }
 
+    /// The mail that tells the sender of this download, and since when there must have been none; `None` where the
+    /// sender does not want to hear of it. `names` are those of the files, for policies that let them be told.
+    pub async fn download_notice(
+        &self,
+        transfer: &Transfer,
+        link: &Link,
+        parts: &[u32],
+        names: Vec<String>,
+    ) -> Result<Option<(NewItem, Timestamp)>> {
+        if !transfer.download_notice || !transfer.hears() {
+            return Ok(None);
+        }
+        let now = self.clock.now();
+        let mut fetched = self.fetched(link).await?;
+        fetched.parts.extend(parts.iter().filter(|part| !fetched.parts.contains(part)).collect::<Vec<_>>());
+        (fetched.last, fetched.names) = (now, if transfer.file_names { names } else { Vec::new() });
+        let notice = self.mails(transfer, now).download(link, &fetched)?;
+        Ok(Some((notice, self.notices_quiet_since(now))))
+    }
+
+    /// Tells the sender what else was downloaded through this link since they last heard. Gives how many mails
+    /// were queued.
+    pub async fn follow_up(&self, link: &Link, now: Timestamp) -> Result<usize> {
+        let transfer = self.transfer(&link.transfer).await?;
+        let notice = self.mails(&transfer, now).download(link, &self.fetched(link).await?)?;
+        let queued = self.store.follow_up(link.clone(), notice, self.notices_quiet_since(now)).await?;
+        Ok(usize::from(queued))
+    }
+
+    /// Whoever heard of a link's downloads after this moment does not hear of them again.
+    pub fn notices_quiet_since(&self, now: Timestamp) -> Timestamp {
+        earlier(now, DOWNLOAD_NOTICE)
+    }
+
+    async fn fetched(&self, link: &Link) -> Result<Fetched> {
+        let downloads = self.store.downloads(link.transfer.clone()).await?;
+        let own: Vec<_> = downloads.iter().filter(|download| download.recipient == link.recipient).collect();
+        let last = own.iter().map(|download| download.last).max().unwrap_or_default();
+        Ok(Fetched { parts: own.iter().map(|download| download.part).collect(), last, names: Vec::new() })
+    }
+
+    /// A transfer whose date lies at or before this is gone for good.
+    fn closed(&self, now: Timestamp) -> Timestamp {
+        days_earlier(now, self.rules.load().config.seal.grace_days)
+    }
+
     async fn transfer(&self, id: &TransferId) -> Result<Transfer> {
         self.store.transfer(id.clone()).await?.ok_or(ActionError::Unknown)
     }
 
-    fn mails<'a>(&self, transfer: &'a Transfer, now: Timestamp) -> Mails<'a> {
+    /// Writes mails about a transfer.
+    pub fn mails<'a>(&self, transfer: &'a Transfer, now: Timestamp) -> Mails<'a> {
         Mails { rules: self.rules.load_full(), keys: self.keys.clone(), transfer, now }
     }
 }

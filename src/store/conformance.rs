@@ -11,6 +11,7 @@ use crate::address::{Address, ReversePath};
 use crate::audit::{Action, Actor};
 use crate::clock::{days_later, later};
 use crate::envelope::{BodyType, Envelope, MailParameters, Notify, RcptParameters, Ret};
+use crate::locale::Language;
 
 /// One test per statement. `$open` is an expression that gives a new, empty store, and whatever must live
 /// as long as it.
@@ -102,6 +103,10 @@ pub fn transfer() -> NewTransfer {
         sender: Some(address("jan@voorbeeld.nl")),
         password: true,
         automatic: false,
+        language: Some(Language::Fy),
+        download_notice: true,
+        file_names: true,
+        first_reminder: Some(days_later(noon(), 15)),
         parts: vec![part(0), part(1), part(2)],
         files: 1,
         recipients: vec![recipient(1, "a@example.org"), recipient(2, "b@example.org")],
@@ -532,9 +537,9 @@ pub async fn expiry_destroys_keys_sessions_and_parts(store: &dyn Store) {
 
     let end = days_later(noon(), 30);
     let just_before = end.saturating_sub(Duration::from_micros(1)).unwrap();
-    assert!(store.expire(just_before).await.unwrap().is_empty());
-    assert_eq!(store.expire(end).await.unwrap(), std::slice::from_ref(&id));
-    assert!(store.expire(end).await.unwrap().is_empty());
+    assert!(store.expire(just_before, just_before).await.unwrap().is_empty());
+    assert_eq!(store.expire(end, end).await.unwrap(), std::slice::from_ref(&id));
+    assert!(store.expire(end, end).await.unwrap().is_empty());
 
     let ended = store.transfer(id).await.unwrap().unwrap();
     assert!(ended.recipients.iter().all(|recipient| recipient.key_packet.is_none()));
@@ -556,7 +561,7 @@ pub async fn expiry_destroys_keys_sessions_and_parts(store: &dyn Store) {
 pub async fn a_closed_link_is_not_opened(store: &dyn Store) {
     let link = linked(store).await;
     assert!(matches!(try_once(store, &link, noon()).await, Try::Allowed { .. }));
-    store.expire(days_later(noon(), 30)).await.unwrap();
+    store.expire(days_later(noon(), 30), days_later(noon(), 30)).await.unwrap();
     assert!(matches!(open(store, session(1, &link)).await, Err(StoreError::Gone)));
     assert!(live(store, 1, noon()).await.is_none());
     let unknown = Link { transfer: TransferId::random(), recipient: 1 };
@@ -610,7 +615,7 @@ pub async fn a_recall_destroys_one_key_or_all(store: &dyn Store) {
     assert!(transfer.parts.is_empty());
     assert_eq!(store.doomed_blobs(10).await.unwrap().len(), 3);
     assert!(live(store, 3, noon()).await.is_some(), "another transfer's");
-    assert_eq!(store.expire(days_later(noon(), 29)).await.unwrap(), [], "it is over already");
+    assert_eq!(store.expire(days_later(noon(), 29), days_later(noon(), 29)).await.unwrap(), [], "it is over already");
     let trail = store.trail(first.transfer.clone()).await.unwrap();
     let results: Vec<_> = trail.iter().map(|entry| (entry.object.as_str(), entry.result.as_str())).collect();
     let (one, two) = (first.to_string(), second.to_string());
@@ -664,7 +669,7 @@ pub async fn what_is_gone_can_be_neither_recalled_nor_extended(store: &dyn Store
     assert!(!store.extend(extension(days_later(end, 9), end)).await.unwrap(), "its date has come");
     let late = Recall { now: end, closed: end, ..recall(&link, None) };
     assert_eq!(store.recall(late).await.unwrap(), [] as [u16; 0]);
-    store.expire(end).await.unwrap();
+    store.expire(end, end).await.unwrap();
     assert!(!store.extend(extension(days_later(end, 9), noon())).await.unwrap(), "its keys are gone");
     assert_eq!(store.recall(recall(&link, None)).await.unwrap(), [] as [u16; 0]);
 
@@ -756,10 +761,10 @@ pub async fn downloads_are_counted_per_part(store: &dyn Store) {
     let (link, other) = (linked(store).await, linked(store).await);
     let second = Link { recipient: 2, ..link.clone() };
     let at = |time| Event { time, ..event(Action::Download) };
-    store.downloaded(link.clone(), vec![1, 2], at(minutes(1))).await.unwrap();
-    store.downloaded(link.clone(), vec![2], at(minutes(5))).await.unwrap();
-    store.downloaded(second, vec![2], at(minutes(2))).await.unwrap();
-    store.downloaded(other, vec![1], at(minutes(3))).await.unwrap();
+    store.downloaded(link.clone(), vec![1, 2], at(minutes(1)), None).await.unwrap();
+    store.downloaded(link.clone(), vec![2], at(minutes(5)), None).await.unwrap();
+    store.downloaded(second, vec![2], at(minutes(2)), None).await.unwrap();
+    store.downloaded(other, vec![1], at(minutes(3)), None).await.unwrap();
     let downloads = store.downloads(link.transfer).await.unwrap();
     let download = |recipient, part, first, last, count| Download {
         recipient,
@@ -805,7 +810,7 @@ pub async fn a_sealed_thread_is_known(store: &dyn Store) {
     ] {
         assert_eq!(store.is_sealed_thread(hashes.clone()).await.unwrap(), known, "{hashes:?}");
     }
-    store.expire(days_later(noon(), 30)).await.unwrap();
+    store.expire(days_later(noon(), 30), days_later(noon(), 30)).await.unwrap();
     assert!(store.is_sealed_thread(vec![[2; 32]]).await.unwrap(), "an answer may come after the expiry date");
 }
 
@@ -822,9 +827,9 @@ pub async fn a_rate_holds_for_parallel_callers(store: &dyn Store) {
     assert_eq!(take("client 192.0.2.1", soon).await.unwrap(), None);
     assert!(take("client 192.0.2.1", soon).await.unwrap().is_some());
     // Buckets that are full again are forgotten on the way; that changes nothing.
-    store.expire(soon).await.unwrap();
+    store.expire(soon, soon).await.unwrap();
     assert!(take("client 192.0.2.1", soon).await.unwrap().is_some());
-    store.expire(minutes(5)).await.unwrap();
+    store.expire(minutes(5), minutes(5)).await.unwrap();
     assert_eq!(take("client 192.0.2.1", minutes(5)).await.unwrap(), None);
 }
 
@@ -832,7 +837,7 @@ pub async fn blobs_are_given_up_once(store: &dyn Store) {
     let ended = transfer();
     let names: Vec<_> = ended.parts.iter().map(|part| part.blob.clone()).collect();
     store.commit(sealed(ended)).await.unwrap();
-    store.expire(days_later(noon(), 30)).await.unwrap();
+    store.expire(days_later(noon(), 30), days_later(noon(), 30)).await.unwrap();
     assert_eq!(store.doomed_blobs(2).await.unwrap().len(), 2);
     store.forget_blobs(names[..2].to_vec()).await.unwrap();
     store.forget_blobs(names[..2].to_vec()).await.unwrap();
@@ -845,7 +850,7 @@ pub async fn an_orphan_is_what_no_row_knows(store: &dyn Store) {
     let mut known: Vec<_> = kept.parts.iter().chain(&ended.parts).map(|part| part.blob.clone()).collect();
     known.push(body.clone());
     store.commit(sealed(ended)).await.unwrap();
-    store.expire(days_later(noon(), 30)).await.unwrap();
+    store.expire(days_later(noon(), 30), days_later(noon(), 30)).await.unwrap();
     let queued = NewItem { body: Body::Blob(body), ..item() };
     store.commit(Acceptance { transfer: Some(kept), ..message(vec![queued]) }).await.unwrap();
 
@@ -866,7 +871,7 @@ pub async fn figures_tell_the_truth(store: &dyn Store) {
     let now = store.gauges(noon()).await.unwrap();
     assert_eq!((now.queued, now.oldest_queued, now.transfers, now.locked_links), (2, Some(noon()), 2, 1));
     store.record(event(Action::Configuration)).await.unwrap();
-    store.expire(days_later(noon(), 30)).await.unwrap();
+    store.expire(days_later(noon(), 30), days_later(noon(), 30)).await.unwrap();
     let after = store.gauges(minutes(15)).await.unwrap();
     assert_eq!((after.transfers, after.locked_links), (0, 0));
 }

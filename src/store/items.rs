@@ -23,9 +23,27 @@ pub enum Kind {
     Recall,
     /// To the sender: a recipient came too late and asks for it.
     Ask,
+    /// To a recipient who has not opened yet.
+    Reminder,
+    /// To the sender: these recipients have not opened yet.
+    Unopened,
+    /// To the sender: a recipient has downloaded something.
+    Download,
 }
 
 impl Kind {
+    const ALL: [Self; 9] = [
+        Self::Message,
+        Self::Notification,
+        Self::Receipt,
+        Self::Report,
+        Self::Recall,
+        Self::Ask,
+        Self::Reminder,
+        Self::Unopened,
+        Self::Download,
+    ];
+
     /// The word in the database, in logs and on the command line.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -35,6 +53,9 @@ impl Kind {
             Self::Report => "report",
             Self::Recall => "recall",
             Self::Ask => "ask",
+            Self::Reminder => "reminder",
+            Self::Unopened => "unopened",
+            Self::Download => "download",
         }
     }
 }
@@ -42,7 +63,7 @@ impl Kind {
 impl std::str::FromStr for Kind {
     type Err = StoreError;
     fn from_str(word: &str) -> Result<Self> {
-        [Self::Message, Self::Notification, Self::Receipt, Self::Report, Self::Recall, Self::Ask]
+        Self::ALL
             .into_iter()
             .find(|kind| kind.as_str() == word)
             .ok_or(StoreError::Corrupt("queue item kind"))

@@ -8,8 +8,11 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::{Result, StoreError};
 
 /// Every step, oldest first. A released step is never changed: add one.
-const MIGRATIONS: &[&str] =
-    &[include_str!("../../migrations/0001_initial.sql"), include_str!("../../migrations/0003_status.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/0001_initial.sql"),
+    include_str!("../../migrations/0003_status.sql"),
+    include_str!("../../migrations/0004_life.sql"),
+];
 
 /// `zegl`: marks the file as ours (`PRAGMA application_id`).
 const APPLICATION: i64 = 0x7a65_676c;

@@ -9,6 +9,7 @@ pub mod blobs;
 #[cfg(test)]
 mod conformance;
 mod items;
+mod life;
 mod migrate;
 pub mod sqlite;
 mod status;
@@ -23,6 +24,7 @@ use async_trait::async_trait;
 pub use self::items::{
     Attempt, Body, Delivery, Item, Kind, NewItem, PendingRecipient, QueueEntry, QueueEntryRecipient,
 };
+pub use self::life::{DueReminder, Forget, Occasion, Reminders, Turn, Turns};
 pub use self::status::{Bounce, Download, Extension, LimitedNotice, Recall, Sent};
 pub use self::transfers::{NewRecipient, NewTransfer, Part, Recipient, Session, Transfer, Try};
 use crate::audit::{Entry, Event};
@@ -167,9 +169,30 @@ pub trait Store: Send + Sync + 'static {
     async fn end_session(&self, id: [u8; 32], event: Event) -> Result<()>;
     /// Removes sessions that are idle since before then.
     async fn sweep_sessions(&self, idle_since: Timestamp) -> Result<u64>;
-    /// Destroys the keys and sessions of transfers whose date has passed, and gives up their blobs. A bounded
-    /// number at a time: call again until it gives none.
-    async fn expire(&self, now: Timestamp) -> Result<Vec<TransferId>>;
+    /// Destroys the keys and sessions of transfers whose date lies at or before `closed`, and gives up their
+    /// blobs. A bounded number at a time: call again until it gives none.
+    async fn expire(&self, closed: Timestamp, now: Timestamp) -> Result<Vec<TransferId>>;
+
+    /// Whether the timer may act at `now`; remembers that it asked.
+    async fn begin_turn(&self, now: Timestamp) -> Result<Turn>;
+    /// Transfers of which recipients may have to be reminded: those whose first reminder is due, and those that
+    /// expire by `last_days` and were not reminded since `quiet_since`; each at most once, and of each kind at
+    /// most `limit`.
+    async fn due_reminders(
+        &self,
+        now: Timestamp,
+        last_days: Timestamp,
+        quiet_since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<DueReminder>>;
+    /// Queues reminders unless that was done before, on this occasion; tells how many mails were queued.
+    async fn remind(&self, reminders: Reminders) -> Result<usize>;
+    /// Links of which more was fetched than the sender knows, who was last told at or before `quiet_since`.
+    async fn due_downloads(&self, quiet_since: Timestamp, limit: usize) -> Result<Vec<Link>>;
+    /// Queues the mail that tells of it, unless that was done before.
+    async fn follow_up(&self, link: Link, notice: NewItem, quiet_since: Timestamp) -> Result<bool>;
+    /// Forgets what has had its time, a bounded number of rows at a time: call again until it tells 0.
+    async fn forget(&self, before: Forget) -> Result<usize>;
 
     /// Takes back links that can still be opened: their keys go, with the sessions and the mail that still waits
     /// for these recipients; with the last key the parts are given up. Gives the numbers of those taken back by
@@ -184,8 +207,16 @@ pub trait Store: Send + Sync + 'static {
     /// Queues a mail about a link if it may go out now. One that invites opens a link again that was closed
     /// because none arrived.
     async fn send(&self, notice: LimitedNotice, now: Timestamp) -> Result<Sent>;
-    /// Notes that parts were fetched through a link.
-    async fn downloaded(&self, link: Link, parts: Vec<u32>, event: Event) -> Result<()>;
+    /// Notes that parts were fetched through a link. Where there is a notice for the sender, and one of the parts
+    /// is new, it is queued with that, unless the sender heard of this link since the moment beside it: then the
+    /// rest is left for [`Store::due_downloads`].
+    async fn downloaded(
+        &self,
+        link: Link,
+        parts: Vec<u32>,
+        event: Event,
+        notice: Option<(NewItem, Timestamp)>,
+    ) -> Result<()>;
     /// What was fetched of a transfer, by recipient and part.
     async fn downloads(&self, transfer: TransferId) -> Result<Vec<Download>>;
     /// What the audit trail says of a transfer and its links, oldest first.

@@ -5,6 +5,7 @@ use super::Bounce;
 use crate::address::Address;
 use crate::clock::Timestamp;
 use crate::id::{BlobName, Link, TransferId};
+use crate::locale::Language;
 
 /// A new transfer; its parts are already durable in the blob store.
 #[derive(Debug)]
@@ -21,6 +22,14 @@ pub struct NewTransfer {
     pub password: bool,
     /// A machine sent it: nothing about it is ever mailed back (RFC 3834).
     pub automatic: bool,
+    /// Of mails to its recipients; none: the gateway's own.
+    pub language: Option<Language>,
+    /// The sender hears of downloads.
+    pub download_notice: bool,
+    /// And of which files.
+    pub file_names: bool,
+    /// When those who have not opened it are reminded first.
+    pub first_reminder: Option<Timestamp>,
     /// Its sealed parts, part 0 being the index.
     pub parts: Vec<Part>,
     /// How many of the parts, from 1 on, are files.
@@ -68,6 +77,12 @@ pub struct Transfer {
     pub password: bool,
     /// A machine sent it: nothing about it is ever mailed back (RFC 3834).
     pub automatic: bool,
+    /// Of mails to its recipients; none: the gateway's own.
+    pub language: Option<Language>,
+    /// The sender hears of downloads.
+    pub download_notice: bool,
+    /// And of which files.
+    pub file_names: bool,
     /// Its sealed parts in order; empty once they are destroyed.
     pub parts: Vec<Part>,
     /// How many of the parts, from 1 on, are, or were, files.

@@ -12,11 +12,12 @@ pub mod index;
 pub mod link;
 pub mod password;
 pub mod recall;
+pub mod schedule;
 pub mod sealing;
 mod session;
 pub mod status;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use crate::clock::Timestamp;
 use crate::store::{Recipient, Transfer};

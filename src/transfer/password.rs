@@ -31,6 +31,112 @@ pub fn normalise(typed: &str) -> Secret {
     if generated { grouped(letters().map(char::from)) } else { Secret::new(typed.to_owned()) }
 }
 
+/// Characters of a password that somebody chooses, at least (H28).
+pub const MIN_CHOSEN: usize = 8;
+
+/// What passwords are made of when nobody thinks: with digits or signs around it, or twice, it is no better.
+const COMMON: &[&str] = &[
+    "password",
+    "passwort",
+    "passw0rd",
+    "p@ssword",
+    "p@ssw0rd",
+    "wachtwoord",
+    "wachtwurd",
+    "welkom",
+    "welcome",
+    "wolkom",
+    "geheim",
+    "secret",
+    "vertrouwelijk",
+    "fertroulik",
+    "confidential",
+    "qwerty",
+    "qwertyuiop",
+    "azerty",
+    "asdfghjkl",
+    "zxcvbnm",
+    "iloveyou",
+    "letmein",
+    "admin",
+    "administrator",
+    "gemeente",
+    "gemeinte",
+    "inloggen",
+    "login",
+    "master",
+    "monkey",
+    "dragon",
+    "football",
+    "voetbal",
+    "sunshine",
+    "princess",
+    "voorjaar",
+    "lente",
+    "zomer",
+    "herfst",
+    "najaar",
+    "winter",
+    "summer",
+    "autumn",
+    "spring",
+    "januari",
+    "februari",
+    "maart",
+    "april",
+    "juni",
+    "juli",
+    "augustus",
+    "september",
+    "oktober",
+    "november",
+    "december",
+    "maandag",
+    "dinsdag",
+    "woensdag",
+    "donderdag",
+    "vrijdag",
+    "zaterdag",
+    "zondag",
+    "nederland",
+    "amsterdam",
+    "friesland",
+    "fryslan",
+    "ajax",
+    "feyenoord",
+    "heerenveen",
+    "test",
+    "tijdelijk",
+    "changeme",
+    "trustno",
+    "superman",
+    "batman",
+    "computer",
+    "abcabc",
+];
+
+/// Whether a chosen password is too easy to guess: too short, one of the common ones, or a row of the keyboard.
+pub fn is_too_weak(chosen: &Secret) -> bool {
+    let text = chosen.reveal();
+    if text.chars().count() < MIN_CHOSEN {
+        return true;
+    }
+    let lower = text.to_lowercase();
+    let word = lower.trim_matches(|c: char| !c.is_alphabetic());
+    let half = word.get(..word.len() / 2).filter(|half| half.repeat(2) == word);
+    let is_common = |word: &str| COMMON.contains(&word);
+    is_common(&lower) || is_common(word) || half.is_some_and(is_common) || is_row(&lower)
+}
+
+/// `aaaaaaaa`, `12345678`, `hgfedcba`: each character follows from the one before it.
+fn is_row(text: &str) -> bool {
+    let codes: Vec<i64> = text.chars().map(|c| i64::from(u32::from(c))).collect();
+    let following = codes.iter().skip(1);
+    let mut steps = codes.iter().zip(following).map(|(one, next)| next - one);
+    let Some(first) = steps.next() else { return true };
+    first.abs() <= 1 && steps.all(|step| step == first || (first.abs() == 1 && step.abs() == 9))
+}
+
 fn grouped(characters: impl Iterator<Item = char>) -> Secret {
     // Room for all at once: text that grows leaves copies of itself behind.
     let mut text = String::with_capacity(LENGTH + LENGTH / GROUP);
@@ -109,6 +215,34 @@ mod tests {
             let password = generate();
             assert_eq!(normalise(password.reveal()).reveal(), password.reveal());
         }
+    }
+
+    #[test]
+    fn refuses_what_is_easy_to_guess() {
+        let weak = |text: &str| is_too_weak(&Secret::new(text.into()));
+        for text in [
+            "",
+            "zes",
+            "kort12!",
+            "wachtwoord",
+            "Wachtwoord123!",
+            "Welkom2026",
+            "P@ssw0rd",
+            "zomer2026",
+            "12345678",
+            "1234567890",
+            "aaaaaaaaaa",
+            "abcdefgh",
+            "87654321",
+            "GeheimGeheim",
+            "!!december!!",
+        ] {
+            assert!(weak(text), "{text}");
+        }
+        for text in ["Zomer in Gent 2026", "kamperfoelie-7", "пароль-é-é", "h7Gk2!pq", "90 fietsen"] {
+            assert!(!weak(text), "{text}");
+        }
+        assert!(!is_too_weak(&generate()));
     }
 
     #[test]

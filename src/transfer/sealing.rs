@@ -10,11 +10,13 @@ use std::io::Read;
 use std::mem::take;
 
 use super::index::{Index, IndexFile, sealed_name};
+use super::schedule::Schedule;
 use super::{link, password};
 use crate::address::Address;
 use crate::clock::Timestamp;
 use crate::config::PasswordMode;
 use crate::id::{Link, TransferId};
+use crate::locale::Language;
 use crate::seal::keys::{Cost, Passphrase, TransferKey, lock};
 use crate::seal::{Result, SealError, write::write};
 use crate::secret::{LinkKey, Secret};
@@ -43,6 +45,12 @@ pub struct SealRequest<'a> {
     pub sender: Option<Address>,
     /// A machine sent it: nothing about it is ever mailed back.
     pub automatic: bool,
+    /// Of the mails to the recipients; none: the gateway's own.
+    pub language: Option<Language>,
+    /// The sender hears of downloads; never where it is automatic.
+    pub download_notice: bool,
+    /// And of which files.
+    pub file_names: bool,
     /// Who gets a link of their own.
     pub recipients: Vec<Address>,
     /// Now.
@@ -51,6 +59,8 @@ pub struct SealRequest<'a> {
     pub expires: Timestamp,
     /// Whether the link alone opens it.
     pub password: PasswordMode,
+    /// A password that somebody chose, in the place of a generated one; as `password::normalise` gives it.
+    pub chosen: Option<Secret>,
     /// Hashes of the Message-IDs of its thread.
     pub thread: Vec<[u8; 32]>,
 }
@@ -75,7 +85,7 @@ pub struct Content<'a> {
 pub struct Sealed {
     /// For the store.
     pub transfer: NewTransfer,
-    /// For the receipt, and nowhere else (C24).
+    /// The generated one, for the receipt and nowhere else (C24).
     pub password: Option<Secret>,
     /// For the notifications: one for each recipient, in their order.
     pub tokens: Vec<Secret>,
@@ -83,8 +93,8 @@ pub struct Sealed {
 
 /// Seals a message. On an error no part stays behind.
 ///
-/// Memory: what the request holds, a few buffers, and the 16 MiB of one Argon2 run at a time, however
-/// many recipients there are.
+/// Memory: what the request holds, a few buffers, and the 16 MiB (64 MiB for a chosen password) of one Argon2
+/// run at a time, however many recipients there are.
 pub fn seal(blobs: &dyn Blobs, link_key: &LinkKey, mut request: SealRequest<'_>) -> Result<Sealed> {
     if request.recipients.len() > usize::from(link::MAX_RECIPIENT) {
         return Err(SealError::TooManyRecipients);
@@ -92,12 +102,18 @@ pub fn seal(blobs: &dyn Blobs, link_key: &LinkKey, mut request: SealRequest<'_>)
     let key = TransferKey::random();
     let mut parts = PartWriter { blobs, key: &key, parts: Vec::new() };
     let (created, expires, sender) = (request.created, request.expires, request.sender.take());
+    let (language, file_names) = (request.language, request.file_names);
+    let download_notice = request.download_notice && !request.automatic;
+    let first_reminder = Schedule::of(created, expires).half;
     let (automatic, files) = (request.automatic, u32::try_from(request.files.len()).unwrap_or(u32::MAX));
     let (addresses, thread) = (take(&mut request.recipients), take(&mut request.thread));
-    let password = match request.password {
-        PasswordMode::Generated => Some(password::generate()),
-        PasswordMode::None => None,
+    let chosen = request.chosen.take();
+    let generated = match request.password {
+        PasswordMode::Generated if chosen.is_none() => Some(password::generate()),
+        _ => None,
     };
+    let cost = if chosen.is_some() { Cost::Chosen } else { Cost::Generated };
+    let password = chosen.as_ref().or(generated.as_ref());
     write_parts(&mut parts, request)?;
 
     let id = TransferId::random();
@@ -105,8 +121,8 @@ pub fn seal(blobs: &dyn Blobs, link_key: &LinkKey, mut request: SealRequest<'_>)
     let mut recipients = Vec::with_capacity(addresses.len());
     for (number, address) in (1u16..).zip(addresses) {
         let link = Link { transfer: id.clone(), recipient: number };
-        let passphrase = Passphrase::new(&link::link_secret(link_key, &link), password.as_ref());
-        let key_packet = lock(&key, &passphrase, Cost::Generated)?;
+        let passphrase = Passphrase::new(&link::link_secret(link_key, &link), password);
+        let key_packet = lock(&key, &passphrase, cost)?;
         recipients.push(NewRecipient { number, address, key_packet });
         tokens.push(link::token(link_key, &link));
     }
@@ -118,12 +134,16 @@ pub fn seal(blobs: &dyn Blobs, link_key: &LinkKey, mut request: SealRequest<'_>)
         sender,
         password: password.is_some(),
         automatic,
+        language,
+        download_notice,
+        file_names,
+        first_reminder,
         parts,
         files,
         recipients,
         thread,
     };
-    Ok(Sealed { transfer, password, tokens })
+    Ok(Sealed { transfer, password: generated, tokens })
 }
 
 /// Files first, so that the number in a file's URL is its part's; then text, HTML and the message
@@ -246,6 +266,21 @@ mod tests {
         let index: Index =
             serde_json::from_slice(&plaintext(&blobs, &key, &sealed.transfer.parts[0])).unwrap();
         assert_eq!((index.text, index.html, index.message, index.files.len()), (None, None, 1, 0));
+    }
+
+    #[test]
+    fn a_chosen_password_opens_it_and_costs_more() {
+        let blobs = MemoryBlobs::default();
+        let chosen = Secret::new("kamperfoelie-7".into());
+        let request = SealRequest { chosen: Some(chosen.clone()), ..request(PasswordMode::Generated) };
+        let sealed = seal(&blobs, &link_key(), request).unwrap();
+        assert!(sealed.password.is_none() && sealed.transfer.password);
+        let (_, secret) = link::parse(&link_key(), sealed.tokens[0].reveal()).unwrap();
+        let key_packet = &sealed.transfer.recipients[0].key_packet;
+        let open = |password| unlock(key_packet, &Passphrase::new(&secret, password)).unwrap();
+        assert!(open(Some(&chosen)).is_some() && open(None).is_none());
+        // RFC 9580 3.7.1.4 and 5.3.2: passes, lanes and memory stand behind the salt.
+        assert!(key_packet.windows(3).any(|window| window == [3, 4, 16]));
     }
 
     /// C04: the store sees neither content nor names.

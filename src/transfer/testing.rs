@@ -17,9 +17,9 @@ use crate::config::PasswordMode;
 use crate::id::{BlobName, Link, QueueId, TransferId};
 use crate::limits::{Rate, TryRule};
 use crate::store::{
-    Acceptance, Attempt, BlobWriter, Blobs, Bounce, Committed, Download, Extension, Gauges, Item,
-    LimitedNotice, NewTransfer, QueueEntry, Recall, Recipient, Result, Sent, Session, Store, StoreError,
-    Transfer, Try,
+    Acceptance, Attempt, BlobWriter, Blobs, Bounce, Committed, Download, DueReminder, Extension, Forget,
+    Gauges, Item, LimitedNotice, NewItem, NewTransfer, QueueEntry, Recall, Recipient, Reminders, Result,
+    Sent, Session, Store, StoreError, Transfer, Try, Turn,
 };
 
 /// When the tests begin.
@@ -50,10 +50,14 @@ pub fn request(password: PasswordMode) -> SealRequest<'static> {
         ],
         sender: Some(address("jan@voorbeeld.nl")),
         automatic: false,
+        language: None,
+        download_notice: false,
+        file_names: false,
         recipients: vec![address("piet@example.org"), address("els@example.org")],
         created: start(),
         expires: days_later(start(), 30),
         password,
+        chosen: None,
         thread: vec![[1; 32]],
     }
 }
@@ -78,6 +82,9 @@ pub fn transfer_row() -> Transfer {
         sender: None,
         password: true,
         automatic: false,
+        language: None,
+        download_notice: false,
+        file_names: false,
         parts: Vec::new(),
         files: 0,
         recipients: vec![recipient],
@@ -203,6 +210,9 @@ impl MemoryStore {
             sender: new.sender,
             password: new.password,
             automatic: new.automatic,
+            language: new.language,
+            download_notice: new.download_notice,
+            file_names: new.file_names,
             parts: new.parts,
             files: new.files,
             recipients: recipients.collect(),
@@ -324,7 +334,31 @@ impl Store for MemoryStore {
     async fn sweep_sessions(&self, _: Timestamp) -> Result<u64> {
         Err(StoreError::Closed)
     }
-    async fn expire(&self, _: Timestamp) -> Result<Vec<TransferId>> {
+    async fn expire(&self, _: Timestamp, _: Timestamp) -> Result<Vec<TransferId>> {
+        Err(StoreError::Closed)
+    }
+    async fn begin_turn(&self, _: Timestamp) -> Result<Turn> {
+        Err(StoreError::Closed)
+    }
+    async fn due_reminders(
+        &self,
+        _: Timestamp,
+        _: Timestamp,
+        _: Timestamp,
+        _: usize,
+    ) -> Result<Vec<DueReminder>> {
+        Err(StoreError::Closed)
+    }
+    async fn remind(&self, _: Reminders) -> Result<usize> {
+        Err(StoreError::Closed)
+    }
+    async fn due_downloads(&self, _: Timestamp, _: usize) -> Result<Vec<Link>> {
+        Err(StoreError::Closed)
+    }
+    async fn follow_up(&self, _: Link, _: NewItem, _: Timestamp) -> Result<bool> {
+        Err(StoreError::Closed)
+    }
+    async fn forget(&self, _: Forget) -> Result<usize> {
         Err(StoreError::Closed)
     }
     async fn recall(&self, _: Recall) -> Result<Vec<u16>> {
@@ -342,7 +376,13 @@ impl Store for MemoryStore {
     async fn send(&self, _: LimitedNotice, _: Timestamp) -> Result<Sent> {
         Err(StoreError::Closed)
     }
-    async fn downloaded(&self, _: Link, _: Vec<u32>, _: Event) -> Result<()> {
+    async fn downloaded(
+        &self,
+        _: Link,
+        _: Vec<u32>,
+        _: Event,
+        _: Option<(NewItem, Timestamp)>,
+    ) -> Result<()> {
         Err(StoreError::Closed)
     }
     async fn downloads(&self, _: TransferId) -> Result<Vec<Download>> {

@@ -29,6 +29,8 @@ struct Download {
     media_type: &'static str,
     /// For the audit trail: a number or a word of ours.
     what: String,
+    /// For the mail to the sender: the file's name, where it is one of the files.
+    told: Vec<String>,
 }
 
 /// `GET /t/{token}/files/{number}`
@@ -43,8 +45,8 @@ pub async fn file(
     let file = find(&index, &number)?;
     // One type for all: the name's ending decides on the reader's side, and no browser shows it.
     let media_type = "application/octet-stream";
-    let download =
-        Download { part: file.part, name: file.name.clone(), media_type, what: file.part.to_string() };
+    let (part, name) = (file.part, file.name.clone());
+    let download = Download { part, told: vec![name.clone()], name, media_type, what: part.to_string() };
     send(&parts, &visit, grant, download, &method, &headers).await
 }
 
@@ -58,7 +60,8 @@ pub async fn original(
 ) -> Result<Response, WebError> {
     let (grant, index) = session::open(&parts, &visit, &token, &headers).await?;
     let (name, media_type) = ("message.eml".into(), "message/rfc822");
-    let download = Download { part: index.message, name, media_type, what: "message".into() };
+    let download =
+        Download { part: index.message, name, media_type, what: "message".into(), told: Vec::new() };
     send(&parts, &visit, grant, download, &method, &headers).await
 }
 
@@ -81,7 +84,7 @@ async fn send(
     let tag = format!("\"{}-{}\"", grant.transfer().id, download.part);
     let Some(span) = Span::asked(headers, &tag, size) else { return unsatisfiable(size) };
     if span.start == 0 && counts(method, headers) {
-        note(parts, visit, &grant, &download.what, vec![download.part]).await?;
+        note(parts, visit, &grant, &download.what, vec![download.part], download.told).await?;
     }
     let body = if *method == Method::HEAD {
         Body::empty()
@@ -130,14 +133,15 @@ pub fn counts(method: &Method, headers: &HeaderMap) -> bool {
     *method == Method::GET && !headers.contains_key("sec-purpose")
 }
 
-/// Notes that parts of the transfer were fetched: counted for its sender, and in the audit trail as `what`, a
-/// number or a word of ours. It changes nothing else.
+/// Notes that parts of the transfer were fetched: counted for its sender, who may get a mail about it, and in the
+/// audit trail as `what`, a number or a word of ours. `names` are those of the files among them.
 pub async fn note(
     parts: &Parts,
     visit: &Visit,
     grant: &Grant,
     what: &str,
     fetched: Vec<u32>,
+    names: Vec<String>,
 ) -> Result<(), WebError> {
     let event = Event {
         time: parts.clock.now(),
@@ -147,8 +151,15 @@ pub async fn note(
         actor: "recipient".into(),
         origin: visit.client.to_string(),
     };
-    let noted = parts.store.downloaded(grant.link().clone(), fetched, event).await;
-    noted.map_err(|error| WebError::Trouble(error.to_string()))
+    let notice = parts.actions.download_notice(grant.transfer(), grant.link(), &fetched, names).await;
+    let notice = notice.map_err(|error| WebError::Trouble(error.to_string()))?;
+    let is_news = notice.is_some();
+    let noted = parts.store.downloaded(grant.link().clone(), fetched, event, notice).await;
+    noted.map_err(|error| WebError::Trouble(error.to_string()))?;
+    if is_news {
+        parts.actions.wake.wake();
+    }
+    Ok(())
 }
 
 fn header(value: &str) -> Result<HeaderValue, WebError> {

@@ -80,7 +80,7 @@ pub async fn content(
         Kind::Html => return html(&parts, &visit, grant, &file, &method, &headers).await,
     };
     if download::counts(&method, &headers) {
-        download::note(&parts, &visit, &grant, &file.part.to_string(), vec![file.part]).await?;
+        note(&parts, &visit, &grant, &file).await?;
     }
     let (size, watch) = (file.size, parts.watch(&grant));
     let produce = move |writer: &mut stream::ChunkWriter| {
@@ -103,7 +103,7 @@ async fn html(
     headers: &HeaderMap,
 ) -> Result<Response, WebError> {
     if download::counts(method, headers) {
-        download::note(parts, visit, &grant, &file.part.to_string(), vec![file.part]).await?;
+        note(parts, visit, &grant, file).await?;
     }
     let part = file.part;
     let clean = stream::blocking(move || {
@@ -111,6 +111,12 @@ async fn html(
         Ok(message::clean(&html, Default::default()))
     });
     message::document(visit, clean.await?)
+}
+
+/// Who has seen a file has it: for the sender that is a download.
+async fn note(parts: &Parts, visit: &Visit, grant: &Grant, file: &IndexFile) -> Result<(), WebError> {
+    let names = vec![file.name.clone()];
+    download::note(parts, visit, grant, &file.part.to_string(), vec![file.part], names).await
 }
 
 /// Reads the beginning of a file and tells what it is.

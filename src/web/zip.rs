@@ -31,7 +31,8 @@ pub async fn download(
     }
     if download::counts(&method, &headers) {
         let fetched = index.files.iter().map(|file| file.part).chain([index.message]).collect();
-        download::note(&parts, &visit, &grant, "zip", fetched).await?;
+        let names = index.files.iter().map(|file| file.name.clone()).collect();
+        download::note(&parts, &visit, &grant, "zip", fetched, names).await?;
     }
     let watch = parts.watch(&grant);
     let body = parts.streams.body(watch, move |writer| write(&grant, &index, writer)).await?;

@@ -20,9 +20,9 @@ use zegel::clock::Timestamp;
 use zegel::id::{BlobName, Link, QueueId, TransferId};
 use zegel::limits::{Rate, TryRule};
 use zegel::store::{
-    Acceptance, Attempt, BlobWriter, Blobs, Bounce, Committed, Delivery, Download, Extension, Gauges, Item,
-    LimitedNotice, NewItem, PendingRecipient, QueueEntry, Recall, Result, Sent, Session, Store, StoreError,
-    Transfer, Try,
+    Acceptance, Attempt, BlobWriter, Blobs, Bounce, Committed, Delivery, Download, DueReminder, Extension,
+    Forget, Gauges, Item, LimitedNotice, NewItem, PendingRecipient, QueueEntry, Recall, Reminders, Result,
+    Sent, Session, Store, StoreError, Transfer, Try, Turn,
 };
 
 /// One item and its state.
@@ -199,7 +199,31 @@ impl Store for MemoryQueue {
     async fn sweep_sessions(&self, _: Timestamp) -> Result<u64> {
         Err(StoreError::Closed)
     }
-    async fn expire(&self, _: Timestamp) -> Result<Vec<TransferId>> {
+    async fn expire(&self, _: Timestamp, _: Timestamp) -> Result<Vec<TransferId>> {
+        Err(StoreError::Closed)
+    }
+    async fn begin_turn(&self, _: Timestamp) -> Result<Turn> {
+        Err(StoreError::Closed)
+    }
+    async fn due_reminders(
+        &self,
+        _: Timestamp,
+        _: Timestamp,
+        _: Timestamp,
+        _: usize,
+    ) -> Result<Vec<DueReminder>> {
+        Err(StoreError::Closed)
+    }
+    async fn remind(&self, _: Reminders) -> Result<usize> {
+        Err(StoreError::Closed)
+    }
+    async fn due_downloads(&self, _: Timestamp, _: usize) -> Result<Vec<Link>> {
+        Err(StoreError::Closed)
+    }
+    async fn follow_up(&self, _: Link, _: NewItem, _: Timestamp) -> Result<bool> {
+        Err(StoreError::Closed)
+    }
+    async fn forget(&self, _: Forget) -> Result<usize> {
         Err(StoreError::Closed)
     }
     async fn recall(&self, _: Recall) -> Result<Vec<u16>> {
@@ -217,7 +241,13 @@ impl Store for MemoryQueue {
     async fn send(&self, _: LimitedNotice, _: Timestamp) -> Result<Sent> {
         Err(StoreError::Closed)
     }
-    async fn downloaded(&self, _: Link, _: Vec<u32>, _: Event) -> Result<()> {
+    async fn downloaded(
+        &self,
+        _: Link,
+        _: Vec<u32>,
+        _: Event,
+        _: Option<(NewItem, Timestamp)>,
+    ) -> Result<()> {
         Err(StoreError::Closed)
     }
     async fn downloads(&self, _: TransferId) -> Result<Vec<Download>> {

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use crate::address::Address;
 use crate::clock::Timestamp;
 use crate::id::{BlobName, QueueId, TransferId};
+use crate::locale::Language;
 use crate::store::Kind;
 
 macro_rules! text_column {
@@ -31,7 +32,8 @@ text_column!(
     TransferId => str::parse,
     QueueId => str::parse,
     BlobName => str::parse,
-    Kind => str::parse
+    Kind => str::parse,
+    Language => str::parse
 );
 
 /// A moment, as microseconds since 1970.

@@ -38,8 +38,10 @@ pub(super) fn is_sealed_thread(db: &Connection, hashes: &[[u8; 32]]) -> Result<b
 fn insert_transfer(db: &Connection, transfer: &NewTransfer) -> Result<()> {
     let created = Time(transfer.created);
     db.prepare_cached(
-        "INSERT INTO transfers (id, created, expires, sender, password, automatic, files)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO transfers
+            (id, created, expires, sender, password, automatic, files, language, download_notice, file_names,
+             first_reminder)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )?
     .execute(params![
         transfer.id,
@@ -48,7 +50,11 @@ fn insert_transfer(db: &Connection, transfer: &NewTransfer) -> Result<()> {
         transfer.sender,
         transfer.password,
         transfer.automatic,
-        transfer.files
+        transfer.files,
+        transfer.language,
+        transfer.download_notice,
+        transfer.file_names,
+        transfer.first_reminder.map(Time)
     ])?;
     let number = db.last_insert_rowid();
 
@@ -63,9 +69,10 @@ fn insert_transfer(db: &Connection, transfer: &NewTransfer) -> Result<()> {
     for part in &transfer.parts {
         insert.execute(params![number, part.number, part.blob, Octets(part.size)])?;
     }
-    // An earlier message of the same thread may have brought the same hash.
+    // An earlier message of the same thread may have brought the same hash: its time to live begins anew.
     let mut insert = db.prepare_cached(
-        "INSERT INTO threads (hash, created) VALUES (?1, ?2) ON CONFLICT (hash) DO NOTHING",
+        "INSERT INTO threads (hash, created) VALUES (?1, ?2)
+         ON CONFLICT (hash) DO UPDATE SET created = max(created, ?2)",
     )?;
     for hash in &transfer.thread {
         insert.execute(params![hash, created])?;

@@ -6,6 +6,7 @@ mod blobs;
 mod columns;
 mod connection;
 mod intake;
+mod life;
 mod limits;
 mod links;
 mod queue;
@@ -27,8 +28,9 @@ use jiff::SignedDuration;
 use self::reader::Readers;
 use self::writer::Writer;
 use super::{
-    Acceptance, Attempt, Bounce, Committed, Download, Extension, Gauges, Item, LimitedNotice, QueueEntry,
-    Recall, Result, Sent, Session, Store, StoreError, Transfer, Try,
+    Acceptance, Attempt, Bounce, Committed, Download, DueReminder, Extension, Forget, Gauges, Item,
+    LimitedNotice, NewItem, QueueEntry, Recall, Reminders, Result, Sent, Session, Store, StoreError,
+    Transfer, Try, Turn,
 };
 use crate::audit::{Entry, Event};
 use crate::clock::Timestamp;
@@ -151,8 +153,38 @@ impl Store for Sqlite {
         self.writer.run(move |change| links::sweep_sessions(change, idle_since)).await
     }
 
-    async fn expire(&self, now: Timestamp) -> Result<Vec<TransferId>> {
-        self.writer.run(move |change| transfers::expire(change, now)).await
+    async fn expire(&self, closed: Timestamp, now: Timestamp) -> Result<Vec<TransferId>> {
+        self.writer.run(move |change| transfers::expire(change, closed, now)).await
+    }
+
+    async fn begin_turn(&self, now: Timestamp) -> Result<Turn> {
+        self.writer.run(move |change| life::begin_turn(change, now)).await
+    }
+
+    async fn due_reminders(
+        &self,
+        now: Timestamp,
+        last_days: Timestamp,
+        quiet_since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<DueReminder>> {
+        self.readers.read(move |db| life::due_reminders(db, now, last_days, quiet_since, limit)).await
+    }
+
+    async fn remind(&self, reminders: Reminders) -> Result<usize> {
+        self.writer.run(move |change| life::remind(change, reminders)).await
+    }
+
+    async fn due_downloads(&self, quiet_since: Timestamp, limit: usize) -> Result<Vec<Link>> {
+        self.readers.read(move |db| life::due_downloads(db, quiet_since, limit)).await
+    }
+
+    async fn follow_up(&self, link: Link, notice: NewItem, quiet_since: Timestamp) -> Result<bool> {
+        self.writer.run(move |change| life::follow_up(change, &link, &notice, quiet_since)).await
+    }
+
+    async fn forget(&self, before: Forget) -> Result<usize> {
+        self.writer.run(move |change| life::forget(change, before)).await
     }
 
     async fn recall(&self, recall: Recall) -> Result<Vec<u16>> {
@@ -175,8 +207,14 @@ impl Store for Sqlite {
         self.writer.run(move |change| status::send(change, notice, now)).await
     }
 
-    async fn downloaded(&self, link: Link, parts: Vec<u32>, event: Event) -> Result<()> {
-        self.writer.run(move |change| status::downloaded(change, &link, &parts, event)).await
+    async fn downloaded(
+        &self,
+        link: Link,
+        parts: Vec<u32>,
+        event: Event,
+        notice: Option<(NewItem, Timestamp)>,
+    ) -> Result<()> {
+        self.writer.run(move |change| status::downloaded(change, &link, &parts, event, notice)).await
     }
 
     async fn downloads(&self, transfer: TransferId) -> Result<Vec<Download>> {

@@ -5,11 +5,11 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::columns::Time;
 use super::writer::Change;
-use super::{limits, queue};
+use super::{life, limits, queue};
 use crate::audit::{Action, Actor, Entry, Event};
 use crate::clock::Timestamp;
 use crate::id::{Link, TransferId};
-use crate::store::{Bounce, Delivery, Download, Extension, LimitedNotice, Result, Sent};
+use crate::store::{Bounce, Delivery, Download, Extension, LimitedNotice, NewItem, Result, Sent};
 
 pub(super) const NOTIFIED: &str = "
     UPDATE transfer_recipients SET notified = ?3
@@ -32,7 +32,8 @@ pub(super) const EXTEND: &str = "
 pub(super) const DOWNLOADED: &str = "
     INSERT INTO downloads (transfer, recipient, part, first, last)
     SELECT number, ?2, ?3, ?4, ?4 FROM transfers WHERE id = ?1
-    ON CONFLICT (transfer, recipient, part) DO UPDATE SET last = ?4, count = count + 1";
+    ON CONFLICT (transfer, recipient, part) DO UPDATE SET last = ?4, count = count + 1
+    RETURNING count";
 pub(super) const DOWNLOADS: &str = "
     SELECT d.recipient, d.part, d.first, d.last, d.count
     FROM transfers t JOIN downloads d ON d.transfer = t.number WHERE t.id = ?1 ORDER BY d.recipient, d.part";
@@ -105,13 +106,25 @@ pub(super) fn send(change: &mut Change<'_>, notice: LimitedNotice, now: Timestam
     Ok(Sent::Queued)
 }
 
-/// Counts downloads, and keeps the event.
-pub(super) fn downloaded(change: &mut Change<'_>, link: &Link, parts: &[u32], event: Event) -> Result<()> {
+/// Counts downloads, keeps the event, and tells the sender of what is new.
+pub(super) fn downloaded(
+    change: &mut Change<'_>,
+    link: &Link,
+    parts: &[u32],
+    event: Event,
+    notice: Option<(NewItem, Timestamp)>,
+) -> Result<()> {
+    let mut is_new = false;
     let mut count = change.db.prepare_cached(DOWNLOADED)?;
     for part in parts {
-        count.execute(params![link.transfer, link.recipient, part, Time(event.time)])?;
+        let fetched = params![link.transfer, link.recipient, part, Time(event.time)];
+        is_new |= count.query_row(fetched, |row| row.get::<_, u32>(0)).optional()? == Some(1);
     }
-    change.record(event)
+    change.record(event)?;
+    if let Some((notice, quiet_since)) = notice.filter(|_| is_new) {
+        life::notice_download(change, link, &notice, quiet_since)?;
+    }
+    Ok(())
 }
 
 /// What was fetched of a transfer.

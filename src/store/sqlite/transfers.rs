@@ -57,6 +57,9 @@ fn transfer(row: &Row<'_>) -> rusqlite::Result<(i64, Transfer)> {
         sender: row.get("sender")?,
         password: row.get("password")?,
         automatic: row.get("automatic")?,
+        language: row.get("language")?,
+        download_notice: row.get("download_notice")?,
+        file_names: row.get("file_names")?,
         parts: Vec::new(),
         files: row.get("files")?,
         recipients: Vec::new(),
@@ -99,12 +102,12 @@ fn parts(db: &Connection, transfer: i64) -> Result<Vec<Part>> {
 
 /// Ends transfers whose date has come, the oldest first; call again while it gives some. Limits that no
 /// longer limit anything go on the same round.
-pub(super) fn expire(change: &mut Change<'_>, now: Timestamp) -> Result<Vec<TransferId>> {
+pub(super) fn expire(change: &mut Change<'_>, closed: Timestamp, now: Timestamp) -> Result<Vec<TransferId>> {
     limits::sweep(change.db, now)?;
     let expired = change
         .db
         .prepare_cached(EXPIRED)?
-        .query_map(params![Time(now), limit(EXPIRE_AT_ONCE)], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .query_map(params![Time(closed), limit(EXPIRE_AT_ONCE)], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<Vec<(i64, TransferId)>>>()?;
     for (number, id) in &expired {
         shred(change, *number, now)?;

@@ -133,9 +133,13 @@ impl Site {
             sender: Some(Address::parse("jan@voorbeeld.nl").unwrap()),
             recipients: ["piet@example.org", "els@example.org"].map(|a| Address::parse(a).unwrap()).into(),
             automatic: false,
+            language: None,
+            download_notice: true,
+            file_names: false,
             created: self.now(),
             expires: days_later(self.now(), 30),
             password,
+            chosen: None,
             thread: Vec::new(),
         };
         request.files[1].content_id = Some("p1".into());

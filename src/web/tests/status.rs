@@ -339,7 +339,7 @@ fn nothing_can_be_done_with_an_expired_transfer() {
             assert_eq!(site.get(&format!("/s/{token}/{path}")).status, 409, "{path}");
         }
         assert!(site.queue().is_empty());
-        site.runtime.block_on(site.store.expire(site.now())).unwrap();
+        site.runtime.block_on(site.store.expire(site.now(), site.now())).unwrap();
         assert_eq!(site.post(&format!("/s/{token}/extend"), "days=9").status, 409);
         assert_eq!(site.get(&format!("/s/{token}")).status, 200, "what happened can still be read");
     }

@@ -42,6 +42,11 @@ receipt-telephone = Please give the recipients the password by telephone.
 receipt-once = The password is in this email only.
     Keep this email for as long as you need the password.
 receipt-open = The recipients do not need a password: the link is enough.
+receipt-chosen = The recipients need the password that you chose yourself.
+receipt-too-weak = Your own password is too easy to guess.
+    So we have made another one.
+receipt-password-needed = You asked for no password. That is not allowed for this message.
+receipt-ignored = We did not use this part of the subject: { $options }
 receipt-recipients = Recipients
 receipt-deleted = After that your message is deleted automatically.
 receipt-transfer = Transfer
@@ -52,3 +57,30 @@ receipt-mixed = Please note: the message is not secured for all recipients.
 receipt-status-hint = Follow your message, withdraw it, or send the link again.
     Keep this link to yourself.
 receipt-status = Follow the message
+
+## To a recipient who has not opened it yet
+reminder-subject = Reminder: confidential message from { $organisation }
+reminder-heading = There is still something here for you
+reminder-intro = { $sender } of { $organisation }
+    left confidential data for you on { $date }.
+reminder-unopened = You have not opened these data yet.
+
+## To the sender, two days before the end: who has not opened it
+unopened-subject = Your confidential message has not been opened yet
+unopened-heading = Your message has not been opened yet
+unopened-intro = Your confidential message of { $date }
+    has not been opened yet by:
+unopened-advice = We have sent these recipients a reminder.
+    You can also call them, or make the message available for longer.
+
+## To the sender: somebody has downloaded it
+download-subject = { $recipient } has downloaded your message
+download-heading = Your message was downloaded
+download-intro = { $recipient } has downloaded from your confidential message:
+download-files = { $count ->
+        [one] { $files } of { $count } file
+       *[other] { $files } of { $count } files
+    }
+download-message = the message itself
+download-time = The last time was { $time }.
+download-once = You get at most one e-mail an hour about this for each recipient.

@@ -85,6 +85,12 @@ help-safe-title = Is this e-mail real?
 help-safe-text = Are you in doubt? Then do not click the link. Call { $organisation } on a number that you look up yourself. We never ask for your DigiD or for money.
 help-answer-title = Answering
 help-answer-text = Do you want to send something back? Call or mail the sender and ask how to do that securely. Do not send personal information in ordinary e-mail.
+help-options-title = For staff: choices in the subject
+help-options-text = Start the subject of your e-mail with [confidential]. You can add more inside the brackets, also together. The recipient does not see it.
+help-options-days = [confidential 14d]: the message is available for 14 days (1 to 365).
+help-options-open = [confidential no-password]: the link is enough.
+help-options-password = [confidential password=…]: your own password of 8 characters or more. With spaces in it, put quotation marks around it.
+help-options-language = [confidential language=en]: the e-mail to the recipient is in English. Choose nl, fy or en.
 
 privacy-title = Privacy
 privacy-intro = This page tells you what { $organisation } keeps when you collect confidential information.

@@ -42,6 +42,11 @@ receipt-telephone = Jou it wachtwurd oer de tillefoan troch oan de ûntfangers.
 receipt-once = It wachtwurd stiet allinnich yn dizze e-mail.
     Bewarje dizze e-mail sa lang't jo it wachtwurd nedich hawwe.
 receipt-open = De ûntfangers hawwe gjin wachtwurd nedich: de keppeling is genôch.
+receipt-chosen = De ûntfangers hawwe it wachtwurd nedich dat jo sels keazen hawwe.
+receipt-too-weak = Jo eigen wachtwurd is te maklik te rieden.
+    Dêrom hawwe wy in oar wachtwurd makke.
+receipt-password-needed = Jo woene gjin wachtwurd. Dat mei net foar dit berjocht.
+receipt-ignored = Dit part fan it ûnderwerp hawwe wy net brûkt: { $options }
 receipt-recipients = Untfangers
 receipt-deleted = Dêrnei wurdt jo berjocht automatysk wiske.
 receipt-transfer = Oerdracht
@@ -52,3 +57,30 @@ receipt-mixed = Tink derom: net foar alle ûntfangers is it berjocht befeilige.
 receipt-status-hint = Folgje jo berjocht, lûk it yn of stjoer de keppeling op 'e nij.
     Hâld dizze keppeling foar josels.
 receipt-status = Berjocht folgje
+
+## To a recipient who has not opened it yet
+reminder-subject = Oantinken: fertroulik berjocht fan { $organisation }
+reminder-heading = Der steane noch gegevens foar jo klear
+reminder-intro = { $sender } fan { $organisation }
+    hat op { $date } fertroulike gegevens foar jo klearset.
+reminder-unopened = Jo hawwe dizze gegevens noch net iepene.
+
+## To the sender, two days before the end: who has not opened it
+unopened-subject = Jo fertroulike berjocht is noch net iepene
+unopened-heading = Jo berjocht is noch net iepene
+unopened-intro = Jo fertroulike berjocht fan { $date }
+    is noch net iepene troch:
+unopened-advice = Wy hawwe dizze ûntfangers in oantinken stjoerd.
+    Jo kinne se ek belje, of it berjocht langer beskikber meitsje.
+
+## To the sender: somebody has downloaded it
+download-subject = { $recipient } hat jo berjocht delhelle
+download-heading = Jo berjocht is delhelle
+download-intro = { $recipient } hat fan jo fertroulike berjocht delhelle:
+download-files = { $count ->
+        [one] { $files } fan { $count } bestân
+       *[other] { $files } fan { $count } bestannen
+    }
+download-message = it berjocht sels
+download-time = De lêste kear wie op { $time }.
+download-once = Jo krije hjiroer de ûntfanger op syn heechst ien e-mail yn 'e oere.

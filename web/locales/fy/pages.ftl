@@ -85,6 +85,12 @@ help-safe-title = Is dizze e-mail echt?
 help-safe-text = Twifelje jo? Klik dan net op de link. Skilje { $organisation } op in nûmer dat jo sels opsykje. Wy freegje nea om jo DigiD of om jild.
 help-answer-title = Antwurdzje
 help-answer-text = Wolle jo wat weromstjoere? Skilje of mail de ferstjoerder en freegje hoe’t dat feilich kin. Stjoer gjin persoanlike gegevens yn in gewoane e-mail.
+help-options-title = Foar meiwurkers: karren yn it ûnderwerp
+help-options-text = Begjin it ûnderwerp fan jo e-mail mei [fertroulik]. Binnen de heakken meie jo mear sette, ek tegearre. De ûntfanger sjocht dit net.
+help-options-days = [fertroulik 14d]: it berjocht is 14 dagen beskikber (1 oant 365).
+help-options-open = [fertroulik gjin-wachtwurd]: de keppeling is genôch.
+help-options-password = [fertroulik wachtwurd=…]: jo eigen wachtwurd fan 8 tekens of mear. Mei spaasjes deryn sette jo der oanheltekens omhinne.
+help-options-language = [fertroulik taal=fy]: de e-mail oan de ûntfanger is yn it Frysk. Kies nl, fy of en.
 
 privacy-title = Privacy
 privacy-intro = Op dizze side lêze jo wat { $organisation } bewarret as jo fertroulike gegevens ophelje.

@@ -42,6 +42,11 @@ receipt-telephone = Geef het wachtwoord telefonisch door aan de ontvangers.
 receipt-once = Het wachtwoord staat alleen in deze e-mail.
     Bewaar deze e-mail zolang u het wachtwoord nodig hebt.
 receipt-open = De ontvangers hebben geen wachtwoord nodig: de link is genoeg.
+receipt-chosen = De ontvangers hebben het wachtwoord nodig dat u zelf hebt gekozen.
+receipt-too-weak = Uw eigen wachtwoord is te makkelijk te raden.
+    Daarom hebben wij een ander wachtwoord gemaakt.
+receipt-password-needed = U wilde geen wachtwoord. Dat mag niet voor dit bericht.
+receipt-ignored = Dit deel van het onderwerp hebben wij niet gebruikt: { $options }
 receipt-recipients = Ontvangers
 receipt-deleted = Daarna wordt uw bericht automatisch verwijderd.
 receipt-transfer = Overdracht
@@ -52,3 +57,30 @@ receipt-mixed = Let op: niet voor alle ontvangers is het bericht beveiligd.
 receipt-status-hint = Volg uw bericht, trek het in of stuur de link opnieuw.
     Houd deze link voor uzelf.
 receipt-status = Bericht volgen
+
+## To a recipient who has not opened it yet
+reminder-subject = Herinnering: vertrouwelijk bericht van { $organisation }
+reminder-heading = Er staan nog gegevens voor u klaar
+reminder-intro = { $sender } van { $organisation }
+    heeft op { $date } vertrouwelijke gegevens voor u klaargezet.
+reminder-unopened = U hebt deze gegevens nog niet geopend.
+
+## To the sender, two days before the end: who has not opened it
+unopened-subject = Uw vertrouwelijke bericht is nog niet geopend
+unopened-heading = Uw bericht is nog niet geopend
+unopened-intro = Uw vertrouwelijke bericht van { $date }
+    is nog niet geopend door:
+unopened-advice = Wij hebben deze ontvangers een herinnering gestuurd.
+    U kunt ze ook bellen, of het bericht langer beschikbaar maken.
+
+## To the sender: somebody has downloaded it
+download-subject = { $recipient } heeft uw bericht gedownload
+download-heading = Uw bericht is gedownload
+download-intro = { $recipient } heeft van uw vertrouwelijke bericht gedownload:
+download-files = { $count ->
+        [one] { $files } van { $count } bestand
+       *[other] { $files } van { $count } bestanden
+    }
+download-message = het bericht zelf
+download-time = De laatste keer was op { $time }.
+download-once = U krijgt hierover per ontvanger hooguit één e-mail per uur.

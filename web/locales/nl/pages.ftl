@@ -85,6 +85,12 @@ help-safe-title = Is deze e-mail echt?
 help-safe-text = Twijfelt u? Klik dan niet op de link. Bel { $organisation } op een nummer dat u zelf opzoekt. Wij vragen nooit om uw DigiD of om geld.
 help-answer-title = Antwoorden
 help-answer-text = Wilt u iets terugsturen? Bel of mail de verzender en vraag hoe dat veilig kan. Stuur geen persoonlijke gegevens in een gewone e-mail.
+help-options-title = Voor medewerkers: keuzes in het onderwerp
+help-options-text = Begin het onderwerp van uw e-mail met [vertrouwelijk]. Binnen de haken mag u meer zetten, ook samen. De ontvanger ziet dit niet.
+help-options-days = [vertrouwelijk 14d]: het bericht is 14 dagen beschikbaar (1 tot 365).
+help-options-open = [vertrouwelijk geen-wachtwoord]: de link is genoeg.
+help-options-password = [vertrouwelijk wachtwoord=…]: uw eigen wachtwoord van 8 tekens of meer. Met spaties erin zet u er aanhalingstekens omheen.
+help-options-language = [vertrouwelijk taal=en]: de e-mail aan de ontvanger is in het Engels. Kies nl, fy of en.
 
 privacy-title = Privacy
 privacy-intro = Op deze pagina leest u wat { $organisation } bewaart als u vertrouwelijke gegevens ophaalt.

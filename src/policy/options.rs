@@ -1,0 +1,421 @@
+//! What a sender may ask for behind the tag: `[vertrouwelijk 14d wachtwoord=... taal=fy]`. Read from the subject
+//! for `intake` and `zegel policy explain`.
+//!
+//! What must never happen: that an option, whatever it says, keeps a message from being sealed (that is
+//! `trigger`'s matter, and it never looks in here), or that a password, or what may be one, is shown again.
+
+use std::iter::Peekable;
+use std::vec::IntoIter;
+
+use super::trigger::{fold, unaccented};
+use crate::locale::Language;
+use crate::message::rewrite::is_invisible;
+use crate::secret::Secret;
+
+/// The longest time that a sender may ask for, as in the configuration.
+const MAX_DAYS: u32 = 365;
+/// Characters of a word that is shown again.
+const MAX_SHOWN: usize = 40;
+
+/// In Dutch, Frisian and English; without accents.
+const NO_PASSWORD: &[&str] = &[
+    "geen-wachtwoord",
+    "geenwachtwoord",
+    "zonder-wachtwoord",
+    "gjin-wachtwurd",
+    "gjinwachtwurd",
+    "sunder-wachtwurd",
+    "no-password",
+    "nopassword",
+    "without-password",
+];
+const PASSWORD: &[&str] = &["wachtwoord", "wachtwurd", "password"];
+const LANGUAGE: &[&str] = &["taal", "language", "lang"];
+const DAYS: &[&str] = &["d", "dag", "dagen", "dgn", "dei", "day", "days"];
+
+/// What the tags of one subject ask for.
+#[derive(Clone, Debug, Default)]
+pub struct TagOptions {
+    /// About the password.
+    pub password: Option<TagPassword>,
+    /// Days until the transfer expires, 1 to 365.
+    pub expiry_days: Option<u32>,
+    /// Of the mails to the recipients.
+    pub language: Option<Language>,
+    /// What was not understood, fit to be shown to the sender: nothing that may be a password is in it.
+    pub ignored: Vec<String>,
+    /// There is, or may be, a password in the subject: it must not go on.
+    pub has_password: bool,
+}
+
+/// What a tag says about the password.
+#[derive(Clone, Debug)]
+pub enum TagPassword {
+    /// The link is to be enough.
+    None,
+    /// This one, as it was written.
+    Chosen(Secret),
+}
+
+impl TagOptions {
+    /// Reads what stands behind the tags.
+    pub(super) fn parse<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut reader = Reader::default();
+        for text in texts {
+            reader.read(text);
+        }
+        reader.options
+    }
+
+    /// For people, one line each; the password is not shown.
+    pub fn describe(&self) -> Vec<String> {
+        let password = self.password.as_ref().map(|password| match password {
+            TagPassword::None => "no password".to_owned(),
+            TagPassword::Chosen(_) => "a chosen password (not shown)".to_owned(),
+        });
+        let days = self.expiry_days.map(|days| format!("{days} days"));
+        let language = self.language.map(|language| format!("language {language}"));
+        let ignored = self.ignored.iter().map(|word| format!("not understood: {word}"));
+        [password, days, language].into_iter().flatten().chain(ignored).collect()
+    }
+}
+
+/// What one word, or two of them, turned out to be.
+enum Meaning {
+    NoPassword,
+    /// Without a value where it is missing, or its quotes do not close.
+    Password(Option<String>),
+    Days(u32),
+    Language(Language),
+    /// With what may be shown of it.
+    Unknown(String),
+}
+
+#[derive(Default)]
+struct Reader {
+    options: TagOptions,
+    /// Two passwords, or one whose end cannot be told: none of them counts.
+    password_in_doubt: bool,
+}
+
+impl Reader {
+    fn read(&mut self, text: &str) {
+        let mut words = words(text).into_iter().peekable();
+        // What follows a password and is no option may be part of it.
+        let mut after_password = false;
+        while let Some(word) = words.next() {
+            match meaning(&word, &mut words) {
+                Meaning::Password(value) => {
+                    after_password = true;
+                    self.password(value);
+                }
+                Meaning::Unknown(_) if after_password => self.doubt_password(),
+                Meaning::Unknown(shown) => self.ignore(shown),
+                Meaning::NoPassword => self.no_password(),
+                Meaning::Days(days) => self.days(days),
+                Meaning::Language(language) => self.language(language),
+            }
+        }
+    }
+
+    fn password(&mut self, value: Option<String>) {
+        self.options.has_password = true;
+        let again = matches!(self.options.password, Some(TagPassword::Chosen(_)));
+        match value {
+            Some(value) if !again && !self.password_in_doubt => {
+                if self.options.password.is_some() {
+                    self.ignore(NO_PASSWORD.first().copied().unwrap_or_default().to_owned());
+                }
+                self.options.password = Some(TagPassword::Chosen(Secret::new(value)));
+            }
+            _ => self.doubt_password(),
+        }
+    }
+
+    fn doubt_password(&mut self) {
+        if !self.password_in_doubt {
+            self.password_in_doubt = true;
+            self.options.password = None;
+            self.ignore(format!("{}=…", PASSWORD.first().copied().unwrap_or_default()));
+        }
+    }
+
+    /// The stricter wins: a password that was chosen stays.
+    fn no_password(&mut self) {
+        if self.options.has_password {
+            self.ignore(NO_PASSWORD.first().copied().unwrap_or_default().to_owned());
+        } else {
+            self.options.password = Some(TagPassword::None);
+        }
+    }
+
+    /// The shorter of two.
+    fn days(&mut self, days: u32) {
+        match self.options.expiry_days {
+            Some(other) if other != days => {
+                self.options.expiry_days = Some(days.min(other));
+                self.ignore(format!("{}d", days.max(other)));
+            }
+            _ => self.options.expiry_days = Some(days),
+        }
+    }
+
+    /// The first of two.
+    fn language(&mut self, language: Language) {
+        match self.options.language {
+            Some(other) if other != language => self.ignore(format!("taal={language}")),
+            _ => self.options.language = Some(language),
+        }
+    }
+
+    fn ignore(&mut self, shown: String) {
+        if !self.options.ignored.contains(&shown) {
+            self.options.ignored.push(shown);
+        }
+    }
+}
+
+/// One word of the options, without invisible characters.
+struct Word {
+    text: String,
+    /// A quotation mark was opened and not closed.
+    open: bool,
+}
+
+/// Words are parted by blanks and commas. A password goes to the next blank, or, behind a quotation mark, to the
+/// next one of those.
+fn words(text: &str) -> Vec<Word> {
+    let mut words = vec![Word { text: String::new(), open: false }];
+    let mut text = text.chars().filter(|c| !is_invisible(*c)).peekable();
+    while let Some(c) = text.next() {
+        let Some(word) = words.last_mut() else { break };
+        let is_password = is_password(&word.text);
+        if word.open {
+            match is_quote(c) {
+                true => word.open = false,
+                false => word.text.push(c),
+            }
+        } else if is_quote(c) && is_password && word.text.ends_with(['=', ':', '＝', '：']) {
+            word.open = true;
+        } else if c.is_whitespace() || c.is_control() || (",;".contains(c) && !is_password) {
+            words.push(Word { text: String::new(), open: false });
+        } else if ",;".contains(c) && text.peek().is_some_and(|next| next.is_whitespace()) {
+            words.push(Word { text: String::new(), open: false });
+        } else {
+            word.text.push(c);
+        }
+    }
+    words.retain(|word| word.open || !word.text.is_empty());
+    words
+}
+
+fn is_quote(c: char) -> bool {
+    matches!(c, '"' | '“' | '”' | '„' | '«' | '»')
+}
+
+fn is_password(word: &str) -> bool {
+    key_and_value(word).is_some_and(|(key, _)| PASSWORD.contains(&key.as_str()))
+}
+
+/// `key=value` or `key:value`; the key folded, the value as it was written.
+fn key_and_value(word: &str) -> Option<(String, &str)> {
+    let (key, value) = word.split_once(['=', ':', '＝', '：'])?;
+    Some((plain(key), value))
+}
+
+/// Letter case, accents, width and the kind of dash aside; without brackets and the like around it.
+fn plain(word: &str) -> String {
+    let dashes = |c| matches!(c, '\u{2010}'..='\u{2015}' | '\u{2212}' | '_');
+    let text = unaccented(&fold(word)).replace(dashes, "-");
+    text.trim_matches(|c: char| "(){}.,;:".contains(c)).to_owned()
+}
+
+fn meaning(word: &Word, rest: &mut Peekable<IntoIter<Word>>) -> Meaning {
+    let text = plain(&word.text);
+    if let Some((key, value)) = key_and_value(&word.text) {
+        return setting(&key, value, word);
+    }
+    if PASSWORD.contains(&text.as_str()) {
+        return Meaning::Password(None);
+    }
+    if NO_PASSWORD.contains(&text.as_str()) {
+        return Meaning::NoPassword;
+    }
+    if let Some(days) = days(&text) {
+        return days;
+    }
+    // "geen wachtwoord", "14 dagen"
+    let next = rest.peek().map(|next| plain(&next.text)).unwrap_or_default();
+    let both = match NO_PASSWORD.contains(&format!("{text}-{next}").as_str()) {
+        true => Some(Meaning::NoPassword),
+        false => days(&format!("{text}{next}")).filter(|_| DAYS.contains(&next.as_str())),
+    };
+    if let Some(both) = both {
+        rest.next();
+        return both;
+    }
+    Meaning::Unknown(shown(&word.text))
+}
+
+fn setting(key: &str, value: &str, word: &Word) -> Meaning {
+    if PASSWORD.contains(&key) {
+        let value = (!word.open && !value.is_empty()).then(|| value.to_owned());
+        return Meaning::Password(value);
+    }
+    if LANGUAGE.contains(&key)
+        && let Some(language) = language(&plain(value))
+    {
+        return Meaning::Language(language);
+    }
+    // The key may be a slip of the pen for the password's: its value is not shown.
+    Meaning::Unknown(format!("{}=…", shown(key)))
+}
+
+/// `14d` and the like; a number of days that is too large or none is not understood.
+fn days(text: &str) -> Option<Meaning> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
+    if number.is_empty() || !DAYS.contains(&unit.trim_start_matches('-')) {
+        return None;
+    }
+    match number.parse() {
+        Ok(days) if (1..=MAX_DAYS).contains(&days) => Some(Meaning::Days(days)),
+        _ => Some(Meaning::Unknown(shown(text))),
+    }
+}
+
+fn language(text: &str) -> Option<Language> {
+    match text {
+        "nl" | "nederlands" | "nederlansk" | "dutch" => Some(Language::Nl),
+        "fy" | "frysk" | "fries" | "frisian" => Some(Language::Fy),
+        "en" | "engels" | "ingelsk" | "english" => Some(Language::En),
+        _ => None,
+    }
+}
+
+fn shown(word: &str) -> String {
+    word.chars().take(MAX_SHOWN).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> TagOptions {
+        TagOptions::parse([text])
+    }
+
+    fn chosen(text: &str) -> Option<String> {
+        match parse(text).password {
+            Some(TagPassword::Chosen(password)) => Some(password.reveal().to_owned()),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn every_option_in_every_language() {
+        for text in [
+            "geen-wachtwoord",
+            "Geen Wachtwoord",
+            "zonder wachtwoord",
+            "gjin-wachtwurd",
+            "sûnder wachtwurd",
+            "no-password",
+            "NO\u{2011}PASSWORD",
+            ", geen-wachtwoord",
+        ] {
+            let options = parse(text);
+            assert!(matches!(options.password, Some(TagPassword::None)), "{text}");
+            assert!(options.ignored.is_empty() && !options.has_password, "{text}");
+        }
+        for text in ["14d", "14D", "(14d)", "14dagen", "14 dagen", "14 days", "14-d", "１４ｄ", "14 dei,"]
+        {
+            assert_eq!(parse(text).expiry_days, Some(14), "{text}");
+            assert!(parse(text).ignored.is_empty(), "{text}");
+        }
+        for (text, language) in [
+            ("taal=fy", Language::Fy),
+            ("Taal: x taal=Frysk", Language::Fy),
+            ("language=en", Language::En),
+            ("lang=NL", Language::Nl),
+            ("taal:engels", Language::En),
+        ] {
+            assert_eq!(parse(text).language, Some(language), "{text}");
+        }
+        for text in ["wachtwoord=Zomer-2026!", "Wachtwurd=Zomer-2026!", "password:Zomer-2026!"] {
+            assert_eq!(chosen(text).as_deref(), Some("Zomer-2026!"), "{text}");
+        }
+    }
+
+    #[test]
+    fn they_go_together() {
+        let options = parse("14d, wachtwoord=\"Zomer in Gent, 2026\"; taal=fy");
+        assert_eq!((options.expiry_days, options.language), (Some(14), Some(Language::Fy)));
+        let Some(TagPassword::Chosen(password)) = &options.password else { panic!("{options:?}") };
+        assert_eq!(password.reveal(), "Zomer in Gent, 2026");
+        assert!(options.ignored.is_empty() && options.has_password);
+        assert!(!format!("{options:?} {:?}", options.describe()).contains("Zomer"));
+        assert_eq!(chosen("wachtwoord=Zomer,2026;x, 14d").as_deref(), Some("Zomer,2026;x"));
+        assert_eq!(chosen("wachtwoord=Zomer=2026 14d").as_deref(), Some("Zomer=2026"));
+        assert_eq!(chosen("wachtwoord=Zo\u{200b}mer2026").as_deref(), Some("Zomer2026"));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_said() {
+        for (text, ignored) in [
+            ("14x", "14x"),
+            ("0d", "0d"),
+            ("366d", "366d"),
+            ("99999999999d", "99999999999d"),
+            ("taal=de", "taal=…"),
+            ("ww=Geheim-2026", "ww=…"),
+            ("spoed", "spoed"),
+        ] {
+            let options = parse(text);
+            assert_eq!(options.ignored, [ignored], "{text}");
+            assert!(options.expiry_days.is_none() && options.language.is_none(), "{text}");
+        }
+        assert_eq!((parse("14d 7d").expiry_days, parse("14d 7d").ignored), (Some(7), vec!["14d".to_owned()]));
+    }
+
+    /// A password is taken as it was meant, or not at all, and never shown.
+    #[test]
+    fn a_password_in_doubt_is_none() {
+        for text in [
+            "wachtwoord=Zomer in Gent",
+            "wachtwoord=Zomer2026 in Gent 14d",
+            "wachtwoord Zomer2026",
+            "wachtwoord= Zomer2026",
+            "wachtwoord=\"Zomer in Gent",
+            "wachtwoord=Zomer2026 wachtwoord=Winter2026",
+        ] {
+            let options = parse(text);
+            assert!(options.password.is_none() && options.has_password, "{text}");
+            assert_eq!(options.ignored, ["wachtwoord=…"], "{text}");
+        }
+        let both = parse("geen-wachtwoord wachtwoord=Zomer-2026");
+        assert!(matches!(both.password, Some(TagPassword::Chosen(_))));
+        assert_eq!(both.ignored, ["geen-wachtwoord"]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn nothing_breaks_it(text: String) {
+            parse(&text);
+        }
+
+        #[test]
+        fn no_password_is_shown(
+            before in "(14d |taal=fy |x |, ){0,3}",
+            password in "[A-Z][a-z!-]{7,20}",
+            after in "( 14d| taal=en| KANARIE|,|, x){0,3}",
+        ) {
+            let options = parse(&format!("{before}wachtwoord={password}{after}"));
+            proptest::prop_assert!(options.has_password);
+            let shown = format!("{:?} {:?}", options, options.describe());
+            proptest::prop_assert!(!shown.contains(&password) && !shown.contains("KANARIE"), "{}", shown);
+            if let Some(TagPassword::Chosen(chosen)) = options.password {
+                proptest::prop_assert_eq!(chosen.reveal().trim_end_matches(','), password);
+            }
+        }
+    }
+}

@@ -1,0 +1,501 @@
+//! Whole lives of transfers with a clock that is moved by hand.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arc_swap::ArcSwap;
+use tempfile::TempDir;
+
+use super::*;
+use crate::audit::{Action, Actor, Event};
+use crate::clock::{Clock, days_later};
+use crate::config::{self, PasswordMode};
+use crate::id::{Link, QueueId, TransferId};
+use crate::intake::Rules;
+use crate::queue::body;
+use crate::queue::worker::WakeHandle;
+use crate::secret::Keys;
+use crate::sender::By;
+use crate::serve;
+use crate::store::blobs::LocalBlobs;
+use crate::store::sqlite::Sqlite;
+use crate::store::{Acceptance, Attempt, BlobWriter, Bounce, Delivery, Item, Recall, Session, Store};
+use crate::transfer::link;
+use crate::transfer::sealing::{SealRequest, seal};
+use crate::transfer::testing;
+
+const CONFIG: &str = r#"
+    hostname = "veilig.voorbeeld.nl"
+    data_dir = "/nowhere"
+    [organisation]
+    name = "Gemeente Voorbeeld"
+    domains = ["voorbeeld.nl"]
+    [smtp]
+    listen = ["127.0.0.1:0"]
+    [relay]
+    smarthost = "127.0.0.1:25"
+    [web]
+    listen = ["127.0.0.1:0"]
+    public_url = "https://veilig.voorbeeld.nl"
+"#;
+
+/// One node: a store, blobs and the timer over them.
+struct Node {
+    store: Arc<Sqlite>,
+    blobs: Arc<dyn Blobs>,
+    clock: Clock,
+    actions: Actions,
+    timer: Retention,
+    dir: Arc<TempDir>,
+}
+
+fn rules(extra: &str) -> Rules {
+    let config = config::parse(Path::new("zegel.toml"), &format!("{CONFIG}\n{extra}"), std::iter::empty());
+    serve::read_rules(config.unwrap()).unwrap()
+}
+
+fn keys() -> Keys {
+    Keys::derive(&[7; 32])
+}
+
+impl Node {
+    fn new(extra: &str) -> Self {
+        Self::beside(Arc::new(tempfile::tempdir().unwrap()), Clock::movable(testing::start()), extra, None)
+    }
+
+    /// Another node on the same data, or the same one after a restart.
+    fn again(&self) -> Self {
+        Self::beside(self.dir.clone(), self.clock.clone(), "", None)
+    }
+
+    fn beside(dir: Arc<TempDir>, clock: Clock, extra: &str, blobs: Option<Arc<dyn Blobs>>) -> Self {
+        let store = Arc::new(Sqlite::open(&dir.path().join("zegel.db")).unwrap());
+        let folder = dir.path().join("blobs");
+        let blobs = blobs.unwrap_or_else(|| Arc::new(LocalBlobs::open(&folder).unwrap()));
+        let actions = Actions {
+            store: store.clone(),
+            keys: keys(),
+            clock: clock.clone(),
+            rules: Arc::new(ArcSwap::from_pointee(rules(extra))),
+            wake: WakeHandle::default(),
+        };
+        let timer = Retention::new(actions.clone(), blobs.clone()).unwrap();
+        Self { store, blobs, clock, actions, timer, dir }
+    }
+
+    /// Seals a message for piet and els, whose notifications arrive; `change` makes it another one.
+    async fn seal(&self, change: impl FnOnce(&mut SealRequest<'_>)) -> TransferId {
+        let mut request = testing::request(PasswordMode::Generated);
+        (request.created, request.expires) = (self.clock.now(), days_later(self.clock.now(), 30));
+        request.download_notice = true;
+        change(&mut request);
+        let sealed = seal(&*self.blobs, &keys().link, request).unwrap();
+        let id = sealed.transfer.id.clone();
+        let mut acceptance = Acceptance::new(QueueId::random());
+        acceptance.transfer = Some(sealed.transfer);
+        self.store.commit(acceptance).await.unwrap();
+        for number in [1, 2] {
+            self.settle(&id, number, Delivery::Delivered).await;
+        }
+        id
+    }
+
+    /// The end of the delivery of a notification.
+    async fn settle(&self, transfer: &TransferId, recipient: u16, delivery: Delivery) {
+        let attempt = Attempt {
+            item: QueueId::random(),
+            notifies: Some(link(transfer, recipient)),
+            now: self.clock.now(),
+            deliveries: vec![(1, delivery)],
+            next_attempt: self.clock.now(),
+            reports: Vec::new(),
+            events: Vec::new(),
+        };
+        self.store.finish_attempt(attempt).await.unwrap();
+    }
+
+    async fn open(&self, transfer: &TransferId, recipient: u16) {
+        let (id, link) = (crate::secret::random(), link(transfer, recipient));
+        let event = event(self.clock.now());
+        let session = Session { id, link, wrapped_key: vec![1], used: self.clock.now() };
+        self.store.open(session, event).await.unwrap();
+    }
+
+    /// Lets time pass as a gateway lives through it: with turns.
+    async fn hours(&self, hours: u64) {
+        for _ in 0..hours / 12 {
+            self.clock.advance(Duration::from_secs(12 * 3600));
+            self.timer.turn().await.unwrap();
+        }
+    }
+
+    async fn days(&self, days: u64) {
+        self.hours(24 * days).await;
+    }
+
+    /// What was queued since the last look: kind and recipient, in order.
+    async fn mails(&self) -> Vec<String> {
+        let now = self.clock.now();
+        let items = self.store.claim_due(now, days_later(now, 1000), 1000).await.unwrap();
+        let mut mails = Vec::new();
+        for item in items {
+            mails.push(format!("{} {}", item.kind.as_str(), item.recipients[0].recipient.address));
+            self.store.drop_item(item.id, event(now)).await.unwrap();
+        }
+        mails.sort();
+        mails
+    }
+
+    /// The one mail that is queued.
+    async fn text(&self) -> (Item, String) {
+        let now = self.clock.now();
+        let mut items = self.store.claim_due(now, days_later(now, 1000), 1000).await.unwrap();
+        assert_eq!(items.len(), 1);
+        let item = items.remove(0);
+        let chunks = body::open(&keys().body, &*self.blobs, &item.body).unwrap();
+        let octets: Vec<u8> = chunks.flat_map(|chunk| chunk.unwrap()).collect();
+        self.store.drop_item(item.id.clone(), event(now)).await.unwrap();
+        (item, String::from_utf8(octets).unwrap())
+    }
+
+    async fn has_keys(&self, id: &TransferId) -> bool {
+        let transfer = self.store.transfer(id.clone()).await.unwrap().unwrap();
+        transfer.recipients.iter().all(|recipient| recipient.key_packet.is_some())
+    }
+
+    /// Somebody downloads a part, as `web/download` tells of it.
+    async fn download(&self, id: &TransferId, parts: &[u32]) {
+        let transfer = self.store.transfer(id.clone()).await.unwrap().unwrap();
+        let names = vec!["besluit.pdf".to_owned()];
+        let notice = self.actions.download_notice(&transfer, &link(id, 1), parts, names).await.unwrap();
+        let event = event(self.clock.now());
+        self.store.downloaded(link(id, 1), parts.to_vec(), event, notice).await.unwrap();
+    }
+}
+
+fn event(time: Timestamp) -> Event {
+    Actor::admin().event(time, Action::Finish, "test".into(), "ok")
+}
+
+fn link(transfer: &TransferId, recipient: u16) -> Link {
+    Link { transfer: transfer.clone(), recipient }
+}
+
+const REMINDERS: [&str; 2] = ["reminder els@example.org", "reminder piet@example.org"];
+
+// ---- reminders
+
+#[tokio::test]
+async fn reminds_at_half_time_and_in_the_last_days() {
+    let node = Node::new("");
+    let id = node.seal(|request| request.language = Some(crate::locale::Language::Fy)).await;
+    node.open(&id, 1).await;
+    node.hours(14 * 24 + 12).await;
+    assert!(node.mails().await.is_empty());
+    node.hours(12).await;
+    let (item, text) = node.text().await;
+    assert_eq!(item.recipients[0].recipient.address.as_str(), "els@example.org");
+    let token = link::token(&keys().link, &link(&id, 2));
+    assert!(text.contains(&format!("\r\nhttps://veilig.voorbeeld.nl/t/{}\r\n", token.reveal())), "{text}");
+    assert!(text.contains("Content-Language: fy") && text.contains("From: <jan@voorbeeld.nl>"), "{text}");
+    node.days(12).await;
+    assert!(node.mails().await.is_empty());
+    node.days(1).await;
+    assert_eq!(node.mails().await, ["reminder els@example.org", "unopened jan@voorbeeld.nl"]);
+    node.days(3).await;
+    assert!(node.mails().await.is_empty());
+    let trail = node.store.trail(id).await.unwrap();
+    assert_eq!(trail.iter().filter(|entry| entry.action == "remind").count(), 2);
+}
+
+#[tokio::test]
+async fn a_new_date_is_announced_anew() {
+    let node = Node::new("");
+    let id = node.seal(|_| ()).await;
+    node.days(28).await;
+    let sent = node.mails().await;
+    assert_eq!(sent.iter().filter(|mail| mail.starts_with("unopened")).count(), 1, "{sent:?}");
+    node.actions.extend(By::Admin, &id, 10).await.unwrap();
+    node.days(7).await;
+    assert!(node.mails().await.is_empty());
+    node.days(1).await;
+    assert_eq!(node.mails().await, [&REMINDERS[..], &["unopened jan@voorbeeld.nl"]].concat());
+}
+
+#[tokio::test]
+async fn short_lives_have_fewer() {
+    let node = Node::new("");
+    node.seal(|request| request.expires = days_later(request.created, 1)).await;
+    node.days(2).await;
+    assert!(node.mails().await.is_empty());
+    node.seal(|request| request.expires = days_later(request.created, 2)).await;
+    node.days(3).await;
+    assert_eq!(node.mails().await, REMINDERS);
+}
+
+/// H09; and nobody is reminded of what they opened, cannot open, or never heard of.
+#[tokio::test]
+async fn reminds_nobody_who_should_not_be() {
+    let node = Node::new("");
+    node.seal(|request| request.sender = None).await;
+    node.seal(|request| request.automatic = true).await;
+    let opened = node.seal(|_| ()).await;
+    node.open(&opened, 1).await;
+    node.open(&opened, 2).await;
+    let closed = node.seal(|_| ()).await;
+    let recall = Recall {
+        transfer: closed.clone(),
+        recipient: Some(1),
+        now: node.clock.now(),
+        closed: node.clock.now(),
+        actor: Actor::admin(),
+        notices: Vec::new(),
+    };
+    node.store.recall(recall).await.unwrap();
+    let bounce = Bounce { time: node.clock.now(), reason: "550 5.1.1 no".into() };
+    let event = event(node.clock.now());
+    assert!(node.store.bounce(link(&closed, 2), bounce, event).await.unwrap());
+    node.days(31).await;
+    assert!(node.mails().await.is_empty());
+
+    let off = Node::new("[seal]\nreminders = false");
+    off.seal(|_| ()).await;
+    off.days(31).await;
+    assert!(off.mails().await.is_empty());
+}
+
+/// Two nodes, and a restart in between.
+#[tokio::test]
+async fn two_timers_at_once_send_one_of_each() {
+    let node = Node::new("");
+    node.seal(|_| ()).await;
+    let other = node.again();
+    for _ in 0..62 {
+        node.clock.advance(Duration::from_secs(12 * 3600));
+        let (one, two) = tokio::join!(node.timer.turn(), other.timer.turn());
+        one.unwrap();
+        two.unwrap();
+    }
+    let mut expected = [&REMINDERS[..], &REMINDERS[..], &["unopened jan@voorbeeld.nl"]].concat();
+    expected.sort();
+    assert_eq!(node.mails().await, expected);
+    node.again().timer.turn().await.unwrap();
+    assert!(node.mails().await.is_empty());
+}
+
+// ---- downloads
+
+#[tokio::test]
+async fn a_sender_hears_of_downloads_once_an_hour() {
+    let node = Node::new("");
+    let id = node.seal(|_| ()).await;
+    node.download(&id, &[1]).await;
+    let (item, text) = node.text().await;
+    assert_eq!(item.recipients[0].recipient.address.as_str(), "jan@voorbeeld.nl");
+    assert!(text.contains("- 1 van 2 bestanden") && text.contains("piet@example.org"), "{text}");
+    assert!(!text.contains("besluit.pdf"), "{text}");
+
+    // Another range, another look: nothing new. A new file: later.
+    node.download(&id, &[1]).await;
+    node.clock.advance(Duration::from_secs(600));
+    node.download(&id, &[2]).await;
+    node.timer.turn().await.unwrap();
+    assert!(node.mails().await.is_empty());
+    node.clock.advance(Duration::from_secs(3000));
+    let other = node.again();
+    let (one, two) = tokio::join!(node.timer.turn(), other.timer.turn());
+    one.unwrap();
+    two.unwrap();
+    let (_, text) = node.text().await;
+    assert!(text.contains("- 2 van 2 bestanden"), "{text}");
+
+    node.hours(12).await;
+    node.download(&id, &[2]).await;
+    assert!(node.mails().await.is_empty(), "nothing new");
+    node.download(&id, &[1, 2, 5]).await;
+    let (_, text) = node.text().await;
+    assert!(text.contains("- 2 van 2 bestanden") && text.contains("- het bericht zelf"), "{text}");
+}
+
+#[tokio::test]
+async fn names_and_notices_as_the_sender_wants_them() {
+    let node = Node::new("");
+    let id = node.seal(|request| request.file_names = true).await;
+    node.download(&id, &[1]).await;
+    assert!(node.text().await.1.contains("besluit.pdf"));
+    for change in [
+        |request: &mut SealRequest<'_>| request.download_notice = false,
+        |request: &mut SealRequest<'_>| request.automatic = true,
+        |request: &mut SealRequest<'_>| request.sender = None,
+    ] {
+        let id = node.seal(change).await;
+        node.download(&id, &[1]).await;
+        node.hours(12).await;
+        assert!(node.mails().await.is_empty());
+    }
+}
+
+// ---- the end
+
+/// C25: a crash between the keys and the blobs.
+#[tokio::test]
+async fn a_restart_finishes_what_a_crash_left() {
+    let dir = Arc::new(tempfile::tempdir().unwrap());
+    let disk = Arc::new(FaultyBlobs {
+        disk: LocalBlobs::open(&dir.path().join("blobs")).unwrap(),
+        broken: AtomicBool::new(true),
+    });
+    let node = Node::beside(dir, Clock::movable(testing::start()), "", Some(disk.clone()));
+    let id = node.seal(|request| request.expires = days_later(request.created, 1)).await;
+    node.timer.turn().await.unwrap();
+    node.clock.advance(Duration::from_secs(24 * 3600));
+    assert!(node.timer.turn().await.is_err());
+    assert!(!node.has_keys(&id).await, "keys first");
+    assert!(!disk.names().unwrap().is_empty());
+
+    let (dir, clock) = (node.dir.clone(), node.clock.clone());
+    drop(node);
+    disk.broken.store(false, Ordering::Relaxed);
+    let node = Node::beside(dir, clock, "", Some(disk.clone()));
+    node.timer.turn().await.unwrap();
+    assert!(disk.names().unwrap().is_empty());
+    assert!(node.store.doomed_blobs(1).await.unwrap().is_empty());
+}
+
+/// A disk that cannot remove anything, for a while.
+struct FaultyBlobs {
+    disk: LocalBlobs,
+    broken: AtomicBool,
+}
+
+impl Blobs for FaultyBlobs {
+    fn create(&self) -> std::io::Result<Box<dyn BlobWriter>> {
+        self.disk.create()
+    }
+    fn open(&self, name: &BlobName) -> std::io::Result<Box<dyn std::io::Read + Send>> {
+        self.disk.open(name)
+    }
+    fn remove(&self, name: &BlobName) -> std::io::Result<()> {
+        if self.broken.load(Ordering::Relaxed) {
+            return Err(std::io::Error::other("unplugged"));
+        }
+        self.disk.remove(name)
+    }
+    fn names(&self) -> std::io::Result<Vec<BlobName>> {
+        self.disk.names()
+    }
+}
+
+#[tokio::test]
+async fn without_grace_all_goes_on_the_day() {
+    let node = Node::new("");
+    let id = node.seal(|_| ()).await;
+    node.hours(29 * 24 + 12).await;
+    assert!(node.has_keys(&id).await);
+    node.hours(12).await;
+    assert!(!node.has_keys(&id).await);
+    assert!(node.blobs.names().unwrap().is_empty());
+    assert!(node.actions.extend(By::Admin, &id, 10).await.is_err());
+}
+
+#[tokio::test]
+async fn within_the_grace_the_sender_can_renew() {
+    let node = Node::new("[seal]\ngrace_days = 14");
+    let (renewed, left) = (node.seal(|_| ()).await, node.seal(|_| ()).await);
+    node.days(43).await;
+    for id in [&renewed, &left] {
+        assert!(node.has_keys(id).await);
+        let transfer = node.store.transfer(id.clone()).await.unwrap().unwrap();
+        let state = crate::transfer::State::of(&transfer, &transfer.recipients[0], node.clock.now());
+        assert_eq!(state, crate::transfer::State::Expired, "closed from its date on");
+    }
+    node.actions.extend(By::Admin, &renewed, 10).await.unwrap();
+    node.days(1).await;
+    assert!(node.has_keys(&renewed).await && !node.has_keys(&left).await);
+    assert!(node.actions.extend(By::Admin, &left, 10).await.is_err());
+}
+
+#[tokio::test]
+async fn in_time_people_are_forgotten_and_what_happened_stays() {
+    let node = Node::new("[seal]\nretention_days = 90");
+    let id = node.seal(|_| ()).await;
+    node.download(&id, &[1]).await;
+    node.days(119).await;
+    assert!(node.store.transfer(id.clone()).await.unwrap().is_some());
+    node.days(1).await;
+    assert!(node.store.transfer(id.clone()).await.unwrap().is_none());
+    assert!(node.store.downloads(id.clone()).await.unwrap().is_empty());
+    assert!(node.store.trail(id).await.unwrap().iter().any(|entry| entry.action == "expire"));
+    assert!(node.store.is_sealed_thread(vec![[1; 32]]).await.unwrap(), "an answer may come late");
+    node.mails().await;
+    assert!(node.store.queue().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn threads_last_seven_years_and_the_audit_trail_as_long_as_set() {
+    let node = Node::new("");
+    let id = node.seal(|_| ()).await;
+    node.download(&id, &[1]).await;
+    let forget = async |extra: &str, days: u32| {
+        let time = days_later(node.clock.now(), days);
+        while node.store.forget(past(&rules(extra).config, time)).await.unwrap() > 0 {}
+        let is_thread = node.store.is_sealed_thread(vec![[1; 32]]).await.unwrap();
+        (is_thread, !node.store.trail(id.clone()).await.unwrap().is_empty())
+    };
+    assert_eq!(forget("", 7 * 365).await, (true, true));
+    assert_eq!(forget("[admin]\naudit_days = 400", 400).await, (true, true));
+    assert_eq!(forget("[admin]\naudit_days = 400", 401).await, (true, false));
+    assert_eq!(forget("", 7 * 366 + 1).await, (false, false));
+}
+
+/// H34
+#[tokio::test]
+async fn a_clock_that_leaps_ten_years_destroys_nothing_and_floods_nobody() {
+    let node = Node::new("");
+    let id = node.seal(|_| ()).await;
+    node.timer.turn().await.unwrap();
+    let ten_years = Duration::from_secs(3653 * 86_400);
+    node.clock.advance(ten_years);
+    for _ in 0..59 {
+        node.timer.turn().await.unwrap();
+        node.clock.advance(Duration::from_secs(60));
+    }
+    // A restart believes it no sooner.
+    node.again().timer.turn().await.unwrap();
+    assert!(node.has_keys(&id).await && node.mails().await.is_empty());
+
+    // The clock is put right.
+    let right = Clock::movable(testing::start());
+    right.advance(Duration::from_secs(3600));
+    let healed = Node::beside(node.dir.clone(), right, "", None);
+    healed.days(15).await;
+    assert_eq!(healed.mails().await, REMINDERS, "as if nothing had been");
+
+    // It leaps again, and stays: then it must be true.
+    healed.clock.advance(ten_years);
+    for _ in 0..=60 {
+        assert!(healed.has_keys(&id).await);
+        healed.timer.turn().await.unwrap();
+        healed.clock.advance(Duration::from_secs(60));
+        if healed.store.transfer(id.clone()).await.unwrap().is_none_or(|transfer| transfer.parts.is_empty()) {
+            break;
+        }
+    }
+    assert!(healed.blobs.names().unwrap().is_empty());
+    assert!(healed.mails().await.is_empty(), "what is over is not announced");
+}
+
+/// The clock is set back by years, and forward again.
+#[tokio::test]
+async fn a_clock_that_was_set_back_harms_nothing() {
+    let node = Node::new("");
+    let id = node.seal(|_| ()).await;
+    node.timer.turn().await.unwrap();
+    let past =
+        Node::beside(node.dir.clone(), Clock::movable("2016-01-01T00:00:00Z".parse().unwrap()), "", None);
+    past.timer.turn().await.unwrap();
+    node.timer.turn().await.unwrap();
+    assert!(node.has_keys(&id).await && node.mails().await.is_empty());
+    node.days(31).await;
+    assert!(!node.has_keys(&id).await);
+}

@@ -1,0 +1,162 @@
+//! What happens to transfers by themselves: the timer's turns, reminders, notices of downloads, and when what is
+//! known of a transfer is forgotten. Asked by `retention` and `reminders`.
+//!
+//! The timer acts on dates, so a clock that is wrong would destroy what was promised to be kept (H34). So the
+//! store remembers the last turn: see [`Turns::next`].
+
+use std::time::Duration;
+
+use super::NewItem;
+use crate::clock::{Timestamp, later};
+use crate::id::TransferId;
+
+/// A step of the clock from one turn to the next that is believed at once: a night's rest of the machine.
+const USUAL: Duration = Duration::from_secs(24 * 3600);
+/// How long a larger step must hold before it is believed: a clock that is put right within it harms nothing.
+const PROOF: Duration = Duration::from_secs(3600);
+
+/// Whether the timer may act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// It may.
+    Go,
+    /// The clock has leapt; nothing that depends on a date is done.
+    Hold {
+        /// The time that was last believed.
+        trusted: Timestamp,
+        /// From then on the new time is believed.
+        until: Timestamp,
+    },
+}
+
+/// What the store remembers of the timer's turns, of all nodes together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Turns {
+    /// The time of the last turn that was believed.
+    pub trusted: Timestamp,
+    /// When the clock leapt, and the last turn since then.
+    pub doubt: Option<(Timestamp, Timestamp)>,
+}
+
+impl Turns {
+    /// A turn at `now`. The first one ever is believed. A step forward of more than a day is not, until an hour of
+    /// turns has followed that fit it; a restart changes nothing about that, and a turn of another node whose clock
+    /// is right ends the doubt. A step back is harmless, because nothing is due early by it: the timer goes on.
+    pub fn next(before: Option<Self>, now: Timestamp) -> (Self, Turn) {
+        let believed = (Self { trusted: now, doubt: None }, Turn::Go);
+        let Some(Self { trusted, doubt }) = before else { return believed };
+        let fits = |from: Timestamp| now >= from && now <= later(from, USUAL);
+        if fits(trusted) || (now < trusted && trusted <= later(now, USUAL)) {
+            return believed;
+        }
+        let since = doubt.filter(|(_, seen)| fits(*seen)).map_or(now, |(since, _)| since);
+        let until = later(since, PROOF);
+        if now >= until {
+            return believed;
+        }
+        let turn = if now < trusted { Turn::Go } else { Turn::Hold { trusted, until } };
+        (Self { trusted, doubt: Some((since, now)) }, turn)
+    }
+}
+
+/// Which reminder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occasion {
+    /// Half of the time has passed.
+    HalfTime,
+    /// The last days have begun.
+    LastDays,
+}
+
+/// A transfer whose recipients may have to be reminded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DueReminder {
+    /// Which.
+    pub transfer: TransferId,
+    /// Why.
+    pub occasion: Occasion,
+}
+
+/// Reminders about one transfer, on one occasion. Whoever comes first with them has them sent.
+#[derive(Clone, Debug)]
+pub struct Reminders {
+    /// Which transfer.
+    pub transfer: TransferId,
+    /// Why.
+    pub occasion: Occasion,
+    /// Its date when they were written: another one is another occasion.
+    pub expires: Timestamp,
+    /// Now.
+    pub now: Timestamp,
+    /// One for each recipient, with the link. It goes out only while the link can be opened and has not been.
+    pub to_recipients: Vec<NewItem>,
+    /// Goes out with the first of them, or alone if there are none to go with.
+    pub to_sender: Option<NewItem>,
+}
+
+/// What has had its time: rows from before these moments go.
+#[derive(Clone, Copy, Debug)]
+pub struct Forget {
+    /// Transfers, by the destruction of their keys: addresses, times, downloads.
+    pub transfers: Timestamp,
+    /// Threads, by the last message that was sealed in them.
+    pub threads: Timestamp,
+    /// The audit trail; `None`: it is kept.
+    pub audit: Option<Timestamp>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(hours: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + hours * 3600).unwrap()
+    }
+
+    /// A minute's turns from one hour to another; the last of them.
+    fn turns(mut before: Turns, from: i64, hours: i64) -> (Turns, Turn) {
+        let mut turn = Turn::Go;
+        for minute in 0..=hours * 60 {
+            let now = later(at(from), Duration::from_secs(60 * minute as u64));
+            (before, turn) = Turns::next(Some(before), now);
+        }
+        (before, turn)
+    }
+
+    #[test]
+    fn usual_steps_are_believed() {
+        let (first, turn) = Turns::next(None, at(0));
+        assert_eq!((first, turn), (Turns { trusted: at(0), doubt: None }, Turn::Go));
+        for step in [0, 1, 24, -1, -24] {
+            let (next, turn) = Turns::next(Some(first), at(step));
+            assert_eq!((next, turn), (Turns { trusted: at(step), doubt: None }, Turn::Go), "{step}");
+        }
+    }
+
+    /// H34
+    #[test]
+    fn ten_years_ahead_are_believed_after_an_hour() {
+        let first = Turns { trusted: at(0), doubt: None };
+        let leap = 10 * 365 * 24;
+        let (doubting, turn) = Turns::next(Some(first), at(leap));
+        assert_eq!(turn, Turn::Hold { trusted: at(0), until: at(leap + 1) });
+        // Put right again: as if nothing had been.
+        assert_eq!(Turns::next(Some(doubting), at(1)), (Turns { trusted: at(1), doubt: None }, Turn::Go));
+        // It leaps on: the hour begins again.
+        let (_, turn) = Turns::next(Some(doubting), at(leap + 48));
+        assert_eq!(turn, Turn::Hold { trusted: at(0), until: at(leap + 49) });
+        let (held, turn) = Turns::next(Some(doubting), later(at(leap), Duration::from_secs(3599)));
+        assert!(matches!(turn, Turn::Hold { .. }));
+        assert_eq!(Turns::next(Some(held), at(leap + 1)).1, Turn::Go);
+        assert_eq!(turns(first, leap, 1), (Turns { trusted: at(leap + 1), doubt: None }, Turn::Go));
+    }
+
+    #[test]
+    fn a_step_back_stops_nothing() {
+        let first = Turns { trusted: at(0), doubt: None };
+        let (doubting, turn) = Turns::next(Some(first), at(-1000));
+        assert_eq!(turn, Turn::Go);
+        assert_eq!(Turns::next(Some(doubting), at(2)).1, Turn::Go, "and forward again");
+        assert_eq!(turns(first, -1000, 1).0.trusted, at(-999));
+    }
+}
