@@ -89,7 +89,9 @@ pub struct Actions {
 impl Actions {
     /// The facts; [`ActionError::Unknown`] when there is no such transfer.
     pub async fn status(&self, id: &TransferId) -> Result<Status> {
-        status::of(self.store.as_ref(), id, self.clock.now()).await?.ok_or(ActionError::Unknown)
+        let grace_days = self.rules.load().config.seal.grace_days;
+        let found = status::of(self.store.as_ref(), id, grace_days, self.clock.now()).await?;
+        found.ok_or(ActionError::Unknown)
     }
 
     /// The proof of a recall; [`ActionError::Unknown`] when nothing was recalled.

@@ -615,7 +615,11 @@ pub async fn a_recall_destroys_one_key_or_all(store: &dyn Store) {
     assert!(transfer.parts.is_empty());
     assert_eq!(store.doomed_blobs(10).await.unwrap().len(), 3);
     assert!(live(store, 3, noon()).await.is_some(), "another transfer's");
-    assert_eq!(store.expire(days_later(noon(), 29), days_later(noon(), 29)).await.unwrap(), [], "it is over already");
+    assert_eq!(
+        store.expire(days_later(noon(), 29), days_later(noon(), 29)).await.unwrap(),
+        [],
+        "it is over already"
+    );
     let trail = store.trail(first.transfer.clone()).await.unwrap();
     let results: Vec<_> = trail.iter().map(|entry| (entry.object.as_str(), entry.result.as_str())).collect();
     let (one, two) = (first.to_string(), second.to_string());

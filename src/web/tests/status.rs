@@ -4,13 +4,15 @@
 use std::borrow::Cow;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::{Answer, Sealed, Site};
-use crate::config::PasswordMode;
+use crate::config::{Config, PasswordMode};
 use crate::id::{Link, TransferId};
+use crate::serve;
 use crate::store::{Attempt, Bounce, Delivery, Store};
 use crate::transfer::action::{self, Purpose};
 
@@ -343,6 +345,34 @@ fn nothing_can_be_done_with_an_expired_transfer() {
         assert_eq!(site.post(&format!("/s/{token}/extend"), "days=9").status, 409);
         assert_eq!(site.get(&format!("/s/{token}")).status, 200, "what happened can still be read");
     }
+}
+
+/// Within `seal.grace_days` the link is closed, but the sender can open it again, or end it.
+#[test]
+fn what_has_expired_can_be_renewed_within_the_days_of_grace() {
+    let site = Site::start();
+    let mut config = Config::clone(&site.config.load());
+    config.seal.grace_days = 14;
+    site.rules.store(Arc::new(serve::read_rules(config).unwrap()));
+    let (renewed, ended, late) = (site.seal(), site.seal(), site.seal());
+    site.clock.advance(31 * DAY);
+    let token = site.status_token(&renewed);
+    assert_eq!(site.get(&format!("/t/{}", renewed.tokens[0])).status, 410);
+    assert!(site.get(&format!("/s/{token}")).text().contains("Opnieuw beschikbaar maken"));
+    assert_eq!(site.status(&token)["renewable"], "2027-01-06T10:00:00Z");
+    assert_eq!(site.post(&format!("/s/{token}/resend"), "").status, 409);
+    let ask = site.get(&format!("/s/{token}/extend"));
+    assert!(ask.text().contains("verlopen op 23 december 2026"));
+    assert_eq!(site.post(&format!("/s/{token}/extend"), "days=9").status, 303);
+    site.unlock(&renewed.tokens[0], &renewed.password);
+
+    let token = site.status_token(&ended);
+    assert_eq!(site.post(&format!("/s/{token}/recall"), "").status, 303);
+    assert_eq!(site.post(&format!("/s/{token}/extend"), "days=9").status, 409);
+    site.clock.advance(14 * DAY);
+    let token = site.status_token(&late);
+    assert_eq!(site.post(&format!("/s/{token}/extend"), "days=9").status, 409, "the grace is over");
+    assert_eq!(site.post(&format!("/s/{token}/recall"), "").status, 409);
 }
 
 #[test]
