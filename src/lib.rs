@@ -10,8 +10,8 @@ pub mod serve;
 pub mod smtp;
 pub mod web;
 
-pub mod retention;
 pub mod reminders;
+pub mod retention;
 pub mod sender;
 
 pub mod intake;

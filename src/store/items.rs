@@ -63,10 +63,7 @@ impl Kind {
 impl std::str::FromStr for Kind {
     type Err = StoreError;
     fn from_str(word: &str) -> Result<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.as_str() == word)
-            .ok_or(StoreError::Corrupt("queue item kind"))
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word).ok_or(StoreError::Corrupt("queue item kind"))
     }
 }
 

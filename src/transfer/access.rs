@@ -160,6 +160,18 @@ impl Access {
         Ok(Grant::new(link, transfer, recipient, key, id, self.blobs.clone()))
     }
 
+    /// Whether what is being read through `grant` is still open: for streams that go on for long (C25).
+    pub async fn check_open(&self, grant: &Grant) -> Result<(), AccessError> {
+        let link = grant.link();
+        let transfer = self.store.transfer(link.transfer.clone()).await?.ok_or(AccessError::Unknown)?;
+        let recipient = transfer.recipients.iter().find(|one| one.number == link.recipient);
+        let state = recipient.map(|recipient| State::of(&transfer, recipient, self.clock.now()));
+        match state.and_then(|state| state.after(Step::Open)) {
+            Some(_) => Ok(()),
+            None => Err(AccessError::Gone),
+        }
+    }
+
     /// Ends the session: the cookie opens nothing any more.
     pub async fn finish(&self, grant: Grant, client: IpAddr) -> Result<(), AccessError> {
         let event = self.event(Action::Finish, grant.link(), "ok".into(), client);
