@@ -279,3 +279,25 @@ fn in_the_grace_a_link_is_closed_and_its_keys_are_there() {
     let log = gateway.log().join("\n");
     assert!(!log.contains("ERROR"), "{log}");
 }
+
+#[test]
+fn explain_shows_what_a_tag_asks_for_but_no_password() {
+    let smarthost = Smarthost::start(Script::usual());
+    let site = Site::new(smarthost.address(), "");
+    let file = site.data().with_file_name("mail.eml");
+    std::fs::write(&file, "Subject: [vertrouwelijk 14d taal=fy 400d wachtwoord=Kamperfoelie-7] x\r\n\r\n")
+        .unwrap();
+    let ask = |more: &[&str]| {
+        let words = ["policy", "explain", "--from", STAFF, "--to", RESIDENT, file.to_str().unwrap()];
+        let (status, said, _) = site.command(&[&words[..], more].concat());
+        assert_eq!(status, 0);
+        assert!(!said.contains("Kamperfoelie"), "{said}");
+        said
+    };
+    let said = ask(&[]);
+    let asked =
+        "  the tag asks for: a chosen password (not shown), 14 days, language fy, not understood: 400d\n";
+    assert!(said.contains(asked), "{said}");
+    let json: serde_json::Value = serde_json::from_str(&ask(&["--json"])).unwrap();
+    assert_eq!(json[0]["options"][1], "14 days");
+}
