@@ -22,7 +22,7 @@ const INTERVAL: Duration = Duration::from_secs(60);
 /// Blobs removed in one go.
 const BATCH: usize = 500;
 /// Days for which a thread stays sealed after the last message that was sealed in it: the seven years for which
-/// municipal mail is kept (docs/decisions/0006).
+/// municipal mail is kept (docs/decisions/0007).
 const THREAD_DAYS: u32 = 7 * 366;
 
 /// Removes what has had its time.

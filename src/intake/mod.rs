@@ -16,14 +16,14 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 use crate::address::{Address, ReversePath};
-use crate::audit::{Action, Event};
+use crate::audit::{Action, Actor, Event};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::envelope::{Envelope, EnvelopeRecipient, Peer};
 use crate::id::QueueId;
 use crate::message::crlf::CrlfBytes;
 use crate::message::header::Header;
-use crate::message::rewrite;
+use crate::message::{report, rewrite};
 use crate::notify::NoticeError;
 use crate::notify::compose;
 use crate::policy::{Content, Decision, Facts, Policy, SealOptions, TagOptions, Verdict};
@@ -32,7 +32,8 @@ use crate::queue::worker::WakeHandle;
 use crate::seal::SealError;
 use crate::secret::Keys;
 use crate::staff::Directory;
-use crate::store::{Acceptance, Blobs, Committed, Kind, NewItem, Store, StoreError, discard};
+use crate::store::{Acceptance, Blobs, Bounce, Committed, Kind, NewItem, Store, StoreError, discard};
+use crate::transfer::link;
 
 /// Whoever takes in what the SMTP server receives: the gateway, or the mailbox of the demo.
 pub trait Inbox: Send + Sync + 'static {
@@ -158,9 +159,24 @@ impl Intake {
 
     async fn accept(&self, peer: Peer, envelope: Envelope, message: CrlfBytes) -> Result<Committed, Refusal> {
         let rules = self.rules.load_full();
+        if envelope.reverse_path == ReversePath::Null {
+            self.note_failure(&message).await?;
+        }
         let arrival = self.decide(&rules, peer, envelope, message).await?;
         let acceptance = self.prepare(rules, arrival).await?;
         self.commit(acceptance).await
+    }
+
+    /// A delivery report about a notification closes the link. It goes on to whom it is for all the same; that it is
+    /// noted first, and twice if the peer sends it again, harms nobody.
+    async fn note_failure(&self, message: &CrlfBytes) -> Result<(), Refusal> {
+        let Some(failure) = report::failure(message, compose::RETURN_MARK) else { return Ok(()) };
+        let now = self.clock.now();
+        for link in failure.marks.iter().filter_map(|mark| link::parse_return_mark(&self.keys.link, mark)) {
+            let event = Actor::zegel().event(now, Action::Bounce, link.to_string(), "closed");
+            self.store.bounce(link, Bounce { time: now, reason: failure.reason.clone() }, event).await?;
+        }
+        Ok(())
     }
 
     /// Applies the policy to every recipient.

@@ -13,15 +13,15 @@ use crate::message::crlf::CrlfBytes;
 use crate::message::header::Header;
 use crate::message::mime::{self, MimePart};
 use crate::message::rewrite;
-use crate::notify::SenderCard;
 use crate::notify::notification::{NotificationFacts, notification};
 use crate::notify::receipt::{ReceiptFacts, Remarks, Taken, Way, receipt};
+use crate::notify::{SenderCard, compose};
 use crate::policy::{SealOptions, TagPassword};
 use crate::queue::body;
 use crate::secret::Secret;
 use crate::store::{Acceptance, Kind, NewItem, NewRecipient, NewTransfer};
 use crate::transfer::sealing::{self, Content, SealRequest, Sealed};
-use crate::transfer::{action, password};
+use crate::transfer::{action, link, password};
 
 /// The fields of the original that the notification carries on, byte for byte (contract 4).
 const KEPT_FIELDS: &[&str] = &["From", "To", "Cc", "Date", "Message-ID", "In-Reply-To", "References"];
@@ -134,6 +134,9 @@ impl Notices<'_> {
         for ((recipient, (original_recipient, _)), token) in
             transfer.recipients.iter().zip(&self.arrival.seal).zip(tokens)
         {
+            let link = Link { transfer: transfer.id.clone(), recipient: recipient.number };
+            let mut fields = original.clone();
+            compose::write_return_mark(&mut fields, &link::return_mark(&self.intake.keys.link, &link));
             let mail = notification(&NotificationFacts {
                 language: terms.language,
                 organisation: &config.organisation,
@@ -146,9 +149,8 @@ impl Notices<'_> {
                 password_needed: transfer.password,
                 reply_enabled: config.reply.enabled,
                 subject: (terms.subject == SubjectMode::Keep).then_some(self.arrival.subject.as_str()),
-                original: &original,
+                original: &fields,
             })?;
-            let link = Link { transfer: transfer.id.clone(), recipient: recipient.number };
             let envelope = self.envelope(original_recipient.clone());
             items.push(self.item(Kind::Notification, envelope, Some(link), &mail)?);
         }

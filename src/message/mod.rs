@@ -13,6 +13,7 @@ mod media_type;
 pub mod mime;
 mod name;
 mod parameter;
+pub mod report;
 pub mod rewrite;
 mod tnef;
 mod walk;

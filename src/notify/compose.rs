@@ -102,7 +102,7 @@ impl OwnHeader<'_> {
 }
 
 /// The Message-ID in angle brackets, if it can stand in a header of ours.
-fn message_id(id: &str) -> Option<String> {
+pub(super) fn message_id(id: &str) -> Option<String> {
     let id = id.trim().trim_start_matches('<').trim_end_matches('>');
     let fits = !id.is_empty() && id.len() <= 900;
     (fits && id.chars().all(|c| c.is_ascii_graphic() && c != '<' && c != '>')).then(|| format!("<{id}>"))
@@ -119,6 +119,14 @@ pub fn tel(phone: &str) -> Option<String> {
 pub fn write_field(out: &mut Vec<u8>, name: &str, value: &impl Header) {
     out.extend_from_slice(format!("{name}: ").as_bytes());
     value.write_header(out, name.len() + 2);
+}
+
+/// The field that ties a delivery report to a link: a report quotes the header of what did not arrive.
+pub const RETURN_MARK: &str = "X-Zegel-Return";
+
+/// Writes the mark of a link (`transfer/link`) into the header of mail about it.
+pub fn write_return_mark(out: &mut Vec<u8>, mark: &str) {
+    write_field(out, RETURN_MARK, &Raw::new(mark));
 }
 
 /// Text from a mail, a list or the configuration as one line that shows all that is in it (C13, M07):

@@ -10,6 +10,7 @@ use mail_builder::headers::content_type::ContentType;
 use mail_builder::headers::raw::Raw;
 use mail_builder::mime::{BodyPart, MimePart};
 
+use super::compose::message_id;
 use crate::address::Address;
 use crate::clock::{Timestamp, rfc5322};
 use crate::id::QueueId;
@@ -34,12 +35,25 @@ pub struct FailureFacts<'a> {
     pub envid: Option<&'a str>,
     /// The next hop, as `host:port`.
     pub smarthost: &'a str,
-    /// It was a notification of a sealed message.
-    pub sealed: bool,
+    /// What kind of mail it was.
+    pub about: About,
+    /// Its Message-ID, with or without angle brackets.
+    pub message_id: Option<&'a str>,
     /// Who did not get it.
     pub failed: &'a [FailedRecipient<'a>],
     /// What is returned of it.
     pub original: Original<'a>,
+}
+
+/// What failed, in the eyes of its sender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// A message of theirs.
+    Message,
+    /// The notification of one: its link is closed now.
+    Notification,
+    /// A reminder of one that arrived earlier.
+    Reminder,
 }
 
 /// One recipient who did not get the mail.
@@ -78,9 +92,16 @@ pub fn failure(facts: &FailureFacts<'_>) -> CrlfBytes {
             .transfer_encoding("7bit"),
     ];
     parts.extend(returned(facts.original));
+    // So that it stands beside the message in the sender's mail program.
+    let answered = facts.message_id.and_then(message_id);
     let kind = ContentType::new("multipart/report").attribute("report-type", "delivery-status");
     let mut message = Vec::new();
-    MessageBuilder::new()
+    let mut builder = MessageBuilder::new();
+    if let Some(id) = &answered {
+        let id = || Raw::new(id.as_str());
+        builder = builder.header("In-Reply-To", id()).header("References", id());
+    }
+    builder
         .header("Date", Raw::new(rfc5322(facts.time)))
         .from(from)
         .to(Mailbox::new_address(None::<&str>, facts.to.as_str()))
@@ -104,13 +125,20 @@ fn text(facts: &FailureFacts<'_>) -> String {
         };
         facts.failed.iter().map(line).collect()
     };
-    let (sealed_nl, sealed_en) = if facts.sealed {
-        (
-            "Het was een vertrouwelijk bericht. Deze ontvanger heeft de link niet gekregen.\n\n",
-            "It was a confidential message. This recipient did not get the link.\n\n",
-        )
-    } else {
-        ("", "")
+    let (sealed_nl, sealed_en) = match facts.about {
+        About::Message => ("", ""),
+        About::Notification => (
+            "Het was een vertrouwelijk bericht. Deze ontvanger heeft de link niet gekregen.\n\
+             De link van deze ontvanger is gesloten.\n\n",
+            "It was a confidential message. This recipient did not get the link.\n\
+             The link of this recipient is closed.\n\n",
+        ),
+        About::Reminder => (
+            "Het was een herinnering aan uw vertrouwelijke bericht.\n\
+             De link in de eerste e-mail werkt nog.\n\n",
+            "It was a reminder of your confidential message.\n\
+             The link in the first e-mail still works.\n\n",
+        ),
     };
     format!(
         "Uw bericht van {arrived} is niet aangekomen bij:\n\n{}{sealed_nl}\
@@ -261,7 +289,8 @@ mod tests {
             arrived: Timestamp::UNIX_EPOCH,
             envid: Some("QQ+3D1"),
             smarthost: "mx.example.org:25",
-            sealed: true,
+            about: About::Notification,
+            message_id: Some("<origineel@voorbeeld.nl>"),
             failed: &failed,
             original,
         };
@@ -276,6 +305,8 @@ mod tests {
         assert_eq!((kind.ctype(), kind.subtype()), ("multipart", Some("report")));
         assert_eq!(kind.attribute("report-type"), Some("delivery-status"));
         assert_eq!(message.parts.len(), 4);
+        assert_eq!(message.in_reply_to().as_text(), Some("origineel@voorbeeld.nl"));
+        assert_eq!(message.references().as_text(), Some("origineel@voorbeeld.nl"));
         for line in [
             "Reporting-MTA: dns; veilig.voorbeeld.nl\r\nOriginal-Envelope-Id: QQ=1\r\n",
             "\r\n\r\nOriginal-Recipient: rfc822;Piet+x@example.org\r\nFinal-Recipient: rfc822; piet@example.org\r\n",

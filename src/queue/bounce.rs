@@ -7,7 +7,8 @@ use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::envelope::{BodyType, Envelope, EnvelopeRecipient, MailParameters, Ret};
 use crate::id::QueueId;
-use crate::notify::failure::{FailedRecipient, FailureFacts, Original, failure};
+use crate::message::header::Header;
+use crate::notify::failure::{About, FailedRecipient, FailureFacts, Original, failure};
 use crate::queue::body::{self, Opener};
 use crate::relay::outcome;
 use crate::secret::BodyKey;
@@ -54,6 +55,8 @@ pub fn report(
     }
     let id = QueueId::random();
     let returned = original.and_then(|opener| returned(item, opener));
+    let octets = returned.as_ref().map_or(&[][..], |returned| &returned.octets);
+    let message_id = Header::parse(octets).message_id();
     let message = failure(&FailureFacts {
         id: &id,
         hostname: &config.hostname,
@@ -63,7 +66,13 @@ pub fn report(
         arrived: item.created,
         envid: item.parameters.envid.as_deref(),
         smarthost: &config.relay.smarthost,
-        sealed: item.kind != Kind::Message,
+        about: match item.kind {
+            Kind::Notification => About::Notification,
+            Kind::Reminder => About::Reminder,
+            _ => About::Message,
+        },
+        // A reminder has an id of its own, which its sender has never seen.
+        message_id: message_id.as_deref().filter(|_| item.kind != Kind::Reminder),
         failed: &failed,
         original: match &returned {
             None => Original::Lost,
@@ -136,7 +145,8 @@ mod tests {
     use crate::message::crlf::CrlfBytes;
     use crate::secret::Keys;
 
-    const MESSAGE: &[u8] = b"Subject: hallo\r\n\r\nhttps://veilig.voorbeeld.nl/t/secret\r\n";
+    const MESSAGE: &[u8] =
+        b"Message-ID: <1@voorbeeld.nl>\r\nSubject: hallo\r\n\r\nhttps://veilig.voorbeeld.nl/t/secret\r\n";
 
     fn config() -> Config {
         let text = "hostname = \"veilig.voorbeeld.nl\"\ndata_dir = \"/nowhere\"\n\
@@ -220,6 +230,10 @@ mod tests {
     fn returns_the_whole_message_only_where_that_gives_nothing_away() {
         assert!(text_of(Kind::Message).contains("/t/secret"));
         let sealed = text_of(Kind::Notification);
+        assert!(sealed.contains("In-Reply-To: <1@voorbeeld.nl>\r\n"), "{sealed}");
+        assert!(sealed.contains("De link van deze ontvanger is gesloten."), "{sealed}");
+        let reminder = text_of(Kind::Reminder);
+        assert!(!reminder.contains("In-Reply-To: ") && !reminder.contains("gesloten"), "{reminder}");
         assert!(sealed.contains("Subject: hallo") && !sealed.contains("/t/secret"), "{sealed}");
     }
 

@@ -16,7 +16,7 @@ use crate::intake::Rules;
 use crate::locale::Language;
 use crate::message::crlf::CrlfBytes;
 use crate::notify::ask::{AskFacts, ask};
-use crate::notify::compose::write_field;
+use crate::notify::compose::{write_field, write_return_mark};
 use crate::notify::download::{DownloadFacts, download};
 use crate::notify::notification::{NotificationFacts, notification};
 use crate::notify::recall::{RecallFacts, recall};
@@ -65,7 +65,7 @@ impl Mails<'_> {
             password_needed: transfer.password,
             reply_enabled: config.reply.enabled,
             subject: None,
-            original: &self.fields(&sender, &recipient.address),
+            original: &self.marked_fields(link, &sender, &recipient.address),
         })?;
         let reverse_path = transfer.sender.clone().map_or(ReversePath::Null, ReversePath::Address);
         Ok(self.item(Kind::Notification, reverse_path, &recipient.address, Some(link), &mail))
@@ -204,6 +204,13 @@ impl Mails<'_> {
         let switchboard = &self.config().organisation.phone;
         card.phone = card.phone.or_else(|| (!switchboard.is_empty()).then(|| switchboard.clone()));
         card
+    }
+
+    /// The same for a notification, whose delivery report closes the link.
+    fn marked_fields(&self, link: &Link, sender: &SenderCard, to: &Address) -> Vec<u8> {
+        let mut fields = self.fields(sender, to);
+        write_return_mark(&mut fields, &link::return_mark(&self.keys.link, link));
+        fields
     }
 
     /// What stood above the original, made anew.

@@ -1,11 +1,14 @@
 //! What every [`Store`] and every [`Blobs`] must do, whatever it is built on. An implementation's tests call
 //! `store_conformance!` and `blobs_conformance!` with a way to make a fresh one.
 
+mod life;
+
 use std::io::{ErrorKind, Read};
 use std::time::Duration;
 
 use futures_util::future::join_all;
 
+pub use self::life::*;
 use super::*;
 use crate::address::{Address, ReversePath};
 use crate::audit::{Action, Actor};
@@ -31,7 +34,10 @@ macro_rules! store_conformance {
             a_recalled_recipient_is_told_only_if_notified, what_is_gone_can_be_neither_recalled_nor_extended,
             a_delivered_notification_is_noted, a_bounce_closes_a_link_until_the_next_notification,
             a_limited_notice_goes_once, a_lock_can_be_taken_off, downloads_are_counted_per_part,
-            a_trail_is_of_one_transfer, blobs_are_given_up_once, an_orphan_is_what_no_row_knows, figures_tell_the_truth);
+            a_trail_is_of_one_transfer, blobs_are_given_up_once, an_orphan_is_what_no_row_knows, figures_tell_the_truth,
+            a_leap_of_the_clock_is_believed_after_an_hour, reminders_are_due_at_half_time_and_in_the_last_days,
+            reminders_are_queued_once, who_opened_meanwhile_is_not_reminded, a_download_is_told_once_an_hour,
+            what_had_its_time_is_forgotten, a_thread_lives_from_its_last_message);
     };
     (@each $open:expr, $($case:ident),*) => {$(
         #[tokio::test]

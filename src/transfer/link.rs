@@ -39,6 +39,21 @@ pub fn parse(key: &LinkKey, token: &str) -> Option<(Link, Secret)> {
     secret::equal(given.as_bytes(), secret.reveal().as_bytes()).then_some((link, secret))
 }
 
+/// The value of `X-Zegel-Return` on mail about a link: whoever sends it back to us has had that mail. It closes the
+/// link (a delivery report brings it), and can do nothing else.
+pub fn return_mark(key: &LinkKey, link: &Link) -> String {
+    let mut mac = id::base32(&key.sign(format!("return {link}").as_bytes()));
+    mac.truncate(SECRET);
+    format!("{}.{}.{mac}", link.transfer, link.recipient)
+}
+
+/// The link of a mark that we made.
+pub fn parse_return_mark(key: &LinkKey, mark: &str) -> Option<Link> {
+    let mut pieces = mark.trim().split('.');
+    let link = Link { transfer: pieces.next()?.parse().ok()?, recipient: pieces.next()?.parse().ok()? };
+    secret::equal(mark.trim().as_bytes(), return_mark(key, &link).as_bytes()).then_some(link)
+}
+
 /// What people make of a token when they type it, or of a link when they paste it whole, put right.
 pub fn normalise(typed: &str) -> String {
     let token = match typed.rsplit_once("/t/") {
@@ -120,6 +135,19 @@ mod tests {
         }
         let other = Keys::derive(&[8; 32]).link;
         assert!(parse(&other, good.reveal()).is_none(), "another installation's");
+    }
+
+    #[test]
+    fn a_mark_closes_its_own_link_and_opens_none() {
+        let key = Keys::derive(&[7; 32]).link;
+        let mark = return_mark(&key, &link(2));
+        assert_eq!(parse_return_mark(&key, &format!(" {mark}\r\n")), Some(link(2)));
+        assert!(!mark.ends_with(link_secret(&key, &link(2)).reveal()));
+        let other = mark.replace(".2.", ".1.");
+        for wrong in ["", ".", "abcdefgh01.2.", &other, &mark.to_uppercase(), &format!("{mark}0")] {
+            assert!(parse_return_mark(&key, wrong).is_none(), "{wrong}");
+        }
+        assert!(parse_return_mark(&Keys::derive(&[8; 32]).link, &mark).is_none());
     }
 
     #[test]

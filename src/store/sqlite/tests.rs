@@ -281,13 +281,18 @@ fn every_hot_statement_uses_an_index() {
         status::DOWNLOADED,
         status::DOWNLOADS,
         status::TRAIL,
+        life::FIRST_DUE,
+        life::LAST_DUE,
+        life::DOWNLOADS_DUE,
+        life::FORGOTTEN,
+        life::FORGET_THREADS,
         limits::ARRIVAL,
         limits::KEEP,
         limits::SWEEP,
         blobs::FORGET,
         blobs::KNOWN,
     ];
-    for sql in statements.into_iter().chain(transfers::SHRED) {
+    for sql in statements.into_iter().chain(transfers::SHRED).chain(life::FORGET) {
         for step in plan(&db, sql) {
             let reads_all = step.starts_with("SCAN") && step != "SCAN CONSTANT ROW";
             assert!(!reads_all && !step.contains("TEMP B-TREE"), "{sql}: {step}");
