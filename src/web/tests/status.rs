@@ -1,7 +1,6 @@
 //! The sender's pages: the facts, each action with two clicks, with a forged link, after the end; and what they do
 //! to pages that a recipient has open. All with a clock that is moved by hand.
 
-use std::borrow::Cow;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
