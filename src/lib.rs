@@ -12,8 +12,8 @@ pub mod web;
 
 pub mod reply;
 
-pub mod retention;
 pub mod reminders;
+pub mod retention;
 pub mod sender;
 
 pub mod intake;

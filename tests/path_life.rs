@@ -6,10 +6,10 @@
 mod support;
 
 use support::client::submit;
-use support::gateway::{Gateway, Site, all_bytes};
+use support::gateway::{Gateway, PATIENCE, Site, all_bytes, wait_for};
 use support::mail::{Notice, link_of, text_of};
 use support::smarthost::{Script, Smarthost, Taken};
-use support::web::{get_as, post};
+use support::web::{get, get_as, post};
 
 const STAFF: &str = "j.jansen@voorbeeld.nl";
 const COLLEAGUE: &str = "k.klaassen@voorbeeld.nl";
@@ -33,6 +33,33 @@ fn send(smarthost: &Smarthost, gateway: &Gateway, to: &[&str], mail: &[u8], coun
     submit(gateway.smtp, STAFF, to, mail);
     let mut seen = smarthost.wait(|seen| seen.taken.len() == before + count);
     seen.taken.split_off(before)
+}
+
+/// Opens the link with the password of the receipt: the cookie.
+fn open(link: &str, password: &str) -> String {
+    let answer = post(link, &format!("password={password}"));
+    assert_eq!(answer.status, 303, "{}", answer.text());
+    answer.cookie()
+}
+
+/// Moves all dates of transfers so many days into the past.
+fn let_days_pass(site: &Site, days: i64) {
+    let db = rusqlite::Connection::open(site.data().join("zegel.db")).unwrap();
+    db.busy_timeout(PATIENCE).unwrap();
+    let past = days * 86_400_000_000;
+    for column in ["created", "expires", "first_reminder", "reminded", "shredded", "announced"] {
+        db.execute(&format!("UPDATE transfers SET {column} = {column} - ?1"), [past]).unwrap();
+    }
+}
+
+/// Kinds and recipients of the notices at the next hop after the first `before`, once there are `count`.
+fn notices(smarthost: &Smarthost, before: usize, count: usize) -> Vec<String> {
+    let seen = smarthost.wait(|seen| seen.taken.len() >= before + count);
+    let notices = seen.taken[before..].iter().map(Notice::of);
+    let mut notices: Vec<String> =
+        notices.map(|notice| format!("{} {}", notice.kind, notice.to[0])).collect();
+    notices.sort();
+    notices
 }
 
 fn notice(taken: &[Taken], kind: &str) -> Notice {
@@ -121,4 +148,156 @@ fn a_sealed_thread_stays_sealed() {
     let other = mail("Subject: b\r\nThread-Index: AQHb3xMDAAECAwQFBgcICQoLDA0OWg==", RESIDENT);
     let taken = send(&smarthost, &gateway, &[RESIDENT], &other, 1);
     assert!(text_of(&taken[0]).contains("kanarie"));
+}
+
+#[test]
+fn who_has_not_opened_is_reminded_once() {
+    let (smarthost, site, gateway) = start("");
+    let bob = "bob@example.net";
+    let taken =
+        send(&smarthost, &gateway, &[RESIDENT, bob], &mail("Subject: [vertrouwelijk] a", RESIDENT), 3);
+    let to_bob = taken.iter().map(Notice::of).find(|notice| notice.to == [bob]).unwrap();
+    let link = link_of(&to_bob.text, &site.public_url());
+    open(&link, &support::mail::password_of(&notice(&taken, "receipt").text));
+    assert_eq!(gateway.stop(), 0);
+
+    let_days_pass(&site, 16);
+    let gateway = site.start();
+    assert_eq!(notices(&smarthost, 3, 1), [format!("reminder {RESIDENT}")]);
+    let reminder = Notice::of(&smarthost.seen().taken[3]);
+    let again = link_of(&reminder.text, &site.public_url());
+    assert!(taken.iter().any(|mail| text_of(mail).contains(&again)), "the same link as before");
+    assert!(reminder.mail.starts_with(&format!("MAIL FROM:<{STAFF}>")), "{}", reminder.mail);
+    assert_eq!(gateway.stop(), 0);
+
+    let_days_pass(&site, 12);
+    for _ in 0..2 {
+        let gateway = site.start();
+        let said = notices(&smarthost, 4, 2);
+        assert_eq!(
+            said,
+            [format!("reminder {RESIDENT}"), format!("unopened {STAFF}")],
+            "also after a restart"
+        );
+        assert_eq!(gateway.stop(), 0);
+    }
+}
+
+#[test]
+fn the_sender_hears_of_a_download_once() {
+    let (smarthost, site, gateway) = start("");
+    let taken = send(&smarthost, &gateway, &[RESIDENT], &support::mail::tagged(STAFF, RESIDENT), 2);
+    let link = link_of(&notice(&taken, "notification").text, &site.public_url());
+    let cookie = open(&link, &support::mail::password_of(&notice(&taken, "receipt").text));
+    for file in ["files/1", "files/1", "message.eml", "zip"] {
+        assert_eq!(get_as(&format!("{link}/{file}"), &cookie).status, 200);
+    }
+    assert_eq!(notices(&smarthost, 2, 1), [format!("download {STAFF}")]);
+    let told = Notice::of(&smarthost.seen().taken[2]);
+    assert!(told.text.contains("- 1 van 1 bestand\n") && told.text.contains(RESIDENT), "{}", told.text);
+    assert!(!told.raw.contains("kanarie"), "{}", told.raw);
+    assert_eq!(gateway.stop(), 0);
+    // What came within the hour is told when it has passed.
+    let db = rusqlite::Connection::open(site.data().join("zegel.db")).unwrap();
+    db.execute("UPDATE transfer_recipients SET download_noticed = download_noticed - 3600000000", [])
+        .unwrap();
+    drop(db);
+    let _gateway = site.start();
+    assert_eq!(notices(&smarthost, 3, 1), [format!("download {STAFF}")]);
+    let told = Notice::of(&smarthost.seen().taken[3]);
+    assert!(told.text.contains("- het bericht zelf"), "{}", told.text);
+}
+
+#[test]
+fn a_delivery_report_closes_the_link() {
+    let (smarthost, site, gateway) = start("");
+    let bob = "bob@example.net";
+    let taken =
+        send(&smarthost, &gateway, &[RESIDENT, bob], &mail("Subject: [vertrouwelijk] a", RESIDENT), 3);
+    let notices: Vec<Notice> = taken.iter().map(Notice::of).collect();
+    let to = |address: &str| notices.iter().find(|notice| notice.to == [address]).unwrap();
+    let links = [RESIDENT, bob].map(|address| link_of(&to(address).text, &site.public_url()));
+    let header = to(RESIDENT).raw.split("\r\n\r\n").next().unwrap().to_owned();
+    let report = |header: &str| {
+        format!(
+            "From: MAILER-DAEMON@example.org\r\nTo: {STAFF}\r\nSubject: niet bezorgd\r\nMIME-Version: 1.0\r\n\
+             Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n\
+             --b\r\n\r\nniet gelukt\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n\
+             Reporting-MTA: dns; mx.example.org\r\n\r\nFinal-Recipient: rfc822; {RESIDENT}\r\nAction: failed\r\n\
+             Status: 5.1.1\r\nDiagnostic-Code: smtp; 550 5.1.1 no such user\r\n\r\n\
+             --b\r\nContent-Type: text/rfc822-headers\r\n\r\n{header}\r\n--b--\r\n"
+        )
+    };
+    // Forged: another recipient's number under the same signature closes nothing, and goes on like any mail.
+    let forged = header.replace(".1.", ".2.");
+    assert_ne!(forged, header);
+    for (number, report) in [report(&forged), report(&header)].into_iter().enumerate() {
+        assert_eq!(get(&links[0]).status, 200);
+        submit(gateway.smtp, "", &[STAFF], report.as_bytes());
+        let seen = smarthost.wait(|seen| seen.taken.len() == 4 + number);
+        assert!(text_of(&seen.taken[3 + number]).ends_with(&report), "the sender gets it as it is");
+    }
+    assert_eq!((get(&links[0]).status, get(&links[1]).status), (410, 200));
+    let id = &links[0].rsplit('/').next().unwrap()[..10];
+    let (_, shown, _) = site.command(&["transfer", "show", id, "--json"]);
+    assert!(shown.contains("bounced") && shown.contains("550 5.1.1 no such user"), "{shown}");
+}
+
+#[test]
+fn in_the_grace_a_link_is_closed_and_its_keys_are_there() {
+    let (smarthost, site, gateway) = start("[seal]\ngrace_days = 14\nretention_days = 20");
+    let taken = send(&smarthost, &gateway, &[RESIDENT], &mail("Subject: [vertrouwelijk] a", RESIDENT), 2);
+    let link = link_of(&notice(&taken, "notification").text, &site.public_url());
+    let id = link.rsplit('/').next().unwrap()[..10].to_owned();
+    assert_eq!(gateway.stop(), 0);
+
+    let_days_pass(&site, 31);
+    let gateway = site.start();
+    assert_eq!(get(&link).status, 410);
+    assert!(
+        !site
+            .command(&["transfer", "export", &id, "--out", site.data().join("x").to_str().unwrap()])
+            .1
+            .is_empty()
+    );
+    assert_eq!(site.command(&["transfer", "extend", &id, "--days", "5"]).0, 0);
+    assert_eq!(get(&link).status, 200, "renewed");
+    assert_eq!(gateway.stop(), 0);
+
+    let_days_pass(&site, 20);
+    let gateway = site.start();
+    let blobs = || all_bytes(&site.data().join("blobs")).is_empty().then_some(());
+    wait_for("the blobs to go", blobs);
+    assert_eq!(site.command(&["transfer", "extend", &id, "--days", "5"]).0, 1);
+    assert_eq!(gateway.stop(), 0);
+
+    let_days_pass(&site, 20);
+    let gateway = site.start();
+    let is_forgotten = || (site.command(&["transfer", "show", &id]).0 == 1).then_some(());
+    wait_for("the transfer to be forgotten", is_forgotten);
+    assert_eq!(get(&link).status, 410, "a link that was genuine is not called unknown");
+    let log = gateway.log().join("\n");
+    assert!(!log.contains("ERROR"), "{log}");
+}
+
+#[test]
+fn explain_shows_what_a_tag_asks_for_but_no_password() {
+    let smarthost = Smarthost::start(Script::usual());
+    let site = Site::new(smarthost.address(), "");
+    let file = site.data().with_file_name("mail.eml");
+    std::fs::write(&file, "Subject: [vertrouwelijk 14d taal=fy 400d wachtwoord=Kamperfoelie-7] x\r\n\r\n")
+        .unwrap();
+    let ask = |more: &[&str]| {
+        let words = ["policy", "explain", "--from", STAFF, "--to", RESIDENT, file.to_str().unwrap()];
+        let (status, said, _) = site.command(&[&words[..], more].concat());
+        assert_eq!(status, 0);
+        assert!(!said.contains("Kamperfoelie"), "{said}");
+        said
+    };
+    let said = ask(&[]);
+    let asked =
+        "  the tag asks for: a chosen password (not shown), 14 days, language fy, not understood: 400d\n";
+    assert!(said.contains(asked), "{said}");
+    let json: serde_json::Value = serde_json::from_str(&ask(&["--json"])).unwrap();
+    assert_eq!(json[0]["options"][1], "14 days");
 }

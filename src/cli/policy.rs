@@ -52,11 +52,7 @@ pub fn explain(report: &ReportArgs, from: &str, to: &[Address], file: &Path) -> 
 }
 
 fn print(recipient: &Address, decision: &Decision, options: &[String], trace: &[RuleTrace]) {
-    say!(
-        "{recipient}: {} ({})",
-        decision.verdict().as_str(),
-        decision.rule().unwrap_or("no rule matches")
-    );
+    say!("{recipient}: {} ({})", decision.verdict().as_str(), decision.rule().unwrap_or("no rule matches"));
     if !options.is_empty() {
         say!("  the tag asks for: {}", options.join(", "));
     }

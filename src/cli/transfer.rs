@@ -27,7 +27,7 @@ pub fn run(command: TransferCommand) -> Result<()> {
         match command {
             TransferCommand::List(report) => list(&report).await,
             TransferCommand::Show { id, report } => {
-                let status = known(&report.foundation()?, &id).await?;
+                let status = known(&report, &id).await?;
                 match report.json {
                     true => print_json(&status),
                     false => say!("{}", text(&status)),
@@ -48,15 +48,19 @@ async fn find(foundation: &Foundation, id: TransferId) -> Result<Transfer> {
     foundation.store.transfer(id.clone()).await?.with_context(|| format!("no transfer {id}"))
 }
 
-async fn known(foundation: &Foundation, id: &TransferId) -> Result<Status> {
-    let status = status::of(foundation.store.as_ref(), id, Clock::system().now()).await?;
+async fn known(report: &ReportArgs, id: &TransferId) -> Result<Status> {
+    let config = report.config()?;
+    let store = Foundation::open_existing(&config)?.store;
+    let status = status::of(store.as_ref(), id, config.seal.grace_days, Clock::system().now()).await?;
     status.with_context(|| format!("no transfer {id}"))
 }
 
 async fn list(report: &ReportArgs) -> Result<()> {
-    let transfers = report.foundation()?.store.transfers().await?;
-    let now = Clock::system().now();
-    let known: Vec<Status> = transfers.iter().map(|transfer| Status::new(transfer, &[], now)).collect();
+    let config = report.config()?;
+    let transfers = Foundation::open_existing(&config)?.store.transfers().await?;
+    let (grace_days, now) = (config.seal.grace_days, Clock::system().now());
+    let known: Vec<Status> =
+        transfers.iter().map(|transfer| Status::new(transfer, &[], grace_days, now)).collect();
     if report.json {
         print_json(&known);
         return Ok(());
@@ -141,7 +145,9 @@ async fn recall(report: &ReportArgs, id: TransferId, recipient: Option<Address>,
 }
 
 async fn extend(report: &ReportArgs, id: TransferId, days: u32) -> Result<()> {
-    let expires = actions(report)?.extend(By::Admin, &id, days).await.with_context(|| id.to_string())?;
+    let actions = actions(report)?;
+    actions.extend(By::Admin, &id, days).await.with_context(|| id.to_string())?;
+    let expires = actions.status(&id).await?.expires;
     match report.json {
         true => print_json(&json!({ "id": id, "expires": expires })),
         false => say!("{id}: until {expires}"),

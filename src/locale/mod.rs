@@ -189,6 +189,11 @@ pub fn long_date_and_time(language: Language, time: Timestamp) -> String {
     language.format("date-and-time", &[("date", &long_date(language, time)), ("time", &clock)])
 }
 
+/// A moment to the second, alike in every language: `2026-12-23 14:30:05`.
+pub fn exact_time(time: Timestamp) -> String {
+    dutch_time(time).strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
 /// A size as people write it: `812 B`, `3,4 MB`.
 pub fn size(language: Language, octets: u64) -> String {
     let (unit, divisor) = match octets {
@@ -260,5 +265,6 @@ mod tests {
         assert_eq!(long_date(Language::En, night), "23 December 2026");
         assert_eq!(long_date_and_time(Language::Nl, night), "23 december 2026 om 00:30");
         assert_eq!(long_date_and_time(Language::En, summer), "1 July 2026 at 14:30");
+        assert_eq!(exact_time(night), "2026-12-23 00:30:00");
     }
 }

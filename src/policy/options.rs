@@ -197,9 +197,7 @@ fn words(text: &str) -> Vec<Word> {
             }
         } else if is_quote(c) && is_password && word.text.ends_with(['=', ':', '＝', '：']) {
             word.open = true;
-        } else if c.is_whitespace() || c.is_control() || (",;".contains(c) && !is_password) {
-            words.push(Word { text: String::new(), open: false });
-        } else if ",;".contains(c) && text.peek().is_some_and(|next| next.is_whitespace()) {
+        } else if c.is_whitespace() || c.is_control() || is_separator(c, is_password, text.peek()) {
             words.push(Word { text: String::new(), open: false });
         } else {
             word.text.push(c);
@@ -207,6 +205,11 @@ fn words(text: &str) -> Vec<Word> {
     }
     words.retain(|word| word.open || !word.text.is_empty());
     words
+}
+
+/// A comma parts words; within a password only before a blank.
+fn is_separator(c: char, is_password: bool, next: Option<&char>) -> bool {
+    ",;".contains(c) && (!is_password || next.is_some_and(|next| next.is_whitespace()))
 }
 
 fn is_quote(c: char) -> bool {

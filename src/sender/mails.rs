@@ -8,7 +8,7 @@ use mail_builder::headers::raw::Raw;
 
 use super::{ActionError, Result};
 use crate::address::{Address, ReversePath};
-use crate::clock::{Timestamp, days_later, rfc5322};
+use crate::clock::{Timestamp, rfc5322};
 use crate::config::Config;
 use crate::envelope::{Envelope, EnvelopeRecipient, MailParameters, Ret};
 use crate::id::{Link, QueueId};
@@ -106,7 +106,7 @@ impl Mails<'_> {
             transfer: &transfer.id,
             sent: transfer.created,
             expired: transfer.expires,
-            renewable: self.renewable(),
+            renewable: transfer.renewable(config.seal.grace_days, self.now),
             status: &action::status_link(&self.keys.action, &config.web.public_url, &transfer.id),
             id: QueueId::random().as_str(),
             now: self.now,
@@ -180,13 +180,6 @@ impl Mails<'_> {
             now: self.now,
         })?;
         Ok(self.item(kind, ReversePath::Null, sender, None, &mail))
-    }
-
-    /// Until when the sender can still give it another date; none when its keys are gone.
-    fn renewable(&self) -> Option<Timestamp> {
-        let end = days_later(self.transfer.expires, self.config().seal.grace_days);
-        let has_keys = self.transfer.recipients.iter().any(|one| one.key_packet.is_some());
-        (has_keys && end > self.now).then_some(end)
     }
 
     /// Of mails to recipients: what the sender chose, or the gateway's.

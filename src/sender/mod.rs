@@ -89,7 +89,9 @@ pub struct Actions {
 impl Actions {
     /// The facts; [`ActionError::Unknown`] when there is no such transfer.
     pub async fn status(&self, id: &TransferId) -> Result<Status> {
-        status::of(self.store.as_ref(), id, self.clock.now()).await?.ok_or(ActionError::Unknown)
+        let grace_days = self.rules.load().config.seal.grace_days;
+        let found = status::of(self.store.as_ref(), id, grace_days, self.clock.now()).await?;
+        found.ok_or(ActionError::Unknown)
     }
 
     /// The proof of a recall; [`ActionError::Unknown`] when nothing was recalled.
@@ -129,7 +131,7 @@ impl Actions {
     }
 
     /// Gives the transfer a new date, counted from now.
-    pub async fn extend(&self, by: By, id: &TransferId, days: u32) -> Result<Timestamp> {
+    pub async fn extend(&self, by: By, id: &TransferId, days: u32) -> Result<()> {
         if !DAYS.contains(&days) {
             return Err(ActionError::Days);
         }
@@ -139,7 +141,7 @@ impl Actions {
             by.actor(&transfer).event(now, Action::Extend, id.to_string(), &format!("until {expires}"));
         let extension = Extension { transfer: id.clone(), expires, closed: self.closed(now), event };
         match self.store.extend(extension).await? {
-            true => Ok(expires),
+            true => Ok(()),
             false => Err(ActionError::Closed),
         }
     }

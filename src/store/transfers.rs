@@ -3,7 +3,7 @@
 
 use super::Bounce;
 use crate::address::Address;
-use crate::clock::Timestamp;
+use crate::clock::{Timestamp, days_later};
 use crate::id::{BlobName, Link, TransferId};
 use crate::locale::Language;
 
@@ -95,6 +95,14 @@ impl Transfer {
     /// Whether its sender is somebody who may be written to about it (RFC 3834).
     pub fn hears(&self) -> bool {
         self.sender.is_some() && !self.automatic
+    }
+
+    /// It is past its date: until when the sender can still give it another one (`seal.grace_days`). None when its
+    /// keys are gone, or go now.
+    pub fn renewable(&self, grace_days: u32, now: Timestamp) -> Option<Timestamp> {
+        let end = days_later(self.expires, grace_days);
+        let has_keys = self.recipients.iter().any(|one| one.key_packet.is_some());
+        (self.expires <= now && now < end && has_keys).then_some(end)
     }
 }
 

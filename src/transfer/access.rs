@@ -160,6 +160,18 @@ impl Access {
         Ok(Grant::new(link, transfer, recipient, key, id, self.blobs.clone()))
     }
 
+    /// Whether what is being read through `grant` is still open: for streams that go on for long (C25).
+    pub async fn check_open(&self, grant: &Grant) -> Result<(), AccessError> {
+        let link = grant.link();
+        let transfer = self.store.transfer(link.transfer.clone()).await?.ok_or(AccessError::Unknown)?;
+        let recipient = transfer.recipients.iter().find(|one| one.number == link.recipient);
+        let state = recipient.map(|recipient| State::of(&transfer, recipient, self.clock.now()));
+        match state.and_then(|state| state.after(Step::Open)) {
+            Some(_) => Ok(()),
+            None => Err(AccessError::Gone),
+        }
+    }
+
     /// Ends the session: the cookie opens nothing any more.
     pub async fn finish(&self, grant: Grant, client: IpAddr) -> Result<(), AccessError> {
         let event = self.event(Action::Finish, grant.link(), "ok".into(), client);
@@ -169,10 +181,11 @@ impl Access {
     /// From the token to a link that can be opened. Without a genuine token the store is not asked.
     async fn find(&self, token: &str) -> Result<Door, AccessError> {
         let (link, secret) = link::parse(&self.keys.link, token).ok_or(AccessError::Unknown)?;
-        let transfer = self.store.transfer(link.transfer.clone()).await?.ok_or(AccessError::Unknown)?;
+        // The token has proved itself: what it opened was there once, and has been forgotten since.
+        let forgotten = AccessError::Expired { askable: false };
+        let Some(transfer) = self.store.transfer(link.transfer.clone()).await? else { return Err(forgotten) };
         let mut recipients = transfer.recipients.iter();
-        let recipient =
-            recipients.find(|one| one.number == link.recipient).cloned().ok_or(AccessError::Unknown)?;
+        let recipient = recipients.find(|one| one.number == link.recipient).cloned().ok_or(forgotten)?;
         let state = State::of(&transfer, &recipient, self.clock.now());
         match (state.after(Step::Open), recipient.key_packet.clone()) {
             (Some(_), Some(key_packet)) => Ok(Door { link, secret, transfer, recipient, key_packet }),

@@ -22,6 +22,8 @@ pub struct Status {
     pub created: Timestamp,
     /// When it is, or was, destroyed.
     pub expires: Timestamp,
+    /// It has expired, but until then its sender can give it another date.
+    pub renewable: Option<Timestamp>,
     /// Whether a password is needed besides the link.
     pub password: bool,
     /// Sealed parts that are still there.
@@ -71,15 +73,20 @@ pub struct Fetched {
 }
 
 /// The facts at `now`; `None` when there is no such transfer.
-pub async fn of(store: &dyn Store, id: &TransferId, now: Timestamp) -> Result<Option<Status>> {
+pub async fn of(
+    store: &dyn Store,
+    id: &TransferId,
+    grace_days: u32,
+    now: Timestamp,
+) -> Result<Option<Status>> {
     let Some(transfer) = store.transfer(id.clone()).await? else { return Ok(None) };
     let downloads = store.downloads(id.clone()).await?;
-    Ok(Some(Status::new(&transfer, &downloads, now)))
+    Ok(Some(Status::new(&transfer, &downloads, grace_days, now)))
 }
 
 impl Status {
-    /// The facts of what the store knows.
-    pub fn new(transfer: &Transfer, downloads: &[Download], now: Timestamp) -> Self {
+    /// The facts of what the store knows; `grace_days` is `seal.grace_days`.
+    pub fn new(transfer: &Transfer, downloads: &[Download], grace_days: u32, now: Timestamp) -> Self {
         let recipient = |recipient: &Recipient| {
             let own = downloads.iter().filter(|download| download.recipient == recipient.number);
             RecipientStatus {
@@ -100,6 +107,7 @@ impl Status {
             sender: transfer.sender.clone(),
             created: transfer.created,
             expires: transfer.expires,
+            renewable: transfer.renewable(grace_days, now),
             password: transfer.password,
             parts: transfer.parts.len(),
             files: transfer.files,
@@ -140,6 +148,7 @@ impl Fetched {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::days_later;
     use crate::transfer::testing;
 
     #[test]
@@ -149,7 +158,7 @@ mod tests {
         let at = transfer.created;
         let download = |part| Download { recipient: 1, part, first: at, last: at, count: 3 };
         let foreign = Download { recipient: 2, ..download(1) };
-        let status = Status::new(&transfer, &[download(2), download(5), foreign], at);
+        let status = Status::new(&transfer, &[download(2), download(5), foreign], 0, at);
         let files: Vec<_> = status.recipients[0].downloads.iter().map(|one| one.file).collect();
         assert_eq!(files, [Some(2), None]);
         assert_eq!(status.recipients[0].downloads[0].count, 3);
@@ -159,10 +168,23 @@ mod tests {
     fn a_lock_that_has_passed_is_none() {
         let mut transfer = testing::transfer_row();
         transfer.recipients[0].locked_until = Some(transfer.created);
-        let status = Status::new(&transfer, &[], transfer.created);
+        let status = Status::new(&transfer, &[], 0, transfer.created);
         assert_eq!(status.recipients[0].locked_until, None);
         assert!(status.is_live());
-        let status = Status::new(&transfer, &[], transfer.expires);
+        let status = Status::new(&transfer, &[], 0, transfer.expires);
         assert!(!status.is_live());
+    }
+
+    #[test]
+    fn what_has_expired_can_be_renewed_for_some_days() {
+        let mut transfer = testing::transfer_row();
+        let end = days_later(transfer.expires, 14);
+        let renewable = |transfer: &Transfer, grace, now| Status::new(transfer, &[], grace, now).renewable;
+        assert_eq!(renewable(&transfer, 14, transfer.created), None, "it has not expired");
+        assert_eq!(renewable(&transfer, 14, transfer.expires), Some(end));
+        assert_eq!(renewable(&transfer, 14, end), None);
+        assert_eq!(renewable(&transfer, 0, transfer.expires), None);
+        transfer.recipients[0].key_packet = None;
+        assert_eq!(renewable(&transfer, 14, transfer.expires), None, "nothing is left of it");
     }
 }

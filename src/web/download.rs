@@ -90,12 +90,13 @@ async fn send(
         Body::empty()
     } else {
         let (part, span) = (download.part, span);
+        let watch = parts.watch(&grant);
         let produce = move |writer: &mut stream::ChunkWriter| {
             let mut source = session::part(&grant, part)?;
             stream::skip(&mut source, span.start)?;
             stream::copy(&mut source, writer, span.length)
         };
-        parts.streams.body(produce).await?
+        parts.streams.body(watch, produce).await?
     };
     let mut response = attachment(body, &download.name, download.media_type)?;
     let fields = response.headers_mut();

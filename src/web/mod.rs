@@ -40,7 +40,7 @@ use crate::config::Config;
 use crate::reply::Replies;
 use crate::sender::Actions;
 use crate::store::Store;
-use crate::transfer::access::Access;
+use crate::transfer::access::{Access, Grant};
 use error::WebError;
 
 /// What the pages stand on.
@@ -63,6 +63,11 @@ pub struct Parts {
 }
 
 impl Parts {
+    /// For a stream of what `grant` opens.
+    fn watch(&self, grant: &Grant) -> stream::Watch {
+        stream::Watch { access: self.access.clone(), grant: grant.clone() }
+    }
+
     /// Brings them together.
     pub fn new(
         access: Arc<Access>,

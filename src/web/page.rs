@@ -103,6 +103,11 @@ impl Visit {
         locale::long_date_and_time(self.language, *time)
     }
 
+    /// A moment to the second, for what has to be precise.
+    pub fn exact(&self, time: &Timestamp) -> String {
+        locale::exact_time(*time)
+    }
+
     /// A size as the reader writes it: `812 B`, `3,4 MB`.
     pub fn size(&self, octets: &u64) -> String {
         locale::size(self.language, *octets)

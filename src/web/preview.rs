@@ -82,12 +82,12 @@ pub async fn content(
     if download::counts(&method, &headers) {
         note(&parts, &visit, &grant, &file).await?;
     }
-    let size = file.size;
+    let (size, watch) = (file.size, parts.watch(&grant));
     let produce = move |writer: &mut stream::ChunkWriter| {
         let mut source = session::part(&grant, file.part)?;
         stream::copy(&mut source, writer, size)
     };
-    let mut response = Response::new(parts.streams.body(produce).await?);
+    let mut response = Response::new(parts.streams.body(watch, produce).await?);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     response.headers_mut().insert(CONTENT_LENGTH, size.into());
     security::sandbox(&mut response, POLICY)?;

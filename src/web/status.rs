@@ -117,7 +117,11 @@ impl ConfirmPage<'_> {
             Act::Recall(Some(_)) => self.visit.with("confirm-recall-one", "recipient", address),
             Act::Recall(None) => self.visit.text("confirm-recall-all"),
             Act::Extend => {
-                self.visit.with("confirm-extend-text", "date", &self.visit.date(&self.status.expires))
+                let date = self.visit.date(&self.status.expires);
+                match self.status.renewable {
+                    None => self.visit.with("confirm-extend-text", "date", &date),
+                    Some(_) => self.visit.with("confirm-extend-renew", "date", &date),
+                }
             }
             Act::Resend(Some(_)) => self.visit.with("confirm-resend-one", "recipient", address),
             Act::Resend(None) => self.visit.text("confirm-resend-all"),
@@ -178,9 +182,13 @@ impl Act {
 
     /// Whether there is still something to do it with.
     fn is_possible(self, status: &Status) -> bool {
-        match self.recipient() {
-            Some(number) => status.recipient(number).is_some_and(RecipientStatus::is_live),
-            None => status.is_live(),
+        match self {
+            // What has expired can be taken back or renewed as a whole, while there is grace.
+            Self::Recall(None) | Self::Extend => status.is_live() || status.renewable.is_some(),
+            Self::Resend(None) => status.is_live(),
+            Self::Recall(Some(number)) | Self::Resend(Some(number)) | Self::Unlock(number) => {
+                status.recipient(number).is_some_and(RecipientStatus::is_live)
+            }
         }
     }
 }

@@ -18,10 +18,13 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use super::error::WebError;
+use crate::transfer::access::{Access, Grant};
 
 /// What is handed over at once, and how much of it may wait.
 const CHUNK: usize = 64 * 1024;
 const WAITING: usize = 4;
+/// How much may go out between two looks whether the transfer is still open.
+const LOOK: usize = 1024 * 1024;
 /// A client that takes nothing for this long is gone.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Threads that may be busy with downloads; the rest of the pool is for the store.
@@ -40,9 +43,10 @@ impl Default for Streams {
 }
 
 impl Streams {
-    /// Runs `produce` in a thread that may block; what it writes is the body. When it fails half-way the
-    /// body ends with an error, so that nobody takes a part for the whole (C14).
-    pub async fn body<F>(&self, produce: F) -> Result<Body, WebError>
+    /// Runs `produce` in a thread that may block; what it writes is the body. When it fails half-way, or when the
+    /// transfer is taken back meanwhile (C25), the body ends with an error, so that nobody takes a part for the
+    /// whole (C14).
+    pub async fn body<F>(&self, watch: Watch, produce: F) -> Result<Body, WebError>
     where
         F: FnOnce(&mut ChunkWriter) -> io::Result<()> + Send + 'static,
     {
@@ -54,7 +58,7 @@ impl Streams {
         let runtime = Handle::current();
         tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            let mut writer = ChunkWriter { sender, runtime, chunk: BytesMut::new() };
+            let mut writer = ChunkWriter { sender, runtime, chunk: BytesMut::new(), watch, unwatched: 0 };
             match produce(&mut writer).and_then(|()| writer.flush()) {
                 Ok(()) => complete.store(true, Ordering::Release),
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
@@ -67,6 +71,14 @@ impl Streams {
             None => Poll::Ready(Some(Err(io::Error::from(io::ErrorKind::UnexpectedEof)))),
         })))
     }
+}
+
+/// What a stream is of: it ends when that is closed.
+pub struct Watch {
+    /// Knows whether it is.
+    pub access: Arc<Access>,
+    /// What was open when the stream began.
+    pub grant: Grant,
 }
 
 /// Runs `work` in a thread that may block.
@@ -100,10 +112,20 @@ pub struct ChunkWriter {
     sender: mpsc::Sender<Bytes>,
     runtime: Handle,
     chunk: BytesMut,
+    watch: Watch,
+    /// Octets since the last look.
+    unwatched: usize,
 }
 
 impl ChunkWriter {
-    fn send(&self, chunk: Bytes) -> io::Result<()> {
+    fn send(&mut self, chunk: Bytes) -> io::Result<()> {
+        self.unwatched += chunk.len();
+        if self.unwatched >= LOOK {
+            self.unwatched = 0;
+            let watch = &self.watch;
+            let look = self.runtime.block_on(watch.access.check_open(&watch.grant));
+            look.map_err(io::Error::other)?;
+        }
         let sent = self.runtime.block_on(async { timeout(PATIENCE, self.sender.send(chunk)).await });
         match sent {
             Ok(Ok(())) => Ok(()),

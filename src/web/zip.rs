@@ -34,7 +34,8 @@ pub async fn download(
         let names = index.files.iter().map(|file| file.name.clone()).collect();
         download::note(&parts, &visit, &grant, "zip", fetched, names).await?;
     }
-    let body = parts.streams.body(move |writer| write(&grant, &index, writer)).await?;
+    let watch = parts.watch(&grant);
+    let body = parts.streams.body(watch, move |writer| write(&grant, &index, writer)).await?;
     download::attachment(body, &name, "application/zip")
 }
 

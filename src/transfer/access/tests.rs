@@ -109,7 +109,8 @@ async fn a_forged_token_does_not_reach_the_store() {
     assert_eq!(scene.store.rows().calls, 0);
 
     scene.store.rows().transfers.clear();
-    assert!(matches!(scene.access.look(good).await, Err(AccessError::Unknown)), "genuine, but deleted");
+    let forgotten = scene.access.look(good).await;
+    assert!(matches!(forgotten, Err(AccessError::Expired { askable: false })), "genuine, and forgotten");
 }
 
 /// C16: five wrong passwords close the link, for longer every time.

@@ -25,6 +25,7 @@ use crate::address::Address;
 use crate::clock::{Clock, Timestamp, days_later};
 use crate::config::{self, Config, PasswordMode};
 use crate::id::QueueId;
+use crate::intake::Rules;
 use crate::limits::TryRule;
 use crate::queue::worker::WakeHandle;
 use crate::relay::smarthost::LargestMail;
@@ -61,6 +62,7 @@ struct Site {
     address: SocketAddr,
     clock: Clock,
     config: Arc<ArcSwap<Config>>,
+    rules: Arc<ArcSwap<Rules>>,
     store: Arc<Sqlite>,
     blobs: Arc<LocalBlobs>,
     keys: Keys,
@@ -100,11 +102,12 @@ impl Site {
             largest: LargestMail::default(),
         });
         let rules = serve::read_rules(Config::clone(&config.load())).unwrap();
+        let rules = Arc::new(ArcSwap::from_pointee(rules));
         let actions = Actions {
             store: store.clone(),
             keys: keys.clone(),
             clock: clock.clone(),
-            rules: Arc::new(ArcSwap::from_pointee(rules)),
+            rules: rules.clone(),
             wake: WakeHandle::default(),
         };
         let parts = Parts::new(access, replies, actions, store.clone(), config.clone(), clock.clone());
@@ -114,7 +117,7 @@ impl Site {
         let address = server.addresses()[0];
         let stop = CancellationToken::new();
         runtime.spawn(server.run(stop.clone()));
-        Self { runtime, address, clock, config, store, blobs, keys, dir, stop }
+        Self { runtime, address, clock, config, rules, store, blobs, keys, dir, stop }
     }
 
     fn now(&self) -> Timestamp {

@@ -1,13 +1,17 @@
 //! The sender's pages: the facts, each action with two clicks, with a forged link, after the end; and what they do
 //! to pages that a recipient has open. All with a clock that is moved by hand.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::{Answer, Sealed, Site};
-use crate::config::PasswordMode;
+use crate::config::{Config, PasswordMode};
 use crate::id::{Link, TransferId};
+use crate::serve;
 use crate::store::{Attempt, Bounce, Delivery, Store};
 use crate::transfer::action::{self, Purpose};
 
@@ -200,6 +204,39 @@ fn a_recall_of_one_leaves_the_others() {
     }
 }
 
+/// C25: what has not left by then does not leave any more, and nobody takes the part for the whole.
+#[test]
+fn a_recall_ends_a_download_that_is_running() {
+    const SIZE: usize = 24 << 20;
+    let site = Site::start();
+    let large = vec![b'k'; SIZE];
+    let sealed = site.seal_with(PasswordMode::None, |request| request.files[0].data = large.into());
+    let token = site.status_token(&sealed);
+    let cookie = site.unlock(&sealed.tokens[0], "");
+    for path in ["files/1", "zip"] {
+        let again = site.unlock(&sealed.tokens[1], "");
+        let other = site.get_with(&format!("/t/{}/{path}", sealed.tokens[1]), &again);
+        assert!(other.is_whole && other.body.len() >= SIZE, "{path}");
+    }
+    let mut running: Vec<TcpStream> = ["files/1", "zip"]
+        .map(|path| {
+            let mut stream = TcpStream::connect(site.address).unwrap();
+            let host = "Host: veilig.voorbeeld.nl\r\nConnection: close";
+            let request =
+                format!("GET /t/{}/{path} HTTP/1.1\r\n{host}\r\nCookie: {cookie}\r\n\r\n", sealed.tokens[0]);
+            stream.write_all(request.as_bytes()).unwrap();
+            stream.read_exact(&mut vec![0; 1 << 20]).unwrap();
+            stream
+        })
+        .into();
+    assert_eq!(site.post(&format!("/s/{token}/recall/1"), "").status, 303);
+    for stream in &mut running {
+        let mut rest = Vec::new();
+        let _ = stream.read_to_end(&mut rest);
+        assert!(rest.len() < SIZE - (1 << 20), "{} octets more", rest.len());
+    }
+}
+
 #[test]
 fn a_proof_says_that_it_was_never_opened() {
     let site = Site::start();
@@ -307,6 +344,34 @@ fn nothing_can_be_done_with_an_expired_transfer() {
         assert_eq!(site.post(&format!("/s/{token}/extend"), "days=9").status, 409);
         assert_eq!(site.get(&format!("/s/{token}")).status, 200, "what happened can still be read");
     }
+}
+
+/// Within `seal.grace_days` the link is closed, but the sender can open it again, or end it.
+#[test]
+fn what_has_expired_can_be_renewed_within_the_days_of_grace() {
+    let site = Site::start();
+    let mut config = Config::clone(&site.config.load());
+    config.seal.grace_days = 14;
+    site.rules.store(Arc::new(serve::read_rules(config).unwrap()));
+    let (renewed, ended, late) = (site.seal(), site.seal(), site.seal());
+    site.clock.advance(31 * DAY);
+    let token = site.status_token(&renewed);
+    assert_eq!(site.get(&format!("/t/{}", renewed.tokens[0])).status, 410);
+    assert!(site.get(&format!("/s/{token}")).text().contains("Opnieuw beschikbaar maken"));
+    assert_eq!(site.status(&token)["renewable"], "2027-01-06T10:00:00Z");
+    assert_eq!(site.post(&format!("/s/{token}/resend"), "").status, 409);
+    let ask = site.get(&format!("/s/{token}/extend"));
+    assert!(ask.text().contains("verlopen op 23 december 2026"));
+    assert_eq!(site.post(&format!("/s/{token}/extend"), "days=9").status, 303);
+    site.unlock(&renewed.tokens[0], &renewed.password);
+
+    let token = site.status_token(&ended);
+    assert_eq!(site.post(&format!("/s/{token}/recall"), "").status, 303);
+    assert_eq!(site.post(&format!("/s/{token}/extend"), "days=9").status, 409);
+    site.clock.advance(14 * DAY);
+    let token = site.status_token(&late);
+    assert_eq!(site.post(&format!("/s/{token}/extend"), "days=9").status, 409, "the grace is over");
+    assert_eq!(site.post(&format!("/s/{token}/recall"), "").status, 409);
 }
 
 #[test]

@@ -50,6 +50,7 @@ status-recalled = Withdrawn
 status-locked = Closed after wrong passwords, until
 status-actions = What you can do
 status-over = This message has expired or has been withdrawn. There is nothing left to do with it.
+status-renewable = This message has expired and its links are closed. Until { $date } you can make it available again; after that it is destroyed.
 status-json = These facts as JSON
 status-back = Back to the overview
 
@@ -77,6 +78,7 @@ confirm-recall-tell = Send the recipients an email that the message has been wit
 confirm-recall-yes = Yes, withdraw
 confirm-extend-title = Change the end date
 confirm-extend-text = The message is available until { $date } now. The new end date counts from today.
+confirm-extend-renew = The message expired on { $date }. With a new end date the links work again. The new end date counts from today.
 confirm-extend-days = Number of days from today
 confirm-extend-hint = From 1 to 365. The recipients get no email about this.
 confirm-extend-yes = Change the end date

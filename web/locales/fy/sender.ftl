@@ -50,6 +50,7 @@ status-recalled = Ynlutsen
 status-locked = Sletten nei ferkearde wachtwurden, oant
 status-actions = Wat jo dwaan kinne
 status-over = Dit berjocht is ferrûn of ynlutsen. Jo kinne der neat mear mei dwaan.
+status-renewable = Dit berjocht is ferrûn en de links binne sletten. Oant { $date } kinne jo it wer beskikber meitsje; dêrnei wurdt it ferneatige.
 status-json = Dizze gegevens as JSON
 status-back = Werom nei it oersjoch
 
@@ -77,6 +78,7 @@ confirm-recall-tell = Stjoer de ûntfangers in e-mail dat it berjocht ynlutsen i
 confirm-recall-yes = Ja, ynlûke
 confirm-extend-title = Eindatum feroarje
 confirm-extend-text = No is it berjocht beskikber oant { $date }. De nije eindatum telt fan hjoed ôf.
+confirm-extend-renew = It berjocht is ferrûn op { $date }. Mei in nije eindatum wurkje de links wer. De nije eindatum telt fan hjoed ôf.
 confirm-extend-days = Tal dagen fan hjoed ôf
 confirm-extend-hint = Fan 1 oant 365. De ûntfangers krije hjir gjin e-mail oer.
 confirm-extend-yes = Eindatum feroarje

@@ -50,6 +50,7 @@ status-recalled = Ingetrokken
 status-locked = Gesloten na verkeerde wachtwoorden, tot
 status-actions = Wat u kunt doen
 status-over = Dit bericht is verlopen of ingetrokken. U kunt er niets meer mee doen.
+status-renewable = Dit bericht is verlopen en de links zijn gesloten. Tot { $date } kunt u het weer beschikbaar maken; daarna wordt het vernietigd.
 status-json = Deze gegevens als JSON
 status-back = Terug naar het overzicht
 
@@ -77,6 +78,7 @@ confirm-recall-tell = Stuur de ontvangers een e-mail dat het bericht is ingetrok
 confirm-recall-yes = Ja, intrekken
 confirm-extend-title = Einddatum wijzigen
 confirm-extend-text = Nu is het bericht beschikbaar tot { $date }. De nieuwe einddatum telt vanaf vandaag.
+confirm-extend-renew = Het bericht is verlopen op { $date }. Met een nieuwe einddatum werken de links weer. De nieuwe einddatum telt vanaf vandaag.
 confirm-extend-days = Aantal dagen vanaf vandaag
 confirm-extend-hint = Van 1 tot 365. De ontvangers krijgen hier geen e-mail over.
 confirm-extend-yes = Einddatum wijzigen
