@@ -84,7 +84,7 @@ fn a_tag_says_how_a_message_is_sealed() {
     assert!(receipt.text.contains("wachtwoord nodig dat u zelf hebt gekozen"), "{}", receipt.text);
     assert!(!receipt.text.contains("niet gebruikt"), "{}", receipt.text);
     let passed = taken.iter().find(|taken| taken.addresses() == [COLLEAGUE]).unwrap();
-    let expected = format!("To: {RESIDENT}\r\nSubject: Zaak\r\n\r\nkanarie\r\n");
+    let expected = format!("To: {RESIDENT}\r\nSubject: [vertrouwelijk] Zaak\r\n\r\nkanarie\r\n");
     assert!(text_of(passed).ends_with(&expected), "{}", text_of(passed));
 
     let link = link_of(&notification.text, &site.public_url());

@@ -70,6 +70,9 @@ const MAX_GROUP: usize = 1000;
 /// Tags, prefixes and groups at the start of one subject. Nobody answers that often.
 const MAX_ITEMS: usize = 200;
 
+/// Octets of a subject that are searched for options.
+const MAX_OPTIONS: usize = 64 << 10;
+
 /// How often a subject is cleaned of tags until none is found any more.
 const MAX_ROUNDS: usize = 8;
 
@@ -132,10 +135,24 @@ pub fn strip_tag(subject: &str, tags: &[String]) -> String {
 
 /// What stands behind the tags in their brackets, as it was written: `14d` of `[tag 14d]`.
 pub(super) fn tag_options<'a>(subject: &'a str, tags: &[String]) -> Vec<&'a str> {
+    let subject = subject.get(..subject.floor_char_boundary(MAX_OPTIONS)).unwrap_or(subject);
     let start = TracedFold::of(subject);
     let items = Start::of(&start.folded, folded_tags(tags)).take(MAX_ITEMS);
     let options = items.filter_map(|item| item.options).filter_map(|span| subject.get(start.origin(span)));
     options.map(str::trim).filter(|text| !text.is_empty()).collect()
+}
+
+/// The subject with its tags, but without what stands behind them.
+pub(super) fn strip_options(subject: &str, tags: &[String]) -> String {
+    let start = TracedFold::of(subject);
+    let (mut clean, mut from) = (String::new(), 0);
+    for span in Start::of(&start.folded, folded_tags(tags)).filter_map(|item| item.options) {
+        let Range { start, end } = start.origin(span);
+        clean.push_str(subject.get(from..start).unwrap_or(""));
+        from = end;
+    }
+    clean.push_str(subject.get(from..).unwrap_or(""));
+    clean
 }
 
 /// The subject without its tags; `None` where there is none.
@@ -466,6 +483,19 @@ mod tests {
     }
 
     #[test]
+    fn takes_options_away_and_leaves_the_tag() {
+        for (subject, clean) in [
+            ("[secure] x", "[secure] x"),
+            ("RE: [Secure 14d a=b] x", "RE: [Secure] x"),
+            ("[x] [[secure a=b[c]]] [secure 7d] y", "[x] [[secure]] [secure] y"),
+            ("[urgent, secure, 14d] x", "[urgent, secure] x"),
+            ("secure: [14d]", "secure: [14d]"),
+        ] {
+            assert_eq!(strip_options(subject, &tags()), clean, "{subject}");
+        }
+    }
+
+    #[test]
     fn a_megabyte_of_prefixes_is_read_at_once() {
         for piece in ["re: ", "[x]", "[", "[secure]", "secure:", "x", " "] {
             let subject = piece.repeat(1 << 20 >> 2);
@@ -489,6 +519,9 @@ mod tests {
         fn options_hide_no_tag(options in "[^\\[\\]【】〔〕⟦⟧［］﹇﹈﹝﹞︹︺︻︼]{0,60}", rest in "[a-z ]{0,20}") {
             let subject = format!("[vertrouwelijk {options}] {rest}");
             proptest::prop_assert_eq!(bears(&subject), Answer::Yes);
+            let bare = strip_options(&subject, &tags());
+            proptest::prop_assert_eq!(bears(&bare), Answer::Yes);
+            proptest::prop_assert!(tag_options(&bare, &tags()).is_empty(), "{}", bare);
             let words = rest.split_whitespace().collect::<Vec<_>>().join(" ");
             proptest::prop_assert_eq!(strip_tag(&subject, &tags()), words);
         }
