@@ -307,6 +307,24 @@ fn group_length(rest: &str) -> Option<usize> {
     first.map(|end| closed(rest, end))
 }
 
+/// Octets of options up to the bracket that closes their group: the first without a partner among them, else, in a
+/// group that is not paired, the last.
+fn options_length(rest: &str) -> usize {
+    let (mut depth, mut last) = (0usize, rest.len());
+    for (at, c) in rest.char_indices() {
+        if OPENING.contains(&c) {
+            depth += 1;
+        } else if CLOSING.contains(&c) {
+            last = at;
+            match depth.checked_sub(1) {
+                Some(less) => depth = less,
+                None => break,
+            }
+        }
+    }
+    last
+}
+
 /// Brackets too many belong to the group before them.
 fn closed(rest: &str, end: usize) -> usize {
     let after = rest.get(end..).unwrap_or("");
@@ -337,8 +355,10 @@ impl Iterator for Start<'_> {
         let word = || self.word(trimmed).map(|(length, sort)| (length, sort, None));
         let (length, sort, options) = self.group(trimmed).or_else(word)?;
         self.at = start + length;
-        let inside = trimmed.get(..length).unwrap_or("").trim_end_matches(CLOSING).len();
-        let options = options.map(|from| start + from..start + inside.max(from));
+        let options = options.map(|from| {
+            let length = options_length(trimmed.get(from..length).unwrap_or(""));
+            start + from..start + from + length
+        });
         Some(Item { span: start..self.at, is_tag: sort != Sort::Other, is_bare: sort == Sort::Bare, options })
     }
 }
@@ -475,6 +495,9 @@ mod tests {
             ("[urgent, secure, 14d] x", vec![", 14d"]),
             ("[niet  vertrouwelijk 14d] x", vec!["14d"]),
             ("[secure a=b[c]d] x", vec!["a=b[c]d"]),
+            ("[secure a=b[c]] x", vec!["a=b[c]"]),
+            ("[[secure a=b[c]]] x", vec!["a=b[c]"]),
+            ("[secure a=b[c] x", vec!["a=b[c"]),
             ("[[secure 14d]] [secure 7d] x", vec!["14d", "7d"]),
             ("[secure(14d)] x", vec!["(14d)"]),
         ] {
