@@ -64,7 +64,7 @@ const PREFIXES: &[&str] = &[
     "updated invitation",
 ];
 
-/// Characters of a group in brackets, and of a prefix: what is longer is neither.
+/// Characters of a prefix; what is longer is none. Brackets that pair are looked for as far.
 const MAX_GROUP: usize = 1000;
 
 /// Tags, prefixes and groups at the start of one subject. Nobody answers that often.
@@ -286,7 +286,7 @@ impl<'a> Start<'a> {
 }
 
 /// Octets of the group in brackets that `rest` starts with: up to the bracket that pairs with the first, or,
-/// where none does, up to the first that closes any.
+/// where none does nearby, up to the first that closes any, however far: a long group may hold a tag as well.
 fn group_length(rest: &str) -> Option<usize> {
     let (mut depth, mut first) = (0usize, None);
     for (at, c) in rest.char_indices().take(MAX_GROUP) {
@@ -304,7 +304,8 @@ fn group_length(rest: &str) -> Option<usize> {
             return None;
         }
     }
-    first.map(|end| closed(rest, end))
+    let far = || rest.match_indices(CLOSING).next().map(|(at, bracket)| at + bracket.len());
+    first.or_else(far).map(|end| closed(rest, end))
 }
 
 /// Octets of options up to the bracket that closes their group: the first without a partner among them, else, in a
@@ -423,6 +424,8 @@ mod tests {
             "[vertrouwelijk wachtwoord=a[b] zaak",
             "[vertrouwelijk wachtwoord=a]b] zaak",
             "[vertrouwelijk [] zaak",
+            &format!("[vertrouwelijk {}] zaak", "x".repeat(5000)),
+            &format!("[{}] [secure] zaak", "x".repeat(5000)),
             "[[x] secure 14d] zaak",
             "Re{2}: Rép: Geannuleerd: Updated  invitation: [secure] zaak",
         ] {
