@@ -64,6 +64,8 @@ struct Scene {
     gateway: Gateway,
     link: String,
     password: String,
+    /// The sender's.
+    status: String,
 }
 
 fn scene() -> Scene {
@@ -75,7 +77,9 @@ fn scene() -> Scene {
         smarthost.wait(|seen| seen.taken.len() == 2).taken.iter().map(Notice::of).collect();
     let text = |kind: &str| notices.iter().find(|notice| notice.kind == kind).unwrap().text.clone();
     let link = link_of(&text("notification"), &site.public_url());
-    Scene { password: password_of(&text("receipt")), link, site, gateway }
+    let receipt = text("receipt");
+    let status = receipt.lines().find(|line| line.contains("/s/")).unwrap().to_owned();
+    Scene { password: password_of(&receipt), link, status, site, gateway }
 }
 
 /// Types the password and goes on.
@@ -141,6 +145,58 @@ fn a_resident_without_javascript_on_a_telephone() {
     let scene = scene();
     let browser = Browser::open(320, 640, false);
     walk(&browser, &scene);
+}
+
+/// From the button in the receipt to the proof that it was never opened.
+fn take_back(browser: &Browser, scene: &Scene) {
+    let status = &scene.status;
+    browser.goto(&format!("{status}?lang=nl"));
+    wait_for("a delivered notification", || {
+        browser.goto(status);
+        browser.text("main").contains("E-mail met de link afgeleverd").then_some(())
+    });
+    browser.click("a[href$='/extend']");
+    browser.type_into("#days", "99");
+    browser.click("main button.button[type=submit]");
+    assert!(browser.text("[role=alert]").contains("van 1 tot 365"), "it is 3099 by now");
+    browser.goto(&format!("{status}/resend/1"));
+    browser.click("main button.button[type=submit]");
+    assert_eq!(browser.text("[role=status]"), "De e-mail is opnieuw verzonden.");
+    browser.click("a[href$='/recall/1']");
+    browser.click("label[for=tell]");
+    browser.click("main button.button[type=submit]");
+    browser.wait_for_url(&format!("{status}/proof"));
+    assert!(browser.text("main").contains("Nee, nooit geopend"));
+    browser.goto(&scene.link);
+    assert!(browser.text("main").contains("niet meer beschikbaar"));
+}
+
+#[test]
+fn a_sender_with_javascript_on_a_desktop() {
+    take_back(&Browser::open(1280, 900, true), &scene());
+}
+
+#[test]
+fn a_sender_without_javascript_on_a_telephone() {
+    take_back(&Browser::open(320, 640, false), &scene());
+}
+
+/// M21 and reflow: the sender's pages ask no other host, and none is wider than a small screen.
+#[test]
+fn the_senders_pages_fit_a_telephone() {
+    let scene = scene();
+    let browser = Browser::open(500, 640, true);
+    browser.goto(&format!("{}/recall", scene.status));
+    browser.click("main button.button[type=submit]");
+    for path in ["", "/proof", "/extend", "/resend", "/recall"] {
+        browser.goto(&format!("{}{path}", scene.status));
+        let asked = browser.script("return performance.getEntriesByType('resource').map(e => e.name)");
+        for name in asked.as_array().unwrap() {
+            assert!(name.as_str().unwrap().starts_with(&scene.site.public_url()), "{path} asks {name}");
+        }
+        let overflow = browser.script("return document.documentElement.scrollWidth - window.innerWidth");
+        assert!(overflow.as_i64().unwrap() <= 0, "{path} is {overflow} pixels too wide");
+    }
 }
 
 /// C18, C19: nothing from the mail runs, nothing asks another host, no page is wider than the screen.

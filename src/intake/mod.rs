@@ -131,7 +131,7 @@ struct Arrival {
     /// With the rule that lets it pass; none where no rule matched.
     pass: Vec<(EnvelopeRecipient, Option<String>)>,
     seal: Vec<(EnvelopeRecipient, SealOptions)>,
-    /// The subject without tags.
+    /// The subject without tags, where it is sealed.
     subject: String,
     /// What the tags ask for.
     options: TagOptions,
@@ -214,10 +214,15 @@ impl Intake {
                 Verdict::Reject { text } => return Err(Refusal::Policy(text.clone())),
             }
         }
-        let subject = header.subject();
         let options = tag_options(&rules.policy, &header);
-        let subject = rules.policy.clean_subject(&subject);
-        let message = if options.has_password { without_password(&message, &subject)? } else { message };
+        let subject = match seal.is_empty() {
+            false => rules.policy.clean_subject(&header.subject()),
+            true => String::new(),
+        };
+        let message = match options.has_password {
+            true => without_password(&message, &rules.policy.subject_without_options(&header.subject()))?,
+            false => message,
+        };
         let now = self.clock.now();
         Ok(Arrival { id: QueueId::random(), peer, envelope, message, now, pass, seal, subject, options })
     }
@@ -335,8 +340,8 @@ fn tag_options(policy: &Policy, header: &Header<'_>) -> TagOptions {
     options
 }
 
-/// The message with a clean subject: neither those it passes to nor who opens the transfer may read a password
-/// in it. Outlook keeps a copy of the subject in `Thread-Topic`.
+/// The message with this subject: neither those it passes to nor who opens the transfer may read a password in it. The
+/// tag stays, so that what a colleague forwards is sealed too. Outlook keeps a copy of the subject in `Thread-Topic`.
 fn without_password(message: &CrlfBytes, subject: &str) -> Result<CrlfBytes, Refusal> {
     let mut field = Vec::new();
     compose::write_field(&mut field, "Subject", &Text::new(subject));

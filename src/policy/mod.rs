@@ -195,6 +195,12 @@ impl Policy {
         trigger::strip_tag(subject, &self.tags(|_| true))
     }
 
+    /// A subject with its tags, but without the options behind them: they may hold a password.
+    pub fn subject_without_options(&self, subject: &str) -> String {
+        let bare = trigger::strip_options(subject, &self.tags(|_| true));
+        if self.tag_options(&bare).has_password { self.clean_subject(subject) } else { bare }
+    }
+
     /// What the tags in a subject ask for, where they are tags of rules that seal.
     pub fn tag_options(&self, subject: &str) -> TagOptions {
         let tags = self.tags(|verdict| matches!(verdict, Verdict::Seal(_)));

@@ -262,7 +262,9 @@ fn meaning(word: &Word, rest: &mut Peekable<IntoIter<Word>>) -> Meaning {
 
 fn setting(key: &str, value: &str, word: &Word) -> Meaning {
     if PASSWORD.contains(&key) {
-        let value = (!word.open && !value.is_empty()).then(|| value.to_owned());
+        // Of a bracket without a partner nobody can say whether it ends the password or the tag.
+        let is_whole = !word.open && !value.is_empty() && is_paired(value);
+        let value = is_whole.then(|| value.to_owned());
         return Meaning::Password(value);
     }
     if LANGUAGE.contains(&key)
@@ -272,6 +274,11 @@ fn setting(key: &str, value: &str, word: &Word) -> Meaning {
     }
     // The key may be a slip of the pen for the password's: its value is not shown.
     Meaning::Unknown(format!("{}=…", shown(key)))
+}
+
+fn is_paired(value: &str) -> bool {
+    let count = |bracket: [char; 2]| value.chars().filter(|c| bracket.contains(c)).count();
+    count(['[', '［']) == count([']', '］'])
 }
 
 /// `14d` and the like; a number of days that is too large or none is not understood.
@@ -390,6 +397,7 @@ mod tests {
             "wachtwoord= Zomer2026",
             "wachtwoord=\"Zomer in Gent",
             "wachtwoord=Zomer2026 wachtwoord=Winter2026",
+            "wachtwoord=Zomer[2026",
         ] {
             let options = parse(text);
             assert!(options.password.is_none() && options.has_password, "{text}");

@@ -64,11 +64,14 @@ const PREFIXES: &[&str] = &[
     "updated invitation",
 ];
 
-/// Characters of a group in brackets, and of a prefix: what is longer is neither.
+/// Characters of a prefix; what is longer is none. Brackets that pair are looked for as far.
 const MAX_GROUP: usize = 1000;
 
 /// Tags, prefixes and groups at the start of one subject. Nobody answers that often.
 const MAX_ITEMS: usize = 200;
+
+/// Octets of a subject that are searched for options.
+const MAX_OPTIONS: usize = 64 << 10;
 
 /// How often a subject is cleaned of tags until none is found any more.
 const MAX_ROUNDS: usize = 8;
@@ -132,10 +135,24 @@ pub fn strip_tag(subject: &str, tags: &[String]) -> String {
 
 /// What stands behind the tags in their brackets, as it was written: `14d` of `[tag 14d]`.
 pub(super) fn tag_options<'a>(subject: &'a str, tags: &[String]) -> Vec<&'a str> {
+    let subject = subject.get(..subject.floor_char_boundary(MAX_OPTIONS)).unwrap_or(subject);
     let start = TracedFold::of(subject);
     let items = Start::of(&start.folded, folded_tags(tags)).take(MAX_ITEMS);
     let options = items.filter_map(|item| item.options).filter_map(|span| subject.get(start.origin(span)));
     options.map(str::trim).filter(|text| !text.is_empty()).collect()
+}
+
+/// The subject with its tags, but without what stands behind them.
+pub(super) fn strip_options(subject: &str, tags: &[String]) -> String {
+    let start = TracedFold::of(subject);
+    let (mut clean, mut from) = (String::new(), 0);
+    for span in Start::of(&start.folded, folded_tags(tags)).filter_map(|item| item.options) {
+        let Range { start, end } = start.origin(span);
+        clean.push_str(subject.get(from..start).unwrap_or(""));
+        from = end;
+    }
+    clean.push_str(subject.get(from..).unwrap_or(""));
+    clean
 }
 
 /// The subject without its tags; `None` where there is none.
@@ -269,7 +286,7 @@ impl<'a> Start<'a> {
 }
 
 /// Octets of the group in brackets that `rest` starts with: up to the bracket that pairs with the first, or,
-/// where none does, up to the first that closes any.
+/// where none does nearby, up to the first that closes any, however far: a long group may hold a tag as well.
 fn group_length(rest: &str) -> Option<usize> {
     let (mut depth, mut first) = (0usize, None);
     for (at, c) in rest.char_indices().take(MAX_GROUP) {
@@ -287,7 +304,26 @@ fn group_length(rest: &str) -> Option<usize> {
             return None;
         }
     }
-    first.map(|end| closed(rest, end))
+    let far = || rest.match_indices(CLOSING).next().map(|(at, bracket)| at + bracket.len());
+    first.or_else(far).map(|end| closed(rest, end))
+}
+
+/// Octets of options up to the bracket that closes their group: the first without a partner among them, else, in a
+/// group that is not paired, the last.
+fn options_length(rest: &str) -> usize {
+    let (mut depth, mut last) = (0usize, rest.len());
+    for (at, c) in rest.char_indices() {
+        if OPENING.contains(&c) {
+            depth += 1;
+        } else if CLOSING.contains(&c) {
+            last = at;
+            match depth.checked_sub(1) {
+                Some(less) => depth = less,
+                None => break,
+            }
+        }
+    }
+    last
 }
 
 /// Brackets too many belong to the group before them.
@@ -320,8 +356,10 @@ impl Iterator for Start<'_> {
         let word = || self.word(trimmed).map(|(length, sort)| (length, sort, None));
         let (length, sort, options) = self.group(trimmed).or_else(word)?;
         self.at = start + length;
-        let inside = trimmed.get(..length).unwrap_or("").trim_end_matches(CLOSING).len();
-        let options = options.map(|from| start + from..start + inside.max(from));
+        let options = options.map(|from| {
+            let length = options_length(trimmed.get(from..length).unwrap_or(""));
+            start + from..start + from + length
+        });
         Some(Item { span: start..self.at, is_tag: sort != Sort::Other, is_bare: sort == Sort::Bare, options })
     }
 }
@@ -386,6 +424,8 @@ mod tests {
             "[vertrouwelijk wachtwoord=a[b] zaak",
             "[vertrouwelijk wachtwoord=a]b] zaak",
             "[vertrouwelijk [] zaak",
+            &format!("[vertrouwelijk {}] zaak", "x".repeat(5000)),
+            &format!("[{}] [secure] zaak", "x".repeat(5000)),
             "[[x] secure 14d] zaak",
             "Re{2}: Rép: Geannuleerd: Updated  invitation: [secure] zaak",
         ] {
@@ -458,10 +498,26 @@ mod tests {
             ("[urgent, secure, 14d] x", vec![", 14d"]),
             ("[niet  vertrouwelijk 14d] x", vec!["14d"]),
             ("[secure a=b[c]d] x", vec!["a=b[c]d"]),
+            ("[secure a=b[c]] x", vec!["a=b[c]"]),
+            ("[[secure a=b[c]]] x", vec!["a=b[c]"]),
+            ("[secure a=b[c] x", vec!["a=b[c"]),
             ("[[secure 14d]] [secure 7d] x", vec!["14d", "7d"]),
             ("[secure(14d)] x", vec!["(14d)"]),
         ] {
             assert_eq!(tag_options(subject, &tags()), expected, "{subject}");
+        }
+    }
+
+    #[test]
+    fn takes_options_away_and_leaves_the_tag() {
+        for (subject, clean) in [
+            ("[secure] x", "[secure] x"),
+            ("RE: [Secure 14d a=b] x", "RE: [Secure] x"),
+            ("[x] [[secure a=b[c]]] [secure 7d] y", "[x] [[secure]] [secure] y"),
+            ("[urgent, secure, 14d] x", "[urgent, secure] x"),
+            ("secure: [14d]", "secure: [14d]"),
+        ] {
+            assert_eq!(strip_options(subject, &tags()), clean, "{subject}");
         }
     }
 
@@ -489,6 +545,9 @@ mod tests {
         fn options_hide_no_tag(options in "[^\\[\\]【】〔〕⟦⟧［］﹇﹈﹝﹞︹︺︻︼]{0,60}", rest in "[a-z ]{0,20}") {
             let subject = format!("[vertrouwelijk {options}] {rest}");
             proptest::prop_assert_eq!(bears(&subject), Answer::Yes);
+            let bare = strip_options(&subject, &tags());
+            proptest::prop_assert_eq!(bears(&bare), Answer::Yes);
+            proptest::prop_assert!(tag_options(&bare, &tags()).is_empty(), "{}", bare);
             let words = rest.split_whitespace().collect::<Vec<_>>().join(" ");
             proptest::prop_assert_eq!(strip_tag(&subject, &tags()), words);
         }

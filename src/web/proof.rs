@@ -25,6 +25,7 @@ const ACTIONS: &[(&str, &str)] = &[
     ("recall", "trail-recall"),
     ("expire", "trail-expire"),
     ("extend", "trail-extend"),
+    ("remind", "trail-remind"),
     ("resend", "trail-resend"),
     ("unlock", "trail-unlock"),
     ("ask", "trail-ask"),

@@ -130,6 +130,7 @@ trail-finish = Visit ended
 trail-recall = Withdrawn
 trail-expire = Expired and destroyed
 trail-extend = End date changed
+trail-remind = Reminder sent
 trail-resend = Email sent again
 trail-unlock = Opened again
 trail-ask = Recipient asked for it

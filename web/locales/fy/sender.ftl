@@ -130,6 +130,7 @@ trail-finish = Besite ôfsletten
 trail-recall = Ynlutsen
 trail-expire = Ferrûn en ferneatige
 trail-extend = Eindatum feroare
+trail-remind = Oantinken stjoerd
 trail-resend = E-mail op 'e nij stjoerd
 trail-unlock = Wer iepensteld
 trail-ask = Untfanger frege derom

@@ -130,6 +130,7 @@ trail-finish = Bezoek afgesloten
 trail-recall = Ingetrokken
 trail-expire = Verlopen en vernietigd
 trail-extend = Einddatum gewijzigd
+trail-remind = Herinnering gestuurd
 trail-resend = E-mail opnieuw gestuurd
 trail-unlock = Weer opengesteld
 trail-ask = Ontvanger vroeg erom
