@@ -14,11 +14,17 @@
 #[path = "../../tests/support/mod.rs"]
 mod support;
 
+mod fill;
 mod load;
 mod measure;
+mod memory;
+mod million;
 mod ordinary;
+mod party;
 mod peers;
 mod report;
+mod sealed;
+mod start;
 
 use report::Section;
 
@@ -47,6 +53,13 @@ const ROWS: &[Row] = &[
     ("ordinary-10k", |plan, name| ordinary::row(plan, name, 10 << 10, false)),
     ("ordinary-1k-kept", |plan, name| ordinary::row(plan, name, 1 << 10, true)),
     ("ordinary-10k-kept", |plan, name| ordinary::row(plan, name, 10 << 10, true)),
+    ("ordinary-100k", |plan, name| ordinary::row(plan, name, 100 << 10, false)),
+    ("ordinary-10m", |plan, name| ordinary::row(plan, name, 10 << 20, false)),
+    ("sealed", |plan, name| sealed::row(plan, name, 10 << 10, 10)),
+    ("sealed-10m", |plan, name| sealed::row(plan, name, 10 << 20, 4)),
+    ("memory", memory::row),
+    ("start", start::row),
+    ("million", million::row),
 ];
 
 fn main() {

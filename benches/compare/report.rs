@@ -96,9 +96,27 @@ impl Line {
         }
     }
 
+    /// Two numbers of which nothing was promised.
+    pub fn compare(what: impl Into<String>, unit: &str, zegel: f64, beside: (&str, f64)) -> Self {
+        Self::ratio(what, unit, zegel, beside, String::new(), false).without_target()
+    }
+
+    /// A number with nothing beside it.
+    pub fn alone(what: impl Into<String>, unit: &str, zegel: f64) -> Self {
+        let zegel = format!("{} {unit}", number(zegel));
+        Self {
+            what: what.into(),
+            zegel,
+            beside: String::new(),
+            ratio: String::new(),
+            target: String::new(),
+            reached: None,
+        }
+    }
+
     /// Nothing was promised of it.
-    pub fn plain(what: impl Into<String>, zegel: String, beside: String) -> Self {
-        Self { what: what.into(), zegel, beside, ratio: String::new(), target: String::new(), reached: None }
+    pub fn without_target(self) -> Self {
+        Self { target: String::new(), reached: None, ..self }
     }
 
     fn cells(&self) -> [&str; 6] {
