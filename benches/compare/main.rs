@@ -14,17 +14,21 @@
 #[path = "../../tests/support/mod.rs"]
 mod support;
 
+mod download;
 mod fill;
 mod load;
 mod measure;
 mod memory;
 mod million;
+mod nginx;
 mod ordinary;
+mod pages;
 mod party;
 mod peers;
 mod report;
 mod sealed;
 mod start;
+mod transfer;
 
 use report::Section;
 
@@ -57,6 +61,8 @@ const ROWS: &[Row] = &[
     ("ordinary-10m", |plan, name| ordinary::row(plan, name, 10 << 20, false)),
     ("sealed", |plan, name| sealed::row(plan, name, 10 << 10, 10)),
     ("sealed-10m", |plan, name| sealed::row(plan, name, 10 << 20, 4)),
+    ("download", download::row),
+    ("pages", pages::row),
     ("memory", memory::row),
     ("start", start::row),
     ("million", million::row),

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -149,7 +149,6 @@ pub struct Zegel {
     pub web: SocketAddr,
     /// From its start to `ready`.
     pub start: Duration,
-    log: PathBuf,
     site: Arc<Site>,
 }
 
@@ -185,15 +184,11 @@ impl Zegel {
         let start = start.elapsed();
         let address = |name: &str| ready[name].as_str().expect("an address").parse().expect("an address");
         let group = Group::of(&[process.0.id()]);
-        Self { group, smtp: address("smtp"), web: address("web"), start, log, process, site }
+        Self { group, smtp: address("smtp"), web: address("web"), start, process, site }
     }
 
     pub fn id(&self) -> u32 {
         self.process.0.id()
-    }
-
-    pub fn site(&self) -> Arc<Site> {
-        self.site.clone()
     }
 
     /// SIGTERM, and waits.
@@ -201,11 +196,6 @@ impl Zegel {
         let _ = Command::new("kill").arg(self.id().to_string()).status();
         let _ = self.process.0.wait();
         self.site.clone()
-    }
-
-    /// Its log so far.
-    pub fn log(&self) -> &Path {
-        &self.log
     }
 }
 

@@ -29,7 +29,7 @@ pub struct Line {
 /// The number of decimals that says enough.
 pub fn number(value: f64) -> String {
     match value.abs() {
-        value if value >= 100.0 => format!("{value:.0}"),
+        value if value >= 100.0 || value.fract() == 0.0 => format!("{value:.0}"),
         value if value >= 10.0 => format!("{value:.1}"),
         value if value >= 1.0 => format!("{value:.2}"),
         _ => format!("{value:.3}"),
