@@ -12,8 +12,9 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, params_from_iter};
 use zegel::id::{BlobName, TransferId};
 
-use crate::peers::{Sink, Source, Zegel};
+use crate::peers::{Source, Zegel};
 use crate::sealed;
+use crate::sink::Sink;
 use crate::support::gateway::{Site, free_port};
 
 /// Names that one file may have; ext4 ends at 65,000.
@@ -32,7 +33,7 @@ pub fn site(smarthost: SocketAddr, transfers: u64, blobs: bool) -> Arc<Site> {
     }
     let sink = Sink::start();
     let zegel = Zegel::at(site.clone(), &[("RELAY__SMARTHOST", &sink.address.to_string())]);
-    let source = Source { sessions: 1, size: 1 << 10, subject: sealed::SUBJECT, kept: false };
+    let source = Source { own: false, sessions: 1, size: 1 << 10, subject: sealed::SUBJECT, kept: false };
     source.send(zegel.smtp, 1);
     sink.wait(2);
     zegel.stop();
@@ -42,7 +43,8 @@ pub fn site(smarthost: SocketAddr, transfers: u64, blobs: bool) -> Arc<Site> {
 
 /// Hands over so many ordinary mails of 1 KiB.
 pub fn queue(zegel: &Zegel, mails: u64) {
-    Source { sessions: 10, size: 1 << 10, subject: "gewone post", kept: true }.send(zegel.smtp, mails);
+    Source { own: false, sessions: 10, size: 1 << 10, subject: "gewone post", kept: true }
+        .send(zegel.smtp, mails);
 }
 
 /// The rows of one table that belong to the transfer, and what its columns are called.

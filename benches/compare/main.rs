@@ -27,6 +27,7 @@ mod party;
 mod peers;
 mod report;
 mod sealed;
+mod sink;
 mod start;
 mod transfer;
 

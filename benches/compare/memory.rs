@@ -10,8 +10,9 @@ use tokio::net::{TcpSocket, TcpStream};
 use crate::Plan;
 use crate::fill;
 use crate::measure::{family, memory, peak};
-use crate::peers::{Rival, Sink, Source, Zegel};
+use crate::peers::{Rival, Source, Zegel};
 use crate::report::{Line, Section, mib, number};
+use crate::sink::Sink;
 
 const TRANSFERS: u64 = 10_000;
 const QUEUED: u64 = 10_000;
@@ -54,7 +55,7 @@ fn used() -> Vec<Line> {
     drop(zegel);
 
     let rival = Rival::start(fill::nobody(), "");
-    let source = Source { sessions: 10, size: 1 << 10, subject: "gewone post", kept: true };
+    let source = Source { own: false, sessions: 10, size: 1 << 10, subject: "gewone post", kept: true };
     source.send(rival.postfix.address, QUEUED);
     thread::sleep(SETTLED);
     let beside = postfix(&rival);
@@ -75,7 +76,7 @@ fn connections() -> Vec<Line> {
     thread::sleep(SETTLED);
     let with = resident(&zegel);
     // Somebody with something to say is served all the same.
-    let source = Source { sessions: 1, size: 1 << 10, subject: "gewone post", kept: false };
+    let source = Source { own: false, sessions: 1, size: 1 << 10, subject: "gewone post", kept: false };
     let goal = sink.count() + 1;
     source.send(zegel.smtp, 1);
     sink.wait(goal);

@@ -3,9 +3,10 @@
 use crate::Plan;
 use crate::fill;
 use crate::party::{Party, Run, in_turn, middle};
-use crate::peers::{Sink, Source, Zegel};
+use crate::peers::{Source, Zegel};
 use crate::report::{Line, Section};
 use crate::sealed;
+use crate::sink::Sink;
 
 const TRANSFERS: u64 = 1_000_000;
 const SESSIONS: u64 = 10;
@@ -23,7 +24,7 @@ pub fn row(plan: &Plan, name: &str) -> Section {
     for (kind, size, subject) in
         [("ordinary, 1 KiB", 1 << 10, "gewone post"), ("sealed, 10 KiB", 10 << 10, sealed::SUBJECT)]
     {
-        let source = Source { sessions: SESSIONS, size, subject, kept: false };
+        let source = Source { own: false, sessions: SESSIONS, size, subject, kept: false };
         let party = if subject == sealed::SUBJECT { Party::sealing } else { Party::zegel };
         let parties = [party(&full, &sinks[0]), party(&empty, &sinks[1])];
         let runs = in_turn(plan, &parties, &source);

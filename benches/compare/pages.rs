@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::Plan;
-use crate::load;
+use crate::load::Mails;
 use crate::measure::median;
 use crate::nginx::Nginx;
 use crate::report::{Line, Section};
@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The row.
 pub fn row(plan: &Plan, name: &str) -> Section {
     let certificate = Certificate::new();
-    let transfer = Transfer::of(&load::mail(sealed::SUBJECT, 1 << 10, 1), None, &[]);
+    let transfer = Transfer::of(&Mails::new(sealed::SUBJECT, 1 << 10).one(1), None, &[]);
     let nginx = Nginx::start(&certificate.chain, &certificate.key);
     let token = transfer.link.rsplit('/').next().expect("a token");
     let mut lines = Vec::new();

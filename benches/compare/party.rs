@@ -1,11 +1,12 @@
-//! Who stands between `smtp-source` and `smtp-sink`, and one run through it.
+//! Who stands between source and sink, and one run through it.
 
 use std::net::SocketAddr;
 use std::time::Instant;
 
 use crate::Plan;
 use crate::measure::{Group, median};
-use crate::peers::{Rival, Sink, Source, Zegel};
+use crate::peers::{Rival, Source, Zegel};
+use crate::sink::Sink;
 
 /// From this size on a mail is large: few of them fill the time, and other targets hold.
 pub const LARGE: u64 = 64 << 10;
@@ -22,7 +23,7 @@ pub struct Party<'a> {
     arrivals: u64,
 }
 
-/// What one run of `smtp-source` gave.
+/// What one run gave.
 pub struct Run {
     /// Mails per second up to the last 250.
     pub answered: f64,

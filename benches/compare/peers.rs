@@ -1,29 +1,26 @@
-//! The parties: zegel, Postfix, and Postfix's own pair of test tools, each on ports of its own and ended with the
-//! value that stands for it.
+//! The parties: zegel, Postfix, and who sends them mail, each on ports of its own and ended with the value that stands
+//! for it.
 
 use std::fs::File;
-use std::io::Read;
-use std::net::{SocketAddr, TcpStream};
-use std::os::fd::AsFd;
+use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::load::{self, Mails};
 use crate::measure::Group;
-use crate::support::gateway::{Site, free_port, wait_for, zegel};
+use crate::support::gateway::{Site, zegel};
 use crate::support::postfix::Postfix;
 
 /// Whose mail it is, and to whom.
 pub const FROM: &str = "j.jansen@voorbeeld.nl";
 pub const TO: &str = "anna@example.org";
-/// So much patience with mail that does not come.
-const LONGEST: Duration = Duration::from_secs(180);
-/// How often we look whether it came.
+/// So much patience with a start.
+const LONGEST: Duration = Duration::from_secs(60);
+/// How often we look whether it is ready.
 const LOOK: Duration = Duration::from_millis(2);
 
 /// A process that is killed when its value goes.
@@ -36,92 +33,26 @@ impl Drop for Process {
     }
 }
 
-/// `smtp-sink`: takes mail, throws it away and counts it.
-pub struct Sink {
-    _process: Process,
-    pub address: SocketAddr,
-    count: Arc<AtomicU64>,
-    over: Arc<AtomicBool>,
-    reader: Option<JoinHandle<()>>,
-}
-
-impl Sink {
-    pub fn start() -> Self {
-        let port = free_port();
-        let mut child = Command::new("smtp-sink")
-            .args(["-c", "-u", "nobody", "-m", "1000", &format!("127.0.0.1:{port}"), "1000"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("smtp-sink (Debian: postfix)");
-        let output = child.stdout.take().expect("a pipe");
-        let count = Arc::new(AtomicU64::new(0));
-        let over = Arc::new(AtomicBool::new(false));
-        let reader = {
-            let (count, over) = (count.clone(), over.clone());
-            std::thread::spawn(move || follow(output, &count, &over))
-        };
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
-        wait_for("smtp-sink", || TcpStream::connect(address).ok());
-        Self { _process: Process(child), address, count, over, reader: Some(reader) }
-    }
-
-    /// Mails so far.
-    pub fn count(&self) -> u64 {
-        self.count.load(Ordering::Relaxed)
-    }
-
-    /// Waits for so many in all, and says when the last one came.
-    pub fn wait(&self, goal: u64) -> Instant {
-        let start = Instant::now();
-        while self.count() < goal {
-            assert!(start.elapsed() < LONGEST, "only {} of {goal} mails arrived", self.count());
-            std::thread::sleep(LOOK);
-        }
-        Instant::now()
-    }
-}
-
-impl Drop for Sink {
-    fn drop(&mut self) {
-        self.over.store(true, Ordering::Relaxed);
-        if let Some(reader) = self.reader.take() {
-            let _ = reader.join();
-        }
-    }
-}
-
-/// Reads `sess=1 quit=1 mesg=1` again and again. Not a wake-up for each mail: that would cost as much as the sink.
-fn follow(mut output: impl Read + AsFd, count: &AtomicU64, over: &AtomicBool) {
-    rustix::fs::fcntl_setfl(&output, rustix::fs::OFlags::NONBLOCK).expect("a pipe that does not block");
-    let mut text = String::new();
-    let mut buffer = vec![0; 1 << 16];
-    while !over.load(Ordering::Relaxed) {
-        while let Ok(read @ 1..) = output.read(&mut buffer) {
-            text.push_str(&String::from_utf8_lossy(&buffer[..read]));
-            let Some((whole, rest)) = text.rsplit_once('\r') else { continue };
-            let mails = whole.rsplit_once("mesg=").and_then(|(_, number)| number.trim().parse().ok());
-            count.store(mails.unwrap_or(0), Ordering::Relaxed);
-            text = rest.to_owned();
-        }
-        std::thread::sleep(LOOK);
-    }
-}
-
-/// What `smtp-source` is to send.
+/// What is sent, and how.
 #[derive(Clone)]
 pub struct Source {
+    /// By our own client; else by `smtp-source`.
+    pub own: bool,
     pub sessions: u64,
     /// Octets of the message.
     pub size: u64,
     pub subject: &'static str,
-    /// One connection for all mails of a session, not one for each.
+    /// One connection for all mails of a session, not one for each. Our own client keeps them always.
     pub kept: bool,
 }
 
 impl Source {
     /// Sends `count` mails; returns when the last one was answered.
     pub fn send(&self, to: SocketAddr, count: u64) {
+        if self.own {
+            load::send(to, self.sessions, count, &Mails::new(self.subject, self.size));
+            return;
+        }
         let mut command = Command::new("smtp-source");
         command.args([
             "-s",

@@ -101,6 +101,12 @@ impl Line {
         Self::ratio(what, unit, zegel, beside, String::new(), false).without_target()
     }
 
+    /// What nobody can surpass, by what stands beside zegel.
+    pub fn ceiling(what: impl Into<String>, unit: &str, most: (&str, f64), beside: (&str, f64)) -> Self {
+        let line = Self::compare(what, unit, most.1, beside);
+        Self { beside: format!("{}: {} {unit}", most.0, number(most.1)), zegel: String::new(), ..line }
+    }
+
     /// A number with nothing beside it.
     pub fn alone(what: impl Into<String>, unit: &str, zegel: f64) -> Self {
         let zegel = format!("{} {unit}", number(zegel));

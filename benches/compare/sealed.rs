@@ -9,8 +9,9 @@ use std::time::Instant;
 use crate::Plan;
 use crate::measure::{forget_peak, median, peak};
 use crate::party::{LARGE, Party, in_turn, middle};
-use crate::peers::{Sink, Source, Zegel};
+use crate::peers::{Source, Zegel};
 use crate::report::{Line, Section, mib};
+use crate::sink::Sink;
 
 /// A subject that seals.
 pub const SUBJECT: &str = "[vertrouwelijk] stukken";
@@ -22,7 +23,7 @@ pub fn row(plan: &Plan, name: &str, size: u64, sessions: u64) -> Section {
     let sink = Sink::start();
     let zegel = Zegel::start(sink.address, &[]);
     let parties = [Party::sealing(&zegel, &sink)];
-    let source = Source { sessions, size, subject: SUBJECT, kept: false };
+    let source = Source { own: false, sessions, size, subject: SUBJECT, kept: false };
     let gpg = Gpg::new(size);
     let large = size > LARGE;
     gpg.encrypt(2, large);
