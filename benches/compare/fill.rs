@@ -57,7 +57,7 @@ struct Rows {
 impl Rows {
     fn read(db: &Connection, table: &'static str) -> Self {
         let mut statement = db.prepare(&format!("SELECT * FROM {table}")).expect(table);
-        let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let width = columns.len();
         let rows =
             statement.query_map([], |row| (0..width).map(|column| row.get(column)).collect()).expect(table);

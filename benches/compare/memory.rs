@@ -1,5 +1,6 @@
 //! Memory: at rest, with a store that has been used, and with very many connections that say nothing.
 
+use std::io;
 use std::net::SocketAddr;
 use std::thread;
 use std::time::Duration;
@@ -109,16 +110,23 @@ async fn connect(to: SocketAddr, count: usize) -> Vec<TcpStream> {
             let socket = TcpSocket::new_v4()?;
             socket.bind(client)?;
             let mut stream = socket.connect(to).await?;
-            let mut answer = [0; 1024];
-            stream.read(&mut answer).await?;
+            hear(&mut stream).await?;
             stream.write_all(b"EHLO mail.voorbeeld.nl\r\n").await?;
-            stream.read(&mut answer).await?;
-            std::io::Result::Ok(stream)
+            hear(&mut stream).await?;
+            io::Result::Ok(stream)
         };
         let limit = "is `ulimit -n` above 10,100?";
         held.push(open.await.unwrap_or_else(|error| panic!("connection {number}: {error}; {limit}")));
     }
     held
+}
+
+/// Something was said.
+async fn hear(stream: &mut TcpStream) -> io::Result<()> {
+    if stream.read(&mut [0; 1024]).await? == 0 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(())
 }
 
 fn resident(zegel: &Zegel) -> f64 {

@@ -20,6 +20,14 @@ use crate::transfer::{Certificate, Transfer};
 const CONNECTIONS: usize = 20;
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Some seconds of asking.
+struct Run {
+    /// Requests per second.
+    rate: f64,
+    /// CPU seconds of the server for 1000 of them.
+    cpu: f64,
+}
+
 /// The row.
 pub fn row(plan: &Plan, name: &str) -> Section {
     let certificate = Certificate::new();
@@ -36,18 +44,18 @@ pub fn row(plan: &Plan, name: &str) -> Section {
             (transfer.zegel.web, path, &transfer.zegel.group),
             (nginx.plain, "/page.html".to_owned(), &nginx.group),
         ];
-        let mut runs = [Vec::new(), Vec::new()];
+        let mut runs: [Vec<Run>; 2] = [Vec::new(), Vec::new()];
         for _ in 0..plan.rounds {
             for ((address, path, group), runs) in parties.iter().zip(&mut runs) {
                 let before = group.cpu();
                 let (rate, count) = requests(*address, path, body.len(), plan.seconds);
-                runs.push((rate, (group.cpu() - before).as_secs_f64() / count * 1000.0));
+                runs.push(Run { rate, cpu: (group.cpu() - before).as_secs_f64() / count * 1000.0 });
             }
         }
-        let of = |place: usize, figure: fn(&(f64, f64)) -> f64| {
+        let of = |place: usize, figure: fn(&Run) -> f64| {
             median(&runs[place].iter().map(figure).collect::<Vec<_>>())
         };
-        let [rate, cpu]: [fn(&(f64, f64)) -> f64; 2] = [|run| run.0, |run| run.1];
+        let [rate, cpu]: [fn(&Run) -> f64; 2] = [|run| run.rate, |run| run.cpu];
         lines.push(Line::at_least(page, "requests/s", of(0, rate), ("nginx", of(1, rate)), 0.3));
         let what = format!("{page}: CPU for 1000 requests");
         lines.push(Line::compare(what, "s", of(0, cpu), ("nginx", of(1, cpu))));
