@@ -15,6 +15,7 @@ use zegel::id::{BlobName, TransferId};
 use crate::peers::{Source, Zegel};
 use crate::sealed;
 use crate::sink::Sink;
+use crate::stop;
 use crate::support::gateway::{Site, free_port};
 
 /// Names that one file may have; ext4 ends at 65,000.
@@ -90,6 +91,7 @@ fn copy(data: &Path, transfers: u64, blobs: bool) {
     let mut files = Links::new(&data.join("blobs"));
     let transaction = db.transaction().expect("a transaction");
     for number in 2..=transfers {
+        stop::if_asked();
         let id = TransferId::random();
         let value = |column: &str, old: &Value| match (column, old) {
             ("id", _) => Value::Text(id.to_string()),

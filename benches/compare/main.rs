@@ -29,6 +29,7 @@ mod report;
 mod sealed;
 mod sink;
 mod start;
+mod stop;
 mod transfer;
 
 use report::Section;
@@ -70,6 +71,7 @@ const ROWS: &[Row] = &[
 ];
 
 fn main() {
+    stop::listen();
     // Cargo adds `--bench`.
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let quick = arguments.iter().any(|argument| argument == "--quick");

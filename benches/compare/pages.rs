@@ -13,6 +13,7 @@ use crate::measure::median;
 use crate::nginx::Nginx;
 use crate::report::{Line, Section};
 use crate::sealed;
+use crate::stop;
 use crate::support::web::get;
 use crate::transfer::{Certificate, Transfer};
 
@@ -47,6 +48,7 @@ pub fn row(plan: &Plan, name: &str) -> Section {
         let mut runs: [Vec<Run>; 2] = [Vec::new(), Vec::new()];
         for _ in 0..plan.rounds {
             for ((address, path, group), runs) in parties.iter().zip(&mut runs) {
+                stop::if_asked();
                 let before = group.cpu();
                 let (rate, count) = requests(*address, path, body.len(), plan.seconds);
                 runs.push(Run { rate, cpu: (group.cpu() - before).as_secs_f64() / count * 1000.0 });

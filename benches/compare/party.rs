@@ -7,6 +7,7 @@ use crate::Plan;
 use crate::measure::{Group, median};
 use crate::peers::{Rival, Source, Zegel};
 use crate::sink::Sink;
+use crate::stop;
 
 /// From this size on a mail is large: few of them fill the time, and other targets hold.
 pub const LARGE: u64 = 64 << 10;
@@ -86,6 +87,7 @@ pub fn in_turn(plan: &Plan, parties: &[Party<'_>], source: &Source) -> Vec<Vec<R
     let mut runs: Vec<Vec<Run>> = parties.iter().map(|_| Vec::new()).collect();
     for _ in 0..plan.rounds {
         for ((party, count), runs) in parties.iter().zip(&counts).zip(&mut runs) {
+            stop::if_asked();
             runs.push(party.run(source, *count));
         }
     }

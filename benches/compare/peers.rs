@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::load::{self, Mails};
 use crate::measure::Group;
+use crate::stop;
 use crate::support::gateway::{Site, zegel};
 use crate::support::postfix::Postfix;
 
@@ -103,6 +104,7 @@ impl Zegel {
             .expect("zegel");
         let mut process = Process(child);
         let ready = loop {
+            stop::if_asked();
             if let Some(line) = ready_line(&log) {
                 break line;
             }

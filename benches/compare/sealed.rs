@@ -12,6 +12,7 @@ use crate::party::{LARGE, Party, in_turn, middle};
 use crate::peers::{Source, Zegel};
 use crate::report::{Line, Section, mib};
 use crate::sink::Sink;
+use crate::stop;
 
 /// A subject that seals.
 pub const SUBJECT: &str = "[vertrouwelijk] stukken";
@@ -32,6 +33,7 @@ pub fn row(plan: &Plan, name: &str, size: u64, sessions: u64) -> Section {
     let (mut runs, mut theirs) = (Vec::new(), Vec::new());
     let once = Plan { rounds: 1, ..*plan };
     for _ in 0..plan.rounds {
+        stop::if_asked();
         runs.extend(in_turn(&once, &parties, &source).remove(0));
         let first = gpg.encrypt(4, large);
         theirs.push(gpg.encrypt((first * plan.seconds) as u64, large));

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use memchr::memmem;
 
 use crate::peers::Process;
+use crate::stop;
 use crate::support::gateway::{free_port, wait_for};
 
 /// So much patience with mail that does not come.
@@ -74,6 +75,7 @@ impl Sink {
     pub fn wait(&self, goal: u64) -> Instant {
         let start = Instant::now();
         while self.count() < goal {
+            stop::if_asked();
             assert!(start.elapsed() < LONGEST, "only {} of {goal} mails arrived", self.count());
             thread::sleep(LOOK);
         }
