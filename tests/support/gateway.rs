@@ -168,10 +168,12 @@ impl Drop for Gateway {
     }
 }
 
-/// The binary under test.
+/// The binary under test; `ZEGEL_BIN` names another.
 pub fn zegel() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_zegel"));
-    command.env_remove("RUST_BACKTRACE");
+    let binary = std::env::var_os("ZEGEL_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_zegel").into());
+    let mut command = Command::new(binary);
+    // To zegel it would be a key of the configuration.
+    command.env_remove("RUST_BACKTRACE").env_remove("ZEGEL_BIN");
     command
 }
 

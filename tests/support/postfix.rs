@@ -22,8 +22,12 @@ const NOBODY: u32 = 65534;
 impl Postfix {
     /// A mail server that sends everything on to `next_hop`, as a municipality's does.
     pub fn in_front_of(next_hop: SocketAddr) -> Self {
-        let hop = format!("[{}]:{}", next_hop.ip(), next_hop.port());
-        Self::start(&format!("relayhost = {hop}\nminimal_backoff_time = 1s\nqueue_run_delay = 1s\n"))
+        Self::in_front_with(next_hop, "minimal_backoff_time = 1s\nqueue_run_delay = 1s\n")
+    }
+
+    /// The same, with settings of your own.
+    pub fn in_front_with(next_hop: SocketAddr, settings: &str) -> Self {
+        Self::start(&format!("relayhost = [{}]:{}\n{settings}", next_hop.ip(), next_hop.port()))
     }
 
     /// A mail server that keeps everything in one mailbox.
@@ -61,6 +65,12 @@ impl Postfix {
     pub fn mails(&self) -> Vec<Vec<u8>> {
         let Ok(entries) = fs::read_dir(self.folder.path().join("mail/box/new")) else { return Vec::new() };
         entries.map(|entry| fs::read(entry.unwrap().path()).unwrap()).collect()
+    }
+
+    /// Its first process; all others descend from it.
+    pub fn process(&self) -> u32 {
+        let file = self.folder.path().join("spool/pid/master.pid");
+        fs::read_to_string(file).unwrap().trim().parse().unwrap()
     }
 
     /// Its log, for when a test fails.
