@@ -9,6 +9,7 @@ pub mod blobs;
 #[cfg(test)]
 mod conformance;
 mod items;
+mod journal;
 mod migrate;
 pub mod sqlite;
 mod transfers;
@@ -57,6 +58,9 @@ pub enum StoreError {
     /// The file belongs to another program.
     #[error("this is not a database of zegel")]
     Foreign,
+    /// Another server works on the same folder.
+    #[error("another zegel is running on this data folder")]
+    InUse,
     /// The store is shutting down.
     #[error("the store is closed")]
     Closed,

@@ -5,6 +5,8 @@
 mod blobs;
 mod columns;
 mod connection;
+mod due;
+mod handover;
 mod intake;
 mod limits;
 mod links;
@@ -21,9 +23,13 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use jiff::SignedDuration;
+use rusqlite::Connection;
 
+use self::due::Due;
+use self::handover::Kept;
 use self::reader::Readers;
 use self::writer::Writer;
+use super::journal::{Found, Journal};
 use super::{
     Acceptance, Attempt, Committed, Gauges, Item, QueueEntry, Result, Session, Store, StoreError, Transfer,
     Try,
@@ -46,13 +52,36 @@ pub struct Sqlite {
     folder: File,
     readers: Readers,
     writer: Writer,
+    /// Only the server has one; without it everything is a row at once.
+    journal: Option<Journal>,
+    due: Due,
 }
 
 impl Sqlite {
-    /// Opens the database file, makes it where there is none, and brings it up to date.
+    /// Opens the database file, makes it where there is none, and brings it up to date. What a crash has left
+    /// in the journal is moved into it, unless a server is running.
     pub fn open(path: &Path) -> Result<Self> {
-        let writer = Writer::start(connection::writer(path)?)?;
-        Ok(Self { folder: connection::folder(path)?, readers: Readers::open(path)?, writer })
+        let mut db = connection::writer(path)?;
+        let journal = connection::journal(path);
+        if fs::exists(&journal)?
+            && let Some(found) = Found::read(&journal)?
+        {
+            handover::recover(&mut db, found)?;
+        }
+        Self::with(path, db, None)
+    }
+
+    /// The same for the server, of which there is one: new mail goes through the journal beside the database.
+    pub fn serve(path: &Path) -> Result<Self> {
+        let mut db = connection::writer(path)?;
+        let found = Found::read_to_own(&connection::journal(path))?;
+        let journal = handover::recover(&mut db, found)?.start()?;
+        Self::with(path, db, Some(journal))
+    }
+
+    fn with(path: &Path, db: Connection, journal: Option<Journal>) -> Result<Self> {
+        let (folder, readers) = (connection::folder(path)?, Readers::open(path)?);
+        Ok(Self { folder, readers, writer: Writer::start(db)?, journal, due: Due::default() })
     }
 
     /// Fails when the disk is so full that accepted mail might get stuck behind new mail (C03).
@@ -75,7 +104,11 @@ impl Sqlite {
 impl Store for Sqlite {
     async fn commit(&self, acceptance: Acceptance) -> Result<Committed> {
         self.check_room()?;
-        self.writer.run(move |change| intake::commit(change, acceptance)).await
+        let acceptance = match self.journalled(acceptance).await? {
+            Kept::InJournal(committed) => return Ok(committed),
+            Kept::Nowhere(acceptance) => acceptance,
+        };
+        self.due.changes(self.writer.run(move |change| intake::commit(change, acceptance))).await
     }
 
     async fn is_sealed_thread(&self, hashes: Vec<[u8; 32]>) -> Result<bool> {
@@ -86,30 +119,36 @@ impl Store for Sqlite {
     }
 
     async fn claim_due(&self, now: Timestamp, lease: Timestamp, limit: usize) -> Result<Vec<Item>> {
-        self.writer.run(move |change| queue::claim_due(change, now, lease, limit)).await
+        self.claim(now, lease, limit).await
     }
 
     async fn release_claims(&self) -> Result<()> {
-        self.writer.run(queue::release_claims).await
+        self.due.changes(self.writer.run(queue::release_claims)).await
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>> {
-        self.readers.read(queue::next_due).await
+        match self.ready_since() {
+            Some(since) => Ok(Some(since)),
+            None => self.next_row_due().await,
+        }
     }
 
     async fn finish_attempt(&self, attempt: Attempt) -> Result<()> {
-        self.writer.run(move |change| queue::finish_attempt(change, attempt)).await
+        self.finish(attempt).await
     }
 
     async fn queue(&self) -> Result<Vec<QueueEntry>> {
+        self.move_to_rows(true).await?;
         self.readers.read(queue_admin::list).await
     }
 
     async fn retry(&self, item: Option<QueueId>, now: Timestamp) -> Result<u64> {
-        self.writer.run(move |change| queue_admin::retry(change, item, now)).await
+        self.move_to_rows(true).await?;
+        self.due.changes(self.writer.run(move |change| queue_admin::retry(change, item, now))).await
     }
 
     async fn drop_item(&self, item: QueueId, event: Event) -> Result<bool> {
+        self.move_to_rows(true).await?;
         self.writer.run(move |change| queue_admin::drop_item(change, &item, event)).await
     }
 
@@ -174,6 +213,8 @@ impl Store for Sqlite {
     }
 
     async fn gauges(&self, now: Timestamp) -> Result<Gauges> {
-        self.readers.read(move |db| limits::gauges(db, now)).await
+        let mut gauges = self.readers.read(move |db| limits::gauges(db, now)).await?;
+        self.add_journal(&mut gauges);
+        Ok(gauges)
     }
 }
