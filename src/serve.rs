@@ -29,9 +29,9 @@ use crate::retention::Retention;
 use crate::secret::Keys;
 use crate::sender::Actions;
 use crate::staff::Directory;
-use crate::store::Store;
 use crate::store::blobs::LocalBlobs;
 use crate::store::sqlite::Sqlite;
+use crate::store::{Store, StoreError};
 use crate::transfer::access::Access;
 use crate::{smtp, tls, web};
 
@@ -283,14 +283,18 @@ pub struct Foundation {
 }
 
 impl Foundation {
-    /// Opens the data folder, and makes it when it is not there.
+    /// For the gateway, of which there is one: opens the data folder, and makes it when it is not there.
     pub fn open(config: &Config) -> Result<Self> {
+        Self::with(config, Sqlite::serve)
+    }
+
+    fn with(config: &Config, open: fn(&Path) -> Result<Sqlite, StoreError>) -> Result<Self> {
         let folder = &config.data_dir;
         let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
         made.with_context(|| folder.display().to_string())?;
         let database = database(config);
         let keys = Keys::open(folder, !Sqlite::exists(&database))?;
-        let store = Sqlite::open(&database)?;
+        let store = open(&database)?;
         let blobs = LocalBlobs::open(&folder.join("blobs"))?;
         Ok(Self { store: Arc::new(store), blobs: Arc::new(blobs), keys })
     }
@@ -305,7 +309,7 @@ impl Foundation {
         if !Self::exists(config) {
             bail!("{}: no gateway has run here yet", config.data_dir.display());
         }
-        Self::open(config)
+        Self::with(config, Sqlite::open)
     }
 }
 

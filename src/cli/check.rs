@@ -16,7 +16,7 @@ pub fn run(args: &ConfigArgs) -> Result<()> {
     serve::web_certificate(config)?;
     let data = &config.data_dir;
     let data_state = match Foundation::exists(config) {
-        true => Foundation::open(config).map(|_| "opens").map_err(|error| fault(data, &error))?,
+        true => Foundation::open_existing(config).map(|_| "opens").map_err(|error| fault(data, &error))?,
         false if data.is_file() => return Err(fault(data, &"this is not a folder").into()),
         false => "will be made at the first start",
     };

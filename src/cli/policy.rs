@@ -89,7 +89,7 @@ fn answers_sealed_thread(config: &Config, header: &Header<'_>) -> Result<bool> {
     if !Foundation::exists(config) {
         return Ok(false);
     }
-    let foundation = Foundation::open(config)?;
+    let foundation = Foundation::open_existing(config)?;
     let hashes: Vec<_> = header.answers().iter().map(|id| foundation.keys.thread.hash(id)).collect();
     Ok(tokio::runtime::Runtime::new()?.block_on(foundation.store.is_sealed_thread(hashes))?)
 }

@@ -232,8 +232,12 @@ impl Intake {
         Ok(!hashes.is_empty() && self.store.is_sealed_thread(hashes).await?)
     }
 
-    /// Everything that the message becomes, ready to be committed. Blobs are durable after this.
+    /// Everything that the message becomes, ready to be committed. Blobs are durable after this. What takes
+    /// microseconds is done here and now, what waits for the disk or computes on a thread that may.
     async fn prepare(&self, rules: Arc<Rules>, arrival: Arrival) -> Result<Acceptance, Refusal> {
+        if arrival.seal.is_empty() && arrival.message.as_slice().len() <= body::SMALL {
+            return self.prepare_now(&rules, arrival);
+        }
         let permit = match arrival.seal.is_empty() {
             true => None,
             false => Some(self.sealing.clone().acquire_owned().await),
@@ -241,16 +245,20 @@ impl Intake {
         let intake = self.clone();
         let prepared = spawn_blocking(move || {
             let _permit = permit;
-            let mut acceptance = Acceptance::new(arrival.id.clone());
-            match intake.fill(&rules, arrival, &mut acceptance) {
-                Ok(()) => Ok(acceptance),
-                Err(refusal) => {
-                    discard(intake.blobs.as_ref(), &acceptance.blobs());
-                    Err(refusal)
-                }
-            }
+            intake.prepare_now(&rules, arrival)
         });
         prepared.await.unwrap_or_else(|error| Err(Refusal::Trouble(error.to_string())))
+    }
+
+    fn prepare_now(&self, rules: &Rules, arrival: Arrival) -> Result<Acceptance, Refusal> {
+        let mut acceptance = Acceptance::new(arrival.id.clone());
+        match self.fill(rules, arrival, &mut acceptance) {
+            Ok(()) => Ok(acceptance),
+            Err(refusal) => {
+                discard(self.blobs.as_ref(), &acceptance.blobs());
+                Err(refusal)
+            }
+        }
     }
 
     /// On an error, what `acceptance` holds by then is the caller's to discard.

@@ -28,7 +28,7 @@ use crate::id::QueueId;
 use crate::relay::smarthost::{LargestMail, Settings, Smarthost, TlsClients};
 use crate::relay::{Content, Mail, Timeouts, outcome};
 use crate::secret::BodyKey;
-use crate::store::{Attempt, Blobs, Delivery, Item, Kind, NewItem, Store, StoreError};
+use crate::store::{Attempt, Blobs, Body, Delivery, Item, Kind, NewItem, Store, StoreError};
 
 /// The queue is looked at this often, because the command line changes it from another process.
 const POLL: Duration = Duration::from_secs(2);
@@ -242,10 +242,13 @@ impl Shared {
             recipients: &recipients,
             traits: opener.traits(),
         };
-        self.smarthost.deliver(&Settings::of(config), &mail, feed(opener)).await
+        self.smarthost.deliver(&Settings::of(config), &mail, feed(opener, &item.body)).await
     }
 
     async fn open(&self, item: &Item) -> io::Result<Opener> {
+        if let Body::Inline(_) = &item.body {
+            return body::open(&self.parts.key, &*self.parts.blobs, &item.body);
+        }
         let (key, blobs, body) = (self.parts.key.clone(), Arc::clone(&self.parts.blobs), item.body.clone());
         spawn_blocking(move || body::open(&key, &*blobs, &body)).await.map_err(io::Error::other)?
     }
@@ -334,17 +337,19 @@ fn schedule(config: &Config) -> Schedule<'_> {
     Schedule { waits: &config.relay.retry, give_up_after: config.relay.give_up_after }
 }
 
-/// Decrypts ahead of the network, in a thread that may wait. Ends when the relay wants no more.
-fn feed(opener: Opener) -> Content {
+/// Decrypts ahead of the network, in a thread that may wait. Ends when the relay wants no more. A small message
+/// is decrypted at once: all of its chunks have room.
+fn feed(mut opener: Opener, body: &Body) -> Content {
     let size = opener.traits().size;
     let (sender, receiver) = mpsc::channel(AHEAD);
-    spawn_blocking(move || {
-        for chunk in opener {
-            if sender.blocking_send(chunk).is_err() {
-                break;
-            }
+    match body {
+        Body::Inline(_) => while opener.next().is_some_and(|chunk| sender.try_send(chunk).is_ok()) {},
+        Body::Blob(_) => {
+            spawn_blocking(
+                move || while opener.next().is_some_and(|chunk| sender.blocking_send(chunk).is_ok()) {},
+            );
         }
-    });
+    }
     Content::new(size, receiver)
 }
 

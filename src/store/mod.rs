@@ -12,6 +12,7 @@ mod conformance;
 mod conformance_drafts;
 mod drafts;
 mod items;
+mod journal;
 mod life;
 mod migrate;
 pub mod sqlite;
@@ -74,6 +75,9 @@ pub enum StoreError {
     /// The file belongs to another program.
     #[error("this is not a database of zegel")]
     Foreign,
+    /// Another server works on the same folder.
+    #[error("another zegel is running on this data folder")]
+    InUse,
     /// The store is shutting down.
     #[error("the store is closed")]
     Closed,

@@ -4,7 +4,7 @@
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, MAIN_DB, OpenFlags};
@@ -56,6 +56,11 @@ pub(super) fn writer(path: &Path) -> Result<Connection> {
 pub(super) fn folder(path: &Path) -> Result<File> {
     let folder = name_of_folder(path);
     Ok(File::open(folder).map_err(|error| at(folder, error))?)
+}
+
+/// The folder of the journal, beside the database.
+pub(super) fn journal(path: &Path) -> PathBuf {
+    name_of_folder(path).join("journal")
 }
 
 /// A connection that only reads, beside the writer.

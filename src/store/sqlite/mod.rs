@@ -7,6 +7,8 @@ mod codes;
 mod columns;
 mod connection;
 mod drafts;
+mod due;
+mod handover;
 mod intake;
 mod life;
 mod limits;
@@ -26,14 +28,18 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use jiff::SignedDuration;
+use rusqlite::Connection;
 
+use self::due::Due;
+use self::handover::Kept;
 use self::reader::Readers;
-use self::writer::Writer;
+use self::writer::{Change, Writer};
+use super::journal::{Found, Journal};
 use super::{
-    Acceptance, Added, Attempt, Author, Bounce, BrowserRow, CodeLimits, CodeRow, CodeTry, Committed, Download,
-    DraftRow, DraftStore, DueReminder, Extension, Forget, Gauges, Item, LimitedNotice, NewCode, NewItem,
-    NewUploadRow, PieceRow, QueueEntry, Recall, Reminders, Result, Sent, Session, Store, StoreError, Transfer,
-    Try, Turn, UploadLimits,
+    Acceptance, Added, Attempt, Author, Bounce, BrowserRow, CodeLimits, CodeRow, CodeTry, Committed,
+    Download, DraftRow, DraftStore, DueReminder, Extension, Forget, Gauges, Item, LimitedNotice, NewCode,
+    NewItem, NewUploadRow, PieceRow, QueueEntry, Recall, Reminders, Result, Sent, Session, Store, StoreError,
+    Transfer, Try, Turn, UploadLimits,
 };
 use crate::audit::{Entry, Event};
 use crate::clock::Timestamp;
@@ -53,13 +59,45 @@ pub struct Sqlite {
     folder: File,
     readers: Readers,
     writer: Writer,
+    /// Only the server has one; without it everything is a row at once.
+    journal: Option<Journal>,
+    due: Due,
 }
 
 impl Sqlite {
-    /// Opens the database file, makes it where there is none, and brings it up to date.
+    /// Opens the database file, makes it where there is none, and brings it up to date. What a crash has left
+    /// in the journal is moved into it, unless a server is running.
     pub fn open(path: &Path) -> Result<Self> {
-        let writer = Writer::start(connection::writer(path)?)?;
-        Ok(Self { folder: connection::folder(path)?, readers: Readers::open(path)?, writer })
+        let mut db = connection::writer(path)?;
+        let journal = connection::journal(path);
+        if fs::exists(&journal)?
+            && let Some(found) = Found::read(&journal)?
+        {
+            handover::recover(&mut db, found)?;
+        }
+        Self::with(path, db, None)
+    }
+
+    /// The same for the server, of which there is one: new mail goes through the journal beside the database.
+    pub fn serve(path: &Path) -> Result<Self> {
+        let mut db = connection::writer(path)?;
+        let found = Found::read_to_own(&connection::journal(path))?;
+        let journal = handover::recover(&mut db, found)?.start()?;
+        Self::with(path, db, Some(journal))
+    }
+
+    fn with(path: &Path, db: Connection, journal: Option<Journal>) -> Result<Self> {
+        let (folder, readers) = (connection::folder(path)?, Readers::open(path)?);
+        Ok(Self { folder, readers, writer: Writer::start(db)?, journal, due: Due::default() })
+    }
+
+    /// Has `work` done in a transaction; whatever it is, it may have changed what is due.
+    async fn write<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Change<'_>) -> Result<T> + Send + 'static,
+    {
+        self.due.changes(self.writer.run(work)).await
     }
 
     /// Fails when the disk is so full that accepted mail might get stuck behind new mail (C03).
@@ -82,7 +120,11 @@ impl Sqlite {
 impl Store for Sqlite {
     async fn commit(&self, acceptance: Acceptance) -> Result<Committed> {
         self.check_room()?;
-        self.writer.run(move |change| intake::commit(change, acceptance)).await
+        let acceptance = match self.journalled(acceptance).await? {
+            Kept::InJournal(committed) => return Ok(committed),
+            Kept::Nowhere(acceptance) => acceptance,
+        };
+        self.write(move |change| intake::commit(change, acceptance)).await
     }
 
     async fn is_sealed_thread(&self, hashes: Vec<[u8; 32]>) -> Result<bool> {
@@ -93,31 +135,37 @@ impl Store for Sqlite {
     }
 
     async fn claim_due(&self, now: Timestamp, lease: Timestamp, limit: usize) -> Result<Vec<Item>> {
-        self.writer.run(move |change| queue::claim_due(change, now, lease, limit)).await
+        self.claim(now, lease, limit).await
     }
 
     async fn release_claims(&self) -> Result<()> {
-        self.writer.run(queue::release_claims).await
+        self.write(queue::release_claims).await
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>> {
-        self.readers.read(queue::next_due).await
+        match self.ready_since() {
+            Some(since) => Ok(Some(since)),
+            None => self.next_row_due().await,
+        }
     }
 
     async fn finish_attempt(&self, attempt: Attempt) -> Result<()> {
-        self.writer.run(move |change| queue::finish_attempt(change, attempt)).await
+        self.finish(attempt).await
     }
 
     async fn queue(&self) -> Result<Vec<QueueEntry>> {
+        self.move_to_rows(true).await?;
         self.readers.read(queue_admin::list).await
     }
 
     async fn retry(&self, item: Option<QueueId>, now: Timestamp) -> Result<u64> {
-        self.writer.run(move |change| queue_admin::retry(change, item, now)).await
+        self.move_to_rows(true).await?;
+        self.write(move |change| queue_admin::retry(change, item, now)).await
     }
 
     async fn drop_item(&self, item: QueueId, event: Event) -> Result<bool> {
-        self.writer.run(move |change| queue_admin::drop_item(change, &item, event)).await
+        self.move_to_rows(true).await?;
+        self.write(move |change| queue_admin::drop_item(change, &item, event)).await
     }
 
     async fn transfer(&self, id: TransferId) -> Result<Option<Transfer>> {
@@ -129,11 +177,11 @@ impl Store for Sqlite {
     }
 
     async fn begin_try(&self, link: Link, rule: TryRule, now: Timestamp) -> Result<Try> {
-        self.writer.run(move |change| links::begin_try(change, &link, rule, now)).await
+        self.write(move |change| links::begin_try(change, &link, rule, now)).await
     }
 
     async fn open(&self, session: Session, event: Event) -> Result<()> {
-        self.writer.run(move |change| links::open(change, &session, event)).await
+        self.write(move |change| links::open(change, &session, event)).await
     }
 
     async fn session(&self, id: [u8; 32], now: Timestamp, idle_since: Timestamp) -> Result<Option<Session>> {
@@ -144,24 +192,24 @@ impl Store for Sqlite {
             return Ok(Some(session));
         }
         // It may have ended between the two: then the answer is the later one.
-        let live = self.writer.run(move |change| links::touch(change, id, now)).await?;
+        let live = self.write(move |change| links::touch(change, id, now)).await?;
         Ok(live.then_some(Session { used: now, ..session }))
     }
 
     async fn end_session(&self, id: [u8; 32], event: Event) -> Result<()> {
-        self.writer.run(move |change| links::end_session(change, id, event)).await
+        self.write(move |change| links::end_session(change, id, event)).await
     }
 
     async fn sweep_sessions(&self, idle_since: Timestamp) -> Result<u64> {
-        self.writer.run(move |change| links::sweep_sessions(change, idle_since)).await
+        self.write(move |change| links::sweep_sessions(change, idle_since)).await
     }
 
     async fn expire(&self, closed: Timestamp, now: Timestamp) -> Result<Vec<TransferId>> {
-        self.writer.run(move |change| transfers::expire(change, closed, now)).await
+        self.write(move |change| transfers::expire(change, closed, now)).await
     }
 
     async fn begin_turn(&self, now: Timestamp) -> Result<Turn> {
-        self.writer.run(move |change| life::begin_turn(change, now)).await
+        self.write(move |change| life::begin_turn(change, now)).await
     }
 
     async fn due_reminders(
@@ -175,7 +223,7 @@ impl Store for Sqlite {
     }
 
     async fn remind(&self, reminders: Reminders) -> Result<usize> {
-        self.writer.run(move |change| life::remind(change, reminders)).await
+        self.write(move |change| life::remind(change, reminders)).await
     }
 
     async fn due_downloads(&self, quiet_since: Timestamp, limit: usize) -> Result<Vec<Link>> {
@@ -183,31 +231,31 @@ impl Store for Sqlite {
     }
 
     async fn follow_up(&self, link: Link, notice: NewItem, quiet_since: Timestamp) -> Result<bool> {
-        self.writer.run(move |change| life::follow_up(change, &link, &notice, quiet_since)).await
+        self.write(move |change| life::follow_up(change, &link, &notice, quiet_since)).await
     }
 
     async fn forget(&self, before: Forget) -> Result<usize> {
-        self.writer.run(move |change| life::forget(change, before)).await
+        self.write(move |change| life::forget(change, before)).await
     }
 
     async fn recall(&self, recall: Recall) -> Result<Vec<u16>> {
-        self.writer.run(move |change| recall::recall(change, recall)).await
+        self.write(move |change| recall::recall(change, recall)).await
     }
 
     async fn extend(&self, extension: Extension) -> Result<bool> {
-        self.writer.run(move |change| status::extend(change, extension)).await
+        self.write(move |change| status::extend(change, extension)).await
     }
 
     async fn clear_tries(&self, link: Link, event: Event) -> Result<bool> {
-        self.writer.run(move |change| links::clear_tries(change, &link, event)).await
+        self.write(move |change| links::clear_tries(change, &link, event)).await
     }
 
     async fn bounce(&self, link: Link, bounce: Bounce, event: Event) -> Result<bool> {
-        self.writer.run(move |change| status::bounce(change, &link, &bounce, event)).await
+        self.write(move |change| status::bounce(change, &link, &bounce, event)).await
     }
 
     async fn send(&self, notice: LimitedNotice, now: Timestamp) -> Result<Sent> {
-        self.writer.run(move |change| status::send(change, notice, now)).await
+        self.write(move |change| status::send(change, notice, now)).await
     }
 
     async fn downloaded(
@@ -217,7 +265,7 @@ impl Store for Sqlite {
         event: Event,
         notice: Option<(NewItem, Timestamp)>,
     ) -> Result<()> {
-        self.writer.run(move |change| status::downloaded(change, &link, &parts, event, notice)).await
+        self.write(move |change| status::downloaded(change, &link, &parts, event, notice)).await
     }
 
     async fn downloads(&self, transfer: TransferId) -> Result<Vec<Download>> {
@@ -233,7 +281,7 @@ impl Store for Sqlite {
     }
 
     async fn forget_blobs(&self, names: Vec<BlobName>) -> Result<()> {
-        self.writer.run(move |change| blobs::forget(change, &names)).await
+        self.write(move |change| blobs::forget(change, &names)).await
     }
 
     async fn orphans(&self, names: Vec<BlobName>) -> Result<Vec<BlobName>> {
@@ -241,15 +289,17 @@ impl Store for Sqlite {
     }
 
     async fn take(&self, bucket: String, rate: Rate, now: Timestamp) -> Result<Option<Timestamp>> {
-        self.writer.run(move |change| limits::take(change, &bucket, rate, now)).await
+        self.write(move |change| limits::take(change, &bucket, rate, now)).await
     }
 
     async fn record(&self, event: Event) -> Result<()> {
-        self.writer.run(move |change| change.record(event)).await
+        self.write(move |change| change.record(event)).await
     }
 
     async fn gauges(&self, now: Timestamp) -> Result<Gauges> {
-        self.readers.read(move |db| limits::gauges(db, now)).await
+        let mut gauges = self.readers.read(move |db| limits::gauges(db, now)).await?;
+        self.add_journal(&mut gauges);
+        Ok(gauges)
     }
 }
 
@@ -261,7 +311,7 @@ impl DraftStore for Sqlite {
 
     async fn save_draft(&self, author: Author, typed: Vec<u8>, now: Timestamp) -> Result<()> {
         self.check_room()?;
-        self.writer.run(move |change| drafts::save(change, &author, Some(&typed), now).map(drop)).await
+        self.write(move |change| drafts::save(change, &author, Some(&typed), now).map(drop)).await
     }
 
     async fn add_upload(
@@ -272,7 +322,7 @@ impl DraftStore for Sqlite {
         now: Timestamp,
     ) -> Result<Added> {
         self.check_room()?;
-        self.writer.run(move |change| drafts::add_upload(change, &author, &upload, limits, now)).await
+        self.write(move |change| drafts::add_upload(change, &author, &upload, limits, now)).await
     }
 
     async fn set_length(
@@ -282,7 +332,7 @@ impl DraftStore for Sqlite {
         length: u64,
         limits: UploadLimits,
     ) -> Result<Added> {
-        self.writer.run(move |change| drafts::set_length(change, &author, &upload, length, limits)).await
+        self.write(move |change| drafts::set_length(change, &author, &upload, length, limits)).await
     }
 
     async fn add_piece(
@@ -295,22 +345,21 @@ impl DraftStore for Sqlite {
         now: Timestamp,
     ) -> Result<Added> {
         self.check_room()?;
-        self.writer
-            .run(move |change| drafts::add_piece(change, &author, &upload, offset, &piece, limits, now))
+        self.write(move |change| drafts::add_piece(change, &author, &upload, offset, &piece, limits, now))
             .await
     }
 
     async fn remove_upload(&self, author: Author, upload: UploadId, now: Timestamp) -> Result<bool> {
-        self.writer.run(move |change| drafts::remove_upload(change, &author, &upload, now)).await
+        self.write(move |change| drafts::remove_upload(change, &author, &upload, now)).await
     }
 
     async fn sweep_drafts(&self, idle_since: Timestamp, now: Timestamp) -> Result<u64> {
-        self.writer.run(move |change| drafts::sweep(change, idle_since, now)).await
+        self.write(move |change| drafts::sweep(change, idle_since, now)).await
     }
 
     async fn add_code(&self, code: NewCode, limits: CodeLimits) -> Result<Option<Timestamp>> {
         self.check_room()?;
-        self.writer.run(move |change| codes::add(change, code, limits)).await
+        self.write(move |change| codes::add(change, code, limits)).await
     }
 
     async fn code(&self, author: Author) -> Result<Option<CodeRow>> {
@@ -326,9 +375,7 @@ impl DraftStore for Sqlite {
         browser: BrowserRow,
         event: Event,
     ) -> Result<CodeTry> {
-        self.writer
-            .run(move |change| codes::try_code(change, &author, hash, tries, now, &browser, event))
-            .await
+        self.write(move |change| codes::try_code(change, &author, hash, tries, now, &browser, event)).await
     }
 
     async fn browser(&self, browser: [u8; 32], now: Timestamp) -> Result<Option<BrowserRow>> {
@@ -336,7 +383,7 @@ impl DraftStore for Sqlite {
     }
 
     async fn forget_browser(&self, browser: [u8; 32]) -> Result<()> {
-        self.writer.run(move |change| codes::forget_browser(change, browser)).await
+        self.write(move |change| codes::forget_browser(change, browser)).await
     }
 
     async fn last_reply(&self, author: Author, since: Timestamp) -> Result<Option<Vec<u8>>> {

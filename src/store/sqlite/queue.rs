@@ -12,6 +12,7 @@ use crate::address::ReversePath;
 use crate::clock::Timestamp;
 use crate::envelope::EnvelopeRecipient;
 use crate::id::{BlobName, Link, QueueId};
+use crate::store::journal::Waiting;
 use crate::store::{Attempt, Body, Delivery, Item, NewItem, PendingRecipient, Result, StoreError};
 
 pub(super) const CLAIM: &str = "
@@ -60,6 +61,20 @@ pub(super) fn insert(db: &Connection, item: &NewItem) -> Result<()> {
     )?;
     for (recipient, place) in item.envelope.recipients.iter().zip(1u32..) {
         insert.execute(params![number, place, recipient.address, Json(&recipient.parameters)])?;
+    }
+    Ok(())
+}
+
+/// Puts in what comes from the journal, as it stands there. It may be here already: a crash can have come between
+/// this commit and the journal's.
+pub(super) fn take_over(db: &Connection, waiting: &Waiting) -> Result<()> {
+    if number(db, &waiting.item.id)?.is_some() {
+        return Ok(());
+    }
+    insert(db, &waiting.item)?;
+    if let Some(lease) = waiting.lease {
+        let claim = "UPDATE items SET due = ?2, claimed = 1 WHERE id = ?1";
+        db.prepare_cached(claim)?.execute(params![waiting.item.id, Time(lease)])?;
     }
     Ok(())
 }

@@ -1,0 +1,167 @@
+//! The mail in the journal, in memory: what can be claimed, and what is being delivered.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::clock::Timestamp;
+use crate::id::QueueId;
+use crate::store::{Item, NewItem, PendingRecipient};
+
+/// All of it.
+#[derive(Default)]
+pub(super) struct Live(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    /// In the order of acceptance; may name what is gone already.
+    order: VecDeque<QueueId>,
+    /// What nobody has claimed, oldest first; may name what is gone already.
+    ready: VecDeque<QueueId>,
+    entries: HashMap<QueueId, Entry>,
+}
+
+struct Entry {
+    item: NewItem,
+    since: Instant,
+    /// Until when it is claimed.
+    lease: Option<Timestamp>,
+    /// It is on its way into the database.
+    is_moving: bool,
+    _place: OwnedSemaphorePermit,
+}
+
+/// A message that is to be moved into the database.
+pub struct Waiting {
+    /// The message.
+    pub item: NewItem,
+    /// Until when somebody has claimed it.
+    pub lease: Option<Timestamp>,
+}
+
+impl Live {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Its record is on disk.
+    pub fn add(&self, item: NewItem, place: OwnedSemaphorePermit) {
+        let mut state = self.state();
+        state.order.push_back(item.id.clone());
+        state.ready.push_back(item.id.clone());
+        let entry = Entry { since: Instant::now(), lease: None, is_moving: false, _place: place, item };
+        state.entries.insert(entry.item.id.clone(), entry);
+    }
+
+    /// It needs no record any more.
+    pub fn close(&self, items: &[QueueId]) {
+        let mut state = self.state();
+        for item in items {
+            state.entries.remove(item);
+        }
+        state.forget_gone();
+    }
+
+    pub fn claim(&self, limit: usize, lease: Timestamp) -> Vec<Item> {
+        let mut state = self.state();
+        let mut claimed = Vec::new();
+        while claimed.len() < limit
+            && let Some(id) = state.ready.pop_front()
+        {
+            if let Some(entry) = state.entries.get_mut(&id)
+                && !entry.is_moving
+            {
+                entry.lease = Some(lease);
+                claimed.push(first_attempt(&entry.item));
+            }
+        }
+        claimed
+    }
+
+    pub fn has_ready(&self) -> bool {
+        !self.state().ready.is_empty()
+    }
+
+    pub fn figures(&self) -> (u64, Option<Timestamp>) {
+        let state = self.state();
+        let oldest = state.order.front().and_then(|id| state.entries.get(id));
+        (state.entries.len() as u64, oldest.map(|entry| entry.item.created))
+    }
+
+    pub fn has_older(&self, age: Duration) -> bool {
+        let state = self.state();
+        let oldest = state.order.front().and_then(|id| state.entries.get(id));
+        oldest.is_some_and(|entry| entry.since.elapsed() >= age)
+    }
+
+    /// Oldest first; nobody claims them any more.
+    pub fn take_older(&self, age: Duration) -> Vec<Waiting> {
+        let State { order, entries, .. } = &mut *self.state();
+        let mut taken = Vec::new();
+        for id in order.iter() {
+            match entries.get_mut(id) {
+                Some(entry) if entry.since.elapsed() < age => break,
+                Some(entry) => {
+                    entry.is_moving = true;
+                    taken.push(Waiting::of(entry));
+                }
+                None => {}
+            }
+        }
+        taken
+    }
+
+    /// They stay here after all.
+    pub fn give_back(&self, items: &[QueueId]) {
+        let State { ready, entries, .. } = &mut *self.state();
+        for id in items {
+            if let Some(entry) = entries.get_mut(id) {
+                entry.is_moving = false;
+                if entry.lease.is_none() {
+                    ready.push_back(id.clone());
+                }
+            }
+        }
+    }
+
+    pub fn find(&self, item: &QueueId) -> Option<Waiting> {
+        self.state().entries.get(item).map(Waiting::of)
+    }
+}
+
+impl State {
+    /// Keeps the front of each list true; what is gone further back goes when it gets there.
+    fn forget_gone(&mut self) {
+        let Self { order, ready, entries } = self;
+        for list in [order, ready] {
+            while list.front().is_some_and(|id| !entries.contains_key(id)) {
+                list.pop_front();
+            }
+        }
+    }
+}
+
+impl Waiting {
+    fn of(entry: &Entry) -> Self {
+        Self { item: entry.item.clone(), lease: entry.lease }
+    }
+}
+
+fn first_attempt(item: &NewItem) -> Item {
+    let recipients = (1..).zip(&item.envelope.recipients);
+    Item {
+        id: item.id.clone(),
+        kind: item.kind,
+        reverse_path: item.envelope.reverse_path.clone(),
+        parameters: item.envelope.parameters.clone(),
+        recipients: recipients
+            .map(|(number, recipient)| PendingRecipient { number, recipient: recipient.clone() })
+            .collect(),
+        body: item.body.clone(),
+        link: item.link.clone(),
+        created: item.created,
+        attempts: 0,
+    }
+}

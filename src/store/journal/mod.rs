@@ -1,0 +1,260 @@
+//! The journal: where ordinary mail waits for its first attempt. A record is appended when a message is
+//! accepted and one when it is delivered; whoever comes at the same time shares one flush of the disk. Most mail
+//! is gone again within moments and never becomes a row. What waits longer, or is not delivered at the first
+//! attempt, is moved into the database by [`super::sqlite`], which owns the journal and is its only caller
+//! (docs/decisions/0006).
+//!
+//! What must never happen: an acceptance that is answered before its record is on disk (C02), a file that is used
+//! anew while one of its messages is only there (C01), a delivery that ends before its record is on disk (H02).
+
+mod live;
+mod segment;
+#[cfg(test)]
+mod tests;
+mod thread;
+
+use std::collections::HashMap;
+use std::fs::{self, DirBuilder, File, TryLockError};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore};
+use tokio::time::timeout;
+
+use self::live::Live;
+pub use self::live::Waiting;
+use self::segment::{ROOM, Segment};
+use self::thread::Thread;
+use super::{Body, Item, Kind, NewItem, Result, StoreError, at};
+use crate::clock::Timestamp;
+use crate::envelope::Envelope;
+use crate::id::QueueId;
+
+/// Octets of all mail that may wait here. A message counts at least for [`LEAST`].
+const MOST: usize = 64 << 20;
+const LEAST: usize = 16 << 10;
+/// Mail that finds no place waits so long for one, then goes into the database directly.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long mail waits here; then it is moved into the database, where an administrator can see it.
+const STAY: Duration = Duration::from_secs(5);
+/// How long to wait for a command line tool that reads what a crash left.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A journal that this process owns.
+pub struct Journal {
+    live: Arc<Live>,
+    places: Arc<Semaphore>,
+    /// Read while a delivery is being recorded, written while mail is moved: what moves does not end.
+    moving: RwLock<()>,
+    thread: Thread,
+}
+
+/// What a journal holds when it is opened: mail that was accepted and not delivered. It stays in its files until
+/// [`Found::clear`].
+pub struct Found {
+    /// The mail, oldest first.
+    pub items: Vec<NewItem>,
+    folder: PathBuf,
+    files: Vec<PathBuf>,
+    last: u64,
+    lock: File,
+}
+
+impl Found {
+    /// Reads a journal; `None` while another process owns it.
+    pub fn read(folder: &Path) -> Result<Option<Self>> {
+        if !fs::exists(folder).map_err(|error| at(folder, error))? {
+            let mut maker = DirBuilder::new();
+            maker.recursive(true).mode(0o700).create(folder).map_err(|error| at(folder, error))?;
+            if let Some(parent) = folder.parent() {
+                File::open(parent).and_then(|parent| parent.sync_all()).map_err(|error| at(parent, error))?;
+            }
+        }
+        let lock = File::open(folder).map_err(|error| at(folder, error))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(error)) => return Err(at(folder, error).into()),
+        }
+        let (mut segments, mut files) = (Vec::new(), Vec::new());
+        for entry in fs::read_dir(folder).map_err(|error| at(folder, error))? {
+            let path = entry?.path();
+            segments.extend(Segment::read(&path)?);
+            files.push(path);
+        }
+        segments.sort_by_key(|(number, _)| *number);
+        let last = segments.last().map_or(0, |(number, _)| *number);
+        let items = undelivered(segments.into_iter().flat_map(|(_, records)| records))?;
+        Ok(Some(Self { items, folder: folder.to_owned(), files, last, lock }))
+    }
+
+    /// The same for the server, which owns the journal for as long as it runs: a tool that is reading it just now
+    /// is waited for.
+    pub fn read_to_own(folder: &Path) -> Result<Self> {
+        let begun = Instant::now();
+        loop {
+            match Self::read(folder)? {
+                Some(found) => return Ok(found),
+                None if begun.elapsed() < LOCK_PATIENCE => std::thread::sleep(Duration::from_millis(20)),
+                None => return Err(StoreError::InUse),
+            }
+        }
+    }
+
+    /// Empties the journal: call it when all of it is in the database.
+    pub fn clear(self) -> Result<Cleared> {
+        self.files.iter().try_for_each(|file| Segment::clear(file))?;
+        Ok(Cleared(self))
+    }
+}
+
+/// A journal that holds nothing.
+pub struct Cleared(Found);
+
+impl Cleared {
+    /// Begins anew.
+    pub fn start(self) -> Result<Journal> {
+        let Self(Found { folder, files, last, lock, .. }) = self;
+        let live = Arc::new(Live::default());
+        let thread = Thread::start(thread::Files::open(folder, files, last + 1)?, lock, Arc::clone(&live))?;
+        Ok(Journal {
+            live,
+            places: Arc::new(Semaphore::new(MOST / LEAST)),
+            moving: RwLock::default(),
+            thread,
+        })
+    }
+}
+
+impl Journal {
+    /// Keeps a message; from then on it can be claimed. It comes back where there is no place for it here.
+    pub async fn keep(&self, item: NewItem) -> Result<Option<NewItem>> {
+        let Body::Inline(body) = &item.body else { return Ok(Some(item)) };
+        let record = record_of(&item, body)?;
+        if record.len() as u64 > ROOM / 2 {
+            return Ok(Some(item));
+        }
+        let places = u32::try_from(record.len().div_ceil(LEAST)).unwrap_or(u32::MAX);
+        let wait = timeout(PATIENCE, Arc::clone(&self.places).acquire_many_owned(places));
+        let Ok(Ok(place)) = wait.await else { return Ok(Some(item)) };
+        self.thread.keep(record, item, place).await?;
+        Ok(None)
+    }
+
+    /// The oldest mail that nobody has claimed, at most `limit`.
+    pub fn claim(&self, limit: usize, lease: Timestamp) -> Vec<Item> {
+        self.live.claim(limit, lease)
+    }
+
+    /// Whether mail waits to be claimed.
+    pub fn has_ready(&self) -> bool {
+        self.live.has_ready()
+    }
+
+    /// How many messages are here, and when the oldest was accepted.
+    pub fn figures(&self) -> (u64, Option<Timestamp>) {
+        self.live.figures()
+    }
+
+    /// Take it before an attempt is recorded, and keep it until it is: meanwhile nothing is moved.
+    pub async fn recording(&self) -> RwLockReadGuard<'_, ()> {
+        self.moving.read().await
+    }
+
+    /// The message, if it is here and not in the database.
+    pub fn find(&self, item: &QueueId) -> Option<Waiting> {
+        self.live.find(item)
+    }
+
+    /// The message is delivered to everybody.
+    pub async fn delivered(&self, item: QueueId) -> Result<()> {
+        self.thread.done(vec![item]).await
+    }
+
+    /// Take it before mail is moved, and keep it until [`Journal::moved`] is done.
+    pub async fn moving(&self) -> RwLockWriteGuard<'_, ()> {
+        self.moving.write().await
+    }
+
+    /// Whether there is mail that has waited long enough to be moved.
+    pub fn has_old(&self) -> bool {
+        self.live.has_older(STAY)
+    }
+
+    /// Takes mail to be moved, all or what has waited long enough. Nobody claims it any more: tell how it
+    /// ended, with [`Journal::moved`] or [`Journal::not_moved`].
+    pub fn take_to_move(&self, all: bool) -> Vec<Waiting> {
+        self.live.take_older(if all { Duration::ZERO } else { STAY })
+    }
+
+    /// These are in the database now.
+    pub async fn moved(&self, items: Vec<QueueId>) -> Result<()> {
+        self.live.close(&items);
+        self.thread.done(items).await
+    }
+
+    /// These are not, and can be claimed again.
+    pub fn not_moved(&self, items: &[QueueId]) {
+        self.live.give_back(items);
+    }
+}
+
+/// What a record says about a message, besides its body.
+#[derive(Serialize, Deserialize)]
+struct Meta<E> {
+    id: QueueId,
+    envelope: E,
+    created: Timestamp,
+}
+
+/// Kind, length of the description, description, body.
+fn record_of(item: &NewItem, body: &[u8]) -> Result<Vec<u8>> {
+    let meta = Meta { id: item.id.clone(), envelope: &item.envelope, created: item.created };
+    let meta = serde_json::to_vec(&meta).map_err(io::Error::from)?;
+    let length = (meta.len() as u32).to_le_bytes();
+    Ok([&[KEEP], length.as_slice(), &meta, body].concat())
+}
+
+/// The first octet of a record.
+const KEEP: u8 = 1;
+const DONE: u8 = 2;
+
+/// What was accepted and not done, in the order of acceptance.
+fn undelivered(records: impl Iterator<Item = Vec<u8>>) -> Result<Vec<NewItem>> {
+    let mut items = HashMap::new();
+    for (place, record) in records.enumerate() {
+        match record.split_first() {
+            Some((&KEEP, rest)) => {
+                let item = item_of(rest).ok_or(StoreError::Corrupt("message in the journal"))?;
+                items.insert(item.id.clone(), (place, item));
+            }
+            Some((&DONE, id)) => {
+                let id = std::str::from_utf8(id).ok().and_then(|id| id.parse().ok());
+                items.remove::<QueueId>(&id.ok_or(StoreError::Corrupt("name in the journal"))?);
+            }
+            _ => return Err(StoreError::Corrupt("record in the journal")),
+        }
+    }
+    let mut items: Vec<_> = items.into_values().collect();
+    items.sort_by_key(|(place, _)| *place);
+    Ok(items.into_iter().map(|(_, item)| item).collect())
+}
+
+/// [`record_of`] the other way round, without the kind.
+fn item_of(record: &[u8]) -> Option<NewItem> {
+    let (length, rest) = record.split_first_chunk::<4>()?;
+    let (meta, body) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+    let Meta { id, envelope, created } = serde_json::from_slice::<Meta<Envelope>>(meta).ok()?;
+    Some(NewItem {
+        id,
+        kind: Kind::Message,
+        envelope,
+        body: Body::Inline(body.to_vec()),
+        link: None,
+        created,
+    })
+}

@@ -1,0 +1,60 @@
+//! When the next row of the queue is due, remembered: the worker asks after every delivery, and mostly nothing
+//! has changed. Another process may change rows as well (the command line tool), so it is not believed for long.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::clock::Timestamp;
+
+/// How long an answer is believed.
+const BELIEVED: Duration = Duration::from_secs(2);
+
+/// The memory of it.
+#[derive(Default)]
+pub(super) struct Due {
+    changes: AtomicU64,
+    known: Mutex<Option<Known>>,
+    turn: AtomicU64,
+}
+
+#[derive(Clone, Copy)]
+struct Known {
+    due: Option<Timestamp>,
+    read: Instant,
+    changes: u64,
+}
+
+impl Due {
+    /// Does work that may change what is due: what was known before it no longer counts.
+    pub async fn changes<T>(&self, work: impl Future<Output = T>) -> T {
+        let done = work.await;
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        done
+    }
+
+    /// How many of `limit` turns are for rows: half of them, the odd one every other time.
+    pub fn share(&self, limit: usize) -> usize {
+        let odd = self.turn.fetch_add(1, Ordering::Relaxed) % 2 == 0;
+        if odd { limit.div_ceil(2) } else { limit / 2 }
+    }
+
+    /// What is known, or what `read` finds.
+    pub async fn get<E>(
+        &self,
+        read: impl Future<Output = Result<Option<Timestamp>, E>>,
+    ) -> Result<Option<Timestamp>, E> {
+        let changes = self.changes.load(Ordering::SeqCst);
+        let known = *self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.filter(|known| known.changes == changes && known.read.elapsed() < BELIEVED)
+        {
+            return Ok(known.due);
+        }
+        let started = Instant::now();
+        let due = read.await?;
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(Known { due, read: started, changes });
+        Ok(due)
+    }
+}

@@ -1,0 +1,142 @@
+//! Between the journal and the rows. Ordinary mail goes into the journal; rows are for mail that must wait, for
+//! everything that belongs to a transfer, and for what is too large. A message is never in neither of them:
+//! it is in the database before the journal says that it is done with it.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::{Sqlite, queue};
+use crate::clock::Timestamp;
+use crate::store::journal::{Cleared, Found, Journal, Waiting};
+use crate::store::{Acceptance, Attempt, Committed, Delivery, Gauges, Item, Kind, NewItem, Result};
+
+/// What the journal made of an acceptance.
+pub(super) enum Kept {
+    /// It is there.
+    InJournal(Committed),
+    /// It is for the database.
+    Nowhere(Acceptance),
+}
+
+/// Moves everything that an earlier life left in the journal into rows, due at once.
+pub(super) fn recover(db: &mut Connection, found: Found) -> Result<Cleared> {
+    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for item in &found.items {
+        queue::take_over(&transaction, &Waiting { item: item.clone(), lease: None })?;
+    }
+    transaction.commit()?;
+    found.clear()
+}
+
+impl Sqlite {
+    /// Keeps a message in the journal, if it is one for it. What the audit trail says of ordinary mail is in the
+    /// service log, not in a table.
+    pub(super) async fn journalled(&self, mut acceptance: Acceptance) -> Result<Kept> {
+        let Some((journal, item)) = self.journal.as_ref().zip(take_plain(&mut acceptance)) else {
+            return Ok(Kept::Nowhere(acceptance));
+        };
+        if let Some(item) = journal.keep(item).await? {
+            acceptance.items.push(item);
+            return Ok(Kept::Nowhere(acceptance));
+        }
+        acceptance.events.iter().for_each(|event| event.log());
+        Ok(Kept::InJournal(Committed { id: acceptance.id }))
+    }
+
+    /// New mail first, but rows that are due get half of the turns, so that neither waits for the other (H35).
+    pub(super) async fn claim(&self, now: Timestamp, lease: Timestamp, limit: usize) -> Result<Vec<Item>> {
+        if self.journal.as_ref().is_some_and(Journal::has_old) {
+            self.move_to_rows(false).await?;
+        }
+        let rows_are_due = self.next_row_due().await?.is_some_and(|due| due <= now);
+        let for_rows = if rows_are_due { self.due.share(limit) } else { 0 };
+        let mut items = Vec::new();
+        if let Some(journal) = &self.journal {
+            items = journal.claim(limit - for_rows, lease);
+        }
+        let left = limit - items.len();
+        if rows_are_due && left > 0 {
+            let claim = self.write(move |change| queue::claim_due(change, now, lease, left));
+            items.extend(claim.await?);
+        }
+        Ok(items)
+    }
+
+    /// The first moment at which a row can be claimed.
+    pub(super) async fn next_row_due(&self) -> Result<Option<Timestamp>> {
+        self.due.get(self.readers.read(queue::next_due)).await
+    }
+
+    /// Since when mail in the journal can be claimed, if there is any.
+    pub(super) fn ready_since(&self) -> Option<Timestamp> {
+        let journal = self.journal.as_ref().filter(|journal| journal.has_ready())?;
+        journal.figures().1
+    }
+
+    /// Records an attempt. What was delivered at once needs no row; the rest gets one with it.
+    pub(super) async fn finish(&self, attempt: Attempt) -> Result<()> {
+        let Some(journal) = &self.journal else { return self.finish_row(None, attempt).await };
+        let _nothing_moves = journal.recording().await;
+        let Some(waiting) = journal.find(&attempt.item) else { return self.finish_row(None, attempt).await };
+        let item = attempt.item.clone();
+        if is_all_delivered(&waiting.item, &attempt) {
+            journal.delivered(item).await?;
+            attempt.events.iter().for_each(|event| event.log());
+            return Ok(());
+        }
+        self.finish_row(Some(waiting), attempt).await?;
+        journal.moved(vec![item]).await
+    }
+
+    async fn finish_row(&self, waiting: Option<Waiting>, attempt: Attempt) -> Result<()> {
+        let work = self.write(move |change| {
+            if let Some(waiting) = waiting {
+                queue::take_over(change.db, &waiting)?;
+            }
+            queue::finish_attempt(change, attempt)
+        });
+        work.await
+    }
+
+    /// Makes rows of mail in the journal: of all, or of what has waited long enough.
+    pub(super) async fn move_to_rows(&self, all: bool) -> Result<()> {
+        let Some(journal) = &self.journal else { return Ok(()) };
+        let _nothing_ends = journal.moving().await;
+        let waiting = journal.take_to_move(all);
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        let items: Vec<_> = waiting.iter().map(|waiting| waiting.item.id.clone()).collect();
+        let work = self
+            .write(move |change| waiting.iter().try_for_each(|waiting| queue::take_over(change.db, waiting)));
+        match work.await {
+            Ok(()) => journal.moved(items).await,
+            Err(error) => {
+                journal.not_moved(&items);
+                Err(error)
+            }
+        }
+    }
+
+    /// Counts what has no row.
+    pub(super) fn add_journal(&self, gauges: &mut Gauges) {
+        let (queued, oldest) = self.journal.as_ref().map(Journal::figures).unwrap_or_default();
+        gauges.queued += queued;
+        gauges.oldest_queued = gauges.oldest_queued.into_iter().chain(oldest).min();
+    }
+}
+
+/// The message, if it is all that there is to keep.
+fn take_plain(acceptance: &mut Acceptance) -> Option<NewItem> {
+    let is_plain = |item: &NewItem| item.kind == Kind::Message && item.link.is_none();
+    match acceptance.items.as_slice() {
+        [item] if acceptance.transfer.is_none() && acceptance.draft.is_none() && is_plain(item) => {
+            acceptance.items.pop()
+        }
+        _ => None,
+    }
+}
+
+fn is_all_delivered(item: &NewItem, attempt: &Attempt) -> bool {
+    let delivered = attempt.deliveries.iter().filter(|(_, delivery)| *delivery == Delivery::Delivered);
+    attempt.reports.is_empty() && delivered.count() == item.envelope.recipients.len()
+}
