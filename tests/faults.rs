@@ -84,7 +84,7 @@ impl SmallDisk {
     fn under(site: &Site) -> Option<Self> {
         let folder = site.data();
         std::fs::create_dir_all(&folder).unwrap();
-        let mounted = mount(&["-t", "tmpfs", "-o", "size=40m,mode=700", "none"], &folder);
+        let mounted = mount(&["-t", "tmpfs", "-o", "size=56m,mode=700", "none"], &folder);
         if !mounted {
             without_small_disk();
         }
@@ -207,9 +207,9 @@ fn files_that_cannot_be_made_are_451_and_leave_nothing() {
 fn a_limit_on_file_sizes_is_451_and_kills_nobody() {
     let smarthost = Smarthost::start(Script::usual());
     let site = Site::new(smarthost.address(), "");
-    // In blocks of 512 octets: 2 MiB.
-    let mut gateway = site.start_as(limited("-f 4096"));
-    for mail in [ordinary("groot", 3 * MIB), confidential(3 * MIB)] {
+    // In blocks of 512 octets: 10 MiB.
+    let mut gateway = site.start_as(limited("-f 20480"));
+    for mail in [ordinary("groot", 11 * MIB), confidential(11 * MIB)] {
         let reply = attempt(&gateway, &mail);
         assert!(reply.starts_with("451 4.3.0 "), "{reply}");
     }
@@ -229,7 +229,7 @@ fn a_second_gateway_on_the_same_folder_does_no_harm() {
     std::fs::write(&in_the_making, "sealed").unwrap();
     let (status, _, trouble) = site.command(&["serve"]);
     assert_eq!(status, 1);
-    assert!(trouble.contains("in use"), "{trouble}");
+    assert!(trouble.contains("another zegel is running on this data folder"), "{trouble}");
     assert!(in_the_making.exists());
     submit(gateway.smtp, STAFF, &[ANNA], &ordinary("x", 10));
     smarthost.wait(|seen| seen.copies(ANNA) == 1);

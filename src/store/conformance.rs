@@ -148,7 +148,7 @@ async fn claimed(store: &dyn Store, item: NewItem) -> Item {
     items.remove(0)
 }
 
-fn attempt(item: &Item, deliveries: Vec<(u32, Delivery)>) -> Attempt {
+pub fn attempt(item: &Item, deliveries: Vec<(u32, Delivery)>) -> Attempt {
     let events = vec![event(Action::Relay)];
     Attempt {
         item: item.id.clone(),

@@ -2,7 +2,7 @@
 //! accepted and one when it is delivered; whoever comes at the same time shares one flush of the disk. Most mail
 //! is gone again within moments and never becomes a row. What waits longer, or is not delivered at the first
 //! attempt, is moved into the database by [`super::sqlite`], which owns the journal and is its only caller
-//! (docs/decisions/0006).
+//! (docs/decisions/0008).
 //!
 //! What must never happen: an acceptance that is answered before its record is on disk (C02), a file that is used
 //! anew while one of its messages is only there (C01), a delivery that ends before its record is on disk (H02).
@@ -42,7 +42,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How long mail waits here; then it is moved into the database, where an administrator can see it.
 const STAY: Duration = Duration::from_secs(5);
 /// How long to wait for a command line tool that reads what a crash left.
-const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A journal that this process owns.
 pub struct Journal {
@@ -80,15 +80,8 @@ impl Found {
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(error)) => return Err(at(folder, error).into()),
         }
-        let (mut segments, mut files) = (Vec::new(), Vec::new());
-        for entry in fs::read_dir(folder).map_err(|error| at(folder, error))? {
-            let path = entry?.path();
-            segments.extend(Segment::read(&path)?);
-            files.push(path);
-        }
-        segments.sort_by_key(|(number, _)| *number);
-        let last = segments.last().map_or(0, |(number, _)| *number);
-        let items = undelivered(segments.into_iter().flat_map(|(_, records)| records))?;
+        let files = files_of(folder)?;
+        let (last, items) = read_all(&files)?;
         Ok(Some(Self { items, folder: folder.to_owned(), files, last, lock }))
     }
 
@@ -110,6 +103,35 @@ impl Found {
         self.files.iter().try_for_each(|file| Segment::clear(file))?;
         Ok(Cleared(self))
     }
+}
+
+/// The mail in a journal that another process owns, as it is just now.
+pub fn peek(folder: &Path) -> Result<Vec<NewItem>> {
+    if !fs::exists(folder).map_err(|error| at(folder, error))? {
+        return Ok(Vec::new());
+    }
+    read_all(&files_of(folder)?).map(|(_, items)| items)
+}
+
+fn files_of(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder).map_err(|error| at(folder, error))?;
+    entries.map(|entry| Ok(entry?.path())).collect()
+}
+
+/// The highest number, and what is undelivered.
+fn read_all(files: &[PathBuf]) -> Result<(u64, Vec<NewItem>)> {
+    let mut segments = Vec::new();
+    for file in files {
+        match Segment::read(file) {
+            Ok(segment) => segments.extend(segment),
+            // Its owner needed it no more.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    segments.sort_by_key(|(number, _)| *number);
+    let last = segments.last().map_or(0, |(number, _)| *number);
+    Ok((last, undelivered(segments.into_iter().flat_map(|(_, records)| records))?))
 }
 
 /// A journal that holds nothing.

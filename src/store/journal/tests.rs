@@ -1,1 +1,141 @@
+//! What the journal promises: nothing accepted is lost, nothing delivered comes back, files are used anew.
 
+use super::*;
+use crate::store::conformance::{item, noon};
+
+async fn keep(journal: &Journal, item: &NewItem) {
+    assert!(journal.keep(item.clone()).await.unwrap().is_none());
+}
+
+fn open(folder: &Path) -> Found {
+    Found::read_to_own(folder).unwrap()
+}
+
+fn start(folder: &Path) -> Journal {
+    open(folder).clear().unwrap().start().unwrap()
+}
+
+fn names(items: &[NewItem]) -> Vec<QueueId> {
+    items.iter().map(|item| item.id.clone()).collect()
+}
+
+fn with_body(octets: usize) -> NewItem {
+    NewItem { body: Body::Inline(vec![7; octets]), ..item() }
+}
+
+fn files(folder: &Path) -> usize {
+    fs::read_dir(folder).unwrap().count()
+}
+
+/// C01: after a crash everything that was accepted is there, in its order, but for what was done.
+#[tokio::test]
+async fn what_was_accepted_and_not_done_comes_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = start(dir.path());
+    let items: Vec<_> = (0..5).map(|_| item()).collect();
+    for item in &items {
+        keep(&journal, item).await;
+    }
+    let claimed = journal.claim(2, noon());
+    assert_eq!(claimed.len(), 2);
+    journal.delivered(claimed[0].id.clone()).await.unwrap();
+    journal.moved(vec![items[3].id.clone()]).await.unwrap();
+    drop(journal);
+
+    let found = open(dir.path());
+    let left = [&items[1], &items[2], &items[4]].map(|item| item.id.clone());
+    assert_eq!(names(&found.items), left);
+    let first = &found.items[0];
+    assert_eq!((&first.envelope, &first.body, first.created), (&items[1].envelope, &items[1].body, noon()));
+    // What is read but not cleared stays.
+    drop(found);
+    assert_eq!(open(dir.path()).items.len(), 3);
+    drop(start(dir.path()));
+    assert!(open(dir.path()).items.is_empty());
+}
+
+#[tokio::test]
+async fn each_is_claimed_once_oldest_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = start(dir.path());
+    let items: Vec<_> = (0..4).map(|_| item()).collect();
+    for item in &items {
+        keep(&journal, item).await;
+    }
+    assert!(journal.has_ready());
+    let ids = |claimed: Vec<Item>| claimed.into_iter().map(|item| item.id).collect::<Vec<_>>();
+    assert_eq!(ids(journal.claim(3, noon())), names(&items[..3]));
+    assert_eq!(ids(journal.claim(3, noon())), names(&items[3..]));
+    assert!(!journal.has_ready());
+    assert_eq!(journal.figures(), (4, Some(noon())));
+}
+
+/// What is on its way into the database is handed to nobody, unless it stays after all.
+#[tokio::test]
+async fn what_moves_cannot_be_claimed() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = start(dir.path());
+    let (first, second) = (item(), item());
+    keep(&journal, &first).await;
+    journal.claim(1, noon());
+    keep(&journal, &second).await;
+    assert!(journal.take_to_move(false).is_empty(), "nothing is that old");
+    let moving = journal.take_to_move(true);
+    assert_eq!(moving.iter().map(|waiting| waiting.lease).collect::<Vec<_>>(), [Some(noon()), None]);
+    assert!(journal.claim(1, noon()).is_empty());
+    journal.not_moved(&[first.id.clone(), second.id.clone()]);
+    assert_eq!(journal.claim(2, noon()).len(), 1, "the other is being delivered");
+    journal.moved(vec![first.id.clone(), second.id]).await.unwrap();
+    assert!(journal.find(&first.id).is_none());
+}
+
+/// Files are cleared in their order and used again: the folder does not grow with the mail that went through.
+#[tokio::test]
+async fn files_are_used_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = start(dir.path());
+    let stays = item();
+    keep(&journal, &stays).await;
+    let through = |count: usize| {
+        let journal = &journal;
+        async move {
+            for _ in 0..count {
+                let item = with_body(1 << 20);
+                keep(journal, &item).await;
+                journal.delivered(item.id).await.unwrap();
+            }
+        }
+    };
+    through(40).await;
+    assert!(files(dir.path()) > 4, "what was first is still there, and so is all after it");
+    journal.delivered(stays.id).await.unwrap();
+    through(40).await;
+    assert!(files(dir.path()) <= 4, "{}", files(dir.path()));
+    drop(journal);
+    assert!(open(dir.path()).items.is_empty());
+}
+
+#[tokio::test]
+async fn what_is_too_large_or_elsewhere_is_not_for_the_journal() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = start(dir.path());
+    assert!(journal.keep(with_body(ROOM as usize)).await.unwrap().is_some());
+    let blob = NewItem { body: Body::Blob(crate::id::BlobName::random()), ..item() };
+    assert!(journal.keep(blob).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn one_process_owns_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = start(dir.path());
+    assert!(Found::read(dir.path()).unwrap().is_none());
+    drop(journal);
+    assert!(Found::read(dir.path()).unwrap().is_some());
+}
+
+#[test]
+fn what_it_does_not_know_is_an_error() {
+    for record in [&b"x"[..], b"", &[KEEP, 9, 9], &[DONE, b'!']] {
+        assert!(undelivered([record.to_vec()].into_iter()).is_err(), "{record:?}");
+    }
+}

@@ -11,12 +11,16 @@ use crate::clock::Timestamp;
 /// How long an answer is believed.
 const BELIEVED: Duration = Duration::from_secs(2);
 
-/// The memory of it.
+/// How long rows count as writable after they were.
+const WRITABLE: Duration = Duration::from_millis(100);
+
+/// The memory of it, and of whether rows could be written.
 #[derive(Default)]
 pub(super) struct Due {
     changes: AtomicU64,
     known: Mutex<Option<Known>>,
     turn: AtomicU64,
+    writable: Mutex<Option<Instant>>,
 }
 
 #[derive(Clone, Copy)]
@@ -32,6 +36,17 @@ impl Due {
         let done = work.await;
         self.changes.fetch_add(1, Ordering::SeqCst);
         done
+    }
+
+    /// Whether rows could be written a moment ago; else `probe` tells.
+    pub async fn is_writable<E>(&self, probe: impl Future<Output = Result<(), E>>) -> Result<(), E> {
+        let known = *self.writable.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.is_some_and(|known| known.elapsed() < WRITABLE) {
+            return Ok(());
+        }
+        probe.await?;
+        *self.writable.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        Ok(())
     }
 
     /// How many of `limit` turns are for rows: half of them, the odd one every other time.

@@ -2,12 +2,24 @@
 //! everything that belongs to a transfer, and for what is too large. A message is never in neither of them:
 //! it is in the database before the journal says that it is done with it.
 
-use rusqlite::{Connection, TransactionBehavior};
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
 
-use super::{Sqlite, queue};
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+
+use super::{Sqlite, queue, queue_admin};
 use crate::clock::Timestamp;
-use crate::store::journal::{Cleared, Found, Journal, Waiting};
-use crate::store::{Acceptance, Attempt, Committed, Delivery, Gauges, Item, Kind, NewItem, Result};
+use crate::id::QueueId;
+use crate::store::journal::{self, Cleared, Found, Journal, Waiting};
+use crate::store::{
+    Acceptance, Attempt, Committed, Delivery, Gauges, Item, Kind, NewItem, QueueEntry, Result, StoreError,
+};
+
+/// How long a tool waits for a message to become a row, and how often it looks.
+const ROW_PATIENCE: Duration = Duration::from_secs(10);
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// What the journal made of an acceptance.
 pub(super) enum Kept {
@@ -31,9 +43,10 @@ impl Sqlite {
     /// Keeps a message in the journal, if it is one for it. What the audit trail says of ordinary mail is in the
     /// service log, not in a table.
     pub(super) async fn journalled(&self, mut acceptance: Acceptance) -> Result<Kept> {
-        let Some((journal, item)) = self.journal.as_ref().zip(take_plain(&mut acceptance)) else {
-            return Ok(Kept::Nowhere(acceptance));
-        };
+        let Some(journal) = &self.journal else { return Ok(Kept::Nowhere(acceptance)) };
+        let Some(item) = take_plain(&mut acceptance) else { return Ok(Kept::Nowhere(acceptance)) };
+        // What is not delivered at once needs a row: while none can be written, nothing is taken in (C05).
+        self.due.is_writable(self.writer.run(|_| Ok(()))).await?;
         if let Some(item) = journal.keep(item).await? {
             acceptance.items.push(item);
             return Ok(Kept::Nowhere(acceptance));
@@ -115,6 +128,41 @@ impl Sqlite {
                 Err(error)
             }
         }
+    }
+
+    /// The queue: rows, and what is in the journal of the server. That is read first, for a message may become a
+    /// row meanwhile, but never the other way round.
+    pub(super) async fn list(&self) -> Result<Vec<QueueEntry>> {
+        self.move_to_rows(true).await?;
+        let journalled = self.journalled_elsewhere().await?;
+        let mut entries = self.readers.read(queue_admin::list).await?;
+        let rows: HashSet<_> = entries.iter().map(|entry| entry.id.clone()).collect();
+        entries.extend(journalled.iter().filter(|item| !rows.contains(&item.id)).map(queue_admin::entry_of));
+        entries.sort_by_key(|entry| entry.created);
+        Ok(entries)
+    }
+
+    /// Waits while a message, or any, is in the journal of the server, which makes rows of what stays there.
+    pub(super) async fn wait_for_row(&self, item: Option<&QueueId>) -> Result<()> {
+        self.move_to_rows(true).await?;
+        let begun = Instant::now();
+        while begun.elapsed() < ROW_PATIENCE {
+            let journalled = self.journalled_elsewhere().await?;
+            if !journalled.iter().any(|other| item.is_none_or(|item| *item == other.id)) {
+                break;
+            }
+            sleep(LOOK_AGAIN).await;
+        }
+        Ok(())
+    }
+
+    /// What another process has in its journal.
+    async fn journalled_elsewhere(&self) -> Result<Vec<NewItem>> {
+        if self.journal.is_some() {
+            return Ok(Vec::new());
+        }
+        let folder = self.journal_folder.clone();
+        spawn_blocking(move || journal::peek(&folder)).await.map_err(|_| StoreError::Closed)?
     }
 
     /// Counts what has no row.

@@ -24,7 +24,7 @@ mod transfers;
 mod writer;
 
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use jiff::SignedDuration;
@@ -61,6 +61,8 @@ pub struct Sqlite {
     writer: Writer,
     /// Only the server has one; without it everything is a row at once.
     journal: Option<Journal>,
+    /// Where the server has it.
+    journal_folder: PathBuf,
     due: Due,
 }
 
@@ -88,7 +90,8 @@ impl Sqlite {
 
     fn with(path: &Path, db: Connection, journal: Option<Journal>) -> Result<Self> {
         let (folder, readers) = (connection::folder(path)?, Readers::open(path)?);
-        Ok(Self { folder, readers, writer: Writer::start(db)?, journal, due: Due::default() })
+        let (writer, journal_folder) = (Writer::start(db)?, connection::journal(path));
+        Ok(Self { folder, readers, writer, journal, journal_folder, due: Due::default() })
     }
 
     /// Has `work` done in a transaction; whatever it is, it may have changed what is due.
@@ -154,17 +157,16 @@ impl Store for Sqlite {
     }
 
     async fn queue(&self) -> Result<Vec<QueueEntry>> {
-        self.move_to_rows(true).await?;
-        self.readers.read(queue_admin::list).await
+        self.list().await
     }
 
     async fn retry(&self, item: Option<QueueId>, now: Timestamp) -> Result<u64> {
-        self.move_to_rows(true).await?;
+        self.wait_for_row(item.as_ref()).await?;
         self.write(move |change| queue_admin::retry(change, item, now)).await
     }
 
     async fn drop_item(&self, item: QueueId, event: Event) -> Result<bool> {
-        self.move_to_rows(true).await?;
+        self.wait_for_row(Some(&item)).await?;
         self.write(move |change| queue_admin::drop_item(change, &item, event)).await
     }
 

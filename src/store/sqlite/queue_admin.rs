@@ -6,10 +6,12 @@ use rusqlite::{Connection, Row, params};
 use super::columns::Time;
 use super::queue::{number, remove, reverse_path, state};
 use super::writer::Change;
+use crate::address::Address;
 use crate::audit::Event;
 use crate::clock::Timestamp;
+use crate::envelope::EnvelopeRecipient;
 use crate::id::QueueId;
-use crate::store::{Kind, QueueEntry, QueueEntryRecipient, Result};
+use crate::store::{Kind, NewItem, QueueEntry, QueueEntryRecipient, Result};
 
 /// Every item with every recipient, delivered ones too.
 pub(super) fn list(db: &Connection) -> Result<Vec<QueueEntry>> {
@@ -26,13 +28,36 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<QueueEntry> {
     Ok(QueueEntry {
         id: row.get("id")?,
         kind: row.get::<_, Kind>("kind")?.as_str(),
-        from: reverse_path(row)?.address().map_or_else(|| "<>".to_owned(), ToString::to_string),
+        from: sender(reverse_path(row)?.address()),
         recipients: Vec::new(),
         transfer: row.get("transfer")?,
         created: row.get::<_, Time>("created")?.0,
         attempts: row.get("attempts")?,
         next_attempt: row.get::<_, Time>("next_attempt")?.0,
     })
+}
+
+/// One that has no row: its first attempt is to come, or being made.
+pub(super) fn entry_of(item: &NewItem) -> QueueEntry {
+    let waiting = |recipient: &EnvelopeRecipient| QueueEntryRecipient {
+        address: recipient.address.clone(),
+        state: "waiting",
+        answer: String::new(),
+    };
+    QueueEntry {
+        id: item.id.clone(),
+        kind: item.kind.as_str(),
+        from: sender(item.envelope.reverse_path.address()),
+        recipients: item.envelope.recipients.iter().map(waiting).collect(),
+        transfer: None,
+        created: item.created,
+        attempts: 0,
+        next_attempt: item.created,
+    }
+}
+
+fn sender(address: Option<&Address>) -> String {
+    address.map_or_else(|| "<>".to_owned(), ToString::to_string)
 }
 
 fn recipients(db: &Connection, item: i64) -> Result<Vec<QueueEntryRecipient>> {

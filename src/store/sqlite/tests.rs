@@ -11,9 +11,9 @@ use tempfile::TempDir;
 use super::*;
 use crate::audit::Action;
 use crate::clock::days_later;
-use crate::store::conformance::{event, item, message, noon, store_conformance, transfer};
+use crate::store::conformance::{attempt, event, item, message, noon, store_conformance, transfer};
 use crate::store::conformance_drafts::draft_conformance;
-use crate::store::{Kind, NewItem, StoreError};
+use crate::store::{Delivery, Kind, NewItem, StoreError};
 
 store_conformance!(fresh());
 draft_conformance!(fresh());
@@ -360,4 +360,65 @@ fn plan(db: &Connection, sql: &str) -> Vec<String> {
     }
     assert!(!steps.is_empty() || sql.trim_start().starts_with("INSERT"), "{sql}");
     steps
+}
+
+// ---- with the journal in front
+
+mod serving {
+    use super::*;
+
+    // Not those that are about claims that run out or mail that is accepted in the future: such mail is a row by then.
+    store_conformance!(@each server(),
+        a_message_comes_back_as_it_went_in, an_item_is_claimed_by_one, an_attempt_is_recorded_per_recipient,
+        a_finished_item_goes_with_its_blob, a_report_is_queued_with_the_failure,
+        an_attempt_on_a_dropped_item_is_no_error, a_dropped_item_is_gone, the_queue_can_be_looked_at,
+        figures_tell_the_truth);
+
+    fn server() -> (Sqlite, TempDir) {
+        let dir = tempfile::tempdir().unwrap();
+        (Sqlite::serve(&file(&dir)).unwrap(), dir)
+    }
+
+    fn to_both(delivery: Delivery) -> Vec<(u32, Delivery)> {
+        vec![(1, delivery.clone()), (2, delivery)]
+    }
+
+    async fn claim(store: &Sqlite) -> Vec<Item> {
+        store.claim_due(noon(), days_later(noon(), 1), 10).await.unwrap()
+    }
+
+    /// Ordinary mail that is delivered at once never becomes a row; what a crash leaves does.
+    #[tokio::test]
+    async fn a_row_is_for_what_waits() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Sqlite::serve(&file(&dir)).unwrap();
+        let db = Connection::open(file(&dir)).unwrap();
+        let (first, second) = (item(), item());
+        store.commit(message(vec![first.clone()])).await.unwrap();
+        store.commit(message(vec![second.clone()])).await.unwrap();
+        let claimed = claim(&store).await;
+        assert_eq!(claimed.len(), 2);
+        assert_eq!(count(&db, "items"), 0);
+        let later = Delivery::Later { reason: "451 busy".to_owned() };
+        store.finish_attempt(attempt(&claimed[0], to_both(Delivery::Delivered))).await.unwrap();
+        store.finish_attempt(attempt(&claimed[1], to_both(later))).await.unwrap();
+        assert_eq!(count(&db, "items"), 1, "the one that must wait");
+        store.commit(message(vec![item()])).await.unwrap();
+        drop(store);
+        let store = Sqlite::serve(&file(&dir)).unwrap();
+        assert_eq!(count(&db, "items"), 2);
+        assert_eq!(store.queue().await.unwrap()[0].id, second.id);
+    }
+
+    /// The command line beside a server sees what is in the journal, and does not take it away from it.
+    #[tokio::test]
+    async fn another_process_leaves_the_journal_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Sqlite::serve(&file(&dir)).unwrap();
+        store.commit(message(vec![item()])).await.unwrap();
+        assert_eq!(Sqlite::open(&file(&dir)).unwrap().queue().await.unwrap().len(), 1);
+        assert_eq!(claim(&store).await.len(), 1);
+        drop(store);
+        assert_eq!(Sqlite::open(&file(&dir)).unwrap().queue().await.unwrap().len(), 1, "after a crash");
+    }
 }
