@@ -3,7 +3,7 @@
 
 use askama::Template;
 
-use super::compose::{Notice, one_line, OwnHeader};
+use super::compose::{Notice, OwnHeader, one_line};
 use super::{NoticeError, style};
 use crate::address::Address;
 use crate::clock::Timestamp;

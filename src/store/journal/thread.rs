@@ -25,8 +25,14 @@ const BATCH: u64 = ROOM / 8;
 const SPARE: usize = 2;
 
 enum Work {
-    Keep { record: Vec<u8>, item: NewItem, place: OwnedSemaphorePermit },
+    Keep(Box<Keep>),
     Done(Vec<QueueId>),
+}
+
+struct Keep {
+    record: Vec<u8>,
+    item: NewItem,
+    place: OwnedSemaphorePermit,
 }
 
 struct Command {
@@ -53,7 +59,7 @@ impl Thread {
 
     /// Appends a message; when it answers, the message can be claimed.
     pub async fn keep(&self, record: Vec<u8>, item: NewItem, place: OwnedSemaphorePermit) -> Result<()> {
-        self.run(Work::Keep { record, item, place }).await
+        self.run(Work::Keep(Box::new(Keep { record, item, place }))).await
     }
 
     /// Appends that these messages need the journal no more.
@@ -108,7 +114,7 @@ fn serve(mut files: Files, mut queue: mpsc::Receiver<Command>, live: &Live) {
 
 fn add(batch: &mut Batch, work: &Work) {
     match work {
-        Work::Keep { record, .. } => batch.push(&[record]),
+        Work::Keep(keep) => batch.push(&[&keep.record]),
         Work::Done(items) => items.iter().for_each(|item| batch.push(&[&[DONE], item.as_str().as_bytes()])),
     }
 }
@@ -167,7 +173,8 @@ impl Files {
     /// What was appended is so.
     fn apply(&mut self, work: Work, live: &Live) {
         match work {
-            Work::Keep { item, place, .. } => {
+            Work::Keep(keep) => {
+                let Keep { item, place, .. } = *keep;
                 let number = self.current.number();
                 self.homes.insert(item.id.clone(), number);
                 *self.counts.entry(number).or_default() += 1;

@@ -51,7 +51,7 @@ impl Due {
 
     /// How many of `limit` turns are for rows: half of them, the odd one every other time.
     pub fn share(&self, limit: usize) -> usize {
-        let odd = self.turn.fetch_add(1, Ordering::Relaxed) % 2 == 0;
+        let odd = self.turn.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
         if odd { limit.div_ceil(2) } else { limit / 2 }
     }
 

@@ -26,7 +26,7 @@ pub(super) enum Kept {
     /// It is there.
     InJournal(Committed),
     /// It is for the database.
-    Nowhere(Acceptance),
+    Nowhere(Box<Acceptance>),
 }
 
 /// Moves everything that an earlier life left in the journal into rows, due at once.
@@ -43,13 +43,13 @@ impl Sqlite {
     /// Keeps a message in the journal, if it is one for it. What the audit trail says of ordinary mail is in the
     /// service log, not in a table.
     pub(super) async fn journalled(&self, mut acceptance: Acceptance) -> Result<Kept> {
-        let Some(journal) = &self.journal else { return Ok(Kept::Nowhere(acceptance)) };
-        let Some(item) = take_plain(&mut acceptance) else { return Ok(Kept::Nowhere(acceptance)) };
+        let Some(journal) = &self.journal else { return Ok(Kept::Nowhere(Box::new(acceptance))) };
+        let Some(item) = take_plain(&mut acceptance) else { return Ok(Kept::Nowhere(Box::new(acceptance))) };
         // What is not delivered at once needs a row: while none can be written, nothing is taken in (C05).
         self.due.is_writable(self.writer.run(|_| Ok(()))).await?;
         if let Some(item) = journal.keep(item).await? {
             acceptance.items.push(item);
-            return Ok(Kept::Nowhere(acceptance));
+            return Ok(Kept::Nowhere(Box::new(acceptance)));
         }
         acceptance.events.iter().for_each(|event| event.log());
         Ok(Kept::InJournal(Committed { id: acceptance.id }))

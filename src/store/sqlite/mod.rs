@@ -125,7 +125,7 @@ impl Store for Sqlite {
         self.check_room()?;
         let acceptance = match self.journalled(acceptance).await? {
             Kept::InJournal(committed) => return Ok(committed),
-            Kept::Nowhere(acceptance) => acceptance,
+            Kept::Nowhere(acceptance) => *acceptance,
         };
         self.write(move |change| intake::commit(change, acceptance)).await
     }
