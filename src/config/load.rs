@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use super::Config;
+use super::{Config, Look};
 
 /// Where `--config` points when it is not given.
 pub const DEFAULT_PATH: &str = "/etc/zegel/zegel.toml";
@@ -44,13 +44,16 @@ pub fn parse(
         table.try_into().map_err(|error: toml::de::Error| fault(error.to_string().trim().to_owned()))?;
     config.resolve_paths(path.parent().unwrap_or(Path::new(".")));
     config.check().map_err(fault)?;
+    let organisation = &mut config.organisation;
+    let look = Look::load(organisation.theme.as_deref(), organisation.logo.as_deref()).map_err(fault)?;
+    organisation.look = look.into();
     Ok(config)
 }
 
 /// Every section and key of contract 2, and what we added: for names that are off by a letter.
 const KEYS: &[(&str, &[&str])] = &[
     ("", &["hostname", "data_dir"]),
-    ("organisation", &["name", "domains", "phone", "staff"]),
+    ("organisation", &["name", "domains", "phone", "staff", "theme", "logo"]),
     (
         "smtp",
         &[
@@ -139,7 +142,7 @@ fn set(table: &mut Table, keys: &str, value: String) -> Result<(), String> {
 /// In the file an empty path means "none"; inside, absent is `None`.
 fn drop_empty_paths(table: &mut Table) {
     for section in table.iter_mut().filter_map(|(_, value)| value.as_table_mut()) {
-        for key in ["staff", "tls_certificate", "tls_key", "password_file"] {
+        for key in ["staff", "theme", "logo", "tls_certificate", "tls_key", "password_file"] {
             if section.get(key).and_then(Value::as_str) == Some("") {
                 section.remove(key);
             }
@@ -154,6 +157,8 @@ impl Config {
         self.policy.files.iter_mut().for_each(absolute);
         [
             &mut self.organisation.staff,
+            &mut self.organisation.theme,
+            &mut self.organisation.logo,
             &mut self.smtp.tls_certificate,
             &mut self.smtp.tls_key,
             &mut self.relay.password_file,

@@ -3,16 +3,19 @@
 //! sees only values that are already valid. Nothing here is global: each part is handed its section.
 
 mod load;
+mod look;
 mod units;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
 use serde::Deserialize;
 
 pub use load::{ConfigError, DEFAULT_PATH, load, parse};
+pub use look::{Logo, Look};
 pub use units::ByteSize;
 use units::duration;
 
@@ -60,6 +63,15 @@ pub struct Organisation {
     /// CSV with `email,name,phone,department`, relative to the configuration file.
     #[serde(default)]
     pub staff: Option<PathBuf>,
+    /// Style sheet over ours, relative to the configuration file.
+    #[serde(default)]
+    pub theme: Option<PathBuf>,
+    /// SVG or PNG in place of our logo, relative to the configuration file.
+    #[serde(default)]
+    pub logo: Option<PathBuf>,
+    /// What is in those two files; [`load`] reads them.
+    #[serde(skip)]
+    pub look: Arc<Look>,
 }
 
 /// The SMTP listener.

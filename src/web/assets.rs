@@ -1,4 +1,5 @@
-//! The few files that pages are made up with; embedded, so that no path of a request meets a disk.
+//! The few files that pages are made up with: embedded, or read with the configuration, so that no path of a request
+//! meets a disk.
 
 use std::sync::LazyLock;
 
@@ -8,6 +9,8 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 
 use super::error::WebError;
+use super::page::Visit;
+use crate::config::Look;
 use crate::id::base32;
 
 const THEME: &str = include_str!("../../web/assets/theme.css");
@@ -22,21 +25,30 @@ const SVG: &str = "image/svg+xml";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// `GET /assets/{name}`
-pub async fn serve(Path(name): Path<String>) -> Result<Response, WebError> {
-    let (media_type, text) = match name.as_str() {
-        "theme.css" => (CSS, THEME),
-        "layout.css" => (CSS, LAYOUT),
-        "logo.svg" => (SVG, LOGO),
-        "favicon.svg" => (SVG, FAVICON),
-        "page.js" => (SCRIPT, PAGE_SCRIPT),
-        "upload.js" => (SCRIPT, UPLOAD_SCRIPT),
+pub async fn serve(visit: Visit, Path(name): Path<String>) -> Result<Response, WebError> {
+    let look = &visit.config.organisation.look;
+    let (media_type, octets) = match name.as_str() {
+        "theme.css" => (CSS, theme(look).into()),
+        "layout.css" => (CSS, LAYOUT.into()),
+        "logo" => match &look.logo {
+            Some(logo) => (logo.media_type, logo.octets.clone()),
+            None => (SVG, LOGO.into()),
+        },
+        "favicon.svg" => (SVG, FAVICON.into()),
+        "page.js" => (SCRIPT, PAGE_SCRIPT.into()),
+        "upload.js" => (SCRIPT, UPLOAD_SCRIPT.into()),
         _ => return Err(WebError::NotFound),
     };
     // Pages ask for them with their version in the query, so a day is no risk.
-    Ok(([(CONTENT_TYPE, media_type), (CACHE_CONTROL, "public, max-age=86400")], text).into_response())
+    Ok(([(CONTENT_TYPE, media_type), (CACHE_CONTROL, "public, max-age=86400")], octets).into_response())
 }
 
-/// Changes whenever one of them does; says nothing about the version of the program.
+/// Ours, then the organisation's: what it leaves out stays ours.
+fn theme(look: &Look) -> String {
+    [THEME, look.theme.as_deref().unwrap_or_default()].concat()
+}
+
+/// Changes whenever one of ours does; says nothing about the version of the program.
 pub fn version() -> &'static str {
     static VERSION: LazyLock<String> = LazyLock::new(|| {
         let all = [THEME, LAYOUT, LOGO, FAVICON, PAGE_SCRIPT, UPLOAD_SCRIPT].concat();
@@ -48,6 +60,6 @@ pub fn version() -> &'static str {
 }
 
 /// `GET /favicon.ico`, which browsers ask for unasked.
-pub async fn favicon() -> Result<Response, WebError> {
-    serve(Path("favicon.svg".to_owned())).await
+pub async fn favicon(visit: Visit) -> Result<Response, WebError> {
+    serve(visit, Path("favicon.svg".to_owned())).await
 }

@@ -89,8 +89,8 @@ impl Visit {
     }
 
     /// What the addresses of style and script files carry, so that a browser takes new ones at once.
-    pub fn assets(&self) -> &'static str {
-        assets::version()
+    pub fn assets(&self) -> String {
+        [assets::version(), self.config.organisation.look.version.as_str()].concat()
     }
 
     /// A date as the reader writes it.

@@ -1,9 +1,10 @@
 //! Contract 5: every route, every status.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Site;
-use crate::config::PasswordMode;
+use crate::config::{Config, Logo, Look, PasswordMode};
 
 #[test]
 fn the_whole_way_of_a_recipient() {
@@ -187,6 +188,7 @@ fn pages_that_explain_need_no_transfer() {
         ("/.well-known/security.txt", "Contact: mailto:security@voorbeeld.nl\nExpires: 2027-05-22T"),
         ("/robots.txt", "Disallow: /t/"),
         ("/assets/theme.css", "--utrecht"),
+        ("/assets/logo", "<svg"),
         ("/assets/page.js", "print"),
         ("/favicon.ico", "<svg"),
     ] {
@@ -230,4 +232,24 @@ fn the_language_changes_without_losing_what_was_typed() {
         assert!(answer.field("set-cookie").starts_with("zegel-language=en"));
     }
     site.unlock(&sealed.tokens[0], &sealed.password);
+}
+
+#[test]
+fn pages_wear_the_organisations_look() {
+    let site = Site::start();
+    let before = site.get("/").body;
+    let mut config = Config::clone(&site.config.load());
+    config.organisation.look = Arc::new(Look {
+        theme: Some(":root { --utrecht-link-color: #00c; }".into()),
+        logo: Some(Logo { media_type: "image/png", octets: b"\x89PNG".to_vec() }),
+        version: "look".into(),
+    });
+    site.config.store(Arc::new(config));
+    let theme = site.get("/assets/theme.css");
+    let theme = theme.text();
+    assert!(theme.starts_with("/* The look") && theme.ends_with("#00c; }"), "{theme}");
+    let logo = site.get("/assets/logo");
+    assert_eq!((logo.field("content-type"), logo.body.as_slice()), ("image/png", &b"\x89PNG"[..]));
+    // A browser that keeps ours asks again.
+    assert_ne!(site.get("/").body, before);
 }
