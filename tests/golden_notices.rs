@@ -127,6 +127,7 @@ impl Sample {
             sender: &self.sender.email,
             recipient: &self.recipients[0],
             link: &Link { transfer: self.transfer.clone(), recipient: 1 },
+            message_id: Some("<besluit@voorbeeld.nl>"),
             sent: time("2026-11-23T09:00:01Z"),
             now: time("2026-11-24T09:00:01Z"),
         })

@@ -178,6 +178,12 @@ fn the_command_line_does_the_same_beside_a_running_gateway() {
     let again = Notice::of(&seen.taken[3]);
     assert_eq!(link_of(&again.text, &scene.site.public_url()), scene.links[0], "the same link");
     assert!(again.raw.contains(STAFF) && !again.raw.contains("kanarie"));
+    // In the thread of the first: who answers it by mail, and whoever answers that, stays in the sealed thread.
+    assert!(
+        again
+            .raw
+            .contains("\r\nIn-Reply-To: <canary-1@voorbeeld.nl>\r\nReferences: <canary-1@voorbeeld.nl>\r\n")
+    );
     let (status, _, error) = scene.site.command(&["transfer", "resend", &id, "--recipient", RESIDENT]);
     assert_eq!(status, 1);
     assert!(error.contains("a short while ago"), "{error}");

@@ -83,6 +83,7 @@ fn request<'a>(intake: &Intake, arrival: &'a Arrival, header: &Header<'_>, terms
         subject: arrival.subject.clone(),
         from_name: from.name,
         from_address: from.address.map(String::from),
+        message_id: header.message_id(),
         date: header.first("Date").map(|field| field.value()),
         text: parts.text.map(|part| part.data),
         html: parts.html.map(|part| part.data),

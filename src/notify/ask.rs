@@ -63,7 +63,7 @@ pub fn ask(facts: &AskFacts) -> Result<CrlfBytes, NoticeError> {
         hostname: facts.hostname,
         to: facts.sender,
         message_id: &format!("{}.{}.ask", facts.transfer, facts.id),
-        in_reply_to: None,
+        in_reply_to: Some(&format!("{}.receipt@{}", facts.transfer, facts.hostname)),
         now: facts.now,
     };
     Notice {

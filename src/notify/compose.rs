@@ -162,14 +162,19 @@ impl OwnHeader<'_> {
         write_field(&mut out, "Date", &Raw::new(rfc5322(self.now)));
         let id = format!("<{}@{}>", self.message_id, self.hostname);
         write_field(&mut out, "Message-ID", &Raw::new(id));
-        if let Some(id) = self.in_reply_to.and_then(message_id) {
-            write_field(&mut out, "In-Reply-To", &Raw::new(id.as_str()));
-            write_field(&mut out, "References", &Raw::new(id.as_str()));
-        }
+        write_thread(&mut out, self.in_reply_to);
         // RFC 3834 5; the second is for Exchange, which answers such mail otherwise.
         write_field(&mut out, "Auto-Submitted", &Text::new("auto-generated"));
         write_field(&mut out, "X-Auto-Response-Suppress", &Text::new("All"));
         out
+    }
+}
+
+/// Makes a mail an answer to the one with this Message-ID, if it can stand in a header of ours (RFC 5322 3.6.4).
+pub fn write_thread(out: &mut Vec<u8>, in_reply_to: Option<&str>) {
+    if let Some(id) = in_reply_to.and_then(message_id) {
+        write_field(out, "In-Reply-To", &Raw::new(id.as_str()));
+        write_field(out, "References", &Raw::new(id.as_str()));
     }
 }
 

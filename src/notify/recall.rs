@@ -28,6 +28,8 @@ pub struct RecallFacts<'a> {
     pub recipient: &'a Address,
     /// What was taken back.
     pub link: &'a Link,
+    /// Its Message-ID.
+    pub message_id: Option<&'a str>,
     /// When it was sent.
     pub sent: Timestamp,
     /// The moment of writing.
@@ -50,7 +52,7 @@ pub fn recall(facts: &RecallFacts) -> Result<CrlfBytes, NoticeError> {
         to: facts.recipient,
         // A link is taken back once.
         message_id: &format!("{}.{}.recall", facts.link.transfer, facts.link.recipient),
-        in_reply_to: None,
+        in_reply_to: facts.message_id,
         now: facts.now,
     };
     Notice {

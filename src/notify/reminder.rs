@@ -37,7 +37,7 @@ pub struct ReminderFacts<'a> {
     pub expires: Timestamp,
     /// Whether the link alone is not enough.
     pub password_needed: bool,
-    /// From, To, Date and Message-ID.
+    /// From, To, Date, Message-ID and the thread.
     pub fields: Vec<u8>,
 }
 

@@ -156,6 +156,7 @@ impl Answer {
             subject: self.original.thread.subject.clone(),
             from_name: Some(checked.name.clone()),
             from_address: Some(verified.address.to_string()),
+            message_id: None,
             date: Some(rfc5322(self.now)),
             text: message.map(Into::into),
             html: None,

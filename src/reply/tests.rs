@@ -226,6 +226,7 @@ async fn seal(store: &dyn Store, blobs: &dyn Blobs, keys: &Keys, clock: &Clock) 
         subject: "Besluit over uw aanvraag".into(),
         from_name: None,
         from_address: None,
+        message_id: None,
         date: None,
         text: None,
         html: None,

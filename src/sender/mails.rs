@@ -16,7 +16,7 @@ use crate::intake::Rules;
 use crate::locale::Language;
 use crate::message::crlf::CrlfBytes;
 use crate::notify::ask::{AskFacts, ask};
-use crate::notify::compose::{write_field, write_return_mark};
+use crate::notify::compose::{write_field, write_return_mark, write_thread};
 use crate::notify::download::{DownloadFacts, download};
 use crate::notify::notification::{NotificationFacts, notification};
 use crate::notify::recall::{RecallFacts, recall};
@@ -87,6 +87,7 @@ impl Mails<'_> {
             sender,
             recipient: to,
             link,
+            message_id: self.transfer.message_id.as_deref(),
             sent: self.transfer.created,
             now: self.now,
         })?;
@@ -213,7 +214,8 @@ impl Mails<'_> {
         fields
     }
 
-    /// What stood above the original, made anew.
+    /// What stood above the original, made anew, but for the thread: who answers this mail by mail goes on with that of
+    /// the original. So it is shown beside the first one, and what staff answer in turn is sealed.
     fn fields(&self, sender: &SenderCard, to: &Address) -> Vec<u8> {
         let mut out = Vec::new();
         let name = Some(sender.name.as_str()).filter(|name| *name != sender.email.as_str());
@@ -222,6 +224,7 @@ impl Mails<'_> {
         write_field(&mut out, "Date", &Raw::new(rfc5322(self.now)));
         let id = format!("<{}.{}@{}>", self.transfer.id, QueueId::random(), self.config().hostname);
         write_field(&mut out, "Message-ID", &Raw::new(id));
+        write_thread(&mut out, self.transfer.message_id.as_deref());
         out
     }
 

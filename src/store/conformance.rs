@@ -107,6 +107,7 @@ pub fn transfer() -> NewTransfer {
         created: noon(),
         expires: days_later(noon(), 30),
         sender: Some(address("jan@voorbeeld.nl")),
+        message_id: Some("<besluit@voorbeeld.nl>".into()),
         password: true,
         automatic: false,
         language: Some(Language::Fy),
@@ -430,6 +431,7 @@ pub async fn a_transfer_comes_back_as_it_went_in(store: &dyn Store) {
     let found = store.transfer(ids[1].clone()).await.unwrap().unwrap();
     assert_eq!((found.created, found.expires), (noon(), days_later(noon(), 30)));
     assert_eq!((found.sender, found.password), (Some(address("jan@voorbeeld.nl")), true));
+    assert_eq!(found.message_id.as_deref(), Some("<besluit@voorbeeld.nl>"));
     assert_eq!(found.parts, parts);
     let second = &found.recipients[1];
     assert_eq!((second.number, second.address.as_str()), (2, "b@example.org"));

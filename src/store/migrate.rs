@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0002_replies.sql"),
     include_str!("../../migrations/0003_status.sql"),
     include_str!("../../migrations/0004_life.sql"),
+    include_str!("../../migrations/0005_thread.sql"),
 ];
 
 /// `zegl`: marks the file as ours (`PRAGMA application_id`).

@@ -18,6 +18,8 @@ pub struct NewTransfer {
     pub expires: Timestamp,
     /// The sender: gets the receipt.
     pub sender: Option<Address>,
+    /// The Message-ID of what was sealed.
+    pub message_id: Option<String>,
     /// Whether a password is needed besides the link.
     pub password: bool,
     /// A machine sent it: nothing about it is ever mailed back (RFC 3834).
@@ -73,6 +75,8 @@ pub struct Transfer {
     pub expires: Timestamp,
     /// The sender.
     pub sender: Option<Address>,
+    /// The Message-ID of what was sealed: later mails to its recipients answer that.
+    pub message_id: Option<String>,
     /// Whether a password is needed besides the link.
     pub password: bool,
     /// A machine sent it: nothing about it is ever mailed back (RFC 3834).

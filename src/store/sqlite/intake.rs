@@ -45,8 +45,8 @@ fn insert_transfer(db: &Connection, transfer: &NewTransfer) -> Result<()> {
     db.prepare_cached(
         "INSERT INTO transfers
             (id, created, expires, sender, password, automatic, files, language, download_notice, file_names,
-             first_reminder)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+             first_reminder, message_id)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )?
     .execute(params![
         transfer.id,
@@ -59,7 +59,8 @@ fn insert_transfer(db: &Connection, transfer: &NewTransfer) -> Result<()> {
         transfer.language,
         transfer.download_notice,
         transfer.file_names,
-        transfer.first_reminder.map(Time)
+        transfer.first_reminder.map(Time),
+        transfer.message_id,
     ])?;
     let number = db.last_insert_rowid();
 

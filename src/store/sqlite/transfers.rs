@@ -55,6 +55,7 @@ fn transfer(row: &Row<'_>) -> rusqlite::Result<(i64, Transfer)> {
         created: row.get::<_, Time>("created")?.0,
         expires: row.get::<_, Time>("expires")?.0,
         sender: row.get("sender")?,
+        message_id: row.get("message_id")?,
         password: row.get("password")?,
         automatic: row.get("automatic")?,
         language: row.get("language")?,

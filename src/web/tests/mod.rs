@@ -131,6 +131,7 @@ impl Site {
             subject: "Besluit <b>zaak</b> & co".into(),
             from_name: Some("Jan <script>alert(1)</script>".into()),
             from_address: Some("jan@voorbeeld.nl".into()),
+            message_id: None,
             date: None,
             text: Some(Cow::Borrowed(b"Regel <i>een</i>, zie https://voorbeeld.nl/x.")),
             html: Some(Cow::Borrowed(b"<p>KANARIE</p><img src=cid:p1><script>alert(2)</script>")),
