@@ -120,6 +120,7 @@ impl Gateway {
             store: store.clone(),
             blobs: blobs.clone(),
             key: keys.body.clone(),
+            link_key: keys.link.clone(),
             clock: clock.clone(),
             config: live.config.clone(),
             tls: TlsClients::system()?,

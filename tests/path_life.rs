@@ -5,10 +5,10 @@
 
 mod support;
 
-use support::client::submit;
+use support::client::{SmtpClient, submit};
 use support::gateway::{Gateway, PATIENCE, Site, all_bytes, wait_for};
 use support::mail::{Notice, link_of, text_of};
-use support::smarthost::{Script, Smarthost, Taken};
+use support::smarthost::{Script, Smarthost, Stage, Taken, say};
 use support::web::{get, get_as, post};
 
 const STAFF: &str = "j.jansen@voorbeeld.nl";
@@ -154,8 +154,13 @@ fn a_sealed_thread_stays_sealed() {
 fn who_has_not_opened_is_reminded_once() {
     let (smarthost, site, gateway) = start("");
     let bob = "bob@example.net";
-    let taken =
-        send(&smarthost, &gateway, &[RESIDENT, bob], &mail("Subject: [vertrouwelijk] a", RESIDENT), 3);
+    let taken = send(
+        &smarthost,
+        &gateway,
+        &[RESIDENT, bob],
+        &mail("Message-ID: <a@voorbeeld.nl>\r\nSubject: [vertrouwelijk] a", RESIDENT),
+        3,
+    );
     let to_bob = taken.iter().map(Notice::of).find(|notice| notice.to == [bob]).unwrap();
     let link = link_of(&to_bob.text, &site.public_url());
     open(&link, &support::mail::password_of(&notice(&taken, "receipt").text));
@@ -168,6 +173,7 @@ fn who_has_not_opened_is_reminded_once() {
     let again = link_of(&reminder.text, &site.public_url());
     assert!(taken.iter().any(|mail| text_of(mail).contains(&again)), "the same link as before");
     assert!(reminder.mail.starts_with(&format!("MAIL FROM:<{STAFF}>")), "{}", reminder.mail);
+    assert!(reminder.raw.contains("\r\nReferences: <a@voorbeeld.nl>\r\n"), "{}", reminder.raw);
     assert_eq!(gateway.stop(), 0);
 
     let_days_pass(&site, 12);
@@ -180,6 +186,30 @@ fn who_has_not_opened_is_reminded_once() {
             "also after a restart"
         );
         assert_eq!(gateway.stop(), 0);
+    }
+}
+
+/// H09, RFC 3834: neither a receipt nor a notice of the download; what comes next is the next mail.
+#[test]
+fn a_machine_hears_of_nothing() {
+    let (smarthost, site, gateway) = start("");
+    for (from, field) in [
+        (STAFF, "Auto-Submitted: auto-generated"),
+        (STAFF, "Precedence: list"),
+        (STAFF, "Precedence: bulk"),
+        (STAFF, "List-Id: <nieuws.voorbeeld.nl>"),
+        ("", "X-Zegel-Test: nobody"),
+    ] {
+        let before = smarthost.seen().taken.len();
+        let fields = format!("Subject: [vertrouwelijk] a\r\n{field}");
+        submit(gateway.smtp, from, &[RESIDENT], &mail(&fields, RESIDENT));
+        let notification = Notice::of(&smarthost.wait(|seen| seen.taken.len() > before).taken[before]);
+        assert_eq!(notification.kind, "notification", "{field}");
+        let link = link_of(&notification.text, &site.public_url());
+        let cookie = post(&link, "").cookie();
+        assert_eq!(get_as(&format!("{link}/message.eml"), &cookie).status, 200, "{field}");
+        let next = send(&smarthost, &gateway, &["bob@example.net"], b"Subject: gewoon\r\n\r\nx\r\n", 1);
+        assert!(text_of(&next[0]).contains("Subject: gewoon"), "{field}: {}", text_of(&next[0]));
     }
 }
 
@@ -245,6 +275,46 @@ fn a_delivery_report_closes_the_link() {
     let id = &links[0].rsplit('/').next().unwrap()[..10];
     let (_, shown, _) = site.command(&["transfer", "show", id, "--json"]);
     assert!(shown.contains("bounced") && shown.contains("550 5.1.1 no such user"), "{shown}");
+}
+
+/// What is written to the address that a notification came from.
+fn write_back(gateway: &Gateway, address: &str, mail: &str) -> String {
+    let mut client = SmtpClient::connect(gateway.smtp).unwrap();
+    client.send("", &[address], mail.as_bytes()).unwrap()
+}
+
+/// `seal.return_path`: a report need not quote anything, and need not be looked for on its way.
+#[test]
+fn a_report_to_the_gateway_closes_the_link_and_goes_on_to_the_sender() {
+    let refused = "eva@example.com";
+    let script = Script::usual().when(Stage::Rcpt, refused, say("550 5.1.1 no such user"), usize::MAX);
+    let smarthost = Smarthost::start(script);
+    let site = Site::new(smarthost.address(), "[seal]\nreturn_path = \"gateway\"");
+    let gateway = site.start();
+    let taken = send(&smarthost, &gateway, &[RESIDENT], &mail("Subject: [vertrouwelijk] a", RESIDENT), 2);
+    let notification = notice(&taken, "notification");
+    let path = notification.mail.strip_prefix("MAIL FROM:<").unwrap().split('>').next().unwrap();
+    assert!(path.starts_with("return+") && path.ends_with("@veilig.voorbeeld.nl"), "{path}");
+    let link = link_of(&notification.text, &site.public_url());
+
+    let forged = path.replace(".1.", ".2.");
+    assert!(write_back(&gateway, &forged, "Subject: x\r\n\r\n").starts_with("550 5.1.1 "));
+    let away = "Auto-Submitted: auto-replied\r\nSubject: afwezig\r\n\r\nIk ben er niet.\r\n";
+    let report = "From: MAILER-DAEMON@example.org\r\nContent-Type: multipart/report; boundary=b\r\n\r\n\
+        --b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example.org\r\n\r\n\
+        Final-Recipient: rfc822; anna@example.org\r\nAction: failed\r\nStatus: 5.1.1\r\n--b--\r\n";
+    for (number, (mail, status)) in [(away, 200), (report, 410)].into_iter().enumerate() {
+        assert!(write_back(&gateway, path, mail).starts_with("250 "));
+        let seen = smarthost.wait(|seen| seen.taken.len() == 3 + number);
+        assert_eq!(seen.taken[2 + number].addresses(), [STAFF]);
+        assert!(text_of(&seen.taken[2 + number]).ends_with(mail), "as it is");
+        assert_eq!(get(&link).status, status, "{mail}");
+    }
+
+    // What the next hop refuses is reported to the sender, not to ourselves.
+    let taken = send(&smarthost, &gateway, &[refused], &mail("Subject: [vertrouwelijk] b", refused), 2);
+    assert!(taken.iter().all(|mail| mail.addresses() == [STAFF]));
+    assert!(taken.iter().any(|mail| text_of(mail).contains("delivery-status")));
 }
 
 #[test]

@@ -213,6 +213,13 @@ fn refusals_of_the_gateway() {
         let reply = client.send(from, &[RESIDENT], mail.as_bytes()).unwrap();
         assert!(reply.starts_with(answer), "{reply}");
     }
+    // H32
+    let db = rusqlite::Connection::open(site.data().join("zegel.db")).unwrap();
+    let mut results = db.prepare("SELECT result FROM audit WHERE action = 'accept' AND actor = ?1").unwrap();
+    let results: Vec<String> =
+        results.query_map([STAFF], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    assert_eq!(results, ["refused: loop", "refused: loop", "refused: policy"]);
+    assert!(smarthost.seen().taken.is_empty());
 }
 
 #[test]

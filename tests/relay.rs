@@ -81,6 +81,7 @@ impl Gateway {
             store: queue.clone(),
             blobs: Arc::new(blobs.clone()),
             key: key(),
+            link_key: Keys::derive(&[7; 32]).link,
             clock: clock.clone(),
             config: Arc::new(ArcSwap::from_pointee(config(smarthost, relay))),
             tls,

@@ -88,6 +88,7 @@ const KEYS: &[(&str, &[&str])] = &[
             "file_names",
             "grace_days",
             "retention_days",
+            "return_path",
         ],
     ),
     ("reply", &["enabled", "delivery", "max_size", "max_mail_size"]),

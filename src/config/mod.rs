@@ -207,6 +207,8 @@ pub struct Seal {
     pub grace_days: u32,
     /// Days after its destruction for which addresses and times of a transfer are kept.
     pub retention_days: u32,
+    /// Where delivery reports about notifications go.
+    pub return_path: ReturnPath,
 }
 
 /// `[seal] password`
@@ -227,6 +229,16 @@ pub enum SubjectMode {
     Generic,
     /// The original without its tag.
     Keep,
+}
+
+/// `[seal] return_path`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReturnPath {
+    /// To the sender, as with any mail.
+    Sender,
+    /// To an address below `hostname` that names the link; the gateway closes it and passes the report on.
+    Gateway,
 }
 
 /// Answers by recipients.
@@ -292,6 +304,7 @@ impl Default for Seal {
             file_names: false,
             grace_days: 0,
             retention_days: 90,
+            return_path: ReturnPath::Sender,
         }
     }
 }

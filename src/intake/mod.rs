@@ -20,7 +20,7 @@ use crate::audit::{Action, Actor, Event};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::envelope::{Envelope, EnvelopeRecipient, Peer};
-use crate::id::QueueId;
+use crate::id::{Link, QueueId};
 use crate::message::crlf::CrlfBytes;
 use crate::message::header::Header;
 use crate::message::{report, rewrite};
@@ -67,12 +67,29 @@ pub enum Refusal {
     /// Too many `Received` fields, or one of our own notices (H07).
     #[error("the message loops")]
     Loop,
+    /// Addressed to where delivery reports go, but to none of ours.
+    #[error("no notification went out from this address")]
+    NoSuchReturn,
     /// So damaged or oversized in structure that no rule can be applied, and sealing it is not possible.
     #[error("the message cannot be handled: {0}")]
     Unusable(&'static str),
     /// Trouble of our own: store, keys, disk, policy. The cause is for the log only.
     #[error("temporary trouble: {0}")]
     Trouble(String),
+}
+
+impl Refusal {
+    /// The result of the event in the audit trail.
+    fn word(&self) -> &'static str {
+        match self {
+            Self::ForeignSender => "refused: sender",
+            Self::Policy(_) => "refused: policy",
+            Self::Loop => "refused: loop",
+            Self::NoSuchReturn => "refused: recipient",
+            Self::Unusable(_) => "refused: structure",
+            Self::Trouble(_) => "trouble",
+        }
+    }
 }
 
 impl From<StoreError> for Refusal {
@@ -159,20 +176,41 @@ impl Intake {
 
     async fn accept(&self, peer: Peer, envelope: Envelope, message: CrlfBytes) -> Result<Committed, Refusal> {
         let rules = self.rules.load_full();
+        let (envelope, returned) = self.pass_on(envelope, &rules.config.hostname).await?;
         if envelope.reverse_path == ReversePath::Null {
-            self.note_failure(&message).await?;
+            self.note_failure(&message, returned).await?;
         }
         let arrival = self.decide(&rules, peer, envelope, message).await?;
         let acceptance = self.prepare(rules, arrival).await?;
         self.commit(acceptance).await
     }
 
+    /// Puts the senders of notifications in the place of the addresses that stand for them (`seal.return_path`), and
+    /// gives the links that those are of. What nobody can be found for is refused, not lost.
+    async fn pass_on(
+        &self,
+        mut envelope: Envelope,
+        hostname: &str,
+    ) -> Result<(Envelope, Vec<Link>), Refusal> {
+        let mut returned = Vec::new();
+        for recipient in &mut envelope.recipients {
+            let Some(mark) = link::mark_of_address(&recipient.address, hostname) else { continue };
+            let link = link::parse_return_mark(&self.keys.link, mark).ok_or(Refusal::NoSuchReturn)?;
+            let transfer = self.store.transfer(link.transfer.clone()).await?;
+            let sender = transfer.and_then(|transfer| transfer.sender).ok_or(Refusal::NoSuchReturn)?;
+            *recipient = EnvelopeRecipient::from(sender);
+            returned.push(link);
+        }
+        Ok((envelope, returned))
+    }
+
     /// A delivery report about a notification closes the link. It goes on to whom it is for all the same; that it is
     /// noted first, and twice if the peer sends it again, harms nobody.
-    async fn note_failure(&self, message: &CrlfBytes) -> Result<(), Refusal> {
+    async fn note_failure(&self, message: &CrlfBytes, returned: Vec<Link>) -> Result<(), Refusal> {
         let Some(failure) = report::failure(message, compose::RETURN_MARK) else { return Ok(()) };
         let now = self.clock.now();
-        for link in failure.marks.iter().filter_map(|mark| link::parse_return_mark(&self.keys.link, mark)) {
+        let quoted = failure.marks.iter().filter_map(|mark| link::parse_return_mark(&self.keys.link, mark));
+        for link in quoted.chain(returned) {
             let event = Actor::zegel().event(now, Action::Bounce, link.to_string(), "closed");
             self.store.bounce(link, Bounce { time: now, reason: failure.reason.clone() }, event).await?;
         }
@@ -225,6 +263,15 @@ impl Intake {
         };
         let now = self.clock.now();
         Ok(Arrival { id: QueueId::random(), peer, envelope, message, now, pass, seal, subject, options })
+    }
+
+    /// Whoever was told no stays told so: that it cannot be noted is for the log.
+    async fn note_refusal(&self, peer: &Peer, sender: &ReversePath, refusal: &Refusal) {
+        let event =
+            event(self.clock.now(), Action::Accept, "message".to_owned(), refusal.word(), sender, peer);
+        if let Err(error) = self.store.record(event).await {
+            tracing::error!(%error, %refusal, "a message was refused, and the audit trail does not have it");
+        }
     }
 
     async fn answers_sealed_thread(&self, header: &Header<'_>) -> Result<bool, Refusal> {
@@ -331,9 +378,14 @@ impl Inbox for Intake {
     }
 
     async fn keep(&self, peer: Peer, envelope: Envelope, message: CrlfBytes) -> Result<Committed, Refusal> {
-        let kept = self.accept(peer, envelope, message).await;
-        if let Err(refusal @ Refusal::Trouble(_)) = &kept {
-            tracing::error!(%refusal, "a message could not be kept; its sender was told to try again");
+        let sender = envelope.reverse_path.clone();
+        let kept = self.accept(peer.clone(), envelope, message).await;
+        match &kept {
+            Ok(_) => {}
+            Err(refusal @ Refusal::Trouble(_)) => {
+                tracing::error!(%refusal, "a message could not be kept; its sender was told to try again");
+            }
+            Err(refusal) => self.note_refusal(&peer, &sender, refusal).await,
         }
         kept
     }
@@ -359,14 +411,18 @@ fn without_password(message: &CrlfBytes, subject: &str) -> Result<CrlfBytes, Ref
 
 impl Arrival {
     fn event(&self, action: Action, object: String) -> Event {
-        let actor = self.envelope.reverse_path.address().map_or("<>".to_owned(), Address::to_string);
-        Event {
-            time: self.now,
-            action,
-            object,
-            result: "ok".to_owned(),
-            actor,
-            origin: self.peer.address.ip().to_string(),
-        }
+        event(self.now, action, object, "ok", &self.envelope.reverse_path, &self.peer)
     }
+}
+
+fn event(
+    time: Timestamp,
+    action: Action,
+    object: String,
+    result: &str,
+    sender: &ReversePath,
+    peer: &Peer,
+) -> Event {
+    let who = sender.address().map_or("<>".to_owned(), Address::to_string);
+    Actor { who, origin: peer.address.ip().to_string() }.event(time, action, object, result)
 }

@@ -22,13 +22,14 @@ use super::retry::{Next, Schedule};
 use crate::address::ReversePath;
 use crate::audit::{Action, Event};
 use crate::clock::{Clock, Timestamp, later};
-use crate::config::Config;
+use crate::config::{Config, ReturnPath};
 use crate::envelope::EnvelopeRecipient;
 use crate::id::QueueId;
 use crate::relay::smarthost::{LargestMail, Settings, Smarthost, TlsClients};
 use crate::relay::{Content, Mail, Timeouts, outcome};
-use crate::secret::BodyKey;
+use crate::secret::{BodyKey, LinkKey};
 use crate::store::{Attempt, Blobs, Body, Delivery, Item, Kind, NewItem, Store, StoreError};
+use crate::transfer::link;
 
 /// The queue is looked at this often, because the command line changes it from another process.
 const POLL: Duration = Duration::from_secs(2);
@@ -52,6 +53,8 @@ pub struct WorkerParts {
     pub blobs: Arc<dyn Blobs>,
     /// Opens bodies, and seals those of failure reports.
     pub key: BodyKey,
+    /// For the address that reports about a notification come to.
+    pub link_key: LinkKey,
     /// Time.
     pub clock: Clock,
     /// Read anew for every delivery, so that SIGHUP takes effect.
@@ -232,17 +235,30 @@ impl Shared {
         };
         let recipients: Vec<EnvelopeRecipient> =
             item.recipients.iter().map(|pending| pending.recipient.clone()).collect();
-        let reverse_path = match item.kind {
-            Kind::Reply => &ReversePath::Null,
-            _ => &item.reverse_path,
-        };
         let mail = Mail {
-            reverse_path,
+            reverse_path: &self.reverse_path(config, item),
             parameters: &item.parameters,
             recipients: &recipients,
             traits: opener.traits(),
         };
         self.smarthost.deliver(&Settings::of(config), &mail, feed(opener, &item.body)).await
+    }
+
+    /// What the next hop is told; failures of our own are reported to the item's own one all the same.
+    fn reverse_path(&self, config: &Config, item: &Item) -> ReversePath {
+        let own = || match &item.link {
+            Some(link) if config.seal.return_path == ReturnPath::Gateway => {
+                link::return_address(&self.parts.link_key, link, &config.hostname)
+            }
+            _ => None,
+        };
+        match (item.kind, &item.reverse_path) {
+            (Kind::Reply, _) => ReversePath::Null,
+            (Kind::Notification, ReversePath::Address(sender)) => {
+                ReversePath::Address(own().unwrap_or_else(|| sender.clone()))
+            }
+            (_, path) => path.clone(),
+        }
     }
 
     async fn open(&self, item: &Item) -> io::Result<Opener> {

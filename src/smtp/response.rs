@@ -163,6 +163,7 @@ impl From<&Refusal> for Response {
         match refusal {
             Refusal::ForeignSender => Self::fixed(550, "5.7.1 This sender is not within the organisation"),
             Refusal::Policy(text) => Self::made(550, format!("5.7.1 {}", one_line(text))),
+            Refusal::NoSuchReturn => Self::fixed(550, "5.1.1 No notification went out from this address"),
             Refusal::Loop => Self::fixed(554, "5.4.6 The message loops"),
             Refusal::Unusable(_) => Self::fixed(554, "5.6.0 The message cannot be handled"),
             Refusal::Trouble(_) => Self::fixed(451, "4.3.0 Temporary trouble, try again later"),
@@ -213,6 +214,7 @@ mod tests {
             (Refusal::ForeignSender, "550 5.7.1 "),
             (Refusal::Policy("no".into()), "550 5.7.1 no\r\n"),
             (Refusal::Loop, "554 5.4.6 "),
+            (Refusal::NoSuchReturn, "550 5.1.1 "),
             (Refusal::Unusable("depth"), "554 5.6.0 "),
             (Refusal::Trouble("disk full at /var/lib".into()), "451 4.3.0 "),
         ] {

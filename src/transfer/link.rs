@@ -4,6 +4,7 @@
 //! The secret is never stored: it is computed again from the link key. So a forged or mistyped token
 //! is refused without a look at the database, and a stolen database opens no link.
 
+use crate::address::Address;
 use crate::id::{self, Link, TransferId};
 use crate::secret::{self, LinkKey, Secret};
 
@@ -11,6 +12,8 @@ use crate::secret::{self, LinkKey, Secret};
 const NUMBER: usize = 3;
 /// Characters of the secret: 130 bits (C15).
 const SECRET: usize = 26;
+/// What the addresses begin with that delivery reports come to.
+const RETURN: &str = "return+";
 /// Characters of a token.
 pub const LENGTH: usize = TransferId::LENGTH + NUMBER + SECRET;
 /// The highest recipient number that a token has room for.
@@ -52,6 +55,17 @@ pub fn parse_return_mark(key: &LinkKey, mark: &str) -> Option<Link> {
     let mut pieces = mark.trim().split('.');
     let link = Link { transfer: pieces.next()?.parse().ok()?, recipient: pieces.next()?.parse().ok()? };
     secret::equal(mark.trim().as_bytes(), return_mark(key, &link).as_bytes()).then_some(link)
+}
+
+/// The envelope sender of a notification whose delivery reports are to come to us.
+pub fn return_address(key: &LinkKey, link: &Link, hostname: &str) -> Option<Address> {
+    Address::parse(&format!("{RETURN}{}@{hostname}", return_mark(key, link))).ok()
+}
+
+/// The mark in such an address, whoever made it; `None` for every other address.
+pub fn mark_of_address<'a>(address: &'a Address, hostname: &str) -> Option<&'a str> {
+    let mark = address.local_part().strip_prefix(RETURN)?;
+    address.domain().eq_ignore_ascii_case(hostname).then_some(mark)
 }
 
 /// What people make of a token when they type it, or of a link when they paste it whole, put right.
@@ -148,6 +162,18 @@ mod tests {
             assert!(parse_return_mark(&key, wrong).is_none(), "{wrong}");
         }
         assert!(parse_return_mark(&Keys::derive(&[8; 32]).link, &mark).is_none());
+    }
+
+    #[test]
+    fn a_mark_is_an_address_too() {
+        let key = Keys::derive(&[7; 32]).link;
+        let address = return_address(&key, &link(32_767), "veilig.voorbeeld.nl").unwrap();
+        assert!(address.local_part().len() <= 64, "RFC 5321 4.5.3.1.1: {address}");
+        let mark = mark_of_address(&address, "Veilig.voorbeeld.nl").unwrap();
+        assert_eq!(parse_return_mark(&key, mark), Some(link(32_767)));
+        assert_eq!(mark_of_address(&address, "voorbeeld.nl"), None);
+        let other = Address::parse("returned@veilig.voorbeeld.nl").unwrap();
+        assert_eq!(mark_of_address(&other, "veilig.voorbeeld.nl"), None);
     }
 
     #[test]
