@@ -93,7 +93,8 @@ impl WebError {
         match self {
             Self::NotFound => ("error-not-found-title", "error-not-found-text"),
             Self::MethodNotAllowed => ("error-method-title", "error-method-text"),
-            Self::Gone | Self::Expired(_) => ("error-gone-title", "error-gone-text"),
+            Self::Gone => ("error-gone-title", "error-gone-text"),
+            Self::Expired(_) => ("error-gone-title", "error-expired-text"),
             Self::WrongPassword => ("error-password-title", "error-password-text"),
             Self::Locked(_) => ("error-locked-title", "error-locked-text"),
             Self::Busy => ("error-busy-title", "error-busy-text"),

@@ -10,7 +10,7 @@ use super::Parts;
 use super::error::WebError;
 use super::page::{self, Visit};
 use super::status::{as_json, failed, file, find};
-use crate::audit::Entry;
+use crate::audit::{Action, Entry};
 use crate::transfer::recall::Proof;
 use crate::transfer::status::{Fetched, RecipientStatus};
 
@@ -30,10 +30,31 @@ const ACTIONS: &[(&str, &str)] = &[
     ("unlock", "trail-unlock"),
     ("ask", "trail-ask"),
     ("bounce", "trail-bounce"),
+    ("reply", "trail-reply"),
+    ("code", "trail-code"),
+];
+/// The results that are always the same.
+const RESULTS: &[(&str, &str)] = &[
+    ("ok", "result-ok"),
+    ("ok, opened before", "result-opened"),
+    ("ok, never opened", "result-unopened"),
+    ("wrong password", "result-wrong-password"),
+    ("closed", "result-closed"),
+    ("download", "result-download"),
+    ("unopened", "result-not-opened"),
+    ("recall", "result-recall"),
+    ("sent", "result-sent"),
+    ("too many", "result-too-many"),
+    ("verified", "result-verified"),
+    ("wrong", "result-wrong"),
+    ("expired", "result-expired"),
 ];
 /// The actors that are no address.
 const ACTORS: &[(&str, &str)] =
     &[("recipient", "actor-recipient"), ("admin", "actor-admin"), ("zegel", "actor-zegel")];
+
+/// The origin that is no address.
+const ORIGINS: &[(&str, &str)] = &[("local", "origin-local")];
 
 #[derive(Template)]
 #[template(path = "proof.html")]
@@ -62,6 +83,19 @@ impl ProofPage<'_> {
 
     fn action(&self, entry: &Entry) -> String {
         self.word(ACTIONS, &entry.action)
+    }
+
+    /// Some results hold a time, or the name of a mail.
+    fn result(&self, entry: &Entry) -> String {
+        match entry.result.strip_prefix("until ").map(str::parse) {
+            Some(Ok(time)) => self.visit.with("result-until", "date", &self.visit.moment(&time)),
+            _ if entry.action == Action::Reply.as_str() => self.word(RESULTS, "ok"),
+            _ => self.word(RESULTS, &entry.result),
+        }
+    }
+
+    fn origin(&self, entry: &Entry) -> String {
+        self.word(ORIGINS, &entry.origin)
     }
 
     /// In the reader's language, where there is a text for it.
@@ -117,7 +151,7 @@ mod tests {
     #[test]
     fn every_word_has_its_text() {
         for language in Language::ALL {
-            for (_, key) in ACTIONS.iter().chain(ACTORS) {
+            for (_, key) in ACTIONS.iter().chain(ACTORS).chain(RESULTS).chain(ORIGINS) {
                 assert_ne!(language.text(key), *key, "{language}");
             }
         }

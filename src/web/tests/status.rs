@@ -19,7 +19,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 impl Site {
     /// The sender's token.
-    fn status_token(&self, sealed: &Sealed) -> String {
+    pub(super) fn status_token(&self, sealed: &Sealed) -> String {
         action::token(&self.keys.action, Purpose::Status, &id(sealed)).reveal().to_owned()
     }
 
@@ -198,7 +198,7 @@ fn a_recall_of_one_leaves_the_others() {
         "jan@voorbeeld.nl",
         "Niet ingetrokken voor",
         "els@example.org",
-        "ok, opened before",
+        "Gelukt, was al geopend",
     ] {
         assert!(proof.text().contains(text), "{text} is missing in {}", proof.text());
     }
@@ -275,6 +275,28 @@ fn a_second_click_recalls_nothing_and_shows_the_proof() {
     assert_eq!(site.post(&format!("/s/{token}/extend"), "days=9").status, 409);
     assert_eq!(site.post(&format!("/s/{token}/resend"), "").status, 409);
     assert!(site.queue().is_empty());
+}
+
+/// The same for what sends a mail: one goes out, and the other click is told so.
+#[test]
+fn two_clicks_at_once_send_one_mail() {
+    let site = Site::start();
+    let sealed = site.seal();
+    let token = site.status_token(&sealed);
+    let twice = |path: &str| {
+        std::thread::scope(|scope| {
+            let clicks: Vec<_> = (0..2).map(|_| scope.spawn(|| site.post(path, "").status)).collect();
+            let mut statuses: Vec<u16> = clicks.into_iter().map(|click| click.join().unwrap()).collect();
+            statuses.sort_unstable();
+            statuses
+        })
+    };
+    assert_eq!(twice(&format!("/s/{token}/resend/1")), [303, 429]);
+    assert_eq!(site.queue(), [("notification".to_owned(), "piet@example.org".to_owned())]);
+    site.clock.advance(31 * DAY);
+    assert_eq!(twice(&format!("/t/{}/ask", sealed.tokens[1])), [200, 429]);
+    assert_eq!(site.queue().len(), 2);
+    assert_eq!((site.audited("resend"), site.audited("ask")), (1, 1));
 }
 
 #[test]
@@ -452,7 +474,10 @@ fn an_expired_link_asks_its_sender_once_a_day() {
     site.clock.advance(31 * DAY);
     let page = site.get(&format!("/t/{}", sealed.tokens[0]));
     assert_eq!(page.status, 410);
-    assert!(page.text().contains(&format!("action=\"{path}\"")));
+    assert!(
+        page.text().contains(&format!("action=\"{path}\""))
+            && page.text().contains("De einddatum is voorbij.")
+    );
     assert_eq!(site.get(&path).status, 405);
     assert_eq!(site.post(&path, "").status, 200);
     let second = site.post(&path, "");

@@ -135,9 +135,26 @@ trail-resend = Email sent again
 trail-unlock = Opened again
 trail-ask = Recipient asked for it
 trail-bounce = Email did not arrive
+trail-reply = Reply sent
+trail-code = Code for a reply
 actor-recipient = recipient
 actor-admin = administrator
 actor-zegel = automatically
+origin-local = this server
+result-ok = Done
+result-opened = Done, had been opened
+result-unopened = Done, had never been opened
+result-until = Until { $date }
+result-wrong-password = Wrong password
+result-closed = Link closed
+result-download = To the sender, about a download
+result-not-opened = To the sender: not opened yet
+result-recall = About the withdrawal
+result-sent = Sent
+result-too-many = Too many
+result-verified = Correct
+result-wrong = Not correct
+result-expired = Expired
 
 ## An expired link offers to ask the sender
 ask-offer = Do you still need the information? We can send the sender an email that you are asking for it.

@@ -135,9 +135,26 @@ trail-resend = E-mail op 'e nij stjoerd
 trail-unlock = Wer iepensteld
 trail-ask = Untfanger frege derom
 trail-bounce = E-mail net oankommen
+trail-reply = Antwurd ferstjoerd
+trail-code = Koade foar in antwurd
 actor-recipient = ûntfanger
 actor-admin = behearder
 actor-zegel = fansels
+origin-local = dizze server
+result-ok = Slagge
+result-opened = Slagge, wie al iepene
+result-unopened = Slagge, wie nea iepene
+result-until = Oant { $date }
+result-wrong-password = Ferkeard wachtwurd
+result-closed = Keppeling sletten
+result-download = Oan de ferstjoerder, oer in download
+result-not-opened = Oan de ferstjoerder: noch net iepene
+result-recall = Oer it ynlûken
+result-sent = Ferstjoerd
+result-too-many = Te folle
+result-verified = Kloppet
+result-wrong = Kloppet net
+result-expired = Ferrûn
 
 ## An expired link offers to ask the sender
 ask-offer = Hawwe jo de gegevens noch nedich? Wy kinne de ferstjoerder in e-mail stjoere dat jo derom freegje.

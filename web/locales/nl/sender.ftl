@@ -135,9 +135,26 @@ trail-resend = E-mail opnieuw gestuurd
 trail-unlock = Weer opengesteld
 trail-ask = Ontvanger vroeg erom
 trail-bounce = E-mail niet aangekomen
+trail-reply = Antwoord verstuurd
+trail-code = Code voor een antwoord
 actor-recipient = ontvanger
 actor-admin = beheerder
 actor-zegel = vanzelf
+origin-local = deze server
+result-ok = Gelukt
+result-opened = Gelukt, was al geopend
+result-unopened = Gelukt, was nooit geopend
+result-until = Tot { $date }
+result-wrong-password = Verkeerd wachtwoord
+result-closed = Link gesloten
+result-download = Aan de verzender, over een download
+result-not-opened = Aan de verzender: nog niet geopend
+result-recall = Over de intrekking
+result-sent = Verstuurd
+result-too-many = Te veel
+result-verified = Klopt
+result-wrong = Klopt niet
+result-expired = Verlopen
 
 ## An expired link offers to ask the sender
 ask-offer = Hebt u de gegevens nog nodig? Wij kunnen de verzender een e-mail sturen dat u erom vraagt.
