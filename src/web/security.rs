@@ -7,8 +7,8 @@ use std::time::Duration;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, HeaderName, ORIGIN, REFERRER_POLICY,
-    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, HOST, HeaderName, ORIGIN, REFERRER_POLICY,
+    STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::Next;
@@ -36,6 +36,7 @@ pub async fn guard(State(parts): State<Parts>, mut request: Request, next: Next)
     let client = client(&request, &config.web.trusted_proxies);
     let visit = Visit::new(request.uri(), request.headers(), client, config.clone());
     let path = request.uri().path().to_owned();
+    let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
     request.extensions_mut().insert(visit.clone());
     let response = match admit(request, &config).await {
         Ok(request) => next.run(request).await,
@@ -48,6 +49,10 @@ pub async fn guard(State(parts): State<Parts>, mut request: Request, next: Next)
     }
     visit.remember(&mut response);
     protect(&mut response, &visit, &path);
+    // Where chunks end is what a proxy in front may see otherwise: nothing comes after them (RFC 9112 6.1, 11.2).
+    if is_chunked {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     response
 }
 

@@ -2,7 +2,7 @@
 //! are already), zip64 where sizes need it, and it stops when the client does (H17).
 
 use std::collections::HashSet;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Method};
@@ -39,7 +39,7 @@ pub async fn download(
     download::attachment(body, &name, "application/zip")
 }
 
-type Zip<'a> = ZipWriter<StreamWriter<&'a mut ChunkWriter>>;
+type Zip<W> = ZipWriter<StreamWriter<W>>;
 
 /// The files first, under their own names; then the message, under names that are still free.
 fn write(grant: &Grant, index: &Index, writer: &mut ChunkWriter) -> io::Result<()> {
@@ -63,11 +63,15 @@ fn write(grant: &Grant, index: &Index, writer: &mut ChunkWriter) -> io::Result<(
     Ok(())
 }
 
-fn add(zip: &mut Zip<'_>, grant: &Grant, part: u32, name: &str) -> io::Result<()> {
+fn add(zip: &mut Zip<&mut ChunkWriter>, grant: &Grant, part: u32, name: &str) -> io::Result<()> {
     let known = grant.transfer().parts.iter().find(|known| known.number == part);
     let size = known.ok_or(io::ErrorKind::NotFound)?.size;
+    member(zip, name, size, &mut session::part(grant, part)?)
+}
+
+fn member<W: Write>(zip: &mut Zip<W>, name: &str, size: u64, octets: &mut dyn Read) -> io::Result<()> {
     zip.start_file(name, options(size))?;
-    stream::copy(&mut session::part(grant, part)?, zip, size)
+    stream::copy(octets, zip, size)
 }
 
 fn options(size: u64) -> SimpleFileOptions {
@@ -101,7 +105,76 @@ impl Names {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Seek, SeekFrom};
+
     use super::*;
+
+    /// What is written, as far as it is not nought: 4 GiB need no room.
+    #[derive(Default)]
+    struct Tape {
+        pieces: Vec<(u64, Vec<u8>)>,
+        length: u64,
+        place: u64,
+    }
+
+    impl Write for Tape {
+        fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+            if octets.iter().any(|octet| *octet != 0) {
+                self.pieces.push((self.length, octets.to_vec()));
+            }
+            self.length += octets.len() as u64;
+            Ok(octets.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Read for Tape {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let count = buffer.len().min((self.length - self.place.min(self.length)) as usize);
+            let buffer = &mut buffer[..count];
+            buffer.fill(0);
+            for (start, piece) in &self.pieces {
+                for (at, octet) in (*start..).zip(piece) {
+                    if let Some(place) = at.checked_sub(self.place).filter(|place| *place < count as u64) {
+                        buffer[place as usize] = *octet;
+                    }
+                }
+            }
+            self.place += count as u64;
+            Ok(count)
+        }
+    }
+
+    impl Seek for Tape {
+        fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+            let place = match to {
+                SeekFrom::Start(place) => Some(place),
+                SeekFrom::Current(step) => self.place.checked_add_signed(step),
+                SeekFrom::End(step) => self.length.checked_add_signed(step),
+            };
+            self.place = place.ok_or(io::ErrorKind::InvalidInput)?;
+            Ok(self.place)
+        }
+    }
+
+    /// H17: a file, and a place in the archive, beyond 4 GiB.
+    #[test]
+    fn beyond_4_gib_it_is_zip64() {
+        const LARGE: u64 = (4 << 30) + 1;
+        let mut tape = Tape::default();
+        let mut zip = ZipWriter::new_stream(&mut tape);
+        member(&mut zip, "groot.bin", LARGE, &mut io::repeat(0)).unwrap();
+        member(&mut zip, "klein.txt", 4, &mut &b"slot"[..]).unwrap();
+        zip.finish().unwrap();
+        let mut archive = zip::ZipArchive::new(tape).unwrap();
+        assert_eq!(archive.by_name("groot.bin").unwrap().size(), LARGE);
+        let mut small = String::new();
+        archive.by_name("klein.txt").unwrap().read_to_string(&mut small).unwrap();
+        assert_eq!(small, "slot");
+    }
 
     #[test]
     fn every_member_is_one_safe_name_of_its_own() {

@@ -1,6 +1,8 @@
 //! What comes out of a transfer: downloads, previews, the message and the ZIP.
 
-use std::io::{Cursor, Read};
+use std::io::{Cursor, Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
 use super::{PNG, Sealed, Site, content};
 use crate::config::PasswordMode;
@@ -28,6 +30,35 @@ impl Opened {
         let mut fields = fields.to_vec();
         fields.push(("Cookie", &self.cookie));
         self.site.send(&format!("{method} /t/{}/{rest}", self.sealed.tokens[0]), &fields, "")
+    }
+}
+
+/// H17: what is made for a client ends with it; nothing of the transfer stays open.
+#[test]
+fn a_client_that_leaves_ends_its_zip() {
+    let site = Site::start();
+    let large = vec![b'k'; 24 << 20];
+    let sealed = site.seal_with(PasswordMode::None, |request| request.files[0].data = large.into());
+    let cookie = site.unlock(&sealed.tokens[0], "");
+    let blobs = site.dir.path().join("blobs");
+    let open_blobs = || {
+        let files = std::fs::read_dir("/proc/self/fd").unwrap();
+        let targets = files.filter_map(|file| std::fs::read_link(file.unwrap().path()).ok());
+        targets.filter(|target| target.starts_with(&blobs)).count()
+    };
+    for path in ["zip", "files/1"] {
+        let mut stream = TcpStream::connect(site.address).unwrap();
+        let (token, host) = (&sealed.tokens[0], "Host: veilig.voorbeeld.nl");
+        let request = format!("GET /t/{token}/{path} HTTP/1.1\r\n{host}\r\nCookie: {cookie}\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        stream.read_exact(&mut vec![0; 1 << 20]).unwrap();
+        assert!(open_blobs() > 0, "{path}");
+        drop(stream);
+        let begun = Instant::now();
+        while open_blobs() > 0 {
+            assert!(begun.elapsed() < Duration::from_secs(30), "{path} goes on for nobody");
+            std::thread::yield_now();
+        }
     }
 }
 

@@ -1,5 +1,8 @@
 //! What stands around every page: hosts, sites, methods, headers, cookies, and bad HTTP.
 
+use std::io::{Read, Write};
+use std::time::{Duration, Instant};
+
 use super::Site;
 
 #[test]
@@ -165,6 +168,73 @@ fn bad_http_is_bounded() {
     let post = "POST / HTTP/1.1\r\nHost: veilig.voorbeeld.nl\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
     assert_eq!(site.raw(format!("{post}zz\r\n").as_bytes()).status, 413);
     assert_eq!(site.get("/").status, 200);
+}
+
+/// H36, RFC 9112 6.3: with two lengths it is the chunks that count, and nothing that is behind them on this connection.
+#[test]
+fn two_lengths_hide_no_second_request() {
+    let site = Site::start();
+    let hidden = "GET /help HTTP/1.1\r\nHost: veilig.voorbeeld.nl\r\n\r\n";
+    let fields = ["Content-Length: 5", "Transfer-Encoding: chunked"];
+    for fields in [fields, [fields[1], fields[0]]] {
+        let request = format!(
+            "POST /t/x HTTP/1.1\r\nHost: veilig.voorbeeld.nl\r\n{}\r\n\r\n0\r\n\r\n{hidden}",
+            fields.join("\r\n")
+        );
+        let mut stream = std::net::TcpStream::connect(site.address).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut said = Vec::new();
+        let _ = stream.read_to_end(&mut said);
+        assert_eq!(memchr::memmem::find_iter(&said, b"HTTP/1.1 ").count(), 1, "{fields:?}");
+    }
+    for odd in ["Content-Length: 5\r\nContent-Length: 6", "Transfer-Encoding: gzip", "Content-Length: +5"] {
+        let post = format!("POST /t/x HTTP/1.1\r\nHost: veilig.voorbeeld.nl\r\n{odd}\r\n\r\nhallo");
+        assert_eq!(site.raw(post.as_bytes()).status, 400, "{odd}");
+    }
+}
+
+/// H36: whoever is slow is let go, at whatever point. Each waits for its own end.
+#[test]
+fn slow_clients_are_let_go() {
+    let site = Site::start();
+    let head = "POST /t/x HTTP/1.1\r\nHost: veilig.voorbeeld.nl\r\nContent-Length: 1000\r\n";
+    let keep = "GET /help HTTP/1.1\r\nHost: veilig.voorbeeld.nl\r\n\r\n";
+    let (half, body) = (format!("{head}X-Half: "), format!("{head}\r\npassword="));
+    std::thread::scope(|scope| {
+        for (what, start, drips) in [
+            ("nothing", "", false),
+            ("half a header", half.as_str(), false),
+            ("a header that drips", half.as_str(), true),
+            ("half a body", body.as_str(), false),
+            ("a body that drips", body.as_str(), true),
+            ("nothing after an answer", keep, false),
+        ] {
+            let mut stream = std::net::TcpStream::connect(site.address).unwrap();
+            scope.spawn(move || {
+                stream.set_read_timeout(Some(Duration::from_secs(if drips { 1 } else { 40 }))).unwrap();
+                stream.write_all(start.as_bytes()).unwrap();
+                let begun = Instant::now();
+                while !is_over(&mut stream) {
+                    assert!(begun.elapsed() < Duration::from_secs(40), "{what} goes on and on");
+                    assert!(drips, "{what}: nothing was heard");
+                    let _ = stream.write_all(b"x");
+                }
+            });
+        }
+    });
+    assert_eq!(site.get("/").status, 200);
+}
+
+/// Reads on; `false` when nothing has come for a while.
+fn is_over(stream: &mut std::net::TcpStream) -> bool {
+    let mut some = [0; 4096];
+    loop {
+        match stream.read(&mut some) {
+            Ok(1..) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return false,
+            Ok(0) | Err(_) => return true,
+        }
+    }
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 mod files;
 mod guard;
+mod http2;
 mod routes;
+mod sessions;
 mod status;
 mod tls;
 
@@ -216,9 +218,18 @@ impl Site {
 
     /// How often the audit trail in the database names this action.
     fn audited(&self, action: &str) -> u32 {
-        let db = rusqlite::Connection::open(self.dir.path().join("zegel.db")).unwrap();
         let count = "SELECT count(*) FROM audit WHERE action = ?1";
-        db.query_row(count, [action], |row| row.get(0)).unwrap()
+        self.database().query_row(count, [action], |row| row.get(0)).unwrap()
+    }
+
+    /// What a query for a number gives.
+    fn count(&self, query: &str) -> u32 {
+        self.database().query_row(query, [], |row| row.get(0)).unwrap()
+    }
+
+    /// The database, as somebody beside the gateway has it.
+    fn database(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.dir.path().join("zegel.db")).unwrap()
     }
 }
 

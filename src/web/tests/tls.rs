@@ -11,7 +11,7 @@ use super::{Answer, Site};
 use crate::tls;
 use crate::web::server::PROTOCOLS;
 
-fn secure_site() -> Site {
+pub fn secure_site() -> Site {
     let dir = tempfile::tempdir().unwrap();
     let made = rcgen::generate_simple_self_signed(["veilig.voorbeeld.nl".to_owned()]).unwrap();
     let (certificate, key) = (dir.path().join("c.pem"), dir.path().join("k.pem"));
@@ -20,7 +20,7 @@ fn secure_site() -> Site {
     Site::start_with(Some(tls::server(&certificate, &key, PROTOCOLS).unwrap()))
 }
 
-fn connect(site: &Site, protocol: &[u8]) -> StreamOwned<ClientConnection, TcpStream> {
+pub fn connect(site: &Site, protocol: &[u8]) -> StreamOwned<ClientConnection, TcpStream> {
     let mut config = tls::opportunistic_client().unwrap();
     Arc::make_mut(&mut config).alpn_protocols = vec![protocol.to_vec()];
     let name = ServerName::try_from("veilig.voorbeeld.nl").unwrap();
