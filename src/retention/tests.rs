@@ -337,9 +337,15 @@ async fn names_and_notices_as_the_sender_wants_them() {
 
 // ---- the end
 
-/// C25: a crash between the keys and the blobs.
+/// C25: a crash between the keys and the blobs, at the date or after a recall.
 #[tokio::test]
 async fn a_restart_finishes_what_a_crash_left() {
+    for is_recalled in [false, true] {
+        ends_after_a_crash(is_recalled).await;
+    }
+}
+
+async fn ends_after_a_crash(is_recalled: bool) {
     let dir = Arc::new(tempfile::tempdir().unwrap());
     let disk = Arc::new(FaultyBlobs {
         disk: LocalBlobs::open(&dir.path().join("blobs")).unwrap(),
@@ -348,7 +354,10 @@ async fn a_restart_finishes_what_a_crash_left() {
     let node = Node::beside(dir, Clock::movable(testing::start()), "", Some(disk.clone()));
     let id = node.seal(|request| request.expires = days_later(request.created, 1)).await;
     node.timer.turn().await.unwrap();
-    node.clock.advance(Duration::from_secs(24 * 3600));
+    match is_recalled {
+        true => assert_eq!(node.actions.recall(By::Admin, &id, None, false).await.unwrap(), [1, 2]),
+        false => node.clock.advance(Duration::from_secs(24 * 3600)),
+    }
     assert!(node.timer.turn().await.is_err());
     assert!(!node.has_keys(&id).await, "keys first");
     assert!(!disk.names().unwrap().is_empty());

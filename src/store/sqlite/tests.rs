@@ -9,11 +9,11 @@ use rusqlite::{Connection, ErrorCode};
 use tempfile::TempDir;
 
 use super::*;
-use crate::audit::Action;
+use crate::audit::{Action, Actor};
 use crate::clock::days_later;
 use crate::store::conformance::{attempt, event, item, message, noon, store_conformance, transfer};
 use crate::store::conformance_drafts::draft_conformance;
-use crate::store::{Delivery, Kind, NewItem, StoreError};
+use crate::store::{Delivery, Kind, NewItem, Recall, StoreError};
 
 store_conformance!(fresh());
 draft_conformance!(fresh());
@@ -131,6 +131,34 @@ async fn a_destroyed_key_is_in_no_file() {
     assert!(holds_key());
     assert_eq!(store.expire(days_later(noon(), 30), days_later(noon(), 30)).await.unwrap().len(), 20);
     assert!(!holds_key());
+}
+
+/// C25: a recall leaves nothing of the key it takes back, and the others where they are.
+#[tokio::test]
+async fn a_recalled_key_is_in_no_file() {
+    let (store, dir) = fresh();
+    let (acceptance, link) = sealed();
+    store.commit(acceptance).await.unwrap();
+    let holds = |key: &[u8]| {
+        fs::read_dir(dir.path()).unwrap().any(|file| {
+            let bytes = fs::read(file.unwrap().path()).unwrap();
+            memchr::memmem::find(&bytes, key).is_some()
+        })
+    };
+    let keys: [&[u8]; 2] = [b"key packet of a@example.org", b"key packet of b@example.org"];
+    assert_eq!(keys.map(holds), [true, true]);
+    for (recipient, left) in [(Some(1), [false, true]), (None, [false, false])] {
+        let recall = Recall {
+            transfer: link.transfer.clone(),
+            recipient,
+            now: noon(),
+            closed: noon(),
+            actor: Actor::admin(),
+            notices: Vec::new(),
+        };
+        assert_eq!(store.recall(recall).await.unwrap().len(), 1);
+        assert_eq!(keys.map(holds), left);
+    }
 }
 
 /// C25: somebody who reads keeps the log alive; it is emptied with the next commit after that.
@@ -421,4 +449,44 @@ mod serving {
         drop(store);
         assert_eq!(Sqlite::open(&file(&dir)).unwrap().queue().await.unwrap().len(), 1, "after a crash");
     }
+}
+
+// ---- what statements are made of
+
+/// Every source file below a folder, without its tests.
+fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.ends_with("tests") {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|end| end == "rs") && !path.ends_with("tests.rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            found.push((path, text.split("#[cfg(test)]").next().unwrap().to_owned()));
+        }
+    }
+    found
+}
+
+/// C21: what SQL is made of stands in the source, and values come to it as parameters only: the files that hold it make
+/// no texts. Nor is there anything else that would take a text for a command: no shell, no template from outside.
+#[test]
+fn no_text_becomes_a_statement() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut holding_sql = 0;
+    for (path, text) in sources(&root.join("src")) {
+        let name = path.strip_prefix(root).unwrap().display();
+        if path.starts_with(root.join("src/store/sqlite")) || text.contains("rusqlite::Connection") {
+            holding_sql += 1;
+            for maker in ["format!(", "format_args!(", "write!(", ".push_str(", ".concat()", ".replace("] {
+                assert!(!text.contains(maker), "{name} makes a text with {maker}");
+            }
+        } else if !path.starts_with(root.join("src/store")) {
+            assert!(!text.contains("rusqlite"), "{name} speaks to the database by itself");
+        }
+        for runner in ["process::Command", "Command::new(\"", "libc::system", "template(source"] {
+            assert!(!text.contains(runner), "{name} holds {runner}");
+        }
+    }
+    assert!(holding_sql > 15, "only {holding_sql} files with SQL were found");
 }
