@@ -1,13 +1,13 @@
 //! A resident at a real browser: from the notification to "Voltooien", with and without JavaScript, on a
 //! desktop and on a telephone.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail so")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail so")]
 
 mod support;
 
 use std::io::Read;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use support::browser::Browser;
 use support::client::submit;
 use support::gateway::{Gateway, Site, wait_for};
@@ -27,7 +27,13 @@ const PDF: &str = "%PDF-1.1\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj
 fn hostile_mail() -> Vec<u8> {
     let html = "<p>Beste Anna,</p><script>parent.hacked=1</script><img src=http://127.0.0.1:9/pixel>\
         <img src=x onerror=parent.hacked=1><a href=javascript:parent.hacked=1>klik</a>\
-        <form action=http://127.0.0.1:9/><input></form><style>body{background:url(http://127.0.0.1:9/css)}</style>\
+        <form action=http://127.0.0.1:9/><input></form><script>alert(1);open('http://127.0.0.1:9/open')</script>\
+        <meta http-equiv=refresh content='0;url=http://127.0.0.1:9/meta'><base href=http://127.0.0.1:9/>\
+        <link rel=stylesheet href=http://127.0.0.1:9/link><link rel=prefetch href=http://127.0.0.1:9/prefetch>\
+        <iframe src=http://127.0.0.1:9/frame></iframe><iframe srcdoc='<script>top.hacked=1</script>'></iframe>\
+        <video poster=http://127.0.0.1:9/poster autoplay></video><object data=http://127.0.0.1:9/object></object>\
+        <svg><image href=http://127.0.0.1:9/svg /><script>parent.hacked=1</script></svg><p style=\"background:\
+        url(http://127.0.0.1:9/style)\">Dag</p><details open ontoggle=parent.hacked=1></details><style>body{background:url(http://127.0.0.1:9/css)}</style>\
         <p>Het besluit staat in de bijlage.</p>";
     let file = |name: &str, kind: &str, encoding: &str, content: &str| {
         format!(
@@ -51,6 +57,12 @@ fn hostile_mail() -> Vec<u8> {
             "image/svg+xml",
             "7bit",
             "<svg xmlns='http://www.w3.org/2000/svg'><script>hacked=1</script></svg>",
+        ),
+        file(
+            "kaart.html",
+            "text/html",
+            "7bit",
+            "<script>alert(2);top.hacked=1</script><img src=http://127.0.0.1:9/file>",
         ),
         "--m--\r\n".to_owned(),
     ]
@@ -199,6 +211,39 @@ fn the_senders_pages_fit_a_telephone() {
     }
 }
 
+/// Where something from the mail is shown, or may be. What is never shown is 415.
+const INSIDE: [&str; 11] = [
+    "/files",
+    "/message",
+    "/files/1/view",
+    "/files/2/view",
+    "/files/3/view",
+    "/files/4/view",
+    "/files/5/view",
+    "/files/1/preview",
+    "/files/3/preview",
+    "/files/4/preview",
+    "/files/5/preview",
+];
+
+/// Every request that the browser began, also those that failed or that its policy stopped, and every dialogue.
+fn assert_asks_only(events: &[(String, Value)], scene: &Scene, path: &str) {
+    let mut requests = 0;
+    for (method, parameters) in events {
+        assert_ne!(method, "Page.javascriptDialogOpening", "{path}: {parameters}");
+        if method == "Network.requestWillBeSent" {
+            let url = parameters["request"]["url"].as_str().unwrap();
+            // The viewer of PDF files is a part of the browser.
+            let is_own = url.starts_with(&format!("{}/", scene.site.public_url()))
+                || url.starts_with("chrome-extension://")
+                || url.starts_with("data:");
+            assert!(is_own, "{path} asks {url}");
+            requests += 1;
+        }
+    }
+    assert!(requests > 0, "{path}: nothing was recorded");
+}
+
 /// C18, C19: nothing from the mail runs, nothing asks another host, no page is wider than the screen.
 #[test]
 fn nothing_from_the_mail_runs() {
@@ -206,19 +251,18 @@ fn nothing_from_the_mail_runs() {
     let browser = Browser::open(500, 800, true);
     browser.goto(&scene.link);
     unlock(&browser, &scene.password);
-    for path in ["/files", "/message", "/files/1/view", "/files/2/view", "/files/3/view"] {
+    browser.events();
+    for path in INSIDE {
         browser.goto(&format!("{}{path}", scene.link));
         let hacked = browser.script(
             "return [window.hacked, ...[...document.querySelectorAll('iframe')].map(f => { try { return \
              f.contentWindow.hacked } catch (e) { return null } })].filter(x => x)",
         );
         assert_eq!(hacked, json!([]), "{path}");
-        let asked = browser.script("return performance.getEntriesByType('resource').map(e => e.name)");
-        for name in asked.as_array().unwrap() {
-            assert!(name.as_str().unwrap().starts_with(&scene.site.public_url()), "{path} asks {name}");
-        }
         let overflow = browser.script("return document.documentElement.scrollWidth - window.innerWidth");
         assert!(overflow.as_i64().unwrap() <= 0, "{path} is {overflow} pixels too wide");
+        assert_asks_only(&browser.events(), &scene, path);
     }
+    assert_eq!(browser.windows(), 1);
     assert!(scene.gateway.log().iter().all(|line| !line.contains(&scene.password)));
 }

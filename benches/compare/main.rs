@@ -14,6 +14,7 @@
 #[path = "../../tests/support/mod.rs"]
 mod support;
 
+mod alike;
 mod download;
 mod fill;
 mod load;
@@ -65,6 +66,7 @@ const ROWS: &[Row] = &[
     ("sealed-10m", |plan, name| sealed::row(plan, name, 10 << 20, 4)),
     ("download", download::row),
     ("pages", pages::row),
+    ("alike", alike::row),
     ("memory", memory::row),
     ("start", start::row),
     ("million", million::row),

@@ -36,6 +36,7 @@ impl Browser {
         let mut browser = Self { driver, session: String::new(), folder };
         let capabilities = json!({"capabilities": {"alwaysMatch": {
             "browserName": "chrome",
+            "goog:loggingPrefs": {"performance": "ALL"},
             "goog:chromeOptions": {
                 "args": [
                     "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run",
@@ -43,6 +44,7 @@ impl Browser {
                     format!("--window-size={width},{height}"),
                     format!("--user-data-dir={}", browser.folder.path().join("profile").display()),
                 ],
+                "perfLoggingPrefs": {"enableNetwork": true, "enablePage": true},
                 "prefs": {
                     "download.default_directory": browser.downloads(),
                     "profile.managed_default_content_settings.javascript": if scripts { 1 } else { 2 },
@@ -138,6 +140,23 @@ impl Browser {
     /// Runs a script as the page would.
     pub fn script(&self, script: &str) -> Value {
         self.post("execute/sync", json!({"script": script, "args": []}))
+    }
+
+    /// What happened since the last look, as the DevTools protocol names it: the method and its parameters.
+    pub fn events(&self) -> Vec<(String, Value)> {
+        let log = self.post("se/log", json!({"type": "performance"}));
+        let entries = log.as_array().unwrap().iter();
+        let messages = entries.map(|entry| serde_json::from_str(entry["message"].as_str().unwrap()).unwrap());
+        let event = |message: Value| {
+            let event = &message["message"];
+            (event["method"].as_str().unwrap().to_owned(), event["params"].clone())
+        };
+        messages.map(event).collect()
+    }
+
+    /// How many windows there are by now.
+    pub fn windows(&self) -> usize {
+        self.get("window/handles").as_array().unwrap().len()
     }
 
     /// A picture of the window, for people.

@@ -1,0 +1,175 @@
+//! H26: what a scan of both doors finds, the pages' and the mail's. OpenSSL's client offers everything it has, old and
+//! weak things too, and takes away what was chosen until nothing is left that we would take.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail so")]
+
+mod support;
+
+use std::io::Write;
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use rustls::pki_types::ServerName;
+use rustls::{ClientConnection, NamedGroup, StreamOwned};
+use support::client::SmtpClient;
+use support::gateway::{Gateway, Site};
+
+/// Everything that OpenSSL 3 can still speak.
+const ALL: &str = "ALL:COMPLEMENTOFALL:@SECLEVEL=0";
+const TLS13: [&str; 5] = [
+    "TLS_AES_256_GCM_SHA384",
+    "TLS_CHACHA20_POLY1305_SHA256",
+    "TLS_AES_128_GCM_SHA256",
+    "TLS_AES_128_CCM_SHA256",
+    "TLS_AES_128_CCM_8_SHA256",
+];
+
+/// One of the two doors.
+#[derive(Clone, Copy)]
+struct Door {
+    address: SocketAddr,
+    is_mail: bool,
+}
+
+impl Door {
+    fn of(gateway: &Gateway) -> [Self; 2] {
+        [(gateway.web, false), (gateway.smtp, true)].map(|(address, is_mail)| Self { address, is_mail })
+    }
+
+    /// What OpenSSL says of a handshake with these options, to the end of the connection.
+    fn ask(self, options: &[&str]) -> String {
+        let mut command = Command::new("openssl");
+        command
+            .args(["s_client", "-ign_eof", "-nocommands", "-connect", &self.address.to_string()])
+            .args(options);
+        if self.is_mail {
+            command.args(["-starttls", "smtp"]);
+        }
+        let (input, output) = (Stdio::piped(), Stdio::piped());
+        let mut child = command.stdin(input).stdout(output).stderr(Stdio::null()).spawn().unwrap();
+        let farewell = if self.is_mail { "QUIT\r\n" } else { "GET / HTTP/1.0\r\n\r\n" };
+        // After a failed handshake nobody reads it.
+        let _ = child.stdin.take().unwrap().write_all(farewell.as_bytes());
+        String::from_utf8_lossy(&child.wait_with_output().unwrap().stdout).into_owned()
+    }
+
+    /// The suite that was chosen; none where the handshake failed.
+    fn suite(self, options: &[&str]) -> Option<String> {
+        let said = self.ask(options);
+        let line = said.lines().find(|line| line.contains(", Cipher is ")).unwrap_or("").to_owned();
+        let suite = line.rsplit(' ').next().unwrap_or("");
+        (!suite.is_empty() && suite != "(NONE)").then(|| suite.to_owned())
+    }
+
+    /// Every suite that is taken, in the order in which they are chosen.
+    fn suites(self, offer: impl Fn(&[String]) -> Vec<String>) -> Vec<String> {
+        let mut taken = Vec::new();
+        loop {
+            let options = offer(&taken);
+            let options: Vec<&str> = options.iter().map(String::as_str).collect();
+            match self.suite(&options) {
+                Some(suite) => taken.push(suite),
+                None => return taken,
+            }
+        }
+    }
+}
+
+/// A certificate of this kind, made by OpenSSL, for both doors.
+fn start(kind: &[&str]) -> (Site, Gateway) {
+    let site = Site::new("127.0.0.1:9".parse().unwrap(), "");
+    let folder = site.config().parent().unwrap().to_owned();
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let (certificate, key) = (path("c.pem"), path("k.pem"));
+    let made = Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=localhost",
+            "-keyout",
+            &key,
+            "-out",
+            &certificate,
+        ])
+        .args(kind)
+        .output()
+        .unwrap();
+    assert!(made.status.success() && Path::new(&key).exists(), "{}", String::from_utf8_lossy(&made.stderr));
+    for section in ["smtp", "web"] {
+        site.set(section, &format!("tls_certificate = \"{certificate}\"\ntls_key = \"{key}\""));
+    }
+    let config = std::fs::read_to_string(site.config()).unwrap();
+    std::fs::write(site.config(), config.replace("public_url = \"http:", "public_url = \"https:")).unwrap();
+    let gateway = site.start();
+    (site, gateway)
+}
+
+#[test]
+fn both_doors_speak_what_ncsc_calls_good_and_nothing_else() {
+    let rsa: &[&str] = &["-newkey", "rsa:2048"];
+    let ecdsa: &[&str] = &["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"];
+    for (kind, name) in [(rsa, "RSA"), (ecdsa, "ECDSA")] {
+        let (_site, gateway) = start(kind);
+        for door in Door::of(&gateway) {
+            let at = format!("{name}, {}", if door.is_mail { "mail" } else { "pages" });
+            let mut found = door.suites(|taken| {
+                let without: String = taken.iter().map(|suite| format!(":!{suite}")).collect();
+                vec!["-tls1_2".into(), "-cipher".into(), format!("{ALL}{without}")]
+            });
+            found.sort();
+            let good = ["AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305"];
+            assert_eq!(found, good.map(|suite| format!("ECDHE-{name}-{suite}")), "{at}");
+            let found = door.suites(|taken| {
+                let left: Vec<&str> =
+                    TLS13.into_iter().filter(|suite| !taken.iter().any(|t| t == suite)).collect();
+                vec!["-tls1_3".into(), "-ciphersuites".into(), left.join(":")]
+            });
+            assert_eq!(found.len(), 3, "{at}: {found:?}");
+            assert!(!found.iter().any(|suite| suite.contains("CCM")), "{at}: {found:?}");
+            for old in ["-tls1", "-tls1_1"] {
+                assert_eq!(door.suite(&[old, "-cipher", ALL]), None, "{at}: {old}");
+            }
+            let signed_by = |hash: &str| {
+                let algorithms = format!("RSA+{hash}:ECDSA+{hash}");
+                door.suite(&["-tls1_2", "-cipher", ALL, "-sigalgs", &algorithms])
+            };
+            assert_eq!(signed_by("SHA1"), None, "{at}");
+            assert!(signed_by("SHA256").is_some(), "{at}: the question is well put");
+            let said = door.ask(&["-tls1_3"]);
+            assert!(
+                said.contains("Max Early Data: 0") && !said.contains("Max Early Data: 1"),
+                "{at}: {said}"
+            );
+            assert!(said.contains("Compression: NONE"), "{at}: {said}");
+        }
+    }
+}
+
+/// OpenSSL has the hybrid key exchange from 3.5 on; here rustls asks for it.
+#[test]
+fn both_doors_offer_a_key_exchange_for_the_time_of_quantum_computers() {
+    let (_site, gateway) = start(&["-newkey", "rsa:2048"]);
+    for door in Door::of(&gateway) {
+        let stream = match door.is_mail {
+            true => {
+                let mut client = SmtpClient::connect(door.address).unwrap();
+                assert!(client.command("STARTTLS").unwrap().starts_with("220"));
+                client.into_stream()
+            }
+            false => TcpStream::connect(door.address).unwrap(),
+        };
+        let name = ServerName::try_from("localhost").unwrap();
+        let client = ClientConnection::new(zegel::tls::opportunistic_client().unwrap(), name).unwrap();
+        let mut stream = StreamOwned::new(client, stream);
+        while stream.conn.is_handshaking() {
+            stream.conn.complete_io(&mut stream.sock).unwrap();
+        }
+        let group = stream.conn.negotiated_key_exchange_group().unwrap().name();
+        assert_eq!(group, NamedGroup::X25519MLKEM768, "mail: {}", door.is_mail);
+    }
+}
