@@ -120,7 +120,8 @@ fn download(url: &str, cookie: &str, group: &Group) -> Run {
     }
 }
 
-fn curl(arguments: &[&str]) -> String {
+/// What curl prints for a request over TLS 1.3 with the one cipher.
+pub fn curl(arguments: &[&str]) -> String {
     let output = Command::new("curl")
         .args(["--silent", "--show-error", "--insecure", "--http1.1", "--tlsv1.3", "--tls13-ciphers", CIPHER])
         .args(arguments)

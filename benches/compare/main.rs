@@ -32,6 +32,7 @@ mod sink;
 mod start;
 mod stop;
 mod transfer;
+mod upload;
 
 use report::Section;
 
@@ -65,6 +66,7 @@ const ROWS: &[Row] = &[
     ("sealed", |plan, name| sealed::row(plan, name, 10 << 10, 10)),
     ("sealed-10m", |plan, name| sealed::row(plan, name, 10 << 20, 4)),
     ("download", download::row),
+    ("upload", upload::row),
     ("pages", pages::row),
     ("alike", alike::row),
     ("memory", memory::row),

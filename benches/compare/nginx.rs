@@ -22,7 +22,7 @@ pub struct Nginx {
 }
 
 impl Nginx {
-    /// Serves files over HTTP, and with this certificate and key over TLS 1.3.
+    /// Serves files over HTTP, and with this certificate and key over TLS 1.3; takes them in under `/upload`.
     pub fn start(certificate: &Path, key: &Path) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().display();
@@ -39,7 +39,8 @@ impl Nginx {
              server {{ listen 127.0.0.1:{plain}; root {path}/www; }}\n\
              server {{ listen 127.0.0.1:{tls} ssl; root {path}/www; ssl_protocols TLSv1.3;\n\
              ssl_conf_command Ciphersuites {CIPHER};\n\
-             ssl_certificate {}; ssl_certificate_key {}; }}\n}}\n",
+             ssl_certificate {}; ssl_certificate_key {};\n\
+             location /upload {{ dav_methods PUT; create_full_put_path on; client_max_body_size 0; }} }}\n}}\n",
             certificate.display(),
             key.display()
         );

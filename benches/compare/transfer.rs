@@ -17,7 +17,7 @@ pub struct Transfer {
     /// Its page.
     pub link: String,
     pub password: String,
-    _smarthost: Smarthost,
+    pub smarthost: Smarthost,
 }
 
 impl Transfer {
@@ -40,7 +40,7 @@ impl Transfer {
         let notices: Vec<Notice> = seen.taken.iter().map(Notice::of).collect();
         let of = |kind: &str| &notices.iter().find(|notice| notice.kind == kind).expect(kind).text;
         let (link, password) = (link_of(of("notification"), &url), password_of(of("receipt")));
-        Self { zegel, link, password, _smarthost: smarthost }
+        Self { zegel, link, password, smarthost }
     }
 }
 
