@@ -15,7 +15,7 @@ use zegel::locale::Language;
 use zegel::message::crlf::CrlfBytes;
 use zegel::notify::compose::{Attachment, Segment};
 use zegel::notify::confirmation::{Checksum, ConfirmationFacts, confirmation};
-use zegel::notify::reply::{Author, FilesLink, ReplyFacts, Thread, reply};
+use zegel::notify::reply::{Author, FilesLink, Letter, ReplyFacts, Thread, reply};
 use zegel::notify::reply_notice::{ReplyNoticeFacts, reply_notice};
 use zegel::notify::verification::{VerificationFacts, verification};
 use zegel::secret::Secret;
@@ -78,8 +78,8 @@ impl Sample {
         }
     }
 
-    fn facts(&self) -> ReplyFacts<'_> {
-        ReplyFacts {
+    fn letter(&self) -> Letter<'_> {
+        Letter {
             language: self.language,
             organisation: &self.organisation,
             hostname: "veilig.voorbeeld.nl",
@@ -88,9 +88,6 @@ impl Sample {
             to: &self.to,
             cc: &self.cc,
             thread: &self.thread,
-            transfer: &self.transfer,
-            message: &self.message,
-            link: None,
             id: &self.id,
             now: time("2026-11-24T09:00:01Z"),
         }
@@ -99,7 +96,8 @@ impl Sample {
     /// The answer with one file of three octets.
     fn reply(&self, link: Option<FilesLink<'_>>) -> CrlfBytes {
         let file = Attachment { name: &self.file, media_type: &self.media_type };
-        let segments = reply(&ReplyFacts { link, ..self.facts() }, &[file]).unwrap();
+        let (letter, transfer, message) = (self.letter(), &self.transfer, self.message.as_str());
+        let segments = reply(&ReplyFacts { letter, transfer, message, link }, &[file]).unwrap();
         let octets = segments.iter().flat_map(|segment| match segment {
             Segment::Octets(octets) => octets.as_slice(),
             Segment::File(0) => b"Zm9v\r\n",
@@ -109,22 +107,9 @@ impl Sample {
     }
 
     fn notice(&self) -> CrlfBytes {
-        reply_notice(&ReplyNoticeFacts {
-            language: self.language,
-            organisation: &self.organisation,
-            hostname: "veilig.voorbeeld.nl",
-            public_url: PUBLIC_URL,
-            author: Author { name: &self.name, address: &self.author, phone: &self.phone },
-            to: &self.to,
-            cc: &self.cc,
-            thread: &self.thread,
-            transfer: &self.transfer,
-            token: Some(&self.token),
-            expires: time("2026-12-24T09:00:01Z"),
-            id: &self.id,
-            now: time("2026-11-24T09:00:01Z"),
-        })
-        .unwrap()
+        let expires = time("2026-12-24T09:00:01Z");
+        let (letter, transfer, token) = (self.letter(), &self.transfer, Some(&self.token));
+        reply_notice(&ReplyNoticeFacts { letter, transfer, token, expires }).unwrap()
     }
 
     fn confirmation(&self, show_names: bool) -> CrlfBytes {

@@ -18,8 +18,9 @@ use crate::secret::Secret;
 /// The most Message-IDs in a References field: the first ones, and the last.
 const MAX_REFERENCES: usize = 20;
 
-/// All that an answer to staff tells.
-pub struct ReplyFacts<'a> {
+/// What an answer and the notice of one have in common.
+#[derive(Clone, Copy)]
+pub struct Letter<'a> {
     /// Of our own words in the mail.
     pub language: Language,
     /// Who runs this gateway.
@@ -36,16 +37,22 @@ pub struct ReplyFacts<'a> {
     pub cc: &'a [Address],
     /// Where it belongs.
     pub thread: &'a Thread,
+    /// Makes the Message-ID and the boundaries.
+    pub id: &'a QueueId,
+    /// The moment of writing.
+    pub now: Timestamp,
+}
+
+/// All that an answer to staff tells.
+pub struct ReplyFacts<'a> {
+    /// From whom, to whom.
+    pub letter: Letter<'a>,
     /// What it answers.
     pub transfer: &'a TransferId,
     /// The answer, with line feeds and no other control characters than tabs.
     pub message: &'a str,
     /// What did not fit into the mail.
     pub link: Option<FilesLink<'a>>,
-    /// Makes the Message-ID and the boundaries.
-    pub id: &'a QueueId,
-    /// The moment of writing.
-    pub now: Timestamp,
 }
 
 /// Who has answered.
@@ -95,13 +102,13 @@ pub fn reply(facts: &ReplyFacts, files: &[Attachment<'_>]) -> Result<Vec<Segment
     let written = write(facts)?;
     Notice {
         kind: "reply",
-        language: facts.language,
+        language: facts.letter.language,
         transfer: facts.transfer,
         subject: &written.subject,
         text: &written.text,
         html: &written.html,
     }
-    .compose_with_files(&fields(facts), facts.id, files)
+    .compose_with_files(&facts.letter.fields(), facts.letter.id, files)
 }
 
 /// What people see of the answer.
@@ -120,8 +127,8 @@ pub struct Written {
 pub fn write(facts: &ReplyFacts) -> Result<Written, NoticeError> {
     let mail = Mail::new(facts);
     Ok(Written {
-        from: facts.author.shown(facts.organisation),
-        subject: subject(facts),
+        from: facts.letter.author.shown(facts.letter.organisation),
+        subject: subject(&facts.letter),
         text: TextTemplate { mail: &mail }.render()?,
         html: HtmlTemplate { mail: &mail }.render()?,
     })
@@ -137,64 +144,51 @@ impl Author<'_> {
     pub(super) fn phone(&self) -> Option<String> {
         Some(one_line(self.phone)).filter(|phone| !phone.is_empty())
     }
-
-    pub(super) fn banner(&self, language: Language, organisation: &Organisation) -> String {
-        let address = one_line(self.address.as_str());
-        language
-            .format("reply-banner", &[("organisation", &one_line(&organisation.name)), ("address", &address)])
-    }
 }
 
 /// `Re:` once, whatever the original began with.
-fn subject(facts: &ReplyFacts) -> String {
-    let original = one_line(&facts.thread.subject);
+fn subject(letter: &Letter) -> String {
+    let original = one_line(&letter.thread.subject);
     let lower = original.to_lowercase();
     match original.is_empty() {
-        true => facts.language.text("reply-subject"),
+        true => letter.language.text("reply-subject"),
         false if ["re:", "antw:", "aw:"].iter().any(|prefix| lower.starts_with(prefix)) => original,
         false => format!("Re: {original}"),
     }
 }
 
-fn fields(facts: &ReplyFacts) -> Vec<u8> {
-    let mut out = Vec::new();
-    envelope_fields(
-        &mut out,
-        &facts.author,
-        facts.organisation,
-        facts.hostname,
-        (facts.to, facts.cc),
-        facts.now,
-    );
-    write_field(&mut out, "Message-ID", &Raw::new(reply_id(facts.id, facts.hostname)));
-    thread_fields(&mut out, facts.thread);
-    out
-}
-
-/// From, Reply-To, To, Cc and Date: the same for an answer and for the notice of one.
-pub(super) fn envelope_fields(
-    out: &mut Vec<u8>,
-    author: &Author<'_>,
-    organisation: &Organisation,
-    hostname: &str,
-    (to, cc): (&[Address], &[Address]),
-    now: Timestamp,
-) {
-    let from = AddressField::new_address(Some(author.shown(organisation)), format!("noreply@{hostname}"));
-    write_field(out, "From", &from);
-    let author = AddressField::new_address(Some(one_line(author.name)), author.address.as_str());
-    write_field(out, "Reply-To", &author);
-    for (field, addresses) in [("To", to), ("Cc", cc)] {
-        if !addresses.is_empty() {
-            let listed: Vec<String> = addresses.iter().map(|address| format!("<{address}>")).collect();
-            out.extend_from_slice(format!("{field}: {}\r\n", listed.join(",\r\n\t")).as_bytes());
+impl Letter<'_> {
+    /// The header, but for what every notice has.
+    pub(super) fn fields(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        let from = self.author.shown(self.organisation);
+        let from = AddressField::new_address(Some(from), format!("noreply@{}", self.hostname));
+        write_field(&mut out, "From", &from);
+        let author =
+            AddressField::new_address(Some(one_line(self.author.name)), self.author.address.as_str());
+        write_field(&mut out, "Reply-To", &author);
+        for (field, addresses) in [("To", self.to), ("Cc", self.cc)] {
+            if !addresses.is_empty() {
+                let listed: Vec<String> = addresses.iter().map(|address| format!("<{address}>")).collect();
+                out.extend_from_slice(format!("{field}: {}\r\n", listed.join(",\r\n\t")).as_bytes());
+            }
         }
+        write_field(&mut out, "Date", &Raw::new(rfc5322(self.now)));
+        write_field(&mut out, "Message-ID", &Raw::new(reply_id(self.id, self.hostname)));
+        thread_fields(&mut out, self.thread);
+        out
     }
-    write_field(out, "Date", &Raw::new(rfc5322(now)));
+
+    /// How it came in.
+    pub(super) fn banner(&self) -> String {
+        let (organisation, address) =
+            (one_line(&self.organisation.name), one_line(self.author.address.as_str()));
+        self.language.format("reply-banner", &[("organisation", &organisation), ("address", &address)])
+    }
 }
 
 /// In-Reply-To and References (RFC 5322 3.6.4), and what Exchange goes by.
-pub(super) fn thread_fields(out: &mut Vec<u8>, thread: &Thread) {
+fn thread_fields(out: &mut Vec<u8>, thread: &Thread) {
     if let Some(id) = thread.message_id.as_deref().and_then(message_id) {
         write_field(out, "In-Reply-To", &Raw::new(id));
     }
@@ -234,22 +228,22 @@ struct ShownLink<'a> {
 
 impl<'a> Mail<'a> {
     fn new(facts: &ReplyFacts<'a>) -> Self {
-        let language = facts.language;
+        let (letter, language) = (&facts.letter, facts.letter.language);
         let message = match facts.message.trim().is_empty() {
             true => language.text("reply-empty"),
             false => facts.message.to_owned(),
         };
         let shown = |link: FilesLink<'a>| ShownLink {
-            url: format!("{}/t/{}", facts.public_url, link.token.reveal()),
+            url: format!("{}/t/{}", letter.public_url, link.token.reveal()),
             expires: long_date(language, link.expires),
             names: link.names,
         };
-        let address = facts.author.address;
+        let address = letter.author.address;
         Self {
             language,
-            banner: facts.author.banner(language, facts.organisation),
+            banner: letter.banner(),
             message,
-            name: one_line(facts.author.name),
+            name: one_line(letter.author.name),
             email: address,
             mailto: percent_encoding::utf8_percent_encode(
                 address.as_str(),
@@ -257,7 +251,7 @@ impl<'a> Mail<'a> {
             )
             .to_string()
             .replace("%40", "@"),
-            phone: facts.author.phone(),
+            phone: letter.author.phone(),
             link: facts.link.map(shown),
         }
     }

@@ -2,72 +2,47 @@
 //! recipient's own link. Never in it: the password, and anything of the answer.
 
 use askama::Template;
-use mail_builder::headers::raw::Raw;
 
-use super::compose::{Notice, one_line, write_field};
-use super::reply::{Author, Thread, envelope_fields, reply_id, thread_fields};
+use super::compose::{Notice, one_line};
+use super::reply::Letter;
 use super::{NoticeError, style};
 use crate::address::Address;
 use crate::clock::Timestamp;
-use crate::config::Organisation;
-use crate::id::{QueueId, TransferId};
+use crate::id::TransferId;
 use crate::locale::{Language, long_date};
 use crate::message::crlf::CrlfBytes;
 use crate::secret::Secret;
 
 /// All that the notice tells.
 pub struct ReplyNoticeFacts<'a> {
-    /// Of the mail.
-    pub language: Language,
-    /// Who runs this gateway.
-    pub organisation: &'a Organisation,
-    /// `hostname`: the domain of our address and Message-ID.
-    pub hostname: &'a str,
-    /// `web.public_url`.
-    pub public_url: &'a str,
-    /// Who has answered.
-    pub author: Author<'a>,
-    /// In the To field.
-    pub to: &'a [Address],
-    /// In the Cc field.
-    pub cc: &'a [Address],
-    /// Where it belongs.
-    pub thread: &'a Thread,
+    /// From whom, to whom.
+    pub letter: Letter<'a>,
     /// The transfer that the answer has become.
     pub transfer: &'a TransferId,
     /// The token of this recipient's own link; `None` in a preview.
     pub token: Option<&'a Secret>,
     /// When it is destroyed.
     pub expires: Timestamp,
-    /// Makes the Message-ID.
-    pub id: &'a QueueId,
-    /// The moment of writing.
-    pub now: Timestamp,
 }
 
 /// Writes the notice.
 pub fn reply_notice(facts: &ReplyNoticeFacts) -> Result<CrlfBytes, NoticeError> {
     let (subject, text, html) = write(facts)?;
-    let mut fields = Vec::new();
-    let to = (facts.to, facts.cc);
-    envelope_fields(&mut fields, &facts.author, facts.organisation, facts.hostname, to, facts.now);
-    write_field(&mut fields, "Message-ID", &Raw::new(reply_id(facts.id, facts.hostname)));
-    thread_fields(&mut fields, facts.thread);
     Notice {
         kind: "reply",
-        language: facts.language,
+        language: facts.letter.language,
         transfer: facts.transfer,
         subject: &subject,
         text: &text,
         html: &html,
     }
-    .compose(&fields)
+    .compose(&facts.letter.fields())
 }
 
 /// Subject, text and HTML, for the preview as well.
 pub fn write(facts: &ReplyNoticeFacts) -> Result<(String, String, String), NoticeError> {
     let mail = Mail::new(facts);
-    let subject = facts.language.format("reply-notice-subject", &[("name", &mail.name)]);
+    let subject = facts.letter.language.format("reply-notice-subject", &[("name", &mail.name)]);
     Ok((subject, TextTemplate { mail: &mail }.render()?, HtmlTemplate { mail: &mail }.render()?))
 }
 
@@ -86,17 +61,19 @@ struct Mail<'a> {
 
 impl<'a> Mail<'a> {
     fn new(facts: &ReplyNoticeFacts<'a>) -> Self {
-        let token = facts.token.map_or("…", Secret::reveal);
+        let ReplyNoticeFacts { letter, token, expires, .. } = facts;
+        let Letter { language, organisation, author, public_url, .. } = *letter;
+        let token = token.map_or("…", Secret::reveal);
         Self {
-            language: facts.language,
-            organisation: one_line(&facts.organisation.name),
-            banner: facts.author.banner(facts.language, facts.organisation),
-            name: one_line(facts.author.name),
-            email: facts.author.address,
-            phone: facts.author.phone(),
-            link: format!("{}/t/{token}", facts.public_url),
-            expires: long_date(facts.language, facts.expires),
-            more: format!("{}/help", facts.public_url),
+            language,
+            organisation: one_line(&organisation.name),
+            banner: letter.banner(),
+            name: one_line(author.name),
+            email: author.address,
+            phone: author.phone(),
+            link: format!("{public_url}/t/{token}"),
+            expires: long_date(language, *expires),
+            more: format!("{public_url}/help"),
         }
     }
 }

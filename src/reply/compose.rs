@@ -20,7 +20,7 @@ use crate::id::{Link, QueueId, TransferId};
 use crate::message::crlf::CrlfBytes;
 use crate::notify::compose::{Attachment, Segment};
 use crate::notify::confirmation::{Checksum, ConfirmationFacts, confirmation};
-use crate::notify::reply::{self, Author, FilesLink, ReplyFacts, reply, reply_id};
+use crate::notify::reply::{self, Author, FilesLink, Letter, ReplyFacts, reply, reply_id};
 use crate::notify::reply_notice::{self, ReplyNoticeFacts, reply_notice};
 use crate::queue::body;
 use crate::relay::Traits;
@@ -195,9 +195,9 @@ impl Answer {
         days_later(self.now, self.checked.expiry_days)
     }
 
-    fn facts<'a>(&'a self, id: &'a QueueId, link: Option<FilesLink<'a>>) -> ReplyFacts<'a> {
+    fn letter<'a>(&'a self, id: &'a QueueId) -> Letter<'a> {
         let (config, checked) = (&self.config, &self.checked);
-        ReplyFacts {
+        Letter {
             language: checked.settings.language.unwrap_or(config.web.default_language),
             organisation: &config.organisation,
             hostname: &config.hostname,
@@ -206,12 +206,14 @@ impl Answer {
             to: &checked.to,
             cc: &checked.cc,
             thread: &self.original.thread,
-            transfer: &self.grant.transfer().id,
-            message: &checked.message,
-            link,
             id,
             now: self.now,
         }
+    }
+
+    fn facts<'a>(&'a self, id: &'a QueueId, link: Option<FilesLink<'a>>) -> ReplyFacts<'a> {
+        let (transfer, message) = (&self.grant.transfer().id, self.checked.message.as_str());
+        ReplyFacts { letter: self.letter(id), transfer, message, link }
     }
 
     fn notice_facts<'a>(
@@ -220,22 +222,7 @@ impl Answer {
         transfer: &'a TransferId,
         token: Option<&'a Secret>,
     ) -> ReplyNoticeFacts<'a> {
-        let (config, checked) = (&self.config, &self.checked);
-        ReplyNoticeFacts {
-            language: checked.settings.language.unwrap_or(config.web.default_language),
-            organisation: &config.organisation,
-            hostname: &config.hostname,
-            public_url: &config.web.public_url,
-            author: self.author(),
-            to: &checked.to,
-            cc: &checked.cc,
-            thread: &self.original.thread,
-            transfer,
-            token,
-            expires: self.expires(),
-            id,
-            now: self.now,
-        }
+        ReplyNoticeFacts { letter: self.letter(id), transfer, token, expires: self.expires() }
     }
 
     fn author(&self) -> Author<'_> {
