@@ -158,6 +158,8 @@ fn from_the_button_to_the_mailbox_without_a_browser() {
 
     let mail = scene.staff_mail();
     assert_eq!(mail.addresses(), [STAFF]);
+    // What a server behind the smarthost refuses is reported inside, and never to somebody outside (H08).
+    assert!(mail.mail.starts_with("MAIL FROM:<postmaster@voorbeeld.nl>"), "{}", mail.mail);
     assert!(head(&mail).contains("In-Reply-To: <canary-1@voorbeeld.nl>"), "{}", head(&mail));
     let arrived = attachments(&mail);
     assert_eq!(arrived.len(), 3);

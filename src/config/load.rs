@@ -91,7 +91,7 @@ const KEYS: &[(&str, &[&str])] = &[
             "return_path",
         ],
     ),
-    ("reply", &["enabled", "delivery", "max_size", "max_mail_size"]),
+    ("reply", &["enabled", "delivery", "max_size", "max_mail_size", "bounces"]),
     ("policy", &["files"]),
 ];
 
@@ -207,6 +207,11 @@ impl Config {
                 self.smtp.memory_budget >= self.smtp.max_message_size,
                 "smtp.memory_budget must not be below smtp.max_message_size",
             ),
+            // What comes back of an answer may have the answer in it: it stays inside.
+            (
+                self.reply.bounces.as_ref().is_none_or(|to| to.is_within(&self.organisation.domains)),
+                "reply.bounces must be in one of organisation.domains",
+            ),
         ];
         self.web.public_url = url;
         match rules.iter().find(|(holds, _)| !holds) {
@@ -254,6 +259,7 @@ mod tests {
         assert!(config.seal.reminders && config.seal.download_notice && !config.seal.file_names);
         assert_eq!(config.admin.listen[0].to_string(), "127.0.0.1:9090");
         assert_eq!(config.smtp.tls_certificate, None);
+        assert_eq!(config.reply_bounces().to_string(), "<postmaster@voorbeeld.nl>");
     }
 
     #[test]
@@ -286,6 +292,7 @@ mod tests {
             ("[smtp]", "[seal]\nretention_day = 1\n[smtp]", "did you mean seal.retention_days?"),
             ("[smtp]", "[seal]\npassword = \"weak\"\n[smtp]", "seal.password"),
             ("hostname", "host_name", "did you mean hostname?"),
+            ("[smtp]", "[reply]\nbounces = \"x@example.org\"\n[smtp]", "reply.bounces"),
             ("smarthost = \"127.0.0.1:25\"", "", "smarthost"),
             ("hostname = \"", "hostname = ", "TOML"),
         ] {

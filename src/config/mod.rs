@@ -14,6 +14,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::Deserialize;
 
+use crate::address::{Address, ReversePath};
+
 pub use load::{ConfigError, DEFAULT_PATH, load, parse};
 pub use look::{Logo, Look};
 pub use units::ByteSize;
@@ -47,6 +49,18 @@ pub struct Config {
     /// `[policy]`
     #[serde(default)]
     pub policy: PolicyFiles,
+}
+
+impl Config {
+    /// Who hears when a server behind the smarthost refuses an answer that it had taken: `reply.bounces`, or else the
+    /// postmaster of our first domain, because every domain has one (RFC 5321 4.5.1).
+    pub fn reply_bounces(&self) -> ReversePath {
+        let postmaster = || {
+            let domain = idna::domain_to_ascii(self.organisation.domains.first()?).ok()?;
+            Address::parse(&format!("postmaster@{domain}")).ok()
+        };
+        self.reply.bounces.clone().or_else(postmaster).map_or(ReversePath::Null, ReversePath::Address)
+    }
 }
 
 /// Who runs this gateway.
@@ -253,6 +267,8 @@ pub struct Reply {
     pub max_size: ByteSize,
     /// Octets of one mail to staff; what does not fit goes behind a link. Unset: what the smarthost announces.
     pub max_mail_size: Option<ByteSize>,
+    /// Where a server behind the smarthost reports an answer that it refuses later; see [`Config::reply_bounces`].
+    pub bounces: Option<Address>,
 }
 
 /// `[reply] delivery`
@@ -311,7 +327,13 @@ impl Default for Seal {
 
 impl Default for Reply {
     fn default() -> Self {
-        Self { enabled: true, delivery: ReplyDelivery::Mail, max_size: ByteSize::gib(1), max_mail_size: None }
+        Self {
+            enabled: true,
+            delivery: ReplyDelivery::Mail,
+            max_size: ByteSize::gib(1),
+            max_mail_size: None,
+            bounces: None,
+        }
     }
 }
 

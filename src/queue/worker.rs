@@ -253,7 +253,7 @@ impl Shared {
             _ => None,
         };
         match (item.kind, &item.reverse_path) {
-            (Kind::Reply, _) => ReversePath::Null,
+            (Kind::Reply, _) => config.reply_bounces(),
             (Kind::Notification, ReversePath::Address(sender)) => {
                 ReversePath::Address(own().unwrap_or_else(|| sender.clone()))
             }

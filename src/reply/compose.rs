@@ -15,7 +15,7 @@ use crate::address::{Address, ReversePath};
 use crate::audit::{Action, Event};
 use crate::clock::{Timestamp, days_later, rfc5322};
 use crate::config::{ByteSize, Config, PasswordMode, ReplyDelivery};
-use crate::envelope::{Envelope, EnvelopeRecipient, MailParameters};
+use crate::envelope::{Envelope, EnvelopeRecipient, MailParameters, Ret};
 use crate::id::{Link, QueueId, TransferId};
 use crate::message::crlf::CrlfBytes;
 use crate::notify::compose::{Attachment, Segment};
@@ -256,13 +256,14 @@ impl Answer {
         Ok(body::store_stream(&parts.keys.body, parts.blobs.as_ref(), traits, &mut source)?)
     }
 
-    /// The reverse path is for failure reports alone; see [`Kind::Reply`].
+    /// The reverse path is for failure reports alone; see [`Kind::Reply`]. Whoever reports later is asked to leave the
+    /// answer itself out of it (RFC 3461 4.3).
     fn item(&self, id: QueueId, recipients: Vec<Address>, body: Body, link: Option<Link>) -> NewItem {
         let author = &self.checked.verified.address;
         let smtputf8 = recipients.iter().chain([author]).any(Address::needs_smtputf8);
         let envelope = Envelope {
             reverse_path: ReversePath::Address(author.clone()),
-            parameters: MailParameters { smtputf8, ..MailParameters::default() },
+            parameters: MailParameters { smtputf8, ret: Some(Ret::Headers), ..MailParameters::default() },
             recipients: recipients.into_iter().map(EnvelopeRecipient::from).collect(),
         };
         NewItem { id, kind: Kind::Reply, envelope, body, link, created: self.now }

@@ -29,8 +29,8 @@ pub enum Kind {
     Unopened,
     /// To the sender: a recipient has downloaded something.
     Download,
-    /// To staff: the answer of a recipient. Relayed from the null sender; its reverse path is the verified address of
-    /// who wrote it, and only failure reports go there (H08).
+    /// To staff: the answer of a recipient. Its reverse path is the verified address of who wrote it, and only our own
+    /// failure reports go there (H08); it leaves with [`crate::config::Config::reply_bounces`] as its sender.
     Reply,
     /// To who has answered: it was sent.
     Confirmation,
