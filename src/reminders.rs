@@ -61,10 +61,16 @@ impl Reminders {
             to_sender: None,
         };
         // What is not worth a mail is noted all the same, or it would come up at every turn.
-        if is_worth_it && transfer.hears() && transfer.expires > now {
+        if is_worth_it && self.is_ours(&transfer) && transfer.expires > now {
             self.write(&transfer, &mut reminders)?;
         }
         Ok(self.actions.store.remind(reminders).await?)
+    }
+
+    /// Reminders are in the sender's name, so it must be one of ours: what a resident has sent is not reminded of (M06).
+    fn is_ours(&self, transfer: &Transfer) -> bool {
+        let domains = &self.actions.rules.load().config.organisation.domains;
+        transfer.hears() && transfer.sender.as_ref().is_some_and(|sender| sender.is_within(domains))
     }
 
     fn write(&self, transfer: &Transfer, reminders: &mut Mails) -> Result<(), ActionError> {

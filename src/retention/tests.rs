@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use tempfile::TempDir;
 
 use super::*;
+use crate::address::Address;
 use crate::audit::{Action, Actor, Event};
 use crate::clock::{Clock, days_later};
 use crate::config::{self, PasswordMode};
@@ -239,6 +240,8 @@ async fn reminds_nobody_who_should_not_be() {
     let node = Node::new("");
     node.seal(|request| request.sender = None).await;
     node.seal(|request| request.automatic = true).await;
+    // The answer of a resident who wants to hear of downloads: no mail in the name of an outside address (M06).
+    node.seal(|request| request.sender = Some(Address::parse("piet@example.org").unwrap())).await;
     let opened = node.seal(|_| ()).await;
     node.open(&opened, 1).await;
     node.open(&opened, 2).await;
