@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::vault::Vault;
 use super::{Browser, MAX_FILES, NewUpload, Replies, ReplyError, Result, Upload};
@@ -24,9 +24,9 @@ use crate::transfer::access::Grant;
 /// Octets of a piece: what a crash may cost.
 const PIECE: u64 = 8 * 1024 * 1024;
 /// Octets that are sealed and written at once.
-const BLOCK: usize = 256 * 1024;
+const BLOCK: u64 = 256 * 1024;
 /// Blocks of the network that wait for the disk.
-const AHEAD: usize = 4;
+const AHEAD: usize = 16;
 /// Room that uploads leave to everything else.
 const FLOOR: u64 = 64 * 1024 * 1024;
 /// Octets of a name and of a media type that are kept.
@@ -177,88 +177,102 @@ impl From<io::Result<Bytes>> for Come {
 
 /// How a piece ended.
 enum Ended {
-    /// It is full; the rest belongs to the next.
-    Full(Bytes),
+    /// It is full; what is over belongs to the next.
+    Full,
     /// The client has sent everything.
     Done,
     /// The client broke off.
     Broken(io::Error),
 }
 
+/// What comes until a block, or the `room` that is left in the piece, is full; what is over stays in `rest`.
+async fn gather(
+    rest: &mut Bytes,
+    octets: &mut mpsc::Receiver<Come>,
+    room: u64,
+) -> (Vec<Bytes>, u64, Option<Ended>) {
+    let (mut block, mut held) = (Vec::new(), 0);
+    loop {
+        let fits = usize::try_from(room - held).unwrap_or(usize::MAX).min(rest.len());
+        held += fits as u64;
+        block.push(rest.split_to(fits));
+        if !rest.is_empty() {
+            return (block, held, Some(Ended::Full));
+        }
+        if held >= BLOCK {
+            return (block, held, None);
+        }
+        match octets.recv().await {
+            Some(Come::Octets(some)) => *rest = some,
+            Some(Come::End) => return (block, held, Some(Ended::Done)),
+            Some(Come::Broken(cause)) => return (block, held, Some(Ended::Broken(cause))),
+            None => return (block, held, Some(Ended::Broken(io::ErrorKind::ConnectionReset.into()))),
+        }
+    }
+}
+
 /// Writes one request's octets as pieces.
+#[derive(Clone)]
 struct PieceIntake {
     replies: Replies,
     author: Author,
     vault: Vault,
     id: UploadId,
+    /// Where the next piece starts.
     offset: u64,
     length: Option<u64>,
 }
 
+/// A piece on its way to the disk; gives the offset behind it.
+type Flushing = JoinHandle<Result<u64>>;
+
 impl PieceIntake {
+    /// While one piece is flushed the next one comes in; it is not flushed before the first one counts.
     async fn run(mut self, mut octets: mpsc::Receiver<Come>) -> Result<u64> {
-        let mut rest = Bytes::new();
+        let (mut rest, mut durable) = (Bytes::new(), self.offset);
+        let mut flushing: Option<Flushing> = None;
         loop {
-            let (ended, size, writer) = self.fill(rest, &mut octets).await?;
+            let filled = self.fill(&mut rest, &mut octets).await;
+            if let Some(before) = flushing.take() {
+                durable = settle(before).await?;
+            }
+            let (ended, size, writer) = filled?;
             if size > 0 {
-                self.commit(size, writer).await?;
+                flushing = Some(tokio::spawn(self.clone().commit(size, writer)));
+                self.offset += size;
             }
-            match ended {
-                Ended::Full(more) => rest = more,
-                Ended::Done => return Ok(self.offset),
-                Ended::Broken(cause) => return Err(ReplyError::Broken { offset: self.offset, cause }),
+            if let Ended::Full = ended {
+                continue;
             }
+            if let Some(last) = flushing {
+                durable = settle(last).await?;
+            }
+            return match ended {
+                Ended::Broken(cause) => Err(ReplyError::Broken { offset: durable, cause }),
+                _ => Ok(durable),
+            };
         }
     }
 
     /// Fills one piece, in blocks: a thread is needed only while there is something to write.
     async fn fill(
         &self,
-        rest: Bytes,
+        rest: &mut Bytes,
         octets: &mut mpsc::Receiver<Come>,
     ) -> Result<(Ended, u64, PieceWriter)> {
         let most = self.length.map_or(PIECE, |length| (length - self.offset).min(PIECE));
         let mut writer = self.begin().await?;
-        let (mut size, mut next) = (0, Some(Come::Octets(rest)));
+        let mut size = 0;
         loop {
-            let mut block = Vec::new();
-            let mut held = 0;
-            let ended = loop {
-                match next.take() {
-                    Some(Come::Octets(mut some)) => {
-                        let fits = usize::try_from(most - size).unwrap_or(usize::MAX).min(some.len());
-                        let taken = some.split_to(fits);
-                        size += taken.len() as u64;
-                        held += taken.len();
-                        block.push(taken);
-                        if !some.is_empty() {
-                            break Some(Ended::Full(some));
-                        }
-                        if held >= BLOCK {
-                            break None;
-                        }
-                    }
-                    Some(Come::End) => break Some(Ended::Done),
-                    Some(Come::Broken(cause)) => break Some(Ended::Broken(cause)),
-                    None => {}
-                }
-                let gone = || Come::Broken(io::ErrorKind::ConnectionReset.into());
-                next = Some(octets.recv().await.unwrap_or_else(gone));
-            };
+            let (block, held, ended) = gather(rest, octets, most - size).await;
+            size += held;
             writer = write(writer, block).await?;
-            if let Some(ended) = ended {
-                return self.check_end(ended, size).map(|ended| (ended, size, writer));
+            match ended {
+                // More than was announced is kept up to there, and refused from there on.
+                Some(Ended::Full) if most == 0 => return Err(ReplyError::WrongLength),
+                Some(ended) => return Ok((ended, size, writer)),
+                None => {}
             }
-        }
-    }
-
-    /// More than was announced is kept up to there, and refused from there on.
-    fn check_end(&self, ended: Ended, size: u64) -> Result<Ended> {
-        match (ended, self.length) {
-            (Ended::Full(_), Some(length)) if self.offset + size >= length && size == 0 => {
-                Err(ReplyError::WrongLength)
-            }
-            (ended, _) => Ok(ended),
         }
     }
 
@@ -275,33 +289,28 @@ impl PieceIntake {
     }
 
     /// First the octets, then the row. A blob without a row is nobody's.
-    async fn commit(&mut self, size: u64, writer: PieceWriter) -> Result<()> {
+    async fn commit(self, size: u64, writer: PieceWriter) -> Result<u64> {
         let blob = blocking(move || Ok(writer.finish()?.commit()?)).await?;
         let parts = &self.replies.parts;
         let piece = PieceRow { blob: blob.clone(), size };
         let limits = self.replies.limits();
         let (author, id, now) = (self.author.clone(), self.id.clone(), parts.clock.now());
         let added = parts.store.add_piece(author, id, self.offset, piece, limits, now).await;
-        match added {
-            Ok(Added::Kept(offset)) => {
-                self.offset = offset;
-                Ok(())
-            }
-            Ok(refused) => {
-                self.give_up(blob).await;
-                self.replies.outcome(refused).map(drop)
-            }
-            Err(error) => {
-                self.give_up(blob).await;
-                Err(error.into())
-            }
+        let kept = added.map_err(ReplyError::from).and_then(|added| self.replies.outcome(added));
+        if kept.is_err() {
+            self.give_up(blob).await;
         }
+        kept
     }
 
     async fn give_up(&self, blob: BlobName) {
         let blobs = Arc::clone(&self.replies.parts.blobs);
         spawn_blocking(move || discard(blobs.as_ref(), [&blob])).await.ok();
     }
+}
+
+async fn settle(flushing: Flushing) -> Result<u64> {
+    flushing.await.unwrap_or_else(|error| Err(ReplyError::Trouble(error.to_string())))
 }
 
 type PieceWriter = ChunkWriter<Box<dyn BlobWriter>>;
