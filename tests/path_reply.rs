@@ -193,7 +193,7 @@ fn the_password_for_staff_is_shown_once() {
     assert_eq!(typo.status, 400);
     assert!(typo.text().contains("niet hetzelfde"), "{}", typo.text());
 
-    let sent = anna.send("password_by=generate&confirm=1");
+    let sent = anna.send("password_by=generate&confirm=1&downloaded=1");
     assert_eq!(sent.status, 200, "{}", sent.text());
     let page = sent.text();
     let password = page.split("<code class=\"password\" id=\"password\">").nth(1).unwrap();
@@ -214,6 +214,17 @@ fn the_password_for_staff_is_shown_once() {
     let files = get_as(&format!("{link}/files"), &opened.cookie());
     assert!(files.text().contains("kanarie-antwoord") && files.text().contains("a.txt"), "{}", files.text());
     assert_eq!(get_as(&format!("{link}/files/1"), &opened.cookie()).body, b"kanarie-bijlage");
+    let told = Notice::of(&scene.mail_with("X-Zegel-Notice: download\r\n"));
+    assert_eq!(told.to, [RESIDENT]);
+    assert!(told.text.contains(STAFF) && !told.text.contains("a.txt"), "{}", told.text);
+    // Staff answer the mail itself; from here nothing could reach Anna (C12).
+    assert!(!files.text().contains("/reply\""), "{}", files.text());
+    let refused = get_as(&format!("{link}/reply"), &opened.cookie());
+    assert_eq!(refused.status, 403);
+    for words in [files.text(), refused.text()] {
+        assert!(words.contains("Beantwoord dan de e-mail met de link"), "{words}");
+    }
+    assert!(notice.text.contains("Dan wordt uw antwoord ook beveiligd verzonden"), "{}", notice.text);
     assert!(scene.gateway.log().iter().all(|line| !line.contains(password)), "C24");
 }
 

@@ -33,7 +33,7 @@ use tokio::sync::Semaphore;
 
 pub use self::error::{Field, LineFault, ReplyError, Result};
 pub use self::types::{
-    Browser, Draft, NewUpload, Preview, Sent, SentFile, Settings, Typed, Upload, Verified,
+    Browser, Draft, NewUpload, Place, Preview, Sent, SentFile, Settings, Typed, Upload, Verified,
 };
 use self::vault::Vault;
 use crate::address::Address;
@@ -46,6 +46,7 @@ use crate::relay::smarthost::LargestMail;
 use crate::secret::Keys;
 use crate::store::{Author, Blobs, Store};
 use crate::transfer::access::Grant;
+use crate::transfer::index::Index;
 
 /// The most files of one answer.
 pub const MAX_FILES: usize = 100;
@@ -246,13 +247,24 @@ impl Replies {
         Ok(self.draft(grant, browser).await?.typed)
     }
 
+    /// Where what this transfer brings is answered.
+    pub fn place(&self, grant: &Grant, index: &Index) -> Place {
+        let config = self.parts.config.load();
+        let domains = &config.organisation.domains;
+        let from = index.from_address.as_deref().and_then(|from| Address::parse(from).ok());
+        let is_staff = recipients::internal(&grant.recipient().address, domains).is_some();
+        match recipients::addressee(grant, from.as_ref(), domains) {
+            None if is_staff => Place::Mail,
+            _ if config.reply.enabled => Place::Here,
+            _ => Place::Nowhere,
+        }
+    }
+
     /// What stands in the fields before anybody has typed.
     async fn beginning(&self, grant: &Grant, browser: &Browser) -> Result<Typed> {
         let original = original::read(grant, self.parts.clock.now()).await?;
         let domains = &self.parts.config.load().organisation.domains;
-        let within = |address: &&Address| recipients::internal(address, domains).is_some();
-        let sender = grant.transfer().sender.as_ref().filter(within);
-        let to = sender.or_else(|| original.from.as_ref().filter(within));
+        let to = recipients::addressee(grant, original.from.as_ref(), domains);
         let to = to.map(Address::to_string).unwrap_or_default();
         Ok(match self.verified(browser).await? {
             Some(Verified { name, address, phone, .. }) => {

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use crate::address::Address;
+use crate::transfer::access::Grant;
 
 /// Characters of what is no address that a message shows, and how many of them.
 const SHOWN: usize = 60;
@@ -123,6 +124,17 @@ pub(super) fn internal(address: &Address, domains: &[String]) -> Option<Address>
     }
     let address = with_ascii_domain(address);
     domains.iter().any(|ours| ascii(ours).as_deref() == Some(address.domain())).then_some(address)
+}
+
+/// Who gets an answer unless somebody else is named: the sender of the transfer, or else who it is from. Nobody where
+/// neither works here: then it came from outside itself.
+pub(super) fn addressee<'a>(
+    grant: &'a Grant,
+    from: Option<&'a Address>,
+    domains: &[String],
+) -> Option<&'a Address> {
+    let sender = grant.transfer().sender.as_ref();
+    sender.into_iter().chain(from).find(|address| internal(address, domains).is_some())
 }
 
 /// The domain as the DNS has it.

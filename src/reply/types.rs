@@ -46,6 +46,18 @@ impl fmt::Debug for Browser {
     }
 }
 
+/// Where somebody who reads a transfer answers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// On these pages.
+    Here,
+    /// In their own mail program: staff who read what a resident has sent. What they write in the thread is sealed, and
+    /// from these pages no answer may reach the resident (C12).
+    Mail,
+    /// Answers are switched off.
+    Nowhere,
+}
+
 /// An answer that is being written.
 #[derive(Clone, Debug)]
 pub struct Draft {

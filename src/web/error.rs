@@ -35,6 +35,8 @@ pub enum WebError {
     NoReplySession(String),
     /// Recipients cannot answer here.
     RepliesOff,
+    /// Whoever reads this answers the mail that it came with.
+    ReplyByMail,
     /// A form came from another site.
     CrossSite,
     /// The request names a host that is not ours.
@@ -76,7 +78,9 @@ impl WebError {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Gone | Self::Expired(_) => StatusCode::GONE,
-            Self::WrongPassword | Self::CrossSite | Self::RepliesOff => StatusCode::FORBIDDEN,
+            Self::WrongPassword | Self::CrossSite | Self::RepliesOff | Self::ReplyByMail => {
+                StatusCode::FORBIDDEN
+            }
             Self::Locked(_) | Self::Busy => StatusCode::TOO_MANY_REQUESTS,
             Self::NoSession(_) | Self::NoReplySession(_) => StatusCode::SEE_OTHER,
             Self::WrongHost => StatusCode::MISDIRECTED_REQUEST,
@@ -100,6 +104,7 @@ impl WebError {
             Self::Busy => ("error-busy-title", "error-busy-text"),
             Self::NoSession(_) | Self::NoReplySession(_) => ("error-session-title", "error-session-text"),
             Self::RepliesOff => ("reply-title", "reply-off"),
+            Self::ReplyByMail => ("reply-title", "reply-by-mail"),
             Self::CrossSite => ("error-cross-site-title", "error-cross-site-text"),
             Self::WrongHost | Self::BadRequest | Self::TooLarge | Self::TooSlow => {
                 ("error-request-title", "error-request-text")

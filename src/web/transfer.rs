@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use super::error::WebError;
 use super::page::{self, Visit};
 use super::{Parts, message, preview, session};
+use crate::reply::Place;
 use crate::transfer::access::AccessError;
 use crate::transfer::index::{Index, IndexFile};
 
@@ -17,6 +18,8 @@ struct TransferPage<'a> {
     visit: &'a Visit,
     token: &'a str,
     index: &'a Index,
+    /// Where it is answered.
+    place: Place,
     expires: String,
     sent: String,
     text: Vec<Piece>,
@@ -50,13 +53,14 @@ pub async fn show(
     let expires = visit.date(&grant.transfer().expires);
     let sent = visit.date(&grant.transfer().created);
     let files = rows(&visit, &index);
+    let place = parts.replies.place(&grant, &index);
     let text = match index.text {
         Some(part) => pieces(&message::text(grant, part).await?),
         None => Vec::new(),
     };
     page::render(
         StatusCode::OK,
-        &TransferPage { visit: &visit, token: &token, index: &index, expires, sent, text, files },
+        &TransferPage { visit: &visit, token: &token, index: &index, place, expires, sent, text, files },
     )
 }
 

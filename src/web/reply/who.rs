@@ -11,7 +11,7 @@ use super::problem::Problems;
 use super::{Desk, read};
 use crate::address::Address;
 use crate::locale::Language;
-use crate::reply::{Browser, Field, ReplyError, Typed};
+use crate::reply::{Browser, Field, Place, ReplyError, Typed};
 use crate::web::error::WebError;
 use crate::web::page::Visit;
 use crate::web::session;
@@ -44,6 +44,10 @@ const FIELDS: &[&str] = &["name", "email", "phone"];
 
 /// `GET /t/{token}/reply`
 pub async fn show(desk: Desk) -> Result<Response, WebError> {
+    let index = desk.grant.read_index().await.map_err(|error| WebError::access(error, &desk.token))?;
+    if desk.replies().place(&desk.grant, &index) == Place::Mail {
+        return Err(WebError::ReplyByMail);
+    }
     if desk.verified().await?.is_some() {
         return Ok(desk.go("/message"));
     }
