@@ -613,9 +613,15 @@ fn a_transfer_that_ends_halfway_takes_its_answer_along() {
     for screen in SCREENS {
         assert_eq!(anna.get(screen).status, 410, "{screen}");
     }
+    // What was typed comes back with the refusal, to be copied.
+    let late = anna.message(STAFF, "een <lange> tekst", &[("a.txt", "text/plain", b"a")], "next");
+    assert!(late.text().contains("Uw antwoord is niet verstuurd"), "{}", late.text());
+    assert!(late.text().contains("een &#60;lange&#62; tekst"), "{}", late.text());
+    let send = anna.send("");
+    assert!(send.text().contains("Uw antwoord is niet verstuurd"), "{}", send.text());
     let gone: Vec<Answer> = vec![
-        anna.message(STAFF, "tekst", &[], "next"),
-        anna.send(""),
+        late,
+        send,
         anna.tus("HEAD", &id, &[], None),
         anna.piece(&id, 0, b"x"),
         anna.tus("POST", "", &[("Upload-Length", "1")], Some(b"")),

@@ -172,7 +172,8 @@ impl Desk {
     }
 
     async fn begin(&self, name: &str, length: Option<u64>) -> Result<UploadId> {
-        let upload = NewUpload { name: name.into(), media_type: "application/pdf".into(), length };
+        let upload =
+            NewUpload { name: name.into(), media_type: "application/pdf".into(), length, at_most: 0 };
         self.replies.create_upload(&self.grant, &self.browser, upload).await
     }
 
@@ -511,6 +512,9 @@ async fn a_short_disk_is_told_before_an_octet_comes() {
     desk.blobs.room.store(264 * MIB, Ordering::Relaxed);
     let large = desk.begin("a", Some(81 * MIB)).await;
     assert!(matches!(large, Err(ReplyError::DiskShort)), "{large:?}");
+    let form = NewUpload { name: "a".into(), media_type: String::new(), length: None, at_most: 81 * MIB };
+    let form = desk.replies.create_upload(&desk.grant, &desk.browser, form).await;
+    assert!(matches!(form, Err(ReplyError::DiskShort)), "{form:?}");
     let id = desk.begin("a", Some(80 * MIB)).await.unwrap();
     desk.append(&id, 0, b"octets").await.unwrap();
     desk.blobs.room.store(63 * MIB, Ordering::Relaxed);

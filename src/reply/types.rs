@@ -139,6 +139,8 @@ pub struct NewUpload {
     pub media_type: String,
     /// Octets, where they are known before: [`super::Replies::set_length`] tells later.
     pub length: Option<u64>,
+    /// Octets that come at most where the length is not known: there must be room for so many.
+    pub at_most: u64,
 }
 
 /// A file of a draft.

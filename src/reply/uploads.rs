@@ -52,7 +52,7 @@ impl Replies {
         if length > limits.octets {
             return Err(ReplyError::TooLarge { max: limits.octets });
         }
-        self.check_room(length).await?;
+        self.check_room(upload.length.unwrap_or(upload.at_most.min(limits.octets))).await?;
         let id = UploadId::random();
         let facts = Vault::of_draft(grant, browser).seal(&sealed_as(&id), &facts(&upload))?;
         let row = NewUploadRow { id: id.clone(), facts, length: upload.length };

@@ -3,12 +3,14 @@
 //! file; a file that cannot be taken costs nobody the others.
 
 use std::io;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::HeaderMap;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use futures_util::TryStreamExt;
 use multer::{Constraints, Field, Multipart, SizeLimit};
+use tokio::time::timeout;
 
 use super::problem::{Problem, Problems};
 use super::{Desk, incoming};
@@ -22,6 +24,8 @@ use crate::web::error::WebError;
 const MAX_TEXT: usize = 1024 * 1024;
 /// Boundaries, headers and text around the files.
 const OVERHEAD: u64 = 16 * 1024 * 1024;
+/// How long somebody may take whose form comes too late.
+const LATE: Duration = Duration::from_secs(30);
 
 /// Which button was pressed.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -46,21 +50,47 @@ pub async fn receive(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<(Action, Problems), WebError> {
-    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-    let boundary = multer::parse_boundary(content_type).map_err(|_| WebError::BadRequest)?;
     let limits = Constraints::new().size_limit(SizeLimit::new().for_field("file", u64::MAX));
     // Who sends too much is read to the end all the same, within reason: a browser that is cut off shows no answer.
     let most = desk.visit.config.reply.max_size.bytes().saturating_mul(4).saturating_add(OVERHEAD);
     let pieces = incoming::pieces(desk, body, most);
-    let form = Multipart::with_constraints(pieces, boundary, limits);
+    let form = Multipart::with_constraints(pieces, boundary(headers)?, limits);
     let typed = desk.draft(browser).await?.typed;
-    Reading { desk, browser, typed, is_kept: true, problems: Problems::default() }.read(form).await
+    let at_most =
+        headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0);
+    Reading { desk, browser, typed, at_most, is_kept: true, problems: Problems::default() }.read(form).await
+}
+
+/// The message of a form that comes too late. It stands before the files, and nothing of those is read.
+pub async fn message(headers: &HeaderMap, body: Body) -> String {
+    let read = async {
+        let limits = Constraints::new().size_limit(SizeLimit::new().whole_stream(2 * MAX_TEXT as u64));
+        let pieces = body.into_data_stream();
+        let mut form = Multipart::with_constraints(pieces, boundary(headers)?, limits);
+        while let Some(field) = form.next_field().await.map_err(broken)? {
+            match field.name() {
+                Some("message") => return text(field).await,
+                Some("file") => break,
+                _ => {}
+            }
+        }
+        Ok::<_, WebError>(String::new())
+    };
+    // Whatever is wrong with the form: that it comes too late is said all the same.
+    timeout(LATE, read).await.ok().and_then(Result::ok).unwrap_or_default()
+}
+
+fn boundary(headers: &HeaderMap) -> Result<String, WebError> {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    multer::parse_boundary(content_type).map_err(|_| WebError::BadRequest)
 }
 
 struct Reading<'a> {
     desk: &'a Desk,
     browser: &'a Browser,
     typed: Typed,
+    /// Octets of the whole form, as far as its sender says.
+    at_most: u64,
     /// The store has what was typed.
     is_kept: bool,
     problems: Problems,
@@ -116,7 +146,8 @@ impl Reading<'_> {
             return skip(field).await;
         }
         let name = safe_name(&given);
-        match self.take(&mut field, NewUpload { name: given, media_type, length: None }).await {
+        let upload = NewUpload { name: given, media_type, length: None, at_most: self.at_most };
+        match self.take(&mut field, upload).await {
             Ok(0) => self.refuse("reply-error-file-empty", &name),
             Ok(_) => {}
             Err(ReplyError::Broken { cause, .. }) => {

@@ -6,9 +6,9 @@ use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use super::Desk;
 use super::form::{self, Action};
 use super::problem::Problems;
+use super::{Desk, gone};
 use crate::reply::{Browser, Draft, MAX_FILES, ReplyError, Upload, Verified};
 use crate::web::error::WebError;
 use crate::web::page::Visit;
@@ -41,7 +41,19 @@ pub async fn show(desk: Desk) -> Result<Response, WebError> {
 }
 
 /// `POST /t/{token}/reply/message`
-pub async fn submit(desk: Desk, headers: HeaderMap, body: Body) -> Result<Response, WebError> {
+pub async fn submit(
+    visit: Visit,
+    desk: Result<Desk, WebError>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, WebError> {
+    let desk = match desk {
+        Ok(desk) => desk,
+        Err(error @ (WebError::Gone | WebError::Expired(_))) => {
+            return gone::page(&visit, error, &form::message(&headers, body).await);
+        }
+        Err(error) => return Err(error),
+    };
     let (Some(me), Some(browser)) = (desk.verified().await?, &desk.browser) else { return Ok(desk.go("")) };
     let (action, mut problems) = form::receive(&desk, browser, &headers, body).await?;
     match &action {

@@ -9,6 +9,7 @@
 mod check;
 mod code;
 mod form;
+mod gone;
 mod incoming;
 mod message;
 mod problem;

@@ -9,7 +9,7 @@ use axum::response::Response;
 
 use super::check::{self, CheckForm};
 use super::problem::Problems;
-use super::{Desk, read};
+use super::{Desk, gone, read};
 use crate::config::ReplyDelivery;
 use crate::locale;
 use crate::reply::{Browser, Sent};
@@ -40,22 +40,31 @@ pub async fn show(desk: Desk) -> Result<Response, WebError> {
 }
 
 /// `POST /t/{token}/reply/sent`
-pub async fn send(desk: Desk, form: Result<Form<CheckForm>, FormRejection>) -> Result<Response, WebError> {
-    let form = read(form)?;
+pub async fn send(
+    visit: Visit,
+    desk: Result<Desk, WebError>,
+    form: Result<Form<CheckForm>, FormRejection>,
+) -> Result<Response, WebError> {
+    let sent = async { press(&desk?, read(form)?).await };
+    sent.await.or_else(|error| gone::page(&visit, error, ""))
+}
+
+/// The button was pressed.
+async fn press(desk: &Desk, form: CheckForm) -> Result<Response, WebError> {
     let (Some(me), Some(browser)) = (desk.verified().await?, &desk.browser) else { return Ok(desk.go("")) };
-    if is_sent_already(&desk, browser).await? {
+    if is_sent_already(desk, browser).await? {
         return Ok(desk.go("/sent"));
     }
-    let problems = check::keep(&desk, browser, &form).await?;
+    let problems = check::keep(desk, browser, &form).await?;
     if !problems.is_empty() {
-        return check::render(&desk, browser, &me, problems).await;
+        return check::render(desk, browser, &me, problems).await;
     }
     match desk.replies().send(&desk.grant, browser, desk.visit.client).await {
-        Ok(sent) if sent.password.is_some() => render(&desk, &sent),
+        Ok(sent) if sent.password.is_some() => render(desk, &sent),
         Ok(_) => Ok(desk.go("/sent")),
         Err(error) => {
             let problems = Problems::from(desk.problem(error)?);
-            check::render(&desk, browser, &me, problems).await
+            check::render(desk, browser, &me, problems).await
         }
     }
 }

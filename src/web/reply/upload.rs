@@ -102,7 +102,7 @@ impl Uploader {
             return Err(Fault::Empty(name));
         }
         let (replies, grant) = (self.desk.replies(), &self.desk.grant);
-        let upload = NewUpload { name, media_type, length };
+        let upload = NewUpload { name, media_type, length, at_most: 0 };
         let id = self.told(replies.create_upload(grant, &self.browser, upload).await)?;
         let upload = self.told(replies.upload(grant, &self.browser, &id).await)?;
         let location = format!("/t/{}/reply/files/{id}", self.desk.token);

@@ -1,0 +1,29 @@
+//! The transfer went while somebody was answering it: it was recalled, or its date has passed. Nothing was sent, and what
+//! lay here of the answer went with it (C25); so what the form still brings is given back, to be copied.
+
+use askama::Template;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use crate::web::error::WebError;
+use crate::web::page::{self, Visit};
+
+#[derive(Template)]
+#[template(path = "reply-gone.html")]
+struct GonePage<'a> {
+    visit: &'a Visit,
+    /// With which the sender can be asked for the transfer.
+    ask: Option<&'a str>,
+    /// What was written; may be empty.
+    message: &'a str,
+}
+
+/// The page, where that is what happened; any other error is passed on.
+pub fn page(visit: &Visit, error: WebError, message: &str) -> Result<Response, WebError> {
+    let ask = match &error {
+        WebError::Gone => None,
+        WebError::Expired(token) => token.as_deref(),
+        _ => return Err(error),
+    };
+    page::render(StatusCode::GONE, &GonePage { visit, ask, message })
+}
