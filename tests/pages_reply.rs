@@ -225,6 +225,9 @@ fn by_transfer(width: u32, height: u32, scripts: bool) {
     wait_for("the password", || browser.has("code#password").then_some(()));
     assert_fits(&browser, "sent with a password");
     let password = browser.text("code#password");
+    if scripts {
+        assert_copied_for_five_minutes(&browser, &password);
+    }
     browser.goto(&scene.at("/reply/sent"));
     assert!(browser.text("main").contains("foto 1.jpg") && !browser.has("code#password"));
 
@@ -235,6 +238,22 @@ fn by_transfer(width: u32, height: u32, scripts: bool) {
     wait_for("the answer", || browser.url().ends_with("/files").then_some(()));
     let opened = browser.text("main");
     assert!(opened.contains("Hierbij de foto's.") && opened.contains("foto 2.jpg"), "{opened}");
+    assert!(opened.contains("Beantwoord dan de e-mail met de link"), "{opened}");
+    assert_fits(&browser, "the answer as staff open it");
+}
+
+/// The button copies the password; five minutes later it is off the clipboard.
+fn assert_copied_for_five_minutes(browser: &Browser, password: &str) {
+    browser.script(
+        "window.written = []; navigator.clipboard.writeText = async (text) => { window.written.push(text) };
+         const later = window.setTimeout;
+         window.setTimeout = (work, time) => later(work, time === 300_000 ? 0 : time)",
+    );
+    browser.click("[data-copy=password]");
+    wait_for("a copy, and its end", || {
+        (browser.script("return window.written") == json!([password, ""])).then_some(())
+    });
+    assert_eq!(browser.text("[data-copy=password]"), "Gekopieerd");
 }
 
 #[test]

@@ -445,6 +445,10 @@ fn no_field_can_be_added() {
         );
         assert!(page.contains("<details class=\"settings\" open"), "the field can be seen");
     }
+    // On the way back nothing of the settings is lost.
+    let back = anna.post("/reply/check", &form(&[("cc", "els@voorbeeld.nl"), ("back", "1")]));
+    assert_eq!(anna.tail(&back), "/reply/message", "{}", back.text());
+    assert!(anna.get("/reply/check").text().contains("els@voorbeeld.nl"));
     let sent = anna.send(&form(&[("cc", "\"Piet, de\" <piet@voorbeeld.nl>;\n els@VOORBEELD.nl")]));
     assert_eq!(anna.tail(&sent), "/reply/sent", "{}", sent.text());
     let seen = scene.smarthost.wait(|seen| {

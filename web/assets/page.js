@@ -19,12 +19,21 @@ for (const button of document.querySelectorAll("[data-reveal]")) {
     }
   });
 }
+// What was copied does not stay for whoever pastes next. Browsers allow that only while somebody is at the page.
+const copied = { timer: 0, isOver: false };
+function clearClipboard() {
+  if (copied.isOver) navigator.clipboard.writeText("").then(() => { copied.isOver = false; }, () => {});
+}
+for (const sign of ["focus", "pointerdown", "keydown"]) window.addEventListener(sign, clearClipboard);
 for (const button of document.querySelectorAll("[data-copy]")) {
   const label = button.textContent;
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
     button.textContent = button.dataset.copied;
     setTimeout(() => { button.textContent = label; }, 3000);
+    copied.isOver = false;
+    clearTimeout(copied.timer);
+    copied.timer = setTimeout(() => { copied.isOver = true; clearClipboard(); }, 5 * 60_000);
   });
 }
 for (const choice of document.querySelectorAll("[data-opens]")) {
@@ -47,6 +56,12 @@ for (const field of document.querySelectorAll("[data-strength]")) {
       meter.value = score;
       words.textContent = text;
     }, 400);
+  });
+}
+// What takes a while says so.
+for (const button of document.querySelectorAll("[data-says]")) {
+  button.form.addEventListener("submit", (event) => {
+    if (event.submitter === button) document.getElementById(button.dataset.saysIn).textContent = button.dataset.says;
   });
 }
 document.querySelector("[data-focus]")?.focus();

@@ -27,6 +27,7 @@
     for (; octets >= 1000 && unit < 3; unit++) octets /= 1000;
     const digits = unit ? 1 : 0;
     const format = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+    octets = Math.floor(octets * 10) / 10; // Cut off as the server does.
     return `${octets.toLocaleString(document.documentElement.lang, format)} ${units[unit]}`;
   }
 

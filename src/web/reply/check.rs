@@ -47,6 +47,8 @@ pub struct CheckForm {
     password_again: String,
     /// The password was typed in clear: nobody needs to type it twice.
     password_shown: Option<String>,
+    /// Back to the screen before.
+    back: Option<String>,
     /// A language button was pressed.
     pub lang: Option<Language>,
 }
@@ -103,13 +105,14 @@ pub async fn show(desk: Desk) -> Result<Response, WebError> {
     render(&desk, browser, &me, problems).await
 }
 
-/// `POST /t/{token}/reply/check`: keeps the settings and shows everything again.
+/// `POST /t/{token}/reply/check`: keeps the settings, and shows everything again or goes back.
 pub async fn save(desk: Desk, form: Result<Form<CheckForm>, FormRejection>) -> Result<Response, WebError> {
     let form = read(form)?;
     let (Some(me), Some(browser)) = (desk.verified().await?, &desk.browser) else { return Ok(desk.go("")) };
     let problems = keep(&desk, browser, &form).await?;
     match form.lang {
         Some(language) => Ok(desk.go_in("/check", language)),
+        None if form.back.is_some() => Ok(desk.go("/message")),
         None if problems.is_empty() => Ok(desk.go("/check")),
         None => render(&desk, browser, &me, problems).await,
     }
