@@ -42,7 +42,8 @@ struct Person {
 }
 
 impl Replies {
-    pub(super) async fn mail_code(
+    /// Mails a verification code to `address`. A former one is worth nothing from then on; its tries stay counted.
+    pub async fn request_code(
         &self,
         grant: &Grant,
         browser: &Browser,
@@ -50,7 +51,8 @@ impl Replies {
         client: IpAddr,
         language: Language,
     ) -> Result<()> {
-        let typed = self.typed(grant, browser).await?;
+        self.check_enabled()?;
+        let typed = self.draft(grant, browser).await?.typed;
         let (author, now) = (self.author(grant, browser), self.parts.clock.now());
         let code = new_code();
         let address = with_ascii_domain(&address);
@@ -110,13 +112,15 @@ impl Replies {
         NewItem { id, kind, envelope, body, link: None, created: self.parts.clock.now() }
     }
 
-    pub(super) async fn try_code(
+    /// Tries a code. When it is right the browser is remembered for 30 days, on every link.
+    pub async fn verify(
         &self,
         grant: &Grant,
         browser: &Browser,
         typed: &str,
         client: IpAddr,
     ) -> Result<Verified> {
+        self.check_enabled()?;
         let (author, now) = (self.author(grant, browser), self.parts.clock.now());
         let row = self.parts.store.code(author.clone()).await?.ok_or(ReplyError::NoCode)?;
         let Person { name, address, phone } = Vault::of_draft(grant, browser).open("code", &row.facts)?;
@@ -142,12 +146,18 @@ impl Replies {
         Ok(BrowserRow { facts, until })
     }
 
-    pub(super) async fn who(&self, browser: &Browser) -> Result<Option<Verified>> {
+    /// Who this browser belongs to, if that was proved within 30 days.
+    pub async fn verified(&self, browser: &Browser) -> Result<Option<Verified>> {
         let (hash, now) = (browser_hash(browser), self.parts.clock.now());
         let Some(row) = self.parts.store.browser(hash, now).await? else { return Ok(None) };
         let person = Vault::of_browser(&self.parts.keys, browser).open("browser", &row.facts)?;
         let Person { name, address, phone } = person;
         Ok(Some(Verified { name, address, phone, until: row.until }))
+    }
+
+    /// Forgets who this browser belongs to: for a computer that others use.
+    pub async fn forget(&self, browser: &Browser) -> Result<()> {
+        Ok(self.parts.store.forget_browser(browser_hash(browser)).await?)
     }
 
     /// Everything that a code is bound to goes into its hash.

@@ -14,6 +14,7 @@ mod error;
 mod files;
 mod original;
 pub mod password;
+mod pieces;
 mod recipients;
 mod send;
 #[cfg(test)]
@@ -22,13 +23,10 @@ mod types;
 mod uploads;
 mod vault;
 
-use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use bytes::Bytes;
-use futures_util::Stream;
 use tokio::sync::Semaphore;
 
 pub use self::error::{Field, LineFault, ReplyError, Result};
@@ -39,8 +37,6 @@ use self::vault::Vault;
 use crate::address::Address;
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
-use crate::id::UploadId;
-use crate::locale::Language;
 use crate::queue::worker::WakeHandle;
 use crate::relay::smarthost::LargestMail;
 use crate::secret::Keys;
@@ -126,100 +122,6 @@ impl Replies {
         Ok(checked.err().unwrap_or_default())
     }
 
-    /// Mails a verification code to `address`. A former one is worth nothing from then on; its tries stay counted.
-    pub async fn request_code(
-        &self,
-        grant: &Grant,
-        browser: &Browser,
-        address: Address,
-        client: IpAddr,
-        language: Language,
-    ) -> Result<()> {
-        self.check_enabled()?;
-        self.mail_code(grant, browser, address, client, language).await
-    }
-
-    /// Tries a code. When it is right the browser is remembered for 30 days, on every link.
-    pub async fn verify(
-        &self,
-        grant: &Grant,
-        browser: &Browser,
-        code: &str,
-        client: IpAddr,
-    ) -> Result<Verified> {
-        self.check_enabled()?;
-        self.try_code(grant, browser, code, client).await
-    }
-
-    /// Who this browser belongs to, if that was proved within 30 days.
-    pub async fn verified(&self, browser: &Browser) -> Result<Option<Verified>> {
-        self.who(browser).await
-    }
-
-    /// Forgets who this browser belongs to: for a computer that others use.
-    pub async fn forget(&self, browser: &Browser) -> Result<()> {
-        Ok(self.parts.store.forget_browser(vault::browser_hash(browser)).await?)
-    }
-
-    /// Begins an upload: [`ReplyError::TooLarge`], [`ReplyError::TooManyFiles`] and [`ReplyError::DiskShort`] before
-    /// an octet has come.
-    pub async fn create_upload(
-        &self,
-        grant: &Grant,
-        browser: &Browser,
-        upload: NewUpload,
-    ) -> Result<UploadId> {
-        self.check_enabled()?;
-        self.begin_upload(grant, browser, upload).await
-    }
-
-    /// An upload of this draft.
-    pub async fn upload(&self, grant: &Grant, browser: &Browser, id: &UploadId) -> Result<Upload> {
-        self.look_at_upload(grant, browser, id).await
-    }
-
-    /// Tells the length of an upload that was begun without one.
-    pub async fn set_length(
-        &self,
-        grant: &Grant,
-        browser: &Browser,
-        id: &UploadId,
-        length: u64,
-    ) -> Result<()> {
-        let author = self.author(grant, browser);
-        let added = self.parts.store.set_length(author, id.clone(), length, self.limits()).await?;
-        self.outcome(added).map(drop)
-    }
-
-    /// Adds what `pieces` gives, which starts at `offset` of the file; tells the new offset. What came before an
-    /// error of the stream, or before the caller went away, is kept; [`ReplyError::Broken`] tells how much that is.
-    pub async fn append(
-        &self,
-        grant: &Grant,
-        browser: &Browser,
-        id: &UploadId,
-        offset: u64,
-        pieces: impl Stream<Item = io::Result<Bytes>> + Send + Unpin,
-    ) -> Result<u64> {
-        self.check_enabled()?;
-        self.take_in(grant, browser, id, offset, pieces).await
-    }
-
-    /// Takes a file out of the draft.
-    pub async fn remove_upload(&self, grant: &Grant, browser: &Browser, id: &UploadId) -> Result<()> {
-        let (author, now) = (self.author(grant, browser), self.parts.clock.now());
-        match self.parts.store.remove_upload(author, id.clone(), now).await? {
-            true => Ok(()),
-            false => Err(ReplyError::UnknownUpload),
-        }
-    }
-
-    /// The mail that staff will get. The first fault of [`Replies::check`], where there is one.
-    pub async fn preview(&self, grant: &Grant, browser: &Browser) -> Result<Preview> {
-        self.check_enabled()?;
-        self.show(grant, browser).await
-    }
-
     /// Sends the draft, and ends it. Called twice it sends once: the second call gives the same summary, without
     /// the password. It goes on when the caller goes away.
     pub async fn send(&self, grant: &Grant, browser: &Browser, client: IpAddr) -> Result<Sent> {
@@ -241,10 +143,6 @@ impl Replies {
 
     fn author(&self, grant: &Grant, browser: &Browser) -> Author {
         Author { link: grant.link().clone(), browser: vault::browser_hash(browser) }
-    }
-
-    async fn typed(&self, grant: &Grant, browser: &Browser) -> Result<Typed> {
-        Ok(self.draft(grant, browser).await?.typed)
     }
 
     /// Where what this transfer brings is answered.

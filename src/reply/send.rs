@@ -120,7 +120,9 @@ impl Replies {
         composed.await.unwrap_or_else(|error| Err(ReplyError::Trouble(error.to_string())))
     }
 
-    pub(super) async fn show(&self, grant: &Grant, browser: &Browser) -> Result<Preview> {
+    /// The mail that staff will get. The first fault of [`Replies::check`], where there is one.
+    pub async fn preview(&self, grant: &Grant, browser: &Browser) -> Result<Preview> {
+        self.check_enabled()?;
         let nobody = IpAddr::from([0, 0, 0, 0]);
         let row = self.parts.store.draft(self.author(grant, browser)).await?.ok_or(ReplyError::Empty)?;
         self.answer(grant, browser, row, nobody).await?.preview()

@@ -1,17 +1,20 @@
 //! Answers on a real store with real files, from a link to the mails in the queue; the clock is moved by hand.
 
+use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::stream;
 use mail_parser::{MessageParser, MimeHeaders};
 use tempfile::TempDir;
 
 use super::*;
 use crate::config::{self, PasswordMode, ReplyDelivery};
-use crate::id::{BlobName, QueueId};
+use crate::id::{BlobName, QueueId, UploadId};
 use crate::limits::TryRule;
+use crate::locale::Language;
 use crate::queue::body;
 use crate::retention::Retention;
 use crate::secret::Secret;
