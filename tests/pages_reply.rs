@@ -262,8 +262,23 @@ fn by_mail_with_javascript_on_a_desktop() {
 }
 
 #[test]
+fn by_mail_with_javascript_on_a_telephone() {
+    by_mail(320, 640, true);
+}
+
+#[test]
+fn by_mail_without_javascript_on_a_desktop() {
+    by_mail(1280, 900, false);
+}
+
+#[test]
 fn by_mail_without_javascript_on_a_telephone() {
     by_mail(320, 640, false);
+}
+
+#[test]
+fn by_transfer_with_javascript_on_a_desktop() {
+    by_transfer(1280, 900, true);
 }
 
 #[test]
@@ -274,6 +289,11 @@ fn by_transfer_with_javascript_on_a_telephone() {
 #[test]
 fn by_transfer_without_javascript_on_a_desktop() {
     by_transfer(1280, 900, false);
+}
+
+#[test]
+fn by_transfer_without_javascript_on_a_telephone() {
+    by_transfer(320, 640, false);
 }
 
 /// After a reload somebody chooses the same file again, and only the rest is sent.
