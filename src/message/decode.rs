@@ -6,10 +6,7 @@ use mail_parser::decoders::charsets::map::charset_decoder;
 /// Text in a charset; without a known one, UTF-8 where that is valid and else windows-1252.
 pub fn charset(bytes: &[u8], label: Option<&str>) -> String {
     // UTF-8 is by far the most frequent, and valid UTF-8 is hardly ever anything else.
-    let is_utf8 = label.is_none_or(|label| {
-        let plain = ["utf-8", "utf8", "us-ascii", "ascii"];
-        label.is_empty() || plain.iter().any(|name| label.eq_ignore_ascii_case(name))
-    });
+    let is_utf8 = label.is_none_or(is_utf8);
     if is_utf8 && let Ok(text) = std::str::from_utf8(bytes) {
         return text.to_owned();
     }
@@ -28,6 +25,17 @@ pub fn charset(bytes: &[u8], label: Option<&str>) -> String {
             None => String::from_utf8_lossy(bytes).into_owned(),
         },
     }
+}
+
+/// Whether we know this charset, and these octets in it.
+pub fn is_known(bytes: &[u8], label: &str) -> bool {
+    let is_whole = |decoder: fn(&[u8]) -> String| !decoder(bytes).contains(char::REPLACEMENT_CHARACTER);
+    is_utf8(label) || charset_decoder(label.as_bytes()).is_some_and(is_whole)
+}
+
+fn is_utf8(label: &str) -> bool {
+    let plain = ["utf-8", "utf8", "us-ascii", "ascii"];
+    label.is_empty() || plain.iter().any(|name| label.eq_ignore_ascii_case(name))
 }
 
 /// Base64 (RFC 2045 6.8), and whether all of it was sound. Padding in the middle ends one run and starts

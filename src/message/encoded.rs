@@ -22,6 +22,7 @@ pub fn readings(body: &[u8]) -> Vec<String> {
         return readings;
     }
     readings.push(clean(&words(&unfolded, Labels::Ignored)));
+    readings.push(clean(&words(&joined(&unfolded), Labels::Believed)));
     readings.push(clean(&words(&unblanked, Labels::Believed)));
     readings.push(clean(&words(&unblanked, Labels::Ignored)));
     let mut again = words(&unfolded, Labels::Believed);
@@ -32,6 +33,29 @@ pub fn readings(body: &[u8]) -> Vec<String> {
     let mut seen = std::collections::HashSet::new();
     readings.retain(|reading| seen.insert(reading.clone()));
     readings
+}
+
+/// Whether a field has an encoded word in a charset that we do not know, and that may mean anything: another reader
+/// may know it.
+pub fn is_unreadable(body: &[u8]) -> bool {
+    let unfolded = unfold(body);
+    let mut rest = unfolded.as_str();
+    while let Some(from_word) = rest.find("=?").and_then(|start| rest.get(start..)) {
+        let word = Word::parse(from_word);
+        if word
+            .as_ref()
+            .is_some_and(|word| !is_plain(&word.bytes) && !decode::is_known(&word.bytes, word.charset))
+        {
+            return true;
+        }
+        rest = word.map_or_else(|| from_word.get(2..).unwrap_or(""), |word| word.rest);
+    }
+    false
+}
+
+/// ASCII without a character that some charset shifts with: what it says it says in nearly every charset.
+fn is_plain(bytes: &[u8]) -> bool {
+    bytes.is_ascii() && memchr::memchr3(b'\x1b', b'~', b'+', bytes).is_none()
 }
 
 /// Octets of a header as text: UTF-8 (RFC 6532), else what Windows programs send.
@@ -95,11 +119,38 @@ fn words(text: &str, labels: Labels) -> String {
     output
 }
 
+/// Base64 that was cut in the middle of a quantum: `=?x?B?abc?= =?x?B?de==?=` becomes `=?x?B?abcde==?=`.
+fn joined(text: &str) -> String {
+    let mut output = String::with_capacity(text.len());
+    let (mut rest, mut in_base64) = (text, false);
+    while let Some((before, after)) = rest.split_once("?=") {
+        output.push_str(before);
+        in_base64 |= before.rfind("=?").and_then(|start| base64_of(before.get(start..)?)).is_some();
+        match base64_of(after.trim_start()) {
+            Some(more) if in_base64 => rest = more,
+            _ => {
+                output.push_str("?=");
+                (rest, in_base64) = (after, false);
+            }
+        }
+    }
+    output + rest
+}
+
+/// What stands behind `=?charset?B?`.
+fn base64_of(word: &str) -> Option<&str> {
+    let (_, rest) = upto(word.strip_prefix("=?")?, 80)?;
+    let (encoding, rest) = upto(rest, 8)?;
+    encoding.trim().eq_ignore_ascii_case("b").then_some(rest)
+}
+
 fn flush(output: &mut String, pending: &mut Option<(String, Vec<u8>)>, labels: Labels) {
     let Some((charset, mut bytes)) = pending.take() else { return };
     if labels == Labels::Ignored {
         bytes.retain(|byte| *byte != 0);
-        output.push_str(&decode::charset(&bytes, None));
+        let mark = |mark: &[u8; 2]| bytes.strip_prefix(mark.as_slice());
+        let unmarked = mark(b"\xff\xfe").or_else(|| mark(b"\xfe\xff")).unwrap_or(&bytes);
+        output.push_str(&decode::charset(unmarked, None));
     } else {
         output.push_str(&decode::charset(&bytes, Some(&charset)));
     }
@@ -186,11 +237,34 @@ mod tests {
     }
 
     #[test]
+    fn base64_may_be_cut_anywhere() {
+        let cut = "=?utf-8?B?W3ZlcnRy?= =?utf-8?B?b3V3ZWx?=\r\n =?UTF-8?b?pamtdIHphYWs=?= rest";
+        assert!(readings(cut.as_bytes()).contains(&"[vertrouwelijk] zaak rest".to_owned()));
+        for text in ["", "?=", "=?a?q?b?= =?a?B?YQ==?=", "=?a?B?YQ==?= x =?a?B?YQ==?="] {
+            assert_eq!(joined(text), text);
+        }
+    }
+
+    #[test]
+    fn a_charset_that_nobody_here_knows_is_unreadable() {
+        for (body, unreadable) in [
+            ("=?cp037?B?reWFmaOZlqSmhZOJkZK9?=", true),
+            ("gewoon =?x?q?a?= =?hz-gb-2312?q?~{VPND~}?=", true),
+            ("=?onbekend?q?gewoon?=", false),
+            ("=?utf-8?q?=C3=A9?= =?iso-8859-1?q?=E9?= =?=", false),
+            ("gewoon", false),
+        ] {
+            assert_eq!(is_unreadable(body.as_bytes()), unreadable, "{body}");
+        }
+    }
+
+    #[test]
     fn a_megabyte_of_word_starts_is_read_at_once() {
         let body = "=?".repeat(500_000);
         assert_eq!(decode(body.as_bytes()).len(), body.len());
         for word in ["=?utf-8?q?", "=?a?q?x", "=?a?b?YQ==?= "] {
             readings(word.repeat(100_000).as_bytes());
+            is_unreadable(word.repeat(100_000).as_bytes());
         }
     }
 }

@@ -22,9 +22,6 @@ const MAX_IDS: usize = 1000;
 const CONVERSATION: usize = 22;
 const MAX_INDEXES: usize = 10;
 
-/// Some programs put a byte order mark in front of the very first field.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
 /// The header block of a message or of a part of one.
 #[derive(Clone, Copy, Debug)]
 pub struct Header<'a> {
@@ -202,11 +199,16 @@ impl<'a> Field<'a> {
         encoded::readings(self.body())
     }
 
-    /// Whether this is the field of that name. Blanks inside a name are ignored too: some programs do.
+    /// Whether another program may read what cannot be read here.
+    pub fn is_unreadable(&self) -> bool {
+        encoded::is_unreadable(self.body())
+    }
+
+    /// Whether this is the field of that name. What cannot stand in a name (RFC 5322 3.6.8) is ignored: blanks,
+    /// control characters, a byte order mark. Some programs do so.
     pub(super) fn is_named(&self, name: &str) -> bool {
         let written = self.raw.get(..self.colon).unwrap_or_default();
-        let written = written.strip_prefix(BYTE_ORDER_MARK).unwrap_or(written);
-        let mut letters = written.iter().filter(|c| !c.is_ascii_whitespace());
+        let mut letters = written.iter().filter(|c| c.is_ascii_graphic());
         let mut wanted = name.bytes();
         loop {
             match (letters.next(), wanted.next()) {

@@ -30,7 +30,7 @@ pub(super) struct Readings {
     pub texts: Vec<String>,
     /// The same without accents.
     pub plain: Vec<String>,
-    /// There is more than was looked at.
+    /// There is more than was looked at, or something that could not be read.
     pub cut: bool,
 }
 
@@ -53,7 +53,9 @@ impl<'a> Content<'a> {
             let texts: Vec<String> =
                 readings.by_ref().take(MAX_READINGS).map(|reading| fold(&reading)).collect();
             let plain = texts.iter().map(|text| unaccented(text)).collect();
-            Arc::new(Readings { texts, plain, cut: self.header.is_oversized() || readings.next().is_some() })
+            let unreadable = self.header.all(name).take(MAX_READINGS).any(|field| field.is_unreadable());
+            let cut = unreadable || self.header.is_oversized() || readings.next().is_some();
+            Arc::new(Readings { texts, plain, cut })
         });
         Arc::clone(known)
     }
