@@ -41,5 +41,6 @@ pub mod clock;
 pub mod envelope;
 pub mod id;
 pub mod limits;
+pub mod memory;
 pub mod secret;
 pub mod tls;

@@ -22,7 +22,7 @@ use crate::address::Address;
 use crate::config::{self, Config, ConfigError};
 use crate::id::{QueueId, TransferId};
 use crate::serve::{self, Foundation, Misconfigured};
-use crate::{demo, log};
+use crate::{demo, log, memory};
 
 /// An SMTP gateway that seals confidential mail.
 #[derive(Debug, Parser)]
@@ -195,6 +195,9 @@ fn parse_address(text: &str) -> Result<Address, String> {
 
 /// Runs the command that the arguments name.
 pub fn run() -> ExitCode {
+    if let Err(error) = memory::keep_private() {
+        eprintln!("zegel: core files cannot be forbidden: {error}");
+    }
     let cli = Cli::parse();
     let end = match cli.command {
         Command::Demo(options) => {

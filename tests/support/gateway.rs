@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
@@ -21,6 +21,7 @@ pub struct Site {
 }
 
 /// A running gateway; killed when dropped.
+#[derive(Debug)]
 pub struct Gateway {
     child: Child,
     log: Arc<Mutex<Vec<String>>>,
@@ -98,7 +99,12 @@ listen = ["127.0.0.1:0"]
     }
 
     /// As [`Site::start`], by a command that ends in running the binary with the arguments it is given.
-    pub fn start_as(&self, mut command: Command) -> Gateway {
+    pub fn start_as(&self, command: Command) -> Gateway {
+        self.try_start_as(command).unwrap_or_else(|log| panic!("the gateway did not get ready: {log:#?}"))
+    }
+
+    /// As [`Site::start_as`]; the log of one that does not get ready.
+    pub fn try_start_as(&self, mut command: Command) -> Result<Gateway, Vec<String>> {
         let mut child = command
             .args(["serve", "--log", "json", "--config"])
             .arg(self.config())
@@ -108,12 +114,13 @@ listen = ["127.0.0.1:0"]
             .unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));
         let ready = follow(child.stdout.take().unwrap(), log.clone());
-        let line = ready.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+        let Ok(line) = ready.recv_timeout(PATIENCE) else {
             let _ = child.kill();
-            panic!("the gateway did not get ready: {:#?}", log.lock().unwrap())
-        });
+            let _ = child.wait();
+            return Err(log.lock().unwrap().clone());
+        };
         let address = |name: &str| line[name].as_str().unwrap().split(' ').next().unwrap().parse().unwrap();
-        Gateway { child, log, smtp: address("smtp"), web: address("web"), admin: address("admin") }
+        Ok(Gateway { child, log, smtp: address("smtp"), web: address("web"), admin: address("admin") })
     }
 }
 
@@ -148,6 +155,31 @@ impl Gateway {
     /// The log so far.
     pub fn log(&self) -> Vec<String> {
         self.log.lock().unwrap().clone()
+    }
+
+    /// Waits until it has ended by itself.
+    pub fn wait(mut self) {
+        wait_for("the end of the gateway", || self.child.try_wait().unwrap());
+    }
+
+    /// Ends it as a fault in the program would.
+    pub fn crash(mut self) -> ExitStatus {
+        signal(self.child.id(), "ABRT");
+        self.child.wait().unwrap()
+    }
+
+    /// Octets of memory that it has held at most.
+    pub fn peak_memory(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
+    }
+
+    /// Whether nothing waits in the queue.
+    pub fn is_idle(&self) -> bool {
+        let answer = ureq::get(format!("http://{}/metrics", self.admin)).call();
+        let text = answer.and_then(|mut answer| answer.body_mut().read_to_string());
+        text.is_ok_and(|text| text.contains("\nzegel_queue_items 0\n"))
     }
 
     /// Waits until a line of the log holds `text`.
