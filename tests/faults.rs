@@ -262,6 +262,31 @@ fn assert_one_copy_each(stage: Stage) {
     }
 }
 
+/// H35: when the smarthost is back, a queue of a thousand drains, and new mail does not wait for the end of it.
+#[test]
+fn a_queue_of_a_thousand_drains_and_new_mail_does_not_wait_for_it() {
+    let smarthost = Smarthost::start(Script::usual().at(Stage::Connect, say("421 4.3.2 not now")));
+    let site = Site::new(smarthost.address(), "");
+    site.set("relay", "max_connections = 2");
+    let gateway = site.start();
+    let mut client = SmtpClient::connect(gateway.smtp).unwrap();
+    for number in 0..1000 {
+        let reply = client.send(STAFF, &[ANNA], &ordinary(&format!("{number}"), 10)).unwrap();
+        assert!(reply.starts_with("250 "), "{reply}");
+    }
+    smarthost.change(Script::usual());
+    site.command(&["queue", "retry", "--all"]);
+    smarthost.wait(|seen| !seen.taken.is_empty());
+    let before = smarthost.seen().taken.len();
+    submit(gateway.smtp, STAFF, &[BOB], &ordinary("nieuw", 10));
+    drain(&site);
+    let seen = smarthost.seen();
+    assert_eq!(seen.copies(ANNA), 1000);
+    let place = seen.taken.iter().position(|taken| taken.addresses() == [BOB]).unwrap();
+    println!("the new mail was number {place}, taken in after {before}");
+    assert!(place < before + 500, "{place}, taken in after {before}");
+}
+
 #[test]
 fn each_recipient_has_an_end_of_their_own() {
     let later = say("451 4.2.1 mailbox busy");
@@ -348,25 +373,18 @@ fn a_large_message_costs_little_memory() {
     let site = Site::new(smarthost.address(), "");
     let gateway = site.start();
     let mail = ordinary("groot", 30 * MIB);
-    let before = peak_memory(&gateway);
+    let before = gateway.peak_memory();
     submit(gateway.smtp, STAFF, &[ANNA], &mail);
     smarthost.wait(|seen| seen.copies(ANNA) == 1);
-    let grown = peak_memory(&gateway) - before;
+    let grown = gateway.peak_memory() - before;
     println!("passed: {} KiB for {} KiB", grown / KIB, mail.len() / KIB);
     assert!(grown < 3 * mail.len(), "{} KiB", grown / KIB);
     submit(gateway.smtp, STAFF, &[ANNA], &confidential(30 * MIB));
     let seen = smarthost.wait(|seen| seen.copies(ANNA) == 2);
-    let grown = peak_memory(&gateway) - before;
+    let grown = gateway.peak_memory() - before;
     println!("sealed: {} KiB for {} KiB", grown / KIB, mail.len() / KIB);
     assert!(seen.taken[0].message.ends_with(&mail), "byte for byte");
     assert!(grown < 4 * mail.len(), "{} KiB", grown / KIB);
-}
-
-/// Octets of memory that the gateway has held at most.
-fn peak_memory(gateway: &Gateway) -> usize {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", gateway.process())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * KIB
 }
 
 #[test]

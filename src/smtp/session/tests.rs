@@ -13,7 +13,11 @@ fn session() -> Session<Anything> {
 /// Feeds `input` in pieces of `step` octets as a connection does: what is not used comes again with what follows it.
 /// Gives the responses, and the messages that went to the inbox.
 fn converse(input: &[u8], step: usize) -> (String, Vec<Vec<u8>>) {
-    let (mut session, mut buffer, mut out, mut messages) = (session(), Vec::new(), Vec::new(), Vec::new());
+    converse_with(&mut session(), input, step)
+}
+
+fn converse_with(session: &mut Session<Anything>, input: &[u8], step: usize) -> (String, Vec<Vec<u8>>) {
+    let (mut buffer, mut out, mut messages) = (Vec::new(), Vec::new(), Vec::new());
     'pieces: for piece in input.chunks(step.max(1)) {
         buffer.extend_from_slice(piece);
         loop {
@@ -88,6 +92,20 @@ proptest! {
         } else {
             prop_assert_eq!(responses(&out), lines.len());
         }
+    }
+
+    /// Whatever is in it, a message that has its end leaves the session between transactions, or closed.
+    #[test]
+    fn data_ends_in_ready_or_closed(
+        data in prop::collection::vec(prop_oneof![Just(b'.'), Just(b'\r'), Just(b'\n'), any::<u8>()], 0..300),
+        step in 1usize..40,
+    ) {
+        let opening = b"EHLO x\r\nMAIL FROM:<a@b.nl>\r\nRCPT TO:<c@d.nl>\r\nDATA\r\n".to_vec();
+        let mut session = session();
+        let (out, messages) = converse_with(&mut session, &[opening, data, b"\r\n.\r\n".to_vec()].concat(), step);
+        prop_assert!(matches!(session.stage, Stage::Ready(_) | Stage::Closed), "{:?}", session.stage);
+        prop_assert_eq!(out.matches("\r\n354 ").count(), 1);
+        prop_assert!(messages.len() <= 1, "C07");
     }
 
     #[test]
