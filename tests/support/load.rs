@@ -12,7 +12,7 @@ use super::smarthost::Taken;
 
 pub const STAFF: &str = "j.jansen@voorbeeld.nl";
 const COLLEAGUE: &str = "collega@voorbeeld.nl";
-const RESIDENTS: [&str; 3] = ["anna@example.org", "bob@example.net", "els@example.com"];
+pub const RESIDENTS: [&str; 3] = ["anna@example.org", "bob@example.net", "els@example.com"];
 /// In every mail, and on disk never (C04).
 pub const CANARY: &str = "kanarie-";
 
@@ -55,10 +55,21 @@ impl Mail {
             to.push(COLLEAGUE);
         }
         let lines = [2, 20, 200, 1800, 4000][random.below(5)];
-        let id = format!("{seed:x}.{client}.{number}@voorbeeld.nl");
+        Self::of(&format!("{seed:x}.{client}.{number}"), confidential, to, lines, &mut random)
+    }
+
+    /// A mail of so many lines.
+    pub fn of(
+        name: &str,
+        confidential: bool,
+        to: Vec<&'static str>,
+        lines: usize,
+        random: &mut Random,
+    ) -> Self {
+        let id = format!("{name}@voorbeeld.nl");
         let tag = if confidential { "[vertrouwelijk] " } else { "" };
         let mut text = format!(
-            "From: {STAFF}\r\nSubject: {tag}{CANARY}onderwerp {number}\r\nMessage-ID: <{id}>\r\n\
+            "From: {STAFF}\r\nSubject: {tag}{CANARY}onderwerp {name}\r\nMessage-ID: <{id}>\r\n\
              Content-Type: text/plain\r\n\r\n"
         );
         for line in 0..lines {
@@ -73,7 +84,7 @@ impl Mail {
     }
 
     /// What must leave the gateway for it.
-    fn deliveries(&self) -> BTreeSet<Delivery> {
+    pub fn deliveries(&self) -> BTreeSet<Delivery> {
         let sealed = |to: &&str| self.confidential && *to != COLLEAGUE;
         let what = |to: &&str| if sealed(to) { What::Notification } else { What::Message };
         let mut all: BTreeSet<_> = self.to.iter().map(|to| Delivery::new(&self.id, what(to), to)).collect();

@@ -5,6 +5,8 @@
 
 pub mod browser;
 pub mod client;
+pub mod crash;
+pub mod disk;
 pub mod gateway;
 pub mod load;
 pub mod mail;

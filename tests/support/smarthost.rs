@@ -253,6 +253,11 @@ impl Smarthost {
         self.shared.seen.lock().unwrap().clone()
     }
 
+    /// The number of the last connection.
+    pub fn seen_connections(&self) -> usize {
+        self.shared.seen.lock().unwrap().connections
+    }
+
     /// Waits until what was seen satisfies `enough`; fails after 20 seconds.
     pub fn wait(&self, enough: impl Fn(&Seen) -> bool) -> Seen {
         let seen = self.shared.seen.lock().unwrap();
