@@ -13,7 +13,7 @@ mod options;
 mod rules;
 pub mod trigger;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -156,14 +156,18 @@ impl Policy {
         Ok(Self { rules })
     }
 
+    /// Reads one policy that is there as text; `file` is for messages.
+    pub fn parse(file: &Path, text: &str) -> Result<Self, PolicyError> {
+        let mut rules = Vec::new();
+        load::parse(file, text, &mut rules)?;
+        Ok(Self { rules })
+    }
+
     /// The rules of `policies/default.toml` as they were when the binary was built.
     pub fn shipped() -> Self {
-        let mut rules = Vec::new();
         // The file is part of the binary, and a test reads it. If it could not be read, nothing may pass.
-        if load::parse("policies/default.toml".as_ref(), SHIPPED, &mut rules).is_err() {
-            rules = vec![Rule::reject_everything()];
-        }
-        Self { rules }
+        Self::parse("policies/default.toml".as_ref(), SHIPPED)
+            .unwrap_or_else(|_| Self { rules: vec![Rule::reject_everything()] })
     }
 
     /// How many rules there are.

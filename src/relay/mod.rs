@@ -12,9 +12,9 @@ mod connection;
 mod content;
 mod extensions;
 pub mod outcome;
-mod reply;
+pub mod reply;
 pub mod smarthost;
-mod stuffing;
+pub mod stuffing;
 mod transaction;
 mod wire;
 

@@ -11,6 +11,7 @@ mod download;
 mod error;
 mod info;
 mod message;
+pub mod multipart;
 mod page;
 mod preview;
 mod proof;
@@ -22,6 +23,7 @@ mod start;
 mod status;
 mod stream;
 mod transfer;
+pub mod tus;
 mod unlock;
 mod zip;
 

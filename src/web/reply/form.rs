@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use futures_util::TryStreamExt;
-use multer::{Constraints, Field, Multipart, SizeLimit};
+use multer::{Field, Multipart};
 use tokio::time::timeout;
 
 use super::problem::{Problem, Problems};
@@ -19,9 +19,8 @@ use crate::locale::Language;
 use crate::message::rewrite::safe_name;
 use crate::reply::{Browser, NewUpload, ReplyError, Typed};
 use crate::web::error::WebError;
+use crate::web::multipart::{self, FormFault};
 
-/// A field of text that is longer is none of ours; what people can read is far less.
-const MAX_TEXT: usize = 1024 * 1024;
 /// Boundaries, headers and text around the files.
 const OVERHEAD: u64 = 16 * 1024 * 1024;
 /// How long somebody may take whose form comes too late.
@@ -50,11 +49,10 @@ pub async fn receive(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<(Action, Problems), WebError> {
-    let limits = Constraints::new().size_limit(SizeLimit::new().for_field("file", u64::MAX));
     // Who sends too much is read to the end all the same, within reason: a browser that is cut off shows no answer.
     let most = desk.visit.config.reply.max_size.bytes().saturating_mul(4).saturating_add(OVERHEAD);
     let pieces = incoming::pieces(desk, body, most);
-    let form = Multipart::with_constraints(pieces, boundary(headers)?, limits);
+    let form = multipart::open(content_type(headers), pieces)?;
     let typed = desk.draft(browser).await?.typed;
     let at_most =
         headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0);
@@ -64,25 +62,23 @@ pub async fn receive(
 /// The message of a form that comes too late. It stands before the files, and nothing of those is read.
 pub async fn message(headers: &HeaderMap, body: Body) -> String {
     let read = async {
-        let limits = Constraints::new().size_limit(SizeLimit::new().whole_stream(2 * MAX_TEXT as u64));
-        let pieces = body.into_data_stream();
-        let mut form = Multipart::with_constraints(pieces, boundary(headers)?, limits);
-        while let Some(field) = form.next_field().await.map_err(broken)? {
+        let pieces = body.into_data_stream().map_err(io::Error::other);
+        let mut form = multipart::open_texts(content_type(headers), pieces)?;
+        while let Some(field) = form.next_field().await.map_err(FormFault::from)? {
             match field.name() {
-                Some("message") => return text(field).await,
+                Some("message") => return multipart::text(field).await,
                 Some("file") => break,
                 _ => {}
             }
         }
-        Ok::<_, WebError>(String::new())
+        Ok::<_, FormFault>(String::new())
     };
     // Whatever is wrong with the form: that it comes too late is said all the same.
     timeout(LATE, read).await.ok().and_then(Result::ok).unwrap_or_default()
 }
 
-fn boundary(headers: &HeaderMap) -> Result<String, WebError> {
-    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-    multer::parse_boundary(content_type).map_err(|_| WebError::BadRequest)
+fn content_type(headers: &HeaderMap) -> &str {
+    headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("")
 }
 
 struct Reading<'a> {
@@ -99,10 +95,10 @@ struct Reading<'a> {
 impl Reading<'_> {
     async fn read(mut self, mut form: Multipart<'_>) -> Result<(Action, Problems), WebError> {
         let mut action = Action::default();
-        while let Some(field) = form.next_field().await.map_err(broken)? {
+        while let Some(field) = form.next_field().await.map_err(FormFault::from)? {
             match field.name().unwrap_or("").to_owned().as_str() {
                 "file" => self.file(field).await?,
-                name => self.field(name, text(field).await?, &mut action)?,
+                name => self.field(name, multipart::text(field).await?, &mut action)?,
             }
         }
         self.keep().await?;
@@ -143,7 +139,7 @@ impl Reading<'_> {
         let media_type = field.content_type().map(ToString::to_string).unwrap_or_default();
         if given.is_empty() {
             // A field of files in which none was chosen.
-            return skip(field).await;
+            return Ok(multipart::skip(field).await?);
         }
         let name = safe_name(&given);
         let upload = NewUpload { name: given, media_type, length: None, at_most: self.at_most };
@@ -162,7 +158,7 @@ impl Reading<'_> {
             }
             Err(error) => self.problems.push(self.desk.problem(error)?),
         }
-        skip(field).await
+        Ok(multipart::skip(field).await?)
     }
 
     /// Uploads it, and takes it out again when it does not fit or is empty.
@@ -185,31 +181,12 @@ impl Reading<'_> {
     }
 }
 
-async fn text(mut field: Field<'_>) -> Result<String, WebError> {
-    let mut bytes = Vec::new();
-    while let Some(piece) = field.chunk().await.map_err(broken)? {
-        if bytes.len() + piece.len() > MAX_TEXT {
-            return Err(WebError::TooLarge);
+impl From<FormFault> for WebError {
+    fn from(fault: FormFault) -> Self {
+        match fault {
+            FormFault::Malformed => Self::BadRequest,
+            FormFault::TooLarge => Self::TooLarge,
+            FormFault::Broken => Self::TooSlow,
         }
-        bytes.extend_from_slice(&piece);
-    }
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-async fn skip(mut field: Field<'_>) -> Result<(), WebError> {
-    while field.chunk().await.map_err(broken)?.is_some() {}
-    Ok(())
-}
-
-/// The form is damaged, endless, or stopped coming.
-fn broken(error: multer::Error) -> WebError {
-    match error {
-        multer::Error::StreamReadFailed(cause) => {
-            match cause.downcast_ref::<io::Error>().map(io::Error::kind) {
-                Some(io::ErrorKind::FileTooLarge) => WebError::TooLarge,
-                _ => WebError::TooSlow,
-            }
-        }
-        _ => WebError::BadRequest,
     }
 }

@@ -9,8 +9,6 @@ use axum::extract::Path;
 use axum::http::header::{ALLOW, CONTENT_TYPE, HeaderName, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 
 use super::problem::Problem;
 use super::{Desk, incoming};
@@ -19,6 +17,7 @@ use crate::message::rewrite::safe_name;
 use crate::reply::{Browser, NewUpload, ReplyError, Upload};
 use crate::web::error::WebError;
 use crate::web::page::Visit;
+use crate::web::tus::{self, Malformed, UPLOAD_DEFER_LENGTH, UPLOAD_LENGTH, UPLOAD_METADATA, UPLOAD_OFFSET};
 
 const VERSION: HeaderValue = HeaderValue::from_static("1.0.0");
 const EXTENSIONS: HeaderValue =
@@ -27,12 +26,6 @@ const TUS_RESUMABLE: HeaderName = HeaderName::from_static("tus-resumable");
 const TUS_VERSION: HeaderName = HeaderName::from_static("tus-version");
 const TUS_EXTENSION: HeaderName = HeaderName::from_static("tus-extension");
 const TUS_MAX_SIZE: HeaderName = HeaderName::from_static("tus-max-size");
-const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
-const UPLOAD_LENGTH: HeaderName = HeaderName::from_static("upload-length");
-const UPLOAD_DEFER_LENGTH: HeaderName = HeaderName::from_static("upload-defer-length");
-const UPLOAD_METADATA: HeaderName = HeaderName::from_static("upload-metadata");
-/// The type of every piece.
-const PIECE: &str = "application/offset+octet-stream";
 
 /// Why a piece, or a whole file, is not taken.
 enum Fault {
@@ -55,6 +48,12 @@ enum Fault {
 impl From<WebError> for Fault {
     fn from(error: WebError) -> Self {
         Self::Web(error)
+    }
+}
+
+impl From<Malformed> for Fault {
+    fn from(_: Malformed) -> Self {
+        Self::Malformed
     }
 }
 
@@ -96,8 +95,8 @@ impl Uploader {
     }
 
     async fn create(&self, headers: &HeaderMap, body: Body) -> Result<Response, Fault> {
-        let length = length(headers)?;
-        let (name, media_type) = metadata(headers)?;
+        let length = tus::length(headers)?;
+        let (name, media_type) = tus::metadata(headers)?;
         if length == Some(0) {
             return Err(Fault::Empty(name));
         }
@@ -110,7 +109,7 @@ impl Uploader {
         response.headers_mut().insert(LOCATION, value(location)?);
         // Under which name it arrives: the page shows that one.
         response.headers_mut().insert(UPLOAD_METADATA, value(describe(&upload))?);
-        if is_piece(headers) {
+        if tus::is_piece(headers) {
             let offset = self.take(&id, 0, body).await?;
             response.headers_mut().insert(UPLOAD_OFFSET, offset.into());
         }
@@ -133,11 +132,11 @@ impl Uploader {
 
     async fn append(&self, id: &str, headers: &HeaderMap, body: Body) -> Result<Response, Fault> {
         let id = &self.find(id)?;
-        if !is_piece(headers) {
+        if !tus::is_piece(headers) {
             return Err(Fault::MediaType);
         }
-        let offset = number(headers, &UPLOAD_OFFSET)?.ok_or(Fault::Malformed)?;
-        if let Some(length) = number(headers, &UPLOAD_LENGTH)? {
+        let offset = tus::number(headers, &UPLOAD_OFFSET)?.ok_or(Fault::Malformed)?;
+        if let Some(length) = tus::number(headers, &UPLOAD_LENGTH)? {
             let (replies, grant) = (self.desk.replies(), &self.desk.grant);
             self.told(replies.set_length(grant, &self.browser, id, length).await)?;
         }
@@ -264,86 +263,10 @@ fn refuse(visit: &Visit, fault: Fault) -> Response {
     response
 }
 
-/// Octets of the whole file; `None` when the client does not know yet and says so.
-fn length(headers: &HeaderMap) -> Result<Option<u64>, Fault> {
-    match (number(headers, &UPLOAD_LENGTH)?, headers.get(UPLOAD_DEFER_LENGTH)) {
-        (Some(length), None) => Ok(Some(length)),
-        (None, Some(defer)) if defer == "1" => Ok(None),
-        _ => Err(Fault::Malformed),
-    }
-}
-
-/// Digits only: `+5` and ` 5` are not numbers in a header field.
-fn number(headers: &HeaderMap, name: &HeaderName) -> Result<Option<u64>, Fault> {
-    let Some(field) = headers.get(name) else { return Ok(None) };
-    let digits = field.to_str().ok().filter(|text| text.bytes().all(|c| c.is_ascii_digit()));
-    digits.and_then(|digits| digits.parse().ok()).map(Some).ok_or(Fault::Malformed)
-}
-
-fn is_piece(headers: &HeaderMap) -> bool {
-    headers.get(CONTENT_TYPE).is_some_and(|field| field == PIECE)
-}
-
-/// Name and type from `Upload-Metadata`: pairs of a key and a value in Base64, with commas between them.
-fn metadata(headers: &HeaderMap) -> Result<(String, String), Fault> {
-    let field = headers.get(UPLOAD_METADATA).map_or(Ok(""), HeaderValue::to_str);
-    let (mut name, mut media_type) = (String::new(), String::new());
-    for pair in field.map_err(|_| Fault::Malformed)?.split(',') {
-        let (key, encoded) = pair.trim().split_once(' ').unwrap_or((pair.trim(), ""));
-        let decoded = STANDARD.decode(encoded.trim()).map_err(|_| Fault::Malformed)?;
-        let text = String::from_utf8(decoded).map_err(|_| Fault::Malformed)?;
-        match key {
-            "filename" | "name" => name = text,
-            "filetype" | "type" => media_type = text,
-            _ => {}
-        }
-    }
-    Ok((name, media_type))
-}
-
-/// The same the other way round.
 fn describe(upload: &Upload) -> String {
-    format!("filename {},filetype {}", STANDARD.encode(&upload.name), STANDARD.encode(&upload.media_type))
+    tus::describe(&upload.name, &upload.media_type)
 }
 
 fn value(text: String) -> Result<HeaderValue, WebError> {
     HeaderValue::try_from(text).map_err(|error| WebError::Trouble(error.to_string()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn headers(fields: &[(&'static str, &str)]) -> HeaderMap {
-        let pair =
-            |(name, value): &(&'static str, &str)| (HeaderName::from_static(name), value.parse().unwrap());
-        fields.iter().map(pair).collect()
-    }
-
-    #[test]
-    fn reads_names_and_types() {
-        let read = |field: &str| metadata(&headers(&[("upload-metadata", field)])).ok();
-        let pair = |name: &str, kind: &str| Some((name.to_owned(), kind.to_owned()));
-        assert_eq!(read("filename Zm90by5qcGc=,filetype aW1hZ2UvanBlZw=="), pair("foto.jpg", "image/jpeg"));
-        assert_eq!(
-            read("filetype aW1hZ2UvanBlZw== , filename w6k=, is_confidential"),
-            pair("é", "image/jpeg")
-        );
-        assert_eq!(read(""), pair("", ""));
-        assert_eq!(read("filename ==="), None);
-        assert_eq!(read("filename /w=="), None, "not UTF-8");
-    }
-
-    #[test]
-    fn a_length_is_known_or_deferred() {
-        let read = |fields: &[(&'static str, &str)]| length(&headers(fields)).ok();
-        assert_eq!(read(&[("upload-length", "12")]), Some(Some(12)));
-        assert_eq!(read(&[("upload-defer-length", "1")]), Some(None));
-        for wrong in ["", "-1", "+1", "1.5", "99999999999999999999", "1,2"] {
-            assert_eq!(read(&[("upload-length", wrong)]), None, "{wrong}");
-        }
-        assert_eq!(read(&[]), None);
-        assert_eq!(read(&[("upload-defer-length", "2")]), None);
-        assert_eq!(read(&[("upload-length", "1"), ("upload-defer-length", "1")]), None);
-    }
 }
