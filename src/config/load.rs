@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 use super::{Config, Look};
+use crate::address::Address;
 
 /// Where `--config` points when it is not given.
 pub const DEFAULT_PATH: &str = "/etc/zegel/zegel.toml";
@@ -188,17 +189,24 @@ impl Config {
         let url = self.web.public_url.trim_end_matches('/').to_owned();
         let rules = [
             (!self.organisation.domains.is_empty(), "organisation.domains must not be empty"),
-            (!self.hostname.is_empty() && self.hostname.is_ascii(), "hostname must be a host name"),
+            (
+                self.organisation.domains.iter().all(|domain| is_domain(domain)),
+                "organisation.domains must be domain names",
+            ),
+            (is_one_line(&self.organisation.name), "organisation.name must be one line"),
+            (is_one_line(&self.organisation.phone), "organisation.phone must be one line"),
+            (self.hostname.is_ascii() && is_domain(&self.hostname), "hostname must be a host name"),
             (
                 url.starts_with("https://") || url.starts_with("http://"),
                 "web.public_url must start with https:// or http://",
             ),
+            (is_base_of_links(&url), "web.public_url must be a scheme, a host and perhaps a port, no more"),
             ((1..=365).contains(&self.seal.expiry_days), "seal.expiry_days must be from 1 to 365"),
             (self.seal.max_password_attempts > 0, "seal.max_password_attempts must be 1 or more"),
             (self.seal.grace_days <= 365, "seal.grace_days must be from 0 to 365"),
             (self.seal.retention_days <= 36_500, "seal.retention_days must be from 0 to 36500"),
             (self.admin.audit_days <= 36_500, "admin.audit_days must be from 0 (for ever) to 36500"),
-            (self.relay.smarthost.contains(':'), "relay.smarthost must have the form host:port"),
+            (is_host_and_port(&self.relay.smarthost), "relay.smarthost must have the form host:port"),
             (
                 !self.smtp.require_tls || self.smtp.tls_certificate.is_some(),
                 "smtp.require_tls needs smtp.tls_certificate and smtp.tls_key",
@@ -219,6 +227,28 @@ impl Config {
             None => Ok(()),
         }
     }
+}
+
+/// It stands in EHLO, in `Received` and behind the `@` of our own addresses.
+fn is_domain(text: &str) -> bool {
+    Address::parse(&format!("noreply@{text}")).is_ok()
+}
+
+/// It stands in header fields.
+fn is_one_line(text: &str) -> bool {
+    !text.contains(char::is_control)
+}
+
+/// It stands in front of every link, alone on a line.
+fn is_base_of_links(url: &str) -> bool {
+    let host = url.split_once("://").map_or("", |(_, host)| host);
+    !host.is_empty() && host.bytes().all(|c| c.is_ascii_alphanumeric() || b"-._:[]".contains(&c))
+}
+
+fn is_host_and_port(text: &str) -> bool {
+    let Some((host, port)) = text.rsplit_once(':') else { return false };
+    let is_name = host.bytes().all(|c| c.is_ascii_alphanumeric() || b"-._:[]".contains(&c));
+    !host.is_empty() && is_name && port.bytes().all(|c| c.is_ascii_digit()) && port.parse::<u16>().is_ok()
 }
 
 #[cfg(test)]
@@ -295,6 +325,16 @@ mod tests {
             ("[smtp]", "[reply]\nbounces = \"x@example.org\"\n[smtp]", "reply.bounces"),
             ("smarthost = \"127.0.0.1:25\"", "", "smarthost"),
             ("hostname = \"", "hostname = ", "TOML"),
+            ("hostname = \"", "hostname = \"a b.", "hostname must be"),
+            ("hostname = \"", "hostname = \"a\\r\\nb.", "hostname must be"),
+            ("\"Gemeente Voorbeeld\"", "\"G\\r\\nBcc: x\"", "organisation.name must be one line"),
+            ("domains = [", "phone = \"1\\n2\"\ndomains = [", "organisation.phone must be one line"),
+            ("\"Voorbeeld.nl\"", "\"voorbeeld.nl\", \"a b\"", "organisation.domains must be"),
+            ("127.0.0.1:25\"", "127.0.0.1:smtp\"", "host:port"),
+            ("127.0.0.1:25\"", ":25\"", "host:port"),
+            ("https://veilig", "https://a b\\n.veilig", "web.public_url must be"),
+            ("https://veilig.voorbeeld.nl/", "https://veilig.voorbeeld.nl/x?y", "web.public_url must be"),
+            ("https://veilig.voorbeeld.nl/", "https://", "web.public_url must"),
         ] {
             let error = read(&SMALL.replacen(from, to, 1), &[]).unwrap_err();
             assert!(error.contains(expected), "{to}: {error}");
