@@ -404,6 +404,8 @@ mod tests {
             b"Subject:\r\n een\r\n \r\n twee\r\n\r\n",
             b"\x80\xff: x\r\nSubject: een twee\r\n\r\n",
             b"\xef\xbb\xbfSubject: een twee\r\n\r\n",
+            b"Subject\x0b: een twee\r\n\r\n",
+            b"\x01Sub\xe2\x80\x8bject\xc2\xa0: een twee\r\n\r\n",
         ] {
             let words = subject(message).split_whitespace().collect::<Vec<_>>().join(" ");
             assert_eq!(words, "een twee", "{}", message.escape_ascii());

@@ -10,7 +10,7 @@ const MAX_PARAMETERS: usize = 1000;
 /// `value; name=value; ...`
 #[derive(Clone, Debug, Default)]
 pub struct Structured {
-    /// The value, in lower case and without blanks.
+    /// The value, in lower case and without blanks and control characters.
     pub value: String,
     parameters: Vec<(String, Vec<u8>)>,
 }
@@ -20,7 +20,8 @@ impl Structured {
     pub fn parse(body: &[u8]) -> Self {
         let mut items = items(body.get(..MAX_LENGTH).unwrap_or(body)).into_iter();
         let value = items.next().unwrap_or_default();
-        let value = encoded::text(&value).split_whitespace().collect::<String>().to_lowercase();
+        let is_text = |c: &char| !c.is_whitespace() && !c.is_control();
+        let value = encoded::text(&value).chars().filter(is_text).collect::<String>().to_lowercase();
         let parameters = items.take(MAX_PARAMETERS).filter_map(|item| {
             let equals = item.iter().position(|c| *c == b'=')?;
             let (name, value) = item.split_at_checked(equals)?;
@@ -112,6 +113,7 @@ mod tests {
         for (body, value, name) in [
             ("text/plain", "text/plain", None),
             (" Text / HTML ; name=a.txt", "text/html", Some("a.txt")),
+            ("text/pl\u{1}ain\u{1d}", "text/plain", None),
             ("text/plain (x;y); name=\"a; b.txt\"", "text/plain", Some("a; b.txt")),
             ("a/b; name=verslag (1).pdf", "a/b", Some("verslag (1).pdf")),
             ("a/b; name=\"=?utf-8?q?=E2=82=AC.pdf?=\"", "a/b", Some("€.pdf")),
