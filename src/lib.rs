@@ -34,6 +34,7 @@ pub mod audit;
 pub mod config;
 pub mod locale;
 pub mod log;
+pub mod sandbox;
 pub mod staff;
 
 pub mod address;

@@ -33,7 +33,7 @@ use crate::store::blobs::LocalBlobs;
 use crate::store::sqlite::Sqlite;
 use crate::store::{Store, StoreError};
 use crate::transfer::access::Access;
-use crate::{smtp, tls, web};
+use crate::{sandbox, smtp, tls, web};
 
 /// A file has reached the size that the system allows us (`LimitFSIZE`, `ulimit -f`); the same number on every
 /// Linux that we build for.
@@ -46,6 +46,9 @@ const FIRST_LOCK: Duration = Duration::from_secs(15 * 60);
 /// Runs `zegel serve` until SIGTERM or SIGINT.
 pub fn run(path: &Path) -> Result<()> {
     let rules = read_rules(load_config(path)?)?;
+    make_folder(&rules.config.data_dir)?;
+    // Before the runtime makes threads.
+    sandbox::enter(&rules.config.data_dir);
     tokio::runtime::Runtime::new()?.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
@@ -291,8 +294,7 @@ impl Foundation {
 
     fn with(config: &Config, open: fn(&Path) -> Result<Sqlite, StoreError>) -> Result<Self> {
         let folder = &config.data_dir;
-        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
-        made.with_context(|| folder.display().to_string())?;
+        make_folder(folder)?;
         let database = database(config);
         let keys = Keys::open(folder, !Sqlite::exists(&database))?;
         let store = open(&database)?;
@@ -312,6 +314,11 @@ impl Foundation {
         }
         Self::with(config, Sqlite::open)
     }
+}
+
+fn make_folder(folder: &Path) -> Result<()> {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.with_context(|| folder.display().to_string())
 }
 
 fn database(config: &Config) -> PathBuf {
