@@ -278,4 +278,27 @@ mod tests {
             assert!(address.is_same_mailbox(&Address::parse(plain).unwrap()), "{text}");
         }
     }
+
+    proptest::proptest! {
+        /// M16: what is an address stays the same one in its plainest spelling, and never adds a line (C13).
+        #[test]
+        fn plain_is_as_plain_as_it_gets(
+            local in "[a-z!+.]{1,8}|\"([a-z .@<>,é]|\\\\[\"\\\\ -z]){1,8}\"",
+            domain in "[a-zé0-9]{1,5}(\\.[a-z-]{1,5}){0,2}|\\[192\\.0\\.2\\.[0-9]\\]",
+        ) {
+            let Ok(address) = Address::parse(&format!("{local}@{domain}")) else { return Ok(()) };
+            let plain = Address::parse(&address.plain()).unwrap();
+            proptest::prop_assert_eq!(plain.plain(), plain.as_str());
+            proptest::prop_assert_eq!(plain.unquoted_local_part(), address.unquoted_local_part());
+            proptest::prop_assert!(address.is_same_mailbox(&plain));
+        }
+
+        #[test]
+        fn any_text_is_an_address_or_none(text in ".{0,20}@.{0,20}|\\PC{0,300}") {
+            if let Ok(address) = Address::parse(&text) {
+                proptest::prop_assert_eq!(format!("{}@{}", address.local_part(), address.domain()), text.clone());
+                proptest::prop_assert!(text.len() <= 254 && !text.contains(char::is_control));
+            }
+        }
+    }
 }

@@ -185,4 +185,17 @@ mod tests {
             assert!(wrong.parse::<TransferId>().is_err(), "{wrong}");
         }
     }
+
+    proptest::proptest! {
+        /// M16: every octet comes back, and there is one spelling only.
+        #[test]
+        fn base32_reads_back_what_it_wrote(bytes: Vec<u8>, text in "[0-9a-zA-Z]{0,20}") {
+            let written = base32(&bytes);
+            proptest::prop_assert!(is_base32(&written));
+            proptest::prop_assert_eq!(from_base32(&written), Some(bytes));
+            if let Some(read) = from_base32(&text) {
+                proptest::prop_assert_eq!(base32(&read), text);
+            }
+        }
+    }
 }

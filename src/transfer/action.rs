@@ -100,4 +100,12 @@ mod tests {
         let recipient = crate::transfer::link::token(&keys.link, &link);
         assert_eq!(parse(&keys.action, Purpose::Status, recipient.reveal()), None);
     }
+
+    proptest::proptest! {
+        /// M16, C15: nobody hits upon one.
+        #[test]
+        fn no_other_text_is_a_token(text in "[0-9a-z]{30,40}|.{0,40}") {
+            proptest::prop_assert_eq!(parse(&key(1), Purpose::Status, &text), None);
+        }
+    }
 }

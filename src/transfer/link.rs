@@ -190,4 +190,25 @@ mod tests {
         assert_eq!(normalise(&"a".repeat(10_000)).len(), LENGTH + 1);
         assert_eq!(normalise("é\0<script>"), "scr1pt");
     }
+
+    proptest::proptest! {
+        /// M16, C15: a token reads back as its link, and with any one character changed as nothing.
+        #[test]
+        fn a_token_is_its_link_or_nothing(recipient in 1..=MAX_RECIPIENT, at in 0..LENGTH, other in "[!-~]") {
+            let key = Keys::derive(&[7; 32]).link;
+            let made = token(&key, &link(recipient));
+            let mut text = made.reveal().to_owned();
+            proptest::prop_assert_eq!(parse(&key, &text).map(|(read, _)| read), Some(link(recipient)));
+            proptest::prop_assert_eq!(&normalise(&text), &text);
+            let is_changed = text.get(at..=at) != Some(other.as_str());
+            text.replace_range(at..=at, &other);
+            proptest::prop_assert_eq!(parse(&key, &text).is_none(), is_changed);
+        }
+
+        #[test]
+        fn what_is_put_right_stays(typed in "(https://x/t/)?.{0,60}") {
+            let right = normalise(&typed);
+            proptest::prop_assert_eq!(normalise(&right), right);
+        }
+    }
 }
