@@ -1,0 +1,111 @@
+//! The decision on any message (C06): never weaker because a field stands there twice, always "seal" with a tag in front
+//! of it, and never undone by a second subject.
+
+use zegel::address::{Address, ReversePath};
+use zegel::message::crlf::CrlfBytes;
+use zegel::message::header::Header;
+use zegel::policy::{Content, Facts, Policy, Verdict};
+
+use crate::message;
+
+/// Fields that are tried in a second place.
+const MAX_FIELDS: usize = 12;
+
+pub fn holds(input: &[u8]) {
+    let message = message(input);
+    let mail = message.as_slice();
+    let policies = [Policy::shipped(), strict()];
+    for policy in &policies {
+        let strictness = decide(policy, mail);
+        for field in Header::parse(mail).fields().take(MAX_FIELDS) {
+            let mut line = field.raw().to_vec();
+            if !line.ends_with(b"\r\n") {
+                line.extend_from_slice(b"\r\n");
+            }
+            // An indented first line would become part of the field above it.
+            if !mail.starts_with(b" ") && !mail.starts_with(b"\t") {
+                assert!(decide(policy, &on_top(mail, &line)) >= strictness, "{field:?} twice");
+            }
+            assert!(decide(policy, &at_the_end(mail, &line)) >= strictness, "{field:?} twice");
+        }
+        for tag in TAGS.iter().map(|tag| tag.as_bytes()) {
+            assert!(decide(policy, &on_top(mail, tag)) >= SEAL, "a tag on top");
+            assert!(decide(policy, &at_the_end(mail, tag)) >= SEAL, "a tag at the end");
+            let tagged = on_top(mail, tag);
+            assert!(
+                decide(policy, &on_top(&tagged, b"Subject: [open] x\r\n")) >= SEAL,
+                "a tag below another"
+            );
+        }
+    }
+}
+
+const SEAL: u8 = 1;
+
+/// What must be found wherever it stands.
+const TAGS: &[&str] = &[
+    "Subject: [vertrouwelijk] x\r\n",
+    "subject :\r\n =?utf-8?b?c2VjdXJlOiB4?=\r\n",
+    "Subject\u{b}: [secure] x\r\n",
+    "\u{feff}Sub\u{200b}ject\u{a0}: secure: x\r\n",
+];
+
+/// Rules beside those that everybody has: that read the body, and that refuse.
+fn strict() -> Policy {
+    let rules = r#"
+        [[rule]]
+        name = "refused"
+        when = { header = { name = "X-Class", any = ["secret*"] } }
+        then = "reject"
+        [[rule]]
+        name = "tagged"
+        when = { subject_tag = ["vertrouwelijk", "secure"] }
+        then = "seal"
+        [[rule]]
+        name = "open"
+        when = { subject_tag = ["open"] }
+        then = "pass"
+        [[rule]]
+        name = "number"
+        when = { bsn = true }
+        then = "seal"
+    "#;
+    Policy::parse("strict.toml".as_ref(), rules).expect("these are rules")
+}
+
+/// 0 to pass, 1 to seal, 2 to refuse.
+fn decide(policy: &Policy, mail: &[u8]) -> u8 {
+    let message = CrlfBytes::check(mail.to_vec()).expect("lines were added to lines");
+    let header = Header::parse(mail);
+    let content = Content::new(&header, &message);
+    let sender = ReversePath::Address(Address::parse("j.jansen@voorbeeld.nl").expect("it is one"));
+    let recipient = Address::parse("anna@example.org").expect("it is one");
+    let facts = Facts {
+        content: &content,
+        sender: &sender,
+        recipient: &recipient,
+        internal: false,
+        sealed_thread: false,
+    };
+    match policy.decide(&facts).verdict() {
+        Verdict::Pass => 0,
+        Verdict::Seal(_) => SEAL,
+        Verdict::Reject { .. } => 2,
+    }
+}
+
+fn on_top(mail: &[u8], line: &[u8]) -> Vec<u8> {
+    [line, mail].concat()
+}
+
+/// Below all other fields.
+fn at_the_end(mail: &[u8], line: &[u8]) -> Vec<u8> {
+    if mail.starts_with(b"\r\n") {
+        return on_top(mail, line);
+    }
+    match mail.windows(4).position(|window| window == b"\r\n\r\n") {
+        Some(at) => [&mail[..at + 2], line, &mail[at + 2..]].concat(),
+        None if mail.is_empty() || mail.ends_with(b"\r\n") => [mail, line].concat(),
+        None => [mail, b"\r\n", line].concat(),
+    }
+}

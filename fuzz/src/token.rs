@@ -1,0 +1,48 @@
+//! Tokens and identifiers: only what we made, spelled as we made it, is one (C15); what people type is put right in one
+//! step.
+
+use zegel::id::{self, QueueId, TransferId};
+use zegel::secret::Keys;
+use zegel::transfer::{action, link};
+
+pub fn holds(input: &[u8]) {
+    let Ok(text) = std::str::from_utf8(input) else { return };
+    let keys = Keys::derive(&[7; 32]);
+    if let Some((found, secret)) = link::parse(&keys.link, text) {
+        assert_eq!(link::token(&keys.link, &found).reveal(), text);
+        assert!(text.ends_with(secret.reveal()) && found.recipient != 0);
+        assert_eq!(link::normalise(text), text);
+        assert!(action::parse(&keys.action, action::Purpose::Status, text).is_none());
+    }
+    if let Some(transfer) = action::parse(&keys.action, action::Purpose::Status, text) {
+        assert_eq!(action::token(&keys.action, action::Purpose::Status, &transfer).reveal(), text);
+    }
+    if let Some(found) = link::parse_return_mark(&keys.link, text) {
+        assert_eq!(link::return_mark(&keys.link, &found), text.trim());
+    }
+    let typed = link::normalise(text);
+    assert_eq!(link::normalise(&typed), typed);
+    assert!(typed.len() <= link::LENGTH + 1 && typed.bytes().all(|c| c.is_ascii_alphanumeric()));
+    if let Some(bytes) = id::from_base32(text) {
+        assert_eq!(id::base32(&bytes), text);
+    }
+    if let Ok(transfer) = text.parse::<TransferId>() {
+        assert!(transfer.as_str() == text && id::is_base32(text));
+    }
+    assert!(text.parse::<QueueId>().is_err() || text.len() == QueueId::LENGTH);
+}
+
+/// Tokens as they stand in mails.
+pub fn seeds() -> Vec<String> {
+    let keys = Keys::derive(&[7; 32]);
+    let transfer: TransferId = "abcdefgh01".parse().expect("it is one");
+    let one = id::Link { transfer: transfer.clone(), recipient: 1 };
+    let token = link::token(&keys.link, &one);
+    vec![
+        token.reveal().to_owned(),
+        format!("https://veilig.voorbeeld.nl/t/{}/files?x=1", token.reveal()),
+        action::token(&keys.action, action::Purpose::Status, &transfer).reveal().to_owned(),
+        link::return_mark(&keys.link, &one),
+        "ABCD efgh-O1".to_owned(),
+    ]
+}
