@@ -124,6 +124,25 @@ fn checks_the_parameters_of_mail() {
 }
 
 #[test]
+fn reads_every_verb_in_any_case() {
+    for (line, command) in [
+        ("EHLO a-b.example", Command::Ehlo("a-b.example".into())),
+        ("helo [192.0.2.1]", Command::Helo("[192.0.2.1]".into())),
+        ("DATA", Command::Data),
+        ("rset  ", Command::Rset),
+        ("NOOP", Command::Noop),
+        ("noop whatever", Command::Noop),
+        ("VRFY jan", Command::Vrfy),
+        ("HELP", Command::Help),
+        ("Help MAIL", Command::Help),
+        ("StartTLS", Command::StartTls),
+        ("QUIT", Command::Quit),
+    ] {
+        assert_eq!(parse(line), Ok(command), "{line}");
+    }
+}
+
+#[test]
 fn checks_chunk_sizes() {
     let bdat = |size, last| Ok(Command::Bdat(Chunk { size, last }));
     assert_eq!(parse("BDAT 0"), bdat(0, false));
