@@ -22,8 +22,11 @@ pub mod upload;
 
 use zegel::message::crlf::CrlfBytes;
 
+/// What panics where it does not hold.
+pub type Law = fn(&[u8]);
+
 /// Every target by its name: that of its module, its file in `fuzz_targets/` and its folder in `seeds/`.
-pub const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub const TARGETS: &[(&str, Law)] = &[
     ("address", address::holds),
     ("config", config::holds),
     ("data", data::holds),

@@ -26,6 +26,18 @@ fn reads_mail_with_every_parameter() {
 }
 
 #[test]
+fn reads_every_value_of_a_parameter() {
+    let read = |text: &str| match parse(&format!("MAIL FROM:<> {text}")) {
+        Ok(Command::Mail(_, parameters)) => (parameters.body, parameters.ret),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(read("BODY=7bit"), (Some(BodyType::SevenBit), None));
+    assert_eq!(read("BODY=8BITMIME"), (Some(BodyType::EightBitMime), None));
+    assert_eq!(read("RET=full"), (None, Some(Ret::Full)));
+    assert_eq!(read("RET=HDRS"), (None, Some(Ret::Headers)));
+}
+
+#[test]
 fn reads_every_form_of_path() {
     for (path, expected) in [
         ("<>", ReversePath::Null),
@@ -88,6 +100,8 @@ fn checks_delivery_status_parameters() {
         "ORCPT=rfc822;a+2b",
         "ORCPT=rfc822;a+",
         "ORCPT=rfc822;ü",
+        "ORCPT=utf-8;",
+        "ORCPT=utf-8;a=b",
         "NOTIFY=NEVER NOTIFY=NEVER",
     ] {
         assert_eq!(parameters(wrong), Err(CommandError::Parameter), "{wrong}");
