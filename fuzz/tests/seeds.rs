@@ -47,10 +47,10 @@ fn the_cases_of_the_policy_are_seeds_too() {
     let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies/cases");
     let mails = files(&cases).into_iter().filter(|file| file.extension().is_some_and(|kind| kind == "eml"));
     for file in mails {
+        eprintln!("{}", file.display());
         let mail = fs::read(file).unwrap();
         for name in ["decision", "header", "mime", "rewrite"] {
             let (_, holds) = TARGETS.iter().find(|(target, _)| *target == name).unwrap();
-            eprintln!("{}", file.display());
             holds(&mail);
         }
     }
