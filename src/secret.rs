@@ -231,14 +231,25 @@ fn expand(master: &[u8; 32], purpose: &str) -> Zeroizing<[u8; 32]> {
 }
 
 /// A key that follows from `key` and `salt` and is good for one purpose (HKDF-SHA-256, RFC 5869).
-#[allow(clippy::expect_used, reason = "HKDF-SHA-256 gives up to 8160 bytes; 32 always fit")]
 pub fn derive(key: &[u8; 32], salt: &[u8], purpose: &str) -> Zeroizing<[u8; 32]> {
-    let mut out = Zeroizing::new([0; 32]);
+    expand_bytes(key, salt, purpose.as_bytes())
+}
+
+/// The same with `N` octets, for a purpose that is no text.
+#[allow(clippy::expect_used, reason = "HKDF-SHA-256 gives up to 8160 bytes; nobody asks for more than 64")]
+pub fn expand_bytes<const N: usize>(key: &[u8; 32], salt: &[u8], purpose: &[u8]) -> Zeroizing<[u8; N]> {
+    struct Length(usize);
+    impl hkdf::KeyType for Length {
+        fn len(&self) -> usize {
+            self.0
+        }
+    }
+    let mut out = Zeroizing::new([0; N]);
     hkdf::Salt::new(hkdf::HKDF_SHA256, salt)
         .extract(key)
-        .expand(&[purpose.as_bytes()], hkdf::HKDF_SHA256)
+        .expand(&[purpose], Length(N))
         .and_then(|okm| okm.fill(&mut out[..]))
-        .expect("32 bytes are within the limit of HKDF");
+        .expect("so few bytes are within the limit of HKDF");
     out
 }
 

@@ -2,26 +2,31 @@
 //! under a recipient's passphrase. `transfer/sealing` locks, `transfer/access` alone unlocks.
 //!
 //! The library's own way to encrypt with a password uses the iterated S2K; ours is Argon2id, which
-//! costs an attacker memory as well, so the packet is put together here.
+//! costs an attacker memory as well, so the packet is put together here. The key that locks it is made here, too, so
+//! that `argon2` can bound how many do that at once.
 
 use sequoia_openpgp as openpgp;
 
 use openpgp::PacketPile;
-use openpgp::crypto::{Password, S2K, SessionKey};
+use openpgp::crypto::{S2K, SessionKey};
 use openpgp::packet::skesk::SKESK6;
 use openpgp::packet::{Packet, SKESK};
 use openpgp::parse::Parse;
 use openpgp::serialize::SerializeInto;
 use openpgp::types::{AEADAlgorithm, SymmetricAlgorithm};
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use super::{Result, SealError, openpgp as library};
+use super::argon2::{self, Work};
+use super::{Result, SealError, ocb, openpgp as library};
 use crate::secret::{self, Secret};
 
 /// The cipher of key packets and of sealed parts.
 pub(super) const CIPHER: SymmetricAlgorithm = SymmetricAlgorithm::AES256;
 /// The mode of both: mandatory in RFC 9580, so that every implementation reads it.
 pub(super) const MODE: AEADAlgorithm = AEADAlgorithm::OCB;
+
+/// What is authenticated with a key packet: its kind, version, cipher and mode (RFC 9580 5.3.2).
+const BOUND: [u8; 4] = [0xc3, 6, 9, 2];
 
 /// Longer than any key packet that we write (90 octets); nothing longer is parsed (H14).
 const MAX_KEY_PACKET: usize = 256;
@@ -72,10 +77,6 @@ impl Passphrase {
         }
         Self(Secret::new(text))
     }
-
-    fn password(&self) -> Password {
-        Password::from(self.0.reveal())
-    }
 }
 
 /// How much one try costs (security decision 9).
@@ -88,22 +89,23 @@ pub enum Cost {
 }
 
 impl Cost {
-    /// Passes, lanes, and memory as a power of two in KiB (RFC 9580 3.7.1.4).
-    const fn parameters(self) -> (u8, u8, u8) {
+    const fn work(self) -> Work {
         match self {
-            Self::Generated => (1, 1, 14),
-            Self::Chosen => (3, 4, 16),
+            Self::Generated => Work { passes: 1, lanes: 1, exponent: 14 },
+            Self::Chosen => Work { passes: 3, lanes: 4, exponent: 16 },
         }
     }
 }
 
 /// Locks a transfer's key: one key packet, ready to be put in front of a sealed part.
-/// Takes the time and memory of `cost`.
+/// Takes the time and memory of `cost`, and waits for its turn at both.
 pub fn lock(key: &TransferKey, passphrase: &Passphrase, cost: Cost) -> Result<Vec<u8>> {
-    let (t, p, m) = cost.parameters();
-    let s2k = S2K::Argon2 { salt: secret::random(), t, p, m };
-    let packet = SKESK6::with_password(CIPHER, CIPHER, MODE, s2k, &key.session_key(), &passphrase.password())
-        .map_err(library)?;
+    let (work, salt, nonce) = (cost.work(), secret::random(), secret::random());
+    let mut sealed = key.reveal().to_vec();
+    let wrapping = wrapping_key(passphrase, &salt, work)?;
+    ocb::seal(&wrapping, nonce, &BOUND, &mut sealed)?;
+    let s2k = S2K::Argon2 { salt, t: work.passes, p: work.lanes, m: work.exponent };
+    let packet = SKESK6::new(CIPHER, MODE, s2k, nonce.into(), sealed.into()).map_err(library)?;
     Packet::from(packet).to_vec().map_err(library)
 }
 
@@ -111,17 +113,23 @@ pub fn lock(key: &TransferKey, passphrase: &Passphrase, cost: Cost) -> Result<Ve
 /// two cannot be told apart). Never spends more on a packet than [`Cost::Chosen`] asks (H14).
 pub fn unlock(key_packet: &[u8], passphrase: &Passphrase) -> Result<Option<TransferKey>> {
     let packet = parse(key_packet)?;
-    match packet.decrypt(&passphrase.password()) {
-        Ok(session_key) => match TransferKey::from_bytes(&session_key) {
-            Some(key) => Ok(Some(key)),
-            None => Err(SealError::Foreign("the key in the key packet is not an AES-256 key")),
-        },
-        // Argon2 did not run: no memory for it. Everything later is a failed authentication.
-        Err(error) if matches!(error.downcast_ref(), Some(openpgp::Error::InvalidOperation(_))) => {
-            Err(library(error))
-        }
-        Err(_) => Ok(None),
+    let S2K::Argon2 { salt, t: passes, p: lanes, m: exponent } = *packet.s2k() else {
+        return Err(SealError::Foreign("the key packet does not use Argon2"));
+    };
+    let short = |_| SealError::Foreign("the nonce of the key packet has another length");
+    let nonce = packet.aead_iv().try_into().map_err(short)?;
+    let key = wrapping_key(passphrase, &salt, Work { passes, lanes, exponent })?;
+    let Some(opened) = ocb::open(&key, nonce, &BOUND, packet.esk())? else { return Ok(None) };
+    match TransferKey::from_bytes(&opened) {
+        Some(key) => Ok(Some(key)),
+        None => Err(SealError::Foreign("the key in the key packet is not an AES-256 key")),
     }
+}
+
+/// The key that the transfer's key is sealed under (RFC 9580 5.3.2).
+fn wrapping_key(passphrase: &Passphrase, salt: &[u8; 16], work: Work) -> Result<Zeroizing<[u8; 32]>> {
+    let stretched = argon2::derive(passphrase.0.reveal().as_bytes(), salt, work)?;
+    Ok(secret::expand_bytes(&stretched, b"", &BOUND))
 }
 
 /// Reads a key packet and refuses whatever [`lock`] does not write, before any work is done for it.
@@ -136,9 +144,11 @@ fn parse(key_packet: &[u8]) -> Result<SKESK6> {
     if packet.symmetric_algo() != CIPHER || packet.aead_algo() != MODE {
         return Err(SealError::Foreign("the key packet is not locked with AES-256-OCB"));
     }
-    let (t_max, p_max, m_max) = Cost::Chosen.parameters();
+    let most = Cost::Chosen.work();
     match packet.s2k() {
-        S2K::Argon2 { t, p, m, .. } if *t <= t_max && *p <= p_max && *m <= m_max => Ok(packet),
+        S2K::Argon2 { t, p, m, .. } if *t <= most.passes && *p <= most.lanes && *m <= most.exponent => {
+            Ok(packet)
+        }
         S2K::Argon2 { .. } => Err(SealError::Foreign("the key packet asks for too much work")),
         _ => Err(SealError::Foreign("the key packet does not use Argon2")),
     }
@@ -163,6 +173,23 @@ mod tests {
             assert_eq!(unlocked.reveal(), key.reveal());
             assert!(unlock(&packet, &passphrase(Some("Wachtwoord"))).unwrap().is_none());
             assert!(unlock(&packet, &passphrase(None)).unwrap().is_none());
+        }
+    }
+
+    /// Both ways: key packets from before were locked by the library.
+    #[test]
+    fn the_library_makes_the_same_of_it() {
+        let key = TransferKey::random();
+        let (ours, password) = (passphrase(Some("wachtwoord")), "0123456789abcdefghjkmnpqrs-wachtwoord");
+        for cost in [Cost::Generated, Cost::Chosen] {
+            let packet = parse(&lock(&key, &ours, cost).unwrap()).unwrap();
+            assert_eq!(packet.decrypt(&password.into()).unwrap()[..], key.reveal()[..]);
+            let Work { passes: t, lanes: p, exponent: m } = cost.work();
+            let s2k = S2K::Argon2 { salt: secret::random(), t, p, m };
+            let (session_key, password) = (key.session_key(), password.into());
+            let theirs = SKESK6::with_password(CIPHER, CIPHER, MODE, s2k, &session_key, &password).unwrap();
+            let theirs = Packet::from(theirs).to_vec().unwrap();
+            assert_eq!(unlock(&theirs, &ours).unwrap().unwrap().reveal(), key.reveal());
         }
     }
 

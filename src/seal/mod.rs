@@ -6,12 +6,14 @@
 //! What only this gateway ever opens again, while it waits, is sealed more simply in [`chunks`].
 //! Called by `transfer`, `queue` and `reply`. A byte that was changed or is missing must never come out as plaintext (C14).
 
+mod argon2;
 pub mod chunks;
 pub mod keys;
+mod ocb;
 pub mod read;
 pub mod write;
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::sync::Mutex;
 
 /// Why something could not be sealed or opened. A wrong passphrase is not among it.
@@ -23,6 +25,9 @@ pub enum SealError {
     /// OpenPGP itself failed: the bytes are damaged, or memory ran out.
     #[error("OpenPGP: {0}")]
     OpenPgp(#[source] sequoia_openpgp::anyhow::Error),
+    /// OpenSSL failed at a cipher that it has: memory ran out.
+    #[error("{0}")]
+    Cipher(#[from] ossl::Error),
     /// It is valid, but nothing that we ever write.
     #[error("not sealed by us: {0}")]
     Foreign(&'static str),
@@ -42,8 +47,8 @@ fn openpgp(error: sequoia_openpgp::anyhow::Error) -> SealError {
     }
 }
 
-/// Lends `Sync` to a reader or writer, which the library asks for though it never shares one: there is
-/// no way to it but through `&mut`, so the lock is never taken.
+/// Lends `Sync` to a reader, which the library asks for though it never shares one: there is no way to it but
+/// through `&mut`, so the lock is never taken.
 struct Exclusive<T>(Mutex<T>);
 
 impl<T> Exclusive<T> {
@@ -59,15 +64,5 @@ impl<T> Exclusive<T> {
 impl<T: Read> Read for Exclusive<T> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.inner().read(buffer)
-    }
-}
-
-impl<T: Write> Write for Exclusive<T> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.inner().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.inner().flush()
     }
 }

@@ -1,8 +1,7 @@
 //! Opens a sealed part: the reverse of `seal/write`, as a stream. Called by `transfer/access` with a
 //! key that it alone can have.
 //!
-//! Every chunk of 4096 octets is authenticated before a byte of it is released, and the end of the part
-//! is authenticated too: what was changed, cut off or added ends in an error, never in plaintext (C14).
+//! Every chunk is authenticated before a byte of it is released, and the end of the part is authenticated too: what was changed, cut off or added ends in an error, never in plaintext (C14).
 
 use std::io::{self, Read};
 
@@ -18,14 +17,15 @@ use openpgp::types::SymmetricAlgorithm;
 use openpgp::{Cert, KeyHandle, crypto::SessionKey};
 
 use super::keys::{CIPHER, MODE, TransferKey};
+use super::write::CHUNK;
 use super::{Exclusive, Result, openpgp as library};
 
 /// What is held back before the first byte is released; the library's 25 MiB is for formats that are
 /// authenticated at their end only, which this one is not.
 const HOLD_BACK: usize = 64 * 1024;
 
-/// Octets in a chunk: what the library writes. A larger one would be held in memory as a whole (H14).
-const MAX_CHUNK: u64 = 64 * 1024;
+/// Octets in a chunk at most: what `write` writes. A larger one would be held in memory as a whole (H14).
+const MAX_CHUNK: u64 = CHUNK as u64;
 
 static POLICY: StandardPolicy<'static> = StandardPolicy::new();
 
@@ -209,6 +209,21 @@ mod tests {
                 assert!(failed, "{size} octets with {} more", extra.len());
             }
         }
+    }
+
+    /// Parts from before were written by the library, in chunks of 4096 octets.
+    #[test]
+    fn what_the_library_wrote_opens_as_well() {
+        use openpgp::serialize::stream::{Encryptor, LiteralWriter, Message};
+        use std::io::Write;
+        let (key, plain, mut sealed) = (TransferKey::random(), sample(300_000), Vec::new());
+        let message = Encryptor::with_session_key(Message::new(&mut sealed), CIPHER, key.session_key());
+        let message = message.unwrap().aead_algo(MODE).build().unwrap();
+        let mut message = LiteralWriter::new(message).filename("1-verslag.pdf").unwrap().build().unwrap();
+        message.write_all(&plain).unwrap();
+        message.finalize().unwrap();
+        let (out, failed) = open(&key, &sealed);
+        assert!(!failed && out == plain);
     }
 
     /// H14: only the one form that we write is taken, whoever holds the key.
