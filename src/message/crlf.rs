@@ -58,9 +58,10 @@ impl CrlfBytes {
         self.0
     }
 
-    /// Puts `first` on top of `self`.
-    pub fn prepend(self, first: &Self) -> Self {
-        Self([first.0.as_slice(), &self.0].concat())
+    /// Puts `first` on top of `self`, which is moved and not copied where it has room: it may be large.
+    pub fn prepend(mut self, first: &Self) -> Self {
+        self.0.splice(..0, first.0.iter().copied());
+        self
     }
 }
 

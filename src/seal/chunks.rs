@@ -75,37 +75,34 @@ pub struct ChunkReader<R> {
     cipher: Cipher,
     /// The chunk to give next, already authenticated, and whether it is the last.
     next: Option<(Vec<u8>, bool)>,
+    /// The octet behind that chunk, where there is one.
+    ahead: Option<u8>,
     number: u32,
 }
 
 impl<R: Read> ChunkReader<R> {
     /// Reads the first chunk: what was bound is authentic when this returns.
     pub fn new(key: &[u8; 32], bound: &[u8], source: R) -> io::Result<Self> {
-        let mut reader = Self { source, cipher: Cipher::new(key, bound), next: None, number: 0 };
+        let mut reader = Self { source, cipher: Cipher::new(key, bound), next: None, ahead: None, number: 0 };
         reader.next = Some(reader.read_chunk()?);
         Ok(reader)
     }
 
-    /// The chunk and whether it is the last: a full one may be either, and only the nonce tells.
+    /// The chunk and whether it is the last: one that nothing follows is opened as the last, and only as that. Where
+    /// chunks are missing at the end, or octets were added, it does not open.
     fn read_chunk(&mut self) -> io::Result<(Vec<u8>, bool)> {
-        let mut sealed = Vec::with_capacity(CHUNK + TAG);
-        self.source.by_ref().take((CHUNK + TAG) as u64).read_to_end(&mut sealed)?;
+        let mut sealed = Vec::with_capacity(CHUNK + TAG + 1);
+        sealed.extend(self.ahead.take());
+        let missing = CHUNK + TAG + 1 - sealed.len();
+        self.source.by_ref().take(missing as u64).read_to_end(&mut sealed)?;
+        let last = sealed.len() <= CHUNK + TAG;
+        if !last {
+            self.ahead = sealed.pop();
+        }
         let number = self.number;
         self.number = number.checked_add(1).ok_or_else(damaged)?;
-        let is_full = sealed.len() == CHUNK + TAG;
-        if is_full && let Some(plain) = self.cipher.open(number, false, sealed.clone()) {
-            return Ok((plain, false));
-        }
-        match self.cipher.open(number, true, sealed) {
-            Some(plain) if self.is_at_end()? => Ok((plain, true)),
-            _ => Err(damaged()),
-        }
-    }
-
-    /// Nothing may follow the last chunk.
-    fn is_at_end(&mut self) -> io::Result<bool> {
-        let mut more = Vec::new();
-        Ok(self.source.by_ref().take(1).read_to_end(&mut more)? == 0)
+        let plain = self.cipher.open(number, last, sealed).ok_or_else(damaged)?;
+        Ok((plain, last))
     }
 }
 
