@@ -133,7 +133,8 @@ pub struct Intake {
     rules: Arc<ArcSwap<Rules>>,
     /// Rung after every commit, so that the queue's worker looks at once.
     wake: WakeHandle,
-    /// As many seals at once as there are cores: each costs an Argon2 run per recipient.
+    /// Seals at once: more than there are cores, because they wait for the disk most of the time. Argon2 has turns of
+    /// its own.
     sealing: Arc<Semaphore>,
 }
 
@@ -157,6 +158,9 @@ struct Arrival {
 /// More `Received` fields than this, and the message is going round in circles (RFC 5321 6.3).
 const MAX_RECEIVED: usize = 100;
 
+/// Messages that are sealed at once, for each core.
+const SEALS_PER_CORE: usize = 4;
+
 /// Subject fields that are searched for a password. A message has one.
 const MAX_SUBJECTS: usize = 20;
 
@@ -171,7 +175,8 @@ impl Intake {
         wake: WakeHandle,
     ) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { store, blobs, keys, clock, rules, wake, sealing: Arc::new(Semaphore::new(cores)) }
+        let sealing = Arc::new(Semaphore::new(cores * SEALS_PER_CORE));
+        Self { store, blobs, keys, clock, rules, wake, sealing }
     }
 
     async fn accept(&self, peer: Peer, envelope: Envelope, message: CrlfBytes) -> Result<Committed, Refusal> {
