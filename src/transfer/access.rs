@@ -147,17 +147,23 @@ impl Access {
     /// What the session behind `cookie` may open, if it belongs to this very link (C17) and the
     /// transfer is still there (C25).
     pub async fn resume(&self, token: &str, cookie: &str) -> Result<Grant, AccessError> {
-        let Door { link, transfer, recipient, .. } = self.find(token).await?;
-        let cookie = CookieBytes::parse(cookie).ok_or(AccessError::NoSession)?;
-        let id = cookie.session_id();
+        let (link, secret) = self.parse(token)?;
+        let asked = CookieBytes::parse(cookie);
         let now = self.clock.now();
         let idle_since = now.saturating_sub(SESSION_IDLE).unwrap_or(Timestamp::MIN);
-        let session = self.store.session(id, now, idle_since).await?.ok_or(AccessError::NoSession)?;
+        let session = async {
+            let cookie = asked.as_ref().ok_or(AccessError::NoSession)?;
+            let session = self.store.session(cookie.session_id(), now, idle_since).await?;
+            session.map(|session| (cookie, session)).ok_or(AccessError::NoSession)
+        };
+        // Both at once: who downloads waits for every step. That a transfer is gone is said first.
+        let (door, session) = tokio::join!(self.door(link, secret), session);
+        let (Door { link, transfer, recipient, .. }, (cookie, session)) = (door?, session?);
         if session.link != link {
             return Err(AccessError::NoSession);
         }
         let key = cookie.unwrap(&self.keys.session, &session).ok_or(AccessError::NoSession)?;
-        Ok(Grant::new(link, transfer, recipient, key, id, self.blobs.clone()))
+        Ok(Grant::new(link, transfer, recipient, key, cookie.session_id(), self.blobs.clone()))
     }
 
     /// Whether what is being read through `grant` is still open: for streams that go on for long (C25).
@@ -180,7 +186,15 @@ impl Access {
 
     /// From the token to a link that can be opened. Without a genuine token the store is not asked.
     async fn find(&self, token: &str) -> Result<Door, AccessError> {
-        let (link, secret) = link::parse(&self.keys.link, token).ok_or(AccessError::Unknown)?;
+        let (link, secret) = self.parse(token)?;
+        self.door(link, secret).await
+    }
+
+    fn parse(&self, token: &str) -> Result<(Link, Secret), AccessError> {
+        link::parse(&self.keys.link, token).ok_or(AccessError::Unknown)
+    }
+
+    async fn door(&self, link: Link, secret: Secret) -> Result<Door, AccessError> {
         // The token has proved itself: what it opened was there once, and has been forgotten since.
         let forgotten = AccessError::Expired { askable: false };
         let Some(transfer) = self.store.transfer(link.transfer.clone()).await? else { return Err(forgotten) };

@@ -79,26 +79,32 @@ async fn send(
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<Response, WebError> {
+    let Download { part, name, media_type, what, told } = download;
     let sizes = &grant.transfer().parts;
-    let size = sizes.iter().find(|part| part.number == download.part).ok_or(WebError::NotFound)?.size;
-    let tag = format!("\"{}-{}\"", grant.transfer().id, download.part);
+    let size = sizes.iter().find(|one| one.number == part).ok_or(WebError::NotFound)?.size;
+    let tag = format!("\"{}-{}\"", grant.transfer().id, part);
     let Some(span) = Span::asked(headers, &tag, size) else { return unsatisfiable(size) };
-    if span.start == 0 && counts(method, headers) {
-        note(parts, visit, &grant, &download.what, vec![download.part], download.told).await?;
-    }
-    let body = if *method == Method::HEAD {
-        Body::empty()
-    } else {
-        let (part, span) = (download.part, span);
-        let watch = parts.watch(&grant);
+    let noted = async {
+        if span.start == 0 && counts(method, headers) {
+            note(parts, visit, &grant, &what, vec![part], told).await?;
+        }
+        Ok::<(), WebError>(())
+    };
+    let body = async {
+        if *method == Method::HEAD {
+            return Ok(Body::empty());
+        }
+        let granted = grant.clone();
         let produce = move |writer: &mut stream::ChunkWriter| {
-            let mut source = session::part(&grant, part)?;
+            let mut source = session::part(&granted, part)?;
             stream::skip(&mut source, span.start)?;
             stream::copy(&mut source, writer, span.length)
         };
-        parts.streams.body(watch, produce).await?
+        parts.streams.body(parts.watch(&grant), produce).await
     };
-    let mut response = attachment(body, &download.name, download.media_type)?;
+    // The first octets are made ready meanwhile; none goes out before the download has been noted.
+    let ((), body) = tokio::try_join!(noted, body)?;
+    let mut response = attachment(body, &name, media_type)?;
     let fields = response.headers_mut();
     fields.insert(CONTENT_LENGTH, span.length.into());
     fields.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
