@@ -7,11 +7,12 @@
 //! What must never happen: an acceptance that is answered before its record is on disk (C02), a file that is used
 //! anew while one of its messages is only there (C01), a delivery that ends before its record is on disk (H02).
 
+mod files;
 mod live;
 mod segment;
 #[cfg(test)]
 mod tests;
-mod thread;
+mod writer;
 
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File, TryLockError};
@@ -25,10 +26,11 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore};
 use tokio::time::timeout;
 
+use self::files::Files;
 use self::live::Live;
 pub use self::live::Waiting;
 use self::segment::{ROOM, Segment};
-use self::thread::Thread;
+use self::writer::Writer;
 use super::{Body, Item, Kind, NewItem, Result, StoreError, at};
 use crate::clock::Timestamp;
 use crate::envelope::Envelope;
@@ -50,7 +52,7 @@ pub struct Journal {
     places: Arc<Semaphore>,
     /// Read while a delivery is being recorded, written while mail is moved: what moves does not end.
     moving: RwLock<()>,
-    thread: Thread,
+    writer: Writer,
 }
 
 /// What a journal holds when it is opened: mail that was accepted and not delivered. It stays in its files until
@@ -142,12 +144,12 @@ impl Cleared {
     pub fn start(self) -> Result<Journal> {
         let Self(Found { folder, files, last, lock, .. }) = self;
         let live = Arc::new(Live::default());
-        let thread = Thread::start(thread::Files::open(folder, files, last + 1)?, lock, Arc::clone(&live))?;
+        let writer = Writer::start(Files::open(folder, files, last + 1)?, lock, Arc::clone(&live))?;
         Ok(Journal {
             live,
             places: Arc::new(Semaphore::new(MOST / LEAST)),
             moving: RwLock::default(),
-            thread,
+            writer,
         })
     }
 }
@@ -163,7 +165,7 @@ impl Journal {
         let places = u32::try_from(record.len().div_ceil(LEAST)).unwrap_or(u32::MAX);
         let wait = timeout(PATIENCE, Arc::clone(&self.places).acquire_many_owned(places));
         let Ok(Ok(place)) = wait.await else { return Ok(Some(item)) };
-        self.thread.keep(record, item, place).await?;
+        self.writer.keep(record, item, place).await?;
         Ok(None)
     }
 
@@ -194,7 +196,7 @@ impl Journal {
 
     /// The message is delivered to everybody.
     pub async fn delivered(&self, item: QueueId) -> Result<()> {
-        self.thread.done(vec![item]).await
+        self.writer.done(vec![item]).await
     }
 
     /// Take it before mail is moved, and keep it until [`Journal::moved`] is done.
@@ -216,7 +218,7 @@ impl Journal {
     /// These are in the database now.
     pub async fn moved(&self, items: Vec<QueueId>) -> Result<()> {
         self.live.close(&items);
-        self.thread.done(items).await
+        self.writer.done(items).await
     }
 
     /// These are not, and can be claimed again.

@@ -54,6 +54,36 @@ async fn what_was_accepted_and_not_done_comes_back() {
     assert!(open(dir.path()).items.is_empty());
 }
 
+/// Alone or together, written by who brings it or by the thread: each is kept before it is answered, and goes when
+/// it is done.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_at_once_are_kept_and_done() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = Arc::new(start(dir.path()));
+    let stays = item();
+    let tasks: Vec<_> = (0..16)
+        .map(|_| {
+            let journal = Arc::clone(&journal);
+            tokio::spawn(async move {
+                for _ in 0..20 {
+                    let item = item();
+                    keep(&journal, &item).await;
+                    assert!(journal.find(&item.id).is_some());
+                    journal.delivered(item.id.clone()).await.unwrap();
+                    assert!(journal.find(&item.id).is_none());
+                }
+            })
+        })
+        .collect();
+    keep(&journal, &stays).await;
+    for task in tasks {
+        task.await.unwrap();
+    }
+    assert_eq!(journal.figures().0, 1);
+    drop(journal);
+    assert_eq!(names(&open(dir.path()).items), [stays.id]);
+}
+
 #[tokio::test]
 async fn each_is_claimed_once_oldest_first() {
     let dir = tempfile::tempdir().unwrap();
