@@ -212,6 +212,7 @@ mod tests {
             (Stage::Done, 451, "4.3.0 try again", "later"),
             (Stage::Done, 554, "5.6.0 no", "failed"),
             (Stage::Done, 354, "what?", "later"),
+            (Stage::Done, 552, "too large", "failed"),
             (Stage::Recipient, 550, "5.1.1 unknown", "failed"),
             (Stage::Recipient, 450, "greylisted", "later"),
             (Stage::Recipient, 552, "too many recipients", "later"),
@@ -229,6 +230,35 @@ mod tests {
             (Stage::Done, 999, "", "later"),
         ] {
             assert_eq!(kind(&of_reply(stage, &reply(code, text))), expected, "{stage:?} {code} {text}");
+        }
+    }
+
+    #[test]
+    fn a_reason_quotes_the_answer_and_says_where() {
+        let soon = of_reply(Stage::Recipient, &reply(450, "4.2.0 greylisted"));
+        assert_eq!(soon, Delivery::Later { reason: "450 4.2.0 greylisted (RCPT TO)".into() });
+        let odd = of_reply(Stage::Done, &reply(354, "what?"));
+        assert_eq!(
+            odd,
+            Delivery::Later { reason: "4.5.0 unexpected answer: 354 what? (end of message)".into() }
+        );
+    }
+
+    #[test]
+    fn only_too_many_recipients_are_worth_another_round() {
+        let later = |reason: &str| Delivery::Later { reason: reason.into() };
+        let too_many = later("452 4.5.3 too many (RCPT TO)");
+        for (outcomes, expected) in [
+            (vec![Delivery::Delivered, too_many.clone()], true),
+            (vec![later("552 too many (RCPT TO)"), Delivery::Delivered], true),
+            (vec![too_many], false),
+            (vec![Delivery::Delivered], false),
+            (vec![Delivery::Delivered, later("452 4.3.1 no room (MAIL FROM)")], false),
+            (vec![Delivery::Delivered, later("450 4.2.0 greylisted (RCPT TO)")], false),
+            (vec![Delivery::Delivered, Delivery::Failed { reason: "452 x (RCPT TO)".into() }], false),
+            (vec![], false),
+        ] {
+            assert_eq!(is_worth_another_round(outcomes.iter()), expected, "{outcomes:?}");
         }
     }
 
@@ -263,5 +293,7 @@ mod tests {
         assert!(is_server_answer("550 5.1.1 unknown") && !is_server_answer("5.6.7 the message"));
         assert_eq!(codes("451 4.7.1 Vertrouwelijk: geheim"), "451 4.7.1");
         assert_eq!(codes("4.4.2 no answer"), "4.4.2");
+        assert_eq!(codes("geheim 12345 678"), "");
+        assert!(!is_server_answer("abc") && !is_server_answer("12345 x") && !is_server_answer(""));
     }
 }
