@@ -33,6 +33,7 @@ use crate::store::blobs::LocalBlobs;
 use crate::store::sqlite::Sqlite;
 use crate::store::{Store, StoreError};
 use crate::transfer::access::Access;
+use crate::web::admin::{Admin, Certificates};
 use crate::{sandbox, smtp, tls, web};
 
 /// A file has reached the size that the system allows us (`LimitFSIZE`, `ulimit -f`); the same number on every
@@ -107,6 +108,7 @@ struct Live {
     config: Arc<ArcSwap<Config>>,
     smtp: Arc<ArcSwap<smtp::Settings>>,
     web_tls: Arc<ArcSwapOption<ServerConfig>>,
+    certificates: Arc<ArcSwap<Certificates>>,
 }
 
 impl Gateway {
@@ -159,7 +161,9 @@ impl Gateway {
         let pages =
             web::Parts::new(access, replies, actions, store.clone(), live.config.clone(), clock.clone());
         let pages = web::router(pages);
-        let admin = web::admin::router(web::admin::Admin { store: store.clone(), clock });
+        let certificates = live.certificates.clone();
+        let admin = Admin { store: store.clone(), blobs: blobs.clone(), certificates, clock };
+        let admin = web::admin::router(admin);
 
         let smtp = smtp::Server::bind(&config.smtp.listen, live.smtp.clone(), Arc::new(intake)).await?;
         let web =
@@ -242,6 +246,7 @@ impl Live {
             config: Arc::new(ArcSwap::from_pointee(rules.config.clone())),
             smtp: Arc::new(ArcSwap::from_pointee(smtp_settings(&rules.config)?)),
             web_tls: Arc::new(ArcSwapOption::from(web_certificate(&rules.config)?)),
+            certificates: Arc::new(ArcSwap::from_pointee(Certificates::read(&rules.config))),
             rules: Arc::new(ArcSwap::from_pointee(rules)),
         })
     }
@@ -268,6 +273,7 @@ impl Live {
                 bail!("{key} cannot change while the gateway runs; restart it");
             }
         }
+        self.certificates.store(Arc::new(Certificates::read(&rules.config)));
         self.config.store(Arc::new(rules.config.clone()));
         self.smtp.store(Arc::new(smtp));
         self.rules.store(Arc::new(rules));

@@ -1,6 +1,8 @@
 //! TLS as NCSC-NL asks for (H26): 1.3, and 1.2 with ECDHE and AEAD only, no early data, X25519MLKEM768
 //! offered. One provider for all of it, named explicitly so that no default can differ.
 
+mod expiry;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,6 +11,8 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+
+pub use expiry::valid_until;
 
 /// Why a certificate or key cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -23,6 +23,7 @@ use support::client::{SmtpClient, submit};
 use support::gateway::{Gateway, Site, all_bytes, free_port, wait_for, zegel};
 use support::mail::tagged;
 use support::smarthost::{Act, Script, Smarthost, Stage, say};
+use support::web::get;
 use zegel::id::BlobName;
 
 const STAFF: &str = "j.jansen@voorbeeld.nl";
@@ -443,6 +444,37 @@ fn a_thousand_recipients_get_one_copy_each() {
     let mut wanted = to;
     wanted.sort_unstable();
     assert_eq!(got, wanted);
+}
+
+/// M12, M13: an expired certificate is an alarm, a broken one is not taken, a new one ends the alarm.
+#[test]
+fn an_expired_certificate_is_an_alarm_until_there_is_a_new_one() {
+    let smarthost = Smarthost::start(Script::usual());
+    let site = Site::new(smarthost.address(), "");
+    let folder = site.config().parent().unwrap().to_owned();
+    let write = |year: i32| {
+        let mut parameters = rcgen::CertificateParams::new(vec!["veilig.voorbeeld.nl".to_owned()]).unwrap();
+        parameters.not_after = rcgen::date_time_ymd(year, 1, 1);
+        let key = rcgen::KeyPair::generate().unwrap();
+        std::fs::write(folder.join("key.pem"), key.serialize_pem()).unwrap();
+        std::fs::write(folder.join("certificate.pem"), parameters.self_signed(&key).unwrap().pem()).unwrap();
+    };
+    write(2001);
+    site.set("smtp", "tls_certificate = \"certificate.pem\"\ntls_key = \"key.pem\"");
+    let gateway = site.start();
+    let ready = || get(&format!("http://{}/readyz", gateway.admin));
+    assert_eq!((ready().status, ready().text()), (503, "the certificate in [smtp] has expired\n".into()));
+
+    std::fs::write(folder.join("certificate.pem"), "broken").unwrap();
+    let mut client = SmtpClient::connect(gateway.smtp).unwrap();
+    gateway.reload();
+    gateway.wait_for_log("refused");
+    assert_eq!(ready().status, 503, "the old one stays");
+    write(2999);
+    gateway.reload();
+    wait_for("the new certificate", || (ready().status == 200).then_some(()));
+    assert!(get(&format!("http://{}/metrics", gateway.admin)).text().contains("days{section=\"smtp\"} "));
+    assert!(client.command("NOOP").unwrap().starts_with("250 "), "no connection was dropped");
 }
 
 #[test]

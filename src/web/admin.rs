@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -11,15 +12,39 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use crate::clock::{Clock, Timestamp};
-use crate::store::{Gauges, Store, StoreError};
+use crate::config::Config;
+use crate::store::{Blobs, Gauges, Store};
+use crate::tls;
 
 /// What the figures come from.
 #[derive(Clone)]
 pub struct Admin {
     /// Asked at every request.
     pub store: Arc<dyn Store>,
+    /// For the room on the disk.
+    pub blobs: Arc<dyn Blobs>,
+    /// Those in use.
+    pub certificates: Arc<ArcSwap<Certificates>>,
     /// For ages.
     pub clock: Clock,
+}
+
+/// Until when our certificates are valid, by the section of the configuration that names them.
+#[derive(Debug, Default)]
+pub struct Certificates(Vec<(&'static str, Timestamp)>);
+
+impl Certificates {
+    /// As they are on disk now: read them when they are taken into use.
+    pub fn read(config: &Config) -> Self {
+        let files = [("smtp", &config.smtp.tls_certificate), ("web", &config.web.tls_certificate)];
+        let until = |(section, file): (_, &Option<_>)| Some((section, tls::valid_until(file.as_deref()?)?));
+        Self(files.into_iter().filter_map(until).collect())
+    }
+
+    /// The section of one that is not valid any more.
+    fn expired(&self, now: Timestamp) -> Option<&'static str> {
+        self.0.iter().find(|(_, until)| *until <= now).map(|(section, _)| *section)
+    }
 }
 
 /// `/healthz`, `/readyz` and `/metrics`
@@ -31,44 +56,70 @@ pub fn router(admin: Admin) -> Router {
         .with_state(admin)
 }
 
-/// Ready means: the store answers.
+/// Ready means: the store answers, and whoever checks our certificates finds them valid (M13).
 async fn ready(State(admin): State<Admin>) -> Response {
-    match admin.store.gauges(admin.clock.now()).await {
-        Ok(_) => "ok\n".into_response(),
-        Err(error) => unavailable(&error),
+    let now = admin.clock.now();
+    if let Err(error) = admin.store.gauges(now).await {
+        return unavailable(&format!("the store does not answer: {error}"));
+    }
+    match admin.certificates.load().expired(now) {
+        Some(section) => unavailable(&format!("the certificate in [{section}] has expired")),
+        None => "ok\n".into_response(),
     }
 }
 
 async fn metrics(State(admin): State<Admin>) -> Response {
     let now = admin.clock.now();
-    match admin.store.gauges(now).await {
-        Ok(gauges) => {
-            ([(CONTENT_TYPE, "text/plain; version=0.0.4")], exposition(&gauges, now)).into_response()
-        }
-        Err(error) => unavailable(&error),
-    }
+    let gauges = match admin.store.gauges(now).await {
+        Ok(gauges) => gauges,
+        Err(error) => return unavailable(&format!("the store does not answer: {error}")),
+    };
+    // One call of the operating system, which asks no disk.
+    let room = match admin.blobs.room() {
+        Ok(room) => room,
+        Err(error) => return unavailable(&format!("the disk does not answer: {error}")),
+    };
+    let text = exposition(&gauges, room, &admin.certificates.load(), now);
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }
 
-fn unavailable(error: &StoreError) -> Response {
-    (StatusCode::SERVICE_UNAVAILABLE, format!("the store does not answer: {error}\n")).into_response()
+fn unavailable(reason: &str) -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response()
 }
 
 /// The Prometheus text format, version 0.0.4.
-fn exposition(gauges: &Gauges, now: Timestamp) -> String {
+fn exposition(gauges: &Gauges, room: u64, certificates: &Certificates, now: Timestamp) -> String {
     let age = |time: Timestamp| u64::try_from(now.duration_since(time).as_secs()).unwrap_or(0);
     let oldest = gauges.oldest_queued.map_or(0, age);
-    let figures = [
+    let mut text = String::new();
+    for (name, help, value) in [
         ("zegel_queue_items", "Items in the queue.", gauges.queued),
         ("zegel_queue_oldest_seconds", "Age of the oldest item in the queue.", oldest),
         ("zegel_transfers", "Transfers that can still be opened.", gauges.transfers),
         ("zegel_locked_links", "Links that are closed after too many wrong passwords.", gauges.locked_links),
-    ];
-    let mut text = String::new();
-    for (name, help, value) in figures {
-        let line = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");
-        debug_assert!(line.is_ok(), "writing to a String does not fail");
+        ("zegel_disk_free_bytes", "Octets that are free where the data are.", room),
+    ] {
+        gauge(&mut text, name, help, &[(String::new(), value.to_string())]);
     }
+    let days = |(section, until): &(&str, Timestamp)| {
+        let days = until.duration_since(now).as_secs().div_euclid(24 * 3600);
+        (format!("{{section=\"{section}\"}}"), days.to_string())
+    };
+    let days: Vec<_> = certificates.0.iter().map(days).collect();
+    gauge(&mut text, "zegel_certificate_days", "Days that a certificate is still valid.", &days);
     text
+}
+
+/// One figure, with its labels if it has any.
+fn gauge(text: &mut String, name: &str, help: &str, values: &[(String, String)]) {
+    if values.is_empty() {
+        return;
+    }
+    let mut line = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
+    for (labels, value) in values {
+        line = line.and_then(|()| writeln!(text, "{name}{labels} {value}"));
+    }
+    debug_assert!(line.is_ok(), "writing to a String does not fail");
 }
 
 #[cfg(test)]
@@ -80,10 +131,24 @@ mod tests {
         let mut gauges = Gauges { queued: 3, transfers: 2, locked_links: 1, ..Gauges::default() };
         let now = Timestamp::from_second(100).unwrap();
         gauges.oldest_queued = Some(Timestamp::from_second(40).unwrap());
-        let text = exposition(&gauges, now);
-        assert!(text.contains("\nzegel_queue_items 3\n") || text.contains("gauge\nzegel_queue_items 3\n"));
+        let certificates = Certificates(vec![("smtp", Timestamp::from_second(100 + 3 * 86_400).unwrap())]);
+        let text = exposition(&gauges, 7, &certificates, now);
+        assert!(text.contains("gauge\nzegel_queue_items 3\n"), "{text}");
         assert!(text.contains("\nzegel_queue_oldest_seconds 60\n"));
+        assert!(text.contains("\nzegel_disk_free_bytes 7\n"));
+        assert!(text.ends_with("\nzegel_certificate_days{section=\"smtp\"} 3\n"));
         gauges.oldest_queued = None;
-        assert!(exposition(&gauges, now).contains("\nzegel_queue_oldest_seconds 0\n"));
+        let text = exposition(&gauges, 7, &Certificates::default(), now);
+        assert!(text.contains("\nzegel_queue_oldest_seconds 0\n") && !text.contains("certificate"));
+    }
+
+    #[test]
+    fn a_certificate_expires_at_its_moment() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let certificates = Certificates(vec![("smtp", at(300)), ("web", at(200))]);
+        assert_eq!(certificates.expired(at(199)), None);
+        assert_eq!(certificates.expired(at(200)), Some("web"));
+        let text = exposition(&Gauges::default(), 0, &certificates, at(201));
+        assert!(text.contains("\nzegel_certificate_days{section=\"web\"} -1\n"), "{text}");
     }
 }
