@@ -16,9 +16,6 @@ use super::{Result, SealError};
 
 /// Blocks of 1 KiB in the memory that is handed on: those of a run for a generated password.
 const USUAL: usize = 16 << 10;
-/// Room that is asked for at least, in blocks. Above 32 MiB glibc gets memory from the kernel and gives it straight
-/// back; below, each thread's heap would keep it. What is not used of it takes no memory.
-const ROOM: usize = 33 << 10;
 
 /// The turns of this process.
 static TURNS: LazyLock<Turns> =
@@ -84,7 +81,7 @@ impl Turns {
         // From here on the turn ends whatever happens.
         let mut turn = Turn { turns: self, memory: spare.unwrap_or_default() };
         turn.memory
-            .try_reserve_exact(blocks.max(ROOM) - turn.memory.len())
+            .try_reserve_exact(blocks.saturating_sub(turn.memory.len()))
             .map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
         turn.memory.resize(blocks, Block::new());
         Ok(turn)
