@@ -131,4 +131,22 @@ mod tests {
         assert!(CONTRACT.is_beyond(start(), back));
         assert!(!CONTRACT.is_beyond(later(back, 4 * HOUR), back));
     }
+    #[test]
+    fn nothing_is_tried_again_at_once() {
+        let end = later(start(), CONTRACT.give_up_after);
+        assert_eq!(CONTRACT.after(1, start(), end), Next::Again(later(end, MINUTE)));
+    }
+
+    #[test]
+    fn counts_the_tries_that_fit() {
+        let waits = [MINUTE, MINUTE];
+        let schedule = |minutes| Schedule { waits: &waits, give_up_after: minutes * MINUTE };
+        // Set back, a clock ends nothing by time.
+        let back = Timestamp::UNIX_EPOCH;
+        for (minutes, tries) in [(1, 2), (2, 3), (3, 4)] {
+            let schedule = schedule(minutes);
+            assert!(matches!(schedule.after(tries - 1, start(), back), Next::Again(_)), "{minutes}");
+            assert_eq!(schedule.after(tries, start(), back), Next::GiveUp, "{minutes}");
+        }
+    }
 }

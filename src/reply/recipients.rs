@@ -43,7 +43,11 @@ pub(super) fn parse(text: &str) -> Parsed {
 fn entries(text: &str) -> impl Iterator<Item = &str> {
     let (mut quoted, mut escaped) = (false, false);
     let mut after_backslash = false;
-    let is_quote = |c: char| c == '"' && !std::mem::replace(&mut after_backslash, c == '\\');
+    let is_quote = |c: char| {
+        let escapes = c == '\\' && !after_backslash;
+        let is_escaped = std::mem::replace(&mut after_backslash, escapes);
+        c == '"' && !is_escaped
+    };
     let closes = text.chars().map(is_quote).filter(|quote| *quote).count() % 2 == 0;
     text.split(move |c: char| {
         let is_escaped = escaped;
@@ -168,6 +172,8 @@ mod tests {
             "mailto:jan@voorbeeld.nl, 'piet@voorbeeld.nl'",
             "jan@voorbeeld.nl, JAN@voorbeeld.nl, piet@voorbeeld.nl",
             "\"Jan \\\"de\\\" Vries\" <jan@voorbeeld.nl>, piet@voorbeeld.nl",
+            "\"Jan \\\", de Vries\" <jan@voorbeeld.nl>, piet@voorbeeld.nl",
+            "\"Vries, Jan \\\\\" <jan@voorbeeld.nl>, piet@voorbeeld.nl",
             "Jan \" Vries <jan@voorbeeld.nl>, piet@voorbeeld.nl",
         ] {
             assert_eq!(addresses(text), ["jan@voorbeeld.nl", "piet@voorbeeld.nl"], "{text:?}");
