@@ -1,6 +1,7 @@
 //! The guard around every handler: refuses what is not meant for these pages, finds out who asks and in
 //! which language, and puts the security headers on whatever goes out (C22, H19, H22, H24, H25, M11).
 
+use std::error::Error as _;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -76,9 +77,15 @@ async fn admit(request: Request, config: &Config) -> Result<Request, WebError> {
     let (head, body) = request.into_parts();
     match timeout(FORM_PATIENCE, to_bytes(body, MAX_FORM)).await {
         Ok(Ok(bytes)) => Ok(Request::from_parts(head, Body::from(bytes))),
+        Ok(Err(error)) if is_broken(&error) => Err(WebError::BadRequest),
         Ok(Err(_)) => Err(WebError::TooLarge),
         Err(_) => Err(WebError::TooSlow),
     }
+}
+
+/// What came was no body at all: a bad chunk, or the end too early. Otherwise it was too long.
+fn is_broken(error: &axum::Error) -> bool {
+    std::iter::successors(error.source(), |&cause| cause.source()).any(|cause| cause.is::<hyper::Error>())
 }
 
 /// Our paths need no escapes, no empty segments and no dots but inside names, so nothing else gets

@@ -166,7 +166,8 @@ fn bad_http_is_bounded() {
     assert_eq!(site.send(&format!("POST /t/{token}"), &[], &format!("password={big}")).status, 413);
     assert_eq!(site.raw(b"GARBAGE\0\r\n\r\n").status, 400);
     let post = "POST / HTTP/1.1\r\nHost: veilig.voorbeeld.nl\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n";
-    assert_eq!(site.raw(format!("{post}zz\r\n").as_bytes()).status, 413);
+    assert_eq!(site.raw(format!("{post}zz\r\n").as_bytes()).status, 400);
+    assert_eq!(site.raw(format!("{post}5000\r\n{}", "x".repeat(0x5000)).as_bytes()).status, 413);
     assert_eq!(site.get("/").status, 200);
 }
 
