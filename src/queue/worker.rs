@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -42,6 +43,8 @@ const DEADLINE: Duration = Duration::from_secs(3600);
 const LEASE: Duration = Duration::from_secs(2 * 3600);
 /// What is in flight when we are told to stop may take this long; what then is left starts again later.
 const GRACE: Duration = Duration::from_secs(25);
+/// Deliveries whose outcome is being recorded, for each connection there may be: they need none any more.
+const RECORDING: usize = 10;
 /// Blocks of a message that are decrypted ahead of the network.
 const AHEAD: usize = 4;
 
@@ -86,7 +89,9 @@ impl Worker {
     /// Does nothing until [`Worker::run`].
     pub fn new(parts: WorkerParts) -> Self {
         let smarthost = Smarthost::new(parts.tls.clone(), parts.timeouts);
-        Self { shared: Arc::new(Shared { parts, smarthost }), wake: Arc::new(Notify::new()) }
+        let wake = Arc::new(Notify::new());
+        let lines = Lines { taken: AtomicUsize::new(0), wake: Arc::clone(&wake) };
+        Self { shared: Arc::new(Shared { parts, smarthost, lines: Arc::new(lines) }), wake }
     }
 
     /// For those who commit mail.
@@ -134,8 +139,9 @@ impl Worker {
             *released = true;
         }
         let config = shared.parts.config.load_full();
-        let free = config.relay.max_connections.max(1).saturating_sub(flights.items.len());
-        if free == 0 {
+        let most = config.relay.max_connections.max(1);
+        let free = most.saturating_sub(shared.lines.taken.load(Ordering::Relaxed));
+        if free == 0 || flights.items.len() > most.saturating_mul(RECORDING) {
             return Ok(POLL);
         }
         let now = shared.parts.clock.now();
@@ -180,7 +186,8 @@ impl Flights {
         if self.items.values().any(|flying| *flying == attempt) {
             return;
         }
-        let handle = self.tasks.spawn(Arc::clone(shared).attempt(item));
+        let line = shared.lines.take();
+        let handle = self.tasks.spawn(Arc::clone(shared).attempt(item, line));
         self.items.insert(handle.id(), attempt);
     }
 
@@ -210,16 +217,41 @@ impl Flights {
     }
 }
 
+/// How many connections are in use.
+struct Lines {
+    taken: AtomicUsize,
+    wake: Arc<Notify>,
+}
+
+/// One of them; dropping it lets the next delivery begin.
+struct Line(Arc<Lines>);
+
+impl Lines {
+    fn take(self: &Arc<Self>) -> Line {
+        self.taken.fetch_add(1, Ordering::Relaxed);
+        Line(Arc::clone(self))
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.0.taken.fetch_sub(1, Ordering::Relaxed);
+        self.0.wake.notify_one();
+    }
+}
+
 struct Shared {
     parts: WorkerParts,
     smarthost: Smarthost,
+    lines: Arc<Lines>,
 }
 
 impl Shared {
     /// One attempt, from the claimed item to the recorded outcome.
-    async fn attempt(self: Arc<Self>, item: Item) {
+    async fn attempt(self: Arc<Self>, item: Item, line: Line) {
         let config = self.parts.config.load_full();
         let outcomes = timeout(DEADLINE, self.relay(&config, &item)).await;
+        drop(line);
         let outcomes = outcomes.unwrap_or_else(|_| put_off(&item, "4.4.2 the delivery took too long"));
         let conclusion = self.conclude(&config, item, outcomes).await;
         self.record(conclusion).await;
