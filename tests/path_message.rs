@@ -124,32 +124,6 @@ fn confidential_mail_becomes_notification_and_receipt() {
     }
 }
 
-/// H09: what a program sent, or nobody, is sealed, and no receipt goes back.
-#[test]
-fn a_machine_gets_no_receipt() {
-    let smarthost = Smarthost::start(Script::usual());
-    let site = Site::new(smarthost.address(), "");
-    let gateway = site.start();
-    for (number, (from, field)) in [
-        (STAFF, "Auto-Submitted: auto-replied\r\n"),
-        (STAFF, "Precedence: list\r\n"),
-        (STAFF, "Precedence: bulk\r\n"),
-        (STAFF, "List-Id: <x.voorbeeld.nl>\r\n"),
-        ("", ""),
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        let mail = format!("From: {STAFF}\r\nSubject: [vertrouwelijk] x\r\n{field}\r\nx\r\n");
-        submit(gateway.smtp, from, &[RESIDENT], mail.as_bytes());
-        let seen = smarthost.wait(|seen| seen.copies(RESIDENT) == number + 1);
-        assert_eq!(Notice::of(seen.taken.last().unwrap()).kind, "notification", "{field}");
-    }
-    submit(gateway.smtp, STAFF, &[RESIDENT], &tagged(STAFF, RESIDENT));
-    let seen = smarthost.wait(|seen| seen.copies(STAFF) > 0);
-    assert_eq!(seen.copies(STAFF), 1, "a person does get one");
-}
-
 #[test]
 fn one_message_may_pass_and_be_sealed() {
     let smarthost = Smarthost::start(Script::usual());
