@@ -5,27 +5,25 @@
 //! cannot be written just then, makes at most one duplicate and loses nothing (H02). While an outcome is not
 //! recorded its item is not tried again. One slow delivery holds one connection and nothing else (H35).
 
-use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Notify, mpsc};
-use tokio::task::{Id, JoinError, JoinSet, spawn_blocking};
+use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::body::{self, Opener};
 use super::bounce;
+use super::flights::{Flights, Line, Lines};
 use super::retry::{Next, Schedule};
 use crate::address::ReversePath;
 use crate::audit::{Action, Event};
 use crate::clock::{Clock, Timestamp, later};
 use crate::config::{Config, ReturnPath};
 use crate::envelope::EnvelopeRecipient;
-use crate::id::QueueId;
 use crate::relay::smarthost::{LargestMail, Settings, Smarthost, TlsClients};
 use crate::relay::{Content, Mail, Timeouts, outcome};
 use crate::secret::{BodyKey, LinkKey};
@@ -90,8 +88,8 @@ impl Worker {
     pub fn new(parts: WorkerParts) -> Self {
         let smarthost = Smarthost::new(parts.tls.clone(), parts.timeouts);
         let wake = Arc::new(Notify::new());
-        let lines = Lines { taken: AtomicUsize::new(0), wake: Arc::clone(&wake) };
-        Self { shared: Arc::new(Shared { parts, smarthost, lines: Arc::new(lines) }), wake }
+        let lines = Lines::new(Arc::clone(&wake));
+        Self { shared: Arc::new(Shared { parts, smarthost, lines }), wake }
     }
 
     /// For those who commit mail.
@@ -125,7 +123,7 @@ impl Worker {
             }
         }
         if timeout(GRACE, flights.all_landed()).await.is_err() {
-            tracing::warn!(left = flights.items.len(), "deliveries were cut off; they start again later");
+            tracing::warn!(left = flights.count(), "deliveries were cut off; they start again later");
         }
         self.shared.smarthost.close().await;
     }
@@ -140,20 +138,22 @@ impl Worker {
         }
         let config = shared.parts.config.load_full();
         let most = config.relay.max_connections.max(1);
-        let free = most.saturating_sub(shared.lines.taken.load(Ordering::Relaxed));
-        if free == 0 || flights.items.len() > most.saturating_mul(RECORDING) {
+        let free = most.saturating_sub(shared.lines.taken());
+        if free == 0 || flights.count() > most.saturating_mul(RECORDING) {
             return Ok(POLL);
         }
         let now = shared.parts.clock.now();
         let due = store.claim_due(now, later(now, LEASE), free).await?;
         let filled = due.len() >= free;
         for item in due {
-            flights.start(shared, item);
+            let flight = (item.id.clone(), item.attempts);
+            let attempt = || Arc::clone(shared).attempt(item, shared.lines.take());
+            flights.start(flight, attempt);
         }
         if filled {
             return Ok(POLL);
         }
-        self.until_next(&config, now, flights.items.is_empty()).await
+        self.until_next(&config, now, flights.is_empty()).await
     }
 
     async fn until_next(&self, config: &Config, now: Timestamp, idle: bool) -> Result<Duration, StoreError> {
@@ -170,80 +170,10 @@ impl Worker {
     }
 }
 
-/// The deliveries under way.
-#[derive(Default)]
-struct Flights {
-    tasks: JoinSet<()>,
-    /// Item and attempt number of each.
-    items: HashMap<Id, (QueueId, u32)>,
-}
-
-impl Flights {
-    /// An attempt whose claim has run out while its outcome could not be recorded is not started twice. The next
-    /// attempt at the same item has another number, and may start before the task of this one is cleared away.
-    fn start(&mut self, shared: &Arc<Shared>, item: Item) {
-        let attempt = (item.id.clone(), item.attempts);
-        if self.items.values().any(|flying| *flying == attempt) {
-            return;
-        }
-        let line = shared.lines.take();
-        let handle = self.tasks.spawn(Arc::clone(shared).attempt(item, line));
-        self.items.insert(handle.id(), attempt);
-    }
-
-    /// Waits until one has ended; for ever while there is none.
-    async fn landed(&mut self) {
-        match self.tasks.join_next_with_id().await {
-            Some(ended) => self.forget(ended),
-            None => std::future::pending().await,
-        }
-    }
-
-    async fn all_landed(&mut self) {
-        while let Some(ended) = self.tasks.join_next_with_id().await {
-            self.forget(ended);
-        }
-    }
-
-    fn forget(&mut self, ended: Result<(Id, ()), JoinError>) {
-        let task = match &ended {
-            Ok((task, ())) => *task,
-            Err(error) => error.id(),
-        };
-        let item = self.items.remove(&task);
-        if let (Err(error), Some((item, _))) = (ended, item) {
-            tracing::error!(%item, %error, "a delivery broke down; it starts again when its claim runs out");
-        }
-    }
-}
-
-/// How many connections are in use.
-struct Lines {
-    taken: AtomicUsize,
-    wake: Arc<Notify>,
-}
-
-/// One of them; dropping it lets the next delivery begin.
-struct Line(Arc<Lines>);
-
-impl Lines {
-    fn take(self: &Arc<Self>) -> Line {
-        self.taken.fetch_add(1, Ordering::Relaxed);
-        Line(Arc::clone(self))
-    }
-}
-
-impl Drop for Line {
-    fn drop(&mut self) {
-        self.0.taken.fetch_sub(1, Ordering::Relaxed);
-        self.0.wake.notify_one();
-    }
-}
-
 struct Shared {
     parts: WorkerParts,
     smarthost: Smarthost,
-    lines: Arc<Lines>,
+    lines: Lines,
 }
 
 impl Shared {

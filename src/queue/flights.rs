@@ -1,0 +1,131 @@
+//! The deliveries under way, and how many of them use a connection. Used by `worker` alone.
+
+use std::collections::HashMap;
+use std::future::{Future, pending};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::Notify;
+use tokio::task::{Id, JoinError, JoinSet};
+
+use crate::id::QueueId;
+
+/// The deliveries under way.
+#[derive(Default)]
+pub(super) struct Flights {
+    tasks: JoinSet<()>,
+    /// Item and attempt number of each.
+    items: HashMap<Id, (QueueId, u32)>,
+}
+
+impl Flights {
+    /// Begins an attempt, named by item and number. One whose claim has run out while its outcome could not be recorded
+    /// is not begun twice; the next attempt at the same item has another number, and may begin before the task of
+    /// this one is cleared away.
+    pub fn start<F>(&mut self, flight: (QueueId, u32), attempt: impl FnOnce() -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        if self.items.values().any(|flying| *flying == flight) {
+            return;
+        }
+        let handle = self.tasks.spawn(attempt());
+        self.items.insert(handle.id(), flight);
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Waits until one has ended; for ever while there is none.
+    pub async fn landed(&mut self) {
+        match self.tasks.join_next_with_id().await {
+            Some(ended) => self.forget(ended),
+            None => pending().await,
+        }
+    }
+
+    /// Waits until all have ended.
+    pub async fn all_landed(&mut self) {
+        while let Some(ended) = self.tasks.join_next_with_id().await {
+            self.forget(ended);
+        }
+    }
+
+    fn forget(&mut self, ended: Result<(Id, ()), JoinError>) {
+        let task = match &ended {
+            Ok((task, ())) => *task,
+            Err(error) => error.id(),
+        };
+        let item = self.items.remove(&task);
+        if let (Err(error), Some((item, _))) = (ended, item) {
+            tracing::error!(%item, %error, "a delivery broke down; it starts again when its claim runs out");
+        }
+    }
+}
+
+/// The connections in use, of `relay.max_connections`. A delivery gives its own back before its outcome is recorded: the
+/// next hop need not idle for a flush of our disk. All clones count together.
+#[derive(Clone)]
+pub(super) struct Lines {
+    taken: Arc<AtomicUsize>,
+    wake: Arc<Notify>,
+}
+
+/// One of them; dropping it rings for the next delivery.
+pub(super) struct Line(Lines);
+
+impl Lines {
+    /// None in use; `wake` is rung when one is given back.
+    pub fn new(wake: Arc<Notify>) -> Self {
+        Self { taken: Arc::default(), wake }
+    }
+
+    /// How many are in use.
+    pub fn taken(&self) -> usize {
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    /// One more.
+    pub fn take(&self) -> Line {
+        self.taken.fetch_add(1, Ordering::Relaxed);
+        Line(self.clone())
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.0.taken.fetch_sub(1, Ordering::Relaxed);
+        self.0.wake.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_attempt_is_begun_once_and_a_line_given_back() {
+        let wake = Arc::new(Notify::new());
+        let lines = Lines::new(Arc::clone(&wake));
+        let mut flights = Flights::default();
+        let first = (QueueId::random(), 0);
+        for _ in 0..2 {
+            flights.start(first.clone(), || {
+                let line = lines.take();
+                async move { drop(line) }
+            });
+        }
+        assert_eq!((flights.count(), lines.taken()), (1, 1));
+        flights.start((first.0, 1), pending);
+        wake.notified().await;
+        flights.landed().await;
+        assert_eq!((flights.count(), lines.taken()), (1, 0));
+    }
+}
