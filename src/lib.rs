@@ -39,6 +39,7 @@ pub mod staff;
 
 pub mod address;
 pub mod clock;
+pub mod connections;
 pub mod envelope;
 pub mod id;
 pub mod limits;

@@ -1,9 +1,9 @@
 //! Memory: at rest, with a store that has been used, and with very many connections that say nothing.
 
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -22,6 +22,8 @@ const IDLE: usize = 10_000;
 const IDLE_POSTFIX: usize = 200;
 /// Connections from one address: more would be refused by `smtp.max_connections_per_client`.
 const FROM_ONE: usize = 500;
+/// So much patience until a visitor is served.
+const LONGEST: Duration = Duration::from_secs(60);
 /// What was started has come to rest.
 const SETTLED: Duration = Duration::from_secs(3);
 
@@ -30,6 +32,7 @@ pub fn row(_plan: &Plan, name: &str) -> Section {
     let mut lines = vec![at_rest()];
     lines.extend(used());
     lines.extend(connections());
+    lines.extend(visitors());
     let how = "zegel: VmRSS of its process. Postfix: the sum over all its processes, each page divided by those who \
                share it (Pss), and with shared pages counted for each (Rss)."
         .into();
@@ -99,6 +102,39 @@ fn connections() -> Vec<Line> {
         Line::limit("10,000 idle connections", "MiB", with, beside, 512.0),
         Line::alone("the same: for each", "KiB", each),
     ]
+}
+
+/// The same at the pages: what is beyond their limit is closed, and a visitor is served within the patience with the rest.
+fn visitors() -> Vec<Line> {
+    let zegel = Zegel::start(Sink::start().address, &[]);
+    let mut held = Vec::with_capacity(IDLE);
+    for number in 0..IDLE {
+        let stream = std::net::TcpStream::connect(zegel.web);
+        held.push(stream.unwrap_or_else(|error| panic!("connection {number}: {error}")));
+    }
+    let with = resident(&zegel);
+    let begun = Instant::now();
+    while !is_served(zegel.web) {
+        assert!(begun.elapsed() < LONGEST, "the pages did not recover");
+        thread::sleep(Duration::from_millis(50));
+    }
+    let served = begun.elapsed().as_secs_f64();
+    drop(held);
+    vec![
+        Line::limit("10,000 idle connections at the pages", "MiB", with, String::new(), 512.0),
+        Line::limit("the same: until a visitor is served", "s", served, String::new(), 20.0),
+    ]
+}
+
+fn is_served(web: SocketAddr) -> bool {
+    let ask = || {
+        let mut stream = std::net::TcpStream::connect(web)?;
+        stream.write_all(format!("GET / HTTP/1.1\r\nHost: {web}\r\nConnection: close\r\n\r\n").as_bytes())?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        io::Result::Ok(answer.starts_with("HTTP/1.1 200"))
+    };
+    ask().unwrap_or(false)
 }
 
 /// Connections that have said EHLO and say nothing more.

@@ -16,10 +16,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::data::Budget;
-use super::peers::Connections;
 use super::response::Response;
 use super::session::Session;
 use super::{Settings, connection};
+use crate::connections::Connections;
 use crate::intake::Inbox;
 
 /// The pause after accept has failed for want of file descriptors or memory.

@@ -4,10 +4,9 @@
 //!
 //! HTTP/2 only comes with TLS, as browsers have it; plain HTTP is for loopback and reverse proxies.
 
-use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -27,7 +26,7 @@ use tower_service::Service;
 
 use super::stream::Stalling;
 use crate::config::Config;
-use crate::limits::client_key;
+use crate::connections::Connections;
 
 /// What ALPN offers; give it to `tls::server`.
 pub const PROTOCOLS: &[&[u8]] = &[b"h2", b"http/1.1"];
@@ -57,7 +56,7 @@ struct Shared {
     router: Router,
     tls: Arc<ArcSwapOption<ServerConfig>>,
     config: Arc<ArcSwap<Config>>,
-    slots: Slots,
+    slots: Arc<Connections>,
     connections: TaskTracker,
 }
 
@@ -91,7 +90,7 @@ impl Server {
             let listener = TcpListener::bind(address).await;
             listeners.push(listener.map_err(|e| io::Error::new(e.kind(), format!("{address}: {e}")))?);
         }
-        let (slots, connections) = (Slots::default(), TaskTracker::new());
+        let (slots, connections) = (Arc::default(), TaskTracker::new());
         Ok(Self { listeners, shared: Shared { router, tls, config, slots, connections } })
     }
 
@@ -132,7 +131,8 @@ async fn accept(
         match accepted {
             Ok((stream, peer)) => {
                 // Without a slot it is closed at once: that costs nothing and frees the backlog.
-                if let Some(slot) = shared.slots.take(peer.ip(), shared.most_of(peer.ip())) {
+                if let Some(slot) = shared.slots.enter(peer.ip(), MAX_CONNECTIONS, shared.most_of(peer.ip()))
+                {
                     let (shared, stop, kill) = (shared.clone(), stop.clone(), kill.clone());
                     let tracker = shared.connections.clone();
                     tracker.spawn(async move {
@@ -212,63 +212,4 @@ fn builder(h2: bool) -> Builder<TokioExecutor> {
         .keep_alive_interval(PATIENCE)
         .keep_alive_timeout(PATIENCE);
     if h2 { builder.http2_only() } else { builder.http1_only() }
-}
-
-/// Who holds how many connections.
-#[derive(Clone, Default)]
-struct Slots(Arc<Mutex<Counts>>);
-
-#[derive(Default)]
-struct Counts {
-    all: usize,
-    by_client: HashMap<String, usize>,
-}
-
-/// One connection's place; given back when dropped.
-struct Slot {
-    slots: Slots,
-    client: String,
-}
-
-impl Slots {
-    /// A place for `client`, who may hold at most `most`.
-    fn take(&self, client: IpAddr, most: usize) -> Option<Slot> {
-        let client = client_key(client);
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let held = counts.by_client.get(&client).copied().unwrap_or(0);
-        if counts.all >= MAX_CONNECTIONS || held >= most {
-            return None;
-        }
-        counts.all += 1;
-        counts.by_client.insert(client.clone(), held + 1);
-        Some(Slot { slots: self.clone(), client })
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        let mut counts = self.slots.0.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.all = counts.all.saturating_sub(1);
-        match counts.by_client.get_mut(&self.client) {
-            Some(held) if *held > 1 => *held -= 1,
-            _ => drop(counts.by_client.remove(&self.client)),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_client_cannot_hold_every_slot() {
-        let slots = Slots::default();
-        let client: IpAddr = "192.0.2.1".parse().unwrap();
-        let held: Vec<Slot> = (0..5).map(|_| slots.take(client, 5).unwrap()).collect();
-        assert!(slots.take(client, 5).is_none());
-        assert!(slots.take("192.0.2.2".parse().unwrap(), 5).is_some());
-        drop(held);
-        assert!(slots.take(client, 5).is_some());
-        assert!(slots.0.lock().unwrap().by_client.is_empty());
-    }
 }

@@ -1,0 +1,82 @@
+//! How many connections a listener has, in all and from one client (H10, H11). Used by `smtp/listener` and `web/server`,
+//! each with a count and limits of its own.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::limits::client_key;
+
+/// The connections that are open now. Not in the store: they live and die with this process.
+#[derive(Debug, Default)]
+pub struct Connections(Mutex<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    total: usize,
+    per_client: HashMap<String, usize>,
+}
+
+impl Connections {
+    /// Counts one more connection, unless there are too many already.
+    pub fn enter(self: &Arc<Self>, client: IpAddr, total: usize, per_client: usize) -> Option<Ticket> {
+        let key = client_key(client);
+        let mut counts = self.lock();
+        let from_client = counts.per_client.get(&key).copied().unwrap_or(0);
+        if counts.total >= total || from_client >= per_client {
+            return None;
+        }
+        counts.total += 1;
+        counts.per_client.insert(key.clone(), from_client + 1);
+        Some(Ticket { connections: Arc::clone(self), key })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Counts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One counted connection; dropping it counts it off again.
+#[derive(Debug)]
+pub struct Ticket {
+    connections: Arc<Connections>,
+    key: String,
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let mut counts = self.connections.lock();
+        counts.total = counts.total.saturating_sub(1);
+        let left = counts.per_client.get(&self.key).map_or(0, |count| count.saturating_sub(1));
+        if left == 0 {
+            counts.per_client.remove(&self.key);
+        } else {
+            counts.per_client.insert(self.key.clone(), left);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn counts_connections_on_and_off() {
+        let connections = Arc::new(Connections::default());
+        let enter = |client: &str| connections.enter(ip(client), 3, 2);
+        let first = enter("192.0.2.1").unwrap();
+        let _second = enter("::ffff:192.0.2.1").unwrap();
+        assert!(enter("192.0.2.1").is_none(), "two per client");
+        let _third = enter("192.0.2.2").unwrap();
+        assert!(enter("192.0.2.3").is_none(), "three in all");
+        drop(first);
+        let _again = enter("192.0.2.1").unwrap();
+        drop((_again, _second, _third));
+        let counts = connections.lock();
+        assert_eq!((counts.total, counts.per_client.len()), (0, 0));
+    }
+}
