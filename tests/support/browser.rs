@@ -71,14 +71,18 @@ impl Browser {
     }
 
     /// Where downloads land.
-    pub fn downloads(&self) -> PathBuf {
+    fn downloads(&self) -> PathBuf {
         self.folder.path().join("downloads")
     }
 
-    /// Waits for a finished download of this name and reads it.
-    pub fn downloaded(&self, name: &str) -> Vec<u8> {
-        let path = self.downloads().join(name);
-        wait_for(&format!("download of {name}"), || std::fs::read(&path).ok())
+    /// Waits for a finished download whose name ends so, and reads it. While it comes in, an empty file holds its name.
+    pub fn downloaded(&self, end: &str) -> Vec<u8> {
+        wait_for(&format!("download of {end}"), || {
+            let entries = std::fs::read_dir(self.downloads()).ok()?;
+            let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+            let name = names.into_iter().find(|name| name.ends_with(end))?;
+            std::fs::read(self.downloads().join(name)).ok().filter(|octets| !octets.is_empty())
+        })
     }
 
     /// Goes to an address.
