@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use crate::Plan;
 use crate::download::curl;
@@ -16,6 +17,8 @@ use crate::support::resident::code_to;
 use crate::transfer::{Certificate, Transfer};
 
 const SIZE: u64 = 1 << 30;
+/// Uploads at the same time.
+const CROWD: usize = 20;
 const TUS: &str = "Tus-Resumable: 1.0.0";
 const PIECE: &str = "Content-Type: application/offset+octet-stream";
 const MAIL: &[u8] =
@@ -38,7 +41,7 @@ pub fn row(plan: &Plan, name: &str) -> Section {
     let transfer = Transfer::of(MAIL, Some(&certificate), &[]);
     let nginx = Nginx::start(&certificate.chain, &certificate.key);
     let idle = memory(transfer.zegel.id(), "status", "VmRSS");
-    let answer = Answer::begin(&transfer, folder.path());
+    let answer = Answer::begin(&transfer, folder.path(), TO);
     let mut runs = [Vec::new(), Vec::new()];
     forget_peak(transfer.zegel.id());
     // The first of each only warms up.
@@ -54,6 +57,7 @@ pub fn row(plan: &Plan, name: &str) -> Section {
         |place: usize, figure: fn(&Run) -> f64| median(&runs[place].iter().map(figure).collect::<Vec<_>>());
     let beside = |figure| ("nginx", of(1, figure));
     let more = mib(peak(transfer.zegel.id()).saturating_sub(idle));
+    let crowd = crowd(&certificate, &file, folder.path());
     let lines = vec![
         Line::at_least("speed", "MB/s", of(0, |run| run.speed), beside(|run| run.speed), 0.5),
         Line::compare("CPU of the server for one upload", "s", of(0, |run| run.cpu), beside(|run| run.cpu)),
@@ -64,6 +68,7 @@ pub fn row(plan: &Plan, name: &str) -> Section {
             format!("idle: {} MiB", number(mib(idle))),
             64.0,
         ),
+        crowd,
     ];
     let how = format!(
         "A file of 1 GiB; `curl --tlsv1.3 --http1.1` with {CIPHER} for both: to zegel one PATCH of the tus \
@@ -71,6 +76,23 @@ pub fn row(plan: &Plan, name: &str) -> Section {
          flushing to the kernel. Idle is before anybody has opened the transfer."
     );
     Section { name: name.into(), how, lines }
+}
+
+/// Many people who answer the same transfer, all at once (H15).
+fn crowd(certificate: &Certificate, file: &Path, folder: &Path) -> Line {
+    // So that all of it fits into the answers to one link.
+    let transfer = Transfer::of(MAIL, Some(certificate), &[("REPLY__MAX_SIZE", "10GiB")]);
+    let answers: Vec<Answer<'_>> = (0..CROWD)
+        .map(|number| Answer::begin(&transfer, folder, &format!("anna{number}@example.org")))
+        .collect();
+    forget_peak(transfer.zegel.id());
+    thread::scope(|scope| {
+        for answer in &answers {
+            scope.spawn(|| answer.upload(file));
+        }
+    });
+    let most = mib(peak(transfer.zegel.id()));
+    Line::limit(format!("peak RSS, {CROWD} at once"), "MiB", most, String::new(), 256.0)
 }
 
 /// A file that nothing can compress.
@@ -92,12 +114,12 @@ struct Answer<'a> {
 }
 
 impl<'a> Answer<'a> {
-    fn begin(transfer: &'a Transfer, folder: &Path) -> Self {
-        let answer = Self { transfer, jar: folder.join("cookies").display().to_string() };
+    fn begin(transfer: &'a Transfer, folder: &Path, address: &str) -> Self {
+        let answer = Self { transfer, jar: folder.join(address).display().to_string() };
         answer.post("", &format!("password={}", transfer.password));
         let before = transfer.smarthost.seen().taken.len();
-        answer.post("/reply", &format!("name=Anna&email={TO}"));
-        let code = code_to(&transfer.smarthost, TO, before);
+        answer.post("/reply", &format!("name=Anna&email={address}"));
+        let code = code_to(&transfer.smarthost, address, before);
         answer.post("/reply/code", &format!("code={code}"));
         answer
     }

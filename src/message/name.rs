@@ -98,7 +98,8 @@ fn with_suffix(name: &str, suffix: &str) -> String {
         end -= 1;
     }
     let cut = stem.get(..end).unwrap_or("");
-    let cut = if cut.len() < stem.len() { cut.trim_end_matches([' ', '.']) } else { cut };
+    let is_end = cut.len() == stem.len() && suffix.is_empty();
+    let cut = if is_end { cut } else { cut.trim_end_matches([' ', '.']) };
     format!("{cut}{suffix}{extension}")
 }
 
@@ -145,6 +146,8 @@ mod tests {
             ("e\u{301}", "é (2)"),
             ("a (2).txt", "a (2) (2).txt"),
             ("ａ.txt", "ａ (4).txt"),
+            ("b .txt", "b .txt"),
+            ("b .txt", "b (2).txt"),
         ] {
             assert_eq!(names.give(name), given);
         }
