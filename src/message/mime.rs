@@ -10,7 +10,7 @@ use super::decode;
 use super::header::Header;
 use super::html::without_tags;
 use super::media_type::{extension, media_type_of};
-use super::name::Names;
+use super::name::{Names, safe_name};
 use super::tnef;
 use super::walk::{Leaf, Survey, leaves};
 
@@ -231,10 +231,11 @@ fn is_winmail(leaf: &Leaf) -> bool {
 fn file_name(leaf: &Leaf, data: &[u8], number: usize) -> String {
     let extension = extension(&leaf.media_type);
     if leaf.is_message() {
-        let named = leaf.name().filter(|name| name.to_lowercase().ends_with(".eml"));
+        // Of a name that nobody sees nothing is left, and no extension either.
+        let named = leaf.name().filter(|name| safe_name(name).to_lowercase().ends_with(".eml"));
         return named.unwrap_or_else(|| {
             let subject = Header::parse(data).subject();
-            let stem = if subject.is_empty() { format!("bericht-{number}") } else { subject };
+            let stem = if subject.is_empty() { format!("bericht-{number}") } else { safe_name(&subject) };
             format!("{stem}.eml")
         });
     }
