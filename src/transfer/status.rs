@@ -125,6 +125,11 @@ impl Status {
         self.recipients.iter().any(RecipientStatus::is_live)
     }
 
+    /// Whether its date has passed.
+    pub fn has_ended(&self, now: Timestamp) -> bool {
+        self.expires <= now
+    }
+
     /// Whether somebody's link was taken back.
     pub fn is_recalled(&self) -> bool {
         self.recipients.iter().any(|recipient| recipient.recalled.is_some())

@@ -2,7 +2,8 @@
 //! No login: the token in the link is the proof (`transfer/action`), and it stands in the sender's mail only.
 //!
 //! Every GET only shows. Each action has a page that asks first, and a POST that does it through `sender`. An
-//! unknown token and a forged one are one (C15).
+//! unknown token and a forged one are one (C15). The link ends with the transfer: after the date there are no facts
+//! here, but for what may be renewed within its grace, and the proof of what was recalled.
 
 use askama::Template;
 use axum::extract::rejection::{FormRejection, QueryRejection};
@@ -75,6 +76,14 @@ pub fn file(visit: &Visit, fetched: &Fetched, files: u32, of_file: &str, of_mess
         }
         None => visit.text(of_message),
     }
+}
+
+#[derive(Template)]
+#[template(path = "status-ended.html")]
+struct EndedPage<'a> {
+    visit: &'a Visit,
+    token: &'a str,
+    status: &'a Status,
 }
 
 #[derive(Template)]
@@ -226,6 +235,9 @@ pub async fn show(
     told: Result<Query<Told>, QueryRejection>,
 ) -> Result<Response, WebError> {
     let status = find(&parts, &token).await?;
+    if status.has_ended(parts.clock.now()) {
+        return ended(&visit, &token, &status);
+    }
     let told = told.map(|query| query.0.done).unwrap_or_default();
     let done = DONE.iter().find(|(word, _)| *word == told).map(|(_, key)| *key);
     let page = StatusPage { visit: &visit, token: &token, status: &status, done, problem: None };
@@ -234,7 +246,8 @@ pub async fn show(
 
 /// `GET /s/{token}/status.json`
 pub async fn json(State(parts): State<Parts>, Path(token): Path<String>) -> Result<Response, WebError> {
-    as_json(&find(&parts, &token).await?)
+    let status = find(&parts, &token).await?;
+    if status.has_ended(parts.clock.now()) { Err(WebError::Gone) } else { as_json(&status) }
 }
 
 /// `GET /s/{token}/{action}[/{number}]`: asks first, changes nothing.
@@ -318,6 +331,11 @@ fn ask(
     page::render(code, &ConfirmPage { visit, token, status, act, path, form, problem })
 }
 
+/// After the date.
+fn ended(visit: &Visit, token: &str, status: &Status) -> Result<Response, WebError> {
+    page::render(StatusCode::GONE, &EndedPage { visit, token, status })
+}
+
 /// The facts as they are now, and why nothing was done.
 async fn not_done(
     parts: &Parts,
@@ -331,6 +349,9 @@ async fn not_done(
         error => return Err(failed(error)),
     };
     let status = find(parts, token).await?;
+    if status.has_ended(parts.clock.now()) {
+        return ended(visit, token, &status);
+    }
     let page = StatusPage { visit, token, status: &status, done: None, problem: Some(problem) };
     let mut response = page::render(code, &page)?;
     if let ActionError::NotBefore(again) = error {

@@ -345,27 +345,63 @@ fn a_new_date_counts_from_now() {
     assert_eq!(site.audited("extend"), 1);
 }
 
-/// Whatever was meant: after the date nothing is done any more, ten years later as well.
+/// The sender's link ends with the transfer, ten years later as well: no facts, and nothing is done any more.
 #[test]
-fn nothing_can_be_done_with_an_expired_transfer() {
-    for jump in [31 * DAY, 3650 * DAY] {
+fn the_link_ends_with_the_transfer() {
+    for jump in [30 * DAY, 31 * DAY, 3650 * DAY] {
         let site = Site::start();
         let sealed = site.seal();
         let token = site.status_token(&sealed);
-        site.clock.advance(jump);
+        site.clock.advance(jump - Duration::from_secs(1));
+        if jump == 30 * DAY {
+            assert_eq!(site.get(&format!("/s/{token}")).status, 200, "a second before");
+        }
+        site.clock.advance(Duration::from_secs(1));
         for (path, form) in
             [("recall", ""), ("recall/1", ""), ("extend", "days=9"), ("resend", ""), ("unlock/1", "")]
         {
-            let answer = site.post(&format!("/s/{token}/{path}"), form);
-            assert_eq!(answer.status, 409, "{path}");
-            assert!(answer.text().contains("Dit kan niet meer"), "{path}");
-            assert_eq!(site.get(&format!("/s/{token}/{path}")).status, 409, "{path}");
+            let answers = [
+                site.post(&format!("/s/{token}/{path}"), form),
+                site.get(&format!("/s/{token}/{path}")),
+                site.get(&format!("/s/{token}")),
+            ];
+            for answer in answers {
+                assert_eq!(answer.status, 410, "{path}");
+                let text = answer.text();
+                assert!(
+                    text.contains("Dit bericht is verlopen") && text.contains("Verstuur het dan opnieuw")
+                );
+                assert!(
+                    !text.contains("piet@example.org") && !text.contains("Opnieuw beschikbaar"),
+                    "{text}"
+                );
+            }
         }
+        assert_eq!(site.get(&format!("/s/{token}/status.json")).status, 410);
+        assert_eq!(site.get(&format!("/s/{token}/proof")).status, 404, "nothing was recalled");
         assert!(site.queue().is_empty());
         site.runtime.block_on(site.store.expire(site.now(), site.now())).unwrap();
-        assert_eq!(site.post(&format!("/s/{token}/extend"), "days=9").status, 409);
-        assert_eq!(site.get(&format!("/s/{token}")).status, 200, "what happened can still be read");
+        assert_eq!(site.post(&format!("/s/{token}/extend"), "days=9").status, 410);
+        assert_eq!(site.get(&format!("/s/{token}")).status, 410);
     }
+}
+
+/// What a data-breach file needs outlives the link.
+#[test]
+fn the_proof_of_a_recall_outlives_the_date() {
+    let site = Site::start();
+    let sealed = site.seal();
+    let token = site.status_token(&sealed);
+    assert_eq!(site.post(&format!("/s/{token}/recall/1"), "").status, 303);
+    site.clock.advance(31 * DAY);
+    site.runtime.block_on(site.store.expire(site.now(), site.now())).unwrap();
+    let page = site.get(&format!("/s/{token}"));
+    assert_eq!(page.status, 410);
+    assert!(page.text().contains(&format!("href=\"/s/{token}/proof\"")), "{}", page.text());
+    let proof = site.get(&format!("/s/{token}/proof"));
+    assert_eq!(proof.status, 200);
+    assert!(proof.text().contains("piet@example.org") && proof.text().contains("nooit geopend"));
+    assert_eq!(site.get(&format!("/s/{token}/proof.json")).status, 200);
 }
 
 /// Within `seal.grace_days` the link is closed, but the sender can open it again, or end it.
@@ -379,21 +415,25 @@ fn what_has_expired_can_be_renewed_within_the_days_of_grace() {
     site.clock.advance(31 * DAY);
     let token = site.status_token(&renewed);
     assert_eq!(site.get(&format!("/t/{}", renewed.tokens[0])).status, 410);
-    assert!(site.get(&format!("/s/{token}")).text().contains("Opnieuw beschikbaar maken"));
-    assert_eq!(site.status(&token)["renewable"], "2027-01-06T10:00:00Z");
-    assert_eq!(site.post(&format!("/s/{token}/resend"), "").status, 409);
+    let page = site.get(&format!("/s/{token}"));
+    assert_eq!(page.status, 410);
+    assert!(page.text().contains("Opnieuw beschikbaar maken") && page.text().contains("6 januari 2027"));
+    assert!(!page.text().contains("vernietigd. Wilt u"), "{}", page.text());
+    assert_eq!(site.post(&format!("/s/{token}/resend"), "").status, 410);
     let ask = site.get(&format!("/s/{token}/extend"));
     assert!(ask.text().contains("verlopen op 23 december 2026"));
     assert_eq!(site.post(&format!("/s/{token}/extend"), "days=9").status, 303);
+    assert_eq!(site.get(&format!("/s/{token}")).status, 200);
     site.unlock(&renewed.tokens[0], &renewed.password);
 
     let token = site.status_token(&ended);
     assert_eq!(site.post(&format!("/s/{token}/recall"), "").status, 303);
-    assert_eq!(site.post(&format!("/s/{token}/extend"), "days=9").status, 409);
+    assert_eq!(site.post(&format!("/s/{token}/extend"), "days=9").status, 410);
+    assert_eq!(site.get(&format!("/s/{token}/proof")).status, 200);
     site.clock.advance(14 * DAY);
     let token = site.status_token(&late);
-    assert_eq!(site.post(&format!("/s/{token}/extend"), "days=9").status, 409, "the grace is over");
-    assert_eq!(site.post(&format!("/s/{token}/recall"), "").status, 409);
+    assert_eq!(site.post(&format!("/s/{token}/extend"), "days=9").status, 410, "the grace is over");
+    assert_eq!(site.post(&format!("/s/{token}/recall"), "").status, 410);
 }
 
 #[test]

@@ -49,8 +49,12 @@ status-times = { $count ->
 status-recalled = Withdrawn
 status-locked = Closed after wrong passwords, until
 status-actions = What you can do
-status-over = This message has expired or has been withdrawn. There is nothing left to do with it.
-status-renewable = This message has expired and its links are closed. Until { $date } you can make it available again; after that it is destroyed.
+status-over = This message has been withdrawn. There is nothing left to do with it.
+status-ended-title = This message has expired
+status-ended = The end date was { $date }. The recipients’ links have been closed since that day, and so has this page.
+status-ended-again = The contents have been destroyed. To make the message available again, send it once more.
+status-ended-record = With this number your administrator can still look up who opened the message and what was downloaded.
+status-renewable = Until { $date } you can make it available again; after that it is destroyed.
 status-json = These facts as JSON
 status-back = Back to the overview
 

@@ -49,8 +49,12 @@ status-times = { $count ->
 status-recalled = Ynlutsen
 status-locked = Sletten nei ferkearde wachtwurden, oant
 status-actions = Wat jo dwaan kinne
-status-over = Dit berjocht is ferrûn of ynlutsen. Jo kinne der neat mear mei dwaan.
-status-renewable = Dit berjocht is ferrûn en de links binne sletten. Oant { $date } kinne jo it wer beskikber meitsje; dêrnei wurdt it ferneatige.
+status-over = Dit berjocht is ynlutsen. Jo kinne der neat mear mei dwaan.
+status-ended-title = Dit berjocht is ferrûn
+status-ended = De eindatum wie { $date }. De keppelings fan de ûntfangers binne sûnt dy dei sletten, en dizze side ek.
+status-ended-again = De ynhâld is ferneatige. Wolle jo it berjocht wer beskikber stelle? Stjoer it dan op ’e nij.
+status-ended-record = Jo behearder kin mei dit nûmer noch opsykje wa’t it berjocht iepene hat en wat der delhelle is.
+status-renewable = Oant { $date } kinne jo it wer beskikber meitsje; dêrnei wurdt it ferneatige.
 status-json = Dizze gegevens as JSON
 status-back = Werom nei it oersjoch
 

@@ -49,8 +49,12 @@ status-times = { $count ->
 status-recalled = Ingetrokken
 status-locked = Gesloten na verkeerde wachtwoorden, tot
 status-actions = Wat u kunt doen
-status-over = Dit bericht is verlopen of ingetrokken. U kunt er niets meer mee doen.
-status-renewable = Dit bericht is verlopen en de links zijn gesloten. Tot { $date } kunt u het weer beschikbaar maken; daarna wordt het vernietigd.
+status-over = Dit bericht is ingetrokken. U kunt er niets meer mee doen.
+status-ended-title = Dit bericht is verlopen
+status-ended = De einddatum was { $date }. De links van de ontvangers zijn sinds die dag gesloten, en deze pagina ook.
+status-ended-again = De inhoud is vernietigd. Wilt u het bericht weer beschikbaar stellen? Verstuur het dan opnieuw.
+status-ended-record = Uw beheerder kan met dit nummer nog opzoeken wie het bericht heeft geopend en wat er is gedownload.
+status-renewable = Tot { $date } kunt u het weer beschikbaar maken; daarna wordt het vernietigd.
 status-json = Deze gegevens als JSON
 status-back = Terug naar het overzicht
 
