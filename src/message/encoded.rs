@@ -8,6 +8,9 @@ use super::decode;
 /// Encoded words that decode to encoded words are followed this often.
 const MAX_NESTING: usize = 3;
 
+/// Begins a shift to another charset (ISO 2022).
+const ESCAPE: u8 = 0x1b;
+
 /// The text of a field as a mail program shows it, without control characters.
 pub fn decode(body: &[u8]) -> String {
     clean(&words(&unfold(body), Labels::Believed))
@@ -18,9 +21,16 @@ pub fn readings(body: &[u8]) -> Vec<String> {
     let unfolded = unfold(body);
     let unblanked: String = unfolded.chars().filter(|c| !c.is_whitespace()).collect();
     let mut readings = vec![clean(&words(&unfolded, Labels::Believed))];
+    // Octets that shift without a word around them, as mail from Japan once did.
+    if body.contains(&ESCAPE) {
+        let mut shifted = body.to_vec();
+        shifted.retain(|c| !matches!(c, b'\r' | b'\n'));
+        readings.push(clean(&decode::charset(&shifted, Some("iso-2022-jp"))));
+    }
     if !unfolded.contains("=?") {
         return readings;
     }
+    readings.push(clean(&words(&without_soft_breaks(&unfolded), Labels::Believed)));
     readings.push(clean(&words(&unfolded, Labels::Ignored)));
     readings.push(clean(&words(&joined(&unfolded), Labels::Believed)));
     readings.push(clean(&words(&unblanked, Labels::Believed)));
@@ -116,6 +126,22 @@ fn words(text: &str, labels: Labels) -> String {
     }
     flush(&mut output, &mut pending, labels);
     output.push_str(rest);
+    output
+}
+
+/// A line end behind `=`, with the blank that folds it, is nothing in quoted-printable, and might be taken for that in
+/// a word (RFC 2045 6.7).
+fn without_soft_breaks(unfolded: &str) -> String {
+    let mut pieces = unfolded.split('=');
+    let mut output = pieces.next().unwrap_or("").to_owned();
+    for piece in pieces {
+        match piece.trim_start_matches([' ', '\t']) {
+            continued if continued.len() < piece.len() && !output.ends_with('?') => {
+                output.push_str(continued)
+            }
+            _ => output.extend(["=", piece]),
+        }
+    }
     output
 }
 
@@ -234,6 +260,13 @@ mod tests {
         assert!(lie.contains(&"geheim".to_owned()), "{lie:?}");
         let folded = readings(b"=?utf-8?\r\n q?geheim?=");
         assert!(folded.contains(&"geheim".to_owned()), "{folded:?}");
+        let soft = readings(b"=?utf-8?q?zeer_ge=\r\n heim?= =?utf-8?q?=41?=");
+        assert!(soft.contains(&"zeer geheimA".to_owned()), "{soft:?}");
+        let shifted = readings(b" \x1b$B#g#e#h#e#i#m\x1b(B");
+        assert!(
+            shifted.contains(&"\u{ff47}\u{ff45}\u{ff48}\u{ff45}\u{ff49}\u{ff4d}".to_owned()),
+            "{shifted:?}"
+        );
     }
 
     #[test]
