@@ -255,6 +255,8 @@ pub fn expand_bytes<const N: usize>(key: &[u8; 32], salt: &[u8], purpose: &[u8])
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::FileExt;
+
     use super::*;
 
     #[test]
@@ -281,5 +283,42 @@ mod tests {
         assert_ne!(keys.link.sign(b"x"), keys.action.sign(b"x"));
         assert_ne!(*keys.body.for_body(&[1; 16]), *keys.body.for_body(&[2; 16]));
         assert_eq!(format!("{:?}", Secret::new("geheim".into())), "[secret]");
+    }
+
+    /// C26. An allocator writes on the first octets of what it gets back, so the last ones are looked at.
+    #[test]
+    fn what_is_dropped_is_wiped() {
+        let text = "geheim".repeat(700);
+        let memory = fs::File::open("/proc/self/mem").unwrap();
+        let mut octets = vec![0; text.len()];
+        let mut is_left = |address: usize| {
+            memory.read_exact_at(&mut octets, address as u64).unwrap();
+            memchr::memmem::find(&octets, "geheim".repeat(5).as_bytes()).is_some()
+        };
+        let plain = text.clone();
+        let address = plain.as_ptr().addr();
+        drop(plain);
+        assert!(is_left(address), "what nobody wipes is there to be seen");
+        let secret = Secret::new(text);
+        let address = secret.reveal().as_ptr().addr();
+        assert!(is_left(address));
+        drop(secret);
+        assert!(!is_left(address));
+
+        let keys = Keys::derive(&[7; 32]);
+        let half = |key: &Zeroizing<[u8; 32]>| (key.as_ptr().addr() + 16, key[16..].to_vec());
+        let body = Box::new(keys.body.clone());
+        let session = Box::new(keys.session.clone());
+        let reply = Box::new(keys.reply.clone());
+        let derived = Box::new(keys.body.for_body(&[1; 16]));
+        let places = [half(&body.0), half(&session.0), half(&reply.browser), half(&derived)];
+        let mut half = [0; 16];
+        let mut is_there = |(address, key): &(usize, Vec<u8>)| {
+            memory.read_exact_at(&mut half, *address as u64).unwrap();
+            half == **key
+        };
+        assert!(places.iter().all(&mut is_there));
+        drop((body, session, reply, derived));
+        assert!(!places.iter().any(&mut is_there));
     }
 }

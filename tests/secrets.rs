@@ -11,6 +11,8 @@
 
 mod support;
 
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Command;
@@ -71,6 +73,39 @@ fn assert_nowhere(secrets: &[String], log: &str, folders: &[&Path]) {
             assert!(memchr::memmem::find(bytes, secret.as_bytes()).is_none(), "{secret} is in {path:?}");
         }
     }
+}
+
+/// C26: the keys that follow from the master key are needed, itself is not.
+#[test]
+fn the_master_key_is_not_in_the_memory_of_a_running_gateway() {
+    let smarthost = Smarthost::start(Script::usual());
+    let site = Site::new(smarthost.address(), "");
+    let gateway = site.start();
+    seal(&smarthost, &site, &gateway, &[RESIDENT]);
+    let master = std::fs::read(site.data().join("master.key")).unwrap();
+    let memory = memory_of(gateway.process());
+    let is_there = |octets: &[u8]| memchr::memmem::find(&memory, octets).is_some();
+    assert!(is_there(b"voorbeeld.nl"), "the memory can be read");
+    for half in master.chunks(16) {
+        assert!(!is_there(half), "the master key is in memory");
+    }
+}
+
+/// All that a process could write to, one region behind the other. Only root may look.
+fn memory_of(process: u32) -> Vec<u8> {
+    let maps = std::fs::read_to_string(format!("/proc/{process}/maps")).unwrap();
+    let memory = File::open(format!("/proc/{process}/mem")).expect("this test runs as root");
+    let mut all = Vec::new();
+    for line in maps.lines().filter(|line| line.contains(" rw")) {
+        let (from, to) = line.split_once(' ').unwrap().0.split_once('-').unwrap();
+        let [from, to] = [from, to].map(|at| u64::from_str_radix(at, 16).unwrap());
+        let mut region = vec![0; (to - from) as usize];
+        // Regions of the kernel's own cannot be read.
+        if memory.read_exact_at(&mut region, from).is_ok() {
+            all.extend(region);
+        }
+    }
+    all
 }
 
 /// C26: whatever the limit was that it came with, it may write no core file, and it writes none.
