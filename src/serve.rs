@@ -351,7 +351,7 @@ pub fn read_rules(config: Config) -> Result<Rules> {
         Some(path) => Directory::load(path).map_err(misconfigured("organisation.staff"))?,
         None => Directory::default(),
     };
-    let domain = config.organisation.domains.first().map_or(config.hostname.as_str(), String::as_str);
+    let domain = config.domain();
     let postmaster =
         Address::parse(&format!("postmaster@{domain}")).map_err(misconfigured("organisation.domains"))?;
     Ok(Rules { config, policy, staff, postmaster })

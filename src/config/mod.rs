@@ -52,6 +52,11 @@ pub struct Config {
 }
 
 impl Config {
+    /// The domain under which people know us: the first of the organisation's.
+    pub fn domain(&self) -> &str {
+        self.organisation.domains.first().unwrap_or(&self.hostname)
+    }
+
     /// Who hears when a server behind the smarthost refuses an answer that it had taken: `reply.bounces`, or else the
     /// postmaster of our first domain, because every domain has one (RFC 5321 4.5.1).
     pub fn reply_bounces(&self) -> ReversePath {

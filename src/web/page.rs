@@ -78,6 +78,11 @@ impl Visit {
         self.phone().unwrap_or("").chars().filter(|c| c.is_ascii_digit() || *c == '+').collect()
     }
 
+    /// Where to report abuse (RFC 2142 2).
+    pub fn abuse(&self) -> String {
+        format!("abuse@{}", self.config.domain())
+    }
+
     /// The languages of the menu.
     pub fn languages(&self) -> [Language; 3] {
         Language::ALL

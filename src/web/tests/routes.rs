@@ -183,6 +183,7 @@ fn pages_that_explain_need_no_transfer() {
     for (path, text) in [
         ("/", "Transactie-ID"),
         ("/help", "Hoe het werkt"),
+        ("/help", "<a href=\"mailto:abuse@voorbeeld.nl\">"),
         ("/privacy", "Privacy"),
         ("/accessibility", "WCAG 2.2"),
         ("/.well-known/security.txt", "Contact: mailto:security@voorbeeld.nl\nExpires: 2027-05-22T"),

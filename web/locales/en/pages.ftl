@@ -194,6 +194,7 @@ help-locked-title = The link is closed for a while
 help-locked-text = After a number of wrong passwords the link closes for a while, so that nobody can guess. The information is kept. Wait, or ask the sender for the right password.
 help-safe-title = Is this e-mail real?
 help-safe-text = Are you in doubt? Then do not click the link. Call { $organisation } on a number that you look up yourself. We never ask for your DigiD or for money.
+help-abuse = Did you receive something through this website that should not be, such as spam or a scam? Report it to
 help-answer-title = Answering
 help-answer-text = Choose Reply in the e-mail, or Reply at the opened transfer. Once, we send a code to your e-mail address. Then you write a message, add files and send it securely. Do not send personal data in an ordinary e-mail.
 help-options-title = For staff: choices in the subject

@@ -194,6 +194,7 @@ help-locked-title = De link is foar in skoft sletten
 help-locked-text = Nei in tal ferkearde wachtwurden slút de link in skoft, sadat nimmen riede kin. De gegevens bliuwe bewarre. Wachtsje efkes, of freegje de ferstjoerder om it goede wachtwurd.
 help-safe-title = Is dizze e-mail echt?
 help-safe-text = Twifelje jo? Klik dan net op de link. Skilje { $organisation } op in nûmer dat jo sels opsykje. Wy freegje nea om jo DigiD of om jild.
+help-abuse = Hawwe jo fia dizze webside wat krigen dat net mei, lykas spam of oplichterij? Meld it op
 help-answer-title = Antwurdzje
 help-answer-text = Kies Antwurd yn de e-mail, of Antwurdzje by de iepene oerdracht. Wy stjoere ien kear in koade nei jo e-mailadres. Dêrnei skriuwe jo in berjocht, foegje jo bestannen ta en ferstjoere jo it feilich. Stjoer gjin persoanlike gegevens yn in gewoane e-mail.
 help-options-title = Foar meiwurkers: karren yn it ûnderwerp

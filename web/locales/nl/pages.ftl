@@ -194,6 +194,7 @@ help-locked-title = De link is tijdelijk gesloten
 help-locked-text = Na een aantal verkeerde wachtwoorden sluit de link een tijd, zodat niemand kan raden. De gegevens blijven bewaard. Wacht even, of vraag de verzender om het goede wachtwoord.
 help-safe-title = Is deze e-mail echt?
 help-safe-text = Twijfelt u? Klik dan niet op de link. Bel { $organisation } op een nummer dat u zelf opzoekt. Wij vragen nooit om uw DigiD of om geld.
+help-abuse = Hebt u via deze website iets gekregen wat niet mag, zoals spam of oplichting? Meld het op
 help-answer-title = Antwoorden
 help-answer-text = Kies Antwoord in de e-mail, of Antwoorden bij de geopende overdracht. Wij sturen één keer een code naar uw e-mailadres. Daarna schrijft u een bericht, voegt u bestanden toe en verstuurt u het veilig. Stuur geen persoonlijke gegevens in een gewone e-mail.
 help-options-title = Voor medewerkers: keuzes in het onderwerp
