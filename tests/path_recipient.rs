@@ -67,7 +67,10 @@ fn start(extra: &str) -> (Smarthost, Site, Gateway) {
 
 /// Sends a mail that is to be sealed, and reads the notices; the queue is empty afterwards.
 fn seal(smarthost: &Smarthost, site: &Site, gateway: &Gateway, to: &[&str]) -> Sealed {
-    let mail = tagged(STAFF, RESIDENT);
+    seal_mail(smarthost, site, gateway, to, tagged(STAFF, RESIDENT))
+}
+
+fn seal_mail(smarthost: &Smarthost, site: &Site, gateway: &Gateway, to: &[&str], mail: Vec<u8>) -> Sealed {
     let before = smarthost.seen().taken.len();
     submit(gateway.smtp, STAFF, to, &mail);
     let seen = smarthost.wait(|seen| seen.taken.len() == before + to.len() + 1);
@@ -438,6 +441,24 @@ fn other_sites_and_other_names_get_nothing() {
     assert!(everything(&site) == before, "a refused request counts as nothing");
     let own = [("Sec-Fetch-Site", "same-origin"), ("Origin", &site.public_url())];
     assert_eq!(send("POST", &sealed.links[0], &own, Some(&right)).status, 303);
+}
+
+/// M06: programs that leave `Bcc` in the header tell nobody here who else got it.
+#[test]
+fn nobody_sees_who_got_a_blind_copy() {
+    let (smarthost, site, gateway) = start("");
+    let plain = tagged(STAFF, RESIDENT);
+    let blind = format!("Bcc: {PARTNER},\r\n\tc@example.net\r\nRESENT-BCC : c@example.net\r\n");
+    let mail = [blind.as_bytes(), &plain].concat();
+    let sealed = seal_mail(&smarthost, &site, &gateway, &[RESIDENT, PARTNER], mail);
+    let seen = smarthost.seen().taken;
+    let to_resident = seen.iter().map(Notice::of).find(|notice| notice.to == [RESIDENT]).unwrap();
+    assert!(!to_resident.raw.contains("c@example.net") && !to_resident.raw.contains("Bcc"));
+    let cookie = sealed.open(0);
+    let original = get_as(&format!("{}/message.eml", sealed.links[0]), &cookie);
+    assert!(original.body == plain, "{}", original.text());
+    let page = get_as(&format!("{}/files", sealed.links[0]), &cookie);
+    assert!(!page.text().contains("c@example.net"));
 }
 
 #[test]

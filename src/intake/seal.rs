@@ -1,6 +1,8 @@
 //! The sealed way: the message becomes a transfer, each recipient gets a notification with an own link,
 //! the sender one receipt. Blocking; called by `intake` on a thread that may wait.
 
+use std::borrow::Cow;
+
 use super::{Arrival, Inbox, Intake, Refusal, Rules};
 use crate::address::{Address, ReversePath};
 use crate::audit::{Action, Event};
@@ -26,6 +28,9 @@ use crate::transfer::{action, link, password};
 /// The fields of the original that the notification carries on, byte for byte (contract 4).
 const KEPT_FIELDS: &[&str] = &["From", "To", "Cc", "Date", "Message-ID", "In-Reply-To", "References"];
 
+/// The fields that name those whom the others are not to see.
+const BLIND: &[&str] = &["Bcc", "Resent-Bcc"];
+
 /// How one message is sealed: of what the rules ask for its recipients, the strictest; what the tag asks for
 /// takes the place of the configuration.
 struct Terms {
@@ -50,7 +55,8 @@ pub(super) fn seal(
     let header = Header::parse(arrival.message.as_slice());
     let sender = receipt_address(arrival, &header);
     let terms = Terms::of(rules, arrival, sender.is_some());
-    let request = request(intake, arrival, &header, &terms);
+    let original = without_blind_copies(&arrival.message, &header);
+    let request = request(intake, arrival, &header, original.as_slice(), &terms);
     let Sealed { transfer, password, tokens } =
         sealing::seal(intake.blobs.as_ref(), &intake.keys.link, request)?;
     acceptance.events.extend(events(arrival, &transfer));
@@ -71,15 +77,30 @@ fn receipt_address(arrival: &Arrival, header: &Header<'_>) -> Option<Address> {
     }
 }
 
+/// The message as every recipient may have it: who else got it in secret stays so (RFC 5322 3.6.3), even where the
+/// sender's program has left the field in.
+fn without_blind_copies<'a>(message: &'a CrlfBytes, header: &Header<'_>) -> Cow<'a, CrlfBytes> {
+    match BLIND.iter().any(|name| header.first(name).is_some()) {
+        true => Cow::Owned(rewrite::replace_fields(message, BLIND, &CrlfBytes::default())),
+        false => Cow::Borrowed(message),
+    }
+}
+
 /// What `sealing` needs of the message.
-fn request<'a>(intake: &Intake, arrival: &'a Arrival, header: &Header<'_>, terms: &Terms) -> SealRequest<'a> {
+fn request<'a>(
+    intake: &Intake,
+    arrival: &'a Arrival,
+    header: &Header<'_>,
+    original: &'a [u8],
+    terms: &Terms,
+) -> SealRequest<'a> {
     let parts = mime::parts(&arrival.message);
     if parts.damaged {
         tracing::warn!(id = %arrival.id, "a sealed message is damaged; its original is kept whole");
     }
     let from = header.from();
     SealRequest {
-        original: arrival.message.as_slice(),
+        original,
         subject: arrival.subject.clone(),
         from_name: from.name,
         from_address: from.address.map(String::from),
