@@ -223,9 +223,11 @@ mod tests {
             "jan@[192.0.2.1]",
             "jan@[IPv6:2001:db8::1]",
             "jürgen@voorbeeld.nl",
+            "jan@afdeling_1.voor-beeld.nl",
+            "jan@münchen.example",
         ] {
             let address = Address::parse(text).unwrap();
-            assert_eq!(address.as_str(), text);
+            assert_eq!((address.as_str(), String::from(address.clone())), (text, text.to_owned()));
             assert_eq!(format!("{}@{}", address.local_part(), address.domain()), text);
         }
     }
@@ -250,7 +252,12 @@ mod tests {
         ] {
             assert_eq!(Address::parse(text), Err(why), "{text:?}");
         }
-        assert_eq!(Address::parse(&format!("{}@x.nl", "a".repeat(65))), Err(AddressError::TooLong));
+        let long = |local: usize, label: usize| {
+            let labels = ["b".repeat(63), "c".repeat(63), "d".repeat(label)].join(".");
+            Address::parse(&format!("{}@{labels}", "a".repeat(local))).err()
+        };
+        assert_eq!((long(64, 61), long(65, 1)), (None, Some(AddressError::TooLong)), "64, and 254 in all");
+        assert_eq!((long(64, 62), long(9, 64)), (Some(AddressError::TooLong), Some(AddressError::Domain)));
     }
 
     #[test]
@@ -259,6 +266,7 @@ mod tests {
         assert!(address.is_within(&["voorbeeld.nl".into()]));
         assert!(!address.is_within(&["beeld.nl".into()]));
         assert!(address.is_same_mailbox(&Address::parse("jan@voorbeeld.nl").unwrap()));
+        assert!(!address.is_same_mailbox(&Address::parse("jan@beeld.nl").unwrap()));
     }
 
     #[test]

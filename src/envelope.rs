@@ -105,3 +105,18 @@ pub struct Peer {
     /// The connection is encrypted: protocol version and cipher suite.
     pub tls: Option<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 3461 4.1
+    #[test]
+    fn failures_are_reported_unless_notify_leaves_them_out() {
+        let wants = |notify| RcptParameters { notify, ..RcptParameters::default() }.wants_failure_report();
+        assert!(wants(None));
+        assert!(wants(Some(Notify { failure: true, ..Notify::default() })));
+        assert!(!wants(Some(Notify { success: true, delay: true, ..Notify::default() })));
+        assert!(!wants(Some(Notify::default())), "NEVER");
+    }
+}

@@ -169,6 +169,24 @@ mod tests {
         assert_eq!(rcpt(&never, &ALL), "RCPT TO:<piet@example.org> NOTIFY=NEVER");
     }
 
+    /// RFC 6152 3, RFC 6531 3.4
+    #[test]
+    fn what_the_octets_are_like_is_said_whatever_we_were_told() {
+        let eight_bit = Traits { size: 42, eight_bit: true, eight_bit_header: false };
+        let header = Traits { eight_bit_header: true, ..eight_bit };
+        let utf8 = MailParameters { smtputf8: true, ..MailParameters::default() };
+        let plain = MailParameters::default();
+        for (from, parameters, traits, end) in [
+            ("jan@voorbeeld.nl", &plain, eight_bit, " BODY=8BITMIME"),
+            ("jan@voorbeeld.nl", &plain, header, " BODY=8BITMIME"),
+            ("jan@voorbeeld.nl", &utf8, eight_bit, " BODY=8BITMIME SMTPUTF8"),
+            ("j\u{fc}n@voorbeeld.nl", &plain, eight_bit, " BODY=8BITMIME SMTPUTF8"),
+        ] {
+            let said = with_mail(from, parameters, traits, |m| mail(m, &ALL));
+            assert_eq!(said, format!("MAIL FROM:<{from}> SIZE=42{end}"));
+        }
+    }
+
     #[test]
     fn a_server_that_lacks_what_the_mail_needs_gets_nothing() {
         let plain = MailParameters::default();
@@ -182,6 +200,8 @@ mod tests {
         assert_eq!(lack("jan@voorbeeld.nl", &utf8, eight_bit, &NOTHING), Some(Lack::SmtpUtf8));
         assert_eq!(lack("j\u{fc}n@voorbeeld.nl", &plain, Traits::default(), &NOTHING), Some(Lack::SmtpUtf8));
         let large = Traits { size: 1001, ..Traits::default() };
+        let full = Traits { size: 1000, ..Traits::default() };
+        assert_eq!(lack("jan@voorbeeld.nl", &plain, full, &ALL), None);
         let too_large = Some(Lack::Size { size: 1001, limit: 1000 });
         assert_eq!(lack("jan@voorbeeld.nl", &plain, large, &ALL), too_large);
         assert_eq!(lack_for_recipient(&recipient("j\u{fc}n@example.org"), &NOTHING), Some(Lack::SmtpUtf8));
@@ -190,10 +210,12 @@ mod tests {
 
     #[test]
     fn no_value_adds_a_command() {
-        let evil =
-            MailParameters { envid: Some("x\r\nRCPT TO:<evil@example.org>".into()), ..Default::default() };
-        with_mail("jan@voorbeeld.nl", &evil, Traits::default(), |m| {
-            assert_eq!(mail(m, &Extensions { dsn: true, ..NOTHING }), "MAIL FROM:<jan@voorbeeld.nl>");
-        });
+        for envid in ["x\r\nRCPT TO:<evil@example.org>", "a RET=FULL", "a\u{1}b", ""] {
+            let evil = MailParameters { envid: Some(envid.into()), ..Default::default() };
+            with_mail("jan@voorbeeld.nl", &evil, Traits::default(), |m| {
+                let said = mail(m, &Extensions { dsn: true, ..NOTHING });
+                assert_eq!(said, "MAIL FROM:<jan@voorbeeld.nl>", "{envid:?}");
+            });
+        }
     }
 }

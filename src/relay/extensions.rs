@@ -96,6 +96,12 @@ mod tests {
         let found = parse(&["mx", "auth CRAM-MD5 plain", "AUTH=LOGIN", "SIZE", "STARTTLS"]);
         assert!(found.auth_plain && found.auth_login && found.starttls);
         assert_eq!(found.size, Size::Unlimited);
+        for (line, plain, login) in
+            [("AUTH PLAIN", true, false), ("AUTH LOGIN", false, true), ("AUTH", false, false)]
+        {
+            let found = parse(&["mx", line]);
+            assert_eq!((found.auth_plain, found.auth_login), (plain, login), "{line}");
+        }
     }
 
     #[test]

@@ -126,6 +126,15 @@ mod tests {
     }
 
     #[test]
+    fn two_hundreds_are_good_and_421_is_the_end() {
+        let reply = |code| Reply { code, lines: Vec::new() };
+        let good: Vec<u16> = (190..610).filter(|code| reply(*code).is_positive()).collect();
+        assert_eq!((good.first(), good.last(), good.len()), (Some(&200), Some(&299), 100));
+        let closing: Vec<u16> = (200..600).filter(|code| reply(*code).is_closing()).collect();
+        assert_eq!(closing, [421]);
+    }
+
+    #[test]
     fn knows_enhanced_codes() {
         for word in ["2.0.0", "4.7.1", "5.1.10", "5.321.1"] {
             assert!(is_enhanced_code(word), "{word}");

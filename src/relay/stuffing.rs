@@ -73,6 +73,16 @@ mod tests {
     use super::*;
     use crate::message::crlf::CrlfBytes;
 
+    #[test]
+    fn only_crlf_ends_a_line() {
+        let (mut stuffing, mut out) = (Stuffing::default(), Vec::new());
+        for block in [b"a".as_slice(), b"\n", b".", b""] {
+            stuffing.push(block, &mut out);
+        }
+        stuffing.finish(&mut out);
+        assert_eq!(out, b"a\n.\r\n.\r\n");
+    }
+
     fn stuff(blocks: &[&[u8]]) -> Vec<u8> {
         let (mut stuffing, mut out) = (Stuffing::default(), Vec::new());
         for block in blocks {

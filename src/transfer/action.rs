@@ -73,6 +73,14 @@ mod tests {
         assert_eq!(link.reveal(), format!("https://veilig.voorbeeld.nl/s/{}", made.reveal()));
     }
 
+    /// Links that are out there must open after an upgrade as well.
+    #[test]
+    fn a_token_is_what_it_always_was() {
+        let transfer: TransferId = "0123456789".parse().unwrap();
+        let made = token(&key(1), Purpose::Status, &transfer);
+        assert_eq!(made.reveal(), "0123456789hnmjfv58z1fqjws72psxgf6c49");
+    }
+
     #[test]
     fn every_altered_foreign_or_malformed_token_is_refused() {
         let transfer = TransferId::random();
