@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use super::{Config, Look};
+use super::{Config, Look, Scanner};
 use crate::address::Address;
 
 /// Where `--config` points when it is not given.
@@ -92,7 +92,7 @@ const KEYS: &[(&str, &[&str])] = &[
             "return_path",
         ],
     ),
-    ("reply", &["enabled", "delivery", "max_size", "max_mail_size", "bounces"]),
+    ("reply", &["enabled", "delivery", "max_size", "max_mail_size", "bounces", "scanner"]),
     ("policy", &["files"]),
 ];
 
@@ -141,10 +141,10 @@ fn set(table: &mut Table, keys: &str, value: String) -> Result<(), String> {
     Ok(())
 }
 
-/// In the file an empty path means "none"; inside, absent is `None`.
+/// In the file an empty path, or an empty address, means "none"; inside, absent is `None`.
 fn drop_empty_paths(table: &mut Table) {
     for section in table.iter_mut().filter_map(|(_, value)| value.as_table_mut()) {
-        for key in ["staff", "theme", "logo", "tls_certificate", "tls_key", "password_file"] {
+        for key in ["staff", "theme", "logo", "tls_certificate", "tls_key", "password_file", "scanner"] {
             if section.get(key).and_then(Value::as_str) == Some("") {
                 section.remove(key);
             }
@@ -229,6 +229,20 @@ impl Config {
     }
 }
 
+impl TryFrom<String> for Scanner {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        // The kernel keeps the path of a socket in 108 octets, with a NUL behind it (unix(7)).
+        let is_path = text.starts_with('/') && text.len() < 108 && is_one_line(&text);
+        match text {
+            path if is_path => Ok(Self::Socket(path.into())),
+            address if is_host_and_port(&address) => Ok(Self::Network(address)),
+            other => Err(format!("{other:?} is neither host:port nor the absolute path of a Unix socket")),
+        }
+    }
+}
+
 /// It stands in EHLO, in `Received` and behind the `@` of our own addresses.
 fn is_domain(text: &str) -> bool {
     Address::parse(&format!("noreply@{text}")).is_ok()
@@ -289,6 +303,7 @@ mod tests {
         assert!(config.seal.reminders && config.seal.download_notice && !config.seal.file_names);
         assert_eq!(config.admin.listen[0].to_string(), "127.0.0.1:9090");
         assert_eq!(config.smtp.tls_certificate, None);
+        assert_eq!(config.reply.scanner, None);
         assert_eq!(config.reply_bounces().to_string(), "<postmaster@voorbeeld.nl>");
     }
 
@@ -309,6 +324,22 @@ mod tests {
     }
 
     #[test]
+    fn a_scanner_is_a_socket_or_a_port() {
+        let scanner = |text: &str| {
+            let config = read(&format!("{SMALL}\n[reply]\nscanner = \"{text}\""), &[]);
+            config.unwrap().reply.scanner
+        };
+        assert_eq!(scanner(""), None);
+        let socket = Scanner::Socket("/run/clamav/clamd.ctl".into());
+        assert_eq!(scanner("/run/clamav/clamd.ctl"), Some(socket.clone()));
+        for address in ["127.0.0.1:3310", "[::1]:3310", "clamd:3310"] {
+            assert_eq!(scanner(address), Some(Scanner::Network(address.to_owned())));
+        }
+        let environment = [("ZEGEL_REPLY__SCANNER", "/run/clamav/clamd.ctl")];
+        assert_eq!(read(SMALL, &environment).unwrap().reply.scanner, Some(socket));
+    }
+
+    #[test]
     fn every_fault_names_file_key_and_reason() {
         for (from, to, expected) in [
             ("listen = [\"127.0.0.1:2525\"]", "listen = [\"x\"]", "smtp.listen"),
@@ -323,6 +354,11 @@ mod tests {
             ("[smtp]", "[seal]\npassword = \"weak\"\n[smtp]", "seal.password"),
             ("hostname", "host_name", "did you mean hostname?"),
             ("[smtp]", "[reply]\nbounces = \"x@example.org\"\n[smtp]", "reply.bounces"),
+            ("[smtp]", "[reply]\nscanner = \"clamd.ctl\"\n[smtp]", "reply.scanner"),
+            ("[smtp]", "[reply]\nscanner = \"127.0.0.1\"\n[smtp]", "host:port nor the absolute path"),
+            ("[smtp]", "[reply]\nscanner = \":3310\"\n[smtp]", "reply.scanner"),
+            ("[smtp]", "[reply]\nscanner = \"/a\\nb\"\n[smtp]", "reply.scanner"),
+            ("[smtp]", "[reply]\nscanner = 3310\n[smtp]", "reply.scanner"),
             ("smarthost = \"127.0.0.1:25\"", "", "smarthost"),
             ("hostname = \"", "hostname = ", "TOML"),
             ("hostname = \"", "hostname = \"a b.", "hostname must be"),

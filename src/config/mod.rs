@@ -274,6 +274,18 @@ pub struct Reply {
     pub max_mail_size: Option<ByteSize>,
     /// Where a server behind the smarthost reports an answer that it refuses later; see [`Config::reply_bounces`].
     pub bounces: Option<Address>,
+    /// Asked about every file before it counts as one of an answer; unset: nobody is.
+    pub scanner: Option<Scanner>,
+}
+
+/// `[reply] scanner`: where clamd listens.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Scanner {
+    /// `host:port`
+    Network(String),
+    /// The absolute path of a Unix socket.
+    Socket(PathBuf),
 }
 
 /// `[reply] delivery`
@@ -338,6 +350,7 @@ impl Default for Reply {
             max_size: ByteSize::gib(1),
             max_mail_size: None,
             bounces: None,
+            scanner: None,
         }
     }
 }
