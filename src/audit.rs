@@ -43,6 +43,8 @@ pub enum Action {
     Drop,
     /// An answer was sent.
     Reply,
+    /// A virus scanner looked at a file of an answer and it was refused.
+    Scan,
     /// A verification code was mailed, tried, or proved an address.
     Code,
     /// The configuration was read again.
@@ -71,6 +73,7 @@ impl Action {
             Self::Expire => "expire",
             Self::Drop => "drop",
             Self::Reply => "reply",
+            Self::Scan => "scan",
             Self::Code => "code",
             Self::Configuration => "configuration",
         }

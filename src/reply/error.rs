@@ -168,6 +168,24 @@ pub enum ReplyError {
         /// What the connection said
         cause: std::io::Error,
     },
+    /// The scanner says that there is a virus in a file, which was taken out; `name` is its name.
+    #[error("a virus in an upload")]
+    Infected {
+        /// Its name
+        name: String,
+    },
+    /// The scanner takes no file of this size, so it was taken out; `name` is its name.
+    #[error("an upload that is too large for the scanner")]
+    TooLargeToScan {
+        /// Its name
+        name: String,
+    },
+    /// The scanner could not be asked about a file, which stays; `name` is its name.
+    #[error("the scanner cannot be asked")]
+    NotScanned {
+        /// Its name
+        name: String,
+    },
     /// The transfer that it answers cannot be read.
     #[error(transparent)]
     Access(AccessError),
@@ -192,6 +210,9 @@ impl ReplyError {
             | Self::TooManyFiles { .. }
             | Self::DiskShort
             | Self::Unfinished { .. }
+            | Self::Infected { .. }
+            | Self::TooLargeToScan { .. }
+            | Self::NotScanned { .. }
             | Self::Broken { .. } => Field::Files,
             Self::BadExpiry { .. } => Field::Expiry,
             Self::WeakPassword(_) => Field::Password,

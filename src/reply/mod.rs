@@ -16,6 +16,8 @@ mod original;
 pub mod password;
 mod pieces;
 mod recipients;
+mod scan;
+mod scanner;
 mod send;
 #[cfg(test)]
 mod tests;
@@ -78,13 +80,16 @@ pub struct Replies {
     parts: Parts,
     /// As many answers are composed at once as there are cores.
     composing: Arc<Semaphore>,
+    /// Files are with the scanner.
+    scanning: Arc<Semaphore>,
 }
 
 impl Replies {
     /// On these parts.
     pub fn new(parts: Parts) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { parts, composing: Arc::new(Semaphore::new(cores)) }
+        let (composing, scanning) = (Semaphore::new(cores), Semaphore::new(scan::AT_ONCE));
+        Self { parts, composing: composing.into(), scanning: scanning.into() }
     }
 
     /// This browser's draft for this link. Where there is none: an empty one, addressed to the sender and signed by

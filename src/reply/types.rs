@@ -158,6 +158,8 @@ pub struct Upload {
     pub offset: u64,
     /// Octets of the whole; `None` while nobody knows.
     pub length: Option<u64>,
+    /// A virus scanner found nothing in it.
+    pub is_scanned: bool,
 }
 
 impl Upload {

@@ -136,13 +136,18 @@ impl Replies {
     /// Takes a file out of the draft.
     pub async fn remove_upload(&self, grant: &Grant, browser: &Browser, id: &UploadId) -> Result<()> {
         let (author, now) = (self.author(grant, browser), self.parts.clock.now());
-        match self.parts.store.remove_upload(author, id.clone(), now).await? {
+        match self.parts.store.remove_upload(author, id.clone(), now, None).await? {
             true => Ok(()),
             false => Err(ReplyError::UnknownUpload),
         }
     }
 
-    async fn find_upload(&self, grant: &Grant, browser: &Browser, id: &UploadId) -> Result<UploadRow> {
+    pub(super) async fn find_upload(
+        &self,
+        grant: &Grant,
+        browser: &Browser,
+        id: &UploadId,
+    ) -> Result<UploadRow> {
         let draft = self.parts.store.draft(self.author(grant, browser)).await?;
         let uploads = draft.map(|draft| draft.uploads).unwrap_or_default();
         uploads.into_iter().find(|upload| upload.id == *id).ok_or(ReplyError::UnknownUpload)
@@ -157,8 +162,8 @@ impl Replies {
 /// A row as the caller sees it.
 pub(super) fn open_row(vault: &Vault, row: &UploadRow) -> Result<Upload> {
     let Facts { name, renamed, media_type } = vault.open(&sealed_as(&row.id), &row.facts)?;
-    let UploadRow { id, offset, length, .. } = row.clone();
-    Ok(Upload { id, name, renamed, media_type, offset, length })
+    let UploadRow { id, offset, length, is_scanned, .. } = row.clone();
+    Ok(Upload { id, name, renamed, media_type, offset, length, is_scanned })
 }
 
 fn sealed_as(id: &UploadId) -> String {

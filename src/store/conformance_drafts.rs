@@ -15,6 +15,7 @@ macro_rules! draft_conformance {
         $crate::store::conformance_drafts::draft_conformance!(@each $open,
             a_draft_is_its_authors_only, a_closed_link_takes_nothing, uploads_keep_their_limits,
             a_piece_is_added_once_and_in_its_place, a_length_is_told_once, a_removed_upload_gives_up_its_blobs,
+            a_whole_upload_is_marked_as_scanned,
             an_idle_draft_is_swept, expiry_takes_drafts_along, an_answer_ends_the_draft_it_was_read_from,
             answers_are_counted_by_the_day, a_code_is_tried_and_spent, codes_and_mails_are_counted,
             a_browser_is_remembered_for_a_while);
@@ -108,7 +109,8 @@ pub async fn a_draft_is_its_authors_only(store: &dyn Store) {
     let beside = Author { link: Link { recipient: 2, ..author.link.clone() }, ..author.clone() };
     assert_eq!(find(store, &beside).await, None);
     assert_eq!(add(store, &other, &id, 0, 5).await, Added::Unknown);
-    assert!(!store.remove_upload(other, id, noon()).await.unwrap());
+    assert!(!store.remove_upload(other.clone(), id.clone(), noon(), None).await.unwrap());
+    assert!(!store.mark_scanned(other, id, noon()).await.unwrap());
 }
 
 /// C25
@@ -168,10 +170,29 @@ pub async fn a_removed_upload_gives_up_its_blobs(store: &dyn Store) {
     let (id, _) = begin(store, &author, None).await;
     add(store, &author, &id, 0, 8).await;
     let blob = find(store, &author).await.unwrap().uploads[0].pieces[0].blob.clone();
-    assert!(store.remove_upload(author.clone(), id.clone(), noon()).await.unwrap());
-    assert!(!store.remove_upload(author.clone(), id.clone(), noon()).await.unwrap());
+    let found = Some(event(Action::Scan));
+    assert!(store.remove_upload(author.clone(), id.clone(), noon(), found.clone()).await.unwrap());
+    assert!(!store.remove_upload(author.clone(), id.clone(), noon(), found).await.unwrap());
     assert_eq!(store.doomed_blobs(10).await.unwrap(), [blob]);
     assert!(find(store, &author).await.unwrap().uploads.is_empty());
+}
+
+/// M08: only the whole of it, and nobody has to read the draft again for it.
+pub async fn a_whole_upload_is_marked_as_scanned(store: &dyn Store) {
+    let [author, _] = authors(store).await;
+    let (id, _) = begin(store, &author, None).await;
+    let mark = async || store.mark_scanned(author.clone(), id.clone(), noon()).await.unwrap();
+    add(store, &author, &id, 0, 8).await;
+    assert!(!mark().await, "nobody knows how long it is");
+    store.set_length(author.clone(), id.clone(), 9, LIMITS).await.unwrap();
+    assert!(!mark().await, "an octet is still to come");
+    add(store, &author, &id, 8, 1).await;
+    let before = find(store, &author).await.unwrap();
+    assert!(!before.uploads[0].is_scanned);
+    assert!(mark().await);
+    let after = find(store, &author).await.unwrap();
+    assert!(after.uploads[0].is_scanned);
+    assert_eq!(after.revision, before.revision);
 }
 
 /// H16

@@ -50,6 +50,8 @@ pub struct UploadRow {
     pub length: Option<u64>,
     /// Octets that are there.
     pub offset: u64,
+    /// A virus scanner found nothing in the whole of it.
+    pub is_scanned: bool,
     /// They follow one another.
     pub pieces: Vec<PieceRow>,
 }
@@ -206,8 +208,17 @@ pub trait DraftStore: Send + Sync + 'static {
         limits: UploadLimits,
         now: Timestamp,
     ) -> Result<Added>;
-    /// Takes an upload out, and gives its blobs up; tells whether it was there.
-    async fn remove_upload(&self, author: Author, upload: UploadId, now: Timestamp) -> Result<bool>;
+    /// Takes an upload out, and gives its blobs up; tells whether it was there. `event` is kept where it was.
+    async fn remove_upload(
+        &self,
+        author: Author,
+        upload: UploadId,
+        now: Timestamp,
+        event: Option<Event>,
+    ) -> Result<bool>;
+    /// A virus scanner found nothing in this upload, which is complete; tells whether it is still there. The draft counts
+    /// as unchanged.
+    async fn mark_scanned(&self, author: Author, upload: UploadId, now: Timestamp) -> Result<bool>;
     /// Ends drafts that nobody has touched since then, and forgets codes, browsers and summaries that have had their
     /// time. A bounded number at a time: call again until it gives zero.
     async fn sweep_drafts(&self, idle_since: Timestamp, now: Timestamp) -> Result<u64>;

@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0003_status.sql"),
     include_str!("../../migrations/0004_life.sql"),
     include_str!("../../migrations/0005_thread.sql"),
+    include_str!("../../migrations/0006_scanner.sql"),
 ];
 
 /// `zegl`: marks the file as ours (`PRAGMA application_id`).

@@ -31,6 +31,7 @@ const ACTIONS: &[(&str, &str)] = &[
     ("ask", "trail-ask"),
     ("bounce", "trail-bounce"),
     ("reply", "trail-reply"),
+    ("scan", "trail-scan"),
     ("code", "trail-code"),
 ];
 /// The results that are always the same.
@@ -48,6 +49,7 @@ const RESULTS: &[(&str, &str)] = &[
     ("verified", "result-verified"),
     ("wrong", "result-wrong"),
     ("expired", "result-expired"),
+    ("too large", "result-too-large"),
 ];
 /// The actors that are no address.
 const ACTORS: &[(&str, &str)] =

@@ -303,7 +303,10 @@ impl DraftStore for MemoryQueue {
     ) -> Result<Added> {
         Err(StoreError::Closed)
     }
-    async fn remove_upload(&self, _: Author, _: UploadId, _: Timestamp) -> Result<bool> {
+    async fn remove_upload(&self, _: Author, _: UploadId, _: Timestamp, _: Option<Event>) -> Result<bool> {
+        Err(StoreError::Closed)
+    }
+    async fn mark_scanned(&self, _: Author, _: UploadId, _: Timestamp) -> Result<bool> {
         Err(StoreError::Closed)
     }
     async fn sweep_drafts(&self, _: Timestamp, _: Timestamp) -> Result<u64> {

@@ -208,6 +208,8 @@
       throw final(isText ? await response.text() : words.refused);
     }
     if (response.status === 507) throw final(isText ? await response.text() : words.refused);
+    // The scanner cannot be asked: the file waits there, and is scanned when the form goes on.
+    if (response.status === 503 && isText) throw final(await response.text());
     throw new Error(String(response.status));
   }
 
@@ -254,6 +256,9 @@
       request.setRequestHeader("Upload-Offset", offset);
       request.setRequestHeader("Content-Type", "application/offset+octet-stream");
       request.upload.addEventListener("progress", (event) => progress(entry, offset + event.loaded));
+      request.upload.addEventListener("load", () => {
+        if (words.scanning && offset + piece.size >= entry.file.size) show(entry, words.scanning);
+      });
       request.addEventListener("error", () => reject(new Error("network")));
       request.addEventListener("abort", () => reject(new Error("abort")));
       request.addEventListener("load", () => {

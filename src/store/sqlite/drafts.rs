@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::columns::{Octets, Time, limit};
 use super::writer::Change;
+use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::id::UploadId;
 use crate::store::{
@@ -25,7 +26,7 @@ pub(super) const DRAFT: &str = "
     SELECT d.number, d.typed, d.revision FROM drafts d JOIN transfers t ON t.number = d.transfer
     WHERE t.id = ?1 AND d.recipient = ?2 AND d.browser = ?3";
 pub(super) const UPLOADS: &str =
-    "SELECT number, id, facts, length, offset FROM uploads WHERE draft = ?1 ORDER BY number";
+    "SELECT number, id, facts, length, offset, scanned FROM uploads WHERE draft = ?1 ORDER BY number";
 pub(super) const UPLOAD: &str = "SELECT number, length, offset FROM uploads WHERE draft = ?1 AND id = ?2";
 pub(super) const PIECES: &str = "SELECT blob, size FROM pieces WHERE upload = ?1 ORDER BY number";
 pub(super) const SAVE: &str = "
@@ -61,6 +62,7 @@ pub(super) fn find(db: &Connection, author: &Author) -> Result<Option<DraftRow>>
             facts: row.get("facts")?,
             length: row.get::<_, Option<Octets>>("length")?.map(|length| length.0),
             offset: row.get::<_, Octets>("offset")?.0,
+            is_scanned: row.get::<_, Option<Time>>("scanned")?.is_some(),
             pieces: Vec::new(),
         };
         Ok((row.get::<_, i64>("number")?, upload))
@@ -237,11 +239,26 @@ pub(super) fn remove_upload(
     author: &Author,
     id: &UploadId,
     now: Timestamp,
+    event: Option<Event>,
 ) -> Result<bool> {
     let Some(found) = upload(change.db, author, id)? else { return Ok(false) };
     change.db.prepare_cached("DELETE FROM uploads WHERE number = ?1")?.execute([found.number])?;
     change.db.prepare_cached(TOUCH)?.execute(params![found.draft, Time(now)])?;
+    event.map_or(Ok(()), |event| change.record(event))?;
     Ok(true)
+}
+
+/// Nothing was found in an upload. One that is not complete is left as it is: what is still to come was not looked at.
+pub(super) fn mark_scanned(
+    change: &mut Change<'_>,
+    author: &Author,
+    id: &UploadId,
+    now: Timestamp,
+) -> Result<bool> {
+    let Some(found) = upload(change.db, author, id)? else { return Ok(false) };
+    let mut mark =
+        change.db.prepare_cached("UPDATE uploads SET scanned = ?2 WHERE number = ?1 AND offset = length")?;
+    Ok(mark.execute(params![found.number, Time(now)])? > 0)
 }
 
 /// The draft has become an answer. One that was changed since it was read, or was sent by another click, has not.

@@ -351,8 +351,18 @@ impl DraftStore for Sqlite {
             .await
     }
 
-    async fn remove_upload(&self, author: Author, upload: UploadId, now: Timestamp) -> Result<bool> {
-        self.write(move |change| drafts::remove_upload(change, &author, &upload, now)).await
+    async fn remove_upload(
+        &self,
+        author: Author,
+        upload: UploadId,
+        now: Timestamp,
+        event: Option<Event>,
+    ) -> Result<bool> {
+        self.write(move |change| drafts::remove_upload(change, &author, &upload, now, event)).await
+    }
+
+    async fn mark_scanned(&self, author: Author, upload: UploadId, now: Timestamp) -> Result<bool> {
+        self.write(move |change| drafts::mark_scanned(change, &author, &upload, now)).await
     }
 
     async fn sweep_drafts(&self, idle_since: Timestamp, now: Timestamp) -> Result<u64> {

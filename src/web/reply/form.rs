@@ -56,7 +56,8 @@ pub async fn receive(
     let typed = desk.draft(browser).await?.typed;
     let at_most =
         headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0);
-    Reading { desk, browser, typed, at_most, is_kept: true, problems: Problems::default() }.read(form).await
+    let (is_kept, has_files, problems) = (true, false, Problems::default());
+    Reading { desk, browser, typed, at_most, is_kept, has_files, problems }.read(form).await
 }
 
 /// The message of a form that comes too late. It stands before the files, and nothing of those is read.
@@ -89,6 +90,8 @@ struct Reading<'a> {
     at_most: u64,
     /// The store has what was typed.
     is_kept: bool,
+    /// Files came along.
+    has_files: bool,
     problems: Problems,
 }
 
@@ -102,7 +105,20 @@ impl Reading<'_> {
             }
         }
         self.keep().await?;
+        // Who goes on has what was left over scanned as well.
+        if self.has_files || matches!(action, Action::Next | Action::Add) {
+            self.scan().await?;
+        }
         Ok((action, self.problems))
+    }
+
+    async fn scan(&mut self) -> Result<(), WebError> {
+        let Desk { grant, visit, .. } = self.desk;
+        let scanned = self.desk.replies().scan(grant, self.browser, visit.client).await;
+        for fault in self.desk.own(scanned)? {
+            self.problems.push(self.desk.problem(fault)?);
+        }
+        Ok(())
     }
 
     /// A field too many is refused, not ignored (C12).
@@ -141,6 +157,7 @@ impl Reading<'_> {
             // A field of files in which none was chosen.
             return Ok(multipart::skip(field).await?);
         }
+        self.has_files = true;
         let name = safe_name(&given);
         let upload = NewUpload { name: given, media_type, length: None, at_most: self.at_most };
         match self.take(&mut field, upload).await {

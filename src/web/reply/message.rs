@@ -28,6 +28,8 @@ struct MessagePage<'a> {
     too_large: String,
     percent: String,
     progress: String,
+    /// Files are scanned before they count.
+    has_scanner: bool,
     problems: &'a Problems,
 }
 
@@ -102,6 +104,7 @@ async fn render(
         percent: format("reply-files-percent", &[("percent", "{percent}"), ("size", "{size}")]),
         progress: format("reply-files-progress", &[("name", "{name}"), ("percent", "{percent}")]),
         size,
+        has_scanner: visit.config.reply.scanner.is_some(),
         problems,
     })
 }

@@ -154,6 +154,9 @@ fn problem(visit: &Visit, error: &ReplyError, now: Timestamp) -> Option<Problem>
         ReplyError::TooManyReplies(until) => count("reply-error-replies", &minutes(until)),
         ReplyError::DiskShort => text("reply-error-disk"),
         ReplyError::Unfinished { name } => visit.with("reply-error-unfinished", "name", name),
+        ReplyError::Infected { name } => visit.with("reply-error-virus", "name", name),
+        ReplyError::TooLargeToScan { name } => visit.with("reply-error-scan-size", "name", name),
+        ReplyError::NotScanned { name } => visit.with("reply-error-scanner", "name", name),
         ReplyError::UnknownUpload | ReplyError::WrongLength | ReplyError::WrongOffset { .. } => {
             text("reply-error-upload")
         }
@@ -204,9 +207,12 @@ fn line(field: Field, fault: LineFault) -> &'static str {
 /// RFC 9110, and for uploads what tus 1.0 asks for.
 fn status(error: &ReplyError) -> StatusCode {
     match error {
-        ReplyError::TooLarge { .. } | ReplyError::TooManyFiles { .. } | ReplyError::TooLong { .. } => {
-            StatusCode::PAYLOAD_TOO_LARGE
-        }
+        ReplyError::TooLarge { .. }
+        | ReplyError::TooManyFiles { .. }
+        | ReplyError::TooLong { .. }
+        | ReplyError::TooLargeToScan { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        ReplyError::Infected { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        ReplyError::NotScanned { .. } => StatusCode::SERVICE_UNAVAILABLE,
         ReplyError::DiskShort => StatusCode::INSUFFICIENT_STORAGE,
         ReplyError::WrongOffset { .. } => StatusCode::CONFLICT,
         ReplyError::UnknownUpload => StatusCode::NOT_FOUND,

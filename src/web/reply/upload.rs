@@ -1,6 +1,7 @@
 //! Uploads in pieces: the tus protocol 1.0 (tus.io/protocols/resumable-upload) with creation, creation-with-upload,
 //! creation-defer-length and termination, so that any tus client works and ours is small. What has come is
-//! durable; after any break the client asks how far it is (HEAD) and goes on from there.
+//! durable; after any break the client asks how far it is (HEAD) and goes on from there. The answer to the last piece comes
+//! when the scanner, where there is one, has seen the file.
 //!
 //! Answers to programs: a status, and one line of plain text in the reader's language for the page to show.
 
@@ -110,7 +111,14 @@ impl Uploader {
         // Under which name it arrives: the page shows that one.
         response.headers_mut().insert(UPLOAD_METADATA, value(describe(&upload))?);
         if tus::is_piece(headers) {
-            let offset = self.take(&id, 0, body).await?;
+            let offset = match self.take(&id, 0, body).await {
+                // Nobody knows of it but we.
+                Err(Fault::Problem(problem)) if problem.status() == StatusCode::SERVICE_UNAVAILABLE => {
+                    self.told(replies.remove_upload(grant, &self.browser, &id).await)?;
+                    return Err(Fault::Problem(problem));
+                }
+                taken => taken?,
+            };
             response.headers_mut().insert(UPLOAD_OFFSET, offset.into());
         }
         Ok(response)
@@ -118,6 +126,8 @@ impl Uploader {
 
     async fn status(&self, id: &str) -> Result<Response, Fault> {
         let id = &self.find(id)?;
+        // A file of which the scanner could not be asked is not here yet: who asks how far it is, asks again.
+        self.scan(id).await?;
         let upload = self.told(self.desk.replies().upload(&self.desk.grant, &self.browser, id).await)?;
         let mut response = StatusCode::OK.into_response();
         let fields = response.headers_mut();
@@ -149,7 +159,15 @@ impl Uploader {
     async fn take(&self, id: &UploadId, offset: u64, body: Body) -> Result<u64, Fault> {
         let pieces = incoming::pieces(&self.desk, body, u64::MAX);
         let (replies, grant) = (self.desk.replies(), &self.desk.grant);
-        self.told(replies.append(grant, &self.browser, id, offset, pieces).await)
+        let offset = self.told(replies.append(grant, &self.browser, id, offset, pieces).await)?;
+        self.scan(id).await?;
+        Ok(offset)
+    }
+
+    /// Once all of it has come.
+    async fn scan(&self, id: &UploadId) -> Result<(), Fault> {
+        let Desk { grant, visit, .. } = &self.desk;
+        self.told(self.desk.replies().scan_upload(grant, &self.browser, id, visit.client).await)
     }
 
     async fn remove(&self, id: &str) -> Result<Response, Fault> {

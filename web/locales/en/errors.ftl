@@ -62,6 +62,9 @@ reply-error-files = { $count ->
     }
 reply-error-file-empty = { $name } is empty. Choose another file
 reply-error-unfinished = { $name } is not completely received yet. Finish it or remove it
+reply-error-virus = { $name } seems to contain a virus and was not added
+reply-error-scan-size = { $name } is too large to be checked for viruses and was not added
+reply-error-scanner = We cannot check { $name } for viruses now. Try again in a few minutes
 reply-error-disk = There is not enough space on our server now. Try again later
 reply-error-replies = { $count ->
         [one] Too many replies were sent to this transfer. Try again in 1 minute

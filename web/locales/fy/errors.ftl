@@ -62,6 +62,9 @@ reply-error-files = { $count ->
     }
 reply-error-file-empty = { $name } is leech. Kies in oar bestân
 reply-error-unfinished = { $name } is noch net hielendal binnen. Meitsje it ôf of smyt it fuort
+reply-error-virus = { $name } liket in firus te befetsjen en is net taheakke
+reply-error-scan-size = { $name } is te grut om op firussen te kontrolearjen en is net taheakke
+reply-error-scanner = Wy kinne { $name } no net op firussen kontrolearje. Besykje it oer in pear minuten op ’e nij
 reply-error-disk = Der is no te min romte op ús server. Besykje it letter op ’e nij
 reply-error-replies = { $count ->
         [one] Op dizze oerdracht binne te folle antwurden stjoerd. Besykje it oer 1 minút op ’e nij

@@ -62,6 +62,9 @@ reply-error-files = { $count ->
     }
 reply-error-file-empty = { $name } is leeg. Kies een ander bestand
 reply-error-unfinished = { $name } is nog niet helemaal binnen. Maak het af of verwijder het
+reply-error-virus = { $name } lijkt een virus te bevatten en is niet toegevoegd
+reply-error-scan-size = { $name } is te groot om op virussen te controleren en is niet toegevoegd
+reply-error-scanner = Wij kunnen { $name } nu niet op virussen controleren. Probeer het over een paar minuten opnieuw
 reply-error-disk = Er is nu te weinig ruimte op onze server. Probeer het later opnieuw
 reply-error-replies = { $count ->
         [one] Op deze overdracht zijn te veel antwoorden gestuurd. Probeer het over 1 minuut opnieuw
