@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::process::Command;
 
+use support::clamd::Clamd;
 use support::gateway::{Gateway, Site, wait_for, zegel};
 use support::mail::Notice;
 use support::resident::{RESIDENT, Resident, STAFF, form, seal};
@@ -109,7 +110,9 @@ fn by_name(address: SocketAddr) -> String {
 #[test]
 fn every_system_call_is_one_that_the_unit_allows() {
     let smarthost = Smarthost::start(Script::usual());
-    let site = Site::new(smarthost.address(), "");
+    let clamd = Clamd::start();
+    let scanner = format!("[reply]\nscanner = \"{}\"\n", clamd.socket().display());
+    let site = Site::new(smarthost.address(), &scanner);
     let config = std::fs::read_to_string(site.config()).unwrap();
     let named = config.replace(&smarthost.address().to_string(), &by_name(smarthost.address()));
     std::fs::write(site.config(), named).unwrap();

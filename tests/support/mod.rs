@@ -1,9 +1,10 @@
-//! What the tests share: the real binary, a plain client, a scripted smarthost, Postfix, a browser.
+//! What the tests share: the real binary, a plain client, a scripted smarthost, Postfix, clamd, a browser.
 //! Each test file uses its own part of it.
 #![allow(dead_code, missing_docs)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 pub mod browser;
+pub mod clamd;
 pub mod client;
 pub mod crash;
 pub mod disk;
