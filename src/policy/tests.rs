@@ -128,6 +128,42 @@ fn an_explanation_says_nothing_of_the_text() {
 }
 
 #[test]
+fn an_explanation_names_each_condition_the_cheap_ones_first() {
+    let policy = policy(
+        "[[rule]]\nname = \"a\"\nthen = \"seal\"\nwhen = { bsn = false, subject_tag = \"x\", thread = \"sealed\", \
+         min_size = 1, internal = false, recipient = \"@example.org\", sender = \"@voorbeeld.nl\", \
+         header = { name = \"X-A\", any = \"1\" } }\n",
+    );
+    let traces = with_facts("Subject: [x] y\n\n", |facts| policy.unwrap().explain(facts));
+    let mut said: Vec<_> = traces[0].conditions.iter().map(|one| (one.condition, one.matched)).collect();
+    assert_eq!(said.last(), Some(&("bsn", true)), "the body is read last");
+    said.sort_unstable();
+    let expected = [
+        ("bsn", true),
+        ("header", false),
+        ("internal", true),
+        ("min_size", true),
+        ("recipient", true),
+        ("sender", false),
+        ("subject_tag", true),
+        ("thread", false),
+    ];
+    assert_eq!(said, expected);
+    assert!(!traces[0].matched && !traces[0].decides);
+}
+
+#[test]
+fn only_empty_angles_are_the_null_sender() {
+    let rule = |sender: &str| {
+        let text = format!("[[rule]]\nname = \"a\"\nthen = \"seal\"\nwhen = {{ sender = {sender} }}\n");
+        let policy = policy(&text).unwrap();
+        with_facts("Subject: x\n\n", |facts| policy.decide(facts).rule().is_some())
+    };
+    assert!(rule("\"<>\"") && rule("[\"@voorbeeld.nl\", \"<>\"]"));
+    assert!(!rule("\"@voorbeeld.nl\"") && !rule("\"*\""));
+}
+
+#[test]
 fn the_examples_of_the_manual_can_be_read() {
     let manual = include_str!("../../policies/README.md");
     let mut examples: Vec<String> = vec![String::new()];

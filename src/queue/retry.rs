@@ -137,6 +137,20 @@ mod tests {
         assert_eq!(CONTRACT.after(1, start(), end), Next::Again(later(end, MINUTE)));
     }
 
+    /// What is accepted and tried in one moment is as old as it says.
+    #[test]
+    fn a_clock_that_stands_still_was_not_set_back() {
+        assert!(matches!(CONTRACT.after(1000, start(), start()), Next::Again(_)));
+    }
+
+    #[test]
+    fn even_an_endless_schedule_ends() {
+        let schedule = Schedule { waits: &[], give_up_after: Duration::MAX };
+        let back = Timestamp::UNIX_EPOCH;
+        assert!(matches!(schedule.after(10_000, start(), back), Next::Again(_)));
+        assert_eq!(schedule.after(10_001, start(), back), Next::GiveUp);
+    }
+
     #[test]
     fn counts_the_tries_that_fit() {
         let waits = [MINUTE, MINUTE];
