@@ -516,6 +516,17 @@ mod tests {
         assert_eq!(Header::parse(forwarded.as_bytes()).thread_ids(), ["<2@x>", "<0@x>", "<1@x>"]);
     }
 
+    /// RFC 5322 3.6.4
+    #[test]
+    fn an_answer_names_the_thread_and_the_message_last() {
+        let references = |fields: &str| Header::parse(fields.as_bytes()).references_of_answer();
+        let fields =
+            "References: <a@x> <b@x>\r\n <own@x>\r\nIn-Reply-To: <b@x> <c@x>\r\nMessage-ID: <own@x>\r\n";
+        assert_eq!(references(fields), ["<a@x>", "<b@x>", "<c@x>", "<own@x>"]);
+        assert_eq!(references("In-Reply-To: <b@x>\r\n"), ["<b@x>"]);
+        assert!(references("Subject: x\r\n").is_empty());
+    }
+
     #[test]
     fn of_a_long_thread_both_ends_count() {
         let many: String = (0..100_000).map(|n| format!(" <{n}@x>")).collect();

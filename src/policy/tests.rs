@@ -11,12 +11,16 @@ fn policy(text: &str) -> Result<Policy, PolicyError> {
 }
 
 fn with_facts<T>(message: &str, ask: impl FnOnce(&Facts) -> T) -> T {
+    with_facts_from(&ReversePath::Null, message, ask)
+}
+
+fn with_facts_from<T>(sender: &ReversePath, message: &str, ask: impl FnOnce(&Facts) -> T) -> T {
     let message = CrlfBytes::check(message.replace('\n', "\r\n").into_bytes()).unwrap();
     let header = Header::parse(message.as_slice());
     let recipient = Address::parse("burger@example.org").unwrap();
     ask(&Facts {
         content: &Content::new(&header, &message),
-        sender: &ReversePath::Null,
+        sender,
         recipient: &recipient,
         internal: false,
         sealed_thread: false,
@@ -150,6 +154,54 @@ fn an_explanation_names_each_condition_the_cheap_ones_first() {
     ];
     assert_eq!(said, expected);
     assert!(!traces[0].matched && !traces[0].decides);
+}
+
+/// What lets mail pass is believed only where all of it says so.
+#[test]
+fn a_rule_that_lets_pass_wants_every_field_to_agree() {
+    let rule = |then: &str, any: &str, fields: &str| {
+        let when = format!("when = {{ header = {{ name = \"X-A\", any = \"{any}\" }} }}");
+        let policy = policy(&format!("[[rule]]\nname = \"a\"\nthen = \"{then}\"\n{when}\n")).unwrap();
+        with_facts(&format!("{fields}Subject: x\n\n"), |facts| policy.decide(facts).rule().is_some())
+    };
+    for (fields, pass, seal) in [
+        ("X-A: 1\n", true, true),
+        ("X-A: 1\nX-A: 1\n", true, true),
+        ("X-A: 1\nX-A: 2\n", false, true),
+        ("X-A: 2\n", false, false),
+        ("", false, false),
+    ] {
+        assert_eq!((rule("pass", "1", fields), rule("seal", "1", fields)), (pass, seal), "{fields}");
+    }
+    for (any, matches) in
+        [("*aba*ba", false), ("*ab*ba", false), ("ab*a", true), ("a*b*", true), ("*b*c", false)]
+    {
+        assert_eq!(rule("seal", any, "X-A: aba\n"), matches, "{any}");
+    }
+}
+
+#[test]
+fn quotes_hide_nobody_from_a_rule_that_seals_and_let_nobody_pass() {
+    let sender = ReversePath::Address(Address::parse("\"piet de\"@voorbeeld.nl").unwrap());
+    let rule = |then: &str| {
+        let when = "when = { sender = \"piet*@voorbeeld.nl\" }";
+        let policy = policy(&format!("[[rule]]\nname = \"a\"\nthen = \"{then}\"\n{when}\n")).unwrap();
+        with_facts_from(&sender, "Subject: x\n\n", |facts| policy.decide(facts).rule().is_some())
+    };
+    assert_eq!((rule("seal"), rule("pass")), (true, false));
+}
+
+#[test]
+fn an_explanation_says_how_sure_it_is() {
+    let why = |then: &str, message: &str| {
+        let when = "when = { subject_tag = \"x\" }";
+        let policy = policy(&format!("[[rule]]\nname = \"a\"\nthen = \"{then}\"\n{when}\n")).unwrap();
+        with_facts(message, |facts| policy.explain(facts)[0].conditions[0].why.clone())
+    };
+    assert_eq!(why("seal", "Subject: Re: [x]\n\n"), "the subject is tagged with [x]");
+    assert_eq!(why("seal", "Subject: y\n\n"), "the subject is not tagged with [x]");
+    assert_eq!(why("pass", "Subject: [x]\n\n"), "the subject starts with [x]");
+    assert_eq!(why("pass", "Subject: y\n\n"), "the subject does not start, in every reading, with [x]");
 }
 
 #[test]
