@@ -314,6 +314,10 @@ mod tests {
         TagOptions::parse([text])
     }
 
+    fn owned(words: &[&str]) -> Vec<String> {
+        words.iter().map(|word| (*word).to_owned()).collect()
+    }
+
     fn chosen(text: &str) -> Option<String> {
         match parse(text).password {
             Some(TagPassword::Chosen(password)) => Some(password.reveal().to_owned()),
@@ -384,7 +388,35 @@ mod tests {
             assert_eq!(options.ignored, [ignored], "{text}");
             assert!(options.expiry_days.is_none() && options.language.is_none(), "{text}");
         }
-        assert_eq!((parse("14d 7d").expiry_days, parse("14d 7d").ignored), (Some(7), vec!["14d".to_owned()]));
+    }
+
+    #[test]
+    fn of_two_the_shorter_time_and_the_first_language_count() {
+        for (text, days, ignored) in
+            [("14d 7d", 7, vec!["14d"]), ("7d 14d", 7, vec!["14d"]), ("7d 7 dagen", 7, vec![])]
+        {
+            assert_eq!(
+                (parse(text).expiry_days, parse(text).ignored),
+                (Some(days), owned(&ignored)),
+                "{text}"
+            );
+        }
+        for (text, ignored) in [("taal=fy taal=en", vec!["taal=en"]), ("taal=fy lang=fy", vec![])] {
+            assert_eq!(
+                (parse(text).language, parse(text).ignored),
+                (Some(Language::Fy), owned(&ignored)),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn people_are_told_all_but_the_password() {
+        let said = parse("spoed 14d wachtwoord=Zomer-2026 taal=fy").describe();
+        let told = ["a chosen password (not shown)", "14 days", "language fy", "not understood: spoed"];
+        assert_eq!(said, told);
+        assert_eq!(parse("geen-wachtwoord").describe(), ["no password"]);
+        assert!(parse("").describe().is_empty());
     }
 
     /// A password is taken as it was meant, or not at all, and never shown.
