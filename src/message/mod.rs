@@ -9,6 +9,7 @@ mod decode;
 mod encoded;
 pub mod header;
 mod html;
+pub mod kind;
 mod media_type;
 pub mod mime;
 pub mod name;

@@ -16,8 +16,9 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::error::WebError;
 use super::page::{self, Visit};
-use super::{Parts, preview, security, session, stream};
+use super::{Parts, security, session, stream};
 use crate::id::base32;
+use crate::message::kind::picture_type;
 use crate::secret;
 use crate::transfer::access::Grant;
 use crate::transfer::index::Index;
@@ -110,7 +111,7 @@ fn pictures(grant: &Grant, index: &Index, html: &str) -> io::Result<HashMap<Stri
         let mut bytes = Vec::new();
         session::part(grant, file.part)?.take(room).read_to_end(&mut bytes)?;
         room = room.saturating_sub(file.size);
-        if let Some(media_type) = preview::picture_type(&bytes) {
+        if let Some(media_type) = picture_type(&bytes) {
             pictures.insert(id.to_owned(), format!("data:{media_type};base64,{}", STANDARD.encode(&bytes)));
         }
     }

@@ -17,6 +17,7 @@ use axum::response::Response;
 use super::error::WebError;
 use super::page::{self, Visit};
 use super::{Parts, download, message, security, session, stream};
+use crate::message::kind::picture_type;
 use crate::transfer::access::Grant;
 use crate::transfer::index::IndexFile;
 
@@ -155,17 +156,6 @@ fn kind(file: &IndexFile, head: &[u8]) -> Option<Kind> {
         // The head may end in the middle of a character.
         Err(error) if error.error_len().is_none() => Some(Kind::Text("utf-8")),
         Err(_) => Some(Kind::Text("windows-1252")),
-    }
-}
-
-/// The type of a picture that every browser shows and that cannot hold a script, by its first bytes.
-pub fn picture_type(head: &[u8]) -> Option<&'static str> {
-    match head {
-        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some("image/png"),
-        [0xff, 0xd8, 0xff, ..] => Some("image/jpeg"),
-        [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some("image/gif"),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some("image/webp"),
-        _ => None,
     }
 }
 
