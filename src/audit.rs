@@ -43,7 +43,7 @@ pub enum Action {
     Drop,
     /// An answer was sent.
     Reply,
-    /// A virus scanner looked at a file of an answer and it was refused.
+    /// A file of an answer was looked at and refused.
     Scan,
     /// A verification code was mailed, tried, or proved an address.
     Code,

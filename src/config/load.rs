@@ -92,7 +92,7 @@ const KEYS: &[(&str, &[&str])] = &[
             "return_path",
         ],
     ),
-    ("reply", &["enabled", "delivery", "max_size", "max_mail_size", "bounces", "scanner"]),
+    ("reply", &["enabled", "delivery", "max_size", "max_mail_size", "bounces", "scanner", "file_types"]),
     ("policy", &["files"]),
 ];
 
@@ -177,6 +177,9 @@ impl Config {
         for domain in &mut self.organisation.domains {
             *domain = domain.to_lowercase();
         }
+        for ending in &mut self.reply.file_types {
+            *ending = ending.to_lowercase();
+        }
         let pairs = [
             ("smtp", &self.smtp.tls_certificate, &self.smtp.tls_key),
             ("web", &self.web.tls_certificate, &self.web.tls_key),
@@ -220,6 +223,10 @@ impl Config {
                 self.reply.bounces.as_ref().is_none_or(|to| to.is_within(&self.organisation.domains)),
                 "reply.bounces must be in one of organisation.domains",
             ),
+            (
+                self.reply.file_types.iter().all(|ending| is_ending(ending)),
+                "reply.file_types must be endings of file names without the dot, such as \"pdf\"",
+            ),
         ];
         self.web.public_url = url;
         match rules.iter().find(|(holds, _)| !holds) {
@@ -251,6 +258,11 @@ fn is_domain(text: &str) -> bool {
 /// It stands in header fields.
 fn is_one_line(text: &str) -> bool {
     !text.contains(char::is_control)
+}
+
+/// What stands behind the last dot of a name; longer ones are cut (`message::name`).
+fn is_ending(text: &str) -> bool {
+    (1..=16).contains(&text.len()) && text.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
 }
 
 /// It stands in front of every link, alone on a line.
@@ -340,6 +352,13 @@ mod tests {
     }
 
     #[test]
+    fn endings_are_kept_in_small_letters() {
+        let config = read(&format!("{SMALL}\n[reply]\nfile_types = [\"PDF\", \"jpg\"]"), &[]).unwrap();
+        assert_eq!(config.reply.file_types, ["pdf", "jpg"]);
+        assert!(read(SMALL, &[]).unwrap().reply.file_types.is_empty());
+    }
+
+    #[test]
     fn every_fault_names_file_key_and_reason() {
         for (from, to, expected) in [
             ("listen = [\"127.0.0.1:2525\"]", "listen = [\"x\"]", "smtp.listen"),
@@ -359,6 +378,11 @@ mod tests {
             ("[smtp]", "[reply]\nscanner = \":3310\"\n[smtp]", "reply.scanner"),
             ("[smtp]", "[reply]\nscanner = \"/a\\nb\"\n[smtp]", "reply.scanner"),
             ("[smtp]", "[reply]\nscanner = 3310\n[smtp]", "reply.scanner"),
+            ("[smtp]", "[reply]\nfile_types = [\".pdf\"]\n[smtp]", "reply.file_types"),
+            ("[smtp]", "[reply]\nfile_types = [\"pdf\", \"\"]\n[smtp]", "reply.file_types"),
+            ("[smtp]", "[reply]\nfile_types = [\"tar.gz\"]\n[smtp]", "reply.file_types"),
+            ("[smtp]", "[reply]\nfile_types = \"pdf\"\n[smtp]", "reply.file_types"),
+            ("[smtp]", "[reply]\nfile_type = []\n[smtp]", "did you mean reply.file_types?"),
             ("smarthost = \"127.0.0.1:25\"", "", "smarthost"),
             ("hostname = \"", "hostname = ", "TOML"),
             ("hostname = \"", "hostname = \"a b.", "hostname must be"),

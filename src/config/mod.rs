@@ -276,6 +276,8 @@ pub struct Reply {
     pub bounces: Option<Address>,
     /// Asked about every file before it counts as one of an answer; unset: nobody is.
     pub scanner: Option<Scanner>,
+    /// Endings of the names of files that may come with an answer, in small letters; empty: all.
+    pub file_types: Vec<String>,
 }
 
 /// `[reply] scanner`: where clamd listens.
@@ -351,6 +353,7 @@ impl Default for Reply {
             max_mail_size: None,
             bounces: None,
             scanner: None,
+            file_types: Vec::new(),
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::address::Address;
 use crate::clock::Timestamp;
 use crate::config::{Config, ReplyDelivery};
 use crate::locale;
+use crate::message::kind::ending;
 use crate::message::name::is_invisible;
 use crate::secret::Secret;
 use crate::transfer::password;
@@ -75,7 +76,7 @@ pub(super) fn check(
     let verified = keep(&mut faults, proved(typed, verified));
     let (to, cc, bcc) = all_recipients(typed, config, &mut faults);
     let message = clean(&typed.message);
-    faults.extend(content_faults(&message, &draft.uploads, config.reply.max_size.bytes()));
+    faults.extend(content_faults(&message, &draft.uploads, config));
     let expiry_days = keep(&mut faults, expiry(&typed.settings.expiry_days, config, now));
     let password = keep(&mut faults, chosen(typed, config));
     match (name, phone, verified, expiry_days, password) {
@@ -159,8 +160,8 @@ fn all_recipients(
     (to, cc, bcc)
 }
 
-fn content_faults(message: &str, uploads: &[Upload], max: u64) -> Vec<ReplyError> {
-    let mut faults = Vec::new();
+fn content_faults(message: &str, uploads: &[Upload], config: &Config) -> Vec<ReplyError> {
+    let (mut faults, max) = (Vec::new(), config.reply.max_size.bytes());
     if message.trim().is_empty() && uploads.is_empty() {
         faults.push(ReplyError::Empty);
     }
@@ -174,9 +175,19 @@ fn content_faults(message: &str, uploads: &[Upload], max: u64) -> Vec<ReplyError
     if octets.saturating_add(message.len() as u64) > max {
         faults.push(ReplyError::TooLarge { max });
     }
+    faults.extend(uploads.iter().filter_map(|upload| check_type(&upload.name, config).err()));
     let unfinished = uploads.iter().filter(|upload| !upload.is_complete());
     faults.extend(unfinished.map(|upload| ReplyError::Unfinished { name: upload.name.clone() }));
     faults
+}
+
+/// Whether files whose name ends so are taken (M08).
+pub(super) fn check_type(name: &str, config: &Config) -> Result<()> {
+    let allowed = &config.reply.file_types;
+    match allowed.is_empty() || allowed.contains(&ending(name)) {
+        true => Ok(()),
+        false => Err(ReplyError::BadType { name: name.to_owned(), allowed: allowed.clone() }),
+    }
 }
 
 /// Days, or a date within the year.

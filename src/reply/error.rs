@@ -168,6 +168,20 @@ pub enum ReplyError {
         /// What the connection said
         cause: std::io::Error,
     },
+    /// Files whose name ends so are not taken; `name` is its name.
+    #[error("an upload whose name does not end as it may")]
+    BadType {
+        /// Its name
+        name: String,
+        /// The endings that are
+        allowed: Vec<String>,
+    },
+    /// A file is a program, or something else than its name says, and was taken out; `name` is its name.
+    #[error("an upload that is something else than its name says")]
+    OtherType {
+        /// Its name
+        name: String,
+    },
     /// The scanner says that there is a virus in a file, which was taken out; `name` is its name.
     #[error("a virus in an upload")]
     Infected {
@@ -210,6 +224,8 @@ impl ReplyError {
             | Self::TooManyFiles { .. }
             | Self::DiskShort
             | Self::Unfinished { .. }
+            | Self::BadType { .. }
+            | Self::OtherType { .. }
             | Self::Infected { .. }
             | Self::TooLargeToScan { .. }
             | Self::NotScanned { .. }

@@ -1,142 +1,191 @@
-//! Has a virus scanner look at the files of a draft, where one is configured (M08): each as soon as it is complete, and
-//! before an answer is sent whatever has no verdict yet, such as files that came while the scanner was down or not
-//! configured. What it finds something in is taken out of the draft.
+//! Looks at the files of a draft, where that is configured (M08): each as soon as it is complete, and all of them before an
+//! answer is sent. Whether a file is what its name says is asked each time; the scanner is asked once, so a verdict that
+//! is missing then is one of a file that came while it was down or not configured. What is refused is taken out of the
+//! draft.
 //!
 //! What must never happen: a file that is sent without a verdict while there is a scanner, or the name of a file
 //! in the log.
 
+use std::io::{self, Read};
 use std::net::IpAddr;
+use std::sync::Arc;
+
+use tokio::task::spawn_blocking;
 
 use super::files::{FileReader, LateHash};
 use super::scanner::{self, ScanError, Verdict};
 use super::vault::Vault;
-use super::{Browser, Replies, ReplyError, Result, uploads};
-use crate::audit::{Action, Event};
-use crate::config::Scanner;
+use super::{Browser, Field, Replies, ReplyError, Result, uploads};
+use crate::audit::Action;
+use crate::config::{Config, Scanner};
 use crate::id::UploadId;
+use crate::message::kind::belies_its_name;
 use crate::store::{Author, UploadRow};
 use crate::transfer::access::Grant;
 
 /// Files that are scanned at once: as many as clamd does by itself (MaxThreads).
 pub(super) const AT_ONCE: usize = 10;
+/// Octets that tell what a file is.
+const HEAD: u64 = 64;
 
 impl Replies {
-    /// Has one upload scanned, if that is to be done: it is complete, there is a scanner, and there was no verdict yet.
-    pub async fn scan_upload(
+    /// Looks at one upload, if it is complete.
+    pub async fn inspect_upload(
         &self,
         grant: &Grant,
         browser: &Browser,
         id: &UploadId,
         client: IpAddr,
     ) -> Result<()> {
-        let Some(scanner) = self.scanner() else { return Ok(()) };
-        let row = self.find_upload(grant, browser, id).await?;
-        if !row.awaits_scan() {
-            return Ok(());
+        match self.is_inspecting() {
+            true => {
+                self.inspect_row(grant, browser, &self.find_upload(grant, browser, id).await?, client).await
+            }
+            false => Ok(()),
         }
-        self.scan_row(grant, browser, row, scanner, client).await
     }
 
-    /// The same for all uploads of the draft: what is wrong with each of them. A scanner that cannot be asked is not
-    /// asked again.
-    pub async fn scan(&self, grant: &Grant, browser: &Browser, client: IpAddr) -> Result<Vec<ReplyError>> {
-        let Some(scanner) = self.scanner() else { return Ok(Vec::new()) };
+    /// Looks at all uploads of the draft: what is wrong with each of them.
+    pub async fn inspect(&self, grant: &Grant, browser: &Browser, client: IpAddr) -> Result<Vec<ReplyError>> {
+        if !self.is_inspecting() {
+            return Ok(Vec::new());
+        }
         let draft = self.parts.store.draft(self.author(grant, browser)).await?;
         let uploads = draft.map(|draft| draft.uploads).unwrap_or_default();
+        self.inspect_rows(grant, browser, &uploads, client).await
+    }
+
+    /// Looks at these; with no fault, all that are complete may be sent. A scanner that cannot be asked about one is
+    /// not asked about the next.
+    pub(super) async fn inspect_rows(
+        &self,
+        grant: &Grant,
+        browser: &Browser,
+        uploads: &[UploadRow],
+        client: IpAddr,
+    ) -> Result<Vec<ReplyError>> {
         let mut faults = Vec::new();
-        for row in uploads.into_iter().filter(UploadRow::awaits_scan) {
-            match self.scan_row(grant, browser, row, scanner.clone(), client).await {
+        for row in uploads {
+            match self.inspect_row(grant, browser, row, client).await {
                 // Meanwhile somebody has taken it out.
                 Ok(()) | Err(ReplyError::UnknownUpload) => {}
-                Err(fault @ (ReplyError::Infected { .. } | ReplyError::TooLargeToScan { .. })) => {
-                    faults.push(fault);
-                }
                 Err(fault @ ReplyError::NotScanned { .. }) => {
                     faults.push(fault);
                     break;
                 }
+                Err(fault) if fault.field() == Some(Field::Files) => faults.push(fault),
                 Err(error) => return Err(error),
             }
         }
         Ok(faults)
     }
 
-    /// The scanner of the moment.
-    pub(super) fn scanner(&self) -> Option<Scanner> {
-        self.parts.config.load().reply.scanner.clone()
+    fn is_inspecting(&self) -> bool {
+        let config = self.parts.config.load();
+        config.reply.scanner.is_some() || !config.reply.file_types.is_empty()
     }
 
     /// It goes on when the caller goes away: who asks again finds the verdict.
-    async fn scan_row(
+    async fn inspect_row(
         &self,
         grant: &Grant,
         browser: &Browser,
-        row: UploadRow,
-        scanner: Scanner,
+        row: &UploadRow,
         client: IpAddr,
     ) -> Result<()> {
+        if row.length != Some(row.offset) {
+            return Ok(());
+        }
         let vault = Vault::of_draft(grant, browser);
-        let name = uploads::open_row(&vault, &row)?.name;
-        let scan = Scan {
-            replies: self.clone(),
-            author: self.author(grant, browser),
-            file: FileReader::new(vault, self.parts.blobs.clone(), &row, LateHash::default()),
-            id: row.id,
-            name,
-            scanner,
-            client,
-        };
-        tokio::spawn(scan.run()).await.unwrap_or_else(|error| Err(ReplyError::Trouble(error.to_string())))
+        let name = uploads::open_row(&vault, row)?.name;
+        let (replies, author) = (self.clone(), self.author(grant, browser));
+        let inspection = Inspection { replies, author, vault, row: row.clone(), name, client };
+        let task = tokio::spawn(inspection.run(self.parts.config.load_full()));
+        task.await.unwrap_or_else(|error| Err(ReplyError::Trouble(error.to_string())))
     }
 }
 
-impl UploadRow {
-    /// Whether it is complete and no scanner has seen it.
-    pub(super) fn awaits_scan(&self) -> bool {
-        self.length == Some(self.offset) && !self.is_scanned
-    }
-}
-
-/// One file on its way through the scanner.
-struct Scan {
+/// One file that is looked at.
+struct Inspection {
     replies: Replies,
     author: Author,
-    file: FileReader,
-    id: UploadId,
+    vault: Vault,
+    row: UploadRow,
     /// For the author's eyes only.
     name: String,
-    scanner: Scanner,
     client: IpAddr,
 }
 
-impl Scan {
-    async fn run(self) -> Result<()> {
-        let Self { replies, author, file, id, name, scanner, client } = self;
-        let (store, now) = (&replies.parts.store, replies.parts.clock.now());
-        let event = |result: &str| -> Option<Event> {
-            Some(replies.event(Action::Scan, &author.link, result, client))
+impl Inspection {
+    async fn run(self, config: Arc<Config>) -> Result<()> {
+        if !config.reply.file_types.is_empty() {
+            self.look().await?;
+        }
+        match &config.reply.scanner {
+            Some(scanner) if !self.row.is_scanned => self.scan(scanner).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// What it is, by its first octets.
+    async fn look(&self) -> Result<()> {
+        let file = self.file();
+        let read = spawn_blocking(move || {
+            let mut head = Vec::new();
+            file.take(HEAD).read_to_end(&mut head).map(|_| head)
+        });
+        let read = read.await.unwrap_or_else(|error| Err(io::Error::other(error)));
+        let head = match read {
+            Ok(head) => head,
+            Err(cause) => return Err(self.unreadable(cause).await),
         };
-        let (event, refusal) = match scanner::scan(&scanner, &replies.scanning, file).await {
+        match belies_its_name(&self.name, &head) {
+            true => self.refuse("other type", ReplyError::OtherType { name: self.name.clone() }).await,
+            false => Ok(()),
+        }
+    }
+
+    async fn scan(&self, scanner: &Scanner) -> Result<()> {
+        let (store, now) = (&self.replies.parts.store, self.replies.parts.clock.now());
+        let name = self.name.clone();
+        match scanner::scan(scanner, &self.replies.scanning, self.file()).await {
             Ok(Verdict::Clean) => {
-                return match store.mark_scanned(author, id, now).await? {
+                match store.mark_scanned(self.author.clone(), self.row.id.clone(), now).await? {
                     true => Ok(()),
                     false => Err(ReplyError::UnknownUpload),
-                };
+                }
             }
-            Ok(Verdict::Found(what)) => (event(&format!("virus: {what}")), ReplyError::Infected { name }),
-            Ok(Verdict::TooLarge) => (event("too large"), ReplyError::TooLargeToScan { name }),
+            Ok(Verdict::Found(what)) => {
+                self.refuse(&format!("virus: {what}"), ReplyError::Infected { name }).await
+            }
+            Ok(Verdict::TooLarge) => self.refuse("too large", ReplyError::TooLargeToScan { name }).await,
             Err(ScanError::Scanner(cause)) => {
                 tracing::warn!(%cause, "the virus scanner cannot be asked");
-                return Err(ReplyError::NotScanned { name });
+                Err(ReplyError::NotScanned { name })
             }
-            Err(ScanError::File(cause)) => {
-                // Who takes a file out takes it from under the scanner as well.
-                let draft = store.draft(author).await?;
-                let is_there = draft.is_some_and(|draft| draft.uploads.iter().any(|row| row.id == id));
-                return Err(if is_there { cause.into() } else { ReplyError::UnknownUpload });
-            }
-        };
-        store.remove_upload(author.clone(), id, now, event).await?;
+            Err(ScanError::File(cause)) => Err(self.unreadable(cause).await),
+        }
+    }
+
+    fn file(&self) -> FileReader {
+        let blobs = self.replies.parts.blobs.clone();
+        FileReader::new(self.vault.clone(), blobs, &self.row, LateHash::default())
+    }
+
+    /// Takes it out of the draft.
+    async fn refuse(&self, result: &str, refusal: ReplyError) -> Result<()> {
+        let event = self.replies.event(Action::Scan, &self.author.link, result, self.client);
+        let (author, id, now) = (self.author.clone(), self.row.id.clone(), event.time);
+        self.replies.parts.store.remove_upload(author, id, now, Some(event)).await?;
         Err(refusal)
+    }
+
+    /// Who takes a file out takes it from under these hands as well.
+    async fn unreadable(&self, cause: io::Error) -> ReplyError {
+        match self.replies.parts.store.draft(self.author.clone()).await {
+            Ok(Some(draft)) if draft.uploads.iter().any(|row| row.id == self.row.id) => cause.into(),
+            Ok(_) => ReplyError::UnknownUpload,
+            Err(error) => error.into(),
+        }
     }
 }

@@ -12,11 +12,11 @@ mod codes;
 mod compose;
 mod error;
 mod files;
+mod inspect;
 mod original;
 pub mod password;
 mod pieces;
 mod recipients;
-mod scan;
 mod scanner;
 mod send;
 #[cfg(test)]
@@ -88,7 +88,7 @@ impl Replies {
     /// On these parts.
     pub fn new(parts: Parts) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let (composing, scanning) = (Semaphore::new(cores), Semaphore::new(scan::AT_ONCE));
+        let (composing, scanning) = (Semaphore::new(cores), Semaphore::new(inspect::AT_ONCE));
         Self { parts, composing: composing.into(), scanning: scanning.into() }
     }
 

@@ -1,5 +1,5 @@
 //! Asks clamd whether there is a virus in a file (clamd(8), INSTREAM): the octets go to it as they are read, and it says
-//! what it found. Called by `scan`. What must never happen: a file counts as clean of which clamd has not seen
+//! what it found. Called by `inspect`. What must never happen: a file counts as clean of which clamd has not seen
 //! every octet.
 
 use std::io::{self, Read};

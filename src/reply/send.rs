@@ -12,7 +12,7 @@ use super::vault::Vault;
 use super::{Replies, ReplyError, Result, SENT, TYPED, check, original, uploads};
 use crate::id::QueueId;
 use crate::message::name::Names;
-use crate::store::{Acceptance, DraftRow, EndedDraft, StoreError, UploadRow, discard};
+use crate::store::{Acceptance, DraftRow, EndedDraft, StoreError, discard};
 use crate::transfer::access::Grant;
 
 /// Answers to one transfer within 24 hours (H18).
@@ -23,15 +23,13 @@ const ROUNDS: usize = 3;
 impl Replies {
     pub(super) async fn send_draft(self, grant: Grant, browser: Browser, client: IpAddr) -> Result<Sent> {
         for _ in 0..ROUNDS {
-            if let Some(fault) = self.scan(&grant, &browser, client).await?.into_iter().next() {
-                return Err(fault);
-            }
             let Some(row) = self.parts.store.draft(self.author(&grant, &browser)).await? else {
                 return self.sent(&grant, &browser).await?.ok_or(ReplyError::Empty);
             };
-            // What came since was not scanned. What is sent below is this row, or nothing.
-            if self.scanner().is_some() && row.uploads.iter().any(UploadRow::awaits_scan) {
-                continue;
+            // What is sent below is this very row, or nothing.
+            let faults = self.inspect_rows(&grant, &browser, &row.uploads, client).await?;
+            if let Some(fault) = faults.into_iter().next() {
+                return Err(fault);
             }
             let answer = self.answer(&grant, &browser, row, client).await?;
             let revision = answer.revision;

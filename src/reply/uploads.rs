@@ -10,7 +10,7 @@ use tokio::task::spawn_blocking;
 
 use super::pieces::{Come, PieceIntake};
 use super::vault::Vault;
-use super::{Browser, MAX_FILES, NewUpload, Replies, ReplyError, Result, Upload};
+use super::{Browser, MAX_FILES, NewUpload, Replies, ReplyError, Result, Upload, check};
 use crate::id::UploadId;
 use crate::message::name::safe_name;
 use crate::store::{Added, NewUploadRow, UploadLimits, UploadRow};
@@ -32,8 +32,8 @@ pub(super) struct Facts {
 }
 
 impl Replies {
-    /// Begins an upload: [`ReplyError::TooLarge`], [`ReplyError::TooManyFiles`] and [`ReplyError::DiskShort`] before
-    /// an octet has come.
+    /// Begins an upload: [`ReplyError::BadType`], [`ReplyError::TooLarge`], [`ReplyError::TooManyFiles`] and
+    /// [`ReplyError::DiskShort`] before an octet has come.
     pub async fn create_upload(
         &self,
         grant: &Grant,
@@ -41,6 +41,8 @@ impl Replies {
         upload: NewUpload,
     ) -> Result<UploadId> {
         self.check_enabled()?;
+        let facts = facts(&upload);
+        check::check_type(&facts.name, &self.parts.config.load())?;
         let limits = self.limits();
         let length = upload.length.unwrap_or(0);
         if length > limits.octets {
@@ -48,7 +50,7 @@ impl Replies {
         }
         self.check_room(upload.length.unwrap_or(upload.at_most.min(limits.octets))).await?;
         let id = UploadId::random();
-        let facts = Vault::of_draft(grant, browser).seal(&sealed_as(&id), &facts(&upload))?;
+        let facts = Vault::of_draft(grant, browser).seal(&sealed_as(&id), &facts)?;
         let row = NewUploadRow { id: id.clone(), facts, length: upload.length };
         let author = self.author(grant, browser);
         let added = self.parts.store.add_upload(author, row, limits, self.parts.clock.now()).await?;

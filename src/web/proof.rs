@@ -50,6 +50,7 @@ const RESULTS: &[(&str, &str)] = &[
     ("wrong", "result-wrong"),
     ("expired", "result-expired"),
     ("too large", "result-too-large"),
+    ("other type", "result-other-type"),
 ];
 /// The actors that are no address.
 const ACTORS: &[(&str, &str)] =

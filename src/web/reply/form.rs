@@ -107,15 +107,15 @@ impl Reading<'_> {
         self.keep().await?;
         // Who goes on has what was left over scanned as well.
         if self.has_files || matches!(action, Action::Next | Action::Add) {
-            self.scan().await?;
+            self.inspect().await?;
         }
         Ok((action, self.problems))
     }
 
-    async fn scan(&mut self) -> Result<(), WebError> {
+    async fn inspect(&mut self) -> Result<(), WebError> {
         let Desk { grant, visit, .. } = self.desk;
-        let scanned = self.desk.replies().scan(grant, self.browser, visit.client).await;
-        for fault in self.desk.own(scanned)? {
+        let faults = self.desk.replies().inspect(grant, self.browser, visit.client).await;
+        for fault in self.desk.own(faults)? {
             self.problems.push(self.desk.problem(fault)?);
         }
         Ok(())

@@ -30,6 +30,8 @@ struct MessagePage<'a> {
     progress: String,
     /// Files are scanned before they count.
     has_scanner: bool,
+    /// Endings of the files that are taken, where not all are.
+    types: &'a [String],
     problems: &'a Problems,
 }
 
@@ -104,6 +106,7 @@ async fn render(
         percent: format("reply-files-percent", &[("percent", "{percent}"), ("size", "{size}")]),
         progress: format("reply-files-progress", &[("name", "{name}"), ("percent", "{percent}")]),
         size,
+        types: &visit.config.reply.file_types,
         has_scanner: visit.config.reply.scanner.is_some(),
         problems,
     })
@@ -114,6 +117,11 @@ impl MessagePage<'_> {
     fn percent_of(&self, upload: &Upload) -> String {
         let length = upload.length.unwrap_or(u64::MAX).max(1);
         (u128::from(upload.offset) * 100 / u128::from(length)).to_string()
+    }
+
+    /// For the browser's picker: `.pdf,.jpg`.
+    fn accepted(&self) -> String {
+        self.types.iter().map(|ending| format!(".{ending}")).collect::<Vec<_>>().join(",")
     }
 
     /// Its size, as far as that is known.

@@ -154,6 +154,10 @@ fn problem(visit: &Visit, error: &ReplyError, now: Timestamp) -> Option<Problem>
         ReplyError::TooManyReplies(until) => count("reply-error-replies", &minutes(until)),
         ReplyError::DiskShort => text("reply-error-disk"),
         ReplyError::Unfinished { name } => visit.with("reply-error-unfinished", "name", name),
+        ReplyError::BadType { name, allowed } => {
+            format("reply-error-file-type", &[("name", name), ("types", &allowed.join(", "))])
+        }
+        ReplyError::OtherType { name } => visit.with("reply-error-file-content", "name", name),
         ReplyError::Infected { name } => visit.with("reply-error-virus", "name", name),
         ReplyError::TooLargeToScan { name } => visit.with("reply-error-scan-size", "name", name),
         ReplyError::NotScanned { name } => visit.with("reply-error-scanner", "name", name),
@@ -211,6 +215,7 @@ fn status(error: &ReplyError) -> StatusCode {
         | ReplyError::TooManyFiles { .. }
         | ReplyError::TooLong { .. }
         | ReplyError::TooLargeToScan { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        ReplyError::BadType { .. } | ReplyError::OtherType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         ReplyError::Infected { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         ReplyError::NotScanned { .. } => StatusCode::SERVICE_UNAVAILABLE,
         ReplyError::DiskShort => StatusCode::INSUFFICIENT_STORAGE,

@@ -126,8 +126,8 @@ impl Uploader {
 
     async fn status(&self, id: &str) -> Result<Response, Fault> {
         let id = &self.find(id)?;
-        // A file of which the scanner could not be asked is not here yet: who asks how far it is, asks again.
-        self.scan(id).await?;
+        // A file about which the scanner could not be asked is not here yet: who asks how far it is, asks again.
+        self.inspect(id).await?;
         let upload = self.told(self.desk.replies().upload(&self.desk.grant, &self.browser, id).await)?;
         let mut response = StatusCode::OK.into_response();
         let fields = response.headers_mut();
@@ -160,14 +160,14 @@ impl Uploader {
         let pieces = incoming::pieces(&self.desk, body, u64::MAX);
         let (replies, grant) = (self.desk.replies(), &self.desk.grant);
         let offset = self.told(replies.append(grant, &self.browser, id, offset, pieces).await)?;
-        self.scan(id).await?;
+        self.inspect(id).await?;
         Ok(offset)
     }
 
     /// Once all of it has come.
-    async fn scan(&self, id: &UploadId) -> Result<(), Fault> {
+    async fn inspect(&self, id: &UploadId) -> Result<(), Fault> {
         let Desk { grant, visit, .. } = &self.desk;
-        self.told(self.desk.replies().scan_upload(grant, &self.browser, id, visit.client).await)
+        self.told(self.desk.replies().inspect_upload(grant, &self.browser, id, visit.client).await)
     }
 
     async fn remove(&self, id: &str) -> Result<Response, Fault> {

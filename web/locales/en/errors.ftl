@@ -62,6 +62,8 @@ reply-error-files = { $count ->
     }
 reply-error-file-empty = { $name } is empty. Choose another file
 reply-error-unfinished = { $name } is not completely received yet. Finish it or remove it
+reply-error-file-type = { $name } cannot be sent. You can send these types of files: { $types }
+reply-error-file-content = { $name } is a program, or another type of file than its name says. It was not added
 reply-error-virus = { $name } seems to contain a virus and was not added
 reply-error-scan-size = { $name } is too large to be checked for viruses and was not added
 reply-error-scanner = We cannot check { $name } for viruses now. Try again in a few minutes

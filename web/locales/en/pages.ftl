@@ -106,6 +106,7 @@ reply-message = Message
 reply-message-hint = Your message and files are stored encrypted.
 reply-files = Files
 reply-files-hint = Message and files together can be up to { $size }.
+reply-files-types = You can send these types of files: { $types }.
 reply-files-choose = Choose files
 reply-files-photo = Take a photo
 reply-files-drop = You can also drag files to this place.

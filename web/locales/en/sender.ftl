@@ -158,6 +158,7 @@ result-recall = About the withdrawal
 result-sent = Sent
 result-too-many = Too many
 result-too-large = Too large to be checked
+result-other-type = Another type of file than its name says
 result-verified = Correct
 result-wrong = Not correct
 result-expired = Expired

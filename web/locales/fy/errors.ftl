@@ -62,6 +62,8 @@ reply-error-files = { $count ->
     }
 reply-error-file-empty = { $name } is leech. Kies in oar bestân
 reply-error-unfinished = { $name } is noch net hielendal binnen. Meitsje it ôf of smyt it fuort
+reply-error-file-type = { $name } kin net mei. Jo kinne dizze soarten bestannen stjoere: { $types }
+reply-error-file-content = { $name } is in programma, of in oar soarte bestân as de namme seit. It is net taheakke
 reply-error-virus = { $name } liket in firus te befetsjen en is net taheakke
 reply-error-scan-size = { $name } is te grut om op firussen te kontrolearjen en is net taheakke
 reply-error-scanner = Wy kinne { $name } no net op firussen kontrolearje. Besykje it oer in pear minuten op ’e nij

@@ -106,6 +106,7 @@ reply-message = Berjocht
 reply-message-hint = Jo berjocht en bestannen wurde fersifere bewarre.
 reply-files = Bestannen
 reply-files-hint = Berjocht en bestannen meie tegearre { $size } grut wêze.
+reply-files-types = Jo kinne dizze soarten bestannen stjoere: { $types }.
 reply-files-choose = Kies bestannen
 reply-files-photo = Meitsje in foto
 reply-files-drop = Jo kinne bestannen ek hjirhinne slepe.

@@ -158,6 +158,7 @@ result-recall = Oer it ynlûken
 result-sent = Ferstjoerd
 result-too-many = Te folle
 result-too-large = Te grut om te kontrolearjen
+result-other-type = In oar soarte bestân as de namme seit
 result-verified = Kloppet
 result-wrong = Kloppet net
 result-expired = Ferrûn

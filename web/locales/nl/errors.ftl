@@ -62,6 +62,8 @@ reply-error-files = { $count ->
     }
 reply-error-file-empty = { $name } is leeg. Kies een ander bestand
 reply-error-unfinished = { $name } is nog niet helemaal binnen. Maak het af of verwijder het
+reply-error-file-type = { $name } kan niet mee. U kunt deze soorten bestanden sturen: { $types }
+reply-error-file-content = { $name } is een programma, of een ander soort bestand dan de naam zegt. Het is niet toegevoegd
 reply-error-virus = { $name } lijkt een virus te bevatten en is niet toegevoegd
 reply-error-scan-size = { $name } is te groot om op virussen te controleren en is niet toegevoegd
 reply-error-scanner = Wij kunnen { $name } nu niet op virussen controleren. Probeer het over een paar minuten opnieuw

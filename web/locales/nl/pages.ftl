@@ -106,6 +106,7 @@ reply-message = Bericht
 reply-message-hint = Uw bericht en bestanden worden versleuteld opgeslagen.
 reply-files = Bestanden
 reply-files-hint = Bericht en bestanden mogen samen { $size } groot zijn.
+reply-files-types = U kunt deze soorten bestanden sturen: { $types }.
 reply-files-choose = Kies bestanden
 reply-files-photo = Maak een foto
 reply-files-drop = U kunt bestanden ook hierheen slepen.

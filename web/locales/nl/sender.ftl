@@ -158,6 +158,7 @@ result-recall = Over de intrekking
 result-sent = Verstuurd
 result-too-many = Te veel
 result-too-large = Te groot om te controleren
+result-other-type = Ander soort bestand dan de naam zegt
 result-verified = Klopt
 result-wrong = Klopt niet
 result-expired = Verlopen
