@@ -57,6 +57,13 @@ fn a_wrong_configuration_is_told_by_file_key_and_reason() {
         ("[smtp]", "[smtp]\ntls_key = \"k.pem\"", "smtp.tls_key", "go together"),
         ("[smtp]", "[seal]\nexpiry_days = 366\n[smtp]", "seal.expiry_days", "365"),
         ("[smtp]", "[seal]\npassword = \"weak\"\n[smtp]", "password", "weak"),
+        (
+            "[smtp]",
+            "[reply]\nscanner = \"clamd.ctl\"\n[smtp]",
+            "reply.scanner",
+            "absolute path of a Unix socket",
+        ),
+        ("[smtp]", "[reply]\nfile_types = [\".pdf\"]\n[smtp]", "reply.file_types", "without the dot"),
         ("retry = [\"1s\"]", "retry = [\"soon\"]", "retry", "soon"),
         ("domains = [\"voorbeeld.nl\"]", "domains = []", "organisation.domains", "empty"),
         ("name = \"Gemeente Voorbeeld\"", "", "name", "missing"),

@@ -633,3 +633,64 @@ fn a_transfer_that_ends_halfway_takes_its_answer_along() {
     assert!(gone.iter().all(|answer| answer.status == 410));
     assert_eq!(scene.smarthost.seen().copies(STAFF), 1, "only the receipt");
 }
+
+#[test]
+fn only_files_of_the_listed_types_are_taken() {
+    let scene = scene("[reply]\nfile_types = [\"pdf\", \"JPG\"]\n");
+    let mut anna = scene.verified();
+    let page = anna.get("/reply/message").text();
+    assert!(
+        page.contains("accept=\".pdf,.jpg\"") && page.contains("soorten bestanden sturen: pdf, jpg."),
+        "{page}"
+    );
+
+    // By the name, before an octet has come.
+    for name in ["spel.exe", "pdf", "foto.jpg.scr", "foto.jpeg"] {
+        let metadata = format!("filename {}", base64(name.as_bytes()));
+        let fields = [("Upload-Length", "2"), ("Upload-Metadata", metadata.as_str())];
+        let answer = anna.tus("POST", "", &fields, Some(b""));
+        let words = format!("{name} kan niet mee. U kunt deze soorten bestanden sturen: pdf, jpg");
+        assert_eq!((answer.status, answer.text()), (415, words));
+    }
+    // By what is in it, as soon as it is complete.
+    let words = " is een programma, of een ander soort bestand dan de naam zegt. Het is niet toegevoegd";
+    for (name, octets) in [("verslag.pdf", &b"MZ\x90\0"[..]), ("foto.JPG", b"%PDF-1.7")] {
+        let id = anna.begin(name, octets.len());
+        let answer = anna.piece(&id, 0, octets);
+        assert_eq!((answer.status, answer.text()), (415, format!("{name}{words}")));
+        assert_eq!(anna.tus("HEAD", &id, &[], None).status, 404, "it is gone");
+    }
+    // Without JavaScript; what may come is kept, and so is what was typed.
+    let files: [(&str, &str, &[u8]); 4] = [
+        ("spel.exe", "application/pdf", b"MZ"),
+        ("script.jpg", "image/jpeg", b"#!/bin/sh"),
+        ("FOTO.JPG", "image/jpeg", b"\xff\xd8\xff\xe0"),
+        ("verslag.pdf", "application/pdf", b"%PDF-1.7"),
+    ];
+    let page = anna.message(STAFF, "kanarie-tekst", &files, "next");
+    assert_eq!(page.status, 415);
+    let text = page.text();
+    assert!(text.contains("<p class=\"field-error\">spel.exe kan niet mee"), "{text}");
+    assert!(text.contains(&format!("<p class=\"field-error\">script.jpg{words}")), "{text}");
+    assert!(text.contains("kanarie-tekst") && text.contains("FOTO.JPG"), "{text}");
+    let refused = |row: &&String| row.starts_with("audit:") && row.contains("other type");
+    assert_eq!(scene.everything().iter().filter(refused).count(), 3);
+    assert!(!scene.gateway.log().iter().any(|line| line.contains("script.jpg")));
+
+    // What came before the list got shorter is not sent either.
+    let config = std::fs::read_to_string(scene.site.config()).unwrap();
+    std::fs::write(scene.site.config(), config.replace("\"pdf\", ", "")).unwrap();
+    scene.gateway.reload();
+    wait_for("the reload", || anna.get("/reply/message").text().contains("sturen: jpg.").then_some(()));
+    let page = anna.send("");
+    assert_eq!(page.status, 415);
+    assert!(page.text().contains("verslag.pdf kan niet mee"), "{}", page.text());
+    let page = anna.get("/reply/message").text();
+    let id = page.split("data-name=\"verslag.pdf\"").next().unwrap().rsplit("data-id=\"").next().unwrap();
+    let id = id.split('"').next().unwrap();
+    assert_eq!(anna.tus("DELETE", &format!("/{id}"), &[], None).status, 204);
+    let sent = anna.send("");
+    assert_eq!(anna.tail(&sent), "/reply/sent", "{}", sent.text());
+    let names: Vec<String> = attachments(&scene.staff_mail()).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["FOTO.JPG"]);
+}
