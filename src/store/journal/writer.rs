@@ -7,7 +7,6 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -26,6 +25,9 @@ use crate::store::{NewItem, Result, StoreError};
 const BATCH: u64 = ROOM / 8;
 /// A disk that flushes in less is quick.
 const QUICK: Duration = Duration::from_millis(1);
+/// After so many batches of one message in a row messages come alone. Among many sessions one now and then does too;
+/// a task that then flushes keeps its thread from all others.
+const ALONE: u32 = 8;
 /// A delivery waits so long for a message to share a flush with: nobody waits for its end.
 const COMPANY: Duration = Duration::from_millis(2);
 
@@ -58,10 +60,9 @@ impl Writer {
     pub fn start(files: Files, lock: File, live: Arc<Live>) -> Result<Self> {
         let desk = Arc::new(Desk {
             live,
-            files: Mutex::new(files),
             tray: Mutex::default(),
             rung: Condvar::new(),
-            is_calm: AtomicBool::new(true),
+            pen: Mutex::new(Pen { files, pace: Pace::CALM }),
         });
         let serving = Arc::clone(&desk);
         let thread = thread::Builder::new().name("journal".into()).spawn(move || serving.serve())?;
@@ -101,9 +102,35 @@ struct Desk {
     tray: Mutex<Tray>,
     /// The thread is wanted.
     rung: Condvar,
-    files: Mutex<Files>,
-    /// The last flush was quick, and for one message: whoever comes next need not wait for the thread.
-    is_calm: AtomicBool,
+    pen: Mutex<Pen>,
+}
+
+/// Held by who writes.
+struct Pen {
+    files: Files,
+    pace: Pace,
+}
+
+/// How messages have been coming lately, and how quick the disk is.
+struct Pace {
+    /// Batches in a row that held one message at most.
+    alone: u32,
+    was_quick: bool,
+}
+
+impl Pace {
+    /// Nobody has come yet.
+    const CALM: Self = Self { alone: ALONE, was_quick: true };
+
+    fn note(&mut self, messages: usize, took: Duration) {
+        self.alone = if messages <= 1 { self.alone.saturating_add(1) } else { 0 };
+        self.was_quick = took < QUICK;
+    }
+
+    /// Whoever comes next need not wait for the thread.
+    fn is_calm(&self) -> bool {
+        self.alone >= ALONE && self.was_quick
+    }
 }
 
 /// What waits to be written.
@@ -138,9 +165,9 @@ impl Desk {
 
     /// Sees to it that what is in the tray is written: here and now where that is quick and nobody else is about.
     fn write_or_ring(&self) {
-        match self.files.try_lock() {
-            Ok(mut files) if self.is_calm.load(Ordering::Relaxed) => {
-                if self.write_batch(&mut files) {
+        match self.pen.try_lock() {
+            Ok(mut pen) if pen.pace.is_calm() => {
+                if self.write_batch(&mut pen) {
                     self.ring();
                 }
             }
@@ -152,11 +179,11 @@ impl Desk {
     fn serve(&self) {
         while self.wait() {
             // After a panic in the middle of a write nobody knows what is in the files: nothing more is promised.
-            let Ok(mut files) = self.files.lock() else {
+            let Ok(mut pen) = self.pen.lock() else {
                 self.tray().commands.clear();
                 continue;
             };
-            while self.write_batch(&mut files) {}
+            while self.write_batch(&mut pen) {}
         }
     }
 
@@ -171,7 +198,7 @@ impl Desk {
     }
 
     /// Writes a batch and answers; tells whether there is more.
-    fn write_batch(&self, files: &mut Files) -> bool {
+    fn write_batch(&self, Pen { files, pace }: &mut Pen) -> bool {
         let (mut batch, commands) = self.tray().take_batch();
         if commands.is_empty() {
             return false;
@@ -179,7 +206,7 @@ impl Desk {
         let begun = Instant::now();
         let appended = files.append(&mut batch);
         let messages = commands.iter().filter(|command| matches!(command.work, Work::Keep(_))).count();
-        self.is_calm.store(messages <= 1 && begun.elapsed() < QUICK, Ordering::Relaxed);
+        pace.note(messages, begun.elapsed());
         for Command { work, caller } in commands {
             let answer = match &appended {
                 Ok(()) => {
@@ -232,5 +259,24 @@ impl Work {
                 items.iter().for_each(|item| batch.push(&[&[DONE], item.as_str().as_bytes()]));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_message_alone_makes_no_calm_and_a_slow_disk_ends_it() {
+        let mut pace = Pace::CALM;
+        pace.note(2, Duration::ZERO);
+        for _ in 1..ALONE {
+            pace.note(1, Duration::ZERO);
+            assert!(!pace.is_calm());
+        }
+        pace.note(1, QUICK);
+        assert!(!pace.is_calm());
+        pace.note(0, Duration::ZERO);
+        assert!(pace.is_calm());
     }
 }
