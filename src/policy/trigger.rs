@@ -1,6 +1,7 @@
 //! Tags in a subject: `[vertrouwelijk]` or `vertrouwelijk:` at its start, found in whatever spelling a reader
 //! would take for them (C06), and taken away again before anybody outside sees the subject.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 
 use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
@@ -87,12 +88,20 @@ const CLOSING: [char; 4] = [']', '】', '〕', '⟧'];
 
 /// A text as readers compare it: letter case, width, invisible characters and the kind of blank aside.
 pub fn fold(text: &str) -> String {
+    if text.is_ascii() {
+        return text.chars().map(fold_ascii).collect();
+    }
     let normal = ComposingNormalizerBorrowed::new_nfkc().normalize(text);
     let visible = normal.chars().filter(|c| !is_invisible(*c));
     visible
         .map(|c| if c.is_whitespace() || c.is_control() || c == BRAILLE_BLANK { ' ' } else { c })
         .collect::<String>()
         .to_lowercase()
+}
+
+/// [`fold`] for a character of ASCII: none of these is invisible, and none has another form.
+fn fold_ascii(c: char) -> char {
+    if c.is_whitespace() || c.is_control() { ' ' } else { c.to_ascii_lowercase() }
 }
 
 /// A folded text without its accents.
@@ -107,7 +116,7 @@ pub(super) fn unaccented(folded: &str) -> String {
 /// Whether a subject, folded and [`unaccented`], bears one of the tags where the sender of an answer would still
 /// have it: at its start, after reply prefixes, or after other groups in brackets that mail servers put there.
 pub(super) fn bears_tag(plain: &str, tags: &[String]) -> Answer {
-    let mut start = Start::of(plain, tags.iter().map(|tag| unaccented(&fold(tag))));
+    let mut start = Start::of(plain, tags, fold_plain);
     if start.by_ref().take(MAX_ITEMS).any(|item| item.is_tag) {
         return Answer::Yes;
     }
@@ -117,7 +126,7 @@ pub(super) fn bears_tag(plain: &str, tags: &[String]) -> Answer {
 /// Whether the very first thing in a folded subject is one of the tags, with nothing next to it in its brackets:
 /// `[open data]` says nothing about the message.
 pub(super) fn starts_with_tag(folded: &str, tags: &[String]) -> bool {
-    Start::of(folded, tags.iter().map(|tag| fold(tag))).next().is_some_and(|item| item.is_bare)
+    Start::of(folded, tags, fold).next().is_some_and(|item| item.is_bare)
 }
 
 /// The subject without any of these tags, and their options, at its start.
@@ -137,7 +146,7 @@ pub fn strip_tag(subject: &str, tags: &[String]) -> String {
 pub(super) fn tag_options<'a>(subject: &'a str, tags: &[String]) -> Vec<&'a str> {
     let subject = subject.get(..subject.floor_char_boundary(MAX_OPTIONS)).unwrap_or(subject);
     let start = TracedFold::of(subject);
-    let items = Start::of(&start.folded, folded_tags(tags)).take(MAX_ITEMS);
+    let items = Start::of(&start.folded, tags, fold_plain).take(MAX_ITEMS);
     let options = items.filter_map(|item| item.options).filter_map(|span| subject.get(start.origin(span)));
     options.map(str::trim).filter(|text| !text.is_empty()).collect()
 }
@@ -146,7 +155,7 @@ pub(super) fn tag_options<'a>(subject: &'a str, tags: &[String]) -> Vec<&'a str>
 pub(super) fn strip_options(subject: &str, tags: &[String]) -> String {
     let start = TracedFold::of(subject);
     let (mut clean, mut from) = (String::new(), 0);
-    for span in Start::of(&start.folded, folded_tags(tags)).filter_map(|item| item.options) {
+    for span in Start::of(&start.folded, tags, fold_plain).filter_map(|item| item.options) {
         let Range { start, end } = start.origin(span);
         clean.push_str(subject.get(from..start).unwrap_or(""));
         from = end;
@@ -159,7 +168,7 @@ pub(super) fn strip_options(subject: &str, tags: &[String]) -> String {
 fn without_tags(subject: &str, tags: &[String]) -> Option<String> {
     let start = TracedFold::of(subject);
     let (mut clean, mut from) = (String::new(), 0);
-    for item in Start::of(&start.folded, folded_tags(tags)).filter(|item| item.is_tag) {
+    for item in Start::of(&start.folded, tags, fold_plain).filter(|item| item.is_tag) {
         let Range { start, end } = start.origin(item.span);
         clean.push_str(subject.get(from..start).unwrap_or(""));
         from = end;
@@ -168,8 +177,8 @@ fn without_tags(subject: &str, tags: &[String]) -> Option<String> {
     (from > 0).then_some(clean)
 }
 
-fn folded_tags(tags: &[String]) -> impl Iterator<Item = String> {
-    tags.iter().map(|tag| unaccented(&fold(tag)))
+fn fold_plain(text: &str) -> String {
+    unaccented(&fold(text))
 }
 
 /// Folding moves offsets. Here each character is folded by itself and remembers where it came from.
@@ -182,7 +191,12 @@ impl TracedFold {
     fn of(subject: &str) -> Self {
         let (mut folded, mut origins) = (String::new(), Vec::new());
         for (at, c) in subject.char_indices() {
-            let plain = unaccented(&fold(c.encode_utf8(&mut [0; 4])));
+            if c.is_ascii() {
+                origins.push(at);
+                folded.push(fold_ascii(c));
+                continue;
+            }
+            let plain = fold_plain(c.encode_utf8(&mut [0; 4]));
             origins.extend(std::iter::repeat_n(at, plain.len()));
             folded.push_str(&plain);
         }
@@ -212,7 +226,10 @@ struct Item {
 struct Start<'a> {
     subject: &'a str,
     at: usize,
-    tags: Vec<Tag>,
+    tags: &'a [String],
+    folding: fn(&str) -> String,
+    /// Folded only for a subject that has something at its start which may be one: most have nothing.
+    folded: OnceCell<Vec<Tag>>,
 }
 
 /// What a group or word turned out to be.
@@ -229,10 +246,16 @@ struct Tag {
 }
 
 impl<'a> Start<'a> {
-    /// `tags` are folded as `subject` is.
-    fn of(subject: &'a str, tags: impl Iterator<Item = String>) -> Self {
-        let tags = tags.map(|tag| Tag { spaced: spaced(&tag), unblanked: unblanked(&tag) });
-        Self { subject, at: 0, tags: tags.collect() }
+    /// `subject` has been folded in this way; `tags` have not.
+    fn of(subject: &'a str, tags: &'a [String], folding: fn(&str) -> String) -> Self {
+        Self { subject, at: 0, tags, folding, folded: OnceCell::new() }
+    }
+
+    fn tags(&self) -> &[Tag] {
+        self.folded.get_or_init(|| {
+            let folded = self.tags.iter().map(|tag| (self.folding)(tag));
+            folded.map(|tag| Tag { spaced: spaced(&tag), unblanked: unblanked(&tag) }).collect()
+        })
     }
 
     /// `[tag]`, also among other words, or any other group in brackets, and where in it options start. Of
@@ -270,7 +293,7 @@ impl<'a> Start<'a> {
 
     fn is_bare(&self, text: &str) -> bool {
         let plain = unblanked(text);
-        self.tags.iter().any(|tag| tag.unblanked == plain)
+        self.tags().iter().any(|tag| tag.unblanked == plain)
     }
 
     /// The tag in a list, `[urgent, tag]`, or with options behind it, `[tag 14d]`: where it ends.
@@ -278,7 +301,7 @@ impl<'a> Start<'a> {
         let starts = std::iter::once(0).chain(text.match_indices(SEPARATORS).map(|(at, c)| at + c.len()));
         let longest = |start: usize| {
             let rest = text.get(start..)?;
-            let ends = self.tags.iter().filter_map(|tag| word_end(rest, &tag.spaced));
+            let ends = self.tags().iter().filter_map(|tag| word_end(rest, &tag.spaced));
             ends.max().map(|end| start + end)
         };
         starts.filter_map(longest).next()
@@ -383,6 +406,13 @@ mod tests {
 
     fn bears(subject: &str) -> Answer {
         bears_tag(&unaccented(&fold(subject)), &tags())
+    }
+
+    #[test]
+    fn ascii_is_folded_as_it_is_among_other_letters() {
+        for c in (0..128).map(char::from) {
+            assert_eq!(format!("{}\u{e9}", fold(&c.to_string())), fold(&format!("{c}\u{e9}")), "{c:?}");
+        }
     }
 
     #[test]
