@@ -1,6 +1,6 @@
 //! The deliveries under way, and how many of them use a connection. Used by `worker` alone.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future::{Future, pending};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,6 +16,8 @@ pub(super) struct Flights {
     tasks: JoinSet<()>,
     /// Item and attempt number of each.
     items: HashMap<Id, (QueueId, u32)>,
+    /// The same, to be found at once.
+    known: HashSet<(QueueId, u32)>,
 }
 
 impl Flights {
@@ -26,7 +28,7 @@ impl Flights {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        if self.items.values().any(|flying| *flying == flight) {
+        if !self.known.insert(flight.clone()) {
             return;
         }
         let handle = self.tasks.spawn(attempt());
@@ -63,8 +65,9 @@ impl Flights {
             Ok((task, ())) => *task,
             Err(error) => error.id(),
         };
-        let item = self.items.remove(&task);
-        if let (Err(error), Some((item, _))) = (ended, item) {
+        let Some(flight) = self.items.remove(&task) else { return };
+        self.known.remove(&flight);
+        if let (Err(error), (item, _)) = (ended, flight) {
             tracing::error!(%item, %error, "a delivery broke down; it starts again when its claim runs out");
         }
     }
@@ -123,9 +126,11 @@ mod tests {
             });
         }
         assert_eq!((flights.count(), lines.taken()), (1, 1));
-        flights.start((first.0, 1), pending);
+        flights.start((first.0.clone(), 1), pending);
         wake.notified().await;
         flights.landed().await;
         assert_eq!((flights.count(), lines.taken()), (1, 0));
+        flights.start(first, || async {});
+        assert_eq!(flights.count(), 2);
     }
 }
