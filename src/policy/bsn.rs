@@ -122,9 +122,6 @@ impl Search {
     }
 
     fn digits(&mut self, token: &str, at: usize, next: Option<char>) -> bool {
-        if !self.after_word {
-            self.words.clear();
-        }
         let is_glued = self.after_foreign_word || next.is_some_and(|c| Class::of(c) == Class::Letter);
         (self.after_word, self.after_foreign_word) = (false, false);
         self.words.clear();
@@ -163,12 +160,11 @@ fn is_separator(c: char) -> bool {
     matches!(c, ' ' | '.' | '-' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fffd}')
 }
 
-/// `24-11-2026` or `2026-11-24`
+/// Whether groups of eight digits in all are `24-11-2026` or `2026-11-24`.
 fn is_date(groups: &[&str]) -> bool {
     let is_upto = |group: &str, most: u32| group.len() == 2 && group.parse().is_ok_and(|n: u32| n <= most);
     match groups {
-        [day, month, year] if year.len() == 4 => is_upto(day, 31) && is_upto(month, 12),
-        [year, month, day] if year.len() == 4 => is_upto(day, 31) && is_upto(month, 12),
+        [first, month, last] => is_upto(month, 12) && (is_upto(first, 31) || is_upto(last, 31)),
         _ => false,
     }
 }
@@ -220,6 +216,10 @@ mod tests {
             "bsn volgnummer 01 12345672",
             "bsn 12345672 12-05-1980",
             "geboren 12-05-1980, bsn 12345672",
+            "bsn 01-13-1990",
+            "bsn 1990-13-06",
+            "bsn 1990-01-32",
+            "bsn 123-45-672",
         ] {
             assert!(mentions(text), "{text}");
         }
@@ -240,11 +240,21 @@ mod tests {
             "bsn 1234/56782",
             "bsn volgt, bel 06-10000008 of +31 6 12345672",
             "bsn volgt, geboren 02-01-1980 of 1980-01-01",
+            "bsn volgt, geboren 08-01-1990 of 1990-01-07",
         ] {
             assert!(!mentions(text), "{text}");
         }
-        assert!(mentions(&format!("bsn {} 123456782", "x".repeat(50))));
-        assert!(!mentions(&format!("bsn {} 123456782", "x".repeat(80))));
+        for (between, is_near) in [(50, true), (80, false)] {
+            let between = "x".repeat(between);
+            for text in [
+                format!("bsn {between} 123456782"),
+                format!("uw bsn {between} 123456782"),
+                format!("123456782 {between} bsn"),
+                format!("nr. 123456782 {between} bsn"),
+            ] {
+                assert_eq!(mentions(&text), is_near, "{text}");
+            }
+        }
     }
 
     #[test]

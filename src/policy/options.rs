@@ -368,6 +368,9 @@ mod tests {
         assert_eq!(password.reveal(), "Zomer in Gent, 2026");
         assert!(options.ignored.is_empty() && options.has_password);
         assert!(!format!("{options:?} {:?}", options.describe()).contains("Zomer"));
+        let close = parse("14d,taal=fy,geen-wachtwoord");
+        assert_eq!((close.expiry_days, close.language), (Some(14), Some(Language::Fy)));
+        assert!(matches!(close.password, Some(TagPassword::None)) && close.ignored.is_empty());
         assert_eq!(chosen("wachtwoord=Zomer,2026;x, 14d").as_deref(), Some("Zomer,2026;x"));
         assert_eq!(chosen("wachtwoord=Zomer=2026 14d").as_deref(), Some("Zomer=2026"));
         assert_eq!(chosen("wachtwoord=Zo\u{200b}mer2026").as_deref(), Some("Zomer2026"));
