@@ -27,7 +27,7 @@ pub fn readings(body: &[u8]) -> Vec<String> {
         shifted.retain(|c| !matches!(c, b'\r' | b'\n'));
         readings.push(clean(&decode::charset(&shifted, Some("iso-2022-jp"))));
     }
-    if !unfolded.contains("=?") {
+    if !unblanked.contains("=?") {
         return readings;
     }
     readings.push(clean(&words(&without_soft_breaks(&unfolded), Labels::Believed)));
@@ -239,6 +239,7 @@ mod tests {
             ("=?utf-8?q?a b?=", "a b"),
             ("=?utf-8?q?open", "open"),
             ("=?utf-8?q?een =?utf-8?q?twee?=", "een twee"),
+            ("=?utf-8?q?een twee drie =?utf-8?q?vier?=", "een twee drie vier"),
             ("=?utf-8?x?a?=", "=?utf-8?x?a?="),
             ("=?utf-8?q?a=0D=0ABcc:_x?=", "a  Bcc: x"),
             ("=?utf-7?q?+AFs-a+AF0-?=", "[a]"),
@@ -260,6 +261,8 @@ mod tests {
         assert!(lie.contains(&"geheim".to_owned()), "{lie:?}");
         let folded = readings(b"=?utf-8?\r\n q?geheim?=");
         assert!(folded.contains(&"geheim".to_owned()), "{folded:?}");
+        let torn = readings(b"=\r\n ?utf-8?q?geheim?=");
+        assert!(torn.contains(&"geheim".to_owned()), "{torn:?}");
         let soft = readings(b"=?utf-8?q?zeer_ge=\r\n heim?= =?utf-8?q?=41?=");
         assert!(soft.contains(&"zeer geheimA".to_owned()), "{soft:?}");
         let shifted = readings(b" \x1b$B#g#e#h#e#i#m\x1b(B");
