@@ -6,14 +6,12 @@ use mail_parser::decoders::charsets::map::charset_decoder;
 /// Text in a charset; without a known one, UTF-8 where that is valid and else windows-1252.
 pub fn charset(bytes: &[u8], label: Option<&str>) -> String {
     // UTF-8 is by far the most frequent, and valid UTF-8 is hardly ever anything else.
-    let is_utf8 = label.is_none_or(is_utf8);
-    if is_utf8 && let Ok(text) = std::str::from_utf8(bytes) {
+    if label.is_none_or(is_utf8)
+        && let Ok(text) = std::str::from_utf8(bytes)
+    {
         return text.to_owned();
     }
-    let decoder = match label {
-        Some(label) if !is_utf8 => charset_decoder(label.as_bytes()),
-        _ => None,
-    };
+    let decoder = label.and_then(|label| charset_decoder(label.as_bytes()));
     match (decoder, std::str::from_utf8(bytes)) {
         (Some(decoder), _) => decoder(bytes),
         (None, Ok(text)) => text.to_owned(),
@@ -136,6 +134,7 @@ mod tests {
         ] {
             assert_eq!(base64(text.as_bytes()), (bytes.as_bytes().to_vec(), sound), "{text}");
         }
+        assert_eq!(base64(b"+/+/"), (vec![0xfb, 0xff, 0xbf], true));
     }
 
     #[test]
@@ -158,6 +157,7 @@ mod tests {
         assert_eq!(charset("é".as_bytes(), None), "é");
         assert_eq!(charset(b"\xe9", None), "é");
         assert_eq!(charset(b"\xe9", Some("us-ascii")), "é");
+        assert_eq!(charset(b"\xe9", Some("")), "é");
         assert_eq!(charset(b"\xe9", Some("utf-8")), "\u{fffd}");
         assert_eq!(charset(b"a\x00b\x00", Some("utf-16le")), "ab");
         assert_eq!(charset(b"a", Some("")), "a");
