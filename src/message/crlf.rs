@@ -165,6 +165,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_put_on_top_comes_first() {
+        let (first, rest) = (CrlfBytes::normalised(b"a\n"), CrlfBytes::normalised(b"b\nc"));
+        assert_eq!(rest.prepend(&first).into_vec(), b"a\r\nb\r\nc");
+    }
+
+    #[test]
+    fn of_what_has_a_fault_nothing_is_kept() {
+        let mut writer = CrlfWriter::with_capacity(10);
+        assert!(writer.is_empty());
+        writer.push(b"a\r\n");
+        assert_eq!((writer.len(), writer.is_empty()), (3, false));
+        writer.push(b"b\nc");
+        assert!(writer.is_empty());
+        writer.push(b"d\r\n");
+        assert!(writer.is_empty());
+    }
+
+    #[test]
     fn finds_every_fault_at_any_split() {
         for (text, expected) in [
             (&b"a\r\nb\r\n"[..], Ok(())),

@@ -424,6 +424,9 @@ mod tests {
         let subjects: Vec<_> = header.all("subject").map(|field| field.value()).collect();
         assert_eq!(subjects, ["1", "2"]);
         assert_eq!(header.first("Received").unwrap().raw(), b"Received: a by x\r\n");
+        let names: Vec<_> = header.fields().map(|field| field.name()).collect();
+        assert_eq!(names, ["Received", "Received", "Subject", "Subject"]);
+        assert!(!header.is_own_notice());
     }
 
     #[test]
@@ -456,6 +459,8 @@ mod tests {
             ),
             ("Team: jan@voorbeeld.nl, piet@voorbeeld.nl;", None, Some("jan@voorbeeld.nl")),
             ("<@relay.example:jan@voorbeeld.nl>", None, Some("jan@voorbeeld.nl")),
+            ("<relay.example:jan@voorbeeld.nl>", None, None),
+            ("\"Jan \\\"<de Vries\" <jan@voorbeeld.nl>", Some("Jan \"<de Vries"), Some("jan@voorbeeld.nl")),
         ] {
             let message = format!("From: {value}\r\n\r\n");
             let from = Header::parse(message.as_bytes()).from();
@@ -480,6 +485,8 @@ mod tests {
             ("Auto-Submitted: auto-replied; x=y", true),
             ("Auto-Submitted: No", false),
             ("Auto-Submitted: no (by hand)", false),
+            ("Auto-Submitted: no(by hand)", false),
+            ("Auto-Submitted: no;x=y", false),
             ("Auto-Submitted:", false),
             ("Precedence: Bulk", true),
             ("Precedence: first-class", false),
@@ -493,6 +500,16 @@ mod tests {
             );
         }
         assert!(Header::parse(b"x-zegel-notice: receipt\r\n\r\n").is_own_notice());
+    }
+
+    #[test]
+    fn a_field_is_read_in_every_way() {
+        let header =
+            Header::parse(b"A: =?utf-16be?q?geheim?=\r\nB: =?cp037?B?reWFmaOZlqSmhZOJkZK9?=\r\n\r\n");
+        let (a, b) = (header.first("A").unwrap(), header.first("B").unwrap());
+        assert_eq!(a.readings().first(), Some(&a.value()));
+        assert!(a.readings().contains(&"geheim".to_owned()), "C06");
+        assert!(!a.is_unreadable() && b.is_unreadable());
     }
 
     #[test]

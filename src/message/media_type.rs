@@ -61,3 +61,29 @@ pub fn media_type_of(name: &str) -> &'static str {
     let known = TYPES.iter().find(|(known, _)| extension.as_deref() == Some(known));
     known.map_or("application/octet-stream", |(_, media_type)| media_type)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_known_is_text_or_octets() {
+        for (media_type, expected) in [
+            ("application/pdf", "pdf"),
+            ("image/jpeg", "jpg"),
+            ("text/x-odd", "txt"),
+            ("message/x-odd", "txt"),
+            ("application/x-odd", "bin"),
+        ] {
+            assert_eq!(extension(media_type), expected, "{media_type}");
+        }
+        for (name, expected) in [
+            ("a.b.PDF", "application/pdf"),
+            ("a.jpeg", "image/jpeg"),
+            ("a.odd", "application/octet-stream"),
+            ("pdf", "application/octet-stream"),
+        ] {
+            assert_eq!(media_type_of(name), expected, "{name}");
+        }
+    }
+}

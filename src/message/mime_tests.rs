@@ -130,6 +130,23 @@ fn nothing_that_is_shown_gets_lost() {
     assert!(html.unwrap().starts_with("<p>hallo"));
 }
 
+/// RFC 8621 4.1.4
+#[test]
+fn what_belongs_to_another_form_of_the_text_is_a_file() {
+    let related =
+        multipart("related", "r", &["Content-Type: text/html\n\n<p>een", "Content-Type: text/plain\n\ntwee"]);
+    assert_eq!(show(&related), (None, Some("<p>een".into()), vec!["bijlage-1.txt text/plain: twee".into()]));
+
+    let (plain, html) = ("Content-Type: text/plain\n\nplain", "Content-Type: text/html\n\nhtml");
+    for (mixed, whole, file) in [
+        ([plain, html], "Content-Type: text/html\n\nhtml", "bijlage-1.html text/html: html"),
+        ([html, plain], "Content-Type: text/plain\n\nplain", "bijlage-1.txt text/plain: plain"),
+    ] {
+        let alternative = multipart("alternative", "a", &[&multipart("mixed", "m", &mixed), whole]);
+        assert_eq!(show(&alternative), (Some("plain".into()), Some("html".into()), vec![file.into()]));
+    }
+}
+
 #[test]
 fn special_parts_are_usable_files() {
     let mixed = multipart(
@@ -244,6 +261,21 @@ fn in_time(what: &str, text: String) {
     parts(&message);
     texts(&message, &mut |_| {});
     assert!(start.elapsed() < Duration::from_secs(20), "{what}: {:?}", start.elapsed());
+}
+
+/// As many levels as are read, and one more (H13).
+#[test]
+fn levels_are_counted_through_messages_as_well() {
+    let nested = |levels: usize| -> String {
+        let multiparts =
+            (0..levels).map(|i| format!("Content-Type: multipart/mixed; boundary=b{i}\n\n--b{i}\n"));
+        multiparts.chain(["\nhallo\n".to_owned()]).collect()
+    };
+    let within = |levels: usize| format!("Content-Type: message/rfc822\n\n{}", nested(levels));
+    let damaged = |text: &str| texts(&message(text), &mut |_| {});
+    let most = super::super::walk::MAX_DEPTH;
+    assert_eq!((damaged(&nested(most)), damaged(&nested(most + 1))), (false, true));
+    assert_eq!((damaged(&within(most - 1)), damaged(&within(most))), (false, true));
 }
 
 #[test]

@@ -121,6 +121,9 @@ mod tests {
             ("a/b; name*=iso-8859-1''%e9.pdf; name=e.pdf", "a/b", Some("é.pdf")),
             ("a/b; name*1*=%ac.pdf; name*0*=utf-8''%e2%82", "a/b", Some("€.pdf")),
             ("a/b; name*0=lang; name*1=e.pdf", "a/b", Some("lange.pdf")),
+            ("a/b; name*0=foto's; name*1=' .pdf", "a/b", Some("foto's' .pdf")),
+            ("a/b; name*0*=utf-8''een; name*1*='s'%20.pdf", "a/b", Some("een's' .pdf")),
+            ("text/plain (5\" x); name=a.txt", "text/plain", Some("a.txt")),
             ("a/b;\r\n name=\"een\r\n twee.pdf\"", "a/b", Some("een twee.pdf")),
             ("a/b; name=\"a\\\"b\"", "a/b", Some("a\"b")),
             ("a/b; name=\"C:\\map\\a.doc\"", "a/b", Some("C:\\map\\a.doc")),
@@ -136,5 +139,7 @@ mod tests {
             assert_eq!(field.value, value, "{body}");
             assert_eq!(field.text("name").as_deref(), name, "{body}");
         }
+        let folded = Structured::parse(b"a/b; boundary=\"een\r\n twee\"");
+        assert_eq!(folded.raw("boundary"), Some(&b"een twee"[..]));
     }
 }

@@ -162,8 +162,12 @@ mod tests {
                 .escape_ascii()
                 .to_string()
         );
-        let long = format!("References: {}\r\n\r\n", "x".repeat(1000));
-        assert_eq!(copy_fields(&Header::parse(long.as_bytes()), &["References"]), b"");
+        for (length, kept) in [(MAX_LINE, true), (MAX_LINE + 1, false)] {
+            let line = format!("X: {}\r\n", "x".repeat(length - 3));
+            let copy = copy_fields(&Header::parse(line.as_bytes()), &["X"]);
+            assert_eq!(copy == line.as_bytes(), kept, "{length}");
+            assert_eq!(copy.is_empty(), !kept, "{length}");
+        }
     }
 
     #[test]

@@ -186,6 +186,80 @@ pub(super) mod tests {
         let expected = [Attachment { name: "lange náám.txt".into(), data: b"inhoud".to_vec() }];
         assert_eq!(attachments(&sample()), expected);
         assert_eq!(attachments(b"no such thing"), []);
+        let mut changed = sample();
+        changed[0] ^= 1;
+        assert_eq!(attachments(&changed), []);
+    }
+
+    fn file(attributes: &[Vec<u8>]) -> Vec<u8> {
+        [&SIGNATURE.to_le_bytes()[..], &[1, 0], &attributes.concat()].concat()
+    }
+
+    fn properties(all: &[Vec<u8>]) -> Vec<u8> {
+        attribute(ATTACHMENT_PROPERTIES, &[&(all.len() as u32).to_le_bytes()[..], &all.concat()].concat())
+    }
+
+    fn property(kind: u16, id: u16, value: &[u8]) -> Vec<u8> {
+        [&kind.to_le_bytes()[..], &id.to_le_bytes(), value].concat()
+    }
+
+    /// A length, the octets, and filling.
+    fn padded(value: &[u8]) -> Vec<u8> {
+        let mut bytes = [&(value.len() as u32).to_le_bytes()[..], value].concat();
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes
+    }
+
+    /// How many values, then those.
+    fn several(values: &[Vec<u8>]) -> Vec<u8> {
+        [&(values.len() as u32).to_le_bytes()[..], &values.concat()].concat()
+    }
+
+    /// MS-OXTNEF 2.1.3.4
+    #[test]
+    fn every_kind_of_property_is_as_long_as_it_is() {
+        let (object, number) = ([&[7; 16][..], b"inhoud!"].concat(), vec![9; 4]);
+        let mut others: Vec<_> =
+            [(4, &[0x02, 0x03, 0x04, 0x0a, 0x0b][..]), (8, &[0x05, 0x06, 0x07, 0x14, 0x40])]
+                .into_iter()
+                .chain([(16, &[0x48][..])])
+                .flat_map(|(length, kinds)| {
+                    kinds.iter().map(move |kind| property(*kind, 1, &vec![9; length]))
+                })
+                .collect();
+        others.push(property(0x1003, 1, &several(&[number.clone(), number.clone()])));
+        others.push(property(0x101f, 1, &several(&[padded(b"een"), padded(b"twee")])));
+        let numbered = [vec![7; 16], vec![0; 4], number.clone(), number.clone()].concat();
+        others.push(property(0x03, 0x8000, &numbered));
+        let named = [vec![7; 16], 1u32.to_le_bytes().to_vec(), padded(b"n"), number].concat();
+        others.push(property(0x03, 0x8001, &named));
+        for other in others {
+            let name = property(0x1e, LONG_NAME_PROPERTY, &several(&[padded(b"ab.txt\0")]));
+            let data = property(0x0d, DATA_PROPERTY, &several(&[padded(&object)]));
+            let file = file(&[attribute(ATTACHMENT_START, &[]), properties(&[name, other.clone(), data])]);
+            let expected = [Attachment { name: "ab.txt".into(), data: b"inhoud!".to_vec() }];
+            assert_eq!(attachments(&file), expected, "{other:x?}");
+        }
+        let data = || property(0x102, DATA_PROPERTY, &several(&[padded(b"inhoud"), padded(b"anders")]));
+        let unknown = property(0x33, 1, &[9; 4]);
+        let file = file(&[attribute(ATTACHMENT_START, &[]), properties(&[data(), unknown, data()])]);
+        assert_eq!(attachments(&file)[0].data, b"inhoud", "what stands before it counts");
+    }
+
+    #[test]
+    fn the_long_name_counts_wherever_it_stands() {
+        let start = || attribute(ATTACHMENT_START, &[]);
+        let (title, data) = (attribute(ATTACHMENT_TITLE, b"kort\0"), attribute(ATTACHMENT_DATA, b"x"));
+        let long = properties(&[property(0x1e, LONG_NAME_PROPERTY, &several(&[padded(b"lang\0")]))]);
+        let pieces = [start(), title.clone(), data.clone(), start(), long, title, data, start()];
+        let names: Vec<_> = attachments(&file(&pieces)).into_iter().map(|found| found.name).collect();
+        assert_eq!(names, ["kort", "lang"], "and one without content is none");
+    }
+
+    #[test]
+    fn so_many_attachments_and_no_more() {
+        let one = [attribute(ATTACHMENT_START, &[]), attribute(ATTACHMENT_DATA, b"x")].concat();
+        assert_eq!(attachments(&file(&vec![one; MAX_ATTACHMENTS + 1])).len(), MAX_ATTACHMENTS);
     }
 
     #[test]

@@ -280,3 +280,31 @@ fn sections_of<'a>(body: &'a [u8], boundary: &[u8]) -> Vec<&'a [u8]> {
     }
     sections
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sections_are_what_stands_between_delimiter_lines() {
+        let body = b"preamble\r\n--x\r\na\r\n--x \t\r\nb\r\n\r\n--x--\r\nepilogue\r\n--x\r\nc";
+        assert_eq!(sections_of(body, b"x "), [&b"a"[..], b"b\r\n", b"c"]);
+        assert!(sections_of(b"--x--\r\n", b"x").is_empty());
+    }
+
+    /// RFC 2045 5.2, RFC 2046 5.1.5
+    #[test]
+    fn a_media_type_that_is_none_becomes_one() {
+        for (value, parent, expected) in [
+            ("text/html", Kind::Digest, "text/html"),
+            ("", Kind::Mixed, "text/plain"),
+            ("", Kind::Digest, "message/rfc822"),
+            ("text", Kind::Digest, "text/plain"),
+            ("pdf", Kind::Mixed, "application/octet-stream"),
+            ("text/", Kind::Mixed, "application/octet-stream"),
+            ("/html", Kind::Digest, "application/octet-stream"),
+        ] {
+            assert_eq!(media_type(value, parent), expected, "{value}");
+        }
+    }
+}
