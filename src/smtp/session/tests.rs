@@ -119,28 +119,67 @@ proptest! {
     }
 }
 
+/// Feeds `octets` of a line, or of a message, without an end.
+fn flood(session: &mut Session<Anything>, octets: u64, out: &mut Vec<u8>) -> Next {
+    let piece = vec![b'x'; 8 << 20];
+    let (mut left, mut next) = (octets, Next::Read);
+    while left > 0 && matches!(next, Next::Read) {
+        let (used, then) = session.receive(take(&mut piece.as_slice(), &mut left), out);
+        assert!(used > 0 || !matches!(then, Next::Read));
+        next = then;
+    }
+    next
+}
+
 #[test]
 fn an_endless_line_is_bounded() {
     let (mut session, mut out) = (session(), Vec::new());
-    let flood = vec![b'x'; 64 << 10];
-    let mut fed = 0;
-    while !matches!(session.receive(&flood, &mut out), (_, Next::Close)) {
-        fed += flood.len();
-        assert!(fed <= 2 * MAX_ENDLESS_LINE);
-    }
+    assert!(matches!(flood(&mut session, MAX_ENDLESS_LINE as u64, &mut out), Next::Read));
+    assert!(out.is_empty());
+    assert!(matches!(flood(&mut session, 1, &mut out), Next::Close));
     assert!(out.starts_with(b"500 5.5.2 "));
 }
+
+const OPENING: &[u8] = b"EHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<c@d.nl>\r\n";
 
 #[test]
 fn data_far_beyond_the_limit_ends_the_session() {
     let (mut session, mut out) = (session(), Vec::new());
-    session.receive(b"EHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<c@d.nl>\r\nDATA\r\n", &mut out);
+    session.receive(&[OPENING, b"DATA\r\n"].concat(), &mut out);
     out.clear();
-    let flood = vec![b'x'; 8 << 20];
-    let mut fed = 0;
-    while !matches!(session.receive(&flood, &mut out), (_, Next::Close)) {
-        fed += flood.len() as u64;
-        assert!(fed <= 2 * MAX_DISCARD);
-    }
+    let limit = fixture::settings().max_message_size + MAX_DISCARD;
+    assert!(matches!(flood(&mut session, limit, &mut out), Next::Read));
+    assert!(out.is_empty());
+    assert!(matches!(flood(&mut session, 1, &mut out), Next::Close));
     assert!(out.starts_with(b"552 5.3.4 "));
+}
+
+#[test]
+fn a_chunk_far_beyond_the_limit_ends_the_session() {
+    let limit = fixture::settings().max_message_size + MAX_DISCARD;
+    for (size, closed) in [(limit, false), (limit + 1, true)] {
+        let (mut session, mut out) = (session(), Vec::new());
+        session.receive(&[OPENING, format!("BDAT {size}\r\n").as_bytes()].concat(), &mut out);
+        assert_eq!(matches!(session.stage, Stage::Closed), closed, "{size}");
+    }
+}
+
+#[test]
+fn only_a_message_under_way_is_waited_for() {
+    for (said, in_message) in [
+        ("", false),
+        ("NOOP", false),
+        ("DATA\r\n", true),
+        ("DATA\r\nx\r\n.\r\n", false),
+        ("BDAT 2\r\nx", true),
+        ("BDAT 2\r\nxy", true),
+        ("BDAT 2\r\nxyRSET\r\n", false),
+        ("RSET\r\nBDAT 2\r\nx", true),
+        ("RSET\r\nBDAT 2\r\nxy", false),
+    ] {
+        let mut session = session();
+        let (_, next) = session.receive(&[OPENING, said.as_bytes()].concat(), &mut Vec::new());
+        assert!(matches!(next, Next::Read | Next::Keep(_)));
+        assert_eq!(session.in_message(), in_message, "{said:?}");
+    }
 }
