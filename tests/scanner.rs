@@ -14,6 +14,8 @@ use support::resident::{RESIDENT, Resident, STAFF, attachments, base64, noise, s
 use support::smarthost::{Script, Smarthost, Taken};
 
 const NAME: &str = "kanarie-naam.pdf";
+/// Beside a file in the list; the script has the same words for itself.
+const WAITING: &str = "\"file-state\">Nog niet op virussen gecontroleerd";
 
 struct Scene {
     smarthost: Smarthost,
@@ -130,7 +132,7 @@ fn while_the_scanner_is_down_nothing_is_sent_and_then_it_goes_on() {
     let text = page.text();
     assert!(text.contains(&format!("<p class=\"field-error\">{words}")), "{text}");
     assert!(text.contains("kanarie-tekst") && !text.contains("los.txt"), "{text}");
-    assert_eq!(text.matches("Nog niet op virussen gecontroleerd").count(), 2, "{text}");
+    assert_eq!(text.matches(WAITING).count(), 2, "{text}");
     // Who knows the address of the button may press it.
     let page = anna.send("");
     assert_eq!(page.status, 503);
@@ -140,7 +142,7 @@ fn while_the_scanner_is_down_nothing_is_sent_and_then_it_goes_on() {
 
     clamd.again();
     assert_eq!(anna.offset(&id), 9);
-    assert_eq!(anna.get("/reply/message").text().matches("Nog niet op virussen gecontroleerd").count(), 1);
+    assert_eq!(anna.get("/reply/message").text().matches(WAITING).count(), 1);
     let page = anna.message(STAFF, "kanarie-tekst", &[], "next");
     assert_eq!(anna.tail(&page), "/reply/check", "{}", page.text());
     // What has its verdict is not scanned again.
@@ -157,6 +159,7 @@ fn files_from_before_the_scanner_are_scanned_when_they_are_sent() {
     let mut anna = scene.verified();
     assert_eq!(upload(&anna, NAME, &eicar()).1.status, 204);
     assert_eq!(upload(&anna, "brief.txt", b"Beste Jan").1.status, 204);
+    assert_eq!(upload(&anna, "nog-een.txt", &eicar()).1.status, 204);
     let page = anna.message(STAFF, "kanarie-tekst", &[], "next");
     assert_eq!(anna.tail(&page), "/reply/check", "{}", page.text());
 
@@ -164,12 +167,13 @@ fn files_from_before_the_scanner_are_scanned_when_they_are_sent() {
     let scanner = format!("scanner = \"{}\"", clamd.address);
     std::fs::write(scene.site.config(), config.replace("scanner = \"\"", &scanner)).unwrap();
     scene.gateway.reload();
-    wait_for("the reload", || {
-        anna.get("/reply/message").text().contains("Nog niet op virussen gecontroleerd").then_some(())
-    });
+    wait_for("the reload", || anna.get("/reply/message").text().contains(WAITING).then_some(()));
     let page = anna.send("");
     assert_eq!(page.status, 422);
-    assert!(page.text().contains(&format!("{NAME} lijkt een virus te bevatten")), "{}", page.text());
+    // Both are gone, so both are told: nobody believes that one of them was sent.
+    for name in [NAME, "nog-een.txt"] {
+        assert!(page.text().contains(&format!("{name} lijkt een virus te bevatten")), "{}", page.text());
+    }
     assert!(scene.nothing_was_sent());
     let sent = anna.send("");
     assert_eq!(anna.tail(&sent), "/reply/sent", "{}", sent.text());
@@ -210,7 +214,7 @@ fn a_scanner_that_hangs_is_given_up_and_holds_nobody_up() {
         let mut other = Resident { link: anna.link.clone(), cookies: anna.cookies.clone() };
         wait_for("all of them", || {
             let page = other.get("/reply/message").text();
-            (page.matches("Nog niet op virussen gecontroleerd").count() == ids.len()).then_some(())
+            (page.matches(WAITING).count() == ids.len()).then_some(())
         });
         let asked = Instant::now();
         assert_eq!(other.get("/reply/message").status, 200);

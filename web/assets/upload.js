@@ -204,12 +204,13 @@
   // 4xx is about the request and stays so; everything else may pass.
   async function judge(response) {
     const isText = response.headers.get("Content-Type")?.startsWith("text/plain");
+    const text = isText ? await response.text() : ""; // The answer to HEAD has none either.
     if (response.status >= 400 && response.status < 500 && ![408, 409, 429].includes(response.status)) {
-      throw final(isText ? await response.text() : words.refused);
+      throw final(text || words.refused);
     }
-    if (response.status === 507) throw final(isText ? await response.text() : words.refused);
+    if (response.status === 507) throw final(text || words.refused);
     // The scanner cannot be asked: the file waits there, and is scanned when the form goes on.
-    if (response.status === 503 && isText) throw final(await response.text());
+    if (response.status === 503 && isText) throw final(text || words.unscanned);
     throw new Error(String(response.status));
   }
 

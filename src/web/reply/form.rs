@@ -107,18 +107,11 @@ impl Reading<'_> {
         self.keep().await?;
         // Who goes on has what was left over scanned as well.
         if self.has_files || matches!(action, Action::Next | Action::Add) {
-            self.inspect().await?;
+            for problem in self.desk.inspect(self.browser).await?.iter() {
+                self.problems.push(problem.clone());
+            }
         }
         Ok((action, self.problems))
-    }
-
-    async fn inspect(&mut self) -> Result<(), WebError> {
-        let Desk { grant, visit, .. } = self.desk;
-        let faults = self.desk.replies().inspect(grant, self.browser, visit.client).await;
-        for fault in self.desk.own(faults)? {
-            self.problems.push(self.desk.problem(fault)?);
-        }
-        Ok(())
     }
 
     /// A field too many is refused, not ignored (C12).

@@ -116,6 +116,15 @@ impl Desk {
         Ok(problems)
     }
 
+    /// Has the files looked at: every one that is refused, for it is gone, and nobody would tell of it later.
+    pub async fn inspect(&self, browser: &Browser) -> Result<Problems, WebError> {
+        let mut problems = Problems::default();
+        for error in self.own(self.replies().inspect(&self.grant, browser, self.visit.client).await)? {
+            problems.push(self.problem(error)?);
+        }
+        Ok(problems)
+    }
+
     /// The message for what the reader can mend; an error page for what they cannot.
     pub fn problem(&self, error: ReplyError) -> Result<Problem, WebError> {
         let now = self.parts.clock.now();

@@ -55,7 +55,10 @@ async fn press(desk: &Desk, form: CheckForm) -> Result<Response, WebError> {
     if is_sent_already(desk, browser).await? {
         return Ok(desk.go("/sent"));
     }
-    let problems = check::keep(desk, browser, &form).await?;
+    let mut problems = check::keep(desk, browser, &form).await?;
+    if problems.is_empty() {
+        problems = desk.inspect(browser).await?;
+    }
     if !problems.is_empty() {
         return check::render(desk, browser, &me, problems).await;
     }
