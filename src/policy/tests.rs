@@ -60,6 +60,8 @@ fn faults_name_file_rule_key_and_reason() {
         ("rule = 1", "rule: each rule starts with [[rule]]"),
         ("[[rule]]\nthen = \"seal\"", "rule 1: name: is missing"),
         ("[[rule]]\nname = \"a\"", "rule \"a\": then: is missing"),
+        ("[[rule]]\nname = \" \"\nthen = \"seal\"", "name: must be one short line"),
+        ("[[rule]]\nname = \"a\\nb\"\nthen = \"seal\"", "name: must be one short line"),
         (
             "[[rule]]\nname = \"a\"\nthen = \"drop\"",
             "then: must be \"pass\", \"seal\" or \"reject\", not \"drop\"",
@@ -67,6 +69,7 @@ fn faults_name_file_rule_key_and_reason() {
         (&format!("{rule}{rule}"), "rule \"a\": name: another rule has this name already"),
         (&format!("{rule}expire_days = 3"), "rule \"a\": unknown key expire_days; did you mean expiry_days?"),
         (&format!("{rule}expiry_days = 0"), "expiry_days: must be from 1 to 365"),
+        (&format!("{rule}expiry_days = 366"), "expiry_days: must be from 1 to 365"),
         (&format!("{rule}expiry_days = \"x\""), "expiry_days: invalid type"),
         (&format!("{rule}password = \"weak\""), "password: unknown variant `weak`"),
         (&format!("{rule}text = \"x\""), "text: does not go with then = \"seal\""),
@@ -78,6 +81,12 @@ fn faults_name_file_rule_key_and_reason() {
         (&format!("{rule}when = {{ subject_tag = \"[x]\" }}"), "write the tag without brackets"),
         (&format!("{rule}when = {{ subject_tag = \"\u{200b}-\" }}"), "is no tag"),
         (&format!("{rule}when = {{ header = {{ name = \"X\" }} }}"), "when.header: any: is missing"),
+        (
+            &format!("{rule}when = {{ header = {{ name = \"\" }} }}"),
+            "when.header: name: \"\" is no field name",
+        ),
+        (&format!("{rule}when = {{ header = {{ name = \"X:\" }} }}"), "name: \"X:\" is no field name"),
+        (&format!("{rule}when = {{ header = {{ name = \"X Y\" }} }}"), "name: \"X Y\" is no field name"),
         (
             &format!("{rule}when = {{ sender = \"voorbeeld.nl\" }}"),
             "when.sender: \"voorbeeld.nl\" is no address",
@@ -93,6 +102,20 @@ fn faults_name_file_rule_key_and_reason() {
     }
     let missing = Policy::load(&["/nonexistent/rules.toml".into()]).unwrap_err().to_string();
     assert!(missing.starts_with("/nonexistent/rules.toml: "), "{missing}");
+}
+
+#[test]
+fn what_is_written_may_be_as_long_as_its_limit() {
+    for (most, rule) in [
+        (100, "name = \"LONG\"\nthen = \"seal\""),
+        (100, "name = \"a\"\nthen = \"seal\"\nwhen = { subject_tag = \"LONG\" }"),
+        (400, "name = \"a\"\nthen = \"reject\"\ntext = \"LONG\""),
+    ] {
+        let reads =
+            |length: usize| policy(&format!("[[rule]]\n{}\n", rule.replace("LONG", &"x".repeat(length))));
+        assert!(reads(most).is_ok(), "{rule}");
+        assert!(reads(most + 1).is_err(), "{rule}");
+    }
 }
 
 #[test]
