@@ -30,26 +30,52 @@ fn with_facts_from<T>(sender: &ReversePath, message: &str, ask: impl FnOnce(&Fac
 #[test]
 fn the_shipped_rules_can_be_read() {
     let shipped = policy(SHIPPED).unwrap();
-    assert_eq!(shipped.rules.len(), Policy::shipped().rules.len());
-    assert!(shipped.needs_thread());
+    assert_eq!(shipped.rules.len(), Policy::shipped().rule_count());
+    assert!(shipped.needs_thread() && !policy("").unwrap().needs_thread());
     assert_eq!(shipped.clean_subject("RE: [Vertrouwelijk] Zaak 12"), "RE: Zaak 12");
 }
 
 #[test]
 fn every_option_arrives() {
     let policy = policy(
-        "[[rule]]\nname = \"a\"\nthen = \"seal\"\nexpiry_days = 14\npassword = \"none\"\nsubject = \"keep\"\n\
+        "[[rule]]\nname = \"a\"\nthen = \"seal\"\nexpiry_days = 365\npassword = \"none\"\nsubject = \"keep\"\n\
          download_notice = false\nfile_names = true\n",
     );
     let decision = with_facts("Subject: x\n\n", |facts| policy.unwrap().decide(facts));
     let options = SealOptions {
-        expiry_days: Some(14),
+        expiry_days: Some(365),
         password: Some(PasswordMode::None),
         subject: Some(SubjectMode::Keep),
         download_notice: Some(false),
         file_names: Some(true),
     };
     assert_eq!((decision.rule(), decision.verdict()), (Some("a"), &Verdict::Seal(options)));
+}
+
+#[test]
+fn a_verdict_has_the_word_of_the_file() {
+    for then in ["pass", "seal", "reject"] {
+        let policy = policy(&format!("[[rule]]\nname = \"a\"\nthen = \"{then}\"\n")).unwrap();
+        let decision = with_facts("Subject: x\n\n", |facts| policy.decide(facts));
+        assert_eq!(decision.verdict().as_str(), then);
+        if let Verdict::Reject { text } = decision.verdict() {
+            assert_eq!(text, "refused by the policy of this organisation");
+        }
+    }
+}
+
+#[test]
+fn only_tags_that_seal_have_options() {
+    let policy = policy(
+        "[[rule]]\nname = \"a\"\nwhen = { subject_tag = \"open\" }\nthen = \"pass\"\n\
+         [[rule]]\nname = \"b\"\nwhen = { subject_tag = \"x\" }\nthen = \"seal\"\n",
+    );
+    let policy = policy.unwrap();
+    let days = |subject: &str| policy.tag_options(subject).expiry_days;
+    assert_eq!((days("[x 14d] y"), days("[open 14d] y")), (Some(14), None));
+    let password = "[x 14d wachtwoord=Zomer-2026] y";
+    assert_eq!(policy.subject_without_options(password), "[x] y");
+    assert_eq!(policy.clean_subject(password), "y");
 }
 
 #[test]
@@ -177,6 +203,40 @@ fn an_explanation_names_each_condition_the_cheap_ones_first() {
     ];
     assert_eq!(said, expected);
     assert!(!traces[0].matched && !traces[0].decides);
+}
+
+/// Security decision 2: what lies beyond a limit, or is in a charset that nobody here knows, may be a tag.
+#[test]
+fn a_subject_that_cannot_be_read_may_bear_a_tag() {
+    let rule = |then: &str, when: &str, message: &str| {
+        let when = format!("when = {{ {when} }}");
+        let policy = policy(&format!("[[rule]]\nname = \"a\"\nthen = \"{then}\"\n{when}\n")).unwrap();
+        with_facts(message, |facts| policy.decide(facts).rule().is_some())
+    };
+    let long = |octets: usize| format!("Subject: y\nX: {}\n\n", "y".repeat(octets));
+    let many = |tag: &str, count: usize| format!("{}\n", format!("Subject: {tag}\n").repeat(count));
+    for (y, x, unread) in [
+        (long(100), "Subject: [x]\n\n".to_owned(), long(4 << 20)),
+        (many("y", 1000), many("[x]", 1000), many("y", 1001)),
+        (many("y", 1), many("[x]", 1), many("=?cp037?B?reWFmaOZlqSmhZOJkZK9?=", 1)),
+    ] {
+        for when in ["subject_tag = \"x\"", "header = { name = \"Subject\", any = \"[x]\" }"] {
+            let seals = |message| rule("seal", when, message);
+            assert_eq!((seals(&y), seals(&x), seals(&unread)), (false, true, true), "{when}");
+        }
+    }
+    let pass = |message: &str| rule("pass", "subject_tag = \"x\"", message);
+    assert!(pass(&many("[x]", 1000)) && !pass(&many("[x]", 1001)));
+}
+
+#[test]
+fn a_message_is_as_large_as_its_octets() {
+    let rule = |least: usize| {
+        let when = format!("when = {{ min_size = {least} }}");
+        let policy = policy(&format!("[[rule]]\nname = \"a\"\nthen = \"seal\"\n{when}\n")).unwrap();
+        with_facts("Subject: x\n\ny\n", |facts| policy.decide(facts).rule().is_some())
+    };
+    assert_eq!((rule(17), rule(18)), (true, false));
 }
 
 /// What lets mail pass is believed only where all of it says so.
