@@ -2,8 +2,8 @@
 //! programs. Called by `serve`, once, before there is a second thread; the kernel keeps every later thread to it.
 //!
 //! It stands behind the systemd unit and does not need it: a gateway in a container, or started by hand, is kept
-//! to the same. Reading is left alone, for a reload may name other files; so is connecting, to a scanner's socket as well. What the kernel cannot do is said in
-//! the log and stops nothing: the unit asks for most of it as well.
+//! to the same. Reading is left alone, for a reload may name other files; so is connecting, to a scanner's socket as
+//! well. What the kernel cannot do is said in the log and stops nothing: the unit asks for most of it as well.
 
 use std::path::Path;
 

@@ -23,9 +23,7 @@ pub fn readings(body: &[u8]) -> Vec<String> {
     let mut readings = vec![clean(&words(&unfolded, Labels::Believed))];
     // Octets that shift without a word around them, as mail from Japan once did.
     if body.contains(&ESCAPE) {
-        let mut shifted = body.to_vec();
-        shifted.retain(|c| !matches!(c, b'\r' | b'\n'));
-        readings.push(clean(&decode::charset(&shifted, Some("iso-2022-jp"))));
+        readings.push(clean(&decode::charset(&without_line_ends(body), Some("iso-2022-jp"))));
     }
     if !unblanked.contains("=?") {
         return readings;
@@ -74,9 +72,11 @@ pub fn text(bytes: &[u8]) -> String {
 }
 
 fn unfold(body: &[u8]) -> String {
-    let mut unfolded = body.to_vec();
-    unfolded.retain(|c| !matches!(c, b'\r' | b'\n'));
-    text(&unfolded)
+    text(&without_line_ends(body))
+}
+
+fn without_line_ends(body: &[u8]) -> Vec<u8> {
+    body.iter().copied().filter(|c| !matches!(c, b'\r' | b'\n')).collect()
 }
 
 /// A line end or other control character in a decoded word must not become one of ours (C13).

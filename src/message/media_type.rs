@@ -1,5 +1,7 @@
 //! Which extension goes with which media type; used by `mime`, for files that came with one of the two.
 
+use super::kind::ending;
+
 /// Extensions and the media types they tell; of several the first is given to a file without one.
 const TYPES: &[(&str, &str)] = &[
     ("pdf", "application/pdf"),
@@ -57,8 +59,8 @@ pub fn extension(media_type: &str) -> &'static str {
 
 /// The media type that a file name tells; never to be trusted.
 pub fn media_type_of(name: &str) -> &'static str {
-    let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_lowercase());
-    let known = TYPES.iter().find(|(known, _)| extension.as_deref() == Some(known));
+    let ending = ending(name);
+    let known = TYPES.iter().find(|(known, _)| ending == *known);
     known.map_or("application/octet-stream", |(_, media_type)| media_type)
 }
 

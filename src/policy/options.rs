@@ -7,7 +7,7 @@
 use std::iter::Peekable;
 use std::vec::IntoIter;
 
-use super::trigger::{fold, unaccented};
+use super::trigger::fold_plain;
 use crate::locale::Language;
 use crate::message::rewrite::is_invisible;
 use crate::secret::Secret;
@@ -229,7 +229,7 @@ fn key_and_value(word: &str) -> Option<(String, &str)> {
 /// Letter case, accents, width and the kind of dash aside; without brackets and the like around it.
 fn plain(word: &str) -> String {
     let dashes = |c| matches!(c, '\u{2010}'..='\u{2015}' | '\u{2212}' | '_');
-    let text = unaccented(&fold(word)).replace(dashes, "-");
+    let text = fold_plain(word).replace(dashes, "-");
     text.trim_matches(|c: char| "(){}.,;:".contains(c)).to_owned()
 }
 

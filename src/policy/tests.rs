@@ -10,6 +10,15 @@ fn policy(text: &str) -> Result<Policy, PolicyError> {
     Ok(Policy { rules })
 }
 
+/// One rule, named `a`.
+fn one_rule(then: &str, when: &str) -> Policy {
+    policy(&format!("[[rule]]\nname = \"a\"\nthen = \"{then}\"\nwhen = {{ {when} }}\n")).unwrap()
+}
+
+fn decides(policy: &Policy, message: &str) -> bool {
+    with_facts(message, |facts| policy.decide(facts).rule().is_some())
+}
+
 fn with_facts<T>(message: &str, ask: impl FnOnce(&Facts) -> T) -> T {
     with_facts_from(&ReversePath::Null, message, ask)
 }
@@ -208,11 +217,7 @@ fn an_explanation_names_each_condition_the_cheap_ones_first() {
 /// Security decision 2: what lies beyond a limit, or is in a charset that nobody here knows, may be a tag.
 #[test]
 fn a_subject_that_cannot_be_read_may_bear_a_tag() {
-    let rule = |then: &str, when: &str, message: &str| {
-        let when = format!("when = {{ {when} }}");
-        let policy = policy(&format!("[[rule]]\nname = \"a\"\nthen = \"{then}\"\n{when}\n")).unwrap();
-        with_facts(message, |facts| policy.decide(facts).rule().is_some())
-    };
+    let rule = |then: &str, when: &str, message: &str| decides(&one_rule(then, when), message);
     let long = |octets: usize| format!("Subject: y\nX: {}\n\n", "y".repeat(octets));
     let many = |tag: &str, count: usize| format!("{}\n", format!("Subject: {tag}\n").repeat(count));
     for (y, x, unread) in [
@@ -231,11 +236,7 @@ fn a_subject_that_cannot_be_read_may_bear_a_tag() {
 
 #[test]
 fn a_message_is_as_large_as_its_octets() {
-    let rule = |least: usize| {
-        let when = format!("when = {{ min_size = {least} }}");
-        let policy = policy(&format!("[[rule]]\nname = \"a\"\nthen = \"seal\"\n{when}\n")).unwrap();
-        with_facts("Subject: x\n\ny\n", |facts| policy.decide(facts).rule().is_some())
-    };
+    let rule = |least: usize| decides(&one_rule("seal", &format!("min_size = {least}")), "Subject: x\n\ny\n");
     assert_eq!((rule(17), rule(18)), (true, false));
 }
 
@@ -243,9 +244,8 @@ fn a_message_is_as_large_as_its_octets() {
 #[test]
 fn a_rule_that_lets_pass_wants_every_field_to_agree() {
     let rule = |then: &str, any: &str, fields: &str| {
-        let when = format!("when = {{ header = {{ name = \"X-A\", any = \"{any}\" }} }}");
-        let policy = policy(&format!("[[rule]]\nname = \"a\"\nthen = \"{then}\"\n{when}\n")).unwrap();
-        with_facts(&format!("{fields}Subject: x\n\n"), |facts| policy.decide(facts).rule().is_some())
+        let when = format!("header = {{ name = \"X-A\", any = \"{any}\" }}");
+        decides(&one_rule(then, &when), &format!("{fields}Subject: x\n\n"))
     };
     for (fields, pass, seal) in [
         ("X-A: 1\n", true, true),
@@ -267,8 +267,7 @@ fn a_rule_that_lets_pass_wants_every_field_to_agree() {
 fn quotes_hide_nobody_from_a_rule_that_seals_and_let_nobody_pass() {
     let sender = ReversePath::Address(Address::parse("\"piet de\"@voorbeeld.nl").unwrap());
     let rule = |then: &str| {
-        let when = "when = { sender = \"piet*@voorbeeld.nl\" }";
-        let policy = policy(&format!("[[rule]]\nname = \"a\"\nthen = \"{then}\"\n{when}\n")).unwrap();
+        let policy = one_rule(then, "sender = \"piet*@voorbeeld.nl\"");
         with_facts_from(&sender, "Subject: x\n\n", |facts| policy.decide(facts).rule().is_some())
     };
     assert_eq!((rule("seal"), rule("pass")), (true, false));
@@ -277,8 +276,7 @@ fn quotes_hide_nobody_from_a_rule_that_seals_and_let_nobody_pass() {
 #[test]
 fn an_explanation_says_how_sure_it_is() {
     let why = |then: &str, message: &str| {
-        let when = "when = { subject_tag = \"x\" }";
-        let policy = policy(&format!("[[rule]]\nname = \"a\"\nthen = \"{then}\"\n{when}\n")).unwrap();
+        let policy = one_rule(then, "subject_tag = \"x\"");
         with_facts(message, |facts| policy.explain(facts)[0].conditions[0].why.clone())
     };
     assert_eq!(why("seal", "Subject: Re: [x]\n\n"), "the subject is tagged with [x]");
@@ -289,11 +287,7 @@ fn an_explanation_says_how_sure_it_is() {
 
 #[test]
 fn only_empty_angles_are_the_null_sender() {
-    let rule = |sender: &str| {
-        let text = format!("[[rule]]\nname = \"a\"\nthen = \"seal\"\nwhen = {{ sender = {sender} }}\n");
-        let policy = policy(&text).unwrap();
-        with_facts("Subject: x\n\n", |facts| policy.decide(facts).rule().is_some())
-    };
+    let rule = |sender: &str| decides(&one_rule("seal", &format!("sender = {sender}")), "Subject: x\n\n");
     assert!(rule("\"<>\"") && rule("[\"@voorbeeld.nl\", \"<>\"]"));
     assert!(!rule("\"@voorbeeld.nl\"") && !rule("\"*\""));
 }

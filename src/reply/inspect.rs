@@ -93,11 +93,12 @@ impl Replies {
         row: &UploadRow,
         client: IpAddr,
     ) -> Result<()> {
-        if row.length != Some(row.offset) {
+        let vault = Vault::of_draft(grant, browser);
+        let upload = uploads::open_row(&vault, row)?;
+        if !upload.is_complete() {
             return Ok(());
         }
-        let vault = Vault::of_draft(grant, browser);
-        let name = uploads::open_row(&vault, row)?.name;
+        let name = upload.name;
         let (replies, author) = (self.clone(), self.author(grant, browser));
         let inspection = Inspection { replies, author, vault, row: row.clone(), name, client };
         let task = tokio::spawn(inspection.run(self.parts.config.load_full()));

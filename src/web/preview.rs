@@ -17,7 +17,7 @@ use axum::response::Response;
 use super::error::WebError;
 use super::page::{self, Visit};
 use super::{Parts, download, message, security, session, stream};
-use crate::message::kind::picture_type;
+use crate::message::kind::{ending, picture_type};
 use crate::transfer::access::Grant;
 use crate::transfer::index::IndexFile;
 
@@ -135,8 +135,7 @@ async fn look(grant: Grant, file: IndexFile) -> Result<Option<Kind>, WebError> {
 pub fn is_likely(file: &IndexFile) -> bool {
     let endings =
         ["png", "jpg", "jpeg", "gif", "webp", "pdf", "txt", "csv", "md", "log", "htm", "html", "ics"];
-    let ending = file.name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
-    ending.is_some_and(|ending| endings.contains(&ending.as_str()))
+    endings.contains(&ending(&file.name).as_str())
 }
 
 fn kind(file: &IndexFile, head: &[u8]) -> Option<Kind> {

@@ -234,14 +234,9 @@ pub async fn show(
     Path(token): Path<String>,
     told: Result<Query<Told>, QueryRejection>,
 ) -> Result<Response, WebError> {
-    let status = find(&parts, &token).await?;
-    if status.has_ended(parts.clock.now()) {
-        return ended(&visit, &token, &status);
-    }
     let told = told.map(|query| query.0.done).unwrap_or_default();
     let done = DONE.iter().find(|(word, _)| *word == told).map(|(_, key)| *key);
-    let page = StatusPage { visit: &visit, token: &token, status: &status, done, problem: None };
-    page::render(StatusCode::OK, &page)
+    overview(&parts, &visit, &token, StatusCode::OK, done, None).await
 }
 
 /// `GET /s/{token}/status.json`
@@ -331,9 +326,20 @@ fn ask(
     page::render(code, &ConfirmPage { visit, token, status, act, path, form, problem })
 }
 
-/// After the date.
-fn ended(visit: &Visit, token: &str, status: &Status) -> Result<Response, WebError> {
-    page::render(StatusCode::GONE, &EndedPage { visit, token, status })
+/// The facts as they are now; after the date that there are none.
+async fn overview(
+    parts: &Parts,
+    visit: &Visit,
+    token: &str,
+    code: StatusCode,
+    done: Option<&'static str>,
+    problem: Option<&'static str>,
+) -> Result<Response, WebError> {
+    let status = &find(parts, token).await?;
+    match status.has_ended(parts.clock.now()) {
+        true => page::render(StatusCode::GONE, &EndedPage { visit, token, status }),
+        false => page::render(code, &StatusPage { visit, token, status, done, problem }),
+    }
 }
 
 /// The facts as they are now, and why nothing was done.
@@ -348,12 +354,7 @@ async fn not_done(
         ActionError::Closed => (StatusCode::CONFLICT, "problem-closed"),
         error => return Err(failed(error)),
     };
-    let status = find(parts, token).await?;
-    if status.has_ended(parts.clock.now()) {
-        return ended(visit, token, &status);
-    }
-    let page = StatusPage { visit, token, status: &status, done: None, problem: Some(problem) };
-    let mut response = page::render(code, &page)?;
+    let mut response = overview(parts, visit, token, code, None, Some(problem)).await?;
     if let ActionError::NotBefore(again) = error {
         retry_after(&mut response, again, parts.clock.now());
     }

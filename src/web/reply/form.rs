@@ -107,9 +107,7 @@ impl Reading<'_> {
         self.keep().await?;
         // Who goes on has what was left over scanned as well.
         if self.has_files || matches!(action, Action::Next | Action::Add) {
-            for problem in self.desk.inspect(self.browser).await?.iter() {
-                self.problems.push(problem.clone());
-            }
+            self.problems.append(self.desk.inspect(self.browser).await?);
         }
         Ok((action, self.problems))
     }

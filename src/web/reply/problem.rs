@@ -8,7 +8,7 @@ use axum::response::Response;
 
 use super::Desk;
 use crate::clock::Timestamp;
-use crate::reply::{Browser, Field, LineFault, ReplyError};
+use crate::reply::{self, Browser, Field, LineFault, ReplyError};
 use crate::web::error::{WebError, seconds_until};
 use crate::web::page::{self, Visit};
 
@@ -64,6 +64,11 @@ impl Problems {
         }
     }
 
+    /// Adds them all.
+    pub fn append(&mut self, others: Self) {
+        others.0.into_iter().for_each(|problem| self.push(problem));
+    }
+
     /// Whether all is well.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -109,17 +114,17 @@ impl Problems {
 impl Desk {
     /// Every fault in the draft.
     pub async fn faults(&self, browser: &Browser) -> Result<Problems, WebError> {
-        let mut problems = Problems::default();
-        for error in self.own(self.replies().check(&self.grant, browser).await)? {
-            problems.push(self.problem(error)?);
-        }
-        Ok(problems)
+        self.problems(self.replies().check(&self.grant, browser).await)
     }
 
     /// Has the files looked at: every one that is refused, for it is gone, and nobody would tell of it later.
     pub async fn inspect(&self, browser: &Browser) -> Result<Problems, WebError> {
+        self.problems(self.replies().inspect(&self.grant, browser, self.visit.client).await)
+    }
+
+    fn problems(&self, faults: reply::Result<Vec<ReplyError>>) -> Result<Problems, WebError> {
         let mut problems = Problems::default();
-        for error in self.own(self.replies().inspect(&self.grant, browser, self.visit.client).await)? {
+        for error in self.own(faults)? {
             problems.push(self.problem(error)?);
         }
         Ok(problems)
