@@ -1,11 +1,34 @@
-//! How many connections a listener has, in all and from one client (H10, H11). Used by `smtp/listener` and `web/server`,
-//! each with a count and limits of its own.
+//! Listening, and how many connections a listener has, in all and from one client (H10, H11). Used by `smtp/listener` and
+//! `web/server`, each with a count and limits of its own.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::net::{TcpListener, TcpSocket};
+
 use crate::limits::client_key;
+
+/// Connections that wait until we accept them; the kernel's `somaxconn` may allow fewer. One that finds no place
+/// comes back after a second, so a burst must fit: the usual 128 are soon full.
+const BACKLOG: u32 = 4096;
+
+/// Listens on every address. Must be called within tokio's runtime.
+pub fn listen(addresses: &[SocketAddr]) -> io::Result<Vec<TcpListener>> {
+    let one = |&address: &SocketAddr| {
+        listen_on(address).map_err(|error| io::Error::new(error.kind(), format!("{address}: {error}")))
+    };
+    addresses.iter().map(one).collect()
+}
+
+fn listen_on(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A restart need not wait for the connections of its predecessor to be forgotten.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// The connections that are open now. Not in the store: they live and die with this process.
 #[derive(Debug, Default)]
@@ -58,10 +81,35 @@ impl Drop for Ticket {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use tokio::net::TcpStream;
+    use tokio::time::timeout;
+
     use super::*;
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
+    }
+
+    /// More at once than are accepted just then: each still gets its connection, and not a second later.
+    #[tokio::test]
+    async fn a_burst_waits_for_us() {
+        let listener = listen(&["127.0.0.1:0".parse().unwrap()]).unwrap().remove(0);
+        let address = listener.local_addr().unwrap();
+        let connect = || timeout(Duration::from_secs(20), TcpStream::connect(address));
+        let mut clients = Vec::new();
+        for number in 0..500 {
+            let client = connect().await;
+            clients.push(client.unwrap_or_else(|_| panic!("client {number} finds no place")).unwrap());
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_taken_is_named() {
+        let taken = listen(&["127.0.0.1:0".parse().unwrap()]).unwrap().remove(0).local_addr().unwrap();
+        let error = listen(&[taken]).unwrap_err();
+        assert!(error.to_string().starts_with(&format!("{taken}: ")), "{error}");
     }
 
     #[test]

@@ -165,13 +165,11 @@ impl Gateway {
         let admin = Admin { store: store.clone(), blobs: blobs.clone(), certificates, clock };
         let admin = web::admin::router(admin);
 
-        let smtp = smtp::Server::bind(&config.smtp.listen, live.smtp.clone(), Arc::new(intake)).await?;
+        let smtp = smtp::Server::bind(&config.smtp.listen, live.smtp.clone(), Arc::new(intake))?;
         let web =
-            web::server::Server::bind(&config.web.listen, pages, live.web_tls.clone(), live.config.clone())
-                .await?;
+            web::server::Server::bind(&config.web.listen, pages, live.web_tls.clone(), live.config.clone())?;
         let admin =
-            web::server::Server::bind(&config.admin.listen, admin, Arc::default(), live.config.clone())
-                .await?;
+            web::server::Server::bind(&config.admin.listen, admin, Arc::default(), live.config.clone())?;
 
         // The addresses are ours, so no other gateway is at work here; and nothing has been taken in yet.
         blobs.sweep_unfinished()?;

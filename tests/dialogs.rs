@@ -283,7 +283,7 @@ async fn run(dialogue: &Dialogue, certificate: &Certificate, writes: Writes) -> 
     let inbox = Arc::new(TestInbox::default());
     let any_port = ["127.0.0.1:0".parse().unwrap()];
     let settings = Arc::new(ArcSwap::from_pointee(settings));
-    let server = Server::bind(&any_port, settings, Arc::clone(&inbox)).await.unwrap();
+    let server = Server::bind(&any_port, settings, Arc::clone(&inbox)).unwrap();
     let address = server.addresses().unwrap()[0];
     let stop = CancellationToken::new();
     let running = tokio::spawn(server.run(stop.clone()));

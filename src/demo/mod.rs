@@ -72,7 +72,7 @@ async fn serve_until_interrupted(options: &Options, folder: &Path) -> Result<()>
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
     let settings = config(folder, options.smtp, options.web, loopback)?;
     let settings = Arc::new(ArcSwap::from_pointee(serve::smtp_settings(&settings)?));
-    let next_hop = smtp::Server::bind(&[loopback], settings, mailbox.clone()).await?;
+    let next_hop = smtp::Server::bind(&[loopback], settings, mailbox.clone())?;
     let smarthost = *next_hop.addresses()?.first().context("the mailbox has no address")?;
     running.spawn(next_hop.run(stop.clone()));
 
@@ -83,7 +83,7 @@ async fn serve_until_interrupted(options: &Options, folder: &Path) -> Result<()>
     let (smtp, web) = smtp.zip(web).context("the gateway has no address")?;
 
     let pages = pages::router(Demo { mailbox, gateway: smtp });
-    let pages = Server::bind(&[options.mailbox], pages, Arc::default(), live).await?;
+    let pages = Server::bind(&[options.mailbox], pages, Arc::default(), live)?;
     let mailbox = *pages.addresses().first().context("the mailbox has no address")?;
     running.spawn(pages.run(stop.clone()));
 

@@ -19,7 +19,7 @@ use super::data::Budget;
 use super::response::Response;
 use super::session::Session;
 use super::{Settings, connection};
-use crate::connections::Connections;
+use crate::connections::{Connections, listen};
 use crate::intake::Inbox;
 
 /// The pause after accept has failed for want of file descriptors or memory.
@@ -43,17 +43,13 @@ struct Shared<I> {
 
 impl<I: Inbox> Server<I> {
     /// Binds every address. What is put into `settings` later holds for the connections that come after;
-    /// certificates and limits change so without a connection dropped.
-    pub async fn bind(
+    /// certificates and limits change so without a connection dropped. Must be called within tokio's runtime.
+    pub fn bind(
         addresses: &[SocketAddr],
         settings: Arc<ArcSwap<Settings>>,
         inbox: Arc<I>,
     ) -> io::Result<Self> {
-        let mut listeners = Vec::with_capacity(addresses.len());
-        for address in addresses {
-            let listener = TcpListener::bind(address).await;
-            listeners.push(listener.map_err(|e| io::Error::new(e.kind(), format!("{address}: {e}")))?);
-        }
+        let listeners = listen(addresses)?;
         let budget = Budget::new(settings.load().memory_budget);
         Ok(Self { listeners, shared: Shared { settings, inbox, connections: Arc::default(), budget } })
     }

@@ -26,7 +26,7 @@ use tower_service::Service;
 
 use super::stream::Stalling;
 use crate::config::Config;
-use crate::connections::Connections;
+use crate::connections::{Connections, listen};
 
 /// What ALPN offers; give it to `tls::server`.
 pub const PROTOCOLS: &[&[u8]] = &[b"h2", b"http/1.1"];
@@ -78,18 +78,14 @@ pub struct PeerAddress(pub SocketAddr);
 impl Server {
     /// Binds every address. While `tls` holds a configuration new connections speak HTTPS, and take
     /// the newest one (M13); else plain HTTP. The `trusted_proxies` of `config` may hold as many
-    /// connections as they need.
-    pub async fn bind(
+    /// connections as they need. Must be called within tokio's runtime.
+    pub fn bind(
         addresses: &[SocketAddr],
         router: Router,
         tls: Arc<ArcSwapOption<ServerConfig>>,
         config: Arc<ArcSwap<Config>>,
     ) -> io::Result<Self> {
-        let mut listeners = Vec::new();
-        for &address in addresses {
-            let listener = TcpListener::bind(address).await;
-            listeners.push(listener.map_err(|e| io::Error::new(e.kind(), format!("{address}: {e}")))?);
-        }
+        let listeners = listen(addresses)?;
         let (slots, connections) = (Arc::default(), TaskTracker::new());
         Ok(Self { listeners, shared: Shared { router, tls, config, slots, connections } })
     }

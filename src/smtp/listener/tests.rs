@@ -49,7 +49,7 @@ async fn start() -> Fixture {
     let settings = Arc::new(ArcSwap::from_pointee(fixture::settings()));
     let inbox = Arc::new(Gated { got: Semaphore::new(0), may_keep: Semaphore::new(0) });
     let any_port = ["127.0.0.1:0".parse().unwrap()];
-    let server = Server::bind(&any_port, Arc::clone(&settings), Arc::clone(&inbox)).await.unwrap();
+    let server = Server::bind(&any_port, Arc::clone(&settings), Arc::clone(&inbox)).unwrap();
     let address = server.addresses().unwrap()[0];
     let stop = CancellationToken::new();
     let running = tokio::spawn(server.run(stop.clone()));

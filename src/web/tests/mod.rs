@@ -115,7 +115,9 @@ impl Site {
         let parts = Parts::new(access, replies, actions, store.clone(), config.clone(), clock.clone());
         let listen = ["127.0.0.1:0".parse().unwrap()];
         let tls = Arc::new(ArcSwapOption::new(tls));
-        let server = runtime.block_on(Server::bind(&listen, router(parts), tls, config.clone())).unwrap();
+        let inside = runtime.enter();
+        let server = Server::bind(&listen, router(parts), tls, config.clone()).unwrap();
+        drop(inside);
         let address = server.addresses()[0];
         let stop = CancellationToken::new();
         runtime.spawn(server.run(stop.clone()));
