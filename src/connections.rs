@@ -107,7 +107,8 @@ mod tests {
 
     #[tokio::test]
     async fn an_address_that_is_taken_is_named() {
-        let taken = listen(&["127.0.0.1:0".parse().unwrap()]).unwrap().remove(0).local_addr().unwrap();
+        let listener = listen(&["127.0.0.1:0".parse().unwrap()]).unwrap().remove(0);
+        let taken = listener.local_addr().unwrap();
         let error = listen(&[taken]).unwrap_err();
         assert!(error.to_string().starts_with(&format!("{taken}: ")), "{error}");
     }
