@@ -90,7 +90,7 @@ fn is_device(name: &str) -> bool {
 
 /// Puts `suffix` before the extension and cuts the stem so that all of it fits.
 fn with_suffix(name: &str, suffix: &str) -> String {
-    let dot = name.rfind('.').filter(|&dot| dot > 0 && name.len() - dot <= MAX_EXTENSION);
+    let dot = name.rfind('.').filter(|&dot| name.len() - dot <= MAX_EXTENSION);
     let (stem, extension) = name.split_at_checked(dot.unwrap_or(name.len())).unwrap_or((name, ""));
     let room = MAX_LENGTH.saturating_sub(suffix.len() + extension.len());
     let mut end = stem.len().min(room);
@@ -133,6 +133,9 @@ mod tests {
         }
         let long = safe_name(&format!("{}.pdf", "é".repeat(400)));
         assert!(long.len() <= MAX_LENGTH && long.ends_with("é.pdf"), "{long}");
+        // What is too long for an extension is cut like any name.
+        let long = format!("{}.{}", "a".repeat(140), "b".repeat(40));
+        assert_eq!(safe_name(&long), long[..MAX_LENGTH]);
     }
 
     #[test]
