@@ -86,6 +86,7 @@ mod tests {
             ("1<body>2<bx>3", "1 2 3"),
             ("1 < 2 <b>3", "1   2 3"),
             ("a &lt b &#x32;&ndash;&shy;", "a &lt b 2-\u{200b}"),
+            ("&lt;&gt;&quot;a&period;nl", "<>\"a.nl"),
             ("open <a href", "open  a href"),
             ("&", "&"),
             ("<", " "),
