@@ -12,11 +12,8 @@ use super::mail::{Notice, link_of, password_of};
 use super::smarthost::{Act, Script, Seen, Smarthost, Stage, say};
 
 pub const CLIENTS: u64 = 4;
-/// Connections to the smarthost.
-const CONNECTIONS: usize = 6;
-/// Deliveries in flight at most: one on each connection, and ten times as many that have left theirs and whose outcome is
-/// being recorded (`queue/worker`).
-const FLIGHTS: usize = 11 * CONNECTIONS;
+/// Deliveries in flight at once.
+const FLIGHTS: usize = 6;
 /// Transfers that are opened at the end.
 const OPENED: usize = 8;
 
@@ -77,7 +74,7 @@ pub fn kill_again_and_again(plan: &Plan, script: impl Fn(&mut Random) -> Script)
 /// A site with little in flight.
 pub fn site(smarthost: &Smarthost) -> Site {
     let site = Site::new(smarthost.address(), "");
-    site.set("relay", &format!("max_connections = {CONNECTIONS}"));
+    site.set("relay", &format!("max_connections = {FLIGHTS}"));
     site
 }
 
