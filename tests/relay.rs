@@ -23,7 +23,7 @@ use zegel::envelope::{BodyType, Envelope, EnvelopeRecipient, MailParameters, Not
 use zegel::id::QueueId;
 use zegel::message::crlf::CrlfBytes;
 use zegel::queue::body::{Opener, store_body};
-use zegel::queue::worker::{WakeHandle, Worker, WorkerParts};
+use zegel::queue::worker::{IN_FLIGHT, WakeHandle, Worker, WorkerParts};
 use zegel::relay::Timeouts;
 use zegel::relay::smarthost::{LargestMail, TlsClients};
 use zegel::secret::{BodyKey, Keys};
@@ -691,6 +691,26 @@ async fn an_outcome_that_cannot_be_recorded_is_not_delivered_again() {
     gateway.pass(Duration::from_secs(86_400));
     gateway.empty().await;
     assert_eq!(smarthost.seen().copies(PIET), 1);
+    gateway.stop().await;
+}
+
+/// A crash doubles every delivery whose outcome is not recorded: there are two for each connection at most (H02).
+#[tokio::test(flavor = "multi_thread")]
+async fn few_outcomes_wait_to_be_recorded() {
+    let smarthost = Smarthost::start(Script::usual());
+    let gateway = Gateway::run(&smarthost, "max_connections = 2");
+    let often = 1000;
+    gateway.queue.break_finish(often);
+    for _ in 0..10 {
+        gateway.send(&[PIET]);
+    }
+    smarthost.wait(|seen| seen.taken.len() == 2 * IN_FLIGHT);
+    // Each is tried again a second later: time enough for a fifth delivery.
+    gateway.queue.wait(|state| state.broken <= often - 3 * 2 * IN_FLIGHT).await;
+    assert_eq!(smarthost.seen().taken.len(), 2 * IN_FLIGHT);
+    gateway.queue.break_finish(0);
+    gateway.empty().await;
+    assert_eq!(smarthost.seen().copies(PIET), 10);
     gateway.stop().await;
 }
 

@@ -131,14 +131,7 @@ pub(super) fn starts_with_tag(folded: &str, tags: &[String]) -> bool {
 
 /// The subject without any of these tags, and their options, at its start.
 pub fn strip_tag(subject: &str, tags: &[String]) -> String {
-    let mut clean = subject.to_owned();
-    // What is left may read anew where brackets did not pair; few rounds are ever needed.
-    for _ in 0..MAX_ROUNDS {
-        match without_tags(&clean, tags) {
-            Some(cleaner) => clean = cleaner,
-            None => break,
-        }
-    }
+    let clean = without(subject, tags, |item| item.is_tag.then_some(item.span));
     clean.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -147,34 +140,38 @@ pub(super) fn tag_options<'a>(subject: &'a str, tags: &[String]) -> Vec<&'a str>
     let subject = subject.get(..subject.floor_char_boundary(MAX_OPTIONS)).unwrap_or(subject);
     let start = TracedFold::of(subject);
     let items = Start::of(&start.folded, tags, fold_plain).take(MAX_ITEMS);
-    let options = items.filter_map(|item| item.options).filter_map(|span| subject.get(start.origin(span)));
+    let options = items.flat_map(|item| item.options).filter_map(|span| subject.get(start.origin(span)));
     options.map(str::trim).filter(|text| !text.is_empty()).collect()
 }
 
 /// The subject with its tags, but without what stands behind them.
 pub(super) fn strip_options(subject: &str, tags: &[String]) -> String {
-    let start = TracedFold::of(subject);
-    let (mut clean, mut from) = (String::new(), 0);
-    for span in Start::of(&start.folded, tags, fold_plain).filter_map(|item| item.options) {
-        let Range { start, end } = start.origin(span);
-        clean.push_str(subject.get(from..start).unwrap_or(""));
-        from = end;
-    }
-    clean.push_str(subject.get(from..).unwrap_or(""));
-    clean
+    without(subject, tags, |item| item.options.into_iter().filter(|span| !span.is_empty()))
 }
 
-/// The subject without its tags; `None` where there is none.
-fn without_tags(subject: &str, tags: &[String]) -> Option<String> {
-    let start = TracedFold::of(subject);
-    let (mut clean, mut from) = (String::new(), 0);
-    for item in Start::of(&start.folded, tags, fold_plain).filter(|item| item.is_tag) {
-        let Range { start, end } = start.origin(item.span);
-        clean.push_str(subject.get(from..start).unwrap_or(""));
-        from = end;
+/// The subject without these spans of what it starts with.
+fn without<I: IntoIterator<Item = Range<usize>>>(
+    subject: &str,
+    tags: &[String],
+    spans: impl Fn(Item) -> I,
+) -> String {
+    let mut clean = subject.to_owned();
+    // What is left may read anew where brackets did not pair; few rounds are ever needed.
+    for _ in 0..MAX_ROUNDS {
+        let start = TracedFold::of(&clean);
+        let (mut cleaner, mut from) = (String::new(), 0);
+        for span in Start::of(&start.folded, tags, fold_plain).flat_map(&spans) {
+            let Range { start, end } = start.origin(span);
+            cleaner.push_str(clean.get(from..start).unwrap_or(""));
+            from = end;
+        }
+        if from == 0 {
+            break;
+        }
+        cleaner.push_str(clean.get(from..).unwrap_or(""));
+        clean = cleaner;
     }
-    clean.push_str(subject.get(from..).unwrap_or(""));
-    (from > 0).then_some(clean)
+    clean
 }
 
 /// [`fold`], and without accents.
@@ -219,8 +216,8 @@ struct Item {
     is_tag: bool,
     /// It is a tag and nothing else.
     is_bare: bool,
-    /// What stands behind the tag in its brackets.
-    options: Option<Range<usize>>,
+    /// What stands behind each tag in its brackets.
+    options: Vec<Range<usize>>,
 }
 
 /// Walks over the tags, prefixes and groups that a subject starts with.
@@ -259,25 +256,24 @@ impl<'a> Start<'a> {
         })
     }
 
-    /// `[tag]`, also among other words, or any other group in brackets, and where in it options start. Of
+    /// `[tag]`, also among other words, or any other group in brackets, and where in it its tags end. Of
     /// brackets in brackets each piece counts.
-    fn group(&self, rest: &str) -> Option<(usize, Sort, Option<usize>)> {
+    fn group(&self, rest: &str) -> Option<(usize, Sort, Vec<usize>)> {
         let length = group_length(rest)?;
         let text = rest.get(..length)?.strip_prefix(OPENING)?.trim_end_matches(CLOSING);
         if self.is_bare(text) {
-            return Some((length, Sort::Bare, None));
+            return Some((length, Sort::Bare, Vec::new()));
         }
         let brackets = |c: char| OPENING.contains(&c) || CLOSING.contains(&c);
-        let mut at = rest.chars().next().map_or(0, char::len_utf8);
+        let (mut at, mut ends) = (rest.chars().next().map_or(0, char::len_utf8), Vec::new());
         for piece in text.split_inclusive(brackets) {
             let inside = piece.trim_end_matches(brackets);
             let end = if self.is_bare(inside) { Some(inside.len()) } else { self.tag_end(inside) };
-            if let Some(end) = end {
-                return Some((length, Sort::InCompany, Some(at + end)));
-            }
+            ends.extend(end.map(|end| at + end));
             at += piece.len();
         }
-        Some((length, Sort::Other, None))
+        let sort = if ends.is_empty() { Sort::Other } else { Sort::InCompany };
+        Some((length, sort, ends))
     }
 
     /// `tag:`, or a prefix: `re:`, `re[2]:`, `re (2):`
@@ -332,6 +328,18 @@ fn group_length(rest: &str) -> Option<usize> {
     first.or_else(far).map(|end| closed(rest, end))
 }
 
+/// What stands behind the tags that end there, each up to the bracket that closes its group. A tag in the options
+/// of the one before is part of them.
+fn options(group: &str, ends: Vec<usize>) -> Vec<Range<usize>> {
+    let mut options: Vec<Range<usize>> = Vec::new();
+    for from in ends {
+        if options.last().is_none_or(|before| before.end <= from) {
+            options.push(from..from + options_length(group.get(from..).unwrap_or("")));
+        }
+    }
+    options
+}
+
 /// Octets of options up to the bracket that closes their group: the first without a partner among them, else, in a
 /// group that is not paired, the last.
 fn options_length(rest: &str) -> usize {
@@ -377,13 +385,11 @@ impl Iterator for Start<'_> {
         let rest = self.subject.get(self.at..)?;
         let trimmed = rest.trim_start_matches([' ', '"', '\'', '“', '”', '„', '«', '‘', '’']);
         let start = self.at + rest.len() - trimmed.len();
-        let word = || self.word(trimmed).map(|(length, sort)| (length, sort, None));
-        let (length, sort, options) = self.group(trimmed).or_else(word)?;
+        let word = || self.word(trimmed).map(|(length, sort)| (length, sort, Vec::new()));
+        let (length, sort, ends) = self.group(trimmed).or_else(word)?;
         self.at = start + length;
-        let options = options.map(|from| {
-            let length = options_length(trimmed.get(from..length).unwrap_or(""));
-            start + from..start + from + length
-        });
+        let options = options(trimmed.get(..length)?, ends);
+        let options = options.into_iter().map(|span| start + span.start..start + span.end).collect();
         Some(Item { span: start..self.at, is_tag: sort != Sort::Other, is_bare: sort == Sort::Bare, options })
     }
 }
@@ -534,6 +540,8 @@ mod tests {
             ("[secure a=b[c] x", vec!["a=b[c"]),
             ("[[secure 14d]] [secure 7d] x", vec!["14d", "7d"]),
             ("[secure(14d)] x", vec!["(14d)"]),
+            ("[[secure 14d] [secure a=b]] x", vec!["14d", "a=b"]),
+            ("[[secure a=[secure 14d]] y [secure 7d]] x", vec!["a=[secure 14d]", "7d"]),
         ] {
             assert_eq!(tag_options(subject, &tags()), expected, "{subject}");
         }
@@ -547,6 +555,7 @@ mod tests {
             ("[x] [[secure a=b[c]]] [secure 7d] y", "[x] [[secure]] [secure] y"),
             ("[urgent, secure, 14d] x", "[urgent, secure] x"),
             ("secure: [14d]", "secure: [14d]"),
+            ("[[secure 14d] [secure a=b]] x", "[[secure] [secure]] x"),
         ] {
             assert_eq!(strip_options(subject, &tags()), clean, "{subject}");
         }
@@ -581,6 +590,13 @@ mod tests {
             proptest::prop_assert!(tag_options(&bare, &tags()).is_empty(), "{}", bare);
             let words = rest.split_whitespace().collect::<Vec<_>>().join(" ");
             proptest::prop_assert_eq!(strip_tag(&subject, &tags()), words);
+        }
+
+        /// H03: a password in brackets in brackets is none that stays.
+        #[test]
+        fn no_options_are_left(inside in "(\\[|\\]|secure|[a-z=, 0-9]){0,12}", rest in "[a-z ]{0,20}") {
+            let bare = strip_options(&format!("[{inside}] {rest}"), &tags());
+            proptest::prop_assert!(tag_options(&bare, &tags()).is_empty(), "{}", bare);
         }
 
         #[test]

@@ -41,8 +41,9 @@ const DEADLINE: Duration = Duration::from_secs(3600);
 const LEASE: Duration = Duration::from_secs(2 * 3600);
 /// What is in flight when we are told to stop may take this long; what then is left starts again later.
 const GRACE: Duration = Duration::from_secs(25);
-/// Deliveries whose outcome is being recorded, for each connection there may be: they need none any more.
-const RECORDING: usize = 10;
+/// Deliveries in flight for each connection there may be: one whose outcome is being recorded needs none any more, but
+/// a crash still doubles it.
+pub const IN_FLIGHT: usize = 2;
 /// Blocks of a message that are decrypted ahead of the network.
 const AHEAD: usize = 4;
 
@@ -138,8 +139,9 @@ impl Worker {
         }
         let config = shared.parts.config.load_full();
         let most = config.relay.max_connections.max(1);
-        let free = most.saturating_sub(shared.lines.taken());
-        if free == 0 || flights.count() > most.saturating_mul(RECORDING) {
+        let unused = most.saturating_sub(shared.lines.taken());
+        let free = most.saturating_mul(IN_FLIGHT).saturating_sub(flights.count()).min(unused);
+        if free == 0 {
             return Ok(POLL);
         }
         let now = shared.parts.clock.now();

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 use zegel::id::BlobName;
+use zegel::queue::worker::IN_FLIGHT;
 
 use super::gateway::{Gateway, Site, all_bytes, wait_for};
 use super::load::{CANARY, Delivery, Load, Mail, Random, What, arrivals, assert_nothing_lost};
@@ -12,8 +13,9 @@ use super::mail::{Notice, link_of, password_of};
 use super::smarthost::{Act, Script, Seen, Smarthost, Stage, say};
 
 pub const CLIENTS: u64 = 4;
+const CONNECTIONS: usize = 3;
 /// Deliveries in flight at once.
-const FLIGHTS: usize = 6;
+const FLIGHTS: usize = CONNECTIONS * IN_FLIGHT;
 /// Transfers that are opened at the end.
 const OPENED: usize = 8;
 
@@ -74,7 +76,7 @@ pub fn kill_again_and_again(plan: &Plan, script: impl Fn(&mut Random) -> Script)
 /// A site with little in flight.
 pub fn site(smarthost: &Smarthost) -> Site {
     let site = Site::new(smarthost.address(), "");
-    site.set("relay", &format!("max_connections = {FLIGHTS}"));
+    site.set("relay", &format!("max_connections = {CONNECTIONS}"));
     site
 }
 
