@@ -227,7 +227,7 @@ struct Start<'a> {
     tags: &'a [String],
     folding: fn(&str) -> String,
     /// Folded only for a subject that has something at its start which may be one: most have nothing.
-    folded: OnceCell<Vec<Tag>>,
+    folded: OnceCell<Vec<String>>,
 }
 
 /// What a group or word turned out to be.
@@ -238,22 +238,15 @@ enum Sort {
     Other,
 }
 
-struct Tag {
-    spaced: String,
-    unblanked: String,
-}
-
 impl<'a> Start<'a> {
     /// `subject` has been folded in this way; `tags` have not.
     fn of(subject: &'a str, tags: &'a [String], folding: fn(&str) -> String) -> Self {
         Self { subject, at: 0, tags, folding, folded: OnceCell::new() }
     }
 
-    fn tags(&self) -> &[Tag] {
-        self.folded.get_or_init(|| {
-            let folded = self.tags.iter().map(|tag| (self.folding)(tag));
-            folded.map(|tag| Tag { spaced: spaced(&tag), unblanked: unblanked(&tag) }).collect()
-        })
+    /// Folded, and without blanks.
+    fn tags(&self) -> &[String] {
+        self.folded.get_or_init(|| self.tags.iter().map(|tag| unblanked(&(self.folding)(tag))).collect())
     }
 
     /// `[tag]`, also among other words, or any other group in brackets, and where in it its tags end. Of
@@ -268,7 +261,7 @@ impl<'a> Start<'a> {
         let (mut at, mut ends) = (rest.chars().next().map_or(0, char::len_utf8), Vec::new());
         for piece in text.split_inclusive(brackets) {
             let inside = piece.trim_end_matches(brackets);
-            let end = if self.is_bare(inside) { Some(inside.len()) } else { self.tag_end(inside) };
+            let end = if self.is_bare(inside) { Some(inside.len()) } else { self.listed(inside) };
             ends.extend(end.map(|end| at + end));
             at += piece.len();
         }
@@ -289,16 +282,15 @@ impl<'a> Start<'a> {
     }
 
     fn is_bare(&self, text: &str) -> bool {
-        let plain = unblanked(text);
-        self.tags().iter().any(|tag| tag.unblanked == plain)
+        self.tags().contains(&unblanked(text))
     }
 
     /// The tag in a list, `[urgent, tag]`, or with options behind it, `[tag 14d]`: where it ends.
-    fn tag_end(&self, text: &str) -> Option<usize> {
+    fn listed(&self, text: &str) -> Option<usize> {
         let starts = std::iter::once(0).chain(text.match_indices(SEPARATORS).map(|(at, c)| at + c.len()));
         let longest = |start: usize| {
             let rest = text.get(start..)?;
-            let ends = self.tags().iter().filter_map(|tag| word_end(rest, &tag.spaced));
+            let ends = self.tags().iter().filter_map(|tag| tag_end(rest, tag));
             ends.max().map(|end| start + end)
         };
         starts.filter_map(longest).next()
@@ -313,19 +305,17 @@ fn group_length(rest: &str) -> Option<usize> {
         if OPENING.contains(&c) {
             depth += 1;
         } else if CLOSING.contains(&c) {
-            let end = at + c.len_utf8();
-            first.get_or_insert(end);
+            first.get_or_insert(at);
             depth = depth.saturating_sub(1);
             if depth == 0 {
-                return Some(closed(rest, end));
+                return Some(closed(rest, at));
             }
         }
         if depth == 0 {
             return None;
         }
     }
-    let far = || rest.match_indices(CLOSING).next().map(|(at, bracket)| at + bracket.len());
-    first.or_else(far).map(|end| closed(rest, end))
+    first.or_else(|| rest.find(CLOSING)).map(|at| closed(rest, at))
 }
 
 /// What stands behind the tags that end there, each up to the bracket that closes its group. A tag in the options
@@ -358,21 +348,17 @@ fn options_length(rest: &str) -> usize {
     last
 }
 
-/// Brackets too many belong to the group before them.
-fn closed(rest: &str, end: usize) -> usize {
-    let after = rest.get(end..).unwrap_or("");
+/// Octets of the group that the bracket at `at` closes: brackets too many belong to it.
+fn closed(rest: &str, at: usize) -> usize {
+    let after = rest.get(at..).unwrap_or("");
     rest.len() - after.trim_start_matches(CLOSING).len()
 }
 
-/// Where `words` end in `text`, if it starts with them and nothing goes on as part of the last one.
-fn word_end(text: &str, words: &str) -> Option<usize> {
-    let mut rest = text.trim_start_matches(' ');
-    for (number, word) in words.split(' ').enumerate() {
-        let trimmed = rest.trim_start_matches(' ');
-        if number > 0 && trimmed.len() == rest.len() {
-            return None;
-        }
-        rest = trimmed.strip_prefix(word)?;
+/// Where a tag ends in `text`, if it starts with it, blanks aside, and nothing goes on as part of it.
+fn tag_end(text: &str, tag: &str) -> Option<usize> {
+    let mut rest = text;
+    for c in tag.chars() {
+        rest = rest.trim_start_matches(' ').strip_prefix(c)?;
     }
     let goes_on = rest.starts_with(|c: char| c.is_alphanumeric() || c == '-' || c == '_');
     (!goes_on).then_some(text.len() - rest.len())
@@ -438,6 +424,8 @@ mod tests {
             "[EXTERN] RE: [jira-1] [secure] x",
             "[vertrouwelijk 14d] zaak",
             "[vertrouwelijk\u{a0}14d] zaak",
+            "[vertrou\u{a0}welijk 14d] zaak",
+            "[spoed, nietvertrouwelijk 14d] zaak",
             "［ｖｅｒｔｒｏｕｗｅｌｉｊｋ］ zaak",
             "ｓｅｃｕｒｅ： zaak",
             "[vertrou\u{200b}welijk] zaak",
@@ -463,6 +451,7 @@ mod tests {
             "[vertrouwelijk [] zaak",
             &format!("[vertrouwelijk {}] zaak", "x".repeat(5000)),
             &format!("[{}] [secure] zaak", "x".repeat(5000)),
+            &format!("【{}】secure: zaak", "x".repeat(5000)),
             "[[x] secure 14d] zaak",
             "Re{2}: Rép: Geannuleerd: Updated  invitation: [secure] zaak",
         ] {
