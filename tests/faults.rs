@@ -71,8 +71,8 @@ fn without_small_disk() {
     panic!("a small disk cannot be mounted");
 }
 
-/// Said past the test harness, which keeps what a passing test prints.
 #[cfg(not(feature = "system-tests"))]
+#[allow(clippy::explicit_write, reason = "the test harness keeps what a passing test prints")]
 fn without_small_disk() {
     use std::io::Write;
     writeln!(std::io::stderr(), "skipped: a small disk cannot be mounted (needs root)").unwrap();

@@ -75,11 +75,6 @@ pub struct CrlfWriter {
 }
 
 impl CrlfWriter {
-    /// With room for `capacity` octets.
-    pub fn with_capacity(capacity: usize) -> Self {
-        Self { bytes: Vec::with_capacity(capacity), ..Self::default() }
-    }
-
     /// Adds octets; they may end between CR and LF.
     pub fn push(&mut self, bytes: &[u8]) {
         if self.fault.is_some() {
@@ -172,7 +167,7 @@ mod tests {
 
     #[test]
     fn of_what_has_a_fault_nothing_is_kept() {
-        let mut writer = CrlfWriter::with_capacity(10);
+        let mut writer = CrlfWriter::default();
         assert!(writer.is_empty());
         writer.push(b"a\r\n");
         assert_eq!((writer.len(), writer.is_empty()), (3, false));

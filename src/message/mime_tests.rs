@@ -276,6 +276,9 @@ fn levels_are_counted_through_messages_as_well() {
     let most = super::super::walk::MAX_DEPTH;
     assert_eq!((damaged(&nested(most)), damaged(&nested(most + 1))), (false, true));
     assert_eq!((damaged(&within(most - 1)), damaged(&within(most))), (false, true));
+    let letters = |levels: usize| "Content-Type: message/rfc822\n\n".repeat(levels) + "\nhallo\n";
+    assert_eq!((damaged(&letters(most)), damaged(&letters(most + 1))), (false, true));
+    assert!(damaged("Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\nSubjec=t?: x\n"));
 }
 
 #[test]
