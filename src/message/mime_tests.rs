@@ -160,6 +160,8 @@ fn special_parts_are_usable_files() {
             "Content-Type: text/calendar; method=REQUEST\n\nBEGIN:VCALENDAR",
             "Content-Type: text/calendar; name=verslag\n\nBEGIN:VCALENDAR",
             "Content-Type: message/delivery-status\n\nAction: failed",
+            "Content-Type: application/pkcs7-signature\n\nx",
+            "Content-Type: application/pgp-signature\n\nx",
         ],
     );
     let (text, _, files) = show(&mixed);
@@ -174,6 +176,8 @@ fn special_parts_are_usable_files() {
             "bijlage-4.ics text/calendar",
             "verslag.ics text/calendar",
             "bijlage-6.txt message/delivery-status",
+            "smime.p7s application/pkcs7-signature",
+            "signature.asc application/pgp-signature",
         ]
     );
     assert!(
@@ -246,6 +250,11 @@ fn damage_is_told_and_what_can_be_read_is_read() {
         assert!(parts.damaged, "{text}");
         assert_eq!(String::from_utf8_lossy(&parts.text.unwrap().data).trim(), shown);
     }
+    // A file that is broken: told with the message, not where only texts are read.
+    let file = message("Content-Type: application/pdf\nContent-Transfer-Encoding: base64\n\naGFs!!bG8=\n");
+    assert!(parts(&file).damaged && !texts(&file, &mut |_| {}));
+    let winmail = message("Content-Type: application/ms-tnef\nContent-Transfer-Encoding: base64\n\naG!!=\n");
+    assert!(texts(&winmail, &mut |_| {}));
 }
 
 #[test]
