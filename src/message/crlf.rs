@@ -89,6 +89,11 @@ impl CrlfWriter {
         }
     }
 
+    /// Makes room for `size` octets in all, if it can be had. Memory is used only where octets come to stand.
+    pub fn make_room(&mut self, size: usize) {
+        self.bytes.try_reserve_exact(size.saturating_sub(self.len())).ok();
+    }
+
     /// Octets kept so far.
     pub fn len(&self) -> usize {
         self.bytes.len()
@@ -163,6 +168,16 @@ mod tests {
     fn what_is_put_on_top_comes_first() {
         let (first, rest) = (CrlfBytes::normalised(b"a\n"), CrlfBytes::normalised(b"b\nc"));
         assert_eq!(rest.prepend(&first).into_vec(), b"a\r\nb\r\nc");
+    }
+
+    #[test]
+    fn room_is_made_once_and_what_cannot_be_had_is_no_fault() {
+        let mut writer = CrlfWriter::default();
+        writer.push(b"a\r\n");
+        writer.make_room(1000);
+        writer.make_room(usize::MAX);
+        let text = writer.finish().unwrap().into_vec();
+        assert_eq!((text.as_slice(), text.capacity()), (&b"a\r\n"[..], 1000));
     }
 
     #[test]

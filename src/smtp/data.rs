@@ -103,6 +103,9 @@ pub struct Budget(Arc<Semaphore>);
 /// begun messages do not hold it all.
 const STEP: usize = 4 << 10;
 
+/// A message over this gets room for the largest at once: to grow step by step would copy it again and again.
+const LARGE: usize = 1 << 20;
+
 impl Budget {
     /// So many octets.
     pub fn new(octets: u64) -> Self {
@@ -143,7 +146,11 @@ impl Incoming {
         if self.size > self.max_size {
             self.give_up(Fault::TooLarge);
         } else if self.fault.is_none() {
-            if self.reserve(self.writer.len() + octets.len()) {
+            let len = self.writer.len() + octets.len();
+            if self.reserve(len) {
+                if len > LARGE {
+                    self.writer.make_room(usize::try_from(self.max_size).unwrap_or(usize::MAX));
+                }
                 self.writer.push(octets);
             } else {
                 self.give_up(Fault::NoMemory);
