@@ -268,6 +268,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn comments_go_and_brackets_without_a_partner_stay() {
+        assert_eq!(uncommented("a) (b(c)) d; e"), "a)  d");
+        assert_eq!(uncommented("a (b"), "a ");
+    }
+
+    #[test]
     fn patterns_match_like_file_names() {
         for (pattern, text, matches) in [
             ("jan@voorbeeld.nl", "jan@voorbeeld.nl", true),
