@@ -95,6 +95,22 @@ mod tests {
     }
 
     #[test]
+    fn pictures_are_known_by_their_first_octets() {
+        for (head, expected) in [
+            (PNG, Some("image/png")),
+            (JPEG, Some("image/jpeg")),
+            (b"GIF87a.", Some("image/gif")),
+            (b"GIF89a", Some("image/gif")),
+            (b"RIFF\x10\0\0\0WEBPVP8 ", Some("image/webp")),
+            (b"RIFF\x10\0\0\0AVI ", None),
+            (b"GIF88a", None),
+            (b"<svg>", None),
+        ] {
+            assert_eq!(picture_type(head), expected, "{head:?}");
+        }
+    }
+
+    #[test]
     fn a_program_is_one_under_any_name() {
         for head in [
             &b"MZ\x90\0"[..],
