@@ -97,9 +97,6 @@ fn items(body: &[u8]) -> Vec<Vec<u8>> {
             b';' => items.push(Vec::new()),
             _ => item.push(c),
         }
-        if items.len() > MAX_PARAMETERS {
-            break;
-        }
     }
     items
 }
