@@ -178,6 +178,11 @@ impl<'a> Field<'a> {
         self.raw
     }
 
+    /// The name as it was written, without blanks around it.
+    pub fn name(&self) -> String {
+        encoded::text(self.raw.get(..self.colon).unwrap_or_default()).trim().to_owned()
+    }
+
     /// What stands after the colon, as it came.
     pub fn body(&self) -> &'a [u8] {
         self.raw.get(self.colon + 1..).unwrap_or_default()
@@ -419,7 +424,8 @@ mod tests {
         let subjects: Vec<_> = header.all("subject").map(|field| field.value()).collect();
         assert_eq!(subjects, ["1", "2"]);
         assert_eq!(header.first("Received").unwrap().raw(), b"Received: a by x\r\n");
-        assert_eq!(header.fields().count(), 4);
+        let names: Vec<_> = header.fields().map(|field| field.name()).collect();
+        assert_eq!(names, ["Received", "Received", "Subject", "Subject"]);
         assert!(!header.is_own_notice());
     }
 
@@ -564,6 +570,7 @@ mod tests {
                 header.thread_ids();
                 header.is_automatic();
                 for field in header.fields() {
+                    field.name();
                     for reading in field.readings() {
                         assert!(!reading.contains(char::is_control), "{reading:?}");
                     }
