@@ -264,6 +264,17 @@ mod tests {
     }
 
     #[test]
+    fn a_large_message_alone_gets_room_for_the_largest() {
+        let max = 4 << 20;
+        for (len, has_room) in [(1 << 20, false), ((1 << 20) + 1, true)] {
+            let mut incoming = Incoming::new(max, Budget::new(max));
+            incoming.push(&vec![b'a'; len]);
+            let room = incoming.finish().unwrap().message.into_vec().capacity();
+            assert_eq!(room as u64 >= max, has_room, "{len}");
+        }
+    }
+
+    #[test]
     fn leaves_what_follows_alone() {
         let mut decoder = DataDecoder::default();
         assert_eq!(decoder.decode(b"a\r\n.\r\nQUIT\r\n", |_| ()), (6, true));
