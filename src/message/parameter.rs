@@ -97,6 +97,9 @@ fn items(body: &[u8]) -> Vec<Vec<u8>> {
             b';' => items.push(Vec::new()),
             _ => item.push(c),
         }
+        if items.len() > MAX_PARAMETERS {
+            break;
+        }
     }
     items
 }
@@ -104,6 +107,14 @@ fn items(body: &[u8]) -> Vec<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_many_parameters_the_last_are_left_out() {
+        let name = |before: usize| {
+            Structured::parse(format!("a/b{}; name=x", "; y=z".repeat(before)).as_bytes()).text("name")
+        };
+        assert_eq!((name(998), name(999)), (Some("x".to_owned()), None));
+    }
 
     #[test]
     fn reads_every_form() {
