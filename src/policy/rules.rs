@@ -1,7 +1,7 @@
 //! One rule: conditions that all must hold, and what then becomes of the message. Made by `load` only.
 
 use super::content::Readings;
-use super::trigger::{bears_tag, fold, starts_with_tag};
+use super::trigger::{bears_tag, fold, starts_with_tag, unblanked};
 use super::{ConditionTrace, Facts, RuleTrace, Verdict};
 use crate::address::{Address, ReversePath};
 use crate::config::ByteSize;
@@ -235,10 +235,6 @@ fn is_among(patterns: &[Pattern], address: &Address, strict: bool) -> Answer {
         spellings.push(format!("{}@{}", address.unquoted_local_part(), address.domain()));
     }
     spellings.iter().any(|text| patterns.iter().any(|pattern| pattern.matches(&text.to_lowercase()))).into()
-}
-
-fn unblanked(text: &str) -> String {
-    text.split(' ').collect()
 }
 
 /// A structured value without comments (RFC 5322 3.2.2), and without what follows a semicolon.

@@ -380,7 +380,8 @@ impl Iterator for Start<'_> {
     }
 }
 
-fn unblanked(text: &str) -> String {
+/// Without blanks.
+pub(super) fn unblanked(text: &str) -> String {
     text.split(' ').collect()
 }
 

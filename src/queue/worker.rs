@@ -43,7 +43,7 @@ const LEASE: Duration = Duration::from_secs(2 * 3600);
 const GRACE: Duration = Duration::from_secs(25);
 /// Deliveries in flight for each connection there may be: one whose outcome is being recorded needs none any more, but
 /// a crash still doubles it.
-pub const IN_FLIGHT: usize = 2;
+const IN_FLIGHT: usize = 2;
 /// Blocks of a message that are decrypted ahead of the network.
 const AHEAD: usize = 4;
 
