@@ -2,7 +2,7 @@
 //! a word that says what they are. One in eleven random numbers passes the test, so the word is needed. The
 //! numbers themselves are never kept, returned or logged.
 
-use super::trigger::fold;
+use super::fold::fold;
 
 /// Characters that may stand between the word and the number.
 const MAX_DISTANCE: usize = 60;

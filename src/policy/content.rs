@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::bsn;
+use super::fold::{fold, skeleton};
 use super::rules::Answer;
-use super::trigger::{fold, unaccented};
 use crate::message::crlf::CrlfBytes;
 use crate::message::header::Header;
 use crate::message::mime;
@@ -28,8 +28,8 @@ pub struct Content<'a> {
 pub(super) struct Readings {
     /// Each reading, folded (see [`fold`]).
     pub texts: Vec<String>,
-    /// The same without accents.
-    pub plain: Vec<String>,
+    /// What a reader sees of each.
+    pub skeletons: Vec<String>,
     /// There is more than was looked at, or something that could not be read.
     pub cut: bool,
 }
@@ -50,12 +50,11 @@ impl<'a> Content<'a> {
         let mut fields = self.fields.lock().unwrap_or_else(PoisonError::into_inner);
         let known = fields.entry(name.to_lowercase()).or_insert_with(|| {
             let mut readings = self.header.all(name).flat_map(|field| field.readings());
-            let texts: Vec<String> =
-                readings.by_ref().take(MAX_READINGS).map(|reading| fold(&reading)).collect();
-            let plain = texts.iter().map(|text| unaccented(text)).collect();
+            let both = readings.by_ref().take(MAX_READINGS);
+            let (texts, skeletons) = both.map(|reading| (fold(&reading), skeleton(&reading))).unzip();
             let unreadable = self.header.all(name).take(MAX_READINGS).any(|field| field.is_unreadable());
             let cut = unreadable || self.header.is_oversized() || readings.next().is_some();
-            Arc::new(Readings { texts, plain, cut })
+            Arc::new(Readings { texts, skeletons, cut })
         });
         Arc::clone(known)
     }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
+use super::fold::fold;
 use super::rules::{Condition, Pattern, Rule};
-use super::trigger::fold;
 use super::{SealOptions, Verdict};
 use crate::config::ByteSize;
 

@@ -8,6 +8,7 @@
 
 mod bsn;
 mod content;
+mod fold;
 mod load;
 mod options;
 mod rules;

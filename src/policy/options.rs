@@ -7,7 +7,7 @@
 use std::iter::Peekable;
 use std::vec::IntoIter;
 
-use super::trigger::fold_plain;
+use super::fold::fold_plain;
 use crate::locale::Language;
 use crate::message::rewrite::is_invisible;
 use crate::secret::Secret;

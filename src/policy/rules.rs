@@ -1,7 +1,8 @@
 //! One rule: conditions that all must hold, and what then becomes of the message. Made by `load` only.
 
 use super::content::Readings;
-use super::trigger::{bears_tag, fold, starts_with_tag, unblanked};
+use super::fold::fold;
+use super::trigger::{bears_tag, starts_with_tag, unblanked};
 use super::{ConditionTrace, Facts, RuleTrace, Verdict};
 use crate::address::{Address, ReversePath};
 use crate::config::ByteSize;
@@ -199,7 +200,7 @@ fn has_tag(subjects: &Readings, tags: &[String], strict: bool) -> Answer {
         let all = subjects.texts.iter().all(|subject| starts_with_tag(subject, tags));
         return (all && !subjects.texts.is_empty() && !subjects.cut).into();
     }
-    any(subjects.plain.iter().map(|subject| bears_tag(subject, tags)), subjects.cut)
+    any(subjects.skeletons.iter().map(|subject| bears_tag(subject, tags)), subjects.cut)
 }
 
 fn has_value(fields: &Readings, patterns: &[Pattern], strict: bool) -> Answer {
