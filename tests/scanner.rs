@@ -4,7 +4,9 @@
 
 mod support;
 
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use support::browser::Browser;
@@ -227,6 +229,55 @@ fn a_scanner_that_hangs_is_given_up_and_holds_nobody_up() {
     let start = Instant::now();
     assert_eq!(anna.message(STAFF, "", &[], "next").status, 503);
     assert!(start.elapsed() < Duration::from_secs(7), "{:?}", start.elapsed());
+}
+
+/// H15: the scanner gets files in pieces, several at once.
+#[test]
+fn large_files_are_scanned_in_little_memory() {
+    const SIZE: usize = 24 << 20;
+    const AT_ONCE: usize = 4;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let scene = scene(&listener.local_addr().unwrap().to_string());
+    let anna = scene.verified();
+    let (octets, given) = (vec![b'x'; SIZE], AtomicUsize::new(0));
+    let ids: Vec<String> = (0..AT_ONCE).map(|_| anna.begin("groot.txt", SIZE)).collect();
+    let before = scene.gateway.peak_memory();
+    std::thread::scope(|scope| {
+        for id in &ids {
+            scope.spawn(|| assert_eq!(anna.piece(id, 0, &octets).status, 204));
+        }
+        // Each is asked whether it is there first.
+        for _ in 0..2 * AT_ONCE {
+            let connection = listener.accept().unwrap().0;
+            scope.spawn(|| find_nothing(connection, &given));
+        }
+    });
+    assert_eq!(given.into_inner(), AT_ONCE * SIZE);
+    let grown = scene.gateway.peak_memory() - before;
+    assert!(grown < SIZE, "{} MiB", grown >> 20);
+}
+
+/// A clamd that finds nothing (clamd(8): PING, INSTREAM); adds up what it was given.
+fn find_nothing(connection: TcpStream, given: &AtomicUsize) {
+    let mut reader = BufReader::new(&connection);
+    let mut command = Vec::new();
+    reader.read_until(0, &mut command).unwrap();
+    if command == b"zPING\0" {
+        (&connection).write_all(b"PONG\0").unwrap();
+        return;
+    }
+    assert_eq!(command, b"zINSTREAM\0");
+    loop {
+        let mut length = [0; 4];
+        reader.read_exact(&mut length).unwrap();
+        let mut piece = vec![0; u32::from_be_bytes(length) as usize];
+        reader.read_exact(&mut piece).unwrap();
+        given.fetch_add(piece.len(), Ordering::Relaxed);
+        if piece.is_empty() {
+            break;
+        }
+    }
+    (&connection).write_all(b"stream: OK\0").unwrap();
 }
 
 #[test]
