@@ -248,7 +248,7 @@ mod tests {
             let between = "x".repeat(between);
             for text in [
                 format!("bsn {between} 123456782"),
-                format!("uw bsn {between} 123456782"),
+                format!("geachte mevrouw, uw bsn {between} 123456782"),
                 format!("123456782 {between} bsn"),
                 format!("nr. 123456782 {between} bsn"),
             ] {

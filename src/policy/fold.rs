@@ -59,16 +59,15 @@ pub fn fold(text: &str) -> String {
 
 /// [`fold`], and without accents.
 pub(super) fn fold_plain(text: &str) -> String {
-    let folded = fold(text);
-    if folded.is_ascii() {
-        return folded;
-    }
-    let parts = DecomposingNormalizerBorrowed::new_nfd().normalize(&folded);
-    parts.chars().filter(|c| !is_accent(*c)).collect()
+    DecomposingNormalizerBorrowed::new_nfd()
+        .normalize(&fold(text))
+        .chars()
+        .filter(|c| !is_accent(*c))
+        .collect()
 }
 
 /// What a reader sees of a text: two texts that look alike have the same one (UTS 39, section 4). To be compared, not
-/// read: it has no `i` and no `w`.
+/// read: it has no `i`, `m` or `w`.
 pub(super) fn skeleton(text: &str) -> String {
     let mut skeleton = String::with_capacity(text.len());
     let parts = DecomposingNormalizerBorrowed::new_nfkd().normalize(text);
@@ -96,7 +95,9 @@ fn blank(c: char) -> char {
 
 /// Combining marks: above, below, through and around a letter.
 fn is_accent(c: char) -> bool {
-    matches!(c, '\u{300}'..='\u{36f}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}' | '\u{20d0}'..='\u{20ff}' | '\u{fe20}'..='\u{fe2f}')
+    matches!(c,
+        '\u{300}'..='\u{36f}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}' | '\u{20d0}'..='\u{20ff}'
+        | '\u{fe20}'..='\u{fe2f}')
 }
 
 /// The character of ASCII that it looks like, if there is one.
@@ -109,8 +110,7 @@ fn latin(c: char) -> char {
         '\u{1f1e6}'..='\u{1f1ff}' => 0x1f1e6,
         _ => return LATIN.get(&c).copied().unwrap_or(c),
     };
-    let letter = u8::try_from(u32::from(c) - first).unwrap_or(0);
-    char::from(b'a' + letter)
+    char::from_digit(10 + u32::from(c) - first, 36).unwrap_or(c)
 }
 
 #[cfg(test)]
@@ -149,6 +149,7 @@ mod tests {
             ("vertrouwelijk", "ᴠᴇʀᴛʀᴏᴜᴡᴇʟɪᴊᴋ"),
             ("vertrouwelijk", "𝓿𝓮𝓻𝓽𝓻𝓸𝓾𝔀𝓮𝓵𝓲𝓳𝓴"),
             ("secure", "Ѕёcúrе"),
+            ("secure", "s\u{1ab0}e\u{1dc4}c\u{20dd}u\u{fe20}r\u{336}e"),
             ("geheim", "gehein\u{200b}".replace('n', "rn").as_str()),
             ("niet-open: [x]", "nİet‐open꞉ 【x〕"),
         ] {

@@ -2,6 +2,9 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use socket2::{SockRef, TcpKeepalive};
 
 use super::gateway::PATIENCE;
 
@@ -16,6 +19,10 @@ impl SmtpClient {
         let stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;
+        // A gateway that is killed amid the handshake may leave a connection that nobody else knows of: a probe of the
+        // kernel finds out.
+        let probes = TcpKeepalive::new().with_time(Duration::from_secs(1));
+        SockRef::from(&stream).set_tcp_keepalive(&probes)?;
         let mut client = Self { reader: BufReader::new(stream) };
         client.reply()?;
         client.command("EHLO mail.voorbeeld.nl")?;
