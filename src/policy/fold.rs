@@ -1,4 +1,7 @@
-//! Texts as readers compare them: [`fold`] for what is written alike, [`skeleton`] for what looks alike.
+//! Texts as readers compare them: [`fold`] for what is written alike, [`skeleton`] for what looks alike. Used by the
+//! conditions of rules.
+//!
+//! What must never happen: that a text which a reader takes for the word of a rule that seals is another one here (C06).
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -11,50 +14,52 @@ use crate::message::rewrite::is_invisible;
 const BRAILLE_BLANK: char = '\u{2800}';
 
 /// What looks like a character of ASCII in the letter faces of today, and is none, after UTS 39 ("confusables"): letters
-/// of Greek, Cyrillic, Armenian, Cherokee, Coptic, Lisu and other scripts, small capitals, letters with a stroke; colons,
-/// dashes and brackets. What has a compatible form in ASCII (NFKD) is not listed.
+/// of Greek, Cyrillic, Armenian, Cherokee, Coptic, Lisu and other scripts, small capitals, letters with a stroke, in
+/// circles and in squares; colons, hyphens and brackets. Not listed: capitals whose small letter stands there, what has
+/// a compatible form in ASCII (NFKD), and signs and digits, which are none of a word.
 const ALIKE: &[(char, &str)] = &[
-    ('a', "ɑΑαАаᎪᗅᴀ⍺ⱥꓮᗩ"),
-    ('b', "ƀƄɓʙΒβВЬвѣҍᏏᏴᑲᖯᗷꓐꞴ"),
-    ('c', "ƈȼСсҁᏟᴄⲤⲥꓚꮯᑕ"),
-    ('d', "đɖɗԁᎠᏧᑯᗞᗪᴅꓒꓓ"),
-    ('e', "ɇɛΕεЕеєҽҿᎬᴇ℮⋿ⴹꓰꬲ"),
-    ('f', "ƒϜғքᖴẝꓝꜰꞘꞙꬵ"),
-    ('g', "ƍǥɠɡɢԌԍցᏀᏳᶃꓖ"),
-    ('h', "ħɦʜΗНнђћңһӈհᎻᏂᕼⲎꓧ"),
-    ('i', "ıɨɩɪιіӏᎥᵻ⍳ꙇꭵ"),
-    ('j', "ɉͿϳЈјյᎫᒍᴊꓙꞲ"),
-    ('k', "ĸƙΚκКкқҝҡӄᏦᛕᴋⲔꓗ"),
-    ('l', "łƖƚǀɫɭʟΙІӀ۱Ꮮᒪᛁ∣⏽ⲒⳐⵏꓡꓲ"),
-    ('m', "ɱΜϺМмӎᎷᗰᛖᴍⲘꓟ"),
-    ('n', "ŋƞɲɳɴΝηпӊոռⲚꓠᑎ"),
-    ('o', "øɵΟοσОоѳөՕօ۵०০੦૦ଠ୦௦౦೦ഠ൦๐໐ဝ၀ჿዐᴏᴑⲞⲟⵔ〇ꓳꬽ"),
-    ('p', "ƥΡρРрᏢᑭᴘᵽ⍴Ⲣⲣꓑ"),
-    ('q', "ɋʠԛգզⵕᑫ"),
-    ('r', "ƦɍɼɽɾʀгᎡᏒᖇᴦⲅꓣꭇꭈꮁ"),
-    ('s', "ƽʂЅѕՏᏕᏚꓢꜱꮪᔕ"),
-    ('t', "ŧƫʈΤτТтҭᎢᴛ⊤⟙Ⲧꓔ"),
-    ('u', "ʉʋμυՍսሀᑌᴜ∪⋃ꓴꞟꭎꭒ"),
-    ('v', "νѴѵ۷Ꮩᐯᴠ∨⋁ⴸꓦꛟꮩ"),
-    ('w', "ɯωшѡԜԝաᎳᏔᴡꓪꮃᗯ"),
-    ('x', "×ΧχХхҳᕁᕽ᙭᙮ᚷ╳⤫⤬⨯ⲬⵝꓫꞳ"),
-    ('y', "ƴɏɣʏΥγУуҮүұყᎩᎽᶌỿⲨꓬꭚ"),
-    ('z', "ƶȥʐΖζᏃᴢꓜꮓᘔ"),
+    ('a', "ɑαаᎪᗅᴀⱥꓮᗩ🅐🅰"),
+    ('b', "ƀƄɓʙβвѣҍᏏᏴᑲᖯᗷꓐꞴь🅑🅱"),
+    ('c', "ƈȼсҁᴄⲥꓚꮯᑕς🅒🅲"),
+    ('d', "đɖɗԁᎠᏧᑯᗞᗪᴅꓒꓓ🅓🅳"),
+    ('e', "ɇɛεеєҽҿᎬᴇⴹꓰꬲ🅔🅴"),
+    ('f', "ƒϜғքᖴẝꓝꜰꞙꬵ🅕🅵"),
+    ('g', "ƍǥɠɡɢԍցᏀᏳᶃꓖ🅖🅶"),
+    ('h', "ħɦʜΗнђћңһӈհᎻᏂᕼⲎꓧ🅗🅷"),
+    ('i', "ıɨɩɪιіӏᵻꙇꭵ🅘🅸"),
+    ('j', "ɉϳјյᎫᒍᴊꓙꞲȷ🅙🅹"),
+    ('k', "ĸƙκкқҝҡӄᏦᛕᴋⲔꓗ🅚🅺"),
+    ('l', "łƖƚǀɫɭʟΙІӀᏞᒪᛁⲒⳐⵏꓡꓲ🅛🅻"),
+    ('m', "ɱΜϺмӎᎷᗰᛖᴍⲘꓟ🅜🅼"),
+    ('n', "ŋƞɲɳɴΝηпӊոռⲚꓠᑎ🅝🅽"),
+    ('o', "øɵοоѳөօଠഠဝჿዐᴏᴑⲟⵔꓳꬽ🅞🅾"),
+    ('p', "ƥρрᏢᑭᴘᵽⲣꓑ🅟🅿"),
+    ('q', "ɋʠԛգզⵕᑫ🅠🆀"),
+    ('r', "ɍɼɽɾʀгᎡᏒᖇᴦⲅꓣꭇꭈꮁ🅡🆁"),
+    ('s', "ƽʂѕՏᏕꓢꜱꮪᔕ🅢🆂"),
+    ('t', "ŧƫʈτтҭᎢᴛⲦꓔ🅣🆃"),
+    ('u', "ʉʋμυսሀᑌᴜꓴꞟꭎꭒ🅤🆄"),
+    ('v', "νѵᐯᴠⴸꓦꛟꮩ🅥🆅"),
+    ('w', "ɯωшѡԝաᏔᴡꓪꮃᗯ🅦🆆"),
+    ('x', "χхҳᕁᕽᚷⲬⵝꓫꞳ🅧🆇"),
+    ('y', "ƴɏɣʏΥγуүұყᎩᎽᶌỿⲨꓬꭚ🅨🆈"),
+    ('z', "ƶȥʐζᴢꓜꮓᘔ🅩🆉"),
     (':', "ː˸։᛬᠃᠉⁚∶ꓽ꞉"),
     ('-', "˗‐⁃−➖Ⲻ"),
-    ('[', "⁅❲〔【〖〚⟦⦋⦍⦏"),
-    (']', "⁆❳〕】〗〛⟧⦌⦎⦐"),
+    ('[', "【〔⟦"),
+    (']', "】〕⟧"),
 ];
 
-static LATIN: LazyLock<HashMap<char, char>> =
-    LazyLock::new(|| ALIKE.iter().flat_map(|(latin, alike)| alike.chars().map(|c| (c, *latin))).collect());
+static ASCII: LazyLock<HashMap<char, char>> =
+    LazyLock::new(|| ALIKE.iter().flat_map(|(ascii, alike)| alike.chars().map(|c| (c, *ascii))).collect());
 
 /// A text as readers compare it: letter case, width, invisible characters and the kind of blank aside.
-pub fn fold(text: &str) -> String {
+pub(super) fn fold(text: &str) -> String {
     if text.is_ascii() {
         return text.chars().map(blank).map(|c| c.to_ascii_lowercase()).collect();
     }
-    visible(&ComposingNormalizerBorrowed::new_nfkc().normalize(text)).collect::<String>().to_lowercase()
+    let normal = ComposingNormalizerBorrowed::new_nfkc().normalize(text);
+    normal.chars().filter(|c| !is_invisible(*c)).map(blank).collect::<String>().to_lowercase()
 }
 
 /// [`fold`], and without accents.
@@ -67,12 +72,29 @@ pub(super) fn fold_plain(text: &str) -> String {
 }
 
 /// What a reader sees of a text: two texts that look alike have the same one (UTS 39, section 4). To be compared, not
-/// read: it has no `i`, `m` or `w`.
+/// read: it has no `i`, `m` or `w`. Letter case does not matter where a letter looks the same in both: it does in
+/// `Η`, a capital like `H`, and `η`, a small letter like `n`.
 pub(super) fn skeleton(text: &str) -> String {
     let mut skeleton = String::with_capacity(text.len());
-    let parts = DecomposingNormalizerBorrowed::new_nfkd().normalize(text);
-    let letters = visible(&parts).filter(|c| !is_accent(*c));
-    for c in letters.map(latin).flat_map(char::to_lowercase).map(latin) {
+    see(text, &mut skeleton);
+    skeleton
+}
+
+/// Appends the [`skeleton`] of a text.
+pub(super) fn see(text: &str, skeleton: &mut String) {
+    if text.is_ascii() {
+        text.chars().for_each(|c| see_letter(c, skeleton));
+    } else {
+        let parts = DecomposingNormalizerBorrowed::new_nfkd().normalize(text);
+        parts.chars().for_each(|c| see_letter(c, skeleton));
+    }
+}
+
+fn see_letter(c: char, skeleton: &mut String) {
+    if is_invisible(c) || is_accent(c) {
+        return;
+    }
+    for c in ascii(blank(c)).to_lowercase().map(ascii) {
         match c {
             // A capital I is an l.
             'i' => skeleton.push('l'),
@@ -81,14 +103,9 @@ pub(super) fn skeleton(text: &str) -> String {
             c => skeleton.push(c),
         }
     }
-    skeleton
 }
 
-/// The characters that a reader sees, each kind of blank as one.
-fn visible(text: &str) -> impl Iterator<Item = char> {
-    text.chars().filter(|c| !is_invisible(*c)).map(blank)
-}
-
+/// Each kind of blank is one.
 fn blank(c: char) -> char {
     if c.is_whitespace() || c.is_control() || c == BRAILLE_BLANK { ' ' } else { c }
 }
@@ -96,21 +113,13 @@ fn blank(c: char) -> char {
 /// Combining marks: above, below, through and around a letter.
 fn is_accent(c: char) -> bool {
     matches!(c,
-        '\u{300}'..='\u{36f}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}' | '\u{20d0}'..='\u{20ff}'
+        '\u{300}'..='\u{36f}' | '\u{483}'..='\u{489}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}' | '\u{20d0}'..='\u{20ff}'
         | '\u{fe20}'..='\u{fe2f}')
 }
 
 /// The character of ASCII that it looks like, if there is one.
-fn latin(c: char) -> char {
-    // Letters in circles and squares that have no compatible form, and those that flags are made of.
-    let first = match c {
-        '\0'..='\x7f' => return c,
-        '\u{1f150}'..='\u{1f169}' => 0x1f150,
-        '\u{1f170}'..='\u{1f189}' => 0x1f170,
-        '\u{1f1e6}'..='\u{1f1ff}' => 0x1f1e6,
-        _ => return LATIN.get(&c).copied().unwrap_or(c),
-    };
-    char::from_digit(10 + u32::from(c) - first, 36).unwrap_or(c)
+fn ascii(c: char) -> char {
+    if c.is_ascii() { c } else { ASCII.get(&c).copied().unwrap_or(c) }
 }
 
 #[cfg(test)]
@@ -125,12 +134,14 @@ mod tests {
     }
 
     #[test]
-    fn each_look_alike_is_listed_once_and_has_no_other_way() {
+    fn each_look_alike_is_listed_once_and_where_it_is_needed() {
         let listed: Vec<char> = ALIKE.iter().flat_map(|(_, alike)| alike.chars()).collect();
-        assert_eq!(LATIN.len(), listed.len(), "one is listed twice");
+        assert_eq!(ASCII.len(), listed.len(), "one is listed twice");
         for c in listed {
             let parts = DecomposingNormalizerBorrowed::new_nfkd();
             assert!(!c.is_ascii() && parts.is_normalized(&c.to_string()), "{c} is read without the list");
+            let small = c.to_lowercase().next().filter(|small| *small != c);
+            assert!(small.is_none_or(|small| ascii(small) != ascii(c)), "{c} is read as a small letter");
         }
     }
 
@@ -144,27 +155,21 @@ mod tests {
             ("vertrouwelijk", "vertrouweĺĳk"),
             ("vertrouwelijk", "🅥🅔🅡🅣🅡🅞🅤🅦🅔🅛🅘🅙🅚"),
             ("vertrouwelijk", "🆅🅴🆁🆃🆁🅾🆄🆆🅴🅻🅸🅹🅺"),
-            ("vertrouwelijk", "🇻🇪🇷🇹🇷🇴🇺🇼🇪🇱🇮🇯🇰"),
             ("vertrouwelijk", "ᐯEᖇTᖇOᑌᗯEᒪIᒍK"),
             ("vertrouwelijk", "ᴠᴇʀᴛʀᴏᴜᴡᴇʟɪᴊᴋ"),
             ("vertrouwelijk", "𝓿𝓮𝓻𝓽𝓻𝓸𝓾𝔀𝓮𝓵𝓲𝓳𝓴"),
             ("secure", "Ѕёcúrе"),
             ("secure", "s\u{1ab0}e\u{1dc4}c\u{20dd}u\u{fe20}r\u{336}e"),
-            ("geheim", "gehein\u{200b}".replace('n', "rn").as_str()),
+            ("geheim", "geheirn\u{200b}"),
+            ("secure", "seϲur҉e"),
             ("niet-open: [x]", "nİet‐open꞉ 【x〕"),
         ] {
             assert_eq!(skeleton(text), skeleton(alike), "{alike}");
         }
-        for (text, other) in [("veilig", "velig"), ("14d", "ld"), ("open", "0pen"), ("nn", "m"), ("u", "v")] {
+        for (text, other) in
+            [("veilig", "velig"), ("14d", "ld"), ("open", "0pen"), ("nn", "m"), ("u", "v"), ("o", "๐")]
+        {
             assert_ne!(skeleton(text), skeleton(other), "{other}");
-        }
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn a_skeleton_is_its_own(text: String) {
-            let once = skeleton(&text);
-            proptest::prop_assert_eq!(skeleton(&once), once);
         }
     }
 }

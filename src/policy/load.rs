@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
-use super::fold::fold;
+use super::fold::{fold, skeleton};
 use super::rules::{Condition, Pattern, Rule};
+use super::trigger::Tags;
 use super::{SealOptions, Verdict};
 use crate::config::ByteSize;
 
@@ -105,18 +106,17 @@ fn condition(key: &str, value: &Value) -> Result<Condition, String> {
     })
 }
 
-fn tags(value: &Value) -> Result<Vec<String>, String> {
+fn tags(value: &Value) -> Result<Tags, String> {
     let tags = list(value)?;
     for tag in &tags {
-        let folded = fold(tag);
-        if folded.contains(['[', ']', ':']) {
+        if skeleton(tag).contains(['[', ']', ':']) {
             return Err(format!("\"{tag}\": write the tag without brackets or colon"));
         }
-        if !folded.contains(char::is_alphanumeric) || folded.chars().count() > MAX_TAG {
+        if !fold(tag).contains(char::is_alphanumeric) || tag.chars().count() > MAX_TAG {
             return Err(format!("\"{tag}\" is no tag of at most {MAX_TAG} characters"));
         }
     }
-    Ok(tags)
+    Ok(Tags::new(tags))
 }
 
 fn header(value: &Value) -> Result<Condition, String> {

@@ -12,7 +12,7 @@ mod fold;
 mod load;
 mod options;
 mod rules;
-pub mod trigger;
+mod trigger;
 
 use std::path::{Path, PathBuf};
 
@@ -25,6 +25,7 @@ pub use content::Content;
 pub use load::PolicyError;
 pub use options::{TagOptions, TagPassword};
 use rules::{Answer, Condition, Rule};
+use trigger::Tags;
 
 /// The rules that the binary brings along.
 const SHIPPED: &str = include_str!("../../policies/default.toml");
@@ -33,6 +34,10 @@ const SHIPPED: &str = include_str!("../../policies/default.toml");
 #[derive(Clone, Debug)]
 pub struct Policy {
     rules: Vec<Rule>,
+    /// Those of all rules.
+    tags: Tags,
+    /// Those of the rules that seal.
+    seal_tags: Tags,
 }
 
 /// What the rules may ask about one message on its way to one recipient.
@@ -154,21 +159,34 @@ impl Policy {
         for file in files {
             load::read(file, &mut rules)?;
         }
-        Ok(Self { rules })
+        Ok(Self::of(rules))
     }
 
     /// Reads one policy that is there as text; `file` is for messages.
     pub fn parse(file: &Path, text: &str) -> Result<Self, PolicyError> {
         let mut rules = Vec::new();
         load::parse(file, text, &mut rules)?;
-        Ok(Self { rules })
+        Ok(Self::of(rules))
     }
 
     /// The rules of `policies/default.toml` as they were when the binary was built.
     pub fn shipped() -> Self {
         // The file is part of the binary, and a test reads it. If it could not be read, nothing may pass.
         Self::parse("policies/default.toml".as_ref(), SHIPPED)
-            .unwrap_or_else(|_| Self { rules: vec![Rule::reject_everything()] })
+            .unwrap_or_else(|_| Self::of(vec![Rule::reject_everything()]))
+    }
+
+    fn of(rules: Vec<Rule>) -> Self {
+        let tags = |is_wanted: fn(&Verdict) -> bool| {
+            let wanted = rules.iter().filter(|rule| is_wanted(&rule.verdict));
+            let lists = wanted.flat_map(|rule| &rule.conditions).filter_map(|condition| match condition {
+                Condition::SubjectTag(tags) => Some(tags.written()),
+                _ => None,
+            });
+            Tags::new(lists.flatten().cloned())
+        };
+        let seal_tags = tags(|verdict| matches!(verdict, Verdict::Seal(_)));
+        Self { tags: tags(|_| true), seal_tags, rules }
     }
 
     /// How many rules there are.
@@ -197,29 +215,18 @@ impl Policy {
 
     /// A subject without the tags that this policy looks for.
     pub fn clean_subject(&self, subject: &str) -> String {
-        trigger::strip_tag(subject, &self.tags(|_| true))
+        self.tags.strip(subject)
     }
 
     /// A subject with its tags, but without the options behind them: they may hold a password.
     pub fn subject_without_options(&self, subject: &str) -> String {
-        let bare = trigger::strip_options(subject, &self.tags(|_| true));
+        let bare = self.tags.strip_options(subject);
         if self.tag_options(&bare).has_password { self.clean_subject(subject) } else { bare }
     }
 
     /// What the tags in a subject ask for, where they are tags of rules that seal.
     pub fn tag_options(&self, subject: &str) -> TagOptions {
-        let tags = self.tags(|verdict| matches!(verdict, Verdict::Seal(_)));
-        TagOptions::parse(trigger::tag_options(subject, &tags))
-    }
-
-    /// The tags of the rules whose verdict is one of these.
-    fn tags(&self, is_wanted: impl Fn(&Verdict) -> bool) -> Vec<String> {
-        let wanted = self.rules.iter().filter(|rule| is_wanted(&rule.verdict));
-        let lists = wanted.flat_map(|rule| &rule.conditions).filter_map(|condition| match condition {
-            Condition::SubjectTag(tags) => Some(tags),
-            _ => None,
-        });
-        lists.flatten().cloned().collect()
+        TagOptions::parse(self.seal_tags.options(subject))
     }
 
     /// The first rule that matches; where rules before it may match as well, the strictest of them all.

@@ -7,7 +7,7 @@
 use std::iter::Peekable;
 use std::vec::IntoIter;
 
-use super::fold::fold_plain;
+use super::fold::{fold_plain, skeleton};
 use crate::locale::Language;
 use crate::message::rewrite::is_invisible;
 use crate::secret::Secret;
@@ -277,8 +277,8 @@ fn setting(key: &str, value: &str, word: &Word) -> Meaning {
 }
 
 fn is_paired(value: &str) -> bool {
-    let count = |bracket: [char; 2]| value.chars().filter(|c| bracket.contains(c)).count();
-    count(['[', '［']) == count([']', '］'])
+    let seen = skeleton(value);
+    seen.matches('[').count() == seen.matches(']').count()
 }
 
 /// `14d` and the like; a number of days that is too large or none is not understood.

@@ -2,7 +2,7 @@
 
 use super::content::Readings;
 use super::fold::fold;
-use super::trigger::{bears_tag, starts_with_tag, unblanked};
+use super::trigger::{Tags, unblanked};
 use super::{ConditionTrace, Facts, RuleTrace, Verdict};
 use crate::address::{Address, ReversePath};
 use crate::config::ByteSize;
@@ -31,7 +31,7 @@ pub(super) struct Rule {
 
 #[derive(Clone, Debug)]
 pub(super) enum Condition {
-    SubjectTag(Vec<String>),
+    SubjectTag(Tags),
     Header { name: String, any: Vec<Pattern> },
     Sender(Vec<Pattern>),
     Recipient(Vec<Pattern>),
@@ -195,12 +195,12 @@ impl Pattern {
     }
 }
 
-fn has_tag(subjects: &Readings, tags: &[String], strict: bool) -> Answer {
+fn has_tag(subjects: &Readings, tags: &Tags, strict: bool) -> Answer {
     if strict {
-        let all = subjects.texts.iter().all(|subject| starts_with_tag(subject, tags));
+        let all = subjects.texts.iter().all(|subject| tags.begin(subject));
         return (all && !subjects.texts.is_empty() && !subjects.cut).into();
     }
-    any(subjects.skeletons.iter().map(|subject| bears_tag(subject, tags)), subjects.cut)
+    any(subjects.skeletons.iter().map(|subject| tags.are_on(subject)), subjects.cut)
 }
 
 fn has_value(fields: &Readings, patterns: &[Pattern], strict: bool) -> Answer {
@@ -255,8 +255,8 @@ fn uncommented(text: &str) -> String {
     plain.collect()
 }
 
-fn listed(tags: &[String]) -> String {
-    let tags: Vec<String> = tags.iter().map(|tag| format!("[{tag}]")).collect();
+fn listed(tags: &Tags) -> String {
+    let tags: Vec<String> = tags.written().iter().map(|tag| format!("[{tag}]")).collect();
     tags.join(" or ")
 }
 

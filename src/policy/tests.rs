@@ -5,9 +5,7 @@ use crate::message::crlf::CrlfBytes;
 use crate::message::header::Header;
 
 fn policy(text: &str) -> Result<Policy, PolicyError> {
-    let mut rules = Vec::new();
-    load::parse("rules.toml".as_ref(), text, &mut rules)?;
-    Ok(Policy { rules })
+    Policy::parse("rules.toml".as_ref(), text)
 }
 
 /// One rule, named `a`.
@@ -114,6 +112,7 @@ fn faults_name_file_rule_key_and_reason() {
         ),
         (&format!("{rule}when = {{ subject_tag = [] }}"), "when.subject_tag: must not be empty"),
         (&format!("{rule}when = {{ subject_tag = \"[x]\" }}"), "write the tag without brackets"),
+        (&format!("{rule}when = {{ subject_tag = \"a∶b\" }}"), "write the tag without brackets or colon"),
         (&format!("{rule}when = {{ subject_tag = \"\u{200b}-\" }}"), "is no tag"),
         (&format!("{rule}when = {{ header = {{ name = \"X\" }} }}"), "when.header: any: is missing"),
         (

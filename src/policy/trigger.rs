@@ -1,11 +1,10 @@
 //! Tags in a subject: `[vertrouwelijk]` or `vertrouwelijk:` at its start, found in whatever spelling a reader
 //! would take for them (C06), and taken away again before anybody outside sees the subject.
 
-use std::cell::OnceCell;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use super::fold::{fold, skeleton};
+use super::fold::{fold, see, skeleton};
 use super::rules::Answer;
 
 /// What mail programs put before a subject when they answer or forward it, in the languages of our neighbours;
@@ -64,7 +63,7 @@ const PREFIXES: &[&str] = &[
     "updated invitation",
 ];
 
-static SEEN_PREFIXES: LazyLock<Vec<String>> =
+static PREFIX_SKELETONS: LazyLock<Vec<String>> =
     LazyLock::new(|| PREFIXES.iter().map(|prefix| skeleton(prefix)).collect());
 
 /// Characters of a prefix; what is longer is none. Brackets that pair are looked for as far.
@@ -82,65 +81,101 @@ const MAX_ROUNDS: usize = 8;
 /// Between the words of a list in brackets.
 const SEPARATORS: [char; 6] = [',', ';', '|', '/', '+', '&'];
 
-/// Whether the [`skeleton`] of a subject bears one of the tags where the sender of an answer would still
-/// have it: at its start, after reply prefixes, or after other groups in brackets that mail servers put there.
-pub(super) fn bears_tag(seen: &str, tags: &[String]) -> Answer {
-    let mut start = Start::of(seen, tags, skeleton);
-    if start.by_ref().take(MAX_ITEMS).any(|item| item.is_tag) {
-        return Answer::Yes;
+/// The tags of a rule, or of several.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tags {
+    /// As the policy has them.
+    written: Vec<String>,
+    /// Folded, and without blanks.
+    folded: Vec<String>,
+    /// What they look like in small letters and in capitals, without blanks.
+    skeletons: Vec<String>,
+}
+
+impl Tags {
+    pub fn new(tags: impl IntoIterator<Item = String>) -> Self {
+        let written: Vec<String> = tags.into_iter().collect();
+        let folded = written.iter().map(|tag| unblanked(&fold(tag))).collect();
+        let mut skeletons: Vec<String> =
+            written.iter().flat_map(|tag| cases(tag)).map(|tag| unblanked(&skeleton(&tag))).collect();
+        skeletons.sort_unstable();
+        skeletons.dedup();
+        Self { written, folded, skeletons }
     }
-    if start.next().is_some() { Answer::Unknown } else { Answer::No }
-}
 
-/// Whether the very first thing in a folded subject is one of the tags, with nothing next to it in its brackets:
-/// `[open data]` says nothing about the message.
-pub(super) fn starts_with_tag(folded: &str, tags: &[String]) -> bool {
-    Start::of(folded, tags, fold).next().is_some_and(|item| item.is_bare)
-}
-
-/// The subject without any of these tags, and their options, at its start.
-pub fn strip_tag(subject: &str, tags: &[String]) -> String {
-    let clean = without(subject, tags, |item| item.is_tag.then_some(item.span));
-    clean.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// What stands behind the tags in their brackets, as it was written: `14d` of `[tag 14d]`.
-pub(super) fn tag_options<'a>(subject: &'a str, tags: &[String]) -> Vec<&'a str> {
-    let subject = subject.get(..subject.floor_char_boundary(MAX_OPTIONS)).unwrap_or(subject);
-    let start = Traced::of(subject);
-    let items = Start::of(&start.skeleton, tags, skeleton).take(MAX_ITEMS);
-    let options = items.flat_map(|item| item.options).filter_map(|span| subject.get(start.origin(span)));
-    options.map(str::trim).filter(|text| !text.is_empty()).collect()
-}
-
-/// The subject with its tags, but without what stands behind them.
-pub(super) fn strip_options(subject: &str, tags: &[String]) -> String {
-    without(subject, tags, |item| item.options.into_iter().filter(|span| !span.is_empty()))
-}
-
-/// The subject without these spans of what it starts with.
-fn without<I: IntoIterator<Item = Range<usize>>>(
-    subject: &str,
-    tags: &[String],
-    spans: impl Fn(Item) -> I,
-) -> String {
-    let mut clean = subject.to_owned();
-    // What is left may read anew where brackets did not pair; few rounds are ever needed.
-    for _ in 0..MAX_ROUNDS {
-        let start = Traced::of(&clean);
-        let (mut cleaner, mut from) = (String::new(), 0);
-        for span in Start::of(&start.skeleton, tags, skeleton).flat_map(&spans) {
-            let Range { start, end } = start.origin(span);
-            cleaner.push_str(clean.get(from..start).unwrap_or(""));
-            from = end;
-        }
-        if from == 0 {
-            break;
-        }
-        cleaner.push_str(clean.get(from..).unwrap_or(""));
-        clean = cleaner;
+    /// As the policy has them.
+    pub fn written(&self) -> &[String] {
+        &self.written
     }
-    clean
+
+    /// Whether the [`skeleton`] of a subject bears one where the sender of an answer would still have it: at its
+    /// start, after reply prefixes, or after other groups in brackets that mail servers put there.
+    pub fn are_on(&self, seen: &str) -> Answer {
+        let mut start = Start::of(seen, &self.skeletons);
+        if start.by_ref().take(MAX_ITEMS).any(|item| item.is_tag) {
+            return Answer::Yes;
+        }
+        if start.next().is_some() { Answer::Unknown } else { Answer::No }
+    }
+
+    /// Whether the very first thing in a folded subject is one, with nothing next to it in its brackets, and spelled
+    /// as the policy has it: `[open data]` says nothing about the message, nor does what only looks like `[open]`.
+    pub fn begin(&self, folded: &str) -> bool {
+        Start::of(folded, &self.folded).next().is_some_and(|item| item.is_bare)
+    }
+
+    /// The subject without any of them, and their options, at its start.
+    pub fn strip(&self, subject: &str) -> String {
+        let clean = self.without(subject, |item| item.is_tag.then_some(item.span));
+        clean.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// What stands behind them in their brackets, as it was written: `14d` of `[tag 14d]`.
+    pub fn options<'a>(&self, subject: &'a str) -> Vec<&'a str> {
+        let subject = subject.get(..subject.floor_char_boundary(MAX_OPTIONS)).unwrap_or(subject);
+        let start = Traced::of(subject);
+        let items = Start::of(&start.skeleton, &self.skeletons).take(MAX_ITEMS);
+        let options = items.flat_map(|item| item.options).filter_map(|span| subject.get(start.origin(span)));
+        options.map(str::trim).filter(|text| !text.is_empty()).collect()
+    }
+
+    /// The subject with them, but without what stands behind them.
+    pub fn strip_options(&self, subject: &str) -> String {
+        self.without(subject, |item| item.options.into_iter().filter(|span| !span.is_empty()))
+    }
+
+    /// The subject without these spans of what it starts with.
+    fn without<I: IntoIterator<Item = Range<usize>>>(
+        &self,
+        subject: &str,
+        spans: impl Fn(Item) -> I,
+    ) -> String {
+        let mut clean = subject.to_owned();
+        // What is left may read anew where brackets did not pair; few rounds are ever needed.
+        for _ in 0..MAX_ROUNDS {
+            let start = Traced::of(&clean);
+            let (mut cleaner, mut from) = (String::new(), 0);
+            for span in Start::of(&start.skeleton, &self.skeletons).flat_map(&spans) {
+                let Range { start, end } = start.origin(span);
+                cleaner.push_str(clean.get(from..start).unwrap_or(""));
+                from = end;
+            }
+            if from == 0 {
+                break;
+            }
+            cleaner.push_str(clean.get(from..).unwrap_or(""));
+            clean = cleaner;
+        }
+        clean
+    }
+}
+
+/// A tag as it may be written where letter case does not matter; capitals need not look like their small letters.
+fn cases(tag: &str) -> [String; 4] {
+    let small = tag.to_lowercase();
+    let mut letters = small.chars();
+    let capital = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters.clone()).collect();
+    [tag.to_owned(), tag.to_uppercase(), capital, small]
 }
 
 /// A [`skeleton`] moves offsets. Here each character is taken by itself and remembers where it came from.
@@ -151,14 +186,13 @@ struct Traced {
 
 impl Traced {
     fn of(subject: &str) -> Self {
-        let (mut whole, mut origins) = (String::new(), Vec::new());
+        let (mut skeleton, mut origins) = (String::new(), Vec::new());
         for (at, c) in subject.char_indices() {
-            let seen = skeleton(c.encode_utf8(&mut [0; 4]));
-            origins.extend(std::iter::repeat_n(at, seen.len()));
-            whole.push_str(&seen);
+            see(c.encode_utf8(&mut [0; 4]), &mut skeleton);
+            origins.resize(skeleton.len(), at);
         }
         origins.push(subject.len());
-        Self { skeleton: whole, origins }
+        Self { skeleton, origins }
     }
 
     /// The same span in the subject.
@@ -184,9 +218,6 @@ struct Start<'a> {
     subject: &'a str,
     at: usize,
     tags: &'a [String],
-    folding: fn(&str) -> String,
-    /// Folded only for a subject that has something at its start which may be one: most have nothing.
-    folded: OnceCell<Vec<String>>,
 }
 
 /// What a group or word turned out to be.
@@ -198,14 +229,9 @@ enum Sort {
 }
 
 impl<'a> Start<'a> {
-    /// `subject` has been folded in this way; `tags` have not.
-    fn of(subject: &'a str, tags: &'a [String], folding: fn(&str) -> String) -> Self {
-        Self { subject, at: 0, tags, folding, folded: OnceCell::new() }
-    }
-
-    /// Folded, and without blanks.
-    fn tags(&self) -> &[String] {
-        self.folded.get_or_init(|| self.tags.iter().map(|tag| unblanked(&(self.folding)(tag))).collect())
+    /// Both have been made comparable in the same way; the tags are without blanks.
+    fn of(subject: &'a str, tags: &'a [String]) -> Self {
+        Self { subject, at: 0, tags }
     }
 
     /// `[tag]`, also among other words, or any other group in brackets, and where in it its tags end. Of
@@ -236,11 +262,11 @@ impl<'a> Start<'a> {
             return Some((length + 1, Sort::Bare));
         }
         let prefix = word.trim_end_matches(|c: char| c.is_ascii_digit() || "[](){}^* ".contains(c));
-        SEEN_PREFIXES.contains(&spaced(&skeleton(prefix))).then_some((length + 1, Sort::Other))
+        PREFIX_SKELETONS.contains(&spaced(&skeleton(prefix))).then_some((length + 1, Sort::Other))
     }
 
     fn is_bare(&self, text: &str) -> bool {
-        self.tags().contains(&unblanked(text))
+        self.tags.contains(&unblanked(text))
     }
 
     /// The tag in a list, `[urgent, tag]`, or with options behind it, `[tag 14d]`: where it ends.
@@ -248,7 +274,7 @@ impl<'a> Start<'a> {
         let starts = std::iter::once(0).chain(text.match_indices(SEPARATORS).map(|(at, c)| at + c.len()));
         let longest = |start: usize| {
             let rest = text.get(start..)?;
-            let ends = self.tags().iter().filter_map(|tag| tag_end(rest, tag));
+            let ends = self.tags.iter().filter_map(|tag| tag_end(rest, tag));
             ends.max().map(|end| start + end)
         };
         starts.filter_map(longest).next()
@@ -318,7 +344,13 @@ fn tag_end(text: &str, tag: &str) -> Option<usize> {
     for c in tag.chars() {
         rest = rest.trim_start_matches(' ').strip_prefix(c)?;
     }
-    let goes_on = rest.starts_with(|c: char| c.is_alphanumeric() || c == '-' || c == '_');
+    // `secure-net` is another word; `secure-14d` is none.
+    let goes_on = rest.trim_start_matches(['-', '_']);
+    let goes_on = if goes_on.len() == rest.len() {
+        rest.starts_with(char::is_alphanumeric)
+    } else {
+        goes_on.starts_with(char::is_alphabetic)
+    };
     (!goes_on).then_some(text.len() - rest.len())
 }
 
@@ -352,12 +384,12 @@ fn spaced(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn tags() -> Vec<String> {
-        ["vertrouwelijk", "secure", "niet vertrouwelijk"].map(str::to_owned).to_vec()
+    fn tags() -> Tags {
+        Tags::new(["vertrouwelijk", "secure", "niet vertrouwelijk"].map(str::to_owned))
     }
 
     fn bears(subject: &str) -> Answer {
-        bears_tag(&skeleton(subject), &tags())
+        tags().are_on(&skeleton(subject))
     }
 
     #[test]
@@ -408,7 +440,9 @@ mod tests {
             "[vertrouweIijk] zaak",
             "[vеrtrοuvvеlіjk 14d] zaak",
             "RЕ: [ѕecure | x] zaak",
-            "❲secure❳ zaak",
+            "【secure】 zaak",
+            "[secure‐14d] zaak",
+            "[secure∣14d] zaak",
             "sеcure∶ zaak",
             "Re{2}: Rép: Geannuleerd: Updated  invitation: [secure] zaak",
         ] {
@@ -439,12 +473,30 @@ mod tests {
     }
 
     #[test]
+    fn letter_case_does_not_matter_in_other_alphabets() {
+        for tag in ["конфиденциально", "КОНФИДЕНЦИАЛЬНО", "απόρρητο", "ΑΠΟΡΡΗΤΟΣ", "Νέα"]
+        {
+            let tags = Tags::new([tag.to_owned()]);
+            for subject in cases(tag) {
+                assert_eq!(tags.are_on(&skeleton(&format!("[{subject}] x"))), Answer::Yes, "{tag} {subject}");
+            }
+        }
+    }
+
+    #[test]
     fn a_first_tag_is_first() {
-        let first = |subject: &str| starts_with_tag(&fold(subject), &tags());
+        let first = |subject: &str| tags().begin(&fold(subject));
         assert!(first("[secure] x") && first(" niet vertrouwelijk: x"));
         assert!(!first("RE: [secure] x") && !first("[x] [secure] x"));
-        for company in ["[secure data] x", "[secure, x] x", "[[secure]] x", "[secure/] x", "[s\u{e9}cure] x"]
-        {
+        for company in [
+            "[secure data] x",
+            "[secure, x] x",
+            "[[secure]] x",
+            "[secure/] x",
+            "【secure】 x",
+            "[sеcure] x",
+            "[s\u{e9}cure] x",
+        ] {
             assert!(!first(company), "{company}");
         }
     }
@@ -465,7 +517,7 @@ mod tests {
             ("[secure wachtwoord=a[b]c 14d] Zaak", "Zaak"),
             ("[x [secure] y] Zaak", "Zaak"),
         ] {
-            assert_eq!(strip_tag(subject, &tags()), clean, "{subject}");
+            assert_eq!(tags().strip(subject), clean, "{subject}");
         }
     }
 
@@ -489,7 +541,7 @@ mod tests {
             ("[[secure 14d] [secure a=b]] x", vec!["14d", "a=b"]),
             ("[[secure a=[secure 14d]] y [secure 7d]] x", vec!["a=[secure 14d]", "7d"]),
         ] {
-            assert_eq!(tag_options(subject, &tags()), expected, "{subject}");
+            assert_eq!(tags().options(subject), expected, "{subject}");
         }
     }
 
@@ -503,7 +555,7 @@ mod tests {
             ("secure: [14d]", "secure: [14d]"),
             ("[[secure 14d] [secure a=b]] x", "[[secure] [secure]] x"),
         ] {
-            assert_eq!(strip_options(subject, &tags()), clean, "{subject}");
+            assert_eq!(tags().strip_options(subject), clean, "{subject}");
         }
     }
 
@@ -512,7 +564,7 @@ mod tests {
         for piece in ["re: ", "[x]", "[", "[secure]", "secure:", "x", " "] {
             let subject = piece.repeat(1 << 20 >> 2);
             bears(&subject);
-            strip_tag(&subject, &tags());
+            tags().strip(&subject);
         }
         assert_eq!(bears(&"re:".repeat(1000)), Answer::Unknown);
     }
@@ -522,8 +574,8 @@ mod tests {
         fn nothing_breaks_it(subject: String, prefix in "(re: |\\[|\\]|secure|:| |İ|ﬃ){0,6}") {
             let subject = prefix + &subject;
             bears(&subject);
-            strip_tag(&subject, &tags());
-            tag_options(&subject, &tags());
+            tags().strip(&subject);
+            tags().options(&subject);
         }
 
         /// C06: whatever stands behind the tag in its brackets, it is one, and all of it goes.
@@ -532,23 +584,23 @@ mod tests {
             proptest::prop_assume!(!skeleton(&options).contains(['[', ']']));
             let subject = format!("[vertrouwelijk {options}] {rest}");
             proptest::prop_assert_eq!(bears(&subject), Answer::Yes);
-            let bare = strip_options(&subject, &tags());
+            let bare = tags().strip_options(&subject);
             proptest::prop_assert_eq!(bears(&bare), Answer::Yes);
-            proptest::prop_assert!(tag_options(&bare, &tags()).is_empty(), "{}", bare);
+            proptest::prop_assert!(tags().options(&bare).is_empty(), "{}", bare);
             let words = rest.split_whitespace().collect::<Vec<_>>().join(" ");
-            proptest::prop_assert_eq!(strip_tag(&subject, &tags()), words);
+            proptest::prop_assert_eq!(tags().strip(&subject), words);
         }
 
         /// H03: a password in brackets in brackets is none that stays.
         #[test]
         fn no_options_are_left(inside in "(\\[|\\]|secure|[a-z=, 0-9]){0,12}", rest in "[a-z ]{0,20}") {
-            let bare = strip_options(&format!("[{inside}] {rest}"), &tags());
-            proptest::prop_assert!(tag_options(&bare, &tags()).is_empty(), "{}", bare);
+            let bare = tags().strip_options(&format!("[{inside}] {rest}"));
+            proptest::prop_assert!(tags().options(&bare).is_empty(), "{}", bare);
         }
 
         #[test]
         fn no_tag_is_left(start in "([sS]ecure|[\\[\\]: ,]|re:|\\[x\\]|é|\u{301}|\u{200b}|\u{a0}|ｓ){0,12}", rest: String) {
-            let clean = strip_tag(&(start + &rest), &tags());
+            let clean = tags().strip(&(start + &rest));
             proptest::prop_assert_eq!(bears(&clean), Answer::No, "{}", clean);
         }
     }
