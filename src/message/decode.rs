@@ -3,8 +3,12 @@
 
 use mail_parser::decoders::charsets::map::charset_decoder;
 
+/// All of ASCII that another charset may read in its own way: UTF-7, the wide ones, EBCDIC, ISO 646.
+const PROBE: &str = "+AGE- &AGE- ~{aZ09 #$@[\\]^`{|}~";
+
 /// Text in a charset; without a known one, UTF-8 where that is valid and else windows-1252.
 pub fn charset(bytes: &[u8], label: Option<&str>) -> String {
+    let label = label.map(usual);
     // UTF-8 is by far the most frequent, and valid UTF-8 is hardly ever anything else.
     if label.is_none_or(is_utf8)
         && let Ok(text) = std::str::from_utf8(bytes)
@@ -25,15 +29,38 @@ pub fn charset(bytes: &[u8], label: Option<&str>) -> String {
     }
 }
 
-/// Whether we know this charset, and these octets in it.
-pub fn is_known(bytes: &[u8], label: &str) -> bool {
-    let is_whole = |decoder: fn(&[u8]) -> String| !decoder(bytes).contains(char::REPLACEMENT_CHARACTER);
-    is_utf8(label) || charset_decoder(label.as_bytes()).is_some_and(is_whole)
+/// Whether this is a charset that every program reads alike, as far as its octets are ASCII.
+pub fn is_known(label: &str) -> bool {
+    let label = usual(label);
+    is_utf8(label)
+        || charset_decoder(label.as_bytes()).is_some_and(|decoder| decoder(PROBE.as_bytes()) == PROBE)
 }
 
 fn is_utf8(label: &str) -> bool {
     let plain = ["utf-8", "utf8", "us-ascii", "ascii"];
     label.is_empty() || plain.iter().any(|name| label.eq_ignore_ascii_case(name))
+}
+
+/// The name of a charset that mail programs call so; none for what says nothing.
+fn usual(label: &str) -> &str {
+    const NAMES: &[(&str, &str)] = &[
+        ("cp-1252", "windows-1252"),
+        ("cp932", "shift_jis"),
+        ("cp949", "euc-kr"),
+        ("iso-2022-jp-ms", "iso-2022-jp"),
+        ("latin-1", "windows-1252"),
+        ("ms932", "shift_jis"),
+        ("ms949", "euc-kr"),
+        ("uhc", "euc-kr"),
+        ("windows1252", "windows-1252"),
+        ("ansi", ""),
+        ("default", ""),
+        ("unknown", ""),
+        ("unknown-8bit", ""),
+        ("x-unknown", ""),
+    ];
+    let named = NAMES.iter().find(|(name, _)| label.eq_ignore_ascii_case(name));
+    named.map_or(label, |(_, usual)| usual)
 }
 
 /// Base64 (RFC 2045 6.8), and whether all of it was sound. Padding in the middle ends one run and starts
@@ -161,5 +188,29 @@ mod tests {
         assert_eq!(charset(b"\xe9", Some("utf-8")), "\u{fffd}");
         assert_eq!(charset(b"a\x00b\x00", Some("utf-16le")), "ab");
         assert_eq!(charset(b"a", Some("")), "a");
+        assert_eq!(charset(b"\x82\xa0", Some("CP932")), "あ");
+        assert_eq!(charset(b"\xe9", Some("x-unknown")), "é");
+    }
+
+    #[test]
+    fn a_charset_is_known_where_ascii_means_itself() {
+        for label in [
+            "utf-8",
+            "",
+            "x-unknown",
+            "iso-8859-15",
+            "windows-1252",
+            "koi8-r",
+            "gb18030",
+            "big5",
+            "iso-2022-jp",
+        ] {
+            assert!(is_known(label), "{label}");
+        }
+        for label in
+            ["cp037", "utf-7", "utf-16", "utf-16le", "utf-32", "hz-gb-2312", "iso-2022-kr", "iso646-fr", "x"]
+        {
+            assert!(!is_known(label), "{label}");
+        }
     }
 }

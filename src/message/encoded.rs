@@ -8,6 +8,9 @@ use super::decode;
 /// Encoded words that decode to encoded words are followed this often.
 const MAX_NESTING: usize = 3;
 
+/// Embedding, overrides and isolate that make a text run from right to left.
+const TURNS: [char; 4] = ['\u{202b}', '\u{202d}', '\u{202e}', '\u{2067}'];
+
 /// Begins a shift to another charset (ISO 2022).
 const ESCAPE: u8 = 0x1b;
 
@@ -16,54 +19,60 @@ pub fn decode(body: &[u8]) -> String {
     clean(&words(&unfold(body), Labels::Believed))
 }
 
-/// Every text that a field may be taken for; the first is [`decode`], none stands there twice.
-pub fn readings(body: &[u8]) -> Vec<String> {
-    let unfolded = unfold(body);
-    let unblanked: String = unfolded.chars().filter(|c| !c.is_whitespace()).collect();
-    let mut readings = vec![clean(&words(&unfolded, Labels::Believed))];
+/// Every text that a field may be taken for; the first is [`decode`], none stands there twice. Octets that are no UTF-8
+/// may be in the charset of the message.
+pub fn readings(body: &[u8], charset: Option<&str>) -> Vec<String> {
+    let mut readings = Vec::new();
+    read(&unfold(body), &mut readings);
+    let octets = without_line_ends(body);
     // Octets that shift without a word around them, as mail from Japan once did.
     if body.contains(&ESCAPE) {
-        readings.push(clean(&decode::charset(&without_line_ends(body), Some("iso-2022-jp"))));
+        readings.push(clean(&decode::charset(&octets, Some("iso-2022-jp"))));
     }
-    if !unblanked.contains("=?") {
-        return readings;
-    }
-    readings.push(clean(&words(&without_soft_breaks(&unfolded), Labels::Believed)));
-    readings.push(clean(&words(&unfolded, Labels::Ignored)));
-    readings.push(clean(&words(&joined(&unfolded), Labels::Believed)));
-    readings.push(clean(&words(&unblanked, Labels::Believed)));
-    readings.push(clean(&words(&unblanked, Labels::Ignored)));
-    let mut again = words(&unfolded, Labels::Believed);
-    for _ in 1..MAX_NESTING {
-        again = words(&again, Labels::Believed);
-        readings.push(clean(&again));
+    if std::str::from_utf8(&octets).is_err() {
+        read(&String::from_utf8_lossy(&octets), &mut readings);
+        read(&decode::charset(&octets, charset), &mut readings);
     }
     let mut seen = std::collections::HashSet::new();
     readings.retain(|reading| seen.insert(reading.clone()));
     readings
 }
 
-/// Whether a field has an encoded word in a charset that we do not know, and that may mean anything: another reader
-/// may know it.
+fn read(unfolded: &str, readings: &mut Vec<String>) {
+    let unblanked: String = unfolded.chars().filter(|c| !c.is_whitespace()).collect();
+    let mut add = |text: &str, labels| readings.push(clean(&words(text, labels)));
+    add(unfolded, Labels::Believed);
+    if !unblanked.contains("=?") {
+        return;
+    }
+    add(&without_soft_breaks(unfolded), Labels::Believed);
+    add(unfolded, Labels::Apart);
+    add(unfolded, Labels::Ignored);
+    add(&joined(unfolded), Labels::Believed);
+    add(&unblanked, Labels::Believed);
+    add(&unblanked, Labels::Ignored);
+    let mut again = words(unfolded, Labels::Believed);
+    for _ in 1..MAX_NESTING {
+        add(&again, Labels::Believed);
+        again = words(&again, Labels::Believed);
+    }
+}
+
+/// Whether another reader may see another text: there is an encoded word that programs read in different ways, or a
+/// character that turns the direction of what follows (UAX 9: a tag may be written backwards).
 pub fn is_unreadable(body: &[u8]) -> bool {
     let unfolded = unfold(body);
     let mut rest = unfolded.as_str();
     while let Some(from_word) = rest.find("=?").and_then(|start| rest.get(start..)) {
         let word = Word::parse(from_word);
-        if word
-            .as_ref()
-            .is_some_and(|word| !is_plain(&word.bytes) && !decode::is_known(&word.bytes, word.charset))
-        {
+        if word.as_ref().is_some_and(|word| word.is_odd || !decode::is_known(word.charset)) {
             return true;
         }
         rest = word.map_or_else(|| from_word.get(2..).unwrap_or(""), |word| word.rest);
     }
-    false
-}
-
-/// ASCII without a character that some charset shifts with: what it says it says in nearly every charset.
-fn is_plain(bytes: &[u8]) -> bool {
-    bytes.is_ascii() && memchr::memchr3(b'\x1b', b'~', b'+', bytes).is_none()
+    let (together, apart) = (words(&unfolded, Labels::Believed), words(&unfolded, Labels::Apart));
+    let is_damaged = |text: &str| text.contains(char::REPLACEMENT_CHARACTER);
+    is_damaged(&together) && is_damaged(&apart) || together.contains(TURNS) || together.contains('\0')
 }
 
 /// Octets of a header as text: UTF-8 (RFC 6532), else what Windows programs send.
@@ -89,6 +98,8 @@ fn clean(text: &str) -> String {
 enum Labels {
     /// The charset is the one named in the word.
     Believed,
+    /// The same, but each word is read by itself, as some programs do.
+    Apart,
     /// The charset named is taken for a lie; NUL octets of wide charsets are dropped.
     Ignored,
 }
@@ -111,7 +122,9 @@ fn words(text: &str, labels: Labels) -> String {
         };
         let joined = pending.is_some() && between.chars().all(char::is_whitespace);
         match &mut pending {
-            Some((charset, bytes)) if joined && charset.eq_ignore_ascii_case(word.charset) => {
+            Some((charset, bytes))
+                if joined && labels != Labels::Apart && charset.eq_ignore_ascii_case(word.charset) =>
+            {
                 bytes.extend_from_slice(&word.bytes);
             }
             _ => {
@@ -165,8 +178,8 @@ fn joined(text: &str) -> String {
 
 /// What stands behind `=?charset?B?`.
 fn base64_of(word: &str) -> Option<&str> {
-    let (_, rest) = upto(word.strip_prefix("=?")?, 80)?;
-    let (encoding, rest) = upto(rest, 8)?;
+    let (_, rest) = word.strip_prefix("=?")?.split_once('?')?;
+    let (encoding, rest) = rest.split_once('?')?;
     encoding.trim().eq_ignore_ascii_case("b").then_some(rest)
 }
 
@@ -185,15 +198,16 @@ fn flush(output: &mut String, pending: &mut Option<(String, Vec<u8>)>, labels: L
 struct Word<'a> {
     charset: &'a str,
     bytes: Vec<u8>,
+    /// Programs do not agree what its octets are.
+    is_odd: bool,
     rest: &'a str,
 }
 
 impl<'a> Word<'a> {
     /// `=?charset*language?encoding?text?=`, at the start of `from`.
     fn parse(from: &'a str) -> Option<Self> {
-        // The bounds keep the search for question marks linear.
-        let (charset, rest) = upto(from.strip_prefix("=?")?, 80)?;
-        let (encoding, rest) = upto(rest, 8)?;
+        let (charset, rest) = from.strip_prefix("=?")?.split_once('?')?;
+        let (encoding, rest) = rest.split_once('?')?;
         // An end counts only before the next start, or the search for it would not be linear.
         let next = rest.find("=?");
         let until = next.map_or(rest.len(), |next| (next + 3).min(rest.len()));
@@ -203,20 +217,20 @@ impl<'a> Word<'a> {
             (None, Some(next)) => rest.split_at_checked(next)?,
             (None, None) => (rest, ""),
         };
-        let bytes = match encoding.trim() {
-            "b" | "B" => decode::base64(text.as_bytes()).0,
-            "q" | "Q" => decode::quoted_word(text.as_bytes()),
+        let (bytes, is_odd) = match encoding.trim() {
+            "b" | "B" => (decode::base64(text.as_bytes()).0, !is_base64(text)),
+            "q" | "Q" => (decode::quoted_word(text.as_bytes()), !text.is_ascii()),
             _ => return None,
         };
         let charset = charset.split('*').next().unwrap_or(charset).trim();
-        Some(Self { charset, bytes, rest })
+        Some(Self { charset, bytes, is_odd, rest })
     }
 }
 
-/// What stands before the next question mark, if it is near, and what stands after it.
-fn upto(text: &str, limit: usize) -> Option<(&str, &str)> {
-    let end = text.bytes().take(limit).position(|c| c == b'?')?;
-    Some((text.get(..end)?, text.get(end + 1..)?))
+/// Of its alphabet, blanks, and padding at the end.
+fn is_base64(text: &str) -> bool {
+    let alphabet = |c: char| c.is_ascii_alphanumeric() || c.is_whitespace() || c == '+' || c == '/';
+    text.trim_end_matches(|c: char| c == '=' || c.is_whitespace()).chars().all(alphabet)
 }
 
 #[cfg(test)]
@@ -254,18 +268,24 @@ mod tests {
 
     #[test]
     fn offers_every_reading_once() {
-        assert_eq!(readings(b" gewoon "), ["gewoon"]);
-        let twice = readings(b"=?utf-8?q?=3D=3Futf-8=3Fq=3Fdiep=3F=3D?=");
+        assert_eq!(readings(b" gewoon ", None), ["gewoon"]);
+        let twice = readings(b"=?utf-8?q?=3D=3Futf-8=3Fq=3Fdiep=3F=3D?=", None);
         assert!(twice.contains(&"diep".to_owned()), "{twice:?}");
-        let lie = readings(b"=?utf-16be?q?geheim?=");
+        let lie = readings(b"=?utf-16be?q?geheim?=", None);
         assert!(lie.contains(&"geheim".to_owned()), "{lie:?}");
-        let folded = readings(b"=?utf-8?\r\n q?geheim?=");
+        let folded = readings(b"=?utf-8?\r\n q?geheim?=", None);
         assert!(folded.contains(&"geheim".to_owned()), "{folded:?}");
-        let torn = readings(b"=\r\n ?utf-8?q?geheim?=");
+        let torn = readings(b"=\r\n ?utf-8?q?geheim?=", None);
         assert!(torn.contains(&"geheim".to_owned()), "{torn:?}");
-        let soft = readings(b"=?utf-8?q?zeer_ge=\r\n heim?= =?utf-8?q?=41?=");
+        let soft = readings(b"=?utf-8?q?zeer_ge=\r\n heim?= =?utf-8?q?=41?=", None);
         assert!(soft.contains(&"zeer geheimA".to_owned()), "{soft:?}");
-        let shifted = readings(b" \x1b$B#g#e#h#e#i#m\x1b(B");
+        let apart = readings(b"=?iso-2022-jp?b?GyRCIU4jdiNlGyhC?= =?iso-2022-jp?b?GyRCI3cjZSNsGyhC?=", None);
+        assert!(apart.iter().any(|text| !text.contains('\u{fffd}')), "{apart:?}");
+        let stray = readings(b"v\xc3\xa9r caf\xe9", Some("koi8-r"));
+        assert!(stray.contains(&"v\u{e9}r caf\u{fffd}".to_owned()), "{stray:?}");
+        let cyrillic = readings(b"v\xc5r", Some("koi8-r"));
+        assert!(cyrillic.contains(&"v\u{435}r".to_owned()), "{cyrillic:?}");
+        let shifted = readings(b" \x1b$B#g#e#h#e#i#m\x1b(B", None);
         assert!(
             shifted.contains(&"\u{ff47}\u{ff45}\u{ff48}\u{ff45}\u{ff49}\u{ff4d}".to_owned()),
             "{shifted:?}"
@@ -275,7 +295,7 @@ mod tests {
     #[test]
     fn base64_may_be_cut_anywhere() {
         let cut = "=?utf-8?B?W3ZlcnRy?= =?utf-8?B?b3V3ZWx?=\r\n =?UTF-8?b?pamtdIHphYWs=?= rest";
-        assert!(readings(cut.as_bytes()).contains(&"[vertrouwelijk] zaak rest".to_owned()));
+        assert!(readings(cut.as_bytes(), None).contains(&"[vertrouwelijk] zaak rest".to_owned()));
         for text in ["", "?=", "=?a?q?b?= =?a?B?YQ==?=", "=?a?B?YQ==?= x =?a?B?YQ==?="] {
             assert_eq!(joined(text), text);
         }
@@ -286,7 +306,22 @@ mod tests {
         for (body, unreadable) in [
             ("=?cp037?B?reWFmaOZlqSmhZOJkZK9?=", true),
             ("gewoon =?x?q?a?= =?hz-gb-2312?q?~{VPND~}?=", true),
-            ("=?onbekend?q?gewoon?=", false),
+            ("=?onbekend?q?gewoon?=", true),
+            ("=?x-unknown?q?gewoon?=", false),
+            ("=?cp932?q?gewoon?=", false),
+            ("=?utf-7?q?gewoon?=", true),
+            ("=?utf-16?b?AGEAYg==?=", true),
+            ("=?iso-2022-kr?q?gewoon?=", true),
+            ("=?utf-8?b?Z2V3=b29u?=", true),
+            ("=?utf-8?b?Z2V3_29u?=", true),
+            ("=?utf-8?b?Z2V3\r\n b28=?=", false),
+            ("=?utf-8?q?gewo\u{4e76}n?=", true),
+            ("=?utf-8?q?gewo=00n?=", true),
+            ("\u{202e}noowег", true),
+            ("\u{200f}gewoon\u{200e}", false),
+            ("=?gb2312?b?uw==?=\r\n =?gb2312?b?4dLpvM3SqrXayP20zg==?=", false),
+            ("=?iso-2022-jp?b?GyRCIU4jdiNlGyhC?= =?iso-2022-jp?b?GyRCI3cjZSNsGyhC?=", false),
+            ("=?gb2312?b?uw==?= x =?gb2312?b?4Q==?=", true),
             ("=?utf-8?q?=C3=A9?= =?iso-8859-1?q?=E9?= =?=", false),
             ("gewoon", false),
         ] {
@@ -299,7 +334,7 @@ mod tests {
         let body = "=?".repeat(500_000);
         assert_eq!(decode(body.as_bytes()).len(), body.len());
         for word in ["=?utf-8?q?", "=?a?q?x", "=?a?b?YQ==?= "] {
-            readings(word.repeat(100_000).as_bytes());
+            readings(word.repeat(100_000).as_bytes(), None);
             is_unreadable(word.repeat(100_000).as_bytes());
         }
     }

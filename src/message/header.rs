@@ -6,6 +6,7 @@ use std::collections::HashSet;
 
 use memchr::{memchr, memchr2, memmem};
 
+use super::parameter::Structured;
 use super::{decode, encoded};
 use crate::address::Address;
 
@@ -80,6 +81,11 @@ impl<'a> Header<'a> {
     /// The topmost field of this name.
     pub fn first(&self, name: &str) -> Option<Field<'a>> {
         self.all(name).next()
+    }
+
+    /// The charset that Content-Type names.
+    pub fn charset(&self) -> Option<String> {
+        self.first("Content-Type").and_then(|field| Structured::parse(field.body()).text("charset"))
     }
 
     /// The subject as a mail program shows it; empty where there is none.
@@ -194,12 +200,13 @@ impl<'a> Field<'a> {
         encoded::decode(self.body())
     }
 
-    /// The value in every way that a mail program may read it; the first is [`Field::value`] (C06).
-    pub fn readings(&self) -> Vec<String> {
-        encoded::readings(self.body())
+    /// The value in every way that a mail program may read it; the first is [`Field::value`] (C06). `charset` is that
+    /// of the message.
+    pub fn readings(&self, charset: Option<&str>) -> Vec<String> {
+        encoded::readings(self.body(), charset)
     }
 
-    /// Whether another program may read what cannot be read here.
+    /// Whether another program may read something else.
     pub fn is_unreadable(&self) -> bool {
         encoded::is_unreadable(self.body())
     }
@@ -507,9 +514,9 @@ mod tests {
         let header =
             Header::parse(b"A: =?utf-16be?q?geheim?=\r\nB: =?cp037?B?reWFmaOZlqSmhZOJkZK9?=\r\n\r\n");
         let (a, b) = (header.first("A").unwrap(), header.first("B").unwrap());
-        assert_eq!(a.readings().first(), Some(&a.value()));
-        assert!(a.readings().contains(&"geheim".to_owned()), "C06");
-        assert!(!a.is_unreadable() && b.is_unreadable());
+        assert_eq!(a.readings(None).first(), Some(&a.value()));
+        assert!(a.readings(None).contains(&"geheim".to_owned()), "C06");
+        assert!(a.is_unreadable() && b.is_unreadable());
     }
 
     #[test]
@@ -571,7 +578,7 @@ mod tests {
                 header.is_automatic();
                 for field in header.fields() {
                     field.name();
-                    for reading in field.readings() {
+                    for reading in field.readings(None) {
                         assert!(!reading.contains(char::is_control), "{reading:?}");
                     }
                 }

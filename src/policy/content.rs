@@ -49,7 +49,8 @@ impl<'a> Content<'a> {
     pub(super) fn readings(&self, name: &str) -> Arc<Readings> {
         let mut fields = self.fields.lock().unwrap_or_else(PoisonError::into_inner);
         let known = fields.entry(name.to_lowercase()).or_insert_with(|| {
-            let mut readings = self.header.all(name).flat_map(|field| field.readings());
+            let charset = self.header.charset();
+            let mut readings = self.header.all(name).flat_map(|field| field.readings(charset.as_deref()));
             let both = readings.by_ref().take(MAX_READINGS);
             let (texts, skeletons) = both.map(|reading| (fold(&reading), skeleton(&reading))).unzip();
             let unreadable = self.header.all(name).take(MAX_READINGS).any(|field| field.is_unreadable());
