@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use icu_normalizer::properties::CanonicalCombiningClassMapBorrowed;
 use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
 
 use crate::message::rewrite::is_invisible;
@@ -15,36 +16,36 @@ const BRAILLE_BLANK: char = '\u{2800}';
 
 /// What looks like a character of ASCII in the letter faces of today, and is none, after UTS 39 ("confusables"): letters
 /// of Greek, Cyrillic, Armenian, Cherokee, Coptic, Lisu and other scripts, small capitals, letters with a stroke, in
-/// circles and in squares; colons, hyphens and brackets. Not listed: capitals whose small letter stands there, what has
+/// circles, squares and parentheses; colons, hyphens and brackets. Not listed: capitals whose small letter stands there, what has
 /// a compatible form in ASCII (NFKD), and signs and digits, which are none of a word.
 const ALIKE: &[(char, &str)] = &[
-    ('a', "ɑαаᎪᗅᴀⱥꓮᗩ🅐🅰"),
-    ('b', "ƀƄɓʙβвѣҍᏏᏴᑲᖯᗷꓐꞴь🅑🅱"),
-    ('c', "ƈȼсҁᴄⲥꓚꮯᑕς🅒🅲"),
-    ('d', "đɖɗԁᎠᏧᑯᗞᗪᴅꓒꓓ🅓🅳"),
-    ('e', "ɇɛεеєҽҿᎬᴇⴹꓰꬲ🅔🅴"),
-    ('f', "ƒϜғքᖴẝꓝꜰꞙꬵ🅕🅵"),
-    ('g', "ƍǥɠɡɢԍցᏀᏳᶃꓖ🅖🅶"),
-    ('h', "ħɦʜΗнђћңһӈհᎻᏂᕼⲎꓧ🅗🅷"),
-    ('i', "ıɨɩɪιіӏᵻꙇꭵ🅘🅸"),
-    ('j', "ɉϳјյᎫᒍᴊꓙꞲȷ🅙🅹"),
-    ('k', "ĸƙκкқҝҡӄᏦᛕᴋⲔꓗ🅚🅺"),
-    ('l', "łƖƚǀɫɭʟΙІӀᏞᒪᛁⲒⳐⵏꓡꓲ🅛🅻"),
-    ('m', "ɱΜϺмӎᎷᗰᛖᴍⲘꓟ🅜🅼"),
-    ('n', "ŋƞɲɳɴΝηпӊոռⲚꓠᑎ🅝🅽"),
-    ('o', "øɵοоѳөօଠഠဝჿዐᴏᴑⲟⵔꓳꬽ🅞🅾"),
-    ('p', "ƥρрᏢᑭᴘᵽⲣꓑ🅟🅿"),
-    ('q', "ɋʠԛգզⵕᑫ🅠🆀"),
-    ('r', "ɍɼɽɾʀгᎡᏒᖇᴦⲅꓣꭇꭈꮁ🅡🆁"),
-    ('s', "ƽʂѕՏᏕꓢꜱꮪᔕ🅢🆂"),
-    ('t', "ŧƫʈτтҭᎢᴛⲦꓔ🅣🆃"),
-    ('u', "ʉʋμυսሀᑌᴜꓴꞟꭎꭒ🅤🆄"),
-    ('v', "νѵᐯᴠⴸꓦꛟꮩ🅥🆅"),
-    ('w', "ɯωшѡԝաᏔᴡꓪꮃᗯ🅦🆆"),
-    ('x', "χхҳᕁᕽᚷⲬⵝꓫꞳ🅧🆇"),
-    ('y', "ƴɏɣʏΥγуүұყᎩᎽᶌỿⲨꓬꭚ🅨🆈"),
-    ('z', "ƶȥʐζᴢꓜꮓᘔ🅩🆉"),
-    (':', "ː˸։᛬᠃᠉⁚∶ꓽ꞉"),
+    ('a', "ɑαаᎪᗅᴀⱥꓮᗩ🅐🅰⒜🄐"),
+    ('b', "ƀƄɓʙβвѣҍᏏᏴᑲᖯᗷꓐꞴь🅑🅱⒝🄑"),
+    ('c', "ƈȼсҁᴄⲥꓚꮯᑕς🅒🅲ϲϹ⒞🄒"),
+    ('d', "đɖɗԁᎠᏧᑯᗞᗪᴅꓒꓓ🅓🅳⒟🄓"),
+    ('e', "ɇɛεеєҽҿᎬᴇⴹꓰꬲ🅔🅴⒠🄔"),
+    ('f', "ƒϜғքᖴẝꓝꜰꞙꬵ🅕🅵⒡🄕"),
+    ('g', "ƍǥɠɡɢԍցᏀᏳᶃꓖ🅖🅶⒢🄖"),
+    ('h', "ħɦʜΗнђћңһӈհᎻᏂᕼⲎꓧ🅗🅷⒣🄗"),
+    ('i', "ıɨɩɪιіӏᵻꙇꭵ🅘🅸⒤🄘"),
+    ('j', "ɉϳјյᎫᒍᴊꓙꞲȷ🅙🅹⒥🄙"),
+    ('k', "ĸƙκкқҝҡӄᏦᛕᴋⲔꓗ🅚🅺⒦🄚"),
+    ('l', "łƖƚǀɫɭʟΙІӀᏞᒪᛁⲒⳐⵏꓡꓲ🅛🅻ꞁ⒧🄛"),
+    ('m', "ɱΜϺмӎᎷᗰᛖᴍⲘꓟ🅜🅼⒨🄜"),
+    ('n', "ŋƞɲɳɴΝηпӊոռⲚꓠᑎ🅝🅽⒩🄝"),
+    ('o', "øɵοоѳөօଠഠဝჿዐᴏᴑⲟⵔꓳꬽ🅞🅾ꝋ⒪🄞"),
+    ('p', "ƥρрᏢᑭᴘᵽⲣꓑ🅟🅿⒫🄟"),
+    ('q', "ɋʠԛգզⵕᑫ🅠🆀⒬🄠"),
+    ('r', "ɍɼɽɾʀгᎡᏒᖇᴦⲅꓣꭇꭈꮁ🅡🆁⒭🄡"),
+    ('s', "ƽʂѕՏᏕꓢꜱꮪᔕ🅢🆂⒮🄢"),
+    ('t', "ŧƫʈτтҭᎢᴛⲦꓔ🅣🆃⒯🄣"),
+    ('u', "ʉʋμυսሀᑌᴜꓴꞟꭎꭒ🅤🆄⒰🄤"),
+    ('v', "νѵᐯᴠⴸꓦꛟꮩ🅥🆅ⱱꝟʌ⒱🄥"),
+    ('w', "ɯωшѡԝաᏔᴡꓪꮃᗯ🅦🆆⒲🄦"),
+    ('x', "χхҳᕁᕽᚷⲬⵝꓫꞳ🅧🆇⒳🄧"),
+    ('y', "ƴɏɣʏΥγуүұყᎩᎽᶌỿⲨꓬꭚ🅨🆈⒴🄨"),
+    ('z', "ƶȥʐζᴢꓜꮓᘔ🅩🆉⒵🄩"),
+    (':', "ː˸։᛬᠃᠉⁚∶ꓽ꞉׃܃܄፡⦂៖"),
     ('-', "˗‐⁃−➖Ⲻ"),
     ('[', "【〔⟦"),
     (']', "】〕⟧"),
@@ -85,8 +86,9 @@ pub(super) fn see(text: &str, skeleton: &mut String) {
     if text.is_ascii() {
         text.chars().for_each(|c| see_letter(c, skeleton));
     } else {
-        let parts = DecomposingNormalizerBorrowed::new_nfkd().normalize(text);
-        parts.chars().for_each(|c| see_letter(c, skeleton));
+        // Of some look-alikes the decomposed form looks like something else, or stands in parentheses.
+        let parts = DecomposingNormalizerBorrowed::new_nfkd().normalize_iter(text.chars().map(ascii));
+        parts.for_each(|c| see_letter(c, skeleton));
     }
 }
 
@@ -96,6 +98,7 @@ fn see_letter(c: char, skeleton: &mut String) {
     }
     for c in ascii(blank(c)).to_lowercase().map(ascii) {
         match c {
+            ' ' if skeleton.ends_with(' ') => {}
             // A capital I is an l.
             'i' => skeleton.push('l'),
             'm' => skeleton.push_str("rn"),
@@ -110,11 +113,10 @@ fn blank(c: char) -> char {
     if c.is_whitespace() || c.is_control() || c == BRAILLE_BLANK { ' ' } else { c }
 }
 
-/// Combining marks: above, below, through and around a letter.
+/// Combining marks, those around a letter as well.
 fn is_accent(c: char) -> bool {
-    matches!(c,
-        '\u{300}'..='\u{36f}' | '\u{483}'..='\u{489}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}' | '\u{20d0}'..='\u{20ff}'
-        | '\u{fe20}'..='\u{fe2f}')
+    let around = matches!(c, '\u{488}' | '\u{489}' | '\u{20dd}'..='\u{20e4}' | '\u{a670}'..='\u{a672}');
+    around || CanonicalCombiningClassMapBorrowed::new().get_u8(c) != 0
 }
 
 /// The character of ASCII that it looks like, if there is one.
@@ -138,9 +140,9 @@ mod tests {
         let listed: Vec<char> = ALIKE.iter().flat_map(|(_, alike)| alike.chars()).collect();
         assert_eq!(ASCII.len(), listed.len(), "one is listed twice");
         for c in listed {
-            let parts = DecomposingNormalizerBorrowed::new_nfkd();
-            assert!(!c.is_ascii() && parts.is_normalized(&c.to_string()), "{c} is read without the list");
-            let small = c.to_lowercase().next().filter(|small| *small != c);
+            let form: String = DecomposingNormalizerBorrowed::new_nfkd().normalize(&c.to_string()).into();
+            assert!(!c.is_ascii() && form != ascii(c).to_string(), "{c} is read without the list");
+            let small = c.to_lowercase().next().filter(|small| *small != c && form == c.to_string());
             assert!(small.is_none_or(|small| ascii(small) != ascii(c)), "{c} is read as a small letter");
         }
     }
@@ -162,6 +164,8 @@ mod tests {
             ("secure", "s\u{1ab0}e\u{1dc4}c\u{20dd}u\u{fe20}r\u{336}e"),
             ("geheim", "geheirn\u{200b}"),
             ("secure", "seϲur҉e"),
+            ("secure", "⒮🄔ϹUʀҽ"),
+            ("a b", "a \u{a0}\u{2003} b"),
             ("niet-open: [x]", "nİet‐open꞉ 【x〕"),
         ] {
             assert_eq!(skeleton(text), skeleton(alike), "{alike}");

@@ -28,7 +28,6 @@ const PREFIXES: &[&str] = &[
     "odp",
     "fw",
     "fwd",
-    "fwd.",
     "doorst",
     "doorgestuurd",
     "weitergeleitet",
@@ -36,6 +35,36 @@ const PREFIXES: &[&str] = &[
     "wtr",
     "tr",
     "rv",
+    "re/fw",
+    "re/fwd",
+    "vb",
+    "vl",
+    "pd",
+    "ynt",
+    "ilt",
+    "tov",
+    "valasz",
+    "tovabbitas",
+    "bls",
+    "atb",
+    "yml",
+    "fs",
+    "ang",
+    "svar",
+    "vedr",
+    "reponse",
+    "απ",
+    "πρθ",
+    "σχετ",
+    "отв",
+    "ответ",
+    "пересл",
+    "на",
+    "答复",
+    "回复",
+    "回覆",
+    "转发",
+    "轉寄",
     "enc",
     "i",
     "automatisch antwoord",
@@ -44,6 +73,21 @@ const PREFIXES: &[&str] = &[
     "automatysk antwurd",
     "reponse automatique",
     "afwezig",
+    "afwezigheid",
+    "betreft",
+    "betreff",
+    "onderwerp",
+    "gelezen",
+    "niet gelezen",
+    "gelesen",
+    "read",
+    "onbestelbaar",
+    "herinnering",
+    "taakverzoek",
+    "task request",
+    "meeting forward notification",
+    "zugesagt",
+    "abgesagt",
     "out of office",
     "geaccepteerd",
     "voorlopig",
@@ -69,6 +113,10 @@ static PREFIX_SKELETONS: LazyLock<Vec<String>> =
 /// Characters of a prefix; what is longer is none. Brackets that pair are looked for as far.
 const MAX_GROUP: usize = 1000;
 
+/// Characters of a mark in other brackets, and signs before a tag in a list. Small, for many may stand in a subject.
+const MAX_MARK: usize = 80;
+const MAX_SIGNS: usize = 8;
+
 /// Tags, prefixes and groups at the start of one subject. Nobody answers that often.
 const MAX_ITEMS: usize = 200;
 
@@ -79,7 +127,10 @@ const MAX_OPTIONS: usize = 64 << 10;
 const MAX_ROUNDS: usize = 8;
 
 /// Between the words of a list in brackets.
-const SEPARATORS: [char; 6] = [',', ';', '|', '/', '+', '&'];
+const SEPARATORS: [char; 11] = [',', ';', '|', '/', '+', '&', ':', '•', '·', '–', '—'];
+
+/// Around a subject, or a part of it.
+const QUOTES: [char; 9] = ['"', '\'', '“', '”', '„', '«', '»', '‘', '’'];
 
 /// The tags of a rule, or of several.
 #[derive(Clone, Debug, Default)]
@@ -121,7 +172,8 @@ impl Tags {
     /// Whether the very first thing in a folded subject is one, with nothing next to it in its brackets, and spelled
     /// as the policy has it: `[open data]` says nothing about the message, nor does what only looks like `[open]`.
     pub fn begin(&self, folded: &str) -> bool {
-        Start::of(folded, &self.folded).next().is_some_and(|item| item.is_bare)
+        let subject = folded.trim_start_matches(' ').trim_start_matches(QUOTES);
+        Start::of(subject, &self.folded).next().is_some_and(|item| item.is_bare && item.span.start == 0)
     }
 
     /// The subject without any of them, and their options, at its start.
@@ -261,12 +313,13 @@ impl<'a> Start<'a> {
         if self.is_bare(word) {
             return Some((length + 1, Sort::Bare));
         }
-        let prefix = word.trim_end_matches(|c: char| c.is_ascii_digit() || "[](){}^* ".contains(c));
+        let prefix = word.trim_end_matches(|c: char| c.is_ascii_digit() || "[](){}^*#.- ".contains(c));
         PREFIX_SKELETONS.contains(&spaced(&skeleton(prefix))).then_some((length + 1, Sort::Other))
     }
 
     fn is_bare(&self, text: &str) -> bool {
-        self.tags.contains(&unblanked(text))
+        let text = unblanked(text);
+        self.tags.contains(&text) || text.contains('|') && self.tags.contains(&text.replace('|', "l"))
     }
 
     /// The tag in a list, `[urgent, tag]`, or with options behind it, `[tag 14d]`: where it ends.
@@ -279,6 +332,17 @@ impl<'a> Start<'a> {
         };
         starts.filter_map(longest).next()
     }
+}
+
+/// `(extern)` or `{Spam?}`, or the sign alone.
+fn mark(rest: &str) -> Option<(usize, Sort)> {
+    let closing = match rest.chars().next()? {
+        '(' => ')',
+        '{' => '}',
+        _ => return None,
+    };
+    let end = rest.char_indices().take(MAX_MARK).find(|(_, c)| *c == closing);
+    Some((end.map_or(1, |(at, _)| at + 1), Sort::Other))
 }
 
 /// Octets of the group in brackets that `rest` starts with: up to the bracket that pairs with the first, or,
@@ -338,20 +402,27 @@ fn closed(rest: &str, at: usize) -> usize {
     rest.len() - after.trim_start_matches(']').len()
 }
 
-/// Where a tag ends in `text`, if it starts with it, blanks aside, and nothing goes on as part of it.
+/// Where a tag ends in `text`, if it starts with it, signs before it and blanks aside, and nothing goes on as part of it.
 fn tag_end(text: &str, tag: &str) -> Option<usize> {
-    let mut rest = text;
-    for c in tag.chars() {
-        rest = rest.trim_start_matches(' ').strip_prefix(c)?;
-    }
-    // `secure-net` is another word; `secure-14d` is none.
-    let goes_on = rest.trim_start_matches(['-', '_']);
-    let goes_on = if goes_on.len() == rest.len() {
-        rest.starts_with(char::is_alphanumeric)
-    } else {
-        goes_on.starts_with(char::is_alphabetic)
+    let word = text.char_indices().take(MAX_SIGNS).find(|(_, c)| c.is_alphanumeric());
+    let word = word.and_then(|(at, _)| text.get(at..)).unwrap_or(text);
+    let rest = after_tag(text, tag).or_else(|| after_tag(word, tag))?;
+    // `secure-net` is another word, `secure-14d` is none.
+    let behind_hyphens = rest.trim_start_matches(['-', '_']);
+    let goes_on = match behind_hyphens.len() == rest.len() {
+        true => rest.starts_with(char::is_alphanumeric),
+        false => behind_hyphens.starts_with(char::is_alphabetic),
     };
     (!goes_on).then_some(text.len() - rest.len())
+}
+
+/// What stands behind the tag that `text` starts with.
+fn after_tag<'a>(text: &'a str, tag: &str) -> Option<&'a str> {
+    tag.chars().try_fold(text, |rest, c| {
+        let rest = rest.trim_start_matches(' ');
+        // A bar may stand for an l.
+        rest.strip_prefix(c).or_else(|| rest.strip_prefix('|').filter(|_| c == 'l'))
+    })
 }
 
 impl Iterator for Start<'_> {
@@ -359,10 +430,12 @@ impl Iterator for Start<'_> {
 
     fn next(&mut self) -> Option<Item> {
         let rest = self.subject.get(self.at..)?;
-        let trimmed = rest.trim_start_matches([' ', '"', '\'', '“', '”', '„', '«', '‘', '’']);
+        // Whatever signs stand between: `[EXTERN] - "[tag]`.
+        let trimmed = rest.trim_start_matches(|c: char| !c.is_alphanumeric() && !"[({".contains(c));
         let start = self.at + rest.len() - trimmed.len();
-        let word = || self.word(trimmed).map(|(length, sort)| (length, sort, Vec::new()));
-        let (length, sort, ends) = self.group(trimmed).or_else(word)?;
+        let bare = |(length, sort)| (length, sort, Vec::new());
+        let other = || mark(trimmed).or_else(|| self.word(trimmed)).map(bare);
+        let (length, sort, ends) = self.group(trimmed).or_else(other)?;
         self.at = start + length;
         let options = options(trimmed.get(..length)?, ends);
         let options = options.into_iter().map(|span| start + span.start..start + span.end).collect();
@@ -444,6 +517,27 @@ mod tests {
             "[secure‐14d] zaak",
             "[secure∣14d] zaak",
             "sеcure∶ zaak",
+            "[vertrouwe|ijk] zaak",
+            "[vertrouwe|ijk 14d] zaak",
+            "vertrouwe|ijk: zaak",
+            "[EXTERN]: [secure] zaak",
+            "[EXTERN] - [secure] zaak",
+            "{Spam?} [secure] zaak",
+            "(extern) [secure] zaak",
+            "*** [secure] zaak",
+            "\u{1f512} [secure] zaak",
+            "[\u{1f512} secure] zaak",
+            "[\"secure\"] zaak",
+            "[!secure 14d] zaak",
+            "[spoed: secure] zaak",
+            "[spoed•secure] zaak",
+            "»[secure]« zaak",
+            ": [secure] zaak",
+            "([secure] zaak",
+            "Re.: Antw.: Re/Fwd: Re-2: RE#2: [secure] zaak",
+            "Onderwerp: VB: Отв: 答复： ΑΠ: [secure] zaak",
+            &format!("secure{}: zaak", " ".repeat(2000)),
+            &format!("[{}secure] zaak", " ".repeat(2000)),
             "Re{2}: Rép: Geannuleerd: Updated  invitation: [secure] zaak",
         ] {
             assert_eq!(bears(subject), Answer::Yes, "{subject}");
@@ -561,7 +655,7 @@ mod tests {
 
     #[test]
     fn a_megabyte_of_prefixes_is_read_at_once() {
-        for piece in ["re: ", "[x]", "[", "[secure]", "secure:", "x", " "] {
+        for piece in ["re: ", "[x]", "[", "(", "{x}", ":;", "[:;", "[secure]", "secure:", "x", " "] {
             let subject = piece.repeat(1 << 20 >> 2);
             bears(&subject);
             tags().strip(&subject);
