@@ -36,6 +36,14 @@ pub fn is_known(label: &str) -> bool {
         || charset_decoder(label.as_bytes()).is_some_and(|decoder| decoder(PROBE.as_bytes()) == PROBE)
 }
 
+/// Whether [`charset`] reads this one as what it is.
+pub fn is_readable(label: &str) -> bool {
+    let label = usual(label);
+    // Where there is no decoder, there may be one that replaces everything.
+    let is_real = |decoder: fn(&[u8]) -> String| !decoder(b"aa").contains(char::REPLACEMENT_CHARACTER);
+    is_utf8(label) || charset_decoder(label.as_bytes()).is_some_and(is_real)
+}
+
 fn is_utf8(label: &str) -> bool {
     let plain = ["utf-8", "utf8", "us-ascii", "ascii"];
     label.is_empty() || plain.iter().any(|name| label.eq_ignore_ascii_case(name))
@@ -212,5 +220,7 @@ mod tests {
         {
             assert!(!is_known(label), "{label}");
         }
+        assert!(is_readable("utf-16le") && is_readable("utf-7") && is_readable("x-unknown"));
+        assert!(!is_readable("cp037") && !is_readable("iso-2022-kr"));
     }
 }

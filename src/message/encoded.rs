@@ -8,8 +8,9 @@ use super::decode;
 /// Encoded words that decode to encoded words are followed this often.
 const MAX_NESTING: usize = 3;
 
-/// Embedding, overrides and isolate that make a text run from right to left.
-const TURNS: [char; 4] = ['\u{202b}', '\u{202d}', '\u{202e}', '\u{2067}'];
+/// Embedding, overrides and isolate that make a text run from right to left (UAX 9: a tag may be written backwards),
+/// and the end of a text for some.
+const ODD: [char; 5] = ['\u{202b}', '\u{202d}', '\u{202e}', '\u{2067}', '\0'];
 
 /// Begins a shift to another charset (ISO 2022).
 const ESCAPE: u8 = 0x1b;
@@ -59,7 +60,7 @@ fn read(unfolded: &str, readings: &mut Vec<String>) {
 }
 
 /// Whether another reader may see another text: there is an encoded word that programs read in different ways, or a
-/// character that turns the direction of what follows (UAX 9: a tag may be written backwards).
+/// character that they show in different ways.
 pub fn is_unreadable(body: &[u8]) -> bool {
     let unfolded = unfold(body);
     let mut rest = unfolded.as_str();
@@ -70,9 +71,9 @@ pub fn is_unreadable(body: &[u8]) -> bool {
         }
         rest = word.map_or_else(|| from_word.get(2..).unwrap_or(""), |word| word.rest);
     }
-    let (together, apart) = (words(&unfolded, Labels::Believed), words(&unfolded, Labels::Apart));
-    let is_damaged = |text: &str| text.contains(char::REPLACEMENT_CHARACTER);
-    is_damaged(&together) && is_damaged(&apart) || together.contains(TURNS) || together.contains('\0')
+    let is_damaged = |labels| words(&unfolded, labels).contains(char::REPLACEMENT_CHARACTER);
+    let is_damaged = is_damaged(Labels::Believed) && is_damaged(Labels::Apart);
+    is_damaged || words(&unfolded, Labels::Believed).contains(ODD)
 }
 
 /// Octets of a header as text: UTF-8 (RFC 6532), else what Windows programs send.

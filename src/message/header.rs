@@ -59,6 +59,11 @@ impl<'a> Header<'a> {
         self.oversized
     }
 
+    /// All of it as text, lines that are no field included: some programs show those.
+    pub fn text(&self) -> String {
+        encoded::text(self.block)
+    }
+
     /// Every field, from the top. Lines that are no field are skipped.
     pub fn fields(&self) -> impl Iterator<Item = Field<'a>> + use<'a> {
         Fields { rest: self.block }

@@ -100,7 +100,8 @@ fn texts_within(message: &[u8], depth: usize, survey: &mut Survey, each: &mut dy
             }
             let charset = leaf.content_type.text("charset");
             let is_text = text_of(&content, &leaf.media_type, &name, charset.as_deref(), each);
-            survey.damaged |= (is_text || is_winmail) && !sound;
+            let is_unknown = charset.is_some_and(|charset| !decode::is_readable(&charset));
+            survey.damaged |= (is_text || is_winmail) && !sound || is_text && is_unknown;
         }
     }
 }
@@ -115,14 +116,16 @@ fn text_of(
     each: &mut dyn FnMut(&str),
 ) -> bool {
     const TEXT_TYPES: &[&str] =
-        &["application/json", "application/xml", "application/csv", "application/rtf"];
+        &["application/json", "application/xml", "application/csv", "application/rtf", "application/pgp"];
+    const HTML_TYPES: &[&str] = &["text/html", "text/x-amp-html", "application/xhtml+xml"];
     const TEXT_NAMES: &[&str] =
         &[".txt", ".csv", ".tsv", ".log", ".xml", ".json", ".md", ".rtf", ".ics", ".vcf"];
     const HTML_NAMES: &[&str] = &[".html", ".htm", ".xhtml"];
     let name = name.to_lowercase();
     let is_named = |endings: &[&str]| endings.iter().any(|ending| name.ends_with(ending));
-    let is_html = media_type == "text/html" || is_named(HTML_NAMES);
-    let is_text = media_type.starts_with("text/") || TEXT_TYPES.contains(&media_type);
+    let is_html = HTML_TYPES.contains(&media_type) || is_named(HTML_NAMES);
+    let is_text = ["text/", "message/"].iter().any(|kind| media_type.starts_with(kind))
+        || TEXT_TYPES.contains(&media_type);
     if !is_text && !is_html && !is_named(TEXT_NAMES) {
         return false;
     }

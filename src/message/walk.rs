@@ -260,17 +260,18 @@ fn sections_of<'a>(body: &'a [u8], boundary: &[u8]) -> Vec<&'a [u8]> {
     for at in memmem::find_iter(body, &marker) {
         let at_line_start = at == 0 || body.get(at - 1) == Some(&b'\n');
         let after = body.get(at + marker.len()..).unwrap_or_default();
-        let blanks = after.iter().take_while(|c| matches!(c, b' ' | b'\t')).count();
+        let closing = if after.starts_with(b"--") { 2 } else { 0 };
+        let padding = after.get(closing..).unwrap_or_default();
+        let blanks = closing + padding.iter().take_while(|c| matches!(c, b' ' | b'\t')).count();
         let end = after.get(blanks..).unwrap_or_default();
-        let closes = after.starts_with(b"--");
-        if !at_line_start || !(closes || end.is_empty() || end.starts_with(b"\r\n")) {
+        if !at_line_start || !(end.is_empty() || end.starts_with(b"\r\n")) {
             continue;
         }
         if let Some(start) = open {
             let section = body.get(start..at).unwrap_or_default();
             sections.push(section.strip_suffix(b"\r\n").unwrap_or(section));
         }
-        open = (!closes).then_some((at + marker.len() + blanks + 2).min(body.len()));
+        open = (closing == 0).then_some((at + marker.len() + blanks + 2).min(body.len()));
         if sections.len() > MAX_PARTS {
             return sections;
         }
@@ -290,6 +291,8 @@ mod tests {
         let body = b"preamble\r\n--x\r\na\r\n--x \t\r\nb\r\n\r\n--x--\r\nepilogue\r\n--x\r\nc";
         assert_eq!(sections_of(body, b"x "), [&b"a"[..], b"b\r\n", b"c"]);
         assert!(sections_of(b"--x--\r\n", b"x").is_empty());
+        let longer = b"--x\r\na\r\n--x--y\r\nb\r\n--x-- \r\nepilogue";
+        assert_eq!(sections_of(longer, b"x"), [&b"a\r\n--x--y\r\nb"[..]]);
     }
 
     /// RFC 2045 5.2, RFC 2046 5.1.5

@@ -4,7 +4,7 @@
 
 use super::fold::fold;
 
-/// Characters that may stand between the word and the number.
+/// Characters that may stand between the word and the number. Of equal ones in a row, that align or indent, one counts.
 const MAX_DISTANCE: usize = 60;
 
 /// Words that say that a number is one; blanks and hyphens in them aside.
@@ -27,7 +27,7 @@ const WORDS: &[&str] = &[
     "citizenservicenumber",
 ];
 
-/// Blanks, dots and hyphens that may stand between two digits of a number: a line end is up to three blanks.
+/// Blanks, dots and hyphens that may stand between two digits of a number; of blanks in a row one counts.
 const MAX_GAP: usize = 3;
 
 /// Words of one of [`WORDS`] that are written apart.
@@ -51,7 +51,10 @@ pub fn mentions(text: &str) -> bool {
         if found {
             return true;
         }
-        at += length;
+        at += match class {
+            Class::Other => width(token, |_| true),
+            _ => token.chars().count(),
+        };
         rest = after;
     }
     false
@@ -95,7 +98,7 @@ impl Search {
         if !is_separation {
             self.words.clear();
         }
-        if !is_separation || token.chars().nth(MAX_GAP).is_some() {
+        if !is_separation || width(token, |c| c == ' ') > MAX_GAP {
             self.groups.clear();
         }
         self.after_foreign_word = false;
@@ -117,7 +120,7 @@ impl Search {
         self.after_word = true;
         self.after_foreign_word = begin.is_none();
         let Some(begin) = begin else { return false };
-        self.word_end = Some(at + token.len());
+        self.word_end = Some(at + token.chars().count());
         self.number_end.is_some_and(|end| begin.saturating_sub(end) <= MAX_DISTANCE)
     }
 
@@ -153,6 +156,12 @@ impl Search {
             && before.is_none_or(|(group, _)| group != "06" && group != "6");
         (number.len() == 9 || is_shortened) && passes_eleven_test(&number)
     }
+}
+
+/// Characters, of those that may repeat one for each row of them.
+fn width(token: &str, may_repeat: impl Fn(char) -> bool) -> usize {
+    let mut last = None;
+    token.chars().filter(|c| last.replace(*c) != Some(*c) || !may_repeat(*c)).count()
 }
 
 /// Blank, dot, the hyphens that there are, and what a no-break space in the wrong charset becomes.
@@ -220,6 +229,10 @@ mod tests {
             "bsn 1990-13-06",
             "bsn 1990-01-32",
             "bsn 123-45-672",
+            &format!("BSN{}123456782", " ".repeat(200)),
+            &format!("BSN {} 123456782", ".".repeat(200)),
+            &format!("BSN {} 123456782", "\u{e9}\u{e8}".repeat(25)),
+            "bsn 123\r\n          456\r\n          782",
         ] {
             assert!(mentions(text), "{text}");
         }
@@ -237,6 +250,7 @@ mod tests {
             "btw NL123456782B01 bsn",
             "bsn 123456782x",
             "bsn 1234 .. 56782",
+            "bsn 1234 - - 56782",
             "bsn 1234/56782",
             "bsn volgt, bel 06-10000008 of +31 6 12345672",
             "bsn volgt, geboren 02-01-1980 of 1980-01-01",

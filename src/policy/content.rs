@@ -63,9 +63,13 @@ impl<'a> Content<'a> {
     /// Whether a citizen service number stands in the subject or in a text of the message.
     pub(super) fn has_bsn(&self) -> Answer {
         *self.bsn.get_or_init(|| {
-            let mut found = self.header.all("Subject").any(|field| bsn::mentions(&field.value()));
-            let damaged =
-                !found && mime::texts(self.message, &mut |text| found = found || bsn::mentions(text));
+            let subjects = self.readings("Subject");
+            let mut found =
+                subjects.texts.iter().any(|text| bsn::mentions(text)) || bsn::mentions(&self.header.text());
+            let mut damaged = subjects.cut;
+            if !found {
+                damaged |= mime::texts(self.message, &mut |text| found = found || bsn::mentions(text));
+            }
             match (found, damaged) {
                 (true, _) => Answer::Yes,
                 (false, true) => Answer::Unknown,

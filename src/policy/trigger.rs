@@ -65,6 +65,10 @@ const PREFIXES: &[&str] = &[
     "回覆",
     "转发",
     "轉寄",
+    "השב",
+    "הועבר",
+    "رد",
+    "إعادة توجيه",
     "enc",
     "i",
     "automatisch antwoord",
@@ -324,7 +328,8 @@ impl<'a> Start<'a> {
 
     /// The tag in a list, `[urgent, tag]`, or with options behind it, `[tag 14d]`: where it ends.
     fn listed(&self, text: &str) -> Option<usize> {
-        let starts = std::iter::once(0).chain(text.match_indices(SEPARATORS).map(|(at, c)| at + c.len()));
+        let separators = text.match_indices(SEPARATORS).chain(text.match_indices(" - "));
+        let starts = std::iter::once(0).chain(separators.map(|(at, separator)| at + separator.len()));
         let longest = |start: usize| {
             let rest = text.get(start..)?;
             let ends = self.tags.iter().filter_map(|tag| tag_end(rest, tag));
@@ -334,12 +339,18 @@ impl<'a> Start<'a> {
     }
 }
 
+/// What stands before the second stars of `***SPAM***`, and two of them.
+fn starred(rest: &str) -> Option<(usize, Sort)> {
+    let (end, _) = rest.char_indices().take(MAX_MARK).find(|(_, c)| !c.is_alphanumeric() && *c != ' ')?;
+    rest.get(end..)?.starts_with("**").then_some((end + 2, Sort::Other))
+}
+
 /// `(extern)` or `{Spam?}`, or the sign alone.
 fn mark(rest: &str) -> Option<(usize, Sort)> {
     let closing = match rest.chars().next()? {
         '(' => ')',
         '{' => '}',
-        _ => return None,
+        _ => return starred(rest),
     };
     let end = rest.char_indices().take(MAX_MARK).find(|(_, c)| *c == closing);
     Some((end.map_or(1, |(at, _)| at + 1), Sort::Other))
@@ -525,6 +536,8 @@ mod tests {
             "{Spam?} [secure] zaak",
             "(extern) [secure] zaak",
             "*** [secure] zaak",
+            "***SPAM*** [secure] zaak",
+            "[spoed - secure] zaak",
             "\u{1f512} [secure] zaak",
             "[\u{1f512} secure] zaak",
             "[\"secure\"] zaak",
