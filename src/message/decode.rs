@@ -44,7 +44,8 @@ pub fn is_readable(label: &str) -> bool {
     is_utf8(label) || charset_decoder(label.as_bytes()).is_some_and(is_real)
 }
 
-fn is_utf8(label: &str) -> bool {
+/// Whether this is UTF-8, or ASCII, which is read as UTF-8.
+pub fn is_utf8(label: &str) -> bool {
     let plain = ["utf-8", "utf8", "us-ascii", "ascii"];
     label.is_empty() || plain.iter().any(|name| label.eq_ignore_ascii_case(name))
 }

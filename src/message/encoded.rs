@@ -1,6 +1,8 @@
 //! Text in header fields: unfolding (RFC 5322 2.2.3) and encoded words (RFC 2047), read as leniently as any
 //! mail program does, and, for the policy, in every other way that one might (C06).
 
+use std::collections::HashSet;
+
 use memchr::memmem;
 
 use super::decode;
@@ -34,11 +36,12 @@ pub fn readings(body: &[u8], charset: Option<&str>) -> Vec<String> {
         read(&String::from_utf8_lossy(&octets), &mut readings);
         read(&decode::charset(&octets, charset), &mut readings);
     }
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     readings.retain(|reading| seen.insert(reading.clone()));
     readings
 }
 
+/// Adds what a text may be taken for; first, what it says.
 fn read(unfolded: &str, readings: &mut Vec<String>) {
     let unblanked: String = unfolded.chars().filter(|c| !c.is_whitespace()).collect();
     let mut add = |text: &str, labels| readings.push(clean(&words(text, labels)));
@@ -54,8 +57,8 @@ fn read(unfolded: &str, readings: &mut Vec<String>) {
     add(&unblanked, Labels::Ignored);
     let mut again = words(unfolded, Labels::Believed);
     for _ in 1..MAX_NESTING {
-        add(&again, Labels::Believed);
         again = words(&again, Labels::Believed);
+        readings.push(clean(&again));
     }
 }
 
@@ -71,9 +74,9 @@ pub fn is_unreadable(body: &[u8]) -> bool {
         }
         rest = word.map_or_else(|| from_word.get(2..).unwrap_or(""), |word| word.rest);
     }
-    let is_damaged = |labels| words(&unfolded, labels).contains(char::REPLACEMENT_CHARACTER);
-    let is_damaged = is_damaged(Labels::Believed) && is_damaged(Labels::Apart);
-    is_damaged || words(&unfolded, Labels::Believed).contains(ODD)
+    let (text, is_damaged) = words_and_damage(&unfolded, Labels::Believed);
+    // A character that was cut in two between words is whole again in one of the two ways.
+    text.contains(ODD) || is_damaged && words_and_damage(&unfolded, Labels::Apart).1
 }
 
 /// Octets of a header as text: UTF-8 (RFC 6532), else what Windows programs send.
@@ -109,13 +112,18 @@ enum Labels {
 /// in them, without an end. Blanks between two of them are not shown (RFC 2047 6.2), and a character may be
 /// cut in two between words of one charset, which the standard forbids and mailers do.
 fn words(text: &str, labels: Labels) -> String {
-    let mut output = String::with_capacity(text.len());
+    words_and_damage(text, labels).0
+}
+
+/// [`words`], and whether one has octets that its charset does not. UTF-8 is damaged in the same way for everybody.
+fn words_and_damage(text: &str, labels: Labels) -> (String, bool) {
+    let (mut output, mut is_damaged) = (String::with_capacity(text.len()), false);
     let mut pending: Option<(String, Vec<u8>)> = None;
     let mut rest = text;
     while let Some(start) = rest.find("=?") {
         let (between, from_word) = rest.split_at_checked(start).unwrap_or((rest, ""));
         let Some(word) = Word::parse(from_word) else {
-            flush(&mut output, &mut pending, labels);
+            is_damaged |= flush(&mut output, &mut pending, labels);
             output.push_str(between);
             output.push_str("=?");
             rest = from_word.get(2..).unwrap_or("");
@@ -129,7 +137,7 @@ fn words(text: &str, labels: Labels) -> String {
                 bytes.extend_from_slice(&word.bytes);
             }
             _ => {
-                flush(&mut output, &mut pending, labels);
+                is_damaged |= flush(&mut output, &mut pending, labels);
                 if !joined {
                     output.push_str(between);
                 }
@@ -138,9 +146,9 @@ fn words(text: &str, labels: Labels) -> String {
         }
         rest = word.rest;
     }
-    flush(&mut output, &mut pending, labels);
+    is_damaged |= flush(&mut output, &mut pending, labels);
     output.push_str(rest);
-    output
+    (output, is_damaged)
 }
 
 /// A line end behind `=`, with the blank that folds it, is nothing in quoted-printable, and might be taken for that in
@@ -184,16 +192,19 @@ fn base64_of(word: &str) -> Option<&str> {
     encoding.trim().eq_ignore_ascii_case("b").then_some(rest)
 }
 
-fn flush(output: &mut String, pending: &mut Option<(String, Vec<u8>)>, labels: Labels) {
-    let Some((charset, mut bytes)) = pending.take() else { return };
+/// Appends what waited for more of the same; tells whether it is damaged.
+fn flush(output: &mut String, pending: &mut Option<(String, Vec<u8>)>, labels: Labels) -> bool {
+    let Some((charset, mut bytes)) = pending.take() else { return false };
     if labels == Labels::Ignored {
         bytes.retain(|byte| *byte != 0);
         let mark = |mark: &[u8; 2]| bytes.strip_prefix(mark.as_slice());
         let unmarked = mark(b"\xff\xfe").or_else(|| mark(b"\xfe\xff")).unwrap_or(&bytes);
         output.push_str(&decode::charset(unmarked, None));
-    } else {
-        output.push_str(&decode::charset(&bytes, Some(&charset)));
+        return false;
     }
+    let text = decode::charset(&bytes, Some(&charset));
+    output.push_str(&text);
+    !decode::is_utf8(&charset) && text.contains(char::REPLACEMENT_CHARACTER)
 }
 
 struct Word<'a> {
@@ -320,6 +331,8 @@ mod tests {
             ("=?utf-8?q?gewo=00n?=", true),
             ("\u{202e}noowег", true),
             ("\u{200f}gewoon\u{200e}", false),
+            ("gewo\u{fffd}n", false),
+            ("=?utf-8?q?gewo=FFn?=", false),
             ("=?gb2312?b?uw==?=\r\n =?gb2312?b?4dLpvM3SqrXayP20zg==?=", false),
             ("=?iso-2022-jp?b?GyRCIU4jdiNlGyhC?= =?iso-2022-jp?b?GyRCI3cjZSNsGyhC?=", false),
             ("=?gb2312?b?uw==?= x =?gb2312?b?4Q==?=", true),

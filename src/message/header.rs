@@ -211,6 +211,11 @@ impl<'a> Field<'a> {
         encoded::readings(self.body(), charset)
     }
 
+    /// Whether its charset needs no guess.
+    pub fn is_utf8(&self) -> bool {
+        std::str::from_utf8(self.body()).is_ok()
+    }
+
     /// Whether another program may read something else.
     pub fn is_unreadable(&self) -> bool {
         encoded::is_unreadable(self.body())
