@@ -9,6 +9,9 @@ const PROBE: &str = "+AGE- &AGE- ~{aZ09 #$@[\\]^`{|}~";
 /// Text in a charset; without a known one, UTF-8 where that is valid and else windows-1252.
 pub fn charset(bytes: &[u8], label: Option<&str>) -> String {
     let label = label.map(usual);
+    let joined =
+        label.filter(|label| label.to_ascii_lowercase().starts_with("iso-2022-jp")).map(|_| unshifted(bytes));
+    let bytes = joined.as_deref().unwrap_or(bytes);
     // UTF-8 is by far the most frequent, and valid UTF-8 is hardly ever anything else.
     if label.is_none_or(is_utf8)
         && let Ok(text) = std::str::from_utf8(bytes)
@@ -27,6 +30,19 @@ pub fn charset(bytes: &[u8], label: Option<&str>) -> String {
             None => String::from_utf8_lossy(bytes).into_owned(),
         },
     }
+}
+
+/// Without a shift to ASCII that is at once followed by another one: such pairs stand where two words were joined, and
+/// are an error to a decoder.
+fn unshifted(bytes: &[u8]) -> Vec<u8> {
+    let mut unshifted = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some(at) = memchr::memmem::find(rest, b"\x1b(B\x1b") {
+        unshifted.extend_from_slice(rest.get(..at).unwrap_or_default());
+        rest = rest.get(at + 3..).unwrap_or_default();
+    }
+    unshifted.extend_from_slice(rest);
+    unshifted
 }
 
 /// Whether this is a charset that every program reads alike, as far as its octets are ASCII.
@@ -53,21 +69,36 @@ pub fn is_utf8(label: &str) -> bool {
 /// The name of a charset that mail programs call so; none for what says nothing.
 fn usual(label: &str) -> &str {
     const NAMES: &[(&str, &str)] = &[
+        ("big-5", "big5"),
+        ("big5hkscs", "big5"),
+        ("cp-1250", "windows-1250"),
+        ("cp-1251", "windows-1251"),
         ("cp-1252", "windows-1252"),
         ("cp932", "shift_jis"),
         ("cp949", "euc-kr"),
+        ("cp950", "big5"),
+        ("euc-cn", "gb2312"),
+        ("euckr", "euc-kr"),
         ("iso-2022-jp-ms", "iso-2022-jp"),
         ("latin-1", "windows-1252"),
         ("ms932", "shift_jis"),
         ("ms949", "euc-kr"),
         ("uhc", "euc-kr"),
+        ("utf_8", "utf-8"),
+        ("utf8mb4", "utf-8"),
+        ("windows1251", "windows-1251"),
         ("windows1252", "windows-1252"),
+        ("x-utf-8", "utf-8"),
+        ("8bit", ""),
         ("ansi", ""),
+        ("binary", ""),
         ("default", ""),
+        ("none", ""),
         ("unknown", ""),
         ("unknown-8bit", ""),
         ("x-unknown", ""),
     ];
+    let label = label.trim_matches(['"', '\'', ',', ';', ' ']);
     let named = NAMES.iter().find(|(name, _)| label.eq_ignore_ascii_case(name));
     named.map_or(label, |(_, usual)| usual)
 }
@@ -199,6 +230,8 @@ mod tests {
         assert_eq!(charset(b"a", Some("")), "a");
         assert_eq!(charset(b"\x82\xa0", Some("CP932")), "あ");
         assert_eq!(charset(b"\xe9", Some("x-unknown")), "é");
+        assert_eq!(charset(b"\xe9", Some("\"ISO-8859-1\";")), "é");
+        assert_eq!(charset(b"\x1b$B!N\x1b(B\x1b$B#v\x1b(Bx", Some("ISO-2022-JP")), "［ｖx");
     }
 
     #[test]

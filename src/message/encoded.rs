@@ -10,9 +10,11 @@ use super::decode;
 /// Encoded words that decode to encoded words are followed this often.
 const MAX_NESTING: usize = 3;
 
-/// Embedding, overrides and isolate that make a text run from right to left (UAX 9: a tag may be written backwards),
-/// and the end of a text for some.
-const ODD: [char; 5] = ['\u{202b}', '\u{202d}', '\u{202e}', '\u{2067}', '\0'];
+/// Makes a text run backwards (UAX 9), and ends it for some programs.
+const ODD: [char; 2] = ['\u{202e}', '\0'];
+
+/// Makes a text run from right to left, as Arabic does: what stands last may be shown first.
+const TURNS: [char; 2] = ['\u{202b}', '\u{2067}'];
 
 /// Begins a shift to another charset (ISO 2022).
 const ESCAPE: u8 = 0x1b;
@@ -75,8 +77,8 @@ pub fn is_unreadable(body: &[u8]) -> bool {
         rest = word.map_or_else(|| from_word.get(2..).unwrap_or(""), |word| word.rest);
     }
     let (text, is_damaged) = words_and_damage(&unfolded, Labels::Believed);
-    // A character that was cut in two between words is whole again in one of the two ways.
-    text.contains(ODD) || is_damaged && words_and_damage(&unfolded, Labels::Apart).1
+    let turned = text.split_once(TURNS).is_some_and(|(_, turned)| turned.contains(['[', ']', ':']));
+    is_damaged || turned || text.contains(ODD)
 }
 
 /// Octets of a header as text: UTF-8 (RFC 6532), else what Windows programs send.
@@ -331,6 +333,12 @@ mod tests {
             ("=?utf-8?q?gewo=00n?=", true),
             ("\u{202e}noowег", true),
             ("\u{200f}gewoon\u{200e}", false),
+            ("\u{2067}\u{2066} x\u{2069}\u{2066}[gewoon]\u{2069}\u{2069}", true),
+            ("Re: \u{202b}gewoon\u{202c}", false),
+            (
+                "=?iso-2022-jp?b?GyRCIU4jdiNlI3IjdCNyI28bKEI=?= =?iso-2022-jp?b?GyRCI3UjdyNlI2w=?= =?iso-2022-jp?b?I2kjaiNrIU8=?=",
+                false,
+            ),
             ("gewo\u{fffd}n", false),
             ("=?utf-8?q?gewo=FFn?=", false),
             ("=?gb2312?b?uw==?=\r\n =?gb2312?b?4dLpvM3SqrXayP20zg==?=", false),

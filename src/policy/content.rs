@@ -14,6 +14,9 @@ use crate::message::mime;
 /// Readings of all fields of one name that are looked at.
 const MAX_READINGS: usize = 1000;
 
+/// Octets of all of them: a field in many readings, each of characters that become many, would take too long (H13).
+const MAX_OCTETS: usize = 2 << 20;
+
 /// One message as the rules see it. Only what a rule asks for is read.
 #[derive(Debug)]
 pub struct Content<'a> {
@@ -52,8 +55,12 @@ impl<'a> Content<'a> {
             let needs_none = self.header.all(name).all(|field| field.is_utf8());
             let charset = if needs_none { None } else { self.header.charset() };
             let mut readings = self.header.all(name).flat_map(|field| field.readings(charset.as_deref()));
-            let both = readings.by_ref().take(MAX_READINGS);
-            let (texts, skeletons) = both.map(|reading| (fold(&reading), skeleton(&reading))).unzip();
+            let mut room = MAX_OCTETS;
+            let both = readings.by_ref().take(MAX_READINGS).map_while(|reading| {
+                room = room.checked_sub(reading.len())?;
+                Some((fold(&reading), skeleton(&reading)))
+            });
+            let (texts, skeletons): (Vec<String>, Vec<String>) = both.unzip();
             let unreadable = self.header.all(name).take(MAX_READINGS).any(|field| field.is_unreadable());
             let cut = unreadable || self.header.is_oversized() || readings.next().is_some();
             Arc::new(Readings { texts, skeletons, cut })

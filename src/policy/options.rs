@@ -30,6 +30,8 @@ const NO_PASSWORD: &[&str] = &[
     "without-password",
 ];
 const PASSWORD: &[&str] = &["wachtwoord", "wachtwurd", "password"];
+/// Between a key and its value, and what looks so.
+const EQUALS: [char; 11] = ['=', ':', '＝', '：', '∶', '꞉', '˸', '︰', '﹕', '﹦', '꓿'];
 const LANGUAGE: &[&str] = &["taal", "language", "lang"];
 const DAYS: &[&str] = &["d", "dag", "dagen", "dgn", "dei", "day", "days"];
 
@@ -195,7 +197,7 @@ fn words(text: &str) -> Vec<Word> {
                 true => word.open = false,
                 false => word.text.push(c),
             }
-        } else if is_quote(c) && is_password && word.text.ends_with(['=', ':', '＝', '：']) {
+        } else if is_quote(c) && is_password && word.text.ends_with(EQUALS) {
             word.open = true;
         } else if c.is_whitespace() || c.is_control() || is_separator(c, is_password, text.peek()) {
             words.push(Word { text: String::new(), open: false });
@@ -222,7 +224,7 @@ fn is_password(word: &str) -> bool {
 
 /// `key=value` or `key:value`; the key folded, the value as it was written.
 fn key_and_value(word: &str) -> Option<(String, &str)> {
-    let (key, value) = word.split_once(['=', ':', '＝', '：'])?;
+    let (key, value) = word.split_once(EQUALS)?;
     Some((plain(key), value))
 }
 
@@ -257,7 +259,16 @@ fn meaning(word: &Word, rest: &mut Peekable<IntoIter<Word>>) -> Meaning {
         rest.next();
         return both;
     }
-    Meaning::Unknown(shown(&word.text))
+    match hints_at_password(&word.text) {
+        true => Meaning::Password(None),
+        false => Meaning::Unknown(shown(&word.text)),
+    }
+}
+
+/// Whether a word that is not understood may hold a password, or come before one, in whatever spelling: it is not shown.
+fn hints_at_password(word: &str) -> bool {
+    let seen: String = skeleton(word).chars().filter(|c| c.is_alphanumeric()).collect();
+    PASSWORD.iter().chain(["passwort", "passwd"].iter()).any(|key| seen.contains(&skeleton(key)))
 }
 
 fn setting(key: &str, value: &str, word: &Word) -> Meaning {
@@ -271,6 +282,9 @@ fn setting(key: &str, value: &str, word: &Word) -> Meaning {
         && let Some(language) = language(&plain(value))
     {
         return Meaning::Language(language);
+    }
+    if hints_at_password(key) {
+        return Meaning::Password(None);
     }
     // The key may be a slip of the pen for the password's: its value is not shown.
     Meaning::Unknown(format!("{}=…", shown(key)))
@@ -309,6 +323,26 @@ fn shown(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_may_be_a_password_is_not_shown() {
+        for text in [
+            "wachtwoord->geheim123",
+            "wachtwoordgeheim123",
+            "•wachtwoord geheim123",
+            "wаchtwооrd=geheim123",
+            "14d|wachtwoord=geheim123",
+            "Passwort geheim123",
+            "--password geheim123",
+            "vvachtwoord(geheim123)",
+        ] {
+            let options = parse(text);
+            assert!(options.has_password && options.password.is_none(), "{text}");
+            assert!(!options.describe().iter().any(|line| line.contains("geheim")), "{text}");
+        }
+        assert!(matches!(parse("wachtwoord꞉geheim123").password, Some(TagPassword::Chosen(_))));
+        assert!(!parse("woordenboek").has_password);
+    }
 
     fn parse(text: &str) -> TagOptions {
         TagOptions::parse([text])

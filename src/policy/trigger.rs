@@ -78,6 +78,22 @@ const PREFIXES: &[&str] = &[
     "reponse automatique",
     "afwezig",
     "afwezigheid",
+    "extern",
+    "external",
+    "spam",
+    "undeliverable",
+    "delivered",
+    "relayed",
+    "returned mail",
+    "not read",
+    "ungelesen",
+    "recall",
+    "intrekken",
+    "reminder",
+    "task accepted",
+    "canceled event",
+    "new time proposed",
+    "nieuwe tijd voorgesteld",
     "betreft",
     "betreff",
     "onderwerp",
@@ -131,7 +147,7 @@ const MAX_OPTIONS: usize = 64 << 10;
 const MAX_ROUNDS: usize = 8;
 
 /// Between the words of a list in brackets.
-const SEPARATORS: [char; 11] = [',', ';', '|', '/', '+', '&', ':', '•', '·', '–', '—'];
+const SEPARATORS: [char; 8] = [',', ';', '|', '/', '+', '&', '•', '·'];
 
 /// Around a subject, or a part of it.
 const QUOTES: [char; 9] = ['"', '\'', '“', '”', '„', '«', '»', '‘', '’'];
@@ -328,8 +344,7 @@ impl<'a> Start<'a> {
 
     /// The tag in a list, `[urgent, tag]`, or with options behind it, `[tag 14d]`: where it ends.
     fn listed(&self, text: &str) -> Option<usize> {
-        let separators = text.match_indices(SEPARATORS).chain(text.match_indices(" - "));
-        let starts = std::iter::once(0).chain(separators.map(|(at, separator)| at + separator.len()));
+        let starts = std::iter::once(0).chain(text.match_indices(SEPARATORS).map(|(at, c)| at + c.len()));
         let longest = |start: usize| {
             let rest = text.get(start..)?;
             let ends = self.tags.iter().filter_map(|tag| tag_end(rest, tag));
@@ -350,7 +365,7 @@ fn mark(rest: &str) -> Option<(usize, Sort)> {
     let closing = match rest.chars().next()? {
         '(' => ')',
         '{' => '}',
-        _ => return starred(rest),
+        _ => return None,
     };
     let end = rest.char_indices().take(MAX_MARK).find(|(_, c)| *c == closing);
     Some((end.map_or(1, |(at, _)| at + 1), Sort::Other))
@@ -422,7 +437,11 @@ fn tag_end(text: &str, tag: &str) -> Option<usize> {
     let behind_hyphens = rest.trim_start_matches(['-', '_']);
     let goes_on = match behind_hyphens.len() == rest.len() {
         true => rest.starts_with(char::is_alphanumeric),
-        false => behind_hyphens.starts_with(char::is_alphabetic),
+        // A word with a value is an option.
+        false => {
+            let word = behind_hyphens.split([' ', ',', ';']).next().unwrap_or("");
+            word.starts_with(char::is_alphabetic) && !word.contains(['=', ':'])
+        }
     };
     (!goes_on).then_some(text.len() - rest.len())
 }
@@ -445,7 +464,9 @@ impl Iterator for Start<'_> {
         let trimmed = rest.trim_start_matches(|c: char| !c.is_alphanumeric() && !"[({".contains(c));
         let start = self.at + rest.len() - trimmed.len();
         let bare = |(length, sort)| (length, sort, Vec::new());
-        let other = || mark(trimmed).or_else(|| self.word(trimmed)).map(bare);
+        let is_starred = rest.get(..rest.len() - trimmed.len()).is_some_and(|signs| signs.ends_with("**"));
+        let starred = || if is_starred { starred(trimmed) } else { None };
+        let other = || starred().or_else(|| mark(trimmed)).or_else(|| self.word(trimmed)).map(bare);
         let (length, sort, ends) = self.group(trimmed).or_else(other)?;
         self.at = start + length;
         let options = options(trimmed.get(..length)?, ends);
@@ -526,6 +547,7 @@ mod tests {
             "RЕ: [ѕecure | x] zaak",
             "【secure】 zaak",
             "[secure‐14d] zaak",
+            "[secure-wachtwoord=geheim] zaak",
             "[secure∣14d] zaak",
             "sеcure∶ zaak",
             "[vertrouwe|ijk] zaak",
@@ -537,12 +559,10 @@ mod tests {
             "(extern) [secure] zaak",
             "*** [secure] zaak",
             "***SPAM*** [secure] zaak",
-            "[spoed - secure] zaak",
             "\u{1f512} [secure] zaak",
             "[\u{1f512} secure] zaak",
             "[\"secure\"] zaak",
             "[!secure 14d] zaak",
-            "[spoed: secure] zaak",
             "[spoed•secure] zaak",
             "»[secure]« zaak",
             ": [secure] zaak",
@@ -571,6 +591,8 @@ mod tests {
             "[] zaak",
             ": zaak",
             "ver-trouwelijk: zaak",
+            "[niet – secure] zaak",
+            "Info** secure: zaak",
             "[secure-net] zaak",
             "[secure_net] zaak",
             "[zo secure] zaak",
