@@ -343,7 +343,9 @@ mod tests {
             ("=?utf-8?q?gewo=FFn?=", false),
             ("=?gb2312?b?uw==?=\r\n =?gb2312?b?4dLpvM3SqrXayP20zg==?=", false),
             ("=?iso-2022-jp?b?GyRCIU4jdiNlGyhC?= =?iso-2022-jp?b?GyRCI3cjZSNsGyhC?=", false),
-            ("=?gb2312?b?uw==?= x =?gb2312?b?4Q==?=", true),
+            ("=?gb2312?b?uw==?=", true),
+            ("=?gb2312?b?uw==?= x =?utf-8?q?x?=", true),
+            ("=?gb2312?b?uw==?= =? x", true),
             ("=?utf-8?q?=C3=A9?= =?iso-8859-1?q?=E9?= =?=", false),
             ("gewoon", false),
         ] {
