@@ -327,6 +327,7 @@ mod tests {
             ("=?utf-16?b?AGEAYg==?=", true),
             ("=?iso-2022-kr?q?gewoon?=", true),
             ("=?utf-8?b?Z2V3=b29u?=", true),
+            ("=?utf-8?b?Pz8/Pj4+?=", false),
             ("=?utf-8?b?Z2V3_29u?=", true),
             ("=?utf-8?b?Z2V3\r\n b28=?=", false),
             ("=?utf-8?q?gewo\u{4e76}n?=", true),

@@ -592,6 +592,7 @@ mod tests {
             ": zaak",
             "ver-trouwelijk: zaak",
             "[niet – secure] zaak",
+            "[spoed|x] zaak",
             "Info** secure: zaak",
             "[secure-net] zaak",
             "[secure_net] zaak",
