@@ -10,7 +10,7 @@ use crate::is_one_line;
 pub fn holds(input: &[u8]) {
     let header = Header::parse(input);
     for field in header.fields() {
-        let readings = field.readings(None);
+        let readings = field.readings(|| None);
         assert_eq!(readings.first(), Some(&field.value()));
         assert!(readings.iter().all(|reading| is_one_line(reading)), "{readings:?}");
         let name = field.name();

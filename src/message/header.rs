@@ -88,9 +88,14 @@ impl<'a> Header<'a> {
         self.all(name).next()
     }
 
+    /// The topmost field of this name, which has parameters; empty where there is none.
+    pub(super) fn structured(&self, name: &str) -> Structured {
+        self.first(name).map(|field| Structured::parse(field.body())).unwrap_or_default()
+    }
+
     /// The charset that Content-Type names.
     pub fn charset(&self) -> Option<String> {
-        self.first("Content-Type").and_then(|field| Structured::parse(field.body()).text("charset"))
+        self.structured("Content-Type").text("charset")
     }
 
     /// The subject as a mail program shows it; empty where there is none.
@@ -207,13 +212,8 @@ impl<'a> Field<'a> {
 
     /// The value in every way that a mail program may read it; the first is [`Field::value`] (C06). `charset` is that
     /// of the message.
-    pub fn readings(&self, charset: Option<&str>) -> Vec<String> {
+    pub fn readings(&self, charset: impl FnOnce() -> Option<String>) -> Vec<String> {
         encoded::readings(self.body(), charset)
-    }
-
-    /// Whether its charset needs no guess.
-    pub fn is_utf8(&self) -> bool {
-        std::str::from_utf8(self.body()).is_ok()
     }
 
     /// Whether another program may read something else.
@@ -524,8 +524,8 @@ mod tests {
         let header =
             Header::parse(b"A: =?utf-16be?q?geheim?=\r\nB: =?cp037?B?reWFmaOZlqSmhZOJkZK9?=\r\n\r\n");
         let (a, b) = (header.first("A").unwrap(), header.first("B").unwrap());
-        assert_eq!(a.readings(None).first(), Some(&a.value()));
-        assert!(a.readings(None).contains(&"geheim".to_owned()), "C06");
+        assert_eq!(a.readings(|| None).first(), Some(&a.value()));
+        assert!(a.readings(|| None).contains(&"geheim".to_owned()), "C06");
         assert!(a.is_unreadable() && b.is_unreadable());
     }
 
@@ -588,7 +588,7 @@ mod tests {
                 header.is_automatic();
                 for field in header.fields() {
                     field.name();
-                    for reading in field.readings(None) {
+                    for reading in field.readings(|| None) {
                         assert!(!reading.contains(char::is_control), "{reading:?}");
                     }
                 }

@@ -7,8 +7,8 @@ const INLINE_TAGS: &[&str] = &[
     "small", "span", "strike", "strong", "sub", "sup", "tt", "u", "var", "wbr",
 ];
 
-/// Octets of an entity, with its zeros.
-const MAX_ENTITY: usize = 40;
+/// Octets of the name of an entity, with its zeros.
+const MAX_ENTITY: usize = 38;
 
 /// Characters of a tag in which quotes count.
 const MAX_TAG: usize = 2000;
@@ -76,14 +76,10 @@ fn is_inline(tag: &str) -> bool {
 
 /// The character that an entity at the start of `from` stands for, and its length.
 fn entity(from: &str) -> (char, usize) {
-    let end = from
-        .bytes()
-        .take(MAX_ENTITY)
-        .skip(1)
-        .position(|c| !c.is_ascii_alphanumeric() && c != b'#')
-        .map(|end| end + 1);
-    let name = from.get(1..end.unwrap_or(from.len().min(MAX_ENTITY))).unwrap_or("");
-    let has_end = end.is_some_and(|end| from.get(end..).is_some_and(|rest| rest.starts_with(';')));
+    let is_part = |c: &u8| c.is_ascii_alphanumeric() || *c == b'#';
+    let end = 1 + from.bytes().skip(1).take(MAX_ENTITY).take_while(is_part).count();
+    let name = from.get(1..end).unwrap_or("");
+    let has_end = from.get(end..).is_some_and(|rest| rest.starts_with(';'));
     let number = match name.strip_prefix('#') {
         Some(number) => match number.strip_prefix(['x', 'X']) {
             Some(hex) => u32::from_str_radix(hex, 16).ok(),

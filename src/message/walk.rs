@@ -123,7 +123,7 @@ impl<'a> Walk<'a, '_> {
         let header = Header::parse(part);
         self.survey.damaged |= header.is_oversized() || is_ambiguous(&header);
         let (_, body) = split(part);
-        let content_type = structured(&header, "Content-Type");
+        let content_type = header.structured("Content-Type");
         let media_type = media_type(&content_type.value, place.parent);
         if media_type.starts_with("multipart/") {
             let sections = content_type.raw("boundary").filter(|boundary| !boundary.trim_ascii().is_empty());
@@ -189,8 +189,8 @@ impl<'a> Walk<'a, '_> {
         let mut leaf = Leaf {
             is_control: place.parent == Kind::Encrypted && media_type == "application/pgp-encrypted",
             media_type,
-            disposition: structured(&header, "Content-Disposition"),
-            encoding: structured(&header, "Content-Transfer-Encoding").value,
+            disposition: header.structured("Content-Disposition"),
+            encoding: header.structured("Content-Transfer-Encoding").value,
             header,
             content_type,
             in_text: false,
@@ -216,10 +216,6 @@ fn shown(leaf: &Leaf, place: &Place) -> (bool, bool) {
         return (place.for_text && is_plain, place.for_html && !is_plain);
     }
     (place.for_text, place.for_html)
-}
-
-fn structured(header: &Header, name: &str) -> Structured {
-    header.first(name).map(|field| Structured::parse(field.body())).unwrap_or_default()
 }
 
 /// Two fields that say different things: programs differ in which of them they believe.

@@ -52,9 +52,8 @@ impl<'a> Content<'a> {
     pub(super) fn readings(&self, name: &str) -> Arc<Readings> {
         let mut fields = self.fields.lock().unwrap_or_else(PoisonError::into_inner);
         let known = fields.entry(name.to_lowercase()).or_insert_with(|| {
-            let needs_none = self.header.all(name).all(|field| field.is_utf8());
-            let charset = if needs_none { None } else { self.header.charset() };
-            let mut readings = self.header.all(name).flat_map(|field| field.readings(charset.as_deref()));
+            let charset = || self.header.charset();
+            let mut readings = self.header.all(name).flat_map(|field| field.readings(charset));
             let mut room = MAX_OCTETS;
             let both = readings.by_ref().take(MAX_READINGS).map_while(|reading| {
                 room = room.checked_sub(reading.len())?;

@@ -7,8 +7,8 @@ use std::sync::LazyLock;
 use super::fold::{fold, see, skeleton};
 use super::rules::Answer;
 
-/// What mail programs put before a subject when they answer or forward it, in the languages of our neighbours;
-/// without accents.
+/// What mail programs and servers put before a subject when they answer, forward, report or mark it, in the languages
+/// of our neighbours and some more; without accents.
 const PREFIXES: &[&str] = &[
     "re",
     "antw",
@@ -153,7 +153,7 @@ const SEPARATORS: [char; 8] = [',', ';', '|', '/', '+', '&', '•', '·'];
 const QUOTES: [char; 9] = ['"', '\'', '“', '”', '„', '«', '»', '‘', '’'];
 
 /// The tags of a rule, or of several.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Tags {
     /// As the policy has them.
     written: Vec<String>,
