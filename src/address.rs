@@ -91,9 +91,25 @@ impl Address {
         self.text.get(self.at + 1..).unwrap_or("")
     }
 
-    /// Whether the domain is one of `domains`, letter case aside.
-    pub fn is_within(&self, domains: &[String]) -> bool {
-        domains.iter().any(|domain| domain.to_lowercase() == self.domain().to_lowercase())
+    /// Whether mail to this address stays inside: the domain is one of `domains`, whatever its letter case and whether it
+    /// is in Unicode or Punycode (RFC 5891), and the local part sends nothing on. The one place that decides this.
+    pub fn is_internal(&self, domains: &[String]) -> bool {
+        !self.is_routed_on() && domains.iter().any(|domain| is_same_domain(domain, self.domain()))
+    }
+
+    /// Whether the local part names another address, to which some mail servers send mail on: `jan%example.org`,
+    /// `example.org!jan`, `"jan@example.org"`, `"@example.org:jan"` (RFC 1123 5.2.16, RFC 5321 F.2), and Exchange's
+    /// `IMCEASMTP-jan+40example+2Eorg`.
+    pub fn is_routed_on(&self) -> bool {
+        let local = self.unquoted_local_part();
+        local.contains(ROUTE_SIGNS) || is_encapsulated(&local)
+    }
+
+    /// The address with its domain as the DNS has it; as it is where that is none.
+    pub fn with_ascii_domain(&self) -> Self {
+        let same = ascii(self.domain())
+            .and_then(|domain| Self::parse(&format!("{}@{domain}", self.local_part())).ok());
+        same.unwrap_or_else(|| self.clone())
     }
 
     /// Whether both name the same mailbox for all practical purposes (letter case and needless quotes aside).
@@ -153,6 +169,31 @@ impl fmt::Display for ReversePath {
             Self::Address(address) => write!(f, "<{address}>"),
         }
     }
+}
+
+/// Signs by which a local part names another host, with their full-width and small forms.
+const ROUTE_SIGNS: [char; 14] = [
+    '%', '!', '@', ':', '\u{ff05}', '\u{ff01}', '\u{ff20}', '\u{ff1a}', '\u{fe6a}', '\u{fe57}', '\u{fe6b}',
+    '\u{fe55}', '\u{fe13}', '\u{fe15}',
+];
+
+/// An address of another kind within one of SMTP, as Exchange writes it. Those of kind `EX` name mailboxes of the
+/// organisation's own directory.
+fn is_encapsulated(local: &str) -> bool {
+    let kind = local.get(..5).filter(|start| start.eq_ignore_ascii_case("IMCEA")).and(local.get(5..));
+    kind.and_then(|kind| kind.split_once('-')).is_some_and(|(kind, _)| !kind.eq_ignore_ascii_case("EX"))
+}
+
+fn is_same_domain(one: &str, other: &str) -> bool {
+    match one.is_ascii() && other.is_ascii() {
+        true => one.eq_ignore_ascii_case(other),
+        false => ascii(one).is_some_and(|one| ascii(other) == Some(one)),
+    }
+}
+
+/// The domain as the DNS has it.
+fn ascii(domain: &str) -> Option<String> {
+    idna::domain_to_ascii(domain).ok().map(|domain| domain.to_ascii_lowercase())
 }
 
 /// RFC 5322 3.2.3 atext, and any UTF-8 beyond ASCII (RFC 6532 3.2).
@@ -263,10 +304,52 @@ mod tests {
     #[test]
     fn compares_domains_without_case() {
         let address = Address::parse("Jan@VoorBeeld.NL").unwrap();
-        assert!(address.is_within(&["voorbeeld.nl".into()]));
-        assert!(!address.is_within(&["beeld.nl".into()]));
+        assert!(address.is_internal(&["voorbeeld.nl".into()]));
+        assert!(!address.is_internal(&["beeld.nl".into()]));
         assert!(address.is_same_mailbox(&Address::parse("jan@voorbeeld.nl").unwrap()));
         assert!(!address.is_same_mailbox(&Address::parse("jan@beeld.nl").unwrap()));
+    }
+
+    /// C34: what another mail server may send on to the outside is not inside.
+    #[test]
+    fn what_is_sent_on_is_not_internal() {
+        let domains = ["voorbeeld.nl".to_owned(), "bücher.nl".to_owned()];
+        let is_internal = |text: &str| Address::parse(text).unwrap().is_internal(&domains);
+        for inside in [
+            "Jan@VOORBEELD.nl",
+            "jan+zaak=example.org@voorbeeld.nl",
+            "\"jan de vries\"@voorbeeld.nl",
+            "jan@BÜCHER.nl",
+            "jan@xn--BCHER-kva.nl",
+            "jan@ｖｏｏｒｂｅｅｌｄ.nl",
+            "IMCEAEX-_O=GEMEENTE_CN=JAN@voorbeeld.nl",
+            "imcea@voorbeeld.nl",
+        ] {
+            assert!(is_internal(inside), "{inside}");
+        }
+        for outside in [
+            "jan@example.org",
+            "jan@sub.voorbeeld.nl",
+            "jan@voorbeeld.nl.example.org",
+            "jan@xvoorbeeld.nl",
+            "jan@vоorbeeld.nl",
+            "burger%example.org@voorbeeld.nl",
+            "burger%example.org%relay.example@Voorbeeld.NL",
+            "\"burger%example.org\"@voorbeeld.nl",
+            "\"burger\\%example.org\"@voorbeeld.nl",
+            "\"burger@example.org\"@voorbeeld.nl",
+            "\"burger\\@example.org\"@voorbeeld.nl",
+            "\"@example.org:burger\"@voorbeeld.nl",
+            "example.org!burger@voorbeeld.nl",
+            "relay.example!example.org!burger@voorbeeld.nl",
+            "burger％example.org@voorbeeld.nl",
+            "example.org！burger@voorbeeld.nl",
+            "burger＠example.org@voorbeeld.nl",
+            "IMCEASMTP-burger+40example+2Eorg@voorbeeld.nl",
+            "imceafax-0511@voorbeeld.nl",
+        ] {
+            assert!(!is_internal(outside), "{outside}");
+        }
     }
 
     #[test]

@@ -70,7 +70,7 @@ impl Reminders {
     /// Reminders are in the sender's name, so it must be one of ours: what a resident has sent is not reminded of (M06).
     fn is_ours(&self, transfer: &Transfer) -> bool {
         let domains = &self.actions.rules.load().config.organisation.domains;
-        transfer.hears() && transfer.sender.as_ref().is_some_and(|sender| sender.is_within(domains))
+        transfer.hears() && transfer.sender.as_ref().is_some_and(|sender| sender.is_internal(domains))
     }
 
     fn write(&self, transfer: &Transfer, reminders: &mut Mails) -> Result<(), ActionError> {

@@ -249,7 +249,7 @@ impl Inbox for TestInbox {
 
     fn sender(&self, path: &ReversePath) -> Result<(), Refusal> {
         match path.address() {
-            Some(address) if !address.is_within(&["voorbeeld.nl".into(), "[192.0.2.1]".into()]) => {
+            Some(address) if !address.is_internal(&["voorbeeld.nl".into(), "[192.0.2.1]".into()]) => {
                 Err(Refusal::ForeignSender)
             }
             _ => Ok(()),

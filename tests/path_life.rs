@@ -150,6 +150,32 @@ fn a_sealed_thread_stays_sealed() {
     assert!(text_of(&taken[0]).contains("kanarie"));
 }
 
+/// C34: whoever writes to us chooses what our answer refers to; that is no thread of ours.
+#[test]
+fn an_outsider_has_no_foreign_thread_sealed() {
+    let (smarthost, _site, gateway) = start("");
+    let answer = mail(
+        "Message-ID: <2@voorbeeld.nl>\r\nSubject: RE: [vertrouwelijk] a\r\nIn-Reply-To: <1@example.org>\r\n\
+         References: <newsletter@voorbeeld.nl> <1@example.org>\r\nX-Forwarded-Message-Id: <other@example.net>",
+        RESIDENT,
+    );
+    send(&smarthost, &gateway, &[RESIDENT], &answer, 2);
+    for foreign in ["<newsletter@voorbeeld.nl>", "<1@example.org>", "<other@example.net>"] {
+        let later = mail(&format!("Subject: RE: b\r\nReferences: {foreign}"), "bob@example.net");
+        let taken = send(&smarthost, &gateway, &["bob@example.net"], &later, 1);
+        assert!(text_of(&taken[0]).contains("kanarie"), "{foreign} was never ours to seal");
+    }
+    // The resident's mail program answers our message: that one names the thread, as far down as it goes.
+    for ours in [
+        "In-Reply-To: <3@example.org>\r\nReferences: <1@example.org> <2@voorbeeld.nl> <3@example.org>",
+        "In-Reply-To: <2@voorbeeld.nl>",
+    ] {
+        let later = mail(&format!("Message-ID: <4@voorbeeld.nl>\r\nSubject: RE: a\r\n{ours}"), RESIDENT);
+        let taken = send(&smarthost, &gateway, &[RESIDENT], &later, 2);
+        notice(&taken, "notification");
+    }
+}
+
 #[test]
 fn who_has_not_opened_is_reminded_once() {
     let (smarthost, site, gateway) = start("");

@@ -51,7 +51,7 @@ fn decide(policy: &Policy, message: Vec<u8>, case: &Case) -> Vec<(String, String
             content: &content,
             sender: &sender,
             recipient: &recipient,
-            internal: recipient.is_within(&["voorbeeld.nl".to_owned()]),
+            internal: recipient.is_internal(&["voorbeeld.nl".to_owned()]),
             sealed_thread: case.sealed_thread,
         };
         let decision = policy.decide(&facts);

@@ -30,7 +30,7 @@ pub fn explain(report: &ReportArgs, from: &str, to: &[Address], file: &Path) -> 
             content: &content,
             sender: &sender,
             recipient,
-            internal: recipient.is_within(&rules.config.organisation.domains),
+            internal: recipient.is_internal(&rules.config.organisation.domains),
             sealed_thread,
         };
         let (decision, trace) = (rules.policy.decide(&facts), rules.policy.explain(&facts));

@@ -220,7 +220,7 @@ impl Config {
             ),
             // What comes back of an answer may have the answer in it: it stays inside.
             (
-                self.reply.bounces.as_ref().is_none_or(|to| to.is_within(&self.organisation.domains)),
+                self.reply.bounces.as_ref().is_none_or(|to| to.is_internal(&self.organisation.domains)),
                 "reply.bounces must be in one of organisation.domains",
             ),
             (

@@ -246,7 +246,7 @@ impl Intake {
                 content: &content,
                 sender: &envelope.reverse_path,
                 recipient: &recipient.address,
-                internal: recipient.address.is_within(&rules.config.organisation.domains),
+                internal: recipient.address.is_internal(&rules.config.organisation.domains),
                 sealed_thread,
             };
             let decision: Decision = rules.policy.decide(&facts);
@@ -370,7 +370,7 @@ impl Inbox for Intake {
     fn sender(&self, path: &ReversePath) -> Result<(), Refusal> {
         match path {
             ReversePath::Address(address)
-                if !address.is_within(&self.rules.load().config.organisation.domains) =>
+                if !address.is_internal(&self.rules.load().config.organisation.domains) =>
             {
                 Err(Refusal::ForeignSender)
             }

@@ -99,6 +99,7 @@ fn request<'a>(
         tracing::warn!(id = %arrival.id, "a sealed message is damaged; its original is kept whole");
     }
     let from = header.from();
+    let hashes = |ids: Vec<String>| ids.iter().map(|id| intake.keys.thread.hash(id)).collect();
     SealRequest {
         original,
         subject: arrival.subject.clone(),
@@ -119,7 +120,8 @@ fn request<'a>(
         expires: days_later(arrival.now, terms.expiry_days),
         password: terms.password,
         chosen: terms.chosen.clone(),
-        thread: header.thread_ids().iter().map(|id| intake.keys.thread.hash(id)).collect(),
+        thread: hashes(header.thread_ids()),
+        answers: hashes(header.answers()),
     }
 }
 

@@ -113,19 +113,19 @@ impl<'a> Header<'a> {
         self.ids(&["Message-ID"]).into_iter().next()
     }
 
-    /// Everything that names the thread: the message's own Message-ID and what [`Header::answers`] gives.
+    /// What later messages of the thread name it by: its own Message-ID, and the thread that Outlook counts it to. What
+    /// it answers is not among them: others have chosen those Message-IDs.
     pub fn thread_ids(&self) -> Vec<String> {
-        let mut ids = self.ids(&["Message-ID"]);
-        let answers = self.answers();
-        let others: Vec<String> = answers.into_iter().filter(|id| !ids.contains(id)).collect();
-        ids.extend(others);
-        ids
+        self.with_conversations(self.ids(&["Message-ID"]))
     }
 
     /// What names the thread that this message goes on with: the Message-IDs it answers or forwards, and the
     /// thread that Outlook counts it to.
     pub fn answers(&self) -> Vec<String> {
-        let mut ids = self.ids(&["In-Reply-To", "References", "X-Forwarded-Message-Id"]);
+        self.with_conversations(self.ids(&["In-Reply-To", "References", "X-Forwarded-Message-Id"]))
+    }
+
+    fn with_conversations(&self, mut ids: Vec<String>) -> Vec<String> {
         for index in self.all("Thread-Index").take(MAX_INDEXES).filter_map(|field| field.conversation()) {
             if !ids.contains(&index) {
                 ids.push(index);
@@ -493,11 +493,11 @@ mod tests {
         );
         assert_eq!(header.message_id().as_deref(), Some("<1@x>"));
         assert_eq!(header.answers(), ["<2@x>", "<3@x>"]);
-        assert_eq!(header.thread_ids(), ["<1@x>", "<2@x>", "<3@x>"]);
+        assert_eq!(header.thread_ids(), ["<1@x>"], "the others are not its own");
         let odd = Header::parse(
             b"Message-ID: 1@x\r\nIn-Reply-To: letter of friday\r\nReferences: <3\r\n @x>y<2\r\n\r\n",
         );
-        assert_eq!(odd.thread_ids(), ["<1@x>", "<3@x>"]);
+        assert_eq!((odd.thread_ids(), odd.answers()), (vec!["<1@x>".into()], vec!["<3@x>".into()]));
         for (field, automatic) in [
             ("Auto-Submitted: auto-replied; x=y", true),
             ("Auto-Submitted: No", false),
@@ -547,7 +547,9 @@ mod tests {
         }
         let forwarded = "X-Forwarded-Message-Id: <1@x>\r\nReferences: <0@x> <1@x>\r\nMessage-ID: <2@x>\r\n";
         assert_eq!(ids(forwarded), ["<0@x>", "<1@x>"]);
-        assert_eq!(Header::parse(forwarded.as_bytes()).thread_ids(), ["<2@x>", "<0@x>", "<1@x>"]);
+        assert_eq!(Header::parse(forwarded.as_bytes()).thread_ids(), ["<2@x>"]);
+        let own = format!("Message-ID: <2@x>\r\nReferences: <0@x>\r\n{first}");
+        assert_eq!(Header::parse(own.as_bytes()).thread_ids()[1..], ids(first));
     }
 
     /// RFC 5322 3.6.4

@@ -229,8 +229,10 @@ fn any(mut answers: impl Iterator<Item = Answer>, cut: bool) -> Answer {
 }
 
 /// Quotes that an address does not need must not hide it. Those that it needs stay for a rule that lets mail
-/// pass: `"x@y"@z` is nobody at `y`.
+/// pass: `"x@y"@z` is nobody at `y`. Nor is who is sent on from there, `x%y@z`, unless the rule names the address whole.
 fn is_among(patterns: &[Pattern], address: &Address, strict: bool) -> Answer {
+    let named = |pattern: &&Pattern| !strict || !address.is_routed_on() || !pattern.0.contains('*');
+    let patterns: Vec<&Pattern> = patterns.iter().filter(named).collect();
     let mut spellings = vec![address.as_str().to_owned(), address.plain()];
     if !strict {
         spellings.push(format!("{}@{}", address.unquoted_local_part(), address.domain()));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::recipients::{key, with_ascii_domain};
+use super::recipients::key;
 use super::vault::{Vault, browser_hash};
 use super::{Browser, Replies, ReplyError, Result, Verified};
 use crate::address::{Address, ReversePath};
@@ -55,7 +55,7 @@ impl Replies {
         let typed = self.draft(grant, browser).await?.typed;
         let (author, now) = (self.author(grant, browser), self.parts.clock.now());
         let code = new_code();
-        let address = with_ascii_domain(&address);
+        let address = address.with_ascii_domain();
         let person = Person { name: typed.name, address, phone: typed.phone };
         let mail = self.code_mail(grant, &person.address, &code, language)?;
         let new = NewCode {

@@ -173,6 +173,7 @@ impl Answer {
             password,
             chosen: checked.password.clone(),
             thread: Vec::new(),
+            answers: Vec::new(),
         };
         Ok(sealing::seal(parts.blobs.as_ref(), &parts.keys.link, request)?)
     }

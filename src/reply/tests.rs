@@ -246,6 +246,7 @@ async fn seal(store: &dyn Store, blobs: &dyn Blobs, keys: &Keys, clock: &Clock) 
         password: PasswordMode::None,
         chosen: None,
         thread: Vec::new(),
+        answers: Vec::new(),
     };
     let sealed = sealing::seal(blobs, &keys.link, request).unwrap();
     let acceptance = Acceptance { transfer: Some(sealed.transfer), ..Acceptance::new(QueueId::random()) };

@@ -118,6 +118,7 @@ pub fn transfer() -> NewTransfer {
         files: 1,
         recipients: vec![recipient(1, "a@example.org"), recipient(2, "b@example.org")],
         thread: Vec::new(),
+        answers: Vec::new(),
     }
 }
 
@@ -810,7 +811,7 @@ pub async fn a_trail_is_of_one_transfer(store: &dyn Store) {
 pub async fn a_sealed_thread_is_known(store: &dyn Store) {
     let (first, second) = (
         NewTransfer { thread: vec![[1; 32], [2; 32]], ..transfer() },
-        NewTransfer { thread: vec![[2; 32], [3; 32]], ..transfer() },
+        NewTransfer { thread: vec![[2; 32], [3; 32]], answers: vec![[1; 32], [9; 32]], ..transfer() },
     );
     store.commit(sealed(first)).await.unwrap();
     store.commit(sealed(second)).await.unwrap();

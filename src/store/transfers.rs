@@ -38,8 +38,10 @@ pub struct NewTransfer {
     pub files: u32,
     /// Its recipients, numbered from 1.
     pub recipients: Vec<NewRecipient>,
-    /// Hashes of the Message-IDs that make up its thread.
+    /// Hashes of what names its thread from now on.
     pub thread: Vec<[u8; 32]>,
+    /// Hashes of what it answers: sealed threads among them live on, and none begins.
+    pub answers: Vec<[u8; 32]>,
 }
 
 /// A sealed part of a transfer.

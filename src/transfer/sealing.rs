@@ -64,8 +64,10 @@ pub struct SealRequest<'a> {
     pub password: PasswordMode,
     /// A password that somebody chose, in the place of a generated one; as `password::normalise` gives it.
     pub chosen: Option<Secret>,
-    /// Hashes of the Message-IDs of its thread.
+    /// Hashes of what names its thread from now on.
     pub thread: Vec<[u8; 32]>,
+    /// Hashes of what it answers.
+    pub answers: Vec<[u8; 32]>,
 }
 
 /// A file of the message.
@@ -133,7 +135,8 @@ pub fn seal(blobs: &dyn Blobs, link_key: &LinkKey, mut request: SealRequest<'_>)
     let download_notice = request.download_notice && !request.automatic;
     let first_reminder = Schedule::of(created, expires).half;
     let (automatic, files) = (request.automatic, u32::try_from(request.files.len()).unwrap_or(u32::MAX));
-    let (addresses, thread) = (take(&mut request.recipients), take(&mut request.thread));
+    let (thread, answers) = (take(&mut request.thread), take(&mut request.answers));
+    let addresses = take(&mut request.recipients);
     let chosen = request.chosen.take();
     let generated = match request.password {
         PasswordMode::Generated if chosen.is_none() => Some(password::generate()),
@@ -170,6 +173,7 @@ pub fn seal(blobs: &dyn Blobs, link_key: &LinkKey, mut request: SealRequest<'_>)
         files,
         recipients,
         thread,
+        answers,
     };
     Ok(Sealed { transfer, password: generated, tokens })
 }

@@ -61,6 +61,7 @@ pub fn request(password: PasswordMode) -> SealRequest<'static> {
         password,
         chosen: None,
         thread: vec![[1; 32]],
+        answers: Vec::new(),
     }
 }
 

@@ -144,13 +144,25 @@ pub async fn what_had_its_time_is_forgotten(store: &dyn Store) {
 }
 
 pub async fn a_thread_lives_from_its_last_message(store: &dyn Store) {
+    let known = |hash| store.is_sealed_thread(vec![hash]);
     for created in [minutes(5), noon()] {
         let transfer = NewTransfer { created, thread: vec![[1; 32]], ..transfer() };
         store.commit(sealed(transfer)).await.unwrap();
     }
+    let answer = NewTransfer {
+        created: minutes(7),
+        thread: vec![[3; 32]],
+        answers: vec![[2; 32], [4; 32]],
+        ..transfer()
+    };
+    let answered = NewTransfer { thread: vec![[2; 32]], ..transfer() };
+    store.commit(sealed(answered)).await.unwrap();
+    store.commit(sealed(answer)).await.unwrap();
     let before = Forget { transfers: noon(), threads: minutes(5), audit: None };
     store.forget(before).await.unwrap();
-    assert!(store.is_sealed_thread(vec![[1; 32]]).await.unwrap());
+    assert!(known([1; 32]).await.unwrap());
     store.forget(Forget { threads: minutes(6), ..before }).await.unwrap();
-    assert!(!store.is_sealed_thread(vec![[1; 32]]).await.unwrap());
+    assert!(!known([1; 32]).await.unwrap());
+    assert!(known([2; 32]).await.unwrap() && known([3; 32]).await.unwrap(), "an answer keeps it alive");
+    assert!(!known([4; 32]).await.unwrap(), "and begins none");
 }

@@ -10,6 +10,7 @@ use crate::clock::Timestamp;
 use crate::store::{Acceptance, Committed, NewTransfer, Result};
 
 pub(super) const SEALED_THREAD: &str = "SELECT 1 FROM threads WHERE hash = ?1";
+pub(super) const RENEW_THREAD: &str = "UPDATE threads SET created = max(created, ?2) WHERE hash = ?1";
 
 /// Everything or nothing: an error undoes what came before it.
 pub(super) fn commit(change: &mut Change<'_>, acceptance: Acceptance) -> Result<Committed> {
@@ -75,7 +76,17 @@ fn insert_transfer(db: &Connection, transfer: &NewTransfer) -> Result<()> {
     for part in &transfer.parts {
         insert.execute(params![number, part.number, part.blob, Octets(part.size)])?;
     }
-    insert_threads(db, &transfer.thread, transfer.created)
+    insert_threads(db, &transfer.thread, transfer.created)?;
+    renew_threads(db, &transfer.answers, transfer.created)
+}
+
+/// What is answered was sealed before, or belongs to somebody else's thread: that one begins nothing here.
+fn renew_threads(db: &Connection, hashes: &[[u8; 32]], created: Timestamp) -> Result<()> {
+    let mut renew = db.prepare_cached(RENEW_THREAD)?;
+    for hash in hashes {
+        renew.execute(params![hash, Time(created)])?;
+    }
+    Ok(())
 }
 
 /// An earlier message of the same thread may have brought the same hash: its time to live begins anew.

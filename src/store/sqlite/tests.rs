@@ -277,6 +277,7 @@ fn every_hot_statement_uses_an_index() {
     let db = connection::writer(&file(&dir)).unwrap();
     let statements = [
         intake::SEALED_THREAD,
+        intake::RENEW_THREAD,
         queue::CLAIM,
         queue::WAITING,
         queue::BODY,

@@ -160,6 +160,7 @@ impl Site {
             password,
             chosen: None,
             thread: Vec::new(),
+            answers: Vec::new(),
         };
         request.files[1].content_id = Some("p1".into());
         change(&mut request);
