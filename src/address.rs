@@ -112,9 +112,16 @@ impl Address {
         same.unwrap_or_else(|| self.clone())
     }
 
-    /// Whether both name the same mailbox for all practical purposes (letter case and needless quotes aside).
+    /// What every spelling of one mailbox has in common: letter case, needless quotes, and whether the domain is in
+    /// Unicode or Punycode (RFC 5891) aside. RFC 5321 2.4 lets a host tell `Jan` from `jan`; none does. For comparing
+    /// only: mail goes to the address as it was given.
+    pub fn mailbox(&self) -> String {
+        self.with_ascii_domain().plain().to_lowercase()
+    }
+
+    /// Whether both name the same mailbox, as [`Address::mailbox`] has it.
     pub fn is_same_mailbox(&self, other: &Self) -> bool {
-        self.plain().to_lowercase() == other.plain().to_lowercase()
+        self.mailbox() == other.mailbox()
     }
 
     /// Whether the address needs SMTPUTF8 to travel (RFC 6531).
@@ -308,6 +315,11 @@ mod tests {
         assert!(!address.is_internal(&["beeld.nl".into()]));
         assert!(address.is_same_mailbox(&Address::parse("jan@voorbeeld.nl").unwrap()));
         assert!(!address.is_same_mailbox(&Address::parse("jan@beeld.nl").unwrap()));
+        let unicode = Address::parse("Jürgen@MÜNCHEN.example").unwrap();
+        assert!(unicode.is_same_mailbox(&Address::parse("jürgen@xn--mnchen-3ya.example").unwrap()));
+        assert!(!unicode.is_same_mailbox(&Address::parse("jürgen@munchen.example").unwrap()));
+        let literal = |text| Address::parse(text).unwrap().mailbox();
+        assert_eq!(literal("A@[IPv6:2001:DB8::1]"), literal("a@[IPv6:2001:db8::1]"));
     }
 
     /// C34: what another mail server may send on to the outside is not inside.

@@ -41,6 +41,8 @@ pub enum Action {
     Expire,
     /// A queue item was dropped by an administrator.
     Drop,
+    /// A queue item, or the whole queue, was made due by an administrator.
+    Retry,
     /// An answer was sent.
     Reply,
     /// A file of an answer was looked at and refused.
@@ -72,6 +74,7 @@ impl Action {
             Self::Bounce => "bounce",
             Self::Expire => "expire",
             Self::Drop => "drop",
+            Self::Retry => "retry",
             Self::Reply => "reply",
             Self::Scan => "scan",
             Self::Code => "code",
@@ -91,11 +94,14 @@ pub struct Event {
     pub object: String,
     /// How it ended: `ok`, `refused`, `wrong password` and the like.
     pub result: String,
-    /// By whom: a mail address, `recipient`, `admin`, `zegel` for what happens by itself.
+    /// By whom: a mail address, `recipient`, `admin` with the user's name, `zegel` for what happens by itself.
     pub actor: String,
     /// From where: a network address, or `local`.
     pub origin: String,
 }
+
+/// What [`Event::actor`] begins with where an administrator acts; the user's name follows.
+pub const ADMIN: &str = "admin";
 
 /// Who does something, and from where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,9 +113,9 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// Whoever sits at the command line of this machine.
-    pub fn admin() -> Self {
-        Self { who: "admin".into(), origin: "local".into() }
+    /// Somebody at the command line of this machine: the user that the system knows them as.
+    pub fn admin(user: &str) -> Self {
+        Self { who: format!("{ADMIN} {user}"), origin: "local".into() }
     }
 
     /// What happens by itself.

@@ -1,6 +1,8 @@
 //! The envelope of a message (RFC 5321 2.3.1): who it is from, who it is for, and the parameters that
 //! must travel on with it. Made by `smtp/session` and by `notify`, kept by `store`, spoken by `relay`.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
@@ -87,6 +89,48 @@ impl RcptParameters {
     }
 }
 
+impl RcptParameters {
+    /// Of two RCPT commands for one mailbox: whoever asked in either of them hears of it; the first `ORCPT` stays.
+    pub fn merge(&mut self, other: &Self) {
+        self.notify = match (self.notify, other.notify) {
+            (Some(one), Some(two)) => Some(Notify {
+                success: one.success || two.success,
+                failure: one.failure || two.failure,
+                delay: one.delay || two.delay,
+            }),
+            // Without NOTIFY a failure is reported, and a delay if the next hop likes (RFC 3461 4.1).
+            (Some(asked), None) | (None, Some(asked)) if asked.success || asked.delay => {
+                Some(Notify { failure: true, ..asked })
+            }
+            _ => None,
+        };
+        if self.orcpt.is_none() {
+            self.orcpt.clone_from(&other.orcpt);
+        }
+    }
+}
+
+/// Every mailbox once, in the spelling in which it was named first.
+pub fn each_mailbox_once<'a>(
+    recipients: impl IntoIterator<Item = &'a EnvelopeRecipient>,
+) -> Vec<EnvelopeRecipient> {
+    let (mut places, mut once) = (HashMap::new(), Vec::<EnvelopeRecipient>::new());
+    for recipient in recipients {
+        match places.entry(recipient.address.mailbox()) {
+            Entry::Vacant(place) => {
+                place.insert(once.len());
+                once.push(recipient.clone());
+            }
+            Entry::Occupied(place) => {
+                if let Some(first) = once.get_mut(*place.get()) {
+                    first.parameters.merge(&recipient.parameters);
+                }
+            }
+        }
+    }
+    once
+}
+
 impl From<Address> for EnvelopeRecipient {
     fn from(address: Address) -> Self {
         Self { address, parameters: RcptParameters::default() }
@@ -118,5 +162,35 @@ mod tests {
         assert!(wants(Some(Notify { failure: true, ..Notify::default() })));
         assert!(!wants(Some(Notify { success: true, delay: true, ..Notify::default() })));
         assert!(!wants(Some(Notify::default())), "NEVER");
+    }
+
+    #[test]
+    fn one_mailbox_is_named_once_and_nobody_hears_less() {
+        let failure = Notify { failure: true, ..Notify::default() };
+        let delay = Notify { delay: true, ..Notify::default() };
+        let both = Notify { failure: true, delay: true, ..Notify::default() };
+        for (one, two, merged) in [
+            (None, None, None),
+            (Some(Notify::default()), None, None),
+            (Some(Notify::default()), Some(Notify::default()), Some(Notify::default())),
+            (Some(Notify::default()), Some(failure), Some(failure)),
+            (Some(delay), Some(failure), Some(both)),
+            (None, Some(delay), Some(both)),
+            (Some(failure), None, None),
+        ] {
+            let named = |address: &str, notify, orcpt: Option<&str>| EnvelopeRecipient {
+                address: Address::parse(address).unwrap(),
+                parameters: RcptParameters { notify, orcpt: orcpt.map(str::to_owned) },
+            };
+            let once = each_mailbox_once(&[
+                named("Anna@example.org", one, None),
+                named("bob@example.net", None, None),
+                named("anna@EXAMPLE.org", two, Some("rfc822;a@example.org")),
+            ]);
+            let addresses: Vec<&str> = once.iter().map(|one| one.address.as_str()).collect();
+            assert_eq!(addresses, ["Anna@example.org", "bob@example.net"]);
+            assert_eq!(once[0].parameters.notify, merged, "{one:?} and {two:?}");
+            assert_eq!(once[0].parameters.orcpt.as_deref(), Some("rfc822;a@example.org"));
+        }
     }
 }

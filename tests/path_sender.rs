@@ -5,8 +5,10 @@
 
 mod support;
 
+use std::io::Write;
+
 use serde_json::Value;
-use support::client::submit;
+use support::client::{SmtpClient, submit};
 use support::gateway::{Gateway, Site, all_bytes, wait_for};
 use support::mail::{Notice, canaries, link_of, password_of, tagged, text_of};
 use support::smarthost::{Script, Smarthost, Stage, Taken, say};
@@ -28,10 +30,15 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
+        Self::to(&[RESIDENT, PARTNER])
+    }
+
+    /// Sent to these addresses, which name two mailboxes.
+    fn to(envelope: &[&str]) -> Self {
         let smarthost = Smarthost::start(Script::usual());
         let site = Site::new(smarthost.address(), "");
         let gateway = site.start();
-        submit(gateway.smtp, STAFF, &[RESIDENT, PARTNER], &tagged(STAFF, RESIDENT));
+        submit(gateway.smtp, STAFF, envelope, &tagged(STAFF, RESIDENT));
         let seen = smarthost.wait(|seen| seen.taken.len() >= 3);
         let notices: Vec<Notice> = seen.taken.iter().map(Notice::of).collect();
         let to = |address: &str| notices.iter().find(|notice| notice.to == [address]).unwrap();
@@ -190,14 +197,167 @@ fn the_command_line_does_the_same_beside_a_running_gateway() {
 
     let proof = scene.command(&["transfer", "recall", &id, "--recipient", PARTNER]);
     assert_eq!(proof["recalled"][0]["address"], PARTNER);
-    assert_eq!(proof["recalled"][0]["by"], "admin");
+    assert!(proof["recalled"][0]["by"].as_str().unwrap().starts_with("admin "), "{proof}");
     assert_eq!(scene.open(1).status, 410);
     assert_eq!(scene.open(0).status, 303);
-    let (status, out, _) = scene.site.command(&["transfer", "recall", &id]);
+    let (status, out, _) = scene.site.command(&["transfer", "recall", &id, "--all"]);
     assert_eq!(status, 0);
     assert!(out.contains("anna@example.org recalled; opened before"), "{out}");
-    let (status, out, _) = scene.site.command(&["transfer", "recall", &id]);
+    let (status, out, _) = scene.site.command(&["transfer", "recall", &id, "--all"]);
     assert_eq!((status, out.contains("was recalled before")), (0, true), "{out}");
+}
+
+/// H44: whoever is named twice has one link, and one command takes it back.
+#[test]
+fn a_mailbox_that_is_named_twice_has_one_link() {
+    let scene = Scene::to(&[RESIDENT, "anna@EXAMPLE.org", PARTNER, "Anna@example.org", RESIDENT]);
+    let status = scene.settled();
+    let addresses: Vec<&str> =
+        status["recipients"].as_array().unwrap().iter().map(|one| one["address"].as_str().unwrap()).collect();
+    assert_eq!(addresses, [RESIDENT, PARTNER], "as they were named first");
+    assert_eq!(scene.smarthost.seen().taken.len(), 3, "one mail to each, and the receipt");
+    assert_eq!(scene.receipt.to_lowercase().matches("- anna@example.org: ").count(), 1, "{}", scene.receipt);
+
+    let recall = ["transfer", "recall", scene.id(), "--recipient", "ANNA@Example.ORG"];
+    let (status, out, error) = scene.site.command(&recall);
+    assert_eq!(status, 0, "{error}");
+    assert!(out.contains("anna@example.org recalled; never opened"), "{out}");
+    assert_eq!((scene.open(0).status, scene.open(1).status), (410, 303));
+}
+
+/// H44: what passes is nobody's to tidy up; but beside a link nothing goes out in clear to the same mailbox.
+#[test]
+fn ordinary_mail_keeps_its_envelope() {
+    let smarthost = Smarthost::start(Script::usual());
+    let site = Site::new(smarthost.address(), "");
+    let gateway = site.start();
+    let twice = [RESIDENT, "Anna@EXAMPLE.org", RESIDENT];
+    submit(gateway.smtp, STAFF, &twice, b"Subject: gewoon\r\n\r\nhallo\r\n");
+    let seen = smarthost.wait(|seen| !seen.taken.is_empty());
+    assert_eq!(seen.taken[0].addresses(), twice);
+}
+
+/// H44: of two spellings of one mailbox, one of which a rule lets pass, both are sealed for.
+#[test]
+fn nothing_goes_in_clear_beside_a_link() {
+    let smarthost = Smarthost::start(Script::usual());
+    let site = Site::new(smarthost.address(), "[policy]\nfiles = [\"own.toml\"]\n");
+    let rules = "[[rule]]\nname = \"pass\"\nwhen = { recipient = [\"anna@xn--mnchen-3ya.example\"] }\nthen = \"pass\"\n\
+        [[rule]]\nname = \"tagged\"\nwhen = { subject_tag = [\"vertrouwelijk\"] }\nthen = \"seal\"\n";
+    std::fs::write(site.config().with_file_name("own.toml"), rules).unwrap();
+    let gateway = site.start();
+    let mut client = SmtpClient::connect(gateway.smtp).unwrap();
+    let sender = format!("MAIL FROM:<{STAFF}> SMTPUTF8");
+    for command in [&sender, "RCPT TO:<anna@xn--mnchen-3ya.example>", "RCPT TO:<anna@münchen.example>"] {
+        assert!(client.command(command).unwrap().starts_with("250 "), "{command}");
+    }
+    client.command("DATA").unwrap();
+    client.write(&[tagged(STAFF, RESIDENT).as_slice(), b".\r\n"].concat()).unwrap();
+    let seen = smarthost.wait(|seen| seen.taken.len() >= 2);
+    let mut kinds: Vec<String> = seen.taken.iter().map(|mail| Notice::of(mail).kind).collect();
+    kinds.sort();
+    assert_eq!(kinds, ["notification", "receipt"]);
+}
+
+/// H44: all is taken back only by who says so.
+#[test]
+fn a_recall_of_everybody_is_asked_for() {
+    let scene = Scene::new();
+    scene.settled();
+    let id = scene.id().to_owned();
+    let recall = ["transfer", "recall", id.as_str()];
+    let (status, _, error) = scene.site.command(&recall);
+    assert_eq!(status, 2, "nobody can be asked: {error}");
+    assert!(error.contains("--recipient ADDR") && error.contains("--all"), "{error}");
+    assert_eq!(scene.site.command(&[&recall[..], &["--all", "--recipient", RESIDENT]].concat()).0, 2);
+
+    for (answer, expected, states) in [
+        ("", 1, ["waiting", "waiting"]),
+        ("nee", 1, ["waiting", "waiting"]),
+        ("ja", 0, ["recalled", "recalled"]),
+    ] {
+        let (status, shown) = on_a_terminal(&scene.site, &recall, answer);
+        assert_eq!(status, expected, "{answer:?}: {shown}");
+        assert!(shown.contains(RESIDENT) && shown.contains(PARTNER), "whom it is about: {shown}");
+        let now = scene.status();
+        let state = |number: usize| now["recipients"][number]["state"].as_str().unwrap().to_owned();
+        assert_eq!([state(0), state(1)], states, "{answer:?}");
+    }
+}
+
+/// Runs a command on a terminal, with a line typed into it: its status, and what the terminal showed.
+fn on_a_terminal(site: &Site, arguments: &[&str], line: &str) -> (i32, String) {
+    let zegel = support::gateway::zegel();
+    let program = zegel.get_program().to_str().unwrap();
+    let command = format!("{program} {} --config {}", arguments.join(" "), site.config().display());
+    let mut child = std::process::Command::new("script")
+        .args(["--quiet", "--return", "--command", &command, "/dev/null"])
+        .env_remove("RUST_BACKTRACE")
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(format!("{line}\n").as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    (output.status.code().unwrap(), String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// H44: the trail names who acted, whatever they acted as.
+#[test]
+fn the_trail_names_the_administrator() {
+    let scene = Scene::new();
+    scene.settled();
+    let id = scene.id().to_owned();
+    let as_user = |name: &str, arguments: &[&str]| {
+        let mut command = support::gateway::zegel();
+        command.env("SUDO_USER", name);
+        let (status, out, error) = scene.site.command_as(command, arguments);
+        assert_eq!(status, 0, "{arguments:?}: {error}");
+        out
+    };
+    as_user("k.beheer", &["transfer", "extend", &id, "--days", "9"]);
+    as_user("a\nb; drop", &["transfer", "resend", &id, "--recipient", PARTNER]);
+    let proof = as_user("k.beheer", &["transfer", "recall", &id, "--all", "--json"]);
+    let proof: Value = serde_json::from_str(&proof).unwrap();
+    assert_eq!(proof["recalled"][0]["by"], "admin k.beheer");
+    let actor = |action: &str| {
+        let trail = proof["trail"].as_array().unwrap();
+        trail.iter().find(|entry| entry["action"] == action).unwrap()["actor"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(actor("extend"), "admin k.beheer");
+    assert!(
+        actor("resend").starts_with("admin ") && !actor("resend").contains("drop"),
+        "{}",
+        actor("resend")
+    );
+    assert!(get(&format!("{}/proof", scene.status_link())).text().contains("beheerder (k.beheer)"));
+}
+
+/// H44: of the queue as well.
+#[test]
+fn the_trail_names_who_changed_the_queue() {
+    let unreachable = "127.0.0.1:9".parse().unwrap();
+    let site = Site::new(unreachable, "");
+    let gateway = site.start();
+    submit(gateway.smtp, STAFF, &[RESIDENT], b"Subject: gewoon\r\n\r\nhallo\r\n");
+    let item = wait_for("a queued mail", || {
+        let queue: Value = serde_json::from_str(&site.command(&["queue", "list", "--json"]).1).unwrap();
+        queue[0]["id"].as_str().map(str::to_owned)
+    });
+    let as_user = |arguments: &[&str]| {
+        let mut command = support::gateway::zegel();
+        command.env("SUDO_USER", "k.beheer");
+        site.command_as(command, arguments).0
+    };
+    assert_eq!(as_user(&["queue", "retry", "--all"]), 0);
+    assert_eq!(as_user(&["queue", "drop", &item]), 0);
+    assert_eq!(as_user(&["queue", "retry", "--all"]), 0, "nothing is due: nothing is noted");
+    let database = rusqlite::Connection::open(site.data().join("zegel.db")).unwrap();
+    let query =
+        "SELECT action || ' ' || object || ' ' || actor FROM audit WHERE actor LIKE 'admin%' ORDER BY number";
+    let mut rows = database.prepare(query).unwrap();
+    let noted: Vec<String> = rows.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    assert_eq!(noted, ["retry queue admin k.beheer".to_owned(), format!("drop {item} admin k.beheer")]);
 }
 
 #[test]

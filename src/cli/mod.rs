@@ -7,6 +7,7 @@ macro_rules! say {
 }
 
 mod check;
+mod operator;
 mod policy;
 mod queue;
 mod transfer;
@@ -148,9 +149,12 @@ enum TransferCommand {
     Recall {
         /// The transfer
         id: TransferId,
-        /// Only this recipient
+        /// Only this recipient, letter case aside
         #[arg(long, value_name = "ADDR", value_parser = parse_address)]
         recipient: Option<Address>,
+        /// Every recipient, without asking
+        #[arg(long, conflicts_with = "recipient")]
+        all: bool,
         /// Mail the recipients that it was taken back
         #[arg(long)]
         tell: bool,
@@ -171,7 +175,7 @@ enum TransferCommand {
     Resend {
         /// The transfer
         id: TransferId,
-        /// Only this recipient
+        /// Only this recipient, letter case aside
         #[arg(long, value_name = "ADDR", value_parser = parse_address)]
         recipient: Option<Address>,
         #[command(flatten)]

@@ -3,8 +3,8 @@
 use anyhow::{Result, bail};
 use serde_json::json;
 
-use super::{QueueCommand, ReportArgs, print_json};
-use crate::audit::{Action, Event};
+use super::{QueueCommand, ReportArgs, operator, print_json};
+use crate::audit::Action;
 use crate::clock::Clock;
 use crate::store::QueueEntry;
 
@@ -21,7 +21,10 @@ pub fn run(command: QueueCommand) -> Result<()> {
                 }
             }
             QueueCommand::Retry { id, report, .. } => {
-                let due = report.foundation()?.store.retry(id.clone(), Clock::system().now()).await?;
+                let now = Clock::system().now();
+                let object = id.as_ref().map_or_else(|| "queue".to_owned(), ToString::to_string);
+                let event = operator::actor().event(now, Action::Retry, object, "ok");
+                let due = report.foundation()?.store.retry(id.clone(), now, Some(event)).await?;
                 match id {
                     Some(id) if due == 0 => bail!("no item {id} in the queue"),
                     _ if report.json => print_json(&json!({ "due": due })),
@@ -30,14 +33,8 @@ pub fn run(command: QueueCommand) -> Result<()> {
                 Ok(())
             }
             QueueCommand::Drop { id, report } => {
-                let event = Event {
-                    time: Clock::system().now(),
-                    action: Action::Drop,
-                    object: id.to_string(),
-                    result: "ok".into(),
-                    actor: "admin".into(),
-                    origin: "local".into(),
-                };
+                let now = Clock::system().now();
+                let event = operator::actor().event(now, Action::Drop, id.to_string(), "ok");
                 if !report.foundation()?.store.drop_item(id.clone(), event).await? {
                     bail!("no item {id} in the queue");
                 }

@@ -2,7 +2,7 @@
 //! once more; and its parts for those who open them by hand. Works beside a running gateway and without one.
 
 use std::fs;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,13 +10,13 @@ use anyhow::{Context, Result, bail};
 use arc_swap::ArcSwap;
 use serde_json::json;
 
-use super::{ReportArgs, TransferCommand, print_json};
+use super::{ReportArgs, TransferCommand, operator, print_json};
 use crate::address::Address;
 use crate::clock::{Clock, Timestamp};
 use crate::id::TransferId;
 use crate::queue::worker::WakeHandle;
 use crate::sender::{Actions, By};
-use crate::serve::{self, Foundation};
+use crate::serve::{self, Foundation, Misconfigured};
 use crate::store::{Part, Transfer};
 use crate::transfer::export;
 use crate::transfer::status::{self, Fetched, RecipientStatus, Status};
@@ -34,8 +34,13 @@ pub fn run(command: TransferCommand) -> Result<()> {
                 }
                 Ok(())
             }
-            TransferCommand::Recall { id, recipient, tell, report } => {
-                recall(&report, id, recipient, tell).await
+            TransferCommand::Recall { id, recipient, all, tell, report } => {
+                let meant = match (recipient, all) {
+                    (Some(address), _) => Meant::One(address),
+                    (None, true) => Meant::All,
+                    (None, false) => Meant::Unsaid,
+                };
+                recall(&report, id, meant, tell).await
             }
             TransferCommand::Extend { id, days, report } => extend(&report, id, days).await,
             TransferCommand::Resend { id, recipient, report } => resend(&report, id, recipient).await,
@@ -122,10 +127,25 @@ fn download(fetched: &Fetched, files: u32) -> String {
     format!("          downloaded {what} {first}, {count} times, last {last}")
 }
 
-async fn recall(report: &ReportArgs, id: TransferId, recipient: Option<Address>, tell: bool) -> Result<()> {
+/// From whom a transfer is to be taken back.
+enum Meant {
+    One(Address),
+    All,
+    /// Neither was said: somebody must be asked.
+    Unsaid,
+}
+
+async fn recall(report: &ReportArgs, id: TransferId, meant: Meant, tell: bool) -> Result<()> {
     let actions = actions(report)?;
-    let number = number(&actions, &id, recipient.as_ref()).await?;
-    let recalled = actions.recall(By::Admin, &id, number, tell).await.with_context(|| id.to_string())?;
+    let number = match &meant {
+        Meant::One(address) => number(&actions, &id, Some(address)).await?,
+        Meant::All => None,
+        Meant::Unsaid => {
+            confirm(&actions.status(&id).await.with_context(|| id.to_string())?)?;
+            None
+        }
+    };
+    let recalled = actions.recall(by(), &id, number, tell).await.with_context(|| id.to_string())?;
     if report.json {
         print_json(&actions.proof(&id).await?);
         return Ok(());
@@ -144,9 +164,33 @@ async fn recall(report: &ReportArgs, id: TransferId, recipient: Option<Address>,
     Ok(())
 }
 
+/// Nobody takes everything back by leaving a word out: a person is asked, and a script must say `--all`.
+fn confirm(status: &Status) -> Result<()> {
+    let id = &status.id;
+    let live: Vec<&str> =
+        status.recipients.iter().filter(|one| one.is_live()).map(|one| one.address.as_str()).collect();
+    if !io::stdin().is_terminal() {
+        let usage = format!(
+            "{id}: say from whom: --recipient ADDR for one recipient, --all for every one ({} can still open it)",
+            live.len()
+        );
+        return Err(Misconfigured(usage).into());
+    }
+    for address in &live {
+        eprintln!("  {address}");
+    }
+    eprint!("Take {id} back from every recipient ({})? It is for good. [y/N] ", live.len());
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    match answer.trim().to_lowercase().as_str() {
+        "y" | "yes" | "j" | "ja" => Ok(()),
+        _ => bail!("{id}: nothing was taken back"),
+    }
+}
+
 async fn extend(report: &ReportArgs, id: TransferId, days: u32) -> Result<()> {
     let actions = actions(report)?;
-    actions.extend(By::Admin, &id, days).await.with_context(|| id.to_string())?;
+    actions.extend(by(), &id, days).await.with_context(|| id.to_string())?;
     let expires = actions.status(&id).await?.expires;
     match report.json {
         true => print_json(&json!({ "id": id, "expires": expires })),
@@ -158,7 +202,7 @@ async fn extend(report: &ReportArgs, id: TransferId, days: u32) -> Result<()> {
 async fn resend(report: &ReportArgs, id: TransferId, recipient: Option<Address>) -> Result<()> {
     let actions = actions(report)?;
     let number = number(&actions, &id, recipient.as_ref()).await?;
-    let sent = actions.resend(By::Admin, &id, number).await.with_context(|| id.to_string())?;
+    let sent = actions.resend(by(), &id, number).await.with_context(|| id.to_string())?;
     let status = actions.status(&id).await?;
     let to: Vec<&Address> =
         sent.iter().filter_map(|number| Some(&status.recipient(*number)?.address)).collect();
@@ -178,11 +222,15 @@ fn actions(report: &ReportArgs) -> Result<Actions> {
     Ok(Actions { store, keys, clock: Clock::system(), rules, wake: WakeHandle::default() })
 }
 
-/// The number behind an address; none when nobody is named.
+fn by() -> By {
+    By::Admin(operator::actor())
+}
+
+/// The number behind an address, letter case aside; none when nobody is named.
 async fn number(actions: &Actions, id: &TransferId, recipient: Option<&Address>) -> Result<Option<u16>> {
     let Some(address) = recipient else { return Ok(None) };
     let status = actions.status(id).await.with_context(|| id.to_string())?;
-    let found = status.recipients.iter().find(|one| one.address == *address);
+    let found = status.recipients.iter().find(|one| one.address.is_same_mailbox(address));
     Ok(Some(found.with_context(|| format!("{id}: {address} is not one of its recipients"))?.number))
 }
 

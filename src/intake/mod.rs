@@ -6,6 +6,7 @@
 
 mod seal;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -257,6 +258,9 @@ impl Intake {
                 Verdict::Reject { text } => return Err(Refusal::Policy(text.clone())),
             }
         }
+        // A mailbox that is named in two spellings, one of them sealed for, gets nothing in clear beside its link.
+        let sealed: HashSet<String> = seal.iter().map(|(sealed, _)| sealed.address.mailbox()).collect();
+        pass.retain(|(passed, _)| sealed.is_empty() || !sealed.contains(&passed.address.mailbox()));
         let options = tag_options(&rules.policy, &header);
         let subject = match seal.is_empty() {
             false => rules.policy.clean_subject(&header.subject()),

@@ -8,7 +8,7 @@ use crate::address::{Address, ReversePath};
 use crate::audit::{Action, Event};
 use crate::clock::days_later;
 use crate::config::{PasswordMode, SubjectMode};
-use crate::envelope::{Envelope, EnvelopeRecipient, MailParameters, Ret};
+use crate::envelope::{self, Envelope, EnvelopeRecipient, MailParameters, Ret};
 use crate::id::{Link, QueueId};
 use crate::locale::Language;
 use crate::message::crlf::CrlfBytes;
@@ -56,12 +56,13 @@ pub(super) fn seal(
     let sender = receipt_address(arrival, &header);
     let terms = Terms::of(rules, arrival, sender.is_some());
     let original = without_blind_copies(&arrival.message, &header);
-    let request = request(intake, arrival, &header, original.as_slice(), &terms);
+    let recipients = envelope::each_mailbox_once(arrival.seal.iter().map(|(recipient, _)| recipient));
+    let request = request(intake, arrival, &header, original.as_slice(), &terms, &recipients);
     let Sealed { transfer, password, tokens } =
         sealing::seal(intake.blobs.as_ref(), &intake.keys.link, request)?;
     acceptance.events.extend(events(arrival, &transfer));
     let transfer = acceptance.transfer.insert(transfer);
-    let notices = Notices { intake, rules, arrival, header: &header, transfer };
+    let notices = Notices { intake, rules, arrival, header: &header, transfer, recipients: &recipients };
     acceptance.items.extend(notices.notifications(&terms, &tokens)?);
     if let Some(sender) = sender {
         acceptance.items.push(notices.receipt(sender, &terms.remarks, password.as_ref())?);
@@ -93,6 +94,7 @@ fn request<'a>(
     header: &Header<'_>,
     original: &'a [u8],
     terms: &Terms,
+    recipients: &[EnvelopeRecipient],
 ) -> SealRequest<'a> {
     let parts = mime::parts(&arrival.message);
     if parts.damaged {
@@ -115,7 +117,7 @@ fn request<'a>(
         language: arrival.options.language,
         download_notice: terms.download_notice,
         file_names: terms.file_names,
-        recipients: arrival.seal.iter().map(|(recipient, _)| recipient.address.clone()).collect(),
+        recipients: recipients.iter().map(|recipient| recipient.address.clone()).collect(),
         created: arrival.now,
         expires: days_later(arrival.now, terms.expiry_days),
         password: terms.password,
@@ -146,6 +148,8 @@ struct Notices<'a> {
     arrival: &'a Arrival,
     header: &'a Header<'a>,
     transfer: &'a NewTransfer,
+    /// Those of the transfer, as the envelope has them.
+    recipients: &'a [EnvelopeRecipient],
 }
 
 impl Notices<'_> {
@@ -155,8 +159,8 @@ impl Notices<'_> {
         let sender = self.sender_card();
         let original = rewrite::copy_fields(self.header, KEPT_FIELDS);
         let mut items = Vec::with_capacity(transfer.recipients.len());
-        for ((recipient, (original_recipient, _)), token) in
-            transfer.recipients.iter().zip(&self.arrival.seal).zip(tokens)
+        for ((recipient, original_recipient), token) in
+            transfer.recipients.iter().zip(self.recipients).zip(tokens)
         {
             let link = Link { transfer: transfer.id.clone(), recipient: recipient.number };
             let mut fields = original.clone();

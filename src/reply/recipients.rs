@@ -101,7 +101,7 @@ impl Parsed {
 
 /// What two spellings of one mailbox have in common.
 pub(super) fn key(address: &Address) -> String {
-    address.with_ascii_domain().plain().to_lowercase()
+    address.mailbox()
 }
 
 /// Without what people and programs put around an address.

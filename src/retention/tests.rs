@@ -174,8 +174,12 @@ impl Node {
     }
 }
 
+fn admin() -> By {
+    By::Admin(Actor::admin("beheer"))
+}
+
 fn event(time: Timestamp) -> Event {
-    Actor::admin().event(time, Action::Finish, "test".into(), "ok")
+    Actor::admin("beheer").event(time, Action::Finish, "test".into(), "ok")
 }
 
 fn link(transfer: &TransferId, recipient: u16) -> Link {
@@ -216,7 +220,7 @@ async fn a_new_date_is_announced_anew() {
     node.days(28).await;
     let sent = node.mails().await;
     assert_eq!(sent.iter().filter(|mail| mail.starts_with("unopened")).count(), 1, "{sent:?}");
-    node.actions.extend(By::Admin, &id, 10).await.unwrap();
+    node.actions.extend(admin(), &id, 10).await.unwrap();
     node.days(7).await;
     assert!(node.mails().await.is_empty());
     node.days(1).await;
@@ -248,10 +252,10 @@ async fn reminds_nobody_who_should_not_be() {
     let closed = node.seal(|_| ()).await;
     let recall = Recall {
         transfer: closed.clone(),
-        recipient: Some(1),
+        recipients: vec![1],
         now: node.clock.now(),
         closed: node.clock.now(),
-        actor: Actor::admin(),
+        actor: Actor::admin("beheer"),
         notices: Vec::new(),
     };
     node.store.recall(recall).await.unwrap();
@@ -358,7 +362,7 @@ async fn ends_after_a_crash(is_recalled: bool) {
     let id = node.seal(|request| request.expires = days_later(request.created, 1)).await;
     node.timer.turn().await.unwrap();
     match is_recalled {
-        true => assert_eq!(node.actions.recall(By::Admin, &id, None, false).await.unwrap(), [1, 2]),
+        true => assert_eq!(node.actions.recall(admin(), &id, None, false).await.unwrap(), [1, 2]),
         false => node.clock.advance(Duration::from_secs(24 * 3600)),
     }
     assert!(node.timer.turn().await.is_err());
@@ -410,7 +414,7 @@ async fn without_grace_all_goes_on_the_day() {
     node.hours(12).await;
     assert!(!node.has_keys(&id).await);
     assert!(node.blobs.names().unwrap().is_empty());
-    assert!(node.actions.extend(By::Admin, &id, 10).await.is_err());
+    assert!(node.actions.extend(admin(), &id, 10).await.is_err());
 }
 
 #[tokio::test]
@@ -424,10 +428,10 @@ async fn within_the_grace_the_sender_can_renew() {
         let state = crate::transfer::State::of(&transfer, &transfer.recipients[0], node.clock.now());
         assert_eq!(state, crate::transfer::State::Expired, "closed from its date on");
     }
-    node.actions.extend(By::Admin, &renewed, 10).await.unwrap();
+    node.actions.extend(admin(), &renewed, 10).await.unwrap();
     node.days(1).await;
     assert!(node.has_keys(&renewed).await && !node.has_keys(&left).await);
-    assert!(node.actions.extend(By::Admin, &left, 10).await.is_err());
+    assert!(node.actions.extend(admin(), &left, 10).await.is_err());
 }
 
 #[tokio::test]

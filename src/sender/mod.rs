@@ -63,12 +63,12 @@ pub enum ActionError {
 type Result<T> = std::result::Result<T, ActionError>;
 
 /// Who acts.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum By {
     /// The sender, who has the link of the status page, from this address.
     Sender(IpAddr),
-    /// The administrator, at the command line.
-    Admin,
+    /// An administrator, at the command line.
+    Admin(Actor),
 }
 
 /// What the actions stand on.
@@ -100,8 +100,8 @@ impl Actions {
         recall::proof(self.store.as_ref(), status, self.clock.now()).await?.ok_or(ActionError::Unknown)
     }
 
-    /// Takes back one link or all. Gives those that this call took back; none when that was done before.
-    /// `tell` sends a mail to those who had heard of it.
+    /// Takes back the links of one recipient or of all. Gives those that this call took back; none when that was done
+    /// before. `tell` sends a mail to those who had heard of it.
     pub async fn recall(
         &self,
         by: By,
@@ -115,9 +115,9 @@ impl Actions {
             true => self.mails(&transfer, now).recalls(&targets)?,
             false => Vec::new(),
         };
-        let actor = by.actor(&transfer);
-        let recall =
-            Recall { transfer: id.clone(), recipient, now, closed: self.closed(now), actor, notices };
+        let recipients = targets.iter().map(|link| link.recipient).collect();
+        let (actor, closed) = (by.actor(&transfer), self.closed(now));
+        let recall = Recall { transfer: id.clone(), recipients, now, closed, actor, notices };
         let recalled = self.store.recall(recall).await?;
         if recalled.is_empty() {
             let status = self.status(id).await?;
@@ -170,18 +170,26 @@ impl Actions {
         Ok(sent)
     }
 
-    /// Takes the lock off one link, and forgets the wrong passwords. Tells whether there was anything to forget.
+    /// Takes the lock off a recipient's link, and forgets the wrong passwords. Tells whether there was anything to
+    /// forget.
     pub async fn unlock(&self, by: By, link: &Link) -> Result<bool> {
         let transfer = self.transfer(&link.transfer).await?;
         let now = self.clock.now();
-        targets(&transfer, Some(link.recipient))?;
-        let recipient = transfer.recipients.iter().find(|one| one.number == link.recipient);
-        let state = recipient.map(|recipient| State::of(&transfer, recipient, now));
-        if !matches!(state, Some(State::Waiting | State::Opened)) {
+        let is_open = |link: &Link| {
+            let recipient = transfer.recipients.iter().find(|one| one.number == link.recipient);
+            let state = recipient.map(|recipient| State::of(&transfer, recipient, now));
+            matches!(state, Some(State::Waiting | State::Opened))
+        };
+        let open: Vec<Link> = targets(&transfer, Some(link.recipient))?.into_iter().filter(is_open).collect();
+        if open.is_empty() {
             return Err(ActionError::Closed);
         }
-        let event = by.actor(&transfer).event(now, Action::Unlock, link.to_string(), "ok");
-        Ok(self.store.clear_tries(link.clone(), event).await?)
+        let mut cleared = false;
+        for link in open {
+            let event = by.actor(&transfer).event(now, Action::Unlock, link.to_string(), "ok");
+            cleared |= self.store.clear_tries(link, event).await?;
+        }
+        Ok(cleared)
     }
 
     /// A recipient came too late and asks for the message: one mail to its sender. Never to a machine (H09), and
@@ -267,9 +275,9 @@ impl Actions {
 }
 
 impl By {
-    fn actor(self, transfer: &Transfer) -> Actor {
+    fn actor(&self, transfer: &Transfer) -> Actor {
         match self {
-            Self::Admin => Actor::admin(),
+            Self::Admin(actor) => actor.clone(),
             Self::Sender(client) => Actor {
                 who: transfer.sender.as_ref().map_or_else(|| "sender".to_owned(), ToString::to_string),
                 origin: client.to_canonical().to_string(),
@@ -278,12 +286,13 @@ impl By {
     }
 }
 
-/// The links that are meant: one, which must be there, or all.
+/// The links that are meant: all, or those of one recipient, who must be there. A transfer of an older version may
+/// have several links for one mailbox; whoever means one of them means every one.
 fn targets(transfer: &Transfer, recipient: Option<u16>) -> Result<Vec<Link>> {
-    let meant = transfer.recipients.iter().map(|one| one.number);
-    let links: Vec<Link> = meant
-        .filter(|number| recipient.is_none_or(|one| one == *number))
-        .map(|recipient| Link { transfer: transfer.id.clone(), recipient })
-        .collect();
-    if links.is_empty() { Err(ActionError::Unknown) } else { Ok(links) }
+    let recipients = &transfer.recipients;
+    let named = |number| recipients.iter().find(|one| one.number == number).ok_or(ActionError::Unknown);
+    let mailbox = recipient.map(named).transpose()?.map(|one| one.address.mailbox());
+    let meant =
+        recipients.iter().filter(|one| mailbox.as_ref().is_none_or(|meant| *meant == one.address.mailbox()));
+    Ok(meant.map(|one| Link { transfer: transfer.id.clone(), recipient: one.number }).collect())
 }

@@ -381,15 +381,15 @@ pub async fn retry_makes_due_but_never_twice(store: &dyn Store) {
     }
     let held = claimed(store, item()).await;
     let waiting = store.queue().await.unwrap()[1].id.clone();
-    assert_eq!(store.retry(Some(waiting.clone()), minutes(1)).await.unwrap(), 1);
+    assert_eq!(store.retry(Some(waiting.clone()), minutes(1), None).await.unwrap(), 1);
     let due = store.claim_due(minutes(1), minutes(40), 10).await.unwrap();
     assert_eq!(due.iter().map(|item| &item.id).collect::<Vec<_>>(), [&waiting]);
 
-    assert_eq!(store.retry(Some(held.id.clone()), minutes(2)).await.unwrap(), 1);
-    assert_eq!(store.retry(None, minutes(2)).await.unwrap(), 3);
+    assert_eq!(store.retry(Some(held.id.clone()), minutes(2), None).await.unwrap(), 1);
+    assert_eq!(store.retry(None, minutes(2), None).await.unwrap(), 3);
     let due = store.claim_due(minutes(2), minutes(40), 10).await.unwrap();
     assert_eq!(due.len(), 1, "the two that are claimed stay so");
-    assert_eq!(store.retry(Some(QueueId::random()), minutes(2)).await.unwrap(), 0);
+    assert_eq!(store.retry(Some(QueueId::random()), minutes(2), None).await.unwrap(), 0);
 }
 
 pub async fn a_dropped_item_is_gone(store: &dyn Store) {
@@ -582,10 +582,10 @@ pub async fn a_closed_link_is_not_opened(store: &dyn Store) {
 fn recall(link: &Link, recipient: Option<u16>) -> Recall {
     Recall {
         transfer: link.transfer.clone(),
-        recipient,
+        recipients: recipient.map_or_else(|| vec![1, 2], |one| vec![one]),
         now: minutes(3),
         closed: minutes(3),
-        actor: Actor::admin(),
+        actor: Actor::admin("beheer"),
         notices: Vec::new(),
     }
 }

@@ -168,8 +168,9 @@ pub trait Store: DraftStore {
     async fn finish_attempt(&self, attempt: Attempt) -> Result<()>;
     /// The whole queue, oldest first.
     async fn queue(&self) -> Result<Vec<QueueEntry>>;
-    /// Makes one item, or all, due now; tells how many. A claimed item stays claimed.
-    async fn retry(&self, item: Option<QueueId>, now: Timestamp) -> Result<u64>;
+    /// Makes one item, or all, due now; tells how many. A claimed item stays claimed. The event is kept if there were
+    /// any.
+    async fn retry(&self, item: Option<QueueId>, now: Timestamp, event: Option<Event>) -> Result<u64>;
     /// Removes an item undelivered; tells whether it was there. Only then the event is kept.
     async fn drop_item(&self, item: QueueId, event: Event) -> Result<bool>;
 

@@ -33,13 +33,13 @@ pub struct Download {
     pub count: u32,
 }
 
-/// Takes back one link of a transfer, or all of them.
+/// Takes back links of a transfer.
 #[derive(Clone, Debug)]
 pub struct Recall {
     /// Which transfer.
     pub transfer: TransferId,
-    /// One recipient, or everybody.
-    pub recipient: Option<u16>,
+    /// Whose, by number.
+    pub recipients: Vec<u16>,
     /// When.
     pub now: Timestamp,
     /// A transfer whose date lies at or before this is gone for good.

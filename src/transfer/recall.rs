@@ -27,7 +27,7 @@ pub struct Proof {
 pub struct Recalled {
     /// When.
     pub recalled: Timestamp,
-    /// By whom: the sender's address, or `admin`.
+    /// By whom: the sender's address, or `admin` with the user's name.
     pub by: Option<String>,
     /// Whether it had been opened by then.
     pub opened_before: bool,

@@ -331,7 +331,7 @@ impl Store for MemoryStore {
     async fn queue(&self) -> Result<Vec<QueueEntry>> {
         Err(StoreError::Closed)
     }
-    async fn retry(&self, _: Option<QueueId>, _: Timestamp) -> Result<u64> {
+    async fn retry(&self, _: Option<QueueId>, _: Timestamp, _: Option<Event>) -> Result<u64> {
         Err(StoreError::Closed)
     }
     async fn drop_item(&self, _: QueueId, _: Event) -> Result<bool> {

@@ -10,7 +10,7 @@ use super::Parts;
 use super::error::WebError;
 use super::page::{self, Visit};
 use super::status::{as_json, failed, file, find};
-use crate::audit::{Action, Entry};
+use crate::audit::{ADMIN, Action, Entry};
 use crate::transfer::recall::Proof;
 use crate::transfer::status::{Fetched, RecipientStatus};
 
@@ -54,7 +54,7 @@ const RESULTS: &[(&str, &str)] = &[
 ];
 /// The actors that are no address.
 const ACTORS: &[(&str, &str)] =
-    &[("recipient", "actor-recipient"), ("admin", "actor-admin"), ("zegel", "actor-zegel")];
+    &[("recipient", "actor-recipient"), (ADMIN, "actor-admin"), ("zegel", "actor-zegel")];
 
 /// The origin that is no address.
 const ORIGINS: &[(&str, &str)] = &[("local", "origin-local")];
@@ -80,8 +80,12 @@ impl ProofPage<'_> {
         by.as_deref().map_or_else(|| "–".to_owned(), |actor| self.actor(actor))
     }
 
+    /// An administrator has a name as well, but for what older versions wrote.
     fn actor(&self, actor: &str) -> String {
-        self.word(ACTORS, actor)
+        match actor.split_once(' ') {
+            Some((ADMIN, user)) => format!("{} ({user})", self.word(ACTORS, ADMIN)),
+            _ => self.word(ACTORS, actor),
+        }
     }
 
     fn action(&self, entry: &Entry) -> String {

@@ -80,7 +80,12 @@ listen = ["127.0.0.1:0"]
 
     /// Runs a command of the binary to its end: status, standard output, standard error.
     pub fn command(&self, arguments: &[&str]) -> (i32, String, String) {
-        let output = zegel().args(arguments).arg("--config").arg(self.config()).output().unwrap();
+        self.command_as(zegel(), arguments)
+    }
+
+    /// As [`Site::command`], by a command that runs the binary with the arguments it is given.
+    pub fn command_as(&self, mut command: Command, arguments: &[&str]) -> (i32, String, String) {
+        let output = command.args(arguments).arg("--config").arg(self.config()).output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
     }

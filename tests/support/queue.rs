@@ -154,7 +154,7 @@ impl Store for MemoryQueue {
         })
     }
 
-    async fn retry(&self, item: Option<QueueId>, now: Timestamp) -> Result<u64> {
+    async fn retry(&self, item: Option<QueueId>, now: Timestamp, _: Option<Event>) -> Result<u64> {
         Ok(self.change(|state| {
             let mut count = 0;
             for row in &mut state.rows {

@@ -160,9 +160,9 @@ impl Store for Sqlite {
         self.list().await
     }
 
-    async fn retry(&self, item: Option<QueueId>, now: Timestamp) -> Result<u64> {
+    async fn retry(&self, item: Option<QueueId>, now: Timestamp, event: Option<Event>) -> Result<u64> {
         self.wait_for_row(item.as_ref()).await?;
-        self.write(move |change| queue_admin::retry(change, item, now)).await
+        self.write(move |change| queue_admin::retry(change, item, now, event)).await
     }
 
     async fn drop_item(&self, item: QueueId, event: Event) -> Result<bool> {

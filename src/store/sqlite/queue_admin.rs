@@ -74,12 +74,20 @@ fn recipients(db: &Connection, item: i64) -> Result<Vec<QueueEntryRecipient>> {
 }
 
 /// Due now. An item in delivery is counted, but stays claimed: its attempt is being made.
-pub(super) fn retry(change: &mut Change<'_>, item: Option<QueueId>, now: Timestamp) -> Result<u64> {
+pub(super) fn retry(
+    change: &mut Change<'_>,
+    item: Option<QueueId>,
+    now: Timestamp,
+    event: Option<Event>,
+) -> Result<u64> {
     let changed = change.db.execute(
         "UPDATE items SET next_attempt = ?2, due = CASE WHEN claimed THEN due ELSE ?2 END
          WHERE ?1 IS NULL OR id = ?1",
         params![item, Time(now)],
     )?;
+    if let Some(event) = event.filter(|_| changed > 0) {
+        change.record(event)?;
+    }
     Ok(changed as u64)
 }
 

@@ -14,7 +14,7 @@ use crate::store::{Recall, Result};
 /// Links that can still be taken back.
 pub(super) const OPEN: &str = "
     SELECT number, opened IS NOT NULL, notified IS NOT NULL FROM transfer_recipients
-    WHERE transfer = ?1 AND (?2 IS NULL OR number = ?2) AND key_packet IS NOT NULL ORDER BY number";
+    WHERE transfer = ?1 AND key_packet IS NOT NULL ORDER BY number";
 /// The order is the promise: the key, then what it was unwrapped into.
 pub(super) const CLOSE: &str = "
     UPDATE transfer_recipients SET key_packet = NULL, recalled = ?3 WHERE transfer = ?1 AND number = ?2";
@@ -31,9 +31,10 @@ pub(super) fn recall(change: &mut Change<'_>, recall: Recall) -> Result<Vec<u16>
     let open = change
         .db
         .prepare_cached(OPEN)?
-        .query_map(params![transfer, recall.recipient], |row| {
+        .query_map([transfer], |row| {
             Ok(Open { number: row.get(0)?, opened: row.get(1)?, notified: row.get(2)? })
         })?
+        .filter(|one| one.as_ref().map_or(true, |one| recall.recipients.contains(&one.number)))
         .collect::<rusqlite::Result<Vec<_>>>()?;
     for one in &open {
         close(change, transfer, &recall, one)?;

@@ -147,13 +147,13 @@ async fn a_recalled_key_is_in_no_file() {
     };
     let keys: [&[u8]; 2] = [b"key packet of a@example.org", b"key packet of b@example.org"];
     assert_eq!(keys.map(holds), [true, true]);
-    for (recipient, left) in [(Some(1), [false, true]), (None, [false, false])] {
+    for (recipients, left) in [(vec![1], [false, true]), (vec![1, 2], [false, false])] {
         let recall = Recall {
             transfer: link.transfer.clone(),
-            recipient,
+            recipients,
             now: noon(),
             closed: noon(),
-            actor: Actor::admin(),
+            actor: Actor::admin("beheer"),
             notices: Vec::new(),
         };
         assert_eq!(store.recall(recall).await.unwrap().len(), 1);

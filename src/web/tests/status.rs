@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{Answer, Sealed, Site};
+use crate::address::Address;
 use crate::config::{Config, PasswordMode};
 use crate::id::{Link, TransferId};
 use crate::serve;
@@ -320,6 +321,35 @@ fn a_notification_that_has_not_left_is_dropped_by_a_recall() {
     assert_eq!(site.queue().len(), 2);
     site.post(&format!("/s/{token}/recall/2"), "tell=yes");
     assert_eq!(site.queue(), [("notification".to_owned(), "piet@example.org".to_owned())]);
+}
+
+/// H44: a transfer of an older version may have two links for one mailbox; whoever means one means both.
+#[test]
+fn what_is_done_for_a_mailbox_is_done_with_all_its_links() {
+    let site = Site::start();
+    let sealed = site.seal_with(PasswordMode::Generated, |request| {
+        let names = ["piet@example.org", "els@example.org", "Piet@EXAMPLE.org"];
+        request.recipients = names.map(|name| Address::parse(name).unwrap()).into();
+    });
+    let token = site.status_token(&sealed);
+    for link in [0, 2] {
+        for _ in 0..3 {
+            site.post(&format!("/t/{}", sealed.tokens[link]), "password=verkeerd");
+        }
+    }
+    assert_eq!(site.post(&format!("/s/{token}/unlock/3"), "").status, 303);
+    site.unlock(&sealed.tokens[0], &sealed.password);
+    let cookie = site.unlock(&sealed.tokens[2], &sealed.password);
+    assert_eq!(site.post(&format!("/s/{token}/resend/1"), "").status, 303);
+    let told: Vec<String> = site.queue().into_iter().map(|(_, address)| address).collect();
+    assert_eq!(told, ["piet@example.org", "Piet@EXAMPLE.org"]);
+
+    assert_eq!(site.post(&format!("/s/{token}/recall/1"), "").status, 303);
+    let page = |link: usize| site.get(&format!("/t/{}", sealed.tokens[link])).status;
+    assert_eq!([page(0), page(1), page(2)], [410, 200, 410]);
+    assert_eq!(site.get_with(&format!("/t/{}/files", sealed.tokens[2]), &cookie).status, 410);
+    assert!(site.queue().is_empty(), "and no link is mailed any more");
+    assert_eq!(site.audited("recall"), 2);
 }
 
 #[test]
