@@ -161,8 +161,9 @@ impl Gateway {
         let pages =
             web::Parts::new(access, replies, actions, store.clone(), live.config.clone(), clock.clone());
         let pages = web::router(pages);
-        let certificates = live.certificates.clone();
-        let admin = Admin { store: store.clone(), blobs: blobs.clone(), certificates, clock };
+        let (certificates, live_config) = (live.certificates.clone(), live.config.clone());
+        let admin =
+            Admin { store: store.clone(), blobs: blobs.clone(), certificates, config: live_config, clock };
         let admin = web::admin::router(admin);
 
         let smtp = smtp::Server::bind(&config.smtp.listen, live.smtp.clone(), Arc::new(intake))?;
@@ -240,6 +241,7 @@ fn join(addresses: &[SocketAddr]) -> String {
 
 impl Live {
     fn new(rules: Rules) -> Result<Self> {
+        warn(&rules.config);
         Ok(Self {
             config: Arc::new(ArcSwap::from_pointee(rules.config.clone())),
             smtp: Arc::new(ArcSwap::from_pointee(smtp_settings(&rules.config)?)),
@@ -271,6 +273,7 @@ impl Live {
                 bail!("{key} cannot change while the gateway runs; restart it");
             }
         }
+        warn(&rules.config);
         self.certificates.store(Arc::new(Certificates::read(&rules.config)));
         self.config.store(Arc::new(rules.config.clone()));
         self.smtp.store(Arc::new(smtp));
@@ -278,6 +281,11 @@ impl Live {
         self.web_tls.store(web_tls);
         Ok(())
     }
+}
+
+/// Says what was chosen and may have to be chosen anew; `/readyz` says it as well.
+fn warn(config: &Config) {
+    config.relay.notes().iter().for_each(|note| tracing::warn!("{note}"));
 }
 
 /// Store, blobs and keys: what lies in the data folder.

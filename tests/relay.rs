@@ -50,15 +50,21 @@ struct Gateway {
 
 /// What differs from the defaults in `[relay]`.
 fn config(smarthost: &Smarthost, relay: &str) -> Config {
-    let port = smarthost.address().port();
+    let next_hop = name(smarthost);
     let text = format!(
         "hostname = \"veilig.voorbeeld.nl\"\ndata_dir = \"/nowhere\"\n\
          [organisation]\nname = \"Gemeente Voorbeeld\"\ndomains = [\"voorbeeld.nl\"]\n\
          [smtp]\nlisten = [\"127.0.0.1:0\"]\n\
-         [relay]\nsmarthost = \"localhost:{port}\"\n{relay}\n\
+         [relay]\nsmarthost = \"{next_hop}\"\n{relay}\n\
          [web]\nlisten = [\"127.0.0.1:0\"]\npublic_url = \"https://veilig.voorbeeld.nl\"\n"
     );
     config::parse(Path::new("zegel.toml"), &text, std::iter::empty()).unwrap()
+}
+
+/// By name where there is one.
+fn name(smarthost: &Smarthost) -> String {
+    let address = smarthost.address();
+    if address.ip().is_loopback() { format!("localhost:{}", address.port()) } else { address.to_string() }
 }
 
 fn key() -> BodyKey {
@@ -524,10 +530,10 @@ async fn the_largest_mail_is_what_the_next_hop_last_said() {
     for (extensions, expected) in [(&["SIZE 12345"][..], Some(12345)), (&["SIZE"], None), (&[], None)] {
         let smarthost = Smarthost::start(Script::offering(extensions));
         let gateway = Gateway::run(&smarthost, "");
-        assert_eq!(gateway.largest.octets(), None, "not asked yet");
+        assert_eq!(gateway.largest.octets(&name(&smarthost)), None, "not asked yet");
         gateway.send(&[PIET]);
         gateway.empty().await;
-        assert_eq!(gateway.largest.octets(), expected, "{extensions:?}");
+        assert_eq!(gateway.largest.octets(&name(&smarthost)), expected, "{extensions:?}");
         gateway.stop().await;
     }
 }
@@ -678,6 +684,123 @@ async fn logs_in_under_tls_only() {
         assert!(!outcome.contains("geheim"));
         gateway.stop().await;
     }
+}
+
+/// All that must not be read on the way.
+const SECRET: [Kind; 9] = [
+    Kind::Notification,
+    Kind::Receipt,
+    Kind::Ask,
+    Kind::Reminder,
+    Kind::Unopened,
+    Kind::Download,
+    Kind::Reply,
+    Kind::Confirmation,
+    Kind::Verification,
+];
+
+/// C30: not offered, stripped, refused or broken, it waits; and ordinary mail goes meanwhile, as it always did.
+#[tokio::test]
+async fn secret_mail_waits_until_there_is_tls() {
+    let (server, _) = certificate();
+    let offering = || Script::usual().and_offering("STARTTLS").with_tls(server.clone());
+    for (what, script, reason) in [
+        ("not offered", Script::usual(), "the server does not offer STARTTLS"),
+        ("no EHLO", offering().at(Stage::Ehlo, say("502 no")), "the server does not offer STARTTLS"),
+        ("refused", offering().at(Stage::StartTls, say("454 4.7.0 not now")), "454 4.7.0 not now"),
+        ("broken", offering().at(Stage::StartTls, Act::SayAndClose("220 2.0.0 go".into())), "TLS failed"),
+    ] {
+        let smarthost = Smarthost::start_exposed(script);
+        let gateway = Gateway::run(&smarthost, "");
+        for (n, kind) in SECRET.into_iter().enumerate() {
+            gateway.send_item(&[MIEN], MESSAGE, |item| item.kind = kind);
+            let state = gateway.finished(2 * n + 1).await;
+            let outcome = outcomes(&state).pop().unwrap();
+            let where_to = format!("1 later 4.7.5 this mail needs TLS and {} gives none", name(&smarthost));
+            assert!(outcome.starts_with(&where_to) && outcome.contains(reason), "{what} {kind:?}: {outcome}");
+            // It leaves a connection that is open and exposed.
+            gateway.send(&[PIET]);
+            gateway.finished(2 * n + 2).await;
+        }
+        let seen = smarthost.seen();
+        assert_eq!((seen.copies(PIET), seen.copies(MIEN)), (SECRET.len(), 0), "{what}");
+        assert!(!seen.commands.iter().any(|(_, line)| line.contains(MIEN)), "{what}: {:?}", seen.commands);
+
+        smarthost.change(offering());
+        gateway.pass(MINUTE);
+        gateway.empty().await;
+        let taken = smarthost.seen().taken;
+        let secret: Vec<_> = taken.iter().filter(|taken| taken.addresses() == [MIEN]).collect();
+        assert!(secret.len() == SECRET.len() && secret.iter().all(|taken| taken.encrypted), "{what}");
+        gateway.stop().await;
+    }
+}
+
+/// C30: what does not leave the machine, and where `tls = "off"` was written.
+#[tokio::test]
+async fn secret_mail_goes_in_clear_on_loopback_and_where_tls_is_off() {
+    for (smarthost, relay) in [
+        (Smarthost::start(Script::usual()), ""),
+        (Smarthost::start_exposed(Script::usual()), "tls = \"off\""),
+    ] {
+        let gateway = Gateway::run(&smarthost, relay);
+        for kind in SECRET {
+            gateway.send_item(&[MIEN], MESSAGE, |item| item.kind = kind);
+        }
+        gateway.empty().await;
+        assert_eq!(smarthost.seen().copies(MIEN), SECRET.len());
+        gateway.stop().await;
+    }
+}
+
+/// What zegel writes to people inside has a way of its own, and neither way's connections serve the other.
+#[tokio::test]
+async fn mail_to_people_inside_goes_its_own_way() {
+    const JAN: &str = "jan@voorbeeld.nl";
+    let (outside, inside) = (Smarthost::start(Script::usual()), Smarthost::start(Script::usual()));
+    let gateway = Gateway::run(&outside, &format!("[relay.inside]\nsmarthost = \"{}\"", inside.address()));
+    let kinds = SECRET.into_iter().chain([Kind::Report, Kind::Recall]);
+    for kind in kinds.clone() {
+        for to in [JAN, PIET] {
+            gateway.send_item(&[to], MESSAGE, |item| item.kind = kind);
+            gateway.empty().await;
+        }
+    }
+    gateway.send(&[JAN]);
+    let state = gateway.empty().await;
+    let count = kinds.count();
+    let (out, into) = (outside.seen(), inside.seen());
+    assert_eq!((out.copies(PIET), into.copies(JAN)), (count, count));
+    assert_eq!((out.copies(JAN), into.copies(PIET)), (1, 0), "a message that passes goes the usual way");
+    assert_eq!((out.connections, into.connections), (1, 1));
+    assert_eq!(state.events[0].origin, inside.address().to_string());
+    gateway.stop().await;
+}
+
+/// A login is for the server that it was given for.
+#[tokio::test]
+async fn no_server_gets_the_login_of_another() {
+    let (server, clients) = certificate();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("password");
+    std::fs::write(&file, "geheim\n").unwrap();
+    let script =
+        || Script::usual().and_offering("STARTTLS").and_offering("AUTH PLAIN").with_tls(server.clone());
+    let outside = Smarthost::start(script().with_credentials("zegel", "geheim"));
+    let inside = Smarthost::start(script());
+    let relay = format!(
+        "tls = \"required\"\nusername = \"zegel\"\npassword_file = \"{}\"\n\
+         [relay.inside]\nsmarthost = \"{}\"",
+        file.display(),
+        name(&inside)
+    );
+    let gateway = Gateway::run_with(&outside, &relay, clients);
+    gateway.send_item(&["jan@voorbeeld.nl"], MESSAGE, |item| item.kind = Kind::Receipt);
+    gateway.send(&[PIET]);
+    gateway.empty().await;
+    assert!(outside.seen().verbs(1).contains(&"AUTH".to_owned()));
+    assert!(!inside.seen().verbs(1).contains(&"AUTH".to_owned()));
+    gateway.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

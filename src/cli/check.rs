@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::ConfigArgs;
+use crate::config::{Config, Direction, NextHop};
 use crate::serve::{self, Foundation, Misconfigured};
 
 /// Reads what the configuration names, and opens the data folder where there is one.
@@ -22,14 +23,24 @@ pub fn run(args: &ConfigArgs) -> Result<()> {
     };
     say!("{}: fine", args.config.display());
     say!("  {} rules, {} staff", rules.policy.rule_count(), rules.staff.len());
-    say!("  mail in on {}, out to {}", join(&config.smtp.listen), config.relay.smarthost);
+    say!("  mail in on {}, out to {}", join(&config.smtp.listen), shown(config, Direction::Outside));
+    say!("  receipts, answers, codes and reports for people inside to {}", shown(config, Direction::Inside));
     say!("  pages on {} as {}", join(&config.web.listen), config.web.public_url);
     say!("  data in {}: {data_state}", data.display());
+    for warning in config.relay.notes().into_iter().chain(config.relay.advice()) {
+        say!("  warning: {warning}");
+    }
     Ok(())
 }
 
 fn fault(path: &Path, reason: &dyn std::fmt::Display) -> Misconfigured {
     Misconfigured(format!("{}: {reason:#}", path.display()))
+}
+
+fn shown(config: &Config, direction: Direction) -> String {
+    let NextHop { smarthost, tls, username, .. } = config.relay.next_hop(direction);
+    let login = if username.is_empty() { String::new() } else { format!(", as {username}") };
+    format!("{smarthost} (tls \"{tls}\"{login})")
 }
 
 fn join(addresses: &[std::net::SocketAddr]) -> String {

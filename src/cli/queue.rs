@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{QueueCommand, ReportArgs, operator, print_json};
 use crate::audit::Action;
 use crate::clock::Clock;
-use crate::store::QueueEntry;
+use crate::store::{QueueEntry, QueueEntryRecipient};
 
 /// Runs one of the commands.
 pub fn run(command: QueueCommand) -> Result<()> {
@@ -57,17 +57,24 @@ async fn list(report: &ReportArgs) -> Result<()> {
     for entry in &entries {
         let to: Vec<&str> = entry.recipients.iter().map(|recipient| recipient.address.as_str()).collect();
         say!(
-            "{}  {:<12}  {}  attempts {}  {} -> {}",
+            "{}  {:<12}  {}  attempts {}  {} -> {}{}",
             entry.id,
             entry.kind,
             entry.created,
             entry.attempts,
             entry.from,
-            to.join(", ")
+            to.join(", "),
+            why(entry)
         );
     }
     say!("{} in the queue", entries.len());
     Ok(())
+}
+
+/// Why the first of those that wait does; nothing before the first attempt.
+fn why(entry: &QueueEntry) -> String {
+    let waits = |one: &&QueueEntryRecipient| one.state == "waiting" && !one.answer.is_empty();
+    entry.recipients.iter().find(waits).map(|one| format!("  ({})", one.answer)).unwrap_or_default()
 }
 
 fn show(entry: &QueueEntry, json: bool) -> Result<()> {

@@ -73,8 +73,18 @@ const KEYS: &[(&str, &[&str])] = &[
     ),
     (
         "relay",
-        &["smarthost", "tls", "username", "password_file", "max_connections", "retry", "give_up_after"],
+        &[
+            "smarthost",
+            "tls",
+            "username",
+            "password_file",
+            "max_connections",
+            "retry",
+            "give_up_after",
+            "inside",
+        ],
     ),
+    ("relay.inside", &["smarthost", "tls", "username", "password_file"]),
     ("web", &["listen", "public_url", "tls_certificate", "tls_key", "trusted_proxies", "default_language"]),
     ("admin", &["listen", "audit_days"]),
     (
@@ -102,15 +112,23 @@ fn keys_of(section: &str) -> &'static [&'static str] {
 
 /// An unknown name is an error that names the nearest known one.
 fn check_names(table: &Table) -> Result<(), String> {
-    let sections: Vec<&str> = KEYS.iter().map(|(name, _)| *name).filter(|name| !name.is_empty()).collect();
+    let is_section = |name: &&str| !name.is_empty() && !name.contains('.');
+    let sections: Vec<&str> = KEYS.iter().map(|(name, _)| *name).filter(is_section).collect();
     for (name, value) in table {
         match value {
-            Value::Table(section) if sections.contains(&name.as_str()) => {
-                for key in section.keys() {
-                    check_name(key, keys_of(name), &format!("{name}."))?;
-                }
-            }
+            Value::Table(section) if sections.contains(&name.as_str()) => check_section(name, section)?,
             _ => check_name(name, &[keys_of(""), &sections].concat(), "")?,
+        }
+    }
+    Ok(())
+}
+
+fn check_section(name: &str, section: &Table) -> Result<(), String> {
+    for (key, value) in section {
+        check_name(key, keys_of(name), &format!("{name}."))?;
+        let inner = format!("{name}.{key}");
+        if let (Value::Table(table), false) = (value, keys_of(&inner).is_empty()) {
+            check_section(&inner, table)?;
         }
     }
     Ok(())
@@ -124,20 +142,19 @@ fn check_name(name: &str, known: &[&str], prefix: &str) -> Result<(), String> {
     Err(format!("unknown key {prefix}{name}; did you mean {prefix}{nearest}?"))
 }
 
-/// Puts one environment value in: `section__key`, read as TOML where that works, else as text.
+/// Puts one environment value in: `section__key`, or `section__section__key`, read as TOML where that works, else as
+/// text.
 fn set(table: &mut Table, keys: &str, value: String) -> Result<(), String> {
-    let (section, key) = keys.split_once("__").unwrap_or(("", keys));
+    if let Some((section, rest)) = keys.split_once("__") {
+        let entry = table.entry(section.to_owned()).or_insert_with(|| Value::Table(Table::new()));
+        let inner = entry.as_table_mut().ok_or_else(|| format!("{section} is not a section"))?;
+        return set(inner, rest, value);
+    }
     let value = match toml::from_str::<Table>(&format!("value = {value}")) {
         Ok(mut parsed) => parsed.remove("value").unwrap_or(Value::String(value)),
         Err(_) => Value::String(value),
     };
-    if section.is_empty() {
-        table.insert(key.to_owned(), value);
-        return Ok(());
-    }
-    let entry = table.entry(section.to_owned()).or_insert_with(|| Value::Table(Table::new()));
-    let inner = entry.as_table_mut().ok_or_else(|| format!("{section} is not a section"))?;
-    inner.insert(key.to_owned(), value);
+    table.insert(keys.to_owned(), value);
     Ok(())
 }
 
@@ -149,6 +166,7 @@ fn drop_empty_paths(table: &mut Table) {
                 section.remove(key);
             }
         }
+        drop_empty_paths(section);
     }
 }
 
@@ -164,6 +182,7 @@ impl Config {
             &mut self.smtp.tls_certificate,
             &mut self.smtp.tls_key,
             &mut self.relay.password_file,
+            &mut self.relay.inside.password_file,
             &mut self.web.tls_certificate,
             &mut self.web.tls_key,
         ]
@@ -209,7 +228,6 @@ impl Config {
             (self.seal.grace_days <= 365, "seal.grace_days must be from 0 to 365"),
             (self.seal.retention_days <= 36_500, "seal.retention_days must be from 0 to 36500"),
             (self.admin.audit_days <= 36_500, "admin.audit_days must be from 0 (for ever) to 36500"),
-            (is_host_and_port(&self.relay.smarthost), "relay.smarthost must have the form host:port"),
             (
                 !self.smtp.require_tls || self.smtp.tls_certificate.is_some(),
                 "smtp.require_tls needs smtp.tls_certificate and smtp.tls_key",
@@ -231,7 +249,7 @@ impl Config {
         self.web.public_url = url;
         match rules.iter().find(|(holds, _)| !holds) {
             Some((_, reason)) => Err((*reason).to_owned()),
-            None => Ok(()),
+            None => self.relay.check(),
         }
     }
 }
@@ -271,7 +289,7 @@ fn is_base_of_links(url: &str) -> bool {
     !host.is_empty() && host.bytes().all(|c| c.is_ascii_alphanumeric() || b"-._:[]".contains(&c))
 }
 
-fn is_host_and_port(text: &str) -> bool {
+pub(super) fn is_host_and_port(text: &str) -> bool {
     let Some((host, port)) = text.rsplit_once(':') else { return false };
     let is_name = host.bytes().all(|c| c.is_ascii_alphanumeric() || b"-._:[]".contains(&c));
     !host.is_empty() && is_name && port.bytes().all(|c| c.is_ascii_digit()) && port.parse::<u16>().is_ok()
@@ -325,6 +343,8 @@ mod tests {
             ("ZEGEL_SMTP__LISTEN", r#"["127.0.0.1:0"]"#),
             ("ZEGEL_SEAL__EXPIRY_DAYS", "7"),
             ("ZEGEL_RELAY__SMARTHOST", "10.0.0.1:25"),
+            ("ZEGEL_RELAY__INSIDE__SMARTHOST", "10.0.0.2:25"),
+            ("ZEGEL_RELAY__INSIDE__PASSWORD_FILE", ""),
             ("ZEGEL_HOSTNAME", "mx.voorbeeld.nl"),
             ("HOME", "/root"),
         ];
@@ -332,6 +352,8 @@ mod tests {
         assert_eq!(config.smtp.listen[0].port(), 0);
         assert_eq!(config.seal.expiry_days, 7);
         assert_eq!(config.relay.smarthost, "10.0.0.1:25");
+        assert_eq!(config.relay.inside.smarthost.as_deref(), Some("10.0.0.2:25"));
+        assert_eq!(config.relay.inside.password_file, None);
         assert_eq!(config.hostname, "mx.voorbeeld.nl");
     }
 
@@ -384,6 +406,11 @@ mod tests {
             ("[smtp]", "[reply]\nfile_types = \"pdf\"\n[smtp]", "reply.file_types"),
             ("[smtp]", "[reply]\nfile_type = []\n[smtp]", "did you mean reply.file_types?"),
             ("smarthost = \"127.0.0.1:25\"", "", "smarthost"),
+            ("[web]", "[relay.inside]\nsmarthosts = \"x:25\"\n[web]", "did you mean relay.inside.smarthost?"),
+            ("[web]", "[relay.inside]\nsmarthost = \"x\"\n[web]", "relay.inside.smarthost must have"),
+            ("[web]", "[relay.inside]\ntls = \"on\"\n[web]", "relay.inside"),
+            ("[web]", "[relay.insides]\n[web]", "did you mean relay.inside?"),
+            ("[relay]", "[relay]\ninside = \"x:25\"", "relay.inside"),
             ("hostname = \"", "hostname = ", "TOML"),
             ("hostname = \"", "hostname = \"a b.", "hostname must be"),
             ("hostname = \"", "hostname = \"a\\r\\nb.", "hostname must be"),

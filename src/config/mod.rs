@@ -19,7 +19,7 @@ use crate::address::{Address, ReversePath};
 
 pub use load::{ConfigError, DEFAULT_PATH, load, parse};
 pub use look::{Logo, Look};
-pub use relay::{Relay, RelayTls};
+pub use relay::{Direction, Inside, NextHop, Relay, RelayTls};
 pub use units::ByteSize;
 use units::duration;
 

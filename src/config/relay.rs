@@ -1,10 +1,16 @@
-//! `[relay]`: the next hop, and how mail is tried again.
+//! `[relay]`: the next hop, that of mail to people inside, and how mail is tried again.
+//!
+//! What was given for one server never goes to another: neither its user name and password, nor the consent to
+//! `tls = "off"`.
 
+use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::load::is_host_and_port;
 use super::units::{duration, durations};
 
 /// The next hop.
@@ -22,7 +28,10 @@ pub struct Relay {
     /// File whose first line is the password for AUTH.
     #[serde(default)]
     pub password_file: Option<PathBuf>,
-    /// Connections to the smarthost at once.
+    /// Where the way to people inside differs.
+    #[serde(default)]
+    pub inside: Inside,
+    /// Connections at once, either way.
     #[serde(default = "default::max_connections")]
     pub max_connections: usize,
     /// Waits between attempts; the last one repeats as 4 hours.
@@ -31,6 +40,138 @@ pub struct Relay {
     /// After this long a failure is reported to the sender.
     #[serde(default = "default::give_up_after", deserialize_with = "duration")]
     pub give_up_after: Duration,
+}
+
+/// `[relay.inside]`: for mail that zegel itself writes to people inside. What is unset is as in `[relay]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Inside {
+    /// `host:port`
+    pub smarthost: Option<String>,
+    /// How to encrypt the way there.
+    pub tls: Option<RelayTls>,
+    /// For AUTH; empty: none.
+    pub username: Option<String>,
+    /// File whose first line is the password for AUTH.
+    pub password_file: Option<PathBuf>,
+}
+
+/// The two ways of mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Everything that is not [`Direction::Inside`].
+    Outside,
+    /// What zegel itself writes to people inside.
+    Inside,
+}
+
+/// A server that takes mail from us, and how to speak with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NextHop {
+    /// `host:port`
+    pub smarthost: String,
+    /// How to encrypt the way there.
+    pub tls: RelayTls,
+    /// For AUTH; empty: none.
+    pub username: String,
+    /// File whose first line is the password for AUTH.
+    pub password_file: Option<PathBuf>,
+}
+
+impl Relay {
+    /// The server that mail of this direction is handed to.
+    pub fn next_hop(&self, direction: Direction) -> NextHop {
+        let outside = NextHop {
+            smarthost: self.smarthost.clone(),
+            tls: self.tls,
+            username: self.username.clone(),
+            password_file: self.password_file.clone(),
+        };
+        let Inside { smarthost, tls, username, password_file } = self.inside.clone();
+        match direction {
+            Direction::Outside => outside,
+            Direction::Inside if self.is_one_server() => NextHop {
+                smarthost: outside.smarthost,
+                tls: tls.unwrap_or(outside.tls),
+                username: username.unwrap_or(outside.username),
+                password_file: password_file.or(outside.password_file),
+            },
+            Direction::Inside => NextHop {
+                smarthost: smarthost.unwrap_or(outside.smarthost),
+                tls: tls.unwrap_or(if outside.tls == RelayTls::Off {
+                    RelayTls::default()
+                } else {
+                    outside.tls
+                }),
+                username: username.unwrap_or_default(),
+                password_file,
+            },
+        }
+    }
+
+    fn is_one_server(&self) -> bool {
+        let is_same = |smarthost: &String| smarthost.eq_ignore_ascii_case(&self.smarthost);
+        self.inside.smarthost.as_ref().is_none_or(is_same)
+    }
+
+    /// What the types alone cannot say; the reason names the key.
+    pub(super) fn check(&self) -> Result<(), String> {
+        for (key, smarthost) in [
+            ("relay.smarthost", Some(&self.smarthost)),
+            ("relay.inside.smarthost", self.inside.smarthost.as_ref()),
+        ] {
+            if smarthost.is_some_and(|smarthost| !is_host_and_port(smarthost)) {
+                return Err(format!("{key} must have the form host:port"));
+            }
+        }
+        let inside = self.next_hop(Direction::Inside);
+        if !self.is_one_server() && inside.username.is_empty() == inside.password_file.is_some() {
+            let reason = "go together; those of [relay] are not for another server";
+            return Err(format!("relay.inside.username and relay.inside.password_file {reason}"));
+        }
+        Ok(())
+    }
+
+    /// What was chosen and may have to be chosen anew, for the log and for monitoring.
+    pub fn notes(&self) -> Vec<String> {
+        let off = |(key, hop): (&str, NextHop)| {
+            let notes = "is not encrypted, passwords, links, codes and answers included";
+            (hop.tls == RelayTls::Off).then(|| format!("{key} is \"off\": mail to {} {notes}", hop.smarthost))
+        };
+        self.ways().into_iter().filter_map(off).collect()
+    }
+
+    /// What can be done better, for who checks the configuration.
+    pub fn advice(&self) -> Vec<String> {
+        let unchecked = |(key, hop): (&str, NextHop)| {
+            let weak = hop.tls == RelayTls::Opportunistic && !hop.is_on_loopback();
+            weak.then(|| {
+                format!(
+                    "{key} is \"opportunistic\": the certificate of {0} is not checked, and while {0} offers no TLS, \
+                     mail with a password, link, code or answer waits; \"required\" is safer",
+                    hop.smarthost
+                )
+            })
+        };
+        self.ways().into_iter().filter_map(unchecked).collect()
+    }
+
+    /// The next hops with the key that says how the way there is encrypted; one where both ways are the same.
+    fn ways(&self) -> Vec<(&'static str, NextHop)> {
+        let [outside, inside] = [Direction::Outside, Direction::Inside].map(|way| self.next_hop(way));
+        let key = if self.inside.tls.is_some() { "relay.inside.tls" } else { "relay.tls" };
+        let second = (inside != outside).then_some((key, inside));
+        [("relay.tls", outside)].into_iter().chain(second).collect()
+    }
+}
+
+impl NextHop {
+    /// As far as its name tells; what counts for a mail is the address that was connected to.
+    fn is_on_loopback(&self) -> bool {
+        let host = self.smarthost.rsplit_once(':').map_or("", |(host, _)| host);
+        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        address.map_or(host.eq_ignore_ascii_case("localhost"), |address| address.to_canonical().is_loopback())
+    }
 }
 
 /// `[relay] tls`
@@ -48,6 +189,17 @@ pub enum RelayTls {
     Implicit,
 }
 
+impl fmt::Display for RelayTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Off => "off",
+            Self::Opportunistic => "opportunistic",
+            Self::Required => "required",
+            Self::Implicit => "implicit",
+        })
+    }
+}
+
 mod default {
     use super::Duration;
 
@@ -59,5 +211,94 @@ mod default {
     }
     pub fn give_up_after() -> Duration {
         Duration::from_secs(5 * 86_400)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn relay(more: &str) -> Relay {
+        let text = format!(
+            "smarthost = \"buiten:25\"\nusername = \"zegel\"\npassword_file = \"buiten.txt\"\n{more}"
+        );
+        toml::from_str(&text).unwrap()
+    }
+
+    fn hop(smarthost: &str, tls: RelayTls, username: &str, password_file: Option<&str>) -> NextHop {
+        let password_file = password_file.map(PathBuf::from);
+        NextHop { smarthost: smarthost.into(), tls, username: username.into(), password_file }
+    }
+
+    #[test]
+    fn what_is_unset_is_as_in_relay_for_the_same_server() {
+        use RelayTls::{Implicit, Off, Opportunistic, Required};
+        for (more, expected) in [
+            ("", hop("buiten:25", Opportunistic, "zegel", Some("buiten.txt"))),
+            ("tls = \"off\"", hop("buiten:25", Off, "zegel", Some("buiten.txt"))),
+            ("[inside]\ntls = \"required\"", hop("buiten:25", Required, "zegel", Some("buiten.txt"))),
+            (
+                "[inside]\nsmarthost = \"BUITEN:25\"",
+                hop("buiten:25", Opportunistic, "zegel", Some("buiten.txt")),
+            ),
+            ("[inside]\nusername = \"\"", hop("buiten:25", Opportunistic, "", Some("buiten.txt"))),
+            (
+                "[inside]\nusername = \"x\"\npassword_file = \"x.txt\"",
+                hop("buiten:25", Opportunistic, "x", Some("x.txt")),
+            ),
+            ("[inside]\nsmarthost = \"binnen:25\"", hop("binnen:25", Opportunistic, "", None)),
+            (
+                "tls = \"implicit\"\n[inside]\nsmarthost = \"binnen:465\"",
+                hop("binnen:465", Implicit, "", None),
+            ),
+            ("tls = \"off\"\n[inside]\nsmarthost = \"binnen:25\"", hop("binnen:25", Opportunistic, "", None)),
+            (
+                "[inside]\nsmarthost = \"buiten:587\"\nusername = \"x\"\npassword_file = \"x.txt\"\ntls = \"off\"",
+                hop("buiten:587", Off, "x", Some("x.txt")),
+            ),
+        ] {
+            let relay = relay(more);
+            assert_eq!(relay.next_hop(Direction::Inside), expected, "{more}");
+            assert_eq!(relay.next_hop(Direction::Outside).smarthost, "buiten:25");
+            assert_eq!(relay.check(), Ok(()), "{more}");
+        }
+    }
+
+    #[test]
+    fn half_a_login_for_another_server_is_a_fault() {
+        for half in ["username = \"x\"", "password_file = \"x.txt\""] {
+            let relay = relay(&format!("[inside]\nsmarthost = \"binnen:25\"\n{half}"));
+            assert!(relay.check().unwrap_err().starts_with("relay.inside.username and"), "{half}");
+        }
+        assert!(
+            relay("[inside]\nsmarthost = \"binnen\"").check().unwrap_err().contains("relay.inside.smarthost")
+        );
+    }
+
+    #[test]
+    fn a_way_without_tls_is_told_by_its_key() {
+        let keys = |texts: Vec<String>| -> Vec<String> {
+            texts.iter().map(|text| text.split_once(" is ").unwrap().0.to_owned()).collect()
+        };
+        for (more, notes, advice) in [
+            ("", &[][..], &["relay.tls"][..]),
+            ("tls = \"off\"", &["relay.tls"], &[]),
+            ("tls = \"required\"", &[], &[]),
+            ("tls = \"required\"\n[inside]\ntls = \"off\"", &["relay.inside.tls"], &[]),
+            ("tls = \"off\"\n[inside]\nsmarthost = \"binnen:25\"", &["relay.tls"], &["relay.tls"]),
+            ("tls = \"off\"\n[inside]\nsmarthost = \"[::1]:25\"", &["relay.tls"], &[]),
+            ("tls = \"off\"\n[inside]\nsmarthost = \"localhost:25\"", &["relay.tls"], &[]),
+            ("[inside]\nsmarthost = \"127.0.0.2:25\"\ntls = \"off\"", &["relay.inside.tls"], &["relay.tls"]),
+        ] {
+            let relay = relay(more);
+            assert_eq!(
+                (keys(relay.notes()), keys(relay.advice())),
+                (
+                    notes.iter().map(|n| (*n).to_owned()).collect(),
+                    advice.iter().map(|n| (*n).to_owned()).collect()
+                ),
+                "{more}"
+            );
+        }
     }
 }

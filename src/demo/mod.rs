@@ -152,7 +152,6 @@ fn config(folder: &Path, smtp: SocketAddr, web: SocketAddr, smarthost: SocketAdd
         listen = ["{smtp}"]
         [relay]
         smarthost = "{smarthost}"
-        tls = "off"
         [web]
         listen = ["{web}"]
         public_url = "http://{web}"

@@ -10,6 +10,7 @@ use crate::id::QueueId;
 use crate::message::header::Header;
 use crate::notify::failure::{About, FailedRecipient, FailureFacts, Original, failure};
 use crate::queue::body::{self, Opener};
+use crate::queue::way;
 use crate::relay::outcome;
 use crate::secret::BodyKey;
 use crate::store::{Body, Delivery, Item, Kind, NewItem, PendingRecipient};
@@ -65,7 +66,7 @@ pub fn report(
         to,
         arrived: item.created,
         envid: item.parameters.envid.as_deref(),
-        smarthost: &config.relay.smarthost,
+        smarthost: &config.relay.next_hop(way::direction(config, item)).smarthost,
         about: match item.kind {
             Kind::Notification => About::Notification,
             Kind::Reminder => About::Reminder,
@@ -140,7 +141,7 @@ fn cut_to_header(octets: &mut Vec<u8>) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::io::Cursor;
 
     use super::*;
@@ -152,7 +153,7 @@ mod tests {
     const MESSAGE: &[u8] =
         b"Message-ID: <1@voorbeeld.nl>\r\nSubject: hallo\r\n\r\nhttps://veilig.voorbeeld.nl/t/secret\r\n";
 
-    fn config() -> Config {
+    pub(in crate::queue) fn config() -> Config {
         let text = "hostname = \"veilig.voorbeeld.nl\"\ndata_dir = \"/nowhere\"\n\
              [organisation]\nname = \"Gemeente Voorbeeld\"\ndomains = [\"voorbeeld.nl\"]\n\
              [smtp]\nlisten = [\"127.0.0.1:0\"]\n\

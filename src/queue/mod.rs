@@ -2,11 +2,13 @@
 //! with them.
 //!
 //! [`body`] encrypts what waits on disk, [`worker`] hands it to the relay, `flights` are its deliveries under way,
-//! [`retry`] says when to try again and when to give up, `bounce` tells the sender. `intake` seals bodies and
+//! `way` says which way a mail goes, `alarm` what an administrator must mend, [`retry`] says when to try again and when to give up, `bounce` tells the sender. `intake` seals bodies and
 //! wakes the worker; nobody else calls.
 
+mod alarm;
 pub mod body;
 mod bounce;
 mod flights;
 pub mod retry;
+mod way;
 pub mod worker;

@@ -15,17 +15,20 @@ use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::alarm::Alarms;
 use super::body::{self, Opener};
 use super::bounce;
 use super::flights::{Flights, Line, Lines};
 use super::retry::{Next, Schedule};
+use super::way;
 use crate::address::ReversePath;
 use crate::audit::{Action, Event};
 use crate::clock::{Clock, Timestamp, later};
 use crate::config::{Config, ReturnPath};
 use crate::envelope::EnvelopeRecipient;
+use crate::relay::outcome::{self, Outcome};
 use crate::relay::smarthost::{LargestMail, Settings, Smarthost, TlsClients};
-use crate::relay::{Content, Mail, Timeouts, outcome};
+use crate::relay::{Content, Mail, Timeouts};
 use crate::secret::{BodyKey, LinkKey};
 use crate::store::{Attempt, Blobs, Body, Delivery, Item, Kind, NewItem, Store, StoreError};
 use crate::transfer::link;
@@ -90,7 +93,7 @@ impl Worker {
         let smarthost = Smarthost::new(parts.tls.clone(), parts.timeouts);
         let wake = Arc::new(Notify::new());
         let lines = Lines::new(Arc::clone(&wake));
-        Self { shared: Arc::new(Shared { parts, smarthost, lines }), wake }
+        Self { shared: Arc::new(Shared { parts, smarthost, lines, alarms: Alarms::default() }), wake }
     }
 
     /// For those who commit mail.
@@ -176,25 +179,29 @@ struct Shared {
     parts: WorkerParts,
     smarthost: Smarthost,
     lines: Lines,
+    alarms: Alarms,
 }
 
 impl Shared {
     /// One attempt, from the claimed item to the recorded outcome.
     async fn attempt(self: Arc<Self>, item: Item, line: Line) {
         let config = self.parts.config.load_full();
-        let outcomes = timeout(DEADLINE, self.relay(&config, &item)).await;
+        let settings = Settings::of(&config, way::direction(&config, &item));
+        let outcome = timeout(DEADLINE, self.relay(&config, &settings, &item)).await;
         drop(line);
-        let outcomes = outcomes.unwrap_or_else(|_| put_off(&item, "4.4.2 the delivery took too long"));
-        let conclusion = self.conclude(&config, item, outcomes).await;
+        let outcome = outcome
+            .unwrap_or_else(|_| Outcome::put_off("4.4.2 the delivery took too long", item.recipients.len()));
+        let conclusion = self.conclude(&config, &settings, item, outcome).await;
         self.record(conclusion).await;
     }
 
-    async fn relay(&self, config: &Config, item: &Item) -> Vec<Delivery> {
+    async fn relay(&self, config: &Config, settings: &Settings, item: &Item) -> Outcome {
         let opener = match self.open(item).await {
             Ok(opener) => opener,
             Err(error) => {
                 tracing::error!(item = %item.id, %error, "a queued body cannot be read");
-                return put_off(item, &format!("4.3.0 the queued message cannot be read: {error}"));
+                let reason = format!("4.3.0 the queued message cannot be read: {error}");
+                return Outcome::put_off(&reason, item.recipients.len());
             }
         };
         let recipients: Vec<EnvelopeRecipient> =
@@ -204,8 +211,9 @@ impl Shared {
             parameters: &item.parameters,
             recipients: &recipients,
             traits: opener.traits(),
+            secret: way::is_secret(item.kind),
         };
-        self.smarthost.deliver(&Settings::of(config), &mail, feed(opener, &item.body)).await
+        self.smarthost.deliver(settings, &mail, feed(opener, &item.body)).await
     }
 
     /// What the next hop is told; failures of our own are reported to the item's own one all the same.
@@ -234,10 +242,19 @@ impl Shared {
     }
 
     /// What is to be recorded: who is done, when the rest is tried again, who must hear of it.
-    async fn conclude(&self, config: &Arc<Config>, item: Item, outcomes: Vec<Delivery>) -> Attempt {
+    async fn conclude(
+        &self,
+        config: &Arc<Config>,
+        settings: &Settings,
+        item: Item,
+        outcome: Outcome,
+    ) -> Attempt {
         let now = self.parts.clock.now();
+        if let (Some(problem), Some(reason)) = (outcome.problem, outcome.reason()) {
+            self.alarms.raise(problem, settings.smarthost(), reason, now);
+        }
         let mut deliveries: Vec<(u32, Delivery)> =
-            item.recipients.iter().map(|pending| pending.number).zip(outcomes).collect();
+            item.recipients.iter().map(|pending| pending.number).zip(outcome.deliveries).collect();
         let next = schedule(config).after(item.attempts.saturating_add(1), item.created, now);
         let next_attempt = match next {
             Next::Again(_)
@@ -251,7 +268,7 @@ impl Shared {
                 now
             }
         };
-        let mut events = events(config, &item, &deliveries, now);
+        let mut events = events(settings, &item, &deliveries, now);
         let id = item.id.clone();
         let notifies = item.link.clone().filter(|_| item.kind == Kind::Notification);
         let (report, deliveries) = self.report(config, item, deliveries, now).await;
@@ -333,11 +350,6 @@ fn feed(mut opener: Opener, body: &Body) -> Content {
     Content::new(size, receiver)
 }
 
-fn put_off(item: &Item, reason: &str) -> Vec<Delivery> {
-    let reason = outcome::one_line(reason);
-    vec![Delivery::Later { reason }; item.recipients.len()]
-}
-
 /// Everyone who would have to wait on has waited long enough (RFC 5321 4.5.4.1).
 fn give_up(deliveries: &mut [(u32, Delivery)]) {
     for (_, delivery) in deliveries {
@@ -350,14 +362,14 @@ fn give_up(deliveries: &mut [(u32, Delivery)]) {
 
 /// One event for each recipient that is settled, and one for all that wait on. Only codes of the next hop's
 /// answer: its words might quote the mail.
-fn events(config: &Config, item: &Item, deliveries: &[(u32, Delivery)], now: Timestamp) -> Vec<Event> {
+fn events(settings: &Settings, item: &Item, deliveries: &[(u32, Delivery)], now: Timestamp) -> Vec<Event> {
     let event = |object: String, result: String| Event {
         time: now,
         action: Action::Relay,
         object,
         result,
         actor: "zegel".to_owned(),
-        origin: config.relay.smarthost.clone(),
+        origin: settings.smarthost().to_owned(),
     };
     let mut events = Vec::new();
     let (mut waiting, mut why) = (0, String::new());

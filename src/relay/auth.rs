@@ -22,7 +22,9 @@ impl Credentials {
     pub async fn read(username: &str, file: Option<&Path>) -> Result<Self, Cause> {
         let cannot = |reason: String| Cause::Credentials(reason);
         let Some(file) = file.map(Path::to_owned) else {
-            return Err(cannot("[relay] username is set and password_file is not".to_owned()));
+            return Err(cannot(
+                "a username is set in the configuration and its password_file is not".to_owned(),
+            ));
         };
         let shown = file.display().to_string();
         let text = tokio::task::spawn_blocking(move || std::fs::read_to_string(file)).await;

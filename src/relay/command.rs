@@ -142,7 +142,13 @@ mod tests {
     ) -> T {
         let reverse_path = ReversePath::Address(Address::parse(from).unwrap());
         let recipients = [recipient("piet@example.org")];
-        look(&Mail { reverse_path: &reverse_path, parameters, recipients: &recipients, traits })
+        look(&Mail {
+            reverse_path: &reverse_path,
+            parameters,
+            recipients: &recipients,
+            traits,
+            secret: false,
+        })
     }
 
     #[test]

@@ -1,9 +1,8 @@
 //! Opening a connection: address, TCP, greeting, EHLO, STARTTLS, AUTH, until the server is ready for MAIL.
 //! Nothing of a mail is known here, so nothing of it can leak before the connection is as safe as
-//! `[relay] tls` asks for (C10).
+//! `[relay] tls` asks for (C10). Whether others could read along is said by [`Connection::exposed`] (C30).
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::ClientConfig;
@@ -18,34 +17,30 @@ use super::extensions::Extensions;
 use super::outcome::{Cause, Failure, Stage};
 use super::reply::Reply;
 use super::wire::{Socket, Wire};
-use crate::config::{Config, RelayTls};
+use crate::config::{Config, Direction, NextHop, RelayTls};
 use crate::tls::{TlsError, opportunistic_client, verifying_client};
 
 /// Where to connect and how: connections of the same settings can stand in for each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     hostname: String,
-    smarthost: String,
-    tls: RelayTls,
-    username: String,
-    password_file: Option<PathBuf>,
+    hop: NextHop,
 }
 
 impl Settings {
-    /// As the configuration is now.
-    pub fn of(config: &Config) -> Self {
-        Self {
-            hostname: config.hostname.clone(),
-            smarthost: config.relay.smarthost.clone(),
-            tls: config.relay.tls,
-            username: config.relay.username.clone(),
-            password_file: config.relay.password_file.clone(),
-        }
+    /// As the configuration is now, for mail of this direction.
+    pub fn of(config: &Config, direction: Direction) -> Self {
+        Self { hostname: config.hostname.clone(), hop: config.relay.next_hop(direction) }
+    }
+
+    /// The server, as `host:port`.
+    pub fn smarthost(&self) -> &str {
+        &self.hop.smarthost
     }
 
     /// The name that the certificate must bear: the smarthost without port and brackets.
     fn server_name(&self) -> Result<ServerName<'static>, Failure> {
-        let host = self.smarthost.rsplit_once(':').map_or(self.smarthost.as_str(), |(host, _)| host);
+        let host = self.smarthost().rsplit_once(':').map_or(self.smarthost(), |(host, _)| host);
         let host = host.trim_start_matches('[').trim_end_matches(']');
         ServerName::try_from(host.to_owned())
             .map_err(|error| Failure { stage: Stage::StartTls, cause: Cause::NoTls(error.to_string()) })
@@ -78,6 +73,9 @@ pub struct Connection {
     pub wire: Wire,
     /// What the server offers, as said under the encryption in force.
     pub offered: Extensions,
+    /// Why others could read along. `None` where they cannot: it is encrypted, or does not leave this machine; or
+    /// `tls = "off"` was written.
+    pub exposed: Option<String>,
     /// Mails sent over it.
     pub mails: u32,
 }
@@ -85,11 +83,11 @@ pub struct Connection {
 /// Opens a connection. With "opportunistic" a failed handshake is followed by one try in clear: whoever can
 /// break the handshake could as well have hidden the offer, and mail must go on.
 pub async fn open(settings: &Settings, tls: &TlsClients, timeouts: &Timeouts) -> Result<Connection, Failure> {
-    let mut opening = Opening { settings, tls, timeouts, encrypt: settings.tls != RelayTls::Off };
+    let mut opening = Opening { settings, tls, timeouts, failed: None };
     match opening.open().await {
-        Err(Failure { cause: Cause::NoTls(reason), .. }) if settings.tls == RelayTls::Opportunistic => {
-            tracing::warn!(smarthost = settings.smarthost, reason, "TLS failed; going on without it");
-            opening.encrypt = false;
+        Err(Failure { cause: Cause::NoTls(reason), .. }) if settings.hop.tls == RelayTls::Opportunistic => {
+            tracing::warn!(smarthost = settings.smarthost(), reason, "TLS failed; going on without it");
+            opening.failed = Some(format!("TLS failed: {reason}"));
             opening.open().await
         }
         result => result,
@@ -100,37 +98,44 @@ struct Opening<'a> {
     settings: &'a Settings,
     tls: &'a TlsClients,
     timeouts: &'a Timeouts,
-    encrypt: bool,
+    /// Why TLS is not tried again.
+    failed: Option<String>,
 }
 
 impl Opening<'_> {
     async fn open(&self) -> Result<Connection, Failure> {
         let tcp = self.connect().await.map_err(at(Stage::Connect))?;
+        // What the name stands for is known only now.
+        let is_local = tcp.peer_addr().is_ok_and(|address| address.ip().to_canonical().is_loopback());
         let mut wire = Wire::new(Box::new(tcp));
-        let implicit = self.settings.tls == RelayTls::Implicit;
-        if implicit {
+        let mode = self.settings.hop.tls;
+        if mode == RelayTls::Implicit {
             wire = self.handshake(wire).await?;
         }
         let greeting = wire.reply(self.timeouts.greeting).await.map_err(at(Stage::Greeting))?;
         expect(greeting, 220, Stage::Greeting)?;
         let mut offered = self.hello(&mut wire).await?;
-        let mut encrypted = implicit;
-        if self.encrypt && !implicit && self.wants_starttls(&mut wire, &offered).await? {
+        let clear = match mode {
+            RelayTls::Implicit => None,
+            RelayTls::Off => Some("tls is \"off\"".to_owned()),
+            RelayTls::Opportunistic | RelayTls::Required => self.starttls(&mut wire, &offered).await?,
+        };
+        if clear.is_none() && mode != RelayTls::Implicit {
             wire = self.handshake(wire).await?;
             // What was said in clear is forgotten (RFC 3207 4.2).
             offered = self.hello(&mut wire).await?;
-            encrypted = true;
         }
-        if !self.settings.username.is_empty() {
-            self.log_in(&mut wire, &offered, encrypted).await.map_err(at(Stage::Auth))?;
+        if !self.settings.hop.username.is_empty() {
+            self.log_in(&mut wire, &offered, clear.is_none()).await.map_err(at(Stage::Auth))?;
         }
-        Ok(Connection { wire, offered, mails: 0 })
+        let exposed = clear.filter(|_| !is_local && mode != RelayTls::Off);
+        Ok(Connection { wire, offered, exposed, mails: 0 })
     }
 
     /// Tries every address of the name, as RFC 5321 5.1 asks.
     async fn connect(&self) -> Result<TcpStream, Cause> {
         let limit = self.timeouts.connect;
-        let addresses = timeout(limit, lookup_host(&self.settings.smarthost)).await;
+        let addresses = timeout(limit, lookup_host(self.settings.smarthost())).await;
         let addresses: Vec<SocketAddr> =
             addresses.map_err(|_| Cause::TimedOut)?.map_err(Cause::Unreachable)?.collect();
         let mut last = Cause::Unreachable(std::io::Error::other("the name has no address"));
@@ -163,25 +168,29 @@ impl Opening<'_> {
         Ok(Extensions::default())
     }
 
-    /// Whether the server is now waiting for a handshake.
-    async fn wants_starttls(&self, wire: &mut Wire, offered: &Extensions) -> Result<bool, Failure> {
-        let required = self.settings.tls == RelayTls::Required;
+    /// Asks for a handshake; gives the reason where there is none to come and the mode lets us go on in clear.
+    async fn starttls(&self, wire: &mut Wire, offered: &Extensions) -> Result<Option<String>, Failure> {
+        if self.failed.is_some() {
+            return Ok(self.failed.clone());
+        }
+        let required = self.settings.hop.tls == RelayTls::Required;
         if !offered.starttls {
-            return if required { Err(no_tls("the server does not offer STARTTLS")) } else { Ok(false) };
+            let reason = "the server does not offer STARTTLS";
+            return if required { Err(no_tls(reason)) } else { Ok(Some(reason.to_owned())) };
         }
         let reply = wire.ask("STARTTLS", self.timeouts.command).await.map_err(at(Stage::StartTls))?;
         match reply.code {
-            220 => Ok(true),
+            220 => Ok(None),
             _ if required || reply.is_closing() => {
                 Err(Failure { stage: Stage::StartTls, cause: Cause::Answer(reply) })
             }
-            _ => Ok(false),
+            _ => Ok(Some(format!("the server refuses STARTTLS: {}", Cause::Answer(reply)))),
         }
     }
 
     async fn handshake(&self, wire: Wire) -> Result<Wire, Failure> {
         let socket: Box<dyn Socket> = wire.into_socket().map_err(at(Stage::StartTls))?;
-        let config = match self.settings.tls {
+        let config = match self.settings.hop.tls {
             RelayTls::Off | RelayTls::Opportunistic => &self.tls.opportunistic,
             RelayTls::Required | RelayTls::Implicit => {
                 self.tls.verifying.as_ref().map_err(|reason| no_tls(reason))?
@@ -197,11 +206,11 @@ impl Opening<'_> {
 
     /// A password never crosses the net in clear, unless `tls = "off"` was chosen.
     async fn log_in(&self, wire: &mut Wire, offered: &Extensions, encrypted: bool) -> Result<(), Cause> {
-        if !encrypted && self.settings.tls != RelayTls::Off {
+        let NextHop { tls, username, password_file, .. } = &self.settings.hop;
+        if !encrypted && *tls != RelayTls::Off {
             return Err(Cause::Credentials("the connection is not encrypted".to_owned()));
         }
-        let credentials =
-            Credentials::read(&self.settings.username, self.settings.password_file.as_deref()).await?;
+        let credentials = Credentials::read(username, password_file.as_deref()).await?;
         credentials.log_in(wire, offered, self.timeouts.command).await
     }
 }

@@ -18,6 +18,8 @@ pub struct Mail<'a> {
     pub recipients: &'a [EnvelopeRecipient],
     /// What its octets are like.
     pub traits: Traits,
+    /// It says what nobody on the way may read: a connection that is exposed must not carry it (C30).
+    pub secret: bool,
 }
 
 /// What must be known of a message before its first octet is sent.

@@ -5,7 +5,7 @@ use std::io;
 
 use super::command::Lack;
 use super::reply::{Garbage, Reply, is_enhanced_code};
-use crate::store::Delivery;
+use crate::store::{Delivery, Problem};
 
 /// How far a delivery came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +68,17 @@ pub enum Cause {
     /// Encryption is required and cannot be had.
     #[error("4.7.5 no encryption: {0}")]
     NoTls(String),
+    /// The connection is exposed, and the mail is not for everybody to read (C30).
+    #[error(
+        "4.7.5 this mail needs TLS and {smarthost} gives none ({reason}): turn STARTTLS on there, or name another next \
+         hop in [relay] or [relay.inside]"
+    )]
+    NeedsTls {
+        /// `host:port`
+        smarthost: String,
+        /// Why the connection is exposed.
+        reason: String,
+    },
     /// The user name and password cannot be used.
     #[error("4.7.0 cannot log in: {0}")]
     Credentials(String),
@@ -99,7 +110,38 @@ impl Stage {
     }
 }
 
+/// How an attempt ended.
+#[derive(Debug)]
+pub struct Outcome {
+    /// One for each recipient of the mail, in order.
+    pub deliveries: Vec<Delivery>,
+    /// What an administrator has to mend before those that wait can go.
+    pub problem: Option<Problem>,
+}
+
+impl Outcome {
+    /// None of so many recipients got it this time.
+    pub fn put_off(reason: &str, recipients: usize) -> Self {
+        let reason = one_line(reason);
+        Self { deliveries: vec![Delivery::Later { reason }; recipients], problem: None }
+    }
+
+    /// Why the first of those that wait does.
+    pub fn reason(&self) -> Option<&str> {
+        self.deliveries.iter().find_map(|delivery| match delivery {
+            Delivery::Later { reason } => Some(reason.as_str()),
+            Delivery::Delivered | Delivery::Failed { .. } => None,
+        })
+    }
+}
+
 impl Failure {
+    /// What it means for so many recipients.
+    pub fn outcome(&self, recipients: usize) -> Outcome {
+        let problem = matches!(self.cause, Cause::NeedsTls { .. }).then_some(Problem::NeedsTls);
+        Outcome { deliveries: vec![self.delivery(); recipients], problem }
+    }
+
     /// What it means for every recipient that was not yet settled.
     pub fn delivery(&self) -> Delivery {
         match &self.cause {

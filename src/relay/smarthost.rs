@@ -1,8 +1,8 @@
 //! The next hop: connections are kept for the next mail and used by one delivery at a time. Called by
 //! `queue/worker`, which also bounds how many deliveries there are at once.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -13,7 +13,7 @@ use super::Timeouts;
 use super::connection::{Connection, open};
 use super::content::{Content, Mail};
 use super::extensions::Size;
-use super::outcome::Failure;
+use super::outcome::{Cause, Failure, Outcome, Stage};
 use super::transaction::{self, Ended};
 use crate::store::Delivery;
 
@@ -24,20 +24,26 @@ const MOST_IDLE: Duration = Duration::from_secs(15);
 /// How long a farewell may take.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// The largest message that the next hop takes, as it said when it was last asked (RFC 1870). Cheap to clone; all
+/// The largest message that each next hop takes, as it said when it was last asked (RFC 1870). Cheap to clone; all
 /// clones tell the same.
 #[derive(Clone, Debug, Default)]
-pub struct LargestMail(Arc<AtomicU64>);
+pub struct LargestMail(Arc<Mutex<HashMap<String, u64>>>);
 
 impl LargestMail {
-    /// Octets; `None` while the next hop has not been asked, or names no limit.
-    pub fn octets(&self) -> Option<u64> {
-        Some(self.0.load(Ordering::Relaxed)).filter(|octets| *octets > 0)
+    /// Octets; `None` while this server has not been asked, or names no limit.
+    pub fn octets(&self, smarthost: &str) -> Option<u64> {
+        self.lock().get(smarthost).copied()
     }
 
-    fn note(&self, size: Size) {
-        let octets = if let Size::AtMost(octets) = size { octets } else { 0 };
-        self.0.store(octets, Ordering::Relaxed);
+    fn note(&self, smarthost: &str, size: Size) {
+        match size {
+            Size::AtMost(octets) => self.lock().insert(smarthost.to_owned(), octets),
+            Size::Unknown | Size::Unlimited => self.lock().remove(smarthost),
+        };
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, u64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -67,24 +73,24 @@ impl Smarthost {
     }
 
     /// Sends one mail: an outcome for each of its recipients, in order.
-    pub async fn deliver(&self, settings: &Settings, mail: &Mail<'_>, mut content: Content) -> Vec<Delivery> {
+    pub async fn deliver(&self, settings: &Settings, mail: &Mail<'_>, mut content: Content) -> Outcome {
         match self.try_deliver(settings, mail, &mut content).await {
-            Ok(deliveries) => deliveries,
-            Err(failure) => vec![failure.delivery(); mail.recipients.len()],
+            Ok(deliveries) => Outcome { deliveries, problem: None },
+            Err(failure) => failure.outcome(mail.recipients.len()),
         }
     }
 
     /// Says goodbye on connections that have idled too long. Called now and then.
     pub async fn sweep(&self) {
         let idle = |kept: &mut Idle| kept.since.elapsed() > MOST_IDLE;
-        let gone: Vec<Idle> = self.lock().extract_if(.., idle).collect();
+        let gone = self.lock().extract_if(.., idle).map(|kept| kept.connection).collect();
         farewell(gone).await;
     }
 
     /// Says goodbye on all idle connections.
     pub async fn close(&self) {
         let gone = std::mem::take(&mut *self.lock());
-        farewell(gone).await;
+        farewell(gone.into_iter().map(|kept| kept.connection).collect()).await;
     }
 
     /// A connection that the server has closed in the meantime, as it may, costs no attempt: the mail goes
@@ -95,24 +101,30 @@ impl Smarthost {
         mail: &Mail<'_>,
         content: &mut Content,
     ) -> Result<Vec<Delivery>, Failure> {
-        if let Some(mut used) = self.take(settings).await {
+        if let Some(mut used) = self.take(settings, mail.secret).await {
             match transaction::run(&mut used, mail, content, &self.timeouts).await {
                 Ok(ended) => return Ok(self.keep(used, settings, ended)),
                 Err(failure) => tracing::debug!(cause = %failure.cause, "an idle connection was closed"),
             }
         }
         let mut fresh = open(settings, &self.tls, &self.timeouts).await?;
-        self.largest.note(fresh.offered.size);
+        self.largest.note(settings.smarthost(), fresh.offered.size);
+        if let Some(reason) = fresh.exposed.clone().filter(|_| mail.secret) {
+            farewell(vec![fresh]).await;
+            let smarthost = settings.smarthost().to_owned();
+            return Err(Failure { stage: Stage::StartTls, cause: Cause::NeedsTls { smarthost, reason } });
+        }
         let ended = transaction::run(&mut fresh, mail, content, &self.timeouts).await?;
         Ok(self.keep(fresh, settings, ended))
     }
 
-    /// An idle connection of these settings that is still silent.
-    async fn take(&self, settings: &Settings) -> Option<Connection> {
+    /// An idle connection of these settings that is still silent, and not exposed where the mail is secret.
+    async fn take(&self, settings: &Settings, secret: bool) -> Option<Connection> {
+        let fits = |kept: &Idle| kept.settings == *settings && !(secret && kept.connection.exposed.is_some());
         loop {
             let found = {
                 let mut idle = self.lock();
-                let at = idle.iter().rposition(|kept| kept.settings == *settings)?;
+                let at = idle.iter().rposition(fits)?;
                 idle.remove(at)
             };
             let mut connection = found.connection;
@@ -131,16 +143,16 @@ impl Smarthost {
         ended.deliveries
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Idle>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Idle>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// QUIT, without waiting for the answer.
-async fn farewell(gone: Vec<Idle>) {
-    for mut idle in gone {
+async fn farewell(gone: Vec<Connection>) {
+    for mut connection in gone {
         // The server closes an idle connection by itself as well: nothing depends on this.
-        if let Err(cause) = idle.connection.wire.write(b"QUIT\r\n", FAREWELL).await {
+        if let Err(cause) = connection.wire.write(b"QUIT\r\n", FAREWELL).await {
             tracing::debug!(%cause, "an idle connection was closed already");
         }
     }

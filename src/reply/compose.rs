@@ -14,7 +14,7 @@ use super::{Replies, ReplyError, Result};
 use crate::address::{Address, ReversePath};
 use crate::audit::{Action, Event};
 use crate::clock::{Timestamp, days_later, rfc5322};
-use crate::config::{ByteSize, Config, PasswordMode, ReplyDelivery};
+use crate::config::{ByteSize, Config, Direction, PasswordMode, ReplyDelivery};
 use crate::envelope::{Envelope, EnvelopeRecipient, MailParameters, Ret};
 use crate::id::{Link, QueueId, TransferId};
 use crate::message::crlf::CrlfBytes;
@@ -106,7 +106,11 @@ impl Answer {
     /// Which files travel in the mail: the smallest, as many as fit.
     fn plan(&self) -> (Vec<&File>, Vec<&File>) {
         let most = self.config.reply.max_mail_size.map(ByteSize::bytes);
-        let most = most.or_else(|| self.replies.parts.largest.octets()).unwrap_or(USUAL_MAIL);
+        let announced = || {
+            let next_hop = self.config.relay.next_hop(Direction::Inside);
+            self.replies.parts.largest.octets(&next_hop.smarthost)
+        };
+        let most = most.or_else(announced).unwrap_or(USUAL_MAIL);
         // The text is there twice, as text and as HTML, each in quoted-printable at worst.
         let text = 8 * self.checked.message.len() as u64;
         let mut left = most.saturating_sub(AROUND_MAIL + text + AROUND_FILE * self.files.len() as u64);

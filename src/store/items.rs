@@ -155,6 +155,22 @@ pub enum Delivery {
     },
 }
 
+/// Why mail waits until an administrator has done something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Problem {
+    /// It needs TLS, and the next hop gives none.
+    NeedsTls,
+}
+
+impl Problem {
+    /// What it means, for the log and for monitoring.
+    pub fn explanation(self) -> &'static str {
+        match self {
+            Self::NeedsTls => "mail waits that needs TLS, and the next hop gives none",
+        }
+    }
+}
+
 /// The end of one attempt. Recipients that are not named stay as they were.
 #[derive(Clone, Debug)]
 pub struct Attempt {

@@ -30,7 +30,7 @@ pub use self::drafts::{
     NewUploadRow, PieceRow, UploadLimits, UploadRow,
 };
 pub use self::items::{
-    Attempt, Body, Delivery, Item, Kind, NewItem, PendingRecipient, QueueEntry, QueueEntryRecipient,
+    Attempt, Body, Delivery, Item, Kind, NewItem, PendingRecipient, Problem, QueueEntry, QueueEntryRecipient,
 };
 pub use self::life::{DueReminder, Forget, Occasion, Reminders, Turn, Turns};
 pub use self::status::{Bounce, Download, Extension, LimitedNotice, Recall, Sent};

@@ -25,6 +25,8 @@ pub struct Admin {
     pub blobs: Arc<dyn Blobs>,
     /// Those in use.
     pub certificates: Arc<ArcSwap<Certificates>>,
+    /// For what is worth a note.
+    pub config: Arc<ArcSwap<Config>>,
     /// For ages.
     pub clock: Clock,
 }
@@ -64,8 +66,13 @@ async fn ready(State(admin): State<Admin>) -> Response {
     }
     match admin.certificates.load().expired(now) {
         Some(section) => unavailable(&format!("the certificate in [{section}] has expired")),
-        None => "ok\n".into_response(),
+        None => format!("ok\n{}", notes(&admin.config.load())).into_response(),
     }
+}
+
+/// What keeps nobody from being ready and should be known all the same, a line each.
+fn notes(config: &Config) -> String {
+    config.relay.notes().iter().map(|note| format!("note: {note}\n")).collect()
 }
 
 async fn metrics(State(admin): State<Admin>) -> Response {

@@ -10,7 +10,7 @@
 )]
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
@@ -221,7 +221,20 @@ pub struct Smarthost {
     shared: Arc<Shared>,
 }
 
+/// An address of this machine that is not loopback: for all that zegel can tell, others read along on the way there.
+pub fn exposed_address() -> IpAddr {
+    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+    // Sends nothing; only the way there is looked up (RFC 5737).
+    socket.connect("198.51.100.1:9").expect("a machine with a network beside loopback");
+    socket.local_addr().unwrap().ip()
+}
+
 impl Smarthost {
+    /// Where others could read along.
+    pub fn start_exposed(script: Script) -> Self {
+        Self::start_at(SocketAddr::new(exposed_address(), 0), script)
+    }
+
     pub fn start(script: Script) -> Self {
         Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), script)
     }

@@ -1,0 +1,81 @@
+//! Which way a mail goes, and which mail nobody on the way may read (C30). Pure. Called by `worker`.
+
+use crate::config::{Config, Direction};
+use crate::store::{Item, Kind};
+
+/// Inside goes what zegel itself writes to people in `organisation.domains`; messages that pass go the way they always
+/// went, whoever they are to.
+pub(super) fn direction(config: &Config, item: &Item) -> Direction {
+    let domains = &config.organisation.domains;
+    let is_inside = || item.recipients.iter().all(|pending| pending.recipient.address.is_internal(domains));
+    match item.kind {
+        Kind::Message => Direction::Outside,
+        _ if is_inside() => Direction::Inside,
+        _ => Direction::Outside,
+    }
+}
+
+/// Whether a mail carries a password, a link, a code, or something of an answer.
+pub(super) fn is_secret(kind: Kind) -> bool {
+    match kind {
+        // The recipient's link.
+        Kind::Notification | Kind::Reminder => true,
+        // The password, and the sender's link.
+        Kind::Receipt => true,
+        // The sender's link.
+        Kind::Ask | Kind::Unopened | Kind::Download => true,
+        // The answer, the link to one, the names of its files.
+        Kind::Reply | Kind::Confirmation => true,
+        // The code.
+        Kind::Verification => true,
+        // As its peer gave it to us; and what tells of a delivery or a recall without a word of the content.
+        Kind::Message | Kind::Report | Kind::Recall => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::address::{Address, ReversePath};
+    use crate::clock::Timestamp;
+    use crate::envelope::MailParameters;
+    use crate::id::QueueId;
+    use crate::store::{Body, PendingRecipient};
+
+    fn item(kind: Kind, to: &[&str]) -> Item {
+        let recipient = |(number, to): (u32, &&str)| PendingRecipient {
+            number,
+            recipient: Address::parse(to).unwrap().into(),
+        };
+        Item {
+            id: QueueId::random(),
+            kind,
+            reverse_path: ReversePath::Null,
+            parameters: MailParameters::default(),
+            recipients: (1..).zip(to).map(recipient).collect(),
+            body: Body::Inline(Vec::new()),
+            link: None,
+            created: Timestamp::UNIX_EPOCH,
+            attempts: 0,
+        }
+    }
+
+    #[test]
+    fn what_zegel_writes_to_people_inside_goes_inside() {
+        let config = super::super::bounce::tests::config();
+        for (kind, to, expected) in [
+            (Kind::Receipt, &["jan@voorbeeld.nl"][..], Direction::Inside),
+            (Kind::Report, &["jan@Voorbeeld.NL"], Direction::Inside),
+            (Kind::Reply, &["jan@voorbeeld.nl", "mien@voorbeeld.nl"], Direction::Inside),
+            (Kind::Verification, &["mien@voorbeeld.nl"], Direction::Inside),
+            (Kind::Notification, &["mien@voorbeeld.nl"], Direction::Inside),
+            (Kind::Message, &["mien@voorbeeld.nl"], Direction::Outside),
+            (Kind::Verification, &["piet@example.org"], Direction::Outside),
+            (Kind::Report, &["piet@example.org"], Direction::Outside),
+            (Kind::Notification, &["piet@voorbeeld.nl.example.org"], Direction::Outside),
+            (Kind::Reply, &["jan@voorbeeld.nl", "piet@example.org"], Direction::Outside),
+        ] {
+            assert_eq!(direction(&config, &item(kind, to)), expected, "{kind:?} to {to:?}");
+        }
+    }
+}
