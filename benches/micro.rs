@@ -25,9 +25,9 @@ use zegel::policy::{Content, Facts, Policy};
 use zegel::seal::keys::TransferKey;
 use zegel::seal::{read, write};
 use zegel::smtp::Settings;
-use zegel::smtp::data::{Budget, DataDecoder};
+use zegel::smtp::data::DataDecoder;
 use zegel::smtp::peers::Allowed;
-use zegel::smtp::session::{Next, Session};
+use zegel::smtp::session::{Common, Next, Session};
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
@@ -96,6 +96,7 @@ fn session(criterion: &mut Criterion) {
         max_connections_per_client: 100,
         idle_timeout: Duration::from_secs(300),
         memory_budget: 512 << 20,
+        memory_budget_per_client: None,
         tls: None,
         require_tls: false,
     });
@@ -112,8 +113,8 @@ fn session(criterion: &mut Criterion) {
     ];
     criterion.bench_function("session/1 KiB", |bencher| {
         bencher.iter(|| {
-            let budget = Budget::new(settings.memory_budget);
-            let mut session = Session::new(inbox.clone(), settings.clone(), budget, client);
+            let common = Common::new(settings.memory_budget);
+            let mut session = Session::new(inbox.clone(), settings.clone(), common, client);
             let mut out = Vec::new();
             session.greet(&mut out);
             for step in steps {

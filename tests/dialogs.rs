@@ -177,6 +177,7 @@ fn settings() -> Settings {
         max_connections_per_client: 10,
         idle_timeout: Duration::from_secs(300),
         memory_budget: 1 << 20,
+        memory_budget_per_client: None,
         tls: None,
         require_tls: false,
     }

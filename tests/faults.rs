@@ -424,6 +424,36 @@ fn too_much_mail_at_once_is_452() {
     assert!(seen.taken.iter().all(|taken| taken.message.ends_with(&mail)));
 }
 
+/// H41: as many connections as it takes, each with a message that never ends.
+#[test]
+fn one_client_does_not_hold_all_the_memory() {
+    let smarthost = Smarthost::start(Script::usual());
+    let site = Site::new(smarthost.address(), "");
+    site.set("smtp", "max_message_size = \"4MiB\"\nmemory_budget = \"40MiB\"");
+    let gateway = site.start();
+    let begin = |client: &mut SmtpClient| {
+        for command in [&format!("MAIL FROM:<{STAFF}>"), &format!("RCPT TO:<{ANNA}>"), "DATA"] {
+            assert!(client.command(command).unwrap().starts_with(['2', '3']));
+        }
+    };
+    let mail = ordinary("groot", 4 * MIB - KIB);
+    let mut greedy: Vec<_> = (0..11).map(|_| SmtpClient::connect(gateway.smtp).unwrap()).collect();
+    for client in &mut greedy {
+        begin(client);
+        client.write(&mail).unwrap();
+    }
+    // What is over its share is refused at the end, so the messages that fit are known when one is not.
+    let over = greedy.pop().unwrap().command(".").unwrap();
+    assert_eq!(over, "452 4.3.1 Too much mail at once from this client, try again later\r\n");
+    for client in ["127.0.0.2", "127.0.0.3"] {
+        let mut client = SmtpClient::connect_from(client, gateway.smtp).unwrap();
+        let reply = client.send(STAFF, &[ANNA], &mail).unwrap();
+        assert!(reply.starts_with("250 "), "{reply}");
+    }
+    gateway.wait_for_log("Too much mail at once from this client");
+    drop(greedy);
+}
+
 #[test]
 fn a_thousand_recipients_get_one_copy_each() {
     // The smarthost has a limit of its own and takes the rest in another transaction (RFC 5321 4.5.3.1.10).

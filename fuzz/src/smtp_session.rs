@@ -9,9 +9,8 @@ use zegel::envelope::{Envelope, Peer};
 use zegel::intake::{Inbox, Refusal};
 use zegel::message::crlf::CrlfBytes;
 use zegel::smtp::Settings;
-use zegel::smtp::data::Budget;
 use zegel::smtp::peers::Allowed;
-use zegel::smtp::session::{MAX_LINE, Next, Session};
+use zegel::smtp::session::{Common, MAX_LINE, Next, Session};
 
 use crate::step;
 
@@ -47,7 +46,7 @@ struct Client {
 impl Client {
     fn new() -> Self {
         let client = ([127, 0, 0, 1], 1000).into();
-        let session = Session::new(Arc::new(Anything), Arc::new(settings()), Budget::new(1 << 20), client);
+        let session = Session::new(Arc::new(Anything), Arc::new(settings()), Common::new(1 << 20), client);
         Self { session, unused: Vec::new(), said: Vec::new(), messages: Vec::new(), is_closed: false }
     }
 
@@ -112,6 +111,7 @@ fn settings() -> Settings {
         max_connections_per_client: 1,
         idle_timeout: Duration::from_secs(300),
         memory_budget: 1 << 20,
+        memory_budget_per_client: None,
         tls: None,
         require_tls: false,
     }

@@ -66,6 +66,7 @@ const KEYS: &[(&str, &[&str])] = &[
             "max_connections_per_client",
             "idle_timeout",
             "memory_budget",
+            "memory_budget_per_client",
             "tls_certificate",
             "tls_key",
             "require_tls",
@@ -235,6 +236,10 @@ impl Config {
             (
                 self.smtp.memory_budget >= self.smtp.max_message_size,
                 "smtp.memory_budget must not be below smtp.max_message_size",
+            ),
+            (
+                self.smtp.memory_budget_per_client.is_none_or(|share| share >= self.smtp.max_message_size),
+                "smtp.memory_budget_per_client must not be below smtp.max_message_size",
             ),
             // What comes back of an answer may have the answer in it: it stays inside.
             (

@@ -122,6 +122,9 @@ pub struct Smtp {
     /// All messages that are in memory at once, in octets; over it: 452.
     #[serde(default = "default::memory_budget")]
     pub memory_budget: ByteSize,
+    /// What one client may hold of it; unset: as much as it leaves free.
+    #[serde(default)]
+    pub memory_budget_per_client: Option<ByteSize>,
     /// PEM file with the certificate chain.
     #[serde(default)]
     pub tls_certificate: Option<PathBuf>,

@@ -24,8 +24,13 @@ use crate::intake::Inbox;
 
 /// No connection gets new commands after this long.
 const MAX_SESSION: Duration = Duration::from_secs(3600);
-/// Slower than this, in octets a second, no message may come in.
+/// Slower than this, in bytes a second over a minute, no message may come in that holds more than [`UNHURRIED`].
 const MIN_RATE: u64 = 4 << 10;
+const MINUTE: Duration = Duration::from_secs(60);
+/// A message may hold so much memory without being hurried: somebody may be typing it.
+const UNHURRIED: u64 = 64 << 10;
+/// After this long every message must have come to its end.
+const MAX_MESSAGE: Duration = Duration::from_secs(30 * 60);
 /// How long a message that is coming in may take when we stop.
 const DRAIN: Duration = Duration::from_secs(20);
 /// How long a handshake may take.
@@ -53,8 +58,10 @@ pub async fn serve<I: Inbox>(
         return goodbye(&mut tcp).await;
     }
     let Some(config) = settings.tls.clone() else { return Ok(()) };
-    let mut tls =
-        timeout(HANDSHAKE.min(settings.idle_timeout), TlsAcceptor::from(config).accept(tcp)).await??;
+    let handshake = timeout(HANDSHAKE.min(settings.idle_timeout), TlsAcceptor::from(config).accept(tcp));
+    let shaken = handshake.await.map_err(io::Error::from).flatten();
+    let mut tls = shaken
+        .inspect_err(|error| connection.session.broken_off(format!("TLS handshake failed: {error}")))?;
     connection.session.secured(description(&tls));
     connection.pace.restart();
     connection.converse(&mut tls).await?;
@@ -90,7 +97,7 @@ impl<I: Inbox> Connection<I> {
         loop {
             let (used, next) = self.session.receive(&self.buffer, &mut self.out);
             self.buffer.advance(used);
-            self.pace.progress(used, self.session.in_message());
+            self.pace.progress(used, self.session.in_message(), Instant::now());
             // What was pipelined is answered in one write.
             self.flush(stream).await?;
             match next {
@@ -102,12 +109,30 @@ impl<I: Inbox> Connection<I> {
                     continue;
                 }
             }
-            match self.read(stream).await? {
+            match self.read(stream).await.inspect_err(|_| self.note_loss())? {
                 Event::Octets => {}
-                Event::Closed => return Ok(End::Closed),
-                Event::Timeout => return self.give_up(stream, Response::TIMEOUT).await,
-                Event::Stop => return self.give_up(stream, Response::SHUTDOWN).await,
+                Event::Closed => {
+                    self.note_loss();
+                    return Ok(End::Closed);
+                }
+                Event::Timeout => {
+                    self.session.give_up(&Response::TIMEOUT, &mut self.out);
+                    self.flush(stream).await?;
+                    return Ok(End::Closed);
+                }
+                Event::Stop => {
+                    Response::SHUTDOWN.write_to(&mut self.out);
+                    self.flush(stream).await?;
+                    return Ok(End::Closed);
+                }
             }
+        }
+    }
+
+    /// A client that leaves between messages owes nobody a reason.
+    fn note_loss(&self) {
+        if self.session.in_message() {
+            self.session.broken_off("the client left within a message".to_owned());
         }
     }
 
@@ -169,16 +194,6 @@ impl<I: Inbox> Connection<I> {
         self.out.clear();
         Ok(())
     }
-
-    async fn give_up<S: AsyncWrite + Unpin>(
-        &mut self,
-        stream: &mut S,
-        response: Response,
-    ) -> io::Result<End> {
-        response.write_to(&mut self.out);
-        self.flush(stream).await?;
-        Ok(End::Closed)
-    }
 }
 
 /// Closes in such a way that the client can still read our last response: a socket that is closed with
@@ -213,8 +228,8 @@ struct Pace {
     session_end: Instant,
     /// Since when we wait for the command or octets that come next.
     waiting: Instant,
-    /// Since when a message is coming in, and how much of it has come.
-    message: Option<(Instant, u64)>,
+    /// While a message is coming in.
+    message: Option<MessagePace>,
     stopped: Option<Instant>,
 }
 
@@ -224,15 +239,15 @@ impl Pace {
         Self { idle, session_end: now + MAX_SESSION, waiting: now, message: None, stopped: None }
     }
 
-    /// The session used up so many octets. Half a command is no progress: who sends a line octet by octet
-    /// has no more time for it than who sends it at once.
-    fn progress(&mut self, used: usize, in_message: bool) {
+    /// The session used up so many octets. A client that sends a line byte by byte makes no progress until the line
+    /// is whole.
+    fn progress(&mut self, used: usize, in_message: bool, now: Instant) {
         if used > 0 {
-            self.waiting = Instant::now();
+            self.waiting = now;
         }
         self.message = in_message.then(|| {
-            let (since, octets) = self.message.unwrap_or((self.waiting, 0));
-            (since, octets.saturating_add(used as u64))
+            let pace = self.message.unwrap_or_else(|| MessagePace::begin(self.waiting));
+            pace.progress(used as u64, now)
         });
     }
 
@@ -245,9 +260,7 @@ impl Pace {
     fn deadline(&mut self, in_message: bool, stopping: bool) -> Instant {
         let idle = self.waiting + self.idle;
         let deadline = match self.message {
-            Some((since, octets)) if in_message => {
-                idle.min(since + self.idle * 2 + Duration::from_secs(octets / MIN_RATE))
-            }
+            Some(message) if in_message => idle.min(message.deadline()),
             _ => idle.min(self.session_end),
         };
         if stopping {
@@ -255,5 +268,36 @@ impl Pace {
             return deadline.min(stopped + DRAIN);
         }
         deadline
+    }
+}
+
+/// How fast a message must come in. Every byte buys the time that it would take at [`MIN_RATE`], but nobody is ever
+/// more than a minute ahead: whoever has sent a lot at once may not hold it for long (H41).
+#[derive(Clone, Copy)]
+struct MessagePace {
+    bytes: u64,
+    /// Paid for until then.
+    paid: Instant,
+    /// When it must be whole.
+    end: Instant,
+}
+
+impl MessagePace {
+    fn begin(now: Instant) -> Self {
+        let end = now + MAX_MESSAGE;
+        Self { bytes: 0, paid: end, end }
+    }
+
+    fn progress(mut self, bytes: u64, now: Instant) -> Self {
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes > UNHURRIED {
+            let bought = Duration::from_micros(bytes.saturating_mul(1_000_000) / MIN_RATE);
+            self.paid = (self.paid + bought).min(now + MINUTE);
+        }
+        self
+    }
+
+    fn deadline(self) -> Instant {
+        self.paid.min(self.end)
     }
 }

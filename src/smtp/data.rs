@@ -4,11 +4,9 @@
 //! holds a lone CR, a lone LF or NUL, or is too large, is read to its true end, so that the session
 //! stays in step, and is then refused; of such a message nothing is kept meanwhile.
 
-use std::sync::Arc;
-
 use memchr::memmem;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::budget::{Account, NoMemory, Share};
 use crate::message::crlf::{CrlfBytes, CrlfWriter, LineError};
 
 /// Finds the end of data and takes out the dots that the client stuffed (RFC 5321 4.5.2), over any
@@ -90,27 +88,23 @@ pub enum Fault {
     /// Over `smtp.memory_budget`, with all the other messages that come in now.
     #[error("too much mail at once")]
     NoMemory,
+    /// Over the share of it that this client may hold.
+    #[error("too much mail at once from this client")]
+    ClientMemory,
     /// A character that mail must not hold.
     #[error("the message holds {0}")]
     Line(LineError),
 }
 
-/// The octets that all messages together may take in memory.
-#[derive(Clone, Debug)]
-pub struct Budget(Arc<Semaphore>);
-
-/// Memory is taken from the budget in steps of this many octets: small, so that slow clients with hardly
-/// begun messages do not hold it all.
-const STEP: usize = 4 << 10;
-
 /// A message over this gets room for the largest at once: to grow step by step would copy it again and again.
 const LARGE: usize = 1 << 20;
 
-impl Budget {
-    /// So many octets.
-    pub fn new(octets: u64) -> Self {
-        let steps = usize::try_from(octets / STEP as u64).unwrap_or(usize::MAX);
-        Self(Arc::new(Semaphore::new(steps.min(Semaphore::MAX_PERMITS))))
+impl From<NoMemory> for Fault {
+    fn from(refused: NoMemory) -> Self {
+        match refused {
+            NoMemory::InAll => Self::NoMemory,
+            NoMemory::OfClient => Self::ClientMemory,
+        }
     }
 }
 
@@ -120,8 +114,7 @@ pub struct Incoming {
     writer: CrlfWriter,
     size: u64,
     max_size: u64,
-    budget: Budget,
-    share: Option<OwnedSemaphorePermit>,
+    share: Share,
     fault: Option<Fault>,
 }
 
@@ -131,13 +124,13 @@ pub struct Received {
     /// The message, without stuffed dots.
     pub message: CrlfBytes,
     /// Its share of the memory budget, to be held for as long as the message is in memory.
-    pub share: Option<OwnedSemaphorePermit>,
+    pub share: Share,
 }
 
 impl Incoming {
     /// An empty message that may become `max_size` octets.
-    pub fn new(max_size: u64, budget: Budget) -> Self {
-        Self { writer: CrlfWriter::default(), size: 0, max_size, budget, share: None, fault: None }
+    pub fn new(max_size: u64, account: &Account) -> Self {
+        Self { writer: CrlfWriter::default(), size: 0, max_size, share: account.share(), fault: None }
     }
 
     /// Adds octets, or only counts them once there is a fault.
@@ -147,14 +140,13 @@ impl Incoming {
             self.give_up(Fault::TooLarge);
         } else if self.fault.is_none() {
             let len = self.writer.len() + octets.len();
-            if self.reserve(len) {
-                if len > LARGE {
-                    self.writer.make_room(usize::try_from(self.max_size).unwrap_or(usize::MAX));
-                }
-                self.writer.push(octets);
-            } else {
-                self.give_up(Fault::NoMemory);
+            if let Err(refused) = self.share.grow(len as u64) {
+                return self.give_up(refused.into());
             }
+            if len > LARGE {
+                self.writer.make_room(usize::try_from(self.max_size).unwrap_or(usize::MAX));
+            }
+            self.writer.push(octets);
         }
     }
 
@@ -177,35 +169,23 @@ impl Incoming {
         Ok(Received { message, share: self.share })
     }
 
-    /// Takes what `len` octets need from the budget.
-    fn reserve(&mut self, len: usize) -> bool {
-        let held = self.share.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        let missing = len.div_ceil(STEP).saturating_sub(held);
-        if missing == 0 {
-            return true;
-        }
-        let more = u32::try_from(missing)
-            .ok()
-            .and_then(|n| Arc::clone(&self.budget.0).try_acquire_many_owned(n).ok());
-        match (more, &mut self.share) {
-            (Some(more), Some(share)) => share.merge(more),
-            (Some(more), none) => *none = Some(more),
-            (None, _) => return false,
-        }
-        true
-    }
-
     fn give_up(&mut self, fault: Fault) {
         self.fault = Some(fault);
         self.writer = CrlfWriter::default();
-        self.share = None;
+        self.share.clear();
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::smtp::budget::{Budget, STEP};
+    use crate::smtp::fixture;
     use proptest::prelude::*;
+
+    fn account(budget: &Budget) -> Account {
+        budget.account([127, 0, 0, 1].into(), &fixture::settings())
+    }
 
     /// What the client does (RFC 5321 4.5.2): a dot before every line that starts with one, and the end of data.
     fn stuff(text: &[u8]) -> Vec<u8> {
@@ -267,7 +247,7 @@ mod tests {
     fn a_large_message_alone_gets_room_for_the_largest() {
         let max = 4 << 20;
         for (len, has_room) in [(1 << 20, false), ((1 << 20) + 1, true)] {
-            let mut incoming = Incoming::new(max, Budget::new(max));
+            let mut incoming = Incoming::new(max, &account(&Budget::new(2 * max)));
             incoming.push(&vec![b'a'; len]);
             let room = incoming.finish().unwrap().message.into_vec().capacity();
             assert_eq!(room as u64 >= max, has_room, "{len}");
@@ -283,24 +263,25 @@ mod tests {
 
     #[test]
     fn size_and_memory_are_bounded() {
-        let budget = Budget::new(2 * STEP as u64);
-        let mut first = Incoming::new(1 << 30, budget.clone());
-        first.push(&vec![b'a'; STEP + 1]);
+        let budget = Budget::new(4 * STEP);
+        let account = account(&budget);
+        let mut first = Incoming::new(1 << 30, &account);
+        first.push(&vec![b'a'; STEP as usize + 1]);
         assert_eq!(first.fault(), None);
-        let mut second = Incoming::new(1 << 30, budget.clone());
+        let mut second = Incoming::new(1 << 30, &account);
         second.push(b"a");
-        assert_eq!(second.fault(), Some(Fault::NoMemory));
+        assert_eq!(second.fault(), Some(Fault::ClientMemory));
         let first = first.finish().unwrap();
-        assert_eq!(budget.0.available_permits(), 0, "held until the message is gone");
+        assert_eq!(budget.free(), 2 * STEP, "held until the message is gone");
         drop(first);
-        assert_eq!(budget.0.available_permits(), 2);
+        assert_eq!(budget.free(), 4 * STEP);
 
-        let mut large = Incoming::new(10, budget.clone());
+        let mut large = Incoming::new(10, &account);
         large.push(b"0123456789");
         assert_eq!(large.fault(), None);
         large.push(b"0");
         assert_eq!(large.fault(), Some(Fault::TooLarge));
-        assert_eq!(budget.0.available_permits(), 2, "given back at once");
+        assert_eq!(budget.free(), 4 * STEP, "given back at once");
         assert_eq!(large.size(), 11);
     }
 

@@ -15,9 +15,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::data::Budget;
+use super::refusals::{self, Refusal, Refusals};
 use super::response::Response;
-use super::session::Session;
+use super::session::{Common, Session};
 use super::{Settings, connection};
 use crate::connections::{Connections, listen};
 use crate::intake::Inbox;
@@ -38,7 +38,7 @@ struct Shared<I> {
     settings: Arc<ArcSwap<Settings>>,
     inbox: Arc<I>,
     connections: Arc<Connections>,
-    budget: Budget,
+    common: Common,
 }
 
 impl<I: Inbox> Server<I> {
@@ -50,8 +50,8 @@ impl<I: Inbox> Server<I> {
         inbox: Arc<I>,
     ) -> io::Result<Self> {
         let listeners = listen(addresses)?;
-        let budget = Budget::new(settings.load().memory_budget);
-        Ok(Self { listeners, shared: Shared { settings, inbox, connections: Arc::default(), budget } })
+        let common = Common::new(settings.load().memory_budget);
+        Ok(Self { listeners, shared: Shared { settings, inbox, connections: Arc::default(), common } })
     }
 
     /// The addresses that are bound, with their real ports.
@@ -68,7 +68,19 @@ impl<I: Inbox> Server<I> {
             tasks.spawn(accept(listener, Arc::clone(&shared), tasks.clone(), stop.clone()));
         }
         tasks.close();
-        tasks.wait().await;
+        tokio::select! {
+            () = tasks.wait() => {}
+            () = tell_by_the_minute(&shared.common.refusals) => {}
+        }
+        shared.common.refusals.end_minute();
+    }
+}
+
+/// Never ends.
+async fn tell_by_the_minute(refusals: &Refusals) {
+    loop {
+        tokio::time::sleep(refusals::MINUTE).await;
+        refusals.end_minute();
     }
 }
 
@@ -103,13 +115,10 @@ impl<I: Inbox> Shared<I> {
         let settings = self.settings.load_full();
         let (total, per_client) = (settings.max_connections, settings.max_connections_per_client);
         let Some(ticket) = self.connections.enter(client.ip(), total, per_client) else {
-            return refuse(&tcp, client);
+            return self.refuse(&tcp, client);
         };
         let inbox = Arc::clone(&self.inbox);
-        let session = Session::new(Arc::clone(&inbox), Arc::clone(&settings), self.budget.clone(), client);
-        if !session.may_relay() {
-            tracing::info!(%client, "SMTP client is not in smtp.allow");
-        }
+        let session = Session::new(Arc::clone(&inbox), Arc::clone(&settings), self.common.clone(), client);
         let stop = stop.clone();
         tasks.spawn(async move {
             // Answers are small and awaited: they must not wait for a full packet.
@@ -123,12 +132,15 @@ impl<I: Inbox> Shared<I> {
             drop(ticket);
         });
     }
-}
 
-/// Says so at once and without waiting, so that those beyond the limit cost nothing.
-fn refuse(tcp: &TcpStream, client: SocketAddr) {
-    let mut out = Vec::new();
-    Response::TOO_MANY_CONNECTIONS.write_to(&mut out);
-    let said = tcp.try_write(&out);
-    tracing::info!(%client, told = said.is_ok(), "too many SMTP connections");
+    /// Says so at once and without waiting, so that those beyond the limit cost nothing.
+    fn refuse(&self, tcp: &TcpStream, client: SocketAddr) {
+        let response = Response::TOO_MANY_CONNECTIONS;
+        let mut out = Vec::new();
+        response.write_to(&mut out);
+        if let Err(error) = tcp.try_write(&out) {
+            tracing::debug!(%client, %error, "SMTP client was not told");
+        }
+        self.common.refusals.tell(Refusal::of_client(client.ip(), &response));
+    }
 }

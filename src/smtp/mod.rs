@@ -3,11 +3,13 @@
 //! A connection walks from top to bottom: [`listener`] accepts it, `connection` moves its octets and
 //! watches the deadlines, [`session`] is the protocol itself (a state machine without I/O and without a clock),
 //! [`command`] turns a line into a command, [`data`] takes the message off the wire, [`response`] holds
-//! every code and text that we say, [`peers`] knows who may relay and who is connected.
+//! every code and text that we say, [`peers`] knows who may relay, [`budget`] who holds how much memory, and
+//! [`refusals`] tells the log what was refused.
 //!
 //! What must never happen here: a 250 for a message that the inbox has not kept; two messages where the
 //! peer sent one (C07); an octet changed on its way in (H03).
 
+pub mod budget;
 pub mod command;
 mod connection;
 pub mod data;
@@ -15,13 +17,14 @@ pub mod data;
 mod fixture;
 pub mod listener;
 pub mod peers;
+pub mod refusals;
 pub mod response;
 pub mod session;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config;
+use crate::config::{self, ByteSize};
 use crate::tls::{self, TlsError};
 use peers::Allowed;
 
@@ -46,6 +49,8 @@ pub struct Settings {
     pub idle_timeout: Duration,
     /// Octets of all messages in memory at once. Read when the server is bound, never again.
     pub memory_budget: u64,
+    /// Octets of it that one client may hold; unset: as many as it leaves free.
+    pub memory_budget_per_client: Option<u64>,
     /// With it STARTTLS is offered.
     pub tls: Option<Arc<rustls::ServerConfig>>,
     /// No mail before STARTTLS.
@@ -68,6 +73,7 @@ impl Settings {
             max_connections_per_client: smtp.max_connections_per_client,
             idle_timeout: smtp.idle_timeout,
             memory_budget: smtp.memory_budget.bytes(),
+            memory_budget_per_client: smtp.memory_budget_per_client.map(ByteSize::bytes),
             tls,
             require_tls: smtp.require_tls,
         })

@@ -115,6 +115,21 @@ impl Response {
         Self::made(250, format!("2.0.0 Ok: queued as {kept}"))
     }
 
+    /// The three digits.
+    pub fn code(&self) -> u16 {
+        self.code
+    }
+
+    /// What follows them, enhanced code included.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether the client is refused something. What was pipelined behind a MAIL that was refused has been told already.
+    pub fn is_refusal(&self) -> bool {
+        self.code >= 400 && *self != Self::MAIL_REFUSED
+    }
+
     /// Whether it counts towards the errors that a connection may make. Refusals of a message as
     /// such (its size, its number of recipients) are answers, not errors.
     pub fn is_error(&self) -> bool {
@@ -153,6 +168,9 @@ impl From<Fault> for Response {
         match fault {
             Fault::TooLarge => Self::TOO_LARGE,
             Fault::NoMemory => Self::fixed(452, "4.3.1 Too much mail at once, try again later"),
+            Fault::ClientMemory => {
+                Self::fixed(452, "4.3.1 Too much mail at once from this client, try again later")
+            }
             Fault::Line(error) => Self::made(550, format!("5.6.0 The message holds {error}")),
         }
     }

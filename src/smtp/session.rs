@@ -15,11 +15,12 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use memchr::memmem;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::Settings;
-use super::command::{Chunk, Command};
-use super::data::{Budget, DataDecoder, Incoming};
+use super::budget::{Account, Budget, Share};
+use super::command::{Chunk, Command, CommandError};
+use super::data::{DataDecoder, Incoming};
+use super::refusals::{self, Refusals};
 use super::response::Response;
 use crate::envelope::{Envelope, Peer};
 use crate::intake::{Inbox, Refusal};
@@ -36,16 +37,43 @@ const MAX_DISCARD: u64 = 1 << 30;
 /// The first octet of a TLS record that starts a handshake (RFC 8446 5.1); no command starts with it (M05).
 const TLS_HANDSHAKE: u8 = 0x16;
 
+/// What all sessions have in common.
+#[derive(Clone, Debug)]
+pub struct Common {
+    /// The memory for their messages.
+    pub budget: Budget,
+    /// Where they tell what they refuse.
+    pub refusals: Arc<Refusals>,
+}
+
+impl Common {
+    /// With so many bytes of memory for messages.
+    pub fn new(memory_budget: u64) -> Self {
+        Self { budget: Budget::new(memory_budget), refusals: Arc::default() }
+    }
+}
+
 /// One client's session.
 #[derive(Debug)]
 pub struct Session<I> {
     inbox: Arc<I>,
     settings: Arc<Settings>,
-    budget: Budget,
+    account: Account,
+    refusals: Arc<Refusals>,
     client: SocketAddr,
     tls: Option<String>,
     errors: u32,
+    said: Said,
     stage: Stage,
+}
+
+/// What the client said of itself last, for the log.
+#[derive(Debug, Default)]
+struct Said {
+    /// In EHLO or HELO.
+    name: Option<String>,
+    /// The domain in MAIL.
+    sender: Option<String>,
 }
 
 /// What the connection has to do now. Responses written so far go to the client first.
@@ -71,7 +99,7 @@ pub struct Delivery {
     /// The message.
     pub message: CrlfBytes,
     /// Its share of the memory budget: to be held until the inbox is done.
-    pub share: Option<OwnedSemaphorePermit>,
+    pub share: Share,
 }
 
 /// Where the session is.
@@ -118,8 +146,11 @@ struct Transaction {
 
 impl<I: Inbox> Session<I> {
     /// A session with a client that has just connected.
-    pub fn new(inbox: Arc<I>, settings: Arc<Settings>, budget: Budget, client: SocketAddr) -> Self {
-        Self { inbox, settings, budget, client, tls: None, errors: 0, stage: Stage::Start }
+    pub fn new(inbox: Arc<I>, settings: Arc<Settings>, common: Common, client: SocketAddr) -> Self {
+        let Common { budget, refusals } = common;
+        let account = budget.account(client.ip(), &settings);
+        let (said, stage) = (Said::default(), Stage::Start);
+        Self { inbox, settings, account, refusals, client, tls: None, errors: 0, said, stage }
     }
 
     /// The greeting.
@@ -143,7 +174,7 @@ impl<I: Inbox> Session<I> {
         if let Stage::Keeping(greeting) = mem::replace(&mut self.stage, Stage::Closed) {
             match result {
                 Ok(kept) => Response::kept(&kept).write_to(out),
-                Err(refusal) => Response::from(&refusal).write_to(out),
+                Err(refusal) => self.tell(&Response::from(&refusal), out),
             }
             self.stage = Stage::Ready(greeting);
         }
@@ -152,7 +183,19 @@ impl<I: Inbox> Session<I> {
     /// The handshake is done: everything that was said before it is forgotten (RFC 3207 4.2, C09).
     pub fn secured(&mut self, tls: String) {
         self.tls = Some(tls);
+        self.said = Said::default();
         self.stage = Stage::Start;
+    }
+
+    /// Says a response that does not answer a command: the connection ends with it.
+    pub fn give_up(&mut self, response: &Response, out: &mut Vec<u8>) {
+        self.tell(response, out);
+        self.stage = Stage::Closed;
+    }
+
+    /// The connection has ended, and not by a response of ours.
+    pub fn broken_off(&self, reason: String) {
+        self.note(None, reason);
     }
 
     /// Whether the client is handing over a message, which is worth waiting for when we stop.
@@ -192,6 +235,7 @@ impl<I: Inbox> Session<I> {
     /// One command line. Only CRLF ends it (M04).
     fn line(&mut self, stage: Stage, rest: &mut &[u8], out: &mut Vec<u8>) -> ControlFlow<Next> {
         if rest.first() == Some(&TLS_HANDSHAKE) {
+            self.broken_off("TLS without STARTTLS".to_owned());
             return ControlFlow::Break(Next::Close);
         }
         let window = rest.get(..MAX_LINE).unwrap_or(rest);
@@ -204,7 +248,9 @@ impl<I: Inbox> Session<I> {
             return ControlFlow::Continue(());
         };
         let line = rest.get(..end).unwrap_or_default();
-        let (stage, response) = self.command(stage, Command::parse(line));
+        let command = Command::parse(line);
+        self.said.listen(&command);
+        let (stage, response) = self.command(stage, command);
         *rest = rest.get(end + 2..).unwrap_or_default();
         if matches!(stage, Stage::Handshake) && !rest.is_empty() {
             self.say(Stage::Closed, Some(Response::PLAINTEXT_BEHIND_STARTTLS), out)
@@ -220,11 +266,30 @@ impl<I: Inbox> Session<I> {
         self.errors += u32::from(response.is_error());
         if self.errors > MAX_ERRORS {
             self.stage = Stage::Closed;
-            Response::TOO_MANY_ERRORS.write_to(out);
+            self.tell(&Response::TOO_MANY_ERRORS, out);
         } else {
-            response.write_to(out);
+            self.tell(&response, out);
         }
         ControlFlow::Continue(())
+    }
+
+    /// Writes the response for the client, and a line of the log where it refuses something.
+    fn tell(&self, response: &Response, out: &mut Vec<u8>) {
+        response.write_to(out);
+        if response.is_refusal() {
+            self.note(Some(response.code()), response.text().to_owned());
+        }
+    }
+
+    fn note(&self, code: Option<u16>, reason: String) {
+        let Said { name, sender } = &self.said;
+        self.refusals.tell(refusals::Refusal {
+            client: self.client.ip().to_canonical(),
+            helo: name.clone(),
+            sender: sender.clone(),
+            code,
+            reason,
+        });
     }
 
     fn data(
@@ -316,7 +381,7 @@ impl<I: Inbox> Session<I> {
         let Transaction { greeting, envelope } = transaction;
         match incoming.finish() {
             Err(fault) => {
-                Response::from(fault).write_to(out);
+                self.tell(&Response::from(fault), out);
                 self.stage = Stage::Ready(greeting);
                 ControlFlow::Continue(())
             }
@@ -331,6 +396,22 @@ impl<I: Inbox> Session<I> {
                 let (message, share) = (received.message, received.share);
                 ControlFlow::Break(Next::Keep(Box::new(Delivery { peer, envelope, message, share })))
             }
+        }
+    }
+}
+
+impl Said {
+    fn listen(&mut self, command: &Result<Command, CommandError>) {
+        match command {
+            Ok(Command::Ehlo(name) | Command::Helo(name)) => {
+                *self = Self { name: Some(name.clone()), sender: None };
+            }
+            Ok(Command::Mail(path, _)) => {
+                let domain = path.address().map_or("<>".to_owned(), |address| address.domain().to_owned());
+                self.sender = Some(domain);
+            }
+            Err(CommandError::Sender) | Ok(Command::Rset) => self.sender = None,
+            _ => {}
         }
     }
 }

@@ -1,10 +1,10 @@
 //! A plain SMTP client, as a mail server in front of the gateway would speak.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use socket2::{SockRef, TcpKeepalive};
+use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
 
 use super::gateway::PATIENCE;
 
@@ -16,7 +16,19 @@ pub struct SmtpClient<S: Read + Write = TcpStream> {
 impl SmtpClient {
     /// Connects and says EHLO.
     pub fn connect(address: SocketAddr) -> std::io::Result<Self> {
-        let stream = TcpStream::connect(address)?;
+        Self::begin(TcpStream::connect(address)?)
+    }
+
+    /// The same from this address of loopback.
+    pub fn connect_from(client: &str, address: SocketAddr) -> std::io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        let client: IpAddr = client.parse().unwrap();
+        socket.bind(&SocketAddr::new(client, 0).into())?;
+        socket.connect(&address.into())?;
+        Self::begin(socket.into())
+    }
+
+    fn begin(stream: TcpStream) -> std::io::Result<Self> {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;
         // A gateway that is killed amid the handshake may leave a connection that nobody else knows of: a probe of the

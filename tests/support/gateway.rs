@@ -142,6 +142,11 @@ impl Gateway {
         self.child.wait().unwrap().code().unwrap_or(-1)
     }
 
+    /// SIGTERM, without waiting for the end.
+    pub fn terminate(&self) {
+        signal(self.child.id(), "TERM");
+    }
+
     /// The number of the process.
     pub fn process(&self) -> u32 {
         self.child.id()

@@ -6,8 +6,8 @@ use std::task::{Context, Poll};
 use tokio::io::{DuplexStream, ReadBuf};
 
 use super::*;
-use crate::smtp::data::Budget;
 use crate::smtp::fixture::{self, Anything};
+use crate::smtp::session::Common;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -15,34 +15,63 @@ const SECOND: Duration = Duration::from_secs(1);
 fn half_a_command_buys_no_time() {
     let mut pace = Pace::new(10 * SECOND);
     let first = pace.deadline(false, false);
-    pace.progress(0, false);
+    pace.progress(0, false, Instant::now());
     assert_eq!(pace.deadline(false, false), first);
-    pace.progress(6, false);
+    pace.progress(6, false, Instant::now());
     assert!(pace.deadline(false, false) >= first);
 }
 
 #[test]
-fn a_message_needs_a_rate() {
-    let mut pace = Pace::new(10 * SECOND);
-    pace.progress(1, true);
-    let since = pace.waiting;
-    // An octet now and then does not move the end of all.
-    for _ in 0..100 {
-        pace.waiting += SECOND;
-        pace.message = pace.message.map(|(since, octets)| (since, octets + 1));
+fn a_small_message_is_not_hurried() {
+    let mut pace = Pace::new(300 * SECOND);
+    let start = Instant::now();
+    for minute in 0..29 {
+        pace.progress(100, true, start + minute * MINUTE);
+        assert!(pace.deadline(true, false) > start + (minute + 1) * MINUTE, "minute {minute}");
     }
-    assert_eq!(pace.deadline(true, false), since + 20 * SECOND);
-    pace.message = Some((since, 1000 * MIN_RATE));
-    assert_eq!(pace.deadline(true, false), since + 110 * SECOND, "then silence is what ends it");
+    assert_eq!(pace.deadline(true, false), start + MAX_MESSAGE, "but it has an end");
+}
+
+/// H41: 50 MiB at once buy a minute, and not the hours that they would take at the lowest rate.
+#[test]
+fn what_came_fast_buys_a_minute() {
+    let mut pace = Pace::new(300 * SECOND);
+    let start = Instant::now();
+    for _ in 0..800 {
+        pace.progress(64 << 10, true, start);
+    }
+    assert_eq!(pace.deadline(true, false), start + MINUTE);
+    // An octet now and then does not move it.
+    for second in 1..60 {
+        pace.progress(1, true, start + second * SECOND);
+    }
+    assert!(pace.deadline(true, false) < start + MINUTE + SECOND);
+}
+
+#[test]
+fn a_message_needs_a_rate() {
+    let mut pace = Pace::new(300 * SECOND);
+    let start = Instant::now();
+    pace.progress(1 << 20, true, start);
+    for second in 1..1700 {
+        let now = start + second * SECOND;
+        assert!(pace.deadline(true, false) > now, "{second}");
+        pace.progress(MIN_RATE as usize, true, now);
+    }
+    assert_eq!(pace.deadline(true, false), start + 1699 * SECOND + MINUTE);
+    for second in 1700..1790 {
+        pace.progress(MIN_RATE as usize, true, start + second * SECOND);
+    }
+    assert_eq!(pace.deadline(true, false), start + MAX_MESSAGE, "however fast it comes");
 }
 
 #[test]
 fn stopping_sets_an_end() {
     let mut pace = Pace::new(300 * SECOND);
-    pace.progress(1, true);
+    pace.progress(1, true, Instant::now());
     let end = pace.deadline(true, true);
     assert!(end <= Instant::now() + DRAIN);
-    pace.progress(1, true);
+    pace.progress(1, true, Instant::now());
     assert_eq!(pace.deadline(true, true), end, "progress does not move it");
 }
 
@@ -51,7 +80,7 @@ fn a_session_ends_between_messages() {
     let mut pace = Pace::new(300 * SECOND);
     pace.session_end = pace.waiting;
     assert_eq!(pace.deadline(false, false), pace.waiting);
-    pace.progress(1, true);
+    pace.progress(1, true, Instant::now());
     assert!(pace.deadline(true, false) > pace.session_end);
 }
 
@@ -92,7 +121,7 @@ fn connection(stop: CancellationToken) -> Connection<Anything> {
     let pace = Pace::new(settings.idle_timeout);
     let client = "127.0.0.1:1000".parse().unwrap();
     let inbox = Arc::new(Anything);
-    let session = Session::new(Arc::clone(&inbox), Arc::new(settings), Budget::new(1 << 20), client);
+    let session = Session::new(Arc::clone(&inbox), Arc::new(settings), Common::new(1 << 20), client);
     Connection { session, inbox, pace, stop, buffer: BytesMut::new(), large: false, out: Vec::new() }
 }
 

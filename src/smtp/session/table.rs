@@ -148,7 +148,7 @@ impl<I: Inbox> Session<I> {
     }
 
     fn incoming(&self) -> Incoming {
-        Incoming::new(self.settings.max_message_size, self.budget.clone())
+        Incoming::new(self.settings.max_message_size, &self.account)
     }
 }
 

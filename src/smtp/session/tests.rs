@@ -7,7 +7,7 @@ use crate::smtp::fixture::{self, Anything};
 
 fn session() -> Session<Anything> {
     let client = "127.0.0.1:1000".parse().unwrap();
-    Session::new(Arc::new(Anything), Arc::new(fixture::settings()), Budget::new(1 << 20), client)
+    Session::new(Arc::new(Anything), Arc::new(fixture::settings()), Common::new(1 << 20), client)
 }
 
 /// Feeds `input` in pieces of `step` octets as a connection does: what is not used comes again with what follows it.
