@@ -146,6 +146,7 @@ impl Gateway {
             keys: keys.clone(),
             clock: clock.clone(),
             config: live.config.clone(),
+            rules: live.rules.clone(),
             wake: worker.wake_handle(),
             largest: worker.largest_mail(),
         });

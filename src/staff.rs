@@ -9,7 +9,7 @@ use csv::StringRecord;
 
 use crate::address::{Address, AddressError};
 
-/// The list, by address.
+/// The list, by mailbox.
 #[derive(Clone, Debug, Default)]
 pub struct Directory(HashMap<String, Person>);
 
@@ -101,9 +101,20 @@ impl Directory {
         self.0.is_empty()
     }
 
-    /// The person behind an address, letter case aside.
+    /// The person behind an address, however it is spelled.
     pub fn find(&self, address: &Address) -> Option<&Person> {
-        self.0.get(&address.as_str().to_lowercase())
+        self.0.get(&address.mailbox())
+    }
+
+    /// Everybody in the list: [`Address::mailbox`], and what is known of them.
+    pub fn people(&self) -> impl Iterator<Item = (&str, &Person)> {
+        self.0.iter().map(|(address, person)| (address.as_str(), person))
+    }
+
+    /// Reads a list that is there as text.
+    #[cfg(test)]
+    pub fn of(text: &str) -> Self {
+        Self::parse(text.as_bytes()).unwrap_or_default()
     }
 
     fn parse(bytes: &[u8]) -> Result<Self, (u64, LineFault)> {
@@ -118,7 +129,7 @@ impl Directory {
             }
             let line = record.position().map_or(0, csv::Position::line);
             let (address, person) = columns.person(&record).map_err(|fault| (line, fault))?;
-            if people.insert(address.as_str().to_lowercase(), person).is_some() {
+            if people.insert(address.mailbox(), person).is_some() {
                 return Err((line, LineFault::DoubleAddress(address)));
             }
         }

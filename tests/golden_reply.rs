@@ -29,8 +29,11 @@ struct Sample {
     language: Language,
     organisation: Organisation,
     name: String,
+    is_claimed: bool,
     phone: String,
     author: Address,
+    invited: Option<Address>,
+    tag: Option<&'static str>,
     to: Vec<Address>,
     cc: Vec<Address>,
     thread: Thread,
@@ -57,8 +60,11 @@ impl Sample {
                 look: Default::default(),
             },
             name: "Piet Jansen".into(),
+            is_claimed: false,
             phone: "06 12345678".into(),
             author: address("piet@example.org"),
+            invited: None,
+            tag: Some("vertrouwelijk"),
             to: vec![address("jan@voorbeeld.nl")],
             cc: vec![address("els@voorbeeld.nl"), address("archief@voorbeeld.nl")],
             thread: Thread {
@@ -84,10 +90,17 @@ impl Sample {
             organisation: &self.organisation,
             hostname: "veilig.voorbeeld.nl",
             public_url: PUBLIC_URL,
-            author: Author { name: &self.name, address: &self.author, phone: &self.phone },
+            author: Author {
+                name: &self.name,
+                is_claimed: self.is_claimed,
+                address: &self.author,
+                invited: self.invited.as_ref(),
+                phone: &self.phone,
+            },
             to: &self.to,
             cc: &self.cc,
             thread: &self.thread,
+            tag: self.tag,
             id: &self.id,
             now: time("2026-11-24T09:00:01Z"),
         }
@@ -186,6 +199,15 @@ fn all() -> Vec<(String, CrlfBytes)> {
         all.push((format!("reply-notice.{language}"), sample.notice()));
         all.push((format!("reply-confirmation.{language}"), sample.confirmation(false)));
         all.push((format!("verification.{language}"), sample.verification()));
+        let posing = Sample {
+            name: "Sanne de Vries".into(),
+            is_claimed: true,
+            author: address("evil@example.net"),
+            invited: Some(address("piet@example.org")),
+            ..sample
+        };
+        all.push((format!("reply-posing.{language}"), posing.reply(None)));
+        all.push((format!("reply-notice-posing.{language}"), posing.notice()));
     }
     all.push(("reply-confirmation-names.nl".into(), Sample::new(Language::Nl).confirmation(true)));
     let files_only = Sample { message: " \n".into(), phone: String::new(), ..Sample::new(Language::Nl) };
@@ -230,16 +252,23 @@ fn a_confirmation_names_files_only_when_asked() {
 
 #[test]
 fn an_answer_to_an_answer_has_one_re() {
-    for (subject, expected) in [
-        ("Besluit", "Re: Besluit"),
-        ("RE: Besluit", "RE: Besluit"),
-        ("Antw: Besluit", "Antw: Besluit"),
-        (" ", "Beveiligd antwoord"),
-        ("a\r\nBcc: x@evil.example", "Re: a Bcc: x@evil.example"),
+    for (subject, tagged, plain) in [
+        ("Besluit", "Re: [vertrouwelijk] Besluit", "Re: Besluit"),
+        ("RE: Besluit", "RE: [vertrouwelijk] Besluit", "RE: Besluit"),
+        ("Antw: Besluit", "Antw: [vertrouwelijk] Besluit", "Antw: Besluit"),
+        ("re:Besluit", "[vertrouwelijk] re:Besluit", "re:Besluit"),
+        (" ", "[vertrouwelijk] Beveiligd antwoord", "Beveiligd antwoord"),
+        (
+            "a\r\nBcc: x@evil.example",
+            "Re: [vertrouwelijk] a Bcc: x@evil.example",
+            "Re: a Bcc: x@evil.example",
+        ),
     ] {
         let mut sample = Sample::new(Language::Nl);
         sample.thread.subject = subject.into();
-        assert_eq!(parse(&sample.reply(None)).subject(), Some(expected));
+        assert_eq!(parse(&sample.reply(None)).subject(), Some(tagged));
+        sample.tag = None;
+        assert_eq!(parse(&sample.reply(None)).subject(), Some(plain));
     }
 }
 

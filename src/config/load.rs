@@ -103,7 +103,20 @@ const KEYS: &[(&str, &[&str])] = &[
             "return_path",
         ],
     ),
-    ("reply", &["enabled", "delivery", "max_size", "max_mail_size", "bounces", "scanner", "file_types"]),
+    (
+        "reply",
+        &[
+            "enabled",
+            "delivery",
+            "max_size",
+            "max_mail_size",
+            "bounces",
+            "scanner",
+            "file_types",
+            "programs",
+            "recipients",
+        ],
+    ),
     ("policy", &["files"]),
 ];
 
@@ -409,6 +422,8 @@ mod tests {
             ("[smtp]", "[reply]\nfile_types = [\"pdf\", \"\"]\n[smtp]", "reply.file_types"),
             ("[smtp]", "[reply]\nfile_types = [\"tar.gz\"]\n[smtp]", "reply.file_types"),
             ("[smtp]", "[reply]\nfile_types = \"pdf\"\n[smtp]", "reply.file_types"),
+            ("[smtp]", "[reply]\nrecipients = \"everybody\"\n[smtp]", "reply.recipients"),
+            ("[smtp]", "[reply]\nprograms = false\n[smtp]", "reply.programs"),
             ("[smtp]", "[reply]\nfile_type = []\n[smtp]", "did you mean reply.file_types?"),
             ("smarthost = \"127.0.0.1:25\"", "", "smarthost"),
             ("[web]", "[relay.inside]\nsmarthosts = \"x:25\"\n[web]", "did you mean relay.inside.smarthost?"),

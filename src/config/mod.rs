@@ -240,8 +240,32 @@ pub struct Reply {
     pub bounces: Option<Address>,
     /// Asked about every file before it counts as one of an answer; unset: nobody is.
     pub scanner: Option<Scanner>,
-    /// Endings of the names of files that may come with an answer, in small letters; empty: all.
+    /// Endings of the names of files that may come with an answer, in small letters; empty: all but programs.
     pub file_types: Vec<String>,
+    /// Whether programs may come with an answer.
+    pub programs: Programs,
+    /// Whom of the organisation an answer may reach.
+    pub recipients: ReplyRecipients,
+}
+
+/// `[reply] programs`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Programs {
+    /// Not by their first octets, and not by an ending that `file_types` does not name.
+    Refuse,
+    /// Like any other file.
+    Accept,
+}
+
+/// `[reply] recipients`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReplyRecipients {
+    /// Everybody in the staff list and in the thread; without a list everybody in `organisation.domains`.
+    Organisation,
+    /// The sender of the message that is answered, and who else of the organisation stands in its header.
+    Thread,
 }
 
 /// `[reply] scanner`: where clamd listens.
@@ -318,6 +342,8 @@ impl Default for Reply {
             bounces: None,
             scanner: None,
             file_types: Vec::new(),
+            programs: Programs::Refuse,
+            recipients: ReplyRecipients::Organisation,
         }
     }
 }

@@ -1,5 +1,7 @@
-//! What a file is by its first octets, for the few kinds that a gateway must tell apart. Nothing is parsed (M09). Pure;
-//! used by the previews, and for what may come with an answer (M08).
+//! What a file is by its first octets and by its name, for the few kinds that a gateway must tell apart. Nothing is
+//! parsed (M09). Pure; used by the previews, and for what may come with an answer (M08, C40).
+
+use icu_normalizer::ComposingNormalizerBorrowed;
 
 /// What the first octets say plainly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,15 +27,192 @@ const OFFICE: &[&str] = &[
 ];
 const TEXTS: &[&str] = &["txt", "csv", "md", "log", "htm", "html", "ics", "xml", "json", "svg", "eml", "rtf"];
 
+/// Endings of files that a computer carries out when they are opened: what Outlook and Gmail refuse as an attachment,
+/// pages and drawings that may hold a script, and images of disks, in which Windows runs what is there without asking.
+/// Office files with macros are not among them: Office asks first.
+const PROGRAMS: &[&str] = &[
+    // Windows
+    "exe",
+    "com",
+    "scr",
+    "pif",
+    "cpl",
+    "dll",
+    "ocx",
+    "sys",
+    "drv",
+    "vxd",
+    "msi",
+    "msp",
+    "mst",
+    "msu",
+    "msix",
+    "msixbundle",
+    "appx",
+    "appxbundle",
+    "application",
+    "appref-ms",
+    "appinstaller",
+    "gadget",
+    "xbap",
+    "bat",
+    "cmd",
+    "ps1",
+    "ps1xml",
+    "ps2",
+    "ps2xml",
+    "psm1",
+    "psd1",
+    "psc1",
+    "psc2",
+    "msh",
+    "msh1",
+    "msh2",
+    "mshxml",
+    "vb",
+    "vbe",
+    "vbs",
+    "vbp",
+    "js",
+    "jse",
+    "mjs",
+    "ws",
+    "wsc",
+    "wsf",
+    "wsh",
+    "sct",
+    "shb",
+    "shs",
+    "hta",
+    "htc",
+    "chm",
+    "hlp",
+    "its",
+    "lnk",
+    "url",
+    "website",
+    "scf",
+    "inf",
+    "ins",
+    "isp",
+    "reg",
+    "msc",
+    "job",
+    "diagcab",
+    "diagcfg",
+    "diagpkg",
+    "settingcontent-ms",
+    "library-ms",
+    "search-ms",
+    "searchconnector-ms",
+    "theme",
+    "themepack",
+    "xll",
+    "xlam",
+    "ppam",
+    "wll",
+    "mde",
+    "mad",
+    "maf",
+    "mag",
+    "mam",
+    "maq",
+    "mar",
+    "mas",
+    "mat",
+    "mau",
+    "mav",
+    "maw",
+    "mda",
+    "ade",
+    "adp",
+    "app",
+    "osd",
+    "printerexport",
+    "rdp",
+    "iqy",
+    "slk",
+    "crx",
+    "xpi",
+    // Linux, macOS and others
+    "sh",
+    "bash",
+    "csh",
+    "ksh",
+    "zsh",
+    "fish",
+    "run",
+    "deb",
+    "rpm",
+    "appimage",
+    "flatpakref",
+    "desktop",
+    "command",
+    "tool",
+    "workflow",
+    "action",
+    "scpt",
+    "scptd",
+    "applescript",
+    "pkg",
+    "mpkg",
+    "dmg",
+    "dylib",
+    "webloc",
+    "apk",
+    "ipa",
+    "jar",
+    "jnlp",
+    "class",
+    "py",
+    "pyc",
+    "pyo",
+    "pyw",
+    "pyz",
+    "pyzw",
+    "pl",
+    "rb",
+    "php",
+    "lua",
+    // Pages and drawings with scripts
+    "htm",
+    "html",
+    "shtml",
+    "xhtml",
+    "xht",
+    "mht",
+    "mhtml",
+    "svg",
+    "svgz",
+    "xsl",
+    "xslt",
+    "asp",
+    "aspx",
+    "jsp",
+    "swf",
+    // Images of disks
+    "iso",
+    "img",
+    "vhd",
+    "vhdx",
+    "udf",
+    "wim",
+];
+
 impl Kind {
     /// What starts with these octets; `None` is anything else, text among it.
     pub fn of(head: &[u8]) -> Option<Self> {
         match head {
-            [b'M', b'Z', ..] | [0x7f, b'E', b'L', b'F', ..] | [b'#', b'!', ..] => Some(Self::Program),
-            // Mach-O of either order and width; several in one, or a class of Java.
+            // In the 64 octets of such a head there are always some NULs; a text may well begin with MZ.
+            [b'M', b'Z', ..] if head.contains(&0) => Some(Self::Program),
+            [0x7f, b'E', b'L', b'F', ..] | [b'#', b'!', ..] => Some(Self::Program),
+            // Mach-O of either order and width; several in one, or a class of Java; Dalvik.
             [0xfe, 0xed, 0xfa, 0xce | 0xcf, ..]
             | [0xce | 0xcf, 0xfa, 0xed, 0xfe, ..]
-            | [0xca, 0xfe, 0xba, 0xbe, ..] => Some(Self::Program),
+            | [0xca, 0xfe, 0xba, 0xbe, ..]
+            | [b'd', b'e', b'x', b'\n', ..] => Some(Self::Program),
+            // A shortcut (MS-SHLLINK 2.1), and compiled help.
+            [0x4c, 0, 0, 0, 1, 0x14, 2, 0, ..] | [b'I', b'T', b'S', b'F', ..] => Some(Self::Program),
             [b'%', b'P', b'D', b'F', b'-', ..] => Some(Self::Pdf),
             [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Some(Self::Zip),
             [0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1, ..] => Some(Self::Compound),
@@ -59,6 +238,28 @@ impl Kind {
 /// What stands behind the last dot of a name, in small letters; empty where there is none.
 pub fn ending(name: &str) -> String {
     name.rsplit_once('.').map_or_else(String::new, |(_, ending)| ending.to_lowercase())
+}
+
+/// Whether a file of this name is a program by its ending, however that is written.
+pub fn is_named_as_program(name: &str) -> bool {
+    // Full-width letters and the like: some programs write them plainly again.
+    let plain = ComposingNormalizerBorrowed::new_nfkc().normalize(name).into_owned();
+    let plain = plain.trim_end_matches(|c: char| c == '.' || c.is_whitespace());
+    PROGRAMS.contains(&ending(plain).trim())
+}
+
+/// Whether a file is a program by its first octets, whatever its name.
+pub fn is_program(head: &[u8]) -> bool {
+    Kind::of(head) == Some(Kind::Program)
+}
+
+/// Whether a mail program might show or carry out what is declared to be of this type.
+pub fn is_active_type(media_type: &str) -> bool {
+    let media_type = media_type.to_ascii_lowercase();
+    ["html", "xml", "script", "x-ms", "x-sh", "executable", "java", "hta"]
+        .iter()
+        .any(|word| media_type.contains(word))
+        && !media_type.contains("openxmlformats")
 }
 
 /// Whether a file is plainly something else than its name says, or a program whatever its name.
@@ -114,7 +315,6 @@ mod tests {
     fn a_program_is_one_under_any_name() {
         for head in [
             &b"MZ\x90\0"[..],
-            b"MZ",
             b"\x7fELF\x02",
             b"#!/bin/sh",
             b"\xfe\xed\xfa\xce",
@@ -122,10 +322,87 @@ mod tests {
             b"\xce\xfa\xed\xfe",
             b"\xcf\xfa\xed\xfe",
             b"\xca\xfe\xba\xbe",
+            b"\x4c\0\0\0\x01\x14\x02\0",
+            b"dex\n035\0",
+            b"ITSF\x03",
         ] {
+            assert!(is_program(head), "{head:?}");
             for name in ["a.pdf", "a.exe", "a.unknown", "a", "a.txt"] {
                 assert!(belies_its_name(name, head), "{name} {head:?}");
             }
+        }
+        for head in [&b"MZ-overleg van 12 maart"[..], b"", b"M", b"%PDF-1.7", b"PK\x03\x04", b"Beste Jan"] {
+            assert!(!is_program(head), "{head:?}");
+        }
+    }
+
+    /// C40: an ending is found in whatever way it is written.
+    #[test]
+    fn programs_are_known_by_their_endings() {
+        for name in [
+            "a.exe",
+            "a.EXE",
+            "a.pdf.exe",
+            "a.exe.",
+            "a.exe. .",
+            "a.\u{ff45}\u{ff58}\u{ff45}",
+            "a. exe",
+            "a.html",
+            "a.HTM",
+            "a.svg",
+            "a.js",
+            "a.ps1",
+            "a.lnk",
+            "a.iso",
+            "a.jar",
+            "a.msi",
+            "a.hta",
+            "a.settingcontent-ms",
+        ] {
+            assert!(is_named_as_program(name), "{name}");
+        }
+        for name in [
+            "a.pdf",
+            "a.docx",
+            "a.xlsm",
+            "a.txt",
+            "a.zip",
+            "a.jpg",
+            "a",
+            "exe",
+            "a.exe.pdf",
+            "a.eml",
+            "a.msg",
+            "a.xml",
+        ] {
+            assert!(!is_named_as_program(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn types_that_a_mail_program_might_carry_out() {
+        for active in [
+            "text/html",
+            "TEXT/HTML",
+            "application/xhtml+xml",
+            "image/svg+xml",
+            "text/javascript",
+            "application/x-msdownload",
+            "application/x-sh",
+            "application/x-ms-shortcut",
+            "application/java-archive",
+        ] {
+            assert!(is_active_type(active), "{active}");
+        }
+        for calm in [
+            "application/pdf",
+            "image/jpeg",
+            "text/plain",
+            "application/zip",
+            "",
+            "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        ] {
+            assert!(!is_active_type(calm), "{calm}");
         }
     }
 

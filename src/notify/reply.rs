@@ -1,6 +1,9 @@
 //! The answer of a recipient as staff get it: an ordinary mail in the thread of the message that was sealed, from
-//! the gateway's own address (so that DMARC holds, M06) with the author's name, and answered to the author. What the
+//! the gateway's own address (so that DMARC holds, M06) in the author's name, and answered to the author. What the
 //! author typed stands only in the text; header fields have cleaned lines and checked addresses (C13).
+//!
+//! What must never happen: that staff take somebody outside for a colleague (C40). The address that was verified comes
+//! first wherever a mail program shows who writes, and the name behind it only where nobody can be misled by it.
 
 use askama::Template;
 use mail_builder::headers::address::Address as AddressField;
@@ -37,6 +40,8 @@ pub struct Letter<'a> {
     pub cc: &'a [Address],
     /// Where it belongs.
     pub thread: &'a Thread,
+    /// What the policy seals by: whoever forwards the answer has it sealed.
+    pub tag: Option<&'a str>,
     /// Makes the Message-ID and the boundaries.
     pub id: &'a QueueId,
     /// The moment of writing.
@@ -60,8 +65,12 @@ pub struct ReplyFacts<'a> {
 pub struct Author<'a> {
     /// As typed.
     pub name: &'a str,
+    /// The name looks like an address, or like that of somebody who works here.
+    pub is_claimed: bool,
     /// Verified.
     pub address: &'a Address,
+    /// Whom the link was made for, where that is another address.
+    pub invited: Option<&'a Address>,
     /// As typed; may be empty.
     pub phone: &'a str,
 }
@@ -104,7 +113,7 @@ pub fn reply(facts: &ReplyFacts, files: &[Attachment<'_>]) -> Result<Vec<Segment
         kind: "reply",
         language: facts.letter.language,
         transfer: facts.transfer,
-        subject: &written.subject,
+        subject: &facts.letter.tagged(&written.subject),
         text: &written.text,
         html: &written.html,
     }
@@ -115,7 +124,7 @@ pub fn reply(facts: &ReplyFacts, files: &[Attachment<'_>]) -> Result<Vec<Segment
 pub struct Written {
     /// Of the From field
     pub from: String,
-    /// Subject
+    /// Subject, without the tag
     pub subject: String,
     /// The text part
     pub text: String,
@@ -135,9 +144,24 @@ pub fn write(facts: &ReplyFacts) -> Result<Written, NoticeError> {
 }
 
 impl Author<'_> {
-    /// The name in the From field: whose it is, and who vouches for it.
+    /// The name in the From field: whose address was verified, what they call themselves, and who vouches for it. The
+    /// address comes first, so that no length of a name can push it out of sight.
     pub fn shown(&self, organisation: &Organisation) -> String {
-        format!("{} (via {})", one_line(self.name), one_line(&organisation.name))
+        let (address, organisation) = (one_line(self.address.as_str()), one_line(&organisation.name));
+        match self.name() {
+            Some(name) => format!("{address} - {name} (via {organisation})"),
+            None => format!("{address} (via {organisation})"),
+        }
+    }
+
+    /// What to call them in a sentence.
+    pub(super) fn who(&self) -> String {
+        self.name().unwrap_or_else(|| one_line(self.address.as_str()))
+    }
+
+    /// The name as one line, where nobody can be misled by it.
+    fn name(&self) -> Option<String> {
+        Some(one_line(self.name)).filter(|name| !self.is_claimed && !name.is_empty())
     }
 
     /// The phone number as one line, if there is one.
@@ -146,13 +170,16 @@ impl Author<'_> {
     }
 }
 
+/// What the subject of an answer may begin with.
+const PREFIXES: [&str; 3] = ["re:", "antw:", "aw:"];
+
 /// `Re:` once, whatever the original began with.
 fn subject(letter: &Letter) -> String {
     let original = one_line(&letter.thread.subject);
     let lower = original.to_lowercase();
     match original.is_empty() {
         true => letter.language.text("reply-subject"),
-        false if ["re:", "antw:", "aw:"].iter().any(|prefix| lower.starts_with(prefix)) => original,
+        false if PREFIXES.iter().any(|prefix| lower.starts_with(prefix)) => original,
         false => format!("Re: {original}"),
     }
 }
@@ -164,8 +191,7 @@ impl Letter<'_> {
         let from = self.author.shown(self.organisation);
         let from = AddressField::new_address(Some(from), format!("noreply@{}", self.hostname));
         write_field(&mut out, "From", &from);
-        let author =
-            AddressField::new_address(Some(one_line(self.author.name)), self.author.address.as_str());
+        let author = AddressField::new_address(self.author.name(), self.author.address.as_str());
         write_field(&mut out, "Reply-To", &author);
         for (field, addresses) in [("To", self.to), ("Cc", self.cc)] {
             if !addresses.is_empty() {
@@ -179,11 +205,30 @@ impl Letter<'_> {
         out
     }
 
-    /// How it came in.
+    /// The subject with the tag, behind the prefix of an answer: mail programs go by what follows that (MS-OXCMSG
+    /// 2.2.1.10), and so the answer stays beside the original.
+    pub(super) fn tagged(&self, subject: &str) -> String {
+        let Some(tag) = self.tag else { return subject.to_owned() };
+        match subject.split_once(' ') {
+            Some((prefix, rest)) if PREFIXES.contains(&prefix.to_lowercase().as_str()) => {
+                format!("{prefix} [{tag}] {rest}")
+            }
+            _ => format!("[{tag}] {subject}"),
+        }
+    }
+
+    /// How it came in, from whom, and for whom that way in was made.
     pub(super) fn banner(&self) -> String {
         let (organisation, address) =
             (one_line(&self.organisation.name), one_line(self.author.address.as_str()));
-        self.language.format("reply-banner", &[("organisation", &organisation), ("address", &address)])
+        let banner =
+            self.language.format("reply-banner", &[("organisation", &organisation), ("address", &address)]);
+        match self.author.invited.map(|invited| one_line(invited.as_str())) {
+            Some(invited) => {
+                format!("{banner}\n{}", self.language.format("reply-invited", &[("address", &invited)]))
+            }
+            None => banner,
+        }
     }
 }
 
@@ -213,6 +258,7 @@ struct Mail<'a> {
     banner: String,
     message: String,
     name: String,
+    is_claimed: bool,
     email: &'a Address,
     mailto: String,
     phone: Option<String>,
@@ -244,6 +290,7 @@ impl<'a> Mail<'a> {
             banner: letter.banner(),
             message,
             name: one_line(letter.author.name),
+            is_claimed: letter.author.is_claimed,
             email: address,
             mailto: percent_encoding::utf8_percent_encode(
                 address.as_str(),

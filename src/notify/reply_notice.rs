@@ -28,6 +28,7 @@ pub struct ReplyNoticeFacts<'a> {
 /// Writes the notice.
 pub fn reply_notice(facts: &ReplyNoticeFacts) -> Result<CrlfBytes, NoticeError> {
     let (subject, text, html) = write(facts)?;
+    let subject = facts.letter.tagged(&subject);
     Notice {
         kind: "reply",
         language: facts.letter.language,
@@ -42,7 +43,7 @@ pub fn reply_notice(facts: &ReplyNoticeFacts) -> Result<CrlfBytes, NoticeError> 
 /// Subject, text and HTML, for the preview as well.
 pub fn write(facts: &ReplyNoticeFacts) -> Result<(String, String, String), NoticeError> {
     let mail = Mail::new(facts);
-    let subject = facts.letter.language.format("reply-notice-subject", &[("name", &mail.name)]);
+    let subject = facts.letter.language.format("reply-notice-subject", &[("name", &mail.who)]);
     Ok((subject, TextTemplate { mail: &mail }.render()?, HtmlTemplate { mail: &mail }.render()?))
 }
 
@@ -51,7 +52,10 @@ struct Mail<'a> {
     language: Language,
     organisation: String,
     banner: String,
+    /// Their name, or where that is not to be believed their address.
+    who: String,
     name: String,
+    name_label: String,
     email: &'a Address,
     phone: Option<String>,
     link: String,
@@ -68,7 +72,13 @@ impl<'a> Mail<'a> {
             language,
             organisation: one_line(&organisation.name),
             banner: letter.banner(),
+            who: author.who(),
             name: one_line(author.name),
+            name_label: language.text(if author.is_claimed {
+                "reply-claimed-name"
+            } else {
+                "notification-name"
+            }),
             email: author.address,
             phone: author.phone(),
             link: format!("{public_url}/t/{token}"),

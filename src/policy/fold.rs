@@ -75,7 +75,7 @@ pub(super) fn fold_plain(text: &str) -> String {
 /// What a reader sees of a text: two texts that look alike have the same one (UTS 39, section 4). To be compared, not
 /// read: it has no `i`, `m` or `w`. Letter case does not matter where a letter looks the same in both: it does in
 /// `Η`, a capital like `H`, and `η`, a small letter like `n`.
-pub(super) fn skeleton(text: &str) -> String {
+pub fn skeleton(text: &str) -> String {
     let mut skeleton = String::with_capacity(text.len());
     see(text, &mut skeleton);
     skeleton

@@ -22,6 +22,7 @@ use crate::address::{Address, ReversePath};
 use crate::config::{PasswordMode, SubjectMode};
 
 pub use content::Content;
+pub use fold::skeleton;
 pub use load::PolicyError;
 pub use options::{TagOptions, TagPassword};
 use rules::{Answer, Condition, Rule};
@@ -227,6 +228,20 @@ impl Policy {
     /// What the tags in a subject ask for, where they are tags of rules that seal.
     pub fn tag_options(&self, subject: &str) -> TagOptions {
         TagOptions::parse(self.seal_tags.options(subject))
+    }
+
+    /// The tag that a subject needs so that this policy seals the message: the first of the first rule that asks for
+    /// nothing else, or for as little else as any.
+    pub fn seal_tag(&self) -> Option<&str> {
+        let sealing = self.rules.iter().filter(|rule| matches!(rule.verdict, Verdict::Seal(_)));
+        let tags = sealing.filter_map(|rule| {
+            let tag = rule.conditions.iter().find_map(|condition| match condition {
+                Condition::SubjectTag(tags) => tags.written().first(),
+                _ => None,
+            });
+            tag.map(|tag| (rule.conditions.len(), tag.as_str()))
+        });
+        tags.min_by_key(|(conditions, _)| *conditions).map(|(_, tag)| tag)
     }
 
     /// The first rule that matches; where rules before it may match as well, the strictest of them all.

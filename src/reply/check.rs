@@ -4,14 +4,14 @@
 use std::collections::HashSet;
 
 use super::password::strength;
-use super::recipients::{self, Parsed};
+use super::recipients::{self, Circle, Excluded, Parsed};
 use super::types::{Draft, Settings, Typed, Upload, Verified};
 use super::{Field, LineFault, MAX_FILES, ReplyError, Result};
 use crate::address::Address;
 use crate::clock::Timestamp;
-use crate::config::{Config, ReplyDelivery};
+use crate::config::{Config, Programs, ReplyDelivery};
 use crate::locale;
-use crate::message::kind::ending;
+use crate::message::kind::{ending, is_named_as_program};
 use crate::message::name::is_invisible;
 use crate::secret::Secret;
 use crate::transfer::password;
@@ -22,8 +22,8 @@ const LONGEST_MESSAGE: usize = 100_000;
 const LONGEST_LINE: usize = 100;
 /// Octets of everything in the fields together: beyond that nothing is even kept.
 const ENDLESS: usize = 1024 * 1024;
-/// Each of them costs an Argon2 run where answers are transfers.
-const MAX_RECIPIENTS: usize = 50;
+/// An answer goes to who handles a case, and is no way to reach everybody who works here (C40).
+const MAX_RECIPIENTS: usize = 10;
 /// Faults that are told at once.
 const MOST_FAULTS: usize = 50;
 /// Days (contract 2).
@@ -66,6 +66,7 @@ pub(super) fn check_length(typed: &Typed) -> Result<()> {
 pub(super) fn check(
     draft: &Draft,
     verified: Option<&Verified>,
+    circle: &Circle<'_>,
     config: &Config,
     now: Timestamp,
 ) -> std::result::Result<Checked, Vec<ReplyError>> {
@@ -74,7 +75,7 @@ pub(super) fn check(
     let phone = if typed.phone.trim().is_empty() { Some(String::new()) } else { None };
     let phone = phone.or_else(|| keep(&mut faults, line(&typed.phone, Field::Phone)));
     let verified = keep(&mut faults, proved(typed, verified));
-    let (to, cc, bcc) = all_recipients(typed, config, &mut faults);
+    let (to, cc, bcc) = all_recipients(typed, circle, &mut faults);
     let message = clean(&typed.message);
     faults.extend(content_faults(&message, &draft.uploads, config));
     let expiry_days = keep(&mut faults, expiry(&typed.settings.expiry_days, config, now));
@@ -124,7 +125,7 @@ fn proved(typed: &Typed, verified: Option<&Verified>) -> Result<Verified> {
 /// To, Cc and Bcc; whoever stands in two fields is written to in the first of them.
 fn all_recipients(
     typed: &Typed,
-    config: &Config,
+    circle: &Circle<'_>,
     faults: &mut Vec<ReplyError>,
 ) -> (Vec<Address>, Vec<Address>, Vec<Address>) {
     let mut seen = HashSet::new();
@@ -134,16 +135,19 @@ fn all_recipients(
         faults.extend(bad.into_iter().map(|text| ReplyError::BadAddress { field, text }));
         let mut found = Vec::new();
         for address in addresses {
-            match recipients::internal(&address, &config.organisation.domains) {
-                Some(address) => {
+            match circle.admit(&address) {
+                Ok(address) => {
                     if seen.insert(recipients::key(&address)) {
                         found.push(address);
                     }
                 }
-                None if faults.len() >= MOST_FAULTS => {}
-                None => {
+                Err(_) if faults.len() >= MOST_FAULTS => {}
+                Err(excluded) => {
                     let address = address.to_string();
-                    faults.push(ReplyError::OutsideAddress { field, address });
+                    faults.push(match excluded {
+                        Excluded::Outside => ReplyError::OutsideAddress { field, address },
+                        Excluded::Stranger => ReplyError::Stranger { field, address },
+                    });
                 }
             }
         }
@@ -181,13 +185,17 @@ fn content_faults(message: &str, uploads: &[Upload], config: &Config) -> Vec<Rep
     faults
 }
 
-/// Whether files whose name ends so are taken (M08).
+/// Whether files whose name ends so are taken (M08, C40). A list that names the ending of a program means it.
 pub(super) fn check_type(name: &str, config: &Config) -> Result<()> {
     let allowed = &config.reply.file_types;
-    match allowed.is_empty() || allowed.contains(&ending(name)) {
-        true => Ok(()),
-        false => Err(ReplyError::BadType { name: name.to_owned(), allowed: allowed.clone() }),
+    let is_listed = allowed.contains(&ending(name));
+    if !allowed.is_empty() && !is_listed {
+        return Err(ReplyError::BadType { name: name.to_owned(), allowed: allowed.clone() });
     }
+    if config.reply.programs == Programs::Refuse && !is_listed && is_named_as_program(name) {
+        return Err(ReplyError::Program { name: name.to_owned() });
+    }
+    Ok(())
 }
 
 /// Days, or a date within the year.

@@ -5,11 +5,12 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use icu_normalizer::ComposingNormalizerBorrowed;
 use serde::{Deserialize, Serialize};
 
 use super::recipients::key;
 use super::vault::{Vault, browser_hash};
-use super::{Browser, Replies, ReplyError, Result, Verified};
+use super::{Browser, Field, Replies, ReplyError, Result, Verified};
 use crate::address::{Address, ReversePath};
 use crate::audit::{Action, Event};
 use crate::clock::{days_later, later};
@@ -18,6 +19,7 @@ use crate::id::{Link, QueueId};
 use crate::limits::client_key;
 use crate::locale::Language;
 use crate::message::crlf::CrlfBytes;
+use crate::message::name::is_invisible;
 use crate::notify::verification::{VerificationFacts, verification};
 use crate::queue::body;
 use crate::secret::{self, Secret};
@@ -56,6 +58,10 @@ impl Replies {
         let (author, now) = (self.author(grant, browser), self.parts.clock.now());
         let code = new_code();
         let address = address.with_ascii_domain();
+        if !is_plain(&address) {
+            let (field, text) = (Field::Email, address.to_string());
+            return Err(ReplyError::BadAddress { field, text });
+        }
         let person = Person { name: typed.name, address, phone: typed.phone };
         let mail = self.code_mail(grant, &person.address, &code, language)?;
         let new = NewCode {
@@ -180,6 +186,15 @@ impl Replies {
     }
 }
 
+/// Whether staff read the address for what it is: `"jan@voorbeeld.nl"@example.net` is one that looks like another (C40).
+fn is_plain(address: &Address) -> bool {
+    let local_part = address.unquoted_local_part();
+    let plain = ComposingNormalizerBorrowed::new_nfkc().normalize(&local_part);
+    let misleads =
+        |c: char| c.is_control() || c.is_whitespace() || is_invisible(c) || "@<>(),;:\\\"[]".contains(c);
+    !address.domain().starts_with('[') && !local_part.chars().chain(plain.chars()).any(misleads)
+}
+
 /// Drawn evenly: numbers beyond the last whole multiple are drawn again.
 fn new_code() -> Secret {
     const COUNT: u32 = 10u32.pow(DIGITS as u32);
@@ -203,6 +218,31 @@ fn digits(typed: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// C40
+    #[test]
+    fn an_address_that_looks_like_another_is_not_verified() {
+        let is_plain = |text: &str| super::is_plain(&Address::parse(text).unwrap());
+        for address in [
+            "piet@example.org",
+            "p.j+x@example.org",
+            "\"piet\"@example.org",
+            "renée@example.org",
+            "o'neil@example.org",
+        ] {
+            assert!(is_plain(address), "{address}");
+        }
+        for address in [
+            "\"jan@voorbeeld.nl\"@example.net",
+            "\"Jan de Vries\"@example.net",
+            "\"jan@voorbeeld.nl <x\"@example.net",
+            "jan＠voorbeeld.nl@example.net",
+            "jan\u{202e}x@example.net",
+            "jan@[192.0.2.1]",
+        ] {
+            assert!(!is_plain(address), "{address}");
+        }
+    }
 
     #[test]
     fn codes_are_eight_digits_and_differ() {

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use super::check::Checked;
 use super::files::{Base64Lines, FileReader, LateHash, encoded_size, sha256};
+use super::impersonation::is_impersonation;
 use super::original::Original;
+use super::recipients::key;
 use super::types::{Preview, Sent, SentFile};
 use super::vault::Vault;
 use super::{Replies, ReplyError, Result};
@@ -17,7 +19,9 @@ use crate::clock::{Timestamp, days_later, rfc5322};
 use crate::config::{ByteSize, Config, Direction, PasswordMode, ReplyDelivery};
 use crate::envelope::{Envelope, EnvelopeRecipient, MailParameters, Ret};
 use crate::id::{Link, QueueId, TransferId};
+use crate::intake::Rules;
 use crate::message::crlf::CrlfBytes;
+use crate::message::kind::is_active_type;
 use crate::notify::compose::{Attachment, Segment};
 use crate::notify::confirmation::{Checksum, ConfirmationFacts, confirmation};
 use crate::notify::reply::{self, Author, FilesLink, Letter, ReplyFacts, reply, reply_id};
@@ -40,6 +44,7 @@ const AROUND_MAIL: u64 = 32 * 1024;
 pub(super) struct Answer {
     pub replies: Replies,
     pub config: Arc<Config>,
+    pub rules: Arc<Rules>,
     pub grant: Grant,
     pub vault: Vault,
     pub checked: Checked,
@@ -158,7 +163,7 @@ impl Answer {
         let request = SealRequest {
             original: &original,
             subject: self.original.thread.subject.clone(),
-            from_name: Some(checked.name.clone()),
+            from_name: Some(checked.name.clone()).filter(|_| !self.is_claimed()),
             from_address: Some(verified.address.to_string()),
             message_id: None,
             date: Some(rfc5322(self.now)),
@@ -211,6 +216,7 @@ impl Answer {
             to: &checked.to,
             cc: &checked.cc,
             thread: &self.original.thread,
+            tag: self.rules.policy.seal_tag(),
             id,
             now: self.now,
         }
@@ -232,7 +238,15 @@ impl Answer {
 
     fn author(&self) -> Author<'_> {
         let Checked { name, phone, verified, .. } = &self.checked;
-        Author { name, address: &verified.address, phone }
+        let (address, made_for) = (&verified.address, &self.grant.recipient().address);
+        let invited = Some(made_for).filter(|made_for| key(made_for) != key(address));
+        Author { name, is_claimed: self.is_claimed(), address, invited, phone }
+    }
+
+    /// Whether the name would mislead staff (C40).
+    fn is_claimed(&self) -> bool {
+        let Checked { name, verified, .. } = &self.checked;
+        is_impersonation(name, &verified.address, &self.config.organisation, &self.rules.staff)
     }
 
     /// The mail as it waits in the queue: text, and files as they are read.
@@ -343,7 +357,10 @@ impl SentFile {
 
 impl File {
     fn attachment(&self) -> Attachment<'_> {
-        Attachment { name: &self.name, media_type: &self.media_type }
+        // What it is called is what it is: a page that is declared beside an innocent name stays a file.
+        let media_type =
+            if is_active_type(&self.media_type) { "application/octet-stream" } else { &self.media_type };
+        Attachment { name: &self.name, media_type }
     }
 }
 

@@ -63,6 +63,14 @@ pub enum ReplyError {
         /// As typed
         address: String,
     },
+    /// A recipient in the organisation who takes no part in the thread, and is not in the staff list (C40).
+    #[error("a recipient who cannot be written to from here")]
+    Stranger {
+        /// Where it stands
+        field: Field,
+        /// As typed
+        address: String,
+    },
     /// Something in a field of recipients, or the address to verify, is no address.
     #[error("not an address")]
     BadAddress {
@@ -176,7 +184,13 @@ pub enum ReplyError {
         /// The endings that are
         allowed: Vec<String>,
     },
-    /// A file is a program, or something else than its name says, and was taken out; `name` is its name.
+    /// A file is a program, by its name or by its first octets; `name` is its name.
+    #[error("an upload that is a program")]
+    Program {
+        /// Its name
+        name: String,
+    },
+    /// A file is something else than its name says, and was taken out; `name` is its name.
     #[error("an upload that is something else than its name says")]
     OtherType {
         /// Its name
@@ -216,6 +230,7 @@ impl ReplyError {
     pub fn field(&self) -> Option<Field> {
         Some(match self {
             Self::OutsideAddress { field, .. }
+            | Self::Stranger { field, .. }
             | Self::BadAddress { field, .. }
             | Self::BadLine { field, .. } => *field,
             Self::NoRecipient | Self::TooManyRecipients { .. } => Field::To,
@@ -225,6 +240,7 @@ impl ReplyError {
             | Self::DiskShort
             | Self::Unfinished { .. }
             | Self::BadType { .. }
+            | Self::Program { .. }
             | Self::OtherType { .. }
             | Self::Infected { .. }
             | Self::TooLargeToScan { .. }

@@ -1,7 +1,7 @@
-//! Looks at the files of a draft, where that is configured (M08): each as soon as it is complete, and all of them before an
-//! answer is sent. Whether a file is what its name says is asked each time; the scanner is asked once, so a verdict that
-//! is missing then is one of a file that came while it was down or not configured. What is refused is taken out of the
-//! draft.
+//! Looks at the files of a draft (M08, C40): each as soon as it is complete, and all of them before an answer is sent.
+//! Whether a file is a program, or is what its name says, is asked each time; the scanner is asked once, so a verdict
+//! that is missing then is one of a file that came while it was down or not configured. What is refused is taken out of
+//! the draft.
 //!
 //! What must never happen: a file that is sent without a verdict while there is a scanner, or the name of a file
 //! in the log.
@@ -17,9 +17,9 @@ use super::scanner::{self, ScanError, Verdict};
 use super::vault::Vault;
 use super::{Browser, Field, Replies, ReplyError, Result, uploads};
 use crate::audit::Action;
-use crate::config::{Config, Scanner};
+use crate::config::{Config, Programs, Scanner};
 use crate::id::UploadId;
-use crate::message::kind::belies_its_name;
+use crate::message::kind::{belies_its_name, is_program};
 use crate::store::{Author, UploadRow};
 use crate::transfer::access::Grant;
 
@@ -82,7 +82,7 @@ impl Replies {
 
     fn is_inspecting(&self) -> bool {
         let config = self.parts.config.load();
-        config.reply.scanner.is_some() || !config.reply.file_types.is_empty()
+        config.reply.scanner.is_some() || is_looking(&config)
     }
 
     /// It goes on when the caller goes away: who asks again finds the verdict.
@@ -106,6 +106,11 @@ impl Replies {
     }
 }
 
+/// Whether the first octets of a file matter.
+fn is_looking(config: &Config) -> bool {
+    config.reply.programs == Programs::Refuse || !config.reply.file_types.is_empty()
+}
+
 /// One file that is looked at.
 struct Inspection {
     replies: Replies,
@@ -119,8 +124,8 @@ struct Inspection {
 
 impl Inspection {
     async fn run(self, config: Arc<Config>) -> Result<()> {
-        if !config.reply.file_types.is_empty() {
-            self.look().await?;
+        if is_looking(&config) {
+            self.look(&config).await?;
         }
         match &config.reply.scanner {
             Some(scanner) if !self.row.is_scanned => self.scan(scanner).await,
@@ -129,7 +134,7 @@ impl Inspection {
     }
 
     /// What it is, by its first octets.
-    async fn look(&self) -> Result<()> {
+    async fn look(&self, config: &Config) -> Result<()> {
         let file = self.file();
         let read = spawn_blocking(move || {
             let mut head = Vec::new();
@@ -140,9 +145,13 @@ impl Inspection {
             Ok(head) => head,
             Err(cause) => return Err(self.unreadable(cause).await),
         };
-        match belies_its_name(&self.name, &head) {
-            true => self.refuse("other type", ReplyError::OtherType { name: self.name.clone() }).await,
-            false => Ok(()),
+        let name = self.name.clone();
+        if config.reply.programs == Programs::Refuse && is_program(&head) {
+            self.refuse("program", ReplyError::Program { name }).await
+        } else if !config.reply.file_types.is_empty() && belies_its_name(&name, &head) {
+            self.refuse("other type", ReplyError::OtherType { name }).await
+        } else {
+            Ok(())
         }
     }
 

@@ -5,13 +5,15 @@
 //! under a key that follows from the transfer's key and the browser's secret and is kept nowhere, so nothing of it
 //! can be read there (C04); it goes when it was not touched for 24 hours, or with the transfer.
 //! What must never happen: an answer to an address outside the organisation (C12), from an address that was not
-//! verified (decision 8), or a line of user text that becomes a header field (C13).
+//! verified (decision 8), one that staff take for a colleague's (C40), or a line of user text that becomes a header
+//! field (C13).
 
 mod check;
 mod codes;
 mod compose;
 mod error;
 mod files;
+mod impersonation;
 mod inspect;
 mod original;
 pub mod password;
@@ -39,6 +41,7 @@ use self::vault::Vault;
 use crate::address::Address;
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
+use crate::intake::Rules;
 use crate::queue::worker::WakeHandle;
 use crate::relay::smarthost::LargestMail;
 use crate::secret::Keys;
@@ -68,6 +71,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Read anew for every call, so that SIGHUP counts at once
     pub config: Arc<ArcSwap<Config>>,
+    /// Staff list and policy, likewise
+    pub rules: Arc<ArcSwap<Rules>>,
     /// Rung when there is mail to relay
     pub wake: WakeHandle,
     /// What the next hop takes
@@ -122,8 +127,11 @@ impl Replies {
     pub async fn check(&self, grant: &Grant, browser: &Browser) -> Result<Vec<ReplyError>> {
         let draft = self.draft(grant, browser).await?;
         let verified = self.verified(browser).await?;
-        let checked =
-            check::check(&draft, verified.as_ref(), &self.parts.config.load(), self.parts.clock.now());
+        let (config, rules, now) =
+            (self.parts.config.load(), self.parts.rules.load(), self.parts.clock.now());
+        let original = original::read(grant, now).await?;
+        let circle = recipients::circle(&config, &rules, grant, &original);
+        let checked = check::check(&draft, verified.as_ref(), &circle, &config, now);
         Ok(checked.err().unwrap_or_default())
     }
 

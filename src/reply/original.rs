@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use tokio::task::spawn_blocking;
 
-use super::{ReplyError, Result};
+use super::{ReplyError, Result, recipients};
 use crate::address::Address;
 use crate::clock::Timestamp;
 use crate::message::header::Header;
@@ -29,7 +29,12 @@ pub(super) struct Original {
     pub thread: Thread,
     /// The address in its From field.
     pub from: Option<Address>,
+    /// Every address in From, Reply-To, To and Cc.
+    pub people: Vec<Address>,
 }
+
+/// Fields that say who takes part in a thread.
+const PEOPLE: [&str; 4] = ["From", "Reply-To", "To", "Cc"];
 
 /// Reads it.
 pub(super) async fn read(grant: &Grant, now: Timestamp) -> Result<Original> {
@@ -55,7 +60,9 @@ fn original(subject: String, message: &[u8], now: Timestamp) -> Original {
         topic,
         subject,
     };
-    Original { thread, from: header.from().address }
+    let lists =
+        PEOPLE.iter().flat_map(|name| header.all(name)).map(|field| recipients::parse(&field.value()));
+    Original { thread, from: header.from().address, people: lists.flat_map(|list| list.addresses).collect() }
 }
 
 /// The Thread-Index of an answer: the original's, and five octets that tell how much later it was written
@@ -89,9 +96,12 @@ mod tests {
     #[test]
     fn an_answer_belongs_to_the_thread() {
         let message = b"From: Jan <jan@voorbeeld.nl>\r\nMessage-ID: <c@voorbeeld.nl>\r\n\
+            To: \"Jansen, Piet\" <piet@example.org>,\r\n\t=?utf-8?q?Els_=40_werk?= <els@voorbeeld.nl>\r\n\
             In-Reply-To: <b@example.org>\r\nReferences: <a@voorbeeld.nl>\r\n\t<b@example.org>\r\n\r\nKANARIE\r\n";
-        let Original { thread, from } = original("Besluit".into(), message, noon());
+        let Original { thread, from, people } = original("Besluit".into(), message, noon());
         assert_eq!(from.unwrap().as_str(), "jan@voorbeeld.nl");
+        let people: Vec<&str> = people.iter().map(Address::as_str).collect();
+        assert_eq!(people, ["jan@voorbeeld.nl", "piet@example.org", "els@voorbeeld.nl"]);
         assert_eq!(thread.message_id.as_deref(), Some("<c@voorbeeld.nl>"));
         assert_eq!(thread.references, ["<a@voorbeeld.nl>", "<b@example.org>", "<c@voorbeeld.nl>"]);
         assert_eq!((thread.topic.as_deref(), thread.index), (Some("Besluit"), None));

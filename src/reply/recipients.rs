@@ -1,9 +1,13 @@
 //! Reads a field of recipients as people fill it: typed, or a list pasted from a mail program or a spreadsheet. Pure.
-//! Whether somebody may be written to is asked here as well, and nowhere else (C12).
+//! Whether somebody may be written to is asked here as well, and nowhere else (C12, C40).
 
 use std::collections::HashSet;
 
+use super::original::Original;
 use crate::address::Address;
+use crate::config::{Config, ReplyRecipients};
+use crate::intake::Rules;
+use crate::staff::Directory;
 use crate::transfer::access::Grant;
 
 /// Characters of what is no address that a message shows, and how many of them.
@@ -116,6 +120,57 @@ pub(super) fn internal(address: &Address, domains: &[String]) -> Option<Address>
     address.is_internal(domains).then(|| address.with_ascii_domain())
 }
 
+/// Whom the answer to the message of `grant` may reach.
+pub(super) fn circle<'a>(
+    config: &'a Config,
+    rules: &'a Rules,
+    grant: &Grant,
+    original: &Original,
+) -> Circle<'a> {
+    let sender = grant.transfer().sender.iter();
+    Circle {
+        domains: &config.organisation.domains,
+        staff: Some(&rules.staff).filter(|staff| !staff.is_empty()),
+        thread: sender.chain(&original.people).cloned().collect(),
+        extent: config.reply.recipients,
+    }
+}
+
+/// Whom the answer to one message may reach.
+pub(super) struct Circle<'a> {
+    /// The organisation's.
+    pub domains: &'a [String],
+    /// Everybody who works here, where there is a list.
+    pub staff: Option<&'a Directory>,
+    /// The sender of the message, and who else of the organisation stands in its header.
+    pub thread: Vec<Address>,
+    /// How far it goes beyond the thread.
+    pub extent: ReplyRecipients,
+}
+
+/// Why somebody is not in the circle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Excluded {
+    /// Not one of the organisation's addresses.
+    Outside,
+    /// One of them, but neither in the thread nor, where that would be enough, in the staff list.
+    Stranger,
+}
+
+impl Circle<'_> {
+    /// The address in the form in which it is written to.
+    pub fn admit(&self, address: &Address) -> Result<Address, Excluded> {
+        let ours = internal(address, self.domains).ok_or(Excluded::Outside)?;
+        let in_thread = || self.thread.iter().any(|other| key(other) == key(&ours));
+        let is_staff = |staff: &Directory| staff.find(&ours).is_some();
+        let is_known = match self.extent {
+            ReplyRecipients::Organisation => self.staff.is_none_or(is_staff),
+            ReplyRecipients::Thread => false,
+        };
+        if is_known || in_thread() { Ok(ours) } else { Err(Excluded::Stranger) }
+    }
+}
+
 /// Who gets an answer unless somebody else is named: the sender of the transfer, or else who it is from. Nobody where
 /// neither works here: then it came from outside itself.
 pub(super) fn addressee<'a>(
@@ -195,6 +250,33 @@ mod tests {
             "\"victim@example.org\"@voorbeeld.nl",
         ] {
             assert_eq!(of(outside), None, "{outside}");
+        }
+    }
+
+    /// C40: where there is a staff list it says who works here; the thread is always open.
+    #[test]
+    fn only_the_thread_and_known_staff() {
+        let domains = ["voorbeeld.nl".to_owned()];
+        let staff = Directory::of("email\nels@voorbeeld.nl\n");
+        let address = |text: &str| Address::parse(text).unwrap();
+        let may = |text: &str, staff: Option<&Directory>, extent| {
+            let thread = vec![address("Jan@voorbeeld.nl"), address("zaak-1@voorbeeld.nl")];
+            Circle { domains: &domains, staff, thread, extent }.admit(&address(text)).map(String::from)
+        };
+        use ReplyRecipients::{Organisation, Thread};
+        for (text, staff, extent, expected) in [
+            ("alle-medewerkers@voorbeeld.nl", None, Organisation, Ok("alle-medewerkers@voorbeeld.nl")),
+            ("alle-medewerkers@voorbeeld.nl", Some(&staff), Organisation, Err(Excluded::Stranger)),
+            ("ELS@Voorbeeld.NL", Some(&staff), Organisation, Ok("ELS@voorbeeld.nl")),
+            ("\"els\"@voorbeeld.nl", Some(&staff), Organisation, Ok("\"els\"@voorbeeld.nl")),
+            ("els+x@voorbeeld.nl", Some(&staff), Organisation, Err(Excluded::Stranger)),
+            ("jan@voorbeeld.nl", Some(&staff), Organisation, Ok("jan@voorbeeld.nl")),
+            ("zaak-1@voorbeeld.nl", Some(&staff), Thread, Ok("zaak-1@voorbeeld.nl")),
+            ("els@voorbeeld.nl", Some(&staff), Thread, Err(Excluded::Stranger)),
+            ("els@voorbeeld.nl", None, Thread, Err(Excluded::Stranger)),
+            ("jan@example.org", None, Organisation, Err(Excluded::Outside)),
+        ] {
+            assert_eq!(may(text, staff, extent), expected.map(str::to_owned), "{text}");
         }
     }
 

@@ -9,7 +9,7 @@ use super::compose::{Answer, File};
 use super::files::LateHash;
 use super::types::{Browser, Draft, Preview, Sent};
 use super::vault::Vault;
-use super::{Replies, ReplyError, Result, SENT, TYPED, check, original, uploads};
+use super::{Replies, ReplyError, Result, SENT, TYPED, check, original, recipients, uploads};
 use crate::id::QueueId;
 use crate::message::name::Names;
 use crate::store::{Acceptance, DraftRow, EndedDraft, StoreError, discard};
@@ -68,8 +68,8 @@ impl Replies {
         row: DraftRow,
         client: IpAddr,
     ) -> Result<Answer> {
-        let (config, now) = (self.parts.config.load_full(), self.parts.clock.now());
-        let vault = Vault::of_draft(grant, browser);
+        let (config, rules) = (self.parts.config.load_full(), self.parts.rules.load_full());
+        let (vault, now) = (Vault::of_draft(grant, browser), self.parts.clock.now());
         let typed = match &row.typed {
             Some(sealed) => vault.open(TYPED, sealed)?,
             None => self.draft(grant, browser).await?.typed,
@@ -77,7 +77,10 @@ impl Replies {
         let uploads = row.uploads.iter().map(|row| uploads::open_row(&vault, row)).collect::<Result<_>>()?;
         let draft = Draft { typed, uploads };
         let verified = self.verified(browser).await?;
-        let checked = check::check(&draft, verified.as_ref(), &config, now)
+        let mut original = original::read(grant, now).await?;
+        original.thread.subject = rules.policy.clean_subject(&original.thread.subject);
+        let circle = recipients::circle(&config, &rules, grant, &original);
+        let checked = check::check(&draft, verified.as_ref(), &circle, &config, now)
             .map_err(|faults| faults.into_iter().next().unwrap_or(ReplyError::Empty))?;
         let mut names = Names::default();
         let files = draft.uploads.into_iter().zip(row.uploads).map(|(upload, row)| File {
@@ -90,10 +93,11 @@ impl Replies {
         Ok(Answer {
             replies: self.clone(),
             config,
+            rules,
             grant: grant.clone(),
             vault,
             checked,
-            original: original::read(grant, now).await?,
+            original,
             files: files.collect(),
             revision: row.revision,
             id: QueueId::random(),

@@ -11,15 +11,20 @@ use mail_parser::{MessageParser, MimeHeaders};
 use tempfile::TempDir;
 
 use super::*;
-use crate::config::{self, PasswordMode, ReplyDelivery};
+use crate::address::ReversePath;
+use crate::config::{self, PasswordMode, Programs, ReplyDelivery, ReplyRecipients};
 use crate::id::{BlobName, QueueId, UploadId};
 use crate::limits::TryRule;
 use crate::locale::Language;
+use crate::message::crlf::CrlfBytes;
+use crate::message::header::Header;
+use crate::policy::{Content, Facts, Policy};
 use crate::queue::body;
 use crate::retention::Retention;
 use crate::secret::Secret;
 use crate::sender::Actions;
 use crate::serve;
+use crate::staff::Directory;
 use crate::store::blobs::LocalBlobs;
 use crate::store::sqlite::Sqlite;
 use crate::store::{Acceptance, BlobWriter, DraftStore, Item, Kind};
@@ -27,6 +32,7 @@ use crate::transfer::access::Access;
 use crate::transfer::sealing::{self, SealRequest};
 
 const ORIGINAL: &[u8] = b"From: Jan de Vries <jan@voorbeeld.nl>\r\nTo: piet@example.org\r\n\
+    Cc: Zaak 1 <zaak-1@voorbeeld.nl>\r\n\
     Message-ID: <origineel@voorbeeld.nl>\r\nReferences: <eerder@example.org>\r\n\
     Subject: [veilig] Besluit over uw aanvraag\r\n\r\nKANARIE\r\n";
 const CONFIG: &str = r#"
@@ -102,12 +108,14 @@ impl Desk {
         let keys = Keys::derive(&[7; 32]);
         let clock = Clock::movable("2026-11-23T10:00:00Z".parse().unwrap());
         let config = config::parse(Path::new("zegel.toml"), CONFIG, std::iter::empty()).unwrap();
+        let rules = serve::read_rules(config.clone()).unwrap();
         let replies = Replies::new(Parts {
             store: store.clone(),
             blobs: blobs.clone(),
             keys: keys.clone(),
             clock: clock.clone(),
             config: Arc::new(ArcSwap::from_pointee(config)),
+            rules: Arc::new(ArcSwap::from_pointee(rules)),
             wake: WakeHandle::default(),
             largest: LargestMail::default(),
         });
@@ -123,6 +131,28 @@ impl Desk {
         let mut config = Config::clone(&self.replies.parts.config.load());
         change(&mut config);
         self.replies.parts.config.store(Arc::new(config));
+    }
+
+    /// Changes staff list and policy, as SIGHUP does.
+    fn rule(&self, change: impl FnOnce(&mut Rules)) {
+        let mut rules = serve::read_rules(Config::clone(&self.replies.parts.config.load())).unwrap();
+        change(&mut rules);
+        self.replies.parts.rules.store(Arc::new(rules));
+    }
+
+    /// Proves that this address is theirs.
+    async fn verify_as(&self, name: &str, email: &str) {
+        self.type_in(|typed| (typed.name, typed.email) = (name.into(), email.into())).await;
+        let code = self.code(email).await;
+        self.replies.verify(&self.grant, &self.browser, &code, client()).await.unwrap();
+    }
+
+    /// The answer to staff, sent with this text.
+    async fn answer(&self, name: &str) -> Vec<u8> {
+        self.type_in(|typed| (typed.name, typed.message) = (name.into(), "Hallo".into())).await;
+        self.send().await.unwrap();
+        let mails = self.mails().await;
+        mails.into_iter().find(|(item, _)| item.kind == Kind::Reply).unwrap().1
     }
 
     /// Everything that waits in the queue, taken out of it: item and mail.
@@ -202,9 +232,7 @@ impl Desk {
     }
 
     async fn sweep(&self) {
-        let Parts { store, keys, clock, config, wake, .. } = self.replies.parts.clone();
-        let rules = serve::read_rules(Config::clone(&config.load())).unwrap();
-        let rules = Arc::new(ArcSwap::from_pointee(rules));
+        let Parts { store, keys, clock, rules, wake, .. } = self.replies.parts.clone();
         let actions = Actions { store, keys, clock, rules, wake };
         Retention::new(actions, self.blobs.clone()).unwrap().turn().await.unwrap();
     }
@@ -535,7 +563,7 @@ async fn names_are_made_safe() {
         ("besluit.pdf", "besluit.pdf", false),
         ("../../etc/passwd", "passwd", true),
         ("C:\\Users\\Piet\\foto.jpg", "foto.jpg", true),
-        ("foto\u{202e}gpj.exe", "fotogpj.exe", true),
+        ("foto\u{202e}fdp.jpg", "fotofdp.jpg", true),
     ] {
         let id = desk.begin(given, Some(0)).await.unwrap();
         let upload = desk.replies.upload(&desk.grant, &desk.browser, &id).await.unwrap();
@@ -585,10 +613,17 @@ async fn staff_get_an_ordinary_mail_in_the_thread() {
     assert_eq!(item.reverse_path.to_string(), "<piet@example.org>", "for failure reports");
     let message = MessageParser::default().parse(mail).unwrap();
     let field = |name: &str| message.header_raw(name).unwrap_or_default().trim().to_owned();
-    assert_eq!(field("From"), "\"Piet Jansen (via Gemeente Voorbeeld)\" <noreply@veilig.voorbeeld.nl>");
+    assert_eq!(
+        field("From").replace("\r\n", ""),
+        "\"piet@example.org - Piet Jansen (via Gemeente Voorbeeld)\" <noreply@veilig.voorbeeld.nl>"
+    );
     assert_eq!(field("Reply-To"), "\"Piet Jansen\" <piet@example.org>");
     assert_eq!((field("To"), field("Cc")), ("<jan@voorbeeld.nl>".into(), "<els@voorbeeld.nl>".into()));
-    assert_eq!(field("Subject"), "Re: Besluit over uw aanvraag");
+    assert_eq!(field("Subject"), "Re: [vertrouwelijk] Besluit over uw aanvraag");
+    assert_eq!(
+        (preview.subject.as_str(), field("Thread-Topic")),
+        ("Re: Besluit over uw aanvraag", "Besluit over uw aanvraag".into())
+    );
     assert_eq!(field("In-Reply-To"), "<origineel@voorbeeld.nl>");
     assert_eq!(field("References"), "<eerder@example.org>\r\n\t<origineel@voorbeeld.nl>");
     assert_eq!(field("X-Zegel-Notice"), "reply");
@@ -745,6 +780,10 @@ async fn every_fault_is_told_with_its_field() {
         (|typed| typed.email = "ander@example.org".into(), "Some(Email) no verified address"),
         (|typed| typed.to = "iemand@example.org".into(), "Some(To) a recipient outside the organisation"),
         (|typed| typed.bcc = "jan@voorbeeld.nl, geen adres".into(), "Some(Bcc) not an address"),
+        (
+            |typed| typed.bcc = (0..10).map(|number| format!("a{number}@voorbeeld.nl,")).collect(),
+            "Some(To) more than 10 recipients",
+        ),
         (|typed| typed.to = " ".into(), "Some(To) no recipient"),
         (|typed| typed.message = " \r\n".into(), "Some(Message) neither a message nor a file"),
         (
@@ -773,6 +812,155 @@ async fn every_fault_is_told_with_its_field() {
         assert!(desk.send().await.is_err(), "{fault}");
     }
     assert!(desk.mails().await.iter().all(|(item, _)| item.kind == Kind::Verification));
+}
+
+/// C40: staff see first whose address was verified, and for whom the link was made where that is somebody else.
+#[tokio::test]
+async fn nobody_outside_can_pose_as_staff() {
+    let desk = Desk::new().await;
+    desk.rule(|rules| rules.staff = Directory::of("email,name\njan@voorbeeld.nl,Jan de Vries\n"));
+    desk.verify_as("burgemeester@voorbeeld.nl Sanne de Vries", "evil@example.net").await;
+    for posing in ["burgemeester@voorbeeld.nl Sanne de Vries", "Jan de Vries", "Team Gemeente Voorbeeld"] {
+        let mail = desk.answer(posing).await;
+        let message = MessageParser::default().parse(&mail).unwrap();
+        let field = |name: &str| message.header_raw(name).unwrap_or_default().trim().to_owned();
+        assert_eq!(
+            field("From").replace("\r\n", ""),
+            "\"evil@example.net (via Gemeente Voorbeeld)\" <noreply@veilig.voorbeeld.nl>"
+        );
+        assert_eq!(field("Reply-To"), "<evil@example.net>");
+        let text = message.body_text(0).unwrap();
+        let banner = text.split("-----").next().unwrap();
+        assert!(banner.contains("evil@example.net is gecontroleerd") && !banner.contains(posing), "{text}");
+        assert!(banner.contains("de link was gemaakt voor piet@example.org"), "{text}");
+        assert!(text.contains(&format!("noemt zich: {posing}.")), "{text}");
+    }
+    desk.configure(|config| config.reply.delivery = ReplyDelivery::Transfer);
+    let mail = desk.answer("Jan de Vries").await;
+    let message = MessageParser::default().parse(&mail).unwrap();
+    assert_eq!(message.subject(), Some("[vertrouwelijk] Beveiligd antwoord van evil@example.net"));
+    let text = message.body_text(0).unwrap();
+    assert!(text.contains("evil@example.net heeft u een beveiligd antwoord gestuurd"), "{text}");
+    assert!(text.contains("Opgegeven naam (niet gecontroleerd): Jan de Vries"), "{text}");
+
+    let calm = Desk::new().await;
+    calm.verify().await;
+    let mail = calm.answer("Piet Jansen").await;
+    let text = MessageParser::default().parse(&mail).unwrap().body_text(0).unwrap().into_owned();
+    assert!(!text.contains("gemaakt voor") && !text.contains("noemt zich"), "{text}");
+}
+
+/// C40: who works here is known from the staff list, and who takes part from the message itself.
+#[tokio::test]
+async fn an_answer_reaches_only_the_thread_and_known_staff() {
+    let desk = Desk::new().await;
+    desk.verify().await;
+    desk.type_in(|typed| typed.message = "Hallo".into()).await;
+    let faults = async |to: &str| {
+        desk.type_in(|typed| (typed.to, typed.cc) = ("jan@voorbeeld.nl".into(), to.into())).await;
+        desk.check().await
+    };
+    let stranger = ["Some(Cc) a recipient who cannot be written to from here"];
+    assert_eq!(faults("alle-medewerkers@voorbeeld.nl").await, [""; 0]);
+    desk.rule(|rules| rules.staff = Directory::of("email\nels@voorbeeld.nl\n"));
+    assert_eq!(faults("alle-medewerkers@voorbeeld.nl").await, stranger);
+    assert_eq!(faults("els@voorbeeld.nl, zaak-1@voorbeeld.nl").await, [""; 0]);
+    assert!(desk.send().await.is_ok());
+    desk.type_in(|typed| typed.message = "Hallo".into()).await;
+    desk.configure(|config| config.reply.recipients = ReplyRecipients::Thread);
+    assert_eq!(faults("els@voorbeeld.nl").await, stranger);
+    assert!(desk.send().await.is_err());
+    assert_eq!(faults("zaak-1@voorbeeld.nl").await, [""; 0]);
+}
+
+/// C40: whatever it is called; what is in an archive is not looked into.
+#[tokio::test]
+async fn programs_are_refused_unless_somebody_wants_them() {
+    let desk = Desk::new().await;
+    let refused = |result: Result<UploadId>| matches!(result, Err(ReplyError::Program { .. }));
+    for name in ["a.exe", "rekening.pdf.EXE", "brief.html", "\u{202e}fdp.exe", "a.exe . ", "a.svg"] {
+        assert!(refused(desk.begin(name, Some(1)).await), "{name}");
+    }
+    let program = b"MZ\x90\0\x03\0";
+    for name in ["foto.jpg", "brief", "brief.zip"] {
+        let id = desk.upload(name, program).await;
+        let looked = desk.replies.inspect_upload(&desk.grant, &desk.browser, &id, client()).await;
+        assert!(matches!(&looked, Err(ReplyError::Program { name: found }) if found == name), "{looked:?}");
+        let gone = desk.replies.upload(&desk.grant, &desk.browser, &id).await;
+        assert!(matches!(gone, Err(ReplyError::UnknownUpload)), "{gone:?}");
+    }
+    // Whoever does not wait for that cannot send it either.
+    desk.verify().await;
+    desk.upload("brief.pdf", program).await;
+    desk.type_in(|typed| typed.message = "Hallo".into()).await;
+    let sent = desk.send().await;
+    assert!(matches!(sent, Err(ReplyError::Program { .. })), "{sent:?}");
+
+    desk.configure(|config| config.reply.file_types = vec!["html".into()]);
+    desk.begin("brief.html", Some(1)).await.unwrap();
+    assert!(matches!(desk.begin("a.exe", Some(1)).await, Err(ReplyError::BadType { .. })));
+    desk.configure(|config| {
+        (config.reply.file_types, config.reply.programs) = (Vec::new(), Programs::Accept)
+    });
+    desk.begin("a.exe", Some(1)).await.unwrap();
+    let id = desk.upload("foto.jpg", program).await;
+    desk.replies.inspect_upload(&desk.grant, &desk.browser, &id, client()).await.unwrap();
+}
+
+/// C40: what a browser declares is no way to have a file shown as something else than its name says.
+#[tokio::test]
+async fn a_declared_type_makes_nothing_active() {
+    let desk = Desk::new().await;
+    desk.verify().await;
+    let upload =
+        NewUpload { name: "brief.txt".into(), media_type: "text/html".into(), length: Some(6), at_most: 0 };
+    let id = desk.replies.create_upload(&desk.grant, &desk.browser, upload).await.unwrap();
+    desk.append(&id, 0, b"<html>").await.unwrap();
+    let mail = desk.answer("Piet Jansen").await;
+    let message = MessageParser::default().parse(&mail).unwrap();
+    let declared = message.attachment(0).unwrap().content_type().unwrap();
+    assert_eq!((declared.ctype(), declared.subtype()), ("application", Some("octet-stream")));
+}
+
+/// C40: whoever forwards an answer, without the fields that tie it to its thread, has it sealed.
+#[tokio::test]
+async fn a_forwarded_answer_is_sealed() {
+    let desk = Desk::new().await;
+    desk.verify().await;
+    let forwarded = |mail: &[u8]| {
+        let subject = MessageParser::default().parse(mail).unwrap().subject().unwrap().to_owned();
+        let forward = format!("From: jan@voorbeeld.nl\r\nSubject: FW: {subject}\r\n\r\nZie onder.\r\n");
+        let forward = CrlfBytes::check(forward.into_bytes()).unwrap();
+        let header = Header::parse(forward.as_slice());
+        let content = Content::new(&header, &forward);
+        let (sender, recipient) =
+            (ReversePath::Address(address("jan@voorbeeld.nl")), address("x@example.org"));
+        let facts = Facts {
+            content: &content,
+            sender: &sender,
+            recipient: &recipient,
+            internal: false,
+            sealed_thread: false,
+        };
+        let rules = desk.replies.parts.rules.load();
+        (rules.policy.decide(&facts).verdict().as_str(), rules.policy.clean_subject(&subject))
+    };
+    assert_eq!(forwarded(&desk.answer("Piet").await), ("seal", "Re: Besluit over uw aanvraag".into()));
+    let own = "[[rule]]\nname = \"a\"\nwhen = { subject_tag = [\"x\"], sender = [\"a@voorbeeld.nl\"] }\nthen = \"seal\"\n\
+        [[rule]]\nname = \"b\"\nwhen = { subject_tag = [\"geheim\"] }\nthen = \"seal\"\n";
+    desk.rule(|rules| rules.policy = Policy::parse(Path::new("own.toml"), own).unwrap());
+    let mail = desk.answer("Piet").await;
+    assert_eq!(
+        MessageParser::default().parse(&mail).unwrap().subject(),
+        Some("Re: [geheim] Besluit over uw aanvraag")
+    );
+    assert_eq!(forwarded(&mail).0, "seal");
+    desk.rule(|rules| rules.policy = Policy::parse(Path::new("own.toml"), "").unwrap());
+    let mail = desk.answer("Piet").await;
+    assert_eq!(
+        MessageParser::default().parse(&mail).unwrap().subject(),
+        Some("Re: Besluit over uw aanvraag")
+    );
 }
 
 #[tokio::test]

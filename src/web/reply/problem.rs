@@ -153,6 +153,7 @@ fn problem(visit: &Visit, error: &ReplyError, now: Timestamp) -> Option<Problem>
         ReplyError::OutsideAddress { address, .. } => {
             format("reply-error-outside", &[("address", address), ("organisation", organisation)])
         }
+        ReplyError::Stranger { address, .. } => visit.with("reply-error-stranger", "address", address),
         ReplyError::NoRecipient => text("reply-error-recipient-empty"),
         ReplyError::TooManyRecipients { max } => count("reply-error-recipients", max),
         ReplyError::Empty => text("reply-error-empty"),
@@ -171,6 +172,7 @@ fn problem(visit: &Visit, error: &ReplyError, now: Timestamp) -> Option<Problem>
         ReplyError::BadType { name, allowed } => {
             format("reply-error-file-type", &[("name", name), ("types", &allowed.join(", "))])
         }
+        ReplyError::Program { name } => visit.with("reply-error-program", "name", name),
         ReplyError::OtherType { name } => visit.with("reply-error-file-content", "name", name),
         ReplyError::Infected { name } => visit.with("reply-error-virus", "name", name),
         ReplyError::TooLargeToScan { name } => visit.with("reply-error-scan-size", "name", name),
@@ -229,7 +231,9 @@ fn status(error: &ReplyError) -> StatusCode {
         | ReplyError::TooManyFiles { .. }
         | ReplyError::TooLong { .. }
         | ReplyError::TooLargeToScan { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-        ReplyError::BadType { .. } | ReplyError::OtherType { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ReplyError::BadType { .. } | ReplyError::Program { .. } | ReplyError::OtherType { .. } => {
+            StatusCode::UNSUPPORTED_MEDIA_TYPE
+        }
         ReplyError::Infected { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         ReplyError::NotScanned { .. } => StatusCode::SERVICE_UNAVAILABLE,
         ReplyError::DiskShort => StatusCode::INSUFFICIENT_STORAGE,

@@ -94,17 +94,18 @@ impl Site {
         let access = Arc::new(Access::new(store.clone(), blobs.clone(), keys.clone(), clock.clone(), rule));
         let config = config::parse(Path::new("zegel.toml"), CONFIG, std::iter::empty()).unwrap();
         let config = Arc::new(ArcSwap::from_pointee(config));
+        let rules = serve::read_rules(Config::clone(&config.load())).unwrap();
+        let rules = Arc::new(ArcSwap::from_pointee(rules));
         let replies = Replies::new(reply::Parts {
             store: store.clone(),
             blobs: blobs.clone(),
             keys: keys.clone(),
             clock: clock.clone(),
             config: config.clone(),
+            rules: rules.clone(),
             wake: WakeHandle::default(),
             largest: LargestMail::default(),
         });
-        let rules = serve::read_rules(Config::clone(&config.load())).unwrap();
-        let rules = Arc::new(ArcSwap::from_pointee(rules));
         let actions = Actions {
             store: store.clone(),
             keys: keys.clone(),

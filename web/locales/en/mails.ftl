@@ -90,6 +90,9 @@ reply-heading = Secure reply
 reply-subject = Secure reply
 reply-banner = This reply came in securely at { $organisation }.
     The e-mail address { $address } was checked with a code.
+reply-invited = Please note: the link was made for { $address }, not for this address.
+reply-claimed = The sender goes by the name: { $name }. That name was not checked.
+reply-claimed-name = Name given (not checked)
 reply-empty = (Files only, without a message.)
 reply-sealed = Do you answer this e-mail? Then your answer is sent securely as well.
 reply-link = These files are too large for an e-mail. You can open them

@@ -90,6 +90,9 @@ reply-heading = Befeilige antwurd
 reply-subject = Befeilige antwurd
 reply-banner = Dit antwurd is befeilige binnenkommen by { $organisation }.
     It e-mailadres { $address } is kontrolearre mei in koade.
+reply-invited = Tink derom: de keppeling wie makke foar { $address }, net foar dit adres.
+reply-claimed = De ôfstjoerder neamt himsels: { $name }. Dy namme is net kontrolearre.
+reply-claimed-name = Opjûne namme (net kontrolearre)
 reply-empty = (Allinnich bestannen, sûnder berjocht.)
 reply-sealed = Antwurdzje jo op dizze mail? Dan wurdt jo antwurd ek befeilige ferstjoerd.
 reply-link = Dizze bestannen binne te grut foar in e-mail. Jo kinne se iepenje

@@ -90,6 +90,9 @@ reply-heading = Beveiligd antwoord
 reply-subject = Beveiligd antwoord
 reply-banner = Dit antwoord is beveiligd binnengekomen bij { $organisation }.
     Het e-mailadres { $address } is gecontroleerd met een code.
+reply-invited = Let op: de link was gemaakt voor { $address }, niet voor dit adres.
+reply-claimed = De afzender noemt zich: { $name }. Die naam is niet gecontroleerd.
+reply-claimed-name = Opgegeven naam (niet gecontroleerd)
 reply-empty = (Alleen bestanden, zonder bericht.)
 reply-sealed = Antwoordt u op deze mail? Dan wordt uw antwoord ook beveiligd verzonden.
 reply-link = Deze bestanden zijn te groot voor een e-mail. U kunt ze openen
