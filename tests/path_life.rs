@@ -150,6 +150,39 @@ fn a_sealed_thread_stays_sealed() {
     assert!(text_of(&taken[0]).contains("kanarie"));
 }
 
+/// C31: what was sealed does not leave as an attachment of something else.
+#[test]
+fn a_sealed_message_attached_to_another_stays_sealed() {
+    let (smarthost, _site, gateway) = start("");
+    let index = "Thread-Index: AQHb3xMDAAECAwQFBgcICQoLDA0ODw==";
+    let first =
+        mail(&format!("Message-ID: <1@voorbeeld.nl>\r\nSubject: [vertrouwelijk] a\r\n{index}"), RESIDENT);
+    send(&smarthost, &gateway, &[RESIDENT], &first, 2);
+    let forward = |fields: &str, filling: &str| {
+        let text = format!(
+            "Subject: ter informatie\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n\
+             --b\r\n\r\nZie bijlage.{filling}\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n\
+             From: Anna <{RESIDENT}>\r\nTo: {STAFF}\r\n{fields}\r\n\r\nkanarie\r\n--b--\r\n"
+        );
+        text.into_bytes()
+    };
+    let bob = "bob@example.net";
+    let large = "x".repeat(70).repeat(3000);
+    for (fields, filling) in [
+        ("Subject: [vertrouwelijk] b", ""),
+        ("Subject: a\r\nMessage-ID: <1@voorbeeld.nl>", ""),
+        ("Subject: Re: a\r\nMessage-ID: <2@x>\r\nReferences: <1@voorbeeld.nl>", ""),
+        (&format!("Subject: a\r\n{index}"), ""),
+        ("Subject: a\r\nMessage-ID: <1@voorbeeld.nl>", &large),
+    ] {
+        let taken = send(&smarthost, &gateway, &[bob], &forward(fields, filling), 2);
+        notice(&taken, "notification");
+        assert!(!taken.iter().any(|taken| text_of(taken).contains("kanarie")), "{fields}");
+    }
+    let taken = send(&smarthost, &gateway, &[bob], &forward("Subject: b\r\nMessage-ID: <3@x>", &large), 1);
+    assert!(text_of(&taken[0]).contains("kanarie"), "other mail passes, whatever is attached to it");
+}
+
 /// C34: whoever writes to us chooses what our answer refers to; that is no thread of ours.
 #[test]
 fn an_outsider_has_no_foreign_thread_sealed() {

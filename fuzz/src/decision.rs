@@ -36,6 +36,9 @@ pub fn holds(input: &[u8]) {
             assert!(decide(policy, &on_top(mail, tag)) >= SEAL, "a tag on top");
             assert!(decide(policy, &at_the_end(mail, tag)) >= SEAL, "a tag at the end");
             let tagged = on_top(mail, tag);
+            if let Some(forward) = forwarded(&tagged) {
+                assert!(decide(policy, &forward) >= SEAL, "a tag on a message within");
+            }
             assert!(
                 decide(policy, &on_top(&tagged, b"Subject: [open] x\r\n")) >= SEAL,
                 "a tag below another"
@@ -100,6 +103,24 @@ fn decide(policy: &Policy, mail: &[u8]) -> u8 {
 
 fn on_top(mail: &[u8], line: &[u8]) -> Vec<u8> {
     [line, mail].concat()
+}
+
+/// Attached to another message; none where it would end there before it does.
+fn forwarded(mail: &[u8]) -> Option<Vec<u8>> {
+    const BOUNDARY: &[u8] = b"=_zegel_fuzz_7c1d";
+    let (top, part) = (b"Content-Type: multipart/mixed; boundary=\"=_zegel_fuzz_7c1d\"\r\n\r\n--", b"--");
+    let holds_boundary = mail.windows(BOUNDARY.len()).any(|window| window == BOUNDARY);
+    let pieces: [&[u8]; 8] = [
+        top,
+        BOUNDARY,
+        b"\r\nContent-Type: message/rfc822\r\n\r\n",
+        mail,
+        b"\r\n",
+        part,
+        BOUNDARY,
+        b"--\r\n",
+    ];
+    (!holds_boundary).then(|| pieces.concat())
 }
 
 /// Below all other fields.

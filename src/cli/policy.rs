@@ -21,8 +21,8 @@ pub fn explain(report: &ReportArgs, from: &str, to: &[Address], file: &Path) -> 
     let sender = reverse_path(from)?;
     let message = CrlfBytes::normalised(&read(file)?);
     let header = Header::parse(message.as_slice());
-    let sealed_thread = rules.policy.needs_thread() && answers_sealed_thread(&rules.config, &header)?;
     let content = Content::new(&header, &message);
+    let sealed_thread = rules.policy.needs_thread() && is_in_sealed_thread(&rules.config, &content)?;
     let options = rules.policy.tag_options(&header.subject()).describe();
     let mut answers = Vec::new();
     for recipient in to {
@@ -85,11 +85,11 @@ fn read(file: &Path) -> Result<Vec<u8>> {
     std::fs::read(file).with_context(|| file.display().to_string())
 }
 
-fn answers_sealed_thread(config: &Config, header: &Header<'_>) -> Result<bool> {
+fn is_in_sealed_thread(config: &Config, content: &Content<'_>) -> Result<bool> {
     if !Foundation::exists(config) {
         return Ok(false);
     }
     let foundation = Foundation::open_existing(config)?;
-    let hashes: Vec<_> = header.answers().iter().map(|id| foundation.keys.thread.hash(id)).collect();
+    let hashes: Vec<_> = content.answers().iter().map(|id| foundation.keys.thread.hash(id)).collect();
     Ok(tokio::runtime::Runtime::new()?.block_on(foundation.store.is_sealed_thread(hashes))?)
 }

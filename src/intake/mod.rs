@@ -22,6 +22,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::envelope::{Envelope, EnvelopeRecipient, Peer};
 use crate::id::{Link, QueueId};
+use crate::message::attached::{Attached, attached, is_one_text};
 use crate::message::crlf::CrlfBytes;
 use crate::message::header::Header;
 use crate::message::{report, rewrite};
@@ -231,6 +232,7 @@ impl Intake {
         envelope: Envelope,
         message: CrlfBytes,
     ) -> Result<Arrival, Refusal> {
+        let (message, attached) = with_attached(message).await?;
         let header = Header::parse(message.as_slice());
         let hostname = &rules.config.hostname;
         if header.received_count() >= MAX_RECEIVED
@@ -239,8 +241,8 @@ impl Intake {
         {
             return Err(Refusal::Loop);
         }
-        let sealed_thread = rules.policy.needs_thread() && self.answers_sealed_thread(&header).await?;
-        let content = Content::new(&header, &message);
+        let content = Content::with_attached(&header, &message, attached);
+        let sealed_thread = rules.policy.needs_thread() && self.is_in_sealed_thread(&content).await?;
         let (mut pass, mut seal) = (Vec::new(), Vec::new());
         for recipient in &envelope.recipients {
             let facts = Facts {
@@ -283,8 +285,8 @@ impl Intake {
         }
     }
 
-    async fn answers_sealed_thread(&self, header: &Header<'_>) -> Result<bool, Refusal> {
-        let hashes: Vec<_> = header.answers().iter().map(|id| self.keys.thread.hash(id)).collect();
+    async fn is_in_sealed_thread(&self, content: &Content<'_>) -> Result<bool, Refusal> {
+        let hashes: Vec<_> = content.answers().iter().map(|id| self.keys.thread.hash(id)).collect();
         Ok(!hashes.is_empty() && self.store.is_sealed_thread(hashes).await?)
     }
 
@@ -398,6 +400,20 @@ impl Inbox for Intake {
         }
         kept
     }
+}
+
+/// The messages attached to `message`. A large one is searched on a thread that may compute.
+async fn with_attached(message: CrlfBytes) -> Result<(CrlfBytes, Attached), Refusal> {
+    let octets = message.as_slice();
+    if octets.len() <= body::SMALL || is_one_text(&Header::parse(octets)) {
+        let attached = attached(&message);
+        return Ok((message, attached));
+    }
+    let searched = spawn_blocking(move || {
+        let attached = attached(&message);
+        (message, attached)
+    });
+    searched.await.map_err(|error| Refusal::Trouble(error.to_string()))
 }
 
 /// What the tags in the subject that people see ask for. A password in any other Subject field must not go on

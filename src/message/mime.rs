@@ -224,7 +224,7 @@ fn add_files<'a>(
     }
 }
 
-fn is_winmail(leaf: &Leaf) -> bool {
+pub(super) fn is_winmail(leaf: &Leaf) -> bool {
     matches!(leaf.media_type.as_str(), "application/ms-tnef" | "application/vnd.ms-tnef")
         || leaf.name().is_some_and(|name| name.eq_ignore_ascii_case("winmail.dat"))
 }

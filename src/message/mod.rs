@@ -4,6 +4,7 @@
 //! The relay path sends the octets themselves, never anything that was made here (security decision 2).
 //! Nothing here may panic, recurse without bound or take more than linear time, whatever the message (H13).
 
+pub mod attached;
 pub mod crlf;
 mod decode;
 mod encoded;

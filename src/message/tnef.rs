@@ -1,5 +1,8 @@
-//! The attachments in a winmail.dat (MS-OXTNEF), which only Outlook can open; used by `mime`. What is broken is
-//! left out: the file itself is always there too.
+//! The attachments in a winmail.dat (MS-OXTNEF), which only Outlook can open, and what it says of the message that it
+//! came with; used by `mime` and `attached`. What is broken is left out: the file itself is always there too.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 
 use super::decode;
 
@@ -12,8 +15,23 @@ const ATTACHMENT_START: u32 = 0x0006_9002;
 const ATTACHMENT_TITLE: u32 = 0x0001_8010;
 const ATTACHMENT_DATA: u32 = 0x0006_800f;
 const ATTACHMENT_PROPERTIES: u32 = 0x0006_9005;
+const SUBJECT: u32 = 0x0001_8004;
+const MESSAGE_PROPERTIES: u32 = 0x0006_9003;
 const DATA_PROPERTY: u16 = 0x3701;
 const LONG_NAME_PROPERTY: u16 = 0x3707;
+
+/// Properties of a message that are a field of its header (MS-OXCMAIL 2.1.3).
+const FIELDS: &[(u16, &str)] = &[
+    (0x0037, "Subject"),
+    (0x0070, "Thread-Topic"),
+    (0x1035, "Message-ID"),
+    (0x1039, "References"),
+    (0x1042, "In-Reply-To"),
+];
+const SENSITIVITY_PROPERTY: u16 = 0x0036;
+const CONVERSATION_PROPERTY: u16 = 0x0071;
+/// The header with which the message came in.
+const HEADER_PROPERTY: u16 = 0x007d;
 
 /// One attachment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,13 +61,98 @@ pub fn attachments(file: &[u8]) -> Vec<Attachment> {
             ATTACHMENT_TITLE if attachment.name.is_empty() => attachment.name = until_nul(data),
             ATTACHMENT_DATA => attachment.data = data.to_vec(),
             ATTACHMENT_PROPERTIES => {
-                Reader(data).properties(attachment);
+                Reader(data).properties(&mut |property| attachment.take(&property));
             }
             _ => {}
         }
     }
     found.retain(|attachment| !attachment.data.is_empty());
     found
+}
+
+/// Whether this is such a file.
+pub fn is_tnef(file: &[u8]) -> bool {
+    file.starts_with(&SIGNATURE.to_le_bytes())
+}
+
+/// What the file says of the message that it is about, as fields of a header.
+pub fn header(file: &[u8]) -> Vec<u8> {
+    let mut fields = Vec::new();
+    let mut reader = Reader(file);
+    if reader.u32() != Some(SIGNATURE) || reader.u16().is_none() {
+        return fields;
+    }
+    while let Some((id, data)) = reader.attribute() {
+        match id {
+            SUBJECT => add_field(&mut fields, "Subject", &until_nul(data)),
+            MESSAGE_PROPERTIES => {
+                Reader(data).properties(&mut |property| property.add_fields(&mut fields));
+            }
+            // The attachments begin, and have a header of their own.
+            ATTACHMENT_START => break,
+            _ => {}
+        }
+    }
+    fields
+}
+
+fn add_field(fields: &mut Vec<u8>, name: &str, value: &str) {
+    let value: String = value.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    fields.extend_from_slice(format!("{name}: {}\r\n", value.trim()).as_bytes());
+}
+
+/// A MAPI property (MS-OXTNEF 2.1.3.4).
+struct Property<'a> {
+    id: u16,
+    /// The name, of one that has no fixed id.
+    name: Option<String>,
+    kind: u16,
+    value: &'a [u8],
+}
+
+impl Property<'_> {
+    fn text(&self) -> Option<String> {
+        match self.kind {
+            0x1f => Some(decode::charset(self.value, Some("utf-16le"))),
+            0x1e => Some(until_nul(self.value)),
+            _ => None,
+        }
+    }
+
+    fn add_fields(&self, fields: &mut Vec<u8>) {
+        let known = FIELDS.iter().find(|(id, _)| *id == self.id).map(|(_, name)| *name);
+        // A field that Exchange knows nothing of is a property of its name (MS-OXCMAIL 2.1.3.2.1).
+        let is_field =
+            |name: &&str| !name.is_empty() && name.bytes().all(|c| c.is_ascii_graphic() && c != b':');
+        let field = known.or_else(|| self.name.as_deref().filter(is_field));
+        match (self.id, field, self.text()) {
+            (HEADER_PROPERTY, _, Some(header)) => {
+                let lines = header.trim_end_matches('\0').lines().filter(|line| !line.trim().is_empty());
+                lines.for_each(|line| fields.extend_from_slice(format!("{line}\r\n").as_bytes()));
+            }
+            (_, Some(name), Some(text)) => add_field(fields, name, text.trim_end_matches('\0')),
+            (SENSITIVITY_PROPERTY, ..) => {
+                let words = ["Normal", "Personal", "Private", "Company-Confidential"];
+                let word = self.value.first().and_then(|at| words.get(usize::from(*at)));
+                word.into_iter().for_each(|word| add_field(fields, "Sensitivity", word));
+            }
+            (CONVERSATION_PROPERTY, ..) => add_field(fields, "Thread-Index", &STANDARD.encode(self.value)),
+            _ => {}
+        }
+    }
+}
+
+impl Attachment {
+    fn take(&mut self, property: &Property) {
+        match (property.id, property.kind) {
+            (LONG_NAME_PROPERTY, 0x1e | 0x1f) => self.name = property.text().unwrap_or_default(),
+            // An embedded object starts with the 16 octets of its interface.
+            (DATA_PROPERTY, 0x0d) => self.data = property.value.get(16..).unwrap_or_default().to_vec(),
+            (DATA_PROPERTY, 0x102) => self.data = property.value.to_vec(),
+            _ => {}
+        }
+        self.name = self.name.trim_end_matches('\0').to_owned();
+    }
 }
 
 fn until_nul(text: &[u8]) -> String {
@@ -87,35 +190,26 @@ impl<'a> Reader<'a> {
         Some((id, data))
     }
 
-    /// The long name and the data among the MAPI properties (MS-OXTNEF 2.1.3.4).
-    fn properties(&mut self, attachment: &mut Attachment) -> Option<()> {
+    /// Hands MAPI properties to `each`, up to one that is not understood (MS-OXTNEF 2.1.3.4).
+    fn properties(&mut self, each: &mut dyn FnMut(Property<'a>)) -> Option<()> {
         for _ in 0..self.u32()?.min(MAX_PROPERTIES) {
             let (kind, id) = (self.u16()?, self.u16()?);
-            if id >= 0x8000 {
-                self.skip_property_name()?;
-            }
+            let name = if id >= 0x8000 { self.property_name()? } else { None };
             let value = self.value(kind)?;
-            match (id, kind) {
-                (LONG_NAME_PROPERTY, 0x1f) => attachment.name = decode::charset(value, Some("utf-16le")),
-                (LONG_NAME_PROPERTY, 0x1e) => attachment.name = until_nul(value),
-                // An embedded object starts with the 16 octets of its interface.
-                (DATA_PROPERTY, 0x0d) => attachment.data = value.get(16..).unwrap_or_default().to_vec(),
-                (DATA_PROPERTY, 0x102) => attachment.data = value.to_vec(),
-                _ => {}
-            }
-            attachment.name = attachment.name.trim_end_matches('\0').to_owned();
+            each(Property { id, name, kind, value });
         }
         Some(())
     }
 
-    fn skip_property_name(&mut self) -> Option<()> {
+    /// A set, and a number or a name in it.
+    fn property_name(&mut self) -> Option<Option<String>> {
         self.take(16)?;
         if self.u32()? == 0 {
             self.take(4)?;
-        } else {
-            self.padded()?;
+            return Some(None);
         }
-        Some(())
+        let name = decode::charset(self.padded()?, Some("utf-16le"));
+        Some(Some(name.trim_end_matches('\0').to_owned()))
     }
 
     /// A value; of several, the first.
@@ -191,7 +285,31 @@ pub(super) mod tests {
         assert_eq!(attachments(&changed), []);
     }
 
-    fn file(attributes: &[Vec<u8>]) -> Vec<u8> {
+    /// An attachment; `is_message`: one within the message, its data being an object.
+    pub fn attachment(name: &str, data: &[u8], is_message: bool) -> Vec<u8> {
+        let title = attribute(ATTACHMENT_TITLE, format!("{name}\0").as_bytes());
+        let kind = if is_message { 0x0d } else { 0x102 };
+        let data = properties(&[property(kind, DATA_PROPERTY, &several(&[padded(data)]))]);
+        [attribute(ATTACHMENT_START, &[]), title, data].concat()
+    }
+
+    pub fn message_properties(all: &[Vec<u8>]) -> Vec<u8> {
+        let list = [&(all.len() as u32).to_le_bytes()[..], &all.concat()].concat();
+        attribute(MESSAGE_PROPERTIES, &list)
+    }
+
+    /// A property of text.
+    pub fn text(id: u16, text: &str) -> Vec<u8> {
+        let units: Vec<u8> = format!("{text}\0").encode_utf16().flat_map(u16::to_le_bytes).collect();
+        property(0x1f, id, &several(&[padded(&units)]))
+    }
+
+    /// A property that is a number.
+    pub fn number(id: u16, value: &[u8; 4]) -> Vec<u8> {
+        property(0x03, id, value)
+    }
+
+    pub fn file(attributes: &[Vec<u8>]) -> Vec<u8> {
         [&SIGNATURE.to_le_bytes()[..], &[1, 0], &attributes.concat()].concat()
     }
 

@@ -24,6 +24,8 @@ pub struct Survey {
     parts: usize,
     /// Something could not be read: over a limit, or not as its header says.
     pub damaged: bool,
+    /// It was over a limit: there may be parts that nobody has looked at.
+    pub limited: bool,
 }
 
 /// A part that has no parts.
@@ -52,15 +54,17 @@ pub struct Leaf<'a> {
 impl<'a> Leaf<'a> {
     /// The content without its transfer encoding, and whether that could be undone.
     pub fn content(&self) -> (Cow<'a, [u8]>, bool) {
-        match self.encoding.as_str() {
-            "base64" => {
-                let (bytes, sound) = decode::base64(self.body);
-                (bytes.into(), sound)
-            }
-            "quoted-printable" => (decode::quoted_printable(self.body).into(), true),
-            "" | "7bit" | "8bit" | "binary" => (self.body.into(), true),
-            _ => (self.body.into(), false),
-        }
+        decoded(self.body, &self.encoding)
+    }
+
+    /// The same for the first octets only, as many as `length` of them make.
+    pub fn start(&self, length: usize) -> Cow<'a, [u8]> {
+        decoded(self.body.get(..length).unwrap_or(self.body), &self.encoding).0
+    }
+
+    /// Octets of the content as it came.
+    pub fn size(&self) -> usize {
+        self.body.len()
     }
 
     /// The file name that the sender gave.
@@ -71,6 +75,19 @@ impl<'a> Leaf<'a> {
     /// Whether it is a message of its own.
     pub fn is_message(&self) -> bool {
         matches!(self.media_type.as_str(), "message/rfc822" | "message/global")
+    }
+}
+
+/// Content without its transfer encoding, and whether that could be undone.
+fn decoded<'a>(body: &'a [u8], encoding: &str) -> (Cow<'a, [u8]>, bool) {
+    match encoding {
+        "base64" => {
+            let (bytes, sound) = decode::base64(body);
+            (bytes.into(), sound)
+        }
+        "quoted-printable" => (decode::quoted_printable(body).into(), true),
+        "" | "7bit" | "8bit" | "binary" => (body.into(), true),
+        _ => (body.into(), false),
     }
 }
 
@@ -121,6 +138,7 @@ impl<'a> Walk<'a, '_> {
     fn part(&mut self, part: &'a [u8], place: &Place) {
         self.survey.parts += 1;
         let header = Header::parse(part);
+        self.survey.limited |= header.is_oversized();
         self.survey.damaged |= header.is_oversized() || is_ambiguous(&header);
         let (_, body) = split(part);
         let content_type = header.structured("Content-Type");
@@ -133,6 +151,7 @@ impl<'a> Walk<'a, '_> {
             }
             // No delimiter, or too deep: shown as it stands.
             self.survey.damaged = true;
+            self.survey.limited |= !sections.is_empty();
             return self.leaf(header, body, "text/plain".to_owned(), content_type, place);
         }
         self.leaf(header, body, media_type, content_type, place);
@@ -148,7 +167,7 @@ impl<'a> Walk<'a, '_> {
         };
         for (index, section) in sections.iter().enumerate() {
             if self.survey.parts >= MAX_PARTS {
-                self.survey.damaged = true;
+                (self.survey.damaged, self.survey.limited) = (true, true);
                 break;
             }
             inner.first = index == 0;

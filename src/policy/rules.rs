@@ -69,10 +69,12 @@ impl Rule {
     pub fn explain(&self, facts: &Facts, deciding: Option<&str>) -> RuleTrace {
         let conditions = self.conditions.iter().map(|condition| {
             let answer = condition.answer(facts, self.is_strict());
+            let of_attached = answer != condition.answer_of_message(facts, self.is_strict());
+            let why = condition.why(answer, self.is_strict());
             ConditionTrace {
                 condition: condition.key(),
                 matched: answer != Answer::No,
-                why: condition.why(answer, self.is_strict()),
+                why: if of_attached { format!("in an attached message: {why}") } else { why },
             }
         });
         RuleTrace {
@@ -111,6 +113,27 @@ impl Condition {
     }
 
     fn answer(&self, facts: &Facts, strict: bool) -> Answer {
+        let answer = self.answer_of_message(facts, strict);
+        // What is attached cannot make a message pass.
+        if strict || answer == Answer::Yes {
+            return answer;
+        }
+        match self.answer_of_attached(facts) {
+            Answer::No => answer,
+            attached => attached,
+        }
+    }
+
+    fn answer_of_attached(&self, facts: &Facts) -> Answer {
+        match self {
+            Self::SubjectTag(tags) => has_tag(&facts.content.attached_readings("Subject"), tags, false),
+            Self::Header { name, any } => has_value(&facts.content.attached_readings(name), any, false),
+            Self::SealedThread if facts.content.attached().cut => Answer::Unknown,
+            _ => Answer::No,
+        }
+    }
+
+    fn answer_of_message(&self, facts: &Facts, strict: bool) -> Answer {
         match self {
             Self::SubjectTag(tags) => has_tag(&facts.content.readings("Subject"), tags, strict),
             Self::Header { name, any } => has_value(&facts.content.readings(name), any, strict),
@@ -158,7 +181,7 @@ impl Condition {
             Self::Internal(false) => say("the recipient is external", "the recipient is internal"),
             Self::MinSize(_) => say("the message is as large", "the message is smaller"),
             Self::SealedThread => {
-                say("it answers a message that was sealed", "it answers no message that was sealed")
+                say("it goes on with a message that was sealed", "it goes on with no message that was sealed")
             }
             Self::Bsn(true) => {
                 say("a citizen service number was found", "no citizen service number was found")
