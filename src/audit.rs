@@ -37,6 +37,8 @@ pub enum Action {
     Ask,
     /// A notification came back: its link was closed.
     Bounce,
+    /// A mail server reported what became of a notification, and its link stayed open.
+    Report,
     /// A transfer reached its date: its keys were destroyed.
     Expire,
     /// A queue item was dropped by an administrator.
@@ -72,6 +74,7 @@ impl Action {
             Self::Unlock => "unlock",
             Self::Ask => "ask",
             Self::Bounce => "bounce",
+            Self::Report => "report",
             Self::Expire => "expire",
             Self::Drop => "drop",
             Self::Retry => "retry",

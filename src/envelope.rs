@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::SocketAddr;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -134,6 +135,56 @@ pub fn each_mailbox_once<'a>(
 impl From<Address> for EnvelopeRecipient {
     fn from(address: Address) -> Self {
         Self { address, parameters: RcptParameters::default() }
+    }
+}
+
+/// What a delivery report says has become of a mail (RFC 3464 2.3.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reported {
+    /// It did not arrive, and will not.
+    Failed,
+    /// It has not arrived yet.
+    Delayed,
+    /// It is in the mailbox.
+    Delivered,
+    /// It went on to a server that reports no delivery.
+    Relayed,
+    /// It went on to everybody on a list.
+    Expanded,
+}
+
+impl Reported {
+    const ALL: [Self; 5] = [Self::Failed, Self::Delayed, Self::Delivered, Self::Relayed, Self::Expanded];
+
+    /// The word in a report, in the database and in the audit trail.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Delayed => "delayed",
+            Self::Delivered => "delivered",
+            Self::Relayed => "relayed",
+            Self::Expanded => "expanded",
+        }
+    }
+
+    /// Whether the mail has come as far as the server that reports could see.
+    pub fn has_arrived(self) -> bool {
+        matches!(self, Self::Delivered | Self::Relayed | Self::Expanded)
+    }
+}
+
+/// The word is not one of RFC 3464 2.3.3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no action of a delivery report")]
+pub struct UnknownAction;
+
+impl FromStr for Reported {
+    type Err = UnknownAction;
+    /// Letter case aside.
+    fn from_str(word: &str) -> Result<Self, UnknownAction> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|reported| reported.as_str().eq_ignore_ascii_case(word)).ok_or(UnknownAction)
     }
 }
 

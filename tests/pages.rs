@@ -168,7 +168,7 @@ fn take_back(browser: &Browser, scene: &Scene) {
     assert!(browser.text("[role=alert]").contains("van 1 tot 365"), "it is 3099 by now");
     browser.goto(&format!("{status}/resend/1"));
     browser.click("main button.button[type=submit]");
-    assert_eq!(browser.text("[role=status]"), "De e-mail is opnieuw verzonden.");
+    assert_eq!(browser.text("[role=status]"), "De e-mail staat opnieuw klaar om te versturen.");
     browser.click("a[href$='/recall/1']");
     browser.click("label[for=tell]");
     browser.click("main button.button[type=submit]");

@@ -301,6 +301,68 @@ fn the_sender_hears_of_a_download_once() {
     assert!(told.text.contains("- het bericht zelf"), "{}", told.text);
 }
 
+/// What a report says of one recipient.
+fn group(recipient: &str, action: &str) -> String {
+    format!(
+        "{recipient}\r\nAction: {action}\r\nStatus: 5.1.1\r\nDiagnostic-Code: smtp; 550 5.1.1 no such user\r\n\r\n"
+    )
+}
+
+/// A delivery report that quotes the header of the mail.
+fn report_of(groups: &str, header: &str) -> String {
+    format!(
+        "From: MAILER-DAEMON@example.org\r\nTo: {STAFF}\r\nSubject: niet bezorgd\r\nMIME-Version: 1.0\r\n\
+         Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n\
+         --b\r\n\r\nniet gelukt\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n\
+         Reporting-MTA: dns; mx.example.org\r\n\r\n{groups}\
+         --b\r\nContent-Type: text/rfc822-headers\r\n\r\n{header}\r\n--b--\r\n"
+    )
+}
+
+/// H45: she sends it on, the copy fails, and whoever refused it reports to where the notification came from.
+#[test]
+fn a_report_about_a_forwarded_copy_closes_nothing() {
+    let (smarthost, site, gateway) = start("");
+    let taken = send(&smarthost, &gateway, &[RESIDENT], &support::mail::tagged(STAFF, RESIDENT), 2);
+    let notification = notice(&taken, "notification");
+    let link = link_of(&notification.text, &site.public_url());
+    let header = notification.raw.split("\r\n\r\n").next().unwrap().to_owned();
+    let own = format!("Final-Recipient: rfc822; {RESIDENT}");
+    let copy = "Final-Recipient: rfc822; prive@example.net";
+    let kept = format!("Original-Recipient: rfc822;{RESIDENT}\r\n{copy}");
+    let reports = [
+        group(copy, "failed"),
+        group(&kept, "failed"),
+        group(&own, "delivered") + &group(copy, "failed"),
+        group(copy, "failed") + &group(&own, "expanded"),
+        group(&own, "delivered") + &group(&own, "failed"),
+        group(&own, "delayed"),
+    ];
+    let mut count = 2;
+    let mut tell = |groups: &str| {
+        let report = report_of(groups, &header);
+        submit(gateway.smtp, "", &[STAFF], report.as_bytes());
+        count += 1;
+        let seen = smarthost.wait(|seen| seen.taken.len() == count);
+        assert!(text_of(&seen.taken[count - 1]).ends_with(&report), "the sender gets it as it is");
+    };
+    for groups in reports {
+        tell(&groups);
+        assert_eq!(get(&link).status, 200, "{groups}");
+    }
+    let id = &link.rsplit('/').next().unwrap()[..10];
+    let shown = || site.command(&["transfer", "show", id]).1;
+    for line in ["reported failed (a forwarded copy) ", "reported delivered ", "reported delayed "] {
+        assert!(shown().contains(line), "{}", shown());
+    }
+    assert!(!shown().contains("bounced") && !shown().contains("reported failed 2"), "{}", shown());
+
+    let cookie = open(&link, &support::mail::password_of(&notice(&taken, "receipt").text));
+    tell(&group(&own, "failed"));
+    assert_eq!(get_as(&format!("{link}/files"), &cookie).status, 200, "it was opened");
+    assert!(shown().contains("reported failed 2"), "{}", shown());
+}
+
 #[test]
 fn a_delivery_report_closes_the_link() {
     let (smarthost, site, gateway) = start("");
@@ -311,16 +373,8 @@ fn a_delivery_report_closes_the_link() {
     let to = |address: &str| notices.iter().find(|notice| notice.to == [address]).unwrap();
     let links = [RESIDENT, bob].map(|address| link_of(&to(address).text, &site.public_url()));
     let header = to(RESIDENT).raw.split("\r\n\r\n").next().unwrap().to_owned();
-    let report = |header: &str| {
-        format!(
-            "From: MAILER-DAEMON@example.org\r\nTo: {STAFF}\r\nSubject: niet bezorgd\r\nMIME-Version: 1.0\r\n\
-             Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n\
-             --b\r\n\r\nniet gelukt\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n\
-             Reporting-MTA: dns; mx.example.org\r\n\r\nFinal-Recipient: rfc822; {RESIDENT}\r\nAction: failed\r\n\
-             Status: 5.1.1\r\nDiagnostic-Code: smtp; 550 5.1.1 no such user\r\n\r\n\
-             --b\r\nContent-Type: text/rfc822-headers\r\n\r\n{header}\r\n--b--\r\n"
-        )
-    };
+    let failed = group(&format!("Final-Recipient: rfc822; {}", RESIDENT.to_uppercase()), "failed");
+    let report = |header: &str| report_of(&failed, header);
     // Forged: another recipient's number under the same signature closes nothing, and goes on like any mail.
     let forged = header.replace(".1.", ".2.");
     assert_ne!(forged, header);

@@ -370,7 +370,10 @@ fn the_command_line_works_without_a_gateway_too() {
     assert_eq!(site.command(&["transfer", "resend", &id]).0, 0);
     let (status, out, _) = site.command(&["transfer", "show", &id]);
     assert_eq!(status, 0);
-    assert!(out.contains("to        anna@example.org (waiting)") && out.contains("notified"), "{out}");
+    assert!(
+        out.contains("to        anna@example.org (waiting)") && out.contains("handed to the mail server"),
+        "{out}"
+    );
     for (arguments, expected) in [
         (vec!["transfer", "recall", "0000000000"], "no such transfer"),
         (vec!["transfer", "recall", &id, "--recipient", "x@example.org"], "is not one of its recipients"),

@@ -17,9 +17,9 @@ use crate::id::TransferId;
 use crate::queue::worker::WakeHandle;
 use crate::sender::{Actions, By};
 use crate::serve::{self, Foundation, Misconfigured};
-use crate::store::{Part, Transfer};
+use crate::store::{DeliveryReport, Part, Transfer};
 use crate::transfer::export;
-use crate::transfer::status::{self, Fetched, RecipientStatus, Status};
+use crate::transfer::status::{self, Fetched, Known, RecipientStatus, Status};
 
 /// Runs one of the commands.
 pub fn run(command: TransferCommand) -> Result<()> {
@@ -65,7 +65,7 @@ async fn list(report: &ReportArgs) -> Result<()> {
     let transfers = Foundation::open_existing(&config)?.store.transfers().await?;
     let (grace_days, now) = (config.seal.grace_days, Clock::system().now());
     let known: Vec<Status> =
-        transfers.iter().map(|transfer| Status::new(transfer, &[], grace_days, now)).collect();
+        transfers.iter().map(|transfer| Status::new(transfer, &Known::default(), grace_days, now)).collect();
     if report.json {
         print_json(&known);
         return Ok(());
@@ -108,7 +108,9 @@ fn text(status: &Status) -> String {
 
 fn events(recipient: &RecipientStatus, files: u32) -> Vec<String> {
     let event = |what: &str, time: Option<Timestamp>| time.map(|time| format!("          {what} {time}"));
-    let mut events = vec![event("notified", recipient.notified), event("opened", recipient.opened)];
+    let mut events = vec![event("handed to the mail server", recipient.notified)];
+    events.extend(recipient.reports.iter().map(|report| Some(reported(report))));
+    events.push(event("opened", recipient.opened));
     if let Some(bounce) = &recipient.bounced {
         events.push(Some(format!("          bounced {}: {}", bounce.time, bounce.reason)));
     }
@@ -116,6 +118,13 @@ fn events(recipient: &RecipientStatus, files: u32) -> Vec<String> {
     events.push(event("locked until", recipient.locked_until));
     events.push(event("recalled", recipient.recalled));
     events.into_iter().flatten().collect()
+}
+
+/// As the server that reported it put it; nobody else knows.
+fn reported(report: &DeliveryReport) -> String {
+    let DeliveryReport { own, action, time, reason } = report;
+    let about = if *own { "" } else { " (a forwarded copy)" };
+    format!("          reported {}{about} {time}: {reason}", action.as_str())
 }
 
 fn download(fetched: &Fetched, files: u32) -> String {
@@ -208,7 +217,7 @@ async fn resend(report: &ReportArgs, id: TransferId, recipient: Option<Address>)
         sent.iter().filter_map(|number| Some(&status.recipient(*number)?.address)).collect();
     match report.json {
         true => print_json(&json!({ "id": id, "sent": to })),
-        false => to.iter().for_each(|to| say!("{id}: sent to {to}")),
+        false => to.iter().for_each(|to| say!("{id}: queued for {to}")),
     }
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! Whatever goes wrong on the way (policy, keys, disk, store) ends in [`Refusal::Trouble`]: the peer
 //! keeps the message and tries again. There is no path from trouble to plaintext onwards (C05).
 
+mod reports;
 mod seal;
 
 use std::collections::HashSet;
@@ -25,7 +26,7 @@ use crate::id::{Link, QueueId};
 use crate::message::attached::{Attached, attached, is_one_text};
 use crate::message::crlf::CrlfBytes;
 use crate::message::header::Header;
-use crate::message::{report, rewrite};
+use crate::message::rewrite;
 use crate::notify::NoticeError;
 use crate::notify::compose;
 use crate::policy::{Content, Decision, Facts, Policy, SealOptions, TagOptions, Verdict};
@@ -34,7 +35,7 @@ use crate::queue::worker::WakeHandle;
 use crate::seal::SealError;
 use crate::secret::Keys;
 use crate::staff::Directory;
-use crate::store::{Acceptance, Blobs, Bounce, Committed, Kind, NewItem, Store, StoreError, discard};
+use crate::store::{Acceptance, Blobs, Committed, Kind, NewItem, Store, StoreError, discard};
 use crate::transfer::link;
 
 /// Whoever takes in what the SMTP server receives: the gateway, or the mailbox of the demo.
@@ -185,7 +186,7 @@ impl Intake {
         let rules = self.rules.load_full();
         let (envelope, returned) = self.pass_on(envelope, &rules.config.hostname).await?;
         if envelope.reverse_path == ReversePath::Null {
-            self.note_failure(&message, returned).await?;
+            self.note_report(&message, returned).await?;
         }
         let arrival = self.decide(&rules, peer, envelope, message).await?;
         let acceptance = self.prepare(rules, arrival).await?;
@@ -209,19 +210,6 @@ impl Intake {
             returned.push(link);
         }
         Ok((envelope, returned))
-    }
-
-    /// A delivery report about a notification closes the link. It goes on to whom it is for all the same; that it is
-    /// noted first, and twice if the peer sends it again, harms nobody.
-    async fn note_failure(&self, message: &CrlfBytes, returned: Vec<Link>) -> Result<(), Refusal> {
-        let Some(failure) = report::failure(message, compose::RETURN_MARK) else { return Ok(()) };
-        let now = self.clock.now();
-        let quoted = failure.marks.iter().filter_map(|mark| link::parse_return_mark(&self.keys.link, mark));
-        for link in quoted.chain(returned) {
-            let event = Actor::zegel().event(now, Action::Bounce, link.to_string(), "closed");
-            self.store.bounce(link, Bounce { time: now, reason: failure.reason.clone() }, event).await?;
-        }
-        Ok(())
     }
 
     /// Applies the policy to every recipient.

@@ -15,6 +15,7 @@ use crate::address::Address;
 use crate::clock::{Timestamp, rfc5322};
 use crate::id::QueueId;
 use crate::message::crlf::CrlfBytes;
+use crate::message::report::decode_xtext;
 
 /// What a failure report tells.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +51,7 @@ pub struct FailureFacts<'a> {
 pub enum About {
     /// A message of theirs.
     Message,
-    /// The notification of one: its link is closed now.
+    /// The notification of one: its link is closed now, unless it was opened before.
     Notification,
     /// A reminder of one that arrived earlier.
     Reminder,
@@ -129,9 +130,9 @@ fn text(facts: &FailureFacts<'_>) -> String {
         About::Message => ("", ""),
         About::Notification => (
             "Het was een vertrouwelijk bericht. Deze ontvanger heeft de link niet gekregen.\n\
-             De link van deze ontvanger is gesloten.\n\n",
+             Was de link nog niet geopend? Dan is hij nu gesloten.\n\n",
             "It was a confidential message. This recipient did not get the link.\n\
-             The link of this recipient is closed.\n\n",
+             If the link had not been opened yet, it is closed now.\n\n",
         ),
         About::Reminder => (
             "Het was een herinnering aan uw vertrouwelijke bericht.\n\
@@ -215,26 +216,6 @@ fn typed_address(address: &Address) -> String {
         }
     }
     text
-}
-
-/// RFC 3461 4: `+` and two hexadecimal digits stand for an octet.
-fn decode_xtext(text: &str) -> String {
-    let mut octets = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        let hex = after.get(..2).and_then(|two| std::str::from_utf8(two).ok());
-        match hex.and_then(|two| u8::from_str_radix(two, 16).ok()) {
-            Some(octet) if first == b'+' => {
-                octets.push(octet);
-                rest = after.get(2..).unwrap_or_default();
-            }
-            _ => {
-                octets.push(first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&octets).into_owned()
 }
 
 fn returned(original: Original<'_>) -> Option<MimePart<'_>> {

@@ -236,7 +236,7 @@ pub(super) mod tests {
         assert!(text_of(Kind::Message).contains("/t/secret"));
         let sealed = text_of(Kind::Notification);
         assert!(sealed.contains("In-Reply-To: <1@voorbeeld.nl>\r\n"), "{sealed}");
-        assert!(sealed.contains("De link van deze ontvanger is gesloten."), "{sealed}");
+        assert!(sealed.contains("Dan is hij nu gesloten."), "{sealed}");
         let reminder = text_of(Kind::Reminder);
         assert!(!reminder.contains("In-Reply-To: ") && !reminder.contains("gesloten"), "{reminder}");
         assert!(sealed.contains("Subject: hallo") && !sealed.contains("/t/secret"), "{sealed}");

@@ -11,6 +11,7 @@ use crate::address::Address;
 use crate::audit::{Action, Actor, Event};
 use crate::clock::{Clock, days_later};
 use crate::config::{self, PasswordMode};
+use crate::envelope::Reported;
 use crate::id::{Link, QueueId, TransferId};
 use crate::intake::Rules;
 use crate::queue::body;
@@ -20,7 +21,7 @@ use crate::sender::By;
 use crate::serve;
 use crate::store::blobs::LocalBlobs;
 use crate::store::sqlite::Sqlite;
-use crate::store::{Acceptance, Attempt, BlobWriter, Bounce, Delivery, Item, Recall, Session, Store};
+use crate::store::{Acceptance, Attempt, BlobWriter, Delivery, DeliveryReport, Item, Recall, Session, Store};
 use crate::transfer::link;
 use crate::transfer::sealing::{SealRequest, seal};
 use crate::transfer::testing;
@@ -259,9 +260,9 @@ async fn reminds_nobody_who_should_not_be() {
         notices: Vec::new(),
     };
     node.store.recall(recall).await.unwrap();
-    let bounce = Bounce { time: node.clock.now(), reason: "550 5.1.1 no".into() };
-    let event = event(node.clock.now());
-    assert!(node.store.bounce(link(&closed, 2), bounce, event).await.unwrap());
+    let (time, reason) = (node.clock.now(), "550 5.1.1 no".into());
+    let failed = DeliveryReport { own: true, action: Reported::Failed, time, reason };
+    assert!(node.store.report(link(&closed, 2), failed).await.unwrap());
     node.days(31).await;
     assert!(node.mails().await.is_empty());
 

@@ -13,7 +13,7 @@ use super::*;
 use crate::address::{Address, ReversePath};
 use crate::audit::{Action, Actor};
 use crate::clock::{days_later, later};
-use crate::envelope::{BodyType, Envelope, MailParameters, Notify, RcptParameters, Ret};
+use crate::envelope::{BodyType, Envelope, MailParameters, Notify, RcptParameters, Reported, Ret};
 use crate::locale::Language;
 
 /// One test per statement. `$open` is an expression that gives a new, empty store, and whatever must live
@@ -33,6 +33,7 @@ macro_rules! store_conformance {
             a_recall_destroys_one_key_or_all, of_two_recalls_one_does_it, a_recall_drops_what_has_not_left,
             a_recalled_recipient_is_told_only_if_notified, what_is_gone_can_be_neither_recalled_nor_extended,
             a_delivered_notification_is_noted, a_bounce_closes_a_link_until_the_next_notification,
+            reports_are_kept_and_close_only_what_nobody_has_opened,
             a_limited_notice_goes_once, a_lock_can_be_taken_off, downloads_are_counted_per_part,
             a_trail_is_of_one_transfer, blobs_are_given_up_once, an_orphan_is_what_no_row_knows, figures_tell_the_truth,
             a_leap_of_the_clock_is_believed_after_an_hour, reminders_are_due_at_half_time_and_in_the_last_days,
@@ -707,28 +708,74 @@ pub async fn a_delivered_notification_is_noted(store: &dyn Store) {
     assert_eq!(recipient(store, &Link { recipient: 2, ..link }).await.notified, None);
 }
 
+fn reported(own: bool, action: Reported, reason: &str) -> DeliveryReport {
+    DeliveryReport { own, action, time: minutes(1), reason: reason.to_owned() }
+}
+
+pub async fn reports_are_kept_and_close_only_what_nobody_has_opened(store: &dyn Store) {
+    let link = linked(store).await;
+    let second = Link { recipient: 2, ..link.clone() };
+    for report in [
+        reported(false, Reported::Failed, "1"),
+        reported(false, Reported::Failed, "2"),
+        reported(true, Reported::Delayed, "3"),
+        reported(true, Reported::Delivered, "4"),
+    ] {
+        assert!(!store.report(link.clone(), report).await.unwrap());
+    }
+    open(store, session(1, &link)).await.unwrap();
+    assert!(
+        !store.report(link.clone(), reported(true, Reported::Failed, "5")).await.unwrap(),
+        "it was opened"
+    );
+    assert!(live(store, 1, noon()).await.is_some());
+    assert!(store.report(second.clone(), reported(true, Reported::Failed, "6")).await.unwrap());
+    assert!(
+        !store.report(second, reported(true, Reported::Failed, "7")).await.unwrap(),
+        "it is closed already"
+    );
+    let nobody = Link { recipient: 9, ..link.clone() };
+    assert!(!store.report(nobody, reported(true, Reported::Failed, "8")).await.unwrap());
+    let mut kept = store.reports(link.transfer.clone()).await.unwrap();
+    kept.sort_by_key(|(_, report)| report.reason.clone());
+    let kept: Vec<_> =
+        kept.into_iter().map(|(number, one)| (number, one.own, one.action, one.reason)).collect();
+    let of_first = |own, action, reason: &str| (1, own, action, reason.to_owned());
+    assert_eq!(
+        kept,
+        [
+            of_first(false, Reported::Failed, "2"),
+            of_first(true, Reported::Delayed, "3"),
+            of_first(true, Reported::Delivered, "4"),
+            of_first(true, Reported::Failed, "5"),
+        ]
+    );
+    assert_eq!(store.trail(link.transfer).await.unwrap().len(), 5, "one event for each kind");
+}
+
 pub async fn a_bounce_closes_a_link_until_the_next_notification(store: &dyn Store) {
     let link = linked(store).await;
-    open(store, session(1, &link)).await.unwrap();
     let item = claimed(store, notice(&link, Kind::Notification)).await;
     let reason = "550 5.1.1 no such user".to_owned();
     let failed = vec![(1, Delivery::Failed { reason: reason.clone() })];
     store.finish_attempt(attempt(&item, failed)).await.unwrap();
     let bounce = Bounce { time: minutes(1), reason };
     assert_eq!(recipient(store, &link).await.bounced, Some(bounce.clone()));
-    assert!(live(store, 1, noon()).await.is_none());
     assert!(matches!(open(store, session(2, &link)).await, Err(StoreError::Gone)));
-    let again = store.bounce(link.clone(), bounce.clone(), event(Action::Bounce)).await.unwrap();
-    assert!(!again, "it is closed already");
+    let failed = reported(true, Reported::Failed, &bounce.reason);
+    assert!(!store.report(link.clone(), failed.clone()).await.unwrap(), "it is closed already");
     let second = Link { recipient: 2, ..link.clone() };
-    assert!(store.bounce(second.clone(), bounce.clone(), event(Action::Bounce)).await.unwrap());
+    assert!(store.report(second.clone(), failed.clone()).await.unwrap());
 
     assert_eq!(store.send(limited(&link, true), noon()).await.unwrap(), Sent::Queued);
     open(store, session(3, &link)).await.unwrap();
     assert!(matches!(open(store, session(4, &second)).await, Err(StoreError::Gone)));
     store.recall(recall(&link, None)).await.unwrap();
-    assert!(!store.bounce(link.clone(), bounce, event(Action::Bounce)).await.unwrap(), "it is taken back");
-    assert_eq!(store.trail(link.transfer).await.unwrap().len(), 3, "one closed by itself, two taken back");
+    assert!(!store.report(link.clone(), failed).await.unwrap(), "it is taken back");
+    let trail = store.trail(link.transfer).await.unwrap();
+    let closed = trail.iter().filter(|entry| entry.action == Action::Bounce.as_str()).count();
+    let taken_back = trail.iter().filter(|entry| entry.action == Action::Recall.as_str()).count();
+    assert_eq!((closed, taken_back), (2, 2));
 }
 
 fn limited(link: &Link, invites: bool) -> LimitedNotice {

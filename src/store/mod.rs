@@ -33,7 +33,7 @@ pub use self::items::{
     Attempt, Body, Delivery, Item, Kind, NewItem, PendingRecipient, Problem, QueueEntry, QueueEntryRecipient,
 };
 pub use self::life::{DueReminder, Forget, Occasion, Reminders, Turn, Turns};
-pub use self::status::{Bounce, Download, Extension, LimitedNotice, Recall, Sent};
+pub use self::status::{Bounce, DeliveryReport, Download, Extension, LimitedNotice, Recall, Sent};
 pub use self::transfers::{NewRecipient, NewTransfer, Part, Recipient, Session, Transfer, Try};
 use crate::audit::{Entry, Event};
 use crate::clock::Timestamp;
@@ -222,8 +222,11 @@ pub trait Store: DraftStore {
     async fn extend(&self, extension: Extension) -> Result<bool>;
     /// Forgets the tries on a link that still has its key, and its lock; tells whether there were any.
     async fn clear_tries(&self, link: Link, event: Event) -> Result<bool>;
-    /// Closes a link because its notification did not arrive; tells whether it was open.
-    async fn bounce(&self, link: Link, bounce: Bounce, event: Event) -> Result<bool>;
+    /// Notes what a delivery report says of a notification. One that names the link's own address as failed closes
+    /// the link, unless somebody has opened it; tells whether it did.
+    async fn report(&self, link: Link, report: DeliveryReport) -> Result<bool>;
+    /// What was reported of a transfer's notifications, by recipient.
+    async fn reports(&self, transfer: TransferId) -> Result<Vec<(u16, DeliveryReport)>>;
     /// Queues a mail about a link if it may go out now. One that invites opens a link again that was closed
     /// because none arrived.
     async fn send(&self, notice: LimitedNotice, now: Timestamp) -> Result<Sent>;

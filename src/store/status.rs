@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::NewItem;
 use crate::audit::{Actor, Event};
 use crate::clock::Timestamp;
+use crate::envelope::Reported;
 use crate::id::{Link, TransferId};
 use crate::limits::Rate;
 
@@ -15,6 +16,19 @@ pub struct Bounce {
     /// Since when the link is closed.
     pub time: Timestamp,
     /// What the last server said, or our own trouble; one line.
+    pub reason: String,
+}
+
+/// What delivery reports say of the notifications of a link: the last of each kind. Strangers' words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DeliveryReport {
+    /// It names the link's own address; else another, to which somebody sent a copy on.
+    pub own: bool,
+    /// What has become of the mail.
+    pub action: Reported,
+    /// When it came.
+    pub time: Timestamp,
+    /// What the last server said; one line.
     pub reason: String,
 }
 

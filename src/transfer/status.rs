@@ -9,7 +9,7 @@ use super::State;
 use crate::address::Address;
 use crate::clock::Timestamp;
 use crate::id::TransferId;
-use crate::store::{Bounce, Download, Recipient, Result, Store, Transfer};
+use crate::store::{Bounce, DeliveryReport, Download, Recipient, Result, Store, Transfer};
 
 /// A transfer as it stands.
 #[derive(Clone, Debug, Serialize)]
@@ -43,8 +43,10 @@ pub struct RecipientStatus {
     pub address: Address,
     /// [`State::as_str`]
     pub state: &'static str,
-    /// When the next hop last took a notification for them.
+    /// When the next hop last took a notification for them: it may hold it still.
     pub notified: Option<Timestamp>,
+    /// What mail servers behind it have reported since.
+    pub reports: Vec<DeliveryReport>,
     /// The notification did not arrive.
     pub bounced: Option<Bounce>,
     /// First opened.
@@ -80,20 +82,32 @@ pub async fn of(
     now: Timestamp,
 ) -> Result<Option<Status>> {
     let Some(transfer) = store.transfer(id.clone()).await? else { return Ok(None) };
-    let downloads = store.downloads(id.clone()).await?;
-    Ok(Some(Status::new(&transfer, &downloads, grace_days, now)))
+    let known =
+        Known { downloads: store.downloads(id.clone()).await?, reports: store.reports(id.clone()).await? };
+    Ok(Some(Status::new(&transfer, &known, grace_days, now)))
+}
+
+/// What the store knows of a transfer beside its row.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// What was fetched.
+    pub downloads: Vec<Download>,
+    /// What was reported of its notifications, by recipient.
+    pub reports: Vec<(u16, DeliveryReport)>,
 }
 
 impl Status {
     /// The facts of what the store knows; `grace_days` is `seal.grace_days`.
-    pub fn new(transfer: &Transfer, downloads: &[Download], grace_days: u32, now: Timestamp) -> Self {
+    pub fn new(transfer: &Transfer, known: &Known, grace_days: u32, now: Timestamp) -> Self {
         let recipient = |recipient: &Recipient| {
-            let own = downloads.iter().filter(|download| download.recipient == recipient.number);
+            let own = known.downloads.iter().filter(|download| download.recipient == recipient.number);
+            let reports = known.reports.iter().filter(|(number, _)| *number == recipient.number);
             RecipientStatus {
                 number: recipient.number,
                 address: recipient.address.clone(),
                 state: State::of(transfer, recipient, now).as_str(),
                 notified: recipient.notified,
+                reports: reports.map(|(_, report)| report.clone()).collect(),
                 bounced: recipient.bounced.clone(),
                 opened: recipient.opened,
                 downloads: own.map(|download| Fetched::new(download, transfer.files)).collect(),
@@ -163,7 +177,8 @@ mod tests {
         let at = transfer.created;
         let download = |part| Download { recipient: 1, part, first: at, last: at, count: 3 };
         let foreign = Download { recipient: 2, ..download(1) };
-        let status = Status::new(&transfer, &[download(2), download(5), foreign], 0, at);
+        let known = Known { downloads: vec![download(2), download(5), foreign], ..Known::default() };
+        let status = Status::new(&transfer, &known, 0, at);
         let files: Vec<_> = status.recipients[0].downloads.iter().map(|one| one.file).collect();
         assert_eq!(files, [Some(2), None]);
         assert_eq!(status.recipients[0].downloads[0].count, 3);
@@ -173,10 +188,10 @@ mod tests {
     fn a_lock_that_has_passed_is_none() {
         let mut transfer = testing::transfer_row();
         transfer.recipients[0].locked_until = Some(transfer.created);
-        let status = Status::new(&transfer, &[], 0, transfer.created);
+        let status = Status::new(&transfer, &Known::default(), 0, transfer.created);
         assert_eq!(status.recipients[0].locked_until, None);
         assert!(status.is_live());
-        let status = Status::new(&transfer, &[], 0, transfer.expires);
+        let status = Status::new(&transfer, &Known::default(), 0, transfer.expires);
         assert!(!status.is_live());
     }
 
@@ -184,7 +199,8 @@ mod tests {
     fn what_has_expired_can_be_renewed_for_some_days() {
         let mut transfer = testing::transfer_row();
         let end = days_later(transfer.expires, 14);
-        let renewable = |transfer: &Transfer, grace, now| Status::new(transfer, &[], grace, now).renewable;
+        let renewable =
+            |transfer: &Transfer, grace, now| Status::new(transfer, &Known::default(), grace, now).renewable;
         assert_eq!(renewable(&transfer, 14, transfer.created), None, "it has not expired");
         assert_eq!(renewable(&transfer, 14, transfer.expires), Some(end));
         assert_eq!(renewable(&transfer, 14, end), None);

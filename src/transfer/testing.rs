@@ -17,10 +17,10 @@ use crate::config::PasswordMode;
 use crate::id::{BlobName, Link, QueueId, TransferId, UploadId};
 use crate::limits::{Rate, TryRule};
 use crate::store::{
-    Acceptance, Added, Attempt, Author, BlobWriter, Blobs, Bounce, BrowserRow, CodeLimits, CodeRow, CodeTry,
-    Committed, Download, DraftRow, DraftStore, DueReminder, Extension, Forget, Gauges, Item, LimitedNotice,
-    NewCode, NewItem, NewTransfer, NewUploadRow, PieceRow, QueueEntry, Recall, Recipient, Reminders, Result,
-    Sent, Session, Store, StoreError, Transfer, Try, Turn, UploadLimits,
+    Acceptance, Added, Attempt, Author, BlobWriter, Blobs, BrowserRow, CodeLimits, CodeRow, CodeTry,
+    Committed, DeliveryReport, Download, DraftRow, DraftStore, DueReminder, Extension, Forget, Gauges, Item,
+    LimitedNotice, NewCode, NewItem, NewTransfer, NewUploadRow, PieceRow, QueueEntry, Recall, Recipient,
+    Reminders, Result, Sent, Session, Store, StoreError, Transfer, Try, Turn, UploadLimits,
 };
 
 /// When the tests begin.
@@ -379,7 +379,10 @@ impl Store for MemoryStore {
     async fn clear_tries(&self, _: Link, _: Event) -> Result<bool> {
         Err(StoreError::Closed)
     }
-    async fn bounce(&self, _: Link, _: Bounce, _: Event) -> Result<bool> {
+    async fn report(&self, _: Link, _: DeliveryReport) -> Result<bool> {
+        Err(StoreError::Closed)
+    }
+    async fn reports(&self, _: TransferId) -> Result<Vec<(u16, DeliveryReport)>> {
         Err(StoreError::Closed)
     }
     async fn send(&self, _: LimitedNotice, _: Timestamp) -> Result<Sent> {

@@ -9,8 +9,9 @@ use axum::response::Response;
 use super::Parts;
 use super::error::WebError;
 use super::page::{self, Visit};
-use super::status::{as_json, failed, file, find};
+use super::status::{self, as_json, failed, file, find};
 use crate::audit::{ADMIN, Action, Entry};
+use crate::store::DeliveryReport;
 use crate::transfer::recall::Proof;
 use crate::transfer::status::{Fetched, RecipientStatus};
 
@@ -30,6 +31,7 @@ const ACTIONS: &[(&str, &str)] = &[
     ("unlock", "trail-unlock"),
     ("ask", "trail-ask"),
     ("bounce", "trail-bounce"),
+    ("report", "trail-report"),
     ("reply", "trail-reply"),
     ("scan", "trail-scan"),
     ("code", "trail-code"),
@@ -41,6 +43,12 @@ const RESULTS: &[(&str, &str)] = &[
     ("ok, never opened", "result-unopened"),
     ("wrong password", "result-wrong-password"),
     ("closed", "result-closed"),
+    ("failed", "result-failed"),
+    ("delayed", "result-delayed"),
+    ("delivered", "result-delivered"),
+    ("relayed", "result-relayed"),
+    ("expanded", "result-expanded"),
+    ("forwarded copy", "result-copy"),
     ("download", "result-download"),
     ("unopened", "result-not-opened"),
     ("recall", "result-recall"),
@@ -74,6 +82,10 @@ impl ProofPage<'_> {
 
     fn fetched(&self, fetched: &Fetched) -> String {
         file(self.visit, fetched, self.proof.transfer.files, "proof-file", "proof-message")
+    }
+
+    fn report(&self, report: &DeliveryReport) -> String {
+        status::report(self.visit, report)
     }
 
     fn by(&self, by: &Option<String>) -> String {

@@ -17,9 +17,11 @@ use super::Parts;
 use super::error::{WebError, seconds_until};
 use super::page::{self, Visit};
 use crate::clock::Timestamp;
+use crate::envelope::Reported;
 use crate::id::Link;
 use crate::locale::Language;
 use crate::sender::{ActionError, By};
+use crate::store::DeliveryReport;
 use crate::transfer::action::{self, Purpose};
 use crate::transfer::status::{Fetched, RecipientStatus, Status};
 
@@ -60,6 +62,10 @@ impl StatusPage<'_> {
         self.visit.language.format("status-times", &[("count", &count), ("date", &last)])
     }
 
+    fn report(&self, report: &DeliveryReport) -> String {
+        self::report(self.visit, report)
+    }
+
     fn state(&self, recipient: &RecipientStatus) -> String {
         let known = STATES.iter().find(|(state, _)| *state == recipient.state);
         known.map_or_else(|| recipient.state.to_owned(), |(_, key)| self.visit.text(key))
@@ -76,6 +82,19 @@ pub fn file(visit: &Visit, fetched: &Fetched, files: u32, of_file: &str, of_mess
         }
         None => visit.text(of_message),
     }
+}
+
+/// What a server reported, in words.
+pub fn report(visit: &Visit, report: &DeliveryReport) -> String {
+    visit.text(match (report.own, report.action) {
+        (true, Reported::Failed) => "report-failed",
+        (true, Reported::Delayed) => "report-delayed",
+        (true, Reported::Delivered) => "report-delivered",
+        (true, Reported::Relayed) => "report-relayed",
+        (true, Reported::Expanded) => "report-expanded",
+        (false, Reported::Failed) => "report-copy-failed",
+        (false, _) => "report-copy",
+    })
 }
 
 #[derive(Template)]

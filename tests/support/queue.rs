@@ -20,10 +20,10 @@ use zegel::clock::Timestamp;
 use zegel::id::{BlobName, Link, QueueId, TransferId, UploadId};
 use zegel::limits::{Rate, TryRule};
 use zegel::store::{
-    Acceptance, Added, Attempt, Author, BlobWriter, Blobs, Bounce, BrowserRow, CodeLimits, CodeRow, CodeTry,
-    Committed, Delivery, Download, DraftRow, DraftStore, DueReminder, Extension, Forget, Gauges, Item,
-    LimitedNotice, NewCode, NewItem, NewUploadRow, PendingRecipient, PieceRow, QueueEntry, Recall, Reminders,
-    Result, Sent, Session, Store, StoreError, Transfer, Try, Turn, UploadLimits,
+    Acceptance, Added, Attempt, Author, BlobWriter, Blobs, BrowserRow, CodeLimits, CodeRow, CodeTry,
+    Committed, Delivery, DeliveryReport, Download, DraftRow, DraftStore, DueReminder, Extension, Forget,
+    Gauges, Item, LimitedNotice, NewCode, NewItem, NewUploadRow, PendingRecipient, PieceRow, QueueEntry,
+    Recall, Reminders, Result, Sent, Session, Store, StoreError, Transfer, Try, Turn, UploadLimits,
 };
 
 /// One item and its state.
@@ -236,7 +236,10 @@ impl Store for MemoryQueue {
     async fn clear_tries(&self, _: Link, _: Event) -> Result<bool> {
         Err(StoreError::Closed)
     }
-    async fn bounce(&self, _: Link, _: Bounce, _: Event) -> Result<bool> {
+    async fn report(&self, _: Link, _: DeliveryReport) -> Result<bool> {
+        Err(StoreError::Closed)
+    }
+    async fn reports(&self, _: TransferId) -> Result<Vec<(u16, DeliveryReport)>> {
         Err(StoreError::Closed)
     }
     async fn send(&self, _: LimitedNotice, _: Timestamp) -> Result<Sent> {

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::address::Address;
 use crate::clock::Timestamp;
+use crate::envelope::Reported;
 use crate::id::{BlobName, QueueId, TransferId, UploadId};
 use crate::locale::Language;
 use crate::store::Kind;
@@ -34,7 +35,8 @@ text_column!(
     BlobName => str::parse,
     UploadId => str::parse,
     Kind => str::parse,
-    Language => str::parse
+    Language => str::parse,
+    Reported => str::parse
 );
 
 /// A moment, as microseconds since 1970.

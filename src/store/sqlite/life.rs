@@ -50,7 +50,8 @@ const IS_PENDING: &str = "
 pub(super) const FORGOTTEN: &str =
     "SELECT number FROM transfers WHERE shredded <= ?1 ORDER BY shredded LIMIT ?2";
 /// What points at a row goes before it.
-pub(super) const FORGET: [&str; 3] = [
+pub(super) const FORGET: [&str; 4] = [
+    "DELETE FROM delivery_reports WHERE transfer = ?1",
     "DELETE FROM downloads WHERE transfer = ?1",
     "DELETE FROM transfer_recipients WHERE transfer = ?1",
     "DELETE FROM transfers WHERE number = ?1",

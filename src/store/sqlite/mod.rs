@@ -36,7 +36,7 @@ use self::reader::Readers;
 use self::writer::{Change, Writer};
 use super::journal::{Found, Journal};
 use super::{
-    Acceptance, Added, Attempt, Author, Bounce, BrowserRow, CodeLimits, CodeRow, CodeTry, Committed,
+    Acceptance, Added, Attempt, Author, BrowserRow, CodeLimits, CodeRow, CodeTry, Committed, DeliveryReport,
     Download, DraftRow, DraftStore, DueReminder, Extension, Forget, Gauges, Item, LimitedNotice, NewCode,
     NewItem, NewUploadRow, PieceRow, QueueEntry, Recall, Reminders, Result, Sent, Session, Store, StoreError,
     Transfer, Try, Turn, UploadLimits,
@@ -252,8 +252,12 @@ impl Store for Sqlite {
         self.write(move |change| links::clear_tries(change, &link, event)).await
     }
 
-    async fn bounce(&self, link: Link, bounce: Bounce, event: Event) -> Result<bool> {
-        self.write(move |change| status::bounce(change, &link, &bounce, event)).await
+    async fn report(&self, link: Link, report: DeliveryReport) -> Result<bool> {
+        self.write(move |change| status::report(change, &link, &report)).await
+    }
+
+    async fn reports(&self, transfer: TransferId) -> Result<Vec<(u16, DeliveryReport)>> {
+        self.readers.read(move |db| status::reports(db, &transfer)).await
     }
 
     async fn send(&self, notice: LimitedNotice, now: Timestamp) -> Result<Sent> {

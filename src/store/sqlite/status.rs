@@ -8,18 +8,29 @@ use super::writer::Change;
 use super::{life, limits, queue};
 use crate::audit::{Action, Actor, Entry, Event};
 use crate::clock::Timestamp;
+use crate::envelope::Reported;
 use crate::id::{Link, TransferId};
-use crate::store::{Bounce, Delivery, Download, Extension, LimitedNotice, NewItem, Result, Sent};
+use crate::store::{Delivery, DeliveryReport, Download, Extension, LimitedNotice, NewItem, Result, Sent};
 
 pub(super) const NOTIFIED: &str = "
     UPDATE transfer_recipients SET notified = ?3
     WHERE transfer = (SELECT number FROM transfers WHERE id = ?1) AND number = ?2";
-/// Only a link that is open can be closed.
+/// Only a link that can be opened, and that nobody has opened yet: whoever has, has had the mail (H45).
 pub(super) const BOUNCED: &str = "
     UPDATE transfer_recipients SET bounced = ?3, bounce_reason = ?4
     WHERE transfer = (SELECT number FROM transfers WHERE id = ?1) AND number = ?2
-        AND key_packet IS NOT NULL AND bounced IS NULL
+        AND key_packet IS NOT NULL AND bounced IS NULL AND opened IS NULL
     RETURNING transfer";
+/// The last of each kind, so that a thousand reports are no more rows. A link that is closed needs no second word.
+pub(super) const REPORTED: &str = "
+    INSERT INTO delivery_reports (transfer, recipient, own, action, time, reason)
+    SELECT transfer, number, ?3, ?4, ?5, ?6 FROM transfer_recipients
+    WHERE transfer = (SELECT number FROM transfers WHERE id = ?1) AND number = ?2 AND bounced IS NULL
+    ON CONFLICT (transfer, recipient, own, action) DO UPDATE SET time = ?5, reason = ?6, count = count + 1
+    RETURNING count";
+pub(super) const REPORTS: &str = "
+    SELECT d.recipient, d.own, d.action, d.time, d.reason
+    FROM transfers t JOIN delivery_reports d ON d.transfer = t.number WHERE t.id = ?1 ORDER BY d.recipient";
 pub(super) const END_SESSIONS: &str = "DELETE FROM sessions WHERE transfer = ?1 AND recipient = ?2";
 pub(super) const INVITABLE: &str = "
     SELECT t.number FROM transfers t JOIN transfer_recipients r ON r.transfer = t.number
@@ -55,23 +66,54 @@ pub(super) fn note_delivery(
             change.db.prepare_cached(NOTIFIED)?.execute(notified)?;
         }
         Delivery::Failed { reason } => {
-            let closed = Actor::zegel().event(now, Action::Bounce, link.to_string(), "closed");
-            bounce(change, link, &Bounce { time: now, reason: reason.clone() }, closed)?;
+            let failed =
+                DeliveryReport { own: true, action: Reported::Failed, time: now, reason: reason.clone() };
+            report(change, link, &failed)?;
         }
         Delivery::Later { .. } => {}
     }
     Ok(())
 }
 
-/// Closes a link; whoever has it open stops as well. The event is kept only if it was open.
-pub(super) fn bounce(change: &mut Change<'_>, link: &Link, bounce: &Bounce, event: Event) -> Result<bool> {
-    let closed = params![link.transfer, link.recipient, Time(bounce.time), bounce.reason];
+/// Notes what a server reports of a notification: closes the link, or is kept for its sender. An event for the first
+/// of each kind.
+pub(super) fn report(change: &mut Change<'_>, link: &Link, report: &DeliveryReport) -> Result<bool> {
+    if report.own && report.action == Reported::Failed && bounce(change, link, report)? {
+        return Ok(true);
+    }
+    let DeliveryReport { own, action, time, reason } = report;
+    let noted = params![link.transfer, link.recipient, own, action, Time(*time), reason];
+    let count: Option<u32> =
+        change.db.prepare_cached(REPORTED)?.query_row(noted, |row| row.get(0)).optional()?;
+    if count == Some(1) {
+        let result = if *own { action.as_str() } else { "forwarded copy" };
+        change.record(Actor::zegel().event(*time, Action::Report, link.to_string(), result))?;
+    }
+    Ok(false)
+}
+
+/// Closes a link; tells whether it was open.
+fn bounce(change: &mut Change<'_>, link: &Link, report: &DeliveryReport) -> Result<bool> {
+    let closed = params![link.transfer, link.recipient, Time(report.time), report.reason];
     let row: Option<i64> =
         change.db.prepare_cached(BOUNCED)?.query_row(closed, |row| row.get(0)).optional()?;
     let Some(row) = row else { return Ok(false) };
     change.db.prepare_cached(END_SESSIONS)?.execute(params![row, link.recipient])?;
-    change.record(event)?;
+    change.record(Actor::zegel().event(report.time, Action::Bounce, link.to_string(), "closed"))?;
     Ok(true)
+}
+
+/// What was reported of a transfer.
+pub(super) fn reports(db: &Connection, transfer: &TransferId) -> Result<Vec<(u16, DeliveryReport)>> {
+    let mut reports = db.prepare_cached(REPORTS)?;
+    let rows = reports.query_map([transfer], |row| {
+        let (own, action, reason) = (row.get("own")?, row.get("action")?, row.get("reason")?);
+        let time = row.get::<_, Time>("time")?.0;
+        Ok((row.get("recipient")?, DeliveryReport { own, action, time, reason }))
+    })?;
+    let mut found = rows.collect::<rusqlite::Result<Vec<(u16, DeliveryReport)>>>()?;
+    found.sort_by_key(|(number, report)| (*number, report.time));
+    Ok(found)
 }
 
 /// A new date for a transfer that is not gone.

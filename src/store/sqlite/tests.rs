@@ -307,6 +307,8 @@ fn every_hot_statement_uses_an_index() {
         status::NOTIFIED,
         status::BOUNCED,
         status::INVITABLE,
+        status::REPORTED,
+        status::REPORTS,
         status::REOPEN,
         status::EXTEND,
         status::DOWNLOADED,

@@ -11,9 +11,10 @@ use serde_json::Value;
 use super::{Answer, Sealed, Site};
 use crate::address::Address;
 use crate::config::{Config, PasswordMode};
+use crate::envelope::Reported;
 use crate::id::{Link, TransferId};
 use crate::serve;
-use crate::store::{Attempt, Bounce, Delivery, Store};
+use crate::store::{Attempt, Delivery, DeliveryReport, Store};
 use crate::transfer::action::{self, Purpose};
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -63,6 +64,15 @@ impl Site {
                 store.finish_attempt(attempt).await.unwrap();
             }
         });
+    }
+}
+
+impl Site {
+    /// A mail server reports this of the first notification; whether its link is closed now.
+    fn reported(&self, sealed: &Sealed, own: bool, action: Reported) -> bool {
+        let link = Link { transfer: id(sealed), recipient: 1 };
+        let report = DeliveryReport { own, action, time: self.now(), reason: "5.1.1 <b>onbekend</b>".into() };
+        self.runtime.block_on(self.store.report(link, report)).unwrap()
     }
 }
 
@@ -498,20 +508,75 @@ fn a_bounced_link_is_closed_until_it_is_sent_again() {
     site.clock.advance(Duration::from_secs(3600));
     assert_eq!(site.post(&format!("/s/{token}/resend/1"), "").status, 303);
     assert_eq!(site.get(&format!("/t/{}", sealed.tokens[0])).status, 200);
-    let bounce = Bounce { time: site.now(), reason: "5.1.1".into() };
-    let link = Link { transfer: id(&sealed), recipient: 1 };
-    let event = crate::audit::Actor::zegel().event(
-        site.now(),
-        crate::audit::Action::Bounce,
-        link.to_string(),
-        "closed",
-    );
-    assert!(site.runtime.block_on(site.store.bounce(link, bounce, event)).unwrap());
+    assert!(site.reported(&sealed, true, Reported::Failed));
     assert_eq!(
         site.post(&format!("/s/{token}/recall/1"), "").status,
         303,
         "it can be taken back all the same"
     );
+}
+
+/// M24: what is said is what is known, and by whom.
+#[test]
+fn delivered_is_what_a_report_says() {
+    let site = Site::start();
+    let sealed = site.seal();
+    let token = site.status_token(&sealed);
+    let path = format!("/s/{token}");
+    assert!(site.get(&path).text().contains("nog niet aan onze mailserver gegeven"));
+    site.post(&format!("{path}/resend/1"), "");
+    site.relay(&Delivery::Delivered);
+    let text = site.get(&path).text().to_owned();
+    assert!(text.contains("E-mail met de link aan onze mailserver gegeven"), "{text}");
+    assert!(
+        !text.to_lowercase().contains("bezorgd") && !text.contains("afgeleverd"),
+        "nobody said so: {text}"
+    );
+    for (action, words) in [
+        (Reported::Delayed, "Nog niet bezorgd, volgens een mailserver onderweg"),
+        (Reported::Relayed, "een mailserver die niet meldt of de e-mail is bezorgd"),
+        (Reported::Expanded, "Doorgestuurd naar iedereen op een lijst"),
+        (Reported::Delivered, "Bezorgd, volgens de mailserver van de ontvanger"),
+    ] {
+        assert!(!site.reported(&sealed, true, action));
+        let text = site.get(&path).text().to_owned();
+        assert!(text.contains(words), "{words} is missing in {text}");
+        let facts = site.status(&token);
+        assert_eq!(
+            facts["recipients"][0]["reports"].as_array().unwrap().last().unwrap()["action"],
+            action.as_str()
+        );
+        assert_eq!(facts["recipients"][0]["state"], "waiting");
+        assert_eq!(site.get(&format!("/t/{}", sealed.tokens[0])).status, 200);
+        site.clock.advance(Duration::from_secs(60));
+    }
+    assert!(site.get(&path).text().contains("(<bdi>5.1.1 &#60;b&#62;onbekend&#60;/b&#62;</bdi>)"));
+    site.post(&format!("{path}/recall"), "");
+    let proof = site.get(&format!("{path}/proof"));
+    assert!(proof.text().contains("Bezorgd, volgens") && proof.text().contains("Melding van een mailserver"));
+}
+
+/// H45: a copy that somebody sent on is not the mail, and who has opened a link has had it.
+#[test]
+fn no_report_closes_what_is_open() {
+    let site = Site::start();
+    let sealed = site.seal();
+    let token = site.status_token(&sealed);
+    for _ in 0..50 {
+        assert!(!site.reported(&sealed, false, Reported::Failed));
+    }
+    assert_eq!(site.get(&format!("/t/{}", sealed.tokens[0])).status, 200);
+    assert!(site.get(&format!("/s/{token}")).text().contains("een doorgestuurde kopie niet is aangekomen"));
+    assert_eq!(site.audited("report"), 1, "one event for each kind");
+
+    let cookie = site.unlock(&sealed.tokens[0], &sealed.password);
+    assert!(!site.reported(&sealed, true, Reported::Failed));
+    site.post(&format!("/s/{token}/resend/1"), "");
+    site.relay(&Delivery::Failed { reason: "550 5.1.1".into() });
+    assert_eq!(site.get_with(&format!("/t/{}/files", sealed.tokens[0]), &cookie).status, 200);
+    assert_eq!(site.status(&token)["recipients"][0]["state"], "opened");
+    assert!(site.get(&format!("/s/{token}")).text().contains("De link was al geopend en blijft werken"));
+    assert_eq!(site.audited("bounce"), 0);
 }
 
 #[test]
