@@ -454,6 +454,47 @@ fn one_client_does_not_hold_all_the_memory() {
     drop(greedy);
 }
 
+/// H40: mails with as much to lock as a mail can have, one for every seat there is.
+#[test]
+fn a_small_sealed_mail_waits_for_no_large_ones() {
+    let smarthost = Smarthost::start(Script::usual());
+    let site = Site::new(smarthost.address(), "");
+    let gateway = site.start();
+    let recipients: Vec<String> = (0..40).map(|number| format!("r{number}@example.org")).collect();
+    let to: Vec<&str> = recipients.iter().map(String::as_str).collect();
+    let large = ordinary("[vertrouwelijk wachtwoord=Molen-Kapel-4711-Brug] x", 10);
+    let smtp = gateway.smtp;
+    let (told, answers) = std::sync::mpsc::channel();
+    thread::scope(|scope| {
+        let together = Arc::new(Barrier::new(4 * thread::available_parallelism().unwrap().get() + 1));
+        for _ in 1..4 * thread::available_parallelism().unwrap().get() + 1 {
+            let (told, together, large, to) = (told.clone(), together.clone(), &large, &to);
+            scope.spawn(move || {
+                let mut client = SmtpClient::connect(smtp).unwrap();
+                client.command(&format!("MAIL FROM:<{STAFF}>")).unwrap();
+                for to in to {
+                    assert!(client.command(&format!("RCPT TO:<{to}>")).unwrap().starts_with("250 "));
+                }
+                client.command("DATA").unwrap();
+                client.write(large).unwrap();
+                client.write(b".\r\n").unwrap();
+                together.wait();
+                // The gateway is killed before it answers.
+                if let Ok(reply) = client.command("NOOP") {
+                    told.send(reply).unwrap();
+                }
+            });
+        }
+        together.wait();
+        // Again, because the first may have been faster than they.
+        for _ in 0..3 {
+            submit(gateway.smtp, STAFF, &[ANNA], &confidential(10));
+        }
+        assert_eq!(answers.try_iter().collect::<Vec<_>>(), Vec::<String>::new(), "it waited for one of them");
+        gateway.kill();
+    });
+}
+
 #[test]
 fn a_thousand_recipients_get_one_copy_each() {
     // The smarthost has a limit of its own and takes the rest in another transaction (RFC 5321 4.5.3.1.10).

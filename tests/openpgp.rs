@@ -6,7 +6,7 @@
 use std::io::Read;
 
 use pgp::composed::Message;
-use zegel::seal::keys::{Cost, Passphrase, TransferKey, lock, unlock};
+use zegel::seal::keys::{Cost, Passphrase, TransferKey, Urgency, lock, unlock};
 use zegel::seal::{read::read, write::write};
 use zegel::secret::Secret;
 
@@ -27,7 +27,7 @@ fn sealed(password: Option<&str>, cost: Cost, content: &[u8]) -> (Vec<u8>, Vec<u
     let key = TransferKey::random();
     let mut part = Vec::new();
     write(&key, &mut part, "1-besluit.pdf", &mut &content[..]).unwrap();
-    (lock(&key, &passphrase(password), cost).unwrap(), part)
+    (lock(&key, &passphrase(password), cost, Urgency::Prompt).unwrap(), part)
 }
 
 /// Octets that differ everywhere.
@@ -94,7 +94,7 @@ fn every_recipients_key_packet_opens_the_same_part() {
     let mut part = Vec::new();
     write(&key, &mut part, "1-besluit.pdf", &mut &b"inhoud"[..]).unwrap();
     for password in ["een", "twee"] {
-        let key_packet = lock(&key, &passphrase(Some(password)), Cost::Generated).unwrap();
+        let key_packet = lock(&key, &passphrase(Some(password)), Cost::Generated, Urgency::Prompt).unwrap();
         let (plain, _) = open_with_rpgp(&[&key_packet[..], &part].concat(), &typed(Some(password))).unwrap();
         assert_eq!(plain, b"inhoud");
     }

@@ -6,6 +6,7 @@
 
 mod reports;
 mod seal;
+mod seats;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -14,9 +15,9 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use mail_builder::headers::text::Text;
-use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
+use self::seats::Seats;
 use crate::address::{Address, ReversePath};
 use crate::audit::{Action, Actor, Event};
 use crate::clock::{Clock, Timestamp};
@@ -136,9 +137,7 @@ pub struct Intake {
     rules: Arc<ArcSwap<Rules>>,
     /// Rung after every commit, so that the queue's worker looks at once.
     wake: WakeHandle,
-    /// Seals at once: more than there are cores, because they wait for the disk most of the time. Argon2 has turns of
-    /// its own.
-    sealing: Arc<Semaphore>,
+    seats: Seats,
 }
 
 /// A message at the crossroads, with what was decided for each recipient.
@@ -161,9 +160,6 @@ struct Arrival {
 /// More `Received` fields than this, and the message is going round in circles (RFC 5321 6.3).
 const MAX_RECEIVED: usize = 100;
 
-/// Messages that are sealed at once, for each core.
-const SEALS_PER_CORE: usize = 4;
-
 /// Subject fields that are searched for a password. A message has one.
 const MAX_SUBJECTS: usize = 20;
 
@@ -177,9 +173,7 @@ impl Intake {
         rules: Arc<ArcSwap<Rules>>,
         wake: WakeHandle,
     ) -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let sealing = Arc::new(Semaphore::new(cores * SEALS_PER_CORE));
-        Self { store, blobs, keys, clock, rules, wake, sealing }
+        Self { store, blobs, keys, clock, rules, wake, seats: Seats::new() }
     }
 
     async fn accept(&self, peer: Peer, envelope: Envelope, message: CrlfBytes) -> Result<Committed, Refusal> {
@@ -284,13 +278,13 @@ impl Intake {
         if arrival.seal.is_empty() && arrival.message.as_slice().len() <= body::SMALL {
             return self.prepare_now(&rules, arrival);
         }
-        let permit = match arrival.seal.is_empty() {
+        let seat = match arrival.seal.is_empty() {
             true => None,
-            false => Some(self.sealing.clone().acquire_owned().await),
+            false => Some(self.seats.take(seats::is_large(&arrival)).await),
         };
         let intake = self.clone();
         let prepared = spawn_blocking(move || {
-            let _permit = permit;
+            let _seat = seat;
             intake.prepare_now(&rules, arrival)
         });
         prepared.await.unwrap_or_else(|error| Err(Refusal::Trouble(error.to_string())))

@@ -2,9 +2,10 @@
 //! threads that may block.
 //!
 //! At most as many runs at once as there are cores, whoever asks (security decision 9); who comes then waits for a
-//! turn. The memory of a run is wiped after it. It goes on to whoever waits, because to get it from the kernel anew
+//! turn, those that a person waits for before those of a mail with much to lock (H40). The memory of a run is wiped after it. It goes on to whoever waits, because to get it from the kernel anew
 //! costs a third of what Argon2 itself costs; when nobody waits it is given back.
 
+use std::collections::VecDeque;
 use std::io;
 use std::mem::take;
 use std::sync::{Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
@@ -21,6 +22,18 @@ const USUAL: usize = 16 << 10;
 static TURNS: LazyLock<Turns> =
     LazyLock::new(|| Turns::new(std::thread::available_parallelism().map_or(1, usize::from)));
 
+/// After so many prompt runs that went ahead of a waiting bulk run, that one goes.
+const MOST_AHEAD: u32 = 8;
+
+/// Who waits for a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Urgency {
+    /// A person, or a mail with little to lock.
+    Prompt,
+    /// A mail with much to lock: it lets the others go first.
+    Bulk,
+}
+
 /// What a run costs (RFC 9580 3.7.1.4): passes, lanes, and memory as a power of two in KiB.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Work {
@@ -30,11 +43,16 @@ pub(super) struct Work {
 }
 
 /// The key that follows from a passphrase. Waits for a turn, then takes its time.
-pub(super) fn derive(passphrase: &[u8], salt: &[u8; 16], work: Work) -> Result<Zeroizing<[u8; 32]>> {
+pub(super) fn derive(
+    passphrase: &[u8],
+    salt: &[u8; 16],
+    work: Work,
+    urgency: Urgency,
+) -> Result<Zeroizing<[u8; 32]>> {
     let impossible = |_| SealError::Foreign("the key packet asks for an impossible Argon2");
     let memory = 1u32.checked_shl(work.exponent.into()).unwrap_or(0);
     let params = Params::new(memory, work.passes.into(), work.lanes.into(), Some(32)).map_err(impossible)?;
-    let mut turn = TURNS.begin(params.block_count())?;
+    let mut turn = TURNS.begin(params.block_count(), urgency)?;
     let mut key = Zeroizing::new([0; 32]);
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
         .hash_password_into_with_memory(passphrase, salt, &mut key[..], &mut turn.memory)
@@ -46,13 +64,18 @@ pub(super) fn derive(passphrase: &[u8], salt: &[u8; 16], work: Work) -> Result<Z
 struct Turns {
     most: usize,
     state: Mutex<State>,
-    ended: Condvar,
+    changed: Condvar,
 }
 
 #[derive(Default)]
 struct State {
     running: usize,
-    waiting: usize,
+    /// Who waits, by number, in the order in which they came.
+    prompt: VecDeque<u64>,
+    bulk: VecDeque<u64>,
+    next_number: u64,
+    /// Prompt runs in a row that went ahead of a bulk run.
+    ahead: u32,
     /// Wiped, of [`USUAL`] blocks; only while somebody waits.
     spare: Vec<Vec<Block>>,
 }
@@ -65,19 +88,20 @@ struct Turn<'a> {
 
 impl Turns {
     fn new(most: usize) -> Self {
-        Self { most, state: Mutex::default(), ended: Condvar::new() }
+        Self { most, state: Mutex::default(), changed: Condvar::new() }
     }
 
-    fn begin(&self, blocks: usize) -> Result<Turn<'_>> {
+    fn begin(&self, blocks: usize, urgency: Urgency) -> Result<Turn<'_>> {
         let mut state = self.lock();
-        state.waiting += 1;
-        while state.running >= self.most {
-            state = self.ended.wait(state).unwrap_or_else(PoisonError::into_inner);
+        let number = state.come(urgency);
+        while state.next(self.most) != Some((urgency, number)) {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        state.waiting -= 1;
-        state.running += 1;
+        state.begin(urgency);
         let spare = if blocks == USUAL { state.spare.pop() } else { None };
         drop(state);
+        // There may be a turn for the next one as well.
+        self.changed.notify_all();
         // From here on the turn ends whatever happens.
         let mut turn = Turn { turns: self, memory: spare.unwrap_or_default() };
         turn.memory
@@ -92,17 +116,59 @@ impl Turns {
     }
 }
 
+impl State {
+    /// Waits from now on, under this number.
+    fn come(&mut self, urgency: Urgency) -> u64 {
+        let number = self.next_number;
+        self.next_number += 1;
+        match urgency {
+            Urgency::Prompt => self.prompt.push_back(number),
+            Urgency::Bulk => self.bulk.push_back(number),
+        }
+        number
+    }
+
+    /// Whose turn it is, if there is one.
+    fn next(&self, most: usize) -> Option<(Urgency, u64)> {
+        if self.running >= most {
+            return None;
+        }
+        let bulk = self.bulk.front().map(|number| (Urgency::Bulk, *number));
+        let prompt = self.prompt.front().map(|number| (Urgency::Prompt, *number));
+        if self.ahead >= MOST_AHEAD { bulk.or(prompt) } else { prompt.or(bulk) }
+    }
+
+    /// The next one of these begins.
+    fn begin(&mut self, urgency: Urgency) {
+        self.running += 1;
+        match urgency {
+            Urgency::Prompt => {
+                self.prompt.pop_front();
+                self.ahead = if self.bulk.is_empty() { 0 } else { self.ahead + 1 };
+            }
+            Urgency::Bulk => {
+                self.bulk.pop_front();
+                self.ahead = 0;
+            }
+        }
+    }
+
+    fn waiting(&self) -> usize {
+        self.prompt.len() + self.bulk.len()
+    }
+}
+
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         self.memory.iter_mut().for_each(|block| block.as_mut().zeroize());
         let mut state = self.turns.lock();
         state.running -= 1;
-        if state.waiting > 0 && self.memory.len() == USUAL {
+        if state.waiting() > 0 && self.memory.len() == USUAL {
             state.spare.push(take(&mut self.memory));
         }
-        let nobodys = if state.waiting == 0 { take(&mut state.spare) } else { Vec::new() };
+        let nobodys = if state.waiting() == 0 { take(&mut state.spare) } else { Vec::new() };
         drop(state);
-        self.turns.ended.notify_one();
+        self.turns.changed.notify_all();
         drop(nobodys);
     }
 }
@@ -121,7 +187,7 @@ mod tests {
         thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
-                    let mut turn = turns.begin(USUAL).unwrap();
+                    let mut turn = turns.begin(USUAL, Urgency::Prompt).unwrap();
                     most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                     assert_eq!(turn.memory.len(), USUAL);
                     assert!(turn.memory.iter().all(|block| block.as_ref().iter().all(|word| *word == 0)));
@@ -132,17 +198,18 @@ mod tests {
         });
         assert!(most.into_inner() <= 2);
         let state = turns.lock();
-        assert_eq!((state.running, state.waiting, state.spare.len()), (0, 0, 0), "nothing is kept");
+        assert_eq!((state.running, state.waiting(), state.spare.len()), (0, 0, 0), "nothing is kept");
     }
 
     #[test]
     fn who_waits_gets_the_memory_of_who_ends() {
         let turns = Turns::new(1);
-        let first = turns.begin(USUAL).unwrap();
+        let first = turns.begin(USUAL, Urgency::Prompt).unwrap();
         let place = first.memory.as_ptr() as usize;
         thread::scope(|scope| {
-            let second = scope.spawn(|| turns.begin(USUAL).unwrap().memory.as_ptr() as usize);
-            while turns.lock().waiting == 0 {
+            let second =
+                scope.spawn(|| turns.begin(USUAL, Urgency::Prompt).unwrap().memory.as_ptr() as usize);
+            while turns.lock().waiting() == 0 {
                 thread::yield_now();
             }
             drop(first);
@@ -150,14 +217,45 @@ mod tests {
         });
     }
 
+    /// H40: however many runs of mails with much to lock wait already, a person waits for the next turn only.
+    #[test]
+    fn a_person_goes_before_bulk() {
+        let mut state = State::default();
+        let bulk: Vec<u64> = (0..20).map(|_| state.come(Urgency::Bulk)).collect();
+        let people = [state.come(Urgency::Prompt), state.come(Urgency::Prompt)];
+        for person in people {
+            assert_eq!(state.next(1), Some((Urgency::Prompt, person)));
+            state.begin(Urgency::Prompt);
+            assert_eq!(state.next(1), None);
+            state.running -= 1;
+        }
+        assert_eq!(state.next(1), Some((Urgency::Bulk, bulk[0])), "and nobody's turn is wasted");
+    }
+
+    #[test]
+    fn bulk_comes_to_its_turn_as_well() {
+        let mut state = State::default();
+        state.come(Urgency::Bulk);
+        for _ in 0..100 {
+            state.come(Urgency::Prompt);
+        }
+        let before = (0..).take_while(|_| {
+            let (urgency, _) = state.next(1).unwrap();
+            state.begin(urgency);
+            state.running -= 1;
+            urgency == Urgency::Prompt
+        });
+        assert_eq!(before.count() as u32, MOST_AHEAD);
+    }
+
     /// Another size neither takes nor leaves what is handed on.
     #[test]
     fn a_chosen_passwords_run_has_its_own_memory() {
         let turns = Turns::new(1);
-        let chosen = turns.begin(4 * USUAL).unwrap();
+        let chosen = turns.begin(4 * USUAL, Urgency::Prompt).unwrap();
         assert_eq!(chosen.memory.len(), 4 * USUAL);
         drop(chosen);
-        assert_eq!(turns.begin(USUAL).unwrap().memory.len(), USUAL);
+        assert_eq!(turns.begin(USUAL, Urgency::Prompt).unwrap().memory.len(), USUAL);
     }
 
     #[test]
@@ -168,7 +266,7 @@ mod tests {
             Work { passes: 1, lanes: 4, exponent: 2 },
             Work { passes: 1, lanes: 1, exponent: 40 },
         ] {
-            let refused = derive(b"x", &[0; 16], work);
+            let refused = derive(b"x", &[0; 16], work, Urgency::Prompt);
             assert!(matches!(refused, Err(SealError::Foreign(_))), "{work:?}");
         }
     }

@@ -16,6 +16,7 @@ use openpgp::serialize::SerializeInto;
 use openpgp::types::{AEADAlgorithm, SymmetricAlgorithm};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+pub use super::argon2::Urgency;
 use super::argon2::{self, Work};
 use super::{Result, SealError, ocb, openpgp as library};
 use crate::secret::{self, Secret};
@@ -79,6 +80,9 @@ impl Passphrase {
     }
 }
 
+/// KiB to go through, in all passes together: two chosen passwords, or two dozen generated ones.
+const MUCH: usize = 400 << 10;
+
 /// How much one try costs (security decision 9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cost {
@@ -89,6 +93,13 @@ pub enum Cost {
 }
 
 impl Cost {
+    /// How much of it a mail to so many recipients asks for; over [`MUCH`] it is done in bulk.
+    pub fn urgency(self, recipients: usize) -> Urgency {
+        let Work { passes, exponent, .. } = self.work();
+        let all = recipients.saturating_mul(usize::from(passes)) << exponent;
+        if all > MUCH { Urgency::Bulk } else { Urgency::Prompt }
+    }
+
     const fn work(self) -> Work {
         match self {
             Self::Generated => Work { passes: 1, lanes: 1, exponent: 14 },
@@ -99,10 +110,10 @@ impl Cost {
 
 /// Locks a transfer's key: one key packet, ready to be put in front of a sealed part.
 /// Takes the time and memory of `cost`, and waits for its turn at both.
-pub fn lock(key: &TransferKey, passphrase: &Passphrase, cost: Cost) -> Result<Vec<u8>> {
+pub fn lock(key: &TransferKey, passphrase: &Passphrase, cost: Cost, urgency: Urgency) -> Result<Vec<u8>> {
     let (work, salt, nonce) = (cost.work(), secret::random(), secret::random());
     let mut sealed = key.reveal().to_vec();
-    let wrapping = wrapping_key(passphrase, &salt, work)?;
+    let wrapping = wrapping_key(passphrase, &salt, work, urgency)?;
     ocb::seal(&wrapping, nonce, &BOUND, &mut sealed)?;
     let s2k = S2K::Argon2 { salt, t: work.passes, p: work.lanes, m: work.exponent };
     let packet = SKESK6::new(CIPHER, MODE, s2k, nonce.into(), sealed.into()).map_err(library)?;
@@ -118,7 +129,8 @@ pub fn unlock(key_packet: &[u8], passphrase: &Passphrase) -> Result<Option<Trans
     };
     let short = |_| SealError::Foreign("the nonce of the key packet has another length");
     let nonce = packet.aead_iv().try_into().map_err(short)?;
-    let key = wrapping_key(passphrase, &salt, Work { passes, lanes, exponent })?;
+    let work = Work { passes, lanes, exponent };
+    let key = wrapping_key(passphrase, &salt, work, Urgency::Prompt)?;
     let Some(opened) = ocb::open(&key, nonce, &BOUND, packet.esk())? else { return Ok(None) };
     match TransferKey::from_bytes(&opened) {
         Some(key) => Ok(Some(key)),
@@ -127,8 +139,13 @@ pub fn unlock(key_packet: &[u8], passphrase: &Passphrase) -> Result<Option<Trans
 }
 
 /// The key that the transfer's key is sealed under (RFC 9580 5.3.2).
-fn wrapping_key(passphrase: &Passphrase, salt: &[u8; 16], work: Work) -> Result<Zeroizing<[u8; 32]>> {
-    let stretched = argon2::derive(passphrase.0.reveal().as_bytes(), salt, work)?;
+fn wrapping_key(
+    passphrase: &Passphrase,
+    salt: &[u8; 16],
+    work: Work,
+    urgency: Urgency,
+) -> Result<Zeroizing<[u8; 32]>> {
+    let stretched = argon2::derive(passphrase.0.reveal().as_bytes(), salt, work, urgency)?;
     Ok(secret::expand_bytes(&stretched, b"", &BOUND))
 }
 
@@ -167,7 +184,7 @@ mod tests {
     fn unlocks_what_it_locked_and_nothing_else() {
         let key = TransferKey::random();
         for cost in [Cost::Generated, Cost::Chosen] {
-            let packet = lock(&key, &passphrase(Some("wachtwoord")), cost).unwrap();
+            let packet = lock(&key, &passphrase(Some("wachtwoord")), cost, Urgency::Prompt).unwrap();
             assert_eq!(packet.len(), 90);
             let unlocked = unlock(&packet, &passphrase(Some("wachtwoord"))).unwrap().unwrap();
             assert_eq!(unlocked.reveal(), key.reveal());
@@ -182,7 +199,7 @@ mod tests {
         let key = TransferKey::random();
         let (ours, password) = (passphrase(Some("wachtwoord")), "0123456789abcdefghjkmnpqrs-wachtwoord");
         for cost in [Cost::Generated, Cost::Chosen] {
-            let packet = parse(&lock(&key, &ours, cost).unwrap()).unwrap();
+            let packet = parse(&lock(&key, &ours, cost, Urgency::Prompt).unwrap()).unwrap();
             assert_eq!(packet.decrypt(&password.into()).unwrap()[..], key.reveal()[..]);
             let Work { passes: t, lanes: p, exponent: m } = cost.work();
             let s2k = S2K::Argon2 { salt: secret::random(), t, p, m };
@@ -203,14 +220,15 @@ mod tests {
     #[test]
     fn every_lock_is_different() {
         let key = TransferKey::random();
-        let packet = || lock(&key, &passphrase(None), Cost::Generated).unwrap();
+        let packet = || lock(&key, &passphrase(None), Cost::Generated, Urgency::Prompt).unwrap();
         assert_ne!(packet(), packet());
     }
 
     /// A flipped bit anywhere in a key packet opens nothing, and never makes us work longer (C14, H14).
     #[test]
     fn a_changed_key_packet_opens_nothing() {
-        let packet = lock(&TransferKey::random(), &passphrase(None), Cost::Generated).unwrap();
+        let packet =
+            lock(&TransferKey::random(), &passphrase(None), Cost::Generated, Urgency::Prompt).unwrap();
         for at in 0..packet.len() {
             let mut changed = packet.clone();
             changed[at] ^= 1;

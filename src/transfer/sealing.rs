@@ -143,6 +143,7 @@ pub fn seal(blobs: &dyn Blobs, link_key: &LinkKey, mut request: SealRequest<'_>)
         _ => None,
     };
     let cost = if chosen.is_some() { Cost::Chosen } else { Cost::Generated };
+    let urgency = cost.urgency(addresses.len());
     let password = chosen.as_ref().or(generated.as_ref());
     write_parts(&mut parts, request)?;
 
@@ -152,7 +153,7 @@ pub fn seal(blobs: &dyn Blobs, link_key: &LinkKey, mut request: SealRequest<'_>)
     for (number, address) in (1u16..).zip(addresses) {
         let link = Link { transfer: id.clone(), recipient: number };
         let passphrase = Passphrase::new(&link::link_secret(link_key, &link), password);
-        let key_packet = lock(&key, &passphrase, cost)?;
+        let key_packet = lock(&key, &passphrase, cost, urgency)?;
         recipients.push(NewRecipient { number, address, key_packet });
         tokens.push(link::token(link_key, &link));
     }
