@@ -40,13 +40,27 @@ struct Counts {
     per_client: HashMap<String, usize>,
 }
 
+/// How many connections one client may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientLimit {
+    /// So many.
+    Fixed(usize),
+    /// As many as it leaves free for others: alone half of all, beside one that does the same a third (H40).
+    AsManyAsFree,
+}
+
 impl Connections {
     /// Counts one more connection, unless there are too many already.
-    pub fn enter(self: &Arc<Self>, client: IpAddr, total: usize, per_client: usize) -> Option<Ticket> {
+    pub fn enter(self: &Arc<Self>, client: IpAddr, total: usize, limit: ClientLimit) -> Option<Ticket> {
         let key = client_key(client);
         let mut counts = self.lock();
         let from_client = counts.per_client.get(&key).copied().unwrap_or(0);
-        if counts.total >= total || from_client >= per_client {
+        let free = total.checked_sub(counts.total + 1)?;
+        let most = match limit {
+            ClientLimit::Fixed(most) => most,
+            ClientLimit::AsManyAsFree => free,
+        };
+        if from_client >= most {
             return None;
         }
         counts.total += 1;
@@ -116,7 +130,7 @@ mod tests {
     #[test]
     fn counts_connections_on_and_off() {
         let connections = Arc::new(Connections::default());
-        let enter = |client: &str| connections.enter(ip(client), 3, 2);
+        let enter = |client: &str| connections.enter(ip(client), 3, ClientLimit::Fixed(2));
         let first = enter("192.0.2.1").unwrap();
         let _second = enter("::ffff:192.0.2.1").unwrap();
         assert!(enter("192.0.2.1").is_none(), "two per client");
@@ -127,5 +141,21 @@ mod tests {
         drop((_again, _second, _third));
         let counts = connections.lock();
         assert_eq!((counts.total, counts.per_client.len()), (0, 0));
+    }
+
+    /// H40
+    #[test]
+    fn whoever_comes_finds_a_place() {
+        let connections = Arc::new(Connections::default());
+        let mut held = Vec::new();
+        let mut fill = |client: &str| {
+            let enter = || connections.enter(ip(client), 100, ClientLimit::AsManyAsFree);
+            let before = held.len();
+            held.extend(std::iter::from_fn(enter));
+            held.len() - before
+        };
+        assert_eq!([fill("192.0.2.1"), fill("192.0.2.2"), fill("2001:db8::1")], [50, 25, 12]);
+        assert_eq!(fill("2001:db8::2"), 0, "another address of the same network");
+        assert!(fill("192.0.2.3") > 0);
     }
 }

@@ -54,14 +54,14 @@ impl TryRule {
     }
 }
 
-/// The text under which a client's limits are counted: the address for IPv4, the /64 for IPv6, which
-/// is what one subscriber has.
+/// The text under which a client's limits are counted: the address for IPv4, the /56 for IPv6, which is what one
+/// subscriber has at least (RIPE-690).
 pub fn client_key(client: IpAddr) -> String {
     match client.to_canonical() {
         IpAddr::V4(v4) => v4.to_string(),
         IpAddr::V6(v6) => {
             let [a, b, c, d, ..] = v6.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+            format!("{a:x}:{b:x}:{c:x}:{:x}::/56", d & 0xff00)
         }
     }
 }
@@ -104,7 +104,9 @@ mod tests {
     fn one_subscriber_one_key() {
         let key = |text: &str| client_key(text.parse().unwrap());
         assert_eq!(key("2001:db8:1:2::5"), key("2001:db8:1:2:ffff::1"));
-        assert_ne!(key("2001:db8:1:2::5"), key("2001:db8:1:3::5"));
+        assert_eq!(key("2001:db8:1:2::5"), key("2001:db8:1:ff::5"), "one of its /64s and another");
+        assert_eq!(key("2001:db8:1:102::5"), "2001:db8:1:100::/56");
+        assert_ne!(key("2001:db8:1:2::5"), key("2001:db8:1:102::5"));
         assert_eq!(key("::ffff:192.0.2.1"), "192.0.2.1");
     }
 }

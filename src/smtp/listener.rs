@@ -19,11 +19,16 @@ use super::refusals::{self, Refusal, Refusals};
 use super::response::Response;
 use super::session::{Common, Session};
 use super::{Settings, connection};
-use crate::connections::{Connections, listen};
+use crate::connections::{ClientLimit, Connections, listen};
 use crate::intake::Inbox;
+use crate::limits::{Rate, client_key};
+use crate::throttle::Throttle;
 
 /// The pause after accept has failed for want of file descriptors or memory.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// Connections of a client that may not relay: enough to find out why.
+const STRANGERS: Rate = Rate { interval: Duration::from_secs(2), burst: 60 };
 
 /// The SMTP server: listening already, but serving only when it runs.
 #[derive(Debug)]
@@ -39,6 +44,7 @@ struct Shared<I> {
     inbox: Arc<I>,
     connections: Arc<Connections>,
     common: Common,
+    strangers: Throttle,
 }
 
 impl<I: Inbox> Server<I> {
@@ -51,7 +57,8 @@ impl<I: Inbox> Server<I> {
     ) -> io::Result<Self> {
         let listeners = listen(addresses)?;
         let common = Common::new(settings.load().memory_budget);
-        Ok(Self { listeners, shared: Shared { settings, inbox, connections: Arc::default(), common } })
+        let (connections, strangers) = (Arc::default(), Throttle::new(STRANGERS));
+        Ok(Self { listeners, shared: Shared { settings, inbox, connections, common, strangers } })
     }
 
     /// The addresses that are bound, with their real ports.
@@ -113,10 +120,14 @@ async fn accept<I: Inbox>(
 impl<I: Inbox> Shared<I> {
     fn admit(&self, tcp: TcpStream, client: SocketAddr, tasks: &TaskTracker, stop: &CancellationToken) {
         let settings = self.settings.load_full();
-        let (total, per_client) = (settings.max_connections, settings.max_connections_per_client);
-        let Some(ticket) = self.connections.enter(client.ip(), total, per_client) else {
-            return self.refuse(&tcp, client);
-        };
+        let limit = ClientLimit::Fixed(settings.max_connections_per_client);
+        // Strangers are refused in any case: they leave half of the places to those who are not, and may not come
+        // again and again.
+        let is_stranger = !settings.allowed.contains(client.ip());
+        let total = if is_stranger { settings.max_connections.div_ceil(2) } else { settings.max_connections };
+        let is_too_often = is_stranger && !self.strangers.allows(&client_key(client.ip()));
+        let ticket = self.connections.enter(client.ip(), total, limit).filter(|_| !is_too_often);
+        let Some(ticket) = ticket else { return self.refuse(&tcp, client) };
         let inbox = Arc::clone(&self.inbox);
         let session = Session::new(Arc::clone(&inbox), Arc::clone(&settings), self.common.clone(), client);
         let stop = stop.clone();

@@ -10,19 +10,19 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
 use super::session::{self, CookieBytes};
 use super::{State, Step, link};
 use crate::address::Address;
 use crate::audit::{Action, Event};
-use crate::clock::{Clock, Timestamp};
+use crate::clock::{Clock, Timestamp, later};
+use crate::fair::{FairPermit, FairSemaphore, Most};
 use crate::id::Link;
 use crate::limits::{Rate, TryRule, client_key};
 use crate::seal::SealError;
 use crate::seal::keys::{Passphrase, TransferKey, unlock};
 use crate::secret::{Keys, Secret};
 use crate::store::{Blobs, Recipient, Store, StoreError, Transfer, Try};
+use crate::throttle::Throttle;
 
 pub use super::grant::Grant;
 pub use super::session::Cookie;
@@ -30,10 +30,12 @@ pub use super::session::Cookie;
 /// A session that is not used for this long is over (H23).
 pub const SESSION_IDLE: Duration = Duration::from_secs(30 * 60);
 
-/// How long a password may wait for its turn (security decision 9).
-const QUEUE: Duration = Duration::from_secs(2);
+/// How long a password may wait for its turn (security decision 9): most of it behind others of the same link or client.
+const QUEUE: Duration = Duration::from_secs(10);
 /// Openings from one client address, right and wrong ones: a whole company may sit behind it.
 const PER_CLIENT: Rate = Rate::per(600, Duration::from_secs(3600));
+/// Openings of one link, right and wrong ones: its recipient and their colleagues, and nobody else's share (H40).
+const PER_LINK: Rate = Rate::per(240, Duration::from_secs(3600));
 /// Openings in all: above what a large mailing brings, and a bound for whoever has many links and many
 /// addresses.
 const IN_ALL: Rate = Rate::per(60_000, Duration::from_secs(3600));
@@ -91,8 +93,10 @@ pub struct Access {
     keys: Keys,
     clock: Clock,
     rule: TryRule,
+    /// Openings of each link.
+    links: Throttle,
     /// One for each Argon2 run that may go on at once.
-    permits: Arc<Semaphore>,
+    permits: FairSemaphore,
     queue: Duration,
 }
 
@@ -115,7 +119,10 @@ impl Access {
         rule: TryRule,
     ) -> Self {
         let cores = available_parallelism().map_or(1, usize::from);
-        Self { store, blobs, keys, clock, rule, permits: Arc::new(Semaphore::new(cores)), queue: QUEUE }
+        // With one run at a time a link cannot keep others waiting for more than that, whatever it costs.
+        let most = Most { of_link: 1, of_client: cores.div_ceil(2), in_all: cores };
+        let (links, permits) = (Throttle::new(PER_LINK), FairSemaphore::new(most));
+        Self { store, blobs, keys, clock, rule, links, permits, queue: QUEUE }
     }
 
     /// What the page before the password shows. Changes nothing and counts as nothing: link scanners
@@ -136,7 +143,7 @@ impl Access {
         let passphrase = door.passphrase(password)?;
         self.check_limits(&door, client).await?;
         // The wait for a turn comes before the try is counted: who is told to come back has not tried.
-        let permit = self.take_turn().await?;
+        let permit = self.permits.acquire(&door.link, client, self.queue).await.ok_or(AccessError::Busy)?;
         let lock = self.count_try(&door).await?;
         match self.try_passphrase(&door, passphrase, permit).await? {
             Some(key) => self.begin_session(&door, &key, client).await,
@@ -208,12 +215,15 @@ impl Access {
         }
     }
 
-    /// A locked link is told so before it takes anything from the common limits: otherwise one link
-    /// could be used to shut out everybody.
+    /// A link that is locked, or has used up its own share, is told so before it takes anything from the common limits:
+    /// otherwise one link could be used to shut out everybody.
     async fn check_limits(&self, door: &Door, client: IpAddr) -> Result<(), AccessError> {
         let now = self.clock.now();
         if let Some(until) = door.recipient.locked_until.filter(|until| *until > now) {
             return Err(AccessError::Locked(until));
+        }
+        if !self.links.allows(&door.link.to_string()) {
+            return Err(AccessError::Locked(later(now, PER_LINK.interval)));
         }
         let buckets = [(format!("open {}", client_key(client)), PER_CLIENT), ("open".to_owned(), IN_ALL)];
         for (bucket, rate) in buckets {
@@ -222,11 +232,6 @@ impl Access {
             }
         }
         Ok(())
-    }
-
-    async fn take_turn(&self) -> Result<OwnedSemaphorePermit, AccessError> {
-        let turn = tokio::time::timeout(self.queue, self.permits.clone().acquire_owned()).await;
-        turn.map_err(|_| AccessError::Busy)?.map_err(|_| AccessError::Busy)
     }
 
     /// Counts the try that is about to be made; gives the lock that a wrong password now means.
@@ -248,7 +253,7 @@ impl Access {
         &self,
         door: &Door,
         passphrase: Passphrase,
-        turn: OwnedSemaphorePermit,
+        turn: FairPermit,
     ) -> Result<Option<TransferKey>, AccessError> {
         let key_packet = door.key_packet.clone();
         let run = tokio::task::spawn_blocking(move || {

@@ -12,7 +12,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::error::WebError;
 use super::page::Visit;
-use super::{Parts, security, session, stream};
+use super::stream::PartReader;
+use super::{Parts, security, session};
 use crate::audit::{Action, Event};
 use crate::transfer::access::Grant;
 use crate::transfer::index::{Index, IndexFile};
@@ -94,13 +95,8 @@ async fn send(
         if *method == Method::HEAD {
             return Ok(Body::empty());
         }
-        let granted = grant.clone();
-        let produce = move |writer: &mut stream::ChunkWriter| {
-            let mut source = session::part(&granted, part)?;
-            stream::skip(&mut source, span.start)?;
-            stream::copy(&mut source, writer, span.length)
-        };
-        parts.streams.body(parts.watch(&grant), produce).await
+        let reader = PartReader::new(grant.clone(), part, span.start, span.length);
+        parts.streams.body(parts.watch(visit, &grant), reader).await
     };
     // The first octets are made ready meanwhile; none goes out before the download has been noted.
     let ((), body) = tokio::try_join!(noted, body)?;

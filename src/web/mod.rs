@@ -4,6 +4,7 @@
 //! What must never happen here: a GET that changes or counts something (decision 6), a password or a
 //! name from a mail in a URL, a title or a log, a byte of mail shown outside a sandbox (C18, C19).
 
+mod activity;
 pub mod admin;
 mod ask;
 mod assets;
@@ -22,6 +23,7 @@ mod session;
 mod start;
 mod status;
 mod stream;
+mod throttles;
 mod transfer;
 pub mod tus;
 mod unlock;
@@ -44,6 +46,8 @@ use crate::sender::Actions;
 use crate::store::Store;
 use crate::transfer::access::{Access, Grant};
 use error::WebError;
+use page::Visit;
+use throttles::Throttles;
 
 /// What the pages stand on.
 #[derive(Clone)]
@@ -62,12 +66,14 @@ pub struct Parts {
     pub clock: Clock,
     /// Streams at once; made by [`Parts::new`].
     streams: stream::Streams,
+    /// How often; made by [`Parts::new`].
+    throttles: Arc<Throttles>,
 }
 
 impl Parts {
     /// For a stream of what `grant` opens.
-    fn watch(&self, grant: &Grant) -> stream::Watch {
-        stream::Watch { access: self.access.clone(), grant: grant.clone() }
+    fn watch(&self, visit: &Visit, grant: &Grant) -> stream::Watch {
+        stream::Watch { access: self.access.clone(), grant: grant.clone(), client: visit.client }
     }
 
     /// Brings them together.
@@ -79,7 +85,8 @@ impl Parts {
         config: Arc<ArcSwap<Config>>,
         clock: Clock,
     ) -> Self {
-        Self { access, replies, actions, store, config, clock, streams: stream::Streams::default() }
+        let (streams, throttles) = (stream::Streams::default(), Arc::default());
+        Self { access, replies, actions, store, config, clock, streams, throttles }
     }
 }
 

@@ -83,12 +83,9 @@ pub async fn content(
     if download::counts(&method, &headers) {
         note(&parts, &visit, &grant, &file).await?;
     }
-    let (size, watch) = (file.size, parts.watch(&grant));
-    let produce = move |writer: &mut stream::ChunkWriter| {
-        let mut source = session::part(&grant, file.part)?;
-        stream::copy(&mut source, writer, size)
-    };
-    let mut response = Response::new(parts.streams.body(watch, produce).await?);
+    let (size, watch) = (file.size, parts.watch(&visit, &grant));
+    let reader = stream::PartReader::new(grant, file.part, 0, size);
+    let mut response = Response::new(parts.streams.body(watch, reader).await?);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     response.headers_mut().insert(CONTENT_LENGTH, size.into());
     security::sandbox(&mut response, POLICY)?;

@@ -11,6 +11,7 @@ use axum::http::header::{
     ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, HOST, HeaderName, ORIGIN, REFERRER_POLICY,
     STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS,
 };
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -39,7 +40,12 @@ pub async fn guard(State(parts): State<Parts>, mut request: Request, next: Next)
     let path = request.uri().path().to_owned();
     let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
     request.extensions_mut().insert(visit.clone());
-    let response = match admit(request, &config).await {
+    let throttled = parts.throttles.check(client, &path, &config);
+    let admitted = match throttled {
+        Ok(()) => admit(request, &config).await,
+        Err(error) => Err(error),
+    };
+    let response = match admitted {
         Ok(request) => next.run(request).await,
         Err(error) => error.into_response(),
     };
@@ -62,9 +68,7 @@ async fn admit(request: Request, config: &Config) -> Result<Request, WebError> {
     if !is_plain_path(request.uri().path()) {
         return Err(WebError::NotFound);
     }
-    if !is_our_host(&request, &config.web.public_url) {
-        return Err(WebError::WrongHost);
-    }
+    check_host(&request, &config.web.public_url)?;
     if matches!(*request.method(), Method::GET | Method::HEAD) {
         return Ok(request);
     }
@@ -103,18 +107,29 @@ fn is_plain_path(path: &str) -> bool {
     rest.is_empty() || rest.split('/').all(is_plain)
 }
 
-/// Whether the request names the host of `public_url` and no other. Links are never built from it all the
-/// same; this keeps a foreign name that points here from showing our pages (C22).
-fn is_our_host(request: &Request, public_url: &str) -> bool {
-    let ours = normal_authority(public_url);
-    let field = request.headers().get(HOST).map(|value| value.to_str().unwrap_or(""));
-    let authority = request.uri().authority().map(|authority| authority.as_str());
+/// The request must name one host (RFC 9112 3.2, RFC 9113 8.3.1), or two proxies may each see another; and it must be
+/// the host of `public_url`. Links are never built from it all the same; this keeps a foreign name that points here from
+/// showing our pages (C22, C35).
+fn check_host(request: &Request, public_url: &str) -> Result<(), WebError> {
     let scheme = if public_url.starts_with("https:") { "https://" } else { "http://" };
-    let is_ours = |named: &str| normal_authority(&format!("{scheme}{named}")) == ours;
-    match (authority, field) {
-        (None, None) => false,
-        (named, field) => named.is_none_or(is_ours) && field.is_none_or(is_ours),
-    }
+    let normal = |named: &str| normal_authority(&format!("{scheme}{named}"));
+    let mut fields = request.headers().get_all(HOST).iter();
+    let field = match (fields.next().map(|value| value.to_str()), fields.next()) {
+        (None, _) => None,
+        (Some(Ok(named)), None) if is_host(named) => Some(normal(named)),
+        _ => return Err(WebError::BadRequest),
+    };
+    let authority = request.uri().authority().map(|authority| normal(authority.as_str()));
+    let named = match (authority, field) {
+        (Some(authority), Some(field)) if authority != field => return Err(WebError::BadRequest),
+        (authority, field) => authority.or(field).ok_or(WebError::BadRequest)?,
+    };
+    if named == normal_authority(public_url) { Ok(()) } else { Err(WebError::WrongHost) }
+}
+
+/// A host and perhaps a port; a request of a URL without a host has an empty one.
+fn is_host(named: &str) -> bool {
+    named.is_empty() || (!named.contains('@') && named.parse::<Authority>().is_ok())
 }
 
 /// Host and port of a URL in lower case; the scheme's own port is left out (RFC 9110 4.2.3).
@@ -239,17 +254,51 @@ mod tests {
         }
     }
 
+    /// The status that this request gets for the host it names; nothing where it is ours.
+    fn refused(fields: &[(&str, &str)], uri: &str, url: &str) -> Option<u16> {
+        let mut request = request(fields);
+        *request.uri_mut() = uri.parse().unwrap();
+        check_host(&request, url).err().map(|error| error.status().as_u16())
+    }
+
     #[test]
     fn only_our_host_is_ours() {
         let url = "https://veilig.voorbeeld.nl";
         for host in ["veilig.voorbeeld.nl", "Veilig.Voorbeeld.NL", "veilig.voorbeeld.nl:443"] {
-            assert!(is_our_host(&request(&[("host", host)]), url), "{host}");
+            assert_eq!(refused(&[("host", host)], "/", url), None, "{host}");
+            assert_eq!(refused(&[], &format!("https://{host}/"), url), None, "{host}");
         }
         for host in ["", "voorbeeld.nl", "veilig.voorbeeld.nl:8443", "veilig.voorbeeld.nl.evil.example"] {
-            assert!(!is_our_host(&request(&[("host", host)]), url), "{host}");
+            assert_eq!(refused(&[("host", host)], "/", url), Some(421), "{host}");
         }
-        assert!(!is_our_host(&request(&[]), url));
-        assert!(is_our_host(&request(&[("host", "127.0.0.1:8080")]), "http://127.0.0.1:8080"));
+        assert_eq!(refused(&[("host", "127.0.0.1:8080")], "/", "http://127.0.0.1:8080"), None);
+    }
+
+    /// C35
+    #[test]
+    fn one_request_names_one_host() {
+        let (url, ours) = ("https://veilig.voorbeeld.nl", ("host", "veilig.voorbeeld.nl"));
+        let evil = ("host", "evil.example");
+        for fields in [&[][..], &[ours, ours], &[ours, evil], &[evil, ours], &[("host", ""), ours]] {
+            assert_eq!(refused(fields, "/", url), Some(400), "{fields:?}");
+        }
+        for host in [
+            "veilig.voorbeeld.nl, evil.example",
+            "a@veilig.voorbeeld.nl",
+            "veilig voorbeeld",
+            "a/b",
+            "\u{e9}",
+        ] {
+            assert_eq!(refused(&[("host", host)], "/", url), Some(400), "{host}");
+        }
+        for (field, authority) in [(ours, "evil.example"), (evil, "veilig.voorbeeld.nl")] {
+            assert_eq!(refused(&[field], &format!("https://{authority}/"), url), Some(400), "{authority}");
+        }
+        assert_eq!(
+            refused(&[ours], "https://VEILIG.voorbeeld.nl:443/", url),
+            None,
+            "the same in other words"
+        );
     }
 
     #[test]

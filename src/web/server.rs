@@ -16,24 +16,29 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use rustls::ServerConfig;
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, interval, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
+use super::activity::{Activity, Outgoing, Patience, Verdict};
 use super::stream::Stalling;
 use crate::config::Config;
-use crate::connections::{Connections, listen};
+use crate::connections::{ClientLimit, Connections, Ticket, listen};
+use crate::limits::{Rate, client_key};
+use crate::throttle::Throttle;
 
 /// What ALPN offers; give it to `tls::server`.
 pub const PROTOCOLS: &[&[u8]] = &[b"h2", b"http/1.1"];
 
-/// Connections at once, and at once from one client.
+/// Connections at once. Of them a client has no more than it leaves free.
 const MAX_CONNECTIONS: usize = 1000;
-const MAX_CONNECTIONS_PER_CLIENT: usize = 100;
+/// New connections of one client: a whole town hall may sit behind it.
+const NEW_CONNECTIONS: Rate = Rate { interval: Duration::from_millis(50), burst: 400 };
 /// For the TLS handshake, for a request's header, and between two requests.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Octets and fields of a request's header. Over it: 431.
@@ -43,6 +48,9 @@ const MAX_HEADER_FIELDS: usize = 64;
 const MAX_STREAMS: u32 = 100;
 /// After this long a connection is asked to finish; the browser opens a new one unnoticed.
 const MAX_AGE: Duration = Duration::from_secs(15 * 60);
+/// Bytes that the kernel may hold of what is to be sent, before it has been on its way: with more of them nobody could
+/// tell how fast a client reads.
+const MOST_UNSENT: u32 = 128 * 1024;
 /// At shutdown: for what is being sent.
 const DRAIN: Duration = Duration::from_secs(25);
 
@@ -57,18 +65,26 @@ struct Shared {
     tls: Arc<ArcSwapOption<ServerConfig>>,
     config: Arc<ArcSwap<Config>>,
     slots: Arc<Connections>,
+    comers: Throttle,
+    patience: Patience,
     connections: TaskTracker,
 }
 
 impl Shared {
-    /// A reverse proxy speaks for everybody: it has no limit of its own.
-    fn most_of(&self, client: IpAddr) -> usize {
-        let client = client.to_canonical();
-        let config = self.config.load();
-        let is_trusted = config.web.trusted_proxies.iter().any(|net| net.contains(&client));
-        let is_proxy = client.is_loopback() || is_trusted;
-        if is_proxy { MAX_CONNECTIONS } else { MAX_CONNECTIONS_PER_CLIENT }
+    /// A place for a connection of this client, if there is one for it.
+    fn slot(&self, client: IpAddr) -> Option<Ticket> {
+        if is_proxy(client, &self.config.load()) {
+            return self.slots.enter(client, MAX_CONNECTIONS, ClientLimit::Fixed(MAX_CONNECTIONS));
+        }
+        let may_come = self.comers.allows(&client_key(client));
+        self.slots.enter(client, MAX_CONNECTIONS, ClientLimit::AsManyAsFree).filter(|_| may_come)
     }
+}
+
+/// Whether it speaks for everybody, as a reverse proxy does: then it has no limit of its own.
+pub fn is_proxy(client: IpAddr, config: &Config) -> bool {
+    let client = client.to_canonical();
+    client.is_loopback() || config.web.trusted_proxies.iter().any(|net| net.contains(&client))
 }
 
 /// Where a request's connection comes from: an extension of every request.
@@ -86,8 +102,16 @@ impl Server {
         config: Arc<ArcSwap<Config>>,
     ) -> io::Result<Self> {
         let listeners = listen(addresses)?;
-        let (slots, connections) = (Arc::default(), TaskTracker::new());
-        Ok(Self { listeners, shared: Shared { router, tls, config, slots, connections } })
+        let (slots, connections, patience) = (Arc::default(), TaskTracker::new(), Patience::default());
+        let comers = Throttle::new(NEW_CONNECTIONS);
+        Ok(Self { listeners, shared: Shared { router, tls, config, slots, comers, patience, connections } })
+    }
+
+    /// The same with another patience.
+    #[cfg(test)]
+    pub fn with_patience(mut self, patience: Patience) -> Self {
+        self.shared.patience = patience;
+        self
     }
 
     /// What was really bound: with port 0 the system chose.
@@ -127,8 +151,7 @@ async fn accept(
         match accepted {
             Ok((stream, peer)) => {
                 // Without a slot it is closed at once: that costs nothing and frees the backlog.
-                if let Some(slot) = shared.slots.enter(peer.ip(), MAX_CONNECTIONS, shared.most_of(peer.ip()))
-                {
+                if let Some(slot) = shared.slot(peer.ip()) {
                     let (shared, stop, kill) = (shared.clone(), stop.clone(), kill.clone());
                     let tracker = shared.connections.clone();
                     tracker.spawn(async move {
@@ -150,7 +173,8 @@ async fn accept(
 }
 
 async fn connection(stream: TcpStream, peer: SocketAddr, shared: &Shared, stop: &CancellationToken) {
-    if let Err(error) = stream.set_nodelay(true) {
+    let set = stream.set_nodelay(true).and(SockRef::from(&stream).set_tcp_notsent_lowat(MOST_UNSENT));
+    if let Err(error) = set {
         tracing::debug!(%error, "web connection");
     }
     let stream = Stalling::new(stream);
@@ -171,23 +195,41 @@ async fn http<S>(stream: S, peer: SocketAddr, h2: bool, shared: &Shared, stop: &
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let router = shared.router.clone();
+    let (router, patience) = (shared.router.clone(), shared.patience);
+    let activity = Activity::new(patience);
+    let requests = activity.clone();
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(PeerAddress(peer));
-        router.clone().call(request)
+        let underway = requests.begin();
+        let response = router.clone().call(request);
+        async move { response.await.map(|response| response.map(|body| Outgoing::new(body, underway))) }
     });
     let builder = builder(h2);
     let served = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(served);
-    let ended = tokio::select! {
-        ended = served.as_mut() => ended,
-        () = async { tokio::select! { () = stop.cancelled() => {}, () = sleep(MAX_AGE) => {} } } => {
-            served.as_mut().graceful_shutdown();
-            served.await
+    let mut looks = interval(patience.idle / 6);
+    // When it was asked to finish, and when it will be.
+    let (mut asked, age) = (None, Instant::now() + MAX_AGE);
+    loop {
+        let now = tokio::select! {
+            ended = served.as_mut() => {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, "web connection");
+                }
+                return;
+            }
+            () = stop.cancelled(), if asked.is_none() => age,
+            now = looks.tick() => now,
+        };
+        match (activity.verdict(now), asked) {
+            (Verdict::TooSlow, _) => return tracing::debug!("a client that reads too slowly was let go"),
+            (Verdict::Idle, Some(asked)) if now >= asked + patience.idle => return,
+            (verdict, None) if verdict == Verdict::Idle || now >= age => {
+                asked = Some(Instant::now());
+                served.as_mut().graceful_shutdown();
+            }
+            _ => {}
         }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "web connection");
     }
 }
 

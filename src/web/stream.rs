@@ -1,154 +1,182 @@
-//! Bytes on their way to a browser: what a blocking thread writes becomes a response's body, and a
-//! client that stops reading is let go. Used by every download; memory is bounded (H15).
+//! Bytes on their way to a browser: what is read from a part becomes a response's body. Used by every download; memory
+//! is bounded (H15), no thread waits for a client, and no link and no client takes the downloads of all others (H40).
 
 use std::future::Future as _;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::Body;
-use bytes::{Bytes, BytesMut};
-use futures_util::stream::poll_fn;
+use bytes::Bytes;
+use futures_util::stream::try_unfold;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, mpsc};
-use tokio::time::{Instant, Sleep, sleep, timeout};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, Sleep, sleep};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::error::WebError;
+use super::session;
+use crate::fair::{FairPermit, FairSemaphore, Most};
+use crate::seal::read::Opened;
 use crate::transfer::access::{Access, Grant};
 
-/// What is handed over at once, and how much of it may wait.
-const CHUNK: usize = 64 * 1024;
-const WAITING: usize = 4;
+/// What is read at once. One such piece is with the client, and one is read ahead.
+const PIECE: usize = 128 * 1024;
 /// How much may go out between two looks whether the transfer is still open.
 const LOOK: usize = 1024 * 1024;
 /// A client that takes nothing for this long is gone.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Threads that may be busy with downloads; the rest of the pool is for the store.
-const MAX_STREAMS: usize = 128;
-/// How long a download waits for a thread before it is told to come back.
-const QUEUE: Duration = Duration::from_secs(2);
+/// Downloads at once: a page with many pictures waits a little for the last of them, a whole town hall behind one
+/// address does not.
+const MOST: Most = Most { of_link: 16, of_client: 128, in_all: 512 };
+/// Threads that read for them; the rest of the pool is for the store.
+const THREADS: usize = 16;
+/// How long a download waits for others of its link, or its client, before it is told to come back.
+const QUEUE: Duration = Duration::from_secs(10);
 
-/// Hands out threads for downloads.
+/// Who may download just now.
 #[derive(Clone)]
-pub struct Streams(Arc<Semaphore>);
+pub struct Streams {
+    permits: FairSemaphore,
+    threads: Arc<Semaphore>,
+}
 
 impl Default for Streams {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(MAX_STREAMS)))
+        Self { permits: FairSemaphore::new(MOST), threads: Arc::new(Semaphore::new(THREADS)) }
     }
 }
 
 impl Streams {
-    /// Runs `produce` in a thread that may block; what it writes is the body. When it fails half-way, or when the
-    /// transfer is taken back meanwhile (C25), the body ends with an error, so that nobody takes a part for the
-    /// whole (C14).
-    pub async fn body<F>(&self, watch: Watch, produce: F) -> Result<Body, WebError>
-    where
-        F: FnOnce(&mut ChunkWriter) -> io::Result<()> + Send + 'static,
-    {
-        let waited = timeout(QUEUE, self.0.clone().acquire_owned()).await;
-        let Ok(Ok(permit)) = waited else { return Err(WebError::Busy) };
-        let (sender, mut receiver) = mpsc::channel(WAITING);
-        let is_complete = Arc::new(AtomicBool::new(false));
-        let complete = is_complete.clone();
-        let runtime = Handle::current();
-        tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            let mut writer = ChunkWriter { sender, runtime, chunk: BytesMut::new(), watch, unwatched: 0 };
-            match produce(&mut writer).and_then(|()| writer.flush()) {
-                Ok(()) => complete.store(true, Ordering::Release),
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-                Err(error) => tracing::warn!(%error, "a download was broken off"),
+    /// What `reader` gives, as a body. It is read on a thread that may block, but only when the client has taken what
+    /// came before. When reading fails half-way, or when the transfer is taken back meanwhile (C25), the body ends with
+    /// an error, so that nobody takes a part for the whole (C14).
+    pub async fn body(&self, watch: Watch, reader: impl Read + Send + 'static) -> Result<Body, WebError> {
+        let permit = self.permits.acquire(watch.grant.link(), watch.client, QUEUE).await;
+        let permit = permit.ok_or(WebError::Busy)?;
+        let ahead = Some(read_ahead(&self.threads, reader));
+        let download =
+            Download { ahead, threads: self.threads.clone(), watch, unwatched: 0, _permit: permit };
+        Ok(Body::from_stream(try_unfold(download, |mut download| async move {
+            match download.next().await {
+                Ok(piece) => Ok(piece.map(|piece| (piece, download))),
+                Err(error) => {
+                    tracing::warn!(%error, "a download was broken off");
+                    Err(error)
+                }
             }
-        });
-        Ok(Body::from_stream(poll_fn(move |context| match ready!(receiver.poll_recv(context)) {
-            Some(chunk) => Poll::Ready(Some(Ok(chunk))),
-            None if is_complete.swap(true, Ordering::Acquire) => Poll::Ready(None),
-            None => Poll::Ready(Some(Err(io::Error::from(io::ErrorKind::UnexpectedEof)))),
         })))
     }
 }
 
-/// What a stream is of: it ends when that is closed.
+/// One that is under way.
+struct Download<R> {
+    /// The piece that comes next, and its reader back; none after the last.
+    ahead: Option<AbortOnDropHandle<io::Result<(R, Bytes)>>>,
+    threads: Arc<Semaphore>,
+    watch: Watch,
+    /// Bytes since the last look.
+    unwatched: usize,
+    _permit: FairPermit,
+}
+
+impl<R: Read + Send + 'static> Download<R> {
+    async fn next(&mut self) -> io::Result<Option<Bytes>> {
+        let Some(ahead) = self.ahead.take() else { return Ok(None) };
+        let (reader, piece) = ahead.await??;
+        if piece.len() == PIECE {
+            self.ahead = Some(read_ahead(&self.threads, reader));
+        }
+        self.unwatched += piece.len();
+        if self.unwatched >= LOOK {
+            self.unwatched = 0;
+            self.watch.access.check_open(&self.watch.grant).await.map_err(io::Error::other)?;
+        }
+        Ok((!piece.is_empty()).then_some(piece))
+    }
+}
+
+/// Begins to read a whole piece; a shorter one is the last.
+fn read_ahead<R: Read + Send + 'static>(
+    threads: &Arc<Semaphore>,
+    mut reader: R,
+) -> AbortOnDropHandle<io::Result<(R, Bytes)>> {
+    let threads = threads.clone();
+    AbortOnDropHandle::new(tokio::spawn(async move {
+        let thread = threads.acquire_owned().await;
+        let read = spawn_blocking(move || {
+            let _thread = thread;
+            let mut piece = Vec::with_capacity(PIECE);
+            reader.by_ref().take(PIECE as u64).read_to_end(&mut piece)?;
+            Ok((reader, piece.into()))
+        });
+        read.await?
+    }))
+}
+
+/// What a stream is of, and for whom: it ends when that is closed.
 pub struct Watch {
     /// Knows whether it is.
     pub access: Arc<Access>,
     /// What was open when the stream began.
     pub grant: Grant,
+    /// Who reads it.
+    pub client: IpAddr,
 }
 
 /// Runs `work` in a thread that may block.
 pub async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, WebError> + Send + 'static,
 ) -> Result<T, WebError> {
-    let ended = tokio::task::spawn_blocking(work).await;
+    let ended = spawn_blocking(work).await;
     ended.unwrap_or_else(|error| Err(WebError::Trouble(error.to_string())))
 }
 
-/// Reads `length` octets and drops them.
-pub fn skip(source: &mut dyn Read, length: u64) -> io::Result<()> {
-    whole(io::copy(&mut source.take(length), &mut io::sink())?, length)
+/// The bytes of a part, or some of them; it is opened when the first are asked for. Blocking.
+pub struct PartReader {
+    grant: Grant,
+    part: u32,
+    start: u64,
+    left: u64,
+    opened: Option<Opened<'static>>,
 }
 
-/// Copies exactly `length` octets.
-pub fn copy(source: &mut dyn Read, sink: &mut dyn Write, length: u64) -> io::Result<()> {
-    whole(io::copy(&mut source.take(length), &mut *sink)?, length)
-}
+impl PartReader {
+    /// `length` bytes of the part, from `start` on.
+    pub fn new(grant: Grant, part: u32, start: u64, length: u64) -> Self {
+        Self { grant, part, start, left: length, opened: None }
+    }
 
-fn whole(copied: u64, length: u64) -> io::Result<()> {
-    if copied == length {
-        Ok(())
-    } else {
-        Err(io::Error::new(io::ErrorKind::UnexpectedEof, "a sealed part is shorter than its index says"))
+    fn open(&self) -> io::Result<Opened<'static>> {
+        let mut opened = session::part(&self.grant, self.part)?;
+        let skipped = io::copy(&mut opened.by_ref().take(self.start), &mut io::sink())?;
+        if skipped == self.start { Ok(opened) } else { Err(shorter()) }
     }
 }
 
-/// The blocking end of a body.
-pub struct ChunkWriter {
-    sender: mpsc::Sender<Bytes>,
-    runtime: Handle,
-    chunk: BytesMut,
-    watch: Watch,
-    /// Octets since the last look.
-    unwatched: usize,
-}
-
-impl ChunkWriter {
-    fn send(&mut self, chunk: Bytes) -> io::Result<()> {
-        self.unwatched += chunk.len();
-        if self.unwatched >= LOOK {
-            self.unwatched = 0;
-            let watch = &self.watch;
-            let look = self.runtime.block_on(watch.access.check_open(&watch.grant));
-            look.map_err(io::Error::other)?;
+impl Read for PartReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut opened = match self.opened.take() {
+            Some(opened) => opened,
+            None => self.open()?,
+        };
+        let wanted = (buffer.len() as u64).min(self.left);
+        let read = opened.by_ref().take(wanted).read(buffer)?;
+        if read == 0 && wanted > 0 {
+            return Err(shorter());
         }
-        let sent = self.runtime.block_on(async { timeout(PATIENCE, self.sender.send(chunk)).await });
-        match sent {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(io::Error::new(io::ErrorKind::BrokenPipe, "the client has gone")),
-            Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing")),
-        }
+        self.left -= read as u64;
+        self.opened = Some(opened);
+        Ok(read)
     }
 }
 
-impl Write for ChunkWriter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let fits = bytes.get(..CHUNK - self.chunk.len().min(CHUNK)).unwrap_or(bytes);
-        self.chunk.extend_from_slice(fits);
-        if self.chunk.len() >= CHUNK {
-            self.flush()?;
-        }
-        Ok(fits.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        let chunk = self.chunk.split().freeze();
-        if chunk.is_empty() { Ok(()) } else { self.send(chunk) }
-    }
+fn shorter() -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, "a sealed part is shorter than its index says")
 }
 
 /// A connection that fails once its peer has taken nothing for a minute: a client that opens downloads

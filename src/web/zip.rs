@@ -1,8 +1,9 @@
 //! Everything as one ZIP, made while it is sent: nothing is kept, nothing compressed (most attachments
 //! are already), zip64 where sizes need it, and it stops when the client does (H17).
 
-use std::collections::HashSet;
-use std::io::{self, Read, Write};
+use std::collections::{HashSet, VecDeque};
+use std::io::{self, Cursor, Read, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Method};
@@ -11,10 +12,13 @@ use zip::write::{SimpleFileOptions, StreamWriter, ZipWriter};
 
 use super::error::WebError;
 use super::page::Visit;
-use super::stream::{self, ChunkWriter};
+use super::stream::PartReader;
 use super::{Parts, download, message, session};
 use crate::transfer::access::Grant;
 use crate::transfer::index::Index;
+
+/// What is written at once.
+const PIECE: usize = 64 * 1024;
 
 /// `GET /t/{token}/zip`
 pub async fn download(
@@ -34,44 +38,123 @@ pub async fn download(
         let names = index.files.iter().map(|file| file.name.clone()).collect();
         download::note(&parts, &visit, &grant, "zip", fetched, names).await?;
     }
-    let watch = parts.watch(&grant);
-    let body = parts.streams.body(watch, move |writer| write(&grant, &index, writer)).await?;
+    let watch = parts.watch(&visit, &grant);
+    let body = parts.streams.body(watch, Archive::new(members(grant, index))).await?;
     download::attachment(body, &name, "application/zip")
 }
 
-type Zip<W> = ZipWriter<StreamWriter<W>>;
-
-/// The files first, under their own names; then the message, under names that are still free.
-fn write(grant: &Grant, index: &Index, writer: &mut ChunkWriter) -> io::Result<()> {
-    let mut zip = ZipWriter::new_stream(writer);
+/// What is to be in the archive: the files first, under their own names; then the message, under names that are still
+/// free.
+fn members(grant: Grant, index: Index) -> impl Iterator<Item = io::Result<Member>> + Send {
     let mut names = Names::default();
-    for file in &index.files {
-        add(&mut zip, grant, file.part, &names.free(&file.name))?;
-    }
-    // Cleaned: on the reader's disk no sandbox is around it. The original is in the .eml.
-    let html = index.html.map(|part| message::html(grant, index, part)).transpose()?.flatten();
-    if let Some(html) = html {
-        zip.start_file(names.free("message.html"), options(html.len() as u64))?;
-        zip.write_all(b"<!doctype html><meta charset=\"utf-8\">\n")?;
-        zip.write_all(html.as_bytes())?;
-    }
-    if let Some(part) = index.text {
-        add(&mut zip, grant, part, &names.free("message.txt"))?;
-    }
-    add(&mut zip, grant, index.message, &names.free("message.eml"))?;
-    zip.finish()?;
-    Ok(())
+    let mut plan: Vec<(String, Content)> =
+        index.files.iter().map(|file| (names.free(&file.name), Content::Part(file.part))).collect();
+    plan.extend(index.html.map(|part| (names.free("message.html"), Content::Html(part))));
+    plan.extend(index.text.map(|part| (names.free("message.txt"), Content::Part(part))));
+    plan.push((names.free("message.eml"), Content::Part(index.message)));
+    plan.into_iter().filter_map(move |(name, content)| content.open(&grant, &index, name).transpose())
 }
 
-fn add(zip: &mut Zip<&mut ChunkWriter>, grant: &Grant, part: u32, name: &str) -> io::Result<()> {
-    let known = grant.transfer().parts.iter().find(|known| known.number == part);
-    let size = known.ok_or(io::ErrorKind::NotFound)?.size;
-    member(zip, name, size, &mut session::part(grant, part)?)
+/// Where the bytes of a member come from.
+enum Content {
+    Part(u32),
+    Html(u32),
 }
 
-fn member<W: Write>(zip: &mut Zip<W>, name: &str, size: u64, octets: &mut dyn Read) -> io::Result<()> {
-    zip.start_file(name, options(size))?;
-    stream::copy(octets, zip, size)
+impl Content {
+    /// Nothing, where there is no HTML that can be shown.
+    fn open(self, grant: &Grant, index: &Index, name: String) -> io::Result<Option<Member>> {
+        match self {
+            Self::Part(part) => {
+                let known = grant.transfer().parts.iter().find(|known| known.number == part);
+                let size = known.ok_or(io::ErrorKind::NotFound)?.size;
+                let bytes = Box::new(PartReader::new(grant.clone(), part, 0, size));
+                Ok(Some(Member { name, size, bytes }))
+            }
+            // Cleaned: on the reader's disk no sandbox is around it. The original is in the .eml.
+            Self::Html(part) => {
+                let Some(html) = message::html(grant, index, part)? else { return Ok(None) };
+                let page = format!("<!doctype html><meta charset=\"utf-8\">\n{html}").into_bytes();
+                Ok(Some(Member { name, size: page.len() as u64, bytes: Box::new(Cursor::new(page)) }))
+            }
+        }
+    }
+}
+
+/// One file of the archive.
+struct Member {
+    name: String,
+    size: u64,
+    bytes: Box<dyn Read + Send>,
+}
+
+/// What has been made of an archive and not been read yet.
+#[derive(Clone, Default)]
+struct Made(Arc<Mutex<VecDeque<u8>>>);
+
+impl Made {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<u8>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Write for Made {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.lock().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The archive as somebody reads it: no more of it is made than is asked for, so that nothing waits for a slow reader.
+struct Archive<M> {
+    members: M,
+    /// None once it is complete.
+    zip: Option<ZipWriter<StreamWriter<Made>>>,
+    /// The member that is being written.
+    bytes: Option<Box<dyn Read + Send>>,
+    piece: Vec<u8>,
+    made: Made,
+}
+
+impl<M: Iterator<Item = io::Result<Member>>> Archive<M> {
+    fn new(members: M) -> Self {
+        let made = Made::default();
+        let zip = Some(ZipWriter::new_stream(made.clone()));
+        Self { members, zip, bytes: None, piece: vec![0; PIECE], made }
+    }
+
+    /// Makes a little more of it, if there is more.
+    fn make(&mut self) -> io::Result<bool> {
+        let Some(zip) = &mut self.zip else { return Ok(false) };
+        if let Some(bytes) = &mut self.bytes {
+            let read = bytes.read(&mut self.piece)?;
+            zip.write_all(self.piece.get(..read).unwrap_or_default())?;
+            if read == 0 {
+                self.bytes = None;
+            }
+        } else if let Some(member) = self.members.next() {
+            let Member { name, size, bytes } = member?;
+            zip.start_file(name, options(size))?;
+            self.bytes = Some(bytes);
+        } else if let Some(zip) = self.zip.take() {
+            zip.finish()?;
+        }
+        Ok(true)
+    }
+}
+
+impl<M: Iterator<Item = io::Result<Member>>> Read for Archive<M> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let read = self.made.lock().read(buffer)?;
+            if read > 0 || !self.make()? {
+                return Ok(read);
+            }
+        }
+    }
 }
 
 fn options(size: u64) -> SimpleFileOptions {
@@ -164,11 +247,12 @@ mod tests {
     #[test]
     fn beyond_4_gib_it_is_zip64() {
         const LARGE: u64 = (4 << 30) + 1;
+        let member = |name: &str, size, bytes| Ok(Member { name: name.to_owned(), size, bytes });
+        let zeros: Box<dyn Read + Send> = Box::new(io::repeat(0).take(LARGE));
+        let small: Box<dyn Read + Send> = Box::new(&b"slot"[..]);
+        let members = [member("groot.bin", LARGE, zeros), member("klein.txt", 4, small)];
         let mut tape = Tape::default();
-        let mut zip = ZipWriter::new_stream(&mut tape);
-        member(&mut zip, "groot.bin", LARGE, &mut io::repeat(0)).unwrap();
-        member(&mut zip, "klein.txt", 4, &mut &b"slot"[..]).unwrap();
-        zip.finish().unwrap();
+        io::copy(&mut Archive::new(members.into_iter()), &mut tape).unwrap();
         let mut archive = zip::ZipArchive::new(tape).unwrap();
         assert_eq!(archive.by_name("groot.bin").unwrap().size(), LARGE);
         let mut small = String::new();

@@ -190,15 +190,15 @@ async fn one_client_has_a_limit_over_all_links() {
     let scene = Scene::new(PasswordMode::None);
     let open = |client: &str| scene.access.unlock(&scene.tokens[0], None, client.parse().unwrap());
     for _ in 1..PER_CLIENT.burst {
-        let bucket = "open 2001:db8:1:2::/64".to_owned();
+        let bucket = "open 2001:db8:1:200::/56".to_owned();
         assert_eq!(scene.store.take(bucket, PER_CLIENT, start()).await.unwrap(), None);
     }
-    open("2001:db8:1:2::1").await.unwrap();
-    let Err(AccessError::Locked(until)) = open("2001:db8:1:2:ffff::1").await else { panic!() };
+    open("2001:db8:1:201::1").await.unwrap();
+    let Err(AccessError::Locked(until)) = open("2001:db8:1:2ff:ffff::1").await else { panic!() };
     assert_eq!(until, start() + Duration::from_secs(6));
-    open("2001:db8:1:3::1").await.unwrap();
+    open("2001:db8:1:301::1").await.unwrap();
     scene.clock.advance(Duration::from_secs(6));
-    open("2001:db8:1:2::1").await.unwrap();
+    open("2001:db8:1:201::1").await.unwrap();
 }
 
 #[tokio::test]
@@ -216,12 +216,49 @@ async fn a_locked_link_takes_nothing_from_the_common_limits() {
 async fn too_many_at_once_are_sent_away_uncounted() {
     let mut scene = Scene::new(PasswordMode::Generated);
     scene.access.queue = Duration::ZERO;
-    let cores = u32::try_from(scene.access.permits.available_permits()).unwrap();
-    let taken = scene.access.permits.clone().acquire_many_owned(cores).await.unwrap();
+    let taken = scene.access.permits.acquire(&scene.link, CLIENT, Duration::ZERO).await;
     assert!(matches!(scene.try_password("wrong").await, Err(AccessError::Busy)));
     assert_eq!(scene.store.rows().recipient(&scene.link).tries, 0);
     drop(taken);
     assert!(matches!(scene.try_password("wrong").await, Err(AccessError::WrongPassword)));
+}
+
+/// H40: the runs of one link, and of one client, are one after the other; those of another need not wait for them.
+#[tokio::test]
+async fn one_link_does_not_take_every_turn() {
+    let mut scene = Scene::new(PasswordMode::Generated);
+    scene.access.queue = Duration::ZERO;
+    let _its_own = scene.access.permits.acquire(&scene.link, CLIENT, Duration::ZERO).await.unwrap();
+    assert!(matches!(scene.try_password("wrong").await, Err(AccessError::Busy)));
+    let other = IpAddr::from([192, 0, 2, 8]);
+    let again = scene.access.unlock(&scene.tokens[0], scene.password.clone(), other).await;
+    assert!(matches!(again, Err(AccessError::Busy)), "from whatever address");
+    if available_parallelism().unwrap().get() > 1 {
+        scene.access.unlock(&scene.tokens[1], scene.password.clone(), other).await.unwrap();
+    }
+}
+
+/// H40: 3,000 openings of one link without a password, from as many addresses.
+#[tokio::test]
+async fn one_link_uses_up_its_own_share_only() {
+    let scene = Scene::new(PasswordMode::None);
+    // All but a few of them as the throttle sees them: each opening costs an Argon2 run.
+    for _ in 10..PER_LINK.burst {
+        assert!(scene.access.links.allows(&scene.link.to_string()));
+    }
+    let mut opened = 0;
+    for number in 0..3000u32 {
+        let client = IpAddr::from([10, 0, (number >> 8) as u8, number as u8]);
+        match scene.access.unlock(&scene.tokens[0], None, client).await {
+            Ok(_) => opened += 1,
+            Err(error) => assert!(matches!(error, AccessError::Locked(_)), "{error}"),
+        }
+    }
+    assert!((10..30).contains(&opened), "{opened}");
+    scene.access.unlock(&scene.tokens[1], None, CLIENT).await.unwrap();
+    let taken = scene.store.rows().buckets["open"].duration_since(start()).as_secs();
+    let share = IN_ALL.interval.as_secs_f64() * f64::from(opened + 1);
+    assert!(taken as f64 <= share, "the common bucket knows of {taken} seconds");
 }
 
 /// C17: a session opens its own link only, for as long as it is used.

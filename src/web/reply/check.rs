@@ -124,6 +124,7 @@ pub async fn strength(
     form: Result<Form<StrengthForm>, FormRejection>,
 ) -> Result<Response, WebError> {
     let form = read(form)?;
+    desk.parts.throttles.check_strength(desk.grant.link(), desk.visit.client)?;
     let me = desk.verified().await?;
     let about: Vec<&str> = me.iter().flat_map(|me| [me.name.as_str(), me.address.as_str()]).collect();
     let strength = measure(&form.password, &about);

@@ -33,6 +33,33 @@ impl Opened {
     }
 }
 
+/// H40: as many readers of one link as there ever were places, none of whom takes anything.
+#[test]
+fn slow_readers_of_one_link_leave_downloads_to_others() {
+    let site = Site::start();
+    let large = vec![b'k'; 8 << 20];
+    let sealed = site.seal_with(PasswordMode::None, |request| request.files[0].data = large.into());
+    let [one, other] = [0, 1].map(|number| (&sealed.tokens[number], site.unlock(&sealed.tokens[number], "")));
+    let mut readers: Vec<_> = (0..140).map(|_| TcpStream::connect(site.address).unwrap()).collect();
+    for reader in &mut readers {
+        let (token, cookie) = &one;
+        let host = "Host: veilig.voorbeeld.nl";
+        let request = format!("GET /t/{token}/files/1 HTTP/1.1\r\n{host}\r\nCookie: {cookie}\r\n\r\n");
+        reader.write_all(request.as_bytes()).unwrap();
+    }
+    let answers = readers.iter_mut().map(|reader| {
+        let mut start = [0; 12];
+        reader.read_exact(&mut start).unwrap();
+        String::from_utf8_lossy(&start).into_owned()
+    });
+    let (served, others): (Vec<_>, Vec<_>) = answers.partition(|start| start == "HTTP/1.1 200");
+    assert!((1..=20).contains(&served.len()) && others.iter().all(|start| start == "HTTP/1.1 429"));
+    let (token, cookie) = &other;
+    let answer = site.get_with(&format!("/t/{token}/files/1"), cookie);
+    assert_eq!((answer.status, answer.body.len(), answer.is_whole), (200, 8 << 20, true));
+    drop(readers);
+}
+
 /// H17: what is made for a client ends with it; nothing of the transfer stays open.
 #[test]
 fn a_client_that_leaves_ends_its_zip() {

@@ -75,9 +75,28 @@ fn another_host_gets_nothing() {
     for host in ["evil.example", "voorbeeld.nl", "veilig.voorbeeld.nl:8443"] {
         assert_eq!(site.send("GET /", &[("Host", host)], "").status, 421, "{host}");
     }
-    assert_eq!(site.raw(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n").status, 421);
-    assert_eq!(site.send("GET http://evil.example/", &[], "").status, 421);
+    assert_eq!(site.send("GET http://evil.example/", &[("Host", "evil.example")], "").status, 421);
     assert_eq!(site.send("GET /", &[("Host", "VEILIG.voorbeeld.nl:443")], "").status, 200);
+}
+
+/// C35
+#[test]
+fn a_request_names_one_host() {
+    let site = Site::start();
+    let (ours, evil) = ("veilig.voorbeeld.nl", "evil.example");
+    assert_eq!(site.raw(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n").status, 400);
+    for hosts in [[ours, ours], [ours, evil], [evil, ours]] {
+        assert_eq!(site.send("GET /", &hosts.map(|host| ("Host", host)), "").status, 400, "{hosts:?}");
+    }
+    for (target, host) in [(evil, ours), (ours, evil)] {
+        assert_eq!(
+            site.send(&format!("GET http://{target}/"), &[("Host", host)], "").status,
+            400,
+            "{target}"
+        );
+    }
+    assert_eq!(site.send(&format!("GET http://{ours}/"), &[("Host", ours)], "").status, 200);
+    assert_eq!(site.send("GET /", &[("Host", "veilig.voorbeeld.nl, evil.example")], "").status, 400);
 }
 
 #[test]

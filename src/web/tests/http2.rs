@@ -8,15 +8,18 @@ use std::time::Duration;
 use axum::http::Request;
 use bytes::Bytes;
 use futures_util::future::join_all;
-use h2::client::SendRequest;
+use h2::client::{Connection, SendRequest};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
-use super::tls::{connect, secure_site};
+use super::tls::{connect, secure_patient_site, secure_site};
 use super::{Sealed, Site};
-use crate::config::Config;
+use crate::config::{Config, PasswordMode};
 use crate::tls;
+use crate::web::activity::Patience;
 
 /// RFC 9113 3.4: the preface, and an empty SETTINGS frame.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
@@ -112,16 +115,66 @@ fn an_endless_header_ends_the_connection() {
 }
 
 async fn client(site: &Site) -> SendRequest<Bytes> {
+    let (client, connection) = handshake(site).await;
+    tokio::spawn(async move {
+        let _ = connection.await;
+    });
+    client
+}
+
+/// The connection answers every PING for as long as it is awaited.
+async fn handshake(site: &Site) -> (SendRequest<Bytes>, Connection<TlsStream<tokio::net::TcpStream>>) {
     let mut config = tls::opportunistic_client().unwrap();
     Arc::make_mut(&mut config).alpn_protocols = vec![b"h2".to_vec()];
     let stream = tokio::net::TcpStream::connect(site.address).await.unwrap();
     let name = ServerName::try_from("veilig.voorbeeld.nl").unwrap();
     let stream = TlsConnector::from(config).connect(name, stream).await.unwrap();
-    let (client, connection) = h2::client::handshake(stream).await.unwrap();
-    tokio::spawn(async move {
-        let _ = connection.await;
+    h2::client::handshake(stream).await.unwrap()
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// H40: somebody who asks for nothing holds no place, however readily PING is answered.
+#[test]
+fn an_idle_connection_is_ended() {
+    let site = secure_patient_site(Patience { idle: SECOND, reader: 60 * SECOND });
+    let ended = site.runtime.block_on(async {
+        let (_client, connection) = handshake(&site).await;
+        timeout(30 * SECOND, connection).await
     });
-    client
+    assert!(ended.is_ok(), "it goes on and on");
+    assert_lives(&site);
+}
+
+/// H40: nor does somebody who asks for a file and takes nothing of it.
+#[test]
+fn a_reader_that_takes_nothing_is_ended() {
+    let site = secure_patient_site(Patience { idle: 3 * SECOND, reader: SECOND });
+    let large = vec![b'k'; 4 << 20];
+    let sealed = site.seal_with(PasswordMode::None, |request| request.files[0].data = large.into());
+    let token = &sealed.tokens[0];
+    let ended = site.runtime.block_on(async {
+        let (client, connection) = handshake(&site).await;
+        let ask = async {
+            let post = Request::post(format!("https://veilig.voorbeeld.nl/t/{token}")).body(()).unwrap();
+            let (opened, _) = client.clone().ready().await.unwrap().send_request(post, true).unwrap();
+            let opened = opened.await.unwrap();
+            let cookie = opened.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap();
+            let url = format!("https://veilig.voorbeeld.nl/t/{token}/files/1");
+            let get = Request::get(url).header("cookie", cookie).body(()).unwrap();
+            let (file, _) = client.clone().ready().await.unwrap().send_request(get, true).unwrap();
+            let file = file.await.unwrap();
+            assert_eq!(file.status(), 200);
+            tokio::time::sleep(30 * SECOND).await;
+            drop(file);
+        };
+        tokio::select! {
+            ended = connection => ended.is_err(),
+            () = ask => false,
+        }
+    });
+    assert!(ended, "it goes on and on");
+    assert_lives(&site);
 }
 
 /// All of these passwords at the same moment, each as from another address.

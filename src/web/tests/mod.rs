@@ -21,6 +21,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
+use super::activity::Patience;
 use super::server::Server;
 use super::{Parts, router};
 use crate::address::Address;
@@ -84,6 +85,10 @@ impl Site {
     }
 
     fn start_with(tls: Option<Arc<ServerConfig>>) -> Self {
+        Self::start_patient(tls, Patience::default())
+    }
+
+    fn start_patient(tls: Option<Arc<ServerConfig>>, patience: Patience) -> Self {
         let runtime = Runtime::new().unwrap();
         let dir = tempfile::tempdir().unwrap();
         let store = Arc::new(Sqlite::open(&dir.path().join("zegel.db")).unwrap());
@@ -118,6 +123,7 @@ impl Site {
         let tls = Arc::new(ArcSwapOption::new(tls));
         let inside = runtime.enter();
         let server = Server::bind(&listen, router(parts), tls, config.clone()).unwrap();
+        let server = server.with_patience(patience);
         drop(inside);
         let address = server.addresses()[0];
         let stop = CancellationToken::new();

@@ -9,15 +9,20 @@ use rustls::{ClientConnection, StreamOwned};
 
 use super::{Answer, Site};
 use crate::tls;
+use crate::web::activity::Patience;
 use crate::web::server::PROTOCOLS;
 
 pub fn secure_site() -> Site {
+    secure_patient_site(Patience::default())
+}
+
+pub fn secure_patient_site(patience: Patience) -> Site {
     let dir = tempfile::tempdir().unwrap();
     let made = rcgen::generate_simple_self_signed(["veilig.voorbeeld.nl".to_owned()]).unwrap();
     let (certificate, key) = (dir.path().join("c.pem"), dir.path().join("k.pem"));
     std::fs::write(&certificate, made.cert.pem()).unwrap();
     std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-    Site::start_with(Some(tls::server(&certificate, &key, PROTOCOLS).unwrap()))
+    Site::start_patient(Some(tls::server(&certificate, &key, PROTOCOLS).unwrap()), patience)
 }
 
 pub fn connect(site: &Site, protocol: &[u8]) -> StreamOwned<ClientConnection, TcpStream> {

@@ -1,0 +1,131 @@
+//! How often the pages are asked: cheap limits in memory, by client and by link, in front of those that the store
+//! counts (H40). Far above what people do, a town hall behind one address and a page with many pictures included.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::error::WebError;
+use super::server::is_proxy;
+use crate::config::Config;
+use crate::id::Link;
+use crate::limits::{Rate, client_key};
+use crate::throttle::Throttle;
+
+/// Requests of one client, style and pictures of our own aside.
+const CLIENT: Rate = Rate { interval: Duration::from_millis(20), burst: 6000 };
+/// Requests with one token.
+const TOKEN: Rate = Rate { interval: Duration::from_millis(50), burst: 600 };
+/// Passwords of one link, and of one client, whose strength is measured: a script asks while somebody types.
+const STRENGTH_OF_LINK: Rate = Rate { interval: Duration::from_millis(400), burst: 60 };
+const STRENGTH_OF_CLIENT: Rate = Rate { interval: Duration::from_millis(50), burst: 600 };
+/// No token of ours is longer.
+const LONGEST: usize = 64;
+
+/// The counts.
+pub struct Throttles {
+    clients: Throttle,
+    tokens: Throttle,
+    strength_of_link: Throttle,
+    strength_of_client: Throttle,
+}
+
+impl Default for Throttles {
+    fn default() -> Self {
+        Self {
+            clients: Throttle::new(CLIENT),
+            tokens: Throttle::new(TOKEN),
+            strength_of_link: Throttle::new(STRENGTH_OF_LINK),
+            strength_of_client: Throttle::new(STRENGTH_OF_CLIENT),
+        }
+    }
+}
+
+impl Throttles {
+    /// Counts a request. A reverse proxy that does not tell who asks is not a client.
+    pub fn check(&self, client: IpAddr, path: &str, config: &Config) -> Result<(), WebError> {
+        if is_proxy(client, config) || path.starts_with("/assets/") {
+            return Ok(());
+        }
+        let is_allowed = token(path).is_none_or(|token| self.tokens.allows(token))
+            && self.clients.allows(&client_key(client));
+        if is_allowed { Ok(()) } else { Err(WebError::Busy) }
+    }
+
+    /// Counts a password whose strength is asked.
+    pub fn check_strength(&self, link: &Link, client: IpAddr) -> Result<(), WebError> {
+        let is_allowed = self.strength_of_link.allows(&link.to_string())
+            && self.strength_of_client.allows(&client_key(client));
+        if is_allowed { Ok(()) } else { Err(WebError::Busy) }
+    }
+}
+
+/// What stands where a token stands. Only who has a token can use up what it allows.
+fn token(path: &str) -> Option<&str> {
+    let rest = path.strip_prefix("/t/").or_else(|| path.strip_prefix("/s/"))?;
+    rest.split('/').next().filter(|token| token.len() <= LONGEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+
+    fn small() -> Config {
+        let text = "hostname = \"a.nl\"\ndata_dir = \"/x\"\n[organisation]\nname = \"A\"\ndomains = [\"a.nl\"]\n\
+            [smtp]\nlisten = []\n[relay]\nsmarthost = \"a.nl:25\"\n[web]\nlisten = []\n\
+            public_url = \"https://a.nl\"\ntrusted_proxies = [\"10.0.0.0/8\"]\n";
+        config::parse(std::path::Path::new("zegel.toml"), text, std::iter::empty()).unwrap()
+    }
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    /// How many of these requests are allowed.
+    fn allowed(throttles: &Throttles, client: &str, path: &str, times: usize) -> usize {
+        let config = small();
+        (0..times).filter(|_| throttles.check(ip(client), path, &config).is_ok()).count()
+    }
+
+    #[test]
+    fn a_token_is_not_used_up_for_others() {
+        let throttles = Throttles::default();
+        assert!(allowed(&throttles, "192.0.2.1", "/t/one/files", 2000) < 1000);
+        assert_eq!(allowed(&throttles, "192.0.2.2", "/t/one", 1), 0, "from wherever");
+        assert_eq!(allowed(&throttles, "192.0.2.1", "/t/other", 20), 20);
+    }
+
+    #[test]
+    fn a_client_is_not_everybody() {
+        let throttles = Throttles::default();
+        assert!(allowed(&throttles, "2001:db8::1", "/help", 10_000) < 8000);
+        assert_eq!(allowed(&throttles, "2001:db8:0:7::2", "/help", 1), 0, "its network is one");
+        assert_eq!(allowed(&throttles, "192.0.2.2", "/help", 20), 20);
+        assert_eq!(allowed(&throttles, "2001:db8::1", "/assets/page.css", 20), 20);
+    }
+
+    /// 200 people behind one address open a page with 20 pictures at the same moment.
+    #[test]
+    fn a_town_hall_is_not_too_many() {
+        let throttles = Throttles::default();
+        for person in 0..200 {
+            assert_eq!(allowed(&throttles, "192.0.2.1", &format!("/t/{person}/files/1/preview"), 21), 21);
+        }
+    }
+
+    #[test]
+    fn a_proxy_that_tells_nothing_speaks_for_everybody() {
+        let throttles = Throttles::default();
+        for proxy in ["127.0.0.1", "10.0.0.7"] {
+            assert_eq!(allowed(&throttles, proxy, "/t/one", 5000), 5000);
+        }
+    }
+
+    #[test]
+    fn whoever_types_is_told_the_strength() {
+        let throttles = Throttles::default();
+        let link = Link { transfer: crate::id::TransferId::random(), recipient: 1 };
+        let told = (0..500).filter(|_| throttles.check_strength(&link, ip("192.0.2.1")).is_ok()).count();
+        assert!((60..100).contains(&told), "{told}");
+    }
+}
