@@ -3,6 +3,7 @@
 
 use std::future::Future as _;
 use std::io::{self, Read};
+use std::mem::replace;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,10 +12,11 @@ use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
+use futures_util::FutureExt;
 use futures_util::stream::try_unfold;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::{JoinError, spawn_blocking};
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -24,8 +26,12 @@ use crate::fair::{FairPermit, FairSemaphore, Most};
 use crate::seal::read::Opened;
 use crate::transfer::access::{Access, Grant};
 
-/// What is read at once. One such piece is with the client, and one is read ahead.
-const PIECE: usize = 128 * 1024;
+/// What is read at once, and how many such pieces may wait for the client. When only a few wait reading goes on.
+const PIECE: usize = 64 * 1024;
+const WAITING: usize = 4;
+const FEW: usize = 2;
+/// Pieces that a client who is fast may have before somebody else has the thread.
+const MOST_PIECES: usize = 32;
 /// How much may go out between two looks whether the transfer is still open.
 const LOOK: usize = 1024 * 1024;
 /// A client that takes nothing for this long is gone.
@@ -52,15 +58,16 @@ impl Default for Streams {
 }
 
 impl Streams {
-    /// What `reader` gives, as a body. It is read on a thread that may block, but only when the client has taken what
-    /// came before. When reading fails half-way, or when the transfer is taken back meanwhile (C25), the body ends with
-    /// an error, so that nobody takes a part for the whole (C14).
+    /// What `reader` gives, as a body. It is read on a thread that may block, but never while that would have to wait for
+    /// the client. When reading fails half-way, or when the transfer is taken back meanwhile (C25), the body ends with an
+    /// error, so that nobody takes a part for the whole (C14).
     pub async fn body(&self, watch: Watch, reader: impl Read + Send + 'static) -> Result<Body, WebError> {
         let permit = self.permits.acquire(watch.grant.link(), watch.client, QUEUE).await;
         let permit = permit.ok_or(WebError::Busy)?;
-        let ahead = Some(read_ahead(&self.threads, reader));
-        let download =
-            Download { ahead, threads: self.threads.clone(), watch, unwatched: 0, _permit: permit };
+        let (sender, pieces) = mpsc::channel(WAITING);
+        let (threads, state) = (self.threads.clone(), State::Paused(reader));
+        let mut download = Download { pieces, sender, state, threads, watch, unwatched: 0, _permit: permit };
+        download.go_on();
         Ok(Body::from_stream(try_unfold(download, |mut download| async move {
             match download.next().await {
                 Ok(piece) => Ok(piece.map(|piece| (piece, download))),
@@ -75,8 +82,9 @@ impl Streams {
 
 /// One that is under way.
 struct Download<R> {
-    /// The piece that comes next, and its reader back; none after the last.
-    ahead: Option<AbortOnDropHandle<io::Result<(R, Bytes)>>>,
+    pieces: mpsc::Receiver<Bytes>,
+    sender: mpsc::Sender<Bytes>,
+    state: State<R>,
     threads: Arc<Semaphore>,
     watch: Watch,
     /// Bytes since the last look.
@@ -84,38 +92,100 @@ struct Download<R> {
     _permit: FairPermit,
 }
 
+/// What the reader does.
+enum State<R> {
+    /// Reads ahead; gives itself back when that has to wait for the client, nothing at its end.
+    Reading(AbortOnDropHandle<io::Result<Option<R>>>),
+    /// Waits for the client.
+    Paused(R),
+    /// Has nothing more.
+    Ended(io::Result<()>),
+}
+
 impl<R: Read + Send + 'static> Download<R> {
     async fn next(&mut self) -> io::Result<Option<Bytes>> {
-        let Some(ahead) = self.ahead.take() else { return Ok(None) };
-        let (reader, piece) = ahead.await??;
-        if piece.len() == PIECE {
-            self.ahead = Some(read_ahead(&self.threads, reader));
-        }
+        let Some(piece) = self.piece().await? else { return Ok(None) };
+        self.go_on();
         self.unwatched += piece.len();
         if self.unwatched >= LOOK {
             self.unwatched = 0;
             self.watch.access.check_open(&self.watch.grant).await.map_err(io::Error::other)?;
         }
-        Ok((!piece.is_empty()).then_some(piece))
+        Ok(Some(piece))
+    }
+
+    /// The next piece as soon as it is there. What was read before an error comes before the error.
+    async fn piece(&mut self) -> io::Result<Option<Bytes>> {
+        loop {
+            if let Ok(piece) = self.pieces.try_recv() {
+                return Ok(Some(piece));
+            }
+            match &mut self.state {
+                State::Reading(run) => tokio::select! {
+                    biased;
+                    piece = self.pieces.recv() => return Ok(piece),
+                    ended = run => self.state = State::after(ended),
+                },
+                State::Paused(_) => self.go_on(),
+                State::Ended(result) => return replace(result, Ok(())).map(|()| None),
+            }
+        }
+    }
+
+    /// Has more read where few pieces wait.
+    fn go_on(&mut self) {
+        if self.pieces.len() > FEW {
+            return;
+        }
+        if let State::Reading(run) = &mut self.state
+            && let Some(ended) = run.now_or_never()
+        {
+            self.state = State::after(ended);
+        }
+        self.state = match replace(&mut self.state, State::Ended(Ok(()))) {
+            State::Paused(reader) => State::Reading(self.read(reader)),
+            other => other,
+        };
+    }
+
+    fn read(&self, reader: R) -> AbortOnDropHandle<io::Result<Option<R>>> {
+        let (threads, sender) = (self.threads.clone(), self.sender.clone());
+        AbortOnDropHandle::new(tokio::spawn(async move {
+            let thread = threads.acquire_owned().await;
+            let run = spawn_blocking(move || {
+                let _thread = thread;
+                read_ahead(reader, &sender)
+            });
+            run.await?
+        }))
     }
 }
 
-/// Begins to read a whole piece; a shorter one is the last.
-fn read_ahead<R: Read + Send + 'static>(
-    threads: &Arc<Semaphore>,
-    mut reader: R,
-) -> AbortOnDropHandle<io::Result<(R, Bytes)>> {
-    let threads = threads.clone();
-    AbortOnDropHandle::new(tokio::spawn(async move {
-        let thread = threads.acquire_owned().await;
-        let read = spawn_blocking(move || {
-            let _thread = thread;
-            let mut piece = Vec::with_capacity(PIECE);
-            reader.by_ref().take(PIECE as u64).read_to_end(&mut piece)?;
-            Ok((reader, piece.into()))
-        });
-        read.await?
-    }))
+impl<R> State<R> {
+    fn after(ended: Result<io::Result<Option<R>>, JoinError>) -> Self {
+        match ended.unwrap_or_else(|error| Err(error.into())) {
+            Ok(Some(reader)) => Self::Paused(reader),
+            Ok(None) => Self::Ended(Ok(())),
+            Err(error) => Self::Ended(Err(error)),
+        }
+    }
+}
+
+/// Reads until there is no room for another piece, or somebody else should have the thread.
+fn read_ahead<R: Read>(mut reader: R, pieces: &mpsc::Sender<Bytes>) -> io::Result<Option<R>> {
+    for _ in 0..MOST_PIECES {
+        let Ok(place) = pieces.try_reserve() else { break };
+        let mut piece = Vec::with_capacity(PIECE);
+        reader.by_ref().take(PIECE as u64).read_to_end(&mut piece)?;
+        let is_last = piece.len() < PIECE;
+        if !piece.is_empty() {
+            place.send(piece.into());
+        }
+        if is_last {
+            return Ok(None);
+        }
+    }
+    Ok(Some(reader))
 }
 
 /// What a stream is of, and for whom: it ends when that is closed.
