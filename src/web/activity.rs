@@ -73,6 +73,12 @@ impl Activity {
         Underway { activity: Arc::clone(self), number, left: self.patience.reader }
     }
 
+    /// Since when nothing has been under way.
+    pub fn idle_since(&self) -> Option<Instant> {
+        let state = self.lock();
+        state.requests.is_empty().then_some(state.idle_since)
+    }
+
     /// How it is at `now`.
     pub fn verdict(&self, now: Instant) -> Verdict {
         let state = self.lock();

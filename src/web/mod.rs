@@ -14,6 +14,7 @@ mod info;
 mod message;
 pub mod multipart;
 mod page;
+mod places;
 mod preview;
 mod proof;
 mod reply;

@@ -26,6 +26,7 @@ use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
 use super::activity::{Activity, Outgoing, Patience, Verdict};
+use super::places::Places;
 use super::stream::Stalling;
 use crate::config::Config;
 use crate::connections::{ClientLimit, Connections, Ticket, listen};
@@ -37,6 +38,8 @@ pub const PROTOCOLS: &[&[u8]] = &[b"h2", b"http/1.1"];
 
 /// Connections at once. Of them a client has no more than it leaves free.
 const MAX_CONNECTIONS: usize = 1000;
+/// From so many on, one that is idle leaves for each that comes.
+const CROWDED: usize = 900;
 /// New connections of one client: a whole town hall may sit behind it.
 const NEW_CONNECTIONS: Rate = Rate { interval: Duration::from_millis(50), burst: 400 };
 /// For the TLS handshake, for a request's header, and between two requests.
@@ -65,6 +68,7 @@ struct Shared {
     tls: Arc<ArcSwapOption<ServerConfig>>,
     config: Arc<ArcSwap<Config>>,
     slots: Arc<Connections>,
+    places: Places,
     comers: Throttle,
     patience: Patience,
     connections: TaskTracker,
@@ -73,6 +77,7 @@ struct Shared {
 impl Shared {
     /// A place for a connection of this client, if there is one for it.
     fn slot(&self, client: IpAddr) -> Option<Ticket> {
+        self.places.make_room(CROWDED);
         if is_proxy(client, &self.config.load()) {
             return self.slots.enter(client, MAX_CONNECTIONS, ClientLimit::Fixed(MAX_CONNECTIONS));
         }
@@ -103,8 +108,11 @@ impl Server {
     ) -> io::Result<Self> {
         let listeners = listen(addresses)?;
         let (slots, connections, patience) = (Arc::default(), TaskTracker::new(), Patience::default());
-        let comers = Throttle::new(NEW_CONNECTIONS);
-        Ok(Self { listeners, shared: Shared { router, tls, config, slots, comers, patience, connections } })
+        let (places, comers) = (Places::default(), Throttle::new(NEW_CONNECTIONS));
+        Ok(Self {
+            listeners,
+            shared: Shared { router, tls, config, slots, places, comers, patience, connections },
+        })
     }
 
     /// The same with another patience.
@@ -154,11 +162,14 @@ async fn accept(
                 if let Some(slot) = shared.slot(peer.ip()) {
                     let (shared, stop, kill) = (shared.clone(), stop.clone(), kill.clone());
                     let tracker = shared.connections.clone();
+                    let activity = Activity::new(shared.patience);
+                    let place = shared.places.enter(activity.clone());
                     tracker.spawn(async move {
                         let _slot = slot;
                         tokio::select! {
-                            () = connection(stream, peer, &shared, &stop) => {}
+                            () = connection(stream, peer, &shared, activity, &stop) => {}
                             () = kill.cancelled() => {}
+                            () = place.lost() => tracing::debug!("an idle web connection made room"),
                         }
                     });
                 }
@@ -172,31 +183,42 @@ async fn accept(
     }
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, shared: &Shared, stop: &CancellationToken) {
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    shared: &Shared,
+    activity: Arc<Activity>,
+    stop: &CancellationToken,
+) {
     let set = stream.set_nodelay(true).and(SockRef::from(&stream).set_tcp_notsent_lowat(MOST_UNSENT));
     if let Err(error) = set {
         tracing::debug!(%error, "web connection");
     }
     let stream = Stalling::new(stream);
     let Some(config) = shared.tls.load_full() else {
-        return http(stream, peer, false, shared, stop).await;
+        return http(stream, peer, false, shared, activity, stop).await;
     };
     match timeout(PATIENCE, TlsAcceptor::from(config).accept(stream)).await {
         Ok(Ok(stream)) => {
             let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-            http(stream, peer, h2, shared, stop).await;
+            http(stream, peer, h2, shared, activity, stop).await;
         }
         Ok(Err(error)) => tracing::debug!(%error, "TLS handshake of a web connection"),
         Err(_) => tracing::debug!("TLS handshake of a web connection took too long"),
     }
 }
 
-async fn http<S>(stream: S, peer: SocketAddr, h2: bool, shared: &Shared, stop: &CancellationToken)
-where
+async fn http<S>(
+    stream: S,
+    peer: SocketAddr,
+    h2: bool,
+    shared: &Shared,
+    activity: Arc<Activity>,
+    stop: &CancellationToken,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (router, patience) = (shared.router.clone(), shared.patience);
-    let activity = Activity::new(patience);
     let requests = activity.clone();
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(PeerAddress(peer));
