@@ -30,6 +30,7 @@ use crate::secret::Keys;
 use crate::sender::Actions;
 use crate::staff::Directory;
 use crate::store::blobs::LocalBlobs;
+use crate::store::room::Share;
 use crate::store::sqlite::Sqlite;
 use crate::store::{Store, StoreError};
 use crate::transfer::access::Access;
@@ -123,7 +124,7 @@ impl Gateway {
         let live = Live::new(rules)?;
         let worker = Worker::new(WorkerParts {
             store: store.clone(),
-            blobs: blobs.clone(),
+            blobs: Arc::new(blobs.shared(Share::Queue)),
             key: keys.body.clone(),
             link_key: keys.link.clone(),
             clock: clock.clone(),
@@ -142,7 +143,7 @@ impl Gateway {
         let try_rule = TryRule { attempts: config.seal.max_password_attempts, lock: FIRST_LOCK };
         let replies = Replies::new(reply::Parts {
             store: store.clone(),
-            blobs: blobs.clone(),
+            blobs: Arc::new(blobs.shared(Share::Pages)),
             keys: keys.clone(),
             clock: clock.clone(),
             config: live.config.clone(),

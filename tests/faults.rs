@@ -22,6 +22,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use support::client::{SmtpClient, submit};
 use support::gateway::{Gateway, Site, all_bytes, free_port, wait_for, zegel};
 use support::mail::tagged;
+use support::resident::{Drip, Resident, seal};
 use support::smarthost::{Act, Script, Smarthost, Stage, say};
 use support::web::get;
 use zegel::id::BlobName;
@@ -83,9 +84,13 @@ struct SmallDisk(PathBuf);
 
 impl SmallDisk {
     fn under(site: &Site) -> Option<Self> {
+        Self::of(site, "56m")
+    }
+
+    fn of(site: &Site, size: &str) -> Option<Self> {
         let folder = site.data();
         std::fs::create_dir_all(&folder).unwrap();
-        let mounted = mount(&["-t", "tmpfs", "-o", "size=56m,mode=700", "none"], &folder);
+        let mounted = mount(&["-t", "tmpfs", "-o", &format!("size={size},mode=700"), "none"], &folder);
         if !mounted {
             without_small_disk();
         }
@@ -100,6 +105,19 @@ impl SmallDisk {
             let zeros = vec![0; piece];
             while file.write_all(&zeros).is_ok() {}
         }
+    }
+
+    /// Takes octets until only so many are left.
+    fn leave(&self, octets: usize) {
+        let file = std::fs::File::create(self.0.join("filler")).unwrap();
+        file.set_len(0).unwrap();
+        let taken = self.room().saturating_sub(octets);
+        std::fs::write(self.0.join("filler"), vec![0; taken]).unwrap();
+    }
+
+    fn room(&self) -> usize {
+        let disk = rustix::fs::statvfs(&self.0).unwrap();
+        (disk.f_bavail * disk.f_frsize) as usize
     }
 
     fn free(&self) {
@@ -120,6 +138,54 @@ impl Drop for SmallDisk {
 fn mount(options: &[&str], folder: &Path) -> bool {
     let output = Command::new("mount").args(options).arg(folder).output();
     output.is_ok_and(|output| output.status.success())
+}
+
+/// H39: one visitor with sixty connections. Before an upload had one writer they wrote 420 MiB for one of 64 MiB, and
+/// all mail got 451.
+#[test]
+fn uploads_side_by_side_leave_the_disk_to_the_mail() {
+    let smarthost = Smarthost::start(Script::usual());
+    let site = Site::new(smarthost.address(), "");
+    let Some(disk) = SmallDisk::of(&site, "220m") else { return };
+    let gateway = site.start();
+    let (links, password) = seal(&smarthost, &site, &gateway, &[ANNA]);
+    let anna = Resident::verified(&links[0], &password, &smarthost);
+
+    // Sixty at one upload: one of them writes.
+    let id = anna.begin("film.mp4", 24 * MIB);
+    let piece = vec![7; 7 * MIB];
+    let mut held: Vec<Drip> = (0..60).map(|_| anna.drip(&id, 24 * MIB, &piece)).collect();
+    let refused: Vec<u16> = held.iter_mut().filter_map(Drip::refusal).collect();
+    assert_eq!(refused.len(), 59);
+    assert!(refused.iter().all(|status| matches!(status, 409 | 423)), "{refused:?}");
+    assert!(disk.room() > 150 * MIB, "{}", disk.room());
+    attempt_all(&gateway);
+    drop(held);
+
+    // Sixty at sixty uploads: as many as there is room for, each with its own.
+    let ids: Vec<String> = (0..60).filter_map(|_| anna.begin_deferred()).collect();
+    let held: Vec<Drip> = ids.iter().map(|id| anna.drip(id, 24 * MIB, &piece)).collect();
+    attempt_all(&gateway);
+    assert!(disk.room() > 100 * MIB, "{}", disk.room());
+    drop(held);
+
+    // Where the pages have used up their share they say so, and mail goes on.
+    disk.leave(100 * MIB);
+    let mut anna = anna;
+    let page = anna.message(STAFF, "Beste Jan", &[], "next");
+    assert_eq!(page.status, 507, "{}", page.text());
+    assert!(page.text().contains("te weinig ruimte"), "{}", page.text());
+    attempt_all(&gateway);
+    disk.free();
+    assert_eq!(anna.message(STAFF, "Beste Jan", &[], "keep").status, 204);
+}
+
+/// Small and large, ordinary and confidential mail is taken.
+fn attempt_all(gateway: &Gateway) {
+    for mail in [ordinary("klein", KIB), ordinary("groot", MIB), confidential(KIB), confidential(MIB)] {
+        let reply = attempt(gateway, &mail);
+        assert!(reply.starts_with("250 "), "{reply}");
+    }
 }
 
 #[test]

@@ -159,6 +159,12 @@ pub enum ReplyError {
     /// The length is known already and was another, or less has been announced than has come.
     #[error("the length of the upload is another")]
     WrongLength,
+    /// Another request is writing this upload.
+    #[error("the upload is being written")]
+    UploadLocked,
+    /// As many uploads are being written as there may be, through this link or in all.
+    #[error("too many uploads at once")]
+    TooManyUploads,
     /// There is no such upload in this draft.
     #[error("no such upload")]
     UnknownUpload,
@@ -238,6 +244,8 @@ impl ReplyError {
             Self::TooLarge { .. }
             | Self::TooManyFiles { .. }
             | Self::DiskShort
+            | Self::UploadLocked
+            | Self::TooManyUploads
             | Self::Unfinished { .. }
             | Self::BadType { .. }
             | Self::Program { .. }

@@ -26,6 +26,7 @@ mod tests;
 mod types;
 mod uploads;
 mod vault;
+mod writers;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -38,6 +39,7 @@ pub use self::types::{
     Browser, Draft, NewUpload, Place, Preview, Sent, SentFile, Settings, Typed, Upload, Verified,
 };
 use self::vault::Vault;
+use self::writers::Writers;
 use crate::address::Address;
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
@@ -87,6 +89,7 @@ pub struct Replies {
     composing: Arc<Semaphore>,
     /// Files are with the scanner.
     scanning: Arc<Semaphore>,
+    writers: Writers,
 }
 
 impl Replies {
@@ -94,7 +97,7 @@ impl Replies {
     pub fn new(parts: Parts) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let (composing, scanning) = (Semaphore::new(cores), Semaphore::new(inspect::AT_ONCE));
-        Self { parts, composing: composing.into(), scanning: scanning.into() }
+        Self { parts, composing: composing.into(), scanning: scanning.into(), writers: Writers::default() }
     }
 
     /// This browser's draft for this link. Where there is none: an empty one, addressed to the sender and signed by

@@ -1,6 +1,6 @@
 //! Takes the octets of one request in: piece after piece, each sealed while it comes in and durable before it counts.
-//! What counts is the row of a piece; so a crash costs at most the pieces that were coming in, and of two writers at
-//! one offset only the first is heard.
+//! What counts is the row of a piece; so a crash costs at most the pieces that were coming in. Room for a piece is
+//! reserved before it begins: on the disk, and of what may come through its link (H39).
 //!
 //! The work goes on in a task of its own: a client that breaks off takes away the request, not what it has sent.
 
@@ -11,11 +11,11 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::uploads::FLOOR;
 use super::vault::Vault;
+use super::writers::Writing;
 use super::{Replies, ReplyError, Result};
 use crate::id::{BlobName, UploadId};
-use crate::seal::chunks::ChunkWriter;
+use crate::seal::chunks::{ChunkWriter, sealed_size};
 use crate::store::{Author, BlobWriter, PieceRow, discard};
 
 /// Octets of a piece: what a crash may cost.
@@ -72,6 +72,14 @@ async fn gather(
     }
 }
 
+/// A piece that is filled, or as much of it as came.
+struct Filled {
+    ended: Ended,
+    size: u64,
+    reserved: u64,
+    writer: PieceWriter,
+}
+
 /// Writes one request's octets as pieces.
 #[derive(Clone)]
 pub(super) struct PieceIntake {
@@ -82,6 +90,8 @@ pub(super) struct PieceIntake {
     /// Where the next piece starts.
     pub offset: u64,
     pub length: Option<u64>,
+    /// Held until the last piece is settled.
+    pub writing: Arc<Writing>,
 }
 
 /// A piece on its way to the disk; gives the offset behind it.
@@ -97,10 +107,12 @@ impl PieceIntake {
             if let Some(before) = flushing.take() {
                 durable = settle(before).await?;
             }
-            let (ended, size, writer) = filled?;
+            let Filled { ended, size, reserved, writer } = filled?;
             if size > 0 {
-                flushing = Some(tokio::spawn(self.clone().commit(size, writer)));
+                flushing = Some(tokio::spawn(self.clone().commit(size, reserved, writer)));
                 self.offset += size;
+            } else {
+                self.writing.release(reserved);
             }
             if let Ended::Full = ended {
                 continue;
@@ -116,13 +128,34 @@ impl PieceIntake {
     }
 
     /// Fills one piece, in blocks: a thread is needed only while there is something to write.
-    async fn fill(
+    async fn fill(&self, rest: &mut Bytes, octets: &mut mpsc::Receiver<Come>) -> Result<Filled> {
+        let (most, reserved) = self.reserve().await?;
+        let filled = self.fill_reserved(most, rest, octets).await;
+        if filled.is_err() {
+            self.writing.release(reserved);
+        }
+        filled.map(|(ended, size, writer)| Filled { ended, size, reserved, writer })
+    }
+
+    /// Octets that the piece may have, and how many of them were reserved of what the link may bring: a length that
+    /// was announced counts already.
+    async fn reserve(&self) -> Result<(u64, u64)> {
+        if let Some(length) = self.length {
+            return Ok(((length - self.offset).min(PIECE), 0));
+        }
+        let limits = self.replies.limits();
+        let left = self.replies.parts.store.upload_room(self.author.clone(), limits).await?;
+        let reserved = self.writing.reserve(PIECE, left);
+        Ok((reserved, reserved))
+    }
+
+    async fn fill_reserved(
         &self,
+        most: u64,
         rest: &mut Bytes,
         octets: &mut mpsc::Receiver<Come>,
     ) -> Result<(Ended, u64, PieceWriter)> {
-        let most = self.length.map_or(PIECE, |length| (length - self.offset).min(PIECE));
-        let mut writer = self.begin().await?;
+        let mut writer = self.begin(most).await?;
         let mut size = 0;
         loop {
             let (block, held, ended) = gather(rest, octets, most - size).await;
@@ -130,27 +163,35 @@ impl PieceIntake {
             writer = write(writer, block).await?;
             match ended {
                 // More than was announced is kept up to there, and refused from there on.
-                Some(Ended::Full) if most == 0 => return Err(ReplyError::WrongLength),
+                Some(Ended::Full) if most == 0 => return Err(self.too_much()),
                 Some(ended) => return Ok((ended, size, writer)),
                 None => {}
             }
         }
     }
 
-    async fn begin(&self) -> Result<PieceWriter> {
+    fn too_much(&self) -> ReplyError {
+        match self.length {
+            Some(_) => ReplyError::WrongLength,
+            None => ReplyError::TooLarge { max: self.replies.limits().octets },
+        }
+    }
+
+    async fn begin(&self, most: u64) -> Result<PieceWriter> {
         let (blobs, vault) = (self.replies.parts.blobs.clone(), self.vault.clone());
         let (id, offset) = (self.id.clone(), self.offset);
-        blocking(move || {
-            if blobs.room()? < FLOOR {
-                return Err(ReplyError::DiskShort);
-            }
-            Ok(vault.piece_writer(&id, offset, blobs.create()?)?)
-        })
-        .await
+        let sealed = usize::try_from(most).map_or(usize::MAX, sealed_size) as u64;
+        blocking(move || Ok(vault.piece_writer(&id, offset, blobs.create_for(sealed)?)?)).await
     }
 
     /// First the octets, then the row. A blob without a row is nobody's.
-    async fn commit(self, size: u64, writer: PieceWriter) -> Result<u64> {
+    async fn commit(self, size: u64, reserved: u64, writer: PieceWriter) -> Result<u64> {
+        let kept = self.keep(size, writer).await;
+        self.writing.release(reserved);
+        kept
+    }
+
+    async fn keep(&self, size: u64, writer: PieceWriter) -> Result<u64> {
         let blob = blocking(move || Ok(writer.finish()?.commit()?)).await?;
         let parts = &self.replies.parts;
         let piece = PieceRow { blob: blob.clone(), size };

@@ -498,10 +498,68 @@ async fn of_two_at_once_one_is_heard() {
         futures_util::future::join(desk.append(&id, 0, b"octets"), desk.append(&id, 0, b"octets")).await;
     let (kept, refused): (Vec<_>, Vec<_>) = [both.0, both.1].into_iter().partition(Result::is_ok);
     assert_eq!((kept.len(), refused.len()), (1, 1));
-    assert!(matches!(refused[0], Err(ReplyError::WrongOffset { offset: 6 })), "{refused:?}");
+    let is_late = matches!(refused[0], Err(ReplyError::UploadLocked | ReplyError::WrongOffset { offset: 6 }));
+    assert!(is_late, "{refused:?}");
     assert_eq!(desk.replies.upload(&desk.grant, &desk.browser, &id).await.unwrap().offset, 6);
     let blobs = desk.blobs.names().unwrap().len();
     assert_eq!(blobs, 3, "two parts of the transfer and one piece");
+}
+
+/// H39: a second writer is told so at once, and nothing is written for it.
+#[tokio::test]
+async fn an_upload_that_is_written_is_locked() {
+    let desk = Desk::new().await;
+    let id = desk.begin("a.pdf", Some(12)).await.unwrap();
+    let (octets, waiting) = tokio::sync::mpsc::channel(1);
+    let stream =
+        stream::unfold(waiting, async |mut waiting| waiting.recv().await.map(|piece| (piece, waiting)));
+    let (replies, grant, browser) = (desk.replies.clone(), desk.grant.clone(), desk.browser.clone());
+    let first = tokio::spawn({
+        let id = id.clone();
+        async move { replies.append(&grant, &browser, &id, 0, Box::pin(stream)).await }
+    });
+    octets.send(Ok(Bytes::from_static(b"octets"))).await.unwrap();
+    octets.reserve().await.unwrap();
+    let second = desk.append(&id, 0, b"octets").await;
+    assert!(matches!(second, Err(ReplyError::UploadLocked)), "{second:?}");
+    // It broke: whoever comes next goes on where it was.
+    octets.send(Err(io::ErrorKind::ConnectionReset.into())).await.unwrap();
+    assert!(matches!(first.await.unwrap(), Err(ReplyError::Broken { offset: 6, .. })));
+    assert_eq!(desk.append(&id, 6, b"-rest.").await.unwrap(), 12);
+}
+
+/// H39: what is begun and does not count yet is counted against the link; without a length that is a piece.
+#[tokio::test]
+async fn begun_pieces_do_not_pass_the_limit_together() {
+    let desk = Desk::new().await;
+    desk.configure(|config| config.reply.max_size = config::ByteSize::mib(12));
+    let begin = async |begun: u64| {
+        let id = desk.begin("a", None).await.unwrap();
+        let (replies, grant, browser) = (desk.replies.clone(), desk.grant.clone(), desk.browser.clone());
+        let (octets, waiting) = tokio::sync::mpsc::channel(1);
+        let stream =
+            stream::unfold(waiting, async |mut waiting| waiting.recv().await.map(|piece| (piece, waiting)));
+        let task =
+            tokio::spawn(async move { replies.append(&grant, &browser, &id, 0, Box::pin(stream)).await });
+        octets.send(Ok(Bytes::from_static(b"octets"))).await.unwrap();
+        while desk.replies.writers.begun(desk.grant.link()) != begun << 20 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        (octets, task)
+    };
+    // Eight mebibytes are the first one's, four the second one's; nothing is left for a third.
+    let (first, second) = (begin(8).await, begin(12).await);
+    let id = desk.begin("a", None).await.unwrap();
+    let third = desk.append(&id, 0, b"octets").await;
+    assert!(matches!(third, Err(ReplyError::TooLarge { .. })), "{third:?}");
+    let large = Bytes::from(vec![0; 5 << 20]);
+    second.0.send(Ok(large)).await.unwrap();
+    drop(second.0);
+    let ended = second.1.await.unwrap();
+    assert!(matches!(ended, Err(ReplyError::TooLarge { .. })), "{ended:?}");
+    drop(first.0);
+    assert_eq!(first.1.await.unwrap().unwrap(), 6);
+    assert_eq!(desk.append(&id, 0, b"octets").await.unwrap(), 6, "there is room again");
 }
 
 #[tokio::test]
@@ -541,7 +599,7 @@ async fn limits_are_told_before_an_octet_comes() {
 async fn a_short_disk_is_told_before_an_octet_comes() {
     const MIB: u64 = 1 << 20;
     let desk = Desk::new().await;
-    desk.blobs.room.store(264 * MIB, Ordering::Relaxed);
+    desk.blobs.room.store(200 * MIB, Ordering::Relaxed);
     let large = desk.begin("a", Some(81 * MIB)).await;
     assert!(matches!(large, Err(ReplyError::DiskShort)), "{large:?}");
     let form = NewUpload { name: "a".into(), media_type: String::new(), length: None, at_most: 81 * MIB };
@@ -549,7 +607,7 @@ async fn a_short_disk_is_told_before_an_octet_comes() {
     assert!(matches!(form, Err(ReplyError::DiskShort)), "{form:?}");
     let id = desk.begin("a", Some(80 * MIB)).await.unwrap();
     desk.append(&id, 0, b"octets").await.unwrap();
-    desk.blobs.room.store(63 * MIB, Ordering::Relaxed);
+    desk.blobs.room.store(7 * MIB, Ordering::Relaxed);
     let more = desk.append(&id, 6, b"octets").await;
     assert!(matches!(more, Err(ReplyError::DiskShort)), "{more:?}");
     assert_eq!(desk.replies.upload(&desk.grant, &desk.browser, &id).await.unwrap().offset, 6);

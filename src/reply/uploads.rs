@@ -18,8 +18,6 @@ use crate::transfer::access::Grant;
 
 /// Blocks of the network that wait for the disk.
 const AHEAD: usize = 16;
-/// Room that uploads leave to everything else.
-pub(super) const FLOOR: u64 = 64 * 1024 * 1024;
 /// Octets of a name and of a media type that are kept.
 const LONGEST_NAME: usize = 1000;
 
@@ -61,9 +59,9 @@ impl Replies {
     /// room for two and a half.
     async fn check_room(&self, length: u64) -> Result<()> {
         let blobs = self.parts.blobs.clone();
-        let room = spawn_blocking(move || blobs.room()).await.map_err(io::Error::other)??;
-        let needed = length.saturating_mul(5).div_ceil(2).saturating_add(FLOOR);
-        if room < needed { Err(ReplyError::DiskShort) } else { Ok(()) }
+        let left = spawn_blocking(move || blobs.left()).await.map_err(io::Error::other)??;
+        let needed = length.saturating_mul(5).div_ceil(2);
+        if left == 0 || left < needed { Err(ReplyError::DiskShort) } else { Ok(()) }
     }
 
     pub(super) fn limits(&self) -> UploadLimits {
@@ -98,7 +96,8 @@ impl Replies {
 
     /// Adds what `pieces` gives, which starts at `offset` of the file; tells the new offset. It goes to a task that
     /// outlives the request: what came before an error of the stream, or before the caller went away, is kept, and
-    /// [`ReplyError::Broken`] tells how much that is.
+    /// [`ReplyError::Broken`] tells how much that is. An upload has one writer; while there is one:
+    /// [`ReplyError::UploadLocked`].
     pub async fn append(
         &self,
         grant: &Grant,
@@ -108,6 +107,9 @@ impl Replies {
         mut pieces: impl Stream<Item = io::Result<Bytes>> + Send + Unpin,
     ) -> Result<u64> {
         self.check_enabled()?;
+        // Whoever has no such upload locks none.
+        self.find_upload(grant, browser, id).await?;
+        let (writing, request) = self.writers.begin(grant.link(), id).await?;
         let upload = self.find_upload(grant, browser, id).await?;
         if upload.offset != offset {
             return Err(ReplyError::WrongOffset { offset: upload.offset });
@@ -120,6 +122,7 @@ impl Replies {
             id: id.clone(),
             offset,
             length: upload.length,
+            writing,
         };
         let task = tokio::spawn(intake.run(receiver));
         while let Some(piece) = pieces.next().await {
@@ -132,6 +135,7 @@ impl Replies {
         if sender.send(Come::End).await.is_err() {
             tracing::debug!("an upload ended before its stream did");
         }
+        drop(request);
         task.await.unwrap_or_else(|error| Err(ReplyError::Trouble(error.to_string())))
     }
 

@@ -389,6 +389,12 @@ impl Blobs for FaultyBlobs {
     fn create(&self) -> std::io::Result<Box<dyn BlobWriter>> {
         self.disk.create()
     }
+    fn create_for(&self, octets: u64) -> std::io::Result<Box<dyn BlobWriter>> {
+        self.disk.create_for(octets)
+    }
+    fn left(&self) -> std::io::Result<u64> {
+        self.disk.left()
+    }
     fn open(&self, name: &BlobName) -> std::io::Result<Box<dyn std::io::Read + Send>> {
         self.disk.open(name)
     }

@@ -1,7 +1,8 @@
 //! [`Blobs`] as files: `<folder>/<first two characters>/<name>`, written in `<folder>/tmp` and moved when
 //! complete. The only place that knows a path of sealed bytes.
 //!
-//! A name is given out only when file and folders are on disk (C02); what is not complete never has one.
+//! A name is given out only when file and folders are on disk (C02); what is not complete never has one. No octet is
+//! written that [`super::room`] has no room for (H39).
 
 use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -10,29 +11,37 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::room::{Disk, Reservation, Room, Share};
 use super::{BlobWriter, Blobs, at};
 use crate::id::BlobName;
 
 /// Octets that go to or come from the file system at once.
 const BUFFER: usize = 64 * 1024;
 
-/// A folder of blobs.
+/// A folder of blobs, as one of those who write into it has it.
 pub struct LocalBlobs {
     folder: Arc<Folder>,
+    share: Share,
 }
 
 struct Folder {
     path: PathBuf,
     /// Subfolders whose entry in `path` is known to be on disk.
     durable: Mutex<HashSet<PathBuf>>,
+    room: Room,
 }
 
 impl LocalBlobs {
-    /// Opens the folder, and makes it where there is none.
+    /// Opens the folder for new mail, and makes it where there is none.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let folder = Folder { path: path.to_owned(), durable: Mutex::default() };
+        let folder = Folder { path: path.to_owned(), durable: Mutex::default(), room: Room::default() };
         private_folder(&folder.unfinished()).map_err(|error| at(path, error))?;
-        Ok(Self { folder: Arc::new(folder) })
+        Ok(Self { folder: Arc::new(folder), share: Share::Mail })
+    }
+
+    /// The same folder for others, who leave more or less of the disk.
+    pub fn shared(&self, share: Share) -> Self {
+        Self { folder: Arc::clone(&self.folder), share }
     }
 
     /// Removes what was being written when the process ended. Only the server may call this, before it takes
@@ -48,6 +57,11 @@ impl LocalBlobs {
 
 impl Blobs for LocalBlobs {
     fn create(&self) -> io::Result<Box<dyn BlobWriter>> {
+        self.create_for(0)
+    }
+
+    fn create_for(&self, octets: u64) -> io::Result<Box<dyn BlobWriter>> {
+        let reservation = Reservation::new(&self.folder.room, self.share, octets, || self.folder.disk())?;
         let name = BlobName::random();
         let path = self.folder.unfinished().join(name.as_str());
         let file = OpenOptions::new()
@@ -57,6 +71,7 @@ impl Blobs for LocalBlobs {
             .open(&path)
             .map_err(|error| at(&path, error))?;
         let unfinished = Unfinished { folder: Arc::clone(&self.folder), name, path };
+        let file = Reserved { file, reservation, folder: Arc::clone(&self.folder) };
         Ok(Box::new(Writer { file: BufWriter::with_capacity(BUFFER, file), unfinished }))
     }
 
@@ -71,9 +86,11 @@ impl Blobs for LocalBlobs {
     }
 
     fn room(&self) -> io::Result<u64> {
-        let disk =
-            rustix::fs::statvfs(&self.folder.path).map_err(|error| at(&self.folder.path, error.into()))?;
-        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+        Ok(self.folder.disk()?.free)
+    }
+
+    fn left(&self) -> io::Result<u64> {
+        Ok(self.folder.disk()?.left(self.share).saturating_sub(self.folder.room.promised()))
     }
 
     fn names(&self) -> io::Result<Vec<BlobName>> {
@@ -93,6 +110,10 @@ impl Blobs for LocalBlobs {
 }
 
 impl Folder {
+    fn disk(&self) -> io::Result<Disk> {
+        Disk::at(&self.path).map_err(|error| at(&self.path, error))
+    }
+
     fn unfinished(&self) -> PathBuf {
         self.path.join("tmp")
     }
@@ -117,8 +138,28 @@ impl Folder {
     }
 }
 
+/// A file that grows only where there is room.
+struct Reserved {
+    file: File,
+    reservation: Reservation,
+    folder: Arc<Folder>,
+}
+
+impl Write for Reserved {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.reservation.cover(bytes.len() as u64, || self.folder.disk())?;
+        let written = self.file.write(bytes)?;
+        self.reservation.written(written as u64);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
 struct Writer {
-    file: BufWriter<File>,
+    file: BufWriter<Reserved>,
     unfinished: Unfinished,
 }
 
@@ -136,7 +177,7 @@ impl BlobWriter for Writer {
     fn commit(self: Box<Self>) -> io::Result<BlobName> {
         let Self { file, unfinished } = *self;
         let file = file.into_inner().map_err(|error| at(&unfinished.path, error.into_error()))?;
-        file.sync_all().map_err(|error| at(&unfinished.path, error))?;
+        file.file.sync_all().map_err(|error| at(&unfinished.path, error))?;
         unfinished.finish()
     }
 }
@@ -221,6 +262,25 @@ mod tests {
         for folder in [file.parent().unwrap(), &dir.path().join("blobs"), &dir.path().join("blobs/tmp")] {
             assert_eq!(mode(folder), 0o700, "{}", folder.display());
         }
+    }
+
+    /// H39: who is promised room has it, and no handle has more than its share.
+    #[test]
+    fn room_is_promised_before_it_is_used() {
+        let (blobs, _dir) = fresh();
+        let pages = blobs.shared(Share::Pages);
+        let left = pages.left().unwrap();
+        assert!(left < blobs.left().unwrap(), "mail has more");
+        let too_much = pages.create_for(u64::MAX).map(drop).unwrap_err();
+        assert_eq!(too_much.kind(), io::ErrorKind::StorageFull);
+        let mut writer = pages.create_for(left / 2).unwrap();
+        assert!(pages.create_for(left - left / 4).is_err());
+        let promised = blobs.folder.room.promised();
+        writer.write_all(&vec![0; 4 * BUFFER]).unwrap();
+        writer.flush().unwrap();
+        assert_eq!(promised - blobs.folder.room.promised(), 4 * BUFFER as u64);
+        drop(writer);
+        assert_eq!(blobs.folder.room.promised(), 0);
     }
 
     #[test]

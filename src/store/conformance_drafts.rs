@@ -130,12 +130,16 @@ pub async fn uploads_keep_their_limits(store: &dyn Store) {
     assert_eq!(begin(store, &author, Some(11)).await.1, Added::TooLarge);
     let (open, added) = begin(store, &author, None).await;
     assert_eq!(added, Added::Kept(0));
+    let room = async |author: &Author| store.upload_room(author.clone(), LIMITS).await.unwrap();
+    assert_eq!((room(&author).await, room(&other).await), (10, 0), "the other has no draft yet");
     assert_eq!(add(store, &author, &open, 0, 10).await, Added::Kept(10));
     assert_eq!(add(store, &author, &open, 10, 1).await, Added::TooLarge);
     assert_eq!(begin(store, &author, Some(0)).await.1, Added::Kept(0));
     assert_eq!(begin(store, &author, Some(0)).await.1, Added::TooMany);
     assert_eq!(begin(store, &other, Some(51)).await.1, Added::TooLarge, "the link has 150 for all");
-    assert_eq!(begin(store, &other, Some(50)).await.1, Added::Kept(0));
+    assert_eq!(begin(store, &other, Some(20)).await.1, Added::Kept(0));
+    assert_eq!((room(&author).await, room(&other).await), (0, 30));
+    assert_eq!(begin(store, &other, Some(30)).await.1, Added::Kept(0));
 }
 
 pub async fn a_piece_is_added_once_and_in_its_place(store: &dyn Store) {

@@ -208,6 +208,8 @@ pub trait DraftStore: Send + Sync + 'static {
         limits: UploadLimits,
         now: Timestamp,
     ) -> Result<Added>;
+    /// Octets that may still come into this draft: what was announced, here and behind the same link, counts as come.
+    async fn upload_room(&self, author: Author, limits: UploadLimits) -> Result<u64>;
     /// Takes an upload out, and gives its blobs up; tells whether it was there. `event` is kept where it was.
     async fn remove_upload(
         &self,

@@ -15,6 +15,7 @@ mod items;
 mod journal;
 mod life;
 mod migrate;
+pub mod room;
 pub mod sqlite;
 mod status;
 mod transfers;
@@ -266,12 +267,20 @@ pub trait Store: DraftStore {
 pub trait Blobs: Send + Sync + 'static {
     /// Starts a new blob. Dropped without [`BlobWriter::commit`], nothing of it stays.
     fn create(&self) -> io::Result<Box<dyn BlobWriter>>;
+    /// The same, with room for so many octets from the start: where there is none, nothing is begun.
+    fn create_for(&self, octets: u64) -> io::Result<Box<dyn BlobWriter>> {
+        if self.left()? < octets { Err(io::ErrorKind::StorageFull.into()) } else { self.create() }
+    }
     /// Reads a blob from its start.
     fn open(&self, name: &BlobName) -> io::Result<Box<dyn Read + Send>>;
     /// Removes a blob; one that is gone already is fine.
     fn remove(&self, name: &BlobName) -> io::Result<()>;
-    /// Octets that there is room for.
+    /// Octets that are free on the disk.
     fn room(&self) -> io::Result<u64>;
+    /// Octets of them that may still be written from here, what others were promised aside.
+    fn left(&self) -> io::Result<u64> {
+        self.room()
+    }
     /// Every blob there is, for the sweep at start.
     fn names(&self) -> io::Result<Vec<BlobName>>;
 }

@@ -443,6 +443,9 @@ impl DraftStore for MemoryStore {
     ) -> Result<Added> {
         Err(StoreError::Closed)
     }
+    async fn upload_room(&self, _: Author, _: UploadLimits) -> Result<u64> {
+        Err(StoreError::Closed)
+    }
     async fn remove_upload(&self, _: Author, _: UploadId, _: Timestamp, _: Option<Event>) -> Result<bool> {
         Err(StoreError::Closed)
     }

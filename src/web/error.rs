@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use super::page::{self, Visit};
 use crate::clock::Timestamp;
 use crate::id::QueueId;
+use crate::store::StoreError;
 use crate::transfer::access::AccessError;
 
 /// Why a request does not get what it asked for.
@@ -49,12 +50,16 @@ pub enum WebError {
     TooSlow,
     /// There is no preview of this file.
     NoPreview,
+    /// There is no room for what the pages would keep; mail goes on.
+    Full,
     /// Our own trouble. The cause is for the log only.
     Trouble(String),
 }
 
 /// For [`WebError::Busy`]: an Argon2 run or a download ends within this.
-const SOON: u64 = 3;
+pub const SOON: u64 = 3;
+/// For [`WebError::Full`]: mail that waits has left, or somebody has made room.
+const LATER: u64 = 600;
 
 impl WebError {
     /// From what `transfer::access` says about a link.
@@ -67,6 +72,7 @@ impl WebError {
             AccessError::Locked(until) => Self::Locked(until),
             AccessError::Busy => Self::Busy,
             AccessError::NoSession => Self::NoSession(token.to_owned()),
+            AccessError::Store(StoreError::NearlyFull) => Self::Full,
             AccessError::Store(cause) => Self::Trouble(cause.to_string()),
             AccessError::Damaged => Self::Trouble("a sealed part is damaged".into()),
         }
@@ -88,6 +94,7 @@ impl WebError {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::NoPreview => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Full => StatusCode::INSUFFICIENT_STORAGE,
             Self::Trouble(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -110,6 +117,7 @@ impl WebError {
                 ("error-request-title", "error-request-text")
             }
             Self::NoPreview => ("error-preview-title", "error-preview-text"),
+            Self::Full => ("error-full-title", "error-full-text"),
             Self::Trouble(_) => ("error-trouble-title", "error-trouble-text"),
         }
     }
@@ -148,6 +156,7 @@ pub fn to_page(mut response: Response, visit: &Visit, now: Timestamp) -> Respons
     let wait = match &error {
         WebError::Locked(until) => Some(seconds_until(*until, now)),
         WebError::Busy => Some(SOON),
+        WebError::Full => Some(LATER),
         _ => None,
     };
     let (title, text) = error.texts();

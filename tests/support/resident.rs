@@ -1,6 +1,9 @@
 //! Somebody who answers without a browser: keeps cookies, fills in forms, reads the code in the mail.
 
 use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -112,6 +115,29 @@ impl Resident {
         format!("/{}", answer.field("location").rsplit('/').next().unwrap())
     }
 
+    /// Begins an upload whose length is told later, if that is taken.
+    pub fn begin_deferred(&self) -> Option<String> {
+        let answer = self.tus("POST", "", &[("Upload-Defer-Length", "1")], Some(b""));
+        (answer.status == 201).then(|| format!("/{}", answer.field("location").rsplit('/').next().unwrap()))
+    }
+
+    /// Sends the first octets of a piece of `length`, and then nothing more.
+    pub fn drip(&self, id: &str, length: usize, octets: &[u8]) -> Drip {
+        let address = self.link.split('/').nth(2).unwrap();
+        let mut stream = TcpStream::connect(address).unwrap();
+        let path = self.link.split_once(address).unwrap().1;
+        let head = format!(
+            "PATCH {path}/reply/files{id} HTTP/1.1\r\nHost: {address}\r\nCookie: {}\r\nTus-Resumable: 1.0.0\r\n\
+             Upload-Offset: 0\r\nContent-Type: application/offset+octet-stream\r\nContent-Length: {length}\r\n\r\n",
+            self.cookie()
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        // Whoever is refused need not be read to the end.
+        stream.set_write_timeout(Some(Duration::from_secs(5))).unwrap();
+        let _written = stream.write_all(octets);
+        Drip(stream)
+    }
+
     /// Sends a piece.
     pub fn piece(&self, id: &str, offset: usize, octets: &[u8]) -> Answer {
         let offset = offset.to_string();
@@ -138,6 +164,19 @@ impl Resident {
             self.cookies.insert(name.to_owned(), value.to_owned());
         }
         answer
+    }
+}
+
+/// A request that does not end.
+pub struct Drip(TcpStream);
+
+impl Drip {
+    /// The status with which it was refused; `None` when it was not within two seconds.
+    pub fn refusal(&mut self) -> Option<u16> {
+        self.0.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+        let mut start = [0; 12];
+        self.0.read_exact(&mut start).ok()?;
+        std::str::from_utf8(&start).ok()?.rsplit(' ').next()?.parse().ok()
     }
 }
 

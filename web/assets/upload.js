@@ -205,7 +205,7 @@
   async function judge(response) {
     const isText = response.headers.get("Content-Type")?.startsWith("text/plain");
     const text = isText ? await response.text() : ""; // The answer to HEAD has none either.
-    if (response.status >= 400 && response.status < 500 && ![408, 409, 429].includes(response.status)) {
+    if (response.status >= 400 && response.status < 500 && ![408, 409, 423, 429].includes(response.status)) {
       throw final(text || words.refused);
     }
     if (response.status === 507) throw final(text || words.refused);

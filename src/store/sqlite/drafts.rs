@@ -155,6 +155,13 @@ fn fits(db: &Connection, draft: i64, more: u64, limits: UploadLimits) -> Result<
     Ok(octets.saturating_add(more) <= limits.octets && link_octets.saturating_add(more) <= limits.link_octets)
 }
 
+/// Octets that may still come into the draft of an author.
+pub(super) fn upload_room(db: &Connection, author: &Author, limits: UploadLimits) -> Result<u64> {
+    let Some(Head { number, .. }) = draft(db, author)? else { return Ok(0) };
+    let (_, octets, link_octets) = taken(db, number)?;
+    Ok(limits.octets.saturating_sub(octets).min(limits.link_octets.saturating_sub(link_octets)))
+}
+
 /// An upload by its number: `length` and `offset`.
 struct Found {
     draft: i64,

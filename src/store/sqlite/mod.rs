@@ -35,6 +35,7 @@ use self::handover::Kept;
 use self::reader::Readers;
 use self::writer::{Change, Writer};
 use super::journal::{Found, Journal};
+use super::room::{Disk, Share};
 use super::{
     Acceptance, Added, Attempt, Author, BrowserRow, CodeLimits, CodeRow, CodeTry, Committed, DeliveryReport,
     Download, DraftRow, DraftStore, DueReminder, Extension, Forget, Gauges, Item, LimitedNotice, NewCode,
@@ -48,11 +49,6 @@ use crate::limits::{Rate, TryRule};
 
 /// A session's use is noted to the minute: a page with twenty pictures costs one commit, not twenty.
 const USE_NOTED: SignedDuration = SignedDuration::from_secs(60);
-
-/// Octets that new mail may not take. What is accepted already needs them to leave again: an outcome that is
-/// recorded is a write too, and up to a checkpoint the log grows by each of them (`WRITER_SETTINGS`), then the
-/// database by what was in the log.
-const FLOOR: u64 = 32 << 20;
 
 /// An open database. Dropping it finishes what was asked of it, so that nothing is left in its log.
 pub struct Sqlite {
@@ -103,12 +99,11 @@ impl Sqlite {
         self.due.changes(self.writer.run(work)).await
     }
 
-    /// Fails when the disk is so full that accepted mail might get stuck behind new mail (C03).
-    fn check_room(&self) -> Result<()> {
-        let disk = rustix::fs::fstatvfs(&self.folder).map_err(std::io::Error::from)?;
-        match disk.f_bavail.saturating_mul(disk.f_frsize) < FLOOR {
-            true => Err(StoreError::NearlyFull),
-            false => Ok(()),
+    /// Fails when the disk is so full that `share` must leave the rest of it to others (C03, H39).
+    fn check_room(&self, share: Share) -> Result<()> {
+        match Disk::of(&self.folder)?.left(share) {
+            0 => Err(StoreError::NearlyFull),
+            _ => Ok(()),
         }
     }
 
@@ -122,7 +117,7 @@ impl Sqlite {
 #[async_trait]
 impl Store for Sqlite {
     async fn commit(&self, acceptance: Acceptance) -> Result<Committed> {
-        self.check_room()?;
+        self.check_room(Share::Mail)?;
         let acceptance = match self.journalled(acceptance).await? {
             Kept::InJournal(committed) => return Ok(committed),
             Kept::Nowhere(acceptance) => *acceptance,
@@ -183,6 +178,7 @@ impl Store for Sqlite {
     }
 
     async fn open(&self, session: Session, event: Event) -> Result<()> {
+        self.check_room(Share::Mail)?;
         self.write(move |change| links::open(change, &session, event)).await
     }
 
@@ -316,7 +312,7 @@ impl DraftStore for Sqlite {
     }
 
     async fn save_draft(&self, author: Author, typed: Vec<u8>, now: Timestamp) -> Result<()> {
-        self.check_room()?;
+        self.check_room(Share::Pages)?;
         self.write(move |change| drafts::save(change, &author, Some(&typed), now).map(drop)).await
     }
 
@@ -327,7 +323,7 @@ impl DraftStore for Sqlite {
         limits: UploadLimits,
         now: Timestamp,
     ) -> Result<Added> {
-        self.check_room()?;
+        self.check_room(Share::Pages)?;
         self.write(move |change| drafts::add_upload(change, &author, &upload, limits, now)).await
     }
 
@@ -350,9 +346,13 @@ impl DraftStore for Sqlite {
         limits: UploadLimits,
         now: Timestamp,
     ) -> Result<Added> {
-        self.check_room()?;
+        self.check_room(Share::Pages)?;
         self.write(move |change| drafts::add_piece(change, &author, &upload, offset, &piece, limits, now))
             .await
+    }
+
+    async fn upload_room(&self, author: Author, limits: UploadLimits) -> Result<u64> {
+        self.readers.read(move |db| drafts::upload_room(db, &author, limits)).await
     }
 
     async fn remove_upload(
@@ -374,7 +374,7 @@ impl DraftStore for Sqlite {
     }
 
     async fn add_code(&self, code: NewCode, limits: CodeLimits) -> Result<Option<Timestamp>> {
-        self.check_room()?;
+        self.check_room(Share::Pages)?;
         self.write(move |change| codes::add(change, code, limits)).await
     }
 

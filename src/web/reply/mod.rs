@@ -122,6 +122,7 @@ impl Desk {
             ReplyError::Closed => WebError::Gone,
             ReplyError::Access(error) => WebError::access(error, &self.token),
             ReplyError::UnknownUpload => WebError::NotFound,
+            ReplyError::DiskShort => WebError::Full,
             error => WebError::Trouble(error.to_string()),
         }
     }

@@ -9,7 +9,7 @@ use axum::response::Response;
 use super::Desk;
 use crate::clock::Timestamp;
 use crate::reply::{self, Browser, Field, LineFault, ReplyError};
-use crate::web::error::{WebError, seconds_until};
+use crate::web::error::{SOON, WebError, seconds_until};
 use crate::web::page::{self, Visit};
 
 /// One message beside one field.
@@ -177,6 +177,7 @@ fn problem(visit: &Visit, error: &ReplyError, now: Timestamp) -> Option<Problem>
         ReplyError::Infected { name } => visit.with("reply-error-virus", "name", name),
         ReplyError::TooLargeToScan { name } => visit.with("reply-error-scan-size", "name", name),
         ReplyError::NotScanned { name } => visit.with("reply-error-scanner", "name", name),
+        ReplyError::UploadLocked | ReplyError::TooManyUploads => text("error-busy-text"),
         ReplyError::UnknownUpload | ReplyError::WrongLength | ReplyError::WrongOffset { .. } => {
             text("reply-error-upload")
         }
@@ -191,6 +192,7 @@ fn problem(visit: &Visit, error: &ReplyError, now: Timestamp) -> Option<Problem>
         ReplyError::TooManyCodes(until) | ReplyError::TooManyReplies(until) => {
             Some(seconds_until(*until, now))
         }
+        ReplyError::UploadLocked | ReplyError::TooManyUploads => Some(SOON),
         _ => None,
     };
     Some(Problem { field: error.field().map_or("form", id), text: words, status: status(error), wait })
@@ -238,9 +240,12 @@ fn status(error: &ReplyError) -> StatusCode {
         ReplyError::NotScanned { .. } => StatusCode::SERVICE_UNAVAILABLE,
         ReplyError::DiskShort => StatusCode::INSUFFICIENT_STORAGE,
         ReplyError::WrongOffset { .. } => StatusCode::CONFLICT,
+        ReplyError::UploadLocked => StatusCode::LOCKED,
         ReplyError::UnknownUpload => StatusCode::NOT_FOUND,
         ReplyError::NotVerified | ReplyError::WrongCode { .. } => StatusCode::FORBIDDEN,
-        ReplyError::TooManyCodes(_) | ReplyError::TooManyReplies(_) => StatusCode::TOO_MANY_REQUESTS,
+        ReplyError::TooManyCodes(_) | ReplyError::TooManyReplies(_) | ReplyError::TooManyUploads => {
+            StatusCode::TOO_MANY_REQUESTS
+        }
         ReplyError::Broken { .. } => StatusCode::REQUEST_TIMEOUT,
         _ => StatusCode::BAD_REQUEST,
     }
