@@ -183,6 +183,22 @@ fn a_sealed_message_attached_to_another_stays_sealed() {
     assert!(text_of(&taken[0]).contains("kanarie"), "other mail passes, whatever is attached to it");
 }
 
+/// H38: an outsider who wrote with our tag in the subject reads that somebody is away, not that there is a link.
+#[test]
+fn what_programs_answer_is_no_notification() {
+    let (smarthost, _site, gateway) = start("");
+    let first = mail("Message-ID: <1@voorbeeld.nl>\r\nSubject: [vertrouwelijk] a", RESIDENT);
+    send(&smarthost, &gateway, &[RESIDENT], &first, 2);
+    let away = "Subject: Automatisch antwoord: [vertrouwelijk] a\r\nAuto-Submitted: auto-replied\r\n\
+        In-Reply-To: <2@example.org>\r\nReferences: <1@voorbeeld.nl> <2@example.org>";
+    let taken = send(&smarthost, &gateway, &[RESIDENT], &mail(away, RESIDENT), 1);
+    assert!(text_of(&taken[0]).contains("kanarie"), "own words go as they are");
+    let quoting = [mail(away, RESIDENT), b"> wat verzegeld was\r\n".to_vec()].concat();
+    let taken = send(&smarthost, &gateway, &[RESIDENT], &quoting, 1);
+    let notification = notice(&taken, "notification");
+    assert!(!notification.raw.contains("wat verzegeld was"), "{}", notification.raw);
+}
+
 /// C34: whoever writes to us chooses what our answer refers to; that is no thread of ours.
 #[test]
 fn an_outsider_has_no_foreign_thread_sealed() {

@@ -32,6 +32,8 @@ pub fn holds(input: &[u8]) {
             }
             assert!(decide(policy, &at_the_end(mail, &line)) >= strictness, "{field:?} twice");
         }
+        let mail = on_top(mail, NO_ANSWER);
+        let mail = mail.as_slice();
         for tag in TAGS.iter().map(|tag| tag.as_bytes()) {
             assert!(decide(policy, &on_top(mail, tag)) >= SEAL, "a tag on top");
             assert!(decide(policy, &at_the_end(mail, tag)) >= SEAL, "a tag at the end");
@@ -48,6 +50,9 @@ pub fn holds(input: &[u8]) {
 }
 
 const SEAL: u8 = 1;
+
+/// What a program answers may pass with a tag; what is forwarded may not.
+const NO_ANSWER: &[u8] = b"Auto-Submitted: auto-forwarded\r\n";
 
 /// What must be found wherever it stands.
 const TAGS: &[&str] = &[

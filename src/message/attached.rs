@@ -42,7 +42,7 @@ const USUAL_FIELDS: &[&str] = &[
 const MESSAGE_NAMES: &[&str] = &[".eml", ".emlx", ".mht", ".mhtml", ".mbox", ".mbx", ".nws"];
 
 /// Parts of a report that tell of a message and are none (RFC 3464, RFC 6533, RFC 8098, RFC 5965, RFC 3886).
-const REPORTS: &[&str] = &[
+pub(super) const REPORTS: &[&str] = &[
     "message/delivery-status",
     "message/global-delivery-status",
     "message/disposition-notification",

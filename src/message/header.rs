@@ -269,7 +269,7 @@ impl<'a> Field<'a> {
     }
 
     /// The first word of the value, before comments and parameters.
-    fn word(&self) -> String {
+    pub(super) fn word(&self) -> String {
         let value = encoded::text(self.structured());
         let end = |c: char| c.is_whitespace() || c == ';' || c == '(';
         value.trim().split(end).next().unwrap_or("").to_owned()

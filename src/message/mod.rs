@@ -5,6 +5,7 @@
 //! Nothing here may panic, recurse without bound or take more than linear time, whatever the message (H13).
 
 pub mod attached;
+pub mod automatic;
 pub mod crlf;
 mod decode;
 mod encoded;

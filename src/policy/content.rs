@@ -8,6 +8,7 @@ use super::bsn;
 use super::fold::{fold, skeleton};
 use super::rules::Answer;
 use crate::message::attached::{Attached, attached};
+use crate::message::automatic::is_automatic;
 use crate::message::crlf::CrlfBytes;
 use crate::message::header::Header;
 use crate::message::mime;
@@ -29,6 +30,7 @@ pub struct Content<'a> {
     attached: OnceLock<Attached>,
     fields: Mutex<Fields>,
     attached_fields: Mutex<Fields>,
+    automatic: OnceLock<Answer>,
     bsn: OnceLock<Answer>,
 }
 
@@ -55,6 +57,7 @@ impl<'a> Content<'a> {
             attached: OnceLock::new(),
             fields: Mutex::default(),
             attached_fields: Mutex::default(),
+            automatic: OnceLock::new(),
             bsn: OnceLock::new(),
         }
     }
@@ -104,6 +107,13 @@ impl<'a> Content<'a> {
             Arc::new(Readings::of(&headers, name, attached.cut))
         });
         Arc::clone(known)
+    }
+
+    /// Whether a program answers, with nothing of what it answers. Of one message the sender is always the same.
+    pub(super) fn is_automatic(&self, from_nobody: bool) -> Answer {
+        *self.automatic.get_or_init(|| {
+            is_automatic(self.message, self.attached(), from_nobody).map_or(Answer::Unknown, Answer::from)
+        })
     }
 
     /// Whether a citizen service number stands in the subject or in a text of the message.

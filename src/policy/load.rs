@@ -16,7 +16,7 @@ const RULE_KEYS: &[&str] =
     &["name", "when", "then", "expiry_days", "password", "subject", "download_notice", "file_names", "text"];
 const SEAL_KEYS: &[&str] = &["expiry_days", "password", "subject", "download_notice", "file_names"];
 const CONDITION_KEYS: &[&str] =
-    &["subject_tag", "header", "sender", "recipient", "internal", "min_size", "bsn", "thread"];
+    &["subject_tag", "header", "sender", "recipient", "internal", "min_size", "bsn", "thread", "automatic"];
 const HEADER_KEYS: &[&str] = &["name", "any"];
 
 /// What the sender is told when a rule does not say it.
@@ -99,6 +99,7 @@ fn condition(key: &str, value: &Value) -> Result<Condition, String> {
         "internal" => Condition::Internal(typed(value)?),
         "min_size" => Condition::MinSize(typed::<ByteSize>(value)?),
         "bsn" => Condition::Bsn(typed(value)?),
+        "automatic" => Condition::Automatic(typed(value)?),
         _ => match value.as_str() {
             Some("sealed") => Condition::SealedThread,
             _ => return Err(format!("must be \"sealed\", not {value}")),

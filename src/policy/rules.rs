@@ -38,6 +38,7 @@ pub(super) enum Condition {
     Internal(bool),
     MinSize(ByteSize),
     SealedThread,
+    Automatic(bool),
     Bsn(bool),
 }
 
@@ -103,13 +104,14 @@ impl Condition {
             Self::Internal(_) => "internal",
             Self::MinSize(_) => "min_size",
             Self::SealedThread => "thread",
+            Self::Automatic(_) => "automatic",
             Self::Bsn(_) => "bsn",
         }
     }
 
     /// Whether the body of the message has to be read for it.
     pub fn is_costly(&self) -> bool {
-        matches!(self, Self::Bsn(_))
+        matches!(self, Self::Bsn(_) | Self::Automatic(_))
     }
 
     fn answer(&self, facts: &Facts, strict: bool) -> Answer {
@@ -145,6 +147,11 @@ impl Condition {
             Self::Internal(wanted) => (facts.internal == *wanted).into(),
             Self::MinSize(least) => (facts.content.size() >= least.bytes()).into(),
             Self::SealedThread => facts.sealed_thread.into(),
+            Self::Automatic(wanted) => match facts.content.is_automatic(*facts.sender == ReversePath::Null) {
+                Answer::Unknown if strict => Answer::No,
+                Answer::Unknown => Answer::Unknown,
+                found => ((found == Answer::Yes) == *wanted).into(),
+            },
             Self::Bsn(wanted) => match facts.content.has_bsn() {
                 Answer::Unknown => Answer::Unknown,
                 found => ((found == Answer::Yes) == *wanted).into(),
@@ -182,6 +189,12 @@ impl Condition {
             Self::MinSize(_) => say("the message is as large", "the message is smaller"),
             Self::SealedThread => {
                 say("it goes on with a message that was sealed", "it goes on with no message that was sealed")
+            }
+            Self::Automatic(true) => {
+                say("a program answers, and quotes nothing", "no program answers, or it quotes something")
+            }
+            Self::Automatic(false) => {
+                say("no program answers, or it quotes something", "a program answers, and quotes nothing")
             }
             Self::Bsn(true) => {
                 say("a citizen service number was found", "no citizen service number was found")

@@ -127,6 +127,7 @@ fn faults_name_file_rule_key_and_reason() {
         ),
         (&format!("{rule}when = {{ internal = \"yes\" }}"), "when.internal: invalid type"),
         (&format!("{rule}when = {{ min_size = \"10MB\" }}"), "when.min_size: invalid value"),
+        (&format!("{rule}when = {{ automatic = \"yes\" }}"), "when.automatic: invalid type"),
         (&format!("{rule}when = {{ thread = \"open\" }}"), "when.thread: must be \"sealed\""),
         ("[[rule]]\nname = \"a\"\nthen = \"reject\"\ntext = \"a\\r\\nb\"", "text: must be one line"),
         ("[[rule]\n", "TOML parse error at line 1"),
@@ -191,15 +192,16 @@ fn an_explanation_says_nothing_of_the_text() {
 #[test]
 fn an_explanation_names_each_condition_the_cheap_ones_first() {
     let policy = policy(
-        "[[rule]]\nname = \"a\"\nthen = \"seal\"\nwhen = { bsn = false, subject_tag = \"x\", thread = \"sealed\", \
+        "[[rule]]\nname = \"a\"\nthen = \"seal\"\nwhen = { bsn = false, automatic = true, subject_tag = \"x\", thread = \"sealed\", \
          min_size = 1, internal = false, recipient = \"@example.org\", sender = \"@voorbeeld.nl\", \
          header = { name = \"X-A\", any = \"1\" } }\n",
     );
     let traces = with_facts("Subject: [x] y\n\n", |facts| policy.unwrap().explain(facts));
     let mut said: Vec<_> = traces[0].conditions.iter().map(|one| (one.condition, one.matched)).collect();
-    assert_eq!(said.last(), Some(&("bsn", true)), "the body is read last");
+    assert_eq!(said[said.len() - 2..], [("automatic", false), ("bsn", true)], "the body is read last");
     said.sort_unstable();
     let expected = [
+        ("automatic", false),
         ("bsn", true),
         ("header", false),
         ("internal", true),
@@ -282,6 +284,24 @@ fn an_explanation_says_how_sure_it_is() {
     assert_eq!(why("seal", "Subject: y\n\n"), "the subject is not tagged with [x]");
     assert_eq!(why("pass", "Subject: [x]\n\n"), "the subject starts with [x]");
     assert_eq!(why("pass", "Subject: y\n\n"), "the subject does not start, in every reading, with [x]");
+}
+
+/// C31, H38: what a rule makes of automatic answers, and of what may be one.
+#[test]
+fn an_automatic_answer_must_be_one_for_sure() {
+    let sure = "Auto-Submitted: auto-replied\n\nIk ben er niet.\n";
+    let quoting = "Auto-Submitted: auto-replied\n\n> Geachte\n";
+    let unsure = "Auto-Submitted: auto-replied\nContent-Type: multipart/mixed\n\nIk ben er niet.\n";
+    for (then, wanted, expected) in [
+        ("pass", true, [true, false, false]),
+        ("pass", false, [false, true, false]),
+        ("seal", true, [true, false, true]),
+        ("seal", false, [false, true, true]),
+    ] {
+        let policy = one_rule(then, &format!("automatic = {wanted}"));
+        let found = [sure, quoting, unsure].map(|message| decides(&policy, message));
+        assert_eq!(found, expected, "{then} {wanted}");
+    }
 }
 
 #[test]
