@@ -469,6 +469,79 @@ async fn refusals_of_the_whole_mail_are_reported_and_those_of_us_are_not() {
     }
 }
 
+/// A server that takes nothing from us is mended by an administrator: until then mail waits, and no sender is told that
+/// an address is wrong (C38).
+#[tokio::test]
+async fn refusals_of_us_are_waited_out() {
+    for (stage, answer) in [
+        (Stage::Connect, "554 5.7.1 no service for you"),
+        (Stage::Ehlo, "550 5.7.1 who are you?"),
+        (Stage::Mail, "550 5.7.1 <jan@voorbeeld.nl>: Sender address rejected: Access denied"),
+        (Stage::Mail, "550 relaying denied"),
+        (Stage::Rcpt, "554 5.7.1 <x@example.org>: Relay access denied"),
+        (Stage::Rcpt, "550 5.7.54 SMTP; Unable to relay recipient in non-accepted domain"),
+        (Stage::Rcpt, "550 relay not permitted"),
+        (Stage::Rcpt, "550 5.7.1 Access denied"),
+        (Stage::Dot, "550 5.7.64 TenantAttribution; Relay Access Denied"),
+    ] {
+        for extensions in [USUAL, &["8BITMIME"]] {
+            let script = Script::offering(extensions).at(stage, say(answer));
+            let smarthost = Smarthost::start(script.at(Stage::Helo, say(answer)));
+            let gateway = Gateway::run(&smarthost, "");
+            gateway.send(&[PIET, MIEN]);
+            let state = gateway.finished(1).await;
+            let expected = |outcome: &String| outcome.contains(&format!("later {answer}"));
+            assert!(outcomes(&state).iter().all(expected), "{answer}: {:?}", outcomes(&state));
+            assert!(state.rows.len() == 1 && state.reports.is_empty(), "{answer}");
+            smarthost.change(Script::offering(extensions));
+            gateway.pass(MINUTE);
+            gateway.empty().await;
+            assert_eq!((smarthost.seen().copies(PIET), smarthost.seen().copies(MIEN)), (1, 1));
+            gateway.stop().await;
+        }
+    }
+}
+
+/// Who relays for one recipient relays for us; and a sender's own address is the sender's to hear of.
+#[tokio::test]
+async fn a_refusal_that_is_not_of_us_is_reported_at_once() {
+    let denied = "550 5.7.1 relaying denied";
+    let smarthost = Smarthost::start(Script::usual().when(Stage::Rcpt, MIEN, say(denied), usize::MAX));
+    let gateway = Gateway::run(&smarthost, "");
+    gateway.send(&[PIET, MIEN]);
+    let state = gateway.empty().await;
+    assert_eq!(outcomes(&state), ["1 delivered", &format!("2 failed {denied} (RCPT TO)")]);
+    assert_eq!(state.reports.len(), 1);
+
+    smarthost.change(Script::usual().at(Stage::Mail, say("553 5.1.8 sender")));
+    gateway.send(&[PIET]);
+    assert_eq!(gateway.empty().await.reports.len(), 2);
+    gateway.send_item(&[PIET], MESSAGE, |item| item.envelope.reverse_path = ReversePath::Null);
+    let state = gateway.finished(3).await;
+    assert!(outcomes(&state).last().unwrap().contains("later 553"), "nobody has no address to be wrong");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn with_soft_bounce_nothing_is_refused_for_good() {
+    let script = Script::offering(&["PIPELINING", "SIZE 100"]);
+    let script = script.when(Stage::Rcpt, MIEN, say("550 5.1.1 no such user"), usize::MAX);
+    let smarthost = Smarthost::start(script);
+    let gateway = Gateway::run(&smarthost, "soft_bounce = true\ngive_up_after = \"6m\"");
+    gateway.send(&[PIET, MIEN]);
+    gateway.send_item(&[PIET], &"x".repeat(101), |_| {});
+    let state = gateway.finished(2).await;
+    assert!(state.rows.len() == 2 && state.reports.is_empty(), "{:?}", outcomes(&state));
+    for attempts in [4, 6] {
+        gateway.pass(5 * MINUTE);
+        gateway.finished(attempts).await;
+    }
+    let state = gateway.empty().await;
+    assert_eq!(state.reports.len(), 2, "in the end senders are told");
+    assert!(read_report(&state.reports[0]).contains("4.4.7"));
+    gateway.stop().await;
+}
+
 #[tokio::test]
 async fn gives_up_after_five_days_and_tells_the_sender_once() {
     let smarthost = Smarthost::start(Script::usual().at(Stage::Rcpt, say("451 4.7.1 later")));

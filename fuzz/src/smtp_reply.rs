@@ -1,6 +1,7 @@
 //! What the next hop answers: bounded, and never more than one printable line in a report or a log (H06, H31).
 
 use zegel::relay::outcome::{self, Stage};
+use zegel::relay::refusal::is_about_us;
 use zegel::relay::reply::{MAX_LINE, MAX_LINES, Reply, ReplyReader};
 use zegel::store::Delivery;
 
@@ -22,11 +23,13 @@ fn is_judged(reply: &Reply) {
     assert!((1..=MAX_LINES).contains(&reply.lines.len()));
     assert!(reply.code <= 999);
     for stage in [Stage::Hello, Stage::Mail, Stage::Recipient, Stage::Done] {
-        match outcome::of_reply(stage, reply) {
+        let about_us = is_about_us(stage, reply, false);
+        assert!(reply.code >= 400 || !about_us, "only a refusal is about us");
+        match outcome::of_reply(stage, reply, about_us) {
             Delivery::Delivered => assert!(stage == Stage::Done && reply.is_positive(), "H02"),
             Delivery::Later { reason } => is_bounded(&reason),
             Delivery::Failed { reason } => {
-                assert!(reply.code >= 500, "only 5xx is for ever");
+                assert!(reply.code >= 500 && !about_us, "only 5xx is for ever");
                 is_bounded(&reason);
             }
         }

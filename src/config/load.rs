@@ -82,6 +82,7 @@ const KEYS: &[(&str, &[&str])] = &[
             "max_connections",
             "retry",
             "give_up_after",
+            "soft_bounce",
             "inside",
         ],
     ),

@@ -37,6 +37,9 @@ pub struct Relay {
     /// Waits between attempts; the last one repeats as 4 hours.
     #[serde(default = "default::retry", deserialize_with = "durations")]
     pub retry: Vec<Duration>,
+    /// What is refused for good waits as well, as long as this is set: for the first weeks.
+    #[serde(default)]
+    pub soft_bounce: bool,
     /// After this long a failure is reported to the sender.
     #[serde(default = "default::give_up_after", deserialize_with = "duration")]
     pub give_up_after: Duration,
@@ -134,11 +137,16 @@ impl Relay {
 
     /// What was chosen and may have to be chosen anew, for the log and for monitoring.
     pub fn notes(&self) -> Vec<String> {
+        let soft = self.soft_bounce.then(|| {
+            "relay.soft_bounce is on: what the next hop refuses waits, and its sender hears only after \
+             relay.give_up_after"
+                .to_owned()
+        });
         let off = |(key, hop): (&str, NextHop)| {
             let notes = "is not encrypted, passwords, links, codes and answers included";
             (hop.tls == RelayTls::Off).then(|| format!("{key} is \"off\": mail to {} {notes}", hop.smarthost))
         };
-        self.ways().into_iter().filter_map(off).collect()
+        self.ways().into_iter().filter_map(off).chain(soft).collect()
     }
 
     /// What can be done better, for who checks the configuration.
@@ -284,6 +292,7 @@ mod tests {
             ("", &[][..], &["relay.tls"][..]),
             ("tls = \"off\"", &["relay.tls"], &[]),
             ("tls = \"required\"", &[], &[]),
+            ("tls = \"required\"\nsoft_bounce = true", &["relay.soft_bounce"], &[]),
             ("tls = \"required\"\n[inside]\ntls = \"off\"", &["relay.inside.tls"], &[]),
             ("tls = \"off\"\n[inside]\nsmarthost = \"binnen:25\"", &["relay.tls"], &["relay.tls"]),
             ("tls = \"off\"\n[inside]\nsmarthost = \"[::1]:25\"", &["relay.tls"], &[]),

@@ -247,14 +247,17 @@ impl Shared {
         config: &Arc<Config>,
         settings: &Settings,
         item: Item,
-        outcome: Outcome,
+        ended: Outcome,
     ) -> Attempt {
         let now = self.parts.clock.now();
-        if let (Some(problem), Some(reason)) = (outcome.problem, outcome.reason()) {
-            self.alarms.raise(problem, settings.smarthost(), reason, now);
+        if let (Some(problem), Some(reason)) = (ended.problem, ended.reason()) {
+            self.alarms.raise(problem, settings.smarthost(), &outcome::for_log(reason), now);
         }
         let mut deliveries: Vec<(u32, Delivery)> =
-            item.recipients.iter().map(|pending| pending.number).zip(outcome.deliveries).collect();
+            item.recipients.iter().map(|pending| pending.number).zip(ended.deliveries).collect();
+        if config.relay.soft_bounce {
+            soften(&mut deliveries);
+        }
         let next = schedule(config).after(item.attempts.saturating_add(1), item.created, now);
         let next_attempt = match next {
             Next::Again(_)
@@ -348,6 +351,15 @@ fn feed(mut opener: Opener, body: &Body) -> Content {
         }
     }
     Content::new(size, receiver)
+}
+
+/// `relay.soft_bounce`: nothing is refused for good.
+fn soften(deliveries: &mut [(u32, Delivery)]) {
+    for (_, delivery) in deliveries {
+        if let Delivery::Failed { reason } = delivery {
+            *delivery = Delivery::Later { reason: std::mem::take(reason) };
+        }
+    }
 }
 
 /// Everyone who would have to wait on has waited long enough (RFC 5321 4.5.4.1).

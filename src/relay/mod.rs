@@ -12,6 +12,7 @@ mod connection;
 mod content;
 mod extensions;
 pub mod outcome;
+pub mod refusal;
 pub mod reply;
 pub mod smarthost;
 pub mod stuffing;

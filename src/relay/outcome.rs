@@ -4,6 +4,7 @@
 use std::io;
 
 use super::command::Lack;
+use super::refusal::is_about_us;
 use super::reply::{Garbage, Reply, is_enhanced_code};
 use crate::store::{Delivery, Problem};
 
@@ -103,11 +104,6 @@ impl Stage {
             Self::Done => "end of message",
         }
     }
-
-    /// Up to AUTH the server judges us, not the mail.
-    fn is_about_us(self) -> bool {
-        matches!(self, Self::Connect | Self::Greeting | Self::Hello | Self::StartTls | Self::Auth)
-    }
 }
 
 /// How an attempt ended.
@@ -138,25 +134,41 @@ impl Outcome {
 impl Failure {
     /// What it means for so many recipients.
     pub fn outcome(&self, recipients: usize) -> Outcome {
-        let problem = matches!(self.cause, Cause::NeedsTls { .. }).then_some(Problem::NeedsTls);
-        Outcome { deliveries: vec![self.delivery(); recipients], problem }
+        Outcome { deliveries: vec![self.delivery(); recipients], problem: self.problem() }
+    }
+
+    fn problem(&self) -> Option<Problem> {
+        match &self.cause {
+            Cause::Answer(reply) => is_about_us(self.stage, reply, false).then_some(Problem::Refused),
+            Cause::Credentials(_) => Some(Problem::Refused),
+            Cause::NeedsTls { .. } | Cause::NoTls(_) | Cause::Injection => Some(Problem::NeedsTls),
+            Cause::TimedOut
+            | Cause::Closed
+            | Cause::Io(_)
+            | Cause::Unreachable(_)
+            | Cause::Garbage(_)
+            | Cause::Content(_) => None,
+        }
     }
 
     /// What it means for every recipient that was not yet settled.
     pub fn delivery(&self) -> Delivery {
         match &self.cause {
-            Cause::Answer(reply) => of_reply(self.stage, reply),
+            Cause::Answer(reply) => of_reply(self.stage, reply, is_about_us(self.stage, reply, false)),
             cause => later(self.stage, &cause.to_string()),
         }
     }
 }
 
-/// What a server's reply means for those it is about.
-pub fn of_reply(stage: Stage, reply: &Reply) -> Delivery {
+/// What a server's reply means for those it is about. `about_us`: it takes no mail from us, whatever mail it is
+/// (`refusal`).
+pub fn of_reply(stage: Stage, reply: &Reply, about_us: bool) -> Delivery {
     let text = quote(reply);
     match reply.code {
         200..=299 if stage == Stage::Done => Delivery::Delivered,
-        500..=599 if !is_temporary(stage, reply) => Delivery::Failed { reason: reason(stage, &text) },
+        500..=599 if !about_us && !is_too_many(stage, reply) => {
+            Delivery::Failed { reason: reason(stage, &text) }
+        }
         400..=599 => later(stage, &text),
         _ => later(stage, &format!("4.5.0 unexpected answer: {text}")),
     }
@@ -167,15 +179,9 @@ pub fn of_lack(lack: Lack) -> Delivery {
     Delivery::Failed { reason: lack.to_string() }
 }
 
-/// 5xx that do not mean "never".
-fn is_temporary(stage: Stage, reply: &Reply) -> bool {
-    match reply.code {
-        // "Log in first", "encrypt first" (RFC 4954 6, RFC 3207 4): about us, an administrator can mend it.
-        530 | 534 | 535 | 538 => true,
-        // "Too many recipients" in the words of RFC 821 (RFC 5321 4.5.3.1.10).
-        552 if stage == Stage::Recipient => matches!(reply.enhanced(), None | Some("5.5.3")),
-        _ => stage.is_about_us(),
-    }
+/// "Too many recipients" in the words of RFC 821 (RFC 5321 4.5.3.1.10).
+fn is_too_many(stage: Stage, reply: &Reply) -> bool {
+    stage == Stage::Recipient && reply.code == 552 && matches!(reply.enhanced(), None | Some("5.5.3"))
 }
 
 /// Whether some got the mail and others were only too many for one transaction: they may follow at once
@@ -206,6 +212,15 @@ pub fn is_server_answer(reason: &str) -> bool {
 pub fn codes(reason: &str) -> String {
     let is_code = |word: &&str| is_enhanced_code(word) || (word.len() == 3 && word.parse::<u16>().is_ok());
     reason.split_ascii_whitespace().take(2).filter(is_code).collect::<Vec<_>>().join(" ")
+}
+
+/// A reason as it may stand in the log and before an administrator: what a server says after the message can quote from
+/// it, so only its codes do (H31).
+pub fn for_log(reason: &str) -> String {
+    match reason.ends_with(&format!("({})", Stage::Done.name())) {
+        true => format!("{} ({}; the words: zegel queue show)", codes(reason), Stage::Done.name()),
+        false => reason.to_owned(),
+    }
 }
 
 fn later(stage: Stage, text: &str) -> Delivery {
@@ -262,6 +277,8 @@ mod tests {
             (Stage::Recipient, 421, "bye", "later"),
             (Stage::Mail, 553, "5.1.8 sender", "failed"),
             (Stage::Mail, 530, "5.7.0 authentication required", "later"),
+            (Stage::Mail, 550, "5.7.1 relaying denied", "later"),
+            (Stage::Recipient, 554, "5.7.1 relay access denied", "later"),
             (Stage::Data, 250, "not 354", "later"),
             (Stage::Data, 554, "no", "failed"),
             (Stage::Greeting, 554, "no service", "later"),
@@ -271,15 +288,17 @@ mod tests {
             (Stage::Done, 0, "", "later"),
             (Stage::Done, 999, "", "later"),
         ] {
-            assert_eq!(kind(&of_reply(stage, &reply(code, text))), expected, "{stage:?} {code} {text}");
+            let reply = reply(code, text);
+            let delivery = of_reply(stage, &reply, is_about_us(stage, &reply, false));
+            assert_eq!(kind(&delivery), expected, "{stage:?} {code} {text}");
         }
     }
 
     #[test]
     fn a_reason_quotes_the_answer_and_says_where() {
-        let soon = of_reply(Stage::Recipient, &reply(450, "4.2.0 greylisted"));
+        let soon = of_reply(Stage::Recipient, &reply(450, "4.2.0 greylisted"), false);
         assert_eq!(soon, Delivery::Later { reason: "450 4.2.0 greylisted (RCPT TO)".into() });
-        let odd = of_reply(Stage::Done, &reply(354, "what?"));
+        let odd = of_reply(Stage::Done, &reply(354, "what?"), false);
         assert_eq!(
             odd,
             Delivery::Later { reason: "4.5.0 unexpected answer: 354 what? (end of message)".into() }
@@ -321,10 +340,19 @@ mod tests {
     #[test]
     fn reasons_are_one_bounded_printable_line() {
         let evil = reply(550, &format!("a\r\nBcc: x\u{1b}[2J{}", "y".repeat(5000)));
-        let Delivery::Failed { reason } = of_reply(Stage::Recipient, &evil) else { panic!("a refusal") };
+        let Delivery::Failed { reason } = of_reply(Stage::Recipient, &evil, false) else {
+            panic!("a refusal")
+        };
         assert!(!reason.contains(char::is_control));
         assert!(reason.chars().count() < 400);
         assert!(reason.starts_with("550 a  Bcc: x") && reason.ends_with("… (RCPT TO)"), "{reason}");
+    }
+
+    #[test]
+    fn what_may_quote_the_message_is_not_logged() {
+        assert_eq!(for_log("550 5.7.1 relaying denied (RCPT TO)"), "550 5.7.1 relaying denied (RCPT TO)");
+        let quoted = for_log("554 5.7.1 no links as https://x/t/geheim (end of message)");
+        assert_eq!(quoted, "554 5.7.1 (end of message; the words: zegel queue show)");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::content::{Content, Mail};
 use super::extensions::Size;
 use super::outcome::{Cause, Failure, Outcome, Stage};
 use super::transaction::{self, Ended};
-use crate::store::Delivery;
+use crate::store::Problem;
 
 /// Mails over one connection: servers that balance their load like to see us again.
 const MOST_MAILS: u32 = 100;
@@ -75,7 +75,7 @@ impl Smarthost {
     /// Sends one mail: an outcome for each of its recipients, in order.
     pub async fn deliver(&self, settings: &Settings, mail: &Mail<'_>, mut content: Content) -> Outcome {
         match self.try_deliver(settings, mail, &mut content).await {
-            Ok(deliveries) => Outcome { deliveries, problem: None },
+            Ok(outcome) => outcome,
             Err(failure) => failure.outcome(mail.recipients.len()),
         }
     }
@@ -100,7 +100,7 @@ impl Smarthost {
         settings: &Settings,
         mail: &Mail<'_>,
         content: &mut Content,
-    ) -> Result<Vec<Delivery>, Failure> {
+    ) -> Result<Outcome, Failure> {
         if let Some(mut used) = self.take(settings, mail.secret).await {
             match transaction::run(&mut used, mail, content, &self.timeouts).await {
                 Ok(ended) => return Ok(self.keep(used, settings, ended)),
@@ -135,12 +135,13 @@ impl Smarthost {
         }
     }
 
-    fn keep(&self, connection: Connection, settings: &Settings, ended: Ended) -> Vec<Delivery> {
+    fn keep(&self, connection: Connection, settings: &Settings, ended: Ended) -> Outcome {
         if ended.reusable && connection.mails < MOST_MAILS {
             let settings = settings.clone();
             self.lock().push(Idle { connection, settings, since: Instant::now() });
         }
-        ended.deliveries
+        let problem = ended.refuses_us.then_some(Problem::Refused);
+        Outcome { deliveries: ended.deliveries, problem }
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Idle>> {

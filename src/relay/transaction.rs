@@ -6,8 +6,10 @@ use super::command::{self, lack_for_mail, lack_for_recipient};
 use super::connection::Connection;
 use super::content::{Content, Mail};
 use super::outcome::{Cause, Failure, Stage, of_lack, of_reply};
+use super::refusal::{are_all_about_us, is_about_us};
 use super::reply::Reply;
 use super::stuffing::Stuffing;
+use crate::address::ReversePath;
 use crate::store::Delivery;
 
 /// Commands sent before their replies are read: few enough for any pair of socket buffers (RFC 2920 3.1).
@@ -22,6 +24,8 @@ pub struct Ended {
     pub deliveries: Vec<Delivery>,
     /// The connection is in step and waits for another MAIL.
     pub reusable: bool,
+    /// The server takes no mail from us, whatever mail it is.
+    pub refuses_us: bool,
 }
 
 /// Sends one mail. `Err` means that the server has not answered MAIL, or answered that it is closing: nothing
@@ -35,17 +39,18 @@ pub async fn run(
     let mut settled: Vec<Option<Delivery>> = lacking(mail, connection);
     let waiting = indices(&settled);
     if waiting.is_empty() {
-        return Ok(Ended { deliveries: settled.into_iter().flatten().collect(), reusable: true });
+        let deliveries = settled.into_iter().flatten().collect();
+        return Ok(Ended { deliveries, reusable: true, refuses_us: false });
     }
     connection.mails += 1;
     let mut transaction = Transaction { connection, mail, timeouts };
-    let (outcomes, reusable) = transaction.send(&waiting, content).await?;
-    for (index, outcome) in waiting.into_iter().zip(outcomes) {
+    let ended = transaction.send(&waiting, content).await?;
+    for (index, outcome) in waiting.into_iter().zip(ended.deliveries) {
         if let Some(slot) = settled.get_mut(index) {
             *slot = Some(outcome);
         }
     }
-    Ok(Ended { deliveries: settled.into_iter().flatten().collect(), reusable })
+    Ok(Ended { deliveries: settled.into_iter().flatten().collect(), ..ended })
 }
 
 /// Those that this server can never take, and why.
@@ -76,31 +81,41 @@ struct Answers {
 }
 
 impl Transaction<'_> {
-    /// The outcomes of the recipients at `waiting`, and whether the connection can be used again.
-    async fn send(
-        &mut self,
-        waiting: &[usize],
-        content: &mut Content,
-    ) -> Result<(Vec<Delivery>, bool), Failure> {
+    /// The outcomes of the recipients at `waiting`, and of the connection.
+    async fn send(&mut self, waiting: &[usize], content: &mut Content) -> Result<Ended, Failure> {
         let answers = self.envelope(waiting).await?;
         if !answers.mail.is_positive() {
             // No transaction was begun; what else was sent in the group is refused as well.
             let in_step = answers.broken.is_none() && answers.data.is_none_or(|reply| reply.code != 354);
-            return Ok((vec![of_reply(Stage::Mail, &answers.mail); waiting.len()], in_step));
+            return Ok(self.answered(Stage::Mail, &answers.mail, waiting.len(), in_step));
         }
         // Refused ones are settled; those that were taken, or got no answer, share what comes.
-        let refusal = |reply: &Reply| (!reply.is_positive()).then(|| of_reply(Stage::Recipient, reply));
+        let refuses_us = are_all_about_us(&answers.recipients);
+        let refusal =
+            |reply: &Reply| (!reply.is_positive()).then(|| of_reply(Stage::Recipient, reply, refuses_us));
         let mut outcomes: Vec<Option<Delivery>> = answers.recipients.iter().map(refusal).collect();
         outcomes.resize(waiting.len(), None);
-        let (rest, reusable) = match answers.broken {
-            Some(failure) => (Some(failure.delivery()), false),
-            None if outcomes.iter().any(Option::is_none) => {
-                let (outcome, reusable) = self.message(answers.data, content).await;
-                (Some(outcome), reusable)
-            }
-            None => (None, self.give_up(answers.data).await),
+        let rest = match answers.broken {
+            Some(failure) => broken(&failure),
+            None if outcomes.iter().any(Option::is_none) => self.message(answers.data, content).await,
+            None => Ended {
+                deliveries: Vec::new(),
+                reusable: self.give_up(answers.data).await,
+                refuses_us: false,
+            },
         };
-        Ok((outcomes.into_iter().filter_map(|own| own.or_else(|| rest.clone())).collect(), reusable))
+        let shared = || rest.deliveries.first().cloned();
+        Ok(Ended {
+            deliveries: outcomes.into_iter().filter_map(|own| own.or_else(shared)).collect(),
+            reusable: rest.reusable,
+            refuses_us: refuses_us || rest.refuses_us,
+        })
+    }
+
+    /// One answer for so many recipients.
+    fn answered(&self, stage: Stage, reply: &Reply, recipients: usize, reusable: bool) -> Ended {
+        let refuses_us = is_about_us(stage, reply, *self.mail.reverse_path == ReversePath::Null);
+        Ended { deliveries: vec![of_reply(stage, reply, refuses_us); recipients], reusable, refuses_us }
     }
 
     /// Sends MAIL, the RCPTs and, where it may be in the same group, DATA.
@@ -154,22 +169,23 @@ impl Transaction<'_> {
     }
 
     /// The message itself, for all whose RCPT was taken: one outcome for them together.
-    async fn message(&mut self, data: Option<Reply>, content: &mut Content) -> (Delivery, bool) {
+    async fn message(&mut self, data: Option<Reply>, content: &mut Content) -> Ended {
         let result = if self.connection.offered.chunking {
             self.bdat(content).await
         } else {
             match self.data(data).await {
                 Ok(reply) if reply.code == 354 => self.stuffed(content).await,
                 Ok(reply) if reply.code >= 400 => {
-                    return (of_reply(Stage::Data, &reply), self.reset().await);
+                    let reusable = self.reset().await;
+                    return self.answered(Stage::Data, &reply, 1, reusable);
                 }
-                Ok(reply) => return (of_reply(Stage::Data, &reply), false),
+                Ok(reply) => return self.answered(Stage::Data, &reply, 1, false),
                 Err(failure) => Err(failure),
             }
         };
         match result {
-            Ok(reply) => (of_reply(Stage::Done, &reply), !reply.is_closing()),
-            Err(failure) => (failure.delivery(), false),
+            Ok(reply) => self.answered(Stage::Done, &reply, 1, !reply.is_closing()),
+            Err(failure) => broken(&failure),
         }
     }
 
@@ -232,6 +248,11 @@ impl Transaction<'_> {
         let reply = self.connection.wire.ask("RSET", self.timeouts.command).await;
         reply.is_ok_and(|reply| reply.is_positive())
     }
+}
+
+/// The connection failed, whoever it was about.
+fn broken(failure: &Failure) -> Ended {
+    Ended { deliveries: vec![failure.delivery()], reusable: false, refuses_us: false }
 }
 
 async fn next_block(content: &mut Content) -> Result<Option<Vec<u8>>, Failure> {

@@ -158,6 +158,8 @@ pub enum Delivery {
 /// Why mail waits until an administrator has done something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Problem {
+    /// The next hop takes no mail from us, whatever mail it is.
+    Refused,
     /// It needs TLS, and the next hop gives none.
     NeedsTls,
 }
@@ -166,6 +168,7 @@ impl Problem {
     /// What it means, for the log and for monitoring.
     pub fn explanation(self) -> &'static str {
         match self {
+            Self::Refused => "the next hop takes no mail from us; it waits until that is mended",
             Self::NeedsTls => "mail waits that needs TLS, and the next hop gives none",
         }
     }
