@@ -19,6 +19,7 @@ use zegel::notify::notification::{NotificationFacts, notification};
 use zegel::notify::recall::{RecallFacts, recall};
 use zegel::notify::receipt::{ReceiptFacts, Remarks, Taken, Way, receipt};
 use zegel::notify::reminder::{ReminderFacts, reminder};
+use zegel::notify::undelivered::{UndeliveredFacts, undelivered};
 use zegel::notify::unopened::{UnopenedFacts, unopened};
 use zegel::notify::{NoticeError, SenderCard, SenderFacts};
 use zegel::secret::Secret;
@@ -182,6 +183,27 @@ impl Sample {
             .unwrap()
     }
 
+    fn undelivered(&self, kept: bool) -> CrlfBytes {
+        let postmaster = address("postmaster@voorbeeld.nl");
+        let reason = "550 5.1.1 no such user (RCPT TO)";
+        let failed: Vec<_> = self.recipients.iter().map(|one| (one, reason.to_owned())).collect();
+        undelivered(&UndeliveredFacts {
+            language: self.language,
+            organisation: &self.organisation,
+            hostname: "veilig.voorbeeld.nl",
+            to: &postmaster,
+            item: &"0123456789ab".parse().unwrap(),
+            kind: "receipt",
+            arrived: time("2026-11-23T09:00:01Z"),
+            smarthost: "mail.voorbeeld.nl:25",
+            failed: &failed,
+            kept,
+            id: &"ba9876543210".parse().unwrap(),
+            now: time("2026-11-24T09:00:01Z"),
+        })
+        .unwrap()
+    }
+
     fn ask(&self, renewable: Option<Timestamp>) -> CrlfBytes {
         ask(&AskFacts {
             language: self.language,
@@ -290,16 +312,23 @@ fn all_notices() -> Vec<(String, CrlfBytes)> {
     all
 }
 
+/// Those for people who look after mail: text alone.
+fn plain_notices() -> Vec<(String, CrlfBytes)> {
+    let kept = |language| (format!("undelivered.{language}"), Sample::new(language).undelivered(true));
+    let gone = ("undelivered-gone.nl".to_owned(), Sample::new(Language::Nl).undelivered(false));
+    Language::ALL.map(kept).into_iter().chain([gone]).collect()
+}
+
 #[test]
 fn every_notice_is_as_agreed() {
-    for (name, notice) in all_notices() {
+    for (name, notice) in all_notices().into_iter().chain(plain_notices()) {
         assert_golden(&name, &notice);
     }
 }
 
 #[test]
 fn every_next_hop_can_carry_them() {
-    for (name, notice) in all_notices() {
+    for (name, notice) in all_notices().into_iter().chain(plain_notices()) {
         assert!(notice.as_slice().is_ascii(), "{name}");
         for line in notice.as_slice().split(|&c| c == b'\n') {
             assert!(line.len() <= 998, "{name}: {}", String::from_utf8_lossy(line));

@@ -14,7 +14,7 @@ use serde_json::Value;
 use support::client::submit;
 use support::gateway::{Gateway, Site, wait_for};
 use support::mail::{Notice, password_of, tagged};
-use support::smarthost::{Script, Smarthost};
+use support::smarthost::{Script, Smarthost, Stage, say};
 
 const STAFF: &str = "jan@voorbeeld.nl";
 const RESIDENT: &str = "anna@example.org";
@@ -66,6 +66,9 @@ fn link_and_password_wait_for_tls() {
     });
     assert!(listed.contains("  notification  ") && listed.contains("  receipt  "), "{listed}");
     assert!(!String::from_utf8_lossy(&smarthost.seen().clear).contains("/t/"));
+    let (status, text) = look(&gateway, "/readyz");
+    assert!(status == 503 && text.contains(&why), "{text}");
+    assert!(look(&gateway, "/metrics").1.contains("\nzegel_queue_problems{problem=\"tls\"} 2\n"));
 
     smarthost.change(offering_tls());
     let seen = smarthost.wait(|seen| seen.taken.len() == 3);
@@ -108,4 +111,117 @@ fn tls_off_is_told_at_the_start_and_to_monitoring() {
     let elsewhere = Site::new("10.0.0.1:25".parse().unwrap(), "");
     let (_, out, _) = elsewhere.command(&["check"]);
     assert!(out.contains("warning: relay.tls is \"opportunistic\": the certificate of 10.0.0.1:25"), "{out}");
+}
+
+/// C38: a smarthost that does not know us makes mail wait, and tells whoever looks. It told nobody before.
+#[test]
+fn a_smarthost_that_does_not_relay_for_us_loses_nothing() {
+    let denied = "554 5.7.1 <anna@example.org>: Relay access denied";
+    let smarthost = Smarthost::start(Script::usual().at(Stage::Rcpt, say(denied)));
+    let site = Site::new(smarthost.address(), "");
+    let gateway = site.start();
+    submit(gateway.smtp, STAFF, &[RESIDENT, "bob@example.net"], b"Subject: gewoon\r\n\r\nhallo\r\n");
+    submit(gateway.smtp, STAFF, &[RESIDENT], &tagged(STAFF, RESIDENT));
+    let line = gateway.wait_for_log("Relay access denied");
+    assert!(line.contains("\"level\":\"ERROR\""), "{line}");
+    let text = wait_for("all of it refused", || {
+        let (status, text) = look(&gateway, "/readyz");
+        (status == 503 && text.contains(": 3, see")).then_some(text)
+    });
+    assert!(text.contains("takes no mail from us") && text.contains("Relay access denied"), "{text}");
+    assert!(look(&gateway, "/metrics").1.contains("\nzegel_queue_problems{problem=\"refused\"} 3\n"));
+    let (_, out, _) = site.command(&["queue", "list"]);
+    assert_eq!(
+        out.matches("(554 5.7.1 <anna@example.org>: Relay access denied (RCPT TO))").count(),
+        3,
+        "{out}"
+    );
+    assert!(
+        !gateway.log().iter().any(|line| line.contains("failure report")),
+        "nobody is told that it failed"
+    );
+
+    smarthost.change(Script::usual());
+    let seen = smarthost.wait(|seen| seen.taken.len() == 3);
+    assert_eq!((seen.copies(RESIDENT), seen.copies("bob@example.net"), seen.copies(STAFF)), (2, 1, 1));
+    wait_for("readiness", || (look(&gateway, "/readyz").0 == 200).then_some(()));
+}
+
+/// C38: with the receipt the password would be gone.
+#[test]
+fn a_receipt_that_is_refused_is_frozen_and_the_postmaster_told() {
+    let (outside, inside) = (Smarthost::start(Script::usual()), Smarthost::start(Script::usual()));
+    inside.change(Script::usual().when(Stage::Rcpt, STAFF, say("550 5.1.1 no such user"), usize::MAX));
+    let site = Site::new(outside.address(), &format!("[relay.inside]\nsmarthost = \"{}\"", inside.address()));
+    let gateway = site.start();
+    submit(gateway.smtp, STAFF, &[RESIDENT], &tagged(STAFF, RESIDENT));
+    let taken = inside.wait(|seen| seen.taken.len() == 1).taken.remove(0);
+    assert_eq!(taken.addresses(), ["postmaster@voorbeeld.nl"]);
+    assert_eq!(taken.mail.split(' ').nth(1), Some("FROM:<>"));
+    let line = gateway.wait_for_log("is frozen");
+    assert!(line.contains("\"level\":\"ERROR\"") && line.contains("550 5.1.1 no such user"), "{line}");
+
+    let frozen = wait_for("the receipt alone", || match queue(&site).as_slice() {
+        [item] => Some(item.clone()),
+        _ => None,
+    });
+    assert_eq!((&frozen["kind"], &frozen["problem"]), (&"receipt".into(), &"frozen".into()));
+    assert_eq!(frozen["recipients"][0]["state"], "frozen");
+    let id = frozen["id"].as_str().unwrap();
+    assert!(String::from_utf8_lossy(&taken.message).contains(&format!("zegel queue show {id}")));
+    let (_, out, _) = site.command(&["queue", "list"]);
+    assert!(out.contains("(frozen: 550 5.1.1 no such user (RCPT TO))"), "{out}");
+    let (_, out, _) = site.command(&["queue", "show", id]);
+    assert!(out.contains("next attempt  never: frozen") && out.contains("(frozen) 550 5.1.1"), "{out}");
+    let (status, text) = look(&gateway, "/readyz");
+    assert!(status == 503 && text.contains("frozen") && text.contains("550 5.1.1 no such user"), "{text}");
+    assert!(look(&gateway, "/metrics").1.contains("\nzegel_queue_problems{problem=\"frozen\"} 1\n"));
+
+    // Through a restart, and once more when it fails again.
+    assert_eq!(gateway.stop(), 0);
+    let gateway = site.start();
+    assert_eq!(queue(&site)[0]["problem"], "frozen");
+    assert_eq!(site.command(&["queue", "retry", id]).0, 0);
+    inside.wait(|seen| seen.taken.len() == 2);
+    wait_for("frost again", || (queue(&site).first()?["problem"] == "frozen").then_some(()));
+    inside.change(Script::usual());
+    assert_eq!(site.command(&["queue", "retry", "--all"]).0, 0);
+    let receipt = Notice::of(&inside.wait(|seen| seen.taken.len() == 3).taken[2]);
+    assert_eq!(receipt.kind, "receipt");
+    password_of(&receipt.text);
+    wait_for("readiness", || (look(&gateway, "/readyz").0 == 200).then_some(()));
+}
+
+/// What others have written without a sender goes on being reported to nobody but the postmaster.
+#[test]
+fn an_automatic_answer_that_fails_does_not_vanish() {
+    let script = Script::usual().when(Stage::Rcpt, RESIDENT, say("550 5.1.1 no such user"), usize::MAX);
+    let smarthost = Smarthost::start(script);
+    let site = Site::new(smarthost.address(), "");
+    let gateway = site.start();
+    submit(gateway.smtp, "", &[RESIDENT], b"Subject: afwezig\r\n\r\nhallo\r\n");
+    let taken = smarthost.wait(|seen| seen.taken.len() == 1).taken.remove(0);
+    let text = String::from_utf8_lossy(&taken.message).into_owned();
+    assert_eq!(taken.addresses(), ["postmaster@voorbeeld.nl"]);
+    assert!(text.contains(RESIDENT) && text.contains("550 5.1.1 no such user"), "{text}");
+    assert!(!text.contains("afwezig") && !text.contains("multipart/report"), "{text}");
+    wait_for("an empty queue", || queue(&site).is_empty().then_some(()));
+    assert_eq!(look(&gateway, "/readyz").0, 200);
+}
+
+#[test]
+fn soft_bounce_is_told_and_makes_refusals_wait() {
+    let smarthost = Smarthost::start(Script::usual().at(Stage::Rcpt, say("550 5.1.1 no such user")));
+    let site = Site::new(smarthost.address(), "");
+    site.set("relay", "soft_bounce = true");
+    let (_, out, _) = site.command(&["check"]);
+    assert!(out.contains("warning: relay.soft_bounce is on"), "{out}");
+    let gateway = site.start();
+    gateway.wait_for_log("relay.soft_bounce is on");
+    submit(gateway.smtp, STAFF, &[RESIDENT], b"Subject: gewoon\r\n\r\nhallo\r\n");
+    gateway.wait_for_log("later for 1: 550 5.1.1");
+    let (status, text) = look(&gateway, "/readyz");
+    assert!(status == 200 && text.contains("note: relay.soft_bounce is on"), "{text}");
+    smarthost.change(Script::usual());
+    smarthost.wait(|seen| seen.taken.len() == 1);
 }

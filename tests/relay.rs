@@ -27,7 +27,7 @@ use zegel::queue::worker::{WakeHandle, Worker, WorkerParts};
 use zegel::relay::Timeouts;
 use zegel::relay::smarthost::{LargestMail, TlsClients};
 use zegel::secret::{BodyKey, Keys};
-use zegel::store::{Body, Delivery, Kind, NewItem};
+use zegel::store::{Body, Delivery, Kind, NewItem, Problem, Store};
 
 use support::queue::{MemoryBlobs, MemoryQueue, State};
 use support::smarthost::{Act, Script, Seen, Smarthost, Stage, USUAL, say};
@@ -493,6 +493,7 @@ async fn refusals_of_us_are_waited_out() {
             let expected = |outcome: &String| outcome.contains(&format!("later {answer}"));
             assert!(outcomes(&state).iter().all(expected), "{answer}: {:?}", outcomes(&state));
             assert!(state.rows.len() == 1 && state.reports.is_empty(), "{answer}");
+            assert_eq!(state.rows[0].problem, Some(Problem::Refused), "{answer}");
             smarthost.change(Script::offering(extensions));
             gateway.pass(MINUTE);
             gateway.empty().await;
@@ -573,7 +574,99 @@ async fn nobody_hears_of_mail_from_nobody() {
         item.envelope.recipients = vec![EnvelopeRecipient { address, parameters: never }];
     });
     let state = gateway.finished(2).await;
-    assert!(state.rows.is_empty() && state.reports.is_empty());
+    assert!(state.rows.is_empty());
+    // No report, but somebody who looks after mail is told; who asked not to be told is not.
+    let [notice] = state.reports.as_slice() else { panic!("one notice: {:?}", state.reports) };
+    assert_eq!((notice.kind, &notice.envelope.reverse_path), (Kind::Undelivered, &ReversePath::Null));
+    assert_eq!(notice.envelope.recipients[0].address.as_str(), "postmaster@voorbeeld.nl");
+    let text = read_report(notice);
+    assert!(text.contains(PIET) && text.contains("550 5.1.1 no (RCPT TO)"), "{text}");
+    assert!(!text.contains("hallo") && !text.contains("message/delivery-status"), "{text}");
+    gateway.stop().await;
+}
+
+/// Everything that zegel itself writes and that has no sender to tell.
+const FROM_NOBODY: [Kind; 7] = [
+    Kind::Receipt,
+    Kind::Report,
+    Kind::Recall,
+    Kind::Ask,
+    Kind::Unopened,
+    Kind::Download,
+    Kind::Confirmation,
+];
+
+fn from_nobody(kind: Kind) -> impl Fn(&mut NewItem) {
+    move |item| {
+        item.kind = kind;
+        item.envelope.reverse_path = ReversePath::Null;
+    }
+}
+
+/// C38: it is kept, the postmaster is told, and it goes when somebody has mended what was wrong.
+#[tokio::test]
+async fn what_zegel_wrote_and_cannot_deliver_is_frozen() {
+    for (stage, answer) in [(Stage::Rcpt, "550 5.1.1 no"), (Stage::Dot, "554 5.6.0 I read: hallo")] {
+        let smarthost = Smarthost::start(Script::usual().at(stage, say(answer)));
+        let gateway = Gateway::run(&smarthost, "");
+        for (n, kind) in FROM_NOBODY.into_iter().enumerate() {
+            let id = gateway.send_item(&[PIET], MESSAGE, from_nobody(kind));
+            let state = gateway.finished(n + 1).await;
+            let row = state.rows.iter().find(|row| row.item.id == id).unwrap();
+            assert_eq!((row.problem, row.waiting.len()), (Some(Problem::Frozen), 1), "{kind:?}");
+            let code = answer.split_at(9).0;
+            assert!(state.events.iter().any(|event| event.result == format!("frozen for 1: {code}")));
+            let notice = state.reports.last().unwrap();
+            assert_eq!((state.reports.len(), notice.kind), (n + 1, Kind::Undelivered), "{kind:?}");
+            let text = read_report(notice);
+            assert!(text.contains(&format!("zegel queue retry {id}")) && text.contains(code), "{text}");
+            assert!(!text.contains("hallo"), "a server may quote the mail: {text}");
+        }
+        smarthost.change(Script::usual());
+        gateway.pass(365 * 24 * 60 * MINUTE);
+        gateway.send(&[MIEN]);
+        gateway.queue.wait(|state| state.rows.len() == FROM_NOBODY.len()).await;
+        assert_eq!(smarthost.seen().copies(PIET), 0, "it goes when somebody says so");
+        gateway.queue.retry(None, gateway.clock.now(), None).await.unwrap();
+        gateway.wake.wake();
+        gateway.empty().await;
+        assert_eq!(smarthost.seen().copies(PIET), FROM_NOBODY.len());
+        gateway.stop().await;
+    }
+}
+
+/// C38: there is no end of notices otherwise. And a code is of no use when somebody looks.
+#[tokio::test]
+async fn a_notice_that_fails_is_frozen_and_makes_no_other() {
+    let smarthost = Smarthost::start(Script::usual().at(Stage::Rcpt, say("550 5.1.1 no")));
+    let gateway = Gateway::run(&smarthost, "");
+    gateway.send_item(&["postmaster@voorbeeld.nl"], MESSAGE, from_nobody(Kind::Undelivered));
+    let state = gateway.finished(1).await;
+    assert_eq!((state.rows[0].problem, state.reports.len()), (Some(Problem::Frozen), 0));
+    gateway.send_item(&[PIET], MESSAGE, from_nobody(Kind::Verification));
+    let state = gateway.finished(2).await;
+    assert_eq!((state.rows.len(), state.reports.len()), (1, 1));
+    gateway.stop().await;
+}
+
+/// C38: five days of a smarthost that does not know us.
+#[tokio::test]
+async fn what_is_given_up_and_has_no_sender_is_frozen() {
+    let smarthost = Smarthost::start(Script::usual().at(Stage::Rcpt, say("550 5.7.1 relaying denied")));
+    let gateway = Gateway::run(&smarthost, "give_up_after = \"6m\"");
+    gateway.send_item(&[PIET], MESSAGE, from_nobody(Kind::Receipt));
+    gateway.send(&[MIEN]);
+    let state = gateway.finished(2).await;
+    assert!(state.rows.iter().all(|row| row.problem == Some(Problem::Refused)));
+    for attempts in [4, 6] {
+        gateway.pass(5 * MINUTE);
+        gateway.finished(attempts).await;
+    }
+    let state = gateway.queue.wait(|state| state.rows.len() == 1).await;
+    assert_eq!(state.rows[0].problem, Some(Problem::Frozen));
+    let kinds: Vec<Kind> = state.reports.iter().map(|report| report.kind).collect();
+    assert!(kinds.len() == 2 && kinds.contains(&Kind::Report) && kinds.contains(&Kind::Undelivered));
+    assert!(state.reports.iter().all(|report| read_report(report).contains("4.4.7 given up")));
     gateway.stop().await;
 }
 
@@ -790,6 +883,7 @@ async fn secret_mail_waits_until_there_is_tls() {
             let state = gateway.finished(2 * n + 1).await;
             let outcome = outcomes(&state).pop().unwrap();
             let where_to = format!("1 later 4.7.5 this mail needs TLS and {} gives none", name(&smarthost));
+            assert_eq!(state.rows[0].problem, Some(Problem::NeedsTls));
             assert!(outcome.starts_with(&where_to) && outcome.contains(reason), "{what} {kind:?}: {outcome}");
             // It leaves a connection that is open and exposed.
             gateway.send(&[PIET]);

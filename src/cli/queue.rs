@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{QueueCommand, ReportArgs, operator, print_json};
 use crate::audit::Action;
 use crate::clock::Clock;
-use crate::store::{QueueEntry, QueueEntryRecipient};
+use crate::store::{Problem, QueueEntry, QueueEntryRecipient};
 
 /// Runs one of the commands.
 pub fn run(command: QueueCommand) -> Result<()> {
@@ -73,9 +73,14 @@ async fn list(report: &ReportArgs) -> Result<()> {
 
 /// Why the first of those that wait does; nothing before the first attempt.
 fn why(entry: &QueueEntry) -> String {
-    let waits = |one: &&QueueEntryRecipient| one.state == "waiting" && !one.answer.is_empty();
-    entry.recipients.iter().find(waits).map(|one| format!("  ({})", one.answer)).unwrap_or_default()
+    let waits =
+        |one: &&QueueEntryRecipient| ["waiting", FROZEN].contains(&one.state) && !one.answer.is_empty();
+    let Some(one) = entry.recipients.iter().find(waits) else { return String::new() };
+    let frozen = if one.state == FROZEN { "frozen: " } else { "" };
+    format!("  ({frozen}{})", one.answer)
 }
+
+const FROZEN: &str = Problem::Frozen.as_str();
 
 fn show(entry: &QueueEntry, json: bool) -> Result<()> {
     if json {
@@ -90,7 +95,10 @@ fn show(entry: &QueueEntry, json: bool) -> Result<()> {
     }
     say!("created       {}", entry.created);
     say!("attempts      {}", entry.attempts);
-    say!("next attempt  {}", entry.next_attempt);
+    match entry.problem {
+        Some(FROZEN) => say!("next attempt  never: frozen, until `zegel queue retry` or `drop`"),
+        _ => say!("next attempt  {}", entry.next_attempt),
+    }
     for recipient in &entry.recipients {
         say!("to            {} ({}) {}", recipient.address, recipient.state, recipient.answer);
     }

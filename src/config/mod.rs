@@ -62,11 +62,14 @@ impl Config {
     /// Who hears when a server behind the smarthost refuses an answer that it had taken: `reply.bounces`, or else the
     /// postmaster of our first domain, because every domain has one (RFC 5321 4.5.1).
     pub fn reply_bounces(&self) -> ReversePath {
-        let postmaster = || {
-            let domain = idna::domain_to_ascii(self.organisation.domains.first()?).ok()?;
-            Address::parse(&format!("postmaster@{domain}")).ok()
-        };
-        self.reply.bounces.clone().or_else(postmaster).map_or(ReversePath::Null, ReversePath::Address)
+        let bounces = self.reply.bounces.clone().or_else(|| self.postmaster());
+        bounces.map_or(ReversePath::Null, ReversePath::Address)
+    }
+
+    /// Who hears of what nobody else can be told.
+    pub fn postmaster(&self) -> Option<Address> {
+        let domain = idna::domain_to_ascii(self.organisation.domains.first()?).ok()?;
+        Address::parse(&format!("postmaster@{domain}")).ok()
     }
 }
 

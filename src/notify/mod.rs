@@ -16,6 +16,7 @@ pub mod reminder;
 pub mod reply;
 pub mod reply_notice;
 mod style;
+pub mod undelivered;
 pub mod unopened;
 pub mod verification;
 

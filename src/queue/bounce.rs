@@ -1,14 +1,15 @@
 //! Failure reports for those who must hear (H05): one for each attempt that gave recipients up, to the
 //! reverse path, from the null sender. Never about mail that has a null reverse path, so that no report
-//! answers a report (H08). Called by `worker`.
+//! answers a report (H08): of that the postmaster gets a notice (C38). Called by `worker`.
 
-use crate::address::ReversePath;
+use crate::address::{Address, ReversePath};
 use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::envelope::{BodyType, Envelope, EnvelopeRecipient, MailParameters, Ret};
 use crate::id::QueueId;
 use crate::message::header::Header;
 use crate::notify::failure::{About, FailedRecipient, FailureFacts, Original, failure};
+use crate::notify::undelivered::{UndeliveredFacts, undelivered};
 use crate::queue::body::{self, Opener};
 use crate::queue::way;
 use crate::relay::outcome;
@@ -28,14 +29,68 @@ pub fn to_report<'a>(item: &'a Item, deliveries: &'a [(u32, Delivery)]) -> Vec<F
     if item.reverse_path == ReversePath::Null {
         return Vec::new();
     }
-    let wanted = |pending: &&PendingRecipient| pending.recipient.parameters.wants_failure_report();
+    let wanted = |(pending, _): &Failed<'_>| pending.recipient.parameters.wants_failure_report();
+    given_up(item, deliveries).filter(wanted).collect()
+}
+
+fn given_up<'a>(item: &'a Item, deliveries: &'a [(u32, Delivery)]) -> impl Iterator<Item = Failed<'a>> {
     let reason = |pending: &'a PendingRecipient| {
         deliveries.iter().find_map(|(number, delivery)| match delivery {
             Delivery::Failed { reason } if *number == pending.number => Some((pending, reason.as_str())),
             _ => None,
         })
     };
-    item.recipients.iter().filter(wanted).filter_map(reason).collect()
+    item.recipients.iter().filter_map(reason)
+}
+
+/// The recipients of mail from the null sender that were given up in this attempt.
+pub fn untold<'a>(item: &'a Item, deliveries: &'a [(u32, Delivery)]) -> Vec<Failed<'a>> {
+    match item.reverse_path {
+        ReversePath::Null => given_up(item, deliveries).collect(),
+        ReversePath::Address(_) => Vec::new(),
+    }
+}
+
+/// The notice to the postmaster about these recipients; `None` when it cannot be made, and about such a notice itself, so
+/// that there is no end of them. `kept`: the mail is frozen.
+pub fn notice(
+    config: &Config,
+    key: &BodyKey,
+    now: Timestamp,
+    item: &Item,
+    failed: &[Failed<'_>],
+    kept: bool,
+) -> Option<NewItem> {
+    let postmaster = config.postmaster().filter(|_| item.kind != Kind::Undelivered)?;
+    let id = QueueId::random();
+    let failed: Vec<(&Address, String)> = failed
+        .iter()
+        .map(|(pending, reason)| (&pending.recipient.address, outcome::for_log(reason)))
+        .collect();
+    let mail = undelivered(&UndeliveredFacts {
+        language: config.web.default_language,
+        organisation: &config.organisation,
+        hostname: &config.hostname,
+        to: &postmaster,
+        item: &item.id,
+        kind: item.kind.as_str(),
+        arrived: item.created,
+        smarthost: &config.relay.next_hop(way::direction(config, item)).smarthost,
+        failed: &failed,
+        kept,
+        id: &id,
+        now,
+    });
+    let mail = mail
+        .inspect_err(|error| tracing::error!(%error, "the notice to the postmaster could not be made"))
+        .ok()?;
+    let envelope = Envelope {
+        reverse_path: ReversePath::Null,
+        parameters: MailParameters { smtputf8: postmaster.needs_smtputf8(), ..MailParameters::default() },
+        recipients: vec![EnvelopeRecipient::from(postmaster)],
+    };
+    let body = Body::Inline(body::seal(key, &mail));
+    Some(NewItem { id, kind: Kind::Undelivered, envelope, body, link: None, created: now })
 }
 
 /// The report on these recipients; `None` when nobody can be told. `original` is the item's body, if it can
@@ -145,7 +200,6 @@ pub(super) mod tests {
     use std::io::Cursor;
 
     use super::*;
-    use crate::address::Address;
     use crate::envelope::{Notify, RcptParameters};
     use crate::message::crlf::CrlfBytes;
     use crate::secret::Keys;

@@ -1,4 +1,5 @@
-//! Which way a mail goes, and which mail nobody on the way may read (C30). Pure. Called by `worker`.
+//! Which way a mail goes, which mail nobody on the way may read (C30), and which is kept for good (C38). Pure. Called by
+//! `worker`.
 
 use crate::config::{Config, Direction};
 use crate::store::{Item, Kind};
@@ -29,8 +30,14 @@ pub(super) fn is_secret(kind: Kind) -> bool {
         // The code.
         Kind::Verification => true,
         // As its peer gave it to us; and what tells of a delivery or a recall without a word of the content.
-        Kind::Message | Kind::Report | Kind::Recall => false,
+        Kind::Message | Kind::Report | Kind::Recall | Kind::Undelivered => false,
     }
+}
+
+/// Whether a mail that has no sender to tell is kept when it cannot be delivered. What others have written is theirs to
+/// write again, and a code is of no use after ten minutes; the postmaster hears of both.
+pub(super) fn is_kept(kind: Kind) -> bool {
+    !matches!(kind, Kind::Message | Kind::Verification)
 }
 
 #[cfg(test)]

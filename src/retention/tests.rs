@@ -110,6 +110,7 @@ impl Node {
             now: self.clock.now(),
             deliveries: vec![(1, delivery)],
             next_attempt: self.clock.now(),
+            problem: None,
             reports: Vec::new(),
             events: Vec::new(),
         };

@@ -26,7 +26,7 @@ macro_rules! store_conformance {
             the_oldest_goes_first_and_no_more_than_asked, an_attempt_is_recorded_per_recipient,
             a_finished_item_goes_with_its_blob, a_report_is_queued_with_the_failure,
             an_attempt_on_a_dropped_item_is_no_error, retry_makes_due_but_never_twice,
-            a_dropped_item_is_gone, the_queue_can_be_looked_at, a_transfer_comes_back_as_it_went_in,
+            what_is_frozen_waits_for_somebody, a_dropped_item_is_gone, the_queue_can_be_looked_at, a_transfer_comes_back_as_it_went_in,
             tries_are_counted_before_they_are_made, every_lock_is_longer, a_right_password_forgets_the_tries,
             a_session_opens_its_link_only, a_session_ends_when_idle, expiry_destroys_keys_sessions_and_parts,
             a_closed_link_is_not_opened, a_sealed_thread_is_known, a_rate_holds_for_parallel_callers,
@@ -159,6 +159,7 @@ pub fn attempt(item: &Item, deliveries: Vec<(u32, Delivery)>) -> Attempt {
         now: minutes(1),
         deliveries,
         next_attempt: minutes(5),
+        problem: None,
         reports: Vec::new(),
         events,
     }
@@ -391,6 +392,41 @@ pub async fn retry_makes_due_but_never_twice(store: &dyn Store) {
     let due = store.claim_due(minutes(2), minutes(40), 10).await.unwrap();
     assert_eq!(due.len(), 1, "the two that are claimed stay so");
     assert_eq!(store.retry(Some(QueueId::random()), minutes(2), None).await.unwrap(), 0);
+}
+
+/// C38
+pub async fn what_is_frozen_waits_for_somebody(store: &dyn Store) {
+    let frozen = NewItem { kind: Kind::Receipt, ..item() };
+    let item = claimed(store, frozen).await;
+    let refused = |reason: &str| Delivery::Later { reason: reason.into() };
+    let deliveries = vec![(1, Delivery::Delivered), (2, refused("550 5.1.1 no (RCPT TO)"))];
+    let ended = Attempt { problem: Some(Problem::Frozen), ..attempt(&item, deliveries) };
+    store.finish_attempt(ended).await.unwrap();
+    assert_eq!(store.next_due().await.unwrap(), None);
+    store.release_claims().await.unwrap();
+    store.hurry(minutes(60)).await.unwrap();
+    let years = days_later(noon(), 3650);
+    assert!(store.claim_due(years, years, 10).await.unwrap().is_empty());
+
+    let entry = store.queue().await.unwrap().remove(0);
+    assert_eq!(entry.problem, Some("frozen"));
+    let states: Vec<_> = entry.recipients.iter().map(|one| (one.state, one.answer.as_str())).collect();
+    assert_eq!(states, [("delivered", ""), ("frozen", "550 5.1.1 no (RCPT TO)")]);
+    let gauges = store.gauges(noon()).await.unwrap();
+    let [problem] = gauges.problems.as_slice() else { panic!("one problem: {:?}", gauges.problems) };
+    assert_eq!((problem.problem, problem.items), (Problem::Frozen, 1));
+    assert_eq!((problem.reason.as_str(), gauges.oldest_queued), ("550 5.1.1 no (RCPT TO)", None));
+
+    assert_eq!(store.retry(Some(item.id.clone()), minutes(60), None).await.unwrap(), 1);
+    assert!(store.gauges(noon()).await.unwrap().problems.is_empty());
+    let again = store.claim_due(minutes(60), years, 10).await.unwrap().remove(0);
+    assert_eq!((again.id.clone(), again.recipients.len()), (item.id, 1));
+    let waits =
+        Attempt { problem: Some(Problem::NeedsTls), ..attempt(&again, vec![(2, refused("4.7.5 no"))]) };
+    store.finish_attempt(waits).await.unwrap();
+    assert_eq!(store.next_due().await.unwrap(), Some(minutes(5)), "what only waits is tried again");
+    let problems = store.gauges(noon()).await.unwrap().problems;
+    assert_eq!((problems[0].problem, problems[0].reason.as_str()), (Problem::NeedsTls, "4.7.5 no"));
 }
 
 pub async fn a_dropped_item_is_gone(store: &dyn Store) {

@@ -36,10 +36,12 @@ pub enum Kind {
     Confirmation,
     /// To who wants to answer: the code that proves the address.
     Verification,
+    /// To the postmaster: a mail that has no sender to tell could not be delivered.
+    Undelivered,
 }
 
 impl Kind {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Message,
         Self::Notification,
         Self::Receipt,
@@ -52,6 +54,7 @@ impl Kind {
         Self::Reply,
         Self::Confirmation,
         Self::Verification,
+        Self::Undelivered,
     ];
 
     /// The word in the database, in logs and on the command line.
@@ -69,6 +72,7 @@ impl Kind {
             Self::Reply => "reply",
             Self::Confirmation => "confirmation",
             Self::Verification => "verification",
+            Self::Undelivered => "undelivered",
         }
     }
 }
@@ -107,7 +111,7 @@ pub enum Body {
 }
 
 /// A queue item that the caller has claimed and must deliver.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Item {
     /// Its name.
     pub id: QueueId,
@@ -162,15 +166,38 @@ pub enum Problem {
     Refused,
     /// It needs TLS, and the next hop gives none.
     NeedsTls,
+    /// It cannot be delivered, and has no sender who could be told: it is kept, and not tried again by itself.
+    Frozen,
 }
 
 impl Problem {
+    /// Each of them.
+    pub const ALL: [Self; 3] = [Self::Refused, Self::NeedsTls, Self::Frozen];
+
+    /// The word in the database, in figures and on the command line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::NeedsTls => "tls",
+            Self::Frozen => "frozen",
+        }
+    }
+
     /// What it means, for the log and for monitoring.
     pub fn explanation(self) -> &'static str {
         match self {
             Self::Refused => "the next hop takes no mail from us; it waits until that is mended",
             Self::NeedsTls => "mail waits that needs TLS, and the next hop gives none",
+            Self::Frozen => "mail that cannot be delivered is frozen, because it has no sender to tell",
         }
+    }
+}
+
+impl std::str::FromStr for Problem {
+    type Err = StoreError;
+    fn from_str(word: &str) -> Result<Self> {
+        let found = Self::ALL.into_iter().find(|problem| problem.as_str() == word);
+        found.ok_or(StoreError::Corrupt("problem of a queue item"))
     }
 }
 
@@ -188,6 +215,8 @@ pub struct Attempt {
     pub deliveries: Vec<(u32, Delivery)>,
     /// When to try the rest again. Ignored when none is left: then the item goes.
     pub next_attempt: Timestamp,
+    /// What keeps the rest from going; what is [`Problem::Frozen`] is not tried again before [`super::Store::retry`].
+    pub problem: Option<Problem>,
     /// Failure reports that go into the queue in the same transaction.
     pub reports: Vec<NewItem>,
     /// What the audit trail says of it.
@@ -211,8 +240,10 @@ pub struct QueueEntry {
     pub created: Timestamp,
     /// Attempts so far.
     pub attempts: u32,
-    /// When it is tried again.
+    /// When it is tried again; means nothing while it is frozen.
     pub next_attempt: Timestamp,
+    /// What an administrator has to mend: [`Problem::as_str`].
+    pub problem: Option<&'static str>,
 }
 
 /// One recipient of a [`QueueEntry`].
@@ -220,7 +251,7 @@ pub struct QueueEntry {
 pub struct QueueEntryRecipient {
     /// The address.
     pub address: Address,
-    /// `waiting`, `delivered` or `failed`.
+    /// `waiting`, `frozen`, `delivered` or `failed`.
     pub state: &'static str,
     /// The last answer of the next hop, or our own trouble; empty before the first attempt.
     pub answer: String,

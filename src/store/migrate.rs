@@ -16,6 +16,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0005_thread.sql"),
     include_str!("../../migrations/0006_scanner.sql"),
     include_str!("../../migrations/0007_delivery_reports.sql"),
+    include_str!("../../migrations/0008_problems.sql"),
 ];
 
 /// `zegl`: marks the file as ours (`PRAGMA application_id`).

@@ -141,12 +141,25 @@ impl Acceptance {
 pub struct Gauges {
     /// Items in the queue.
     pub queued: u64,
-    /// When the oldest of them was accepted.
+    /// When the oldest of those that are not frozen was accepted.
     pub oldest_queued: Option<Timestamp>,
     /// Transfers whose keys still exist.
     pub transfers: u64,
     /// Links closed for tries just now.
     pub locked_links: u64,
+    /// Items that an administrator has to do something for, by problem; those that there are.
+    pub problems: Vec<ProblemGauge>,
+}
+
+/// Items with the same problem.
+#[derive(Clone, Debug)]
+pub struct ProblemGauge {
+    /// What it is.
+    pub problem: Problem,
+    /// How many there are.
+    pub items: u64,
+    /// Why the newest of them waits.
+    pub reason: String,
 }
 
 /// Rows. Every method is one durable transaction, or one consistent read.
@@ -169,9 +182,11 @@ pub trait Store: DraftStore {
     async fn finish_attempt(&self, attempt: Attempt) -> Result<()>;
     /// The whole queue, oldest first.
     async fn queue(&self) -> Result<Vec<QueueEntry>>;
-    /// Makes one item, or all, due now; tells how many. A claimed item stays claimed. The event is kept if there were
+    /// Makes one item, or all, due now, frozen or not; tells how many. A claimed item stays claimed. The event is kept if there were
     /// any.
     async fn retry(&self, item: Option<QueueId>, now: Timestamp, event: Option<Event>) -> Result<u64>;
+    /// Makes due now whatever is tried again by itself: the clock was set back.
+    async fn hurry(&self, now: Timestamp) -> Result<()>;
     /// Removes an item undelivered; tells whether it was there. Only then the event is kept.
     async fn drop_item(&self, item: QueueId, event: Event) -> Result<bool>;
 

@@ -334,6 +334,9 @@ impl Store for MemoryStore {
     async fn retry(&self, _: Option<QueueId>, _: Timestamp, _: Option<Event>) -> Result<u64> {
         Err(StoreError::Closed)
     }
+    async fn hurry(&self, _: Timestamp) -> Result<()> {
+        Err(StoreError::Closed)
+    }
     async fn drop_item(&self, _: QueueId, _: Event) -> Result<bool> {
         Err(StoreError::Closed)
     }

@@ -13,7 +13,8 @@ use axum::routing::get;
 
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
-use crate::store::{Blobs, Gauges, Store};
+use crate::relay::outcome::for_log;
+use crate::store::{Blobs, Gauges, Problem, ProblemGauge, Store};
 use crate::tls;
 
 /// What the figures come from.
@@ -58,16 +59,27 @@ pub fn router(admin: Admin) -> Router {
         .with_state(admin)
 }
 
-/// Ready means: the store answers, and whoever checks our certificates finds them valid (M13).
+/// Ready means: the store answers, whoever checks our certificates finds them valid (M13), and no mail waits for an
+/// administrator (C38). Every reason is a line.
 async fn ready(State(admin): State<Admin>) -> Response {
     let now = admin.clock.now();
-    if let Err(error) = admin.store.gauges(now).await {
-        return unavailable(&format!("the store does not answer: {error}"));
+    let gauges = match admin.store.gauges(now).await {
+        Ok(gauges) => gauges,
+        Err(error) => return unavailable(&format!("the store does not answer: {error}")),
+    };
+    let expired = admin.certificates.load().expired(now);
+    let expired = expired.map(|section| format!("the certificate in [{section}] has expired"));
+    let reasons: Vec<String> = expired.into_iter().chain(gauges.problems.iter().map(stuck)).collect();
+    match reasons.as_slice() {
+        [] => format!("ok\n{}", notes(&admin.config.load())).into_response(),
+        reasons => unavailable(&reasons.join("\n")),
     }
-    match admin.certificates.load().expired(now) {
-        Some(section) => unavailable(&format!("the certificate in [{section}] has expired")),
-        None => format!("ok\n{}", notes(&admin.config.load())).into_response(),
-    }
+}
+
+/// Mail that an administrator has to do something for.
+fn stuck(gauge: &ProblemGauge) -> String {
+    let ProblemGauge { problem, items, reason } = gauge;
+    format!("{}: {items}, see zegel queue list; the newest: {}", problem.explanation(), for_log(reason))
 }
 
 /// What keeps nobody from being ready and should be known all the same, a line each.
@@ -108,6 +120,13 @@ fn exposition(gauges: &Gauges, room: u64, certificates: &Certificates, now: Time
     ] {
         gauge(&mut text, name, help, &[(String::new(), value.to_string())]);
     }
+    let items = |problem: Problem| {
+        let found = gauges.problems.iter().find(|gauge| gauge.problem == problem);
+        let label = format!("{{problem=\"{}\"}}", problem.as_str());
+        (label, found.map_or(0, |gauge| gauge.items).to_string())
+    };
+    let help = "Items in the queue that wait for an administrator.";
+    gauge(&mut text, "zegel_queue_problems", help, &Problem::ALL.map(items));
     let days = |(section, until): &(&str, Timestamp)| {
         let days = until.duration_since(now).as_secs().div_euclid(24 * 3600);
         (format!("{{section=\"{section}\"}}"), days.to_string())
@@ -144,9 +163,13 @@ mod tests {
         assert!(text.contains("\nzegel_queue_oldest_seconds 60\n"));
         assert!(text.contains("\nzegel_disk_free_bytes 7\n"));
         assert!(text.ends_with("\nzegel_certificate_days{section=\"smtp\"} 3\n"));
+        assert!(text.contains("\nzegel_queue_problems{problem=\"frozen\"} 0\n"));
+        let frozen = ProblemGauge { problem: Problem::Frozen, items: 2, reason: "550 no (RCPT TO)".into() };
+        gauges.problems = vec![frozen];
         gauges.oldest_queued = None;
         let text = exposition(&gauges, 7, &Certificates::default(), now);
         assert!(text.contains("\nzegel_queue_oldest_seconds 0\n") && !text.contains("certificate"));
+        assert!(text.contains("\nzegel_queue_problems{problem=\"frozen\"} 2\n"));
     }
 
     #[test]

@@ -22,8 +22,9 @@ use zegel::limits::{Rate, TryRule};
 use zegel::store::{
     Acceptance, Added, Attempt, Author, BlobWriter, Blobs, BrowserRow, CodeLimits, CodeRow, CodeTry,
     Committed, Delivery, DeliveryReport, Download, DraftRow, DraftStore, DueReminder, Extension, Forget,
-    Gauges, Item, LimitedNotice, NewCode, NewItem, NewUploadRow, PendingRecipient, PieceRow, QueueEntry,
-    Recall, Reminders, Result, Sent, Session, Store, StoreError, Transfer, Try, Turn, UploadLimits,
+    Gauges, Item, LimitedNotice, NewCode, NewItem, NewUploadRow, PendingRecipient, PieceRow, Problem,
+    QueueEntry, Recall, Reminders, Result, Sent, Session, Store, StoreError, Transfer, Try, Turn,
+    UploadLimits,
 };
 
 /// One item and its state.
@@ -34,6 +35,13 @@ pub struct Row {
     pub attempts: u32,
     pub due: Timestamp,
     pub leased: Option<Timestamp>,
+    pub problem: Option<Problem>,
+}
+
+impl Row {
+    fn is_frozen(&self) -> bool {
+        self.problem == Some(Problem::Frozen)
+    }
 }
 
 /// What has happened.
@@ -63,7 +71,14 @@ impl MemoryQueue {
     pub fn add(&self, item: NewItem) {
         let recipients = item.envelope.recipients.iter().cloned();
         let waiting = (1..).zip(recipients).map(|(number, recipient)| PendingRecipient { number, recipient });
-        let row = Row { waiting: waiting.collect(), attempts: 0, due: item.created, leased: None, item };
+        let row = Row {
+            waiting: waiting.collect(),
+            attempts: 0,
+            due: item.created,
+            leased: None,
+            problem: None,
+            item,
+        };
         self.state.send_modify(|state| state.rows.push(row));
     }
 
@@ -112,7 +127,9 @@ impl Store for MemoryQueue {
     async fn claim_due(&self, now: Timestamp, lease: Timestamp, limit: usize) -> Result<Vec<Item>> {
         Ok(self.change(|state| {
             state.rows.sort_by_key(|row| row.due);
-            let free = |row: &&mut Row| row.due <= now && row.leased.is_none_or(|leased| leased <= now);
+            let free = |row: &&mut Row| {
+                !row.is_frozen() && row.due <= now && row.leased.is_none_or(|leased| leased <= now)
+            };
             state.rows.iter_mut().filter(free).take(limit).map(|row| claim(row, lease)).collect()
         }))
     }
@@ -124,7 +141,8 @@ impl Store for MemoryQueue {
 
     async fn next_due(&self) -> Result<Option<Timestamp>> {
         let state = self.state.borrow();
-        Ok(state.rows.iter().map(|row| row.leased.unwrap_or(row.due)).min())
+        let waiting = state.rows.iter().filter(|row| !row.is_frozen());
+        Ok(waiting.map(|row| row.leased.unwrap_or(row.due)).min())
     }
 
     async fn finish_attempt(&self, attempt: Attempt) -> Result<()> {
@@ -137,6 +155,7 @@ impl Store for MemoryQueue {
             for row in state.rows.iter_mut().filter(|row| row.item.id == attempt.item) {
                 row.attempts += 1;
                 row.due = attempt.next_attempt;
+                row.problem = attempt.problem;
                 row.leased = None;
                 row.waiting.retain(|pending| {
                     let own = |(number, _): &&(u32, Delivery)| *number == pending.number;
@@ -160,11 +179,18 @@ impl Store for MemoryQueue {
             for row in &mut state.rows {
                 if item.as_ref().is_none_or(|id| *id == row.item.id) {
                     row.due = now;
+                    row.problem = None;
                     count += 1;
                 }
             }
             count
         }))
+    }
+
+    async fn hurry(&self, now: Timestamp) -> Result<()> {
+        let waiting = |row: &&mut Row| row.leased.is_none() && !row.is_frozen();
+        self.change(|state| state.rows.iter_mut().filter(waiting).for_each(|row| row.due = now));
+        Ok(())
     }
 
     async fn commit(&self, _: Acceptance) -> Result<Committed> {

@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 use crate::envelope::Reported;
 use crate::id::{BlobName, QueueId, TransferId, UploadId};
 use crate::locale::Language;
-use crate::store::Kind;
+use crate::store::{Kind, Problem};
 
 macro_rules! text_column {
     ($($name:ty => $parse:expr),*) => {$(
@@ -35,6 +35,7 @@ text_column!(
     BlobName => str::parse,
     UploadId => str::parse,
     Kind => str::parse,
+    Problem => str::parse,
     Language => str::parse,
     Reported => str::parse
 );

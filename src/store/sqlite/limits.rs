@@ -6,7 +6,7 @@ use super::columns::Time;
 use super::writer::Change;
 use crate::clock::Timestamp;
 use crate::limits::Rate;
-use crate::store::{Gauges, Result};
+use crate::store::{Gauges, ProblemGauge, Result};
 
 pub(super) const ARRIVAL: &str = "SELECT arrival FROM limits WHERE bucket = ?1";
 pub(super) const KEEP: &str = "
@@ -38,11 +38,16 @@ pub(super) fn sweep(db: &Connection, now: Timestamp) -> Result<()> {
     Ok(())
 }
 
+const OLDEST: &str = "SELECT count(*), min(CASE WHEN problem IS NOT 'frozen' THEN created END) FROM items";
+pub(super) const PROBLEMS: &str =
+    "SELECT problem, count(*), max(number) FROM items WHERE problem IS NOT NULL GROUP BY problem";
+const WHY: &str = "
+    SELECT answer FROM item_recipients WHERE item = ?1 AND state = 'waiting' ORDER BY number LIMIT 1";
+
 /// Figures; counted, so for a scrape now and then, not for a request.
 pub(super) fn gauges(db: &Connection, now: Timestamp) -> Result<Gauges> {
-    let (queued, oldest) = db.query_row("SELECT count(*), min(created) FROM items", [], |row| {
-        Ok((row.get::<_, u32>(0)?, row.get::<_, Option<Time>>(1)?))
-    })?;
+    let (queued, oldest) =
+        db.query_row(OLDEST, [], |row| Ok((row.get::<_, u32>(0)?, row.get::<_, Option<Time>>(1)?)))?;
     let transfers: u32 =
         db.query_row("SELECT count(*) FROM transfers WHERE shredded IS NULL", [], |row| row.get(0))?;
     let locked: u32 = db.query_row(
@@ -55,5 +60,20 @@ pub(super) fn gauges(db: &Connection, now: Timestamp) -> Result<Gauges> {
         oldest_queued: oldest.map(|oldest| oldest.0),
         transfers: transfers.into(),
         locked_links: locked.into(),
+        problems: problems(db)?,
     })
+}
+
+fn problems(db: &Connection) -> Result<Vec<ProblemGauge>> {
+    let mut found = db.prepare_cached(PROBLEMS)?;
+    let rows = found.query_map([], |row| {
+        let newest: i64 = row.get(2)?;
+        let reason = db.prepare_cached(WHY)?.query_row([newest], |row| row.get(0)).optional()?;
+        Ok(ProblemGauge {
+            problem: row.get(0)?,
+            items: row.get::<_, u32>(1)?.into(),
+            reason: reason.unwrap_or_default(),
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }

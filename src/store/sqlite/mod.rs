@@ -160,6 +160,10 @@ impl Store for Sqlite {
         self.write(move |change| queue_admin::retry(change, item, now, event)).await
     }
 
+    async fn hurry(&self, now: Timestamp) -> Result<()> {
+        self.write(move |change| queue_admin::hurry(change, now)).await
+    }
+
     async fn drop_item(&self, item: QueueId, event: Event) -> Result<bool> {
         self.wait_for_row(Some(&item)).await?;
         self.write(move |change| queue_admin::drop_item(change, &item, event)).await

@@ -1,7 +1,8 @@
 //! The queue as the worker uses it: put in, claim, record an attempt, remove.
 //!
 //! `due` is when an item may be claimed next: its next attempt, or, while somebody holds it, the end of
-//! that claim. So one index serves, and an item in delivery is never handed out a second time.
+//! that claim. So one index serves, and an item in delivery is never handed out a second time. What is frozen is
+//! [`NEVER`] due.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -13,7 +14,7 @@ use crate::clock::Timestamp;
 use crate::envelope::EnvelopeRecipient;
 use crate::id::{BlobName, Link, QueueId};
 use crate::store::journal::Waiting;
-use crate::store::{Attempt, Body, Delivery, Item, NewItem, PendingRecipient, Result, StoreError};
+use crate::store::{Attempt, Body, Delivery, Item, NewItem, PendingRecipient, Problem, Result, StoreError};
 
 pub(super) const CLAIM: &str = "
     UPDATE items SET due = ?2, claimed = 1
@@ -22,13 +23,17 @@ pub(super) const CLAIM: &str = "
 pub(super) const WAITING: &str = "
     SELECT number, address, parameters FROM item_recipients WHERE item = ?1 AND state = 'waiting' ORDER BY number";
 pub(super) const BODY: &str = "SELECT body FROM bodies WHERE item = ?1";
-pub(super) const NEXT_DUE: &str = "SELECT min(due) FROM items";
+pub(super) const NEXT_DUE: &str = "SELECT min(due) FROM items WHERE due < 9223372036854775807";
 pub(super) const NUMBER: &str = "SELECT number FROM items WHERE id = ?1";
 pub(super) const NOTE: &str = "
     UPDATE item_recipients SET state = ?3, answer = ?4 WHERE item = ?1 AND number = ?2 AND state = 'waiting'";
 pub(super) const RESCHEDULE: &str = "
-    UPDATE items SET attempts = attempts + 1, next_attempt = ?2, due = ?2, claimed = 0 WHERE number = ?1";
+    UPDATE items SET attempts = attempts + 1, next_attempt = ?2, due = coalesce(?3, ?2), claimed = 0, problem = ?4
+    WHERE number = ?1";
 pub(super) const REMOVE: &str = "DELETE FROM items WHERE number = ?1 RETURNING blob";
+
+/// Later than any moment.
+const NEVER: i64 = i64::MAX;
 
 /// Puts an item into the queue, due at once.
 pub(super) fn insert(db: &Connection, item: &NewItem) -> Result<()> {
@@ -169,7 +174,9 @@ pub(super) fn finish_attempt(change: &mut Change<'_>, attempt: Attempt) -> Resul
             note.execute(params![number, recipient, state, answer])?;
         }
         if change.db.prepare_cached(WAITING)?.exists([number])? {
-            change.db.prepare_cached(RESCHEDULE)?.execute(params![number, Time(attempt.next_attempt)])?;
+            let due = (attempt.problem == Some(Problem::Frozen)).then_some(NEVER);
+            let next = params![number, Time(attempt.next_attempt), due, attempt.problem];
+            change.db.prepare_cached(RESCHEDULE)?.execute(next)?;
         } else {
             remove(change.db, number)?;
         }

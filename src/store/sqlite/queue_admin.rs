@@ -11,7 +11,7 @@ use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::envelope::EnvelopeRecipient;
 use crate::id::QueueId;
-use crate::store::{Kind, NewItem, QueueEntry, QueueEntryRecipient, Result};
+use crate::store::{Kind, NewItem, Problem, QueueEntry, QueueEntryRecipient, Result};
 
 /// Every item with every recipient, delivered ones too.
 pub(super) fn list(db: &Connection) -> Result<Vec<QueueEntry>> {
@@ -19,7 +19,8 @@ pub(super) fn list(db: &Connection) -> Result<Vec<QueueEntry>> {
     let rows = items.query_map([], |row| Ok((row.get("number")?, entry(row)?)))?;
     rows.map(|row| {
         let (number, entry) = row?;
-        Ok(QueueEntry { recipients: recipients(db, number)?, ..entry })
+        let is_frozen = entry.problem == Some(Problem::Frozen.as_str());
+        Ok(QueueEntry { recipients: recipients(db, number, is_frozen)?, ..entry })
     })
     .collect()
 }
@@ -34,6 +35,7 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<QueueEntry> {
         created: row.get::<_, Time>("created")?.0,
         attempts: row.get("attempts")?,
         next_attempt: row.get::<_, Time>("next_attempt")?.0,
+        problem: row.get::<_, Option<Problem>>("problem")?.map(Problem::as_str),
     })
 }
 
@@ -53,6 +55,7 @@ pub(super) fn entry_of(item: &NewItem) -> QueueEntry {
         created: item.created,
         attempts: 0,
         next_attempt: item.created,
+        problem: None,
     }
 }
 
@@ -60,20 +63,24 @@ fn sender(address: Option<&Address>) -> String {
     address.map_or_else(|| "<>".to_owned(), ToString::to_string)
 }
 
-fn recipients(db: &Connection, item: i64) -> Result<Vec<QueueEntryRecipient>> {
+/// Those that a frozen item still has to reach are frozen with it.
+fn recipients(db: &Connection, item: i64, is_frozen: bool) -> Result<Vec<QueueEntryRecipient>> {
     let mut recipients = db.prepare_cached(
         "SELECT address, state, answer FROM item_recipients WHERE item = ?1 ORDER BY number",
     )?;
     let mut rows = recipients.query([item])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let state = state(&row.get::<_, String>("state")?)?;
+        let state = match state(&row.get::<_, String>("state")?)? {
+            "waiting" if is_frozen => Problem::Frozen.as_str(),
+            state => state,
+        };
         found.push(QueueEntryRecipient { address: row.get("address")?, state, answer: row.get("answer")? });
     }
     Ok(found)
 }
 
-/// Due now. An item in delivery is counted, but stays claimed: its attempt is being made.
+/// Due now, frozen or not. An item in delivery is counted, but stays claimed: its attempt is being made.
 pub(super) fn retry(
     change: &mut Change<'_>,
     item: Option<QueueId>,
@@ -81,7 +88,7 @@ pub(super) fn retry(
     event: Option<Event>,
 ) -> Result<u64> {
     let changed = change.db.execute(
-        "UPDATE items SET next_attempt = ?2, due = CASE WHEN claimed THEN due ELSE ?2 END
+        "UPDATE items SET next_attempt = ?2, due = CASE WHEN claimed THEN due ELSE ?2 END, problem = NULL
          WHERE ?1 IS NULL OR id = ?1",
         params![item, Time(now)],
     )?;
@@ -89,6 +96,14 @@ pub(super) fn retry(
         change.record(event)?;
     }
     Ok(changed as u64)
+}
+
+/// Makes due now what is tried again by itself: everything but what is frozen.
+pub(super) fn hurry(change: &mut Change<'_>, now: Timestamp) -> Result<()> {
+    let waiting =
+        "UPDATE items SET next_attempt = ?1, due = ?1 WHERE claimed = 0 AND problem IS NOT 'frozen'";
+    change.db.execute(waiting, [Time(now)])?;
+    Ok(())
 }
 
 /// Removes an item undelivered; the event is kept only if there was one.

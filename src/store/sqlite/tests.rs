@@ -282,6 +282,7 @@ fn every_hot_statement_uses_an_index() {
         queue::WAITING,
         queue::BODY,
         queue::NEXT_DUE,
+        limits::PROBLEMS,
         queue::NUMBER,
         queue::NOTE,
         queue::RESCHEDULE,

@@ -58,6 +58,7 @@ impl Site {
                     now,
                     deliveries: vec![(1, delivery.clone())],
                     next_attempt: now,
+                    problem: None,
                     reports: Vec::new(),
                     events: Vec::new(),
                 };

@@ -129,3 +129,17 @@ verification-back = Go back to the page where you asked for the code.
 verification-paste = Paste the code and choose "Verify".
 verification-life = The code works for 10 minutes, and once.
 verification-doubt = Did you not ask for a code? Then you need not do anything.
+
+## To the postmaster: a mail that has no sender to tell could not be delivered
+undelivered-subject = Not delivered: email { $item }
+undelivered-intro = An email could not be delivered. It has no sender who could be told,
+    so this message goes to you.
+undelivered-item = Number in the queue
+undelivered-kind = Kind
+undelivered-arrived = Accepted
+undelivered-server = Mail server
+undelivered-recipient = Recipient
+undelivered-reason = Reason
+undelivered-kept = The email is kept. Look at it, remove the cause and send it again,
+    or delete it:
+undelivered-gone = The email is not kept.

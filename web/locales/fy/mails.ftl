@@ -129,3 +129,17 @@ verification-back = Gean werom nei de side dêr't jo de koade frege hawwe.
 verification-paste = Plak de koade en kies "Ferifiearje".
 verification-life = De koade wurket 10 minuten, en ien kear.
 verification-doubt = Hawwe jo net om in koade frege? Dan hoege jo neat te dwaan.
+
+## To the postmaster: a mail that has no sender to tell could not be delivered
+undelivered-subject = Net besoarge: e-mail { $item }
+undelivered-intro = In e-mail koe net besoarge wurde. Der is gjin ôfstjoerder dy't dat hearre kin.
+    Dêrom krije jo dit berjocht.
+undelivered-item = Nûmer yn 'e wachtrige
+undelivered-kind = Soarte
+undelivered-arrived = Oannommen
+undelivered-server = Mailserver
+undelivered-recipient = Untfanger
+undelivered-reason = Reden
+undelivered-kept = De e-mail is bewarre. Besjoch him, nim de oarsaak wei en ferstjoer him op 'e nij,
+    of smyt him fuort:
+undelivered-gone = De e-mail is net bewarre.

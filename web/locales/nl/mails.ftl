@@ -129,3 +129,17 @@ verification-back = Ga terug naar de pagina waar u de code hebt gevraagd.
 verification-paste = Plak de code en kies "Verifiëren".
 verification-life = De code werkt 10 minuten, en één keer.
 verification-doubt = Hebt u niet om een code gevraagd? Dan hoeft u niets te doen.
+
+## To the postmaster: a mail that has no sender to tell could not be delivered
+undelivered-subject = Niet bezorgd: e-mail { $item }
+undelivered-intro = Een e-mail kon niet worden bezorgd. Er is geen afzender die dat kan horen.
+    Daarom krijgt u dit bericht.
+undelivered-item = Nummer in de wachtrij
+undelivered-kind = Soort
+undelivered-arrived = Aangenomen
+undelivered-server = Mailserver
+undelivered-recipient = Ontvanger
+undelivered-reason = Reden
+undelivered-kept = De e-mail is bewaard. Bekijk hem, neem de oorzaak weg en verstuur hem opnieuw,
+    of verwijder hem:
+undelivered-gone = De e-mail is niet bewaard.
