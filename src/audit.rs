@@ -21,6 +21,8 @@ pub enum Action {
     Lock,
     /// A file, the ZIP or the message was fetched.
     Download,
+    /// The message was shown on screen.
+    Read,
     /// A session was ended by its user.
     Finish,
     /// A recipient, or a whole transfer, was recalled.
@@ -66,6 +68,7 @@ impl Action {
             Self::Open => "open",
             Self::Lock => "lock",
             Self::Download => "download",
+            Self::Read => "read",
             Self::Finish => "finish",
             Self::Recall => "recall",
             Self::Extend => "extend",

@@ -160,7 +160,7 @@ fn take_back(browser: &Browser, scene: &Scene) {
     browser.goto(&format!("{status}?lang=nl"));
     wait_for("a delivered notification", || {
         browser.goto(status);
-        browser.text("main").contains("E-mail met de link afgeleverd").then_some(())
+        browser.text("main").contains("E-mail met de link aan onze mailserver gegeven").then_some(())
     });
     browser.click("a[href$='/extend']");
     browser.type_into("#days", "99");

@@ -19,7 +19,7 @@ use crate::sender::{Actions, By};
 use crate::serve::{self, Foundation, Misconfigured};
 use crate::store::{DeliveryReport, Part, Transfer};
 use crate::transfer::export;
-use crate::transfer::status::{self, Fetched, Known, RecipientStatus, Status};
+use crate::transfer::status::{self, Fetched, Known, RecipientStatus, Shown, Status};
 
 /// Runs one of the commands.
 pub fn run(command: TransferCommand) -> Result<()> {
@@ -114,6 +114,9 @@ fn events(recipient: &RecipientStatus, files: u32) -> Vec<String> {
     if let Some(bounce) = &recipient.bounced {
         events.push(Some(format!("          bounced {}: {}", bounce.time, bounce.reason)));
     }
+    events.extend(recipient.read.iter().map(|Shown { first, last, count }| {
+        Some(format!("          message shown {first}, {count} times, last {last}"))
+    }));
     events.extend(recipient.downloads.iter().map(|fetched| Some(download(fetched, files))));
     events.push(event("locked until", recipient.locked_until));
     events.push(event("recalled", recipient.recalled));
@@ -132,8 +135,9 @@ fn download(fetched: &Fetched, files: u32) -> String {
         Some(number) => format!("file {number} of {files}"),
         None => "message".to_owned(),
     };
-    let Fetched { first, last, count, .. } = fetched;
-    format!("          downloaded {what} {first}, {count} times, last {last}")
+    let Fetched { first, last, count, partial, .. } = fetched;
+    let how = if *partial { " (a part of it, or in parts)" } else { "" };
+    format!("          downloaded {what}{how} {first}, {count} times, last {last}")
 }
 
 /// From whom a transfer is to be taken back.

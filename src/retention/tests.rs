@@ -21,7 +21,9 @@ use crate::sender::By;
 use crate::serve;
 use crate::store::blobs::LocalBlobs;
 use crate::store::sqlite::Sqlite;
-use crate::store::{Acceptance, Attempt, BlobWriter, Delivery, DeliveryReport, Item, Recall, Session, Store};
+use crate::store::{
+    Acceptance, Attempt, BlobWriter, Delivery, DeliveryReport, Fetch, Item, Recall, Session, Store,
+};
 use crate::transfer::link;
 use crate::transfer::sealing::{SealRequest, seal};
 use crate::transfer::testing;
@@ -171,8 +173,12 @@ impl Node {
         let transfer = self.store.transfer(id.clone()).await.unwrap().unwrap();
         let names = vec!["besluit.pdf".to_owned()];
         let notice = self.actions.download_notice(&transfer, &link(id, 1), parts, names).await.unwrap();
-        let event = event(self.clock.now());
-        self.store.downloaded(link(id, 1), parts.to_vec(), event, notice).await.unwrap();
+        let (now, session) = (self.clock.now(), crate::secret::random());
+        let opened = Session { id: session, link: link(id, 1), wrapped_key: vec![1], used: now };
+        self.store.open(opened, event(now)).await.unwrap();
+        let (what, parts, event) = ("zip".to_owned(), parts.to_vec(), event(now));
+        let fetch = Fetch { link: link(id, 1), session, what, parts, whole: true, event, notice };
+        self.store.downloaded(fetch).await.unwrap();
     }
 }
 

@@ -23,7 +23,9 @@ use crate::limits::Rate;
 use crate::notify::NoticeError;
 use crate::queue::worker::WakeHandle;
 use crate::secret::Keys;
-use crate::store::{Extension, LimitedNotice, NewItem, Recall, Sent, Store, StoreError, Transfer};
+use crate::store::{
+    Download, Extension, LimitedNotice, NewItem, Recall, SHOWN, Sent, Store, StoreError, Transfer,
+};
 use crate::transfer::recall::{self, Proof};
 use crate::transfer::status::{self, Status};
 use crate::transfer::{State, link};
@@ -254,7 +256,8 @@ impl Actions {
 
     async fn fetched(&self, link: &Link) -> Result<Fetched> {
         let downloads = self.store.downloads(link.transfer.clone()).await?;
-        let own: Vec<_> = downloads.iter().filter(|download| download.recipient == link.recipient).collect();
+        let is_own = |one: &&Download| one.recipient == link.recipient && one.part != SHOWN;
+        let own: Vec<_> = downloads.iter().filter(is_own).collect();
         let last = own.iter().map(|download| download.last).max().unwrap_or_default();
         Ok(Fetched { parts: own.iter().map(|download| download.part).collect(), last, names: Vec::new() })
     }

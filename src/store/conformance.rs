@@ -35,6 +35,8 @@ macro_rules! store_conformance {
             a_delivered_notification_is_noted, a_bounce_closes_a_link_until_the_next_notification,
             reports_are_kept_and_close_only_what_nobody_has_opened,
             a_limited_notice_goes_once, a_lock_can_be_taken_off, downloads_are_counted_per_part,
+            a_download_is_one_however_often_it_is_asked_for,
+            a_links_events_are_bounded_and_its_count_goes_on,
             a_trail_is_of_one_transfer, blobs_are_given_up_once, an_orphan_is_what_no_row_knows, figures_tell_the_truth,
             a_leap_of_the_clock_is_believed_after_an_hour, reminders_are_due_at_half_time_and_in_the_last_days,
             reminders_are_queued_once, who_opened_meanwhile_is_not_reminded, a_download_is_told_once_an_hour,
@@ -853,14 +855,41 @@ pub async fn a_lock_can_be_taken_off(store: &dyn Store) {
     assert!(!store.clear_tries(link, event(Action::Unlock)).await.unwrap(), "it is taken back");
 }
 
+/// The first file, whole, in this session.
+fn fetch_of(link: &Link, session: u8) -> Fetch {
+    Fetch {
+        link: link.clone(),
+        session: [session; 32],
+        what: "1".into(),
+        parts: vec![1],
+        whole: true,
+        event: Event { object: link.to_string(), ..event(Action::Download) },
+        notice: None,
+    }
+}
+
+async fn download_events(store: &dyn Store, link: &Link) -> usize {
+    let trail = store.trail(link.transfer.clone()).await.unwrap();
+    trail.iter().filter(|entry| entry.action == Action::Download.as_str()).count()
+}
+
 pub async fn downloads_are_counted_per_part(store: &dyn Store) {
     let (link, other) = (linked(store).await, linked(store).await);
     let second = Link { recipient: 2, ..link.clone() };
+    for (id, link) in [(1, &link), (2, &second), (3, &other)] {
+        open(store, session(id, link)).await.unwrap();
+    }
     let at = |time| Event { time, ..event(Action::Download) };
-    store.downloaded(link.clone(), vec![1, 2], at(minutes(1)), None).await.unwrap();
-    store.downloaded(link.clone(), vec![2], at(minutes(5)), None).await.unwrap();
-    store.downloaded(second, vec![2], at(minutes(2)), None).await.unwrap();
-    store.downloaded(other, vec![1], at(minutes(3)), None).await.unwrap();
+    let fetch = |link: &Link, session, what: &str, parts: &[u32], minute| Fetch {
+        what: what.into(),
+        parts: parts.to_vec(),
+        event: at(minutes(minute)),
+        ..fetch_of(link, session)
+    };
+    store.downloaded(fetch(&link, 1, "zip", &[1, 2], 1)).await.unwrap();
+    store.downloaded(fetch(&link, 1, "2", &[2], 5)).await.unwrap();
+    store.downloaded(fetch(&second, 2, "2", &[2], 2)).await.unwrap();
+    store.downloaded(fetch(&other, 3, "1", &[1], 3)).await.unwrap();
     let downloads = store.downloads(link.transfer).await.unwrap();
     let download = |recipient, part, first, last, count| Download {
         recipient,
@@ -868,8 +897,52 @@ pub async fn downloads_are_counted_per_part(store: &dyn Store) {
         first: minutes(first),
         last: minutes(last),
         count,
+        whole: true,
     };
     assert_eq!(downloads, [download(1, 1, 1, 1, 1), download(1, 2, 1, 5, 2), download(2, 2, 2, 2, 1)]);
+}
+
+/// C39: one in a session until there is a pause; and nothing for a session that has ended.
+pub async fn a_download_is_one_however_often_it_is_asked_for(store: &dyn Store) {
+    let link = linked(store).await;
+    open(store, session(1, &link)).await.unwrap();
+    open(store, session(2, &link)).await.unwrap();
+    let fetch = async |session: u8, minute: u64, whole: bool| {
+        let fetch = fetch_of(&link, session);
+        let event = Event { time: minutes(minute), ..fetch.event.clone() };
+        store.downloaded(Fetch { whole, event, ..fetch }).await
+    };
+    let noted =
+        async |whole: bool, now: Timestamp| store.is_noted([1; 32], "1".into(), whole, now).await.unwrap();
+    assert!(!noted(false, noon()).await);
+    fetch(1, 0, false).await.unwrap();
+    assert!(noted(false, later(noon(), Duration::from_secs(59))).await);
+    assert!(!noted(false, minutes(1)).await, "the last time is known to the minute");
+    assert!(!noted(true, noon()).await, "that is more than was noted");
+    for (session, minute, count) in [(1, 9, 1), (1, 18, 1), (2, 18, 2), (1, 28, 3)] {
+        fetch(session, minute, minute == 9).await.unwrap();
+        let one = &store.downloads(link.transfer.clone()).await.unwrap()[0];
+        assert_eq!((one.count, one.whole, one.last), (count, true, minutes(minute)), "{session} {minute}");
+        assert_eq!(download_events(store, &link).await, count as usize, "{session} {minute}");
+    }
+    store.recall(recall(&link, Some(1))).await.unwrap();
+    assert!(matches!(fetch(1, 29, true).await, Err(StoreError::Gone)));
+    assert_eq!(store.downloads(link.transfer.clone()).await.unwrap()[0].last, minutes(28));
+    assert!(!noted(false, minutes(28)).await);
+}
+
+/// C39: many sessions buy no endless rows; what is fetched for the first time is always an event.
+pub async fn a_links_events_are_bounded_and_its_count_goes_on(store: &dyn Store) {
+    let link = linked(store).await;
+    for id in 1..=230 {
+        open(store, session(id, &link)).await.unwrap();
+        store.downloaded(fetch_of(&link, id)).await.unwrap();
+    }
+    assert_eq!(download_events(store, &link).await, 201, "the first, and 200 more");
+    let second = Fetch { what: "2".into(), parts: vec![2], ..fetch_of(&link, 1) };
+    store.downloaded(second).await.unwrap();
+    assert_eq!(download_events(store, &link).await, 202, "this one is new");
+    assert_eq!(store.downloads(link.transfer.clone()).await.unwrap()[0].count, 230);
 }
 
 pub async fn a_trail_is_of_one_transfer(store: &dyn Store) {

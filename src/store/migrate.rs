@@ -17,6 +17,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0006_scanner.sql"),
     include_str!("../../migrations/0007_delivery_reports.sql"),
     include_str!("../../migrations/0008_problems.sql"),
+    include_str!("../../migrations/0009_downloads.sql"),
 ];
 
 /// `zegl`: marks the file as ours (`PRAGMA application_id`).

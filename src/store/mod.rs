@@ -34,7 +34,9 @@ pub use self::items::{
     Attempt, Body, Delivery, Item, Kind, NewItem, PendingRecipient, Problem, QueueEntry, QueueEntryRecipient,
 };
 pub use self::life::{DueReminder, Forget, Occasion, Reminders, Turn, Turns};
-pub use self::status::{Bounce, DeliveryReport, Download, Extension, LimitedNotice, Recall, Sent};
+pub use self::status::{
+    Bounce, DeliveryReport, Download, Extension, Fetch, LimitedNotice, Recall, SHOWN, Sent,
+};
 pub use self::transfers::{NewRecipient, NewTransfer, Part, Recipient, Session, Transfer, Try};
 use crate::audit::{Entry, Event};
 use crate::clock::Timestamp;
@@ -246,16 +248,13 @@ pub trait Store: DraftStore {
     /// Queues a mail about a link if it may go out now. One that invites opens a link again that was closed
     /// because none arrived.
     async fn send(&self, notice: LimitedNotice, now: Timestamp) -> Result<Sent>;
-    /// Notes that parts were fetched through a link. Where there is a notice for the sender, and one of the parts
-    /// is new, it is queued with that, unless the sender heard of this link since the moment beside it: then the
-    /// rest is left for [`Store::due_downloads`].
-    async fn downloaded(
-        &self,
-        link: Link,
-        parts: Vec<u32>,
-        event: Event,
-        notice: Option<(NewItem, Timestamp)>,
-    ) -> Result<()>;
+    /// Notes what is about to be handed out. Where there is a notice for the sender, and one of the parts is new, it is
+    /// queued with that, unless the sender heard of this link since the moment beside it: then the rest is left for
+    /// [`Store::due_downloads`]. [`StoreError::Gone`] when the session has ended meanwhile: nothing may be handed out.
+    async fn downloaded(&self, fetch: Fetch) -> Result<()>;
+    /// Whether this was noted in this session within the last minute, whole if it is to be handed out whole: then it
+    /// need not be noted again.
+    async fn is_noted(&self, session: [u8; 32], what: String, whole: bool, now: Timestamp) -> Result<bool>;
     /// What was fetched of a transfer, by recipient and part.
     async fn downloads(&self, transfer: TransferId) -> Result<Vec<Download>>;
     /// What the audit trail says of a transfer and its links, oldest first.

@@ -32,6 +32,37 @@ pub struct DeliveryReport {
     pub reason: String,
 }
 
+/// The part under which it is noted that the message was shown on screen: the index, which is no file and is never
+/// fetched by itself.
+pub const SHOWN: u32 = 0;
+
+/// Something of a transfer is about to be handed out, in one session.
+#[derive(Clone, Debug)]
+pub struct Fetch {
+    /// Through this link.
+    pub link: Link,
+    /// [`super::Session::id`]
+    pub session: [u8; 32],
+    /// What it is: a number or a word of ours. In one session it is counted once, however many requests it takes,
+    /// until there is a pause.
+    pub what: String,
+    /// The parts in it; [`SHOWN`] for the message on screen.
+    pub parts: Vec<u32>,
+    /// All of it, not a range.
+    pub whole: bool,
+    /// What the audit trail says, where it is counted.
+    pub event: Event,
+    /// The mail that tells the sender, if one of the parts is new, and since when there must have been none.
+    pub notice: Option<(NewItem, Timestamp)>,
+}
+
+impl Fetch {
+    /// What the events of its link are counted under, where nothing in it is new.
+    pub fn bucket(&self) -> String {
+        format!("downloads {}", self.link)
+    }
+}
+
 /// A part of a transfer that a recipient has fetched, once or more often.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Download {
@@ -45,6 +76,8 @@ pub struct Download {
     pub last: Timestamp,
     /// How often.
     pub count: u32,
+    /// All of it was asked for at once, at least once.
+    pub whole: bool,
 }
 
 /// Takes back links of a transfer.

@@ -62,7 +62,8 @@ impl Grant {
         secret::derive(self.key.reveal(), secret, "zegel reply draft")
     }
 
-    pub(super) fn session(&self) -> [u8; 32] {
+    /// [`crate::store::Session::id`]: what was handed out is noted under it.
+    pub fn session(&self) -> [u8; 32] {
         self.session
     }
 

@@ -9,7 +9,7 @@ use super::State;
 use crate::address::Address;
 use crate::clock::Timestamp;
 use crate::id::TransferId;
-use crate::store::{Bounce, DeliveryReport, Download, Recipient, Result, Store, Transfer};
+use crate::store::{Bounce, DeliveryReport, Download, Recipient, Result, SHOWN, Store, Transfer};
 
 /// A transfer as it stands.
 #[derive(Clone, Debug, Serialize)]
@@ -51,6 +51,8 @@ pub struct RecipientStatus {
     pub bounced: Option<Bounce>,
     /// First opened.
     pub opened: Option<Timestamp>,
+    /// The message was shown to them on screen.
+    pub read: Option<Shown>,
     /// What they have fetched.
     pub downloads: Vec<Fetched>,
     /// Taken back.
@@ -66,6 +68,19 @@ pub struct RecipientStatus {
 pub struct Fetched {
     /// The number of the file; none for the message itself.
     pub file: Option<u32>,
+    /// When for the first time.
+    pub first: Timestamp,
+    /// When for the last time.
+    pub last: Timestamp,
+    /// How often.
+    pub count: u32,
+    /// Only ranges of it were asked for: less than all of it, or all of it in pieces.
+    pub partial: bool,
+}
+
+/// When the message was shown on screen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Shown {
     /// When for the first time.
     pub first: Timestamp,
     /// When for the last time.
@@ -101,6 +116,7 @@ impl Status {
     pub fn new(transfer: &Transfer, known: &Known, grace_days: u32, now: Timestamp) -> Self {
         let recipient = |recipient: &Recipient| {
             let own = known.downloads.iter().filter(|download| download.recipient == recipient.number);
+            let (shown, fetched): (Vec<_>, Vec<_>) = own.partition(|download| download.part == SHOWN);
             let reports = known.reports.iter().filter(|(number, _)| *number == recipient.number);
             RecipientStatus {
                 number: recipient.number,
@@ -110,7 +126,12 @@ impl Status {
                 reports: reports.map(|(_, report)| report.clone()).collect(),
                 bounced: recipient.bounced.clone(),
                 opened: recipient.opened,
-                downloads: own.map(|download| Fetched::new(download, transfer.files)).collect(),
+                read: shown.first().map(|Download { first, last, count, .. }| Shown {
+                    first: *first,
+                    last: *last,
+                    count: *count,
+                }),
+                downloads: fetched.iter().map(|download| Fetched::new(download, transfer.files)).collect(),
                 recalled: recipient.recalled,
                 tries: recipient.tries,
                 locked_until: recipient.locked_until.filter(|until| *until > now),
@@ -159,8 +180,8 @@ impl RecipientStatus {
 
 impl Fetched {
     fn new(download: &Download, files: u32) -> Self {
-        let Download { part, first, last, count, .. } = *download;
-        Self { file: Some(part).filter(|part| *part <= files), first, last, count }
+        let Download { part, first, last, count, whole, .. } = *download;
+        Self { file: Some(part).filter(|part| *part <= files), first, last, count, partial: !whole }
     }
 }
 
@@ -175,12 +196,17 @@ mod tests {
         let mut transfer = testing::transfer_row();
         transfer.files = 2;
         let at = transfer.created;
-        let download = |part| Download { recipient: 1, part, first: at, last: at, count: 3 };
+        let download =
+            |part| Download { recipient: 1, part, first: at, last: at, count: 3, whole: part == 2 };
         let foreign = Download { recipient: 2, ..download(1) };
-        let known = Known { downloads: vec![download(2), download(5), foreign], ..Known::default() };
+        let known =
+            Known { downloads: vec![download(SHOWN), download(2), download(5), foreign], ..Known::default() };
         let status = Status::new(&transfer, &known, 0, at);
         let files: Vec<_> = status.recipients[0].downloads.iter().map(|one| one.file).collect();
         assert_eq!(files, [Some(2), None]);
+        let partial: Vec<_> = status.recipients[0].downloads.iter().map(|one| one.partial).collect();
+        assert_eq!(partial, [false, true]);
+        assert_eq!(status.recipients[0].read, Some(Shown { first: at, last: at, count: 3 }));
         assert_eq!(status.recipients[0].downloads[0].count, 3);
     }
 

@@ -18,9 +18,9 @@ use crate::id::{BlobName, Link, QueueId, TransferId, UploadId};
 use crate::limits::{Rate, TryRule};
 use crate::store::{
     Acceptance, Added, Attempt, Author, BlobWriter, Blobs, BrowserRow, CodeLimits, CodeRow, CodeTry,
-    Committed, DeliveryReport, Download, DraftRow, DraftStore, DueReminder, Extension, Forget, Gauges, Item,
-    LimitedNotice, NewCode, NewItem, NewTransfer, NewUploadRow, PieceRow, QueueEntry, Recall, Recipient,
-    Reminders, Result, Sent, Session, Store, StoreError, Transfer, Try, Turn, UploadLimits,
+    Committed, DeliveryReport, Download, DraftRow, DraftStore, DueReminder, Extension, Fetch, Forget, Gauges,
+    Item, LimitedNotice, NewCode, NewItem, NewTransfer, NewUploadRow, PieceRow, QueueEntry, Recall,
+    Recipient, Reminders, Result, Sent, Session, Store, StoreError, Transfer, Try, Turn, UploadLimits,
 };
 
 /// When the tests begin.
@@ -391,13 +391,10 @@ impl Store for MemoryStore {
     async fn send(&self, _: LimitedNotice, _: Timestamp) -> Result<Sent> {
         Err(StoreError::Closed)
     }
-    async fn downloaded(
-        &self,
-        _: Link,
-        _: Vec<u32>,
-        _: Event,
-        _: Option<(NewItem, Timestamp)>,
-    ) -> Result<()> {
+    async fn downloaded(&self, _: Fetch) -> Result<()> {
+        Err(StoreError::Closed)
+    }
+    async fn is_noted(&self, _: [u8; 32], _: String, _: bool, _: Timestamp) -> Result<bool> {
         Err(StoreError::Closed)
     }
     async fn downloads(&self, _: TransferId) -> Result<Vec<Download>> {

@@ -11,10 +11,10 @@ use axum::response::Response;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::error::WebError;
+use super::note::{self, Handout};
 use super::page::Visit;
 use super::stream::PartReader;
 use super::{Parts, security, session};
-use crate::audit::{Action, Event};
 use crate::transfer::access::Grant;
 use crate::transfer::index::{Index, IndexFile};
 
@@ -86,10 +86,8 @@ async fn send(
     let tag = format!("\"{}-{}\"", grant.transfer().id, part);
     let Some(span) = Span::asked(headers, &tag, size) else { return unsatisfiable(size) };
     let noted = async {
-        if span.start == 0 && counts(method, headers) {
-            note(parts, visit, &grant, &what, vec![part], told).await?;
-        }
-        Ok::<(), WebError>(())
+        let handout = Handout { what, parts: vec![part], whole: span.length == size, names: told };
+        note::download(parts, visit, &grant, method, handout).await
     };
     let body = async {
         if *method == Method::HEAD {
@@ -128,40 +126,6 @@ pub fn attachment(body: Body, name: &str, media_type: &'static str) -> Result<Re
     );
     security::sandbox(&mut response, POLICY)?;
     Ok(response)
-}
-
-/// Whether this request is somebody fetching something: not HEAD, and not a browser's guess (H21).
-pub fn counts(method: &Method, headers: &HeaderMap) -> bool {
-    *method == Method::GET && !headers.contains_key("sec-purpose")
-}
-
-/// Notes that parts of the transfer were fetched: counted for its sender, who may get a mail about it, and in the
-/// audit trail as `what`, a number or a word of ours. `names` are those of the files among them.
-pub async fn note(
-    parts: &Parts,
-    visit: &Visit,
-    grant: &Grant,
-    what: &str,
-    fetched: Vec<u32>,
-    names: Vec<String>,
-) -> Result<(), WebError> {
-    let event = Event {
-        time: parts.clock.now(),
-        action: Action::Download,
-        object: format!("{}/{what}", grant.link()),
-        result: "ok".into(),
-        actor: "recipient".into(),
-        origin: visit.client.to_string(),
-    };
-    let notice = parts.actions.download_notice(grant.transfer(), grant.link(), &fetched, names).await;
-    let notice = notice.map_err(|error| WebError::Trouble(error.to_string()))?;
-    let is_news = notice.is_some();
-    let noted = parts.store.downloaded(grant.link().clone(), fetched, event, notice).await;
-    noted.map_err(|error| WebError::Trouble(error.to_string()))?;
-    if is_news {
-        parts.actions.wake.wake();
-    }
-    Ok(())
 }
 
 fn header(value: &str) -> Result<HeaderValue, WebError> {

@@ -9,14 +9,14 @@ use std::io::{self, Read};
 use ammonia::{Builder, UrlRelative, clean_text};
 use askama::Template;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::error::WebError;
 use super::page::{self, Visit};
-use super::{Parts, security, session, stream};
+use super::{Parts, note, security, session, stream};
 use crate::id::base32;
 use crate::message::kind::picture_type;
 use crate::secret;
@@ -56,10 +56,12 @@ pub async fn show(
     State(parts): State<Parts>,
     visit: Visit,
     Path(token): Path<String>,
+    method: Method,
     headers: HeaderMap,
 ) -> Result<Response, WebError> {
     let (grant, index) = session::open(&parts, &visit, &token, &headers).await?;
     let part = index.html.ok_or(WebError::NotFound)?;
+    note::read(&parts, &visit, &grant, &method).await?;
     let html = stream::blocking(move || html(&grant, &index, part).map_err(damaged)).await?;
     document(&visit, html)
 }

@@ -13,6 +13,7 @@ mod error;
 mod info;
 mod message;
 pub mod multipart;
+mod note;
 mod page;
 mod places;
 mod preview;

@@ -15,6 +15,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 
 use super::error::WebError;
+use super::note::{self, Handout};
 use super::page::{self, Visit};
 use super::{Parts, download, message, security, session, stream};
 use crate::message::kind::{ending, picture_type};
@@ -78,10 +79,17 @@ pub async fn content(
         Kind::Pdf => "application/pdf",
         Kind::Text("utf-8") => "text/plain; charset=utf-8",
         Kind::Text(_) => "text/plain; charset=windows-1252",
-        Kind::Html => return html(&parts, &visit, grant, &file, &method, &headers).await,
+        Kind::Html => "text/html; charset=utf-8",
     };
-    if download::counts(&method, &headers) {
-        note(&parts, &visit, &grant, &file).await?;
+    if method == Method::HEAD {
+        return nothing(media_type);
+    }
+    let (what, names) = (file.part.to_string(), vec![file.name.clone()]);
+    // Who has seen a file has it: for the sender that is a download.
+    let handout = Handout { what, parts: vec![file.part], whole: true, names };
+    note::download(&parts, &visit, &grant, &method, handout).await?;
+    if kind == Some(Kind::Html) {
+        return html(&visit, grant, &file).await;
     }
     let (size, watch) = (file.size, parts.watch(&visit, &grant));
     let reader = stream::PartReader::new(grant, file.part, 0, size);
@@ -92,29 +100,21 @@ pub async fn content(
     Ok(response)
 }
 
-async fn html(
-    parts: &Parts,
-    visit: &Visit,
-    grant: Grant,
-    file: &IndexFile,
-    method: &Method,
-    headers: &HeaderMap,
-) -> Result<Response, WebError> {
-    if download::counts(method, headers) {
-        note(parts, visit, &grant, file).await?;
-    }
+/// What HEAD is told.
+fn nothing(media_type: &'static str) -> Result<Response, WebError> {
+    let mut response = Response::default();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    security::sandbox(&mut response, POLICY)?;
+    Ok(response)
+}
+
+async fn html(visit: &Visit, grant: Grant, file: &IndexFile) -> Result<Response, WebError> {
     let part = file.part;
     let clean = stream::blocking(move || {
         let html = message::read(&grant, part, message::MAX_HTML + 1).map_err(message::damaged)?;
         Ok(message::clean(&html, Default::default()))
     });
     message::document(visit, clean.await?)
-}
-
-/// Who has seen a file has it: for the sender that is a download.
-async fn note(parts: &Parts, visit: &Visit, grant: &Grant, file: &IndexFile) -> Result<(), WebError> {
-    let names = vec![file.name.clone()];
-    download::note(parts, visit, grant, &file.part.to_string(), vec![file.part], names).await
 }
 
 /// Reads the beginning of a file and tells what it is.

@@ -22,6 +22,7 @@ const ACTIONS: &[(&str, &str)] = &[
     ("open", "trail-open"),
     ("lock", "trail-lock"),
     ("download", "trail-download"),
+    ("read", "trail-read"),
     ("finish", "trail-finish"),
     ("recall", "trail-recall"),
     ("expire", "trail-expire"),

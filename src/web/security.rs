@@ -12,17 +12,16 @@ use axum::http::header::{
     STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderValue, Method};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use ipnet::IpNet;
 use tokio::time::timeout;
 
-use super::Parts;
 use super::error::{self, WebError};
 use super::page::Visit;
-use super::reply;
 use super::server::PeerAddress;
+use super::{Parts, reply, session};
 use crate::config::Config;
 
 /// Pages: own style and script files only, nothing inline, nothing from elsewhere (C18, H24).
@@ -31,6 +30,14 @@ const PAGE_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self';
 /// No form of ours is larger, or takes longer to arrive, but for uploads: `reply::incoming` watches over those.
 const MAX_FORM: usize = 16 * 1024;
 const FORM_PATIENCE: Duration = Duration::from_secs(15);
+
+/// Fields in which a guess says that it is one, and their words: today's, and those of older browsers.
+const GUESSES: [(&str, &[&str]); 4] = [
+    ("sec-purpose", &["prefetch", "prerender", "preview"]),
+    ("purpose", &["prefetch", "prerender", "preview"]),
+    ("x-purpose", &["prefetch", "preview"]),
+    ("x-moz", &["prefetch"]),
+];
 
 /// Wraps the whole router.
 pub async fn guard(State(parts): State<Parts>, mut request: Request, next: Next) -> Response {
@@ -46,6 +53,7 @@ pub async fn guard(State(parts): State<Parts>, mut request: Request, next: Next)
         Err(error) => Err(error),
     };
     let response = match admitted {
+        Ok(request) if is_guess(&request, &visit) => StatusCode::NO_CONTENT.into_response(),
         Ok(request) => next.run(request).await,
         Err(error) => error.into_response(),
     };
@@ -105,6 +113,23 @@ fn is_plain_path(path: &str) -> bool {
                 && segment.bytes().all(fine))
     };
     rest.is_empty() || rest.split('/').all(is_plain)
+}
+
+/// Whether a browser or a proxy fetches something of an opened transfer only because somebody might ask for it, and says
+/// so. A guess gets nothing, so there is nothing to note (C39). The page before the password has nothing to give.
+fn is_guess(request: &Request, visit: &Visit) -> bool {
+    let mut segments = request.uri().path().split('/').skip(1);
+    let (Some("t"), Some(token), Some(_)) = (segments.next(), segments.next(), segments.next()) else {
+        return false;
+    };
+    let says = |(name, words): &(&str, &[&str])| {
+        let values = request.headers().get_all(*name).iter();
+        let mut values = values.map(|value| value.to_str().unwrap_or("").to_ascii_lowercase());
+        values.any(|value| words.iter().any(|word| value.contains(word)))
+    };
+    matches!(*request.method(), Method::GET | Method::HEAD)
+        && !session::value(visit, token, request.headers()).is_empty()
+        && GUESSES.iter().any(says)
 }
 
 /// The request must name one host (RFC 9112 3.2, RFC 9113 8.3.1), or two proxies may each see another; and it must be

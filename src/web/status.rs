@@ -57,8 +57,8 @@ impl StatusPage<'_> {
         file(self.visit, fetched, self.status.files, "status-file", "status-message")
     }
 
-    fn times(&self, fetched: &Fetched) -> String {
-        let (count, last) = (fetched.count.to_string(), self.visit.moment(&fetched.last));
+    fn times(&self, count: &u32, last: &Timestamp) -> String {
+        let (count, last) = (count.to_string(), self.visit.moment(last));
         self.visit.language.format("status-times", &[("count", &count), ("date", &last)])
     }
 
@@ -72,16 +72,17 @@ impl StatusPage<'_> {
     }
 }
 
-/// A fetched part in words: the key of a file with its number, or that of the message.
+/// A fetched part in words: the key of a file with its number, or that of the message; and whether it was in ranges.
 pub fn file(visit: &Visit, fetched: &Fetched, files: u32, of_file: &str, of_message: &str) -> String {
-    match fetched.file {
+    let what = match fetched.file {
         Some(number) => {
             let (number, total) = (number.to_string(), files.to_string());
             let values = [("number", number.as_str()), ("total", total.as_str())];
             visit.language.format(of_file, &values)
         }
         None => visit.text(of_message),
-    }
+    };
+    if fetched.partial { visit.with("status-partly", "what", &what) } else { what }
 }
 
 /// What a server reported, in words.

@@ -2,12 +2,12 @@
 
 use askama::Template;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::error::WebError;
 use super::page::{self, Visit};
-use super::{Parts, message, preview, session};
+use super::{Parts, message, note, preview, session};
 use crate::reply::Place;
 use crate::transfer::access::AccessError;
 use crate::transfer::index::{Index, IndexFile};
@@ -47,9 +47,13 @@ pub async fn show(
     State(parts): State<Parts>,
     visit: Visit,
     Path(token): Path<String>,
+    method: Method,
     headers: HeaderMap,
 ) -> Result<Response, WebError> {
     let (grant, index) = session::open(&parts, &visit, &token, &headers).await?;
+    if index.text.is_some() {
+        note::read(&parts, &visit, &grant, &method).await?;
+    }
     let expires = visit.date(&grant.transfer().expires);
     let sent = visit.date(&grant.transfer().created);
     let files = rows(&visit, &index);

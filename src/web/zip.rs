@@ -11,6 +11,7 @@ use axum::response::Response;
 use zip::write::{SimpleFileOptions, StreamWriter, ZipWriter};
 
 use super::error::WebError;
+use super::note::{self, Handout};
 use super::page::Visit;
 use super::stream::PartReader;
 use super::{Parts, download, message, session};
@@ -33,11 +34,10 @@ pub async fn download(
     if method == Method::HEAD {
         return download::attachment(axum::body::Body::empty(), &name, "application/zip");
     }
-    if download::counts(&method, &headers) {
-        let fetched = index.files.iter().map(|file| file.part).chain([index.message]).collect();
-        let names = index.files.iter().map(|file| file.name.clone()).collect();
-        download::note(&parts, &visit, &grant, "zip", fetched, names).await?;
-    }
+    let fetched = index.files.iter().map(|file| file.part).chain([index.message]).collect();
+    let names = index.files.iter().map(|file| file.name.clone()).collect();
+    let handout = Handout { what: "zip".into(), parts: fetched, whole: true, names };
+    note::download(&parts, &visit, &grant, &method, handout).await?;
     let watch = parts.watch(&visit, &grant);
     let body = parts.streams.body(watch, Archive::new(members(grant, index))).await?;
     download::attachment(body, &name, "application/zip")

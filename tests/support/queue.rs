@@ -21,8 +21,8 @@ use zegel::id::{BlobName, Link, QueueId, TransferId, UploadId};
 use zegel::limits::{Rate, TryRule};
 use zegel::store::{
     Acceptance, Added, Attempt, Author, BlobWriter, Blobs, BrowserRow, CodeLimits, CodeRow, CodeTry,
-    Committed, Delivery, DeliveryReport, Download, DraftRow, DraftStore, DueReminder, Extension, Forget,
-    Gauges, Item, LimitedNotice, NewCode, NewItem, NewUploadRow, PendingRecipient, PieceRow, Problem,
+    Committed, Delivery, DeliveryReport, Download, DraftRow, DraftStore, DueReminder, Extension, Fetch,
+    Forget, Gauges, Item, LimitedNotice, NewCode, NewItem, NewUploadRow, PendingRecipient, PieceRow, Problem,
     QueueEntry, Recall, Reminders, Result, Sent, Session, Store, StoreError, Transfer, Try, Turn,
     UploadLimits,
 };
@@ -271,13 +271,10 @@ impl Store for MemoryQueue {
     async fn send(&self, _: LimitedNotice, _: Timestamp) -> Result<Sent> {
         Err(StoreError::Closed)
     }
-    async fn downloaded(
-        &self,
-        _: Link,
-        _: Vec<u32>,
-        _: Event,
-        _: Option<(NewItem, Timestamp)>,
-    ) -> Result<()> {
+    async fn downloaded(&self, _: Fetch) -> Result<()> {
+        Err(StoreError::Closed)
+    }
+    async fn is_noted(&self, _: [u8; 32], _: String, _: bool, _: Timestamp) -> Result<bool> {
         Err(StoreError::Closed)
     }
     async fn downloads(&self, _: TransferId) -> Result<Vec<Download>> {

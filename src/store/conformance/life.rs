@@ -93,11 +93,13 @@ pub async fn who_opened_meanwhile_is_not_reminded(store: &dyn Store) {
 
 pub async fn a_download_is_told_once_an_hour(store: &dyn Store) {
     let link = linked(store).await;
+    open(store, session(1, &link)).await.unwrap();
     let fetch = async |minute: u64, part: u32| {
         let event = Event { time: minutes(minute), ..event(Action::Download) };
         let notice = NewItem { created: minutes(minute), ..mail(None, Kind::Download) };
         let notice = Some((notice, earlier(minutes(minute), DAY / 24)));
-        store.downloaded(link.clone(), vec![part], event, notice).await.unwrap();
+        let (what, parts) = (part.to_string(), vec![part]);
+        store.downloaded(Fetch { event, notice, what, parts, ..fetch_of(&link, 1) }).await.unwrap();
         kinds(store).await.len()
     };
     let rest = async |minute: u64| store.due_downloads(earlier(minutes(minute), DAY / 24), 10).await.unwrap();
@@ -125,7 +127,8 @@ pub async fn what_had_its_time_is_forgotten(store: &dyn Store) {
     store.commit(sealed(ended)).await.unwrap();
     store.commit(sealed(kept)).await.unwrap();
     let link = Link { transfer: id.clone(), recipient: 1 };
-    store.downloaded(link, vec![1], event(Action::Download), None).await.unwrap();
+    open(store, session(1, &link)).await.unwrap();
+    store.downloaded(fetch_of(&link, 1)).await.unwrap();
     store.expire(days(30), days(30)).await.unwrap();
 
     let forget = async |transfers: Timestamp, threads: Timestamp, audit: Option<Timestamp>| {

@@ -6,6 +6,7 @@ mod blobs;
 mod codes;
 mod columns;
 mod connection;
+mod downloads;
 mod drafts;
 mod due;
 mod handover;
@@ -38,9 +39,9 @@ use super::journal::{Found, Journal};
 use super::room::{Disk, Share};
 use super::{
     Acceptance, Added, Attempt, Author, BrowserRow, CodeLimits, CodeRow, CodeTry, Committed, DeliveryReport,
-    Download, DraftRow, DraftStore, DueReminder, Extension, Forget, Gauges, Item, LimitedNotice, NewCode,
-    NewItem, NewUploadRow, PieceRow, QueueEntry, Recall, Reminders, Result, Sent, Session, Store, StoreError,
-    Transfer, Try, Turn, UploadLimits,
+    Download, DraftRow, DraftStore, DueReminder, Extension, Fetch, Forget, Gauges, Item, LimitedNotice,
+    NewCode, NewItem, NewUploadRow, PieceRow, QueueEntry, Recall, Reminders, Result, Sent, Session, Store,
+    StoreError, Transfer, Try, Turn, UploadLimits,
 };
 use crate::audit::{Entry, Event};
 use crate::clock::Timestamp;
@@ -264,18 +265,16 @@ impl Store for Sqlite {
         self.write(move |change| status::send(change, notice, now)).await
     }
 
-    async fn downloaded(
-        &self,
-        link: Link,
-        parts: Vec<u32>,
-        event: Event,
-        notice: Option<(NewItem, Timestamp)>,
-    ) -> Result<()> {
-        self.write(move |change| status::downloaded(change, &link, &parts, event, notice)).await
+    async fn downloaded(&self, fetch: Fetch) -> Result<()> {
+        self.write(move |change| downloads::noted(change, fetch)).await
+    }
+
+    async fn is_noted(&self, session: [u8; 32], what: String, whole: bool, now: Timestamp) -> Result<bool> {
+        self.readers.read(move |db| downloads::is_noted(db, session, &what, whole, now)).await
     }
 
     async fn downloads(&self, transfer: TransferId) -> Result<Vec<Download>> {
-        self.readers.read(move |db| status::downloads(db, &transfer)).await
+        self.readers.read(move |db| downloads::of(db, &transfer)).await
     }
 
     async fn trail(&self, transfer: TransferId) -> Result<Vec<Entry>> {

@@ -5,12 +5,12 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::columns::Time;
 use super::writer::Change;
-use super::{life, limits, queue};
-use crate::audit::{Action, Actor, Entry, Event};
+use super::{limits, queue};
+use crate::audit::{Action, Actor, Entry};
 use crate::clock::Timestamp;
 use crate::envelope::Reported;
 use crate::id::{Link, TransferId};
-use crate::store::{Delivery, DeliveryReport, Download, Extension, LimitedNotice, NewItem, Result, Sent};
+use crate::store::{Delivery, DeliveryReport, Extension, LimitedNotice, Result, Sent};
 
 pub(super) const NOTIFIED: &str = "
     UPDATE transfer_recipients SET notified = ?3
@@ -40,14 +40,6 @@ pub(super) const REOPEN: &str = "
 pub(super) const EXTEND: &str = "
     UPDATE transfers SET expires = ?2
     WHERE id = ?1 AND shredded IS NULL AND expires > ?3";
-pub(super) const DOWNLOADED: &str = "
-    INSERT INTO downloads (transfer, recipient, part, first, last)
-    SELECT number, ?2, ?3, ?4, ?4 FROM transfers WHERE id = ?1
-    ON CONFLICT (transfer, recipient, part) DO UPDATE SET last = ?4, count = count + 1
-    RETURNING count";
-pub(super) const DOWNLOADS: &str = "
-    SELECT d.recipient, d.part, d.first, d.last, d.count
-    FROM transfers t JOIN downloads d ON d.transfer = t.number WHERE t.id = ?1 ORDER BY d.recipient, d.part";
 /// Objects of a transfer are its id, and its id, a slash, and more; `0` comes next after the slash.
 pub(super) const TRAIL: &str = "
     SELECT number, time, action, object, result, actor, origin FROM audit
@@ -146,38 +138,6 @@ pub(super) fn send(change: &mut Change<'_>, notice: LimitedNotice, now: Timestam
     queue::insert(db, &notice.item)?;
     change.record(notice.event)?;
     Ok(Sent::Queued)
-}
-
-/// Counts downloads, keeps the event, and tells the sender of what is new.
-pub(super) fn downloaded(
-    change: &mut Change<'_>,
-    link: &Link,
-    parts: &[u32],
-    event: Event,
-    notice: Option<(NewItem, Timestamp)>,
-) -> Result<()> {
-    let mut is_new = false;
-    let mut count = change.db.prepare_cached(DOWNLOADED)?;
-    for part in parts {
-        let fetched = params![link.transfer, link.recipient, part, Time(event.time)];
-        is_new |= count.query_row(fetched, |row| row.get::<_, u32>(0)).optional()? == Some(1);
-    }
-    change.record(event)?;
-    if let Some((notice, quiet_since)) = notice.filter(|_| is_new) {
-        life::notice_download(change, link, &notice, quiet_since)?;
-    }
-    Ok(())
-}
-
-/// What was fetched of a transfer.
-pub(super) fn downloads(db: &Connection, transfer: &TransferId) -> Result<Vec<Download>> {
-    let mut downloads = db.prepare_cached(DOWNLOADS)?;
-    let rows = downloads.query_map([transfer], |row| {
-        let time = |column| row.get::<_, Time>(column).map(|time| time.0);
-        let (recipient, part, count) = (row.get("recipient")?, row.get("part")?, row.get("count")?);
-        Ok(Download { recipient, part, first: time("first")?, last: time("last")?, count })
-    })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 /// What happened to a transfer and its links.

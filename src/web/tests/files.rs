@@ -134,18 +134,153 @@ fn downloads_resume() {
     assert_eq!((again(tag), again("\"other\"")), (206, 200));
 }
 
+/// What is noted of piet: what was shown, and what was fetched.
+fn noted(opened: &Opened) -> (serde_json::Value, Vec<serde_json::Value>) {
+    let facts = opened.site.status(&opened.site.status_token(&opened.sealed));
+    let piet = &facts["recipients"][0];
+    (piet["read"].clone(), piet["downloads"].as_array().unwrap().clone())
+}
+
+/// C39: whichever way something goes out, and whatever the request says of itself, it is noted. Every route, read from the
+/// source.
 #[test]
-fn only_somebody_who_fetches_a_file_is_noted() {
+fn whatever_hands_out_content_is_noted() {
+    let routes = [include_str!("../mod.rs"), include_str!("../reply/mod.rs")].concat();
+    let routes = routes.lines().filter_map(|line| line.split("\"/t/{token}/").nth(1));
+    let routes: Vec<String> =
+        routes.map(|rest| rest.split('"').next().unwrap().replace("{number}", "1")).collect();
+    assert!(routes.len() > 8 && routes.contains(&"files/1".to_owned()), "{routes:?}");
+    let ranges: [&[(&str, &str)]; 5] = [
+        &[],
+        &[("Range", "bytes=1-")],
+        &[("Range", "bytes=-9")],
+        &[("Range", "bytes=3-5"), ("If-Range", "\"other\"")],
+        &[("Range", "lines=1-2"), ("Cache-Control", "only-if-cached")],
+    ];
+    let mut handed_out = 0;
+    for route in &routes {
+        for fields in ranges {
+            let opened = Opened::new();
+            let answer = opened.send("GET", route, fields);
+            let content: [&[u8]; 3] = [b"ANARIE", b"Regel", b"%PDF"];
+            if !content.iter().any(|content| memchr::memmem::find(&answer.body, content).is_some()) {
+                continue;
+            }
+            handed_out += 1;
+            let (read, downloads) = noted(&opened);
+            assert!(!read.is_null() || !downloads.is_empty(), "{route} {fields:?}");
+            assert_eq!(
+                opened.site.audited("download") + opened.site.audited("read"),
+                1,
+                "{route} {fields:?}"
+            );
+        }
+    }
+    assert!(handed_out >= 6 * ranges.len(), "page, message, file, preview, ZIP and original: {handed_out}");
+}
+
+/// C39: what says that nobody has asked for it yet gets nothing, and HEAD gets no body.
+#[test]
+fn what_nobody_asked_for_hands_out_nothing_and_is_not_noted() {
     let opened = Opened::new();
-    opened.send("HEAD", "files/1", &[]);
-    opened.send("GET", "files/1", &[("Range", "bytes=3-")]);
-    opened.send("GET", "files/1", &[("Sec-Purpose", "prefetch")]);
-    opened.send("HEAD", "zip", &[]);
-    assert_eq!(opened.site.audited("download"), 0);
+    let paths = ["files", "files/1", "files/1/preview", "files/3/preview", "message", "message.eml", "zip"];
+    for path in paths {
+        for guess in [
+            ("Sec-Purpose", "prefetch"),
+            ("Sec-Purpose", "prefetch;prerender"),
+            ("Purpose", "prefetch"),
+            ("X-Moz", "prefetch"),
+            ("X-Purpose", "preview"),
+        ] {
+            let answer = opened.send("GET", path, &[guess, ("Range", "bytes=1-")]);
+            assert_eq!((answer.status, answer.body.len()), (204, 0), "{path} {guess:?}");
+            assert_eq!(answer.field("cache-control"), "no-store", "{path} {guess:?}");
+        }
+        let answer = opened.send("HEAD", path, &[]);
+        assert_eq!((answer.status, answer.body.len()), (200, 0), "HEAD {path}");
+    }
+    assert_eq!(opened.send("GET", "files/1", &[("Sec-Fetch-Purpose", "x")]).status, 200, "no such field");
+    let (guess, token) = ([("Sec-Purpose", "prefetch")], &opened.sealed.tokens[0]);
+    assert_eq!(
+        opened.site.send(&format!("GET /t/{token}"), &guess, "").status,
+        200,
+        "nothing of the message"
+    );
+    assert_eq!(
+        opened.site.send(&format!("GET /t/{token}/files"), &guess, "").status,
+        303,
+        "nor without a session"
+    );
+    let (read, downloads) = noted(&opened);
+    assert_eq!((read.is_null(), downloads.len()), (true, 1), "{downloads:?}");
+    assert_eq!(opened.site.audited("read"), 0);
+}
+
+/// C39: a download is one however many requests it takes, and costs one row; after a pause it is another.
+#[test]
+fn a_thousand_ranges_are_one_download() {
+    let opened = Opened::new();
+    let octet = |opened: &Opened| opened.send("GET", "files/1", &[("Range", "bytes=0-0")]).status;
+    for _ in 0..300 {
+        assert_eq!(octet(&opened), 206);
+    }
+    assert_eq!(opened.site.audited("download"), 1);
+    let (_, downloads) = noted(&opened);
+    assert_eq!((&downloads[0]["count"], &downloads[0]["partial"]), (&1.into(), &true.into()));
+    let page = opened.site.get(&format!("/s/{}", opened.site.status_token(&opened.sealed)));
+    assert!(page.text().contains("Bestand 1 van 4 gedownload (een deel, of in delen)"), "{}", page.text());
+
     opened.get("files/1");
-    opened.send("GET", "files/1", &[("Range", "bytes=0-")]);
-    opened.get("zip");
-    assert_eq!(opened.site.audited("download"), 3);
+    opened.site.clock.advance(Duration::from_secs(9 * 60));
+    octet(&opened);
+    let (_, downloads) = noted(&opened);
+    assert_eq!((&downloads[0]["count"], &downloads[0]["partial"]), (&1.into(), &false.into()));
+    assert_eq!(downloads[0]["last"], "2026-11-23T10:09:00Z");
+    opened.site.clock.advance(Duration::from_secs(10 * 60));
+    octet(&opened);
+    assert_eq!((noted(&opened).1[0]["count"].clone(), opened.site.audited("download")), (2.into(), 2));
+
+    // Another session is another download, whoever's it is.
+    let again = opened.site.unlock(&opened.sealed.tokens[0], &opened.sealed.password);
+    opened.site.get_with(&format!("/t/{}/files/1", opened.sealed.tokens[0]), &again);
+    assert_eq!((noted(&opened).1[0]["count"].clone(), opened.site.audited("download")), (3.into(), 3));
+}
+
+/// C39: what a proof does not name was not fetched: after the recall nothing goes out, noted or not.
+#[test]
+fn a_proof_is_complete() {
+    let opened = Opened::new();
+    let link = crate::id::Link { transfer: opened.sealed.tokens[0][..10].parse().unwrap(), recipient: 1 };
+    opened.get("files");
+    let token = opened.site.status_token(&opened.sealed);
+    let post = format!("POST /s/{token}/recall/1");
+    assert_eq!(opened.site.send(&post, &[("Content-Length", "0")], "").status, 303);
+    let proof = opened.site.get(&format!("/s/{token}/proof"));
+    assert!(proof.text().contains("Bericht op het scherm getoond"), "{}", proof.text());
+    let proof: serde_json::Value =
+        serde_json::from_slice(&opened.site.get(&format!("/s/{token}/proof.json")).body).unwrap();
+    assert_eq!(proof["recalled"][0]["read"]["count"], 1);
+    assert_eq!(proof["recalled"][0]["downloads"].as_array().unwrap().len(), 0);
+
+    // A request that came in before, and notes only now.
+    let event = crate::audit::Actor::zegel().event(
+        opened.site.now(),
+        crate::audit::Action::Download,
+        link.to_string(),
+        "ok",
+    );
+    let fetch = crate::store::Fetch {
+        link,
+        session: [1; 32],
+        what: "1".into(),
+        parts: vec![1],
+        whole: true,
+        event,
+        notice: None,
+    };
+    let late = opened.site.runtime.block_on(crate::store::Store::downloaded(&*opened.site.store, fetch));
+    assert!(matches!(late, Err(crate::store::StoreError::Gone)));
+    assert!(noted(&opened).1.is_empty());
 }
 
 #[test]

@@ -32,7 +32,7 @@ impl Site {
         }
     }
 
-    fn status(&self, token: &str) -> Value {
+    pub(super) fn status(&self, token: &str) -> Value {
         let answer = self.get(&format!("/s/{token}/status.json"));
         assert_eq!((answer.status, answer.field("content-type")), (200, "application/json"));
         serde_json::from_slice(&answer.body).unwrap()

@@ -47,8 +47,10 @@ status-bounced = Email did not arrive, the link is closed
 status-reason = The mail server said
 status-opened = Opened for the first time
 status-unopened = Not opened yet
+status-read = Message shown on screen
 status-file = File { $number } of { $total } downloaded
 status-message = Message downloaded
+status-partly = { $what } (a part of it, or in parts)
 status-times = { $count ->
         [one] once
        *[other] { $count } times, the last time on { $date }
@@ -118,6 +120,7 @@ proof-by = Withdrawn by
 proof-opened = Opened before it was withdrawn
 proof-never = No, never opened
 proof-first = Yes, for the first time on { $date }
+proof-read = Message shown on screen
 proof-fetched = Downloaded
 proof-nothing = Nothing
 proof-file = File { $number } of { $total }
@@ -137,6 +140,7 @@ trail-notify = Email prepared
 trail-open = Opened or tried
 trail-lock = Closed after wrong passwords
 trail-download = Downloaded
+trail-read = Message shown
 trail-finish = Visit ended
 trail-recall = Withdrawn
 trail-expire = Expired and destroyed

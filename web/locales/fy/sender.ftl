@@ -47,8 +47,10 @@ status-bounced = E-mail net oankommen, de link is sletten
 status-reason = Antwurd fan de mailserver
 status-opened = Foar it earst iepene
 status-unopened = Noch net iepene
+status-read = Berjocht op it skerm toand
 status-file = Bestân { $number } fan { $total } download
 status-message = Berjocht download
+status-partly = { $what } (in part, of yn parten)
 status-times = { $count ->
         [one] 1 kear
        *[other] { $count } kear, de lêste kear op { $date }
@@ -118,6 +120,7 @@ proof-by = Ynlutsen troch
 proof-opened = Iepene foar't it ynlutsen waard
 proof-never = Nee, nea iepene
 proof-first = Ja, foar it earst op { $date }
+proof-read = Berjocht op it skerm toand
 proof-fetched = Download
 proof-nothing = Neat
 proof-file = Bestân { $number } fan { $total }
@@ -137,6 +140,7 @@ trail-notify = E-mail klearset
 trail-open = Iepene of besocht
 trail-lock = Sletten nei ferkearde wachtwurden
 trail-download = Download
+trail-read = Berjocht toand
 trail-finish = Besite ôfsletten
 trail-recall = Ynlutsen
 trail-expire = Ferrûn en ferneatige

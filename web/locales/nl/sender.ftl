@@ -47,8 +47,10 @@ status-bounced = E-mail niet aangekomen, de link is gesloten
 status-reason = Antwoord van de mailserver
 status-opened = Voor het eerst geopend
 status-unopened = Nog niet geopend
+status-read = Bericht op het scherm getoond
 status-file = Bestand { $number } van { $total } gedownload
 status-message = Bericht gedownload
+status-partly = { $what } (een deel, of in delen)
 status-times = { $count ->
         [one] 1 keer
        *[other] { $count } keer, de laatste keer op { $date }
@@ -118,6 +120,7 @@ proof-by = Ingetrokken door
 proof-opened = Geopend voordat het werd ingetrokken
 proof-never = Nee, nooit geopend
 proof-first = Ja, voor het eerst op { $date }
+proof-read = Bericht op het scherm getoond
 proof-fetched = Gedownload
 proof-nothing = Niets
 proof-file = Bestand { $number } van { $total }
@@ -137,6 +140,7 @@ trail-notify = E-mail klaargezet
 trail-open = Geopend of geprobeerd
 trail-lock = Gesloten na verkeerde wachtwoorden
 trail-download = Gedownload
+trail-read = Bericht getoond
 trail-finish = Bezoek afgesloten
 trail-recall = Ingetrokken
 trail-expire = Verlopen en vernietigd
