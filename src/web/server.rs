@@ -53,7 +53,7 @@ const MAX_STREAMS: u32 = 100;
 const MAX_AGE: Duration = Duration::from_secs(15 * 60);
 /// Bytes that the kernel may hold of what is to be sent, before it has been on its way: with more of them nobody could
 /// tell how fast a client reads.
-const MOST_UNSENT: u32 = 128 * 1024;
+const MOST_UNSENT: u32 = 256 * 1024;
 /// At shutdown: for what is being sent.
 const DRAIN: Duration = Duration::from_secs(25);
 

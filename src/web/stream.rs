@@ -175,9 +175,10 @@ impl<R> State<R> {
 fn read_ahead<R: Read>(mut reader: R, pieces: &mpsc::Sender<Bytes>) -> io::Result<Option<R>> {
     for _ in 0..MOST_PIECES {
         let Ok(place) = pieces.try_reserve() else { break };
-        let mut piece = Vec::with_capacity(PIECE);
-        reader.by_ref().take(PIECE as u64).read_to_end(&mut piece)?;
-        let is_last = piece.len() < PIECE;
+        let mut piece = vec![0; PIECE];
+        let length = fill(&mut reader, &mut piece)?;
+        piece.truncate(length);
+        let is_last = length < PIECE;
         if !piece.is_empty() {
             place.send(piece.into());
         }
@@ -186,6 +187,20 @@ fn read_ahead<R: Read>(mut reader: R, pieces: &mpsc::Sender<Bytes>) -> io::Resul
         }
     }
     Ok(Some(reader))
+}
+
+/// Reads until the buffer is full, or there is nothing more; gives how much it was.
+fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut length = 0;
+    while let Some(rest) = buffer.get_mut(length..).filter(|rest| !rest.is_empty()) {
+        match reader.read(rest) {
+            Ok(0) => break,
+            Ok(read) => length += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(length)
 }
 
 /// What a stream is of, and for whom: it ends when that is closed.
