@@ -77,12 +77,13 @@ struct Shared {
 impl Shared {
     /// A place for a connection of this client, if there is one for it.
     fn slot(&self, client: IpAddr) -> Option<Ticket> {
+        let limit = match is_proxy(client, &self.config.load()) {
+            true => ClientLimit::Fixed(MAX_CONNECTIONS),
+            false if self.comers.allows(&client_key(client)) => ClientLimit::AsManyAsFree,
+            false => return None,
+        };
         self.places.make_room(CROWDED);
-        if is_proxy(client, &self.config.load()) {
-            return self.slots.enter(client, MAX_CONNECTIONS, ClientLimit::Fixed(MAX_CONNECTIONS));
-        }
-        let may_come = self.comers.allows(&client_key(client));
-        self.slots.enter(client, MAX_CONNECTIONS, ClientLimit::AsManyAsFree).filter(|_| may_come)
+        self.slots.enter(client, MAX_CONNECTIONS, limit)
     }
 }
 
