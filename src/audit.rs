@@ -89,6 +89,26 @@ impl Action {
     }
 }
 
+impl Action {
+    /// Whether a visitor of the pages can bring it about as often as they like. Not so what happens to a link once, or
+    /// what is counted by itself: recalls, and what was fetched, which the proof of a recall tells.
+    fn is_repeatable(self) -> bool {
+        matches!(
+            self,
+            Self::Open
+                | Self::Lock
+                | Self::Finish
+                | Self::Extend
+                | Self::Resend
+                | Self::Unlock
+                | Self::Ask
+                | Self::Reply
+                | Self::Scan
+                | Self::Code
+        )
+    }
+}
+
 /// One security event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
@@ -106,6 +126,9 @@ pub struct Event {
     pub origin: String,
 }
 
+/// [`Event::origin`] of what happens on this machine.
+const LOCAL: &str = "local";
+
 /// What [`Event::actor`] begins with where an administrator acts; the user's name follows.
 pub const ADMIN: &str = "admin";
 
@@ -121,12 +144,12 @@ pub struct Actor {
 impl Actor {
     /// Somebody at the command line of this machine: the user that the system knows them as.
     pub fn admin(user: &str) -> Self {
-        Self { who: format!("{ADMIN} {user}"), origin: "local".into() }
+        Self { who: format!("{ADMIN} {user}"), origin: LOCAL.into() }
     }
 
     /// What happens by itself.
     pub fn zegel() -> Self {
-        Self { who: "zegel".into(), origin: "local".into() }
+        Self { who: "zegel".into(), origin: LOCAL.into() }
     }
 
     /// What this one did.
@@ -154,6 +177,12 @@ pub struct Entry {
 }
 
 impl Event {
+    /// The bucket that bounds how many rows of its kind a visitor makes; `None` where nobody can make many.
+    pub fn bucket(&self) -> Option<String> {
+        let is_visitor = self.origin != LOCAL && self.action.is_repeatable();
+        is_visitor.then(|| format!("audit {} {}", self.action.as_str(), self.object))
+    }
+
     /// Writes the event to the log: called once, by whoever knows that it has really happened.
     pub fn log(&self) {
         tracing::info!(

@@ -275,6 +275,24 @@ fn a_resident_cannot_pose_as_staff() {
     assert!(text.contains(&format!("de link was gemaakt voor {RESIDENT}, niet voor dit adres")), "{text}");
 }
 
+/// H42: every POST without the cookie is another browser to us.
+#[test]
+fn posts_without_a_cookie_make_few_drafts() {
+    let scene = scene("");
+    let mut anna = scene.verified();
+    anna.message(STAFF, "kanarie-tekst", &[], "keep");
+    let session = Resident::open(scene.link(), &scene.password).cookie();
+    for _ in 0..60 {
+        let form = form(&[("name", ""), ("email", ""), ("phone", "")]);
+        let url = format!("{}/reply", scene.link());
+        let answer = send("POST", &url, &[("Cookie", &session)], Some(&form));
+        assert_eq!(answer.status, 400, "{}", answer.text());
+    }
+    let drafts = scene.everything().iter().filter(|row| row.starts_with("drafts:")).count();
+    assert_eq!(drafts, 20);
+    assert!(anna.get("/reply/message").text().contains("kanarie-tekst"), "hers is among them");
+}
+
 /// tus 1.0: core, creation, creation-with-upload, creation-defer-length, termination.
 #[test]
 fn files_come_in_pieces() {

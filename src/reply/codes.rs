@@ -16,7 +16,7 @@ use crate::audit::{Action, Event};
 use crate::clock::{days_later, later};
 use crate::envelope::{Envelope, EnvelopeRecipient, MailParameters};
 use crate::id::{Link, QueueId};
-use crate::limits::client_key;
+use crate::limits::{Rate, client_key};
 use crate::locale::Language;
 use crate::message::crlf::CrlfBytes;
 use crate::message::name::is_invisible;
@@ -32,8 +32,16 @@ const LIFE: Duration = Duration::from_secs(10 * 60);
 const REMEMBERED: u32 = 30;
 /// Digits of a code.
 const DIGITS: usize = 8;
-/// C23 and H18.
-const LIMITS: CodeLimits = CodeLimits { tries: 5, per_address: 5, per_client: 20 };
+/// C23, H18 and H42.
+const LIMITS: CodeLimits = CodeLimits {
+    tries: 5,
+    per_address: 5,
+    per_client: 20,
+    per_link: Rate::per(10, HOUR),
+    per_link_and_day: Rate::per(40, Duration::from_secs(86_400)),
+    in_all: Rate::per(1000, HOUR),
+};
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// Whom a code verifies; what the store has of it is sealed.
 #[derive(Serialize, Deserialize)]
@@ -67,7 +75,7 @@ impl Replies {
         let new = NewCode {
             facts: Vault::of_draft(grant, browser).seal("code", &person)?,
             hash: self.hash(&author, &person.address, code.reveal()),
-            address: self.parts.keys.reply.hash(key(&person.address).as_bytes()),
+            address: self.parts.keys.reply.hash(counted(&person.address).as_bytes()),
             client: client_key(client),
             now,
             expires: later(now, LIFE),
@@ -195,6 +203,16 @@ fn is_plain(address: &Address) -> bool {
     !address.domain().starts_with('[') && !local_part.chars().chain(plain.chars()).any(misleads)
 }
 
+/// What the spellings have in common that reach one mailbox, at one provider or another: mails to it are counted
+/// together. Who is counted with a neighbour so waits a little; nobody is taken for another.
+fn counted(address: &Address) -> String {
+    let mailbox = key(address);
+    let (local_part, domain) = mailbox.rsplit_once('@').unwrap_or((&mailbox, ""));
+    let bare = local_part.split('+').next().unwrap_or("").replace('.', "");
+    let domain = if domain == "googlemail.com" { "gmail.com" } else { domain };
+    format!("{bare}@{domain}")
+}
+
 /// Drawn evenly: numbers beyond the last whole multiple are drawn again.
 fn new_code() -> Secret {
     const COUNT: u32 = 10u32.pow(DIGITS as u32);
@@ -242,6 +260,16 @@ mod tests {
         ] {
             assert!(!is_plain(address), "{address}");
         }
+    }
+
+    /// H42
+    #[test]
+    fn spellings_of_one_mailbox_are_counted_together() {
+        let counted = |text: &str| super::counted(&Address::parse(text).unwrap());
+        for same in ["piet.jansen+1@gmail.com", "PIETJANSEN@gmail.com", "p.i.e.t.jansen+x+y@googlemail.com"] {
+            assert_eq!(counted(same), "pietjansen@gmail.com");
+        }
+        assert_ne!(counted("piet@example.org"), counted("piet@example.net"));
     }
 
     #[test]

@@ -144,6 +144,9 @@ pub enum ReplyError {
     /// No code before then: too many were asked for, or tried.
     #[error("no code before {0}")]
     TooManyCodes(Timestamp),
+    /// As many answers are being written as there may be, behind this link or in all; none begins before then.
+    #[error("no new draft before {0}")]
+    TooManyDrafts(Timestamp),
     /// No answer before then.
     #[error("no answer before {0}")]
     TooManyReplies(Timestamp),

@@ -47,7 +47,7 @@ use crate::intake::Rules;
 use crate::queue::worker::WakeHandle;
 use crate::relay::smarthost::LargestMail;
 use crate::secret::Keys;
-use crate::store::{Author, Blobs, Store};
+use crate::store::{Author, Blobs, Store, StoreError};
 use crate::transfer::access::Grant;
 use crate::transfer::index::Index;
 
@@ -122,7 +122,10 @@ impl Replies {
         check::check_length(&typed)?;
         let sealed = Vault::of_draft(grant, browser).seal(TYPED, &typed)?;
         let author = self.author(grant, browser);
-        Ok(self.parts.store.save_draft(author, sealed, self.parts.clock.now()).await?)
+        match self.parts.store.save_draft(author, sealed, self.parts.clock.now()).await {
+            Err(StoreError::TooMany(until)) => Err(ReplyError::TooManyDrafts(until)),
+            saved => Ok(saved?),
+        }
     }
 
     /// Every fault in what was typed and uploaded so far, for the messages beside the fields, in the order of the

@@ -8,6 +8,7 @@ use super::*;
 use crate::audit::Action;
 use crate::clock::later;
 use crate::id::UploadId;
+use crate::limits::Rate;
 
 /// One test per statement.
 macro_rules! draft_conformance {
@@ -18,7 +19,8 @@ macro_rules! draft_conformance {
             a_whole_upload_is_marked_as_scanned,
             an_idle_draft_is_swept, expiry_takes_drafts_along, an_answer_ends_the_draft_it_was_read_from,
             answers_are_counted_by_the_day, a_code_is_tried_and_spent, codes_and_mails_are_counted,
-            a_browser_is_remembered_for_a_while);
+            a_browser_is_remembered_for_a_while, codes_are_bounded_per_link_and_in_all,
+            drafts_of_a_link_are_bounded, sessions_of_a_link_are_bounded);
     };
     (@each $open:expr, $($case:ident),*) => {$(
         #[tokio::test]
@@ -31,7 +33,15 @@ macro_rules! draft_conformance {
 pub(super) use draft_conformance;
 
 const LIMITS: UploadLimits = UploadLimits { files: 3, octets: 100, link_octets: 150 };
-const CODES: CodeLimits = CodeLimits { tries: 2, per_address: 3, per_client: 4 };
+const HOUR: Duration = Duration::from_secs(3600);
+const CODES: CodeLimits = CodeLimits {
+    tries: 2,
+    per_address: 3,
+    per_client: 4,
+    per_link: Rate::per(100, HOUR),
+    per_link_and_day: Rate::per(100, HOUR),
+    in_all: Rate::per(100, HOUR),
+};
 
 fn hours(count: u64) -> Timestamp {
     later(noon(), Duration::from_secs(3600 * count))
@@ -74,6 +84,16 @@ fn ended(author: &Author, revision: u64, time: Timestamp) -> Acceptance {
 }
 
 async fn ask(store: &dyn Store, author: &Author, address: u8, now: Timestamp) -> Option<Timestamp> {
+    ask_within(store, author, address, now, CODES).await
+}
+
+async fn ask_within(
+    store: &dyn Store,
+    author: &Author,
+    address: u8,
+    now: Timestamp,
+    limits: CodeLimits,
+) -> Option<Timestamp> {
     let code = NewCode {
         author: author.clone(),
         facts: b"who".to_vec(),
@@ -85,7 +105,7 @@ async fn ask(store: &dyn Store, author: &Author, address: u8, now: Timestamp) ->
         mail: item(),
         event: event(Action::Code),
     };
-    store.add_code(code, CODES).await.unwrap()
+    store.add_code(code, limits).await.unwrap()
 }
 
 async fn try_code(store: &dyn Store, author: &Author, hash: u8, now: Timestamp) -> CodeTry {
@@ -293,6 +313,66 @@ pub async fn codes_and_mails_are_counted(store: &dyn Store) {
     assert_eq!(ask(store, &other, 3, noon()).await, Some(hours(1)), "four for one client");
     assert_eq!(ask(store, &author, 1, hours(1)).await, None);
     assert_eq!(try_code(store, &author, 7, hours(1)).await, CodeTry::Right);
+}
+
+/// H42: whatever the addresses and clients.
+pub async fn codes_are_bounded_per_link_and_in_all(store: &dyn Store) {
+    let wide = CodeLimits { per_address: 100, per_client: 100, in_all: Rate::per(5, HOUR), ..CODES };
+    let per_link = Rate::per(2, HOUR);
+    let narrow = CodeLimits { per_link, ..wide };
+    let [author, other] = authors(store).await;
+    assert_eq!(ask_within(store, &author, 1, noon(), narrow).await, None);
+    assert_eq!(ask_within(store, &other, 2, noon(), narrow).await, None);
+    let until = ask_within(store, &other, 3, noon(), narrow).await;
+    assert_eq!(until, Some(later(noon(), HOUR / 2)), "two through one link");
+    let [stranger, _] = authors(store).await;
+    assert_eq!(ask_within(store, &stranger, 4, noon(), narrow).await, None, "another link");
+    let day = CodeLimits { per_link_and_day: per_link, ..wide };
+    let [third, _] = authors(store).await;
+    for _ in 0..2 {
+        assert_eq!(ask_within(store, &third, 5, noon(), day).await, None);
+    }
+    assert!(ask_within(store, &third, 5, noon(), day).await.is_some());
+    let [fourth, _] = authors(store).await;
+    assert!(ask_within(store, &fourth, 6, noon(), wide).await.is_some(), "five were asked for by all");
+}
+
+/// H42: who comes without a cookie makes a draft each time; who has proved an address keeps theirs.
+pub async fn drafts_of_a_link_are_bounded(store: &dyn Store) {
+    let [author, _] = authors(store).await;
+    ask(store, &author, 1, noon()).await;
+    try_code(store, &author, 7, noon()).await;
+    let with = |browser: u16| {
+        let mut hash = [9; 32];
+        hash[..2].copy_from_slice(&browser.to_be_bytes());
+        Author { link: author.link.clone(), browser: hash }
+    };
+    store.save_draft(author.clone(), b"proved".to_vec(), noon()).await.unwrap();
+    for browser in 0..600 {
+        let now = later(noon(), Duration::from_secs(browser.into()));
+        store.save_draft(with(browser), b"typed".to_vec(), now).await.unwrap();
+    }
+    let mut left = Vec::new();
+    for browser in 0..600 {
+        left.extend(find(store, &with(browser)).await.map(|_| browser));
+    }
+    assert_eq!(left, (581..600).collect::<Vec<_>>(), "the last ones");
+    assert!(find(store, &author).await.is_some(), "and the one that was proved");
+}
+
+/// H42
+pub async fn sessions_of_a_link_are_bounded(store: &dyn Store) {
+    let [author, _] = authors(store).await;
+    for number in 0..30u8 {
+        let used = later(noon(), Duration::from_secs(number.into()));
+        let session = Session { id: [number; 32], link: author.link.clone(), wrapped_key: vec![1], used };
+        store.open(session, event(Action::Open)).await.unwrap();
+    }
+    let mut live = Vec::new();
+    for number in 0..30u8 {
+        live.extend(store.session([number; 32], noon(), noon()).await.unwrap().map(|_| number));
+    }
+    assert_eq!(live, (10..30).collect::<Vec<_>>(), "the last ones");
 }
 
 pub async fn a_browser_is_remembered_for_a_while(store: &dyn Store) {

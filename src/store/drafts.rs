@@ -7,6 +7,7 @@ use super::Result;
 use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::id::{BlobName, Link, UploadId};
+use crate::limits::Rate;
 
 /// Who writes: behind which link, in which browser. Nobody else sees the draft (C17).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,7 +103,7 @@ pub struct NewCode {
     pub facts: Vec<u8>,
     /// Keyed hash of code, author and address
     pub hash: [u8; 32],
-    /// Keyed hash of the address, for counting
+    /// Keyed hash of what spellings of the address have in common, for counting
     pub address: [u8; 32],
     /// The client's key, for counting
     pub client: String,
@@ -116,7 +117,15 @@ pub struct NewCode {
     pub event: Event,
 }
 
-/// How many codes there may be (C23, H18).
+impl NewCode {
+    /// The buckets of [`CodeLimits::per_link`], [`CodeLimits::per_link_and_day`] and [`CodeLimits::in_all`].
+    pub fn buckets(&self) -> [String; 3] {
+        let link = &self.author.link;
+        [format!("code {link}"), format!("code day {link}"), "code".to_owned()]
+    }
+}
+
+/// How many codes there may be (C23, H18, H42).
 #[derive(Clone, Copy, Debug)]
 pub struct CodeLimits {
     /// Tries, over all codes of an hour
@@ -125,6 +134,12 @@ pub struct CodeLimits {
     pub per_address: u32,
     /// Mails asked for by one client within an hour
     pub per_client: u32,
+    /// Mails asked for through one link
+    pub per_link: Rate,
+    /// The same over a longer time
+    pub per_link_and_day: Rate,
+    /// Mails asked for by everybody
+    pub in_all: Rate,
 }
 
 /// A code that was mailed.

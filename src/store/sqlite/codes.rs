@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::columns::Time;
 use super::writer::Change;
-use super::{drafts, queue};
+use super::{drafts, limits, queue};
 use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::secret;
@@ -54,18 +54,24 @@ fn find(db: &Connection, author: &Author) -> Result<Option<Found>> {
 
 /// Keeps a code and queues its mail, unless there were too many mails or tries within the hour. A new code takes
 /// the old one's place, and its tries.
-pub(super) fn add(change: &mut Change<'_>, code: NewCode, limits: CodeLimits) -> Result<Option<Timestamp>> {
+pub(super) fn add(change: &mut Change<'_>, code: NewCode, most: CodeLimits) -> Result<Option<Timestamp>> {
     let hour_ago = code.now.saturating_sub(HOUR).unwrap_or(Timestamp::MIN);
     let transfer = drafts::open_link(change.db, &code.author, code.now)?;
     let former = find(change.db, &code.author)?.filter(|former| former.since > hour_ago);
-    if let Some(former) = former.as_ref().filter(|former| former.tries >= limits.tries) {
+    if let Some(former) = former.as_ref().filter(|former| former.tries >= most.tries) {
         return Ok(Some(hour_after(former.since)));
     }
     let to = mails(change.db, MAILS_TO, &code.address, hour_ago)?;
     let by = mails(change.db, MAILS_FOR, &code.client, hour_ago)?;
-    for ((count, first), most) in [(to, limits.per_address), (by, limits.per_client)] {
-        if count >= most {
+    for ((count, first), bound) in [(to, most.per_address), (by, most.per_client)] {
+        if count >= bound {
             return Ok(Some(hour_after(first.unwrap_or(code.now))));
+        }
+    }
+    let rates = [most.per_link, most.per_link_and_day, most.in_all];
+    for (bucket, rate) in code.buckets().into_iter().zip(rates) {
+        if let Some(until) = limits::take(change, &bucket, rate, code.now)? {
+            return Ok(Some(until));
         }
     }
     change

@@ -1,19 +1,29 @@
 //! Drafts and uploads: rows that belong to one author. A piece counts from the commit that brings its row, so
 //! `offset` is what survives a crash. Blobs of pieces are given up by a trigger (migrations/0002).
 
+use std::time::Duration;
+
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::columns::{Octets, Time, limit};
+use super::limits;
 use super::writer::Change;
 use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::id::UploadId;
+use crate::limits::Rate;
 use crate::store::{
     Added, Author, DraftRow, EndedDraft, NewUploadRow, PieceRow, Result, StoreError, UploadLimits, UploadRow,
 };
 
 /// Drafts that end in one call: other writers wait as long as that takes.
 const SWEEP_AT_ONCE: usize = 100;
+/// Drafts behind one link, and in all: each is up to a mebibyte (H42).
+const DRAFTS_PER_LINK: u32 = 20;
+const DRAFTS_IN_ALL: u32 = 10_000;
+/// Answers that are taken from everybody within an hour.
+const REPLIES_IN_ALL: Rate = Rate::per(1000, Duration::from_secs(3600));
+
 /// How long codes and mails are counted, and how long a summary is kept.
 const HOUR: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
 const DAY: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
@@ -34,6 +44,16 @@ pub(super) const SAVE: &str = "
     ON CONFLICT (transfer, recipient, browser) DO UPDATE SET
         typed = coalesce(excluded.typed, typed), used = max(used, excluded.used), revision = revision + 1
     RETURNING number";
+/// How many drafts there are behind a link, and in all, as far as that matters.
+pub(super) const DRAFTS_HERE: &str = "SELECT count(*) FROM drafts WHERE transfer = ?1 AND recipient = ?2";
+pub(super) const DRAFTS: &str = "SELECT count(*) FROM (SELECT 1 FROM drafts LIMIT ?1)";
+/// The draft behind a link that was not touched for longest, of browsers that have proved no address. They are
+/// sorted, as many as there may be.
+const STALEST: &str = "
+    SELECT d.number FROM drafts d WHERE d.transfer = ?1 AND d.recipient = ?2
+        AND NOT EXISTS (SELECT 1 FROM browsers b WHERE b.browser = d.browser AND b.until > ?3)
+    ORDER BY d.used LIMIT 1";
+pub(super) const DROP: &str = "DELETE FROM drafts WHERE number = ?1";
 /// What a draft, and what all drafts behind its link, have come to: as announced, or as far as they have come.
 pub(super) const TAKEN: &str = "
     SELECT count(*) FILTER (WHERE u.draft = d.number),
@@ -115,8 +135,33 @@ pub(super) fn save(
     now: Timestamp,
 ) -> Result<i64> {
     let transfer = open_link(change.db, author, now)?;
+    if draft(change.db, author)?.is_none() {
+        make_way(change.db, transfer, author.link.recipient, now)?;
+    }
     let values = params![transfer, author.link.recipient, author.browser, typed, Time(now)];
     Ok(change.db.prepare_cached(SAVE)?.query_row(values, |row| row.get(0))?)
+}
+
+/// Before a new draft: whoever comes without a cookie makes one each time. The one that gives way is of a browser that
+/// has proved nothing, so that nobody takes an answer away from who is writing it.
+fn make_way(db: &Connection, transfer: i64, recipient: u16, now: Timestamp) -> Result<()> {
+    let here: u32 =
+        db.prepare_cached(DRAFTS_HERE)?.query_row(params![transfer, recipient], |row| row.get(0))?;
+    if here >= DRAFTS_PER_LINK {
+        let stalest: Option<i64> = db
+            .prepare_cached(STALEST)?
+            .query_row(params![transfer, recipient, Time(now)], |row| row.get(0))
+            .optional()?;
+        let Some(stalest) = stalest else { return Err(StoreError::TooMany(hour_after(now))) };
+        db.prepare_cached(DROP)?.execute([stalest])?;
+        return Ok(());
+    }
+    let in_all: u32 = db.prepare_cached(DRAFTS)?.query_row([DRAFTS_IN_ALL], |row| row.get(0))?;
+    if in_all >= DRAFTS_IN_ALL { Err(StoreError::TooMany(hour_after(now))) } else { Ok(()) }
+}
+
+fn hour_after(time: Timestamp) -> Timestamp {
+    time.saturating_add(HOUR).unwrap_or(Timestamp::MAX)
 }
 
 /// Begins an upload within the limits.
@@ -286,6 +331,9 @@ pub(super) fn end(change: &mut Change<'_>, ended: &EndedDraft) -> Result<()> {
             |row| row.get(0),
         )?;
         return Err(StoreError::TooMany(first.0.saturating_add(DAY).unwrap_or(Timestamp::MAX)));
+    }
+    if let Some(until) = limits::take(change, "replies", REPLIES_IN_ALL, ended.time)? {
+        return Err(StoreError::TooMany(until));
     }
     db.prepare_cached(
         "INSERT INTO replies (transfer, recipient, browser, time, summary) VALUES (?1, ?2, ?3, ?4, ?5)",

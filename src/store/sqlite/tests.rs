@@ -270,6 +270,37 @@ async fn expiry_is_done_in_bounded_steps() {
 
 // ---- cost
 
+/// H42: what stays for ever is bounded, whatever a visitor repeats; what an administrator does is kept whole.
+#[tokio::test]
+async fn visitors_make_few_rows_of_the_audit_trail() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Sqlite::open(&file(&dir)).unwrap();
+    let event = |action, object: &str, origin: &str| Event {
+        time: "2026-11-23T10:00:00Z".parse().unwrap(),
+        action,
+        object: object.into(),
+        result: "too many".into(),
+        actor: "recipient".into(),
+        origin: origin.into(),
+    };
+    for _ in 0..300 {
+        store.record(event(Action::Code, "3k7wp9hmxt/1", "192.0.2.1")).await.unwrap();
+        store.record(event(Action::Extend, "3k7wp9hmxt", "local")).await.unwrap();
+    }
+    store.record(event(Action::Open, "3k7wp9hmxt/1", "192.0.2.1")).await.unwrap();
+    store.record(event(Action::Code, "3k7wp9hmxt/2", "192.0.2.1")).await.unwrap();
+    let db = Connection::open(file(&dir)).unwrap();
+    let rows = |wanted: &str| {
+        let sql = format!("SELECT count(*) FROM audit WHERE {wanted}");
+        db.query_row(&sql, [], |row| row.get::<_, u32>(0)).unwrap()
+    };
+    assert_eq!(rows("action = 'code' AND object = '3k7wp9hmxt/1'"), 100);
+    assert_eq!(
+        (rows("action = 'open'"), rows("object = '3k7wp9hmxt/2'"), rows("action = 'extend'")),
+        (1, 1, 300)
+    );
+}
+
 /// Cost must not grow with the store: no statement of a hot path reads a whole table that grows.
 #[test]
 fn every_hot_statement_uses_an_index() {
@@ -328,6 +359,8 @@ fn every_hot_statement_uses_an_index() {
         limits::SWEEP,
         blobs::FORGET,
         blobs::KNOWN,
+        drafts::DRAFTS_HERE,
+        drafts::DROP,
         drafts::OPEN_LINK,
         drafts::DRAFT,
         drafts::UPLOADS,

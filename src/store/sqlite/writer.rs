@@ -3,14 +3,20 @@
 //! one flush of the disk (docs/decisions/0004). No caller ever hears `Ok` before that.
 
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior, ffi, params};
 use tokio::sync::{mpsc, oneshot};
 
 use super::columns::Time;
 use super::connection::BUSY;
+use super::limits;
 use crate::audit::Event;
+use crate::limits::Rate;
 use crate::store::{Result, StoreError};
+
+/// Rows of the audit trail that visitors make of one kind and one link.
+const VISITOR_ROWS: Rate = Rate::per(100, Duration::from_secs(86_400));
 
 /// The most commands in one transaction.
 const BATCH: usize = 256;
@@ -31,8 +37,15 @@ pub(super) struct Change<'a> {
 }
 
 impl Change<'_> {
-    /// Keeps an event with the change; it is logged once the change has been committed.
+    /// Keeps an event with the change; it is logged once the change has been committed. Of what visitors can repeat
+    /// only so much becomes rows, which stay for ever (H42); every event is a line of the log.
     pub fn record(&mut self, event: Event) -> Result<()> {
+        if let Some(bucket) = event.bucket()
+            && limits::take(self, &bucket, VISITOR_ROWS, event.time)?.is_some()
+        {
+            self.events.push(event);
+            return Ok(());
+        }
         self.db
             .prepare_cached(
                 "INSERT INTO audit (time, action, object, result, actor, origin) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",

@@ -123,6 +123,7 @@ impl Desk {
             ReplyError::Access(error) => WebError::access(error, &self.token),
             ReplyError::UnknownUpload => WebError::NotFound,
             ReplyError::DiskShort => WebError::Full,
+            ReplyError::TooManyDrafts(_) => WebError::Busy,
             error => WebError::Trouble(error.to_string()),
         }
     }

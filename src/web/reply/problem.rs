@@ -178,6 +178,7 @@ fn problem(visit: &Visit, error: &ReplyError, now: Timestamp) -> Option<Problem>
         ReplyError::TooLargeToScan { name } => visit.with("reply-error-scan-size", "name", name),
         ReplyError::NotScanned { name } => visit.with("reply-error-scanner", "name", name),
         ReplyError::UploadLocked | ReplyError::TooManyUploads => text("error-busy-text"),
+        ReplyError::TooManyDrafts(until) => count("reply-error-drafts", &minutes(until)),
         ReplyError::UnknownUpload | ReplyError::WrongLength | ReplyError::WrongOffset { .. } => {
             text("reply-error-upload")
         }
@@ -189,9 +190,9 @@ fn problem(visit: &Visit, error: &ReplyError, now: Timestamp) -> Option<Problem>
         | ReplyError::Trouble(_) => return None,
     };
     let wait = match error {
-        ReplyError::TooManyCodes(until) | ReplyError::TooManyReplies(until) => {
-            Some(seconds_until(*until, now))
-        }
+        ReplyError::TooManyCodes(until)
+        | ReplyError::TooManyDrafts(until)
+        | ReplyError::TooManyReplies(until) => Some(seconds_until(*until, now)),
         ReplyError::UploadLocked | ReplyError::TooManyUploads => Some(SOON),
         _ => None,
     };
@@ -243,9 +244,10 @@ fn status(error: &ReplyError) -> StatusCode {
         ReplyError::UploadLocked => StatusCode::LOCKED,
         ReplyError::UnknownUpload => StatusCode::NOT_FOUND,
         ReplyError::NotVerified | ReplyError::WrongCode { .. } => StatusCode::FORBIDDEN,
-        ReplyError::TooManyCodes(_) | ReplyError::TooManyReplies(_) | ReplyError::TooManyUploads => {
-            StatusCode::TOO_MANY_REQUESTS
-        }
+        ReplyError::TooManyCodes(_)
+        | ReplyError::TooManyDrafts(_)
+        | ReplyError::TooManyReplies(_)
+        | ReplyError::TooManyUploads => StatusCode::TOO_MANY_REQUESTS,
         ReplyError::Broken { .. } => StatusCode::REQUEST_TIMEOUT,
         _ => StatusCode::BAD_REQUEST,
     }

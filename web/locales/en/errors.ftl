@@ -72,6 +72,10 @@ reply-error-virus = { $name } seems to contain a virus and was not added
 reply-error-scan-size = { $name } is too large to be checked for viruses and was not added
 reply-error-scanner = We cannot check { $name } for viruses now. Try again in a few minutes
 reply-error-disk = There is not enough space on our server now. Try again later
+reply-error-drafts = { $count ->
+        [one] Too many replies are being written through this link. Try again in 1 minute
+       *[other] Too many replies are being written through this link. Try again in { $count } minutes
+    }
 reply-error-replies = { $count ->
         [one] Too many replies were sent to this transfer. Try again in 1 minute
        *[other] Too many replies were sent to this transfer. Try again in { $count } minutes

@@ -72,6 +72,10 @@ reply-error-virus = { $name } liket in firus te befetsjen en is net tafoege
 reply-error-scan-size = { $name } is te grut om op firussen te kontrolearjen en is net tafoege
 reply-error-scanner = Wy kinne { $name } no net op firussen kontrolearje. Besykje it oer in pear minuten op ’e nij
 reply-error-disk = Der is no te min romte op ús server. Besykje it letter op ’e nij
+reply-error-drafts = { $count ->
+        [one] Fia dizze keppeling wurde te folle antwurden skreaun. Besykje it oer 1 minút op ’e nij
+       *[other] Fia dizze keppeling wurde te folle antwurden skreaun. Besykje it oer { $count } minuten op ’e nij
+    }
 reply-error-replies = { $count ->
         [one] Op dizze oerdracht binne te folle antwurden stjoerd. Besykje it oer 1 minút op ’e nij
        *[other] Op dizze oerdracht binne te folle antwurden stjoerd. Besykje it oer { $count } minuten op ’e nij

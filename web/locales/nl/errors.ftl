@@ -72,6 +72,10 @@ reply-error-virus = { $name } lijkt een virus te bevatten en is niet toegevoegd
 reply-error-scan-size = { $name } is te groot om op virussen te controleren en is niet toegevoegd
 reply-error-scanner = Wij kunnen { $name } nu niet op virussen controleren. Probeer het over een paar minuten opnieuw
 reply-error-disk = Er is nu te weinig ruimte op onze server. Probeer het later opnieuw
+reply-error-drafts = { $count ->
+        [one] Via deze link worden te veel antwoorden geschreven. Probeer het over 1 minuut opnieuw
+       *[other] Via deze link worden te veel antwoorden geschreven. Probeer het over { $count } minuten opnieuw
+    }
 reply-error-replies = { $count ->
         [one] Op deze overdracht zijn te veel antwoorden gestuurd. Probeer het over 1 minuut opnieuw
        *[other] Op deze overdracht zijn te veel antwoorden gestuurd. Probeer het over { $count } minuten opnieuw
