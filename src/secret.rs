@@ -2,7 +2,11 @@
 //!
 //! Every key is a type of its own and can do only what it is for. Nothing here prints or logs a secret:
 //! `Debug` is redacted, memory is wiped on drop. The file `master.key` is the one secret a backup must
-//! hold: without it no link can be checked, no queued mail read.
+//! hold: without it no link can be checked, no queued mail read. What should be unreadable before the folder ends is
+//! under keys of short life as well ([`keyring`]).
+
+pub mod keyring;
+mod sheet;
 
 use std::fmt;
 use std::fs;
@@ -13,17 +17,24 @@ use std::path::{Path, PathBuf};
 use aws_lc_rs::{hkdf, hmac, rand};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
+use self::keyring::{KeyId, KeyRef, Keyring};
+
 /// `N` bytes from the operating system's generator.
 ///
 /// # Panics
 /// When the operating system has no randomness to give: nothing safe can go on then.
-#[allow(clippy::panic, reason = "without randomness every promise is void; see the doc comment")]
 pub fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
-    if rand::fill(&mut bytes).is_err() {
+    fill(&mut bytes);
+    bytes
+}
+
+/// The same for bytes that are there; panics alike.
+#[allow(clippy::panic, reason = "without randomness every promise is void; see the doc comment")]
+fn fill(bytes: &mut [u8]) {
+    if rand::fill(bytes).is_err() {
         panic!("the operating system gives no random numbers");
     }
-    bytes
 }
 
 /// Compares two texts in a time that depends on their lengths only.
@@ -114,16 +125,22 @@ impl Keys {
         Ok(Self::derive(master))
     }
 
-    /// All keys of a master key (HKDF-SHA-256, RFC 5869; the purpose is the info).
+    /// The same with the keyring of the data folder: without it no body that is sealed outlives the process.
+    pub fn with_keyring(self, ring: Keyring) -> Self {
+        Self { body: BodyKey { ring, ..self.body }, ..self }
+    }
+
+    /// All keys of a master key (HKDF-SHA-256, RFC 5869; the purpose is the info), and a keyring in memory.
     pub fn derive(master: &[u8; 32]) -> Self {
         Self {
             link: LinkKey(hmac_key(master, "zegel link")),
-            body: BodyKey(expand(master, "zegel queue body")),
+            body: BodyKey { master: expand(master, "zegel queue body"), ring: Keyring::in_memory() },
             session: SessionKey(expand(master, "zegel session")),
             thread: ThreadKey(hmac_key(master, "zegel thread")),
             reply: ReplyKey {
                 browser: expand(master, "zegel browser"),
-                code: hmac_key(master, "zegel code"),
+                address: hmac_key(master, "zegel code"),
+                code: hmac::Key::new(hmac::HMAC_SHA256, &Zeroizing::new(random::<32>())[..]),
             },
             action: ActionKey(hmac_key(master, "zegel action")),
         }
@@ -174,14 +191,32 @@ impl ActionKey {
     }
 }
 
-/// From which each queued body gets a key of its own.
+/// From which each queued body gets a key of its own, with a key of short life.
 #[derive(Clone)]
-pub struct BodyKey(Zeroizing<[u8; 32]>);
+pub struct BodyKey {
+    master: Zeroizing<[u8; 32]>,
+    ring: Keyring,
+}
 
 impl BodyKey {
-    /// The AES-256 key of the body that carries `salt`.
-    pub fn for_body(&self, salt: &[u8; 16]) -> Zeroizing<[u8; 32]> {
-        derive(&self.0, salt, "body")
+    /// The AES-256 key for one new body that carries `salt`, and the name of the key of short life in it.
+    pub fn for_new_body(&self, salt: &[u8; 16]) -> io::Result<(KeyRef, Zeroizing<[u8; 32]>)> {
+        let (name, short) = self.ring.take()?;
+        Ok((name, self.of_both(&short, salt)))
+    }
+
+    /// The same for a body that is there; one without a name is from before keys had a short life.
+    pub fn for_body(&self, name: Option<KeyId>, salt: &[u8; 16]) -> io::Result<Zeroizing<[u8; 32]>> {
+        match name {
+            Some(name) => Ok(self.of_both(&*self.ring.find(name)?, salt)),
+            None => Ok(derive(&self.master, salt, "body")),
+        }
+    }
+
+    /// Neither the folder of keys nor `master.key` is enough.
+    fn of_both(&self, short: &[u8; 32], salt: &[u8; 16]) -> Zeroizing<[u8; 32]> {
+        let salt = Zeroizing::new([&self.master[..], salt].concat());
+        derive(short, &salt, "zegel body of short life")
     }
 }
 
@@ -200,6 +235,8 @@ impl SessionKey {
 #[derive(Clone)]
 pub struct ReplyKey {
     browser: Zeroizing<[u8; 32]>,
+    address: hmac::Key,
+    /// Random, and gone with the process: whoever has `master.key` and what is left of a row could try all codes.
     code: hmac::Key,
 }
 
@@ -209,10 +246,14 @@ impl ReplyKey {
         derive(&self.browser, browser, "browser")
     }
 
-    /// The hash of a code with all that it is bound to, and of an address: without this key nobody can go through
-    /// the few codes there are.
-    pub fn hash(&self, text: &[u8]) -> [u8; 32] {
+    /// The hash of a code with all that it is bound to; another one after a restart.
+    pub fn hash_code(&self, text: &[u8]) -> [u8; 32] {
         sign(&self.code, text)
+    }
+
+    /// The hash by which mails to an address are counted.
+    pub fn hash_address(&self, text: &[u8]) -> [u8; 32] {
+        sign(&self.address, text)
     }
 }
 
@@ -281,7 +322,8 @@ mod tests {
         let keys = Keys::derive(&[7; 32]);
         assert_ne!(keys.link.sign(b"x"), keys.thread.hash("x"));
         assert_ne!(keys.link.sign(b"x"), keys.action.sign(b"x"));
-        assert_ne!(*keys.body.for_body(&[1; 16]), *keys.body.for_body(&[2; 16]));
+        let body = |salt| keys.body.for_body(None, &[salt; 16]).unwrap();
+        assert_ne!(*body(1), *body(2));
         assert_eq!(format!("{:?}", Secret::new("geheim".into())), "[secret]");
     }
 
@@ -310,8 +352,8 @@ mod tests {
         let body = Box::new(keys.body.clone());
         let session = Box::new(keys.session.clone());
         let reply = Box::new(keys.reply.clone());
-        let derived = Box::new(keys.body.for_body(&[1; 16]));
-        let places = [half(&body.0), half(&session.0), half(&reply.browser), half(&derived)];
+        let derived = Box::new(keys.body.for_body(None, &[1; 16]).unwrap());
+        let places = [half(&body.master), half(&session.0), half(&reply.browser), half(&derived)];
         let mut half = [0; 16];
         let mut is_there = |(address, key): &(usize, Vec<u8>)| {
             memory.read_exact_at(&mut half, *address as u64).unwrap();

@@ -21,6 +21,7 @@ use crate::config::{self, Config, ConfigError};
 use crate::intake::{Intake, Rules};
 use crate::limits::TryRule;
 use crate::policy::Policy;
+use crate::queue::forget;
 use crate::queue::worker::{Worker, WorkerParts};
 use crate::relay::Timeouts;
 use crate::relay::smarthost::TlsClients;
@@ -184,6 +185,7 @@ impl Gateway {
         workers.spawn(admin.run(relaying.clone()));
         workers.spawn(worker.run(relaying.clone()));
         workers.spawn(retention.run(relaying.clone()));
+        workers.spawn(forget::run(store.clone(), relaying.clone()));
         let (smtp, web, admin) = addresses;
         Ok(Self { smtp, web, admin, store, live, accepting, relaying, servers, workers })
     }
@@ -232,6 +234,9 @@ impl Gateway {
         });
         if drained.await.is_err() {
             tracing::warn!("some connections did not finish in time; their mail stays in the queue");
+        }
+        if let Err(error) = self.store.destroy_keys().await {
+            tracing::error!(%error, "keys of delivered mail are left for the next start");
         }
         tracing::info!("stopped");
     }
@@ -312,6 +317,7 @@ impl Foundation {
         let database = database(config);
         let keys = Keys::open(folder, !Sqlite::exists(&database))?;
         let store = open(&database)?;
+        let keys = keys.with_keyring(store.keyring());
         let blobs = LocalBlobs::open(&folder.join("blobs"))?;
         Ok(Self { store: Arc::new(store), blobs: Arc::new(blobs), keys })
     }

@@ -5,9 +5,8 @@
 
 mod support;
 
-use std::io::Cursor;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -22,12 +21,12 @@ use zegel::config::{self, Config};
 use zegel::envelope::{BodyType, Envelope, EnvelopeRecipient, MailParameters, Notify, RcptParameters, Ret};
 use zegel::id::QueueId;
 use zegel::message::crlf::CrlfBytes;
-use zegel::queue::body::{Opener, store_body};
+use zegel::queue::body::{self, store_body};
 use zegel::queue::worker::{WakeHandle, Worker, WorkerParts};
 use zegel::relay::Timeouts;
 use zegel::relay::smarthost::{LargestMail, TlsClients};
 use zegel::secret::{BodyKey, Keys};
-use zegel::store::{Body, Delivery, Kind, NewItem, Problem, Store};
+use zegel::store::{BodyData, Delivery, Kind, NewItem, Problem, Store};
 
 use support::queue::{MemoryBlobs, MemoryQueue, State};
 use support::smarthost::{Act, Script, Seen, Smarthost, Stage, USUAL, say};
@@ -68,7 +67,8 @@ fn name(smarthost: &Smarthost) -> String {
 }
 
 fn key() -> BodyKey {
-    Keys::derive(&[7; 32]).body
+    static KEY: LazyLock<BodyKey> = LazyLock::new(|| Keys::derive(&[7; 32]).body);
+    KEY.clone()
 }
 
 fn start() -> Timestamp {
@@ -165,8 +165,8 @@ fn outcomes(state: &State) -> Vec<String> {
 }
 
 fn read_report(report: &NewItem) -> String {
-    let Body::Inline(sealed) = &report.body else { panic!("a report rides in its row") };
-    let opener = Opener::new(&key(), Box::new(Cursor::new(sealed.clone()))).unwrap();
+    assert!(matches!(report.body.data, BodyData::Inline(_)), "a report rides in its row");
+    let opener = body::open(&key(), &MemoryBlobs::default(), &report.body).unwrap();
     String::from_utf8(opener.collect::<Result<Vec<_>, _>>().unwrap().concat()).unwrap()
 }
 
@@ -224,7 +224,7 @@ async fn large_messages_stream_through_either_way() {
     for script in [Script::usual(), Script::usual().and_offering("CHUNKING")] {
         let smarthost = Smarthost::start(script);
         let gateway = Gateway::run(&smarthost, "");
-        gateway.send_item(&[PIET], &message, |item| assert!(matches!(item.body, Body::Blob(_))));
+        gateway.send_item(&[PIET], &message, |item| assert!(matches!(item.body.data, BodyData::Blob(_))));
         gateway.empty().await;
         assert!(smarthost.seen().taken[0].message == message.as_bytes());
         gateway.stop().await;
@@ -1011,9 +1011,9 @@ async fn a_damaged_body_is_held_and_never_sent() {
     let large = "x\r\n".repeat(100_000);
     gateway.send_item(&[PIET], &large, |item| {
         let message = CrlfBytes::check(large.as_bytes().to_vec()).unwrap();
-        let mut sealed = zegel::queue::body::seal(&key(), &message);
+        item.body = body::seal(&key(), &message).unwrap();
+        let BodyData::Inline(sealed) = &mut item.body.data else { panic!("in its row") };
         *sealed.last_mut().unwrap() ^= 1;
-        item.body = Body::Inline(sealed);
     });
     let state = gateway.finished(1).await;
     let outcome = &outcomes(&state)[0];

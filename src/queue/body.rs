@@ -2,15 +2,18 @@
 //! `bounce` before the commit, opened by `worker` while it relays.
 //!
 //! A body is `salt (16) ‖ traits (1) ‖ size (8)` and then the chunks of [`crate::seal::chunks`], under a key that
-//! HKDF makes from the queue's key and the salt. The header is authenticated with every chunk.
+//! HKDF makes from a key of short life ([`crate::secret::keyring`]), the queue's key and the salt. Which key of short
+//! life that is stands beside the body, in its row or record: it is this body's alone, and goes with it. The header is
+//! authenticated with every chunk.
 
 use std::io::{self, Cursor, Read, Write};
 
 use crate::message::crlf::{CrlfBytes, LineCheck};
 use crate::relay::Traits;
 use crate::seal::chunks::{ChunkReader, ChunkWriter, damaged, sealed_size};
+use crate::secret::keyring::{KeyId, KeyRef};
 use crate::secret::{self, BodyKey};
-use crate::store::{Blobs, Body, StoreError};
+use crate::store::{Blobs, Body, BodyData, StoreError};
 
 const SALT: usize = 16;
 const HEADER: usize = SALT + 1 + 8;
@@ -28,24 +31,21 @@ pub const SMALL: usize = INLINE - 16 * 1024;
 const EIGHT_BIT: u8 = 1;
 const EIGHT_BIT_HEADER: u8 = 2;
 
-/// Seals a message into memory.
-#[allow(
-    clippy::expect_used,
-    reason = "memory refuses no octets, and a message in it has fewer than 2^32 chunks"
-)]
-pub fn seal(key: &BodyKey, message: &CrlfBytes) -> Vec<u8> {
+/// Seals a message into its row, whatever its size. Fails only where no key can be had.
+pub fn seal(key: &BodyKey, message: &CrlfBytes) -> io::Result<Body> {
     let whole = Vec::with_capacity(HEADER + sealed_size(message.as_slice().len()));
-    write(key, whole, message).expect("memory takes it")
+    let (name, sealed) = write(key, whole, message)?;
+    Ok(Body { key: Some(name), data: BodyData::Inline(sealed) })
 }
 
 /// Seals a message to where it will wait: in its row when it is small, else in a blob, which is durable when
 /// this returns. Blocking.
 pub fn store_body(key: &BodyKey, blobs: &dyn Blobs, message: &CrlfBytes) -> Result<Body, StoreError> {
     if HEADER + sealed_size(message.as_slice().len()) <= INLINE {
-        return Ok(Body::Inline(seal(key, message)));
+        return Ok(seal(key, message)?);
     }
-    let writer = write(key, blobs.create()?, message)?;
-    Ok(Body::Blob(writer.commit()?))
+    let (name, writer) = write(key, blobs.create()?, message)?;
+    Ok(Body { key: Some(name), data: BodyData::Blob(writer.commit()?) })
 }
 
 /// Seals a message that is larger than memory, as it comes out of `source`; `traits` must be true of it. Its lines
@@ -62,7 +62,7 @@ pub fn store_stream(
         check_size(message.len() as u64, traits)?;
         return store_body(key, blobs, &CrlfBytes::check(message).map_err(io::Error::other)?);
     }
-    let mut writer = begin(key, blobs.create()?, traits)?;
+    let (name, mut writer) = begin(key, blobs.create()?, traits)?;
     let (mut block, mut lines, mut size) = (vec![0; BLOCK], LineCheck::default(), 0);
     loop {
         let read = source.read(&mut block)?;
@@ -76,7 +76,7 @@ pub fn store_stream(
     }
     lines.end().map_err(io::Error::other)?;
     check_size(size, traits)?;
-    Ok(Body::Blob(writer.finish()?.commit()?))
+    Ok(Body { key: Some(name), data: BodyData::Blob(writer.finish()?.commit()?) })
 }
 
 fn check_size(size: u64, traits: Traits) -> io::Result<()> {
@@ -89,23 +89,25 @@ fn check_size(size: u64, traits: Traits) -> io::Result<()> {
 
 /// Starts reading a queued body. Blocking, as the chunks are.
 pub fn open(key: &BodyKey, blobs: &dyn Blobs, body: &Body) -> io::Result<Opener> {
-    match body {
-        Body::Inline(sealed) => Opener::new(key, Box::new(Cursor::new(sealed.clone()))),
-        Body::Blob(name) => Opener::new(key, blobs.open(name)?),
-    }
+    let source: Box<dyn Read + Send> = match &body.data {
+        BodyData::Inline(sealed) => Box::new(Cursor::new(sealed.clone())),
+        BodyData::Blob(name) => blobs.open(name)?,
+    };
+    Opener::new(key, body.key.as_ref().map(KeyRef::id), source)
 }
 
-fn write<W: Write>(key: &BodyKey, sink: W, message: &CrlfBytes) -> io::Result<W> {
-    let mut writer = begin(key, sink, Traits::of(message.as_slice()))?;
+fn write<W: Write>(key: &BodyKey, sink: W, message: &CrlfBytes) -> io::Result<(KeyRef, W)> {
+    let (name, mut writer) = begin(key, sink, Traits::of(message.as_slice()))?;
     writer.write_all(message.as_slice())?;
-    writer.finish()
+    Ok((name, writer.finish()?))
 }
 
-fn begin<W: Write>(key: &BodyKey, mut sink: W, traits: Traits) -> io::Result<ChunkWriter<W>> {
+fn begin<W: Write>(key: &BodyKey, mut sink: W, traits: Traits) -> io::Result<(KeyRef, ChunkWriter<W>)> {
     let salt = secret::random::<SALT>();
     let header = header(&salt, traits);
     sink.write_all(&header)?;
-    Ok(ChunkWriter::new(&key.for_body(&salt), &header, sink))
+    let (name, key) = key.for_new_body(&salt)?;
+    Ok((name, ChunkWriter::new(&key, &header, sink)))
 }
 
 fn header(salt: &[u8; SALT], traits: Traits) -> [u8; HEADER] {
@@ -126,7 +128,7 @@ pub struct Opener {
 
 impl Opener {
     /// Reads header and first chunk: what [`Opener::traits`] tells is authentic.
-    pub fn new(key: &BodyKey, mut source: Box<dyn Read + Send>) -> io::Result<Self> {
+    pub fn new(key: &BodyKey, name: Option<KeyId>, mut source: Box<dyn Read + Send>) -> io::Result<Self> {
         let mut header = [0; HEADER];
         source.read_exact(&mut header).map_err(|_| damaged())?;
         let [salt @ .., _, _, _, _, _, _, _, _, _] = &header;
@@ -136,7 +138,7 @@ impl Opener {
             eight_bit: flags & EIGHT_BIT != 0,
             eight_bit_header: flags & EIGHT_BIT_HEADER != 0,
         };
-        let chunks = ChunkReader::new(&key.for_body(salt), &header, source)?;
+        let chunks = ChunkReader::new(&*key.for_body(name, salt)?, &header, source)?;
         Ok(Self { chunks, traits })
     }
 
@@ -156,21 +158,35 @@ impl Iterator for Opener {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
     use crate::seal::chunks::{CHUNK, TAG};
     use crate::secret::Keys;
     use crate::transfer::testing::MemoryBlobs;
 
     fn key() -> BodyKey {
-        Keys::derive(&[7; 32]).body
+        static KEY: LazyLock<BodyKey> = LazyLock::new(|| Keys::derive(&[7; 32]).body);
+        KEY.clone()
     }
 
     fn message(size: usize) -> CrlfBytes {
         CrlfBytes::check((0..size).map(|n| b'a' + (n / CHUNK) as u8).collect()).unwrap()
     }
 
-    fn read(sealed: &[u8]) -> io::Result<Vec<u8>> {
-        let chunks = Opener::new(&key(), Box::new(Cursor::new(sealed.to_vec())))?;
+    fn sealed(message: &CrlfBytes) -> (KeyRef, Vec<u8>) {
+        let Body { key: Some(name), data: BodyData::Inline(sealed) } = seal(&key(), message).unwrap() else {
+            panic!("in its row, under a key of its own")
+        };
+        (name, sealed)
+    }
+
+    fn opener(key: &BodyKey, name: &KeyRef, sealed: &[u8]) -> io::Result<Opener> {
+        Opener::new(key, Some(name.id()), Box::new(Cursor::new(sealed.to_vec())))
+    }
+
+    fn read(name: &KeyRef, sealed: &[u8]) -> io::Result<Vec<u8>> {
+        let chunks = opener(&key(), name, sealed)?;
         chunks.collect::<io::Result<Vec<_>>>().map(|chunks| chunks.concat())
     }
 
@@ -178,36 +194,52 @@ mod tests {
     fn comes_back_at_every_size() {
         for size in [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 3 * CHUNK + 5] {
             let message = message(size);
-            let sealed = seal(&key(), &message);
+            let (name, sealed) = sealed(&message);
             assert_eq!(sealed.len(), HEADER + sealed_size(size));
-            assert_eq!(read(&sealed).unwrap(), message.as_slice(), "{size}");
-            let opener = Opener::new(&key(), Box::new(Cursor::new(sealed))).unwrap();
-            assert_eq!(opener.traits(), Traits::of(message.as_slice()));
+            assert_eq!(read(&name, &sealed).unwrap(), message.as_slice(), "{size}");
+            assert_eq!(opener(&key(), &name, &sealed).unwrap().traits(), Traits::of(message.as_slice()));
         }
     }
 
     #[test]
     fn shows_nothing_and_is_never_the_same_twice() {
         let message = CrlfBytes::check(b"canary\r\n".to_vec()).unwrap();
-        let sealed = seal(&key(), &message);
-        assert!(memchr::memmem::find(&sealed, b"canary").is_none());
-        assert_ne!(seal(&key(), &message), sealed);
-        assert!(Opener::new(&Keys::derive(&[8; 32]).body, Box::new(Cursor::new(sealed))).is_err());
+        let (name, octets) = sealed(&message);
+        let (other, again) = sealed(&message);
+        assert!(memchr::memmem::find(&octets, b"canary").is_none());
+        assert_ne!(again, octets);
+        assert!(opener(&key(), &other, &octets).is_err(), "under the key of another body");
+        assert!(opener(&Keys::derive(&[8; 32]).body, &name, &octets).is_err());
+    }
+
+    /// C29: `master.key` alone opens only what an older version sealed, and that it still opens.
+    #[test]
+    fn the_master_key_alone_opens_nothing_but_what_is_old() {
+        let (_, octets) = sealed(&message(40));
+        let without = |octets: &[u8]| Opener::new(&key(), None, Box::new(Cursor::new(octets.to_vec())));
+        assert!(without(&octets).is_err());
+        let (salt, mut old) = ([3; SALT], Vec::new());
+        let head = header(&salt, Traits::of(b"old\r\n"));
+        old.extend_from_slice(&head);
+        let mut writer = ChunkWriter::new(&key().for_body(None, &salt).unwrap(), &head, old);
+        writer.write_all(b"old\r\n").unwrap();
+        let chunks = without(&writer.finish().unwrap()).unwrap();
+        assert_eq!(chunks.collect::<io::Result<Vec<_>>>().unwrap().concat(), b"old\r\n");
     }
 
     #[test]
     fn every_flipped_octet_is_found() {
-        let sealed = seal(&key(), &message(40));
+        let (name, sealed) = sealed(&message(40));
         for at in 0..sealed.len() {
             let mut changed = sealed.clone();
             changed[at] ^= 1;
-            assert!(read(&changed).is_err(), "octet {at}");
+            assert!(read(&name, &changed).is_err(), "octet {at}");
         }
     }
 
     #[test]
     fn truncated_swapped_and_added_chunks_are_found() {
-        let sealed = seal(&key(), &message(3 * CHUNK));
+        let (name, sealed) = sealed(&message(3 * CHUNK));
         let (header, chunks) = sealed.split_at(HEADER);
         let chunks: Vec<&[u8]> = chunks.chunks(CHUNK + TAG).collect();
         assert_eq!(chunks.len(), 3);
@@ -215,20 +247,20 @@ mod tests {
             let chunks = order.iter().flat_map(|&n| chunks[n].to_vec());
             header.iter().copied().chain(chunks).collect::<Vec<u8>>()
         };
-        assert!(read(&rebuilt(&[0, 1, 2])).is_ok());
+        assert!(read(&name, &rebuilt(&[0, 1, 2])).is_ok());
         for order in [&[0, 1][..], &[0], &[], &[1, 0, 2], &[0, 2], &[0, 1, 2, 2], &[0, 1, 1, 2]] {
-            assert!(read(&rebuilt(order)).is_err(), "{order:?}");
+            assert!(read(&name, &rebuilt(order)).is_err(), "{order:?}");
         }
         for cut in [1, TAG, CHUNK, CHUNK + TAG - 1] {
-            assert!(read(&sealed[..sealed.len() - cut]).is_err(), "{cut} octets fewer");
+            assert!(read(&name, &sealed[..sealed.len() - cut]).is_err(), "{cut} octets fewer");
         }
     }
 
     #[test]
     fn the_chunk_before_a_damaged_one_is_not_the_end() {
-        let mut sealed = seal(&key(), &message(2 * CHUNK));
+        let (name, mut sealed) = sealed(&message(2 * CHUNK));
         *sealed.last_mut().unwrap() ^= 1;
-        let mut opener = Opener::new(&key(), Box::new(Cursor::new(sealed))).unwrap();
+        let mut opener = opener(&key(), &name, &sealed).unwrap();
         assert!(opener.next().unwrap().is_err());
         assert!(opener.next().is_none());
     }
@@ -238,12 +270,9 @@ mod tests {
         let blobs = MemoryBlobs::default();
         let message = message(2 * CHUNK + 5);
         let traits = Traits::of(message.as_slice());
-        let Body::Blob(name) =
-            store_stream(&key(), &blobs, traits, &mut Cursor::new(message.as_slice())).unwrap()
-        else {
-            panic!("a stream is a blob")
-        };
-        let opener = open(&key(), &blobs, &Body::Blob(name)).unwrap();
+        let body = store_stream(&key(), &blobs, traits, &mut Cursor::new(message.as_slice())).unwrap();
+        assert!(matches!(body.data, BodyData::Blob(_)));
+        let opener = open(&key(), &blobs, &body).unwrap();
         assert_eq!(opener.traits(), traits);
         assert_eq!(opener.collect::<io::Result<Vec<_>>>().unwrap().concat(), message.as_slice());
     }

@@ -7,6 +7,7 @@ use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::envelope::{BodyType, Envelope, EnvelopeRecipient, MailParameters, Ret};
 use crate::id::QueueId;
+use crate::message::crlf::CrlfBytes;
 use crate::message::header::Header;
 use crate::notify::failure::{About, FailedRecipient, FailureFacts, Original, failure};
 use crate::notify::undelivered::{UndeliveredFacts, undelivered};
@@ -89,8 +90,15 @@ pub fn notice(
         parameters: MailParameters { smtputf8: postmaster.needs_smtputf8(), ..MailParameters::default() },
         recipients: vec![EnvelopeRecipient::from(postmaster)],
     };
-    let body = Body::Inline(body::seal(key, &mail));
+    let body = seal(key, &mail)?;
     Some(NewItem { id, kind: Kind::Undelivered, envelope, body, link: None, created: now })
+}
+
+/// Without a key for it there is no mail, and what it is about is kept.
+fn seal(key: &BodyKey, mail: &CrlfBytes) -> Option<Body> {
+    body::seal(key, mail)
+        .inspect_err(|error| tracing::error!(%error, "a mail about a failure could not be sealed"))
+        .ok()
 }
 
 /// The report on these recipients; `None` when nobody can be told. `original` is the item's body, if it can
@@ -143,7 +151,7 @@ pub fn report(
         recipients: vec![EnvelopeRecipient::from(to.clone())],
     };
     // In the row whatever its size: a disk without room for a blob must not cost the sender the report.
-    let body = Body::Inline(body::seal(key, &message));
+    let body = seal(key, &message)?;
     Some(NewItem { id, kind: Kind::Report, envelope, body, link: None, created: now })
 }
 
@@ -197,12 +205,13 @@ fn cut_to_header(octets: &mut Vec<u8>) {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use std::io::Cursor;
+    use std::sync::LazyLock;
 
     use super::*;
     use crate::envelope::{Notify, RcptParameters};
-    use crate::message::crlf::CrlfBytes;
     use crate::secret::Keys;
+    use crate::store::BodyData;
+    use crate::transfer::testing::MemoryBlobs;
 
     const MESSAGE: &[u8] =
         b"Message-ID: <1@voorbeeld.nl>\r\nSubject: hallo\r\n\r\nhttps://veilig.voorbeeld.nl/t/secret\r\n";
@@ -231,7 +240,7 @@ pub(super) mod tests {
                 .map_or(ReversePath::Null, |from| ReversePath::Address(Address::parse(from).unwrap())),
             parameters: MailParameters { ret: Some(Ret::Full), ..MailParameters::default() },
             recipients: (1..).zip(notify).map(recipient).collect(),
-            body: Body::Inline(Vec::new()),
+            body: Body { key: None, data: BodyData::Inline(Vec::new()) },
             link: None,
             created: Timestamp::UNIX_EPOCH,
             attempts: 0,
@@ -239,12 +248,13 @@ pub(super) mod tests {
     }
 
     fn key() -> BodyKey {
-        Keys::derive(&[7; 32]).body
+        static KEY: LazyLock<BodyKey> = LazyLock::new(|| Keys::derive(&[7; 32]).body);
+        KEY.clone()
     }
 
     fn opener(message: &[u8]) -> Opener {
-        let sealed = body::seal(&key(), &CrlfBytes::check(message.to_vec()).unwrap());
-        Opener::new(&key(), Box::new(Cursor::new(sealed))).unwrap()
+        let sealed = body::seal(&key(), &CrlfBytes::check(message.to_vec()).unwrap()).unwrap();
+        body::open(&key(), &MemoryBlobs::default(), &sealed).unwrap()
     }
 
     fn failed(numbers: &[u32]) -> Vec<(u32, Delivery)> {
@@ -280,8 +290,7 @@ pub(super) mod tests {
         let deliveries = failed(&[1]);
         let failed = to_report(&sent, &deliveries);
         let report = report(&config(), &key(), Timestamp::UNIX_EPOCH, &sent, &failed, Some(opener(MESSAGE)));
-        let Body::Inline(sealed) = report.unwrap().body else { panic!("inline") };
-        let chunks = Opener::new(&key(), Box::new(Cursor::new(sealed))).unwrap();
+        let chunks = body::open(&key(), &MemoryBlobs::default(), &report.unwrap().body).unwrap();
         String::from_utf8(chunks.collect::<Result<Vec<_>, _>>().unwrap().concat()).unwrap()
     }
 

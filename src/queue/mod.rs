@@ -2,13 +2,15 @@
 //! with them.
 //!
 //! [`body`] encrypts what waits on disk, [`worker`] hands it to the relay, `flights` are its deliveries under way,
-//! `way` says which way a mail goes, `alarm` what an administrator must mend, [`retry`] says when to try again and when to give up, `bounce` tells the sender. `intake` seals bodies and
-//! wakes the worker; nobody else calls.
+//! `way` says which way a mail goes, `alarm` what an administrator must mend, [`retry`] says when to try again and when to
+//! give up, `bounce` tells the sender, [`forget`] ends the keys of what is gone. `intake` seals bodies and wakes the
+//! worker; nobody else calls.
 
 mod alarm;
 pub mod body;
 mod bounce;
 mod flights;
+pub mod forget;
 pub mod retry;
 mod way;
 pub mod worker;

@@ -47,7 +47,7 @@ mod tests {
     use crate::clock::Timestamp;
     use crate::envelope::MailParameters;
     use crate::id::QueueId;
-    use crate::store::{Body, PendingRecipient};
+    use crate::store::{Body, BodyData, PendingRecipient};
 
     fn item(kind: Kind, to: &[&str]) -> Item {
         let recipient = |(number, to): (u32, &&str)| PendingRecipient {
@@ -60,7 +60,7 @@ mod tests {
             reverse_path: ReversePath::Null,
             parameters: MailParameters::default(),
             recipients: (1..).zip(to).map(recipient).collect(),
-            body: Body::Inline(Vec::new()),
+            body: Body { key: None, data: BodyData::Inline(Vec::new()) },
             link: None,
             created: Timestamp::UNIX_EPOCH,
             attempts: 0,

@@ -31,7 +31,9 @@ use crate::relay::outcome::{self, Outcome};
 use crate::relay::smarthost::{LargestMail, Settings, Smarthost, TlsClients};
 use crate::relay::{Content, Mail, Timeouts};
 use crate::secret::{BodyKey, LinkKey};
-use crate::store::{Attempt, Blobs, Body, Delivery, Item, Kind, NewItem, Problem, Store, StoreError};
+use crate::store::{
+    Attempt, Blobs, Body, BodyData, Delivery, Item, Kind, NewItem, Problem, Store, StoreError,
+};
 use crate::transfer::link;
 
 /// The queue is looked at this often, because the command line changes it from another process.
@@ -235,7 +237,7 @@ impl Shared {
     }
 
     async fn open(&self, item: &Item) -> io::Result<Opener> {
-        if let Body::Inline(_) = &item.body {
+        if let BodyData::Inline(_) = &item.body.data {
             return body::open(&self.parts.key, &*self.parts.blobs, &item.body);
         }
         let (key, blobs, body) = (self.parts.key.clone(), Arc::clone(&self.parts.blobs), item.body.clone());
@@ -380,9 +382,9 @@ fn schedule(config: &Config) -> Schedule<'_> {
 fn feed(mut opener: Opener, body: &Body) -> Content {
     let size = opener.traits().size;
     let (sender, receiver) = mpsc::channel(AHEAD);
-    match body {
-        Body::Inline(_) => while opener.next().is_some_and(|chunk| sender.try_send(chunk).is_ok()) {},
-        Body::Blob(_) => {
+    match body.data {
+        BodyData::Inline(_) => while opener.next().is_some_and(|chunk| sender.try_send(chunk).is_ok()) {},
+        BodyData::Blob(_) => {
             spawn_blocking(
                 move || while opener.next().is_some_and(|chunk| sender.blocking_send(chunk).is_ok()) {},
             );

@@ -75,7 +75,7 @@ impl Replies {
         let new = NewCode {
             facts: Vault::of_draft(grant, browser).seal("code", &person)?,
             hash: self.hash(&author, &person.address, code.reveal()),
-            address: self.parts.keys.reply.hash(counted(&person.address).as_bytes()),
+            address: self.parts.keys.reply.hash_address(counted(&person.address).as_bytes()),
             client: client_key(client),
             now,
             expires: later(now, LIFE),
@@ -111,19 +111,19 @@ impl Replies {
             id: &id,
             now,
         })?;
-        Ok(self.notice(id, Kind::Verification, to, &mail))
+        self.notice(id, Kind::Verification, to, &mail)
     }
 
     /// A mail of our own to one person, from the null sender: nothing ever answers it (H08, H09).
-    pub(super) fn notice(&self, id: QueueId, kind: Kind, to: &Address, mail: &CrlfBytes) -> NewItem {
+    pub(super) fn notice(&self, id: QueueId, kind: Kind, to: &Address, mail: &CrlfBytes) -> Result<NewItem> {
         let envelope = Envelope {
             reverse_path: ReversePath::Null,
             parameters: MailParameters { smtputf8: to.needs_smtputf8(), ..MailParameters::default() },
             recipients: vec![EnvelopeRecipient::from(to.clone())],
         };
         // Small enough for its row, whatever language it is in.
-        let body = crate::store::Body::Inline(body::seal(&self.parts.keys.body, mail));
-        NewItem { id, kind, envelope, body, link: None, created: self.parts.clock.now() }
+        let body = body::seal(&self.parts.keys.body, mail)?;
+        Ok(NewItem { id, kind, envelope, body, link: None, created: self.parts.clock.now() })
     }
 
     /// Tries a code. When it is right the browser is remembered for 30 days, on every link.
@@ -178,7 +178,7 @@ impl Replies {
     fn hash(&self, author: &Author, address: &Address, code: &str) -> [u8; 32] {
         let Author { link, browser } = author;
         let bound = format!("{link}\n{}\n{code}\n", key(address));
-        self.parts.keys.reply.hash(&[bound.as_bytes(), browser].concat())
+        self.parts.keys.reply.hash_code(&[bound.as_bytes(), browser].concat())
     }
 
     /// What happened to an answer, for the audit trail; nothing that was typed is in it.

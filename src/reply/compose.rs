@@ -329,7 +329,7 @@ impl Answer {
             id: &id,
             now: self.now,
         })?;
-        Ok(self.replies.notice(id, Kind::Confirmation, to, &mail))
+        self.replies.notice(id, Kind::Confirmation, to, &mail)
     }
 
     pub fn preview(&self) -> Result<Preview> {

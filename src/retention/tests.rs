@@ -1,6 +1,7 @@
 //! Whole lives of transfers with a clock that is moved by hand.
 
 use std::path::Path;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
@@ -59,7 +60,8 @@ fn rules(extra: &str) -> Rules {
 }
 
 fn keys() -> Keys {
-    Keys::derive(&[7; 32])
+    static KEYS: LazyLock<Keys> = LazyLock::new(|| Keys::derive(&[7; 32]));
+    KEYS.clone()
 }
 
 impl Node {

@@ -25,7 +25,7 @@ use crate::notify::unopened::{UnopenedFacts, unopened};
 use crate::notify::{NoticeError, SenderCard, SenderFacts};
 use crate::queue::body;
 use crate::secret::Keys;
-use crate::store::{Body, Kind, NewItem, Recipient, StoreError, Transfer};
+use crate::store::{Kind, NewItem, Recipient, StoreError, Transfer};
 use crate::transfer::{action, link};
 
 /// Writes mails about one transfer.
@@ -68,7 +68,7 @@ impl Mails<'_> {
             original: &self.marked_fields(link, &sender, &recipient.address),
         })?;
         let reverse_path = transfer.sender.clone().map_or(ReversePath::Null, ReversePath::Address);
-        Ok(self.item(Kind::Notification, reverse_path, &recipient.address, Some(link), &mail))
+        self.item(Kind::Notification, reverse_path, &recipient.address, Some(link), &mail)
     }
 
     /// To each of these: there is nothing to open any more. Nobody, where there is no sender to name.
@@ -91,7 +91,7 @@ impl Mails<'_> {
             sent: self.transfer.created,
             now: self.now,
         })?;
-        Ok(self.item(Kind::Recall, ReversePath::Null, to, Some(link), &mail))
+        self.item(Kind::Recall, ReversePath::Null, to, Some(link), &mail)
     }
 
     /// To the sender: `recipient` came too late.
@@ -112,7 +112,7 @@ impl Mails<'_> {
             id: QueueId::random().as_str(),
             now: self.now,
         })?;
-        Ok(self.item(Kind::Ask, ReversePath::Null, sender, None, &mail))
+        self.item(Kind::Ask, ReversePath::Null, sender, None, &mail)
     }
 
     /// To a recipient who has not opened it.
@@ -135,7 +135,7 @@ impl Mails<'_> {
             fields: self.fields(&sender, &recipient.address),
         })?;
         let reverse_path = transfer.sender.clone().map_or(ReversePath::Null, ReversePath::Address);
-        Ok(self.item(Kind::Reminder, reverse_path, &recipient.address, Some(&link), &mail))
+        self.item(Kind::Reminder, reverse_path, &recipient.address, Some(&link), &mail)
     }
 
     /// To the sender: these have not opened it, and it will soon be gone.
@@ -180,7 +180,7 @@ impl Mails<'_> {
             id: QueueId::random().as_str(),
             now: self.now,
         })?;
-        Ok(self.item(kind, ReversePath::Null, sender, None, &mail))
+        self.item(kind, ReversePath::Null, sender, None, &mail)
     }
 
     /// Of mails to recipients: what the sender chose, or the gateway's.
@@ -236,17 +236,17 @@ impl Mails<'_> {
         to: &Address,
         link: Option<&Link>,
         mail: &CrlfBytes,
-    ) -> NewItem {
+    ) -> Result<NewItem> {
         let smtputf8 = to.needs_smtputf8() || reverse_path.address().is_some_and(Address::needs_smtputf8);
         let parameters = MailParameters { smtputf8, ret: Some(Ret::Headers), ..MailParameters::default() };
         let recipients = vec![EnvelopeRecipient::from(to.clone())];
-        NewItem {
+        Ok(NewItem {
             id: QueueId::random(),
             kind,
             envelope: Envelope { reverse_path, parameters, recipients },
-            body: Body::Inline(body::seal(&self.keys.body, mail)),
+            body: body::seal(&self.keys.body, mail).map_err(StoreError::from)?,
             link: link.cloned(),
             created: self.now,
-        }
+        })
     }
 }

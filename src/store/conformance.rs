@@ -83,6 +83,14 @@ fn address(text: &str) -> Address {
     Address::parse(text).unwrap()
 }
 
+pub fn inline(octets: Vec<u8>) -> Body {
+    Body { key: None, data: BodyData::Inline(octets) }
+}
+
+pub fn at(blob: BlobName) -> Body {
+    Body { key: None, data: BodyData::Blob(blob) }
+}
+
 pub fn item() -> NewItem {
     NewItem {
         id: QueueId::random(),
@@ -92,7 +100,7 @@ pub fn item() -> NewItem {
             parameters: MailParameters::default(),
             recipients: vec![address("a@example.org").into(), address("b@example.org").into()],
         },
-        body: Body::Inline(b"sealed body".to_vec()),
+        body: inline(b"sealed body".to_vec()),
         link: None,
         created: noon(),
     }
@@ -221,7 +229,7 @@ pub async fn a_message_comes_back_as_it_went_in(store: &dyn Store) {
     second.created = minutes(1);
     second.envelope.reverse_path = ReversePath::Null;
     second.envelope.recipients = vec![address("jürgen@voorbeeld.nl").into()];
-    second.body = Body::Blob(BlobName::random());
+    second.body = at(BlobName::random());
 
     let expected =
         [&first, &second].map(|item| format!("{:?} {:?} {:?}", item.envelope, item.body, item.link));
@@ -343,7 +351,7 @@ pub async fn an_attempt_is_recorded_per_recipient(store: &dyn Store) {
 
 pub async fn a_finished_item_goes_with_its_blob(store: &dyn Store) {
     let blob = BlobName::random();
-    let first = claimed(store, NewItem { body: Body::Blob(blob.clone()), ..item() }).await;
+    let first = claimed(store, NewItem { body: at(blob.clone()), ..item() }).await;
     store.finish_attempt(attempt(&first, vec![(1, Delivery::Delivered)])).await.unwrap();
     assert!(store.doomed_blobs(10).await.unwrap().is_empty());
     let again = store.claim_due(minutes(5), minutes(10), 10).await.unwrap().remove(0);
@@ -433,7 +441,7 @@ pub async fn what_is_frozen_waits_for_somebody(store: &dyn Store) {
 
 pub async fn a_dropped_item_is_gone(store: &dyn Store) {
     let blob = BlobName::random();
-    let gone = NewItem { body: Body::Blob(blob.clone()), ..item() };
+    let gone = NewItem { body: at(blob.clone()), ..item() };
     let (id, kept) = (gone.id.clone(), item());
     let kept_id = kept.id.clone();
     store.commit(message(vec![gone, kept])).await.unwrap();
@@ -1020,7 +1028,7 @@ pub async fn an_orphan_is_what_no_row_knows(store: &dyn Store) {
     known.push(body.clone());
     store.commit(sealed(ended)).await.unwrap();
     store.expire(days_later(noon(), 30), days_later(noon(), 30)).await.unwrap();
-    let queued = NewItem { body: Body::Blob(body), ..item() };
+    let queued = NewItem { body: at(body), ..item() };
     store.commit(Acceptance { transfer: Some(kept), ..message(vec![queued]) }).await.unwrap();
 
     let orphan = BlobName::random();

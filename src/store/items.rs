@@ -7,6 +7,7 @@ use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::envelope::{Envelope, EnvelopeRecipient, MailParameters};
 use crate::id::{BlobName, Link, QueueId, TransferId};
+use crate::secret::keyring::KeyRef;
 
 /// What a queue item is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,9 +102,18 @@ pub struct NewItem {
     pub created: Timestamp,
 }
 
-/// An encrypted queue body: small ones ride in the row and share its commit, large ones are blobs.
+/// An encrypted queue body.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Body {
+pub struct Body {
+    /// The key of short life that it needs; `None` for one from before there were any.
+    pub key: Option<KeyRef>,
+    /// Where it is.
+    pub data: BodyData,
+}
+
+/// Where an encrypted body is: small ones ride in the row and share its commit, large ones are blobs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BodyData {
     /// In the row.
     Inline(Vec<u8>),
     /// In the blob store.

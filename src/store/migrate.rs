@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0007_delivery_reports.sql"),
     include_str!("../../migrations/0008_problems.sql"),
     include_str!("../../migrations/0009_downloads.sql"),
+    include_str!("../../migrations/0010_keys.sql"),
 ];
 
 /// `zegl`: marks the file as ours (`PRAGMA application_id`).

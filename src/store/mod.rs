@@ -31,7 +31,8 @@ pub use self::drafts::{
     NewUploadRow, PieceRow, UploadLimits, UploadRow,
 };
 pub use self::items::{
-    Attempt, Body, Delivery, Item, Kind, NewItem, PendingRecipient, Problem, QueueEntry, QueueEntryRecipient,
+    Attempt, Body, BodyData, Delivery, Item, Kind, NewItem, PendingRecipient, Problem, QueueEntry,
+    QueueEntryRecipient,
 };
 pub use self::life::{DueReminder, Forget, Occasion, Reminders, Turn, Turns};
 pub use self::status::{
@@ -42,6 +43,7 @@ use crate::audit::{Entry, Event};
 use crate::clock::Timestamp;
 use crate::id::{BlobName, Link, QueueId, TransferId};
 use crate::limits::{Rate, TryRule};
+use crate::secret::keyring::Destroyed;
 
 /// Why the store did not do it. The caller answers "later" (451, 503): nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -129,9 +131,9 @@ impl Acceptance {
 
     /// Every blob that it names: worthless when it is not committed.
     pub fn blobs(&self) -> Vec<BlobName> {
-        let of_item = |item: &NewItem| match &item.body {
-            Body::Blob(name) => Some(name.clone()),
-            Body::Inline(_) => None,
+        let of_item = |item: &NewItem| match &item.body.data {
+            BodyData::Blob(name) => Some(name.clone()),
+            BodyData::Inline(_) => None,
         };
         let parts = self.transfer.iter().flat_map(|transfer| &transfer.parts);
         self.items.iter().filter_map(of_item).chain(parts.map(|part| part.blob.clone())).collect()
@@ -272,6 +274,11 @@ pub trait Store: DraftStore {
     async fn take(&self, bucket: String, rate: Rate, now: Timestamp) -> Result<Option<Timestamp>>;
     /// Keeps an event that goes with no other change.
     async fn record(&self, event: Event) -> Result<()>;
+    /// Destroys the keys of bodies that are gone (C29).
+    async fn destroy_keys(&self) -> Result<Destroyed>;
+    /// Waits until so many keys of bodies are used that some should be destroyed, to be used anew.
+    async fn few_keys(&self);
+
     /// Figures for the administrator.
     async fn gauges(&self, now: Timestamp) -> Result<Gauges>;
 }

@@ -16,6 +16,7 @@ use crate::clock::{Timestamp, days_later, later};
 use crate::config::PasswordMode;
 use crate::id::{BlobName, Link, QueueId, TransferId, UploadId};
 use crate::limits::{Rate, TryRule};
+use crate::secret::keyring::Destroyed;
 use crate::store::{
     Acceptance, Added, Attempt, Author, BlobWriter, Blobs, BrowserRow, CodeLimits, CodeRow, CodeTry,
     Committed, DeliveryReport, Download, DraftRow, DraftStore, DueReminder, Extension, Fetch, Forget, Gauges,
@@ -411,6 +412,12 @@ impl Store for MemoryStore {
     }
     async fn orphans(&self, _: Vec<BlobName>) -> Result<Vec<BlobName>> {
         Err(StoreError::Closed)
+    }
+    async fn destroy_keys(&self) -> Result<Destroyed> {
+        Ok(Destroyed::All)
+    }
+    async fn few_keys(&self) {
+        std::future::pending().await
     }
     async fn gauges(&self, _: Timestamp) -> Result<Gauges> {
         Err(StoreError::Closed)

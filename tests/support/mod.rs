@@ -13,6 +13,7 @@ pub mod load;
 pub mod mail;
 pub mod postfix;
 pub mod queue;
+pub mod remains;
 pub mod resident;
 pub mod smarthost;
 pub mod web;

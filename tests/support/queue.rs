@@ -19,6 +19,7 @@ use zegel::audit::{Entry, Event};
 use zegel::clock::Timestamp;
 use zegel::id::{BlobName, Link, QueueId, TransferId, UploadId};
 use zegel::limits::{Rate, TryRule};
+use zegel::secret::keyring::Destroyed;
 use zegel::store::{
     Acceptance, Added, Attempt, Author, BlobWriter, Blobs, BrowserRow, CodeLimits, CodeRow, CodeTry,
     Committed, Delivery, DeliveryReport, Download, DraftRow, DraftStore, DueReminder, Extension, Fetch,
@@ -297,6 +298,12 @@ impl Store for MemoryQueue {
     }
     async fn record(&self, _: Event) -> Result<()> {
         Err(StoreError::Closed)
+    }
+    async fn destroy_keys(&self) -> Result<Destroyed> {
+        Ok(Destroyed::All)
+    }
+    async fn few_keys(&self) {
+        std::future::pending().await
     }
     async fn gauges(&self, _: Timestamp) -> Result<Gauges> {
         Err(StoreError::Closed)

@@ -8,6 +8,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::clock::Timestamp;
 use crate::id::QueueId;
+use crate::secret::keyring::KeyRef;
 use crate::store::{Item, NewItem, PendingRecipient};
 
 /// All of it.
@@ -55,13 +56,13 @@ impl Live {
         state.entries.insert(entry.item.id.clone(), entry);
     }
 
-    /// It needs no record any more.
-    pub fn close(&self, items: &[QueueId]) {
+    /// They need no record any more; what keeps their keys, until that is on disk.
+    pub fn close(&self, items: &[QueueId]) -> Vec<KeyRef> {
         let mut state = self.state();
-        for item in items {
-            state.entries.remove(item);
-        }
+        let closed = items.iter().filter_map(|item| state.entries.remove(item));
+        let keys = closed.filter_map(|entry| entry.item.body.key).collect();
         state.forget_gone();
+        keys
     }
 
     pub fn claim(&self, limit: usize, lease: Timestamp) -> Vec<Item> {

@@ -31,10 +31,11 @@ use self::live::Live;
 pub use self::live::Waiting;
 use self::segment::{ROOM, Segment};
 use self::writer::Writer;
-use super::{Body, Item, Kind, NewItem, Result, StoreError, at};
+use super::{Body, BodyData, Item, Kind, NewItem, Result, StoreError, at};
 use crate::clock::Timestamp;
 use crate::envelope::Envelope;
 use crate::id::QueueId;
+use crate::secret::keyring::{KeyId, KeyRef};
 
 /// Octets of all mail that may wait here. A message counts at least for [`LEAST`].
 const MOST: usize = 64 << 20;
@@ -101,8 +102,18 @@ impl Found {
     }
 
     /// Empties the journal: call it when all of it is in the database.
-    pub fn clear(self) -> Result<Cleared> {
-        self.files.iter().try_for_each(|file| Segment::clear(file))?;
+    pub fn clear(mut self) -> Result<Cleared> {
+        let mut kept = Vec::new();
+        for file in self.files {
+            match Segment::is_old(&file)? {
+                true => Segment::destroy(&file)?,
+                false => {
+                    Segment::clear(&file)?;
+                    kept.push(file);
+                }
+            }
+        }
+        self.files = kept;
         Ok(Cleared(self))
     }
 }
@@ -157,7 +168,7 @@ impl Cleared {
 impl Journal {
     /// Keeps a message; from then on it can be claimed. It comes back where there is no place for it here.
     pub async fn keep(&self, item: NewItem) -> Result<Option<NewItem>> {
-        let Body::Inline(body) = &item.body else { return Ok(Some(item)) };
+        let BodyData::Inline(body) = &item.body.data else { return Ok(Some(item)) };
         let record = record_of(&item, body)?;
         if record.len() as u64 > ROOM / 2 {
             return Ok(Some(item));
@@ -196,7 +207,7 @@ impl Journal {
 
     /// The message is delivered to everybody.
     pub async fn delivered(&self, item: QueueId) -> Result<()> {
-        self.writer.done(vec![item]).await
+        self.writer.done(vec![item], Vec::new()).await
     }
 
     /// Take it before mail is moved, and keep it until [`Journal::moved`] is done.
@@ -217,8 +228,8 @@ impl Journal {
 
     /// These are in the database now.
     pub async fn moved(&self, items: Vec<QueueId>) -> Result<()> {
-        self.live.close(&items);
-        self.writer.done(items).await
+        let keys = self.live.close(&items);
+        self.writer.done(items, keys).await
     }
 
     /// These are not, and can be claimed again.
@@ -233,11 +244,13 @@ struct Meta<E> {
     id: QueueId,
     envelope: E,
     created: Timestamp,
+    key: Option<KeyId>,
 }
 
 /// Kind, length of the description, description, body.
 fn record_of(item: &NewItem, body: &[u8]) -> Result<Vec<u8>> {
-    let meta = Meta { id: item.id.clone(), envelope: &item.envelope, created: item.created };
+    let key = item.body.key.as_ref().map(KeyRef::id);
+    let meta = Meta { id: item.id.clone(), envelope: &item.envelope, created: item.created, key };
     let meta = serde_json::to_vec(&meta).map_err(io::Error::from)?;
     let length = (meta.len() as u32).to_le_bytes();
     Ok([&[KEEP], length.as_slice(), &meta, body].concat())
@@ -272,12 +285,12 @@ fn undelivered(records: impl Iterator<Item = Vec<u8>>) -> Result<Vec<NewItem>> {
 fn item_of(record: &[u8]) -> Option<NewItem> {
     let (length, rest) = record.split_first_chunk::<4>()?;
     let (meta, body) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
-    let Meta { id, envelope, created } = serde_json::from_slice::<Meta<Envelope>>(meta).ok()?;
+    let Meta { id, envelope, created, key } = serde_json::from_slice::<Meta<Envelope>>(meta).ok()?;
     Some(NewItem {
         id,
         kind: Kind::Message,
         envelope,
-        body: Body::Inline(body.to_vec()),
+        body: Body { key: key.map(KeyRef::stored), data: BodyData::Inline(body.to_vec()) },
         link: None,
         created,
     })

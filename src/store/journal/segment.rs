@@ -4,7 +4,7 @@
 //! The header carries a random key that goes into every record's checksum. What an earlier use of the same
 //! room left behind has another key, and reading ends there, as it does at a record that was torn by a crash.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -14,7 +14,9 @@ use crate::store::at;
 
 /// Octets of a file; no record is longer than half of it.
 pub(super) const ROOM: u64 = 8 << 20;
-const MAGIC: &[u8; 8] = b"zegelj01";
+const MAGIC: &[u8; 8] = b"zegelj02";
+/// Of a version whose bodies `master.key` opens.
+const OLD_MAGIC: &[u8; 8] = b"zegelj01";
 /// Magic, number, key, checksum of those.
 const HEADER: usize = 8 + 8 + 8 + 4;
 /// Length and checksum before each record.
@@ -134,10 +136,34 @@ impl Segment {
         Ok(())
     }
 
-    /// Makes every record unreadable, for good.
+    /// Ends every record, for good.
     pub fn clear(path: &Path) -> io::Result<()> {
         let file = OpenOptions::new().write(true).open(path).map_err(|error| at(path, error))?;
-        file.write_all_at(&[0; HEADER], 0).and_then(|()| file.sync_data()).map_err(|error| at(path, error))
+        let mut header = [0; HEADER];
+        header.iter_mut().zip(MAGIC).for_each(|(octet, magic)| *octet = *magic);
+        file.write_all_at(&header, 0).and_then(|()| file.sync_data()).map_err(|error| at(path, error))
+    }
+
+    /// Whether `master.key` may open what is in this file, cleared or not: an older version has made it.
+    pub fn is_old(path: &Path) -> io::Result<bool> {
+        let mut magic = Vec::new();
+        let file = File::open(path).map_err(|error| at(path, error))?;
+        file.take(MAGIC.len() as u64).read_to_end(&mut magic).map_err(|error| at(path, error))?;
+        Ok(magic != MAGIC)
+    }
+
+    /// Overwrites and removes a file.
+    pub fn destroy(path: &Path) -> io::Result<()> {
+        let wipe = || {
+            let file = OpenOptions::new().write(true).open(path)?;
+            let (nothing, end) = (vec![0; 1 << 20], file.metadata()?.len());
+            for position in (0..end).step_by(nothing.len()) {
+                file.write_all_at(&nothing, position)?;
+            }
+            file.sync_all()?;
+            fs::remove_file(path)
+        };
+        wipe().map_err(|error| at(path, error))
     }
 
     /// The number and the records of a file, up to the first that is torn; `None` where nothing was begun.
@@ -153,7 +179,8 @@ impl Segment {
 fn parse(octets: &[u8]) -> Option<(u64, Vec<Vec<u8>>)> {
     let (header, mut rest) = octets.split_at_checked(HEADER)?;
     let (fields, checksum) = header.split_at_checked(HEADER - 4)?;
-    if !fields.starts_with(MAGIC) || crc32fast::hash(fields).to_le_bytes() != *checksum {
+    let is_ours = fields.starts_with(MAGIC) || fields.starts_with(OLD_MAGIC);
+    if !is_ours || crc32fast::hash(fields).to_le_bytes() != *checksum {
         return None;
     }
     let number = u64::from_le_bytes(fields.get(8..16)?.try_into().ok()?);
@@ -245,6 +272,30 @@ mod tests {
         assert_eq!(read(&path), (2, vec![b"new 1".to_vec()]));
         Segment::clear(&path).unwrap();
         assert!(Segment::read(&path).unwrap().is_none());
+    }
+
+    /// C29: an older version cleared only the header.
+    #[test]
+    fn what_an_older_version_made_is_read_and_then_destroyed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        Segment::begin(&path, 1).unwrap().append(&mut batch(&[b"waits"])).unwrap();
+        assert!(!Segment::is_old(&path).unwrap());
+        let file = OpenOptions::new().write(true).open(&path).unwrap();
+        let mut header = std::fs::read(&path).unwrap()[..HEADER - 4].to_vec();
+        header[..8].copy_from_slice(OLD_MAGIC);
+        file.write_all_at(&header, 0).unwrap();
+        file.write_all_at(&crc32fast::hash(&header).to_le_bytes(), header.len() as u64).unwrap();
+        assert_eq!(read(&path), (1, vec![b"waits".to_vec()]));
+        assert!(Segment::is_old(&path).unwrap());
+        file.write_all_at(&[0; HEADER], 0).unwrap();
+        assert!(Segment::is_old(&path).unwrap());
+        Segment::destroy(&path).unwrap();
+        assert!(!path.exists());
+        std::fs::write(&path, "").unwrap();
+        assert!(Segment::is_old(&path).unwrap());
+        Segment::clear(&path).unwrap();
+        assert!(!Segment::is_old(&path).unwrap());
     }
 
     #[test]

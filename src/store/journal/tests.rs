@@ -1,7 +1,8 @@
 //! What the journal promises: nothing accepted is lost, nothing delivered comes back, files are used anew.
 
 use super::*;
-use crate::store::conformance::{item, noon};
+use crate::secret::keyring::Keyring;
+use crate::store::conformance::{at, inline, item, noon};
 
 async fn keep(journal: &Journal, item: &NewItem) {
     assert!(journal.keep(item.clone()).await.unwrap().is_none());
@@ -20,7 +21,7 @@ fn names(items: &[NewItem]) -> Vec<QueueId> {
 }
 
 fn with_body(octets: usize) -> NewItem {
-    NewItem { body: Body::Inline(vec![7; octets]), ..item() }
+    NewItem { body: inline(vec![7; octets]), ..item() }
 }
 
 fn files(folder: &Path) -> usize {
@@ -150,8 +151,39 @@ async fn what_is_too_large_or_elsewhere_is_not_for_the_journal() {
     let dir = tempfile::tempdir().unwrap();
     let journal = start(dir.path());
     assert!(journal.keep(with_body(ROOM as usize)).await.unwrap().is_some());
-    let blob = NewItem { body: Body::Blob(crate::id::BlobName::random()), ..item() };
+    let blob = NewItem { body: at(crate::id::BlobName::random()), ..item() };
     assert!(journal.keep(blob).await.unwrap().is_some());
+}
+
+/// C29: nothing that `master.key` alone could open stays in the files.
+#[tokio::test]
+async fn files_of_an_older_version_are_not_used_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("old"), [&[0; 64][..], b"sealed body"].concat()).unwrap();
+    let journal = start(dir.path());
+    assert!(!dir.path().join("old").exists());
+    let item = item();
+    keep(&journal, &item).await;
+    drop(journal);
+    assert_eq!(names(&open(dir.path()).items), [item.id]);
+}
+
+/// C29: a body's key comes back with it.
+#[tokio::test]
+async fn a_key_is_named_in_the_record_and_held_until_the_end_is_on_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let ring = Keyring::in_memory();
+    let (key, _) = ring.take().unwrap();
+    let id = key.id();
+    let item = NewItem { body: Body { key: Some(key), ..inline(vec![7]) }, ..item() };
+    let journal = start(dir.path());
+    keep(&journal, &item).await;
+    assert_eq!(peek(dir.path()).unwrap()[0].body.key.as_ref().map(KeyRef::id), Some(id));
+    let name = item.id.clone();
+    drop(item);
+    assert!(ring.unheld().unwrap().is_empty(), "the journal holds it");
+    journal.delivered(name).await.unwrap();
+    assert_eq!(ring.unheld().unwrap(), [id]);
 }
 
 #[tokio::test]

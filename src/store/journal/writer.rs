@@ -19,6 +19,7 @@ use super::files::Files;
 use super::live::Live;
 use super::segment::{Batch, ROOM};
 use crate::id::QueueId;
+use crate::secret::keyring::KeyRef;
 use crate::store::{NewItem, Result, StoreError};
 
 /// A batch is closed at so many octets.
@@ -33,7 +34,8 @@ const COMPANY: Duration = Duration::from_millis(2);
 
 enum Work {
     Keep(Box<Keep>),
-    Done(Vec<QueueId>),
+    /// With what keeps the keys of those that are in memory no more.
+    Done(Vec<QueueId>, Vec<KeyRef>),
 }
 
 struct Keep {
@@ -77,8 +79,8 @@ impl Writer {
     }
 
     /// Appends that these messages need the journal no more.
-    pub async fn done(&self, items: Vec<QueueId>) -> Result<()> {
-        let mut answer = self.desk.put(Work::Done(items));
+    pub async fn done(&self, items: Vec<QueueId>, keys: Vec<KeyRef>) -> Result<()> {
+        let mut answer = self.desk.put(Work::Done(items, keys));
         if let Ok(answer) = timeout(COMPANY, &mut answer).await {
             return answer.map_err(|_| StoreError::Closed)?;
         }
@@ -213,7 +215,10 @@ impl Desk {
                     self.apply(files, work);
                     Ok(())
                 }
-                Err(error) => Err(StoreError::File(io::Error::new(error.kind(), error.to_string()))),
+                Err(error) => {
+                    work.keep_keys();
+                    Err(StoreError::File(io::Error::new(error.kind(), error.to_string())))
+                }
             };
             // The caller may have gone; what is on disk stays so.
             caller.send(answer).ok();
@@ -230,7 +235,7 @@ impl Desk {
                 files.holds(item.id.clone());
                 self.live.add(item, place);
             }
-            Work::Done(items) => {
+            Work::Done(items, _) => {
                 files.done(&items);
                 self.live.close(&items);
             }
@@ -255,9 +260,18 @@ impl Work {
     fn add_to(&self, batch: &mut Batch) {
         match self {
             Self::Keep(keep) => batch.push(&[&keep.record]),
-            Self::Done(items) => {
+            Self::Done(items, _) => {
                 items.iter().for_each(|item| batch.push(&[&[DONE], item.as_str().as_bytes()]));
             }
+        }
+    }
+
+    /// After an error the next start may find the message, whether or not it was refused: then it is delivered once
+    /// too often, and not unreadable.
+    fn keep_keys(&self) {
+        match self {
+            Self::Keep(keep) => keep.item.body.key.iter().for_each(KeyRef::keep_until_restart),
+            Self::Done(_, keys) => keys.iter().for_each(KeyRef::keep_until_restart),
         }
     }
 }

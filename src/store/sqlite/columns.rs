@@ -11,6 +11,7 @@ use crate::clock::Timestamp;
 use crate::envelope::Reported;
 use crate::id::{BlobName, QueueId, TransferId, UploadId};
 use crate::locale::Language;
+use crate::secret::keyring::KeyId;
 use crate::store::{Kind, Problem};
 
 macro_rules! text_column {
@@ -78,13 +79,29 @@ impl<T: DeserializeOwned + Default> FromSql for Json<T> {
     }
 }
 
+impl ToSql for KeyId {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        signed(self.number())
+    }
+}
+
+impl FromSql for KeyId {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Octets::column_result(value).map(|number| Self::from_number(number.0))
+    }
+}
+
 /// A size in octets; SQLite's integers are signed.
 pub(super) struct Octets(pub u64);
 
 impl ToSql for Octets {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        i64::try_from(self.0).map(Into::into).map_err(|error| Error::ToSqlConversionFailure(error.into()))
+        signed(self.0)
     }
+}
+
+fn signed(number: u64) -> rusqlite::Result<ToSqlOutput<'static>> {
+    i64::try_from(number).map(Into::into).map_err(|error| Error::ToSqlConversionFailure(error.into()))
 }
 
 impl FromSql for Octets {

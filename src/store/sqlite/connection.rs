@@ -63,6 +63,11 @@ pub(super) fn journal(path: &Path) -> PathBuf {
     name_of_folder(path).join("journal")
 }
 
+/// The folder of the keys of bodies, beside the database.
+pub(super) fn keys(path: &Path) -> PathBuf {
+    name_of_folder(path).join("keys")
+}
+
 /// A connection that only reads, beside the writer.
 pub(super) fn reader(path: &Path) -> Result<Connection> {
     open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)

@@ -11,6 +11,7 @@ mod drafts;
 mod due;
 mod handover;
 mod intake;
+mod keys;
 mod life;
 mod limits;
 mod links;
@@ -47,6 +48,7 @@ use crate::audit::{Entry, Event};
 use crate::clock::Timestamp;
 use crate::id::{BlobName, Link, QueueId, TransferId, UploadId};
 use crate::limits::{Rate, TryRule};
+use crate::secret::keyring::{Destroyed, Keyring};
 
 /// A session's use is noted to the minute: a page with twenty pictures costs one commit, not twenty.
 const USE_NOTED: SignedDuration = SignedDuration::from_secs(60);
@@ -60,6 +62,7 @@ pub struct Sqlite {
     journal: Option<Journal>,
     /// Where the server has it.
     journal_folder: PathBuf,
+    ring: Keyring,
     due: Due,
 }
 
@@ -74,7 +77,8 @@ impl Sqlite {
         {
             handover::recover(&mut db, found)?;
         }
-        Self::with(path, db, None)
+        let ring = Keyring::of_tool(connection::keys(path));
+        Self::with(path, db, None, ring)
     }
 
     /// The same for the server, of which there is one: new mail goes through the journal beside the database.
@@ -82,13 +86,16 @@ impl Sqlite {
         let mut db = connection::writer(path)?;
         let found = Found::read_to_own(&connection::journal(path))?;
         let journal = handover::recover(&mut db, found)?.start()?;
-        Self::with(path, db, Some(journal))
+        let ring = Keyring::of_server(connection::keys(path));
+        keys::start(&db, &ring)?;
+        codes::forget_all(&db)?;
+        Self::with(path, db, Some(journal), ring)
     }
 
-    fn with(path: &Path, db: Connection, journal: Option<Journal>) -> Result<Self> {
+    fn with(path: &Path, db: Connection, journal: Option<Journal>, ring: Keyring) -> Result<Self> {
         let (folder, readers) = (connection::folder(path)?, Readers::open(path)?);
         let (writer, journal_folder) = (Writer::start(db)?, connection::journal(path));
-        Ok(Self { folder, readers, writer, journal, journal_folder, due: Due::default() })
+        Ok(Self { folder, readers, writer, journal, journal_folder, ring, due: Due::default() })
     }
 
     /// Has `work` done in a transaction; whatever it is, it may have changed what is due.
@@ -167,7 +174,12 @@ impl Store for Sqlite {
 
     async fn drop_item(&self, item: QueueId, event: Event) -> Result<bool> {
         self.wait_for_row(Some(&item)).await?;
-        self.write(move |change| queue_admin::drop_item(change, &item, event)).await
+        let was_there = self.write(move |change| queue_admin::drop_item(change, &item, event)).await?;
+        // A server beside us does this by itself; where there is none, nobody would before the next start.
+        if self.journal.is_none() {
+            self.destroy_unused_keys().await?;
+        }
+        Ok(was_there)
     }
 
     async fn transfer(&self, id: TransferId) -> Result<Option<Transfer>> {
@@ -299,6 +311,14 @@ impl Store for Sqlite {
 
     async fn record(&self, event: Event) -> Result<()> {
         self.write(move |change| change.record(event)).await
+    }
+
+    async fn destroy_keys(&self) -> Result<Destroyed> {
+        self.destroy_unused_keys().await
+    }
+
+    async fn few_keys(&self) {
+        self.ring.low().await;
     }
 
     async fn gauges(&self, now: Timestamp) -> Result<Gauges> {

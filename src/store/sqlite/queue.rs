@@ -4,6 +4,8 @@
 //! that claim. So one index serves, and an item in delivery is never handed out a second time. What is frozen is
 //! [`NEVER`] due.
 
+use std::collections::HashSet;
+
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::columns::{Json, Time, limit};
@@ -13,13 +15,17 @@ use crate::address::ReversePath;
 use crate::clock::Timestamp;
 use crate::envelope::EnvelopeRecipient;
 use crate::id::{BlobName, Link, QueueId};
+use crate::secret::keyring::{KeyId, KeyRef};
 use crate::store::journal::Waiting;
-use crate::store::{Attempt, Body, Delivery, Item, NewItem, PendingRecipient, Problem, Result, StoreError};
+use crate::store::{
+    Attempt, Body, BodyData, Delivery, Item, NewItem, PendingRecipient, Problem, Result, StoreError,
+};
 
 pub(super) const CLAIM: &str = "
     UPDATE items SET due = ?2, claimed = 1
     WHERE number IN (SELECT number FROM items WHERE due <= ?1 ORDER BY due LIMIT ?3)
-    RETURNING number, next_attempt, id, kind, reverse_path, parameters, transfer, recipient, blob, created, attempts";
+    RETURNING
+        number, next_attempt, id, kind, reverse_path, parameters, transfer, recipient, blob, key, created, attempts";
 pub(super) const WAITING: &str = "
     SELECT number, address, parameters FROM item_recipients WHERE item = ?1 AND state = 'waiting' ORDER BY number";
 pub(super) const BODY: &str = "SELECT body FROM bodies WHERE item = ?1";
@@ -30,21 +36,22 @@ pub(super) const NOTE: &str = "
 pub(super) const RESCHEDULE: &str = "
     UPDATE items SET attempts = attempts + 1, next_attempt = ?2, due = coalesce(?3, ?2), claimed = 0, problem = ?4
     WHERE number = ?1";
-pub(super) const REMOVE: &str = "DELETE FROM items WHERE number = ?1 RETURNING blob";
+pub(super) const REMOVE: &str = "DELETE FROM items WHERE number = ?1 RETURNING blob, key IS NULL";
+pub(super) const KEYS: &str = "SELECT key FROM items WHERE key IS NOT NULL";
 
 /// Later than any moment.
 const NEVER: i64 = i64::MAX;
 
 /// Puts an item into the queue, due at once.
 pub(super) fn insert(db: &Connection, item: &NewItem) -> Result<()> {
-    let (body, blob) = match &item.body {
-        Body::Inline(body) => (Some(body), None),
-        Body::Blob(blob) => (None, Some(blob)),
+    let (body, blob) = match &item.body.data {
+        BodyData::Inline(body) => (Some(body), None),
+        BodyData::Blob(blob) => (None, Some(blob)),
     };
     db.prepare_cached(
         "INSERT INTO items
-            (id, kind, reverse_path, parameters, transfer, recipient, blob, created, next_attempt, due)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, ?8)",
+            (id, kind, reverse_path, parameters, transfer, recipient, blob, key, created, next_attempt, due)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?9)",
     )?
     .execute(params![
         item.id,
@@ -54,6 +61,7 @@ pub(super) fn insert(db: &Connection, item: &NewItem) -> Result<()> {
         item.link.as_ref().map(|link| &link.transfer),
         item.link.as_ref().map(|link| link.recipient),
         blob,
+        item.body.key.as_ref().map(KeyRef::id),
         Time(item.created),
     ])?;
     let number = db.last_insert_rowid();
@@ -117,7 +125,10 @@ impl Claimed {
             reverse_path: reverse_path(row)?,
             parameters: row.get::<_, Json<_>>("parameters")?.0,
             recipients: Vec::new(),
-            body: Body::Inline(Vec::new()),
+            body: Body {
+                key: row.get::<_, Option<_>>("key")?.map(KeyRef::stored),
+                data: BodyData::Inline(Vec::new()),
+            },
             link: link(row)?,
             created: row.get::<_, Time>("created")?.0,
             attempts: row.get("attempts")?,
@@ -135,11 +146,11 @@ impl Claimed {
                 Ok(PendingRecipient { number: row.get("number")?, recipient })
             })?
             .collect::<rusqlite::Result<_>>()?;
-        let body = match self.blob {
-            Some(blob) => Body::Blob(blob),
-            None => Body::Inline(db.prepare_cached(BODY)?.query_row([self.number], |row| row.get(0))?),
+        let data = match self.blob {
+            Some(blob) => BodyData::Blob(blob),
+            None => BodyData::Inline(db.prepare_cached(BODY)?.query_row([self.number], |row| row.get(0))?),
         };
-        Ok(Item { recipients, body, ..self.item })
+        Ok(Item { recipients, body: Body { data, ..self.item.body }, ..self.item })
     }
 }
 
@@ -178,7 +189,7 @@ pub(super) fn finish_attempt(change: &mut Change<'_>, attempt: Attempt) -> Resul
             let next = params![number, Time(attempt.next_attempt), due, attempt.problem];
             change.db.prepare_cached(RESCHEDULE)?.execute(next)?;
         } else {
-            remove(change.db, number)?;
+            remove(change, number)?;
         }
     }
     if let Some(link) = &attempt.notifies {
@@ -205,10 +216,20 @@ pub(super) fn number(db: &Connection, item: &QueueId) -> Result<Option<i64>> {
     Ok(db.prepare_cached(NUMBER)?.query_row([item], |row| row.get(0)).optional()?)
 }
 
-/// Removes an item with body and recipients, and gives up its blob.
-pub(super) fn remove(db: &Connection, number: i64) -> Result<()> {
-    let blob: Option<BlobName> = db.prepare_cached(REMOVE)?.query_row([number], |row| row.get(0))?;
-    blob.map_or(Ok(()), |blob| blobs::doom(db, &blob))
+/// Removes an item with body and recipients, and gives up its blob. What was sealed before bodies had keys of their own
+/// could be read for ever from what the log keeps of it.
+pub(super) fn remove(change: &mut Change<'_>, number: i64) -> Result<()> {
+    let (blob, is_old): (Option<BlobName>, bool) =
+        change.db.prepare_cached(REMOVE)?.query_row([number], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    change.shredded |= is_old;
+    blob.map_or(Ok(()), |blob| blobs::doom(change.db, &blob))
+}
+
+/// The keys that bodies in the queue need.
+pub(super) fn keys(db: &Connection) -> Result<HashSet<KeyId>> {
+    let mut keys = db.prepare_cached(KEYS)?;
+    let keys = keys.query_map([], |row| row.get(0))?;
+    Ok(keys.collect::<rusqlite::Result<_>>()?)
 }
 
 /// The word of the database as the outside sees it.

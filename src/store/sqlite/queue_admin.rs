@@ -109,7 +109,7 @@ pub(super) fn hurry(change: &mut Change<'_>, now: Timestamp) -> Result<()> {
 /// Removes an item undelivered; the event is kept only if there was one.
 pub(super) fn drop_item(change: &mut Change<'_>, item: &QueueId, event: Event) -> Result<bool> {
     let Some(number) = number(change.db, item)? else { return Ok(false) };
-    remove(change.db, number)?;
+    remove(change, number)?;
     change.record(event)?;
     Ok(true)
 }

@@ -62,7 +62,7 @@ fn close(change: &mut Change<'_>, transfer: i64, recall: &Recall, one: &Open) ->
     change.db.prepare_cached(END_SESSIONS)?.execute(params![transfer, one.number])?;
     change.shredded = true;
     let link = Link { transfer: recall.transfer.clone(), recipient: one.number };
-    drop_unsent(change.db, &link)?;
+    drop_unsent(change, &link)?;
     let result = if one.opened { "ok, opened before" } else { "ok, never opened" };
     change.record(recall.actor.event(recall.now, Action::Recall, link.to_string(), result))?;
     let notice = recall.notices.iter().find(|item| item.link.as_ref() == Some(&link));
@@ -74,10 +74,11 @@ fn close(change: &mut Change<'_>, transfer: i64, recall: &Recall, one: &Open) ->
 }
 
 /// An item in delivery goes too; whether it still arrived, the end of its attempt tells.
-fn drop_unsent(db: &Connection, link: &Link) -> Result<()> {
-    let unsent = db
+fn drop_unsent(change: &mut Change<'_>, link: &Link) -> Result<()> {
+    let unsent = change
+        .db
         .prepare_cached(UNSENT)?
         .query_map(params![link.transfer, link.recipient], |row| row.get(0))?
         .collect::<rusqlite::Result<Vec<i64>>>()?;
-    unsent.into_iter().try_for_each(|item| queue::remove(db, item))
+    unsent.into_iter().try_for_each(|item| queue::remove(change, item))
 }

@@ -11,9 +11,10 @@ use tempfile::TempDir;
 use super::*;
 use crate::audit::{Action, Actor};
 use crate::clock::days_later;
-use crate::store::conformance::{attempt, event, item, message, noon, store_conformance, transfer};
+use crate::secret::keyring::{KeyId, KeyRef};
+use crate::store::conformance::{attempt, event, inline, item, message, noon, store_conformance, transfer};
 use crate::store::conformance_drafts::draft_conformance;
-use crate::store::{Delivery, Kind, NewItem, Recall, StoreError};
+use crate::store::{Body, Delivery, Kind, NewItem, Recall, StoreError};
 
 store_conformance!(fresh());
 draft_conformance!(fresh());
@@ -200,7 +201,7 @@ async fn fails_then_recovers(store: &Sqlite, expected: ErrorCode, give_back: imp
 }
 
 fn large_item() -> NewItem {
-    NewItem { body: crate::store::Body::Inline(vec![7; 50_000]), ..item() }
+    NewItem { body: inline(vec![7; 50_000]), ..item() }
 }
 
 #[tokio::test]
@@ -489,6 +490,94 @@ mod serving {
         drop(store);
         assert_eq!(Sqlite::open(&file(&dir)).unwrap().queue().await.unwrap().len(), 1, "after a crash");
     }
+}
+
+// ---- the keys of bodies
+
+/// An item whose body is sealed under a key of this store.
+fn with_key(store: &Sqlite) -> NewItem {
+    let (key, _) = store.keyring().take().unwrap();
+    NewItem { body: Body { key: Some(key), ..inline(b"sealed body".to_vec()) }, ..item() }
+}
+
+fn key_of(item: &NewItem) -> KeyId {
+    item.body.key.as_ref().unwrap().id()
+}
+
+async fn deliver(store: &Sqlite, claimed: &Item) {
+    let deliveries = vec![(1, Delivery::Delivered), (2, Delivery::Delivered)];
+    store.finish_attempt(attempt(claimed, deliveries)).await.unwrap();
+}
+
+/// C29: in a row or in the journal, before and after a restart.
+#[tokio::test]
+async fn a_key_stays_as_long_as_its_mail_and_no_longer() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Sqlite::serve(&file(&dir)).unwrap();
+    let (first, second) = (with_key(&store), with_key(&store));
+    let (gone, waits) = (key_of(&first), key_of(&second));
+    store.commit(message(vec![first])).await.unwrap();
+    store.commit(message(vec![second])).await.unwrap();
+    let mut claimed = store.claim_due(noon(), days_later(noon(), 1), 2).await.unwrap();
+    let (delivered, put_off) = (claimed.remove(0), claimed.remove(0));
+    store.destroy_keys().await.unwrap();
+    assert!(store.keyring().find(gone).is_ok(), "it is in the journal");
+    deliver(&store, &delivered).await;
+    drop(delivered);
+    let later = Delivery::Later { reason: "451 busy".to_owned() };
+    store.finish_attempt(attempt(&put_off, vec![(1, later.clone()), (2, later)])).await.unwrap();
+    drop(put_off);
+    store.destroy_keys().await.unwrap();
+    assert!(store.keyring().find(gone).is_err());
+    for _ in 0..2 {
+        assert!(store.keyring().find(waits).is_ok(), "it is a row");
+        drop(store);
+        store = Sqlite::serve(&file(&dir)).unwrap();
+    }
+    let again = store.claim_due(days_later(noon(), 2), days_later(noon(), 3), 2).await.unwrap().remove(0);
+    assert_eq!(again.body.key.as_ref().map(KeyRef::id), Some(waits));
+    deliver(&store, &again).await;
+    store.destroy_keys().await.unwrap();
+    assert!(store.keyring().find(waits).is_err());
+}
+
+/// C29: what was never committed, and what a tool drops while no server runs.
+#[tokio::test]
+async fn a_key_of_nothing_goes() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Sqlite::serve(&file(&dir)).unwrap();
+    let refused = with_key(&store);
+    let key = key_of(&refused);
+    store.destroy_keys().await.unwrap();
+    assert!(store.keyring().find(key).is_ok(), "it may still be committed");
+    drop(refused);
+    store.destroy_keys().await.unwrap();
+    assert!(store.keyring().find(key).is_err());
+
+    let waits = with_key(&store);
+    let (id, key) = (waits.id.clone(), key_of(&waits));
+    store.commit(message(vec![waits])).await.unwrap();
+    drop(store);
+    let tool = Sqlite::open(&file(&dir)).unwrap();
+    assert!(tool.keyring().find(key).is_ok());
+    assert!(tool.drop_item(id, event(Action::Drop)).await.unwrap());
+    assert!(tool.keyring().find(key).is_err());
+}
+
+/// C29: what an older version sealed opens with `master.key` for ever: so nothing of it may stay.
+#[tokio::test]
+async fn a_body_from_before_there_were_keys_leaves_nothing_in_the_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Sqlite::open(&file(&dir)).unwrap();
+    store.commit(message(vec![item()])).await.unwrap();
+    let is_there = || {
+        let files = [file(&dir), file(&dir).with_extension("db-wal")];
+        files.iter().any(|file| memchr::memmem::find(&fs::read(file).unwrap(), b"sealed body").is_some())
+    };
+    assert!(is_there());
+    let claimed = store.claim_due(noon(), days_later(noon(), 1), 1).await.unwrap();
+    deliver(&store, &claimed[0]).await;
+    assert!(!is_there());
 }
 
 // ---- what statements are made of
