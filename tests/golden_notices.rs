@@ -22,6 +22,7 @@ use zegel::notify::reminder::{ReminderFacts, reminder};
 use zegel::notify::undelivered::{UndeliveredFacts, undelivered};
 use zegel::notify::unopened::{UnopenedFacts, unopened};
 use zegel::notify::{NoticeError, SenderCard, SenderFacts};
+use zegel::policy::TagReading;
 use zegel::secret::Secret;
 use zegel::staff::Person;
 
@@ -280,6 +281,10 @@ fn all_notices() -> Vec<(String, CrlfBytes)> {
             Remarks { chosen: true, ignored: vec!["400d".into(), "ww=…".into()], ..Remarks::default() };
         let facts = ReceiptFacts { password: None, ..options.receipt_facts(&ways) };
         all.push((format!("receipt-chosen.{language}"), receipt(&facts).unwrap()));
+        let reading =
+            TagReading { written: "(vertouwelijk".into(), tag: "[vertrouwelijk]".into(), is_plain: false };
+        options.remarks = Remarks { reading: Some(reading), ..Remarks::default() };
+        all.push((format!("receipt-reading.{language}"), receipt(&options.receipt_facts(&ways)).unwrap()));
         options.remarks = Remarks { too_weak: true, password_needed: true, ..Remarks::default() };
         all.push((format!("receipt-options.{language}"), receipt(&options.receipt_facts(&ways)).unwrap()));
         ways[1].taken = Taken::Passed { rule: Some("collega's") };
@@ -362,8 +367,9 @@ fn a_long_link_is_not_torn_apart() {
 fn the_password_is_in_the_receipt_only() {
     for (name, notice) in all_notices() {
         let message = parse(&notice);
-        let told =
-            ["receipt.", "receipt-mixed", "receipt-options"].iter().any(|start| name.starts_with(start));
+        let told = ["receipt.", "receipt-mixed", "receipt-options", "receipt-reading"]
+            .iter()
+            .any(|start| name.starts_with(start));
         for part in [text(&message), html(&message)] {
             assert_eq!(part.contains(PASSWORD), told, "{name}");
         }

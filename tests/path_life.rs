@@ -126,6 +126,59 @@ fn an_option_in_doubt_seals_with_the_defaults_and_says_so() {
     }
 }
 
+/// C32: whatever the form, recipients do not see it, and the sender learns how it was read.
+#[test]
+fn the_receipt_says_how_a_misspelt_tag_was_read() {
+    let (smarthost, site, gateway) = start("[seal]\nsubject = \"keep\"\n");
+    for (subject, written, left) in [
+        ("Spoed: (vertouwelijk) Zaak 12", Some("(vertouwelijk)"), "Spoed: Zaak 12"),
+        ("[vertrouwelijk 14d Zaak 12", Some("[vertrouwelijk"), "Zaak 12"),
+        ("VERTROUWELIJK - Zaak 12", Some("VERTROUWELIJK -"), "Zaak 12"),
+        ("Z2026-001234: [vertrouwelijk] Zaak 12", None, "Z2026-001234: Zaak 12"),
+    ] {
+        let taken =
+            send(&smarthost, &gateway, &[RESIDENT], &mail(&format!("Subject: {subject}"), RESIDENT), 2);
+        let receipt = notice(&taken, "receipt").text;
+        let said = written.map(|written| format!("In het onderwerp staat \"{written}\"."));
+        assert_eq!(receipt.contains("In het onderwerp staat"), written.is_some(), "{receipt}");
+        assert!(said.is_none_or(|said| receipt.contains(&said)), "{subject}: {receipt}");
+        let notification = notice(&taken, "notification").raw;
+        assert!(notification.contains(&format!("\r\nSubject: {left}\r\n")), "{subject}: {notification}");
+    }
+    let file = site.data().with_file_name("mail.eml");
+    std::fs::write(&file, "Subject: Spoed: (vertouwelijk ww=Kamperfoelie-7) x\r\n\r\n").unwrap();
+    let words = ["policy", "explain", "--from", STAFF, "--to", RESIDENT, file.to_str().unwrap()];
+    let (_, said, _) = site.command(&words);
+    assert!(said.contains("the subject was read as [vertrouwelijk]; it says (vertouwelijk)"), "{said}");
+    let (_, json, _) = site.command(&[&words[..], &["--json"]].concat());
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json[0]["subject_read_as"], "[vertrouwelijk]");
+    assert!(!said.contains("Kamperfoelie") && !json.to_string().contains("Kamperfoelie"));
+}
+
+/// C33
+#[test]
+fn a_misplaced_password_is_nowhere_to_be_read() {
+    let (smarthost, site, gateway) = start("[seal]\nsubject = \"keep\"\ndownload_notice = false\n");
+    for subject in [
+        "[vertrouwelijk] [wachtwoord=Kamperfoelie-7] Zaak",
+        "[vertrouwelijk] ww=Kamperfoelie-7 Zaak",
+        "Spoed: [vertrouwelijk] Zaak (wachtwoord: Kamperfoelie-7)",
+        "[vertrouwelijk pass=Kamperfoelie-7 Zaak",
+    ] {
+        let mail = mail(&format!("Subject: {subject}\r\nThread-Topic: {subject}"), RESIDENT);
+        let taken = send(&smarthost, &gateway, &[RESIDENT, COLLEAGUE], &mail, 3);
+        let mails: String = taken.iter().map(text_of).collect();
+        assert!(!mails.contains("Kamperfoelie") && mails.contains("Zaak"), "{subject}: {mails}");
+        assert!(notice(&taken, "receipt").text.contains("dat u zelf hebt gekozen"), "{subject}");
+        let link = link_of(&notice(&taken, "notification").text, &site.public_url());
+        let opened = post(&link, "password=Kamperfoelie-7");
+        assert_eq!(opened.status, 303, "{subject}: {}", opened.text());
+        let original = get_as(&format!("{link}/message.eml"), &opened.cookie()).text();
+        assert!(!original.contains("Kamperfoelie") && original.contains("kanarie"), "{subject}: {original}");
+    }
+}
+
 #[test]
 fn a_sealed_thread_stays_sealed() {
     let (smarthost, _site, gateway) = start("");

@@ -2,7 +2,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -145,4 +145,36 @@ fn a_thousand_recipients_cost_one_look() {
         policy.decide(&facts);
     }
     assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
+}
+
+/// The subjects in a file of `policies/cases/subjects`, one a line.
+fn subjects(file: &str) -> Vec<String> {
+    let text = fs::read_to_string(folder().join("subjects").join(file)).unwrap();
+    text.lines().map(str::to_owned).collect()
+}
+
+fn decide_subject(subject: &str) -> String {
+    decide_one(format!("Subject: {subject}\r\n\r\ntekst\r\n").into_bytes())
+}
+
+/// C32: a slip of the pen is no way out.
+#[test]
+fn a_tag_in_any_form_seals() {
+    let tagged = subjects("tagged.txt");
+    assert!(tagged.len() >= 200);
+    let missed: Vec<_> =
+        tagged.iter().filter(|subject| decide_subject(subject) != "seal by tagged").collect();
+    assert!(missed.is_empty(), "{missed:#?}");
+}
+
+/// C32: what that costs. Whoever changes the number changes policies/README.md.
+#[test]
+fn of_500_ordinary_subjects_few_are_sealed_by_mistake() {
+    let ordinary = subjects("ordinary.txt");
+    assert_eq!(ordinary.iter().collect::<BTreeSet<_>>().len(), 500);
+    let sealed: Vec<_> =
+        ordinary.into_iter().filter(|subject| decide_subject(subject).starts_with("seal")).collect();
+    assert_eq!(sealed, subjects("ordinary-sealed.txt"));
+    let manual = fs::read_to_string(folder().join("../README.md")).unwrap();
+    assert!(manual.contains(&format!("{} of 500", sealed.len())), "{} of 500", sealed.len());
 }

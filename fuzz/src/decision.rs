@@ -60,6 +60,8 @@ const TAGS: &[&str] = &[
     "subject :\r\n =?utf-8?b?c2VjdXJlOiB4?=\r\n",
     "Subject\u{b}: [secure] x\r\n",
     "\u{feff}Sub\u{200b}ject\u{a0}: secure: x\r\n",
+    "Subject: Spoed: x {vertouwelijke}\r\n",
+    "Subject: [vertrouwelijk x\r\n",
 ];
 
 /// Rules beside those that everybody has: that read the body, and that refuse.

@@ -12,7 +12,7 @@ use crate::address::{Address, ReversePath};
 use crate::config::Config;
 use crate::message::crlf::CrlfBytes;
 use crate::message::header::Header;
-use crate::policy::{Content, Decision, Facts, RuleTrace};
+use crate::policy::{Content, Decision, Facts, RuleTrace, TagReading};
 use crate::serve::{self, Foundation, Misconfigured};
 
 /// Prints, for each recipient, every rule and the decision.
@@ -23,7 +23,8 @@ pub fn explain(report: &ReportArgs, from: &str, to: &[Address], file: &Path) -> 
     let header = Header::parse(message.as_slice());
     let content = Content::new(&header, &message);
     let sealed_thread = rules.policy.needs_thread() && is_in_sealed_thread(&rules.config, &content)?;
-    let options = rules.policy.tag_options(&header.subject()).describe();
+    let asked = rules.policy.tag_options(&header.subject());
+    let (options, reading) = (asked.describe(), asked.reading.as_ref());
     let mut answers = Vec::new();
     for recipient in to {
         let facts = Facts {
@@ -39,10 +40,12 @@ pub fn explain(report: &ReportArgs, from: &str, to: &[Address], file: &Path) -> 
                 "recipient": recipient,
                 "decision": decision.verdict().as_str(),
                 "rule": decision.rule(),
+                "subject_read_as": reading.map(|reading| &reading.tag),
+                "subject_written": reading.map(|reading| &reading.written),
                 "options": options,
                 "rules": trace,
             })),
-            false => print(recipient, &decision, &options, &trace),
+            false => print(recipient, &decision, reading, &options, &trace),
         }
     }
     if report.json {
@@ -51,8 +54,17 @@ pub fn explain(report: &ReportArgs, from: &str, to: &[Address], file: &Path) -> 
     Ok(())
 }
 
-fn print(recipient: &Address, decision: &Decision, options: &[String], trace: &[RuleTrace]) {
+fn print(
+    recipient: &Address,
+    decision: &Decision,
+    reading: Option<&TagReading>,
+    options: &[String],
+    trace: &[RuleTrace],
+) {
     say!("{recipient}: {} ({})", decision.verdict().as_str(), decision.rule().unwrap_or("no rule matches"));
+    if let Some(TagReading { written, tag, .. }) = reading {
+        say!("  the subject was read as {tag}; it says {written}");
+    }
     if !options.is_empty() {
         say!("  the tag asks for: {}", options.join(", "));
     }

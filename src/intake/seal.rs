@@ -265,7 +265,8 @@ impl Terms {
     fn of(rules: &Rules, arrival: &Arrival, password_can_be_told: bool) -> Self {
         let (defaults, tag) = (&rules.config.seal, &arrival.options);
         let options = || arrival.seal.iter().map(|(_, options)| options);
-        let mut remarks = Remarks { ignored: tag.ignored.clone(), ..Remarks::default() };
+        let reading = tag.reading.clone().filter(|reading| !reading.is_plain);
+        let mut remarks = Remarks { ignored: tag.ignored.clone(), reading, ..Remarks::default() };
 
         let asked = tag.expiry_days.unwrap_or(defaults.expiry_days);
         let days = |o: &SealOptions| match (o.expiry_days, tag.expiry_days) {

@@ -12,6 +12,7 @@ use crate::config::Organisation;
 use crate::id::TransferId;
 use crate::locale::{Language, long_date};
 use crate::message::crlf::CrlfBytes;
+use crate::policy::TagReading;
 use crate::secret::Secret;
 
 /// Options that are named one by one.
@@ -58,6 +59,8 @@ pub struct Remarks {
     pub password_needed: bool,
     /// Options that were not understood, or that a rule does not allow; never a password.
     pub ignored: Vec<String>,
+    /// How the subject was read, where its tag is not written as the manual says.
+    pub reading: Option<TagReading>,
 }
 
 /// Which way the message went for one recipient.
@@ -143,6 +146,15 @@ fn ignored(options: &[String]) -> Option<String> {
 }
 
 impl Mail<'_> {
+    /// That the tag was not written as the manual says, and what it was taken for.
+    fn reading(&self) -> Option<String> {
+        let TagReading { written, tag, .. } = self.remarks.reading.as_ref()?;
+        Some(
+            self.language
+                .format("receipt-reading", &[("written", &one_line(written)), ("tag", &one_line(tag))]),
+        )
+    }
+
     /// Some of the recipients got the message as it was.
     fn is_mixed(&self) -> bool {
         self.recipients.iter().any(|way| way.taken != Taken::Sealed)

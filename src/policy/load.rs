@@ -117,7 +117,7 @@ fn tags(value: &Value) -> Result<Tags, String> {
             return Err(format!("\"{tag}\" is no tag of at most {MAX_TAG} characters"));
         }
     }
-    Ok(Tags::new(tags))
+    Ok(Tags::new(tags.iter().map(String::as_str)))
 }
 
 fn header(value: &Value) -> Result<Condition, String> {

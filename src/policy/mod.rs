@@ -12,6 +12,7 @@ mod fold;
 mod load;
 mod options;
 mod rules;
+mod subject;
 mod trigger;
 
 use std::path::{Path, PathBuf};
@@ -26,6 +27,7 @@ pub use fold::skeleton;
 pub use load::PolicyError;
 pub use options::{TagOptions, TagPassword};
 use rules::{Answer, Condition, Rule};
+pub use subject::TagReading;
 use trigger::Tags;
 
 /// The rules that the binary brings along.
@@ -35,10 +37,12 @@ const SHIPPED: &str = include_str!("../../policies/default.toml");
 #[derive(Clone, Debug)]
 pub struct Policy {
     rules: Vec<Rule>,
-    /// Those of all rules.
-    tags: Tags,
     /// Those of the rules that seal.
     seal_tags: Tags,
+    /// Those of the rules that seal or reject.
+    tags: Tags,
+    /// Those of the rules that let mail pass.
+    pass_tags: Tags,
 }
 
 /// What the rules may ask about one message on its way to one recipient.
@@ -177,17 +181,24 @@ impl Policy {
             .unwrap_or_else(|_| Self::of(vec![Rule::reject_everything()]))
     }
 
-    fn of(rules: Vec<Rule>) -> Self {
+    fn of(mut rules: Vec<Rule>) -> Self {
         let tags = |is_wanted: fn(&Verdict) -> bool| {
             let wanted = rules.iter().filter(|rule| is_wanted(&rule.verdict));
             let lists = wanted.flat_map(|rule| &rule.conditions).filter_map(|condition| match condition {
                 Condition::SubjectTag(tags) => Some(tags.written()),
                 _ => None,
             });
-            Tags::new(lists.flatten().cloned())
+            Tags::new(lists.flatten())
         };
-        let seal_tags = tags(|verdict| matches!(verdict, Verdict::Seal(_)));
-        Self { tags: tags(|_| true), seal_tags, rules }
+        let all = tags(|_| true);
+        let mut seal_tags = tags(|verdict| matches!(verdict, Verdict::Seal(_)));
+        let mut strict_tags = tags(|verdict| *verdict != Verdict::Pass);
+        let pass_tags = tags(|verdict| *verdict == Verdict::Pass);
+        let of_rules = rules.iter_mut().flat_map(|rule| &mut rule.conditions).filter_map(Condition::tags_mut);
+        for tags in of_rules.chain([&mut seal_tags, &mut strict_tags]) {
+            tags.tell_from(&all);
+        }
+        Self { seal_tags, tags: strict_tags, pass_tags, rules }
     }
 
     /// How many rules there are.
@@ -214,20 +225,20 @@ impl Policy {
         self.rules.iter().map(|rule| rule.explain(facts, deciding)).collect()
     }
 
-    /// A subject without the tags that this policy looks for.
+    /// A subject without the tags that this policy looks for, and without what they ask for.
     pub fn clean_subject(&self, subject: &str) -> String {
-        self.tags.strip(subject)
+        subject::clean(&self.tags, &self.pass_tags, subject)
     }
 
-    /// A subject with its tags, but without the options behind them: they may hold a password.
+    /// A subject with its tags, but without the options beside them: they may hold a password.
     pub fn subject_without_options(&self, subject: &str) -> String {
-        let bare = self.tags.strip_options(subject);
+        let bare = subject::without_options(&self.tags, subject);
         if self.tag_options(&bare).has_password { self.clean_subject(subject) } else { bare }
     }
 
     /// What the tags in a subject ask for, where they are tags of rules that seal.
     pub fn tag_options(&self, subject: &str) -> TagOptions {
-        TagOptions::parse(self.seal_tags.options(subject))
+        subject::options(&self.seal_tags, subject)
     }
 
     /// The tag that a subject needs so that this policy seals the message: the first of the first rule that asks for
@@ -236,10 +247,10 @@ impl Policy {
         let sealing = self.rules.iter().filter(|rule| matches!(rule.verdict, Verdict::Seal(_)));
         let tags = sealing.filter_map(|rule| {
             let tag = rule.conditions.iter().find_map(|condition| match condition {
-                Condition::SubjectTag(tags) => tags.written().first(),
+                Condition::SubjectTag(tags) => tags.written().next(),
                 _ => None,
             });
-            tag.map(|tag| (rule.conditions.len(), tag.as_str()))
+            tag.map(|tag| (rule.conditions.len(), tag))
         });
         tags.min_by_key(|(conditions, _)| *conditions).map(|(_, tag)| tag)
     }

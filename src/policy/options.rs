@@ -2,12 +2,14 @@
 //! for `intake` and `zegel policy explain`.
 //!
 //! What must never happen: that an option, whatever it says, keeps a message from being sealed (that is
-//! `trigger`'s matter, and it never looks in here), or that a password, or what may be one, is shown again.
+//! `trigger`'s matter), or that a password, or what may be one, is shown again.
 
 use std::iter::Peekable;
 use std::vec::IntoIter;
 
 use super::fold::{fold_plain, skeleton};
+use super::subject::TagReading;
+use super::trigger::is_misspelt;
 use crate::locale::Language;
 use crate::message::rewrite::is_invisible;
 use crate::secret::Secret;
@@ -29,9 +31,15 @@ const NO_PASSWORD: &[&str] = &[
     "nopassword",
     "without-password",
 ];
-const PASSWORD: &[&str] = &["wachtwoord", "wachtwurd", "password"];
+const PASSWORD: &[&str] =
+    &["wachtwoord", "wachtwurd", "password", "paswoord", "passwoord", "passwort", "passwd"];
+const SHORT_PASSWORD: &[&str] = &["pass", "pwd", "pw", "ww"];
+/// Before a colon also a law, the Werkloosheidswet.
+const LAW: &str = "ww";
 /// Between a key and its value, and what looks so.
-const EQUALS: [char; 11] = ['=', ':', '＝', '：', '∶', '꞉', '˸', '︰', '﹕', '﹦', '꓿'];
+pub(super) const EQUALS: [char; 11] = ['=', ':', '＝', '：', '∶', '꞉', '˸', '︰', '﹕', '﹦', '꓿'];
+/// Those of them that stand in no sentence.
+const EQUAL_SIGNS: [char; 4] = ['=', '＝', '﹦', '꓿'];
 const LANGUAGE: &[&str] = &["taal", "language", "lang"];
 const DAYS: &[&str] = &["d", "dag", "dagen", "dgn", "dei", "day", "days"];
 
@@ -48,6 +56,8 @@ pub struct TagOptions {
     pub ignored: Vec<String>,
     /// There is, or may be, a password in the subject: it must not go on.
     pub has_password: bool,
+    /// How the subject was read; none where there is no tag in it.
+    pub reading: Option<TagReading>,
 }
 
 /// What a tag says about the password.
@@ -60,8 +70,8 @@ pub enum TagPassword {
 }
 
 impl TagOptions {
-    /// Reads what stands behind the tags.
-    pub(super) fn parse<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
+    /// Reads texts that hold options.
+    pub(super) fn parse<'a>(texts: impl IntoIterator<Item = Text<'a>>) -> Self {
         let mut reader = Reader::default();
         for text in texts {
             reader.read(text);
@@ -80,6 +90,45 @@ impl TagOptions {
         let ignored = self.ignored.iter().map(|word| format!("not understood: {word}"));
         [password, days, language].into_iter().flatten().chain(ignored).collect()
     }
+}
+
+/// A text that holds options, and nothing else.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Text<'a> {
+    pub text: &'a str,
+    /// A bracket says where it ends.
+    pub is_closed: bool,
+}
+
+/// Octets of the options that a text starts with, up to the first word that is none: of `14d Uw aanvraag`, 3.
+pub(super) fn leading(text: &str) -> usize {
+    let all = words(text);
+    let ends: Vec<usize> = all.iter().map(|word| word.end).collect();
+    let count = all.len();
+    let (mut words, mut read) = (all.into_iter().peekable(), 0);
+    while let Some(word) = words.next() {
+        match meaning(&word, &mut words, false) {
+            Meaning::Unknown(_) => break,
+            // Most likely the next word is the password.
+            Meaning::Password(None) if key_and_value(&word.text).is_none() => drop(words.next()),
+            _ => {}
+        }
+        read = count - words.len();
+    }
+    read.checked_sub(1).and_then(|last| ends.get(last)).copied().unwrap_or(0)
+}
+
+/// Whether the skeleton of a text starts with what may be an option.
+pub(super) fn starts_with_option(seen: &str) -> bool {
+    let seen = seen.trim_start_matches(' ');
+    let (word, rest) = seen.split_once(' ').unwrap_or((seen, ""));
+    let number = word.trim_start_matches(|c: char| c.is_ascii_digit());
+    let unit = if number.is_empty() { rest.split(' ').next().unwrap_or("") } else { number };
+    let is_days =
+        number.len() < word.len() && DAYS.iter().any(|day| skeleton(day) == unit.trim_matches(['-', ',']));
+    let joined: String = seen.chars().take(MAX_SHOWN).filter(|c| c.is_alphanumeric()).collect();
+    let is_without = |option: &&str| joined.starts_with(&skeleton(&option.replace('-', "")));
+    is_days || word.contains(EQUALS) || NO_PASSWORD.iter().any(is_without)
 }
 
 /// What one word, or two of them, turned out to be.
@@ -101,12 +150,12 @@ struct Reader {
 }
 
 impl Reader {
-    fn read(&mut self, text: &str) {
+    fn read(&mut self, Text { text, is_closed }: Text<'_>) {
         let mut words = words(text).into_iter().peekable();
         // What follows a password and is no option may be part of it.
         let mut after_password = false;
         while let Some(word) = words.next() {
-            match meaning(&word, &mut words) {
+            match meaning(&word, &mut words, is_closed) {
                 Meaning::Password(value) => {
                     after_password = true;
                     self.password(value);
@@ -178,48 +227,92 @@ impl Reader {
 }
 
 /// One word of the options, without invisible characters.
-struct Word {
-    text: String,
+pub(super) struct Word {
+    pub text: String,
+    /// Where it is in the text.
+    pub start: usize,
+    pub end: usize,
     /// A quotation mark was opened and not closed.
     open: bool,
 }
 
 /// Words are parted by blanks and commas. A password goes to the next blank, or, behind a quotation mark, to the
-/// next one of those.
-fn words(text: &str) -> Vec<Word> {
-    let mut words = vec![Word { text: String::new(), open: false }];
-    let mut text = text.chars().filter(|c| !is_invisible(*c)).peekable();
-    while let Some(c) = text.next() {
+/// next one of those. Its value may stand apart: `wachtwoord: ...`
+pub(super) fn words(text: &str) -> Vec<Word> {
+    let new = |at: usize| Word { text: String::new(), start: at, end: at, open: false };
+    let mut words = vec![new(0)];
+    let mut text = text.char_indices().filter(|(_, c)| !is_invisible(*c)).peekable();
+    while let Some((at, c)) = text.next() {
+        if EQUALS.contains(&c) && words.last().is_some_and(|word| word.text.is_empty()) {
+            // `wachtwoord = ...`
+            let is_key = words.iter().rev().nth(1).is_some_and(|word| is_key(&plain(&word.text), c));
+            words.truncate(words.len() - usize::from(is_key));
+        }
         let Some(word) = words.last_mut() else { break };
-        let is_password = is_password(&word.text);
+        let is_blank = c.is_whitespace() || c.is_control();
         if word.open {
             match is_quote(c) {
                 true => word.open = false,
                 false => word.text.push(c),
             }
-        } else if is_quote(c) && is_password && word.text.ends_with(EQUALS) {
+        } else if is_quote(c) && word.text.ends_with(EQUALS) && is_password(&word.text) {
             word.open = true;
-        } else if c.is_whitespace() || c.is_control() || is_separator(c, is_password, text.peek()) {
-            words.push(Word { text: String::new(), open: false });
+        } else if is_blank && word.text.ends_with(EQUALS) && is_password_anywhere(&word.text) {
+            continue;
+        } else if is_blank || is_separator(c, &word.text, text.peek().map(|(_, next)| *next)) {
+            words.push(new(at + c.len_utf8()));
+            continue;
         } else {
+            if word.text.is_empty() {
+                word.start = at;
+            }
             word.text.push(c);
         }
+        word.end = at + c.len_utf8();
     }
     words.retain(|word| word.open || !word.text.is_empty());
     words
 }
 
 /// A comma parts words; within a password only before a blank.
-fn is_separator(c: char, is_password: bool, next: Option<&char>) -> bool {
-    ",;".contains(c) && (!is_password || next.is_some_and(|next| next.is_whitespace()))
+fn is_separator(c: char, word: &str, next: Option<char>) -> bool {
+    ",;".contains(c) && (next.is_some_and(char::is_whitespace) || !is_password(word))
+}
+
+/// `WW: ...` may be about something else than a password.
+fn is_law(word: &str) -> bool {
+    let key = key_and_value(word).map(|(key, _)| key);
+    key.as_deref() == Some(LAW) && word.find(EQUAL_SIGNS) != word.find(EQUALS)
 }
 
 fn is_quote(c: char) -> bool {
     matches!(c, '"' | '“' | '”' | '„' | '«' | '»')
 }
 
+/// Whether a word is a password with its key.
 fn is_password(word: &str) -> bool {
-    key_and_value(word).is_some_and(|(key, _)| PASSWORD.contains(&key.as_str()))
+    let sign = word.chars().find(|c| EQUALS.contains(c));
+    let key = key_and_value(word).map(|(key, _)| key);
+    key.zip(sign).is_some_and(|(key, sign)| is_key(&key, sign))
+}
+
+/// Whether a word is a password with its key, also where no brackets say that it is an option.
+pub(super) fn is_password_anywhere(word: &str) -> bool {
+    is_password(word) && !is_law(word)
+}
+
+/// Whether a word is the key of a password, without one.
+pub(super) fn is_password_key(word: &str) -> bool {
+    PASSWORD.contains(&plain(word).as_str())
+}
+
+/// Whether a password stands behind this key, before an equals sign also where it is misspelt.
+fn is_key(key: &str, sign: char) -> bool {
+    let is_slip = || {
+        let seen = skeleton(key);
+        PASSWORD.iter().any(|word| skeleton(word) == seen || is_misspelt(&seen, word))
+    };
+    PASSWORD.contains(&key) || SHORT_PASSWORD.contains(&key) || EQUAL_SIGNS.contains(&sign) && is_slip()
 }
 
 /// `key=value` or `key:value`; the key folded, the value as it was written.
@@ -235,10 +328,10 @@ fn plain(word: &str) -> String {
     text.trim_matches(|c: char| "(){}.,;:".contains(c)).to_owned()
 }
 
-fn meaning(word: &Word, rest: &mut Peekable<IntoIter<Word>>) -> Meaning {
+fn meaning(word: &Word, rest: &mut Peekable<IntoIter<Word>>, is_closed: bool) -> Meaning {
     let text = plain(&word.text);
     if let Some((key, value)) = key_and_value(&word.text) {
-        return setting(&key, value, word);
+        return setting(&key, value, word, is_closed);
     }
     if PASSWORD.contains(&text.as_str()) {
         return Meaning::Password(None);
@@ -268,13 +361,13 @@ fn meaning(word: &Word, rest: &mut Peekable<IntoIter<Word>>) -> Meaning {
 /// Whether a word that is not understood may hold a password, or come before one, in whatever spelling: it is not shown.
 fn hints_at_password(word: &str) -> bool {
     let seen: String = skeleton(word).chars().filter(|c| c.is_alphanumeric()).collect();
-    PASSWORD.iter().chain(["passwort", "passwd"].iter()).any(|key| seen.contains(&skeleton(key)))
+    PASSWORD.iter().any(|key| seen.contains(&skeleton(key)))
 }
 
-fn setting(key: &str, value: &str, word: &Word) -> Meaning {
-    if PASSWORD.contains(&key) {
+fn setting(key: &str, value: &str, word: &Word, is_closed: bool) -> Meaning {
+    if is_password(&word.text) {
         // Of a bracket without a partner nobody can say whether it ends the password or the tag.
-        let is_whole = !word.open && !value.is_empty() && is_paired(value);
+        let is_whole = !word.open && !value.is_empty() && is_paired(value, is_closed);
         let value = is_whole.then(|| value.to_owned());
         return Meaning::Password(value);
     }
@@ -290,9 +383,10 @@ fn setting(key: &str, value: &str, word: &Word) -> Meaning {
     Meaning::Unknown(format!("{}=…", shown(key)))
 }
 
-fn is_paired(value: &str) -> bool {
+fn is_paired(value: &str, is_closed: bool) -> bool {
     let seen = skeleton(value);
-    seen.matches('[').count() == seen.matches(']').count()
+    let pairs = |open: char, close: char| seen.matches(open).count() == seen.matches(close).count();
+    pairs('[', ']') && (is_closed || pairs('(', ')') && pairs('{', '}') && pairs('<', '>'))
 }
 
 /// `14d` and the like; a number of days that is too large or none is not understood.
@@ -330,7 +424,6 @@ mod tests {
             "wachtwoord->geheim123",
             "wachtwoordgeheim123",
             "•wachtwoord geheim123",
-            "wаchtwооrd=geheim123",
             "14d|wachtwoord=geheim123",
             "Passwort geheim123",
             "--password geheim123",
@@ -340,12 +433,14 @@ mod tests {
             assert!(options.has_password && options.password.is_none(), "{text}");
             assert!(!options.describe().iter().any(|line| line.contains("geheim")), "{text}");
         }
-        assert!(matches!(parse("wachtwoord꞉geheim123").password, Some(TagPassword::Chosen(_))));
+        for text in ["wachtwoord꞉geheim123", "wаchtwооrd=geheim123"] {
+            assert!(matches!(parse(text).password, Some(TagPassword::Chosen(_))), "{text}");
+        }
         assert!(!parse("woordenboek").has_password);
     }
 
     fn parse(text: &str) -> TagOptions {
-        TagOptions::parse([text])
+        TagOptions::parse([Text { text, is_closed: true }])
     }
 
     fn owned(words: &[&str]) -> Vec<String> {
@@ -389,8 +484,49 @@ mod tests {
         ] {
             assert_eq!(parse(text).language, Some(language), "{text}");
         }
-        for text in ["wachtwoord=Zomer-2026!", "Wachtwurd=Zomer-2026!", "password:Zomer-2026!"] {
+        for text in [
+            "wachtwoord=Zomer-2026!",
+            "Wachtwurd=Zomer-2026!",
+            "password:Zomer-2026!",
+            "wachtwoord: Zomer-2026!",
+            "wachtwoord = Zomer-2026!",
+            "Wachtwoord : \"Zomer-2026!\"",
+            "wachtwoord= Zomer-2026! 14d",
+            "wachtword=Zomer-2026!",
+            "paswoord=Zomer-2026!",
+            "ww=Zomer-2026!",
+            "WW = Zomer-2026!",
+            "pass=Zomer-2026!",
+            "pwd:Zomer-2026!",
+        ] {
             assert_eq!(chosen(text).as_deref(), Some("Zomer-2026!"), "{text}");
+        }
+    }
+
+    #[test]
+    fn where_no_bracket_ends_them_they_end_at_the_first_other_word() {
+        for (text, options) in [
+            (" 14d geen-wachtwoord Uw aanvraag", " 14d geen-wachtwoord"),
+            (" wachtwoord=Zomer-2026 taal=fy Uw aanvraag", " wachtwoord=Zomer-2026 taal=fy"),
+            (
+                " wachtwoord: \"Zomer in Gent\", 14 dagen Uw aanvraag",
+                " wachtwoord: \"Zomer in Gent\", 14 dagen",
+            ),
+            (" wachtwoord Zomer-2026 Uw aanvraag", " wachtwoord Zomer-2026"),
+            (" Uw aanvraag 14d", ""),
+            ("", ""),
+        ] {
+            assert_eq!(text.get(..leading(text)), Some(options), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_an_option_is_seen_from_afar() {
+        for text in [" 14d", "14 dagen", " wachtwoord=x", "geen-wachtwoord x", "geen wachtwoord", "14-d, x"] {
+            assert!(starts_with_option(&skeleton(text)), "{text}");
+        }
+        for text in ["", " 2026", "thuis", "geen idee", "14 wijken"] {
+            assert!(!starts_with_option(&skeleton(text)), "{text}");
         }
     }
 
@@ -418,7 +554,7 @@ mod tests {
             ("366d", "366d"),
             ("99999999999d", "99999999999d"),
             ("taal=de", "taal=…"),
-            ("ww=Geheim-2026", "ww=…"),
+            ("kenmerk=Geheim-2026", "kenmerk=…"),
             ("spoed", "spoed"),
         ] {
             let options = parse(text);
@@ -463,8 +599,8 @@ mod tests {
             "wachtwoord=Zomer in Gent",
             "wachtwoord=Zomer2026 in Gent 14d",
             "wachtwoord Zomer2026",
-            "wachtwoord= Zomer2026",
             "wachtwoord=\"Zomer in Gent",
+            "ww: Zomer2026",
             "wachtwoord=Zomer2026 wachtwoord=Winter2026",
             "wachtwoord=Zomer[2026",
         ] {

@@ -109,6 +109,14 @@ impl Condition {
         }
     }
 
+    /// The tags that it looks for.
+    pub fn tags_mut(&mut self) -> Option<&mut Tags> {
+        match self {
+            Self::SubjectTag(tags) => Some(tags),
+            _ => None,
+        }
+    }
+
     /// Whether the body of the message has to be read for it.
     pub fn is_costly(&self) -> bool {
         matches!(self, Self::Bsn(_) | Self::Automatic(_))
@@ -278,23 +286,24 @@ fn is_among(patterns: &[Pattern], address: &Address, strict: bool) -> Answer {
 
 /// A structured value without comments (RFC 5322 3.2.2), and without what follows a semicolon.
 fn uncommented(text: &str) -> String {
-    let mut depth = 0u32;
-    let plain = text.chars().take_while(|c| *c != ';').filter(|c| {
+    let (mut depth, mut is_quoted, mut plain) = (0u32, false, String::new());
+    for c in text.chars() {
         match c {
+            // A quoted pair: the character behind it means nothing.
+            _ if is_quoted => is_quoted = false,
+            '\\' => is_quoted = true,
             '(' => depth += 1,
-            ')' if depth > 0 => {
-                depth -= 1;
-                return false;
-            }
+            ')' if depth > 0 => depth -= 1,
+            ';' if depth == 0 => break,
+            c if depth == 0 => plain.push(c),
             _ => {}
         }
-        depth == 0
-    });
-    plain.collect()
+    }
+    plain
 }
 
 fn listed(tags: &Tags) -> String {
-    let tags: Vec<String> = tags.written().iter().map(|tag| format!("[{tag}]")).collect();
+    let tags: Vec<String> = tags.written().map(|tag| format!("[{tag}]")).collect();
     tags.join(" or ")
 }
 
@@ -306,6 +315,7 @@ mod tests {
     fn comments_go_and_brackets_without_a_partner_stay() {
         assert_eq!(uncommented("a) (b(c)) d; e"), "a)  d");
         assert_eq!(uncommented("a (b"), "a ");
+        assert_eq!(uncommented("(a\\)b;c) d"), " d");
     }
 
     #[test]

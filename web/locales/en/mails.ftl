@@ -46,6 +46,8 @@ receipt-chosen = The recipients need the password that you chose yourself.
 receipt-too-weak = Your own password is too easy to guess.
     So we have made another one.
 receipt-password-needed = You asked for no password. That is not allowed for this message.
+receipt-reading = The subject says "{ $written }". We read that as { $tag }.
+    That is why your message is secured.
 receipt-ignored = We did not use this part of the subject: { $options }
 receipt-recipients = Recipients
 receipt-deleted = After that your message is deleted automatically.

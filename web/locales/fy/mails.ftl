@@ -46,6 +46,8 @@ receipt-chosen = De ûntfangers hawwe it wachtwurd nedich dat jo sels keazen haw
 receipt-too-weak = Jo eigen wachtwurd is te maklik te rieden.
     Dêrom hawwe wy in oar wachtwurd makke.
 receipt-password-needed = Jo woene gjin wachtwurd. Dat mei net foar dit berjocht.
+receipt-reading = Yn it ûnderwerp stiet "{ $written }". Wy hawwe dat lêzen as { $tag }.
+    Dêrom is jo berjocht befeilige.
 receipt-ignored = Dit part fan it ûnderwerp hawwe wy net brûkt: { $options }
 receipt-recipients = Untfangers
 receipt-deleted = Dêrnei wurdt jo berjocht automatysk wiske.

@@ -46,6 +46,8 @@ receipt-chosen = De ontvangers hebben het wachtwoord nodig dat u zelf hebt gekoz
 receipt-too-weak = Uw eigen wachtwoord is te makkelijk te raden.
     Daarom hebben wij een ander wachtwoord gemaakt.
 receipt-password-needed = U wilde geen wachtwoord. Dat mag niet voor dit bericht.
+receipt-reading = In het onderwerp staat "{ $written }". Wij hebben dat gelezen als { $tag }.
+    Daarom is uw bericht beveiligd.
 receipt-ignored = Dit deel van het onderwerp hebben wij niet gebruikt: { $options }
 receipt-recipients = Ontvangers
 receipt-deleted = Daarna wordt uw bericht automatisch verwijderd.
