@@ -240,6 +240,58 @@ fn a_queue_that_fills_the_disk_drains_again() {
     });
 }
 
+fn readiness(gateway: &Gateway) -> (u16, String) {
+    let answer = get(&format!("http://{}/readyz", gateway.admin));
+    (answer.status, answer.text())
+}
+
+/// H43: mail that has left needs no restart to make room for other mail.
+#[test]
+fn a_backlog_that_filled_the_disk_gives_it_back() {
+    let smarthost = Smarthost::start(Script::usual().at(Stage::Connect, say("421 4.3.2 not now")));
+    let site = Site::new(smarthost.address(), "");
+    let Some(_disk) = SmallDisk::under(&site) else { return };
+    let gateway = site.start();
+    let mail = ordinary("vol", 30 * KIB);
+    let mut accepted = 0;
+    wait_for("a full disk", || {
+        let reply = attempt(&gateway, &mail);
+        accepted += usize::from(reply.starts_with("250 "));
+        reply.starts_with("451 4.3.0 ").then_some(())
+    });
+    let (status, text) = readiness(&gateway);
+    assert!(status == 503 && text.starts_with("the disk is nearly full, new mail is refused"), "{text}");
+    smarthost.change(Script::usual());
+    drain(&site);
+    assert_eq!(smarthost.seen().copies(ANNA), accepted);
+    wait_for("room for new mail", || attempt(&gateway, &mail).starts_with("250 ").then_some(()));
+    wait_for("a gateway that is ready", || (readiness(&gateway).0 == 200).then_some(()));
+}
+
+/// H43: the room that they need is inside the database, whoever has taken the rest of the disk.
+#[test]
+fn free_pages_of_the_database_are_room_for_mail() {
+    let smarthost = Smarthost::start(Script::usual().at(Stage::Connect, say("421 4.3.2 not now")));
+    let site = Site::new(smarthost.address(), "");
+    let Some(disk) = SmallDisk::of(&site, "160m") else { return };
+    let gateway = site.start();
+    let mail = ordinary("vol", 90 * KIB);
+    for _ in 0..400 {
+        submit(gateway.smtp, STAFF, &[ANNA], &mail);
+    }
+    smarthost.change(Script::usual());
+    drain(&site);
+    let log = site.data().join("zegel.db-wal");
+    wait_for("an empty log", || (std::fs::metadata(&log).unwrap().len() == 0).then_some(()));
+    disk.leave(24 * MIB);
+    assert!(attempt(&gateway, &mail).starts_with("250 "), "{}", readiness(&gateway).1);
+    drain(&site);
+    disk.free();
+    disk.leave(12 * MIB);
+    let reply = attempt(&gateway, &mail);
+    assert!(reply.starts_with("451 4.3.0 "), "{reply}");
+}
+
 #[test]
 fn a_read_only_data_folder_is_told_at_the_start() {
     let smarthost = Smarthost::start(Script::usual());

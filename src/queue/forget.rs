@@ -1,5 +1,5 @@
-//! Sees to it that mail that is gone cannot be read any more: every few seconds the keys of such bodies are destroyed
-//! (C29). Started by `serve`.
+//! Sees to it that mail that is gone cannot be read any more and takes no room: every few seconds the keys of such bodies
+//! are destroyed (C29), and the log of the database is emptied when nothing is written (H43). Started by `serve`.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -41,6 +41,9 @@ pub async fn run(store: Arc<dyn Store>, stop: CancellationToken) {
                 tracing::error!(%error, "keys of delivered mail cannot be destroyed; trying again");
                 sleep(TROUBLE).await;
             }
+        }
+        if let Err(error) = store.shrink_log().await {
+            tracing::error!(%error, "the log of the database cannot be emptied; trying again");
         }
     }
 }

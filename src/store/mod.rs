@@ -35,6 +35,7 @@ pub use self::items::{
     QueueEntryRecipient,
 };
 pub use self::life::{DueReminder, Forget, Occasion, Reminders, Turn, Turns};
+use self::room::Disk;
 pub use self::status::{
     Bounce, DeliveryReport, Download, Extension, Fetch, LimitedNotice, Recall, SHOWN, Sent,
 };
@@ -278,6 +279,11 @@ pub trait Store: DraftStore {
     async fn destroy_keys(&self) -> Result<Destroyed>;
     /// Waits until so many keys of bodies are used that some should be destroyed, to be used anew.
     async fn few_keys(&self);
+
+    /// The disk as new mail finds it.
+    async fn disk(&self) -> Result<Disk>;
+    /// Gives the room of the database's log back, if nothing was written since it was last asked to.
+    async fn shrink_log(&self) -> Result<()>;
 
     /// Figures for the administrator.
     async fn gauges(&self, now: Timestamp) -> Result<Gauges>;

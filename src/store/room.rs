@@ -33,6 +33,21 @@ const PAGES_PART: u64 = 10;
 const PAGES_LEAST: u64 = 128 << 20;
 const PAGES_MOST: u64 = 4 << 30;
 
+/// Octets inside the database that count as room for new mail. The other half of what it leaves is for the log, which
+/// finds room on the disk alone.
+const MOST_INSIDE: u64 = MAIL_FLOOR / 2;
+
+/// How short the room is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shortage {
+    /// New mail is refused.
+    Mail,
+    /// The pages take nothing new.
+    Pages,
+    /// The pages will soon take nothing new.
+    Soon,
+}
+
 /// What the operating system says of a disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Disk {
@@ -53,14 +68,34 @@ impl Disk {
         Ok(rustix::fs::statvfs(path)?.into())
     }
 
-    /// Octets that this share may still take.
-    pub fn left(self, share: Share) -> u64 {
-        let floor = match share {
+    /// The same with pages that are free inside the database: rows go there before it grows (H43).
+    pub fn with_database(self, free_inside: u64) -> Self {
+        Self { free: self.free.saturating_add(free_inside.min(MOST_INSIDE)), ..self }
+    }
+
+    /// What an administrator should hear about it.
+    pub fn shortage(self) -> Option<Shortage> {
+        let pages = self.floor(Share::Pages);
+        match self.free {
+            free if free <= MAIL_FLOOR => Some(Shortage::Mail),
+            free if free <= pages => Some(Shortage::Pages),
+            free if free <= pages.saturating_mul(2) => Some(Shortage::Soon),
+            _ => None,
+        }
+    }
+
+    /// Octets that this share leaves.
+    pub fn floor(self, share: Share) -> u64 {
+        match share {
             Share::Queue => 0,
             Share::Mail => MAIL_FLOOR,
             Share::Pages => (self.capacity / PAGES_PART).clamp(PAGES_LEAST, PAGES_MOST),
-        };
-        self.free.saturating_sub(floor)
+        }
+    }
+
+    /// Octets that this share may still take.
+    pub fn left(self, share: Share) -> u64 {
+        self.free.saturating_sub(self.floor(share))
     }
 }
 
@@ -163,6 +198,13 @@ mod tests {
             free - Disk { free, capacity }.left(Share::Pages)
         };
         assert_eq!([0, 20 << 30, 1 << 40].map(floor), [PAGES_LEAST, 2 << 30, PAGES_MOST]);
+    }
+
+    /// H43
+    #[test]
+    fn free_pages_are_half_of_the_room_that_mail_leaves() {
+        let left = |free, inside: u64| disk(free).with_database(inside * MIB).left(Share::Mail) / MIB;
+        assert_eq!([left(20, 0), left(20, 15), left(20, 100), left(10, 100)], [0, 3, 4, 0]);
     }
 
     /// H39: what is promised to one is not there for another, and comes back.

@@ -17,6 +17,7 @@ use crate::config::PasswordMode;
 use crate::id::{BlobName, Link, QueueId, TransferId, UploadId};
 use crate::limits::{Rate, TryRule};
 use crate::secret::keyring::Destroyed;
+use crate::store::room::Disk;
 use crate::store::{
     Acceptance, Added, Attempt, Author, BlobWriter, Blobs, BrowserRow, CodeLimits, CodeRow, CodeTry,
     Committed, DeliveryReport, Download, DraftRow, DraftStore, DueReminder, Extension, Fetch, Forget, Gauges,
@@ -415,6 +416,12 @@ impl Store for MemoryStore {
     }
     async fn destroy_keys(&self) -> Result<Destroyed> {
         Ok(Destroyed::All)
+    }
+    async fn disk(&self) -> Result<Disk> {
+        Err(StoreError::Closed)
+    }
+    async fn shrink_log(&self) -> Result<()> {
+        Ok(())
     }
     async fn few_keys(&self) {
         std::future::pending().await

@@ -14,6 +14,7 @@ use axum::routing::get;
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::relay::outcome::for_log;
+use crate::store::room::{Disk, Share, Shortage};
 use crate::store::{Blobs, Gauges, Problem, ProblemGauge, Store};
 use crate::tls;
 
@@ -59,19 +60,27 @@ pub fn router(admin: Admin) -> Router {
         .with_state(admin)
 }
 
-/// Ready means: the store answers, whoever checks our certificates finds them valid (M13), and no mail waits for an
-/// administrator (C38). Every reason is a line.
+/// Ready means: the store answers, there is room for new mail (H43), whoever checks our certificates finds them valid (M13),
+/// and no mail waits for an administrator (C38). Every reason is a line.
 async fn ready(State(admin): State<Admin>) -> Response {
     let now = admin.clock.now();
     let gauges = match admin.store.gauges(now).await {
         Ok(gauges) => gauges,
         Err(error) => return unavailable(&format!("the store does not answer: {error}")),
     };
+    let disk = match admin.store.disk().await {
+        Ok(disk) => disk,
+        Err(error) => return unavailable(&format!("the disk does not answer: {error}")),
+    };
+    let full = (disk.shortage() == Some(Shortage::Mail)).then(|| {
+        format!("the disk is nearly full, new mail is refused with 451: {}", room_of(disk, Share::Mail))
+    });
     let expired = admin.certificates.load().expired(now);
     let expired = expired.map(|section| format!("the certificate in [{section}] has expired"));
-    let reasons: Vec<String> = expired.into_iter().chain(gauges.problems.iter().map(stuck)).collect();
+    let reasons: Vec<String> =
+        expired.into_iter().chain(full).chain(gauges.problems.iter().map(stuck)).collect();
     match reasons.as_slice() {
-        [] => format!("ok\n{}", notes(&admin.config.load())).into_response(),
+        [] => format!("ok\n{}{}", note_of(disk), notes(&admin.config.load())).into_response(),
         reasons => unavailable(&reasons.join("\n")),
     }
 }
@@ -80,6 +89,21 @@ async fn ready(State(admin): State<Admin>) -> Response {
 fn stuck(gauge: &ProblemGauge) -> String {
     let ProblemGauge { problem, items, reason } = gauge;
     format!("{}: {items}, see zegel queue list; the newest: {}", problem.explanation(), for_log(reason))
+}
+
+/// What is said of a disk before it stops mail.
+fn note_of(disk: Disk) -> String {
+    let room = room_of(disk, Share::Pages);
+    match disk.shortage() {
+        Some(Shortage::Soon) => format!("note: the disk is getting full: {room}\n"),
+        Some(_) => format!("note: the disk is getting full, answers and uploads are refused: {room}\n"),
+        None => String::new(),
+    }
+}
+
+fn room_of(disk: Disk, share: Share) -> String {
+    let mib = |octets: u64| octets >> 20;
+    format!("{} MiB of room, of which {} MiB must stay free", mib(disk.free), mib(disk.floor(share)))
 }
 
 /// What keeps nobody from being ready and should be known all the same, a line each.
@@ -170,6 +194,21 @@ mod tests {
         let text = exposition(&gauges, 7, &Certificates::default(), now);
         assert!(text.contains("\nzegel_queue_oldest_seconds 0\n") && !text.contains("certificate"));
         assert!(text.contains("\nzegel_queue_problems{problem=\"frozen\"} 2\n"));
+    }
+
+    /// H43
+    #[test]
+    fn a_disk_that_fills_is_told_before_it_is_full() {
+        let at = |mib: u64| Disk { free: mib << 20, capacity: 1 << 30 };
+        assert_eq!(note_of(at(300)), "");
+        let soon = note_of(at(200));
+        assert_eq!(
+            soon,
+            "note: the disk is getting full: 200 MiB of room, of which 128 MiB must stay free\n"
+        );
+        assert!(note_of(at(100)).contains("answers and uploads are refused: 100 MiB"));
+        assert_eq!(at(33).shortage(), Some(Shortage::Pages));
+        assert_eq!(at(32).shortage(), Some(Shortage::Mail));
     }
 
     #[test]

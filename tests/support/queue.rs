@@ -20,6 +20,7 @@ use zegel::clock::Timestamp;
 use zegel::id::{BlobName, Link, QueueId, TransferId, UploadId};
 use zegel::limits::{Rate, TryRule};
 use zegel::secret::keyring::Destroyed;
+use zegel::store::room::Disk;
 use zegel::store::{
     Acceptance, Added, Attempt, Author, BlobWriter, Blobs, BrowserRow, CodeLimits, CodeRow, CodeTry,
     Committed, Delivery, DeliveryReport, Download, DraftRow, DraftStore, DueReminder, Extension, Fetch,
@@ -301,6 +302,12 @@ impl Store for MemoryQueue {
     }
     async fn destroy_keys(&self) -> Result<Destroyed> {
         Ok(Destroyed::All)
+    }
+    async fn disk(&self) -> Result<Disk> {
+        Err(StoreError::Closed)
+    }
+    async fn shrink_log(&self) -> Result<()> {
+        Ok(())
     }
     async fn few_keys(&self) {
         std::future::pending().await

@@ -10,9 +10,11 @@ use std::path::{Path, PathBuf};
 use super::segment::{Batch, Segment};
 use crate::id::{BlobName, QueueId};
 use crate::store::Result;
+use crate::store::room::Disk;
 
-/// Files that are kept for later use.
+/// Files that are kept for later use, unless the disk has less room than this.
 const SPARE: usize = 2;
+const PLENTY: u64 = 128 << 20;
 
 /// The files of the journal.
 pub(super) struct Files {
@@ -95,12 +97,14 @@ impl Files {
             }
             self.counts.remove(number);
             self.spare.extend(self.full.pop_front().map(|(_, path)| path));
+            self.drop_spare();
         }
-        self.drop_spare();
     }
 
     fn drop_spare(&mut self) {
-        while self.spare.len() > SPARE
+        let has_plenty = Disk::at(&self.folder).is_ok_and(|disk| disk.free >= PLENTY);
+        let most = if has_plenty { SPARE } else { 0 };
+        while self.spare.len() > most
             && let Some(path) = self.spare.pop()
         {
             if let Err(error) = fs::remove_file(&path) {

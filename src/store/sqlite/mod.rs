@@ -19,6 +19,7 @@ mod queue;
 mod queue_admin;
 mod reader;
 mod recall;
+mod room;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,7 @@ use rusqlite::Connection;
 use self::due::Due;
 use self::handover::Kept;
 use self::reader::Readers;
+use self::room::Log;
 use self::writer::{Change, Writer};
 use super::journal::{Found, Journal};
 use super::room::{Disk, Share};
@@ -42,7 +44,7 @@ use super::{
     Acceptance, Added, Attempt, Author, BrowserRow, CodeLimits, CodeRow, CodeTry, Committed, DeliveryReport,
     Download, DraftRow, DraftStore, DueReminder, Extension, Fetch, Forget, Gauges, Item, LimitedNotice,
     NewCode, NewItem, NewUploadRow, PieceRow, QueueEntry, Recall, Reminders, Result, Sent, Session, Store,
-    StoreError, Transfer, Try, Turn, UploadLimits,
+    Transfer, Try, Turn, UploadLimits,
 };
 use crate::audit::{Entry, Event};
 use crate::clock::Timestamp;
@@ -63,6 +65,7 @@ pub struct Sqlite {
     /// Where the server has it.
     journal_folder: PathBuf,
     ring: Keyring,
+    log: Log,
     due: Due,
 }
 
@@ -95,7 +98,8 @@ impl Sqlite {
     fn with(path: &Path, db: Connection, journal: Option<Journal>, ring: Keyring) -> Result<Self> {
         let (folder, readers) = (connection::folder(path)?, Readers::open(path)?);
         let (writer, journal_folder) = (Writer::start(db)?, connection::journal(path));
-        Ok(Self { folder, readers, writer, journal, journal_folder, ring, due: Due::default() })
+        let (log, due) = (Log::of(path), Due::default());
+        Ok(Self { folder, readers, writer, journal, journal_folder, ring, log, due })
     }
 
     /// Has `work` done in a transaction; whatever it is, it may have changed what is due.
@@ -105,14 +109,6 @@ impl Sqlite {
         F: FnOnce(&mut Change<'_>) -> Result<T> + Send + 'static,
     {
         self.due.changes(self.writer.run(work)).await
-    }
-
-    /// Fails when the disk is so full that `share` must leave the rest of it to others (C03, H39).
-    fn check_room(&self, share: Share) -> Result<()> {
-        match Disk::of(&self.folder)?.left(share) {
-            0 => Err(StoreError::NearlyFull),
-            _ => Ok(()),
-        }
     }
 
     /// Whether there is a database already. Ask before [`Sqlite::open`]: only where there is none may a
@@ -125,7 +121,7 @@ impl Sqlite {
 #[async_trait]
 impl Store for Sqlite {
     async fn commit(&self, acceptance: Acceptance) -> Result<Committed> {
-        self.check_room(Share::Mail)?;
+        self.check_room(Share::Mail).await?;
         let acceptance = match self.journalled(acceptance).await? {
             Kept::InJournal(committed) => return Ok(committed),
             Kept::Nowhere(acceptance) => *acceptance,
@@ -195,7 +191,7 @@ impl Store for Sqlite {
     }
 
     async fn open(&self, session: Session, event: Event) -> Result<()> {
-        self.check_room(Share::Mail)?;
+        self.check_room(Share::Mail).await?;
         self.write(move |change| links::open(change, &session, event)).await
     }
 
@@ -317,6 +313,14 @@ impl Store for Sqlite {
         self.destroy_unused_keys().await
     }
 
+    async fn disk(&self) -> Result<Disk> {
+        self.disk_for_rows().await
+    }
+
+    async fn shrink_log(&self) -> Result<()> {
+        self.shrink_idle_log().await
+    }
+
     async fn few_keys(&self) {
         self.ring.low().await;
     }
@@ -335,7 +339,7 @@ impl DraftStore for Sqlite {
     }
 
     async fn save_draft(&self, author: Author, typed: Vec<u8>, now: Timestamp) -> Result<()> {
-        self.check_room(Share::Pages)?;
+        self.check_room(Share::Pages).await?;
         self.write(move |change| drafts::save(change, &author, Some(&typed), now).map(drop)).await
     }
 
@@ -346,7 +350,7 @@ impl DraftStore for Sqlite {
         limits: UploadLimits,
         now: Timestamp,
     ) -> Result<Added> {
-        self.check_room(Share::Pages)?;
+        self.check_room(Share::Pages).await?;
         self.write(move |change| drafts::add_upload(change, &author, &upload, limits, now)).await
     }
 
@@ -369,7 +373,7 @@ impl DraftStore for Sqlite {
         limits: UploadLimits,
         now: Timestamp,
     ) -> Result<Added> {
-        self.check_room(Share::Pages)?;
+        self.check_room(Share::Pages).await?;
         self.write(move |change| drafts::add_piece(change, &author, &upload, offset, &piece, limits, now))
             .await
     }
@@ -397,7 +401,7 @@ impl DraftStore for Sqlite {
     }
 
     async fn add_code(&self, code: NewCode, limits: CodeLimits) -> Result<Option<Timestamp>> {
-        self.check_room(Share::Pages)?;
+        self.check_room(Share::Pages).await?;
         self.write(move |change| codes::add(change, code, limits)).await
     }
 

@@ -580,6 +580,33 @@ async fn a_body_from_before_there_were_keys_leaves_nothing_in_the_log() {
     assert!(!is_there());
 }
 
+// ---- room
+
+/// H43: pages that are free inside the database are room for mail, and the log gives back what it took.
+#[tokio::test]
+async fn what_has_left_makes_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Sqlite::open(&file(&dir)).unwrap();
+    let large = || NewItem { body: inline(vec![7; 1 << 20]), ..item() };
+    for _ in 0..20 {
+        store.commit(message(vec![large()])).await.unwrap();
+    }
+    let claimed = store.claim_due(noon(), days_later(noon(), 1), 20).await.unwrap();
+    for item in &claimed {
+        deliver(&store, item).await;
+    }
+    let inside = store.readers.read(room::free_inside).await.unwrap();
+    assert!(inside > 8 << 20, "{inside}");
+    let log = file(&dir).with_extension("db-wal");
+    store.commit(message(vec![large()])).await.unwrap();
+    assert!(fs::metadata(&log).unwrap().len() > 0);
+    store.shrink_log().await.unwrap();
+    assert!(fs::metadata(&log).unwrap().len() > 0, "somebody may still be writing");
+    store.shrink_log().await.unwrap();
+    assert_eq!(fs::metadata(&log).unwrap().len(), 0);
+    assert_eq!(store.queue().await.unwrap().len(), 1);
+}
+
 // ---- what statements are made of
 
 /// Every source file below a folder, without its tests.
