@@ -947,7 +947,7 @@ pub async fn a_links_events_are_bounded_and_its_count_goes_on(store: &dyn Store)
         store.downloaded(fetch_of(&link, id)).await.unwrap();
     }
     assert_eq!(download_events(store, &link).await, 201, "the first, and 200 more");
-    let second = Fetch { what: "2".into(), parts: vec![2], ..fetch_of(&link, 1) };
+    let second = Fetch { what: "2".into(), parts: vec![2], ..fetch_of(&link, 230) };
     store.downloaded(second).await.unwrap();
     assert_eq!(download_events(store, &link).await, 202, "this one is new");
     assert_eq!(store.downloads(link.transfer.clone()).await.unwrap()[0].count, 230);

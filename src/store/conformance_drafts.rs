@@ -373,6 +373,14 @@ pub async fn sessions_of_a_link_are_bounded(store: &dyn Store) {
         live.extend(store.session([number; 32], noon(), noon()).await.unwrap().map(|_| number));
     }
     assert_eq!(live, (10..30).collect::<Vec<_>>(), "the last ones");
+    // Of those that were used at the same moment it is never the new one.
+    let used = later(noon(), Duration::from_secs(29));
+    for number in 30..60u8 {
+        let id = [90 - number; 32];
+        let session = Session { id, link: author.link.clone(), wrapped_key: vec![1], used };
+        store.open(session, event(Action::Open)).await.unwrap();
+        assert!(store.session(id, noon(), noon()).await.unwrap().is_some(), "{number}");
+    }
 }
 
 pub async fn a_browser_is_remembered_for_a_while(store: &dyn Store) {

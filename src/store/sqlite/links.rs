@@ -33,13 +33,13 @@ pub(super) const TOUCH: &str = "UPDATE sessions SET used = max(used, ?2) WHERE i
 pub(super) const END: &str = "DELETE FROM sessions WHERE id = ?1";
 pub(super) const SWEEP: &str = "DELETE FROM sessions WHERE used < ?1";
 
-/// All sessions of a link but those that were used last. They are sorted, one more than there may be.
+/// All sessions of a link but the new one and those that were used last. They are sorted, as many as there may be.
 const CROWD: &str = "
     DELETE FROM sessions WHERE id IN (
-        SELECT id FROM sessions WHERE transfer = ?1 AND recipient = ?2 ORDER BY used DESC LIMIT -1 OFFSET ?3)";
+        SELECT id FROM sessions WHERE transfer = ?1 AND recipient = ?2 AND id <> ?3 ORDER BY used DESC LIMIT -1 OFFSET ?4)";
 
-/// Sessions of one link at once (H42): the one that was used longest ago ends.
-const SESSIONS_PER_LINK: u32 = 20;
+/// Sessions of one link beside a new one (H42): the one that was used longest ago ends.
+const OTHER_SESSIONS: u32 = 19;
 
 /// Counts a try before it is made; one writer makes look and count one step.
 pub(super) fn begin_try(change: &mut Change<'_>, link: &Link, rule: TryRule, now: Timestamp) -> Result<Try> {
@@ -86,7 +86,12 @@ pub(super) fn open(change: &mut Change<'_>, session: &Session, event: Event) -> 
             "INSERT INTO sessions (id, transfer, recipient, wrapped_key, used) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?
         .execute(params![session.id, transfer, link.recipient, session.wrapped_key, Time(session.used)])?;
-    change.db.prepare_cached(CROWD)?.execute(params![transfer, link.recipient, SESSIONS_PER_LINK])?;
+    change.db.prepare_cached(CROWD)?.execute(params![
+        transfer,
+        link.recipient,
+        session.id,
+        OTHER_SESSIONS
+    ])?;
     change.record(event)
 }
 
