@@ -5,6 +5,8 @@
 //! cannot be written just then, makes at most one duplicate and loses nothing (H02). While an outcome is not
 //! recorded its item is not tried again. One slow delivery holds one connection and nothing else (H35).
 
+mod tell;
+
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,23 +19,19 @@ use tokio_util::sync::CancellationToken;
 
 use super::alarm::Alarms;
 use super::body::{self, Opener};
-use super::bounce;
 use super::flights::{Flights, Line, Lines};
 use super::retry::{Next, Schedule};
 use super::way;
 use crate::address::ReversePath;
-use crate::audit::{Action, Actor, Event};
+use crate::audit::{Action, Event};
 use crate::clock::{Clock, Timestamp, later};
 use crate::config::{Config, ReturnPath};
 use crate::envelope::EnvelopeRecipient;
-use crate::id::QueueId;
 use crate::relay::outcome::{self, Outcome};
 use crate::relay::smarthost::{LargestMail, Settings, Smarthost, TlsClients};
 use crate::relay::{Content, Mail, Timeouts};
 use crate::secret::{BodyKey, LinkKey};
-use crate::store::{
-    Attempt, Blobs, Body, BodyData, Delivery, Item, Kind, NewItem, Problem, Store, StoreError,
-};
+use crate::store::{Attempt, Blobs, Body, BodyData, Delivery, Item, Kind, Problem, Store, StoreError};
 use crate::transfer::link;
 
 /// The queue is looked at this often, because the command line changes it from another process.
@@ -279,68 +277,9 @@ impl Shared {
         let told = self.tell(config, settings, &item, &mut deliveries, now).await;
         let problem = if told.frozen { Some(Problem::Frozen) } else { ended.problem };
         let mut events = events(settings, &item, &deliveries, told.frozen, now);
-        events.extend(told.mail.iter().map(|mail| noted(mail, &item.id, now)));
+        events.extend(told.event(&item.id, now));
         let reports = told.mail.into_iter().collect();
         Attempt { item: item.id, notifies, now, deliveries, next_attempt, problem, reports, events }
-    }
-
-    /// Sees to it that somebody hears of whoever was given up: the sender, or else the postmaster. What nobody can be
-    /// told of is kept, and so is what zegel itself has written without a sender to tell (C38).
-    async fn tell(
-        &self,
-        config: &Arc<Config>,
-        settings: &Settings,
-        item: &Item,
-        deliveries: &mut [(u32, Delivery)],
-        now: Timestamp,
-    ) -> Told {
-        let from_nobody = !bounce::untold(item, deliveries).is_empty();
-        if !from_nobody && bounce::to_report(item, deliveries).is_empty() {
-            return Told::default();
-        }
-        let keep = from_nobody && way::is_kept(item.kind);
-        let mail = match from_nobody {
-            true => {
-                let failed = bounce::untold(item, deliveries);
-                bounce::notice(config, &self.parts.key, now, item, &failed, keep)
-            }
-            false => self.report(config, item, deliveries, now).await,
-        };
-        if !keep && mail.is_some() {
-            if from_nobody {
-                let why = reason_of(deliveries);
-                tracing::warn!(item = %item.id, reason = why, "mail from the null sender failed; the postmaster is told");
-            }
-            return Told { mail, frozen: false };
-        }
-        let (why, frozen) = (reason_of(deliveries), freeze(deliveries));
-        // There may be many of these, and the postmaster cannot be told anyway: they are counted.
-        if item.kind != Kind::Undelivered {
-            let (kind, smarthost) = (item.kind.as_str(), settings.smarthost());
-            tracing::error!(item = %item.id, kind, smarthost, reason = why, "{}", Problem::Frozen.explanation());
-        }
-        Told { mail, frozen }
-    }
-
-    async fn report(
-        &self,
-        config: &Arc<Config>,
-        item: &Item,
-        deliveries: &[(u32, Delivery)],
-        now: Timestamp,
-    ) -> Option<NewItem> {
-        // A body that cannot be read is no reason to keep silent: the report then goes without it.
-        let original = self.open(item).await.ok();
-        let (config, key, item) = (Arc::clone(config), self.parts.key.clone(), item.clone());
-        let deliveries = deliveries.to_vec();
-        let made = spawn_blocking(move || {
-            let failed = bounce::to_report(&item, &deliveries);
-            bounce::report(&config, &key, now, &item, &failed, original)
-        });
-        made.await.unwrap_or_else(|error| {
-            tracing::error!(%error, "a failure report could not be made");
-            None
-        })
     }
 
     /// Tries until the store has it: to deliver again instead would make a duplicate.
@@ -362,15 +301,6 @@ impl Shared {
             sleep(TROUBLE).await;
         }
     }
-}
-
-/// What came of telling somebody.
-#[derive(Default)]
-struct Told {
-    /// The report, or the notice to the postmaster.
-    mail: Option<NewItem>,
-    /// The item is to stay, and not to be tried again by itself.
-    frozen: bool,
 }
 
 fn schedule(config: &Config) -> Schedule<'_> {
@@ -402,22 +332,6 @@ fn soften(deliveries: &mut [(u32, Delivery)]) {
     }
 }
 
-/// Those that were given up wait on; whether that is for ever, because nobody else still waits.
-fn freeze(deliveries: &mut [(u32, Delivery)]) -> bool {
-    let is_last = !deliveries.iter().any(|(_, delivery)| matches!(delivery, Delivery::Later { .. }));
-    soften(deliveries);
-    is_last
-}
-
-/// Why the first of those that were given up was, for the log.
-fn reason_of(deliveries: &[(u32, Delivery)]) -> String {
-    let reason = deliveries.iter().find_map(|(_, delivery)| match delivery {
-        Delivery::Failed { reason } => Some(outcome::for_log(reason)),
-        Delivery::Delivered | Delivery::Later { .. } => None,
-    });
-    reason.unwrap_or_default()
-}
-
 /// Everyone who would have to wait on has waited long enough (RFC 5321 4.5.4.1).
 fn give_up(deliveries: &mut [(u32, Delivery)]) {
     for (_, delivery) in deliveries {
@@ -426,12 +340,6 @@ fn give_up(deliveries: &mut [(u32, Delivery)]) {
                 Delivery::Failed { reason: format!("4.4.7 given up after many tries; the last: {reason}") };
         }
     }
-}
-
-/// Somebody is told by this mail.
-fn noted(mail: &NewItem, item: &QueueId, now: Timestamp) -> Event {
-    let what = if mail.kind == Kind::Report { "failure report" } else { "notice to the postmaster" };
-    Actor::zegel().event(now, Action::Notify, mail.id.to_string(), &format!("{what} on {item}"))
 }
 
 /// One event for each recipient that is settled, and one for all that wait on. Only codes of the next hop's
