@@ -175,6 +175,44 @@ fn from_the_button_to_the_mailbox_without_a_browser() {
     assert_eq!(scene.smarthost.seen().copies(STAFF), 2, "the receipt and one answer");
 }
 
+/// M22: who answers writes to the mailbox of the case, not to the program that sent the message.
+#[test]
+fn an_answer_goes_where_the_message_wants_it() {
+    let scene = scene("");
+    let before = scene.smarthost.seen().taken.len();
+    let message = format!(
+        "From: Zaaksysteem <noreply@voorbeeld.nl>\r\nTo: {RESIDENT}\r\n\
+         Reply-To: \"Zaak 12, bezwaar\" <zaak-12@voorbeeld.nl>, elders@example.org,\r\n\
+         \tzaken@voorbeeld.nl, ZAKEN@voorbeeld.nl, uit%example.org@voorbeeld.nl\r\n\
+         Subject: [vertrouwelijk] Zaak\r\n\r\ntekst\r\n"
+    );
+    submit(scene.gateway.smtp, "noreply@voorbeeld.nl", &[RESIDENT], message.as_bytes());
+    let seen = scene.smarthost.wait(|seen| seen.taken.len() == before + 2);
+    let notices: Vec<Notice> = seen.taken[before..].iter().map(Notice::of).collect();
+    let of = |kind: &str| notices.iter().find(|notice| notice.kind == kind).unwrap();
+    let notification = of("notification");
+    let unfolded = notification.raw.replace("\r\n\t", " ").replace("\r\n ", " ");
+    let field = unfolded.lines().find(|line| line.starts_with("Reply-To:")).unwrap();
+    assert!(field.contains("\"Zaak 12, bezwaar\" <zaak-12@voorbeeld.nl>"), "{field}");
+    assert!(field.contains("<zaken@voorbeeld.nl>") && field.matches('@').count() == 2, "{field}");
+    assert!(
+        notification.text.contains("Zaaksysteem"),
+        "whom to ask is who it is from: {}",
+        notification.text
+    );
+
+    let link = link_of(&notification.text, &scene.site.public_url());
+    let mut anna = Resident::verified(&link, &password_of(&of("receipt").text), &scene.smarthost);
+    let page = anna.get("/reply/message").text();
+    assert!(page.contains("zaak-12@voorbeeld.nl, zaken@voorbeeld.nl"), "{page}");
+    let answer = anna.message("zaak-12@voorbeeld.nl, zaken@voorbeeld.nl", "Dank u", &[], "next");
+    assert_eq!((answer.status, anna.tail(&answer)), (303, "/reply/check"), "{}", answer.text());
+    assert_eq!(anna.send("confirm=1").status, 303);
+    scene
+        .smarthost
+        .wait(|seen| seen.copies("zaak-12@voorbeeld.nl") == 1 && seen.copies("zaken@voorbeeld.nl") == 1);
+}
+
 #[test]
 fn the_password_for_staff_is_shown_once() {
     let scene = scene("[reply]\ndelivery = \"transfer\"\n");

@@ -12,7 +12,7 @@ use crate::envelope::{self, Envelope, EnvelopeRecipient, MailParameters, Ret};
 use crate::id::{Link, QueueId};
 use crate::locale::Language;
 use crate::message::crlf::CrlfBytes;
-use crate::message::header::Header;
+use crate::message::header::{Header, Mailbox};
 use crate::message::mime::{self, MimePart};
 use crate::message::rewrite;
 use crate::notify::notification::{NotificationFacts, notification};
@@ -30,6 +30,9 @@ const KEPT_FIELDS: &[&str] = &["From", "To", "Cc", "Date", "Message-ID", "In-Rep
 
 /// The fields that name those whom the others are not to see.
 const BLIND: &[&str] = &["Bcc", "Resent-Bcc"];
+
+/// Addresses of a Reply-To that are kept: an answer goes to no more.
+const MAX_REPLY_TO: usize = 10;
 
 /// How one message is sealed: of what the rules ask for its recipients, the strictest; what the tag asks for
 /// takes the place of the configuration.
@@ -57,12 +60,21 @@ pub(super) fn seal(
     let terms = Terms::of(rules, arrival, sender.is_some());
     let original = without_blind_copies(&arrival.message, &header);
     let recipients = envelope::each_mailbox_once(arrival.seal.iter().map(|(recipient, _)| recipient));
-    let request = request(intake, arrival, &header, original.as_slice(), &terms, &recipients);
+    let reply_to = reply_to(&header, &rules.config.organisation.domains);
+    let request = request(intake, arrival, &header, original.as_slice(), &terms, &recipients, &reply_to);
     let Sealed { transfer, password, tokens } =
         sealing::seal(intake.blobs.as_ref(), &intake.keys.link, request)?;
     acceptance.events.extend(events(arrival, &transfer));
     let transfer = acceptance.transfer.insert(transfer);
-    let notices = Notices { intake, rules, arrival, header: &header, transfer, recipients: &recipients };
+    let notices = Notices {
+        intake,
+        rules,
+        arrival,
+        header: &header,
+        transfer,
+        recipients: &recipients,
+        reply_to: &reply_to,
+    };
     acceptance.items.extend(notices.notifications(&terms, &tokens)?);
     if let Some(sender) = sender {
         acceptance.items.push(notices.receipt(sender, &terms.remarks, password.as_ref())?);
@@ -87,6 +99,18 @@ fn without_blind_copies<'a>(message: &'a CrlfBytes, header: &Header<'_>) -> Cow<
     }
 }
 
+/// Whom the message wants answered in its sender's place, where that is inside: answers go nowhere else.
+fn reply_to(header: &Header<'_>, domains: &[String]) -> Vec<(Option<String>, Address)> {
+    let mut kept: Vec<(Option<String>, Address)> = Vec::new();
+    for Mailbox { name, address } in header.reply_to() {
+        let Some(address) = address.filter(|address| address.is_internal(domains)) else { continue };
+        if kept.len() < MAX_REPLY_TO && kept.iter().all(|(_, other)| !other.is_same_mailbox(&address)) {
+            kept.push((name, address));
+        }
+    }
+    kept
+}
+
 /// What `sealing` needs of the message.
 fn request<'a>(
     intake: &Intake,
@@ -95,6 +119,7 @@ fn request<'a>(
     original: &'a [u8],
     terms: &Terms,
     recipients: &[EnvelopeRecipient],
+    reply_to: &[(Option<String>, Address)],
 ) -> SealRequest<'a> {
     let parts = mime::parts(&arrival.message);
     if parts.damaged {
@@ -108,6 +133,7 @@ fn request<'a>(
         from_name: from.name,
         from_address: from.address.map(String::from),
         message_id: header.message_id(),
+        reply_to: reply_to.iter().map(|(_, address)| address.clone()).collect(),
         date: header.first("Date").map(|field| field.value()),
         text: parts.text.map(|part| part.data),
         html: parts.html.map(|part| part.data),
@@ -150,6 +176,7 @@ struct Notices<'a> {
     transfer: &'a NewTransfer,
     /// Those of the transfer, as the envelope has them.
     recipients: &'a [EnvelopeRecipient],
+    reply_to: &'a [(Option<String>, Address)],
 }
 
 impl Notices<'_> {
@@ -157,7 +184,10 @@ impl Notices<'_> {
     fn notifications(&self, terms: &Terms, tokens: &[Secret]) -> Result<Vec<NewItem>, Refusal> {
         let (config, transfer) = (&self.rules.config, self.transfer);
         let sender = self.sender_card();
-        let original = rewrite::copy_fields(self.header, KEPT_FIELDS);
+        let mut original = rewrite::copy_fields(self.header, KEPT_FIELDS);
+        let reply_to: Vec<_> =
+            self.reply_to.iter().map(|(name, address)| (name.as_deref(), address)).collect();
+        compose::write_reply_to(&mut original, &reply_to);
         let mut items = Vec::with_capacity(transfer.recipients.len());
         for ((recipient, original_recipient), token) in
             transfer.recipients.iter().zip(self.recipients).zip(tokens)

@@ -16,6 +16,9 @@ pub const MAX_HEADER: usize = 4 << 20;
 /// Octets of an address field that are looked at.
 const MAX_STRUCTURED: usize = 64 << 10;
 
+/// Mailboxes of one list that are looked at.
+const MAX_MAILBOXES: usize = 100;
+
 /// Message-IDs of one thread that are looked at: the first and the last ones. Nobody answers that often.
 const MAX_IDS: usize = 1000;
 
@@ -106,6 +109,12 @@ impl<'a> Header<'a> {
     /// The first author.
     pub fn from(&self) -> Mailbox {
         self.first("From").map(|field| Mailbox::parse(field.structured())).unwrap_or_default()
+    }
+
+    /// Who is to be answered in the author's place (RFC 5322 3.6.2).
+    pub fn reply_to(&self) -> Vec<Mailbox> {
+        let lists = self.all("Reply-To").map(|field| Mailbox::list(field.structured()));
+        lists.flatten().take(MAX_MAILBOXES).collect()
     }
 
     /// The Message-ID, in its angle brackets.
@@ -277,6 +286,17 @@ impl<'a> Field<'a> {
 }
 
 impl Mailbox {
+    /// Reads an address list (RFC 5322 3.4).
+    fn list(mut body: &[u8]) -> Vec<Self> {
+        let mut mailboxes = Vec::new();
+        while !body.is_empty() && mailboxes.len() < MAX_MAILBOXES {
+            let (mailbox, rest) = body.split_at_checked(mailbox_length(body)).unwrap_or((body, b""));
+            mailboxes.push(Self::parse(mailbox));
+            body = rest.get(1..).unwrap_or_default();
+        }
+        mailboxes
+    }
+
     /// Reads the first mailbox of an address list (RFC 5322 3.4).
     fn parse(body: &[u8]) -> Self {
         let body = without_group(body);
@@ -291,6 +311,33 @@ impl Mailbox {
         let name = quoted.replace("\\\"", "\"").replace("\\\\", "\\");
         Self { name: Some(name.trim().to_owned()).filter(|name| !name.is_empty()), address }
     }
+}
+
+/// Octets up to the separator behind a mailbox. A comma without an address before it belongs to a name that should have
+/// been quoted.
+fn mailbox_length(list: &[u8]) -> usize {
+    let (mut quoted, mut escaped, mut has_address, mut angle) = (false, false, false, false);
+    let mut comments = 0u32;
+    let end = list.iter().position(|c| {
+        let is_escaped = std::mem::replace(&mut escaped, false);
+        match c {
+            _ if is_escaped => {}
+            b'\\' => escaped = quoted || comments > 0,
+            b'"' if comments == 0 => quoted = !quoted,
+            _ if quoted => {}
+            b'(' => comments += 1,
+            b')' => comments = comments.saturating_sub(1),
+            _ if comments > 0 => {}
+            b'<' => angle = true,
+            b'>' => angle = false,
+            b'@' => has_address = true,
+            b',' => return has_address && !angle,
+            b';' => return !angle,
+            _ => {}
+        }
+        false
+    });
+    end.unwrap_or(list.len())
 }
 
 /// `group: name <address>, ...;` without the name of the group, which is nobody's.
@@ -484,6 +531,32 @@ mod tests {
             assert_eq!(from.name.as_deref(), name, "{value}");
             assert_eq!(from.address.as_ref().map(Address::as_str), address, "{value}");
         }
+    }
+
+    #[test]
+    fn reads_who_is_to_be_answered() {
+        for (value, expected) in [
+            ("zaak-12@voorbeeld.nl", &["zaak-12@voorbeeld.nl"][..]),
+            ("Zaak 12 <a@b.nl>, \"Vries, Jan de\" <c@d.nl>", &["Zaak 12|a@b.nl", "Vries, Jan de|c@d.nl"]),
+            ("Vries, Jan de <c@d.nl>,a@b.nl", &["Vries, Jan de|c@d.nl", "a@b.nl"]),
+            ("Team: a@b.nl, Jan <c@d.nl>;, e@f.nl", &["a@b.nl", "Jan|c@d.nl", "e@f.nl"]),
+            ("a@b.nl (Jan, werk), \"x@y\" <c@d.nl>", &["Jan, werk|a@b.nl", "x@y|c@d.nl"]),
+            ("=?utf-8?q?J=C3=BCrgen?= <a@b.nl>,\r\n\tc@d.nl", &["Jürgen|a@b.nl", "c@d.nl"]),
+            ("undisclosed:;", &[]),
+            ("\"open <a@b.nl>, c@d.nl", &[]),
+            ("", &[]),
+        ] {
+            let message = format!("Reply-To: {value}\r\n\r\n");
+            let found = Header::parse(message.as_bytes()).reply_to();
+            let found: Vec<String> = found
+                .into_iter()
+                .filter_map(|mailbox| Some((mailbox.name, mailbox.address?)))
+                .map(|(name, address)| name.map_or(address.to_string(), |name| format!("{name}|{address}")))
+                .collect();
+            assert_eq!(found, expected, "{value}");
+        }
+        let many = format!("Reply-To: {}\r\n", "a@b.nl,".repeat(10_000));
+        assert_eq!(Header::parse(many.as_bytes()).reply_to().len(), MAX_MAILBOXES);
     }
 
     #[test]

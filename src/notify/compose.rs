@@ -185,6 +185,16 @@ pub(super) fn message_id(id: &str) -> Option<String> {
     (fits && id.chars().all(|c| c.is_ascii_graphic() && c != '<' && c != '>')).then(|| format!("<{id}>"))
 }
 
+/// Who is answered in the author's place (RFC 5322 3.6.2); nothing, where that is nobody.
+pub fn write_reply_to(out: &mut Vec<u8>, mailboxes: &[(Option<&str>, &Address)]) {
+    let field = |(name, address): &(Option<&str>, &Address)| {
+        AddressField::new_address(name.map(one_line).filter(|name| !name.is_empty()), address.to_string())
+    };
+    if !mailboxes.is_empty() {
+        write_field(out, "Reply-To", &AddressField::new_list(mailboxes.iter().map(field).collect()));
+    }
+}
+
 /// A phone number as a `tel:` URI (RFC 3966): `+31 (0)511 54 81 00` is `tel:+31511548100`.
 pub fn tel(phone: &str) -> Option<String> {
     let number: String =

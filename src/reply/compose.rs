@@ -182,6 +182,7 @@ impl Answer {
             password,
             chosen: checked.password.clone(),
             thread: Vec::new(),
+            reply_to: Vec::new(),
             answers: Vec::new(),
         };
         Ok(sealing::seal(parts.blobs.as_ref(), &parts.keys.link, request)?)

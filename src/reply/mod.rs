@@ -170,8 +170,8 @@ impl Replies {
         let domains = &config.organisation.domains;
         let from = index.from_address.as_deref().and_then(|from| Address::parse(from).ok());
         let is_staff = recipients::internal(&grant.recipient().address, domains).is_some();
-        match recipients::addressee(grant, from.as_ref(), domains) {
-            None if is_staff => Place::Mail,
+        match recipients::addressees(grant, from.as_ref(), domains).is_empty() {
+            true if is_staff => Place::Mail,
             _ if config.reply.enabled => Place::Here,
             _ => Place::Nowhere,
         }
@@ -181,8 +181,8 @@ impl Replies {
     async fn beginning(&self, grant: &Grant, browser: &Browser) -> Result<Typed> {
         let original = original::read(grant, self.parts.clock.now()).await?;
         let domains = &self.parts.config.load().organisation.domains;
-        let to = recipients::addressee(grant, original.from.as_ref(), domains);
-        let to = to.map(Address::to_string).unwrap_or_default();
+        let to = recipients::addressees(grant, original.from.as_ref(), domains);
+        let to = to.into_iter().map(Address::as_str).collect::<Vec<_>>().join(", ");
         Ok(match self.verified(browser).await? {
             Some(Verified { name, address, phone, .. }) => {
                 Typed { name, email: address.to_string(), phone, to, ..Typed::default() }

@@ -171,15 +171,20 @@ impl Circle<'_> {
     }
 }
 
-/// Who gets an answer unless somebody else is named: the sender of the transfer, or else who it is from. Nobody where
-/// neither works here: then it came from outside itself.
-pub(super) fn addressee<'a>(
+/// Who gets an answer unless somebody else is named: those whom the message wants answered, or else the sender of the
+/// transfer, or else who it is from. Nobody where none of them works here: then it came from outside itself.
+pub(super) fn addressees<'a>(
     grant: &'a Grant,
     from: Option<&'a Address>,
     domains: &[String],
-) -> Option<&'a Address> {
-    let sender = grant.transfer().sender.as_ref();
-    sender.into_iter().chain(from).find(|address| internal(address, domains).is_some())
+) -> Vec<&'a Address> {
+    let transfer = grant.transfer();
+    let is_ours = |address: &&Address| internal(address, domains).is_some();
+    let wanted: Vec<&Address> = transfer.reply_to.iter().filter(is_ours).collect();
+    match wanted.is_empty() {
+        true => transfer.sender.iter().chain(from).find(is_ours).into_iter().collect(),
+        false => wanted,
+    }
 }
 
 #[cfg(test)]

@@ -274,6 +274,7 @@ async fn seal(store: &dyn Store, blobs: &dyn Blobs, keys: &Keys, clock: &Clock) 
         password: PasswordMode::None,
         chosen: None,
         thread: Vec::new(),
+        reply_to: Vec::new(),
         answers: Vec::new(),
     };
     let sealed = sealing::seal(blobs, &keys.link, request).unwrap();

@@ -16,7 +16,7 @@ use crate::intake::Rules;
 use crate::locale::Language;
 use crate::message::crlf::CrlfBytes;
 use crate::notify::ask::{AskFacts, ask};
-use crate::notify::compose::{write_field, write_return_mark, write_thread};
+use crate::notify::compose::{write_field, write_reply_to, write_return_mark, write_thread};
 use crate::notify::download::{DownloadFacts, download};
 use crate::notify::notification::{NotificationFacts, notification};
 use crate::notify::recall::{RecallFacts, recall};
@@ -225,6 +225,8 @@ impl Mails<'_> {
         let id = format!("<{}.{}@{}>", self.transfer.id, QueueId::random(), self.config().hostname);
         write_field(&mut out, "Message-ID", &Raw::new(id));
         write_thread(&mut out, self.transfer.message_id.as_deref());
+        let reply_to: Vec<_> = self.transfer.reply_to.iter().map(|address| (None, address)).collect();
+        write_reply_to(&mut out, &reply_to);
         out
     }
 

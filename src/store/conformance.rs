@@ -119,6 +119,7 @@ pub fn transfer() -> NewTransfer {
         expires: days_later(noon(), 30),
         sender: Some(address("jan@voorbeeld.nl")),
         message_id: Some("<besluit@voorbeeld.nl>".into()),
+        reply_to: vec![address("zaak-12@voorbeeld.nl"), address("zaak@voorbeeld.nl")],
         password: true,
         automatic: false,
         language: Some(Language::Fy),
@@ -472,6 +473,7 @@ pub async fn the_queue_can_be_looked_at(store: &dyn Store) {
 pub async fn a_transfer_comes_back_as_it_went_in(store: &dyn Store) {
     let (first, mut second) = (transfer(), transfer());
     (second.sender, second.password) = (None, false);
+    second.reply_to = Vec::new();
     let (parts, ids) = (first.parts.clone(), [second.id.clone(), first.id.clone()]);
     store.commit(sealed(first)).await.unwrap();
     store.commit(sealed(second)).await.unwrap();
@@ -480,6 +482,7 @@ pub async fn a_transfer_comes_back_as_it_went_in(store: &dyn Store) {
     assert_eq!((found.created, found.expires), (noon(), days_later(noon(), 30)));
     assert_eq!((found.sender, found.password), (Some(address("jan@voorbeeld.nl")), true));
     assert_eq!(found.message_id.as_deref(), Some("<besluit@voorbeeld.nl>"));
+    assert_eq!(found.reply_to, [address("zaak-12@voorbeeld.nl"), address("zaak@voorbeeld.nl")]);
     assert_eq!(found.parts, parts);
     let second = &found.recipients[1];
     assert_eq!((second.number, second.address.as_str()), (2, "b@example.org"));

@@ -20,6 +20,8 @@ pub struct NewTransfer {
     pub sender: Option<Address>,
     /// The Message-ID of what was sealed.
     pub message_id: Option<String>,
+    /// Who is answered in the sender's place: addresses of the organisation; empty: the sender.
+    pub reply_to: Vec<Address>,
     /// Whether a password is needed besides the link.
     pub password: bool,
     /// A machine sent it: nothing about it is ever mailed back (RFC 3834).
@@ -79,6 +81,8 @@ pub struct Transfer {
     pub sender: Option<Address>,
     /// The Message-ID of what was sealed: later mails to its recipients answer that.
     pub message_id: Option<String>,
+    /// Who is answered in the sender's place: addresses of the organisation; empty: the sender.
+    pub reply_to: Vec<Address>,
     /// Whether a password is needed besides the link.
     pub password: bool,
     /// A machine sent it: nothing about it is ever mailed back (RFC 3834).

@@ -36,6 +36,8 @@ pub struct SealRequest<'a> {
     pub from_address: Option<String>,
     /// Its Message-ID, in angle brackets.
     pub message_id: Option<String>,
+    /// Who is answered in the sender's place.
+    pub reply_to: Vec<Address>,
     /// Its Date field.
     pub date: Option<String>,
     /// What it says, as plain text in UTF-8.
@@ -131,7 +133,7 @@ pub fn seal(blobs: &dyn Blobs, link_key: &LinkKey, mut request: SealRequest<'_>)
     let mut parts = PartWriter { blobs, key: &key, parts: Vec::new() };
     let (created, expires, sender) = (request.created, request.expires, request.sender.take());
     let (language, file_names) = (request.language, request.file_names);
-    let message_id = request.message_id.take();
+    let (message_id, reply_to) = (request.message_id.take(), take(&mut request.reply_to));
     let download_notice = request.download_notice && !request.automatic;
     let first_reminder = Schedule::of(created, expires).half;
     let (automatic, files) = (request.automatic, u32::try_from(request.files.len()).unwrap_or(u32::MAX));
@@ -164,6 +166,7 @@ pub fn seal(blobs: &dyn Blobs, link_key: &LinkKey, mut request: SealRequest<'_>)
         expires,
         sender,
         message_id,
+        reply_to,
         password: password.is_some(),
         automatic,
         language,

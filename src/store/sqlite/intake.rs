@@ -3,7 +3,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::columns::{Octets, Time};
+use super::columns::{Json, Octets, Time};
 use super::writer::Change;
 use super::{drafts, queue};
 use crate::clock::Timestamp;
@@ -46,8 +46,8 @@ fn insert_transfer(db: &Connection, transfer: &NewTransfer) -> Result<()> {
     db.prepare_cached(
         "INSERT INTO transfers
             (id, created, expires, sender, password, automatic, files, language, download_notice, file_names,
-             first_reminder, message_id)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+             first_reminder, message_id, reply_to)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     )?
     .execute(params![
         transfer.id,
@@ -62,6 +62,7 @@ fn insert_transfer(db: &Connection, transfer: &NewTransfer) -> Result<()> {
         transfer.file_names,
         transfer.first_reminder.map(Time),
         transfer.message_id,
+        Json(&transfer.reply_to),
     ])?;
     let number = db.last_insert_rowid();
 

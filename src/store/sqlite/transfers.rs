@@ -56,6 +56,7 @@ fn transfer(row: &Row<'_>) -> rusqlite::Result<(i64, Transfer)> {
         expires: row.get::<_, Time>("expires")?.0,
         sender: row.get("sender")?,
         message_id: row.get("message_id")?,
+        reply_to: row.get::<_, Json<_>>("reply_to")?.0,
         password: row.get("password")?,
         automatic: row.get("automatic")?,
         language: row.get("language")?,

@@ -167,6 +167,7 @@ impl Site {
             password,
             chosen: None,
             thread: Vec::new(),
+            reply_to: Vec::new(),
             answers: Vec::new(),
         };
         request.files[1].content_id = Some("p1".into());
