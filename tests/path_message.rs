@@ -206,7 +206,7 @@ fn refusals_of_the_gateway() {
     for (from, mail, answer) in [
         ("x@elders.nl", "", "550 5.7.1 "),
         (STAFF, looping.as_str(), "554 5.4.6 "),
-        (STAFF, "X-Zegel-Notice: notification\r\n\r\n", "554 5.4.6 "),
+        (STAFF, "Received: from a by veilig.voorbeeld.nl; now\r\n\r\n", "554 5.4.6 "),
         (STAFF, "X-Nee: ja\r\n\r\n", "550 5.7.1 Dit mag niet naar buiten"),
     ] {
         let mut client = SmtpClient::connect(gateway.smtp).unwrap();
@@ -220,6 +220,78 @@ fn refusals_of_the_gateway() {
         results.query_map([STAFF], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
     assert_eq!(results, ["refused: loop", "refused: loop", "refused: policy"]);
     assert!(smarthost.seen().taken.is_empty());
+}
+
+/// The gateway of another organisation, at elders.nl.
+fn site_elsewhere(smarthost: &Smarthost, extra: &str) -> Site {
+    let site = Site::new(smarthost.address(), extra);
+    let config = std::fs::read_to_string(site.config()).unwrap().replace("voorbeeld.nl", "elders.nl");
+    std::fs::write(site.config(), config).unwrap();
+    site
+}
+
+/// M23: what one gateway wrote is mail like any other to another one, and a loop to itself.
+#[test]
+fn forwarding_between_two_gateways_works() {
+    let refused = "eva@example.com";
+    let script = Script::usual().when(Stage::Rcpt, refused, say("550 5.1.1 no such user"), usize::MAX);
+    let (here, there) = (Smarthost::start(script), Smarthost::start(Script::usual()));
+    let (site, elsewhere) = (Site::new(here.address(), ""), site_elsewhere(&there, ""));
+    let (gateway, other) = (site.start(), elsewhere.start());
+    let bob = "bob@elders.nl";
+    submit(gateway.smtp, STAFF, &[bob], &tagged(STAFF, bob));
+    submit(gateway.smtp, STAFF, &[refused], b"Subject: x\r\n\r\nx\r\n");
+    let notices = here.wait(|seen| seen.taken.len() == 3).taken;
+    let kinds: Vec<String> = notices.iter().map(|notice| text_of(notice)).collect();
+    for kind in ["notification", "receipt", "failure"] {
+        assert!(kinds.iter().any(|text| text.contains(&format!("\r\nX-Zegel-Notice: {kind}\r\n"))), "{kind}");
+    }
+    for (number, notice) in notices.iter().enumerate() {
+        // Bob's mail server sends it on to his own address outside, in his name.
+        submit(other.smtp, bob, &[RESIDENT], &notice.message);
+        let passed = there.wait(|seen| seen.taken.len() > number).taken.remove(number);
+        assert!(passed.message.ends_with(&notice.message), "byte for byte");
+        let back = SmtpClient::connect(gateway.smtp).unwrap().send(STAFF, &[bob], &notice.message).unwrap();
+        assert!(back.starts_with("554 5.4.6 "), "our own comes back: {back}");
+    }
+    // A mark that proves nothing says nothing.
+    let receipt = kinds.iter().find(|text| text.contains("X-Zegel-Notice: receipt")).unwrap();
+    let at = receipt.find("X-Zegel-Origin: ").unwrap() + 20;
+    let other_letter = if &receipt[at..=at] == "7" { "8" } else { "7" };
+    let forged = [&receipt[..at], other_letter, &receipt[at + 1..]].concat();
+    submit(gateway.smtp, STAFF, &["collega@voorbeeld.nl"], forged.as_bytes());
+}
+
+/// H07: two gateways that seal everything, and two mailboxes that send on everything to each other.
+#[test]
+fn two_gateways_do_not_seal_each_others_notices_for_ever() {
+    let (here, there) = (Smarthost::start(Script::usual()), Smarthost::start(Script::usual()));
+    let rules = "[policy]\nfiles = [\"alles.toml\"]\n";
+    let (site, elsewhere) = (Site::new(here.address(), rules), site_elsewhere(&there, rules));
+    for site in [&site, &elsewhere] {
+        let all = "[[rule]]\nname = \"alles\"\nthen = \"seal\"\n";
+        std::fs::write(site.config().with_file_name("alles.toml"), all).unwrap();
+    }
+    let (gateway, other) = (site.start(), elsewhere.start());
+    let bob = "bob@elders.nl";
+    let notification = |smarthost: &Smarthost, to: &str| {
+        let seen = smarthost.wait(|seen| seen.copies(to) == 1);
+        seen.taken.into_iter().find(|taken| taken.addresses() == [to]).unwrap()
+    };
+    submit(gateway.smtp, STAFF, &[bob], &tagged(STAFF, bob));
+    let first = notification(&here, bob);
+    submit(other.smtp, bob, &[STAFF], &first.message);
+    let second = notification(&there, STAFF);
+    assert!(!text_of(&second).contains(&text_of(&first)), "sealed, not passed");
+    let reply = SmtpClient::connect(gateway.smtp).unwrap().send(STAFF, &[bob], &second.message).unwrap();
+    assert!(reply.starts_with("554 5.4.6 "), "{reply}");
+    // Of the inside the trace names servers and times, no client.
+    assert!(
+        text_of(&first).contains("\r\nReceived: by veilig.voorbeeld.nl (zegel) id "),
+        "{}",
+        text_of(&first)
+    );
+    assert!(!text_of(&first).contains("[127.0.0.1]"));
 }
 
 #[test]

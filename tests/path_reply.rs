@@ -9,8 +9,9 @@ use std::io::Write;
 use std::net::TcpStream;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use support::client::submit;
 use support::gateway::{Gateway, Site, wait_for};
-use support::mail::{Notice, link_of};
+use support::mail::{Notice, link_of, password_of};
 use support::resident::{
     RESIDENT, Resident, STAFF, attachments, base64, code_to, form, multipart, noise, seal,
 };

@@ -29,7 +29,7 @@ use crate::message::crlf::CrlfBytes;
 use crate::message::header::Header;
 use crate::message::rewrite;
 use crate::notify::NoticeError;
-use crate::notify::compose;
+use crate::notify::{compose, origin};
 use crate::policy::{Content, Decision, Facts, Policy, SealOptions, TagOptions, Verdict};
 use crate::queue::body;
 use crate::queue::worker::WakeHandle;
@@ -68,7 +68,7 @@ pub enum Refusal {
     /// A policy rule says so; the text is the rule's.
     #[error("refused by policy: {0}")]
     Policy(String),
-    /// Too many `Received` fields, or one of our own notices (H07).
+    /// It was here before: our own `Received` or mark, or too many hops (H07).
     #[error("the message loops")]
     Loop,
     /// Addressed to where delivery reports go, but to none of ours.
@@ -218,7 +218,7 @@ impl Intake {
         let header = Header::parse(message.as_slice());
         let hostname = &rules.config.hostname;
         if header.received_count() >= MAX_RECEIVED
-            || header.is_own_notice()
+            || origin::is_ours(&self.keys.link, &header)
             || header.was_received_by(hostname)
         {
             return Err(Refusal::Loop);

@@ -17,7 +17,7 @@ use crate::message::mime::{self, MimePart};
 use crate::message::rewrite;
 use crate::notify::notification::{NotificationFacts, notification};
 use crate::notify::receipt::{ReceiptFacts, Remarks, Taken, Way, receipt};
-use crate::notify::{SenderCard, compose};
+use crate::notify::{SenderCard, compose, origin};
 use crate::policy::{SealOptions, TagPassword};
 use crate::queue::body;
 use crate::secret::Secret;
@@ -184,7 +184,8 @@ impl Notices<'_> {
     fn notifications(&self, terms: &Terms, tokens: &[Secret]) -> Result<Vec<NewItem>, Refusal> {
         let (config, transfer) = (&self.rules.config, self.transfer);
         let sender = self.sender_card();
-        let mut original = rewrite::copy_fields(self.header, KEPT_FIELDS);
+        let mut original = rewrite::trace(&config.hostname, self.header, &self.arrival.id, self.arrival.now);
+        original.extend(rewrite::copy_fields(self.header, KEPT_FIELDS));
         let reply_to: Vec<_> =
             self.reply_to.iter().map(|(name, address)| (name.as_deref(), address)).collect();
         compose::write_reply_to(&mut original, &reply_to);
@@ -283,8 +284,10 @@ impl Notices<'_> {
         link: Option<Link>,
         mail: &CrlfBytes,
     ) -> Result<NewItem, Refusal> {
-        let body = body::store_body(&self.intake.keys.body, self.intake.blobs.as_ref(), mail)?;
-        Ok(NewItem { id: QueueId::random(), kind, envelope, body, link, created: self.arrival.now })
+        let id = QueueId::random();
+        let mail = origin::marked(&self.intake.keys.link, &id, mail);
+        let body = body::store_body(&self.intake.keys.body, self.intake.blobs.as_ref(), &mail)?;
+        Ok(NewItem { id, kind, envelope, body, link, created: self.arrival.now })
     }
 }
 

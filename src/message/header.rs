@@ -171,16 +171,12 @@ impl<'a> Header<'a> {
 
     /// Whether a hop of this name has seen the message before (H07).
     pub fn was_received_by(&self, hostname: &str) -> bool {
-        self.all("Received").any(|field| {
-            let value = field.value();
-            let mut words = value.split_ascii_whitespace().skip_while(|w| !w.eq_ignore_ascii_case("by"));
-            words.nth(1).is_some_and(|host| host.trim_end_matches(';').eq_ignore_ascii_case(hostname))
-        })
+        self.hops().any(|hop| hop.host.eq_ignore_ascii_case(hostname))
     }
 
-    /// Whether the message is one of our own notices (H07).
-    pub fn is_own_notice(&self) -> bool {
-        self.first("X-Zegel-Notice").is_some()
+    /// The hops that the message has made, the last one first.
+    pub fn hops(&self) -> impl Iterator<Item = Hop> + use<'a> {
+        self.all("Received").map(|field| Hop::parse(&field.value()))
     }
 
     /// The identifiers in all fields of these names, in their order, each once.
@@ -285,6 +281,24 @@ impl<'a> Field<'a> {
     }
 }
 
+/// A server that a message went through, as its `Received` field has it (RFC 5321 4.4).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hop {
+    /// Its name; empty where none stands there.
+    pub host: String,
+    /// When; empty where that does not stand there.
+    pub time: String,
+}
+
+impl Hop {
+    fn parse(value: &str) -> Self {
+        let mut words = value.split_ascii_whitespace().skip_while(|word| !word.eq_ignore_ascii_case("by"));
+        let host = words.nth(1).unwrap_or("").trim_end_matches(';').to_owned();
+        let time = value.rsplit_once(';').map_or("", |(_, time)| time.trim()).to_owned();
+        Self { host, time }
+    }
+}
+
 impl Mailbox {
     /// Reads an address list (RFC 5322 3.4).
     fn list(mut body: &[u8]) -> Vec<Self> {
@@ -292,7 +306,8 @@ impl Mailbox {
         while !body.is_empty() && mailboxes.len() < MAX_MAILBOXES {
             let (mailbox, rest) = body.split_at_checked(mailbox_length(body)).unwrap_or((body, b""));
             mailboxes.push(Self::parse(mailbox));
-            body = rest.get(1..).unwrap_or_default();
+            let is_between = |c: &u8| matches!(c, b',' | b';' | b' ' | b'\t' | b'\r' | b'\n');
+            body = rest.get(rest.iter().take_while(|c| is_between(c)).count()..).unwrap_or_default();
         }
         mailboxes
     }
@@ -490,7 +505,10 @@ mod tests {
         assert_eq!(header.first("Received").unwrap().raw(), b"Received: a by x\r\n");
         let names: Vec<_> = header.fields().map(|field| field.name()).collect();
         assert_eq!(names, ["Received", "Received", "Subject", "Subject"]);
-        assert!(!header.is_own_notice());
+        let hops: Vec<_> = header.hops().map(|hop| (hop.host, hop.time)).collect();
+        let expected =
+            [("x", ""), ("Veilig.voorbeeld.nl", "now")].map(|(host, time)| (host.into(), time.into()));
+        assert_eq!(hops, expected);
     }
 
     #[test]
@@ -589,7 +607,6 @@ mod tests {
                 "{field}"
             );
         }
-        assert!(Header::parse(b"x-zegel-notice: receipt\r\n\r\n").is_own_notice());
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use super::crlf::CrlfBytes;
-use super::header::Header;
+use super::header::{Header, Hop};
 pub(crate) use super::name::is_invisible;
 pub use super::name::safe_name;
 use crate::clock::{Timestamp, rfc5322};
@@ -34,6 +34,23 @@ pub fn received(hostname: &str, peer: &Peer, envelope: &Envelope, id: &QueueId, 
     );
     // Nothing above can hold a stray line end; if it did, the message would do without the field.
     CrlfBytes::check(field.into_bytes()).unwrap_or_default()
+}
+
+/// The hops of the original and our own, for a mail that goes on in its place: so a loop through several gateways comes
+/// to its end (RFC 5321 6.3, H07). Of each only name and time: the clients and addresses of the inside are nobody's business.
+pub fn trace(hostname: &str, header: &Header, id: &QueueId, now: Timestamp) -> Vec<u8> {
+    let mut trace = format!("Received: by {hostname} (zegel) id {id};\r\n\t{}\r\n", rfc5322(now));
+    for Hop { host, time } in header.hops() {
+        let is_name = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
+        let is_time = |c: char| c.is_ascii_alphanumeric() || " ,:+-()".contains(c);
+        let known = |text: &str, most: usize, fits: &dyn Fn(char) -> bool| {
+            !text.is_empty() && text.len() <= most && text.chars().all(fits)
+        };
+        let host = if known(&host, 255, &is_name) { host.as_str() } else { "unknown" };
+        let time = if known(&time, 60, &is_time) { time } else { rfc5322(now) };
+        trace.push_str(&format!("Received: by {host};\r\n\t{time}\r\n"));
+    }
+    trace.into_bytes()
 }
 
 /// The first field of each name, as it stands in the original, in the order of `names`. `Bcc` is never copied.
@@ -148,6 +165,24 @@ mod tests {
         let field = received("h.nl", &peer, &envelope(true), &id, Timestamp::UNIX_EPOCH);
         assert!(field.as_slice().starts_with("Received: from é.nl (".as_bytes()));
         assert!(String::from_utf8_lossy(field.as_slice()).contains(" with UTF8SMTP id "));
+    }
+
+    #[test]
+    fn a_trace_tells_names_and_times_only() {
+        let header = Header::parse(
+            b"Received: from pc (10.0.0.7)\r\n\tby mail.voorbeeld.nl with ESMTP id 1 for <geheim@x>;\r\n\tMon, 23 Nov 2026 10:00:00 +0100 (CET)\r\n\
+              Received: by a\xc3\xa9<x>; \xff\r\nReceived: (nothing known)\r\n\r\n",
+        );
+        let id: QueueId = "0123456789ab".parse().unwrap();
+        let trace = trace("veilig.voorbeeld.nl", &header, &id, Timestamp::UNIX_EPOCH);
+        let epoch = "\r\n\tThu, 01 Jan 1970 00:00:00 +0000\r\n";
+        let expected = format!(
+            "Received: by veilig.voorbeeld.nl (zegel) id 0123456789ab;{epoch}Received: by mail.voorbeeld.nl;\r\n\
+             \tMon, 23 Nov 2026 10:00:00 +0100 (CET)\r\nReceived: by unknown;{epoch}Received: by unknown;{epoch}"
+        );
+        assert_eq!(String::from_utf8(trace.clone()).unwrap(), expected);
+        let again = Header::parse(&trace);
+        assert!(again.was_received_by("veilig.voorbeeld.nl") && again.received_count() == 4);
     }
 
     #[test]

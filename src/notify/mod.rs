@@ -10,6 +10,7 @@ pub mod confirmation;
 pub mod download;
 pub mod failure;
 pub mod notification;
+pub mod origin;
 pub mod recall;
 pub mod receipt;
 pub mod reminder;

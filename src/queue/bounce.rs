@@ -10,11 +10,12 @@ use crate::id::QueueId;
 use crate::message::crlf::CrlfBytes;
 use crate::message::header::Header;
 use crate::notify::failure::{About, FailedRecipient, FailureFacts, Original, failure};
+use crate::notify::origin;
 use crate::notify::undelivered::{UndeliveredFacts, undelivered};
 use crate::queue::body::{self, Opener};
 use crate::queue::way;
 use crate::relay::outcome;
-use crate::secret::BodyKey;
+use crate::secret::{BodyKey, LinkKey};
 use crate::store::{Body, Delivery, Item, Kind, NewItem, PendingRecipient};
 
 /// Octets of a returned header; what is longer is cut at a line.
@@ -56,7 +57,7 @@ pub fn untold<'a>(item: &'a Item, deliveries: &'a [(u32, Delivery)]) -> Vec<Fail
 /// that there is no end of them. `kept`: the mail is frozen.
 pub fn notice(
     config: &Config,
-    key: &BodyKey,
+    (key, link_key): (&BodyKey, &LinkKey),
     now: Timestamp,
     item: &Item,
     failed: &[Failed<'_>],
@@ -90,7 +91,7 @@ pub fn notice(
         parameters: MailParameters { smtputf8: postmaster.needs_smtputf8(), ..MailParameters::default() },
         recipients: vec![EnvelopeRecipient::from(postmaster)],
     };
-    let body = seal(key, &mail)?;
+    let body = seal(key, &origin::marked(link_key, &id, &mail))?;
     Some(NewItem { id, kind: Kind::Undelivered, envelope, body, link: None, created: now })
 }
 
@@ -105,7 +106,7 @@ fn seal(key: &BodyKey, mail: &CrlfBytes) -> Option<Body> {
 /// still be read. Blocking.
 pub fn report(
     config: &Config,
-    key: &BodyKey,
+    keys: (&BodyKey, &LinkKey),
     now: Timestamp,
     item: &Item,
     failed: &[Failed<'_>],
@@ -151,7 +152,8 @@ pub fn report(
         recipients: vec![EnvelopeRecipient::from(to.clone())],
     };
     // In the row whatever its size: a disk without room for a blob must not cost the sender the report.
-    let body = seal(key, &message)?;
+    let (body_key, link_key) = keys;
+    let body = seal(body_key, &origin::marked(link_key, &id, &message))?;
     Some(NewItem { id, kind: Kind::Report, envelope, body, link: None, created: now })
 }
 
@@ -252,6 +254,10 @@ pub(super) mod tests {
         KEY.clone()
     }
 
+    fn link_key() -> LinkKey {
+        Keys::derive(&[7; 32]).link
+    }
+
     fn opener(message: &[u8]) -> Opener {
         let sealed = body::seal(&key(), &CrlfBytes::check(message.to_vec()).unwrap()).unwrap();
         body::open(&key(), &MemoryBlobs::default(), &sealed).unwrap()
@@ -279,7 +285,8 @@ pub(super) mod tests {
         let sent = item(Kind::Message, Some("jan@voorbeeld.nl"), &[None]);
         let deliveries = failed(&[1]);
         let failed = to_report(&sent, &deliveries);
-        let report = report(&config(), &key(), Timestamp::UNIX_EPOCH, &sent, &failed, None).unwrap();
+        let report =
+            report(&config(), (&key(), &link_key()), Timestamp::UNIX_EPOCH, &sent, &failed, None).unwrap();
         assert_eq!(report.envelope.reverse_path, ReversePath::Null);
         assert_eq!(report.envelope.recipients[0].address.as_str(), "jan@voorbeeld.nl");
         assert_eq!(report.kind, Kind::Report);
@@ -289,7 +296,14 @@ pub(super) mod tests {
         let sent = item(kind, Some("jan@voorbeeld.nl"), &[None]);
         let deliveries = failed(&[1]);
         let failed = to_report(&sent, &deliveries);
-        let report = report(&config(), &key(), Timestamp::UNIX_EPOCH, &sent, &failed, Some(opener(MESSAGE)));
+        let report = report(
+            &config(),
+            (&key(), &link_key()),
+            Timestamp::UNIX_EPOCH,
+            &sent,
+            &failed,
+            Some(opener(MESSAGE)),
+        );
         let chunks = body::open(&key(), &MemoryBlobs::default(), &report.unwrap().body).unwrap();
         String::from_utf8(chunks.collect::<Result<Vec<_>, _>>().unwrap().concat()).unwrap()
     }

@@ -20,6 +20,7 @@ use crate::limits::{Rate, client_key};
 use crate::locale::Language;
 use crate::message::crlf::CrlfBytes;
 use crate::message::name::is_invisible;
+use crate::notify::origin;
 use crate::notify::verification::{VerificationFacts, verification};
 use crate::queue::body;
 use crate::secret::{self, Secret};
@@ -121,8 +122,9 @@ impl Replies {
             parameters: MailParameters { smtputf8: to.needs_smtputf8(), ..MailParameters::default() },
             recipients: vec![EnvelopeRecipient::from(to.clone())],
         };
+        let mail = origin::marked(&self.parts.keys.link, &id, mail);
         // Small enough for its row, whatever language it is in.
-        let body = body::seal(&self.parts.keys.body, mail)?;
+        let body = body::seal(&self.parts.keys.body, &mail)?;
         Ok(NewItem { id, kind, envelope, body, link: None, created: self.parts.clock.now() })
     }
 

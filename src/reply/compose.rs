@@ -24,6 +24,7 @@ use crate::message::crlf::CrlfBytes;
 use crate::message::kind::is_active_type;
 use crate::notify::compose::{Attachment, Segment};
 use crate::notify::confirmation::{Checksum, ConfirmationFacts, confirmation};
+use crate::notify::origin;
 use crate::notify::reply::{self, Author, FilesLink, Letter, ReplyFacts, reply, reply_id};
 use crate::notify::reply_notice::{self, ReplyNoticeFacts, reply_notice};
 use crate::queue::body;
@@ -101,7 +102,10 @@ impl Answer {
         let names: Vec<&str> = linked.iter().map(|file| file.name.as_str()).collect();
         let link = link.as_ref().map(|token| FilesLink { token, expires: self.expires(), names: &names });
         let attachments: Vec<Attachment<'_>> = attached.iter().map(|file| file.attachment()).collect();
-        let segments = reply(&self.facts(&self.id, link), &attachments)?;
+        let mut segments = reply(&self.facts(&self.id, link), &attachments)?;
+        if let Some(Segment::Octets(first)) = segments.first_mut() {
+            *first = origin::marked(&self.replies.parts.keys.link, &self.id, first);
+        }
         let body = self.body(&segments, &attached)?;
         let recipients = self.checked.recipients();
         acceptance.items.push(self.item(self.id.clone(), recipients, body, None));
@@ -146,6 +150,7 @@ impl Answer {
             let link = Link { transfer: transfer.id.clone(), recipient: recipient.number };
             let mail = reply_notice(&self.notice_facts(&id, &transfer.id, Some(token)))?;
             let parts = &self.replies.parts;
+            let mail = origin::marked(&parts.keys.link, &id, &mail);
             let body = body::store_body(&parts.keys.body, parts.blobs.as_ref(), &mail)?;
             acceptance.events.push(self.event(Action::Notify, link.to_string()));
             thread.push(parts.keys.thread.hash(&reply_id(&id, &self.config.hostname)));

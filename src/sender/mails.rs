@@ -22,7 +22,7 @@ use crate::notify::notification::{NotificationFacts, notification};
 use crate::notify::recall::{RecallFacts, recall};
 use crate::notify::reminder::{ReminderFacts, reminder};
 use crate::notify::unopened::{UnopenedFacts, unopened};
-use crate::notify::{NoticeError, SenderCard, SenderFacts};
+use crate::notify::{NoticeError, SenderCard, SenderFacts, origin};
 use crate::queue::body;
 use crate::secret::Keys;
 use crate::store::{Kind, NewItem, Recipient, StoreError, Transfer};
@@ -242,11 +242,13 @@ impl Mails<'_> {
         let smtputf8 = to.needs_smtputf8() || reverse_path.address().is_some_and(Address::needs_smtputf8);
         let parameters = MailParameters { smtputf8, ret: Some(Ret::Headers), ..MailParameters::default() };
         let recipients = vec![EnvelopeRecipient::from(to.clone())];
+        let id = QueueId::random();
+        let mail = origin::marked(&self.keys.link, &id, mail);
         Ok(NewItem {
-            id: QueueId::random(),
+            id,
             kind,
             envelope: Envelope { reverse_path, parameters, recipients },
-            body: body::seal(&self.keys.body, mail).map_err(StoreError::from)?,
+            body: body::seal(&self.keys.body, &mail).map_err(StoreError::from)?,
             link: link.cloned(),
             created: self.now,
         })

@@ -52,7 +52,7 @@ impl Shared {
         let mail = match from_nobody {
             true => {
                 let failed = bounce::untold(item, deliveries);
-                bounce::notice(config, &self.parts.key, now, item, &failed, keep)
+                bounce::notice(config, (&self.parts.key, &self.parts.link_key), now, item, &failed, keep)
             }
             false => self.report(config, item, deliveries, now).await,
         };
@@ -81,11 +81,11 @@ impl Shared {
     ) -> Option<NewItem> {
         // A body that cannot be read is no reason to keep silent: the report then goes without it.
         let original = self.open(item).await.ok();
-        let (config, key, item) = (Arc::clone(config), self.parts.key.clone(), item.clone());
-        let deliveries = deliveries.to_vec();
+        let (config, item, deliveries) = (Arc::clone(config), item.clone(), deliveries.to_vec());
+        let (key, link_key) = (self.parts.key.clone(), self.parts.link_key.clone());
         let made = spawn_blocking(move || {
             let failed = bounce::to_report(&item, &deliveries);
-            bounce::report(&config, &key, now, &item, &failed, original)
+            bounce::report(&config, (&key, &link_key), now, &item, &failed, original)
         });
         made.await.unwrap_or_else(|error| {
             tracing::error!(%error, "a failure report could not be made");

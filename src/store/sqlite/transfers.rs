@@ -3,7 +3,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::columns::{Octets, Time, limit};
+use super::columns::{Json, Octets, Time, limit};
 use super::limits;
 use super::writer::Change;
 use crate::audit::{Action, Event};
