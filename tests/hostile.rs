@@ -43,6 +43,9 @@ fn hostile_structure_is_answered_soon_and_costs_little() {
         ("100,000 addresses", &addresses(100_000), String::new()),
         ("100,000 references", &references(100_000), String::new()),
         ("100,000 encoded words", &format!("Subject: {}\r\n", "=?a?q?b?= ".repeat(100_000)), String::new()),
+        ("100,000 brackets", &format!("Subject: {}\r\n", "[x (y] ".repeat(100_000)), String::new()),
+        ("80,000 near misses", &format!("Subject: [{}]\r\n", "vertrouwelij ".repeat(80_000)), String::new()),
+        ("80,000 prefixes", &format!("Subject: {}\r\n", "veilige x: ".repeat(80_000)), String::new()),
         ("broken base64", "Content-Transfer-Encoding: base64\r\n", "=A=".repeat(1_000_000)),
     ] {
         for tag in ["[vertrouwelijk] ", ""] {
