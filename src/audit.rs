@@ -55,6 +55,8 @@ pub enum Action {
     Code,
     /// The configuration was read again.
     Configuration,
+    /// An administrator went on without what was lost.
+    Repair,
 }
 
 impl Action {
@@ -85,6 +87,7 @@ impl Action {
             Self::Scan => "scan",
             Self::Code => "code",
             Self::Configuration => "configuration",
+            Self::Repair => "repair",
         }
     }
 }

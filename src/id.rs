@@ -135,6 +135,11 @@ identifier!(
     UploadId, 16, "upload id"
 );
 
+identifier!(
+    /// A data folder: its database, blobs and master key belong together. 80 random bits, no secret.
+    FolderId, 16, "id of a data folder"
+);
+
 /// One recipient's link into one transfer. Recipients are numbered from 1 within their transfer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Link {

@@ -1,7 +1,10 @@
 //! The timer: keeps the promise of the expiry date, keys first, then blobs (C25); after some time more what was known
 //! of the transfer; and calls `reminders`. Also takes away what crashes left behind. Started by `serve`.
 //!
-//! What must never happen: that it touches a transfer before its date, or believes a clock that has leapt (H34).
+//! What must never happen: that it touches a transfer before its date, or believes a clock that has leapt (H34); that
+//! it removes a blob which no row knows without knowing why (C36).
+
+mod sweep;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,15 +36,25 @@ pub struct Retention {
     reminders: Reminders,
     blobs: Arc<dyn Blobs>,
     found_at_start: Vec<BlobName>,
+    before: Before,
+}
+
+/// What the database said of its former life, before this one began.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Before {
+    /// When a gateway was last at work.
+    pub alive: Option<Timestamp>,
+    /// How many blobs rows named.
+    pub named: u64,
 }
 
 impl Retention {
     /// A timer over the store of `actions`, and `blobs`. Must be made before the first message can come in: what
     /// it finds now and no row knows was left behind by a crash, and not by a message still on its way.
-    pub fn new(actions: Actions, blobs: Arc<dyn Blobs>) -> Result<Self> {
+    pub fn new(actions: Actions, blobs: Arc<dyn Blobs>, before: Before) -> Result<Self> {
         let found_at_start = blobs.names()?;
         let reminders = Reminders::new(actions.clone());
-        Ok(Self { actions, reminders, blobs, found_at_start })
+        Ok(Self { actions, reminders, blobs, found_at_start, before })
     }
 
     /// Runs until `stop`. Trouble is logged and tried again at the next turn.
@@ -86,23 +99,61 @@ impl Retention {
     }
 
     async fn remove_doomed(&self) -> Result<()> {
+        let mut removed = 0;
         loop {
             let doomed = self.actions.store.doomed_blobs(BATCH).await?;
             if doomed.is_empty() {
-                return Ok(());
+                break;
             }
+            removed += doomed.len();
             self.remove(doomed.clone()).await?;
             self.actions.store.forget_blobs(doomed).await?;
         }
-    }
-
-    /// Blobs that were written, but whose message never reached its commit.
-    async fn sweep_orphans(&self) -> Result<()> {
-        for batch in self.found_at_start.chunks(BATCH) {
-            let orphans = self.actions.store.orphans(batch.to_vec()).await?;
-            self.remove(orphans).await?;
+        if removed > 0 {
+            tracing::info!(removed, "blobs that had been given up were removed");
         }
         Ok(())
+    }
+
+    /// Removes blobs that were written, but whose message never reached its commit, where a crash explains them.
+    async fn sweep_orphans(&self) -> Result<()> {
+        let mut orphans = Vec::new();
+        for batch in self.found_at_start.chunks(BATCH) {
+            orphans.extend(self.actions.store.orphans(batch.to_vec()).await?);
+        }
+        let missing =
+            (self.before.named + orphans.len() as u64).saturating_sub(self.found_at_start.len() as u64);
+        if missing > 0 {
+            tracing::error!(
+                at_least = missing,
+                "blobs that rows name are missing; what they held is gone: `zegel check --data` names them"
+            );
+        }
+        if orphans.is_empty() {
+            return Ok(());
+        }
+        let written = self.written(orphans.clone()).await?;
+        if let Err(reason) = sweep::explain(&written, self.before.alive) {
+            tracing::error!(
+                blobs = orphans.len(), %reason,
+                "blobs that no row names were left alone: `zegel check --data` lists them, `zegel repair leftovers` removes them"
+            );
+            return Ok(());
+        }
+        for blob in &orphans {
+            tracing::info!(%blob, "removed: its message was cut off before it was accepted");
+        }
+        self.remove(orphans).await
+    }
+
+    /// When these were written.
+    async fn written(&self, names: Vec<BlobName>) -> Result<Vec<Timestamp>> {
+        let blobs = self.blobs.clone();
+        let look = move || {
+            let looks = names.iter().filter_map(|name| blobs.look(name).transpose());
+            looks.map(|facts| Ok(facts?.written)).collect()
+        };
+        blocking(look).await
     }
 
     async fn remove(&self, names: Vec<BlobName>) -> Result<()> {

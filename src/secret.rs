@@ -64,6 +64,9 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// The file with the master key, in the data folder.
+pub const MASTER_KEY: &str = "master.key";
+
 /// Why `master.key` cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum MasterKeyError {
@@ -101,12 +104,14 @@ pub struct Keys {
     pub reply: ReplyKey,
     /// For the links on which a sender acts.
     pub action: ActionKey,
+    /// For the proof that this key belongs to a database.
+    pub folder: FolderKey,
 }
 
 impl Keys {
     /// Reads `data_dir/master.key`, or makes it when `fresh` says that the store is empty.
     pub fn open(data_dir: &Path, fresh: bool) -> Result<Self, MasterKeyError> {
-        let path = data_dir.join("master.key");
+        let path = data_dir.join(MASTER_KEY);
         match fs::metadata(&path) {
             Ok(metadata) if metadata.permissions().mode() & 0o077 != 0 => {
                 return Err(MasterKeyError::Exposed(path));
@@ -143,16 +148,20 @@ impl Keys {
                 code: hmac::Key::new(hmac::HMAC_SHA256, &Zeroizing::new(random::<32>())[..]),
             },
             action: ActionKey(hmac_key(master, "zegel action")),
+            folder: FolderKey(hmac_key(master, "zegel folder")),
         }
     }
 }
 
-/// Durable before it is used: file and folder are flushed.
+/// Durable before it is used: file and folder are flushed. It has its name only when it is whole.
 fn create(path: &Path) -> Result<(), MasterKeyError> {
     let write = || -> io::Result<()> {
-        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        let new = path.with_extension("key.new");
+        let mut file =
+            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
         file.write_all(&Zeroizing::new(random::<32>())[..])?;
         file.sync_all()?;
+        fs::rename(&new, path)?;
         fs::File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
     };
     write().map_err(|source| MasterKeyError::Io { path: path.to_owned(), source })
@@ -188,6 +197,17 @@ impl ActionKey {
     /// HMAC-SHA-256 over `message`.
     pub fn sign(&self, message: &[u8]) -> [u8; 32] {
         sign(&self.0, message)
+    }
+}
+
+/// Proves that a database was made with this master key.
+#[derive(Clone)]
+pub struct FolderKey(hmac::Key);
+
+impl FolderKey {
+    /// What the database of the data folder with this id keeps of the key: it tells nothing of it.
+    pub fn check_value(&self, id: &str) -> [u8; 32] {
+        sign(&self.0, id.as_bytes())
     }
 }
 

@@ -26,14 +26,14 @@ use crate::queue::worker::{Worker, WorkerParts};
 use crate::relay::Timeouts;
 use crate::relay::smarthost::TlsClients;
 use crate::reply::{self, Replies};
-use crate::retention::Retention;
-use crate::secret::Keys;
+use crate::retention::{Before, Retention};
+use crate::secret::{Keys, MASTER_KEY};
 use crate::sender::Actions;
 use crate::staff::Directory;
 use crate::store::blobs::LocalBlobs;
 use crate::store::room::Share;
-use crate::store::sqlite::Sqlite;
-use crate::store::{Store, StoreError};
+use crate::store::sqlite::{Alone, Database, Sqlite};
+use crate::store::{Store, identity};
 use crate::transfer::access::Access;
 use crate::web::admin::{Admin, Certificates};
 use crate::{sandbox, smtp, tls, web};
@@ -119,8 +119,7 @@ impl Gateway {
         // Unhandled it ends the process; handled (and it stays so), the write fails and its message is 451 (C03).
         drop(signal(SignalKind::from_raw(SIGXFSZ))?);
         let config = rules.config.clone();
-        let foundation = Foundation::open(&config)?;
-        let Foundation { store, blobs, keys } = foundation;
+        let Foundation { store, blobs, keys, before, .. } = Foundation::open(&config)?;
         let clock = Clock::system();
         let live = Live::new(rules)?;
         let worker = Worker::new(WorkerParts {
@@ -159,7 +158,7 @@ impl Gateway {
             rules: live.rules.clone(),
             wake: worker.wake_handle(),
         };
-        let retention = Retention::new(actions.clone(), blobs.clone())?;
+        let retention = Retention::new(actions.clone(), blobs.clone(), before)?;
         let access = Arc::new(Access::new(store.clone(), blobs.clone(), keys, clock.clone(), try_rule));
         let pages =
             web::Parts::new(access, replies, actions, store.clone(), live.config.clone(), clock.clone());
@@ -176,7 +175,10 @@ impl Gateway {
             web::server::Server::bind(&config.admin.listen, admin, Arc::default(), live.config.clone())?;
 
         // The addresses are ours, so no other gateway is at work here; and nothing has been taken in yet.
-        blobs.sweep_unfinished()?;
+        match blobs.sweep_unfinished()? {
+            0 => {}
+            removed => tracing::info!(removed, "unfinished blobs of a former life were removed"),
+        }
         let (accepting, relaying) = (CancellationToken::new(), CancellationToken::new());
         let (servers, workers) = (TaskTracker::new(), TaskTracker::new());
         let addresses = (smtp.addresses()?, web.addresses(), admin.addresses());
@@ -295,7 +297,7 @@ fn warn(config: &Config) {
     config.relay.notes().iter().for_each(|note| tracing::warn!("{note}"));
 }
 
-/// Store, blobs and keys: what lies in the data folder.
+/// Store, blobs and keys: what lies in the data folder, and belongs together.
 pub struct Foundation {
     /// Rows
     pub store: Arc<dyn Store>,
@@ -303,36 +305,88 @@ pub struct Foundation {
     pub blobs: Arc<LocalBlobs>,
     /// Everything that follows from `master.key`
     pub keys: Keys,
+    /// Of the gateway that was here before.
+    pub before: Before,
+    /// Where all of it is.
+    pub folder: PathBuf,
+    /// Whether database, blobs and key have proved that they belong together.
+    pub has_id: bool,
 }
 
 impl Foundation {
     /// For the gateway, of which there is one: opens the data folder, and makes it when it is not there.
     pub fn open(config: &Config) -> Result<Self> {
-        Self::with(config, Sqlite::serve)
-    }
-
-    fn with(config: &Config, open: fn(&Path) -> Result<Sqlite, StoreError>) -> Result<Self> {
-        let folder = &config.data_dir;
-        make_folder(folder)?;
-        let database = database(config);
-        let keys = Keys::open(folder, !Sqlite::exists(&database))?;
-        let store = open(&database)?;
+        make_folder(&config.data_dir)?;
+        let Parts { database, keys, blobs, has_id } = Parts::open(config)?;
+        if !has_id {
+            identity::found(&database, &keys.folder, &blobs, &blobs_folder(config))?;
+        }
+        let before =
+            Before { alive: database.begin_life(Clock::system().now())?, named: database.count_blobs()? };
+        let store = database.serve()?;
         let keys = keys.with_keyring(store.keyring());
-        let blobs = LocalBlobs::open(&folder.join("blobs"))?;
-        Ok(Self { store: Arc::new(store), blobs: Arc::new(blobs), keys })
+        let (store, blobs) = (Arc::new(store), Arc::new(blobs));
+        Ok(Self { store, blobs, keys, before, folder: config.data_dir.clone(), has_id: true })
     }
 
-    /// Whether a gateway has used this data folder.
-    pub fn exists(config: &Config) -> bool {
-        Sqlite::exists(&database(config))
+    /// Whether a gateway has used this data folder. Fails where there is much of one, but no database.
+    pub fn exists(config: &Config) -> Result<bool> {
+        let database = database(config);
+        identity::refuse_remains(&config.data_dir, &database)?;
+        Ok(Sqlite::exists(&database))
     }
 
     /// For the command line: a data folder that a gateway has used.
     pub fn open_existing(config: &Config) -> Result<Self> {
-        if !Self::exists(config) {
+        if !Self::exists(config)? {
             bail!("{}: no gateway has run here yet", config.data_dir.display());
         }
-        Self::with(config, Sqlite::open)
+        let Parts { database, keys, blobs, has_id } = Parts::open(config)?;
+        let store = database.attach()?;
+        let keys = keys.with_keyring(store.keyring());
+        let (store, blobs) = (Arc::new(store), Arc::new(blobs));
+        Ok(Self { store, blobs, keys, before: Before::default(), folder: config.data_dir.clone(), has_id })
+    }
+
+    /// No gateway is at work in the data folder, nor begins while this is held.
+    pub fn keep_gateways_out(config: &Config) -> Result<Alone> {
+        if !Self::exists(config)? {
+            bail!("{}: no gateway has run here yet", config.data_dir.display());
+        }
+        Ok(Alone::beside(&database(config))?)
+    }
+
+    /// The master key that lies there is the database's from now on.
+    pub fn adopt_key(config: &Config) -> Result<()> {
+        let keys = Keys::open(&config.data_dir, false)?;
+        Ok(identity::adopt_key(&Database::open(&database(config))?, &keys.folder)?)
+    }
+
+    /// The blobs that lie there are the database's from now on.
+    pub fn adopt_blobs(config: &Config) -> Result<()> {
+        let keys = Keys::open(&config.data_dir, false)?;
+        let (database, blobs) =
+            (Database::open(&database(config))?, LocalBlobs::open(&blobs_folder(config))?);
+        Ok(identity::adopt_blobs(&database, &keys.folder, &config.data_dir.join(MASTER_KEY), &blobs)?)
+    }
+}
+
+/// What a [`Foundation`] stands on: verified, and not at work yet.
+struct Parts {
+    database: Database,
+    keys: Keys,
+    blobs: LocalBlobs,
+    has_id: bool,
+}
+
+impl Parts {
+    fn open(config: &Config) -> Result<Self> {
+        let (folder, path, blobs) = (&config.data_dir, database(config), blobs_folder(config));
+        identity::refuse_remains(folder, &path)?;
+        let database = Database::open(&path)?;
+        let keys = Keys::open(folder, identity::is_new(&database, &blobs)?)?;
+        let has_id = identity::verify(&database, &keys.folder, &folder.join(MASTER_KEY), &blobs)?;
+        Ok(Self { database, keys, blobs: LocalBlobs::open(&blobs)?, has_id })
     }
 }
 
@@ -343,6 +397,10 @@ fn make_folder(folder: &Path) -> Result<()> {
 
 fn database(config: &Config) -> PathBuf {
     config.data_dir.join("zegel.db")
+}
+
+fn blobs_folder(config: &Config) -> PathBuf {
+    config.data_dir.join("blobs")
 }
 
 /// A fault in what the configuration points to: policies, staff list, certificates, usage.

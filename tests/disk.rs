@@ -159,6 +159,33 @@ fn die_at_the_start(call: Call, act: Act) -> usize {
     deaths
 }
 
+/// C36: nor does it matter where the very first start is cut off.
+#[test]
+fn killed_at_any_call_of_the_first_start_it_can_be_begun_again() {
+    let deaths = side_by_side(DEATHS, |call, act| {
+        let mut stand = Stand::new(Script::usual());
+        let data = stand.site.data();
+        let deaths = walk("", call, act, |fault| {
+            std::fs::remove_dir_all(&data).unwrap();
+            std::fs::create_dir(&data).unwrap();
+            stand.disk.arm(fault);
+            let started = stand.disk.try_start(&stand.site);
+            let has_died = stand.disk.mend();
+            assert!(has_died || started.is_ok(), "{started:?}");
+            drop(started);
+            if has_died {
+                assert_eq!(stand.start().stop(), 0, "{fault:?}");
+            }
+            has_died
+        });
+        let gateway = stand.start();
+        stand.send(&gateway, SEALED);
+        stand.count(1);
+        deaths
+    });
+    assert!(deaths > 10, "{deaths}");
+}
+
 /// C03: a disk that stays broken, until it is mended. What is refused then may be on it all the same, where not even
 /// that could be undone; so the gateway is not killed here.
 #[test]

@@ -10,6 +10,7 @@ mod check;
 mod operator;
 mod policy;
 mod queue;
+mod repair;
 mod transfer;
 
 use std::fmt::Arguments;
@@ -43,7 +44,15 @@ enum Command {
     /// Run the gateway
     Serve(ConfigArgs),
     /// Check configuration, policies, certificates and data folder
-    Check(ConfigArgs),
+    Check(CheckArgs),
+    /// Go on without what is lost for good; only while no gateway runs
+    Repair {
+        /// What is lost
+        #[arg(value_enum)]
+        lost: Lost,
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
     /// What the policy makes of a message
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -61,6 +70,37 @@ pub struct ConfigArgs {
     /// The configuration file
     #[arg(long, value_name = "FILE", default_value = config::DEFAULT_PATH)]
     pub config: PathBuf,
+}
+
+/// What is to be checked.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Compare the database with the blobs too, and name what is missing
+    #[arg(long)]
+    data: bool,
+}
+
+/// What is lost for good.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Lost {
+    /// The master key that the database was made with: the one that lies there now takes its place
+    Key,
+    /// Blobs that the database names: those that lie there now are all there are
+    Blobs,
+    /// The rows of blobs that no row names: the blobs are removed
+    Leftovers,
+}
+
+impl Lost {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Blobs => "blobs",
+            Self::Leftovers => "leftovers",
+        }
+    }
 }
 
 /// Configuration and form of the output.
@@ -213,6 +253,7 @@ pub fn run() -> ExitCode {
             serve::run(&args.config)
         }
         Command::Check(args) => check::run(&args),
+        Command::Repair { lost, config } => repair::run(lost, &config),
         Command::Policy(PolicyCommand::Explain { report, from, to, file }) => {
             policy::explain(&report, &from, &to, &file)
         }

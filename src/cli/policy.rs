@@ -98,7 +98,7 @@ fn read(file: &Path) -> Result<Vec<u8>> {
 }
 
 fn is_in_sealed_thread(config: &Config, content: &Content<'_>) -> Result<bool> {
-    if !Foundation::exists(config) {
+    if !Foundation::exists(config)? {
         return Ok(false);
     }
     let foundation = Foundation::open_existing(config)?;

@@ -20,14 +20,14 @@ use crate::message::crlf::CrlfBytes;
 use crate::message::header::Header;
 use crate::policy::{Content, Facts, Policy};
 use crate::queue::body;
-use crate::retention::Retention;
+use crate::retention::{Before, Retention};
 use crate::secret::Secret;
 use crate::sender::Actions;
 use crate::serve;
 use crate::staff::Directory;
 use crate::store::blobs::LocalBlobs;
 use crate::store::sqlite::Sqlite;
-use crate::store::{Acceptance, BlobWriter, DraftStore, Item, Kind};
+use crate::store::{Acceptance, BlobFacts, BlobWriter, DraftStore, Item, Kind};
 use crate::transfer::access::Access;
 use crate::transfer::sealing::{self, SealRequest};
 
@@ -71,6 +71,9 @@ impl Blobs for Disk {
     }
     fn names(&self) -> io::Result<Vec<BlobName>> {
         self.files.names()
+    }
+    fn look(&self, name: &BlobName) -> io::Result<Option<BlobFacts>> {
+        self.files.look(name)
     }
 }
 
@@ -234,7 +237,7 @@ impl Desk {
     async fn sweep(&self) {
         let Parts { store, keys, clock, rules, wake, .. } = self.replies.parts.clone();
         let actions = Actions { store, keys, clock, rules, wake };
-        Retention::new(actions, self.blobs.clone()).unwrap().turn().await.unwrap();
+        Retention::new(actions, self.blobs.clone(), Before::default()).unwrap().turn().await.unwrap();
     }
 
     /// Whether any file of the data folder holds these octets.

@@ -23,7 +23,7 @@ use crate::serve;
 use crate::store::blobs::LocalBlobs;
 use crate::store::sqlite::Sqlite;
 use crate::store::{
-    Acceptance, Attempt, BlobWriter, Delivery, DeliveryReport, Fetch, Item, Recall, Session, Store,
+    Acceptance, Attempt, BlobFacts, BlobWriter, Delivery, DeliveryReport, Fetch, Item, Recall, Session, Store,
 };
 use crate::transfer::link;
 use crate::transfer::sealing::{SealRequest, seal};
@@ -85,7 +85,7 @@ impl Node {
             rules: Arc::new(ArcSwap::from_pointee(rules(extra))),
             wake: WakeHandle::default(),
         };
-        let timer = Retention::new(actions.clone(), blobs.clone()).unwrap();
+        let timer = Retention::new(actions.clone(), blobs.clone(), Before::default()).unwrap();
         Self { store, blobs, clock, actions, timer, dir }
     }
 
@@ -418,6 +418,9 @@ impl Blobs for FaultyBlobs {
     }
     fn names(&self) -> std::io::Result<Vec<BlobName>> {
         self.disk.names()
+    }
+    fn look(&self, name: &BlobName) -> std::io::Result<Option<BlobFacts>> {
+        self.disk.look(name)
     }
 }
 

@@ -7,6 +7,7 @@
 //! test of reading is one of writing, too.
 
 use std::io::{self, Read, Write};
+use std::ops::RangeInclusive;
 
 use zeroize::{Zeroize, Zeroizing};
 
@@ -48,6 +49,21 @@ pub fn write(key: &TransferKey, sink: impl Write + Send, name: &str, content: &m
     let size = literal.fill(content)?;
     literal.finish()?.finish()?.finish()?;
     Ok(size)
+}
+
+/// How many octets [`write`] makes of so many: it depends on the length of the name as well, which nobody outside knows.
+pub fn sealed_sizes(size: u64) -> RangeInclusive<u64> {
+    sealed_size(size, 0)..=sealed_size(size, MAX_NAME as u64)
+}
+
+fn sealed_size(size: u64, name: u64) -> u64 {
+    // Tag, whole blocks with an octet in front, and the rest with five.
+    let packet = |octets: u64, blocks: u64| 1 + octets + blocks + 5;
+    let literal = 2 + name + 4 + size;
+    let literal = packet(literal, literal / BLOCK as u64);
+    let sealed = VERSION.len() as u64 + 32 + literal + (literal.div_ceil(CHUNK as u64) + 1) * TAG as u64;
+    // Here a full block waits for what comes after it.
+    packet(sealed, (sealed - 1) / BLOCK as u64)
 }
 
 /// The longest start of `name` that fits and does not end within a character.
@@ -205,6 +221,20 @@ mod tests {
         assert_eq!(size, plain.len() as u64);
         assert!(memchr::memmem::find(&sealed, b"KANARIE").is_none());
         assert!(sealed.len() > plain.len() && sealed.len() < plain.len() + plain.len() / 100 + 200);
+    }
+
+    #[test]
+    fn how_long_it_becomes_is_known_before() {
+        let key = TransferKey::random();
+        for name in ["", "1-besluit.pdf"] {
+            for near in [0, 1, 511, BLOCK, 2 * BLOCK, 5 * BLOCK] {
+                for size in near.saturating_sub(150)..near + 20 {
+                    let mut sealed = Vec::new();
+                    write(&key, &mut sealed, name, &mut &vec![0; size][..]).unwrap();
+                    assert_eq!(sealed.len() as u64, sealed_size(size as u64, name.len() as u64), "{size}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -12,11 +12,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::room::{Disk, Reservation, Room, Share};
-use super::{BlobWriter, Blobs, at};
-use crate::id::BlobName;
+use super::{BlobFacts, BlobWriter, Blobs, at};
+use crate::clock::Timestamp;
+use crate::id::{BlobName, FolderId};
 
 /// Octets that go to or come from the file system at once.
 const BUFFER: usize = 64 * 1024;
+/// The name of an empty subfolder that says which data folder the blobs are of; the id follows.
+const ID: &str = "folder-";
+/// Where blobs are that are being written.
+const UNFINISHED: &str = "tmp";
 
 /// A folder of blobs, as one of those who write into it has it.
 pub struct LocalBlobs {
@@ -44,14 +49,53 @@ impl LocalBlobs {
         Self { folder: Arc::clone(&self.folder), share }
     }
 
-    /// Removes what was being written when the process ended. Only the server may call this, before it takes
-    /// in anything: another process's blobs in the making look the same.
-    pub fn sweep_unfinished(&self) -> io::Result<()> {
+    /// Which data folder the blobs in the folder `path` are of; `None` where nothing says so. Makes nothing.
+    pub fn id_in(path: &Path) -> io::Result<Option<FolderId>> {
+        if !fs::exists(path).map_err(|error| at(path, error))? {
+            return Ok(None);
+        }
+        let mut ids = subfolders(path)?.into_iter().filter_map(|subfolder| id_of(&subfolder));
+        match (ids.next(), ids.next()) {
+            (id, None) => Ok(id),
+            (_, Some(_)) => Err(at(path, io::Error::other(format!("there is more than one {ID}…")))),
+        }
+    }
+
+    /// Whether there is any blob in the folder `path`. Makes nothing.
+    pub fn any_in(path: &Path) -> io::Result<bool> {
+        if !fs::exists(path).map_err(|error| at(path, error))? {
+            return Ok(false);
+        }
+        for subfolder in subfolders(path)? {
+            if !names_in(&subfolder)?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Says which data folder the blobs are of, in place of what was said before. Durable when it returns.
+    pub fn set_id(&self, id: &FolderId) -> io::Result<()> {
+        let path = &self.folder.path;
+        let name = |id: &FolderId| path.join(format!("{ID}{id}"));
+        match Self::id_in(path)? {
+            Some(before) => fs::rename(name(&before), name(id)),
+            None => private_folder(&name(id)),
+        }
+        .and_then(|()| sync(path))
+        .map_err(|error| at(path, error))
+    }
+
+    /// Removes what was being written when the process ended; tells how much that was. Only the server may call this,
+    /// before it takes in anything: another process's blobs in the making look the same.
+    pub fn sweep_unfinished(&self) -> io::Result<usize> {
         let folder = self.folder.unfinished();
+        let mut removed = 0;
         for entry in fs::read_dir(&folder).map_err(|error| at(&folder, error))? {
             remove(&entry?.path())?;
+            removed += 1;
         }
-        Ok(())
+        Ok(removed)
     }
 }
 
@@ -95,18 +139,49 @@ impl Blobs for LocalBlobs {
 
     fn names(&self) -> io::Result<Vec<BlobName>> {
         let mut names = Vec::new();
-        let unfinished = self.folder.unfinished();
-        for entry in fs::read_dir(&self.folder.path).map_err(|error| at(&self.folder.path, error))? {
-            let subfolder = entry?.path();
-            if subfolder == unfinished || !subfolder.is_dir() {
-                continue;
-            }
-            for file in fs::read_dir(&subfolder).map_err(|error| at(&subfolder, error))? {
-                names.extend(file?.file_name().to_str().and_then(|name| name.parse().ok()));
-            }
+        for subfolder in subfolders(&self.folder.path)? {
+            names.extend(names_in(&subfolder)?);
         }
         Ok(names)
     }
+
+    fn look(&self, name: &BlobName) -> io::Result<Option<BlobFacts>> {
+        let path = self.folder.path_of(name);
+        match fs::metadata(&path) {
+            Ok(file) => {
+                let written = file.modified().map_err(|error| at(&path, error))?;
+                let written =
+                    Timestamp::try_from(written).map_err(|error| at(&path, io::Error::other(error)))?;
+                Ok(Some(BlobFacts { size: file.len(), written }))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(at(&path, error)),
+        }
+    }
+}
+
+fn id_of(subfolder: &Path) -> Option<FolderId> {
+    subfolder.file_name()?.to_str()?.strip_prefix(ID)?.parse().ok()
+}
+
+/// Where blobs may be.
+fn subfolders(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut subfolders = Vec::new();
+    for entry in fs::read_dir(folder).map_err(|error| at(folder, error))? {
+        let path = entry?.path();
+        if path.is_dir() && !path.ends_with(UNFINISHED) {
+            subfolders.push(path);
+        }
+    }
+    Ok(subfolders)
+}
+
+fn names_in(subfolder: &Path) -> io::Result<Vec<BlobName>> {
+    let mut names = Vec::new();
+    for file in fs::read_dir(subfolder).map_err(|error| at(subfolder, error))? {
+        names.extend(file?.file_name().to_str().and_then(|name| name.parse().ok()));
+    }
+    Ok(names)
 }
 
 impl Folder {
@@ -115,7 +190,7 @@ impl Folder {
     }
 
     fn unfinished(&self) -> PathBuf {
-        self.path.join("tmp")
+        self.path.join(UNFINISHED)
     }
 
     /// The names are random: their first two characters spread them over 1024 subfolders.

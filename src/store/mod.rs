@@ -11,6 +11,7 @@ mod conformance;
 #[cfg(test)]
 mod conformance_drafts;
 mod drafts;
+pub mod identity;
 mod items;
 mod journal;
 mod life;
@@ -42,7 +43,7 @@ pub use self::status::{
 pub use self::transfers::{NewRecipient, NewTransfer, Part, Recipient, Session, Transfer, Try};
 use crate::audit::{Entry, Event};
 use crate::clock::Timestamp;
-use crate::id::{BlobName, Link, QueueId, TransferId};
+use crate::id::{BlobName, Link, QueueId, TransferId, UploadId};
 use crate::limits::{Rate, TryRule};
 use crate::secret::keyring::Destroyed;
 
@@ -270,6 +271,9 @@ pub trait Store: DraftStore {
     /// Which of these blobs no row knows: left behind by a crash before the commit. Ask it only before
     /// anything is taken in: a blob whose message is still on its way is not known either.
     async fn orphans(&self, names: Vec<BlobName>) -> Result<Vec<BlobName>>;
+    /// Blobs that rows name, in the order of their names, those that come after `after`, at most `limit`. What is
+    /// given up is not among them.
+    async fn named_blobs(&self, after: Option<BlobName>, limit: usize) -> Result<Vec<NamedBlob>>;
 
     /// Takes one from the bucket named `bucket`; `Some` is when there will be one again.
     async fn take(&self, bucket: String, rate: Rate, now: Timestamp) -> Result<Option<Timestamp>>;
@@ -310,6 +314,47 @@ pub trait Blobs: Send + Sync + 'static {
     }
     /// Every blob there is, for the sweep at start.
     fn names(&self) -> io::Result<Vec<BlobName>>;
+    /// What is known of a blob from outside; `None` when it is not there.
+    fn look(&self, name: &BlobName) -> io::Result<Option<BlobFacts>>;
+}
+
+/// A blob that a row names, and what it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedBlob {
+    /// Its name.
+    pub blob: BlobName,
+    /// What it is.
+    pub content: Content,
+}
+
+/// What a blob is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// A part of a transfer, with so many octets before they were sealed.
+    Part(TransferId, u32, u64),
+    /// The body of a mail in the queue.
+    Body(QueueId),
+    /// A piece of a file for an answer, with so many octets before they were sealed.
+    Piece(UploadId, u32, u64),
+}
+
+impl fmt::Display for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Part(transfer, number, _) => write!(f, "part {number} of transfer {transfer}"),
+            Self::Body(item) => write!(f, "body of queue item {item}"),
+            Self::Piece(upload, number, _) => write!(f, "piece {number} of upload {upload}"),
+        }
+    }
+}
+
+/// A blob, seen from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlobFacts {
+    /// Sealed octets.
+    pub size: u64,
+    /// When it was written.
+    pub written: Timestamp,
 }
 
 /// Removes blobs of which nothing was promised. One that cannot be removed now is worthless to anybody,

@@ -19,10 +19,11 @@ use crate::limits::{Rate, TryRule};
 use crate::secret::keyring::Destroyed;
 use crate::store::room::Disk;
 use crate::store::{
-    Acceptance, Added, Attempt, Author, BlobWriter, Blobs, BrowserRow, CodeLimits, CodeRow, CodeTry,
-    Committed, DeliveryReport, Download, DraftRow, DraftStore, DueReminder, Extension, Fetch, Forget, Gauges,
-    Item, LimitedNotice, NewCode, NewItem, NewTransfer, NewUploadRow, PieceRow, QueueEntry, Recall,
-    Recipient, Reminders, Result, Sent, Session, Store, StoreError, Transfer, Try, Turn, UploadLimits,
+    Acceptance, Added, Attempt, Author, BlobFacts, BlobWriter, Blobs, BrowserRow, CodeLimits, CodeRow,
+    CodeTry, Committed, DeliveryReport, Download, DraftRow, DraftStore, DueReminder, Extension, Fetch,
+    Forget, Gauges, Item, LimitedNotice, NamedBlob, NewCode, NewItem, NewTransfer, NewUploadRow, PieceRow,
+    QueueEntry, Recall, Recipient, Reminders, Result, Sent, Session, Store, StoreError, Transfer, Try, Turn,
+    UploadLimits,
 };
 
 /// When the tests begin.
@@ -158,6 +159,11 @@ impl Blobs for MemoryBlobs {
 
     fn names(&self) -> io::Result<Vec<BlobName>> {
         Ok(self.contents.lock().unwrap().keys().cloned().collect())
+    }
+
+    fn look(&self, name: &BlobName) -> io::Result<Option<BlobFacts>> {
+        let contents = self.contents.lock().unwrap();
+        Ok(contents.get(name).map(|bytes| BlobFacts { size: bytes.len() as u64, written: start() }))
     }
 }
 
@@ -428,6 +434,9 @@ impl Store for MemoryStore {
     }
     async fn few_keys(&self) {
         std::future::pending().await
+    }
+    async fn named_blobs(&self, _: Option<BlobName>, _: usize) -> Result<Vec<NamedBlob>> {
+        Err(StoreError::Closed)
     }
     async fn gauges(&self, _: Timestamp) -> Result<Gauges> {
         Err(StoreError::Closed)

@@ -22,11 +22,11 @@ use zegel::limits::{Rate, TryRule};
 use zegel::secret::keyring::Destroyed;
 use zegel::store::room::Disk;
 use zegel::store::{
-    Acceptance, Added, Attempt, Author, BlobWriter, Blobs, BrowserRow, CodeLimits, CodeRow, CodeTry,
-    Committed, Delivery, DeliveryReport, Download, DraftRow, DraftStore, DueReminder, Extension, Fetch,
-    Forget, Gauges, Item, LimitedNotice, NewCode, NewItem, NewUploadRow, PendingRecipient, PieceRow, Problem,
-    QueueEntry, Recall, Reminders, Result, Sent, Session, Store, StoreError, Transfer, Try, Turn,
-    UploadLimits,
+    Acceptance, Added, Attempt, Author, BlobFacts, BlobWriter, Blobs, BrowserRow, CodeLimits, CodeRow,
+    CodeTry, Committed, Delivery, DeliveryReport, Download, DraftRow, DraftStore, DueReminder, Extension,
+    Fetch, Forget, Gauges, Item, LimitedNotice, NamedBlob, NewCode, NewItem, NewUploadRow, PendingRecipient,
+    PieceRow, Problem, QueueEntry, Recall, Reminders, Result, Sent, Session, Store, StoreError, Transfer,
+    Try, Turn, UploadLimits,
 };
 
 /// One item and its state.
@@ -294,6 +294,9 @@ impl Store for MemoryQueue {
     async fn orphans(&self, _: Vec<BlobName>) -> Result<Vec<BlobName>> {
         Err(StoreError::Closed)
     }
+    async fn named_blobs(&self, _: Option<BlobName>, _: usize) -> Result<Vec<NamedBlob>> {
+        Err(StoreError::Closed)
+    }
     async fn take(&self, _: String, _: Rate, _: Timestamp) -> Result<Option<Timestamp>> {
         Err(StoreError::Closed)
     }
@@ -409,6 +412,12 @@ impl Blobs for MemoryBlobs {
 
     fn names(&self) -> io::Result<Vec<BlobName>> {
         Ok(self.0.lock().unwrap().keys().map(|name| name.parse().unwrap()).collect())
+    }
+
+    fn look(&self, name: &BlobName) -> io::Result<Option<BlobFacts>> {
+        let blobs = self.0.lock().unwrap();
+        let facts = |octets: &Vec<u8>| BlobFacts { size: octets.len() as u64, written: Timestamp::MIN };
+        Ok(blobs.get(name.as_str()).map(facts))
     }
 }
 

@@ -1,12 +1,12 @@
 //! Which blobs are still wanted. Rows go first, in a commit; the bytes follow when the sweeper asks
 //! here what is to be removed.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
 
-use super::columns::limit;
+use super::columns::{Octets, limit};
 use super::writer::Change;
 use crate::id::BlobName;
-use crate::store::Result;
+use crate::store::{Content, NamedBlob, Result};
 
 pub(super) const DOOMED: &str = "SELECT blob FROM doomed LIMIT ?1";
 pub(super) const FORGET: &str = "DELETE FROM doomed WHERE blob = ?1";
@@ -15,6 +15,18 @@ pub(super) const KNOWN: &str = "
         OR EXISTS (SELECT 1 FROM items WHERE blob = ?1)
         OR EXISTS (SELECT 1 FROM pieces WHERE blob = ?1)
         OR EXISTS (SELECT 1 FROM doomed WHERE blob = ?1)";
+
+/// Everything that names a blob, but for what is given up; each part comes out of an index in the order of the names.
+pub(super) const NAMED: &str = "
+    SELECT parts.blob, 'part' AS kind, transfers.id, parts.number, parts.size
+        FROM parts JOIN transfers ON transfers.number = parts.transfer WHERE parts.blob > ?1
+    UNION ALL SELECT blob, 'body', id, 0, 0 FROM items WHERE blob > ?1
+    UNION ALL SELECT pieces.blob, 'piece', uploads.id, pieces.number, pieces.size
+        FROM pieces JOIN uploads ON uploads.number = pieces.upload WHERE pieces.blob > ?1
+    ORDER BY 1 LIMIT ?2";
+const COUNT: &str = "
+    SELECT (SELECT count(*) FROM parts) + (SELECT count(*) FROM items WHERE blob IS NOT NULL)
+        + (SELECT count(*) FROM pieces)";
 
 /// Gives a blob up.
 pub(super) fn doom(db: &Connection, blob: &BlobName) -> Result<()> {
@@ -48,4 +60,25 @@ pub(super) fn orphans(db: &Connection, names: Vec<BlobName>) -> Result<Vec<BlobN
         }
     }
     Ok(orphans)
+}
+
+/// Blobs that rows name, in the order of their names.
+pub(super) fn named(db: &Connection, after: Option<&BlobName>, most: usize) -> Result<Vec<NamedBlob>> {
+    let mut named = db.prepare_cached(NAMED)?;
+    let rows = named.query_map(params![after.map_or("", BlobName::as_str), limit(most)], |row| {
+        let (number, Octets(size)) = (row.get(3)?, row.get(4)?);
+        let content = match row.get_ref(1)?.as_str()? {
+            "part" => Content::Part(row.get(2)?, number, size),
+            "piece" => Content::Piece(row.get(2)?, number, size),
+            _ => Content::Body(row.get(2)?),
+        };
+        Ok(NamedBlob { blob: row.get(0)?, content })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// How many blobs rows name.
+pub(super) fn count(db: &Connection) -> Result<u64> {
+    let Octets(count) = db.query_row(COUNT, [], |row| row.get(0))?;
+    Ok(count)
 }

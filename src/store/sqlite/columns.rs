@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use crate::address::Address;
 use crate::clock::Timestamp;
 use crate::envelope::Reported;
-use crate::id::{BlobName, QueueId, TransferId, UploadId};
+use crate::id::{BlobName, FolderId, QueueId, TransferId, UploadId};
 use crate::locale::Language;
 use crate::secret::keyring::KeyId;
 use crate::store::{Kind, Problem};
@@ -35,6 +35,7 @@ text_column!(
     QueueId => str::parse,
     BlobName => str::parse,
     UploadId => str::parse,
+    FolderId => str::parse,
     Kind => str::parse,
     Problem => str::parse,
     Language => str::parse,

@@ -4,8 +4,8 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::columns::{Time, limit};
-use super::queue;
 use super::writer::Change;
+use super::{folder, queue};
 use crate::audit::{Action, Actor};
 use crate::clock::Timestamp;
 use crate::id::Link;
@@ -75,6 +75,7 @@ pub(super) fn begin_turn(change: &mut Change<'_>, now: Timestamp) -> Result<Turn
          ON CONFLICT (number) DO UPDATE SET trusted = ?1, doubted = ?2, seen = ?3",
         params![Time(turns.trusted), doubted.map(Time), seen.map(Time)],
     )?;
+    folder::set_alive(change.db, now)?;
     Ok(turn)
 }
 

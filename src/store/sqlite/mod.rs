@@ -6,9 +6,11 @@ mod blobs;
 mod codes;
 mod columns;
 mod connection;
+mod database;
 mod downloads;
 mod drafts;
 mod due;
+mod folder;
 mod handover;
 mod intake;
 mod keys;
@@ -33,17 +35,18 @@ use async_trait::async_trait;
 use jiff::SignedDuration;
 use rusqlite::Connection;
 
+pub use self::database::{Alone, Database, Identity};
 use self::due::Due;
 use self::handover::Kept;
 use self::reader::Readers;
 use self::room::Log;
 use self::writer::{Change, Writer};
-use super::journal::{Found, Journal};
+use super::journal::Journal;
 use super::room::{Disk, Share};
 use super::{
     Acceptance, Added, Attempt, Author, BrowserRow, CodeLimits, CodeRow, CodeTry, Committed, DeliveryReport,
     Download, DraftRow, DraftStore, DueReminder, Extension, Fetch, Forget, Gauges, Item, LimitedNotice,
-    NewCode, NewItem, NewUploadRow, PieceRow, QueueEntry, Recall, Reminders, Result, Sent, Session, Store,
+    NamedBlob, NewCode, NewItem, NewUploadRow, PieceRow, QueueEntry, Recall, Reminders, Result, Sent, Session, Store,
     Transfer, Try, Turn, UploadLimits,
 };
 use crate::audit::{Entry, Event};
@@ -70,29 +73,14 @@ pub struct Sqlite {
 }
 
 impl Sqlite {
-    /// Opens the database file, makes it where there is none, and brings it up to date. What a crash has left
-    /// in the journal is moved into it, unless a server is running.
+    /// Opens the database file, makes it where there is none, and brings it up to date.
     pub fn open(path: &Path) -> Result<Self> {
-        let mut db = connection::writer(path)?;
-        let journal = connection::journal(path);
-        if fs::exists(&journal)?
-            && let Some(found) = Found::read(&journal)?
-        {
-            handover::recover(&mut db, found)?;
-        }
-        let ring = Keyring::of_tool(connection::keys(path));
-        Self::with(path, db, None, ring)
+        Database::open(path)?.attach()
     }
 
     /// The same for the server, of which there is one: new mail goes through the journal beside the database.
     pub fn serve(path: &Path) -> Result<Self> {
-        let mut db = connection::writer(path)?;
-        let found = Found::read_to_own(&connection::journal(path))?;
-        let journal = handover::recover(&mut db, found)?.start()?;
-        let ring = Keyring::of_server(connection::keys(path));
-        keys::start(&db, &ring)?;
-        codes::forget_all(&db)?;
-        Self::with(path, db, Some(journal), ring)
+        Database::open(path)?.serve()
     }
 
     fn with(path: &Path, db: Connection, journal: Option<Journal>, ring: Keyring) -> Result<Self> {
@@ -111,8 +99,8 @@ impl Sqlite {
         self.due.changes(self.writer.run(work)).await
     }
 
-    /// Whether there is a database already. Ask before [`Sqlite::open`]: only where there is none may a
-    /// new master key be made, and a tool that only looks should not leave an empty one behind.
+    /// Whether there is a database already. Ask before [`Sqlite::open`]: a tool that only looks should not leave an
+    /// empty one behind.
     pub fn exists(path: &Path) -> bool {
         fs::metadata(path).is_ok_and(|file| file.len() > 0)
     }
@@ -299,6 +287,10 @@ impl Store for Sqlite {
 
     async fn orphans(&self, names: Vec<BlobName>) -> Result<Vec<BlobName>> {
         self.readers.read(move |db| blobs::orphans(db, names)).await
+    }
+
+    async fn named_blobs(&self, after: Option<BlobName>, limit: usize) -> Result<Vec<NamedBlob>> {
+        self.readers.read(move |db| blobs::named(db, after.as_ref(), limit)).await
     }
 
     async fn take(&self, bucket: String, rate: Rate, now: Timestamp) -> Result<Option<Timestamp>> {

@@ -383,6 +383,10 @@ fn every_hot_statement_uses_an_index() {
     }
     // The first so many of whatever there is: no search, and never more than asked.
     assert_eq!(plan(&db, blobs::DOOMED), ["SCAN doomed"]);
+    // Page after page, each from where the last one ended.
+    let pages = plan(&db, blobs::NAMED);
+    assert!(pages.iter().any(|step| step.starts_with("MERGE")), "{pages:?}");
+    assert!(!pages.iter().any(|step| step.contains("B-TREE") || step.starts_with("SCAN ")), "{pages:?}");
 }
 
 /// Removing a row makes SQLite look for those that point to it: that must be a search, too.

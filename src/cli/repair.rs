@@ -1,0 +1,43 @@
+//! `zegel repair`: an administrator says that something is lost for good, and that the gateway is to go on without it.
+//! Works only while no gateway is at work; keeps an event of what was done.
+
+use anyhow::Result;
+
+use super::{ConfigArgs, Lost, operator};
+use crate::audit::Action;
+use crate::clock::Clock;
+use crate::inventory::Inventory;
+use crate::serve::{self, Foundation};
+use crate::store::discard;
+
+/// Goes on without `lost`.
+pub fn run(lost: Lost, args: &ConfigArgs) -> Result<()> {
+    let config = serve::load_config(&args.config)?;
+    let _alone = Foundation::keep_gateways_out(&config)?;
+    match lost {
+        Lost::Key => Foundation::adopt_key(&config)?,
+        Lost::Blobs => Foundation::adopt_blobs(&config)?,
+        Lost::Leftovers => {}
+    }
+    let foundation = Foundation::open_existing(&config)?;
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let now = Clock::system().now();
+        let store = foundation.store.as_ref();
+        let found = Inventory::take(store, foundation.blobs.clone(), now).await?;
+        let result = match lost {
+            Lost::Key => "the database takes this master.key for its own from now on; what was made with another stays closed".to_owned(),
+            Lost::Blobs => format!("the database takes these blobs for its own from now on; {} of {} are missing", found.missing.len(), found.named),
+            Lost::Leftovers => {
+                let names = || found.unknown.iter().map(|(name, _)| name);
+                discard(foundation.blobs.as_ref(), names());
+                for name in names() {
+                    say!("{name} removed");
+                }
+                format!("{} blobs that no row names were removed", found.unknown.len())
+            }
+        };
+        store.record(operator::actor().event(now, Action::Repair, lost.as_str().to_owned(), &result)).await?;
+        say!("{result}");
+        Ok(())
+    })
+}

@@ -1,0 +1,308 @@
+//! What lies in a data folder belongs together: database, blobs and `master.key` carry one id. It stands in the database,
+//! in the name of a subfolder of the blobs, and a value that only the key can make of it stands in the database too. Whoever opens a
+//! data folder (`serve`) asks here first.
+//!
+//! What must never happen: that a database which is new, or another's, is put to work beside blobs that it does not know.
+//! They would be swept away as left by a crash.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::blobs::LocalBlobs;
+use super::sqlite::{Database, Identity, Sqlite};
+use super::{Blobs, NamedBlob, StoreError, at};
+use crate::id::FolderId;
+use crate::secret::FolderKey;
+
+/// What can only lie in the data folder of a gateway that was at work. The log of a database counts as well: a new one
+/// would take in what it holds.
+const REMAINS: [&str; 5] = ["master.key", "blobs", "journal", "keys", "zegel.db-wal"];
+/// A database that names so many blobs is not believed when there is none at all.
+const SEVERAL: u64 = 20;
+/// Rows that are read at once.
+const PAGE: usize = 1000;
+
+/// Why a data folder is not opened. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// There are remains, and no database.
+    #[error(
+        "{database}: the database is missing, but {remains} are there from before; restore the database that belongs \
+         to them, or move them away to begin anew"
+    )]
+    NoDatabase {
+        /// Where it should be
+        database: PathBuf,
+        /// What is there
+        remains: String,
+    },
+    /// The database was never used; the blobs were.
+    #[error(
+        "{database}: the database is new, but {blobs} is not empty; restore the database that belongs to it, or move \
+         both away to begin anew"
+    )]
+    NewDatabase {
+        /// The database
+        database: PathBuf,
+        /// The folder with blobs
+        blobs: PathBuf,
+    },
+    /// The database was made with another key.
+    #[error(
+        "{key}: this is not the master key that {database} was made with; put that one back. If it is lost for good: \
+         zegel repair key"
+    )]
+    AnotherKey {
+        /// The key
+        key: PathBuf,
+        /// The database
+        database: PathBuf,
+    },
+    /// The folder of blobs says nothing of a data folder.
+    #[error(
+        "{blobs}: these are not the blobs of {database}: the subfolder folder-… is missing, so the folder was emptied, or its \
+         disk is not mounted; mount or restore it. If the blobs are lost for good: zegel repair blobs"
+    )]
+    NoBlobs {
+        /// The folder
+        blobs: PathBuf,
+        /// The database
+        database: PathBuf,
+    },
+    /// The folder of blobs is of another data folder.
+    #[error(
+        "{blobs}: these are the blobs of another data folder (id {found}, {database} has {known}); put those in place \
+         that belong to the database. If they are lost for good: zegel repair blobs"
+    )]
+    AnotherBlobs {
+        /// The folder
+        blobs: PathBuf,
+        /// Its id
+        found: FolderId,
+        /// The database
+        database: PathBuf,
+        /// Its id
+        known: FolderId,
+    },
+    /// The folder says that it belongs here, but most of what the database names is missing.
+    #[error(
+        "{blobs}: of the blobs that {database} names, {missing} are missing; restore them. If they are lost for good: \
+         zegel repair blobs"
+    )]
+    MissingBlobs {
+        /// The folder
+        blobs: PathBuf,
+        /// The database
+        database: PathBuf,
+        /// How many
+        missing: String,
+    },
+    /// The store could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A file could not be read.
+    #[error(transparent)]
+    File(#[from] io::Error),
+}
+
+/// Fails when there is no database, but something that only belongs beside one. Ask it before anything is opened.
+pub fn refuse_remains(folder: &Path, database: &Path) -> Result<(), IdentityError> {
+    if Sqlite::exists(database) {
+        return Ok(());
+    }
+    let mut remains = Vec::new();
+    for name in REMAINS {
+        if is_there(&folder.join(name))? {
+            remains.push(name);
+        }
+    }
+    if remains.is_empty() {
+        return Ok(());
+    }
+    Err(IdentityError::NoDatabase { database: database.to_owned(), remains: remains.join(", ") })
+}
+
+/// An empty folder, or one for what is being written, is what a first start has left that was cut off.
+fn is_there(path: &Path) -> Result<bool, IdentityError> {
+    if path.ends_with("blobs") {
+        return Ok(LocalBlobs::any_in(path)? || LocalBlobs::id_in(path)?.is_some());
+    }
+    match fs::read_dir(path) {
+        Ok(mut entries) => Ok(entries.next().is_some()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(true),
+        Err(error) => Err(at(path, error).into()),
+    }
+}
+
+/// Whether nothing was ever kept here, so that a new master key may be made.
+pub fn is_new(database: &Database, blobs: &Path) -> Result<bool, IdentityError> {
+    if !database.is_unused()? {
+        return Ok(false);
+    }
+    if LocalBlobs::any_in(blobs)? {
+        return Err(IdentityError::NewDatabase {
+            database: database.path().to_owned(),
+            blobs: blobs.to_owned(),
+        });
+    }
+    Ok(true)
+}
+
+/// Whether database, key and blobs have proved that they belong together; `false` where the database has no id yet.
+pub fn verify(
+    database: &Database,
+    key: &FolderKey,
+    key_file: &Path,
+    blobs: &Path,
+) -> Result<bool, IdentityError> {
+    let Some(identity) = database.identity()? else { return Ok(false) };
+    verify_key(database, &identity, key, key_file)?;
+    let (id, path) = (identity.id, || database.path().to_owned());
+    match LocalBlobs::id_in(blobs)? {
+        Some(found) if found == id => {}
+        Some(found) => {
+            let blobs = blobs.to_owned();
+            return Err(IdentityError::AnotherBlobs { blobs, found, database: path(), known: id });
+        }
+        None => return Err(IdentityError::NoBlobs { blobs: blobs.to_owned(), database: path() }),
+    }
+    if !LocalBlobs::any_in(blobs)? && database.count_blobs()? >= SEVERAL {
+        return Err(missing(database, blobs, "all".to_owned()));
+    }
+    Ok(true)
+}
+
+/// Gives a data folder its id: a new one, or one from before there were ids, where most of the blobs that the database
+/// names are there. The database comes last: what it says is true then.
+pub fn found(
+    database: &Database,
+    key: &FolderKey,
+    blobs: &LocalBlobs,
+    path: &Path,
+) -> Result<(), IdentityError> {
+    let (absent, named) = count_absent(database, blobs)?;
+    if absent > named / 2 {
+        return Err(missing(database, path, format!("{absent} of {named}")));
+    }
+    let id = match LocalBlobs::id_in(path)? {
+        Some(id) => id,
+        None => {
+            let id = FolderId::random();
+            blobs.set_id(&id)?;
+            id
+        }
+    };
+    set(database, key, id)
+}
+
+/// An administrator says that this key is to be the database's: the one it was made with is lost for good.
+pub fn adopt_key(database: &Database, key: &FolderKey) -> Result<(), IdentityError> {
+    match database.identity()? {
+        Some(Identity { id, .. }) => set(database, key, id),
+        None => Ok(()),
+    }
+}
+
+/// An administrator says that there are no other blobs than these: what else the database names is lost for good. Both
+/// get a new id. The key must be the right one, for the new id is bound to it.
+pub fn adopt_blobs(
+    database: &Database,
+    key: &FolderKey,
+    key_file: &Path,
+    blobs: &LocalBlobs,
+) -> Result<(), IdentityError> {
+    if let Some(identity) = database.identity()? {
+        verify_key(database, &identity, key, key_file)?;
+    }
+    let (lost, _) = count_absent(database, blobs)?;
+    let id = FolderId::random();
+    blobs.set_id(&id)?;
+    set(database, key, id)?;
+    Ok(database.set_lost(lost)?)
+}
+
+fn verify_key(
+    database: &Database,
+    identity: &Identity,
+    key: &FolderKey,
+    key_file: &Path,
+) -> Result<(), IdentityError> {
+    if key.check_value(identity.id.as_str()) == identity.key_check {
+        return Ok(());
+    }
+    Err(IdentityError::AnotherKey { key: key_file.to_owned(), database: database.path().to_owned() })
+}
+
+fn set(database: &Database, key: &FolderKey, id: FolderId) -> Result<(), IdentityError> {
+    let key_check = key.check_value(id.as_str());
+    Ok(database.set_identity(&Identity { id, key_check })?)
+}
+
+/// How many of the blobs that the database names are not there, and how many it names.
+fn count_absent(database: &Database, blobs: &LocalBlobs) -> Result<(u64, u64), IdentityError> {
+    let (mut absent, mut named, mut after) = (0, 0, None);
+    loop {
+        let page = database.named_blobs(after.as_ref(), PAGE)?;
+        let Some(last) = page.last() else { return Ok((absent, named)) };
+        after = Some(last.blob.clone());
+        for NamedBlob { blob, .. } in page {
+            named += 1;
+            absent += u64::from(blobs.look(&blob)?.is_none());
+        }
+    }
+}
+
+fn missing(database: &Database, blobs: &Path, missing: String) -> IdentityError {
+    IdentityError::MissingBlobs { blobs: blobs.to_owned(), database: database.path().to_owned(), missing }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::secret::Keys;
+
+    fn folder() -> (TempDir, Database, LocalBlobs, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("blobs");
+        let database = Database::open(&dir.path().join("zegel.db")).unwrap();
+        let blobs = LocalBlobs::open(&path).unwrap();
+        (dir, database, blobs, path)
+    }
+
+    fn write(blobs: &LocalBlobs) {
+        let mut writer = blobs.create().unwrap();
+        writer.write_all(b"sealed").unwrap();
+        writer.commit().unwrap();
+    }
+
+    /// C36: a first start that is cut off at any point is simply begun again.
+    #[test]
+    fn a_first_start_goes_on_where_it_was_cut_off() {
+        let (_dir, database, blobs, path) = folder();
+        let key = Keys::derive(&[7; 32]).folder;
+        let verify = || verify(&database, &key, Path::new("master.key"), &path);
+        assert!(is_new(&database, &path).unwrap());
+        assert!(!verify().unwrap());
+        let id = FolderId::random();
+        blobs.set_id(&id).unwrap();
+        assert!(is_new(&database, &path).unwrap());
+        assert!(!verify().unwrap());
+        found(&database, &key, &blobs, &path).unwrap();
+        assert_eq!(database.identity().unwrap().unwrap().id, id);
+        assert!(!is_new(&database, &path).unwrap());
+        assert!(verify().unwrap());
+    }
+
+    #[test]
+    fn a_new_database_is_no_home_for_old_blobs() {
+        let (_dir, database, blobs, path) = folder();
+        write(&blobs);
+        assert!(matches!(is_new(&database, &path), Err(IdentityError::NewDatabase { .. })));
+    }
+}
