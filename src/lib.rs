@@ -21,6 +21,7 @@ pub mod intake;
 pub mod queue;
 pub mod relay;
 
+pub mod backup;
 pub mod inventory;
 pub mod notify;
 pub mod transfer;

@@ -35,26 +35,26 @@ pub struct Retention {
     actions: Actions,
     reminders: Reminders,
     blobs: Arc<dyn Blobs>,
-    found_at_start: Vec<BlobName>,
     before: Before,
 }
 
 /// What the database said of its former life, before this one began.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Before {
     /// When a gateway was last at work.
     pub alive: Option<Timestamp>,
     /// How many blobs rows named.
     pub named: u64,
+    /// Which blobs were there.
+    pub found: Vec<BlobName>,
 }
 
 impl Retention {
-    /// A timer over the store of `actions`, and `blobs`. Must be made before the first message can come in: what
-    /// it finds now and no row knows was left behind by a crash, and not by a message still on its way.
-    pub fn new(actions: Actions, blobs: Arc<dyn Blobs>, before: Before) -> Result<Self> {
-        let found_at_start = blobs.names()?;
+    /// A timer over the store of `actions`, and `blobs`. What was there `before` the first message came in, and no row
+    /// knows, was left behind by a crash, and is not of a message still on its way.
+    pub fn new(actions: Actions, blobs: Arc<dyn Blobs>, before: Before) -> Self {
         let reminders = Reminders::new(actions.clone());
-        Ok(Self { actions, reminders, blobs, found_at_start, before })
+        Self { actions, reminders, blobs, before }
     }
 
     /// Runs until `stop`. Trouble is logged and tried again at the next turn.
@@ -99,10 +99,18 @@ impl Retention {
     }
 
     async fn remove_doomed(&self) -> Result<()> {
-        let mut removed = 0;
+        let (mut removed, mut removal) = (0, None);
         loop {
             let doomed = self.actions.store.doomed_blobs(BATCH).await?;
             if doomed.is_empty() {
+                break;
+            }
+            if removal.is_none() {
+                let blobs = self.blobs.clone();
+                removal = blocking(move || blobs.removal()).await?;
+            }
+            if removal.is_none() {
+                tracing::info!("a backup is being made: blobs that were given up stay until it is done");
                 break;
             }
             removed += doomed.len();
@@ -118,11 +126,11 @@ impl Retention {
     /// Removes blobs that were written, but whose message never reached its commit, where a crash explains them.
     async fn sweep_orphans(&self) -> Result<()> {
         let mut orphans = Vec::new();
-        for batch in self.found_at_start.chunks(BATCH) {
+        for batch in self.before.found.chunks(BATCH) {
             orphans.extend(self.actions.store.orphans(batch.to_vec()).await?);
         }
         let missing =
-            (self.before.named + orphans.len() as u64).saturating_sub(self.found_at_start.len() as u64);
+            (self.before.named + orphans.len() as u64).saturating_sub(self.before.found.len() as u64);
         if missing > 0 {
             tracing::error!(
                 at_least = missing,

@@ -33,7 +33,7 @@ use crate::staff::Directory;
 use crate::store::blobs::LocalBlobs;
 use crate::store::room::Share;
 use crate::store::sqlite::{Alone, Database, Sqlite};
-use crate::store::{Store, identity};
+use crate::store::{Blobs, Store, identity};
 use crate::transfer::access::Access;
 use crate::web::admin::{Admin, Certificates};
 use crate::{sandbox, smtp, tls, web};
@@ -158,7 +158,7 @@ impl Gateway {
             rules: live.rules.clone(),
             wake: worker.wake_handle(),
         };
-        let retention = Retention::new(actions.clone(), blobs.clone(), before)?;
+        let retention = Retention::new(actions.clone(), blobs.clone(), before);
         let access = Arc::new(Access::new(store.clone(), blobs.clone(), keys, clock.clone(), try_rule));
         let pages =
             web::Parts::new(access, replies, actions, store.clone(), live.config.clone(), clock.clone());
@@ -321,8 +321,9 @@ impl Foundation {
         if !has_id {
             identity::found(&database, &keys.folder, &blobs, &blobs_folder(config))?;
         }
-        let before =
-            Before { alive: database.begin_life(Clock::system().now())?, named: database.count_blobs()? };
+        let (found, named) = (blobs.names()?, database.count_blobs()?);
+        identity::refuse_most_missing(&database, &blobs_folder(config), named, found.len() as u64)?;
+        let before = Before { alive: database.begin_life(Clock::system().now())?, named, found };
         let store = database.serve()?;
         let keys = keys.with_keyring(store.keyring());
         let (store, blobs) = (Arc::new(store), Arc::new(blobs));
@@ -346,6 +347,14 @@ impl Foundation {
         let keys = keys.with_keyring(store.keyring());
         let (store, blobs) = (Arc::new(store), Arc::new(blobs));
         Ok(Self { store, blobs, keys, before: Before::default(), folder: config.data_dir.clone(), has_id })
+    }
+
+    /// The same for who asks whether a gateway would start: looks at every blob.
+    pub fn open_to_check(config: &Config) -> Result<Self> {
+        let Parts { database, blobs, .. } = Parts::open(config)?;
+        let (found, named) = (blobs.names()?, database.count_blobs()?);
+        identity::refuse_most_missing(&database, &blobs_folder(config), named, found.len() as u64)?;
+        Self::open_existing(config)
     }
 
     /// No gateway is at work in the data folder, nor begins while this is held.
@@ -396,11 +405,11 @@ fn make_folder(folder: &Path) -> Result<()> {
 }
 
 fn database(config: &Config) -> PathBuf {
-    config.data_dir.join("zegel.db")
+    config.data_dir.join(identity::DATABASE)
 }
 
 fn blobs_folder(config: &Config) -> PathBuf {
-    config.data_dir.join("blobs")
+    config.data_dir.join(identity::BLOBS)
 }
 
 /// A fault in what the configuration points to: policies, staff list, certificates, usage.

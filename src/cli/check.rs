@@ -42,7 +42,7 @@ fn open(config: &Config) -> Result<Option<Foundation>> {
     if config.data_dir.is_file() {
         bail!("this is not a folder");
     }
-    Foundation::exists(config)?.then(|| Foundation::open_existing(config)).transpose()
+    Foundation::exists(config)?.then(|| Foundation::open_to_check(config)).transpose()
 }
 
 fn state(foundation: Option<&Foundation>) -> &'static str {

@@ -6,6 +6,7 @@ macro_rules! say {
     ($($text:tt)*) => { $crate::cli::print_line(format_args!($($text)*)) };
 }
 
+mod backup;
 mod check;
 mod operator;
 mod policy;
@@ -45,6 +46,28 @@ enum Command {
     Serve(ConfigArgs),
     /// Check configuration, policies, certificates and data folder
     Check(CheckArgs),
+    /// Write a backup of the data folder, beside a running gateway or without one
+    Backup {
+        /// A folder that is empty, or does not exist
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// Leave master.key out: keep it elsewhere
+        #[arg(long)]
+        without_key: bool,
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+    /// Put a backup back into a data folder that is empty
+    Restore {
+        /// The backup
+        #[arg(long, value_name = "DIR")]
+        from: PathBuf,
+        /// The master key, where it is not in the backup
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
     /// Go on without what is lost for good; only while no gateway runs
     Repair {
         /// What is lost
@@ -253,6 +276,8 @@ pub fn run() -> ExitCode {
             serve::run(&args.config)
         }
         Command::Check(args) => check::run(&args),
+        Command::Backup { out, without_key, config } => backup::backup(&config, &out, !without_key),
+        Command::Restore { from, key, config } => backup::restore(&config, &from, key.as_deref()),
         Command::Repair { lost, config } => repair::run(lost, &config),
         Command::Policy(PolicyCommand::Explain { report, from, to, file }) => {
             policy::explain(&report, &from, &to, &file)

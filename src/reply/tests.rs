@@ -237,7 +237,7 @@ impl Desk {
     async fn sweep(&self) {
         let Parts { store, keys, clock, rules, wake, .. } = self.replies.parts.clone();
         let actions = Actions { store, keys, clock, rules, wake };
-        Retention::new(actions, self.blobs.clone(), Before::default()).unwrap().turn().await.unwrap();
+        Retention::new(actions, self.blobs.clone(), Before::default()).turn().await.unwrap();
     }
 
     /// Whether any file of the data folder holds these octets.

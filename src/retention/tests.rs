@@ -85,7 +85,7 @@ impl Node {
             rules: Arc::new(ArcSwap::from_pointee(rules(extra))),
             wake: WakeHandle::default(),
         };
-        let timer = Retention::new(actions.clone(), blobs.clone(), Before::default()).unwrap();
+        let timer = Retention::new(actions.clone(), blobs.clone(), Before::default());
         Self { store, blobs, clock, actions, timer, dir }
     }
 

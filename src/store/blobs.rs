@@ -5,14 +5,14 @@
 //! written that [`super::room`] has no room for (H39).
 
 use std::collections::HashSet;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::room::{Disk, Reservation, Room, Share};
-use super::{BlobFacts, BlobWriter, Blobs, at};
+use super::{BlobFacts, BlobWriter, Blobs, Removal, at};
 use crate::clock::Timestamp;
 use crate::id::{BlobName, FolderId};
 
@@ -86,6 +86,40 @@ impl LocalBlobs {
         .map_err(|error| at(path, error))
     }
 
+    /// As it is, whether there is one or not: to read from.
+    pub fn existing(path: &Path) -> Self {
+        let folder = Folder { path: path.to_owned(), durable: Mutex::default(), room: Room::default() };
+        Self { folder: Arc::new(folder), share: Share::Mail }
+    }
+
+    /// Where a blob is, or would be.
+    pub fn path_of(&self, name: &BlobName) -> PathBuf {
+        self.folder.path_of(name)
+    }
+
+    /// While it is held, no gateway removes what rows have named: for a backup. Waits for one that is at it.
+    pub fn keep_all(&self) -> io::Result<File> {
+        let folder = File::open(&self.folder.path).map_err(|error| at(&self.folder.path, error))?;
+        folder.lock_shared().map_err(|error| at(&self.folder.path, error))?;
+        Ok(folder)
+    }
+
+    /// Copies a blob into another folder; gives its size, `None` when it is not there. It is not flushed.
+    pub fn copy_to(&self, name: &BlobName, other: &Self) -> io::Result<Option<u64>> {
+        let (from, to) = (self.path_of(name), other.path_of(name));
+        let mut source = match File::open(&from) {
+            Ok(source) => source,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(at(&from, error)),
+        };
+        let mut copy = || {
+            private_folder(to.parent().unwrap_or(&other.folder.path))?;
+            let mut target = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&to)?;
+            io::copy(&mut source, &mut target)
+        };
+        copy().map(Some).map_err(|error| at(&to, error))
+    }
+
     /// Removes what was being written when the process ended; tells how much that was. Only the server may call this,
     /// before it takes in anything: another process's blobs in the making look the same.
     pub fn sweep_unfinished(&self) -> io::Result<usize> {
@@ -143,6 +177,15 @@ impl Blobs for LocalBlobs {
             names.extend(names_in(&subfolder)?);
         }
         Ok(names)
+    }
+
+    fn removal(&self) -> io::Result<Option<Removal>> {
+        let folder = File::open(&self.folder.path).map_err(|error| at(&self.folder.path, error))?;
+        match folder.try_lock() {
+            Ok(()) => Ok(Some(Removal { _lock: Some(folder) })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(at(&self.folder.path, error)),
+        }
     }
 
     fn look(&self, name: &BlobName) -> io::Result<Option<BlobFacts>> {

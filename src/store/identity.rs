@@ -13,11 +13,20 @@ use super::blobs::LocalBlobs;
 use super::sqlite::{Database, Identity, Sqlite};
 use super::{Blobs, NamedBlob, StoreError, at};
 use crate::id::FolderId;
-use crate::secret::FolderKey;
+use crate::secret::{FolderKey, MASTER_KEY};
+
+/// The database of a data folder.
+pub const DATABASE: &str = "zegel.db";
+/// Its folder of blobs.
+pub const BLOBS: &str = "blobs";
+/// Its folder of keys that live shortly.
+pub const KEYS: &str = "keys";
+/// The file that is there while a backup is being put back.
+pub const RESTORING: &str = "restore.unfinished";
 
 /// What can only lie in the data folder of a gateway that was at work. The log of a database counts as well: a new one
 /// would take in what it holds.
-const REMAINS: [&str; 5] = ["master.key", "blobs", "journal", "keys", "zegel.db-wal"];
+const REMAINS: [&str; 5] = [MASTER_KEY, BLOBS, "journal", KEYS, "zegel.db-wal"];
 /// A database that names so many blobs is not believed when there is none at all.
 const SEVERAL: u64 = 20;
 /// Rows that are read at once.
@@ -26,6 +35,12 @@ const PAGE: usize = 1000;
 /// Why a data folder is not opened. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
+    /// A backup was being put back, and that did not come to its end.
+    #[error(
+        "{0}: a restore into this folder was not finished; empty it and restore again (the file restore.unfinished \
+         marks it)"
+    )]
+    Restoring(PathBuf),
     /// There are remains, and no database.
     #[error(
         "{database}: the database is missing, but {remains} are there from before; restore the database that belongs \
@@ -108,6 +123,9 @@ pub enum IdentityError {
 
 /// Fails when there is no database, but something that only belongs beside one. Ask it before anything is opened.
 pub fn refuse_remains(folder: &Path, database: &Path) -> Result<(), IdentityError> {
+    if is_there(&folder.join(RESTORING))? {
+        return Err(IdentityError::Restoring(folder.to_owned()));
+    }
     if Sqlite::exists(database) {
         return Ok(());
     }
@@ -125,7 +143,7 @@ pub fn refuse_remains(folder: &Path, database: &Path) -> Result<(), IdentityErro
 
 /// An empty folder, or one for what is being written, is what a first start has left that was cut off.
 fn is_there(path: &Path) -> Result<bool, IdentityError> {
-    if path.ends_with("blobs") {
+    if path.ends_with(BLOBS) {
         return Ok(LocalBlobs::any_in(path)? || LocalBlobs::id_in(path)?.is_some());
     }
     match fs::read_dir(path) {
@@ -168,10 +186,21 @@ pub fn verify(
         }
         None => return Err(IdentityError::NoBlobs { blobs: blobs.to_owned(), database: path() }),
     }
-    if !LocalBlobs::any_in(blobs)? && database.count_blobs()? >= SEVERAL {
-        return Err(missing(database, blobs, "all".to_owned()));
-    }
     Ok(true)
+}
+
+/// Fails when so few blobs were found that most of those are missing which rows name. A few may be lost; when most are,
+/// they are somewhere else.
+pub fn refuse_most_missing(
+    database: &Database,
+    blobs: &Path,
+    named: u64,
+    found: u64,
+) -> Result<(), IdentityError> {
+    if named < SEVERAL || found >= named / 2 {
+        return Ok(());
+    }
+    Err(missing(database, blobs, format!("at least {} of {named}", named - found)))
 }
 
 /// Gives a data folder its id: a new one, or one from before there were ids, where most of the blobs that the database

@@ -22,6 +22,7 @@ mod status;
 mod transfers;
 
 use std::fmt;
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
 
@@ -316,6 +317,17 @@ pub trait Blobs: Send + Sync + 'static {
     fn names(&self) -> io::Result<Vec<BlobName>>;
     /// What is known of a blob from outside; `None` when it is not there.
     fn look(&self, name: &BlobName) -> io::Result<Option<BlobFacts>>;
+    /// Ask for it before blobs are removed that rows have named, and keep it until they are; `None` while a backup is
+    /// being made, which may name them still.
+    fn removal(&self) -> io::Result<Option<Removal>> {
+        Ok(Some(Removal::default()))
+    }
+}
+
+/// While it is held, no backup begins.
+#[derive(Debug, Default)]
+pub struct Removal {
+    _lock: Option<File>,
 }
 
 /// A blob that a row names, and what it is.

@@ -6,6 +6,7 @@ mod blobs;
 mod codes;
 mod columns;
 mod connection;
+mod copy;
 mod database;
 mod downloads;
 mod drafts;
@@ -97,6 +98,11 @@ impl Sqlite {
         F: FnOnce(&mut Change<'_>) -> Result<T> + Send + 'static,
     {
         self.due.changes(self.writer.run(work)).await
+    }
+
+    /// Writes the database at `from`, as it is at this moment, into the new file `to`; beside a server as well.
+    pub fn copy(from: &Path, to: &Path) -> Result<()> {
+        copy::copy(from, to)
     }
 
     /// Whether there is a database already. Ask before [`Sqlite::open`]: a tool that only looks should not leave an

@@ -1,0 +1,98 @@
+//! Makes a backup.
+
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use super::files::{at, clear, copy, copy_folder, empty_folder, flush, new_file};
+use super::{BackupError, FORMAT, LIST, MANIFEST, Manifest, PAGE};
+use crate::clock::Timestamp;
+use crate::inventory::fits;
+use crate::secret::MASTER_KEY;
+use crate::store::blobs::LocalBlobs;
+use crate::store::identity::{BLOBS, DATABASE, KEYS};
+use crate::store::sqlite::{Database, Sqlite};
+
+/// Writes a backup of the data folder `folder` into the folder `out`. Beside a running gateway it is of the moment at
+/// which it began; what the gateway gives up meanwhile stays until it is done.
+pub fn make(folder: &Path, out: &Path, with_key: bool, now: Timestamp) -> Result<Manifest, BackupError> {
+    empty_folder(out)?;
+    let made = write(folder, out, with_key, now);
+    if made.is_err() {
+        clear(out, &[MANIFEST, LIST, DATABASE, "zegel.db-wal", "zegel.db-shm", BLOBS, KEYS, MASTER_KEY]);
+    }
+    made
+}
+
+fn write(folder: &Path, out: &Path, with_key: bool, now: Timestamp) -> Result<Manifest, BackupError> {
+    let (path, copied) = (folder.join(DATABASE), out.join(DATABASE));
+    let blobs = LocalBlobs::open(&folder.join(BLOBS)).map_err(at(folder))?;
+    let _all = blobs.keep_all().map_err(at(folder))?;
+    Sqlite::copy(&path, &copied).map_err(|error| BackupError::Store(path, error))?;
+    // After the database: every key that it needs is there.
+    copy_folder(&folder.join(KEYS), &out.join(KEYS))?;
+    if with_key {
+        copy(&folder.join(MASTER_KEY), &out.join(MASTER_KEY))?;
+    }
+    let database = Database::open(&copied).map_err(|error| BackupError::Store(copied.clone(), error))?;
+    let identity = database.identity().map_err(|error| BackupError::Store(copied, error))?;
+    let id = identity.ok_or_else(|| BackupError::NoId(folder.to_owned()))?.id;
+    let mut manifest = Manifest {
+        format: FORMAT,
+        zegel: env!("CARGO_PKG_VERSION").to_owned(),
+        created: now,
+        folder: id,
+        blobs: 0,
+        octets: 0,
+        has_key: with_key,
+        lost: Vec::new(),
+    };
+    copy_blobs(&database, &blobs, out, &mut manifest)?;
+    drop(database);
+    finish(out, &manifest)?;
+    Ok(manifest)
+}
+
+/// Every blob that the copy of the database names.
+fn copy_blobs(
+    database: &Database,
+    blobs: &LocalBlobs,
+    out: &Path,
+    manifest: &mut Manifest,
+) -> Result<(), BackupError> {
+    let list = out.join(LIST);
+    let mut lines = BufWriter::new(new_file(&list)?);
+    let copies = LocalBlobs::open(&out.join(BLOBS)).map_err(at(out))?;
+    copies.set_id(&manifest.folder).map_err(at(out))?;
+    let mut after = None;
+    loop {
+        let page = database.named_blobs(after.as_ref(), PAGE);
+        let page = page.map_err(|error| BackupError::Store(database.path().to_owned(), error))?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.blob.clone());
+        for named in page {
+            match blobs.copy_to(&named.blob, &copies).map_err(at(out))? {
+                Some(size) => {
+                    writeln!(lines, "{size} {}", named.blob).map_err(at(&list))?;
+                    (manifest.blobs, manifest.octets) = (manifest.blobs + 1, manifest.octets + size);
+                    if !fits(&named.content, size) {
+                        manifest.lost.push(named.blob);
+                    }
+                }
+                None => manifest.lost.push(named.blob),
+            }
+        }
+    }
+    lines.flush().map_err(at(&list))
+}
+
+/// The manifest comes last, when everything else is on disk.
+fn finish(out: &Path, manifest: &Manifest) -> Result<(), BackupError> {
+    flush(out)?;
+    let path = out.join(MANIFEST);
+    let json = serde_json::to_vec_pretty(manifest).map_err(|error| at(&path)(error.into()))?;
+    let new = out.join("backup.json.new");
+    new_file(&new)?.write_all(&json).map_err(at(&new))?;
+    flush(out)?;
+    std::fs::rename(&new, &path).map_err(at(&path))?;
+    flush(out)
+}

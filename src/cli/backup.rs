@@ -1,0 +1,57 @@
+//! `zegel backup` and `zegel restore`: a data folder into a folder beside it, and back into an empty one.
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+
+use super::ConfigArgs;
+use crate::backup::{self, Manifest};
+use crate::clock::Clock;
+use crate::serve::{self, Foundation};
+
+/// Makes a backup, beside a running gateway or without one.
+pub fn backup(args: &ConfigArgs, out: &Path, with_key: bool) -> Result<()> {
+    let config = serve::load_config(&args.config)?;
+    // It belongs together, and what a crash has left in the journal is in the database then.
+    let foundation = Foundation::open_existing(&config)?;
+    let made = backup::make(&foundation.folder, out, with_key, Clock::system().now())?;
+    say!("{}: {} blobs, {} octets; complete", out.display(), made.blobs, made.octets);
+    match with_key {
+        true => say!(
+            "master.key is in it: together they are nearly everything, so keep it as safe as the gateway"
+        ),
+        false => say!("master.key is not in it, and worth nothing without it: keep a copy elsewhere"),
+    }
+    if made.lost.is_empty() {
+        return Ok(());
+    }
+    made.lost.iter().for_each(|blob| say!("  lost  {blob}"));
+    bail!(
+        "{}: {} blobs were missing or damaged before the backup was made; `zegel check --data` says what they are",
+        foundation.folder.display(),
+        made.lost.len()
+    )
+}
+
+/// Puts a backup back.
+pub fn restore(args: &ConfigArgs, from: &Path, key: Option<&Path>) -> Result<()> {
+    let config = serve::load_config(&args.config)?;
+    let folder = &config.data_dir;
+    let Manifest { created, blobs, lost, .. } = backup::restore(from, folder, key)?;
+    let foundation = Foundation::open_existing(&config)?;
+    let (transfers, queued) = tokio::runtime::Runtime::new()?.block_on(async {
+        let store = &foundation.store;
+        Ok::<_, crate::store::StoreError>((store.transfers().await?.len(), store.queue().await?.len()))
+    })?;
+    say!("{}: restored, as it was at {created}", folder.display());
+    say!("  {blobs} blobs, {transfers} transfers, {queued} mails in the queue");
+    for blob in &lost {
+        say!("  lost  {blob}  before the backup was made");
+    }
+    if queued > 0 {
+        say!(
+            "look at `zegel queue list` before the start: what was delivered since the backup would be sent once more"
+        );
+    }
+    Ok(())
+}
