@@ -55,6 +55,8 @@ pub enum Action {
     Code,
     /// The configuration was read again.
     Configuration,
+    /// Something that was kept was found to be missing or damaged.
+    Lost,
     /// An administrator went on without what was lost.
     Repair,
 }
@@ -87,6 +89,7 @@ impl Action {
             Self::Scan => "scan",
             Self::Code => "code",
             Self::Configuration => "configuration",
+            Self::Lost => "lost",
             Self::Repair => "repair",
         }
     }

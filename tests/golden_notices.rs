@@ -15,6 +15,7 @@ use zegel::locale::Language;
 use zegel::message::crlf::CrlfBytes;
 use zegel::notify::ask::{AskFacts, ask};
 use zegel::notify::download::{DownloadFacts, download};
+use zegel::notify::lost::{LostFacts, lost};
 use zegel::notify::notification::{NotificationFacts, notification};
 use zegel::notify::recall::{RecallFacts, recall};
 use zegel::notify::receipt::{ReceiptFacts, Remarks, Taken, Way, receipt};
@@ -205,6 +206,11 @@ impl Sample {
         .unwrap()
     }
 
+    fn lost(&self) -> CrlfBytes {
+        let (recipient, sent) = (&self.recipients[0], time("2026-11-23T09:00:01Z"));
+        lost(&LostFacts { to: self.sender_facts(), recipient, sent }).unwrap()
+    }
+
     fn ask(&self, renewable: Option<Timestamp>) -> CrlfBytes {
         ask(&AskFacts {
             language: self.language,
@@ -296,6 +302,7 @@ fn all_notices() -> Vec<(String, CrlfBytes)> {
         all.push((format!("reminder.{language}"), sample.reminder(true)));
         all.push((format!("unopened.{language}"), sample.unopened()));
         all.push((format!("download.{language}"), sample.download(2, false, &[])));
+        all.push((format!("lost.{language}"), sample.lost()));
         all.push((format!("ask.{language}"), sample.ask(None)));
         all.push((format!("ask-renewable.{language}"), sample.ask(Some(time("2027-01-06T10:00:00Z")))));
     }

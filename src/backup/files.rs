@@ -19,7 +19,7 @@ pub(super) fn at(path: &Path) -> impl FnOnce(io::Error) -> BackupError {
 /// Makes a folder where there is none. Fails where anything is in it; a folder without anything in it does not count, for
 /// that is where a disk is mounted.
 pub(super) fn empty_folder(path: &Path) -> Result<(), BackupError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(at(path))?;
+    new_folder(path)?;
     for entry in fs::read_dir(path).map_err(at(path))? {
         let entry = entry.map_err(at(path))?;
         if !is_empty(&entry.path()).map_err(at(path))? {
@@ -55,7 +55,7 @@ pub(super) fn copy_folder(from: &Path, to: &Path) -> Result<(), BackupError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(at(from)(error)),
     };
-    DirBuilder::new().recursive(true).mode(0o700).create(to).map_err(at(to))?;
+    new_folder(to)?;
     for entry in entries {
         let entry = entry.map_err(at(from))?;
         match copy(&entry.path(), &to.join(entry.file_name())) {
@@ -66,6 +66,11 @@ pub(super) fn copy_folder(from: &Path, to: &Path) -> Result<(), BackupError> {
         }
     }
     Ok(())
+}
+
+/// Makes a folder that only we may enter, where there is none.
+pub(super) fn new_folder(path: &Path) -> Result<(), BackupError> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(at(path))
 }
 
 /// Makes a file that only we may read.

@@ -3,11 +3,11 @@
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use super::files::{at, clear, copy, copy_folder, empty_folder, flush, new_file};
+use super::files::{at, clear, copy, empty_folder, flush, new_file, new_folder};
 use super::{BackupError, FORMAT, LIST, MANIFEST, Manifest, PAGE};
 use crate::clock::Timestamp;
 use crate::inventory::fits;
-use crate::secret::MASTER_KEY;
+use crate::secret::{MASTER_KEY, keyring};
 use crate::store::blobs::LocalBlobs;
 use crate::store::identity::{BLOBS, DATABASE, KEYS};
 use crate::store::sqlite::{Database, Sqlite};
@@ -27,13 +27,14 @@ fn write(folder: &Path, out: &Path, with_key: bool, now: Timestamp) -> Result<Ma
     let (path, copied) = (folder.join(DATABASE), out.join(DATABASE));
     let blobs = LocalBlobs::open(&folder.join(BLOBS)).map_err(at(folder))?;
     let _all = blobs.keep_all().map_err(at(folder))?;
+    let keys = folder.join(KEYS);
+    let _every_key = keyring::keep_all(&keys).map_err(at(&keys))?;
     Sqlite::copy(&path, &copied).map_err(|error| BackupError::Store(path, error))?;
-    // After the database: every key that it needs is there.
-    copy_folder(&folder.join(KEYS), &out.join(KEYS))?;
     if with_key {
         copy(&folder.join(MASTER_KEY), &out.join(MASTER_KEY))?;
     }
     let database = Database::open(&copied).map_err(|error| BackupError::Store(copied.clone(), error))?;
+    copy_keys(&database, &keys, &out.join(KEYS))?;
     let identity = database.identity().map_err(|error| BackupError::Store(copied, error))?;
     let id = identity.ok_or_else(|| BackupError::NoId(folder.to_owned()))?.id;
     let mut manifest = Manifest {
@@ -50,6 +51,17 @@ fn write(folder: &Path, out: &Path, with_key: bool, now: Timestamp) -> Result<Ma
     drop(database);
     finish(out, &manifest)?;
     Ok(manifest)
+}
+
+/// The keys of the mail that waits in the copy of the database, and no others.
+fn copy_keys(database: &Database, keys: &Path, copies: &Path) -> Result<(), BackupError> {
+    let needed = database.needed_keys();
+    let needed = needed.map_err(|error| BackupError::Store(database.path().to_owned(), error))?;
+    if needed.is_empty() {
+        return Ok(());
+    }
+    new_folder(copies)?;
+    keyring::copy(keys, copies, &needed).map_err(at(keys))
 }
 
 /// Every blob that the copy of the database names.

@@ -9,6 +9,7 @@ pub mod compose;
 pub mod confirmation;
 pub mod download;
 pub mod failure;
+pub mod lost;
 pub mod notification;
 pub mod origin;
 pub mod recall;

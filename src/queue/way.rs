@@ -30,7 +30,7 @@ pub(super) fn is_secret(kind: Kind) -> bool {
         // The code.
         Kind::Verification => true,
         // As its peer gave it to us; and what tells of a delivery or a recall without a word of the content.
-        Kind::Message | Kind::Report | Kind::Recall | Kind::Undelivered => false,
+        Kind::Message | Kind::Report | Kind::Recall | Kind::Undelivered | Kind::Lost => false,
     }
 }
 

@@ -201,8 +201,7 @@ impl Shared {
             Ok(opener) => opener,
             Err(error) => {
                 tracing::error!(item = %item.id, %error, "a queued body cannot be read");
-                let reason = format!("4.3.0 the queued message cannot be read: {error}");
-                return Outcome::put_off(&reason, item.recipients.len());
+                return self.unreadable(&error, item);
             }
         };
         let recipients: Vec<EnvelopeRecipient> =
@@ -232,6 +231,24 @@ impl Shared {
             }
             (_, path) => path.clone(),
         }
+    }
+
+    /// A body whose blob is missing, or that is damaged, does not come back: its sender is told now, and not after five
+    /// days of silence. What a disk cannot give just now, or a folder of keys that is not there, may come later.
+    fn unreadable(&self, error: &io::Error, item: &Item) -> Outcome {
+        let is_missing = match &item.body.data {
+            BodyData::Blob(name) => matches!(self.parts.blobs.look(name), Ok(None)),
+            BodyData::Inline(_) => false,
+        };
+        let recipients = item.recipients.len();
+        if !is_missing && error.kind() != io::ErrorKind::InvalidData {
+            return Outcome::put_off(
+                &format!("4.3.0 the queued message cannot be read: {error}"),
+                recipients,
+            );
+        }
+        let reason = "5.3.0 the message was lost in our queue: send it again".to_owned();
+        Outcome { deliveries: vec![Delivery::Failed { reason }; recipients], problem: None }
     }
 
     async fn open(&self, item: &Item) -> io::Result<Opener> {

@@ -18,6 +18,7 @@ use crate::message::crlf::CrlfBytes;
 use crate::notify::ask::{AskFacts, ask};
 use crate::notify::compose::{write_field, write_reply_to, write_return_mark, write_thread};
 use crate::notify::download::{DownloadFacts, download};
+use crate::notify::lost::{LostFacts, lost};
 use crate::notify::notification::{NotificationFacts, notification};
 use crate::notify::recall::{RecallFacts, recall};
 use crate::notify::reminder::{ReminderFacts, reminder};
@@ -160,6 +161,12 @@ impl Mails<'_> {
         self.to_sender(Kind::Download, |to| {
             download(&DownloadFacts { to, recipient, time, files, of, message, names })
         })
+    }
+
+    /// To the sender: a part of it was lost, and this recipient could not read it.
+    pub fn lost(&self, link: &Link) -> Result<NewItem> {
+        let (recipient, sent) = (&self.recipient(link)?.address, self.transfer.created);
+        self.to_sender(Kind::Lost, |to| lost(&LostFacts { to, recipient, sent }))
     }
 
     fn to_sender(

@@ -254,6 +254,32 @@ impl Actions {
         earlier(now, DOWNLOAD_NOTICE)
     }
 
+    /// A recipient could not read a part, because it is missing or damaged for good: said once, to the administrator, and
+    /// to a sender who hears of things. Whatever goes wrong with that is in the log.
+    pub async fn lost(&self, link: &Link, part: u32) {
+        match self.note_lost(link, part).await {
+            Ok(true) => tracing::error!(
+                transfer = %link.transfer, part,
+                "a part of a transfer is lost: `zegel check --data` tells whether others are"
+            ),
+            Ok(false) => {}
+            Err(error) => tracing::error!(%link, part, %error, "a part is lost, and that cannot be noted"),
+        }
+    }
+
+    async fn note_lost(&self, link: &Link, part: u32) -> Result<bool> {
+        let (transfer, now) = (self.transfer(&link.transfer).await?, self.clock.now());
+        let mails = self.mails(&transfer, now);
+        let notice = if transfer.hears() { Some(mails.lost(link)?) } else { None };
+        let object = format!("{}/{part}", transfer.id);
+        let event = Actor::zegel().event(now, Action::Lost, object, "missing or damaged");
+        let is_news = self.store.part_lost(transfer.id.clone(), part, event, notice).await?;
+        if is_news {
+            self.wake.wake();
+        }
+        Ok(is_news)
+    }
+
     async fn fetched(&self, link: &Link) -> Result<Fetched> {
         let downloads = self.store.downloads(link.transfer.clone()).await?;
         let is_own = |one: &&Download| one.recipient == link.recipient && one.part != SHOWN;

@@ -30,6 +30,8 @@ pub enum Kind {
     Unopened,
     /// To the sender: a recipient has downloaded something.
     Download,
+    /// To the sender: a part of it was lost, and a recipient could not read it.
+    Lost,
     /// To staff: the answer of a recipient. Its reverse path is the verified address of who wrote it, and only our own
     /// failure reports go there (H08); it leaves with [`crate::config::Config::reply_bounces`] as its sender.
     Reply,
@@ -42,7 +44,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Message,
         Self::Notification,
         Self::Receipt,
@@ -52,6 +54,7 @@ impl Kind {
         Self::Reminder,
         Self::Unopened,
         Self::Download,
+        Self::Lost,
         Self::Reply,
         Self::Confirmation,
         Self::Verification,
@@ -70,6 +73,7 @@ impl Kind {
             Self::Reminder => "reminder",
             Self::Unopened => "unopened",
             Self::Download => "download",
+            Self::Lost => "lost",
             Self::Reply => "reply",
             Self::Confirmation => "confirmation",
             Self::Verification => "verification",

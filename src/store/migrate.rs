@@ -21,6 +21,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0010_keys.sql"),
     include_str!("../../migrations/0011_reply_to.sql"),
     include_str!("../../migrations/0012_folder.sql"),
+    include_str!("../../migrations/0013_lost.sql"),
 ];
 
 /// `zegl`: marks the file as ours (`PRAGMA application_id`).

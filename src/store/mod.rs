@@ -260,6 +260,15 @@ pub trait Store: DraftStore {
     /// Whether this was noted in this session within the last minute, whole if it is to be handed out whole: then it
     /// need not be noted again.
     async fn is_noted(&self, session: [u8; 32], what: String, whole: bool, now: Timestamp) -> Result<bool>;
+    /// Notes that a part of a transfer was found to be missing or damaged; tells whether that was news. The notice is
+    /// queued with the first part of a transfer only.
+    async fn part_lost(
+        &self,
+        transfer: TransferId,
+        part: u32,
+        event: Event,
+        notice: Option<NewItem>,
+    ) -> Result<bool>;
     /// What was fetched of a transfer, by recipient and part.
     async fn downloads(&self, transfer: TransferId) -> Result<Vec<Download>>;
     /// What the audit trail says of a transfer and its links, oldest first.

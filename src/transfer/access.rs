@@ -70,6 +70,9 @@ pub enum AccessError {
     /// The store could not be asked.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A part is missing or damaged for good.
+    #[error("part {1} of {0} is missing or damaged")]
+    Lost(Link, u32),
     /// What is stored cannot be opened. The cause is in the log.
     #[error("the transfer is damaged")]
     Damaged,

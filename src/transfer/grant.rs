@@ -12,6 +12,7 @@ use super::index::{Index, is_sealed_as};
 use crate::id::Link;
 use crate::seal::keys::TransferKey;
 use crate::seal::read::{Opened, read};
+use crate::seal::write::sealed_sizes;
 use crate::secret;
 use crate::store::{Blobs, Recipient, Transfer};
 
@@ -73,12 +74,24 @@ impl Grant {
         let parts = &self.transfer.parts;
         let part = parts.iter().find(|part| part.number == number).ok_or(AccessError::Unknown)?;
         let damaged = |cause: &dyn fmt::Display| self.damaged(number, cause);
+        self.check(number)?;
         let source = self.blobs.open(&part.blob).map_err(|error| damaged(&error))?;
         let opened = read(&self.key, source).map_err(|error| damaged(&error))?;
         if !is_sealed_as(number, opened.name()) {
             return Err(damaged(&"it was sealed as another part"));
         }
         Ok(opened)
+    }
+
+    /// Whether a part is there and can be all of it; [`AccessError::Lost`] where it is gone for good. Blocking.
+    pub fn check(&self, number: u32) -> Result<(), AccessError> {
+        let parts = &self.transfer.parts;
+        let part = parts.iter().find(|part| part.number == number).ok_or(AccessError::Unknown)?;
+        match self.blobs.look(&part.blob) {
+            Ok(Some(facts)) if sealed_sizes(part.size).contains(&facts.size) => Ok(()),
+            Ok(_) => Err(AccessError::Lost(self.link.clone(), number)),
+            Err(error) => Err(self.damaged(number, &error)),
+        }
     }
 
     /// What is in the transfer. Blocking; [`Grant::read_index`] is the same for async callers.

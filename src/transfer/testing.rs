@@ -408,6 +408,9 @@ impl Store for MemoryStore {
     async fn is_noted(&self, _: [u8; 32], _: String, _: bool, _: Timestamp) -> Result<bool> {
         Err(StoreError::Closed)
     }
+    async fn part_lost(&self, _: TransferId, _: u32, _: Event, _: Option<NewItem>) -> Result<bool> {
+        Err(StoreError::Closed)
+    }
     async fn downloads(&self, _: TransferId) -> Result<Vec<Download>> {
         Err(StoreError::Closed)
     }

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::page::{self, Visit};
 use crate::clock::Timestamp;
-use crate::id::QueueId;
+use crate::id::{Link, QueueId};
 use crate::store::StoreError;
 use crate::transfer::access::AccessError;
 
@@ -22,6 +22,8 @@ pub enum WebError {
     MethodNotAllowed,
     /// Recalled, or closed because its notification came back.
     Gone,
+    /// A part of it is missing or damaged for good: of this link, with this number.
+    Lost(Link, u32),
     /// Its date has passed; the token with which its sender can be asked for it.
     Expired(Option<String>),
     /// The password does not fit.
@@ -74,6 +76,7 @@ impl WebError {
             AccessError::NoSession => Self::NoSession(token.to_owned()),
             AccessError::Store(StoreError::NearlyFull) => Self::Full,
             AccessError::Store(cause) => Self::Trouble(cause.to_string()),
+            AccessError::Lost(link, part) => Self::Lost(link, part),
             AccessError::Damaged => Self::Trouble("a sealed part is damaged".into()),
         }
     }
@@ -83,7 +86,7 @@ impl WebError {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Gone | Self::Expired(_) => StatusCode::GONE,
+            Self::Gone | Self::Expired(_) | Self::Lost(..) => StatusCode::GONE,
             Self::WrongPassword | Self::CrossSite | Self::RepliesOff | Self::ReplyByMail => {
                 StatusCode::FORBIDDEN
             }
@@ -105,6 +108,7 @@ impl WebError {
             Self::NotFound => ("error-not-found-title", "error-not-found-text"),
             Self::MethodNotAllowed => ("error-method-title", "error-method-text"),
             Self::Gone => ("error-gone-title", "error-gone-text"),
+            Self::Lost(..) => ("error-lost-title", "error-lost-text"),
             Self::Expired(_) => ("error-gone-title", "error-expired-text"),
             Self::WrongPassword => ("error-password-title", "error-password-text"),
             Self::Locked(_) => ("error-locked-title", "error-locked-text"),

@@ -20,7 +20,7 @@ use super::{Parts, note, security, session, stream};
 use crate::id::base32;
 use crate::message::kind::picture_type;
 use crate::secret;
-use crate::transfer::access::Grant;
+use crate::transfer::access::{AccessError, Grant};
 use crate::transfer::index::Index;
 
 /// What a sandboxed document of ours may do: show our own style and pictures that are in it. Links open
@@ -98,7 +98,10 @@ pub fn read(grant: &Grant, part: u32, most: u64) -> io::Result<String> {
 
 /// A part that cannot be read.
 pub fn damaged(error: io::Error) -> WebError {
-    WebError::Trouble(format!("a sealed part cannot be read: {error}"))
+    match error.get_ref().and_then(|cause| cause.downcast_ref()) {
+        Some(AccessError::Lost(link, part)) => WebError::Lost(link.clone(), *part),
+        _ => WebError::Trouble(format!("a sealed part cannot be read: {error}")),
+    }
 }
 
 /// The pictures that `html` names by Content-ID (RFC 2392), as `data:` URLs.

@@ -11,6 +11,7 @@ use axum::http::Method;
 use super::Parts;
 use super::error::WebError;
 use super::page::Visit;
+use super::session;
 use crate::audit::{Action, Actor};
 use crate::store::{Fetch, SHOWN, StoreError};
 use crate::transfer::access::Grant;
@@ -36,7 +37,11 @@ pub async fn download(
     handout: Handout,
 ) -> Result<(), WebError> {
     let Handout { what, parts: fetched, whole, names } = handout;
-    if *method == Method::HEAD || is_noted(parts, grant, &what, whole).await? {
+    if *method == Method::HEAD {
+        return Ok(());
+    }
+    session::check(grant, &fetched).await?;
+    if is_noted(parts, grant, &what, whole).await? {
         return Ok(());
     }
     let notice = parts.actions.download_notice(grant.transfer(), grant.link(), &fetched, names).await;

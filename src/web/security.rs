@@ -58,6 +58,9 @@ pub async fn guard(State(parts): State<Parts>, mut request: Request, next: Next)
         Err(error) => error.into_response(),
     };
     let allow = response.headers().get(ALLOW).cloned();
+    if let Some(WebError::Lost(link, part)) = response.extensions().get() {
+        parts.actions.lost(link, *part).await;
+    }
     let mut response = error::to_page(response, &visit, parts.clock.now());
     if let Some(methods) = allow {
         response.headers_mut().insert(ALLOW, methods);

@@ -11,6 +11,7 @@ use axum::response::Response;
 use super::Parts;
 use super::error::WebError;
 use super::page::Visit;
+use super::stream;
 use crate::id::TransferId;
 use crate::reply::Browser;
 use crate::seal::read::Opened;
@@ -65,6 +66,13 @@ pub fn remember_browser(visit: &Visit, browser: &Browser, response: &mut Respons
 /// A part's plaintext, in words of I/O. Blocking.
 pub fn part(grant: &Grant, number: u32) -> io::Result<Opened<'static>> {
     grant.open(number).map_err(io::Error::other)
+}
+
+/// Fails where one of these parts is gone for good: asked before anything of them is handed out.
+pub async fn check(grant: &Grant, parts: &[u32]) -> Result<(), WebError> {
+    let (grant, parts) = (grant.clone(), parts.to_vec());
+    let check = move || parts.iter().try_for_each(|part| grant.check(*part));
+    stream::blocking(move || check().map_err(|error| WebError::access(error, ""))).await
 }
 
 /// Gives the browser a session. Lax, because recipients come from a link in their mail (H23).

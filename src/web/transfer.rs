@@ -59,7 +59,14 @@ pub async fn show(
     let files = rows(&visit, &index);
     let place = parts.replies.place(&grant, &index);
     let text = match index.text {
-        Some(part) => pieces(&message::text(grant, part).await?),
+        Some(part) => match message::text(grant, part).await {
+            // The files may be there all the same.
+            Err(WebError::Lost(link, part)) => {
+                parts.actions.lost(&link, part).await;
+                pieces(&visit.text("error-lost-text"))
+            }
+            text => pieces(&text?),
+        },
         None => Vec::new(),
     };
     page::render(

@@ -1,15 +1,16 @@
 //! A database that is open and not at work yet: whether it belongs to what lies beside it is found out before anything
 //! is read into it or removed for its sake. Used by `store/identity`.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-use super::{Sqlite, blobs, codes, connection, folder, handover, keys};
+use super::{Sqlite, blobs, codes, connection, folder, handover, keys, queue};
 use crate::clock::Timestamp;
 use crate::id::{BlobName, FolderId};
-use crate::secret::keyring::Keyring;
+use crate::secret::keyring::{KeyId, Keyring};
 use crate::store::journal::Found;
 use crate::store::{NamedBlob, Result};
 
@@ -57,6 +58,11 @@ impl Database {
     /// As [`crate::store::Store::named_blobs`].
     pub fn named_blobs(&self, after: Option<&BlobName>, limit: usize) -> Result<Vec<NamedBlob>> {
         blobs::named(&self.db, after, limit)
+    }
+
+    /// Every key of short life that mail in the queue needs.
+    pub fn needed_keys(&self) -> Result<HashSet<KeyId>> {
+        queue::keys(&self.db)
     }
 
     /// How many blobs rows name, but for so many as are known to be lost.

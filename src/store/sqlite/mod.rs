@@ -18,6 +18,7 @@ mod keys;
 mod life;
 mod limits;
 mod links;
+mod lost;
 mod queue;
 mod queue_admin;
 mod reader;
@@ -47,8 +48,8 @@ use super::room::{Disk, Share};
 use super::{
     Acceptance, Added, Attempt, Author, BrowserRow, CodeLimits, CodeRow, CodeTry, Committed, DeliveryReport,
     Download, DraftRow, DraftStore, DueReminder, Extension, Fetch, Forget, Gauges, Item, LimitedNotice,
-    NamedBlob, NewCode, NewItem, NewUploadRow, PieceRow, QueueEntry, Recall, Reminders, Result, Sent, Session, Store,
-    Transfer, Try, Turn, UploadLimits,
+    NamedBlob, NewCode, NewItem, NewUploadRow, PieceRow, QueueEntry, Recall, Reminders, Result, Sent,
+    Session, Store, Transfer, Try, Turn, UploadLimits,
 };
 use crate::audit::{Entry, Event};
 use crate::clock::Timestamp;
@@ -273,6 +274,16 @@ impl Store for Sqlite {
 
     async fn is_noted(&self, session: [u8; 32], what: String, whole: bool, now: Timestamp) -> Result<bool> {
         self.readers.read(move |db| downloads::is_noted(db, session, &what, whole, now)).await
+    }
+
+    async fn part_lost(
+        &self,
+        transfer: TransferId,
+        part: u32,
+        event: Event,
+        notice: Option<NewItem>,
+    ) -> Result<bool> {
+        self.write(move |change| lost::part(change, &transfer, part, event, notice)).await
     }
 
     async fn downloads(&self, transfer: TransferId) -> Result<Vec<Download>> {

@@ -350,6 +350,8 @@ fn every_hot_statement_uses_an_index() {
         downloads::DOWNLOADED,
         downloads::DOWNLOADS,
         status::TRAIL,
+        lost::LOST,
+        lost::FIRST,
         life::FIRST_DUE,
         life::LAST_DUE,
         life::DOWNLOADS_DUE,

@@ -75,6 +75,15 @@ unopened-intro = Your confidential message of { $date }
 unopened-advice = We have sent these recipients a reminder.
     You can also call them, or make the message available for longer.
 
+## To the sender: a part of it was lost
+lost-subject = Your confidential message can no longer be read
+lost-heading = Part of your message was lost
+lost-intro = Part of your confidential message of { $date }
+    was lost through a fault on our side.
+lost-recipient = { $recipient } wanted to read it, and that was no longer possible.
+lost-advice = Send the message again if the recipients still need it.
+    Our administrator has been warned.
+
 ## To the sender: somebody has downloaded it
 download-subject = { $recipient } has downloaded your message
 download-heading = Your message was downloaded

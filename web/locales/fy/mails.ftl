@@ -75,6 +75,15 @@ unopened-intro = Jo fertroulike berjocht fan { $date }
 unopened-advice = Wy hawwe dizze ûntfangers in oantinken stjoerd.
     Jo kinne se ek belje, of it berjocht langer beskikber meitsje.
 
+## To the sender: a part of it was lost
+lost-subject = Jo fertroulike berjocht kin net mear lêzen wurde
+lost-heading = In part fan jo berjocht is ferlern gien
+lost-intro = Fan jo fertroulike berjocht fan { $date }
+    is in part ferlern gien troch in steuring by ús.
+lost-recipient = { $recipient } woe it lêze, mar dat koe net mear.
+lost-advice = Stjoer it berjocht op 'e nij as de ûntfangers it noch nedich hawwe.
+    Us behearder is warskôge.
+
 ## To the sender: somebody has downloaded it
 download-subject = { $recipient } hat jo berjocht delhelle
 download-heading = Jo berjocht is delhelle

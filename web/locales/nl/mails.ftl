@@ -75,6 +75,15 @@ unopened-intro = Uw vertrouwelijke bericht van { $date }
 unopened-advice = Wij hebben deze ontvangers een herinnering gestuurd.
     U kunt ze ook bellen, of het bericht langer beschikbaar maken.
 
+## To the sender: a part of it was lost
+lost-subject = Uw vertrouwelijke bericht kan niet meer worden gelezen
+lost-heading = Een deel van uw bericht is verloren gegaan
+lost-intro = Van uw vertrouwelijke bericht van { $date }
+    is een deel verloren gegaan door een storing bij ons.
+lost-recipient = { $recipient } wilde het lezen, maar dat kon niet meer.
+lost-advice = Stuur het bericht opnieuw als de ontvangers het nog nodig hebben.
+    Onze beheerder is gewaarschuwd.
+
 ## To the sender: somebody has downloaded it
 download-subject = { $recipient } heeft uw bericht gedownload
 download-heading = Uw bericht is gedownload
