@@ -197,7 +197,10 @@ impl Blobs for LocalBlobs {
                     Timestamp::try_from(written).map_err(|error| at(&path, io::Error::other(error)))?;
                 Ok(Some(BlobFacts { size: file.len(), written }))
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            // Without the folder of what is being written all of it is away, its disk not mounted: nothing is lost then.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.folder.unfinished().is_dir() => {
+                Ok(None)
+            }
             Err(error) => Err(at(&path, error)),
         }
     }
