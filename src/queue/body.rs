@@ -10,7 +10,7 @@ use std::io::{self, Cursor, Read, Write};
 
 use crate::message::crlf::{CrlfBytes, LineCheck};
 use crate::relay::Traits;
-use crate::seal::chunks::{ChunkReader, ChunkWriter, damaged, sealed_size};
+use crate::seal::chunks::{ChunkReader, ChunkWriter, read_start, sealed_size};
 use crate::secret::keyring::{KeyId, KeyRef};
 use crate::secret::{self, BodyKey};
 use crate::store::{Blobs, Body, BodyData, StoreError};
@@ -130,7 +130,7 @@ impl Opener {
     /// Reads header and first chunk: what [`Opener::traits`] tells is authentic.
     pub fn new(key: &BodyKey, name: Option<KeyId>, mut source: Box<dyn Read + Send>) -> io::Result<Self> {
         let mut header = [0; HEADER];
-        source.read_exact(&mut header).map_err(|_| damaged())?;
+        read_start(&mut source, &mut header)?;
         let [salt @ .., _, _, _, _, _, _, _, _, _] = &header;
         let [.., flags, s0, s1, s2, s3, s4, s5, s6, s7] = header;
         let traits = Traits {
@@ -253,6 +253,30 @@ mod tests {
         }
         for cut in [1, TAG, CHUNK, CHUNK + TAG - 1] {
             assert!(read(&name, &sealed[..sealed.len() - cut]).is_err(), "{cut} octets fewer");
+        }
+    }
+
+    /// C03: a body is given up for its damage, never for an error of the disk.
+    #[test]
+    fn a_disk_that_fails_damages_nothing() {
+        let (name, octets) = sealed(&message(CHUNK));
+        let kind_after = |good: usize, rest: Box<dyn Read + Send>| {
+            let source = Cursor::new(octets[..good].to_vec()).chain(rest);
+            let opener = Opener::new(&key(), Some(name.id()), Box::new(source));
+            opener.and_then(|opener| opener.collect::<io::Result<Vec<_>>>()).unwrap_err().kind()
+        };
+        for good in [0, 1, HEADER, HEADER + 1, octets.len() - 1] {
+            assert_eq!(kind_after(good, Box::new(Failing)), io::ErrorKind::ConnectionReset, "{good}");
+            assert_eq!(kind_after(good, Box::new(io::empty())), io::ErrorKind::InvalidData, "{good}");
+        }
+    }
+
+    /// An error that nothing of ours makes.
+    struct Failing;
+
+    impl Read for Failing {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::ConnectionReset.into())
         }
     }
 

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::types::Browser;
 use super::{ReplyError, Result};
 use crate::id::UploadId;
-use crate::seal::chunks::{ChunkReader, ChunkWriter, damaged};
+use crate::seal::chunks::{ChunkReader, ChunkWriter, damaged, read_start};
 use crate::secret::{self, Keys};
 use crate::transfer::access::Grant;
 
@@ -83,7 +83,7 @@ impl Vault {
         mut source: R,
     ) -> io::Result<ChunkReader<R>> {
         let mut salt = [0; SALT];
-        source.read_exact(&mut salt).map_err(|_| damaged())?;
+        read_start(&mut source, &mut salt)?;
         ChunkReader::new(&self.piece_key(&salt), &piece(upload, offset), source)
     }
 

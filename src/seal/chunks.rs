@@ -122,6 +122,15 @@ impl<R: Read> Iterator for ChunkReader<R> {
     }
 }
 
+/// Fills `start` with what stands before the chunks. Where there is less of it the stream is damaged; an error of the
+/// disk says nothing about the stream and stays what it is.
+pub fn read_start(source: &mut impl Read, start: &mut [u8]) -> io::Result<()> {
+    source.read_exact(start).map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => damaged(),
+        _ => error,
+    })
+}
+
 /// What every reader here says of octets that are not as they were sealed.
 pub fn damaged() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, "what was sealed is damaged, or of another master.key")
