@@ -14,15 +14,27 @@ use crate::support::smarthost::{Script, Smarthost};
 /// A gateway with one transfer in it.
 pub struct Transfer {
     pub zegel: Zegel,
-    /// Its page.
+    /// Its page, of the first recipient.
     pub link: String,
+    /// The page of each recipient.
+    pub links: Vec<String>,
     pub password: String,
     pub smarthost: Smarthost,
 }
 
 impl Transfer {
-    /// Of this mail; `settings` as for [`Zegel::start`].
+    /// Of this mail to one recipient; `settings` as for [`Zegel::start`].
     pub fn of(mail: &[u8], secure: Option<&Certificate>, settings: &[(&str, &str)]) -> Self {
+        Self::to(&[TO], mail, secure, settings)
+    }
+
+    /// The same to so many recipients, each with a link of their own.
+    pub fn to(
+        recipients: &[&str],
+        mail: &[u8],
+        secure: Option<&Certificate>,
+        settings: &[(&str, &str)],
+    ) -> Self {
         let smarthost = Smarthost::start(Script::usual());
         let site = Arc::new(Site::new(smarthost.address(), ""));
         let (mut settings, mut url) = (settings.to_vec(), site.public_url());
@@ -34,13 +46,15 @@ impl Transfer {
         }
         let zegel = Zegel::at(site, &settings);
         let mut client = SmtpClient::connect(zegel.smtp).expect("a connection");
-        let reply = client.send(FROM, &[TO], mail).expect("a reply");
+        let reply = client.send(FROM, recipients, mail).expect("a reply");
         assert!(reply.starts_with("250 "), "{reply}");
-        let seen = smarthost.wait(|seen| seen.taken.len() == 2);
+        let seen = smarthost.wait(|seen| seen.taken.len() == recipients.len() + 1);
         let notices: Vec<Notice> = seen.taken.iter().map(Notice::of).collect();
-        let of = |kind: &str| &notices.iter().find(|notice| notice.kind == kind).expect(kind).text;
-        let (link, password) = (link_of(of("notification"), &url), password_of(of("receipt")));
-        Self { zegel, link, password, smarthost }
+        let of =
+            |kind: &str| notices.iter().filter(move |notice| notice.kind == kind).map(|notice| &notice.text);
+        let links: Vec<String> = of("notification").map(|text| link_of(text, &url)).collect();
+        let password = password_of(of("receipt").next().expect("a receipt"));
+        Self { zegel, link: links.first().expect("a link").clone(), links, password, smarthost }
     }
 }
 

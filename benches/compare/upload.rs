@@ -41,7 +41,7 @@ pub fn row(plan: &Plan, name: &str) -> Section {
     let transfer = Transfer::of(MAIL, Some(&certificate), &[]);
     let nginx = Nginx::start(&certificate.chain, &certificate.key);
     let idle = memory(transfer.zegel.id(), "status", "VmRSS");
-    let answer = Answer::begin(&transfer, folder.path(), TO);
+    let answer = Answer::begin(&transfer, &transfer.link, folder.path(), TO);
     let mut runs = [Vec::new(), Vec::new()];
     forget_peak(transfer.zegel.id());
     // The first of each only warms up.
@@ -78,12 +78,16 @@ pub fn row(plan: &Plan, name: &str) -> Section {
     Section { name: name.into(), how, lines }
 }
 
-/// Many people who answer the same transfer, all at once (H15).
+/// Many people who answer the same transfer, each through a link of their own, all at once (H15).
 fn crowd(certificate: &Certificate, file: &Path, folder: &Path) -> Line {
-    // So that all of it fits into the answers to one link.
-    let transfer = Transfer::of(MAIL, Some(certificate), &[("REPLY__MAX_SIZE", "10GiB")]);
-    let answers: Vec<Answer<'_>> = (0..CROWD)
-        .map(|number| Answer::begin(&transfer, folder, &format!("anna{number}@example.org")))
+    let people: Vec<String> = (0..CROWD).map(|number| format!("anna{number}@example.org")).collect();
+    let recipients: Vec<&str> = people.iter().map(String::as_str).collect();
+    let transfer = Transfer::to(&recipients, MAIL, Some(certificate), &[]);
+    let answers: Vec<Answer<'_>> = transfer
+        .links
+        .iter()
+        .zip(&people)
+        .map(|(link, person)| Answer::begin(&transfer, link, folder, person))
         .collect();
     forget_peak(transfer.zegel.id());
     thread::scope(|scope| {
@@ -109,13 +113,14 @@ fn noise(folder: &Path) -> PathBuf {
 /// Somebody who has opened the transfer and proved an address.
 struct Answer<'a> {
     transfer: &'a Transfer,
+    link: &'a str,
     /// Where curl keeps the cookies.
     jar: String,
 }
 
 impl<'a> Answer<'a> {
-    fn begin(transfer: &'a Transfer, folder: &Path, address: &str) -> Self {
-        let answer = Self { transfer, jar: folder.join(address).display().to_string() };
+    fn begin(transfer: &'a Transfer, link: &'a str, folder: &Path, address: &str) -> Self {
+        let answer = Self { transfer, link, jar: folder.join(address).display().to_string() };
         answer.post("", &format!("password={}", transfer.password));
         let before = transfer.smarthost.seen().taken.len();
         answer.post("/reply", &format!("name=Anna&email={address}"));
@@ -125,14 +130,14 @@ impl<'a> Answer<'a> {
     }
 
     fn post(&self, rest: &str, form: &str) {
-        let url = format!("{}{rest}", self.transfer.link);
+        let url = format!("{}{rest}", self.link);
         let (status, _) = self.curl(&["--data", form, &url]);
         assert_eq!(status, "303", "{url}");
     }
 
     /// Sends the file in one request, and takes it out again, so that the next one has room.
     fn upload(&self, file: &Path) -> Run {
-        let files = format!("{}/reply/files", self.transfer.link);
+        let files = format!("{}/reply/files", self.link);
         let length = format!("Upload-Length: {SIZE}");
         let (created, location) =
             self.curl(&["--request", "POST", "--header", TUS, "--header", &length, &files]);

@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::mem::take;
-use std::sync::{Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use zeroize::{Zeroize, Zeroizing};
@@ -64,20 +64,26 @@ pub(super) fn derive(
 struct Turns {
     most: usize,
     state: Mutex<State>,
-    changed: Condvar,
 }
 
 #[derive(Default)]
 struct State {
     running: usize,
-    /// Who waits, by number, in the order in which they came.
-    prompt: VecDeque<u64>,
-    bulk: VecDeque<u64>,
+    /// Who waits, in the order in which they came.
+    prompt: VecDeque<Waiter>,
+    bulk: VecDeque<Waiter>,
     next_number: u64,
     /// Prompt runs in a row that went ahead of a bulk run.
     ahead: u32,
     /// Wiped, of [`USUAL`] blocks; only while somebody waits.
     spare: Vec<Vec<Block>>,
+}
+
+/// Somebody who waits for a turn, and is woken when it may be theirs; nobody else is.
+#[derive(Clone, Debug)]
+struct Waiter {
+    number: u64,
+    wake: Arc<Condvar>,
 }
 
 /// The right to one run, and its memory.
@@ -88,20 +94,20 @@ struct Turn<'a> {
 
 impl Turns {
     fn new(most: usize) -> Self {
-        Self { most, state: Mutex::default(), changed: Condvar::new() }
+        Self { most, state: Mutex::default() }
     }
 
     fn begin(&self, blocks: usize, urgency: Urgency) -> Result<Turn<'_>> {
         let mut state = self.lock();
-        let number = state.come(urgency);
-        while state.next(self.most) != Some((urgency, number)) {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        let me = state.come(urgency);
+        while state.next(self.most).is_none_or(|(_, next)| next.number != me.number) {
+            state = me.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state.begin(urgency);
+        // There may be a turn for the next one as well.
+        state.wake_next(self.most);
         let spare = if blocks == USUAL { state.spare.pop() } else { None };
         drop(state);
-        // There may be a turn for the next one as well.
-        self.changed.notify_all();
         // From here on the turn ends whatever happens.
         let mut turn = Turn { turns: self, memory: spare.unwrap_or_default() };
         turn.memory
@@ -117,25 +123,31 @@ impl Turns {
 }
 
 impl State {
-    /// Waits from now on, under this number.
-    fn come(&mut self, urgency: Urgency) -> u64 {
-        let number = self.next_number;
+    /// Waits from now on.
+    fn come(&mut self, urgency: Urgency) -> Waiter {
+        let waiter = Waiter { number: self.next_number, wake: Arc::default() };
         self.next_number += 1;
         match urgency {
-            Urgency::Prompt => self.prompt.push_back(number),
-            Urgency::Bulk => self.bulk.push_back(number),
+            Urgency::Prompt => self.prompt.push_back(waiter.clone()),
+            Urgency::Bulk => self.bulk.push_back(waiter.clone()),
         }
-        number
+        waiter
     }
 
     /// Whose turn it is, if there is one.
-    fn next(&self, most: usize) -> Option<(Urgency, u64)> {
+    fn next(&self, most: usize) -> Option<(Urgency, &Waiter)> {
         if self.running >= most {
             return None;
         }
-        let bulk = self.bulk.front().map(|number| (Urgency::Bulk, *number));
-        let prompt = self.prompt.front().map(|number| (Urgency::Prompt, *number));
+        let bulk = self.bulk.front().map(|waiter| (Urgency::Bulk, waiter));
+        let prompt = self.prompt.front().map(|waiter| (Urgency::Prompt, waiter));
         if self.ahead >= MOST_AHEAD { bulk.or(prompt) } else { prompt.or(bulk) }
+    }
+
+    fn wake_next(&self, most: usize) {
+        if let Some((_, waiter)) = self.next(most) {
+            waiter.wake.notify_one();
+        }
     }
 
     /// The next one of these begins.
@@ -167,8 +179,8 @@ impl Drop for Turn<'_> {
             state.spare.push(take(&mut self.memory));
         }
         let nobodys = if state.waiting() == 0 { take(&mut state.spare) } else { Vec::new() };
+        state.wake_next(self.turns.most);
         drop(state);
-        self.turns.changed.notify_all();
         drop(nobodys);
     }
 }
@@ -221,15 +233,16 @@ mod tests {
     #[test]
     fn a_person_goes_before_bulk() {
         let mut state = State::default();
-        let bulk: Vec<u64> = (0..20).map(|_| state.come(Urgency::Bulk)).collect();
-        let people = [state.come(Urgency::Prompt), state.come(Urgency::Prompt)];
+        let next = |state: &State| state.next(1).map(|(urgency, waiter)| (urgency, waiter.number));
+        let bulk: Vec<u64> = (0..20).map(|_| state.come(Urgency::Bulk).number).collect();
+        let people = [state.come(Urgency::Prompt).number, state.come(Urgency::Prompt).number];
         for person in people {
-            assert_eq!(state.next(1), Some((Urgency::Prompt, person)));
+            assert_eq!(next(&state), Some((Urgency::Prompt, person)));
             state.begin(Urgency::Prompt);
-            assert_eq!(state.next(1), None);
+            assert_eq!(next(&state), None);
             state.running -= 1;
         }
-        assert_eq!(state.next(1), Some((Urgency::Bulk, bulk[0])), "and nobody's turn is wasted");
+        assert_eq!(next(&state), Some((Urgency::Bulk, bulk[0])), "and nobody's turn is wasted");
     }
 
     #[test]
