@@ -50,10 +50,9 @@ impl Transfer {
         assert!(reply.starts_with("250 "), "{reply}");
         let seen = smarthost.wait(|seen| seen.taken.len() == recipients.len() + 1);
         let notices: Vec<Notice> = seen.taken.iter().map(Notice::of).collect();
-        let of =
-            |kind: &str| notices.iter().filter(move |notice| notice.kind == kind).map(|notice| &notice.text);
-        let links: Vec<String> = of("notification").map(|text| link_of(text, &url)).collect();
-        let password = password_of(of("receipt").next().expect("a receipt"));
+        let texts = |kind: &'static str| notices.iter().filter(move |notice| notice.kind == kind);
+        let links: Vec<String> = texts("notification").map(|notice| link_of(&notice.text, &url)).collect();
+        let password = password_of(&texts("receipt").next().expect("a receipt").text);
         Self { zegel, link: links.first().expect("a link").clone(), links, password, smarthost }
     }
 }
