@@ -242,7 +242,7 @@ fn forwarding_between_two_gateways_works() {
     submit(gateway.smtp, STAFF, &[bob], &tagged(STAFF, bob));
     submit(gateway.smtp, STAFF, &[refused], b"Subject: x\r\n\r\nx\r\n");
     let notices = here.wait(|seen| seen.taken.len() == 3).taken;
-    let kinds: Vec<String> = notices.iter().map(|notice| text_of(notice)).collect();
+    let kinds: Vec<String> = notices.iter().map(text_of).collect();
     for kind in ["notification", "receipt", "failure"] {
         assert!(kinds.iter().any(|text| text.contains(&format!("\r\nX-Zegel-Notice: {kind}\r\n"))), "{kind}");
     }

@@ -226,6 +226,9 @@ fn it_is_put_back_into_an_empty_folder_only() {
     assert!(status == 1 && error.contains("this folder is not empty"), "{error}");
 }
 
+/// What is done to a file of a backup.
+type Spoil<'a> = &'a dyn Fn(&Path);
+
 #[test]
 fn what_is_not_whole_is_refused() {
     let site = Site::new(nobody(), "");
@@ -243,7 +246,7 @@ fn what_is_not_whole_is_refused() {
     assert_not_restored(&new, &site.data(), &["no backup of zegel, or one that was not finished"]);
     let one = blobs(&backup).into_iter().next().unwrap();
     let list = backup.join("blobs.txt");
-    let spoilt: [(&Path, &dyn Fn(&Path), &str); 6] = [
+    let spoilt: [(&Path, Spoil<'_>, &str); 6] = [
         (&backup.join("backup.json"), &|path| fs::remove_file(path).unwrap(), "not finished"),
         (&one, &|path| fs::remove_file(path).unwrap(), "the backup is damaged"),
         (&one, &|path| fs::write(path, "short").unwrap(), "5 octets instead of"),
