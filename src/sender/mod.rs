@@ -36,6 +36,9 @@ pub const DAYS: std::ops::RangeInclusive<u32> = 1..=365;
 const RESEND: Rate = Rate::per(1, Duration::from_secs(10 * 60));
 /// Asking again may remind a sender, not pester.
 const ASK: Rate = Rate::per(1, Duration::from_secs(24 * 3600));
+/// Of each kind in all: above what a large mailing brings, and a bound for whoever has many links.
+const RESENDS: (&str, Rate) = ("resends", Rate::per(10_000, Duration::from_secs(3600)));
+const ASKS: (&str, Rate) = ("asks", Rate::per(1000, Duration::from_secs(3600)));
 /// Between two mails about downloads through one link.
 const DOWNLOAD_NOTICE: Duration = Duration::from_secs(3600);
 
@@ -158,7 +161,8 @@ impl Actions {
             let event = by.actor(&transfer).event(now, Action::Resend, link.to_string(), "ok");
             let bucket = format!("resend {link}");
             let number = link.recipient;
-            let notice = LimitedNotice { link, item, invites: true, bucket, rate: RESEND, event };
+            let notice =
+                LimitedNotice { link, item, invites: true, bucket, rate: RESEND, in_all: RESENDS, event };
             match self.store.send(notice, now).await? {
                 Sent::Queued => sent.push(number),
                 Sent::NotBefore(again) => end = ActionError::NotBefore(again),
@@ -209,7 +213,7 @@ impl Actions {
         let actor = Actor { who: "recipient".into(), origin: client.to_canonical().to_string() };
         let event = actor.event(now, Action::Ask, link.to_string(), "ok");
         let bucket = format!("ask {link}");
-        let notice = LimitedNotice { link, item, invites: false, bucket, rate: ASK, event };
+        let notice = LimitedNotice { link, item, invites: false, bucket, rate: ASK, in_all: ASKS, event };
         match self.store.send(notice, now).await? {
             Sent::Queued => {
                 self.wake.wake();

@@ -34,7 +34,7 @@ macro_rules! store_conformance {
             a_recalled_recipient_is_told_only_if_notified, what_is_gone_can_be_neither_recalled_nor_extended,
             a_delivered_notification_is_noted, a_bounce_closes_a_link_until_the_next_notification,
             reports_are_kept_and_close_only_what_nobody_has_opened,
-            a_limited_notice_goes_once, a_lock_can_be_taken_off, downloads_are_counted_per_part,
+            a_limited_notice_goes_once, limited_notices_are_bounded_in_all, a_lock_can_be_taken_off, downloads_are_counted_per_part,
             a_download_is_one_however_often_it_is_asked_for,
             a_links_events_are_bounded_and_its_count_goes_on,
             a_trail_is_of_one_transfer, blobs_are_given_up_once, an_orphan_is_what_no_row_knows, figures_tell_the_truth,
@@ -834,8 +834,22 @@ fn limited(link: &Link, invites: bool) -> LimitedNotice {
         invites,
         bucket: format!("resend {link}"),
         rate: Rate::per(1, Duration::from_secs(600)),
+        in_all: ("resends", Rate::per(1000, Duration::from_secs(3600))),
         event: event(Action::Resend),
     }
+}
+
+/// H42: many links bring no more than there may be in all, and a link that was refused for it has lost nothing.
+pub async fn limited_notices_are_bounded_in_all(store: &dyn Store) {
+    let (one, other) = (linked(store).await, linked(store).await);
+    let send = async |link: &Link, time| {
+        let in_all = ("few", Rate::per(1, Duration::from_secs(300)));
+        store.send(LimitedNotice { in_all, ..limited(link, true) }, time).await.unwrap()
+    };
+    assert_eq!(send(&one, noon()).await, Sent::Queued);
+    assert_eq!(send(&other, noon()).await, Sent::NotBefore(minutes(5)));
+    assert_eq!(send(&other, minutes(5)).await, Sent::Queued);
+    assert_eq!(queued(store).await.len(), 2);
 }
 
 pub async fn a_limited_notice_goes_once(store: &dyn Store) {

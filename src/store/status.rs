@@ -124,6 +124,8 @@ pub struct LimitedNotice {
     pub bucket: String,
     /// How often.
     pub rate: Rate,
+    /// The bucket of all mails of this kind, whatever link they are about, and how many there may be.
+    pub in_all: (&'static str, Rate),
     /// What the audit trail says of it.
     pub event: Event,
 }

@@ -49,7 +49,7 @@ use super::{
     Acceptance, Added, Attempt, Author, BrowserRow, CodeLimits, CodeRow, CodeTry, Committed, DeliveryReport,
     Download, DraftRow, DraftStore, DueReminder, Extension, Fetch, Forget, Gauges, Item, LimitedNotice,
     NamedBlob, NewCode, NewItem, NewUploadRow, PieceRow, QueueEntry, Recall, Reminders, Result, Sent,
-    Session, Store, Transfer, Try, Turn, UploadLimits,
+    Session, Store, StoreError, Transfer, Try, Turn, UploadLimits,
 };
 use crate::audit::{Entry, Event};
 use crate::clock::Timestamp;
@@ -265,7 +265,10 @@ impl Store for Sqlite {
     }
 
     async fn send(&self, notice: LimitedNotice, now: Timestamp) -> Result<Sent> {
-        self.write(move |change| status::send(change, notice, now)).await
+        match self.write(move |change| status::send(change, notice, now)).await {
+            Err(StoreError::TooMany(again)) => Ok(Sent::NotBefore(again)),
+            sent => sent,
+        }
     }
 
     async fn downloaded(&self, fetch: Fetch) -> Result<()> {

@@ -10,7 +10,7 @@ use crate::audit::{Action, Actor, Entry};
 use crate::clock::Timestamp;
 use crate::envelope::Reported;
 use crate::id::{Link, TransferId};
-use crate::store::{Delivery, DeliveryReport, Extension, LimitedNotice, Result, Sent};
+use crate::store::{Delivery, DeliveryReport, Extension, LimitedNotice, Result, Sent, StoreError};
 
 pub(super) const NOTIFIED: &str = "
     UPDATE transfer_recipients SET notified = ?3
@@ -131,6 +131,11 @@ pub(super) fn send(change: &mut Change<'_>, notice: LimitedNotice, now: Timestam
     }
     if let Some(again) = limits::take(change, &notice.bucket, notice.rate, now)? {
         return Ok(Sent::NotBefore(again));
+    }
+    let (all, most) = notice.in_all;
+    if let Some(again) = limits::take(change, all, most, now)? {
+        // An error, so that the link keeps the one that was just taken from it.
+        return Err(StoreError::TooMany(again));
     }
     if let Some(transfer) = invitable.filter(|_| notice.invites) {
         db.prepare_cached(REOPEN)?.execute(params![transfer, link.recipient])?;
