@@ -6,6 +6,8 @@
 mod support;
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::PathBuf;
 
 use rusqlite::{Connection, OpenFlags};
@@ -26,7 +28,11 @@ struct Opened {
 
 impl Opened {
     fn new(site: &Site, gateway: &Gateway, smarthost: &Smarthost) -> Self {
-        submit(gateway.smtp, STAFF, &[RESIDENT], &tagged(STAFF, RESIDENT));
+        Self::of(&tagged(STAFF, RESIDENT), site, gateway, smarthost)
+    }
+
+    fn of(message: &[u8], site: &Site, gateway: &Gateway, smarthost: &Smarthost) -> Self {
+        submit(gateway.smtp, STAFF, &[RESIDENT], message);
         let seen = smarthost.wait(|seen| seen.taken.len() == 2);
         let notices: Vec<Notice> = seen.taken.iter().map(Notice::of).collect();
         let text = |kind: &str| &notices.iter().find(|notice| notice.kind == kind).unwrap().text;
@@ -90,6 +96,50 @@ fn a_part_that_is_missing_or_damaged_is_gone_and_told_once() {
     let errors =
         gateway.log().into_iter().filter(|line| line.contains("a part of a transfer is lost")).count();
     assert_eq!(errors, 2, "once for each part");
+}
+
+/// A part that is as long as it was, with another byte in it.
+#[test]
+fn a_part_that_was_changed_is_gone_and_told_once() {
+    let smarthost = Smarthost::start(Script::usual());
+    let site = Site::new(smarthost.address(), "");
+    let gateway = site.start();
+    let message = String::from_utf8(tagged(STAFF, RESIDENT)).unwrap();
+    let large = message.replace("a2FuYXJpZS1pbmhvdWQ=", &"a2FuYXJpZS1pbmhvdWQh\r\n".repeat(40_000));
+    let opened = Opened::of(large.as_bytes(), &site, &gateway, &smarthost);
+    let change = |number, at: usize| {
+        let mut bytes = fs::read(part(&site, number)).unwrap();
+        bytes[at] ^= 1;
+        fs::write(part(&site, number), bytes).unwrap();
+    };
+    let told = |count: usize| {
+        let is_lost = |line: &&String| line.contains("a part of a transfer is lost");
+        wait_for("the word to the administrator", || {
+            (gateway.log().iter().filter(is_lost).count() == count).then_some(())
+        });
+    };
+    // Far behind what has been handed out when it is found: the download breaks off.
+    change(1, 400_000);
+    let mut stream = TcpStream::connect(gateway.web).unwrap();
+    let (_, token) = opened.link.rsplit_once('/').unwrap();
+    let host = site.public_url().replace("http://", "");
+    let fields = format!("Host: {host}\r\nCookie: {}\r\nConnection: close", opened.cookie);
+    write!(stream, "GET /t/{token}/files/1 HTTP/1.1\r\n{fields}\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    assert!(answer.starts_with(b"HTTP/1.1 200 ") && answer.len() < 500_000, "{} bytes came", answer.len());
+    told(1);
+    // At its beginning; and with the table of contents nothing is left.
+    change(1, 60);
+    assert_gone(&opened.get("files/1"), "files/1");
+    change(0, 60);
+    for path in ["files", "message.eml", "zip", "reply"] {
+        assert_gone(&opened.get(path), path);
+    }
+    told(2);
+    wait_for("an idle gateway", || gateway.is_idle().then_some(()));
+    let lost = smarthost.seen().taken.iter().filter(|taken| text_of(taken).contains("Notice: lost")).count();
+    assert_eq!(lost, 1, "the sender hears once");
 }
 
 #[test]

@@ -204,7 +204,8 @@ impl Answer {
     }
 
     fn reader(&self, file: &File) -> FileReader {
-        FileReader::new(self.vault.clone(), self.replies.parts.blobs.clone(), &file.row, file.hash.clone())
+        let blobs = self.replies.parts.blobs.clone();
+        FileReader::new(self.vault.clone(), blobs, &file.row, file.name.clone(), file.hash.clone())
     }
 
     fn expires(&self) -> Timestamp {

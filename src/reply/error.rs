@@ -1,6 +1,8 @@
 //! Why an answer cannot go on: one variant for each thing that a page must be able to say, and where.
 
+use super::files::LostUpload;
 use crate::clock::Timestamp;
+use crate::id::UploadId;
 use crate::store::StoreError;
 use crate::transfer::access::AccessError;
 
@@ -168,6 +170,9 @@ pub enum ReplyError {
     /// As many uploads are being written as there may be, through this link or in all.
     #[error("too many uploads at once")]
     TooManyUploads,
+    /// As many answers are being composed as there may be, through this link or in all.
+    #[error("too many answers at once")]
+    Busy,
     /// There is no such upload in this draft.
     #[error("no such upload")]
     UnknownUpload,
@@ -217,6 +222,14 @@ pub enum ReplyError {
         /// Its name
         name: String,
     },
+    /// A file can no longer be read, and was taken out; `name` is its name.
+    #[error("upload {id} is missing or damaged")]
+    LostFile {
+        /// Which
+        id: UploadId,
+        /// Its name
+        name: String,
+    },
     /// The scanner could not be asked about a file, which stays; `name` is its name.
     #[error("the scanner cannot be asked")]
     NotScanned {
@@ -255,6 +268,7 @@ impl ReplyError {
             | Self::OtherType { .. }
             | Self::Infected { .. }
             | Self::TooLargeToScan { .. }
+            | Self::LostFile { .. }
             | Self::NotScanned { .. }
             | Self::Broken { .. } => Field::Files,
             Self::BadExpiry { .. } => Field::Expiry,
@@ -300,6 +314,10 @@ impl From<StoreError> for ReplyError {
             StoreError::Gone => Self::Closed,
             StoreError::TooMany(until) => Self::TooManyReplies(until),
             StoreError::File(cause) if cause.kind() == std::io::ErrorKind::StorageFull => Self::DiskShort,
+            StoreError::File(cause) => match cause.get_ref().and_then(|cause| cause.downcast_ref()) {
+                Some(LostUpload { id, name }) => Self::LostFile { id: id.clone(), name: name.clone() },
+                None => Self::Store(StoreError::File(cause)),
+            },
             error => Self::Store(error),
         }
     }

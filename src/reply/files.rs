@@ -1,7 +1,7 @@
 //! Reads uploads back, piece after piece, takes their hash on the way, and encodes them for a mail: the octets of an
 //! answer are never in memory as a whole (H15). Used when an answer is sent.
 
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
 use std::sync::{Arc, OnceLock};
 use std::vec;
 
@@ -37,11 +37,21 @@ fn hexadecimal(octets: &[u8]) -> String {
     octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
+/// An upload that can no longer be read, because a piece of it is missing or damaged for good.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("a piece of upload {id} is missing or damaged")]
+pub(super) struct LostUpload {
+    pub id: UploadId,
+    /// The file's name. Not for the log.
+    pub name: String,
+}
+
 /// The octets of one upload.
 pub(super) struct FileReader {
     vault: Vault,
     blobs: Arc<dyn Blobs>,
     upload: UploadId,
+    name: String,
     pieces: vec::IntoIter<PieceRow>,
     /// Where the next piece starts.
     offset: u64,
@@ -54,12 +64,19 @@ pub(super) struct FileReader {
 }
 
 impl FileReader {
-    /// Reads the upload from its start.
-    pub fn new(vault: Vault, blobs: Arc<dyn Blobs>, upload: &UploadRow, hash: LateHash) -> Self {
+    /// Reads the upload from its start; `name` is its name.
+    pub fn new(
+        vault: Vault,
+        blobs: Arc<dyn Blobs>,
+        upload: &UploadRow,
+        name: String,
+        hash: LateHash,
+    ) -> Self {
         Self {
             vault,
             blobs,
             upload: upload.id.clone(),
+            name,
             pieces: upload.pieces.clone().into_iter(),
             offset: 0,
             given: 0,
@@ -82,9 +99,21 @@ impl FileReader {
                 return Err(damaged());
             }
             let Some(next) = self.pieces.next() else { return Ok(false) };
-            let source = self.blobs.open(&next.blob)?;
+            // An error of the disk may pass; a piece that is not there will not come back.
+            let is_there = self.blobs.look(&next.blob)?.is_some();
+            let source = if is_there { self.blobs.open(&next.blob)? } else { return Err(damaged()) };
             self.piece = Some(self.vault.piece_reader(&self.upload, self.offset, source)?);
             self.offset += next.size;
+        }
+    }
+
+    /// A [`LostUpload`] where trying again does not help.
+    fn fault(&self, error: io::Error) -> io::Error {
+        match error.kind() {
+            kind @ (ErrorKind::InvalidData | ErrorKind::UnexpectedEof) => {
+                io::Error::new(kind, LostUpload { id: self.upload.clone(), name: self.name.clone() })
+            }
+            _ => error,
         }
     }
 }
@@ -101,7 +130,7 @@ impl Read for FileReader {
                 self.given += read as u64;
                 return Ok(read);
             }
-            if !self.advance()? {
+            if !self.advance().map_err(|error| self.fault(error))? {
                 let hash = hexadecimal(self.digest.clone().finish().as_ref());
                 // Asked again after the end it is the same hash.
                 self.hash.0.set(hash).ok();

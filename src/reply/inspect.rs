@@ -9,6 +9,7 @@
 use std::io::{self, Read};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::spawn_blocking;
 
@@ -16,15 +17,18 @@ use super::files::{FileReader, LateHash};
 use super::scanner::{self, ScanError, Verdict};
 use super::vault::Vault;
 use super::{Browser, Field, Replies, ReplyError, Result, uploads};
-use crate::audit::Action;
+use crate::audit::{Action, Event};
 use crate::config::{Config, Programs, Scanner};
+use crate::fair::Most;
 use crate::id::UploadId;
 use crate::message::kind::{belies_its_name, is_program};
 use crate::store::{Author, UploadRow};
 use crate::transfer::access::Grant;
 
-/// Files that are scanned at once: as many as clamd does by itself (MaxThreads).
-pub(super) const AT_ONCE: usize = 10;
+/// Files that are scanned at once: in all as many as clamd does by itself (MaxThreads).
+pub(super) const AT_ONCE: Most = Most { of_link: 2, of_client: 5, in_all: 10 };
+/// How long a file waits for its turn.
+const TURN: Duration = Duration::from_secs(180);
 /// Octets that tell what a file is.
 const HEAD: u64 = 64;
 
@@ -78,6 +82,23 @@ impl Replies {
             }
         }
         Ok(faults)
+    }
+
+    /// Takes an upload that is lost for good out of its draft, so that it can be added again; gives the fault to tell.
+    pub(super) async fn lost(&self, author: &Author, fault: ReplyError, client: IpAddr) -> ReplyError {
+        let ReplyError::LostFile { id, .. } = &fault else { return fault };
+        tracing::error!(link = %author.link, upload = %id, "an upload of a draft is missing or damaged");
+        let event = self.event(Action::Lost, &author.link, "upload missing or damaged", client);
+        match self.take_out(author, id, event).await {
+            Ok(()) => fault,
+            Err(error) => error,
+        }
+    }
+
+    async fn take_out(&self, author: &Author, id: &UploadId, event: Event) -> Result<()> {
+        let now = event.time;
+        self.parts.store.remove_upload(author.clone(), id.clone(), now, Some(event)).await?;
+        Ok(())
     }
 
     fn is_inspecting(&self) -> bool {
@@ -158,7 +179,8 @@ impl Inspection {
     async fn scan(&self, scanner: &Scanner) -> Result<()> {
         let (store, now) = (&self.replies.parts.store, self.replies.parts.clock.now());
         let name = self.name.clone();
-        match scanner::scan(scanner, &self.replies.scanning, self.file()).await {
+        let turn = self.replies.scanning.acquire(&self.author.link, self.client, TURN);
+        match scanner::scan(scanner, turn, self.file()).await {
             Ok(Verdict::Clean) => {
                 match store.mark_scanned(self.author.clone(), self.row.id.clone(), now).await? {
                     true => Ok(()),
@@ -179,21 +201,22 @@ impl Inspection {
 
     fn file(&self) -> FileReader {
         let blobs = self.replies.parts.blobs.clone();
-        FileReader::new(self.vault.clone(), blobs, &self.row, LateHash::default())
+        FileReader::new(self.vault.clone(), blobs, &self.row, self.name.clone(), LateHash::default())
     }
 
     /// Takes it out of the draft.
     async fn refuse(&self, result: &str, refusal: ReplyError) -> Result<()> {
         let event = self.replies.event(Action::Scan, &self.author.link, result, self.client);
-        let (author, id, now) = (self.author.clone(), self.row.id.clone(), event.time);
-        self.replies.parts.store.remove_upload(author, id, now, Some(event)).await?;
+        self.replies.take_out(&self.author, &self.row.id, event).await?;
         Err(refusal)
     }
 
-    /// Who takes a file out takes it from under these hands as well.
+    /// Why it cannot be read. A file that its author has removed meanwhile is just not there any more.
     async fn unreadable(&self, cause: io::Error) -> ReplyError {
         match self.replies.parts.store.draft(self.author.clone()).await {
-            Ok(Some(draft)) if draft.uploads.iter().any(|row| row.id == self.row.id) => cause.into(),
+            Ok(Some(draft)) if draft.uploads.iter().any(|row| row.id == self.row.id) => {
+                self.replies.lost(&self.author, cause.into(), self.client).await
+            }
             Ok(_) => ReplyError::UnknownUpload,
             Err(error) => error.into(),
         }

@@ -32,7 +32,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tokio::sync::Semaphore;
 
 pub use self::error::{Field, LineFault, ReplyError, Result};
 pub use self::types::{
@@ -43,6 +42,7 @@ use self::writers::Writers;
 use crate::address::Address;
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
+use crate::fair::{FairSemaphore, Most};
 use crate::intake::Rules;
 use crate::queue::worker::WakeHandle;
 use crate::relay::smarthost::LargestMail;
@@ -86,9 +86,9 @@ pub struct Parts {
 pub struct Replies {
     parts: Parts,
     /// As many answers are composed at once as there are cores.
-    composing: Arc<Semaphore>,
+    composing: FairSemaphore,
     /// Files are with the scanner.
-    scanning: Arc<Semaphore>,
+    scanning: FairSemaphore,
     writers: Writers,
 }
 
@@ -96,8 +96,9 @@ impl Replies {
     /// On these parts.
     pub fn new(parts: Parts) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let (composing, scanning) = (Semaphore::new(cores), Semaphore::new(inspect::AT_ONCE));
-        Self { parts, composing: composing.into(), scanning: scanning.into(), writers: Writers::default() }
+        let composing = FairSemaphore::new(Most { of_link: 1, of_client: cores, in_all: cores });
+        let scanning = FairSemaphore::new(inspect::AT_ONCE);
+        Self { parts, composing, scanning, writers: Writers::default() }
     }
 
     /// This browser's draft for this link. Where there is none: an empty one, addressed to the sender and signed by

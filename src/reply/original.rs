@@ -13,7 +13,7 @@ use crate::clock::Timestamp;
 use crate::message::header::Header;
 use crate::notify::reply::Thread;
 use crate::secret;
-use crate::transfer::access::{AccessError, Grant};
+use crate::transfer::access::Grant;
 
 /// Octets of the original that are looked at: no header is longer.
 const MOST_HEADER: u64 = 256 * 1024;
@@ -43,7 +43,8 @@ pub(super) async fn read(grant: &Grant, now: Timestamp) -> Result<Original> {
         let index = grant.index()?;
         let mut start = Vec::new();
         let message = grant.open(index.message)?;
-        message.take(MOST_HEADER).read_to_end(&mut start).map_err(|_| AccessError::Damaged)?;
+        let read = message.take(MOST_HEADER).read_to_end(&mut start);
+        read.map_err(|error| grant.unreadable(index.message, &error))?;
         Ok(original(index.subject, &start, now))
     });
     read.await.unwrap_or_else(|error| Err(ReplyError::Trouble(error.to_string())))

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, split};
 use tokio::net::{TcpStream, UnixStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
@@ -64,23 +64,23 @@ impl From<io::Error> for ScanError {
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
-/// Has a file scanned, when it is its turn.
-pub(super) async fn scan(
+/// Has a file scanned once `turn` comes, of which nothing means that it took too long.
+pub(super) async fn scan<T>(
     scanner: &Scanner,
-    turns: &Semaphore,
+    turn: impl Future<Output = Option<T>>,
     file: impl Read + Send + 'static,
 ) -> Result<Verdict, ScanError> {
-    scan_within(PATIENCE, scanner, turns, file).await
+    scan_within(PATIENCE, scanner, turn, file).await
 }
 
-async fn scan_within(
+async fn scan_within<T>(
     patience: Patience,
     scanner: &Scanner,
-    turns: &Semaphore,
+    turn: impl Future<Output = Option<T>>,
     file: impl Read + Send + 'static,
 ) -> Result<Verdict, ScanError> {
     let scanned = async {
-        let _turn = turns.acquire().await.map_err(io::Error::other)?;
+        let _turn = turn.await.ok_or_else(|| io::Error::from(io::ErrorKind::TimedOut))?;
         within(patience.hello, ping(scanner)).await?;
         let clamd = within(patience.hello, connect(scanner)).await?;
         stream(clamd, file).await
@@ -188,6 +188,8 @@ fn printable(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::future::ready;
+
     use tokio::net::TcpListener;
 
     use super::*;
@@ -239,7 +241,7 @@ mod tests {
     }
 
     async fn scanned(scanner: &Scanner, size: usize) -> Result<Verdict, ScanError> {
-        scan(scanner, &Semaphore::new(1), io::Cursor::new(vec![7; size])).await
+        scan(scanner, ready(Some(())), io::Cursor::new(vec![7; size])).await
     }
 
     /// What comes of ten octets: the rest of `zINSTREAM`, lengths, and octets.
@@ -263,8 +265,7 @@ mod tests {
                 Ok(buffer.len())
             }
         }
-        let turns = Semaphore::new(1);
-        assert!(matches!(scan(&whole, &turns, Damaged(3)).await, Err(ScanError::File(_))));
+        assert!(matches!(scan(&whole, ready(Some(())), Damaged(3)).await, Err(ScanError::File(_))));
     }
 
     #[tokio::test]
@@ -282,9 +283,10 @@ mod tests {
     async fn one_that_hangs_is_given_up() {
         let (soon, late) = (Duration::from_millis(50), Duration::from_secs(3600));
         for (pong, hello, in_all) in [("", soon, late), ("PONG\0", late, soon)] {
-            let (hangs, turns) = (clamd(pong, 0, "").await, Semaphore::new(1));
+            let (hangs, turns) = (clamd(pong, 0, "").await, tokio::sync::Semaphore::new(1));
+            let turn = async { turns.acquire().await.ok() };
             let given_up =
-                scan_within(Patience { hello, in_all }, &hangs, &turns, io::Cursor::new(vec![7; 10])).await;
+                scan_within(Patience { hello, in_all }, &hangs, turn, io::Cursor::new(vec![7; 10])).await;
             assert!(matches!(given_up, Err(ScanError::Scanner(_))), "{given_up:?}");
             assert_eq!(turns.available_permits(), 1, "the next one has its turn");
         }

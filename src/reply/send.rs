@@ -2,6 +2,7 @@
 //! the store; before it nothing is promised, after it nothing is left to do. What it becomes is made in `compose`.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use tokio::task::spawn_blocking;
 
@@ -17,6 +18,8 @@ use crate::transfer::access::Grant;
 
 /// Answers to one transfer within 24 hours (H18).
 const PER_DAY: u32 = 20;
+/// How long an answer waits until others have been composed.
+const TURN: Duration = Duration::from_secs(60);
 /// A draft that changes while it is being sent is read again this often.
 const ROUNDS: usize = 3;
 
@@ -37,7 +40,9 @@ impl Replies {
                 Ok(composed) => composed,
                 // What was being read may have been taken out, or sent and removed, meanwhile.
                 Err(error) => match self.parts.store.draft(self.author(&grant, &browser)).await? {
-                    Some(row) if row.revision == revision => return Err(error),
+                    Some(row) if row.revision == revision => {
+                        return Err(self.lost(&self.author(&grant, &browser), error, client).await);
+                    }
                     _ => continue,
                 },
             };
@@ -107,7 +112,8 @@ impl Replies {
     }
 
     async fn compose(&self, answer: Answer, browser: &Browser) -> Result<(Acceptance, Sent)> {
-        let turn = self.composing.clone().acquire_owned().await;
+        let turn = self.composing.acquire(answer.grant.link(), answer.client, TURN).await;
+        let turn = turn.ok_or(ReplyError::Busy)?;
         let author = self.author(&answer.grant, browser);
         let composed = spawn_blocking(move || {
             let _turn = turn;

@@ -490,10 +490,50 @@ async fn an_upload_goes_on_where_it_was() {
     assert_eq!(draft.uploads[0].pieces.len(), 4, "8 + 1 MB, then 8 + 3 MB");
     let vault = Vault::of_draft(&desk.grant, &desk.browser);
     let hash = files::LateHash::default();
-    let mut reader = files::FileReader::new(vault, desk.blobs.clone(), &draft.uploads[0], hash.clone());
+    let mut reader = files::FileReader::new(
+        vault,
+        desk.blobs.clone(),
+        &draft.uploads[0],
+        "groot.pdf".into(),
+        hash.clone(),
+    );
     let mut read = Vec::new();
     io::Read::read_to_end(&mut reader, &mut read).unwrap();
     assert!(read == octets && hash.get().unwrap() == files::sha256(&octets));
+}
+
+/// C37: trying again does not help, so the author is told which file to add again, and can.
+#[tokio::test]
+async fn an_upload_that_is_lost_is_taken_out_and_named() {
+    let desk = Desk::new().await;
+    desk.verify().await;
+    desk.type_in(|typed| typed.message = "Hierbij.".into()).await;
+    let octets = vec![b'x'; 9_000_000];
+    for (piece, change) in [(0, None), (1, None), (0, Some(100)), (1, Some(100))] {
+        desk.upload("blijft.pdf", b"%PDF-1.7").await;
+        desk.upload("groot.pdf", &octets).await;
+        let author = || desk.replies.author(&desk.grant, &desk.browser);
+        let draft = desk.store.draft(author()).await.unwrap().unwrap();
+        let upload = draft.uploads.iter().find(|upload| upload.pieces.len() == 2).unwrap();
+        let name = &upload.pieces[piece].blob;
+        match change {
+            None => desk.blobs.remove(name).unwrap(),
+            Some(at) => {
+                let text = name.to_string();
+                let path = desk.dir.path().join("blobs").join(&text[..2]).join(&text);
+                let mut bytes = std::fs::read(&path).unwrap();
+                bytes[at] ^= 1;
+                std::fs::write(&path, bytes).unwrap();
+            }
+        }
+        let sent = desk.send().await;
+        assert!(matches!(&sent, Err(ReplyError::LostFile { name, .. }) if name == "groot.pdf"), "{sent:?}");
+        let left = desk.replies.draft(&desk.grant, &desk.browser).await.unwrap().uploads;
+        assert_eq!(left.iter().map(|upload| upload.name.as_str()).collect::<Vec<_>>(), ["blijft.pdf"]);
+        desk.upload("groot.pdf", &octets).await;
+        assert_eq!(desk.send().await.unwrap().files.len(), 2);
+        desk.type_in(|typed| typed.message = "En nog een.".into()).await;
+    }
 }
 
 /// A client that goes away without a word loses nothing of what has come.

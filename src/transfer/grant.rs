@@ -2,7 +2,7 @@
 //! [`Grant`], after the password or from a live session; without one there is no key.
 
 use std::fmt;
-use std::io::Read;
+use std::io::{self, Read};
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use super::access::AccessError;
 use super::index::{Index, is_sealed_as};
 use crate::id::Link;
+use crate::seal::SealError;
 use crate::seal::keys::TransferKey;
 use crate::seal::read::{Opened, read};
 use crate::seal::write::sealed_sizes;
@@ -69,16 +70,18 @@ impl Grant {
     }
 
     /// The plaintext of a part, as a stream. Blocking. Damage in its first 64 KiB is an error here,
-    /// further on one of the reader; what was released before it is genuine (C14).
+    /// further on one of the reader (see [`Grant::unreadable`]); what was released before it is genuine (C14).
     pub fn open(&self, number: u32) -> Result<Opened<'static>, AccessError> {
         let parts = &self.transfer.parts;
         let part = parts.iter().find(|part| part.number == number).ok_or(AccessError::Unknown)?;
-        let damaged = |cause: &dyn fmt::Display| self.damaged(number, cause);
         self.check(number)?;
-        let source = self.blobs.open(&part.blob).map_err(|error| damaged(&error))?;
-        let opened = read(&self.key, source).map_err(|error| damaged(&error))?;
+        let source = self.blobs.open(&part.blob).map_err(|error| self.damaged(number, &error))?;
+        let opened = read(&self.key, source).map_err(|error| match error {
+            SealError::Io(error) => self.unreadable(number, &error),
+            error => self.lost(number, &error),
+        })?;
         if !is_sealed_as(number, opened.name()) {
-            return Err(damaged(&"it was sealed as another part"));
+            return Err(self.lost(number, &"it was sealed as another part"));
         }
         Ok(opened)
     }
@@ -89,7 +92,7 @@ impl Grant {
         let part = parts.iter().find(|part| part.number == number).ok_or(AccessError::Unknown)?;
         match self.blobs.look(&part.blob) {
             Ok(Some(facts)) if sealed_sizes(part.size).contains(&facts.size) => Ok(()),
-            Ok(_) => Err(AccessError::Lost(self.link.clone(), number)),
+            Ok(_) => Err(self.lost(number, &"it is missing, or too short")),
             Err(error) => Err(self.damaged(number, &error)),
         }
     }
@@ -98,8 +101,8 @@ impl Grant {
     pub fn index(&self) -> Result<Index, AccessError> {
         let mut json = Vec::new();
         let read = self.open(0)?.take(MAX_INDEX).read_to_end(&mut json);
-        read.map_err(|error| self.damaged(0, &error))?;
-        serde_json::from_slice(&json).map_err(|error| self.damaged(0, &error))
+        read.map_err(|error| self.unreadable(0, &error))?;
+        serde_json::from_slice(&json).map_err(|error| self.lost(0, &error))
     }
 
     /// What is in the transfer.
@@ -107,6 +110,19 @@ impl Grant {
         let grant = self.clone();
         let read = tokio::task::spawn_blocking(move || grant.index()).await;
         read.unwrap_or_else(|error| Err(self.damaged(0, &error)))
+    }
+
+    /// What an error of reading a part means: what the disk or the system says may pass, all else is damage for good.
+    pub fn unreadable(&self, part: u32, error: &io::Error) -> AccessError {
+        match error.raw_os_error() {
+            Some(_) => self.damaged(part, error),
+            None => self.lost(part, error),
+        }
+    }
+
+    fn lost(&self, part: u32, cause: &dyn fmt::Display) -> AccessError {
+        tracing::debug!(transfer = %self.link.transfer, part, %cause, "a sealed part is lost");
+        AccessError::Lost(self.link.clone(), part)
     }
 
     /// The one place where the cause is known; outwards it is only "damaged".

@@ -20,7 +20,7 @@ use super::{Parts, note, security, session, stream};
 use crate::id::base32;
 use crate::message::kind::picture_type;
 use crate::secret;
-use crate::transfer::access::{AccessError, Grant};
+use crate::transfer::access::Grant;
 use crate::transfer::index::Index;
 
 /// What a sandboxed document of ours may do: show our own style and pictures that are in it. Links open
@@ -62,7 +62,7 @@ pub async fn show(
     let (grant, index) = session::open(&parts, &visit, &token, &headers).await?;
     let part = index.html.ok_or(WebError::NotFound)?;
     note::read(&parts, &visit, &grant, &method).await?;
-    let html = stream::blocking(move || html(&grant, &index, part).map_err(damaged)).await?;
+    let html = stream::blocking(move || html(&grant, &index, part).map_err(stream::unreadable)).await?;
     document(&visit, html)
 }
 
@@ -80,7 +80,7 @@ pub fn document(visit: &Visit, html: Option<String>) -> Result<Response, WebErro
 
 /// The plain text of the message.
 pub async fn text(grant: Grant, part: u32) -> Result<String, WebError> {
-    stream::blocking(move || read(&grant, part, MAX_TEXT).map_err(damaged)).await
+    stream::blocking(move || read(&grant, part, MAX_TEXT).map_err(stream::unreadable)).await
 }
 
 /// The HTML text that is part `part`, cleaned, with its pictures; `None` when it is too much. Blocking.
@@ -94,14 +94,6 @@ pub fn read(grant: &Grant, part: u32, most: u64) -> io::Result<String> {
     let mut bytes = Vec::new();
     session::part(grant, part)?.take(most).read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-/// A part that cannot be read.
-pub fn damaged(error: io::Error) -> WebError {
-    match error.get_ref().and_then(|cause| cause.downcast_ref()) {
-        Some(AccessError::Lost(link, part)) => WebError::Lost(link.clone(), *part),
-        _ => WebError::Trouble(format!("a sealed part cannot be read: {error}")),
-    }
 }
 
 /// The pictures that `html` names by Content-ID (RFC 2392), as `data:` URLs.

@@ -11,6 +11,7 @@ mod assets;
 mod download;
 mod error;
 mod info;
+mod linger;
 mod message;
 pub mod multipart;
 mod note;
@@ -75,7 +76,8 @@ pub struct Parts {
 impl Parts {
     /// For a stream of what `grant` opens.
     fn watch(&self, visit: &Visit, grant: &Grant) -> stream::Watch {
-        stream::Watch { access: self.access.clone(), grant: grant.clone(), client: visit.client }
+        let (access, actions) = (self.access.clone(), self.actions.clone());
+        stream::Watch { access, actions, grant: grant.clone(), client: visit.client }
     }
 
     /// Brings them together.

@@ -111,7 +111,7 @@ fn nothing(media_type: &'static str) -> Result<Response, WebError> {
 async fn html(visit: &Visit, grant: Grant, file: &IndexFile) -> Result<Response, WebError> {
     let part = file.part;
     let clean = stream::blocking(move || {
-        let html = message::read(&grant, part, message::MAX_HTML + 1).map_err(message::damaged)?;
+        let html = message::read(&grant, part, message::MAX_HTML + 1).map_err(stream::unreadable)?;
         Ok(message::clean(&html, Default::default()))
     });
     message::document(visit, clean.await?)
@@ -122,7 +122,7 @@ async fn look(grant: Grant, file: IndexFile) -> Result<Option<Kind>, WebError> {
     stream::blocking(move || {
         let mut head = Vec::new();
         let read = session::part(&grant, file.part).and_then(|part| part.take(HEAD).read_to_end(&mut head));
-        read.map_err(message::damaged)?;
+        read.map_err(stream::unreadable)?;
         Ok(kind(&file, &head))
     })
     .await

@@ -26,6 +26,7 @@ use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
 use super::activity::{Activity, Outgoing, Patience, Verdict};
+use super::linger::Lingering;
 use super::places::Places;
 use super::stream::Stalling;
 use crate::config::Config;
@@ -224,7 +225,7 @@ async fn http<S>(
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(PeerAddress(peer));
         let underway = requests.begin();
-        let response = router.clone().call(request);
+        let response = router.clone().call(Lingering::new(request));
         async move { response.await.map(|response| response.map(|body| Outgoing::new(body, underway))) }
     });
     let builder = builder(h2);

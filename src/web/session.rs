@@ -2,7 +2,7 @@
 //! from. What they are called, how they are set, and the opened transfer behind the session. Which transfer it
 //! opens is decided by `transfer::access` alone (C17).
 
-use std::io;
+use std::io::{self, Read};
 
 use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue};
@@ -63,9 +63,24 @@ pub fn remember_browser(visit: &Visit, browser: &Browser, response: &mut Respons
     set(visit, &browser_name(visit), browser.to_text().reveal(), &more, response);
 }
 
-/// A part's plaintext, in words of I/O. Blocking.
-pub fn part(grant: &Grant, number: u32) -> io::Result<Opened<'static>> {
-    grant.open(number).map_err(io::Error::other)
+/// A part's plaintext, in words of I/O: its errors have the [`AccessError`] in them. Blocking.
+pub fn part(grant: &Grant, number: u32) -> io::Result<OpenedPart> {
+    let opened = grant.open(number).map_err(io::Error::other)?;
+    Ok(OpenedPart { grant: grant.clone(), number, opened })
+}
+
+/// A part that is being read.
+pub struct OpenedPart {
+    grant: Grant,
+    number: u32,
+    opened: Opened<'static>,
+}
+
+impl Read for OpenedPart {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.opened.read(buffer);
+        read.map_err(|error| io::Error::new(error.kind(), self.grant.unreadable(self.number, &error)))
+    }
 }
 
 /// Fails where one of these parts is gone for good: asked before anything of them is handed out.

@@ -21,10 +21,10 @@ use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::error::WebError;
-use super::session;
+use super::session::{self, OpenedPart};
 use crate::fair::{FairPermit, FairSemaphore, Most};
-use crate::seal::read::Opened;
-use crate::transfer::access::{Access, Grant};
+use crate::sender::Actions;
+use crate::transfer::access::{Access, AccessError, Grant};
 
 /// What is read at once, and how many such pieces may wait for the client. When only a few wait reading goes on.
 const PIECE: usize = 64 * 1024;
@@ -59,7 +59,7 @@ impl Default for Streams {
 
 impl Streams {
     /// What `reader` gives, as a body. It is read on a thread that may block, but never while that would have to wait for
-    /// the client. When reading fails half-way, or when the transfer is taken back meanwhile (C25), the body ends with an
+    /// the client. An error of its beginning is one here; when reading fails half-way, or when the transfer is taken back meanwhile (C25), the body ends with an
     /// error, so that nobody takes a part for the whole (C14).
     pub async fn body(&self, watch: Watch, reader: impl Read + Send + 'static) -> Result<Body, WebError> {
         let permit = self.permits.acquire(watch.grant.link(), watch.client, QUEUE).await;
@@ -67,13 +67,22 @@ impl Streams {
         let (sender, pieces) = mpsc::channel(WAITING);
         let (threads, state) = (self.threads.clone(), State::Paused(reader));
         let mut download = Download { pieces, sender, state, threads, watch, unwatched: 0, _permit: permit };
-        download.go_on();
-        Ok(Body::from_stream(try_unfold(download, |mut download| async move {
+        // Nothing has been said yet: what cannot be read from its beginning on gets a page.
+        let first = download.next().await.map_err(unreadable)?;
+        let Some(first) = first else { return Ok(Body::empty()) };
+        Ok(Body::from_stream(try_unfold((Some(first), download), |(first, mut download)| async move {
+            if let Some(first) = first {
+                return Ok(Some((first, (None, download))));
+            }
             match download.next().await {
-                Ok(piece) => Ok(piece.map(|piece| (piece, download))),
+                Ok(piece) => Ok(piece.map(|piece| (piece, (None, download)))),
                 Err(error) => {
                     tracing::warn!(%error, "a download was broken off");
-                    Err(error)
+                    let broken = Err(io::Error::from(error.kind()));
+                    if let WebError::Lost(link, part) = unreadable(error) {
+                        download.watch.actions.lost(&link, part).await;
+                    }
+                    broken
                 }
             }
         })))
@@ -207,10 +216,20 @@ fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
 pub struct Watch {
     /// Knows whether it is.
     pub access: Arc<Access>,
+    /// Hears of a part that turns out to be damaged.
+    pub actions: Actions,
     /// What was open when the stream began.
     pub grant: Grant,
     /// Who reads it.
     pub client: IpAddr,
+}
+
+/// A part that cannot be read.
+pub fn unreadable(error: io::Error) -> WebError {
+    match error.get_ref().and_then(|cause| cause.downcast_ref()) {
+        Some(AccessError::Lost(link, part)) => WebError::Lost(link.clone(), *part),
+        _ => WebError::Trouble(format!("a sealed part cannot be read: {error}")),
+    }
 }
 
 /// Runs `work` in a thread that may block.
@@ -227,7 +246,7 @@ pub struct PartReader {
     part: u32,
     start: u64,
     left: u64,
-    opened: Option<Opened<'static>>,
+    opened: Option<OpenedPart>,
 }
 
 impl PartReader {
@@ -236,7 +255,7 @@ impl PartReader {
         Self { grant, part, start, left: length, opened: None }
     }
 
-    fn open(&self) -> io::Result<Opened<'static>> {
+    fn open(&self) -> io::Result<OpenedPart> {
         let mut opened = session::part(&self.grant, self.part)?;
         let skipped = io::copy(&mut opened.by_ref().take(self.start), &mut io::sink())?;
         if skipped == self.start { Ok(opened) } else { Err(shorter()) }

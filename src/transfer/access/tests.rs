@@ -332,7 +332,7 @@ async fn damage_is_told_from_a_wrong_password() {
     let scene = Scene::new(PasswordMode::Generated);
     let grant = scene.grant().await;
     scene.blobs.change(&scene.blob(1), |bytes| bytes[60] ^= 1);
-    assert!(matches!(grant.open(1).err(), Some(AccessError::Damaged)));
+    assert!(matches!(grant.open(1).err(), Some(AccessError::Lost(_, 1))));
 
     let (mut text, mut html) = (Vec::new(), Vec::new());
     scene.blobs.change(&scene.blob(3), |bytes| std::mem::swap(bytes, &mut text));

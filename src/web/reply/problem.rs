@@ -177,7 +177,8 @@ fn problem(visit: &Visit, error: &ReplyError, now: Timestamp) -> Option<Problem>
         ReplyError::Infected { name } => visit.with("reply-error-virus", "name", name),
         ReplyError::TooLargeToScan { name } => visit.with("reply-error-scan-size", "name", name),
         ReplyError::NotScanned { name } => visit.with("reply-error-scanner", "name", name),
-        ReplyError::UploadLocked | ReplyError::TooManyUploads => text("error-busy-text"),
+        ReplyError::LostFile { name, .. } => visit.with("reply-error-lost-file", "name", name),
+        ReplyError::UploadLocked | ReplyError::TooManyUploads | ReplyError::Busy => text("error-busy-text"),
         ReplyError::TooManyDrafts(until) => count("reply-error-drafts", &minutes(until)),
         ReplyError::UnknownUpload | ReplyError::WrongLength | ReplyError::WrongOffset { .. } => {
             text("reply-error-upload")
@@ -193,7 +194,7 @@ fn problem(visit: &Visit, error: &ReplyError, now: Timestamp) -> Option<Problem>
         ReplyError::TooManyCodes(until)
         | ReplyError::TooManyDrafts(until)
         | ReplyError::TooManyReplies(until) => Some(seconds_until(*until, now)),
-        ReplyError::UploadLocked | ReplyError::TooManyUploads => Some(SOON),
+        ReplyError::UploadLocked | ReplyError::TooManyUploads | ReplyError::Busy => Some(SOON),
         _ => None,
     };
     Some(Problem { field: error.field().map_or("form", id), text: words, status: status(error), wait })
@@ -237,6 +238,7 @@ fn status(error: &ReplyError) -> StatusCode {
         ReplyError::BadType { .. } | ReplyError::Program { .. } | ReplyError::OtherType { .. } => {
             StatusCode::UNSUPPORTED_MEDIA_TYPE
         }
+        ReplyError::LostFile { .. } => StatusCode::GONE,
         ReplyError::Infected { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         ReplyError::NotScanned { .. } => StatusCode::SERVICE_UNAVAILABLE,
         ReplyError::DiskShort => StatusCode::INSUFFICIENT_STORAGE,
@@ -247,7 +249,8 @@ fn status(error: &ReplyError) -> StatusCode {
         ReplyError::TooManyCodes(_)
         | ReplyError::TooManyDrafts(_)
         | ReplyError::TooManyReplies(_)
-        | ReplyError::TooManyUploads => StatusCode::TOO_MANY_REQUESTS,
+        | ReplyError::TooManyUploads
+        | ReplyError::Busy => StatusCode::TOO_MANY_REQUESTS,
         ReplyError::Broken { .. } => StatusCode::REQUEST_TIMEOUT,
         _ => StatusCode::BAD_REQUEST,
     }

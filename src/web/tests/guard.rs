@@ -190,6 +190,32 @@ fn bad_http_is_bounded() {
     assert_eq!(site.get("/").status, 200);
 }
 
+/// Whatever is refused before all of it has come: closed with the rest unread, the connection would be reset, and the
+/// answer lost to whoever sends first and reads afterwards, as proxies do.
+#[test]
+fn whoever_still_sends_gets_the_answer() {
+    let site = Site::start();
+    let token = &site.seal().tokens[0];
+    let body = "x".repeat(8 << 20);
+    let link = format!("/t/{token}");
+    for (request, field, status) in [
+        (format!("POST {link}"), "Accept: */*", 413),
+        ("POST /nowhere/at/all".to_owned(), "Accept: */*", 413),
+        (format!("POST {link}"), "Sec-Fetch-Site: cross-site", 403),
+        (format!("POST {link}"), "Host: elsewhere.example", 400),
+        (format!("PATCH {link}/reply/files/x"), "Tus-Resumable: 1.0.0", 403),
+        (format!("GET {link}"), "Accept: */*", 200),
+    ] {
+        let head = format!(
+            "{request} HTTP/1.1\r\nHost: veilig.voorbeeld.nl\r\n{field}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        let answer = site.raw(format!("{head}{body}").as_bytes());
+        assert_eq!(answer.status, status, "{request}, {field}");
+        assert_eq!(answer.field("content-length"), answer.text().len().to_string(), "all of it came");
+    }
+}
+
 /// H36, RFC 9112 6.3: with two lengths it is the chunks that count, and nothing that is behind them on this connection.
 #[test]
 fn two_lengths_hide_no_second_request() {

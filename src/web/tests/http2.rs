@@ -9,6 +9,7 @@ use axum::http::Request;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use h2::client::{Connection, SendRequest};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
 use tokio::time::timeout;
@@ -144,6 +145,29 @@ fn an_idle_connection_is_ended() {
     });
     assert!(ended.is_ok(), "it goes on and on");
     assert_lives(&site);
+}
+
+/// H40: nor do a thousand such connections take every place of the pages.
+#[test]
+fn a_thousand_idle_connections_keep_nobody_out() {
+    let files = Rlimit { current: Some(4096), ..getrlimit(Resource::Nofile) };
+    setrlimit(Resource::Nofile, files).unwrap();
+    let site = secure_patient_site(Patience { idle: 600 * SECOND, reader: 60 * SECOND });
+    let idle: Vec<_> = site.runtime.block_on(async {
+        let one = || async {
+            let (client, connection) = handshake(&site).await;
+            (client, tokio::spawn(connection))
+        };
+        let mut all = Vec::new();
+        for _ in 0..20 {
+            all.extend(join_all(std::iter::repeat_with(one).take(50)).await);
+        }
+        all
+    });
+    let ended = idle.iter().filter(|(_, connection)| connection.is_finished()).count();
+    assert!(ended < 200, "{ended} had to leave");
+    assert_lives(&site);
+    drop(idle);
 }
 
 /// H40: nor does somebody who asks for a file and takes nothing of it.

@@ -72,6 +72,7 @@ reply-error-program = { $name } is a program or a web page. We do not accept suc
 reply-error-file-content = { $name } is another type of file than its name says. It was not added
 reply-error-virus = { $name } seems to contain a virus and was not added
 reply-error-scan-size = { $name } is too large to be checked for viruses and was not added
+reply-error-lost-file = { $name } was lost through a fault on our side and has been removed; please add it again
 reply-error-scanner = We cannot check { $name } for viruses now. Try again in a few minutes
 reply-error-disk = There is not enough space on our server now. Try again later
 reply-error-drafts = { $count ->

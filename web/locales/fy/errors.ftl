@@ -72,6 +72,7 @@ reply-error-program = { $name } is in programma of in webside. Sokke bestannen n
 reply-error-file-content = { $name } is in oar soarte bestân as de namme seit. It is net tafoege
 reply-error-virus = { $name } liket in firus te befetsjen en is net tafoege
 reply-error-scan-size = { $name } is te grut om op firussen te kontrolearjen en is net tafoege
+reply-error-lost-file = { $name } is ferlern gien troch in steuring by ús en is fuorthelle; foegje it op 'e nij ta
 reply-error-scanner = Wy kinne { $name } no net op firussen kontrolearje. Besykje it oer in pear minuten op ’e nij
 reply-error-disk = Der is no te min romte op ús server. Besykje it letter op ’e nij
 reply-error-drafts = { $count ->

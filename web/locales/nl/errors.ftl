@@ -72,6 +72,7 @@ reply-error-program = { $name } is een programma of een webpagina. Zulke bestand
 reply-error-file-content = { $name } is een ander soort bestand dan de naam zegt. Het is niet toegevoegd
 reply-error-virus = { $name } lijkt een virus te bevatten en is niet toegevoegd
 reply-error-scan-size = { $name } is te groot om op virussen te controleren en is niet toegevoegd
+reply-error-lost-file = { $name } is verloren gegaan door een storing bij ons en is verwijderd; voeg het opnieuw toe
 reply-error-scanner = Wij kunnen { $name } nu niet op virussen controleren. Probeer het over een paar minuten opnieuw
 reply-error-disk = Er is nu te weinig ruimte op onze server. Probeer het later opnieuw
 reply-error-drafts = { $count ->
