@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use rusqlite::{Connection, MAIN_DB, OpenFlags};
 
-use crate::store::{Result, StoreError, at, migrate};
+use super::migrate;
+use crate::store::{Result, StoreError, at};
 
 /// How long one process waits for another that is writing (the command line tool beside the server).
 pub(super) const BUSY: Duration = Duration::from_secs(5);

@@ -8,9 +8,9 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
+use super::journal::{self, Waiting};
 use super::{connection, queue};
 use crate::id::QueueId;
-use crate::store::journal::{self, Waiting};
 use crate::store::{NewItem, Result, StoreError, at};
 
 /// Writes the database at `from` into the new file `to`. Mail that is in the journal only becomes rows of the copy.

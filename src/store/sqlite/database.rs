@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
+use super::journal::Found;
 use super::{Sqlite, blobs, codes, connection, folder, handover, keys, queue};
 use crate::clock::Timestamp;
 use crate::id::{BlobName, FolderId};
 use crate::secret::keyring::{KeyId, Keyring};
-use crate::store::journal::Found;
 use crate::store::{NamedBlob, Result};
 
 /// Which data folder a database is of, and the proof of the master key that it was made with.

@@ -9,10 +9,10 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
+use super::journal::{self, Cleared, Found, Journal, Waiting};
 use super::{Sqlite, queue, queue_admin};
 use crate::clock::Timestamp;
 use crate::id::QueueId;
-use crate::store::journal::{self, Cleared, Found, Journal, Waiting};
 use crate::store::{
     Acceptance, Attempt, Committed, Delivery, Gauges, Item, Kind, NewItem, QueueEntry, Result, StoreError,
 };

@@ -14,11 +14,13 @@ mod due;
 mod folder;
 mod handover;
 mod intake;
+mod journal;
 mod keys;
 mod life;
 mod limits;
 mod links;
 mod lost;
+mod migrate;
 mod queue;
 mod queue_admin;
 mod reader;
@@ -40,10 +42,10 @@ use rusqlite::Connection;
 pub use self::database::{Alone, Database, Identity};
 use self::due::Due;
 use self::handover::Kept;
+use self::journal::Journal;
 use self::reader::Readers;
 use self::room::Log;
 use self::writer::{Change, Writer};
-use super::journal::Journal;
 use super::room::{Disk, Share};
 use super::{
     Acceptance, Added, Attempt, Author, BrowserRow, CodeLimits, CodeRow, CodeTry, Committed, DeliveryReport,

@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::columns::{Json, Time, limit};
+use super::journal::Waiting;
 use super::writer::Change;
 use super::{blobs, status};
 use crate::address::ReversePath;
@@ -16,7 +17,6 @@ use crate::clock::Timestamp;
 use crate::envelope::EnvelopeRecipient;
 use crate::id::{BlobName, Link, QueueId};
 use crate::secret::keyring::{KeyId, KeyRef};
-use crate::store::journal::Waiting;
 use crate::store::{
     Attempt, Body, BodyData, Delivery, Item, NewItem, PendingRecipient, Problem, Result, StoreError,
 };

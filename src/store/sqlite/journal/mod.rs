@@ -1,7 +1,7 @@
 //! The journal: where ordinary mail waits for its first attempt. A record is appended when a message is
 //! accepted and one when it is delivered; whoever comes at the same time shares one flush of the disk. Most mail
 //! is gone again within moments and never becomes a row. What waits longer, or is not delivered at the first
-//! attempt, is moved into the database by [`super::sqlite`], which owns the journal and is its only caller
+//! attempt, is moved into the database by [`super::handover`], which owns the journal and is its only caller
 //! (docs/decisions/0008).
 //!
 //! What must never happen: an acceptance that is answered before its record is on disk (C02), a file that is used
@@ -31,11 +31,11 @@ use self::live::Live;
 pub use self::live::Waiting;
 use self::segment::{ROOM, Segment};
 use self::writer::Writer;
-use super::{Body, BodyData, Item, Kind, NewItem, Result, StoreError, at};
 use crate::clock::Timestamp;
 use crate::envelope::Envelope;
 use crate::id::QueueId;
 use crate::secret::keyring::{KeyId, KeyRef};
+use crate::store::{Body, BodyData, Item, Kind, NewItem, Result, StoreError, at};
 
 /// Octets of all mail that may wait here. A message counts at least for [`LEAST`].
 const MOST: usize = 64 << 20;

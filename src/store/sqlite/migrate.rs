@@ -5,23 +5,23 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::{Result, StoreError};
+use crate::store::{Result, StoreError};
 
 /// Every step, oldest first. A released step is never changed: add one.
 const MIGRATIONS: &[&str] = &[
-    include_str!("../../migrations/0001_initial.sql"),
-    include_str!("../../migrations/0002_replies.sql"),
-    include_str!("../../migrations/0003_status.sql"),
-    include_str!("../../migrations/0004_life.sql"),
-    include_str!("../../migrations/0005_thread.sql"),
-    include_str!("../../migrations/0006_scanner.sql"),
-    include_str!("../../migrations/0007_delivery_reports.sql"),
-    include_str!("../../migrations/0008_problems.sql"),
-    include_str!("../../migrations/0009_downloads.sql"),
-    include_str!("../../migrations/0010_keys.sql"),
-    include_str!("../../migrations/0011_reply_to.sql"),
-    include_str!("../../migrations/0012_folder.sql"),
-    include_str!("../../migrations/0013_lost.sql"),
+    include_str!("../../../migrations/0001_initial.sql"),
+    include_str!("../../../migrations/0002_replies.sql"),
+    include_str!("../../../migrations/0003_status.sql"),
+    include_str!("../../../migrations/0004_life.sql"),
+    include_str!("../../../migrations/0005_thread.sql"),
+    include_str!("../../../migrations/0006_scanner.sql"),
+    include_str!("../../../migrations/0007_delivery_reports.sql"),
+    include_str!("../../../migrations/0008_problems.sql"),
+    include_str!("../../../migrations/0009_downloads.sql"),
+    include_str!("../../../migrations/0010_keys.sql"),
+    include_str!("../../../migrations/0011_reply_to.sql"),
+    include_str!("../../../migrations/0012_folder.sql"),
+    include_str!("../../../migrations/0013_lost.sql"),
 ];
 
 /// `zegl`: marks the file as ours (`PRAGMA application_id`).
