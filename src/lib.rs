@@ -12,8 +12,7 @@ pub mod web;
 
 pub mod reply;
 
-pub mod reminders;
-pub mod retention;
+pub mod jobs;
 pub mod sender;
 
 pub mod intake;

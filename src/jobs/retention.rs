@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::{Timestamp, days_earlier, earlier};
 use crate::config::Config;
 use crate::id::BlobName;
-use crate::reminders::Reminders;
+use crate::jobs::reminders::Reminders;
 use crate::sender::Actions;
 use crate::store::{Blobs, Forget, Result, Turn};
 use crate::transfer::access::SESSION_IDLE;
