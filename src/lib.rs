@@ -22,7 +22,7 @@ pub mod relay;
 
 pub mod backup;
 pub mod inventory;
-pub mod notify;
+pub mod outbox;
 pub mod transfer;
 
 pub mod policy;

@@ -13,11 +13,11 @@ use zegel::config::Organisation;
 use zegel::id::{QueueId, TransferId};
 use zegel::locale::Language;
 use zegel::message::crlf::CrlfBytes;
-use zegel::notify::compose::{Attachment, Segment};
-use zegel::notify::confirmation::{Checksum, ConfirmationFacts, confirmation};
-use zegel::notify::reply::{Author, FilesLink, Letter, ReplyFacts, Thread, reply};
-use zegel::notify::reply_notice::{ReplyNoticeFacts, reply_notice};
-use zegel::notify::verification::{VerificationFacts, verification};
+use zegel::outbox::compose::{Attachment, Segment};
+use zegel::outbox::notices::confirmation::{Checksum, ConfirmationFacts, confirmation};
+use zegel::outbox::notices::reply::{Author, FilesLink, Letter, ReplyFacts, Thread, reply};
+use zegel::outbox::notices::reply_notice::{ReplyNoticeFacts, reply_notice};
+use zegel::outbox::notices::verification::{VerificationFacts, verification};
 use zegel::secret::Secret;
 
 const PUBLIC_URL: &str = "https://veilig.voorbeeld.nl";

@@ -9,7 +9,7 @@ use crate::envelope::Reported;
 use crate::id::Link;
 use crate::message::crlf::CrlfBytes;
 use crate::message::report::{self, Report};
-use crate::notify::compose;
+use crate::outbox::compose;
 use crate::store::DeliveryReport;
 use crate::transfer::link;
 

@@ -116,7 +116,7 @@ mod tests {
 
     /// Every key that a template or a source file of mails and pages asks for, and where.
     fn keys_in_use() -> BTreeMap<String, PathBuf> {
-        ["web/mails", "web/pages", "src/notify", "src/web"]
+        ["web/mails", "web/pages", "src/outbox", "src/web"]
             .iter()
             .flat_map(|folder| files_under(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)))
             .flat_map(|(path, text)| keys_in(&text).into_iter().map(move |key| (key, path.clone())))

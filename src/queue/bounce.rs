@@ -9,9 +9,9 @@ use crate::envelope::{BodyType, Envelope, EnvelopeRecipient, MailParameters, Ret
 use crate::id::QueueId;
 use crate::message::crlf::CrlfBytes;
 use crate::message::header::Header;
-use crate::notify::failure::{About, FailedRecipient, FailureFacts, Original, failure};
-use crate::notify::origin;
-use crate::notify::undelivered::{UndeliveredFacts, undelivered};
+use crate::outbox::notices::failure::{About, FailedRecipient, FailureFacts, Original, failure};
+use crate::outbox::notices::undelivered::{UndeliveredFacts, undelivered};
+use crate::outbox::origin;
 use crate::queue::body::{self, Opener};
 use crate::queue::way;
 use crate::relay::outcome;

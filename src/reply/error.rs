@@ -283,8 +283,8 @@ impl ReplyError {
 /// What a call gives.
 pub type Result<T> = std::result::Result<T, ReplyError>;
 
-impl From<crate::notify::NoticeError> for ReplyError {
-    fn from(error: crate::notify::NoticeError) -> Self {
+impl From<crate::outbox::NoticeError> for ReplyError {
+    fn from(error: crate::outbox::NoticeError) -> Self {
         Self::Trouble(error.to_string())
     }
 }

@@ -11,7 +11,7 @@ use super::{ReplyError, Result, recipients};
 use crate::address::Address;
 use crate::clock::Timestamp;
 use crate::message::header::Header;
-use crate::notify::reply::Thread;
+use crate::outbox::notices::reply::Thread;
 use crate::secret;
 use crate::transfer::access::Grant;
 

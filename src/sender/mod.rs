@@ -20,7 +20,7 @@ use crate::clock::{Clock, Timestamp, days_earlier, days_later, earlier};
 use crate::id::{Link, TransferId};
 use crate::intake::Rules;
 use crate::limits::Rate;
-use crate::notify::NoticeError;
+use crate::outbox::NoticeError;
 use crate::queue::worker::WakeHandle;
 use crate::secret::Keys;
 use crate::store::{

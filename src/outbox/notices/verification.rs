@@ -3,14 +3,14 @@
 
 use askama::Template;
 
-use super::compose::{Notice, OwnHeader};
-use super::{NoticeError, compose::one_line, style};
 use crate::address::Address;
 use crate::clock::Timestamp;
 use crate::config::Organisation;
 use crate::id::{QueueId, TransferId};
 use crate::locale::Language;
 use crate::message::crlf::CrlfBytes;
+use crate::outbox::compose::{Notice, OwnHeader};
+use crate::outbox::{NoticeError, compose::one_line, style};
 use crate::secret::Secret;
 
 /// All that the mail tells.

@@ -4,14 +4,14 @@
 
 use askama::Template;
 
-use super::compose::{Notice, one_line, tel};
-use super::{NoticeError, SenderCard, style};
 use crate::address::Address;
 use crate::clock::Timestamp;
 use crate::config::Organisation;
 use crate::id::TransferId;
 use crate::locale::{Language, long_date};
 use crate::message::crlf::CrlfBytes;
+use crate::outbox::compose::{Notice, one_line, tel};
+use crate::outbox::{NoticeError, SenderCard, style};
 use crate::secret::Secret;
 
 /// All that a notification tells.

@@ -10,12 +10,12 @@ use mail_builder::headers::content_type::ContentType;
 use mail_builder::headers::raw::Raw;
 use mail_builder::mime::{BodyPart, MimePart};
 
-use super::compose::message_id;
 use crate::address::Address;
 use crate::clock::{Timestamp, rfc5322};
 use crate::id::QueueId;
 use crate::message::crlf::CrlfBytes;
 use crate::message::report::decode_xtext;
+use crate::outbox::compose::message_id;
 
 /// What a failure report tells.
 #[derive(Clone, Copy, Debug)]

@@ -9,13 +9,13 @@ use askama::Template;
 use mail_builder::headers::address::Address as AddressField;
 use mail_builder::headers::raw::Raw;
 
-use super::compose::{Attachment, Notice, Segment, message_id, one_line, write_field};
-use super::{NoticeError, style};
 use crate::address::Address;
 use crate::clock::{Timestamp, rfc5322};
 use crate::config::Organisation;
 use crate::id::{QueueId, TransferId};
 use crate::locale::{Language, long_date};
+use crate::outbox::compose::{Attachment, Notice, Segment, message_id, one_line, write_field};
+use crate::outbox::{NoticeError, style};
 use crate::secret::Secret;
 
 /// The most Message-IDs in a References field: the first ones, and the last.

@@ -4,23 +4,10 @@
 //! What must never happen: text from a mail or a list adding a header field, a line or a recipient (C13);
 //! a password in any mail but the receipt (C24); content of the sealed message in a notice.
 
-pub mod ask;
 pub mod compose;
-pub mod confirmation;
-pub mod download;
-pub mod failure;
-pub mod lost;
-pub mod notification;
+pub mod notices;
 pub mod origin;
-pub mod recall;
-pub mod receipt;
-pub mod reminder;
-pub mod reply;
-pub mod reply_notice;
 mod style;
-pub mod undelivered;
-pub mod unopened;
-pub mod verification;
 
 use crate::address::Address;
 use crate::clock::Timestamp;

@@ -3,13 +3,13 @@
 
 use askama::Template;
 
-use super::compose::{Notice, OwnHeader, one_line};
-use super::{NoticeError, SenderFacts, style};
 use crate::address::Address;
 use crate::clock::Timestamp;
 use crate::id::TransferId;
 use crate::locale::{Language, long_date};
 use crate::message::crlf::CrlfBytes;
+use crate::outbox::compose::{Notice, OwnHeader, one_line};
+use crate::outbox::{NoticeError, SenderFacts, style};
 
 /// All that it tells.
 pub struct UnopenedFacts<'a> {

@@ -3,14 +3,14 @@
 
 use askama::Template;
 
-use super::compose::{Notice, OwnHeader, one_line};
-use super::{NoticeError, style};
 use crate::address::Address;
 use crate::clock::Timestamp;
 use crate::config::Organisation;
 use crate::id::TransferId;
 use crate::locale::{Language, long_date};
 use crate::message::crlf::CrlfBytes;
+use crate::outbox::compose::{Notice, OwnHeader, one_line};
+use crate::outbox::{NoticeError, style};
 use crate::secret::Secret;
 
 /// All that it tells.
