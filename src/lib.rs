@@ -18,7 +18,8 @@ pub mod sender;
 pub mod intake;
 
 pub mod queue;
-pub mod relay;
+
+pub mod delivery;
 
 pub mod backup;
 pub mod inventory;

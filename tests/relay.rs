@@ -18,13 +18,13 @@ use tokio_util::sync::CancellationToken;
 use zegel::address::{Address, ReversePath};
 use zegel::clock::{Clock, Timestamp};
 use zegel::config::{self, Config};
+use zegel::delivery::Timeouts;
+use zegel::delivery::smarthost::{LargestMail, TlsClients};
 use zegel::envelope::{BodyType, Envelope, EnvelopeRecipient, MailParameters, Notify, RcptParameters, Ret};
 use zegel::id::QueueId;
 use zegel::message::crlf::CrlfBytes;
 use zegel::queue::body::{self, store_body};
 use zegel::queue::worker::{WakeHandle, Worker, WorkerParts};
-use zegel::relay::Timeouts;
-use zegel::relay::smarthost::{LargestMail, TlsClients};
 use zegel::secret::{BodyKey, Keys};
 use zegel::store::{BodyData, Delivery, Kind, NewItem, Problem, Store};
 

@@ -1,7 +1,7 @@
 //! The end of data, and the dots (RFC 5321 4.5.2): one message stays one, and what went in comes out (C07, C08).
 
+use zegel::delivery::smtp_client::stuffing::Stuffing;
 use zegel::message::crlf::CrlfBytes;
-use zegel::relay::stuffing::Stuffing;
 use zegel::smtp::data::DataDecoder;
 
 use crate::{message, step};

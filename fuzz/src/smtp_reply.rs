@@ -1,8 +1,8 @@
 //! What the next hop answers: bounded, and never more than one printable line in a report or a log (H06, H31).
 
-use zegel::relay::outcome::{self, Stage};
-use zegel::relay::refusal::is_about_us;
-use zegel::relay::reply::{MAX_LINE, MAX_LINES, Reply, ReplyReader};
+use zegel::delivery::outcome::{self, Stage};
+use zegel::delivery::refusal::is_about_us;
+use zegel::delivery::smtp_client::reply::{MAX_LINE, MAX_LINES, Reply, ReplyReader};
 use zegel::store::Delivery;
 
 use crate::is_one_line;

@@ -5,6 +5,7 @@
 use crate::address::{Address, ReversePath};
 use crate::clock::Timestamp;
 use crate::config::Config;
+use crate::delivery::outcome;
 use crate::envelope::{BodyType, Envelope, EnvelopeRecipient, MailParameters, Ret};
 use crate::id::QueueId;
 use crate::message::crlf::CrlfBytes;
@@ -14,7 +15,6 @@ use crate::outbox::notices::undelivered::{UndeliveredFacts, undelivered};
 use crate::outbox::origin;
 use crate::queue::body::{self, Opener};
 use crate::queue::way;
-use crate::relay::outcome;
 use crate::secret::{BodyKey, LinkKey};
 use crate::store::{Body, Delivery, Item, Kind, NewItem, PendingRecipient};
 

@@ -17,6 +17,7 @@ use crate::address::{Address, ReversePath};
 use crate::audit::{Action, Event};
 use crate::clock::{Timestamp, days_later, rfc5322};
 use crate::config::{ByteSize, Config, Direction, PasswordMode, ReplyDelivery};
+use crate::delivery::Traits;
 use crate::envelope::{Envelope, EnvelopeRecipient, MailParameters, Ret};
 use crate::id::{Link, QueueId, TransferId};
 use crate::intake::Rules;
@@ -28,7 +29,6 @@ use crate::outbox::notices::reply::{self, Author, FilesLink, Letter, ReplyFacts,
 use crate::outbox::notices::reply_notice::{self, ReplyNoticeFacts, reply_notice};
 use crate::outbox::origin;
 use crate::queue::body;
-use crate::relay::Traits;
 use crate::secret::Secret;
 use crate::store::{Acceptance, Body, Kind, NewItem, UploadRow};
 use crate::transfer::access::Grant;

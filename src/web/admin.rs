@@ -13,7 +13,7 @@ use axum::routing::get;
 
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
-use crate::relay::outcome::for_log;
+use crate::delivery::outcome::for_log;
 use crate::store::room::{Disk, Share, Shortage};
 use crate::store::{Blobs, Gauges, Problem, ProblemGauge, Store};
 use crate::tls;

@@ -8,10 +8,10 @@ use super::{Shared, soften};
 use crate::audit::{Action, Actor, Event};
 use crate::clock::Timestamp;
 use crate::config::Config;
+use crate::delivery::outcome;
+use crate::delivery::smarthost::Settings;
 use crate::id::QueueId;
 use crate::queue::{bounce, way};
-use crate::relay::outcome;
-use crate::relay::smarthost::Settings;
 use crate::store::{Delivery, Item, Kind, NewItem, Problem};
 
 /// What came of telling somebody.

@@ -11,13 +11,13 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use super::Timeouts;
 use super::auth::Credentials;
 use super::extensions::Extensions;
-use super::outcome::{Cause, Failure, Stage};
 use super::reply::Reply;
 use super::wire::{Socket, Wire};
 use crate::config::{Config, Direction, NextHop, RelayTls};
+use crate::delivery::Timeouts;
+use crate::delivery::outcome::{Cause, Failure, Stage};
 use crate::tls::{TlsError, opportunistic_client, verifying_client};
 
 /// Where to connect and how: connections of the same settings can stand in for each other.

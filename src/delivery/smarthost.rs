@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-pub use super::connection::{Settings, TlsClients};
+pub use super::smtp_client::connection::{Settings, TlsClients};
 
 use super::Timeouts;
-use super::connection::{Connection, open};
 use super::content::{Content, Mail};
-use super::extensions::Size;
 use super::outcome::{Cause, Failure, Outcome, Stage};
-use super::transaction::{self, Ended};
+use super::smtp_client::connection::{Connection, open};
+use super::smtp_client::extensions::Size;
+use super::smtp_client::transaction::{self, Ended};
 use crate::store::Problem;
 
 /// Mails over one connection: servers that balance their load like to see us again.

@@ -1,23 +1,16 @@
 //! The way to the next hop: one SMTP transaction per message and envelope, with an own outcome for every
 //! recipient. Called by `queue/worker` only.
 //!
-//! [`smarthost::Smarthost`] keeps the connections, `connection` opens one (greeting, EHLO, STARTTLS, AUTH),
-//! `transaction` sends one mail over it, and [`outcome`] alone says what an answer or a broken connection means.
+//! [`smarthost::Smarthost`] keeps the connections, `smtp_client` opens one (greeting, EHLO, STARTTLS, AUTH),
+//! sends one mail over it, and [`outcome`] alone says what an answer or a broken connection means.
 //! What must never happen: a changed byte of the message (H03), clear text where TLS is required (C10), two
 //! deliveries where one was acknowledged (H06).
 
-mod auth;
-mod command;
-mod connection;
 mod content;
-mod extensions;
 pub mod outcome;
 pub mod refusal;
-pub mod reply;
 pub mod smarthost;
-pub mod stuffing;
-mod transaction;
-mod wire;
+pub mod smtp_client;
 
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
 //! MAIL and RCPT with the parameters that a server understands, and what it lacks to take a mail as it is
 //! (H04): a mail is never changed to suit a server. Pure.
 
-use super::content::{Mail, Traits};
 use super::extensions::{Extensions, Size};
+use crate::delivery::content::{Mail, Traits};
 use crate::envelope::{BodyType, EnvelopeRecipient, Notify, Ret};
 
 /// What a server lacks: a failure for good, and the reason that the report will give.

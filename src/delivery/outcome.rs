@@ -3,9 +3,9 @@
 
 use std::io;
 
-use super::command::Lack;
 use super::refusal::is_about_us;
-use super::reply::{Garbage, Reply, is_enhanced_code};
+use super::smtp_client::command::Lack;
+use super::smtp_client::reply::{Garbage, Reply, is_enhanced_code};
 use crate::store::{Delivery, Problem};
 
 /// How far a delivery came.

@@ -5,7 +5,7 @@
 //! and words of their own; where they leave it open, [`is_about_us`] decides by the stage.
 
 use super::outcome::Stage;
-use super::reply::{Reply, is_enhanced_code};
+use super::smtp_client::reply::{Reply, is_enhanced_code};
 
 /// Whether the server takes no mail from us, whatever mail it is. `from_nobody`: the reverse path is null, so that no
 /// sender's address can be at fault. What is said at RCPT must be said of every recipient to count: ask

@@ -1,15 +1,15 @@
 //! One mail over an open connection (RFC 5321 3.3): MAIL, every RCPT, then the message for those whose RCPT
 //! was taken. A refused recipient stops no other. The only success is a 2xx after the last octet.
 
-use super::Timeouts;
 use super::command::{self, lack_for_mail, lack_for_recipient};
 use super::connection::Connection;
-use super::content::{Content, Mail};
-use super::outcome::{Cause, Failure, Stage, of_lack, of_reply};
-use super::refusal::{are_all_about_us, is_about_us};
 use super::reply::Reply;
 use super::stuffing::Stuffing;
 use crate::address::ReversePath;
+use crate::delivery::Timeouts;
+use crate::delivery::content::{Content, Mail};
+use crate::delivery::outcome::{Cause, Failure, Stage, of_lack, of_reply};
+use crate::delivery::refusal::{are_all_about_us, is_about_us};
 use crate::store::Delivery;
 
 /// Commands sent before their replies are read: few enough for any pair of socket buffers (RFC 2920 3.1).

@@ -6,9 +6,9 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::extensions::Extensions;
-use super::outcome::Cause;
 use super::reply::Reply;
 use super::wire::Wire;
+use crate::delivery::outcome::Cause;
 use crate::secret::Secret;
 
 /// A user name and its password.

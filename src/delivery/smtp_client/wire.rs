@@ -10,8 +10,8 @@ use memchr::memchr;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
 
-use super::outcome::Cause;
 use super::reply::{Garbage, MAX_LINE, Reply, ReplyReader};
+use crate::delivery::outcome::Cause;
 
 /// A TCP connection, or TLS over one.
 pub trait Socket: AsyncRead + AsyncWrite + Send + Unpin {}
