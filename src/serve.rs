@@ -169,10 +169,18 @@ impl Gateway {
         let admin = web::admin::router(admin);
 
         let smtp = smtp::Server::bind(&config.smtp.listen, live.smtp.clone(), Arc::new(intake))?;
-        let web =
-            web::server::Server::bind(&config.web.listen, pages, live.web_tls.clone(), live.config.clone())?;
-        let admin =
-            web::server::Server::bind(&config.admin.listen, admin, Arc::default(), live.config.clone())?;
+        let web = web::http::server::Server::bind(
+            &config.web.listen,
+            pages,
+            live.web_tls.clone(),
+            live.config.clone(),
+        )?;
+        let admin = web::http::server::Server::bind(
+            &config.admin.listen,
+            admin,
+            Arc::default(),
+            live.config.clone(),
+        )?;
 
         // The addresses are ours, so no other gateway is at work here; and nothing has been taken in yet.
         match blobs.sweep_unfinished()? {
@@ -449,7 +457,7 @@ pub fn web_certificate(config: &Config) -> Result<Option<Arc<ServerConfig>>> {
     let (Some(certificate), Some(key)) = (&config.web.tls_certificate, &config.web.tls_key) else {
         return Ok(None);
     };
-    let server = tls::server(certificate, key, web::server::PROTOCOLS);
+    let server = tls::server(certificate, key, web::http::server::PROTOCOLS);
     Ok(Some(server.map_err(misconfigured("web.tls_certificate and web.tls_key"))?))
 }
 

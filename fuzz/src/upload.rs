@@ -8,8 +8,8 @@ use axum::http::{HeaderMap, HeaderValue};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use zegel::message::rewrite::safe_name;
-use zegel::web::multipart::{self, FormFault, MAX_TEXT};
-use zegel::web::tus;
+use zegel::web::http::multipart::{self, FormFault, MAX_TEXT};
+use zegel::web::http::tus;
 
 use crate::step;
 

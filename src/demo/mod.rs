@@ -22,7 +22,7 @@ use crate::config::{self, Config};
 use crate::id::QueueId;
 use crate::serve::{self, Gateway};
 use crate::smtp;
-use crate::web::server::Server;
+use crate::web::http::server::Server;
 use mailbox::Mailbox;
 use pages::Demo;
 

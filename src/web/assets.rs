@@ -8,10 +8,10 @@ use axum::extract::Path;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 
-use super::error::WebError;
-use super::page::Visit;
 use crate::config::Look;
 use crate::id::base32;
+use crate::web::http::error::WebError;
+use crate::web::http::page::Visit;
 
 const THEME: &str = include_str!("../../web/assets/theme.css");
 const LAYOUT: &str = include_str!("../../web/assets/layout.css");

@@ -7,10 +7,10 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 
 use super::Parts;
-use super::error::WebError;
-use super::page::{self, Visit};
 use crate::clock::days_later;
 use crate::locale::Language;
+use crate::web::http::error::WebError;
+use crate::web::http::page::{self, Visit};
 
 const PLAIN: &str = "text/plain; charset=utf-8";
 

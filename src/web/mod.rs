@@ -4,33 +4,13 @@
 //! What must never happen here: a GET that changes or counts something (decision 6), a password or a
 //! name from a mail in a URL, a title or a log, a byte of mail shown outside a sandbox (C18, C19).
 
-mod activity;
 pub mod admin;
-mod ask;
 mod assets;
-mod download;
-mod error;
+pub mod http;
 mod info;
-mod linger;
-mod message;
-pub mod multipart;
-mod note;
-mod page;
-mod places;
-mod preview;
-mod proof;
+mod recipient;
 mod reply;
-mod security;
-pub mod server;
-mod session;
-mod start;
-mod status;
-mod stream;
-mod throttles;
-mod transfer;
-pub mod tus;
-mod unlock;
-mod zip;
+mod sender;
 
 #[cfg(test)]
 mod tests;
@@ -48,9 +28,11 @@ use crate::reply::Replies;
 use crate::sender::Actions;
 use crate::store::Store;
 use crate::transfer::access::{Access, Grant};
-use error::WebError;
-use page::Visit;
-use throttles::Throttles;
+use http::error::WebError;
+use http::page::Visit;
+use http::throttles::Throttles;
+use recipient::{ask, download, message, preview, start, transfer, unlock, zip};
+use sender::{proof, status};
 
 /// What the pages stand on.
 #[derive(Clone)]
@@ -68,16 +50,16 @@ pub struct Parts {
     /// For dates and Retry-After.
     pub clock: Clock,
     /// Streams at once; made by [`Parts::new`].
-    streams: stream::Streams,
+    streams: http::stream::Streams,
     /// How often; made by [`Parts::new`].
     throttles: Arc<Throttles>,
 }
 
 impl Parts {
     /// For a stream of what `grant` opens.
-    fn watch(&self, visit: &Visit, grant: &Grant) -> stream::Watch {
+    fn watch(&self, visit: &Visit, grant: &Grant) -> http::stream::Watch {
         let (access, actions) = (self.access.clone(), self.actions.clone());
-        stream::Watch { access, actions, grant: grant.clone(), client: visit.client }
+        http::stream::Watch { access, actions, grant: grant.clone(), client: visit.client }
     }
 
     /// Brings them together.
@@ -89,7 +71,7 @@ impl Parts {
         config: Arc<ArcSwap<Config>>,
         clock: Clock,
     ) -> Self {
-        let (streams, throttles) = (stream::Streams::default(), Arc::default());
+        let (streams, throttles) = (http::stream::Streams::default(), Arc::default());
         Self { access, replies, actions, store, config, clock, streams, throttles }
     }
 }
@@ -124,6 +106,6 @@ pub fn router(parts: Parts) -> Router {
         .route("/assets/{name}", get(assets::serve))
         .fallback(async || WebError::NotFound)
         .method_not_allowed_fallback(async || WebError::MethodNotAllowed)
-        .layer(from_fn_with_state(parts.clone(), security::guard))
+        .layer(from_fn_with_state(parts.clone(), http::security::guard))
         .with_state(parts)
 }

@@ -20,9 +20,9 @@ use crate::locale::{Language, dutch_time};
 use crate::reply::password::strength as measure;
 use crate::reply::{Browser, Draft, Preview, Settings, Typed, Verified};
 use crate::secret;
-use crate::web::error::WebError;
-use crate::web::page::Visit;
-use crate::web::security;
+use crate::web::http::error::WebError;
+use crate::web::http::page::Visit;
+use crate::web::http::security;
 
 /// The form. Where nothing was folded out, all of it has its defaults.
 #[derive(Deserialize)]

@@ -18,8 +18,8 @@ use crate::id::UploadId;
 use crate::locale::Language;
 use crate::message::rewrite::safe_name;
 use crate::reply::{Browser, NewUpload, ReplyError, Typed};
-use crate::web::error::WebError;
-use crate::web::multipart::{self, FormFault};
+use crate::web::http::error::WebError;
+use crate::web::http::multipart::{self, FormFault};
 
 /// Boundaries, headers and text around the files.
 const OVERHEAD: u64 = 16 * 1024 * 1024;

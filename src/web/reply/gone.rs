@@ -5,8 +5,8 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use crate::web::error::WebError;
-use crate::web::page::{self, Visit};
+use crate::web::http::error::WebError;
+use crate::web::http::page::{self, Visit};
 
 #[derive(Template)]
 #[template(path = "reply-gone.html")]

@@ -10,8 +10,8 @@ use super::form::{self, Action};
 use super::problem::Problems;
 use super::{Desk, gone};
 use crate::reply::{Browser, Draft, MAX_FILES, ReplyError, Upload, Verified};
-use crate::web::error::WebError;
-use crate::web::page::Visit;
+use crate::web::http::error::WebError;
+use crate::web::http::page::Visit;
 
 #[derive(Template)]
 #[template(path = "reply-message.html")]

@@ -24,14 +24,15 @@ use axum::http::request::Parts as RequestParts;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, head, post};
 
-use super::error::WebError;
-use super::page::Visit;
-use super::{Parts, session};
 use crate::address::Address;
 use crate::locale::Language;
 use crate::reply::{Browser, Draft, Replies, ReplyError, Verified};
 use crate::secret::Secret;
 use crate::transfer::access::Grant;
+use crate::web::Parts;
+use crate::web::http::error::WebError;
+use crate::web::http::page::Visit;
+use crate::web::recipient::session;
 
 /// Everything under `/t/{token}/reply`.
 pub fn routes() -> Router<Parts> {

@@ -9,8 +9,8 @@ use axum::response::Response;
 use super::Desk;
 use crate::clock::Timestamp;
 use crate::reply::{self, Browser, Field, LineFault, ReplyError};
-use crate::web::error::{SOON, WebError, seconds_until};
-use crate::web::page::{self, Visit};
+use crate::web::http::error::{SOON, WebError, seconds_until};
+use crate::web::http::page::{self, Visit};
 
 /// One message beside one field.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,8 +13,8 @@ use super::{Desk, gone, read};
 use crate::config::ReplyDelivery;
 use crate::locale;
 use crate::reply::{Browser, Sent};
-use crate::web::error::WebError;
-use crate::web::page::Visit;
+use crate::web::http::error::WebError;
+use crate::web::http::page::Visit;
 
 #[derive(Template)]
 #[template(path = "reply-sent.html")]

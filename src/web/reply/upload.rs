@@ -16,9 +16,11 @@ use super::{Desk, incoming};
 use crate::id::UploadId;
 use crate::message::rewrite::safe_name;
 use crate::reply::{Browser, NewUpload, ReplyError, Upload};
-use crate::web::error::WebError;
-use crate::web::page::Visit;
-use crate::web::tus::{self, Malformed, UPLOAD_DEFER_LENGTH, UPLOAD_LENGTH, UPLOAD_METADATA, UPLOAD_OFFSET};
+use crate::web::http::error::WebError;
+use crate::web::http::page::Visit;
+use crate::web::http::tus::{
+    self, Malformed, UPLOAD_DEFER_LENGTH, UPLOAD_LENGTH, UPLOAD_METADATA, UPLOAD_OFFSET,
+};
 
 const VERSION: HeaderValue = HeaderValue::from_static("1.0.0");
 const EXTENSIONS: HeaderValue =

@@ -12,9 +12,9 @@ use super::{Desk, read};
 use crate::address::Address;
 use crate::locale::Language;
 use crate::reply::{Browser, Field, Place, ReplyError, Typed};
-use crate::web::error::WebError;
-use crate::web::page::Visit;
-use crate::web::session;
+use crate::web::http::error::WebError;
+use crate::web::http::page::Visit;
+use crate::web::recipient::session;
 
 /// The form.
 #[derive(Deserialize)]

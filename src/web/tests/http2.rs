@@ -20,7 +20,7 @@ use super::tls::{connect, secure_patient_site, secure_site};
 use super::{Sealed, Site};
 use crate::config::{Config, PasswordMode};
 use crate::tls;
-use crate::web::activity::Patience;
+use crate::web::http::activity::Patience;
 
 /// RFC 9113 3.4: the preface, and an empty SETTINGS frame.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";

@@ -21,9 +21,6 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
-use super::activity::Patience;
-use super::server::Server;
-use super::{Parts, router};
 use crate::address::Address;
 use crate::clock::{Clock, Timestamp, days_later};
 use crate::config::{self, Config, PasswordMode};
@@ -41,6 +38,9 @@ use crate::store::sqlite::Sqlite;
 use crate::store::{Acceptance, Store};
 use crate::transfer::access::Access;
 use crate::transfer::sealing::{self, Content, SealRequest};
+use crate::web::http::activity::Patience;
+use crate::web::http::server::Server;
+use crate::web::{Parts, router};
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\nplaatje";
 const CONFIG: &str = r#"

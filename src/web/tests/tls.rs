@@ -9,8 +9,8 @@ use rustls::{ClientConnection, StreamOwned};
 
 use super::{Answer, Site};
 use crate::tls;
-use crate::web::activity::Patience;
-use crate::web::server::PROTOCOLS;
+use crate::web::http::activity::Patience;
+use crate::web::http::server::PROTOCOLS;
 
 pub fn secure_site() -> Site {
     secure_patient_site(Patience::default())

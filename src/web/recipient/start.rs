@@ -7,9 +7,9 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use super::error::WebError;
-use super::page::{self, Visit};
 use crate::transfer::link;
+use crate::web::http::error::WebError;
+use crate::web::http::page::{self, Visit};
 
 /// The form, which is sent with GET: a token is in the address bar anyhow.
 #[derive(Default, Deserialize)]

@@ -13,9 +13,6 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use super::Parts;
-use super::error::{WebError, seconds_until};
-use super::page::{self, Visit};
 use crate::clock::Timestamp;
 use crate::envelope::Reported;
 use crate::id::Link;
@@ -24,6 +21,9 @@ use crate::sender::{ActionError, By};
 use crate::store::DeliveryReport;
 use crate::transfer::action::{self, Purpose};
 use crate::transfer::status::{Fetched, RecipientStatus, Status};
+use crate::web::Parts;
+use crate::web::http::error::{WebError, seconds_until};
+use crate::web::http::page::{self, Visit};
 
 /// What was done just now, told on the page that follows.
 const DONE: [(&str, &str); 3] =

@@ -76,7 +76,7 @@ impl Drop for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::web::activity::Patience;
+    use crate::web::http::activity::Patience;
 
     #[test]
     fn the_longest_idle_one_makes_room() {

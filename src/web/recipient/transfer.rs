@@ -5,12 +5,13 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 
-use super::error::WebError;
-use super::page::{self, Visit};
-use super::{Parts, message, note, preview, session};
+use super::{message, note, preview, session};
 use crate::reply::Place;
 use crate::transfer::access::AccessError;
 use crate::transfer::index::{Index, IndexFile};
+use crate::web::Parts;
+use crate::web::http::error::WebError;
+use crate::web::http::page::{self, Visit};
 
 #[derive(Template)]
 #[template(path = "transfer.html")]

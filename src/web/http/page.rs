@@ -11,12 +11,12 @@ use axum::http::request::Parts as RequestParts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
-use super::assets;
 use super::error::WebError;
-use super::session::cookie;
 use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::locale::{self, Language};
+use crate::web::assets;
+use crate::web::recipient::session::cookie;
 
 /// The cookie that remembers a chosen language. No secret, nothing about a person.
 const LANGUAGE_COOKIE: &str = "zegel-language";

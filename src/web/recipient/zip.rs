@@ -10,13 +10,14 @@ use axum::http::{HeaderMap, Method};
 use axum::response::Response;
 use zip::write::{SimpleFileOptions, StreamWriter, ZipWriter};
 
-use super::error::WebError;
 use super::note::{self, Handout};
-use super::page::Visit;
-use super::stream::PartReader;
-use super::{Parts, download, message, session};
+use super::{download, message, session};
 use crate::transfer::access::Grant;
 use crate::transfer::index::Index;
+use crate::web::Parts;
+use crate::web::http::error::WebError;
+use crate::web::http::page::Visit;
+use crate::web::http::stream::PartReader;
 
 /// What is written at once.
 const PIECE: usize = 64 * 1024;

@@ -6,14 +6,14 @@ use axum::http::header::CONTENT_DISPOSITION;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 
-use super::Parts;
-use super::error::WebError;
-use super::page::{self, Visit};
 use super::status::{self, as_json, failed, file, find};
 use crate::audit::{ADMIN, Action, Entry};
 use crate::store::DeliveryReport;
 use crate::transfer::recall::Proof;
 use crate::transfer::status::{Fetched, RecipientStatus};
+use crate::web::Parts;
+use crate::web::http::error::WebError;
+use crate::web::http::page::{self, Visit};
 
 /// The actions that have a text of their own.
 const ACTIONS: &[(&str, &str)] = &[

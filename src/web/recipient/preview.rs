@@ -14,13 +14,15 @@ use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 
-use super::error::WebError;
 use super::note::{self, Handout};
-use super::page::{self, Visit};
-use super::{Parts, download, message, security, session, stream};
+use super::{download, message, session};
 use crate::message::kind::{ending, picture_type};
 use crate::transfer::access::Grant;
 use crate::transfer::index::IndexFile;
+use crate::web::Parts;
+use crate::web::http::error::WebError;
+use crate::web::http::page::{self, Visit};
+use crate::web::http::{security, stream};
 
 /// For the bytes of a file that are shown as they are.
 const POLICY: &str = "sandbox; default-src 'none'; frame-ancestors 'self'";

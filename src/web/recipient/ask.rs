@@ -5,11 +5,11 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::Parts;
-use super::error::WebError;
-use super::page::{self, Visit};
-use super::status::{failed, retry_after};
 use crate::sender::ActionError;
+use crate::web::Parts;
+use crate::web::http::error::WebError;
+use crate::web::http::page::{self, Visit};
+use crate::web::sender::status::{failed, retry_after};
 
 #[derive(Template)]
 #[template(path = "asked.html")]

@@ -8,13 +8,13 @@
 
 use axum::http::Method;
 
-use super::Parts;
-use super::error::WebError;
-use super::page::Visit;
 use super::session;
 use crate::audit::{Action, Actor};
 use crate::store::{Fetch, SHOWN, StoreError};
 use crate::transfer::access::Grant;
+use crate::web::Parts;
+use crate::web::http::error::WebError;
+use crate::web::http::page::Visit;
 
 /// What is about to be handed out.
 pub struct Handout {

@@ -21,10 +21,10 @@ use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::error::WebError;
-use super::session::{self, OpenedPart};
 use crate::fair::{FairPermit, FairSemaphore, Most};
 use crate::sender::Actions;
 use crate::transfer::access::{Access, AccessError, Grant};
+use crate::web::recipient::session::{self, OpenedPart};
 
 /// What is read at once, and how many such pieces may wait for the client. When only a few wait reading goes on.
 const PIECE: usize = 64 * 1024;

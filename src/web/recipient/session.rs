@@ -8,15 +8,15 @@ use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 
-use super::Parts;
-use super::error::WebError;
-use super::page::Visit;
-use super::stream;
 use crate::id::TransferId;
 use crate::reply::Browser;
 use crate::seal::read::Opened;
 use crate::transfer::access::Grant;
 use crate::transfer::index::Index;
+use crate::web::Parts;
+use crate::web::http::error::WebError;
+use crate::web::http::page::Visit;
+use crate::web::http::stream;
 
 /// How long a browser is remembered.
 const BROWSER_SECONDS: u32 = 30 * 86_400;

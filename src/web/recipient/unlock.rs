@@ -10,12 +10,13 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
-use super::error::WebError;
-use super::page::{self, Visit};
-use super::{Parts, session};
+use super::session;
 use crate::locale::Language;
 use crate::secret::Secret;
 use crate::transfer::access::{AccessError, Look};
+use crate::web::Parts;
+use crate::web::http::error::WebError;
+use crate::web::http::page::{self, Visit};
 
 /// The form.
 #[derive(Default, Deserialize)]

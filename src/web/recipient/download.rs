@@ -10,13 +10,15 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::error::WebError;
 use super::note::{self, Handout};
-use super::page::Visit;
-use super::stream::PartReader;
-use super::{Parts, security, session};
+use super::session;
 use crate::transfer::access::Grant;
 use crate::transfer::index::{Index, IndexFile};
+use crate::web::Parts;
+use crate::web::http::error::WebError;
+use crate::web::http::page::Visit;
+use crate::web::http::security;
+use crate::web::http::stream::PartReader;
 
 /// Nothing of a downloaded file may run or be fetched, even where a browser shows it after all.
 pub const POLICY: &str = "sandbox; default-src 'none'; frame-ancestors 'none'";

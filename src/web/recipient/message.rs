@@ -14,14 +14,16 @@ use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::error::WebError;
-use super::page::{self, Visit};
-use super::{Parts, note, security, session, stream};
+use super::{note, session};
 use crate::id::base32;
 use crate::message::kind::picture_type;
 use crate::secret;
 use crate::transfer::access::Grant;
 use crate::transfer::index::Index;
+use crate::web::Parts;
+use crate::web::http::error::WebError;
+use crate::web::http::page::{self, Visit};
+use crate::web::http::{security, stream};
 
 /// What a sandboxed document of ours may do: show our own style and pictures that are in it. Links open
 /// outside the sandbox, in a new tab, when somebody follows them.
@@ -70,7 +72,7 @@ pub async fn show(
 pub fn document(visit: &Visit, html: Option<String>) -> Result<Response, WebError> {
     let html = html.unwrap_or_else(|| format!("<p>{}</p>", clean_text(&visit.text("transfer-too-large"))));
     // A file of its own could not be loaded: a sandboxed document is same-origin with nothing.
-    let style = include_str!("../../web/assets/message.css");
+    let style = include_str!("../../../web/assets/message.css");
     let nonce = base32(&secret::random::<16>());
     let mut response =
         page::render(StatusCode::OK, &MessagePage { visit, nonce: &nonce, style, html: &html })?;

@@ -21,8 +21,9 @@ use tokio::time::timeout;
 use super::error::{self, WebError};
 use super::page::Visit;
 use super::server::PeerAddress;
-use super::{Parts, reply, session};
 use crate::config::Config;
+use crate::web::recipient::session;
+use crate::web::{Parts, reply};
 
 /// Pages: own style and script files only, nothing inline, nothing from elsewhere (C18, H24).
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; \
