@@ -16,7 +16,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt as layer};
 
-use crate::clock::Timestamp;
+use crate::clock::Clock;
 
 /// `--log`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -65,7 +65,7 @@ where
         event: &Event<'_>,
     ) -> fmt::Result {
         let mut fields = Fields(Map::new());
-        fields.insert("time", Timestamp::now().to_string());
+        fields.insert("time", Clock::system().now().to_string());
         fields.insert("level", event.metadata().level().to_string());
         event.record(&mut fields);
         writeln!(writer, "{}", Value::Object(fields.0))

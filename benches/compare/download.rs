@@ -11,9 +11,9 @@ use zegel::seal::keys::TransferKey;
 use zegel::seal::{read, write};
 
 use crate::Plan;
+use crate::load::{FROM, TO};
 use crate::measure::{Group, forget_peak, median, peak};
 use crate::nginx::{CIPHER, Nginx};
-use crate::peers::{FROM, TO};
 use crate::report::{Line, Section, mib, number};
 use crate::transfer::{Certificate, Transfer};
 

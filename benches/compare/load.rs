@@ -10,8 +10,9 @@ use std::time::Instant;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
-use crate::peers::{FROM, TO};
-
+/// Whose mail it is, and to whom.
+pub const FROM: &str = "j.jansen@voorbeeld.nl";
+pub const TO: &str = "anna@example.org";
 const LINE: &str = "Geachte mevrouw, hierbij ontvangt u de stukken waar u om vroeg.\r\n";
 
 /// Mails that differ in their Message-ID only.

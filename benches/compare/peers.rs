@@ -10,15 +10,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::load::{self, Mails};
+use crate::load::{self, FROM, Mails, TO};
 use crate::measure::Group;
 use crate::stop;
 use crate::support::gateway::{Site, zegel};
 use crate::support::postfix::Postfix;
 
-/// Whose mail it is, and to whom.
-pub const FROM: &str = "j.jansen@voorbeeld.nl";
-pub const TO: &str = "anna@example.org";
 /// So much patience with a start.
 const LONGEST: Duration = Duration::from_secs(60);
 /// How often we look whether it is ready.

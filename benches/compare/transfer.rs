@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::peers::{FROM, TO, Zegel};
+use crate::load::{FROM, TO};
+use crate::peers::Zegel;
 use crate::support::client::SmtpClient;
 use crate::support::gateway::Site;
 use crate::support::mail::{Notice, link_of, password_of};

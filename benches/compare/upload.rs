@@ -8,9 +8,9 @@ use std::thread;
 
 use crate::Plan;
 use crate::download::curl;
+use crate::load::TO;
 use crate::measure::{Group, forget_peak, median, memory, peak};
 use crate::nginx::{CIPHER, Nginx};
-use crate::peers::TO;
 use crate::report::{Line, Section, mib, number};
 use crate::stop;
 use crate::support::resident::code_to;

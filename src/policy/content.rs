@@ -4,9 +4,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use super::answer::Answer;
 use super::bsn;
 use super::fold::{fold, skeleton};
-use super::rules::Answer;
 use crate::message::attached::{Attached, attached};
 use crate::message::automatic::is_automatic;
 use crate::message::crlf::CrlfBytes;

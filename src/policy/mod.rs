@@ -6,6 +6,7 @@
 //! so, one that passes only when every reading does (C06); where a limit kept us from looking, the strictest
 //! rule that could apply wins (security decision 2).
 
+mod answer;
 mod bsn;
 mod content;
 mod fold;
@@ -22,12 +23,12 @@ use serde::Serialize;
 use crate::address::{Address, ReversePath};
 use crate::config::{PasswordMode, SubjectMode};
 
+use answer::Answer;
 pub use content::Content;
 pub use fold::skeleton;
 pub use load::PolicyError;
-pub use options::{TagOptions, TagPassword};
-use rules::{Answer, Condition, Rule};
-pub use subject::TagReading;
+pub use options::{TagOptions, TagPassword, TagReading};
+use rules::{Condition, Rule};
 use trigger::Tags;
 
 /// The rules that the binary brings along.

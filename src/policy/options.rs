@@ -8,7 +8,6 @@ use std::iter::Peekable;
 use std::vec::IntoIter;
 
 use super::fold::{fold_plain, skeleton};
-use super::subject::TagReading;
 use super::trigger::is_misspelt;
 use crate::locale::Language;
 use crate::message::rewrite::is_invisible;
@@ -58,6 +57,17 @@ pub struct TagOptions {
     pub has_password: bool,
     /// How the subject was read; none where there is no tag in it.
     pub reading: Option<TagReading>,
+}
+
+/// How the subject was read, for the sender.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TagReading {
+    /// The tag as it is written in the subject, with its brackets, without options.
+    pub written: String,
+    /// The tag of the policy, in square brackets.
+    pub tag: String,
+    /// It is written as the manual says, and nobody needs to be told.
+    pub is_plain: bool,
 }
 
 /// What a tag says about the password.

@@ -1,26 +1,12 @@
 //! One rule: conditions that all must hold, and what then becomes of the message. Made by `load` only.
 
+use super::answer::Answer;
 use super::content::Readings;
 use super::fold::fold;
 use super::trigger::{Tags, unblanked};
 use super::{ConditionTrace, Facts, RuleTrace, Verdict};
 use crate::address::{Address, ReversePath};
 use crate::config::ByteSize;
-
-/// Whether something holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
-    Yes,
-    No,
-    /// A limit, or damage to the message, kept us from finding out.
-    Unknown,
-}
-
-impl From<bool> for Answer {
-    fn from(holds: bool) -> Self {
-        if holds { Self::Yes } else { Self::No }
-    }
-}
 
 #[derive(Clone, Debug)]
 pub(super) struct Rule {

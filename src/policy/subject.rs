@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::options::{self, TagOptions, Text};
+use super::options::{self, TagOptions, TagReading, Text};
 use super::trigger::{Found, Tags};
 use crate::message::rewrite::is_invisible;
 
@@ -21,17 +21,6 @@ const MAX_ROUNDS: usize = 8;
 
 /// Characters of a tag that are shown again.
 const MAX_SHOWN: usize = 40;
-
-/// How the subject was read, for the sender.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TagReading {
-    /// The tag as it is written in the subject, with its brackets, without options.
-    pub written: String,
-    /// The tag of the policy, in square brackets.
-    pub tag: String,
-    /// It is written as the manual says, and nobody needs to be told.
-    pub is_plain: bool,
-}
 
 /// What the tags in a subject ask for.
 pub(super) fn options(tags: &Tags, subject: &str) -> TagOptions {

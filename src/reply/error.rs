@@ -1,6 +1,5 @@
 //! Why an answer cannot go on: one variant for each thing that a page must be able to say, and where.
 
-use super::files::LostUpload;
 use crate::clock::Timestamp;
 use crate::id::UploadId;
 use crate::store::StoreError;
@@ -278,6 +277,15 @@ impl ReplyError {
             _ => return None,
         })
     }
+}
+
+/// An upload that can no longer be read, because a piece of it is missing or damaged for good.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("a piece of upload {id} is missing or damaged")]
+pub(super) struct LostUpload {
+    pub id: UploadId,
+    /// The file's name. Not for the log.
+    pub name: String,
 }
 
 /// What a call gives.

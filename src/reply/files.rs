@@ -9,6 +9,7 @@ use aws_lc_rs::digest::{self, Context};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::error::LostUpload;
 use super::vault::Vault;
 use crate::id::UploadId;
 use crate::seal::chunks::{ChunkReader, damaged};
@@ -35,15 +36,6 @@ pub(super) fn sha256(octets: &[u8]) -> String {
 
 fn hexadecimal(octets: &[u8]) -> String {
     octets.iter().map(|octet| format!("{octet:02x}")).collect()
-}
-
-/// An upload that can no longer be read, because a piece of it is missing or damaged for good.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("a piece of upload {id} is missing or damaged")]
-pub(super) struct LostUpload {
-    pub id: UploadId,
-    /// The file's name. Not for the log.
-    pub name: String,
 }
 
 /// The octets of one upload.

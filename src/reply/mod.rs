@@ -137,7 +137,7 @@ impl Replies {
         let (config, rules, now) =
             (self.parts.config.load(), self.parts.rules.load(), self.parts.clock.now());
         let original = original::read(grant, now).await?;
-        let circle = recipients::circle(&config, &rules, grant, &original);
+        let circle = recipients::circle(&config, &rules, grant, &original.people);
         let checked = check::check(&draft, verified.as_ref(), &circle, &config, now);
         Ok(checked.err().unwrap_or_default())
     }

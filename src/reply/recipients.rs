@@ -3,7 +3,6 @@
 
 use std::collections::HashSet;
 
-use super::original::Original;
 use crate::address::Address;
 use crate::config::{Config, ReplyRecipients};
 use crate::intake::Rules;
@@ -120,18 +119,18 @@ pub(super) fn internal(address: &Address, domains: &[String]) -> Option<Address>
     address.is_internal(domains).then(|| address.with_ascii_domain())
 }
 
-/// Whom the answer to the message of `grant` may reach.
+/// Whom the answer to the message of `grant` may reach; `people` are in the header of that message.
 pub(super) fn circle<'a>(
     config: &'a Config,
     rules: &'a Rules,
     grant: &Grant,
-    original: &Original,
+    people: &[Address],
 ) -> Circle<'a> {
     let sender = grant.transfer().sender.iter();
     Circle {
         domains: &config.organisation.domains,
         staff: Some(&rules.staff).filter(|staff| !staff.is_empty()),
-        thread: sender.chain(&original.people).cloned().collect(),
+        thread: sender.chain(people).cloned().collect(),
         extent: config.reply.recipients,
     }
 }

@@ -84,7 +84,7 @@ impl Replies {
         let verified = self.verified(browser).await?;
         let mut original = original::read(grant, now).await?;
         original.thread.subject = rules.policy.clean_subject(&original.thread.subject);
-        let circle = recipients::circle(&config, &rules, grant, &original);
+        let circle = recipients::circle(&config, &rules, grant, &original.people);
         let checked = check::check(&draft, verified.as_ref(), &circle, &config, now)
             .map_err(|faults| faults.into_iter().next().unwrap_or(ReplyError::Empty))?;
         let mut names = Names::default();

@@ -20,44 +20,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
+pub use super::sheet::KeyId;
 use super::sheet::{self, KEY, Sheet, Slot};
 
 /// Keys in a file of the server. With half of them free it makes others free, at the latest.
 const SERVER: usize = 4096;
 /// In one of a command line tool, and in memory.
 const TOOL: usize = 64;
-
-/// Names a key: its file and the slot in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct KeyId(u64);
-
-impl KeyId {
-    pub(super) fn new(sheet: u32, slot: u32) -> Self {
-        Self(u64::from(sheet) << 32 | u64::from(slot))
-    }
-
-    /// As a column holds it.
-    pub fn from_number(number: u64) -> Self {
-        Self(number)
-    }
-
-    /// For a column.
-    pub fn number(self) -> u64 {
-        self.0
-    }
-
-    pub(super) fn sheet(self) -> u32 {
-        (self.0 >> 32) as u32
-    }
-
-    pub(super) fn slot(self) -> u32 {
-        self.0 as u32
-    }
-}
 
 /// The key that a body is sealed under. As long as one that was taken in this process exists, the key stays; then it
 /// stays while the store needs it.

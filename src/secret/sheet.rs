@@ -6,13 +6,41 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::keyring::KeyId;
 use super::{fill, random};
 
 /// Octets of a key.
 pub(super) const KEY: usize = 32;
+
+/// Names a key: its file and the slot in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct KeyId(u64);
+
+impl KeyId {
+    pub(super) fn new(sheet: u32, slot: u32) -> Self {
+        Self(u64::from(sheet) << 32 | u64::from(slot))
+    }
+
+    /// As a column holds it.
+    pub fn from_number(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// For a column.
+    pub fn number(self) -> u64 {
+        self.0
+    }
+
+    pub(super) fn sheet(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
+    pub(super) fn slot(self) -> u32 {
+        self.0 as u32
+    }
+}
 
 /// What a slot of a sheet is for at the moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -21,9 +21,10 @@ use crate::limits::{Rate, TryRule, client_key};
 use crate::seal::SealError;
 use crate::seal::keys::{Passphrase, TransferKey, unlock};
 use crate::secret::{Keys, Secret};
-use crate::store::{Blobs, Recipient, Store, StoreError, Transfer, Try};
+use crate::store::{Blobs, Recipient, Store, Transfer, Try};
 use crate::throttle::Throttle;
 
+pub use super::error::AccessError;
 pub use super::grant::Grant;
 pub use super::session::Cookie;
 
@@ -39,44 +40,6 @@ const PER_LINK: Rate = Rate::per(240, Duration::from_secs(3600));
 /// Openings in all: above what a large mailing brings, and a bound for whoever has many links and many
 /// addresses.
 const IN_ALL: Rate = Rate::per(60_000, Duration::from_secs(3600));
-
-/// Why a transfer is not opened.
-#[derive(Debug, thiserror::Error)]
-pub enum AccessError {
-    /// There is no such transfer, or no such part of it. Malformed and unknown tokens are alike.
-    #[error("no such transfer")]
-    Unknown,
-    /// It was recalled, or its notification came back.
-    #[error("the transfer is gone")]
-    Gone,
-    /// Its date has passed.
-    #[error("the transfer has expired")]
-    Expired {
-        /// The sender can be asked for it
-        askable: bool,
-    },
-    /// The password is wrong, or missing where one is needed.
-    #[error("wrong password")]
-    WrongPassword,
-    /// Too many tries, on this link or from this client; not before then.
-    #[error("too many tries, locked until {0}")]
-    Locked(Timestamp),
-    /// Too many passwords are being tried at once.
-    #[error("too many passwords at once")]
-    Busy,
-    /// The browser has no session for this link.
-    #[error("no session")]
-    NoSession,
-    /// The store could not be asked.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// A part is missing or damaged for good.
-    #[error("part {1} of {0} is missing or damaged")]
-    Lost(Link, u32),
-    /// What is stored cannot be opened. The cause is in the log.
-    #[error("the transfer is damaged")]
-    Damaged,
-}
 
 /// What the page before the password may tell.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::access::AccessError;
+use super::error::AccessError;
 use super::index::{Index, is_sealed_as};
 use crate::id::Link;
 use crate::seal::SealError;

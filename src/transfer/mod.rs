@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod action;
+mod error;
 pub mod export;
 pub mod grant;
 pub mod index;

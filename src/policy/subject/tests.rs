@@ -1,8 +1,8 @@
 //! What is left of a subject, and what its tags ask for.
 
+use super::super::answer::Answer;
 use super::super::fold::skeleton;
 use super::super::options::TagPassword;
-use super::super::rules::Answer;
 use super::*;
 
 fn tags() -> Tags {

@@ -11,8 +11,8 @@ mod tests;
 
 use std::ops::Range;
 
+use super::answer::Answer;
 use super::fold::see;
-use super::rules::Answer;
 pub(super) use scan::Found;
 use scan::Scan;
 use tag::Tag;
