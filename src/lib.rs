@@ -39,14 +39,16 @@ pub mod log;
 pub mod sandbox;
 pub mod staff;
 
-pub mod address;
-pub mod clock;
-pub mod connections;
 pub mod envelope;
+pub mod throttle;
+pub mod tls;
+
+pub mod address;
+pub mod connections;
 pub mod fair;
 pub mod id;
 pub mod limits;
+
+pub mod clock;
 pub mod memory;
 pub mod secret;
-pub mod throttle;
-pub mod tls;
