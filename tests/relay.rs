@@ -23,7 +23,7 @@ use zegel::delivery::smarthost::{LargestMail, TlsClients};
 use zegel::envelope::{BodyType, Envelope, EnvelopeRecipient, MailParameters, Notify, RcptParameters, Ret};
 use zegel::id::QueueId;
 use zegel::message::crlf::CrlfBytes;
-use zegel::queue::body::{self, store_body};
+use zegel::outbox::body::{self, store_body};
 use zegel::queue::worker::{WakeHandle, Worker, WorkerParts};
 use zegel::secret::{BodyKey, Keys};
 use zegel::store::{BodyData, Delivery, Kind, NewItem, Problem, Store};

@@ -14,7 +14,7 @@ pub mod smtp_client;
 
 use std::time::Duration;
 
-pub use content::{Content, Mail, Traits};
+pub use content::{Content, Mail};
 
 /// How long each stage may take (RFC 5321 4.5.3.2); tests shorten them.
 #[derive(Clone, Copy, Debug)]

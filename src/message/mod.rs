@@ -19,4 +19,5 @@ mod parameter;
 pub mod report;
 pub mod rewrite;
 mod tnef;
+pub mod traits;
 mod walk;

@@ -4,6 +4,7 @@
 //! What must never happen: text from a mail or a list adding a header field, a line or a recipient (C13);
 //! a password in any mail but the receipt (C24); content of the sealed message in a notice.
 
+pub mod body;
 pub mod compose;
 pub mod notices;
 pub mod origin;

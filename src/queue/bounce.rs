@@ -10,10 +10,10 @@ use crate::envelope::{BodyType, Envelope, EnvelopeRecipient, MailParameters, Ret
 use crate::id::QueueId;
 use crate::message::crlf::CrlfBytes;
 use crate::message::header::Header;
+use crate::outbox::body::{self, Opener};
 use crate::outbox::notices::failure::{About, FailedRecipient, FailureFacts, Original, failure};
 use crate::outbox::notices::undelivered::{UndeliveredFacts, undelivered};
 use crate::outbox::origin;
-use crate::queue::body::{self, Opener};
 use crate::queue::way;
 use crate::secret::{BodyKey, LinkKey};
 use crate::store::{Body, Delivery, Item, Kind, NewItem, PendingRecipient};

@@ -18,7 +18,6 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::alarm::Alarms;
-use super::body::{self, Opener};
 use super::flights::{Flights, Line, Lines};
 use super::retry::{Next, Schedule};
 use super::way;
@@ -30,6 +29,7 @@ use crate::delivery::outcome::{self, Outcome};
 use crate::delivery::smarthost::{LargestMail, Settings, Smarthost, TlsClients};
 use crate::delivery::{Content, Mail, Timeouts};
 use crate::envelope::EnvelopeRecipient;
+use crate::outbox::body::{self, Opener};
 use crate::secret::{BodyKey, LinkKey};
 use crate::store::{Attempt, Blobs, Body, BodyData, Delivery, Item, Kind, Problem, Store, StoreError};
 use crate::transfer::link;

@@ -1,4 +1,4 @@
-//! Sealed octets that only this gateway reads, for as long as they wait: queued mail (`queue/body`) and pieces of
+//! Sealed octets that only this gateway reads, for as long as they wait: queued mail (`outbox/body`) and pieces of
 //! uploads (`reply`). Not OpenPGP: nobody else ever has to open them.
 //!
 //! Chunks of 64 KiB, each sealed with AES-256-GCM. This is the STREAM construction: the nonce counts the chunks

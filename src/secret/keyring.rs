@@ -1,6 +1,6 @@
 //! Keys of short life: each queued body is sealed under one of its own, which is destroyed when the mail is gone.
 //! What is left of the body in a log, a freed page or an unlinked file cannot be read from then on, not with
-//! `master.key` either (docs/decisions/0010). Taken by `queue/body`, destroyed by the store, which knows what is live.
+//! `master.key` either (docs/decisions/0010). Taken by `outbox/body`, destroyed by the store, which knows what is live.
 //!
 //! A key lies in a *slot* of a file in `<data_dir>/keys/` (folder 0700, files 0600, [`sheet`](super::sheet)): 32 random
 //! octets at 32 times the number of the slot. Files have random names of eight hexadecimal digits, no header and no fixed

@@ -98,7 +98,7 @@ pub struct NewItem {
     pub kind: Kind,
     /// From whom, to whom.
     pub envelope: Envelope,
-    /// The mail, encrypted (`queue/body`).
+    /// The mail, encrypted (`outbox/body`).
     pub body: Body,
     /// The link that it notifies of, so that a bounce can be told from it.
     pub link: Option<Link>,

@@ -2,8 +2,9 @@
 //! (H04): a mail is never changed to suit a server. Pure.
 
 use super::extensions::{Extensions, Size};
-use crate::delivery::content::{Mail, Traits};
+use crate::delivery::content::Mail;
 use crate::envelope::{BodyType, EnvelopeRecipient, Notify, Ret};
+use crate::message::traits::Traits;
 
 /// What a server lacks: a failure for good, and the reason that the report will give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

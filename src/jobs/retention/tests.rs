@@ -15,7 +15,7 @@ use crate::config::{self, PasswordMode};
 use crate::envelope::Reported;
 use crate::id::{Link, QueueId, TransferId};
 use crate::intake::Rules;
-use crate::queue::body;
+use crate::outbox::body;
 use crate::queue::worker::WakeHandle;
 use crate::secret::Keys;
 use crate::sender::By;

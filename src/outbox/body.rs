@@ -8,8 +8,8 @@
 
 use std::io::{self, Cursor, Read, Write};
 
-use crate::delivery::Traits;
 use crate::message::crlf::{CrlfBytes, LineCheck};
+use crate::message::traits::Traits;
 use crate::seal::chunks::{ChunkReader, ChunkWriter, read_start, sealed_size};
 use crate::secret::keyring::{KeyId, KeyRef};
 use crate::secret::{self, BodyKey};
