@@ -18,7 +18,6 @@ use std::time::Duration;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use zegel::address::{Address, ReversePath};
 use zegel::envelope::{Envelope, Peer};
-use zegel::intake::{Inbox, Refusal};
 use zegel::message::crlf::CrlfBytes;
 use zegel::message::header::Header;
 use zegel::policy::{Content, Facts, Policy};
@@ -26,6 +25,7 @@ use zegel::seal::keys::TransferKey;
 use zegel::seal::{read, write};
 use zegel::smtp::Settings;
 use zegel::smtp::data::DataDecoder;
+use zegel::smtp::inbox::{Inbox, Refusal};
 use zegel::smtp::peers::Allowed;
 use zegel::smtp::session::{Common, Next, Session};
 

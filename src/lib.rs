@@ -7,7 +7,6 @@ pub mod cli;
 pub mod demo;
 pub mod serve;
 
-pub mod smtp;
 pub mod web;
 
 pub mod reply;
@@ -18,6 +17,7 @@ pub mod sender;
 pub mod intake;
 
 pub mod queue;
+pub mod smtp;
 
 pub mod delivery;
 

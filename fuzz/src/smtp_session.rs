@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use zegel::address::{Address, ReversePath};
 use zegel::envelope::{Envelope, Peer};
-use zegel::intake::{Inbox, Refusal};
 use zegel::message::crlf::CrlfBytes;
 use zegel::smtp::Settings;
+use zegel::smtp::inbox::{Inbox, Refusal};
 use zegel::smtp::peers::Allowed;
 use zegel::smtp::session::{Common, MAX_LINE, Next, Session};
 

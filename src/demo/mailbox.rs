@@ -7,10 +7,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::address::{Address, ReversePath};
 use crate::envelope::{Envelope, Peer};
-use crate::intake::{Inbox, Refusal};
 use crate::message::crlf::CrlfBytes;
 use crate::message::header::Header;
 use crate::message::mime;
+use crate::smtp::inbox::{Inbox, Refusal};
 
 /// Mails kept; the oldest goes when one more comes.
 const CAPACITY: usize = 500;

@@ -1,5 +1,5 @@
-//! The crossroads: what becomes of a message at the end of data. Called by `smtp/listener` through
-//! [`Inbox`]; nothing is acknowledged before the store has given a `Committed`.
+//! The crossroads: what becomes of a message at the end of data. The SMTP server calls it through [`Inbox`]; nothing is
+//! acknowledged before the store has given a `Committed`.
 //!
 //! Whatever goes wrong on the way (policy, keys, disk, store) ends in [`Refusal::Trouble`]: the peer
 //! keeps the message and tries again. There is no path from trouble to plaintext onwards (C05).
@@ -9,8 +9,6 @@ mod seal;
 mod seats;
 
 use std::collections::HashSet;
-use std::fmt;
-use std::future::Future;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -35,66 +33,10 @@ use crate::policy::{Content, Decision, Facts, Policy, SealOptions, TagOptions, V
 use crate::queue::worker::WakeHandle;
 use crate::seal::SealError;
 use crate::secret::Keys;
+use crate::smtp::inbox::{Inbox, Refusal};
 use crate::staff::Directory;
 use crate::store::{Acceptance, Blobs, Committed, Kind, NewItem, Store, StoreError, discard};
 use crate::transfer::link;
-
-/// Whoever takes in what the SMTP server receives: the gateway, or the mailbox of the demo.
-pub trait Inbox: Send + Sync + 'static {
-    /// The proof that a message is kept; its text stands in the 250.
-    type Kept: fmt::Display + Send;
-
-    /// Whether mail from this sender is taken at all.
-    fn sender(&self, path: &ReversePath) -> Result<(), Refusal>;
-
-    /// The mailbox behind `RCPT TO:<Postmaster>` (RFC 5321 4.5.1).
-    fn postmaster(&self) -> Address;
-
-    /// Decides what becomes of the message and makes it durable.
-    fn keep(
-        &self,
-        peer: Peer,
-        envelope: Envelope,
-        message: CrlfBytes,
-    ) -> impl Future<Output = Result<Self::Kept, Refusal>> + Send;
-}
-
-/// Why a message, or its sender, is not taken. `smtp/response` alone knows code and text of each.
-#[derive(Debug, thiserror::Error)]
-pub enum Refusal {
-    /// The sender's domain is not one of the organisation's.
-    #[error("sender is not within the organisation")]
-    ForeignSender,
-    /// A policy rule says so; the text is the rule's.
-    #[error("refused by policy: {0}")]
-    Policy(String),
-    /// It was here before: our own `Received` or mark, or too many hops (H07).
-    #[error("the message loops")]
-    Loop,
-    /// Addressed to where delivery reports go, but to none of ours.
-    #[error("no notification went out from this address")]
-    NoSuchReturn,
-    /// So damaged or oversized in structure that no rule can be applied, and sealing it is not possible.
-    #[error("the message cannot be handled: {0}")]
-    Unusable(&'static str),
-    /// Trouble of our own: store, keys, disk, policy. The cause is for the log only.
-    #[error("temporary trouble: {0}")]
-    Trouble(String),
-}
-
-impl Refusal {
-    /// The result of the event in the audit trail.
-    fn word(&self) -> &'static str {
-        match self {
-            Self::ForeignSender => "refused: sender",
-            Self::Policy(_) => "refused: policy",
-            Self::Loop => "refused: loop",
-            Self::NoSuchReturn => "refused: recipient",
-            Self::Unusable(_) => "refused: structure",
-            Self::Trouble(_) => "trouble",
-        }
-    }
-}
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
@@ -261,7 +203,7 @@ impl Intake {
     /// Whoever was told no stays told so: that it cannot be noted is for the log.
     async fn note_refusal(&self, peer: &Peer, sender: &ReversePath, refusal: &Refusal) {
         let event =
-            event(self.clock.now(), Action::Accept, "message".to_owned(), refusal.word(), sender, peer);
+            event(self.clock.now(), Action::Accept, "message".to_owned(), result_of(refusal), sender, peer);
         if let Err(error) = self.store.record(event).await {
             tracing::error!(%error, %refusal, "a message was refused, and the audit trail does not have it");
         }
@@ -432,4 +374,16 @@ fn event(
 ) -> Event {
     let who = sender.address().map_or("<>".to_owned(), Address::to_string);
     Actor { who, origin: peer.address.ip().to_string() }.event(time, action, object, result)
+}
+
+/// The result of a refusal in the audit trail.
+fn result_of(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::ForeignSender => "refused: sender",
+        Refusal::Policy(_) => "refused: policy",
+        Refusal::Loop => "refused: loop",
+        Refusal::NoSuchReturn => "refused: recipient",
+        Refusal::Unusable(_) => "refused: structure",
+        Refusal::Trouble(_) => "trouble",
+    }
 }

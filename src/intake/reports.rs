@@ -2,7 +2,7 @@
 //! link's own address as failed closes the link (H45): the notification may have been sent on, and then others report
 //! about copies of it.
 
-use super::{Intake, Refusal};
+use super::Intake;
 use crate::address::Address;
 use crate::clock::Timestamp;
 use crate::envelope::Reported;
@@ -10,6 +10,7 @@ use crate::id::Link;
 use crate::message::crlf::CrlfBytes;
 use crate::message::report::{self, Report};
 use crate::outbox::compose;
+use crate::smtp::inbox::Refusal;
 use crate::store::DeliveryReport;
 use crate::transfer::link;
 

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::{Arrival, Inbox, Intake, Refusal, Rules};
+use super::{Arrival, Intake, Rules};
 use crate::address::{Address, ReversePath};
 use crate::audit::{Action, Event};
 use crate::clock::days_later;
@@ -21,6 +21,7 @@ use crate::outbox::notices::receipt::{ReceiptFacts, Remarks, Taken, Way, receipt
 use crate::outbox::{SenderCard, compose, origin};
 use crate::policy::{SealOptions, TagPassword};
 use crate::secret::Secret;
+use crate::smtp::inbox::{Inbox, Refusal};
 use crate::store::{Acceptance, Kind, NewItem, NewRecipient, NewTransfer};
 use crate::transfer::sealing::{self, Content, SealRequest, Sealed};
 use crate::transfer::{action, link, password};

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::Settings;
 use super::response::Response;
 use super::session::{Delivery, MAX_LINE, Next, Session};
-use crate::intake::Inbox;
+use crate::smtp::inbox::Inbox;
 
 /// No connection gets new commands after this long.
 const MAX_SESSION: Duration = Duration::from_secs(3600);

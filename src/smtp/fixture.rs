@@ -6,8 +6,8 @@ use super::Settings;
 use super::peers::Allowed;
 use crate::address::{Address, ReversePath};
 use crate::envelope::{Envelope, Peer};
-use crate::intake::{Inbox, Refusal};
 use crate::message::crlf::CrlfBytes;
+use crate::smtp::inbox::{Inbox, Refusal};
 
 /// Loopback may relay, and small limits.
 pub fn settings() -> Settings {

@@ -20,8 +20,8 @@ use super::response::Response;
 use super::session::{Common, Session};
 use super::{Settings, connection};
 use crate::connections::{ClientLimit, Connections, listen};
-use crate::intake::Inbox;
 use crate::limits::{Rate, client_key};
+use crate::smtp::inbox::Inbox;
 use crate::throttle::Throttle;
 
 /// The pause after accept has failed for want of file descriptors or memory.

@@ -1,4 +1,4 @@
-//! SMTP in (RFC 5321): the server that peers hand their mail to, for any [`Inbox`](crate::intake::Inbox).
+//! SMTP in (RFC 5321): the server that peers hand their mail to, for any [`Inbox`](inbox::Inbox).
 //!
 //! A connection walks from top to bottom: [`listener`] accepts it, `connection` moves its octets and
 //! watches the deadlines, [`session`] is the protocol itself (a state machine without I/O and without a clock),
@@ -15,6 +15,7 @@ mod connection;
 pub mod data;
 #[cfg(test)]
 mod fixture;
+pub mod inbox;
 pub mod listener;
 pub mod peers;
 pub mod refusals;

@@ -6,7 +6,7 @@ use std::fmt;
 
 use super::command::CommandError;
 use super::data::Fault;
-use crate::intake::Refusal;
+use crate::smtp::inbox::Refusal;
 
 /// One response (RFC 5321 4.2). Lines of the text are parted by `\n`; the enhanced code is part of the text.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -23,8 +23,8 @@ use super::data::{DataDecoder, Incoming};
 use super::refusals::{self, Refusals};
 use super::response::Response;
 use crate::envelope::{Envelope, Peer};
-use crate::intake::{Inbox, Refusal};
 use crate::message::crlf::CrlfBytes;
+use crate::smtp::inbox::{Inbox, Refusal};
 
 /// Octets of a command line with its CRLF: RFC 5321 4.5.3.1.4 asks for 512, and the extensions add to it.
 pub const MAX_LINE: usize = 2048;

@@ -7,9 +7,9 @@ use tokio::task::JoinHandle;
 use super::*;
 use crate::address::{Address, ReversePath};
 use crate::envelope::{Envelope, Peer};
-use crate::intake::Refusal;
 use crate::message::crlf::CrlfBytes;
 use crate::smtp::fixture;
+use crate::smtp::inbox::Refusal;
 use crate::smtp::peers::Allowed;
 
 /// Keeps a message as soon as there is a permit for it, and tells that it has got one.

@@ -4,9 +4,9 @@
 use super::{Greeting, MAX_DISCARD, Session, Stage, Transaction};
 use crate::address::ReversePath;
 use crate::envelope::{Envelope, EnvelopeRecipient, MailParameters, RcptParameters};
-use crate::intake::Inbox;
 use crate::smtp::command::{Chunk, Command, CommandError, ForwardPath};
 use crate::smtp::data::{DataDecoder, Incoming};
+use crate::smtp::inbox::Inbox;
 use crate::smtp::response::Response;
 
 /// A stage, and what to tell the client on the way to it.

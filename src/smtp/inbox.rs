@@ -1,0 +1,54 @@
+//! The port behind the SMTP server: it asks an [`Inbox`] whether a sender is welcome, and hands each whole message to it.
+//! The gateway's is `intake`, the demo's its mailbox.
+//!
+//! What must never happen: an [`Inbox::keep`] that succeeds before the message is durable, for its success is the 250.
+
+use std::fmt;
+use std::future::Future;
+
+use crate::address::{Address, ReversePath};
+use crate::envelope::{Envelope, Peer};
+use crate::message::crlf::CrlfBytes;
+
+/// Takes in what the SMTP server receives.
+pub trait Inbox: Send + Sync + 'static {
+    /// The proof that a message is kept; its text is in the 250.
+    type Kept: fmt::Display + Send;
+
+    /// Whether mail from this sender is taken at all.
+    fn sender(&self, path: &ReversePath) -> Result<(), Refusal>;
+
+    /// The mailbox behind `RCPT TO:<Postmaster>` (RFC 5321 4.5.1).
+    fn postmaster(&self) -> Address;
+
+    /// Decides what becomes of the message and makes it durable.
+    fn keep(
+        &self,
+        peer: Peer,
+        envelope: Envelope,
+        message: CrlfBytes,
+    ) -> impl Future<Output = Result<Self::Kept, Refusal>> + Send;
+}
+
+/// Why a message, or its sender, is not taken. [`response`](super::response) alone knows the code and the text of each.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// The sender's domain is not one of the organisation's.
+    #[error("sender is not within the organisation")]
+    ForeignSender,
+    /// A policy rule says so; the text is the rule's.
+    #[error("refused by policy: {0}")]
+    Policy(String),
+    /// It was here before, or has passed too many hops (H07).
+    #[error("the message loops")]
+    Loop,
+    /// A recipient is an address for delivery reports, but nothing was ever sent from it.
+    #[error("no notification went out from this address")]
+    NoSuchReturn,
+    /// Its structure is so damaged or so large that nothing can be done with it.
+    #[error("the message cannot be handled: {0}")]
+    Unusable(&'static str),
+    /// It cannot be kept at the moment. The cause is for the log only.
+    #[error("temporary trouble: {0}")]
+    Trouble(String),
+}
