@@ -30,7 +30,7 @@ use crate::reply::{self, Replies};
 use crate::secret::{Keys, MASTER_KEY};
 use crate::sender::Actions;
 use crate::staff::Directory;
-use crate::store::blobs::LocalBlobs;
+use crate::store::files::LocalBlobs;
 use crate::store::room::Share;
 use crate::store::sqlite::{Alone, Database, Sqlite};
 use crate::store::{Blobs, Store, identity};

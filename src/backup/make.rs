@@ -8,7 +8,7 @@ use super::{BackupError, FORMAT, LIST, MANIFEST, Manifest, PAGE};
 use crate::clock::Timestamp;
 use crate::inventory::fits;
 use crate::secret::{MASTER_KEY, keyring};
-use crate::store::blobs::LocalBlobs;
+use crate::store::files::LocalBlobs;
 use crate::store::identity::{BLOBS, DATABASE, KEYS};
 use crate::store::sqlite::{Database, Sqlite};
 

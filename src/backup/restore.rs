@@ -11,7 +11,7 @@ use crate::id::BlobName;
 use crate::inventory::fits;
 use crate::secret::{Keys, MASTER_KEY};
 use crate::store::Blobs;
-use crate::store::blobs::LocalBlobs;
+use crate::store::files::LocalBlobs;
 use crate::store::identity::{self, BLOBS, DATABASE, KEYS, RESTORING};
 use crate::store::sqlite::Database;
 

@@ -25,7 +25,7 @@ use crate::secret::Secret;
 use crate::sender::Actions;
 use crate::serve;
 use crate::staff::Directory;
-use crate::store::blobs::LocalBlobs;
+use crate::store::files::LocalBlobs;
 use crate::store::sqlite::Sqlite;
 use crate::store::{Acceptance, BlobFacts, BlobWriter, DraftStore, Item, Kind};
 use crate::transfer::access::Access;

@@ -9,7 +9,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::blobs::LocalBlobs;
+use super::files::LocalBlobs;
 use super::sqlite::{Database, Identity, Sqlite};
 use super::{Blobs, NamedBlob, StoreError, at};
 use crate::id::FolderId;

@@ -1,19 +1,17 @@
 //! What is kept, in the words of the house; how it is kept is nobody else's business.
 //!
 //! [`Store`] holds rows, [`Blobs`] holds sealed bytes. SQLite and local files are the one implementation
-//! today ([`sqlite`], [`blobs`]); SQL and disk paths live nowhere else. Each call is one transaction:
+//! today ([`sqlite`], [`files`]); SQL and disk paths live nowhere else. Each call is one transaction:
 //! when it returns `Ok`, what it promises is durable (C02). [`Committed`] is the proof of that for a
 //! message, and only this folder can make one.
 
-pub mod blobs;
 #[cfg(test)]
 mod conformance;
-#[cfg(test)]
-mod conformance_drafts;
 mod drafts;
+pub mod files;
 pub mod identity;
-mod items;
-mod life;
+mod queue;
+mod retention;
 pub mod room;
 pub mod sqlite;
 mod status;
@@ -30,11 +28,11 @@ pub use self::drafts::{
     Added, Author, BrowserRow, CodeLimits, CodeRow, CodeTry, DraftRow, DraftStore, EndedDraft, NewCode,
     NewUploadRow, PieceRow, UploadLimits, UploadRow,
 };
-pub use self::items::{
+pub use self::queue::{
     Attempt, Body, BodyData, Delivery, Item, Kind, NewItem, PendingRecipient, Problem, QueueEntry,
     QueueEntryRecipient,
 };
-pub use self::life::{DueReminder, Forget, Occasion, Reminders, Turn, Turns};
+pub use self::retention::{DueReminder, Forget, Occasion, Reminders, Turn, Turns};
 use self::room::Disk;
 pub use self::status::{
     Bounce, DeliveryReport, Download, Extension, Fetch, LimitedNotice, Recall, SHOWN, Sent,

@@ -20,7 +20,7 @@ use crate::queue::worker::WakeHandle;
 use crate::secret::Keys;
 use crate::sender::By;
 use crate::serve;
-use crate::store::blobs::LocalBlobs;
+use crate::store::files::LocalBlobs;
 use crate::store::sqlite::Sqlite;
 use crate::store::{
     Acceptance, Attempt, BlobFacts, BlobWriter, Delivery, DeliveryReport, Fetch, Item, Recall, Session, Store,

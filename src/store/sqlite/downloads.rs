@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::columns::Time;
 use super::writer::Change;
-use super::{life, limits};
+use super::{limits, reminders};
 use crate::clock::{Timestamp, earlier};
 use crate::id::TransferId;
 use crate::limits::Rate;
@@ -63,7 +63,7 @@ pub(super) fn noted(change: &mut Change<'_>, fetch: Fetch) -> Result<()> {
         change.record(fetch.event)?;
     }
     if let Some((notice, quiet_since)) = fetch.notice.filter(|_| is_new) {
-        life::notice_download(change, &fetch.link, &notice, quiet_since)?;
+        reminders::notice_download(change, &fetch.link, &notice, quiet_since)?;
     }
     Ok(())
 }

@@ -2,8 +2,8 @@
 //! beside it ([`reader`]), and the statements, by subject, in the other files.
 //! Another process, the command line tool, may have the same file open at the same time.
 
+mod access;
 mod blobs;
-mod codes;
 mod columns;
 mod connection;
 mod copy;
@@ -16,20 +16,20 @@ mod handover;
 mod intake;
 mod journal;
 mod keys;
-mod life;
 mod limits;
-mod links;
 mod lost;
 mod migrate;
 mod queue;
 mod queue_admin;
 mod reader;
 mod recall;
+mod reminders;
 mod room;
 mod status;
 #[cfg(test)]
 mod tests;
 mod transfers;
+mod verification;
 mod writer;
 
 use std::fs::{self, File};
@@ -184,32 +184,32 @@ impl Store for Sqlite {
     }
 
     async fn begin_try(&self, link: Link, rule: TryRule, now: Timestamp) -> Result<Try> {
-        self.write(move |change| links::begin_try(change, &link, rule, now)).await
+        self.write(move |change| access::begin_try(change, &link, rule, now)).await
     }
 
     async fn open(&self, session: Session, event: Event) -> Result<()> {
         self.check_room(Share::Mail).await?;
-        self.write(move |change| links::open(change, &session, event)).await
+        self.write(move |change| access::open(change, &session, event)).await
     }
 
     async fn session(&self, id: [u8; 32], now: Timestamp, idle_since: Timestamp) -> Result<Option<Session>> {
-        let Some(session) = self.readers.read(move |db| links::session(db, id, idle_since)).await? else {
+        let Some(session) = self.readers.read(move |db| access::session(db, id, idle_since)).await? else {
             return Ok(None);
         };
         if now.duration_since(session.used) < USE_NOTED {
             return Ok(Some(session));
         }
         // It may have ended between the two: then the answer is the later one.
-        let live = self.write(move |change| links::touch(change, id, now)).await?;
+        let live = self.write(move |change| access::touch(change, id, now)).await?;
         Ok(live.then_some(Session { used: now, ..session }))
     }
 
     async fn end_session(&self, id: [u8; 32], event: Event) -> Result<()> {
-        self.write(move |change| links::end_session(change, id, event)).await
+        self.write(move |change| access::end_session(change, id, event)).await
     }
 
     async fn sweep_sessions(&self, idle_since: Timestamp) -> Result<u64> {
-        self.write(move |change| links::sweep_sessions(change, idle_since)).await
+        self.write(move |change| access::sweep_sessions(change, idle_since)).await
     }
 
     async fn expire(&self, closed: Timestamp, now: Timestamp) -> Result<Vec<TransferId>> {
@@ -217,7 +217,7 @@ impl Store for Sqlite {
     }
 
     async fn begin_turn(&self, now: Timestamp) -> Result<Turn> {
-        self.write(move |change| life::begin_turn(change, now)).await
+        self.write(move |change| reminders::begin_turn(change, now)).await
     }
 
     async fn due_reminders(
@@ -227,23 +227,23 @@ impl Store for Sqlite {
         quiet_since: Timestamp,
         limit: usize,
     ) -> Result<Vec<DueReminder>> {
-        self.readers.read(move |db| life::due_reminders(db, now, last_days, quiet_since, limit)).await
+        self.readers.read(move |db| reminders::due_reminders(db, now, last_days, quiet_since, limit)).await
     }
 
     async fn remind(&self, reminders: Reminders) -> Result<usize> {
-        self.write(move |change| life::remind(change, reminders)).await
+        self.write(move |change| reminders::remind(change, reminders)).await
     }
 
     async fn due_downloads(&self, quiet_since: Timestamp, limit: usize) -> Result<Vec<Link>> {
-        self.readers.read(move |db| life::due_downloads(db, quiet_since, limit)).await
+        self.readers.read(move |db| reminders::due_downloads(db, quiet_since, limit)).await
     }
 
     async fn follow_up(&self, link: Link, notice: NewItem, quiet_since: Timestamp) -> Result<bool> {
-        self.write(move |change| life::follow_up(change, &link, &notice, quiet_since)).await
+        self.write(move |change| reminders::follow_up(change, &link, &notice, quiet_since)).await
     }
 
     async fn forget(&self, before: Forget) -> Result<usize> {
-        self.write(move |change| life::forget(change, before)).await
+        self.write(move |change| reminders::forget(change, before)).await
     }
 
     async fn recall(&self, recall: Recall) -> Result<Vec<u16>> {
@@ -255,7 +255,7 @@ impl Store for Sqlite {
     }
 
     async fn clear_tries(&self, link: Link, event: Event) -> Result<bool> {
-        self.write(move |change| links::clear_tries(change, &link, event)).await
+        self.write(move |change| access::clear_tries(change, &link, event)).await
     }
 
     async fn report(&self, link: Link, report: DeliveryReport) -> Result<bool> {
@@ -416,11 +416,11 @@ impl DraftStore for Sqlite {
 
     async fn add_code(&self, code: NewCode, limits: CodeLimits) -> Result<Option<Timestamp>> {
         self.check_room(Share::Pages).await?;
-        self.write(move |change| codes::add(change, code, limits)).await
+        self.write(move |change| verification::add(change, code, limits)).await
     }
 
     async fn code(&self, author: Author) -> Result<Option<CodeRow>> {
-        self.readers.read(move |db| codes::code(db, &author)).await
+        self.readers.read(move |db| verification::code(db, &author)).await
     }
 
     async fn try_code(
@@ -432,15 +432,16 @@ impl DraftStore for Sqlite {
         browser: BrowserRow,
         event: Event,
     ) -> Result<CodeTry> {
-        self.write(move |change| codes::try_code(change, &author, hash, tries, now, &browser, event)).await
+        self.write(move |change| verification::try_code(change, &author, hash, tries, now, &browser, event))
+            .await
     }
 
     async fn browser(&self, browser: [u8; 32], now: Timestamp) -> Result<Option<BrowserRow>> {
-        self.readers.read(move |db| codes::browser(db, browser, now)).await
+        self.readers.read(move |db| verification::browser(db, browser, now)).await
     }
 
     async fn forget_browser(&self, browser: [u8; 32]) -> Result<()> {
-        self.write(move |change| codes::forget_browser(change, browser)).await
+        self.write(move |change| verification::forget_browser(change, browser)).await
     }
 
     async fn last_reply(&self, author: Author, since: Timestamp) -> Result<Option<Vec<u8>>> {

@@ -12,8 +12,8 @@ use super::*;
 use crate::audit::{Action, Actor};
 use crate::clock::days_later;
 use crate::secret::keyring::{KeyId, KeyRef};
+use crate::store::conformance::drafts::draft_conformance;
 use crate::store::conformance::{attempt, event, inline, item, message, noon, store_conformance, transfer};
-use crate::store::conformance_drafts::draft_conformance;
 use crate::store::{Body, Delivery, Kind, NewItem, Recall, StoreError};
 
 store_conformance!(fresh());
@@ -324,14 +324,14 @@ fn every_hot_statement_uses_an_index() {
         transfers::PARTS,
         transfers::EXPIRED,
         transfers::SHREDDED,
-        links::TRIES,
-        links::COUNT,
-        links::OPENED,
-        links::SESSION,
-        links::TOUCH,
-        links::END,
-        links::SWEEP,
-        links::CLEAR,
+        access::TRIES,
+        access::COUNT,
+        access::OPENED,
+        access::SESSION,
+        access::TOUCH,
+        access::END,
+        access::SWEEP,
+        access::CLEAR,
         recall::OPEN,
         recall::CLOSE,
         recall::END_SESSIONS,
@@ -352,11 +352,11 @@ fn every_hot_statement_uses_an_index() {
         status::TRAIL,
         lost::LOST,
         lost::FIRST,
-        life::FIRST_DUE,
-        life::LAST_DUE,
-        life::DOWNLOADS_DUE,
-        life::FORGOTTEN,
-        life::FORGET_THREADS,
+        reminders::FIRST_DUE,
+        reminders::LAST_DUE,
+        reminders::DOWNLOADS_DUE,
+        reminders::FORGOTTEN,
+        reminders::FORGET_THREADS,
         limits::ARRIVAL,
         limits::KEEP,
         limits::SWEEP,
@@ -375,12 +375,12 @@ fn every_hot_statement_uses_an_index() {
         drafts::END,
         drafts::REPLIES,
         drafts::SUMMARY,
-        codes::CODE,
-        codes::COUNT,
-        codes::MAILS_TO,
-        codes::MAILS_FOR,
+        verification::CODE,
+        verification::COUNT,
+        verification::MAILS_TO,
+        verification::MAILS_FOR,
     ];
-    for sql in statements.into_iter().chain(transfers::SHRED).chain(life::FORGET) {
+    for sql in statements.into_iter().chain(transfers::SHRED).chain(reminders::FORGET) {
         assert_searches(&db, sql);
     }
     // The first so many of whatever there is: no search, and never more than asked.

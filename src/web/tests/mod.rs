@@ -33,7 +33,7 @@ use crate::reply::{self, Replies};
 use crate::secret::{Keys, Secret};
 use crate::sender::Actions;
 use crate::serve;
-use crate::store::blobs::LocalBlobs;
+use crate::store::files::LocalBlobs;
 use crate::store::sqlite::Sqlite;
 use crate::store::{Acceptance, Store};
 use crate::transfer::access::Access;

@@ -1,6 +1,7 @@
 //! What every [`Store`] and every [`Blobs`] must do, whatever it is built on. An implementation's tests call
 //! `store_conformance!` and `blobs_conformance!` with a way to make a fresh one.
 
+pub mod drafts;
 mod life;
 
 use std::io::{ErrorKind, Read};

@@ -3,17 +3,17 @@
 
 use std::time::Duration;
 
-use super::conformance::{event, item, message, noon, transfer};
-use super::*;
+use super::{event, item, message, noon, transfer};
 use crate::audit::Action;
 use crate::clock::later;
 use crate::id::UploadId;
 use crate::limits::Rate;
+use crate::store::*;
 
 /// One test per statement.
 macro_rules! draft_conformance {
     ($open:expr) => {
-        $crate::store::conformance_drafts::draft_conformance!(@each $open,
+        $crate::store::conformance::drafts::draft_conformance!(@each $open,
             a_draft_is_its_authors_only, a_closed_link_takes_nothing, uploads_keep_their_limits,
             a_piece_is_added_once_and_in_its_place, a_length_is_told_once, a_removed_upload_gives_up_its_blobs,
             a_whole_upload_is_marked_as_scanned,
@@ -26,11 +26,11 @@ macro_rules! draft_conformance {
         #[tokio::test]
         async fn $case() {
             let (store, _keep) = $open;
-            $crate::store::conformance_drafts::$case(&store).await;
+            $crate::store::conformance::drafts::$case(&store).await;
         }
     )*};
 }
-pub(super) use draft_conformance;
+pub(in crate::store) use draft_conformance;
 
 const LIMITS: UploadLimits = UploadLimits { files: 3, octets: 100, link_octets: 150 };
 const HOUR: Duration = Duration::from_secs(3600);
