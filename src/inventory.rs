@@ -8,7 +8,7 @@ use tokio::task::spawn_blocking;
 use crate::clock::Timestamp;
 use crate::id::BlobName;
 use crate::seal;
-use crate::store::{BlobFacts, Blobs, Content, NamedBlob, Result, Store, StoreError};
+use crate::store::{BlobFacts, BlobIndex, Blobs, Content, NamedBlob, Result, StoreError};
 
 /// Rows that are read at once.
 const PAGE: usize = 1000;
@@ -29,7 +29,7 @@ pub struct Inventory {
 impl Inventory {
     /// Takes it. A blob written after `until` may belong to a message that is being taken in just now; it does not
     /// count as unknown.
-    pub async fn take(store: &dyn Store, blobs: Arc<dyn Blobs>, until: Timestamp) -> Result<Self> {
+    pub async fn take(store: &dyn BlobIndex, blobs: Arc<dyn Blobs>, until: Timestamp) -> Result<Self> {
         let mut inventory = Self::default();
         inventory.find_missing(store, &blobs).await?;
         inventory.find_unknown(store, &blobs, until).await?;
@@ -41,7 +41,7 @@ impl Inventory {
         self.missing.is_empty() && self.damaged.is_empty() && self.unknown.is_empty()
     }
 
-    async fn find_missing(&mut self, store: &dyn Store, blobs: &Arc<dyn Blobs>) -> Result<()> {
+    async fn find_missing(&mut self, store: &dyn BlobIndex, blobs: &Arc<dyn Blobs>) -> Result<()> {
         let mut after = None;
         loop {
             let page = store.named_blobs(after.clone(), PAGE).await?;
@@ -66,7 +66,7 @@ impl Inventory {
     /// The blobs are listed before rows are asked for: what becomes known meanwhile is not unknown.
     async fn find_unknown(
         &mut self,
-        store: &dyn Store,
+        store: &dyn BlobIndex,
         blobs: &Arc<dyn Blobs>,
         until: Timestamp,
     ) -> Result<()> {

@@ -21,6 +21,7 @@ use crate::config::{self, Config, ConfigError};
 use crate::delivery::Timeouts;
 use crate::delivery::smarthost::TlsClients;
 use crate::intake::{Intake, Rules};
+use crate::jobs::reminders::Reminders;
 use crate::jobs::retention::{Before, Retention};
 use crate::limits::TryRule;
 use crate::policy::Policy;
@@ -158,7 +159,8 @@ impl Gateway {
             rules: live.rules.clone(),
             wake: worker.wake_handle(),
         };
-        let retention = Retention::new(actions.clone(), blobs.clone(), before);
+        let reminders = Reminders::new(actions.clone(), store.clone());
+        let retention = Retention::new(actions.clone(), store.clone(), reminders, blobs.clone(), before);
         let access = Arc::new(Access::new(store.clone(), blobs.clone(), keys, clock.clone(), try_rule));
         let pages =
             web::Parts::new(access, replies, actions, store.clone(), live.config.clone(), clock.clone());

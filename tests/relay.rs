@@ -26,7 +26,7 @@ use zegel::message::crlf::CrlfBytes;
 use zegel::outbox::body::{self, store_body};
 use zegel::queue::worker::{WakeHandle, Worker, WorkerParts};
 use zegel::secret::{BodyKey, Keys};
-use zegel::store::{BodyData, Delivery, Kind, NewItem, Problem, Store};
+use zegel::store::{BodyData, Delivery, Kind, NewItem, Problem};
 
 use support::queue::{MemoryBlobs, MemoryQueue, State};
 use support::smarthost::{Act, Script, Seen, Smarthost, Stage, USUAL, say};
@@ -627,7 +627,7 @@ async fn what_zegel_wrote_and_cannot_deliver_is_frozen() {
         gateway.send(&[MIEN]);
         gateway.queue.wait(|state| state.rows.len() == FROM_NOBODY.len()).await;
         assert_eq!(smarthost.seen().copies(PIET), 0, "it goes when somebody says so");
-        gateway.queue.retry(None, gateway.clock.now(), None).await.unwrap();
+        gateway.queue.retry_all(gateway.clock.now());
         gateway.wake.wake();
         gateway.empty().await;
         assert_eq!(smarthost.seen().copies(PIET), FROM_NOBODY.len());

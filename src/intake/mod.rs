@@ -35,7 +35,7 @@ use crate::seal::SealError;
 use crate::secret::Keys;
 use crate::smtp::inbox::{Inbox, Refusal};
 use crate::staff::Directory;
-use crate::store::{Acceptance, Blobs, Committed, Kind, NewItem, Store, StoreError, discard};
+use crate::store::{Acceptance, Blobs, Committed, IntakeStore, Kind, NewItem, StoreError, discard};
 use crate::transfer::link;
 
 impl From<StoreError> for Refusal {
@@ -72,7 +72,7 @@ pub struct Rules {
 /// The gateway's inbox.
 #[derive(Clone)]
 pub struct Intake {
-    store: Arc<dyn Store>,
+    store: Arc<dyn IntakeStore>,
     blobs: Arc<dyn Blobs>,
     keys: Keys,
     clock: Clock,
@@ -108,7 +108,7 @@ const MAX_SUBJECTS: usize = 20;
 impl Intake {
     /// An inbox over `store` and `blobs`; it rings `wake` when there is something to relay.
     pub fn new(
-        store: Arc<dyn Store>,
+        store: Arc<dyn IntakeStore>,
         blobs: Arc<dyn Blobs>,
         keys: Keys,
         clock: Clock,

@@ -5,9 +5,11 @@
 //! and a crash before that transaction only means that the next turn sends it. Never to a machine or about one's mail
 //! (H09), never about a link that was opened, taken back or came back.
 
+use std::sync::Arc;
+
 use crate::clock::{Timestamp, days_later, earlier};
 use crate::sender::{ActionError, Actions};
-use crate::store::{DueReminder, Occasion, Reminders as Mails, StoreError, Transfer};
+use crate::store::{DueReminder, Occasion, ReminderStore, Reminders as Mails, StoreError, Transfer};
 use crate::transfer::State;
 use crate::transfer::schedule::{APART, LAST_DAYS, Schedule};
 
@@ -17,17 +19,18 @@ const AT_ONCE: usize = 200;
 /// The mails of the timer.
 pub struct Reminders {
     actions: Actions,
+    store: Arc<dyn ReminderStore>,
 }
 
 impl Reminders {
     /// Over what senders' actions stand on.
-    pub fn new(actions: Actions) -> Self {
-        Self { actions }
+    pub fn new(actions: Actions, store: Arc<dyn ReminderStore>) -> Self {
+        Self { actions, store }
     }
 
     /// Everything that is due at `now`. One transfer that fails keeps no other waiting.
     pub async fn turn(&self, now: Timestamp) -> Result<(), StoreError> {
-        let store = &self.actions.store;
+        let store = &self.store;
         let mut queued = 0;
         if self.actions.rules.load().config.seal.reminders {
             let last_days = days_later(now, LAST_DAYS);
@@ -46,7 +49,7 @@ impl Reminders {
 
     /// Writes to all who have not opened it, and, in the last days, to the sender.
     async fn remind(&self, due: &DueReminder, now: Timestamp) -> Result<usize, ActionError> {
-        let Some(transfer) = self.actions.store.transfer(due.transfer.clone()).await? else { return Ok(0) };
+        let Some(transfer) = self.store.transfer(due.transfer.clone()).await? else { return Ok(0) };
         let schedule = Schedule::of(transfer.created, transfer.expires);
         let is_worth_it = match due.occasion {
             Occasion::HalfTime => schedule.half_is_worth_it(now),
@@ -64,7 +67,7 @@ impl Reminders {
         if is_worth_it && self.is_ours(&transfer) && transfer.expires > now {
             self.write(&transfer, &mut reminders)?;
         }
-        Ok(self.actions.store.remind(reminders).await?)
+        Ok(self.store.remind(reminders).await?)
     }
 
     /// Reminders are in the sender's name, so it must be one of ours: what a resident has sent is not reminded of (M06).

@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::id::BlobName;
 use crate::jobs::reminders::Reminders;
 use crate::sender::Actions;
-use crate::store::{Blobs, Forget, Result, Turn};
+use crate::store::{Blobs, Forget, Result, RetentionStore, Turn};
 use crate::transfer::access::SESSION_IDLE;
 
 /// How often it looks.
@@ -33,6 +33,7 @@ const THREAD_DAYS: u32 = 7 * 366;
 /// Removes what has had its time.
 pub struct Retention {
     actions: Actions,
+    store: Arc<dyn RetentionStore>,
     reminders: Reminders,
     blobs: Arc<dyn Blobs>,
     before: Before,
@@ -50,11 +51,16 @@ pub struct Before {
 }
 
 impl Retention {
-    /// A timer over the store of `actions`, and `blobs`. What was there `before` the first message came in, and no row
+    /// A timer over `store` and `blobs`. What was there `before` the first message came in, and no row
     /// knows, was left behind by a crash, and is not of a message still on its way.
-    pub fn new(actions: Actions, blobs: Arc<dyn Blobs>, before: Before) -> Self {
-        let reminders = Reminders::new(actions.clone());
-        Self { actions, reminders, blobs, before }
+    pub fn new(
+        actions: Actions,
+        store: Arc<dyn RetentionStore>,
+        reminders: Reminders,
+        blobs: Arc<dyn Blobs>,
+        before: Before,
+    ) -> Self {
+        Self { actions, store, reminders, blobs, before }
     }
 
     /// Runs until `stop`. Trouble is logged and tried again at the next turn.
@@ -76,7 +82,7 @@ impl Retention {
     /// Everything that is due now.
     pub async fn turn(&self) -> Result<()> {
         let now = self.actions.clock.now();
-        match self.actions.store.begin_turn(now).await? {
+        match self.store.begin_turn(now).await? {
             Turn::Go => self.act(now).await?,
             Turn::Hold { trusted, until } => tracing::error!(
                 %now, %trusted, %until,
@@ -88,7 +94,7 @@ impl Retention {
     }
 
     async fn act(&self, now: Timestamp) -> Result<()> {
-        let (store, rules) = (&self.actions.store, self.actions.rules.load_full());
+        let (store, rules) = (&self.store, self.actions.rules.load_full());
         let closed = days_earlier(now, rules.config.seal.grace_days);
         while !store.expire(closed, now).await?.is_empty() {}
         store.sweep_sessions(earlier(now, SESSION_IDLE)).await?;
@@ -101,7 +107,7 @@ impl Retention {
     async fn remove_doomed(&self) -> Result<()> {
         let (mut removed, mut removal) = (0, None);
         loop {
-            let doomed = self.actions.store.doomed_blobs(BATCH).await?;
+            let doomed = self.store.doomed_blobs(BATCH).await?;
             if doomed.is_empty() {
                 break;
             }
@@ -115,7 +121,7 @@ impl Retention {
             }
             removed += doomed.len();
             self.remove(doomed.clone()).await?;
-            self.actions.store.forget_blobs(doomed).await?;
+            self.store.forget_blobs(doomed).await?;
         }
         if removed > 0 {
             tracing::info!(removed, "blobs that had been given up were removed");
@@ -127,7 +133,7 @@ impl Retention {
     async fn sweep_orphans(&self) -> Result<()> {
         let mut orphans = Vec::new();
         for batch in self.before.found.chunks(BATCH) {
-            orphans.extend(self.actions.store.orphans(batch.to_vec()).await?);
+            orphans.extend(self.store.orphans(batch.to_vec()).await?);
         }
         let missing =
             (self.before.named + orphans.len() as u64).saturating_sub(self.before.found.len() as u64);

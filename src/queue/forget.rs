@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::secret::keyring::Destroyed;
-use crate::store::Store;
+use crate::store::BodyKeys;
 
 /// How often; the promise is thirty seconds.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -17,8 +17,8 @@ const LONG: Duration = Duration::from_secs(60);
 /// After trouble, so that few keys are no reason to turn in circles.
 const TROUBLE: Duration = Duration::from_secs(1);
 
-/// Works until `stop`. Whoever stops it calls [`Store::destroy_keys`] once more when the last delivery has ended.
-pub async fn run(store: Arc<dyn Store>, stop: CancellationToken) {
+/// Works until `stop`. Whoever stops it calls [`BodyKeys::destroy_keys`] once more when the last delivery has ended.
+pub async fn run(store: Arc<dyn BodyKeys>, stop: CancellationToken) {
     let mut kept_since = None;
     loop {
         tokio::select! {

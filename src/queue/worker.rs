@@ -31,7 +31,7 @@ use crate::delivery::{Content, Mail, Timeouts};
 use crate::envelope::EnvelopeRecipient;
 use crate::outbox::body::{self, Opener};
 use crate::secret::{BodyKey, LinkKey};
-use crate::store::{Attempt, Blobs, Body, BodyData, Delivery, Item, Kind, Problem, Store, StoreError};
+use crate::store::{Attempt, Blobs, Body, BodyData, Delivery, Item, Kind, Problem, QueueStore, StoreError};
 use crate::transfer::link;
 
 /// The queue is looked at this often, because the command line changes it from another process.
@@ -54,7 +54,7 @@ const AHEAD: usize = 4;
 /// What a worker needs.
 pub struct WorkerParts {
     /// The queue.
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn QueueStore>,
     /// Large bodies.
     pub blobs: Arc<dyn Blobs>,
     /// Opens bodies, and seals those of failure reports.

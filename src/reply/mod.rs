@@ -47,7 +47,7 @@ use crate::fair::{FairSemaphore, Most};
 use crate::intake::Rules;
 use crate::queue::worker::WakeHandle;
 use crate::secret::Keys;
-use crate::store::{Author, Blobs, Store, StoreError};
+use crate::store::{Author, Blobs, ReplyStore, StoreError};
 use crate::transfer::access::Grant;
 use crate::transfer::index::Index;
 
@@ -64,7 +64,7 @@ const KEPT: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
 #[derive(Clone)]
 pub struct Parts {
     /// Rows
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn ReplyStore>,
     /// Sealed bytes
     pub blobs: Arc<dyn Blobs>,
     /// Everything that follows from `master.key`

@@ -14,6 +14,7 @@ use super::*;
 use crate::address::ReversePath;
 use crate::config::{self, PasswordMode, Programs, ReplyDelivery, ReplyRecipients};
 use crate::id::{BlobName, QueueId, UploadId};
+use crate::jobs::reminders::Reminders;
 use crate::jobs::retention::{Before, Retention};
 use crate::limits::TryRule;
 use crate::locale::Language;
@@ -27,7 +28,7 @@ use crate::serve;
 use crate::staff::Directory;
 use crate::store::files::LocalBlobs;
 use crate::store::sqlite::Sqlite;
-use crate::store::{Acceptance, BlobFacts, BlobWriter, DraftStore, Item, Kind};
+use crate::store::{Acceptance, BlobFacts, BlobWriter, Item, Kind, Store};
 use crate::transfer::access::Access;
 use crate::transfer::sealing::{self, SealRequest};
 
@@ -81,7 +82,7 @@ impl Blobs for Disk {
 struct Desk {
     replies: Replies,
     access: Access,
-    store: Arc<Sqlite>,
+    store: Arc<dyn Store>,
     blobs: Arc<Disk>,
     clock: Clock,
     dir: TempDir,
@@ -105,7 +106,7 @@ impl Desk {
     }
 
     async fn in_folder(dir: TempDir) -> Self {
-        let store = Arc::new(Sqlite::open(&dir.path().join("zegel.db")).unwrap());
+        let store: Arc<dyn Store> = Arc::new(Sqlite::open(&dir.path().join("zegel.db")).unwrap());
         let files = LocalBlobs::open(&dir.path().join("blobs")).unwrap();
         let blobs = Arc::new(Disk { files, room: AtomicU64::new(u64::MAX) });
         let keys = Keys::derive(&[7; 32]);
@@ -235,9 +236,12 @@ impl Desk {
     }
 
     async fn sweep(&self) {
-        let Parts { store, keys, clock, rules, wake, .. } = self.replies.parts.clone();
-        let actions = Actions { store, keys, clock, rules, wake };
-        Retention::new(actions, self.blobs.clone(), Before::default()).turn().await.unwrap();
+        let Parts { keys, clock, rules, wake, .. } = self.replies.parts.clone();
+        let store = || self.store.clone();
+        let actions = Actions { store: store(), keys, clock, rules, wake };
+        let reminders = Reminders::new(actions.clone(), store());
+        let blobs = self.blobs.clone();
+        Retention::new(actions, store(), reminders, blobs, Before::default()).turn().await.unwrap();
     }
 
     /// Whether any file of the data folder holds these octets.

@@ -24,7 +24,7 @@ use crate::outbox::NoticeError;
 use crate::queue::worker::WakeHandle;
 use crate::secret::Keys;
 use crate::store::{
-    Download, Extension, LimitedNotice, NewItem, Recall, SHOWN, Sent, Store, StoreError, Transfer,
+    Download, Extension, LimitedNotice, NewItem, Recall, SHOWN, SenderStore, Sent, StoreError, Transfer,
 };
 use crate::transfer::recall::{self, Proof};
 use crate::transfer::status::{self, Status};
@@ -80,7 +80,7 @@ pub enum By {
 #[derive(Clone)]
 pub struct Actions {
     /// Rows.
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn SenderStore>,
     /// For links and queued bodies.
     pub keys: Keys,
     /// For dates and limits.

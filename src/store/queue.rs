@@ -1,13 +1,32 @@
 //! What the queue holds: mail to be relayed, whom it still waits for, and what each attempt meant. Made by
-//! `intake` and `queue/bounce`, handed out to `queue/worker`, shown by `cli/queue`.
+//! `intake` and `queue/bounce`, handed out to `queue/worker`.
+
+use async_trait::async_trait;
 
 use super::{Result, StoreError};
-use crate::address::{Address, ReversePath};
+use crate::address::ReversePath;
 use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::envelope::{Envelope, EnvelopeRecipient, MailParameters};
-use crate::id::{BlobName, Link, QueueId, TransferId};
+use crate::id::{BlobName, Link, QueueId};
 use crate::secret::keyring::KeyRef;
+
+/// The queue as the worker uses it.
+#[async_trait]
+pub trait QueueStore: Send + Sync + 'static {
+    /// Items whose time has come, oldest first, at most `limit`, claimed until `lease`. An item whose claim
+    /// has run out is due again.
+    async fn claim_due(&self, now: Timestamp, lease: Timestamp, limit: usize) -> Result<Vec<Item>>;
+    /// Forgets all claims: called once at start, when nobody can hold one.
+    async fn release_claims(&self) -> Result<()>;
+    /// The first moment at which an item can be claimed: when it is due, or when its claim runs out.
+    async fn next_due(&self) -> Result<Option<Timestamp>>;
+    /// Records an attempt and ends the claim; an item without waiting recipients is removed, its blob given
+    /// up. An item that is no longer there is no error: reports and events are kept all the same.
+    async fn finish_attempt(&self, attempt: Attempt) -> Result<()>;
+    /// Makes due now whatever is tried again by itself: the clock was set back.
+    async fn hurry(&self, now: Timestamp) -> Result<()>;
+}
 
 /// What a queue item is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -235,38 +254,4 @@ pub struct Attempt {
     pub reports: Vec<NewItem>,
     /// What the audit trail says of it.
     pub events: Vec<Event>,
-}
-
-/// A queue item as an administrator sees it.
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct QueueEntry {
-    /// Its name.
-    pub id: QueueId,
-    /// What it is: [`Kind::as_str`].
-    pub kind: &'static str,
-    /// The envelope's sender, `<>` for null.
-    pub from: String,
-    /// Recipients and their state.
-    pub recipients: Vec<QueueEntryRecipient>,
-    /// The transfer that it belongs to.
-    pub transfer: Option<TransferId>,
-    /// When it was accepted.
-    pub created: Timestamp,
-    /// Attempts so far.
-    pub attempts: u32,
-    /// When it is tried again; means nothing while it is frozen.
-    pub next_attempt: Timestamp,
-    /// What an administrator has to mend: [`Problem::as_str`].
-    pub problem: Option<&'static str>,
-}
-
-/// One recipient of a [`QueueEntry`].
-#[derive(Clone, Debug, serde::Serialize)]
-pub struct QueueEntryRecipient {
-    /// The address.
-    pub address: Address,
-    /// `waiting`, `frozen`, `delivered` or `failed`.
-    pub state: &'static str,
-    /// The last answer of the next hop, or our own trouble; empty before the first attempt.
-    pub answer: String,
 }

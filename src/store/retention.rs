@@ -1,19 +1,38 @@
-//! What happens to transfers by themselves: the timer's turns, reminders, notices of downloads, and when what is
-//! known of a transfer is forgotten. Asked by `retention` and `reminders`.
+//! The end of what has had its time, and whether the clock can be believed that says so. Used by `retention`.
 //!
 //! The timer acts on dates, so a clock that is wrong would destroy what was promised to be kept (H34). So the
 //! store remembers the last turn: see [`Turns::next`].
 
 use std::time::Duration;
 
-use super::NewItem;
+use async_trait::async_trait;
+
+use super::{BlobIndex, Result};
 use crate::clock::{Timestamp, later};
 use crate::id::TransferId;
 
 /// A step of the clock from one turn to the next that is believed at once: a night's rest of the machine.
 const USUAL: Duration = Duration::from_secs(24 * 3600);
+
 /// How long a larger step must hold before it is believed: a clock that is put right within it harms nothing.
 const PROOF: Duration = Duration::from_secs(3600);
+
+/// Ends what has had its time.
+#[async_trait]
+pub trait RetentionStore: BlobIndex {
+    /// Whether the timer may act at `now`; remembers that it asked.
+    async fn begin_turn(&self, now: Timestamp) -> Result<Turn>;
+    /// Destroys the keys and sessions of transfers whose date lies at or before `closed`, and gives up their
+    /// blobs. A bounded number at a time: call again until it gives none.
+    async fn expire(&self, closed: Timestamp, now: Timestamp) -> Result<Vec<TransferId>>;
+    /// Removes sessions that are idle since before then.
+    async fn sweep_sessions(&self, idle_since: Timestamp) -> Result<u64>;
+    /// Ends drafts that nobody has touched since then, and forgets codes, browsers and summaries that have had their
+    /// time. A bounded number at a time: call again until it gives zero.
+    async fn sweep_drafts(&self, idle_since: Timestamp, now: Timestamp) -> Result<u64>;
+    /// Forgets what has had its time, a bounded number of rows at a time: call again until it tells 0.
+    async fn forget(&self, before: Forget) -> Result<usize>;
+}
 
 /// Whether the timer may act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,41 +76,6 @@ impl Turns {
         let turn = if now < trusted { Turn::Go } else { Turn::Hold { trusted, until } };
         (Self { trusted, doubt: Some((since, now)) }, turn)
     }
-}
-
-/// Which reminder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Occasion {
-    /// Half of the time has passed.
-    HalfTime,
-    /// The last days have begun.
-    LastDays,
-}
-
-/// A transfer whose recipients may have to be reminded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DueReminder {
-    /// Which.
-    pub transfer: TransferId,
-    /// Why.
-    pub occasion: Occasion,
-}
-
-/// Reminders about one transfer, on one occasion. Whoever comes first with them has them sent.
-#[derive(Clone, Debug)]
-pub struct Reminders {
-    /// Which transfer.
-    pub transfer: TransferId,
-    /// Why.
-    pub occasion: Occasion,
-    /// Its date when they were written: another one is another occasion.
-    pub expires: Timestamp,
-    /// Now.
-    pub now: Timestamp,
-    /// One for each recipient, with the link. It goes out only while the link can be opened and has not been.
-    pub to_recipients: Vec<NewItem>,
-    /// Goes out with the first of them, or alone if there are none to go with.
-    pub to_sender: Option<NewItem>,
 }
 
 /// What has had its time: rows from before these moments go.

@@ -1,11 +1,27 @@
-//! What is kept of a transfer: its sealed parts, its recipients with their keys and tries, and the sessions
-//! that have opened it. Made by `transfer/sealing`, read by `transfer/access` and `cli/transfer`.
+//! What is kept of a transfer: its sealed parts, and its recipients with their keys and tries. Made by
+//! `transfer/sealing`, read by all who have to do with transfers.
 
-use super::Bounce;
+use async_trait::async_trait;
+
+use super::{Bounce, Result};
 use crate::address::Address;
 use crate::clock::{Timestamp, days_later};
-use crate::id::{BlobName, Link, TransferId};
+use crate::id::{BlobName, TransferId};
 use crate::locale::Language;
+
+/// Finds transfers.
+#[async_trait]
+pub trait TransferStore: Send + Sync + 'static {
+    /// A transfer with its parts and recipients.
+    async fn transfer(&self, id: TransferId) -> Result<Option<Transfer>>;
+}
+
+/// All transfers, for the command line.
+#[async_trait]
+pub trait TransferAdmin: Send + Sync + 'static {
+    /// Every transfer, newest first, without parts.
+    async fn transfers(&self) -> Result<Vec<Transfer>>;
+}
 
 /// A new transfer; its parts are already durable in the blob store.
 #[derive(Debug)]
@@ -137,31 +153,4 @@ pub struct Recipient {
     pub opened: Option<Timestamp>,
     /// Recalled by the sender or an administrator.
     pub recalled: Option<Timestamp>,
-}
-
-/// Whether a password may be tried now. A try is counted before it is made, so that no number of
-/// parallel tries gets around the limit (C16); a right password sets the count back.
-#[derive(Clone, Debug)]
-pub enum Try {
-    /// Go on. `locked` tells that this was the last try before the lock.
-    Allowed {
-        /// The lock that a wrong password now means
-        locked: Option<Timestamp>,
-    },
-    /// Not before then.
-    Locked(Timestamp),
-    /// There is no such link.
-    Unknown,
-}
-
-/// A browser session: opens one recipient's transfer and nothing else (C17).
-pub struct Session {
-    /// SHA-256 of the cookie's value; the value itself is never stored.
-    pub id: [u8; 32],
-    /// What it opens.
-    pub link: Link,
-    /// The transfer's key, wrapped with a key that needs the cookie.
-    pub wrapped_key: Vec<u8>,
-    /// When it was last used.
-    pub used: Timestamp,
 }

@@ -21,7 +21,7 @@ use crate::limits::{Rate, TryRule, client_key};
 use crate::seal::SealError;
 use crate::seal::keys::{Passphrase, TransferKey, unlock};
 use crate::secret::{Keys, Secret};
-use crate::store::{Blobs, Recipient, Store, Transfer, Try};
+use crate::store::{AccessStore, Blobs, Recipient, Transfer, Try};
 use crate::throttle::Throttle;
 
 pub use super::error::AccessError;
@@ -54,7 +54,7 @@ pub struct Look {
 
 /// Checks links, passwords and sessions.
 pub struct Access {
-    store: Arc<dyn Store>,
+    store: Arc<dyn AccessStore>,
     blobs: Arc<dyn Blobs>,
     keys: Keys,
     clock: Clock,
@@ -78,7 +78,7 @@ struct Door {
 impl Access {
     /// One for the whole program: the bound on Argon2 runs is in it.
     pub fn new(
-        store: Arc<dyn Store>,
+        store: Arc<dyn AccessStore>,
         blobs: Arc<dyn Blobs>,
         keys: Keys,
         clock: Clock,

@@ -7,7 +7,7 @@ use super::status::{RecipientStatus, Status};
 use crate::audit::{Action, Entry};
 use crate::clock::Timestamp;
 use crate::id::Link;
-use crate::store::{Result, Store};
+use crate::store::{Result, StatusStore};
 
 /// What can be said of a recall.
 #[derive(Clone, Debug, Serialize)]
@@ -37,7 +37,7 @@ pub struct Recalled {
 }
 
 /// The proof, from what is stored; `None` when nothing of the transfer was taken back.
-pub async fn proof(store: &dyn Store, status: Status, now: Timestamp) -> Result<Option<Proof>> {
+pub async fn proof(store: &dyn StatusStore, status: Status, now: Timestamp) -> Result<Option<Proof>> {
     if !status.is_recalled() {
         return Ok(None);
     }

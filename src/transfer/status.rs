@@ -9,7 +9,7 @@ use super::State;
 use crate::address::Address;
 use crate::clock::Timestamp;
 use crate::id::TransferId;
-use crate::store::{Bounce, DeliveryReport, Download, Recipient, Result, SHOWN, Store, Transfer};
+use crate::store::{Bounce, DeliveryReport, Download, Recipient, Result, SHOWN, StatusStore, Transfer};
 
 /// A transfer as it stands.
 #[derive(Clone, Debug, Serialize)]
@@ -91,7 +91,7 @@ pub struct Shown {
 
 /// The facts at `now`; `None` when there is no such transfer.
 pub async fn of(
-    store: &dyn Store,
+    store: &dyn StatusStore,
     id: &TransferId,
     grace_days: u32,
     now: Timestamp,

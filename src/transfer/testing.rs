@@ -1,5 +1,5 @@
 //! A store and a blob store in memory, for the tests of this folder: just enough of them to open and
-//! close transfers. What they leave out answers [`StoreError::Closed`].
+//! close transfers.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -11,19 +11,14 @@ use async_trait::async_trait;
 
 use super::sealing::{Content, SealRequest};
 use crate::address::Address;
-use crate::audit::{Entry, Event};
+use crate::audit::Event;
 use crate::clock::{Timestamp, days_later, later};
 use crate::config::PasswordMode;
-use crate::id::{BlobName, Link, QueueId, TransferId, UploadId};
+use crate::id::{BlobName, Link, TransferId};
 use crate::limits::{Rate, TryRule};
-use crate::secret::keyring::Destroyed;
-use crate::store::room::Disk;
 use crate::store::{
-    Acceptance, Added, Attempt, Author, BlobFacts, BlobWriter, Blobs, BrowserRow, CodeLimits, CodeRow,
-    CodeTry, Committed, DeliveryReport, Download, DraftRow, DraftStore, DueReminder, Extension, Fetch,
-    Forget, Gauges, Item, LimitedNotice, NamedBlob, NewCode, NewItem, NewTransfer, NewUploadRow, PieceRow,
-    QueueEntry, Recall, Recipient, Reminders, Result, Sent, Session, Store, StoreError, Transfer, Try, Turn,
-    UploadLimits,
+    AccessStore, AuditStore, BlobFacts, BlobWriter, Blobs, NewTransfer, RateStore, Recipient, Result,
+    Session, Transfer, TransferStore, Try,
 };
 
 /// When the tests begin.
@@ -261,11 +256,14 @@ impl Rows {
 }
 
 #[async_trait]
-impl Store for MemoryStore {
+impl TransferStore for MemoryStore {
     async fn transfer(&self, id: TransferId) -> Result<Option<Transfer>> {
         Ok(self.called().transfers.get(&id).cloned())
     }
+}
 
+#[async_trait]
+impl AccessStore for MemoryStore {
     async fn begin_try(&self, link: Link, rule: TryRule, now: Timestamp) -> Result<Try> {
         let mut rows = self.called();
         let recipient = rows.recipient(&link);
@@ -303,7 +301,10 @@ impl Store for MemoryStore {
         rows.events.push(event);
         Ok(())
     }
+}
 
+#[async_trait]
+impl RateStore for MemoryStore {
     async fn take(&self, bucket: String, rate: Rate, now: Timestamp) -> Result<Option<Timestamp>> {
         let mut rows = self.called();
         let arrival = rows.buckets.get(&bucket).copied();
@@ -315,199 +316,12 @@ impl Store for MemoryStore {
             Err(until) => Ok(Some(until)),
         }
     }
+}
 
+#[async_trait]
+impl AuditStore for MemoryStore {
     async fn record(&self, event: Event) -> Result<()> {
         self.called().events.push(event);
         Ok(())
-    }
-
-    async fn commit(&self, _: Acceptance) -> Result<Committed> {
-        Err(StoreError::Closed)
-    }
-    async fn is_sealed_thread(&self, _: Vec<[u8; 32]>) -> Result<bool> {
-        Err(StoreError::Closed)
-    }
-    async fn claim_due(&self, _: Timestamp, _: Timestamp, _: usize) -> Result<Vec<Item>> {
-        Err(StoreError::Closed)
-    }
-    async fn release_claims(&self) -> Result<()> {
-        Err(StoreError::Closed)
-    }
-    async fn next_due(&self) -> Result<Option<Timestamp>> {
-        Err(StoreError::Closed)
-    }
-    async fn finish_attempt(&self, _: Attempt) -> Result<()> {
-        Err(StoreError::Closed)
-    }
-    async fn queue(&self) -> Result<Vec<QueueEntry>> {
-        Err(StoreError::Closed)
-    }
-    async fn retry(&self, _: Option<QueueId>, _: Timestamp, _: Option<Event>) -> Result<u64> {
-        Err(StoreError::Closed)
-    }
-    async fn hurry(&self, _: Timestamp) -> Result<()> {
-        Err(StoreError::Closed)
-    }
-    async fn drop_item(&self, _: QueueId, _: Event) -> Result<bool> {
-        Err(StoreError::Closed)
-    }
-    async fn transfers(&self) -> Result<Vec<Transfer>> {
-        Err(StoreError::Closed)
-    }
-    async fn sweep_sessions(&self, _: Timestamp) -> Result<u64> {
-        Err(StoreError::Closed)
-    }
-    async fn expire(&self, _: Timestamp, _: Timestamp) -> Result<Vec<TransferId>> {
-        Err(StoreError::Closed)
-    }
-    async fn begin_turn(&self, _: Timestamp) -> Result<Turn> {
-        Err(StoreError::Closed)
-    }
-    async fn due_reminders(
-        &self,
-        _: Timestamp,
-        _: Timestamp,
-        _: Timestamp,
-        _: usize,
-    ) -> Result<Vec<DueReminder>> {
-        Err(StoreError::Closed)
-    }
-    async fn remind(&self, _: Reminders) -> Result<usize> {
-        Err(StoreError::Closed)
-    }
-    async fn due_downloads(&self, _: Timestamp, _: usize) -> Result<Vec<Link>> {
-        Err(StoreError::Closed)
-    }
-    async fn follow_up(&self, _: Link, _: NewItem, _: Timestamp) -> Result<bool> {
-        Err(StoreError::Closed)
-    }
-    async fn forget(&self, _: Forget) -> Result<usize> {
-        Err(StoreError::Closed)
-    }
-    async fn recall(&self, _: Recall) -> Result<Vec<u16>> {
-        Err(StoreError::Closed)
-    }
-    async fn extend(&self, _: Extension) -> Result<bool> {
-        Err(StoreError::Closed)
-    }
-    async fn clear_tries(&self, _: Link, _: Event) -> Result<bool> {
-        Err(StoreError::Closed)
-    }
-    async fn report(&self, _: Link, _: DeliveryReport) -> Result<bool> {
-        Err(StoreError::Closed)
-    }
-    async fn reports(&self, _: TransferId) -> Result<Vec<(u16, DeliveryReport)>> {
-        Err(StoreError::Closed)
-    }
-    async fn send(&self, _: LimitedNotice, _: Timestamp) -> Result<Sent> {
-        Err(StoreError::Closed)
-    }
-    async fn downloaded(&self, _: Fetch) -> Result<()> {
-        Err(StoreError::Closed)
-    }
-    async fn is_noted(&self, _: [u8; 32], _: String, _: bool, _: Timestamp) -> Result<bool> {
-        Err(StoreError::Closed)
-    }
-    async fn part_lost(&self, _: TransferId, _: u32, _: Event, _: Option<NewItem>) -> Result<bool> {
-        Err(StoreError::Closed)
-    }
-    async fn downloads(&self, _: TransferId) -> Result<Vec<Download>> {
-        Err(StoreError::Closed)
-    }
-    async fn trail(&self, _: TransferId) -> Result<Vec<Entry>> {
-        Err(StoreError::Closed)
-    }
-    async fn doomed_blobs(&self, _: usize) -> Result<Vec<BlobName>> {
-        Err(StoreError::Closed)
-    }
-    async fn forget_blobs(&self, _: Vec<BlobName>) -> Result<()> {
-        Err(StoreError::Closed)
-    }
-    async fn orphans(&self, _: Vec<BlobName>) -> Result<Vec<BlobName>> {
-        Err(StoreError::Closed)
-    }
-    async fn destroy_keys(&self) -> Result<Destroyed> {
-        Ok(Destroyed::All)
-    }
-    async fn disk(&self) -> Result<Disk> {
-        Err(StoreError::Closed)
-    }
-    async fn shrink_log(&self) -> Result<()> {
-        Ok(())
-    }
-    async fn few_keys(&self) {
-        std::future::pending().await
-    }
-    async fn named_blobs(&self, _: Option<BlobName>, _: usize) -> Result<Vec<NamedBlob>> {
-        Err(StoreError::Closed)
-    }
-    async fn gauges(&self, _: Timestamp) -> Result<Gauges> {
-        Err(StoreError::Closed)
-    }
-}
-
-/// Answers are tested on the real store.
-#[async_trait]
-impl DraftStore for MemoryStore {
-    async fn draft(&self, _: Author) -> Result<Option<DraftRow>> {
-        Err(StoreError::Closed)
-    }
-    async fn save_draft(&self, _: Author, _: Vec<u8>, _: Timestamp) -> Result<()> {
-        Err(StoreError::Closed)
-    }
-    async fn add_upload(&self, _: Author, _: NewUploadRow, _: UploadLimits, _: Timestamp) -> Result<Added> {
-        Err(StoreError::Closed)
-    }
-    async fn set_length(&self, _: Author, _: UploadId, _: u64, _: UploadLimits) -> Result<Added> {
-        Err(StoreError::Closed)
-    }
-    async fn add_piece(
-        &self,
-        _: Author,
-        _: UploadId,
-        _: u64,
-        _: PieceRow,
-        _: UploadLimits,
-        _: Timestamp,
-    ) -> Result<Added> {
-        Err(StoreError::Closed)
-    }
-    async fn upload_room(&self, _: Author, _: UploadLimits) -> Result<u64> {
-        Err(StoreError::Closed)
-    }
-    async fn remove_upload(&self, _: Author, _: UploadId, _: Timestamp, _: Option<Event>) -> Result<bool> {
-        Err(StoreError::Closed)
-    }
-    async fn mark_scanned(&self, _: Author, _: UploadId, _: Timestamp) -> Result<bool> {
-        Err(StoreError::Closed)
-    }
-    async fn sweep_drafts(&self, _: Timestamp, _: Timestamp) -> Result<u64> {
-        Err(StoreError::Closed)
-    }
-    async fn add_code(&self, _: NewCode, _: CodeLimits) -> Result<Option<Timestamp>> {
-        Err(StoreError::Closed)
-    }
-    async fn code(&self, _: Author) -> Result<Option<CodeRow>> {
-        Err(StoreError::Closed)
-    }
-    async fn try_code(
-        &self,
-        _: Author,
-        _: [u8; 32],
-        _: u32,
-        _: Timestamp,
-        _: BrowserRow,
-        _: Event,
-    ) -> Result<CodeTry> {
-        Err(StoreError::Closed)
-    }
-    async fn browser(&self, _: [u8; 32], _: Timestamp) -> Result<Option<BrowserRow>> {
-        Err(StoreError::Closed)
-    }
-    async fn forget_browser(&self, _: [u8; 32]) -> Result<()> {
-        Err(StoreError::Closed)
-    }
-    async fn last_reply(&self, _: Author, _: Timestamp) -> Result<Option<Vec<u8>>> {
-        Err(StoreError::Closed)
     }
 }

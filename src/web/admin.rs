@@ -15,14 +15,14 @@ use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::delivery::outcome::for_log;
 use crate::store::room::{Disk, Share, Shortage};
-use crate::store::{Blobs, Gauges, Problem, ProblemGauge, Store};
+use crate::store::{Blobs, GaugeStore, Gauges, Problem, ProblemGauge};
 use crate::tls;
 
 /// What the figures come from.
 #[derive(Clone)]
 pub struct Admin {
     /// Asked at every request.
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn GaugeStore>,
     /// For the room on the disk.
     pub blobs: Arc<dyn Blobs>,
     /// Those in use.

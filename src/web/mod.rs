@@ -26,7 +26,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::reply::Replies;
 use crate::sender::Actions;
-use crate::store::Store;
+use crate::store::DownloadStore;
 use crate::transfer::access::{Access, Grant};
 use http::error::WebError;
 use http::page::Visit;
@@ -43,8 +43,8 @@ pub struct Parts {
     pub replies: Replies,
     /// What senders do with their transfers.
     pub actions: Actions,
-    /// For the audit trail.
-    pub store: Arc<dyn Store>,
+    /// Notes what is handed out.
+    pub downloads: Arc<dyn DownloadStore>,
     /// Read anew for every request, so that SIGHUP counts at once.
     pub config: Arc<ArcSwap<Config>>,
     /// For dates and Retry-After.
@@ -67,12 +67,12 @@ impl Parts {
         access: Arc<Access>,
         replies: Replies,
         actions: Actions,
-        store: Arc<dyn Store>,
+        downloads: Arc<dyn DownloadStore>,
         config: Arc<ArcSwap<Config>>,
         clock: Clock,
     ) -> Self {
         let (streams, throttles) = (http::stream::Streams::default(), Arc::default());
-        Self { access, replies, actions, store, config, clock, streams, throttles }
+        Self { access, replies, actions, downloads, config, clock, streams, throttles }
     }
 }
 

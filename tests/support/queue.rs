@@ -1,5 +1,4 @@
-//! The queue in memory, for tests of the worker: just what the worker asks of a store, and ways to make it
-//! fail. What has nothing to do with the queue answers that the store is closed.
+//! The queue in memory, for tests of the worker, and ways to make it fail.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,18 +14,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
-use zegel::audit::{Entry, Event};
+use zegel::audit::Event;
 use zegel::clock::Timestamp;
-use zegel::id::{BlobName, Link, QueueId, TransferId, UploadId};
-use zegel::limits::{Rate, TryRule};
-use zegel::secret::keyring::Destroyed;
-use zegel::store::room::Disk;
+use zegel::id::{BlobName, QueueId};
 use zegel::store::{
-    Acceptance, Added, Attempt, Author, BlobFacts, BlobWriter, Blobs, BrowserRow, CodeLimits, CodeRow,
-    CodeTry, Committed, Delivery, DeliveryReport, Download, DraftRow, DraftStore, DueReminder, Extension,
-    Fetch, Forget, Gauges, Item, LimitedNotice, NamedBlob, NewCode, NewItem, NewUploadRow, PendingRecipient,
-    PieceRow, Problem, QueueEntry, Recall, Reminders, Result, Sent, Session, Store, StoreError, Transfer,
-    Try, Turn, UploadLimits,
+    Attempt, BlobFacts, BlobWriter, Blobs, Delivery, Item, NewItem, PendingRecipient, Problem, QueueStore,
+    Result,
 };
 
 /// One item and its state.
@@ -88,6 +81,11 @@ impl MemoryQueue {
         self.state.borrow().clone()
     }
 
+    /// Makes everything due, frozen or not, as an administrator can.
+    pub fn retry_all(&self, now: Timestamp) {
+        self.change(|state| state.rows.iter_mut().for_each(|row| (row.due, row.problem) = (now, None)));
+    }
+
     pub fn break_finish(&self, times: usize) {
         self.state.send_modify(|state| state.broken = times);
     }
@@ -125,7 +123,7 @@ fn claim(row: &mut Row, lease: Timestamp) -> Item {
 }
 
 #[async_trait]
-impl Store for MemoryQueue {
+impl QueueStore for MemoryQueue {
     async fn claim_due(&self, now: Timestamp, lease: Timestamp, limit: usize) -> Result<Vec<Item>> {
         Ok(self.change(|state| {
             state.rows.sort_by_key(|row| row.due);
@@ -175,217 +173,10 @@ impl Store for MemoryQueue {
         })
     }
 
-    async fn retry(&self, item: Option<QueueId>, now: Timestamp, _: Option<Event>) -> Result<u64> {
-        Ok(self.change(|state| {
-            let mut count = 0;
-            for row in &mut state.rows {
-                if item.as_ref().is_none_or(|id| *id == row.item.id) {
-                    row.due = now;
-                    row.problem = None;
-                    count += 1;
-                }
-            }
-            count
-        }))
-    }
-
     async fn hurry(&self, now: Timestamp) -> Result<()> {
         let waiting = |row: &&mut Row| row.leased.is_none() && !row.is_frozen();
         self.change(|state| state.rows.iter_mut().filter(waiting).for_each(|row| row.due = now));
         Ok(())
-    }
-
-    async fn commit(&self, _: Acceptance) -> Result<Committed> {
-        Err(StoreError::Closed)
-    }
-    async fn is_sealed_thread(&self, _: Vec<[u8; 32]>) -> Result<bool> {
-        Err(StoreError::Closed)
-    }
-    async fn queue(&self) -> Result<Vec<QueueEntry>> {
-        Err(StoreError::Closed)
-    }
-    async fn drop_item(&self, _: QueueId, _: Event) -> Result<bool> {
-        Err(StoreError::Closed)
-    }
-    async fn transfer(&self, _: TransferId) -> Result<Option<Transfer>> {
-        Err(StoreError::Closed)
-    }
-    async fn transfers(&self) -> Result<Vec<Transfer>> {
-        Err(StoreError::Closed)
-    }
-    async fn begin_try(&self, _: Link, _: TryRule, _: Timestamp) -> Result<Try> {
-        Err(StoreError::Closed)
-    }
-    async fn open(&self, _: Session, _: Event) -> Result<()> {
-        Err(StoreError::Closed)
-    }
-    async fn session(&self, _: [u8; 32], _: Timestamp, _: Timestamp) -> Result<Option<Session>> {
-        Err(StoreError::Closed)
-    }
-    async fn end_session(&self, _: [u8; 32], _: Event) -> Result<()> {
-        Err(StoreError::Closed)
-    }
-    async fn sweep_sessions(&self, _: Timestamp) -> Result<u64> {
-        Err(StoreError::Closed)
-    }
-    async fn expire(&self, _: Timestamp, _: Timestamp) -> Result<Vec<TransferId>> {
-        Err(StoreError::Closed)
-    }
-    async fn begin_turn(&self, _: Timestamp) -> Result<Turn> {
-        Err(StoreError::Closed)
-    }
-    async fn due_reminders(
-        &self,
-        _: Timestamp,
-        _: Timestamp,
-        _: Timestamp,
-        _: usize,
-    ) -> Result<Vec<DueReminder>> {
-        Err(StoreError::Closed)
-    }
-    async fn remind(&self, _: Reminders) -> Result<usize> {
-        Err(StoreError::Closed)
-    }
-    async fn due_downloads(&self, _: Timestamp, _: usize) -> Result<Vec<Link>> {
-        Err(StoreError::Closed)
-    }
-    async fn follow_up(&self, _: Link, _: NewItem, _: Timestamp) -> Result<bool> {
-        Err(StoreError::Closed)
-    }
-    async fn forget(&self, _: Forget) -> Result<usize> {
-        Err(StoreError::Closed)
-    }
-    async fn recall(&self, _: Recall) -> Result<Vec<u16>> {
-        Err(StoreError::Closed)
-    }
-    async fn extend(&self, _: Extension) -> Result<bool> {
-        Err(StoreError::Closed)
-    }
-    async fn clear_tries(&self, _: Link, _: Event) -> Result<bool> {
-        Err(StoreError::Closed)
-    }
-    async fn report(&self, _: Link, _: DeliveryReport) -> Result<bool> {
-        Err(StoreError::Closed)
-    }
-    async fn reports(&self, _: TransferId) -> Result<Vec<(u16, DeliveryReport)>> {
-        Err(StoreError::Closed)
-    }
-    async fn send(&self, _: LimitedNotice, _: Timestamp) -> Result<Sent> {
-        Err(StoreError::Closed)
-    }
-    async fn downloaded(&self, _: Fetch) -> Result<()> {
-        Err(StoreError::Closed)
-    }
-    async fn is_noted(&self, _: [u8; 32], _: String, _: bool, _: Timestamp) -> Result<bool> {
-        Err(StoreError::Closed)
-    }
-    async fn part_lost(&self, _: TransferId, _: u32, _: Event, _: Option<NewItem>) -> Result<bool> {
-        Err(StoreError::Closed)
-    }
-    async fn downloads(&self, _: TransferId) -> Result<Vec<Download>> {
-        Err(StoreError::Closed)
-    }
-    async fn trail(&self, _: TransferId) -> Result<Vec<Entry>> {
-        Err(StoreError::Closed)
-    }
-    async fn doomed_blobs(&self, _: usize) -> Result<Vec<BlobName>> {
-        Err(StoreError::Closed)
-    }
-    async fn forget_blobs(&self, _: Vec<BlobName>) -> Result<()> {
-        Err(StoreError::Closed)
-    }
-    async fn orphans(&self, _: Vec<BlobName>) -> Result<Vec<BlobName>> {
-        Err(StoreError::Closed)
-    }
-    async fn named_blobs(&self, _: Option<BlobName>, _: usize) -> Result<Vec<NamedBlob>> {
-        Err(StoreError::Closed)
-    }
-    async fn take(&self, _: String, _: Rate, _: Timestamp) -> Result<Option<Timestamp>> {
-        Err(StoreError::Closed)
-    }
-    async fn record(&self, _: Event) -> Result<()> {
-        Err(StoreError::Closed)
-    }
-    async fn destroy_keys(&self) -> Result<Destroyed> {
-        Ok(Destroyed::All)
-    }
-    async fn disk(&self) -> Result<Disk> {
-        Err(StoreError::Closed)
-    }
-    async fn shrink_log(&self) -> Result<()> {
-        Ok(())
-    }
-    async fn few_keys(&self) {
-        std::future::pending().await
-    }
-    async fn gauges(&self, _: Timestamp) -> Result<Gauges> {
-        Err(StoreError::Closed)
-    }
-}
-
-/// Nobody writes answers here.
-#[async_trait]
-impl DraftStore for MemoryQueue {
-    async fn draft(&self, _: Author) -> Result<Option<DraftRow>> {
-        Err(StoreError::Closed)
-    }
-    async fn save_draft(&self, _: Author, _: Vec<u8>, _: Timestamp) -> Result<()> {
-        Err(StoreError::Closed)
-    }
-    async fn add_upload(&self, _: Author, _: NewUploadRow, _: UploadLimits, _: Timestamp) -> Result<Added> {
-        Err(StoreError::Closed)
-    }
-    async fn set_length(&self, _: Author, _: UploadId, _: u64, _: UploadLimits) -> Result<Added> {
-        Err(StoreError::Closed)
-    }
-    async fn add_piece(
-        &self,
-        _: Author,
-        _: UploadId,
-        _: u64,
-        _: PieceRow,
-        _: UploadLimits,
-        _: Timestamp,
-    ) -> Result<Added> {
-        Err(StoreError::Closed)
-    }
-    async fn upload_room(&self, _: Author, _: UploadLimits) -> Result<u64> {
-        Err(StoreError::Closed)
-    }
-    async fn remove_upload(&self, _: Author, _: UploadId, _: Timestamp, _: Option<Event>) -> Result<bool> {
-        Err(StoreError::Closed)
-    }
-    async fn mark_scanned(&self, _: Author, _: UploadId, _: Timestamp) -> Result<bool> {
-        Err(StoreError::Closed)
-    }
-    async fn sweep_drafts(&self, _: Timestamp, _: Timestamp) -> Result<u64> {
-        Err(StoreError::Closed)
-    }
-    async fn add_code(&self, _: NewCode, _: CodeLimits) -> Result<Option<Timestamp>> {
-        Err(StoreError::Closed)
-    }
-    async fn code(&self, _: Author) -> Result<Option<CodeRow>> {
-        Err(StoreError::Closed)
-    }
-    async fn try_code(
-        &self,
-        _: Author,
-        _: [u8; 32],
-        _: u32,
-        _: Timestamp,
-        _: BrowserRow,
-        _: Event,
-    ) -> Result<CodeTry> {
-        Err(StoreError::Closed)
-    }
-    async fn browser(&self, _: [u8; 32], _: Timestamp) -> Result<Option<BrowserRow>> {
-        Err(StoreError::Closed)
-    }
-    async fn forget_browser(&self, _: [u8; 32]) -> Result<()> {
-        Err(StoreError::Closed)
-    }
-    async fn last_reply(&self, _: Author, _: Timestamp) -> Result<Option<Vec<u8>>> {
-        Err(StoreError::Closed)
     }
 }
 

@@ -46,7 +46,7 @@ const CONFIG: &str = r#"
 
 /// One node: a store, blobs and the timer over them.
 struct Node {
-    store: Arc<Sqlite>,
+    store: Arc<dyn Store>,
     blobs: Arc<dyn Blobs>,
     clock: Clock,
     actions: Actions,
@@ -75,7 +75,7 @@ impl Node {
     }
 
     fn beside(dir: Arc<TempDir>, clock: Clock, extra: &str, blobs: Option<Arc<dyn Blobs>>) -> Self {
-        let store = Arc::new(Sqlite::open(&dir.path().join("zegel.db")).unwrap());
+        let store: Arc<dyn Store> = Arc::new(Sqlite::open(&dir.path().join("zegel.db")).unwrap());
         let folder = dir.path().join("blobs");
         let blobs = blobs.unwrap_or_else(|| Arc::new(LocalBlobs::open(&folder).unwrap()));
         let actions = Actions {
@@ -85,7 +85,9 @@ impl Node {
             rules: Arc::new(ArcSwap::from_pointee(rules(extra))),
             wake: WakeHandle::default(),
         };
-        let timer = Retention::new(actions.clone(), blobs.clone(), Before::default());
+        let reminders = Reminders::new(actions.clone(), store.clone());
+        let timer =
+            Retention::new(actions.clone(), store.clone(), reminders, blobs.clone(), Before::default());
         Self { store, blobs, clock, actions, timer, dir }
     }
 

@@ -1,15 +1,50 @@
 //! Links and the sessions they open: counting tries, the lock, the browser session. The counts are rows,
 //! so neither a restart nor a second node sets them back (C16, H19).
 
+use async_trait::async_trait;
+use jiff::SignedDuration;
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::Sqlite;
 use super::columns::Time;
 use super::writer::Change;
 use crate::audit::Event;
 use crate::clock::{Timestamp, later};
 use crate::id::Link;
 use crate::limits::TryRule;
-use crate::store::{Result, Session, StoreError, Try};
+use crate::store::room::Share;
+use crate::store::{AccessStore, Result, Session, StoreError, Try};
+
+#[async_trait]
+impl AccessStore for Sqlite {
+    async fn begin_try(&self, link: Link, rule: TryRule, now: Timestamp) -> Result<Try> {
+        self.write(move |change| begin_try(change, &link, rule, now)).await
+    }
+
+    async fn open(&self, session: Session, event: Event) -> Result<()> {
+        self.check_room(Share::Mail).await?;
+        self.write(move |change| open(change, &session, event)).await
+    }
+
+    async fn session(&self, id: [u8; 32], now: Timestamp, idle_since: Timestamp) -> Result<Option<Session>> {
+        let Some(session) = self.readers.read(move |db| session(db, id, idle_since)).await? else {
+            return Ok(None);
+        };
+        if now.duration_since(session.used) < USE_NOTED {
+            return Ok(Some(session));
+        }
+        // It may have ended between the two: then the answer is the later one.
+        let live = self.write(move |change| touch(change, id, now)).await?;
+        Ok(live.then_some(Session { used: now, ..session }))
+    }
+
+    async fn end_session(&self, id: [u8; 32], event: Event) -> Result<()> {
+        self.write(move |change| end_session(change, id, event)).await
+    }
+}
+
+/// A session's use is noted to the minute: a page with twenty pictures costs one commit, not twenty.
+const USE_NOTED: SignedDuration = SignedDuration::from_secs(60);
 
 pub(super) const TRIES: &str = "
     SELECT r.transfer, r.tries, r.locked_until FROM transfers t JOIN transfer_recipients r ON r.transfer = t.number
@@ -96,7 +131,7 @@ pub(super) fn open(change: &mut Change<'_>, session: &Session, event: Event) -> 
 }
 
 /// The session, if it was used at or after `idle_since`.
-pub(super) fn session(db: &Connection, id: [u8; 32], idle_since: Timestamp) -> Result<Option<Session>> {
+fn session(db: &Connection, id: [u8; 32], idle_since: Timestamp) -> Result<Option<Session>> {
     let found = db.prepare_cached(SESSION)?.query_row(params![id, Time(idle_since)], |row| {
         let link = Link { transfer: row.get(0)?, recipient: row.get(1)? };
         Ok(Session { id, link, wrapped_key: row.get(2)?, used: row.get::<_, Time>(3)?.0 })
@@ -105,12 +140,12 @@ pub(super) fn session(db: &Connection, id: [u8; 32], idle_since: Timestamp) -> R
 }
 
 /// Notes a use; tells whether the session is still there.
-pub(super) fn touch(change: &mut Change<'_>, id: [u8; 32], now: Timestamp) -> Result<bool> {
+fn touch(change: &mut Change<'_>, id: [u8; 32], now: Timestamp) -> Result<bool> {
     Ok(change.db.prepare_cached(TOUCH)?.execute(params![id, Time(now)])? > 0)
 }
 
 /// Ends a session; the event is kept only if there was one.
-pub(super) fn end_session(change: &mut Change<'_>, id: [u8; 32], event: Event) -> Result<()> {
+fn end_session(change: &mut Change<'_>, id: [u8; 32], event: Event) -> Result<()> {
     if change.db.prepare_cached(END)?.execute([id])? > 0 {
         change.record(event)?;
     }

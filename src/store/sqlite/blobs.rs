@@ -1,12 +1,33 @@
 //! Which blobs are still wanted. Rows go first, in a commit; the bytes follow when the sweeper asks
 //! here what is to be removed.
 
+use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
+use super::Sqlite;
 use super::columns::{Octets, limit};
 use super::writer::Change;
 use crate::id::BlobName;
-use crate::store::{Content, NamedBlob, Result};
+use crate::store::{BlobIndex, Content, NamedBlob, Result};
+
+#[async_trait]
+impl BlobIndex for Sqlite {
+    async fn named_blobs(&self, after: Option<BlobName>, limit: usize) -> Result<Vec<NamedBlob>> {
+        self.readers.read(move |db| named(db, after.as_ref(), limit)).await
+    }
+
+    async fn orphans(&self, names: Vec<BlobName>) -> Result<Vec<BlobName>> {
+        self.readers.read(move |db| orphans(db, names)).await
+    }
+
+    async fn doomed_blobs(&self, limit: usize) -> Result<Vec<BlobName>> {
+        self.readers.read(move |db| doomed(db, limit)).await
+    }
+
+    async fn forget_blobs(&self, names: Vec<BlobName>) -> Result<()> {
+        self.write(move |change| forget(change, &names)).await
+    }
+}
 
 pub(super) const DOOMED: &str = "SELECT blob FROM doomed LIMIT ?1";
 pub(super) const FORGET: &str = "DELETE FROM doomed WHERE blob = ?1";
@@ -35,14 +56,14 @@ pub(super) fn doom(db: &Connection, blob: &BlobName) -> Result<()> {
 }
 
 /// Blobs that are given up.
-pub(super) fn doomed(db: &Connection, most: usize) -> Result<Vec<BlobName>> {
+fn doomed(db: &Connection, most: usize) -> Result<Vec<BlobName>> {
     let mut doomed = db.prepare_cached(DOOMED)?;
     let rows = doomed.query_map([limit(most)], |row| row.get(0))?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 /// These are removed.
-pub(super) fn forget(change: &mut Change<'_>, names: &[BlobName]) -> Result<()> {
+fn forget(change: &mut Change<'_>, names: &[BlobName]) -> Result<()> {
     let mut forget = change.db.prepare_cached(FORGET)?;
     for name in names {
         forget.execute([name])?;
@@ -51,7 +72,7 @@ pub(super) fn forget(change: &mut Change<'_>, names: &[BlobName]) -> Result<()> 
 }
 
 /// Those of `names` that no row knows.
-pub(super) fn orphans(db: &Connection, names: Vec<BlobName>) -> Result<Vec<BlobName>> {
+fn orphans(db: &Connection, names: Vec<BlobName>) -> Result<Vec<BlobName>> {
     let mut known = db.prepare_cached(KNOWN)?;
     let mut orphans = Vec::new();
     for name in names {

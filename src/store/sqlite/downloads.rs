@@ -4,15 +4,27 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::columns::Time;
 use super::writer::Change;
-use super::{limits, reminders};
+use super::{Sqlite, limits, reminders};
 use crate::clock::{Timestamp, earlier};
 use crate::id::TransferId;
 use crate::limits::Rate;
-use crate::store::{Download, Fetch, Result, StoreError};
+use crate::store::{Download, DownloadStore, Fetch, Result, StoreError};
+
+#[async_trait]
+impl DownloadStore for Sqlite {
+    async fn downloaded(&self, fetch: Fetch) -> Result<()> {
+        self.write(move |change| noted(change, fetch)).await
+    }
+
+    async fn is_noted(&self, session: [u8; 32], what: String, whole: bool, now: Timestamp) -> Result<bool> {
+        self.readers.read(move |db| is_noted(db, session, &what, whole, now)).await
+    }
+}
 
 /// Requests for one thing in one session are one download until there was none for so long.
 const PAUSE: Duration = Duration::from_secs(10 * 60);
@@ -40,7 +52,7 @@ pub(super) const DOWNLOADS: &str = "
 
 /// Counts, keeps the event, and tells the sender of what is new. A recall in between has ended the session, and nothing is
 /// handed out: what its proof does not name was not fetched.
-pub(super) fn noted(change: &mut Change<'_>, fetch: Fetch) -> Result<()> {
+fn noted(change: &mut Change<'_>, fetch: Fetch) -> Result<()> {
     let (db, now) = (change.db, fetch.event.time);
     let in_session = params![fetch.session, fetch.what];
     let last: Option<Time> =
@@ -69,13 +81,7 @@ pub(super) fn noted(change: &mut Change<'_>, fetch: Fetch) -> Result<()> {
 }
 
 /// Whether it is noted already, to the minute.
-pub(super) fn is_noted(
-    db: &Connection,
-    session: [u8; 32],
-    what: &str,
-    whole: bool,
-    now: Timestamp,
-) -> Result<bool> {
+fn is_noted(db: &Connection, session: [u8; 32], what: &str, whole: bool, now: Timestamp) -> Result<bool> {
     let since = Time(earlier(now, NOTED));
     Ok(db.prepare_cached(NOTED_IN_SESSION)?.exists(params![session, what, since, whole])?)
 }

@@ -1,20 +1,33 @@
-//! Drafts and uploads: rows that belong to one author. A piece counts from the commit that brings its row, so
-//! `offset` is what survives a crash. Blobs of pieces are given up by a trigger (migrations/0002).
+//! Drafts: rows that belong to one author, and what was sent of them.
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::columns::{Octets, Time, limit};
-use super::limits;
 use super::writer::Change;
-use crate::audit::Event;
+use super::{Sqlite, limits};
 use crate::clock::Timestamp;
-use crate::id::UploadId;
 use crate::limits::Rate;
-use crate::store::{
-    Added, Author, DraftRow, EndedDraft, NewUploadRow, PieceRow, Result, StoreError, UploadLimits, UploadRow,
-};
+use crate::store::room::Share;
+use crate::store::{Author, DraftRow, DraftStore, EndedDraft, PieceRow, Result, StoreError, UploadRow};
+
+#[async_trait]
+impl DraftStore for Sqlite {
+    async fn draft(&self, author: Author) -> Result<Option<DraftRow>> {
+        self.readers.read(move |db| find(db, &author)).await
+    }
+
+    async fn save_draft(&self, author: Author, typed: Vec<u8>, now: Timestamp) -> Result<()> {
+        self.check_room(Share::Pages).await?;
+        self.write(move |change| save(change, &author, Some(&typed), now).map(drop)).await
+    }
+
+    async fn last_reply(&self, author: Author, since: Timestamp) -> Result<Option<Vec<u8>>> {
+        self.readers.read(move |db| last_reply(db, &author, since)).await
+    }
+}
 
 /// Drafts that end in one call: other writers wait as long as that takes.
 const SWEEP_AT_ONCE: usize = 100;
@@ -37,16 +50,15 @@ pub(super) const DRAFT: &str = "
     WHERE t.id = ?1 AND d.recipient = ?2 AND d.browser = ?3";
 pub(super) const UPLOADS: &str =
     "SELECT number, id, facts, length, offset, scanned FROM uploads WHERE draft = ?1 ORDER BY number";
-pub(super) const UPLOAD: &str = "SELECT number, length, offset FROM uploads WHERE draft = ?1 AND id = ?2";
 pub(super) const PIECES: &str = "SELECT blob, size FROM pieces WHERE upload = ?1 ORDER BY number";
-pub(super) const SAVE: &str = "
+const SAVE: &str = "
     INSERT INTO drafts (transfer, recipient, browser, typed, used) VALUES (?1, ?2, ?3, ?4, ?5)
     ON CONFLICT (transfer, recipient, browser) DO UPDATE SET
         typed = coalesce(excluded.typed, typed), used = max(used, excluded.used), revision = revision + 1
     RETURNING number";
 /// How many drafts there are behind a link, and in all, as far as that matters.
 pub(super) const DRAFTS_HERE: &str = "SELECT count(*) FROM drafts WHERE transfer = ?1 AND recipient = ?2";
-pub(super) const DRAFTS: &str = "SELECT count(*) FROM (SELECT 1 FROM drafts LIMIT ?1)";
+const DRAFTS: &str = "SELECT count(*) FROM (SELECT 1 FROM drafts LIMIT ?1)";
 /// The draft behind a link that was not touched for longest, of browsers that have proved no address. They are
 /// sorted, as many as there may be.
 const STALEST: &str = "
@@ -54,14 +66,6 @@ const STALEST: &str = "
         AND NOT EXISTS (SELECT 1 FROM browsers b WHERE b.browser = d.browser AND b.until > ?3)
     ORDER BY d.used LIMIT 1";
 pub(super) const DROP: &str = "DELETE FROM drafts WHERE number = ?1";
-/// What a draft, and what all drafts behind its link, have come to: as announced, or as far as they have come.
-pub(super) const TAKEN: &str = "
-    SELECT count(*) FILTER (WHERE u.draft = d.number),
-        coalesce(sum(max(u.offset, coalesce(u.length, 0))) FILTER (WHERE u.draft = d.number), 0),
-        coalesce(sum(max(u.offset, coalesce(u.length, 0))), 0)
-    FROM drafts d JOIN drafts o ON o.transfer = d.transfer AND o.recipient = d.recipient
-        JOIN uploads u ON u.draft = o.number
-    WHERE d.number = ?1";
 pub(super) const TOUCH: &str =
     "UPDATE drafts SET used = max(used, ?2), revision = revision + 1 WHERE number = ?1";
 pub(super) const IDLE: &str = "
@@ -96,13 +100,13 @@ pub(super) fn find(db: &Connection, author: &Author) -> Result<Option<DraftRow>>
 }
 
 /// A row of `drafts`.
-struct Head {
-    number: i64,
+pub(super) struct Head {
+    pub number: i64,
     typed: Option<Vec<u8>>,
     revision: u64,
 }
 
-fn draft(db: &Connection, author: &Author) -> Result<Option<Head>> {
+pub(super) fn draft(db: &Connection, author: &Author) -> Result<Option<Head>> {
     let (link, browser) = (&author.link, &author.browser);
     let found = db.prepare_cached(DRAFT)?.query_row(params![link.transfer, link.recipient, browser], |row| {
         let revision = row.get::<_, Octets>("revision")?.0;
@@ -164,155 +168,6 @@ fn hour_after(time: Timestamp) -> Timestamp {
     time.saturating_add(HOUR).unwrap_or(Timestamp::MAX)
 }
 
-/// Begins an upload within the limits.
-pub(super) fn add_upload(
-    change: &mut Change<'_>,
-    author: &Author,
-    upload: &NewUploadRow,
-    limits: UploadLimits,
-    now: Timestamp,
-) -> Result<Added> {
-    let draft = save(change, author, None, now)?;
-    let (files, ..) = taken(change.db, draft)?;
-    if files >= limits.files {
-        return Ok(Added::TooMany);
-    }
-    if !fits(change.db, draft, upload.length.unwrap_or(0), limits)? {
-        return Ok(Added::TooLarge);
-    }
-    change
-        .db
-        .prepare_cached("INSERT INTO uploads (id, draft, facts, length) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![upload.id, draft, upload.facts, upload.length.map(Octets)])?;
-    Ok(Added::Kept(0))
-}
-
-/// Files and octets of a draft, and octets of all drafts behind its link.
-fn taken(db: &Connection, draft: i64) -> Result<(usize, u64, u64)> {
-    let taken = db.prepare_cached(TAKEN)?.query_row([draft], |row| {
-        Ok((row.get::<_, Octets>(0)?.0, row.get::<_, Octets>(1)?.0, row.get::<_, Octets>(2)?.0))
-    })?;
-    Ok((usize::try_from(taken.0).unwrap_or(usize::MAX), taken.1, taken.2))
-}
-
-fn fits(db: &Connection, draft: i64, more: u64, limits: UploadLimits) -> Result<bool> {
-    let (_, octets, link_octets) = taken(db, draft)?;
-    Ok(octets.saturating_add(more) <= limits.octets && link_octets.saturating_add(more) <= limits.link_octets)
-}
-
-/// Octets that may still come into the draft of an author.
-pub(super) fn upload_room(db: &Connection, author: &Author, limits: UploadLimits) -> Result<u64> {
-    let Some(Head { number, .. }) = draft(db, author)? else { return Ok(0) };
-    let (_, octets, link_octets) = taken(db, number)?;
-    Ok(limits.octets.saturating_sub(octets).min(limits.link_octets.saturating_sub(link_octets)))
-}
-
-/// An upload by its number: `length` and `offset`.
-struct Found {
-    draft: i64,
-    number: i64,
-    length: Option<u64>,
-    offset: u64,
-}
-
-fn upload(db: &Connection, author: &Author, id: &UploadId) -> Result<Option<Found>> {
-    let Some(Head { number: draft, .. }) = draft(db, author)? else { return Ok(None) };
-    let found = db.prepare_cached(UPLOAD)?.query_row(params![draft, id], |row| {
-        let length = row.get::<_, Option<Octets>>("length")?.map(|length| length.0);
-        Ok(Found { draft, number: row.get("number")?, length, offset: row.get::<_, Octets>("offset")?.0 })
-    });
-    Ok(found.optional()?)
-}
-
-/// The length becomes known.
-pub(super) fn set_length(
-    change: &mut Change<'_>,
-    author: &Author,
-    id: &UploadId,
-    length: u64,
-    limits: UploadLimits,
-) -> Result<Added> {
-    let Some(found) = upload(change.db, author, id)? else { return Ok(Added::Unknown) };
-    match found.length {
-        Some(known) if known == length => return Ok(Added::Kept(found.offset)),
-        Some(_) => return Ok(Added::OtherLength),
-        None if length < found.offset => return Ok(Added::OtherLength),
-        None => {}
-    }
-    if !fits(change.db, found.draft, length - found.offset, limits)? {
-        return Ok(Added::TooLarge);
-    }
-    change
-        .db
-        .prepare_cached("UPDATE uploads SET length = ?2 WHERE number = ?1")?
-        .execute(params![found.number, Octets(length)])?;
-    Ok(Added::Kept(found.offset))
-}
-
-/// Two pieces for one offset: the first to come here is kept, the other is elsewhere.
-pub(super) fn add_piece(
-    change: &mut Change<'_>,
-    author: &Author,
-    id: &UploadId,
-    offset: u64,
-    piece: &PieceRow,
-    limits: UploadLimits,
-    now: Timestamp,
-) -> Result<Added> {
-    open_link(change.db, author, now)?;
-    let Some(found) = upload(change.db, author, id)? else { return Ok(Added::Unknown) };
-    if found.offset != offset {
-        return Ok(Added::Elsewhere(found.offset));
-    }
-    let end = offset.saturating_add(piece.size);
-    match found.length {
-        Some(length) if end > length => return Ok(Added::OtherLength),
-        None if !fits(change.db, found.draft, piece.size, limits)? => return Ok(Added::TooLarge),
-        _ => {}
-    }
-    change
-        .db
-        .prepare_cached(
-            "INSERT INTO pieces (upload, number, blob, size)
-            SELECT ?1, count(*), ?2, ?3 FROM pieces WHERE upload = ?1",
-        )?
-        .execute(params![found.number, piece.blob, Octets(piece.size)])?;
-    change
-        .db
-        .prepare_cached("UPDATE uploads SET offset = ?2 WHERE number = ?1")?
-        .execute(params![found.number, Octets(end)])?;
-    change.db.prepare_cached(TOUCH)?.execute(params![found.draft, Time(now)])?;
-    Ok(Added::Kept(end))
-}
-
-/// Takes an upload out.
-pub(super) fn remove_upload(
-    change: &mut Change<'_>,
-    author: &Author,
-    id: &UploadId,
-    now: Timestamp,
-    event: Option<Event>,
-) -> Result<bool> {
-    let Some(found) = upload(change.db, author, id)? else { return Ok(false) };
-    change.db.prepare_cached("DELETE FROM uploads WHERE number = ?1")?.execute([found.number])?;
-    change.db.prepare_cached(TOUCH)?.execute(params![found.draft, Time(now)])?;
-    event.map_or(Ok(()), |event| change.record(event))?;
-    Ok(true)
-}
-
-/// Nothing was found in an upload. One that is not complete is left as it is: what is still to come was not looked at.
-pub(super) fn mark_scanned(
-    change: &mut Change<'_>,
-    author: &Author,
-    id: &UploadId,
-    now: Timestamp,
-) -> Result<bool> {
-    let Some(found) = upload(change.db, author, id)? else { return Ok(false) };
-    let mut mark =
-        change.db.prepare_cached("UPDATE uploads SET scanned = ?2 WHERE number = ?1 AND offset = length")?;
-    Ok(mark.execute(params![found.number, Time(now)])? > 0)
-}
-
 /// The draft has become an answer. One that was changed since it was read, or was sent by another click, has not.
 pub(super) fn end(change: &mut Change<'_>, ended: &EndedDraft) -> Result<()> {
     let (author, db) = (&ended.author, change.db);
@@ -349,7 +204,7 @@ pub(super) fn end(change: &mut Change<'_>, ended: &EndedDraft) -> Result<()> {
 }
 
 /// The summary of the last answer since then.
-pub(super) fn last_reply(db: &Connection, author: &Author, since: Timestamp) -> Result<Option<Vec<u8>>> {
+fn last_reply(db: &Connection, author: &Author, since: Timestamp) -> Result<Option<Vec<u8>>> {
     let link = &author.link;
     let mut last = db.prepare_cached(SUMMARY)?;
     let found =

@@ -10,7 +10,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::journal::{self, Cleared, Found, Journal, Waiting};
-use super::{Sqlite, queue, queue_admin};
+use super::{Sqlite, queue, queue_admin, status};
 use crate::clock::Timestamp;
 use crate::id::QueueId;
 use crate::store::{
@@ -104,6 +104,9 @@ impl Sqlite {
         let work = self.write(move |change| {
             if let Some(waiting) = waiting {
                 queue::take_over(change.db, &waiting)?;
+            }
+            if let Some(link) = &attempt.notifies {
+                status::note_deliveries(change, link, &attempt)?;
             }
             queue::finish_attempt(change, attempt)
         });

@@ -1,13 +1,43 @@
 //! A message and all that it became, in one go: transfer, queue rows, audit. Called for every message
 //! that is accepted, before its 250.
 
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::columns::{Json, Octets, Time};
+use super::handover::Kept;
 use super::writer::Change;
-use super::{drafts, queue};
+use super::{Sqlite, drafts, queue, status};
 use crate::clock::Timestamp;
-use crate::store::{Acceptance, Committed, NewTransfer, Result};
+use crate::id::Link;
+use crate::store::room::Share;
+use crate::store::{Acceptance, Committed, DeliveryReport, IntakeStore, MessageStore, NewTransfer, Result};
+
+#[async_trait]
+impl MessageStore for Sqlite {
+    async fn commit(&self, acceptance: Acceptance) -> Result<Committed> {
+        self.check_room(Share::Mail).await?;
+        let acceptance = match self.journalled(acceptance).await? {
+            Kept::InJournal(committed) => return Ok(committed),
+            Kept::Nowhere(acceptance) => *acceptance,
+        };
+        self.write(move |change| commit(change, acceptance)).await
+    }
+}
+
+#[async_trait]
+impl IntakeStore for Sqlite {
+    async fn is_sealed_thread(&self, hashes: Vec<[u8; 32]>) -> Result<bool> {
+        if hashes.is_empty() {
+            return Ok(false);
+        }
+        self.readers.read(move |db| is_sealed_thread(db, &hashes)).await
+    }
+
+    async fn report(&self, link: Link, report: DeliveryReport) -> Result<bool> {
+        self.write(move |change| status::report(change, &link, &report)).await
+    }
+}
 
 pub(super) const SEALED_THREAD: &str = "SELECT 1 FROM threads WHERE hash = ?1";
 pub(super) const RENEW_THREAD: &str = "UPDATE threads SET created = max(created, ?2) WHERE hash = ?1";
@@ -31,7 +61,7 @@ pub(super) fn commit(change: &mut Change<'_>, acceptance: Acceptance) -> Result<
 }
 
 /// Whether any of these messages was sealed, or belongs to a thread in which one was.
-pub(super) fn is_sealed_thread(db: &Connection, hashes: &[[u8; 32]]) -> Result<bool> {
+fn is_sealed_thread(db: &Connection, hashes: &[[u8; 32]]) -> Result<bool> {
     let mut known = db.prepare_cached(SEALED_THREAD)?;
     for hash in hashes {
         if known.query_row([hash], |_| Ok(())).optional()?.is_some() {

@@ -3,12 +3,28 @@
 
 use std::collections::HashSet;
 
+use async_trait::async_trait;
 use rusqlite::Connection;
 use tokio::task::spawn_blocking;
 
 use super::{Sqlite, queue};
 use crate::secret::keyring::{Destroyed, KeyId, Keyring};
-use crate::store::{Result, StoreError};
+use crate::store::{BodyKeys, Result, StoreError};
+
+#[async_trait]
+impl BodyKeys for Sqlite {
+    async fn destroy_keys(&self) -> Result<Destroyed> {
+        self.destroy_unused_keys().await
+    }
+
+    async fn few_keys(&self) {
+        self.ring.low().await;
+    }
+
+    async fn shrink_log(&self) -> Result<()> {
+        self.shrink_idle_log().await
+    }
+}
 
 /// Before anything is taken in: takes over the keys that an earlier life has left. Trouble is for those who take a key.
 pub(super) fn start(db: &Connection, ring: &Keyring) -> Result<()> {

@@ -6,20 +6,48 @@
 
 use std::collections::HashSet;
 
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::columns::{Json, Time, limit};
 use super::journal::Waiting;
 use super::writer::Change;
-use super::{blobs, status};
+use super::{Sqlite, blobs};
 use crate::address::ReversePath;
 use crate::clock::Timestamp;
 use crate::envelope::EnvelopeRecipient;
 use crate::id::{BlobName, Link, QueueId};
 use crate::secret::keyring::{KeyId, KeyRef};
 use crate::store::{
-    Attempt, Body, BodyData, Delivery, Item, NewItem, PendingRecipient, Problem, Result, StoreError,
+    Attempt, Body, BodyData, Delivery, Item, NewItem, PendingRecipient, Problem, QueueStore, Result,
+    StoreError,
 };
+
+#[async_trait]
+impl QueueStore for Sqlite {
+    async fn claim_due(&self, now: Timestamp, lease: Timestamp, limit: usize) -> Result<Vec<Item>> {
+        self.claim(now, lease, limit).await
+    }
+
+    async fn release_claims(&self) -> Result<()> {
+        self.write(release_claims).await
+    }
+
+    async fn next_due(&self) -> Result<Option<Timestamp>> {
+        match self.ready_since() {
+            Some(since) => Ok(Some(since)),
+            None => self.next_row_due().await,
+        }
+    }
+
+    async fn finish_attempt(&self, attempt: Attempt) -> Result<()> {
+        self.finish(attempt).await
+    }
+
+    async fn hurry(&self, now: Timestamp) -> Result<()> {
+        self.write(move |change| hurry(change, now)).await
+    }
+}
 
 pub(super) const CLAIM: &str = "
     UPDATE items SET due = ?2, claimed = 1
@@ -37,7 +65,7 @@ pub(super) const RESCHEDULE: &str = "
     UPDATE items SET attempts = attempts + 1, next_attempt = ?2, due = coalesce(?3, ?2), claimed = 0, problem = ?4
     WHERE number = ?1";
 pub(super) const REMOVE: &str = "DELETE FROM items WHERE number = ?1 RETURNING blob, key IS NULL";
-pub(super) const KEYS: &str = "SELECT key FROM items WHERE key IS NOT NULL";
+const KEYS: &str = "SELECT key FROM items WHERE key IS NOT NULL";
 
 /// Later than any moment.
 const NEVER: i64 = i64::MAX;
@@ -165,8 +193,16 @@ fn link(row: &Row<'_>) -> rusqlite::Result<Option<Link>> {
 }
 
 /// Takes back every claim.
-pub(super) fn release_claims(change: &mut Change<'_>) -> Result<()> {
+fn release_claims(change: &mut Change<'_>) -> Result<()> {
     change.db.execute("UPDATE items SET due = next_attempt, claimed = 0 WHERE claimed = 1", [])?;
+    Ok(())
+}
+
+/// Makes due now what is tried again by itself: everything but what is frozen.
+fn hurry(change: &mut Change<'_>, now: Timestamp) -> Result<()> {
+    let waiting =
+        "UPDATE items SET next_attempt = ?1, due = ?1 WHERE claimed = 0 AND problem IS NOT 'frozen'";
+    change.db.execute(waiting, [Time(now)])?;
     Ok(())
 }
 
@@ -190,11 +226,6 @@ pub(super) fn finish_attempt(change: &mut Change<'_>, attempt: Attempt) -> Resul
             change.db.prepare_cached(RESCHEDULE)?.execute(next)?;
         } else {
             remove(change, number)?;
-        }
-    }
-    if let Some(link) = &attempt.notifies {
-        for (_, delivery) in &attempt.deliveries {
-            status::note_delivery(change, link, delivery, attempt.now)?;
         }
     }
     for report in &attempt.reports {

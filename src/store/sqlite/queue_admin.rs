@@ -1,8 +1,10 @@
 //! The queue as an administrator sees it: list, retry, drop. Called by the command line tool, mostly from
 //! another process than the worker's.
 
+use async_trait::async_trait;
 use rusqlite::{Connection, Row, params};
 
+use super::Sqlite;
 use super::columns::Time;
 use super::queue::{number, remove, reverse_path, state};
 use super::writer::Change;
@@ -11,7 +13,29 @@ use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::envelope::EnvelopeRecipient;
 use crate::id::QueueId;
-use crate::store::{Kind, NewItem, Problem, QueueEntry, QueueEntryRecipient, Result};
+use crate::store::{Kind, NewItem, Problem, QueueAdmin, QueueEntry, QueueEntryRecipient, Result};
+
+#[async_trait]
+impl QueueAdmin for Sqlite {
+    async fn queue(&self) -> Result<Vec<QueueEntry>> {
+        self.list().await
+    }
+
+    async fn retry(&self, item: Option<QueueId>, now: Timestamp, event: Option<Event>) -> Result<u64> {
+        self.wait_for_row(item.as_ref()).await?;
+        self.write(move |change| retry(change, item, now, event)).await
+    }
+
+    async fn drop_item(&self, item: QueueId, event: Event) -> Result<bool> {
+        self.wait_for_row(Some(&item)).await?;
+        let was_there = self.write(move |change| drop_item(change, &item, event)).await?;
+        // A server beside us does this by itself; where there is none, nobody would before the next start.
+        if self.journal.is_none() {
+            self.destroy_unused_keys().await?;
+        }
+        Ok(was_there)
+    }
+}
 
 /// Every item with every recipient, delivered ones too.
 pub(super) fn list(db: &Connection) -> Result<Vec<QueueEntry>> {
@@ -81,7 +105,7 @@ fn recipients(db: &Connection, item: i64, is_frozen: bool) -> Result<Vec<QueueEn
 }
 
 /// Due now, frozen or not. An item in delivery is counted, but stays claimed: its attempt is being made.
-pub(super) fn retry(
+fn retry(
     change: &mut Change<'_>,
     item: Option<QueueId>,
     now: Timestamp,
@@ -96,14 +120,6 @@ pub(super) fn retry(
         change.record(event)?;
     }
     Ok(changed as u64)
-}
-
-/// Makes due now what is tried again by itself: everything but what is frozen.
-pub(super) fn hurry(change: &mut Change<'_>, now: Timestamp) -> Result<()> {
-    let waiting =
-        "UPDATE items SET next_attempt = ?1, due = ?1 WHERE claimed = 0 AND problem IS NOT 'frozen'";
-    change.db.execute(waiting, [Time(now)])?;
-    Ok(())
 }
 
 /// Removes an item undelivered; the event is kept only if there was one.

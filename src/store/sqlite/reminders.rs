@@ -1,18 +1,37 @@
-//! What happens to transfers by themselves. Every mail is queued in the transaction that notes that it was: of two
-//! timers at once the second finds nothing to do, and a crash sends nothing twice.
+//! Whom the timer reminds. Every mail is queued in the transaction that notes that it was: of two timers at once the second
+//! finds nothing to do, and a crash sends nothing twice.
 
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::columns::{Time, limit};
 use super::writer::Change;
-use super::{folder, queue};
+use super::{Sqlite, queue};
 use crate::audit::{Action, Actor};
 use crate::clock::Timestamp;
 use crate::id::Link;
-use crate::store::{DueReminder, Forget, NewItem, Occasion, Reminders, Result, Turn, Turns};
+use crate::store::{DueReminder, NewItem, Occasion, ReminderStore, Reminders, Result};
 
-/// Rows that one call forgets of a kind: other writers wait as long as that takes.
-const FORGET_AT_ONCE: usize = 1000;
+#[async_trait]
+impl ReminderStore for Sqlite {
+    async fn due_reminders(
+        &self,
+        now: Timestamp,
+        last_days: Timestamp,
+        quiet_since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<DueReminder>> {
+        self.readers.read(move |db| due_reminders(db, now, last_days, quiet_since, limit)).await
+    }
+
+    async fn remind(&self, reminders: Reminders) -> Result<usize> {
+        self.write(move |change| remind(change, reminders)).await
+    }
+
+    async fn due_downloads(&self, quiet_since: Timestamp, limit: usize) -> Result<Vec<Link>> {
+        self.readers.read(move |db| due_downloads(db, quiet_since, limit)).await
+    }
+}
 
 pub(super) const FIRST_DUE: &str = "
     SELECT id FROM transfers WHERE first_reminder <= ?1 AND shredded IS NULL ORDER BY first_reminder LIMIT ?2";
@@ -47,41 +66,9 @@ const IS_PENDING: &str = "
     SELECT 1 FROM transfer_recipients
     WHERE transfer = (SELECT number FROM transfers WHERE id = ?1) AND number = ?2 AND download_pending = 1";
 
-pub(super) const FORGOTTEN: &str =
-    "SELECT number FROM transfers WHERE shredded <= ?1 ORDER BY shredded LIMIT ?2";
-/// What points at a row goes before it.
-pub(super) const FORGET: [&str; 4] = [
-    "DELETE FROM delivery_reports WHERE transfer = ?1",
-    "DELETE FROM downloads WHERE transfer = ?1",
-    "DELETE FROM transfer_recipients WHERE transfer = ?1",
-    "DELETE FROM transfers WHERE number = ?1",
-];
-pub(super) const FORGET_THREADS: &str = "
-    DELETE FROM threads WHERE hash IN (SELECT hash FROM threads WHERE created < ?1 ORDER BY created LIMIT ?2)";
-/// The oldest stand first, clocks that were set back aside.
-pub(super) const FORGET_AUDIT: &str = "
-    DELETE FROM audit WHERE number IN (SELECT number FROM audit ORDER BY number LIMIT ?2) AND time < ?1";
-
-/// Whether the timer may act at `now`; remembers that it asked.
-pub(super) fn begin_turn(change: &mut Change<'_>, now: Timestamp) -> Result<Turn> {
-    let before = change.db.query_row("SELECT trusted, doubted, seen FROM turns", [], |row| {
-        let time = |column| row.get::<_, Option<Time>>(column).map(|time| time.map(|time| time.0));
-        Ok(Turns { trusted: row.get::<_, Time>("trusted")?.0, doubt: time("doubted")?.zip(time("seen")?) })
-    });
-    let (turns, turn) = Turns::next(before.optional()?, now);
-    let (doubted, seen) = turns.doubt.unzip();
-    change.db.execute(
-        "INSERT INTO turns (number, trusted, doubted, seen) VALUES (1, ?1, ?2, ?3)
-         ON CONFLICT (number) DO UPDATE SET trusted = ?1, doubted = ?2, seen = ?3",
-        params![Time(turns.trusted), doubted.map(Time), seen.map(Time)],
-    )?;
-    folder::set_alive(change.db, now)?;
-    Ok(turn)
-}
-
 /// Transfers that may need reminders now: those whose first is due, then those that expire by `last_days` and
 /// were not reminded since `quiet_since`.
-pub(super) fn due_reminders(
+fn due_reminders(
     db: &Connection,
     now: Timestamp,
     last_days: Timestamp,
@@ -105,7 +92,7 @@ pub(super) fn due_reminders(
 }
 
 /// Queues reminders, unless that was done before. Gives how many mails were queued.
-pub(super) fn remind(change: &mut Change<'_>, reminders: Reminders) -> Result<usize> {
+fn remind(change: &mut Change<'_>, reminders: Reminders) -> Result<usize> {
     let claim = match reminders.occasion {
         Occasion::HalfTime => CLAIM_FIRST,
         Occasion::LastDays => CLAIM_LAST,
@@ -159,7 +146,7 @@ pub(super) fn notice_download(
 }
 
 /// Links of which the sender has more to hear, and was last told at or before `quiet_since`.
-pub(super) fn due_downloads(db: &Connection, quiet_since: Timestamp, most: usize) -> Result<Vec<Link>> {
+fn due_downloads(db: &Connection, quiet_since: Timestamp, most: usize) -> Result<Vec<Link>> {
     let mut due = db.prepare_cached(DOWNLOADS_DUE)?;
     let rows = due.query_map(params![Time(quiet_since), limit(most)], |row| {
         Ok(Link { transfer: row.get(0)?, recipient: row.get(1)? })
@@ -178,24 +165,4 @@ pub(super) fn follow_up(
         true => notice_download(change, link, notice, quiet_since),
         false => Ok(false),
     }
-}
-
-/// Forgets what has had its time, a bounded number of rows; gives how many.
-pub(super) fn forget(change: &mut Change<'_>, before: Forget) -> Result<usize> {
-    let transfers = change
-        .db
-        .prepare_cached(FORGOTTEN)?
-        .query_map(params![Time(before.transfers), limit(FORGET_AT_ONCE)], |row| row.get(0))?
-        .collect::<rusqlite::Result<Vec<i64>>>()?;
-    for number in &transfers {
-        for step in FORGET {
-            change.db.prepare_cached(step)?.execute([number])?;
-        }
-    }
-    let mut forgotten = transfers.len();
-    for (rows, time) in [(FORGET_THREADS, Some(before.threads)), (FORGET_AUDIT, before.audit)] {
-        let Some(time) = time else { continue };
-        forgotten += change.db.prepare_cached(rows)?.execute(params![Time(time), limit(FORGET_AT_ONCE)])?;
-    }
-    Ok(forgotten)
 }

@@ -1,15 +1,30 @@
 //! Transfers: what is known of them, and their end. At expiry the keys go, in one commit with the sessions
 //! that hold them; the blobs, worthless from then on, are given up to the sweeper (C25).
 
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::columns::{Json, Octets, Time, limit};
-use super::limits;
 use super::writer::Change;
+use super::{Sqlite, limits};
 use crate::audit::{Action, Event};
 use crate::clock::Timestamp;
 use crate::id::TransferId;
-use crate::store::{Bounce, Part, Recipient, Result, Transfer};
+use crate::store::{Bounce, Part, Recipient, Result, Transfer, TransferAdmin, TransferStore};
+
+#[async_trait]
+impl TransferStore for Sqlite {
+    async fn transfer(&self, id: TransferId) -> Result<Option<Transfer>> {
+        self.readers.read(move |db| find(db, &id)).await
+    }
+}
+
+#[async_trait]
+impl TransferAdmin for Sqlite {
+    async fn transfers(&self) -> Result<Vec<Transfer>> {
+        self.readers.read(list).await
+    }
+}
 
 /// The most transfers that one call expires: other writers wait as long as that takes.
 const EXPIRE_AT_ONCE: usize = 500;

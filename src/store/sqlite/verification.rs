@@ -1,15 +1,49 @@
 //! Verification codes and the browsers that they prove (C23, H18). Tries and mails are counted in the transaction
 //! that makes them, so that no number of parallel requests gets around a limit.
 
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::columns::Time;
 use super::writer::Change;
-use super::{drafts, limits, queue};
+use super::{Sqlite, drafts, limits, queue};
 use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::secret;
-use crate::store::{Author, BrowserRow, CodeLimits, CodeRow, CodeTry, NewCode, Result};
+use crate::store::room::Share;
+use crate::store::{Author, BrowserRow, CodeLimits, CodeRow, CodeTry, NewCode, Result, VerificationStore};
+
+#[async_trait]
+impl VerificationStore for Sqlite {
+    async fn add_code(&self, code: NewCode, limits: CodeLimits) -> Result<Option<Timestamp>> {
+        self.check_room(Share::Pages).await?;
+        self.write(move |change| add(change, code, limits)).await
+    }
+
+    async fn code(&self, author: Author) -> Result<Option<CodeRow>> {
+        self.readers.read(move |db| code(db, &author)).await
+    }
+
+    async fn try_code(
+        &self,
+        author: Author,
+        hash: [u8; 32],
+        tries: u32,
+        now: Timestamp,
+        browser: BrowserRow,
+        event: Event,
+    ) -> Result<CodeTry> {
+        self.write(move |change| try_code(change, &author, hash, tries, now, &browser, event)).await
+    }
+
+    async fn browser(&self, browser: [u8; 32], now: Timestamp) -> Result<Option<BrowserRow>> {
+        self.readers.read(move |db| find_browser(db, browser, now)).await
+    }
+
+    async fn forget_browser(&self, browser: [u8; 32]) -> Result<()> {
+        self.write(move |change| forget_browser(change, browser)).await
+    }
+}
 
 /// Tries and mails are counted over this long.
 const HOUR: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
@@ -54,7 +88,7 @@ fn find(db: &Connection, author: &Author) -> Result<Option<Found>> {
 
 /// Keeps a code and queues its mail, unless there were too many mails or tries within the hour. A new code takes
 /// the old one's place, and its tries.
-pub(super) fn add(change: &mut Change<'_>, code: NewCode, most: CodeLimits) -> Result<Option<Timestamp>> {
+fn add(change: &mut Change<'_>, code: NewCode, most: CodeLimits) -> Result<Option<Timestamp>> {
     let hour_ago = code.now.saturating_sub(HOUR).unwrap_or(Timestamp::MIN);
     let transfer = drafts::open_link(change.db, &code.author, code.now)?;
     let former = find(change.db, &code.author)?.filter(|former| former.since > hour_ago);
@@ -118,7 +152,7 @@ fn hour_after(time: Timestamp) -> Timestamp {
 }
 
 /// The author's code, unless it is spent.
-pub(super) fn code(db: &Connection, author: &Author) -> Result<Option<CodeRow>> {
+fn code(db: &Connection, author: &Author) -> Result<Option<CodeRow>> {
     let found = find(db, author)?.filter(|found| found.hash.is_some());
     Ok(found.map(|Found { facts, expires, .. }| CodeRow { facts, expires }))
 }
@@ -130,7 +164,7 @@ pub(super) fn forget_all(db: &Connection) -> Result<()> {
 }
 
 /// Counts the try, then compares. A right code is spent, and so is one that was tried too often.
-pub(super) fn try_code(
+fn try_code(
     change: &mut Change<'_>,
     author: &Author,
     hash: [u8; 32],
@@ -165,7 +199,7 @@ pub(super) fn try_code(
 }
 
 /// Whose browser this is.
-pub(super) fn browser(db: &Connection, browser: [u8; 32], now: Timestamp) -> Result<Option<BrowserRow>> {
+fn find_browser(db: &Connection, browser: [u8; 32], now: Timestamp) -> Result<Option<BrowserRow>> {
     let mut found =
         db.prepare_cached("SELECT facts, until FROM browsers WHERE browser = ?1 AND until > ?2")?;
     let found = found.query_row(params![browser, Time(now)], |row| {
@@ -175,7 +209,7 @@ pub(super) fn browser(db: &Connection, browser: [u8; 32], now: Timestamp) -> Res
 }
 
 /// Nobody's any more.
-pub(super) fn forget_browser(change: &mut Change<'_>, browser: [u8; 32]) -> Result<()> {
+fn forget_browser(change: &mut Change<'_>, browser: [u8; 32]) -> Result<()> {
     change.db.prepare_cached("DELETE FROM browsers WHERE browser = ?1")?.execute([browser])?;
     Ok(())
 }

@@ -3,6 +3,7 @@ use std::io::Read;
 use super::*;
 use crate::config::PasswordMode;
 use crate::store::Bounce;
+use crate::store::RateStore;
 use crate::transfer::sealing::{Sealed, seal};
 use crate::transfer::testing::{MemoryBlobs, MemoryStore, request, start};
 

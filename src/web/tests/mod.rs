@@ -66,7 +66,7 @@ struct Site {
     clock: Clock,
     config: Arc<ArcSwap<Config>>,
     rules: Arc<ArcSwap<Rules>>,
-    store: Arc<Sqlite>,
+    store: Arc<dyn Store>,
     blobs: Arc<LocalBlobs>,
     keys: Keys,
     dir: TempDir,
@@ -91,7 +91,7 @@ impl Site {
     fn start_patient(tls: Option<Arc<ServerConfig>>, patience: Patience) -> Self {
         let runtime = Runtime::new().unwrap();
         let dir = tempfile::tempdir().unwrap();
-        let store = Arc::new(Sqlite::open(&dir.path().join("zegel.db")).unwrap());
+        let store: Arc<dyn Store> = Arc::new(Sqlite::open(&dir.path().join("zegel.db")).unwrap());
         let blobs = Arc::new(LocalBlobs::open(&dir.path().join("blobs")).unwrap());
         let keys = Keys::derive(&[7; 32]);
         let clock = Clock::movable("2026-11-23T10:00:00Z".parse().unwrap());

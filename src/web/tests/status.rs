@@ -14,7 +14,7 @@ use crate::config::{Config, PasswordMode};
 use crate::envelope::Reported;
 use crate::id::{Link, TransferId};
 use crate::serve;
-use crate::store::{Attempt, Delivery, DeliveryReport, Store};
+use crate::store::{Attempt, Delivery, DeliveryReport};
 use crate::transfer::action::{self, Purpose};
 
 const DAY: Duration = Duration::from_secs(86_400);

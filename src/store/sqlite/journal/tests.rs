@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::secret::keyring::Keyring;
-use crate::store::conformance::{at, inline, item, noon};
+use crate::store::conformance::{in_blob, inline, item, noon};
 
 async fn keep(journal: &Journal, item: &NewItem) {
     assert!(journal.keep(item.clone()).await.unwrap().is_none());
@@ -151,7 +151,7 @@ async fn what_is_too_large_or_elsewhere_is_not_for_the_journal() {
     let dir = tempfile::tempdir().unwrap();
     let journal = start(dir.path());
     assert!(journal.keep(with_body(ROOM as usize)).await.unwrap().is_some());
-    let blob = NewItem { body: at(crate::id::BlobName::random()), ..item() };
+    let blob = NewItem { body: in_blob(crate::id::BlobName::random()), ..item() };
     assert!(journal.keep(blob).await.unwrap().is_some());
 }
 

@@ -1,0 +1,51 @@
+//! How a link is opened: passwords are counted before they are tried, and a right one begins a session. Used by
+//! `transfer/access` alone.
+
+use async_trait::async_trait;
+
+use super::{AuditStore, RateStore, Result, TransferStore};
+use crate::audit::Event;
+use crate::clock::Timestamp;
+use crate::id::Link;
+use crate::limits::TryRule;
+
+/// Tries and sessions.
+#[async_trait]
+pub trait AccessStore: TransferStore + RateStore + AuditStore {
+    /// Counts a try on a link before it is made, and locks it when it was one too many.
+    async fn begin_try(&self, link: Link, rule: TryRule, now: Timestamp) -> Result<Try>;
+    /// A right password: tries are forgotten, the first opening noted, the session kept.
+    /// [`StoreError::Gone`] when the link was closed meanwhile.
+    async fn open(&self, session: Session, event: Event) -> Result<()>;
+    /// The live session with this id, not idle since `idle_since`; its use is noted, to the minute.
+    async fn session(&self, id: [u8; 32], now: Timestamp, idle_since: Timestamp) -> Result<Option<Session>>;
+    /// Ends a session; the event is kept if there was one.
+    async fn end_session(&self, id: [u8; 32], event: Event) -> Result<()>;
+}
+
+/// Whether a password may be tried now. A try is counted before it is made, so that no number of
+/// parallel tries gets around the limit (C16); a right password sets the count back.
+#[derive(Clone, Debug)]
+pub enum Try {
+    /// Go on. `locked` tells that this was the last try before the lock.
+    Allowed {
+        /// The lock that a wrong password now means
+        locked: Option<Timestamp>,
+    },
+    /// Not before then.
+    Locked(Timestamp),
+    /// There is no such link.
+    Unknown,
+}
+
+/// A browser session: opens one recipient's transfer and nothing else (C17).
+pub struct Session {
+    /// SHA-256 of the cookie's value; the value itself is never stored.
+    pub id: [u8; 32],
+    /// What it opens.
+    pub link: Link,
+    /// The transfer's key, wrapped with a key that needs the cookie.
+    pub wrapped_key: Vec<u8>,
+    /// When it was last used.
+    pub used: Timestamp,
+}

@@ -1,0 +1,117 @@
+//! Sealed bytes: the blob store, and what rows know of its blobs.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read, Write};
+
+use async_trait::async_trait;
+
+use super::Result;
+use crate::clock::Timestamp;
+use crate::id::{BlobName, QueueId, TransferId, UploadId};
+
+/// Sealed bytes under random names, never changed once they are written. Blocking: call it from
+/// a thread that may wait.
+pub trait Blobs: Send + Sync + 'static {
+    /// Starts a new blob. Dropped without [`BlobWriter::commit`], nothing of it stays.
+    fn create(&self) -> io::Result<Box<dyn BlobWriter>>;
+    /// The same, with room for so many octets from the start: where there is none, nothing is begun.
+    fn create_for(&self, octets: u64) -> io::Result<Box<dyn BlobWriter>> {
+        if self.left()? < octets { Err(io::ErrorKind::StorageFull.into()) } else { self.create() }
+    }
+    /// Reads a blob from its start.
+    fn open(&self, name: &BlobName) -> io::Result<Box<dyn Read + Send>>;
+    /// Removes a blob; one that is gone already is fine.
+    fn remove(&self, name: &BlobName) -> io::Result<()>;
+    /// Octets that are free on the disk.
+    fn room(&self) -> io::Result<u64>;
+    /// Octets of them that may still be written from here, what others were promised aside.
+    fn left(&self) -> io::Result<u64> {
+        self.room()
+    }
+    /// Every blob there is, for the sweep at start.
+    fn names(&self) -> io::Result<Vec<BlobName>>;
+    /// What is known of a blob from outside; `None` when it is not there.
+    fn look(&self, name: &BlobName) -> io::Result<Option<BlobFacts>>;
+    /// Ask for it before blobs are removed that rows have named, and keep it until they are; `None` while a backup is
+    /// being made, which may name them still.
+    fn removal(&self) -> io::Result<Option<Removal>> {
+        Ok(Some(Removal::default()))
+    }
+}
+
+/// A blob that is being written.
+pub trait BlobWriter: Write + Send {
+    /// Flushes file and folder to disk and gives the blob its name.
+    fn commit(self: Box<Self>) -> io::Result<BlobName>;
+}
+
+/// A blob, seen from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlobFacts {
+    /// Sealed octets.
+    pub size: u64,
+    /// When it was written.
+    pub written: Timestamp,
+}
+
+/// While it is held, no backup begins.
+#[derive(Debug, Default)]
+pub struct Removal {
+    pub(super) _lock: Option<File>,
+}
+
+/// Removes blobs of which nothing was promised. One that cannot be removed now is worthless to anybody,
+/// and found by the sweep at the next start.
+pub fn discard<'a>(blobs: &dyn Blobs, names: impl IntoIterator<Item = &'a BlobName>) {
+    for name in names {
+        if let Err(error) = blobs.remove(name) {
+            tracing::warn!(blob = %name, %error, "a blob that nobody needs could not be removed");
+        }
+    }
+}
+
+/// Which blobs rows name, and which of them are given up.
+#[async_trait]
+pub trait BlobIndex: Send + Sync + 'static {
+    /// Blobs that rows name, in the order of their names, those that come after `after`, at most `limit`. What is
+    /// given up is not among them.
+    async fn named_blobs(&self, after: Option<BlobName>, limit: usize) -> Result<Vec<NamedBlob>>;
+    /// Which of these blobs no row knows: left behind by a crash before the commit. Ask it only before
+    /// anything is taken in: a blob whose message is still on its way is not known either.
+    async fn orphans(&self, names: Vec<BlobName>) -> Result<Vec<BlobName>>;
+    /// Blobs that are given up and wait to be removed, at most `limit`.
+    async fn doomed_blobs(&self, limit: usize) -> Result<Vec<BlobName>>;
+    /// These blobs are gone from the blob store.
+    async fn forget_blobs(&self, names: Vec<BlobName>) -> Result<()>;
+}
+
+/// A blob that a row names, and what it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedBlob {
+    /// Its name.
+    pub blob: BlobName,
+    /// What it is.
+    pub content: Content,
+}
+
+/// What a blob is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// A part of a transfer, with so many octets before they were sealed.
+    Part(TransferId, u32, u64),
+    /// The body of a mail in the queue.
+    Body(QueueId),
+    /// A piece of a file for an answer, with so many octets before they were sealed.
+    Piece(UploadId, u32, u64),
+}
+
+impl fmt::Display for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Part(transfer, number, _) => write!(f, "part {number} of transfer {transfer}"),
+            Self::Body(item) => write!(f, "body of queue item {item}"),
+            Self::Piece(upload, number, _) => write!(f, "piece {number} of upload {upload}"),
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The end of mail that has left: its key is destroyed, and the room that it took is given back. Used by `queue/forget`.
+
+use async_trait::async_trait;
+
+use super::Result;
+use crate::secret::keyring::Destroyed;
+
+/// Sees to it that mail that has left cannot be read any more.
+#[async_trait]
+pub trait BodyKeys: Send + Sync + 'static {
+    /// Destroys the keys of bodies that are gone (C29).
+    async fn destroy_keys(&self) -> Result<Destroyed>;
+    /// Waits until so many keys of bodies are used that some should be destroyed, to be used anew.
+    async fn few_keys(&self);
+    /// Gives the room of the database's log back, if nothing was written since it was last asked to.
+    async fn shrink_log(&self) -> Result<()>;
+}

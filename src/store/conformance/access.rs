@@ -1,0 +1,132 @@
+//! What every [`AccessStore`] must do.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use super::sample::*;
+use crate::audit::Action;
+use crate::clock::{days_later, later};
+use crate::id::{Link, TransferId};
+use crate::store::*;
+
+/// C16: no number of parallel tries gets around the limit.
+pub async fn tries_are_counted_before_they_are_made(store: &dyn Store) {
+    let link = linked(store).await;
+    let tries = join_all((0..50).map(|_| try_once(store, &link, noon()))).await;
+    let lock = minutes(15);
+    let allowed: Vec<_> = tries.iter().filter(|t| matches!(t, Try::Allowed { .. })).collect();
+    assert_eq!(allowed.len(), 5);
+    assert_eq!(
+        allowed
+            .iter()
+            .filter(|t| matches!(t, Try::Allowed { locked: Some(until) } if *until == lock))
+            .count(),
+        1
+    );
+    assert_eq!(tries.iter().filter(|t| matches!(t, Try::Locked(until) if *until == lock)).count(), 45);
+
+    let other = Link { recipient: 2, ..link.clone() };
+    assert!(matches!(try_once(store, &other, noon()).await, Try::Allowed { locked: None }));
+    for unknown in [Link { recipient: 3, ..link }, Link { transfer: TransferId::random(), recipient: 1 }] {
+        assert!(matches!(try_once(store, &unknown, noon()).await, Try::Unknown));
+    }
+}
+
+pub async fn every_lock_is_longer(store: &dyn Store) {
+    let link = linked(store).await;
+    let mut now = noon();
+    for lock in [15, 30, 60] {
+        let until = later(now, Duration::from_secs(60 * lock));
+        for _ in 0..4 {
+            assert!(matches!(try_once(store, &link, now).await, Try::Allowed { locked: None }));
+        }
+        assert!(
+            matches!(try_once(store, &link, now).await, Try::Allowed { locked: Some(at) } if at == until)
+        );
+        assert!(matches!(try_once(store, &link, now).await, Try::Locked(at) if at == until));
+        let recipient = store.transfer(link.transfer.clone()).await.unwrap().unwrap().recipients.remove(0);
+        assert_eq!(recipient.locked_until, Some(until));
+        now = until;
+    }
+}
+
+pub async fn a_right_password_forgets_the_tries(store: &dyn Store) {
+    let link = linked(store).await;
+    for _ in 0..5 {
+        try_once(store, &link, noon()).await;
+    }
+    open(store, session(1, &link)).await.unwrap();
+    let recipients = store.transfer(link.transfer.clone()).await.unwrap().unwrap().recipients;
+    assert_eq!((recipients[0].tries, recipients[0].locked_until), (0, None));
+    assert_eq!((recipients[0].opened, recipients[1].opened), (Some(noon()), None));
+    assert!(matches!(try_once(store, &link, noon()).await, Try::Allowed { locked: None }));
+
+    open(store, Session { used: minutes(3), ..session(2, &link) }).await.unwrap();
+    let recipients = store.transfer(link.transfer).await.unwrap().unwrap().recipients;
+    assert_eq!(recipients[0].opened, Some(noon()), "the first opening counts");
+}
+
+/// C17: what a session opens is decided when it is made.
+pub async fn a_session_opens_its_link_only(store: &dyn Store) {
+    let first = linked(store).await;
+    let second = Link { recipient: 2, ..linked(store).await };
+    open(store, session(1, &first)).await.unwrap();
+    open(store, session(2, &second)).await.unwrap();
+    for (id, link) in [(1, first), (2, second)] {
+        let found = live(store, id, noon()).await.unwrap();
+        assert_eq!((found.id, found.link, found.wrapped_key), ([id; 32], link, vec![id; 48]));
+    }
+    assert!(live(store, 3, noon()).await.is_none());
+    store.end_session([1; 32], event(Action::Finish)).await.unwrap();
+    store.end_session([1; 32], event(Action::Finish)).await.unwrap();
+    assert!(live(store, 1, noon()).await.is_none());
+    assert!(live(store, 2, noon()).await.is_some());
+}
+
+pub async fn a_session_ends_when_idle(store: &dyn Store) {
+    let link = linked(store).await;
+    open(store, session(1, &link)).await.unwrap();
+    open(store, session(2, &link)).await.unwrap();
+    for minute in [20, 40, 60] {
+        assert!(live(store, 1, minutes(minute)).await.is_some(), "every use gives it more time");
+    }
+    assert!(live(store, 2, minutes(31)).await.is_none());
+    assert_eq!(store.sweep_sessions(minutes(31)).await.unwrap(), 1);
+    assert!(live(store, 1, minutes(90)).await.is_some());
+    assert!(live(store, 1, minutes(121)).await.is_none());
+}
+
+/// H42
+pub async fn sessions_of_a_link_are_bounded(store: &dyn Store) {
+    let [author, _] = authors(store).await;
+    for number in 0..30u8 {
+        let used = later(noon(), Duration::from_secs(number.into()));
+        let session = Session { id: [number; 32], link: author.link.clone(), wrapped_key: vec![1], used };
+        store.open(session, event(Action::Open)).await.unwrap();
+    }
+    let mut live = Vec::new();
+    for number in 0..30u8 {
+        live.extend(store.session([number; 32], noon(), noon()).await.unwrap().map(|_| number));
+    }
+    assert_eq!(live, (10..30).collect::<Vec<_>>(), "the last ones");
+    // Of those that were used at the same moment it is never the new one.
+    let used = later(noon(), Duration::from_secs(29));
+    for number in 30..60u8 {
+        let id = [90 - number; 32];
+        let session = Session { id, link: author.link.clone(), wrapped_key: vec![1], used };
+        store.open(session, event(Action::Open)).await.unwrap();
+        assert!(store.session(id, noon(), noon()).await.unwrap().is_some(), "{number}");
+    }
+}
+
+/// The password was being checked while the transfer expired.
+pub async fn a_closed_link_is_not_opened(store: &dyn Store) {
+    let link = linked(store).await;
+    assert!(matches!(try_once(store, &link, noon()).await, Try::Allowed { .. }));
+    store.expire(days_later(noon(), 30), days_later(noon(), 30)).await.unwrap();
+    assert!(matches!(open(store, session(1, &link)).await, Err(StoreError::Gone)));
+    assert!(live(store, 1, noon()).await.is_none());
+    let unknown = Link { transfer: TransferId::random(), recipient: 1 };
+    assert!(matches!(open(store, session(2, &unknown)).await, Err(StoreError::Gone)));
+}

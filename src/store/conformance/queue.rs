@@ -1,0 +1,153 @@
+//! What every [`QueueStore`] must do.
+
+use futures_util::future::join_all;
+
+use super::sample::*;
+use crate::address::ReversePath;
+use crate::audit::Action;
+use crate::envelope::{BodyType, Envelope, MailParameters, Notify, RcptParameters, Ret};
+use crate::id::{BlobName, Link, TransferId};
+use crate::store::*;
+
+pub async fn a_message_comes_back_as_it_went_in(store: &dyn Store) {
+    let notify = Notify { success: true, failure: false, delay: true };
+    let mut first = item();
+    first.kind = Kind::Notification;
+    first.link = Some(Link { transfer: TransferId::random(), recipient: 7 });
+    first.envelope.parameters = MailParameters {
+        body: Some(BodyType::EightBitMime),
+        smtputf8: true,
+        size: Some(u64::MAX),
+        ret: Some(Ret::Headers),
+        envid: Some("QQ+2B314159".into()),
+    };
+    first.envelope.recipients[1].parameters =
+        RcptParameters { notify: Some(notify), orcpt: Some("rfc822;b+2Bx@example.org".into()) };
+    let mut second = item();
+    second.created = minutes(1);
+    second.envelope.reverse_path = ReversePath::Null;
+    second.envelope.recipients = vec![address("jürgen@voorbeeld.nl").into()];
+    second.body = in_blob(BlobName::random());
+
+    let expected =
+        [&first, &second].map(|item| format!("{:?} {:?} {:?}", item.envelope, item.body, item.link));
+    let ids = [first.id.clone(), second.id.clone()];
+    let acceptance = message(vec![first, second]);
+    let id = acceptance.id.clone();
+    assert_eq!(store.commit(acceptance).await.unwrap().to_string(), id.as_str());
+
+    let items = store.claim_due(minutes(1), minutes(10), 10).await.unwrap();
+    let found = items.iter().map(|item| {
+        let numbers: Vec<_> = item.recipients.iter().map(|pending| pending.number).collect();
+        assert_eq!(numbers, (1..=numbers.len() as u32).collect::<Vec<_>>());
+        let recipients = item.recipients.iter().map(|pending| pending.recipient.clone()).collect();
+        let (reverse_path, parameters) = (item.reverse_path.clone(), item.parameters.clone());
+        let envelope = Envelope { reverse_path, parameters, recipients };
+        format!("{envelope:?} {:?} {:?}", item.body, item.link)
+    });
+    assert_eq!(found.collect::<Vec<_>>(), expected);
+    assert_eq!(items.iter().map(|item| item.id.clone()).collect::<Vec<_>>(), ids);
+    assert_eq!((items[0].kind, items[0].created, items[0].attempts), (Kind::Notification, noon(), 0));
+    assert_eq!((items[1].kind, items[1].created), (Kind::Message, minutes(1)));
+}
+
+pub async fn an_item_is_claimed_by_one(store: &dyn Store) {
+    store.commit(message((0..20).map(|_| item()).collect())).await.unwrap();
+    let claims = join_all((0..10).map(|_| store.claim_due(noon(), minutes(10), 3))).await;
+    let mut ids: Vec<_> = claims.into_iter().flat_map(Result::unwrap).map(|item| item.id).collect();
+    assert_eq!(ids.len(), 20);
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 20);
+}
+
+pub async fn a_claim_runs_out(store: &dyn Store) {
+    let first = claimed(store, item()).await;
+    assert!(store.claim_due(minutes(9), minutes(20), 10).await.unwrap().is_empty());
+    assert_eq!(store.next_due().await.unwrap(), Some(minutes(10)));
+    let again = store.claim_due(minutes(10), minutes(20), 10).await.unwrap();
+    assert_eq!(again[0].id, first.id);
+    assert_eq!(again[0].attempts, 0);
+}
+
+pub async fn claims_are_released_at_start(store: &dyn Store) {
+    let first = claimed(store, item()).await;
+    store.release_claims().await.unwrap();
+    assert_eq!(store.next_due().await.unwrap(), Some(noon()));
+    assert_eq!(store.claim_due(noon(), minutes(10), 10).await.unwrap()[0].id, first.id);
+}
+
+pub async fn the_oldest_goes_first_and_no_more_than_asked(store: &dyn Store) {
+    assert_eq!(store.next_due().await.unwrap(), None);
+    for minute in [3, 1, 4, 2, 9] {
+        store.commit(message(vec![NewItem { created: minutes(minute), ..item() }])).await.unwrap();
+    }
+    let created = |items: Vec<Item>| items.iter().map(|item| item.created).collect::<Vec<_>>();
+    let first = store.claim_due(minutes(5), minutes(60), 3).await.unwrap();
+    assert_eq!(created(first), [1, 2, 3].map(minutes));
+    assert_eq!(store.next_due().await.unwrap(), Some(minutes(4)));
+    assert_eq!(created(store.claim_due(minutes(5), minutes(60), 3).await.unwrap()), [minutes(4)]);
+    assert_eq!(store.next_due().await.unwrap(), Some(minutes(9)));
+}
+
+pub async fn an_attempt_is_recorded_per_recipient(store: &dyn Store) {
+    let first = claimed(store, item()).await;
+    let reason = "451 4.3.0 later".to_owned();
+    let deliveries = vec![(1, Delivery::Delivered), (2, Delivery::Later { reason: reason.clone() })];
+    store.finish_attempt(attempt(&first, deliveries)).await.unwrap();
+
+    let entry = &store.queue().await.unwrap()[0];
+    let states: Vec<_> = entry.recipients.iter().map(|r| (r.state, r.answer.as_str())).collect();
+    assert_eq!(states, [("delivered", ""), ("waiting", reason.as_str())]);
+    assert!(store.claim_due(minutes(4), minutes(10), 10).await.unwrap().is_empty());
+    let again = store.claim_due(minutes(5), minutes(10), 10).await.unwrap().remove(0);
+    assert_eq!(again.attempts, 1);
+    assert_eq!(again.recipients.iter().map(|pending| pending.number).collect::<Vec<_>>(), [2]);
+    assert_eq!(again.body, first.body);
+
+    // A delivered recipient stays so, whatever a late answer says.
+    let failed = |number| (number, Delivery::Failed { reason: "550 5.1.1 no".into() });
+    store.finish_attempt(attempt(&again, vec![failed(1)])).await.unwrap();
+    assert_eq!(store.queue().await.unwrap()[0].recipients[0].state, "delivered");
+    let last = store.claim_due(minutes(60), minutes(70), 10).await.unwrap().remove(0);
+    store.finish_attempt(attempt(&last, vec![failed(2)])).await.unwrap();
+    assert!(store.queue().await.unwrap().is_empty());
+}
+
+pub async fn a_finished_item_goes_with_its_blob(store: &dyn Store) {
+    let blob = BlobName::random();
+    let first = claimed(store, NewItem { body: in_blob(blob.clone()), ..item() }).await;
+    store.finish_attempt(attempt(&first, vec![(1, Delivery::Delivered)])).await.unwrap();
+    assert!(store.doomed_blobs(10).await.unwrap().is_empty());
+    let again = store.claim_due(minutes(5), minutes(10), 10).await.unwrap().remove(0);
+    store.finish_attempt(attempt(&again, vec![(2, Delivery::Delivered)])).await.unwrap();
+    assert!(store.queue().await.unwrap().is_empty());
+    assert_eq!(store.next_due().await.unwrap(), None);
+    assert_eq!(store.doomed_blobs(10).await.unwrap(), [blob]);
+}
+
+pub async fn a_report_is_queued_with_the_failure(store: &dyn Store) {
+    let first = claimed(store, item()).await;
+    let report = NewItem { kind: Kind::Report, ..item() };
+    let id = report.id.clone();
+    let mut finished = attempt(&first, delivered());
+    finished.reports = vec![report];
+    store.finish_attempt(finished).await.unwrap();
+    let entries = store.queue().await.unwrap();
+    assert_eq!((entries.len(), entries[0].kind, &entries[0].id), (1, "report", &id));
+    assert_eq!(store.claim_due(noon(), minutes(10), 10).await.unwrap()[0].id, id);
+
+    // A report that cannot be queued leaves the attempt unrecorded: nothing is lost.
+    let second = claimed(store, item()).await;
+    let mut refused = attempt(&second, delivered());
+    refused.reports = vec![NewItem { id, ..item() }];
+    assert!(store.finish_attempt(refused).await.is_err());
+    assert_eq!(store.queue().await.unwrap().len(), 2);
+}
+
+pub async fn an_attempt_on_a_dropped_item_is_no_error(store: &dyn Store) {
+    let first = claimed(store, item()).await;
+    assert!(store.drop_item(first.id.clone(), event(Action::Drop)).await.unwrap());
+    store.finish_attempt(attempt(&first, delivered())).await.unwrap();
+    assert!(store.queue().await.unwrap().is_empty());
+}

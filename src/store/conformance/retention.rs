@@ -1,0 +1,128 @@
+//! What every [`RetentionStore`] must do.
+
+use std::time::Duration;
+
+use super::sample::*;
+use crate::clock::{Timestamp, days_later, earlier, later};
+use crate::id::Link;
+use crate::store::*;
+
+/// H34
+pub async fn a_leap_of_the_clock_is_believed_after_an_hour(store: &dyn Store) {
+    assert_eq!(store.begin_turn(noon()).await.unwrap(), Turn::Go);
+    assert_eq!(store.begin_turn(later(noon(), DAY)).await.unwrap(), Turn::Go);
+    let leap = days(4000);
+    let hold = Turn::Hold { trusted: later(noon(), DAY), until: later(leap, DAY / 24) };
+    assert_eq!(store.begin_turn(leap).await.unwrap(), hold);
+    assert_eq!(store.begin_turn(later(leap, DAY / 48)).await.unwrap(), hold);
+    assert_eq!(store.begin_turn(later(leap, DAY / 24)).await.unwrap(), Turn::Go);
+    assert_eq!(store.begin_turn(noon()).await.unwrap(), Turn::Go, "nothing is early by a step back");
+}
+
+/// C25: keys, sessions and blobs, and of nothing but what is over.
+pub async fn expiry_destroys_keys_sessions_and_parts(store: &dyn Store) {
+    let (ended, kept) = (transfer(), NewTransfer { expires: days_later(noon(), 31), ..transfer() });
+    let (id, kept_id) = (ended.id.clone(), kept.id.clone());
+    let mut blobs: Vec<_> = ended.parts.iter().map(|part| part.blob.clone()).collect();
+    let links = [&id, &kept_id].map(|id| Link { transfer: id.clone(), recipient: 1 });
+    store.commit(sealed(ended)).await.unwrap();
+    store.commit(sealed(kept)).await.unwrap();
+    open(store, session(1, &links[0])).await.unwrap();
+    open(store, session(2, &links[1])).await.unwrap();
+
+    let end = days_later(noon(), 30);
+    let just_before = end.saturating_sub(Duration::from_micros(1)).unwrap();
+    assert!(store.expire(just_before, just_before).await.unwrap().is_empty());
+    assert_eq!(store.expire(end, end).await.unwrap(), std::slice::from_ref(&id));
+    assert!(store.expire(end, end).await.unwrap().is_empty());
+
+    let ended = store.transfer(id).await.unwrap().unwrap();
+    assert!(ended.recipients.iter().all(|recipient| recipient.key_packet.is_none()));
+    assert!(ended.parts.is_empty());
+    assert_eq!(ended.recipients[0].opened, Some(noon()), "that it was opened is still known");
+    assert!(live(store, 1, noon()).await.is_none());
+    let mut doomed = store.doomed_blobs(10).await.unwrap();
+    doomed.sort();
+    blobs.sort();
+    assert_eq!(doomed, blobs);
+
+    let kept = store.transfer(kept_id).await.unwrap().unwrap();
+    assert!(kept.recipients.iter().all(|recipient| recipient.key_packet.is_some()));
+    assert_eq!(kept.parts.len(), 3);
+    assert!(live(store, 2, noon()).await.is_some());
+}
+
+/// C25
+pub async fn expiry_takes_drafts_along(store: &dyn Store) {
+    let [author, _] = authors(store).await;
+    let (id, _) = begin(store, &author, None).await;
+    add(store, &author, &id, 0, 8).await;
+    let blob = find(store, &author).await.unwrap().uploads[0].pieces[0].blob.clone();
+    ask(store, &author, 1, noon()).await;
+    assert_eq!(store.expire(hours(24 * 30), hours(24 * 30)).await.unwrap().len(), 1);
+    assert!(find(store, &author).await.is_none());
+    assert!(store.doomed_blobs(10).await.unwrap().contains(&blob));
+    assert_eq!(store.code(author).await.unwrap(), None);
+}
+
+/// H16
+pub async fn an_idle_draft_is_swept(store: &dyn Store) {
+    let [author, other] = authors(store).await;
+    let (id, _) = begin(store, &author, None).await;
+    add(store, &author, &id, 0, 8).await;
+    store.save_draft(other.clone(), Vec::new(), hours(2)).await.unwrap();
+    assert_eq!(store.sweep_drafts(noon(), hours(3)).await.unwrap(), 0);
+    assert_eq!(store.sweep_drafts(hours(1), hours(3)).await.unwrap(), 1);
+    assert!(find(store, &author).await.is_none() && find(store, &other).await.is_some());
+    assert_eq!(store.doomed_blobs(10).await.unwrap().len(), 1);
+}
+
+pub async fn what_had_its_time_is_forgotten(store: &dyn Store) {
+    let ended = NewTransfer { thread: vec![[1; 32]], ..transfer() };
+    let kept = NewTransfer { expires: days(31), thread: vec![[2; 32]], ..transfer() };
+    let (id, kept_id) = (ended.id.clone(), kept.id.clone());
+    store.commit(sealed(ended)).await.unwrap();
+    store.commit(sealed(kept)).await.unwrap();
+    let link = Link { transfer: id.clone(), recipient: 1 };
+    open(store, session(1, &link)).await.unwrap();
+    store.downloaded(fetch_of(&link, 1)).await.unwrap();
+    store.expire(days(30), days(30)).await.unwrap();
+
+    let forget = async |transfers: Timestamp, threads: Timestamp, audit: Option<Timestamp>| {
+        let before = Forget { transfers, threads, audit };
+        while store.forget(before).await.unwrap() > 0 {}
+        store.transfer(id.clone()).await.unwrap().is_some()
+    };
+    assert!(forget(earlier(days(30), Duration::from_micros(1)), noon(), None).await);
+    assert!(!forget(days(30), noon(), None).await);
+    assert!(store.transfer(kept_id).await.unwrap().is_some());
+    assert!(store.is_sealed_thread(vec![[1; 32]]).await.unwrap());
+    assert!(!store.trail(id.clone()).await.unwrap().is_empty(), "what happened stays");
+    forget(days(30), minutes(1), Some(days(31))).await;
+    assert!(!store.is_sealed_thread(vec![[1; 32]]).await.unwrap());
+    assert!(store.trail(id.clone()).await.unwrap().is_empty());
+}
+
+pub async fn a_thread_lives_from_its_last_message(store: &dyn Store) {
+    let known = |hash| store.is_sealed_thread(vec![hash]);
+    for created in [minutes(5), noon()] {
+        let transfer = NewTransfer { created, thread: vec![[1; 32]], ..transfer() };
+        store.commit(sealed(transfer)).await.unwrap();
+    }
+    let answer = NewTransfer {
+        created: minutes(7),
+        thread: vec![[3; 32]],
+        answers: vec![[2; 32], [4; 32]],
+        ..transfer()
+    };
+    let answered = NewTransfer { thread: vec![[2; 32]], ..transfer() };
+    store.commit(sealed(answered)).await.unwrap();
+    store.commit(sealed(answer)).await.unwrap();
+    let before = Forget { transfers: noon(), threads: minutes(5), audit: None };
+    store.forget(before).await.unwrap();
+    assert!(known([1; 32]).await.unwrap());
+    store.forget(Forget { threads: minutes(6), ..before }).await.unwrap();
+    assert!(!known([1; 32]).await.unwrap());
+    assert!(known([2; 32]).await.unwrap() && known([3; 32]).await.unwrap(), "an answer keeps it alive");
+    assert!(!known([4; 32]).await.unwrap(), "and begins none");
+}

@@ -1,0 +1,142 @@
+//! What every [`SenderStore`] must do.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use super::sample::*;
+use crate::audit::Action;
+use crate::clock::days_later;
+use crate::id::Link;
+use crate::limits::Rate;
+use crate::store::*;
+
+/// C25: the key, then the sessions; with the last key the parts.
+pub async fn a_recall_destroys_one_key_or_all(store: &dyn Store) {
+    let (first, other) = (linked(store).await, linked(store).await);
+    let second = Link { recipient: 2, ..first.clone() };
+    for (id, link) in [(1, &first), (2, &second), (3, &other)] {
+        open(store, session(id, link)).await.unwrap();
+    }
+    assert_eq!(store.recall(recall(&first, Some(1))).await.unwrap(), [1]);
+    let one = recipient(store, &first).await;
+    assert_eq!((one.key_packet, one.recalled, one.opened), (None, Some(minutes(3)), Some(noon())));
+    assert!(live(store, 1, noon()).await.is_none());
+    assert!(matches!(open(store, session(4, &first)).await, Err(StoreError::Gone)));
+    assert!(live(store, 2, noon()).await.is_some(), "the other recipient's");
+    assert!(store.doomed_blobs(10).await.unwrap().is_empty());
+
+    assert_eq!(store.recall(recall(&first, None)).await.unwrap(), [2], "all that are left");
+    assert!(live(store, 2, noon()).await.is_none());
+    let transfer = store.transfer(first.transfer.clone()).await.unwrap().unwrap();
+    assert!(transfer.parts.is_empty());
+    assert_eq!(store.doomed_blobs(10).await.unwrap().len(), 3);
+    assert!(live(store, 3, noon()).await.is_some(), "another transfer's");
+    assert_eq!(
+        store.expire(days_later(noon(), 29), days_later(noon(), 29)).await.unwrap(),
+        [],
+        "it is over already"
+    );
+    let trail = store.trail(first.transfer.clone()).await.unwrap();
+    let results: Vec<_> = trail.iter().map(|entry| (entry.object.as_str(), entry.result.as_str())).collect();
+    let (one, two) = (first.to_string(), second.to_string());
+    assert_eq!(results, [(one.as_str(), "ok, opened before"), (two.as_str(), "ok, opened before")]);
+}
+
+pub async fn of_two_recalls_one_does_it(store: &dyn Store) {
+    let link = linked(store).await;
+    let done = join_all((0..4).map(|_| store.recall(recall(&link, None)))).await;
+    let done: Vec<u16> = done.into_iter().flat_map(|done| done.unwrap()).collect();
+    assert_eq!(done, [1, 2]);
+    assert_eq!(store.trail(link.transfer).await.unwrap().len(), 2);
+}
+
+/// What is in delivery at that moment goes as well; that it arrived after all is noted.
+pub async fn a_recall_drops_what_has_not_left(store: &dyn Store) {
+    let link = linked(store).await;
+    let second = Link { recipient: 2, ..link.clone() };
+    let item = claimed(store, notice(&link, Kind::Notification)).await;
+    store.commit(message(vec![notice(&second, Kind::Notification)])).await.unwrap();
+    store.commit(message(vec![notice(&link, Kind::Receipt)])).await.unwrap();
+    store.recall(recall(&link, Some(1))).await.unwrap();
+    assert_eq!(queued(store).await, ["notification", "receipt"]);
+    store.finish_attempt(attempt(&item, delivered())).await.unwrap();
+    assert_eq!(recipient(store, &link).await.notified, Some(minutes(1)));
+}
+
+pub async fn a_recalled_recipient_is_told_only_if_notified(store: &dyn Store) {
+    let link = linked(store).await;
+    let second = Link { recipient: 2, ..link.clone() };
+    let item = claimed(store, notice(&link, Kind::Notification)).await;
+    store.finish_attempt(attempt(&item, delivered())).await.unwrap();
+    let notices = vec![notice(&link, Kind::Recall), notice(&second, Kind::Recall)];
+    store.recall(Recall { notices, ..recall(&link, None) }).await.unwrap();
+    let queue = store.claim_due(minutes(9), minutes(20), 10).await.unwrap();
+    let told: Vec<_> = queue.into_iter().map(|item| (item.kind, item.link)).collect();
+    assert_eq!(told, [(Kind::Recall, Some(link))]);
+}
+
+/// Expired for good, whatever the clock says later.
+pub async fn what_is_gone_can_be_neither_recalled_nor_extended(store: &dyn Store) {
+    let link = linked(store).await;
+    let end = days_later(noon(), 30);
+    let extension = |expires, closed| Extension {
+        transfer: link.transfer.clone(),
+        expires,
+        closed,
+        event: event(Action::Extend),
+    };
+    assert!(store.extend(extension(end, noon())).await.unwrap());
+    assert!(!store.extend(extension(days_later(end, 9), end)).await.unwrap(), "its date has come");
+    let late = Recall { now: end, closed: end, ..recall(&link, None) };
+    assert_eq!(store.recall(late).await.unwrap(), [] as [u16; 0]);
+    store.expire(end, end).await.unwrap();
+    assert!(!store.extend(extension(days_later(end, 9), noon())).await.unwrap(), "its keys are gone");
+    assert_eq!(store.recall(recall(&link, None)).await.unwrap(), [] as [u16; 0]);
+
+    let link = linked(store).await;
+    store.recall(recall(&link, None)).await.unwrap();
+    let extension = Extension { transfer: link.transfer.clone(), ..extension(end, noon()) };
+    assert!(!store.extend(extension).await.unwrap(), "it was taken back");
+}
+
+/// H42: many links bring no more than there may be in all, and a link that was refused for it has lost nothing.
+pub async fn limited_notices_are_bounded_in_all(store: &dyn Store) {
+    let (one, other) = (linked(store).await, linked(store).await);
+    let send = async |link: &Link, time| {
+        let in_all = ("few", Rate::per(1, Duration::from_secs(300)));
+        store.send(LimitedNotice { in_all, ..limited(link, true) }, time).await.unwrap()
+    };
+    assert_eq!(send(&one, noon()).await, Sent::Queued);
+    assert_eq!(send(&other, noon()).await, Sent::NotBefore(minutes(5)));
+    assert_eq!(send(&other, minutes(5)).await, Sent::Queued);
+    assert_eq!(queued(store).await.len(), 2);
+}
+
+pub async fn a_limited_notice_goes_once(store: &dyn Store) {
+    let link = linked(store).await;
+    let sent = join_all((0..3).map(|_| store.send(limited(&link, true), noon()))).await;
+    let sent: Vec<_> = sent.into_iter().map(|sent| sent.unwrap()).collect();
+    assert_eq!(sent, [Sent::Queued, Sent::NotBefore(minutes(10)), Sent::NotBefore(minutes(10))]);
+    assert_eq!(queued(store).await.len(), 1);
+    assert_eq!(store.send(limited(&link, true), minutes(10)).await.unwrap(), Sent::Queued);
+
+    let end = days_later(noon(), 30);
+    assert_eq!(store.send(limited(&link, true), end).await.unwrap(), Sent::Closed);
+    assert_eq!(store.send(limited(&link, false), end).await.unwrap(), Sent::Queued, "to the sender");
+    store.recall(recall(&link, Some(1))).await.unwrap();
+    assert_eq!(store.send(limited(&link, true), minutes(30)).await.unwrap(), Sent::Closed);
+}
+
+pub async fn a_lock_can_be_taken_off(store: &dyn Store) {
+    let link = linked(store).await;
+    assert!(!store.clear_tries(link.clone(), event(Action::Unlock)).await.unwrap(), "there is none");
+    for _ in 0..5 {
+        try_once(store, &link, noon()).await;
+    }
+    assert!(matches!(try_once(store, &link, noon()).await, Try::Locked(_)));
+    assert!(store.clear_tries(link.clone(), event(Action::Unlock)).await.unwrap());
+    assert!(matches!(try_once(store, &link, noon()).await, Try::Allowed { locked: None }));
+    store.recall(recall(&link, None)).await.unwrap();
+    assert!(!store.clear_tries(link, event(Action::Unlock)).await.unwrap(), "it is taken back");
+}

@@ -1,0 +1,51 @@
+//! What is handed out of a transfer is noted before it is. Used by `web/note`.
+
+use async_trait::async_trait;
+
+use super::{NewItem, Result};
+use crate::audit::Event;
+use crate::clock::Timestamp;
+use crate::id::Link;
+
+/// Notes what is handed out.
+#[async_trait]
+pub trait DownloadStore: Send + Sync + 'static {
+    /// Notes what is about to be handed out. Where there is a notice for the sender, and one of the parts is new, it is
+    /// queued with that, unless the sender heard of this link since the moment beside it: then the rest is left for
+    /// [`super::ReminderStore::due_downloads`]. [`StoreError::Gone`] when the session has ended meanwhile: nothing may be handed out.
+    async fn downloaded(&self, fetch: Fetch) -> Result<()>;
+    /// Whether this was noted in this session within the last minute, whole if it is to be handed out whole: then it
+    /// need not be noted again.
+    async fn is_noted(&self, session: [u8; 32], what: String, whole: bool, now: Timestamp) -> Result<bool>;
+}
+
+/// The part under which it is noted that the message was shown on screen: the index, which is no file and is never
+/// fetched by itself.
+pub const SHOWN: u32 = 0;
+
+/// Something of a transfer is about to be handed out, in one session.
+#[derive(Clone, Debug)]
+pub struct Fetch {
+    /// Through this link.
+    pub link: Link,
+    /// [`super::Session::id`]
+    pub session: [u8; 32],
+    /// What it is: a number or a word of ours. In one session it is counted once, however many requests it takes,
+    /// until there is a pause.
+    pub what: String,
+    /// The parts in it; [`SHOWN`] for the message on screen.
+    pub parts: Vec<u32>,
+    /// All of it, not a range.
+    pub whole: bool,
+    /// What the audit trail says, where it is counted.
+    pub event: Event,
+    /// The mail that tells the sender, if one of the parts is new, and since when there must have been none.
+    pub notice: Option<(NewItem, Timestamp)>,
+}
+
+impl Fetch {
+    /// What the events of its link are counted under, where nothing in it is new.
+    pub fn bucket(&self) -> String {
+        format!("downloads {}", self.link)
+    }
+}

@@ -1,0 +1,71 @@
+//! A message that is taken in: what it becomes, and the proof that all of that is on disk. Made by `intake` and
+//! `reply/send`.
+
+use std::fmt;
+
+use async_trait::async_trait;
+
+use super::{AuditStore, BodyData, DeliveryReport, EndedDraft, NewItem, NewTransfer, Result, TransferStore};
+use crate::audit::Event;
+use crate::id::{BlobName, Link, QueueId};
+
+/// Keeps messages.
+#[async_trait]
+pub trait MessageStore: Send + Sync + 'static {
+    /// Keeps a message with all that it became. Concurrent calls share one commit.
+    async fn commit(&self, acceptance: Acceptance) -> Result<Committed>;
+}
+
+/// What the end of data asks and tells.
+#[async_trait]
+pub trait IntakeStore: MessageStore + TransferStore + AuditStore {
+    /// Whether one of these Message-ID hashes belongs to a sealed thread.
+    async fn is_sealed_thread(&self, hashes: Vec<[u8; 32]>) -> Result<bool>;
+    /// Notes what a delivery report says of a notification. One that names the link's own address as failed closes
+    /// the link, unless somebody has opened it; tells whether it did.
+    async fn report(&self, link: Link, report: DeliveryReport) -> Result<bool>;
+}
+
+/// The proof that a message is on disk, with all that was promised for it. The 250 needs it.
+#[derive(Debug)]
+pub struct Committed {
+    pub(super) id: QueueId,
+}
+
+impl fmt::Display for Committed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.id.fmt(f)
+    }
+}
+
+/// Everything that one message becomes, written in one transaction.
+#[derive(Debug)]
+pub struct Acceptance {
+    /// The id that the 250 names.
+    pub id: QueueId,
+    /// What is to be relayed: the message itself, notifications, receipts.
+    pub items: Vec<NewItem>,
+    /// The transfer it was sealed into.
+    pub transfer: Option<NewTransfer>,
+    /// The draft that this is the answer of; it ends with it.
+    pub draft: Option<EndedDraft>,
+    /// What the audit trail says of it.
+    pub events: Vec<Event>,
+}
+
+impl Acceptance {
+    /// Of nothing yet.
+    pub fn new(id: QueueId) -> Self {
+        Self { id, items: Vec::new(), transfer: None, draft: None, events: Vec::new() }
+    }
+
+    /// Every blob that it names: worthless when it is not committed.
+    pub fn blobs(&self) -> Vec<BlobName> {
+        let of_item = |item: &NewItem| match &item.body.data {
+            BodyData::Blob(name) => Some(name.clone()),
+            BodyData::Inline(_) => None,
+        };
+        let parts = self.transfer.iter().flat_map(|transfer| &transfer.parts);
+        self.items.iter().filter_map(of_item).chain(parts.map(|part| part.blob.clone())).collect()
+    }
+}

@@ -1,0 +1,97 @@
+//! What can be done with a transfer after it was sent. Used by `sender`.
+
+use async_trait::async_trait;
+
+use super::{NewItem, Result, StatusStore};
+use crate::audit::{Actor, Event};
+use crate::clock::Timestamp;
+use crate::id::{Link, TransferId};
+use crate::limits::Rate;
+
+/// What senders, and the administrator in their place, do with transfers.
+#[async_trait]
+pub trait SenderStore: StatusStore {
+    /// Takes back links that can still be opened: their keys go, with the sessions and the mail that still waits
+    /// for these recipients; with the last key the parts are given up. Gives the numbers of those taken back by
+    /// this call: of two calls at once, the second takes back nothing.
+    async fn recall(&self, recall: Recall) -> Result<Vec<u16>>;
+    /// Gives a transfer that still has a key another date; tells whether it has.
+    async fn extend(&self, extension: Extension) -> Result<bool>;
+    /// Forgets the tries on a link that still has its key, and its lock; tells whether there were any.
+    async fn clear_tries(&self, link: Link, event: Event) -> Result<bool>;
+    /// Queues a mail about a link if it may go out now. One that invites opens a link again that was closed
+    /// because none arrived.
+    async fn send(&self, notice: LimitedNotice, now: Timestamp) -> Result<Sent>;
+    /// Queues the mail that tells of it, unless that was done before.
+    async fn follow_up(&self, link: Link, notice: NewItem, quiet_since: Timestamp) -> Result<bool>;
+    /// Notes that a part of a transfer was found to be missing or damaged; tells whether that was news. The notice is
+    /// queued with the first part of a transfer only.
+    async fn part_lost(
+        &self,
+        transfer: TransferId,
+        part: u32,
+        event: Event,
+        notice: Option<NewItem>,
+    ) -> Result<bool>;
+}
+
+/// Takes back links of a transfer.
+#[derive(Clone, Debug)]
+pub struct Recall {
+    /// Which transfer.
+    pub transfer: TransferId,
+    /// Whose, by number.
+    pub recipients: Vec<u16>,
+    /// When.
+    pub now: Timestamp,
+    /// A transfer whose date lies at or before this is gone for good.
+    pub closed: Timestamp,
+    /// Who does it.
+    pub actor: Actor,
+    /// Mails that tell recipients of it, each with its link. One goes out only if its link is taken back now,
+    /// and if the recipient has heard of it at all.
+    pub notices: Vec<NewItem>,
+}
+
+/// Gives a transfer another date.
+#[derive(Clone, Debug)]
+pub struct Extension {
+    /// Which transfer.
+    pub transfer: TransferId,
+    /// Its new date.
+    pub expires: Timestamp,
+    /// A transfer whose date lies at or before this is gone for good.
+    pub closed: Timestamp,
+    /// What the audit trail says of it.
+    pub event: Event,
+}
+
+/// A mail about a link that may go out only so often.
+#[derive(Clone, Debug)]
+pub struct LimitedNotice {
+    /// The link that it is about.
+    pub link: Link,
+    /// The mail.
+    pub item: NewItem,
+    /// It is to the recipient: only while the link can be opened, or could if it had arrived.
+    pub invites: bool,
+    /// What its sendings are counted under.
+    pub bucket: String,
+    /// How often.
+    pub rate: Rate,
+    /// The bucket of all mails of this kind, whatever link they are about, and how many there may be.
+    pub in_all: (&'static str, Rate),
+    /// What the audit trail says of it.
+    pub event: Event,
+}
+
+/// What became of a [`LimitedNotice`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// It is in the queue.
+    Queued,
+    /// One went out already; not before then.
+    NotBefore(Timestamp),
+    /// Its link is closed.
+    Closed,
+}

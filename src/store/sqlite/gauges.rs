@@ -1,0 +1,65 @@
+//! Figures; counted, so for a scrape now and then, not for a request.
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension};
+
+use super::Sqlite;
+use super::columns::Time;
+use crate::clock::Timestamp;
+use crate::store::room::Disk;
+use crate::store::{GaugeStore, Gauges, ProblemGauge, Result};
+
+#[async_trait]
+impl GaugeStore for Sqlite {
+    async fn gauges(&self, now: Timestamp) -> Result<Gauges> {
+        let mut gauges = self.readers.read(move |db| gauges(db, now)).await?;
+        self.add_journal(&mut gauges);
+        Ok(gauges)
+    }
+
+    async fn disk(&self) -> Result<Disk> {
+        self.disk_for_rows().await
+    }
+}
+
+const OLDEST: &str = "SELECT count(*), min(CASE WHEN problem IS NOT 'frozen' THEN created END) FROM items";
+
+pub(super) const PROBLEMS: &str =
+    "SELECT problem, count(*), max(number) FROM items WHERE problem IS NOT NULL GROUP BY problem";
+
+const WHY: &str = "
+    SELECT answer FROM item_recipients WHERE item = ?1 AND state = 'waiting' ORDER BY number LIMIT 1";
+
+/// Figures; counted, so for a scrape now and then, not for a request.
+fn gauges(db: &Connection, now: Timestamp) -> Result<Gauges> {
+    let (queued, oldest) =
+        db.query_row(OLDEST, [], |row| Ok((row.get::<_, u32>(0)?, row.get::<_, Option<Time>>(1)?)))?;
+    let transfers: u32 =
+        db.query_row("SELECT count(*) FROM transfers WHERE shredded IS NULL", [], |row| row.get(0))?;
+    let locked: u32 = db.query_row(
+        "SELECT count(*) FROM transfer_recipients WHERE locked_until > ?1",
+        [Time(now)],
+        |row| row.get(0),
+    )?;
+    Ok(Gauges {
+        queued: queued.into(),
+        oldest_queued: oldest.map(|oldest| oldest.0),
+        transfers: transfers.into(),
+        locked_links: locked.into(),
+        problems: problems(db)?,
+    })
+}
+
+fn problems(db: &Connection) -> Result<Vec<ProblemGauge>> {
+    let mut found = db.prepare_cached(PROBLEMS)?;
+    let rows = found.query_map([], |row| {
+        let newest: i64 = row.get(2)?;
+        let reason = db.prepare_cached(WHY)?.query_row([newest], |row| row.get(0)).optional()?;
+        Ok(ProblemGauge {
+            problem: row.get(0)?,
+            items: row.get::<_, u32>(1)?.into(),
+            reason: reason.unwrap_or_default(),
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}

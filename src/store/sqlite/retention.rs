@@ -1,0 +1,92 @@
+//! The end of what has had its time. Other writers wait as long as one call takes, so each does a bounded part of the work.
+
+use async_trait::async_trait;
+use rusqlite::{OptionalExtension, params};
+
+use super::columns::{Time, limit};
+use super::writer::Change;
+use super::{Sqlite, access, drafts, folder, transfers};
+use crate::clock::Timestamp;
+use crate::id::TransferId;
+use crate::store::{Forget, Result, RetentionStore, Turn, Turns};
+
+#[async_trait]
+impl RetentionStore for Sqlite {
+    async fn begin_turn(&self, now: Timestamp) -> Result<Turn> {
+        self.write(move |change| begin_turn(change, now)).await
+    }
+
+    async fn expire(&self, closed: Timestamp, now: Timestamp) -> Result<Vec<TransferId>> {
+        self.write(move |change| transfers::expire(change, closed, now)).await
+    }
+
+    async fn sweep_sessions(&self, idle_since: Timestamp) -> Result<u64> {
+        self.write(move |change| access::sweep_sessions(change, idle_since)).await
+    }
+
+    async fn sweep_drafts(&self, idle_since: Timestamp, now: Timestamp) -> Result<u64> {
+        self.write(move |change| drafts::sweep(change, idle_since, now)).await
+    }
+
+    async fn forget(&self, before: Forget) -> Result<usize> {
+        self.write(move |change| forget(change, before)).await
+    }
+}
+
+/// Rows that one call forgets of a kind: other writers wait as long as that takes.
+const FORGET_AT_ONCE: usize = 1000;
+
+pub(super) const FORGOTTEN: &str =
+    "SELECT number FROM transfers WHERE shredded <= ?1 ORDER BY shredded LIMIT ?2";
+
+/// What points at a row goes before it.
+pub(super) const FORGET: [&str; 4] = [
+    "DELETE FROM delivery_reports WHERE transfer = ?1",
+    "DELETE FROM downloads WHERE transfer = ?1",
+    "DELETE FROM transfer_recipients WHERE transfer = ?1",
+    "DELETE FROM transfers WHERE number = ?1",
+];
+
+pub(super) const FORGET_THREADS: &str = "
+    DELETE FROM threads WHERE hash IN (SELECT hash FROM threads WHERE created < ?1 ORDER BY created LIMIT ?2)";
+
+/// The oldest stand first, clocks that were set back aside.
+const FORGET_AUDIT: &str = "
+    DELETE FROM audit WHERE number IN (SELECT number FROM audit ORDER BY number LIMIT ?2) AND time < ?1";
+
+/// Whether the timer may act at `now`; remembers that it asked.
+fn begin_turn(change: &mut Change<'_>, now: Timestamp) -> Result<Turn> {
+    let before = change.db.query_row("SELECT trusted, doubted, seen FROM turns", [], |row| {
+        let time = |column| row.get::<_, Option<Time>>(column).map(|time| time.map(|time| time.0));
+        Ok(Turns { trusted: row.get::<_, Time>("trusted")?.0, doubt: time("doubted")?.zip(time("seen")?) })
+    });
+    let (turns, turn) = Turns::next(before.optional()?, now);
+    let (doubted, seen) = turns.doubt.unzip();
+    change.db.execute(
+        "INSERT INTO turns (number, trusted, doubted, seen) VALUES (1, ?1, ?2, ?3)
+         ON CONFLICT (number) DO UPDATE SET trusted = ?1, doubted = ?2, seen = ?3",
+        params![Time(turns.trusted), doubted.map(Time), seen.map(Time)],
+    )?;
+    folder::set_alive(change.db, now)?;
+    Ok(turn)
+}
+
+/// Forgets what has had its time, a bounded number of rows; gives how many.
+fn forget(change: &mut Change<'_>, before: Forget) -> Result<usize> {
+    let transfers = change
+        .db
+        .prepare_cached(FORGOTTEN)?
+        .query_map(params![Time(before.transfers), limit(FORGET_AT_ONCE)], |row| row.get(0))?
+        .collect::<rusqlite::Result<Vec<i64>>>()?;
+    for number in &transfers {
+        for step in FORGET {
+            change.db.prepare_cached(step)?.execute([number])?;
+        }
+    }
+    let mut forgotten = transfers.len();
+    for (rows, time) in [(FORGET_THREADS, Some(before.threads)), (FORGET_AUDIT, before.audit)] {
+        let Some(time) = time else { continue };
+        forgotten += change.db.prepare_cached(rows)?.execute(params![Time(time), limit(FORGET_AT_ONCE)])?;
+    }
+    Ok(forgotten)
+}

@@ -1,0 +1,225 @@
+//! Uploads of drafts. A piece counts from the commit that brings its row, so `offset` is what survives a crash. Blobs of
+//! pieces are given up by a trigger (migrations/0002).
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::columns::{Octets, Time};
+use super::drafts::Head;
+use super::writer::Change;
+use super::{Sqlite, drafts};
+use crate::audit::Event;
+use crate::clock::Timestamp;
+use crate::id::UploadId;
+use crate::store::room::Share;
+use crate::store::{Added, Author, NewUploadRow, PieceRow, Result, UploadLimits, UploadStore};
+
+#[async_trait]
+impl UploadStore for Sqlite {
+    async fn add_upload(
+        &self,
+        author: Author,
+        upload: NewUploadRow,
+        limits: UploadLimits,
+        now: Timestamp,
+    ) -> Result<Added> {
+        self.check_room(Share::Pages).await?;
+        self.write(move |change| add_upload(change, &author, &upload, limits, now)).await
+    }
+
+    async fn set_length(
+        &self,
+        author: Author,
+        upload: UploadId,
+        length: u64,
+        limits: UploadLimits,
+    ) -> Result<Added> {
+        self.write(move |change| set_length(change, &author, &upload, length, limits)).await
+    }
+
+    async fn add_piece(
+        &self,
+        author: Author,
+        upload: UploadId,
+        offset: u64,
+        piece: PieceRow,
+        limits: UploadLimits,
+        now: Timestamp,
+    ) -> Result<Added> {
+        self.check_room(Share::Pages).await?;
+        self.write(move |change| add_piece(change, &author, &upload, offset, &piece, limits, now)).await
+    }
+
+    async fn upload_room(&self, author: Author, limits: UploadLimits) -> Result<u64> {
+        self.readers.read(move |db| upload_room(db, &author, limits)).await
+    }
+
+    async fn remove_upload(
+        &self,
+        author: Author,
+        upload: UploadId,
+        now: Timestamp,
+        event: Option<Event>,
+    ) -> Result<bool> {
+        self.write(move |change| remove_upload(change, &author, &upload, now, event)).await
+    }
+
+    async fn mark_scanned(&self, author: Author, upload: UploadId, now: Timestamp) -> Result<bool> {
+        self.write(move |change| mark_scanned(change, &author, &upload, now)).await
+    }
+}
+
+pub(super) const UPLOAD: &str = "SELECT number, length, offset FROM uploads WHERE draft = ?1 AND id = ?2";
+
+/// What a draft, and what all drafts behind its link, have come to: as announced, or as far as they have come.
+pub(super) const TAKEN: &str = "
+    SELECT count(*) FILTER (WHERE u.draft = d.number),
+        coalesce(sum(max(u.offset, coalesce(u.length, 0))) FILTER (WHERE u.draft = d.number), 0),
+        coalesce(sum(max(u.offset, coalesce(u.length, 0))), 0)
+    FROM drafts d JOIN drafts o ON o.transfer = d.transfer AND o.recipient = d.recipient
+        JOIN uploads u ON u.draft = o.number
+    WHERE d.number = ?1";
+
+/// Begins an upload within the limits.
+fn add_upload(
+    change: &mut Change<'_>,
+    author: &Author,
+    upload: &NewUploadRow,
+    limits: UploadLimits,
+    now: Timestamp,
+) -> Result<Added> {
+    let draft = drafts::save(change, author, None, now)?;
+    let (files, ..) = taken(change.db, draft)?;
+    if files >= limits.files {
+        return Ok(Added::TooMany);
+    }
+    if !fits(change.db, draft, upload.length.unwrap_or(0), limits)? {
+        return Ok(Added::TooLarge);
+    }
+    change
+        .db
+        .prepare_cached("INSERT INTO uploads (id, draft, facts, length) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![upload.id, draft, upload.facts, upload.length.map(Octets)])?;
+    Ok(Added::Kept(0))
+}
+
+/// Files and octets of a draft, and octets of all drafts behind its link.
+fn taken(db: &Connection, draft: i64) -> Result<(usize, u64, u64)> {
+    let taken = db.prepare_cached(TAKEN)?.query_row([draft], |row| {
+        Ok((row.get::<_, Octets>(0)?.0, row.get::<_, Octets>(1)?.0, row.get::<_, Octets>(2)?.0))
+    })?;
+    Ok((usize::try_from(taken.0).unwrap_or(usize::MAX), taken.1, taken.2))
+}
+
+fn fits(db: &Connection, draft: i64, more: u64, limits: UploadLimits) -> Result<bool> {
+    let (_, octets, link_octets) = taken(db, draft)?;
+    Ok(octets.saturating_add(more) <= limits.octets && link_octets.saturating_add(more) <= limits.link_octets)
+}
+
+/// Octets that may still come into the draft of an author.
+fn upload_room(db: &Connection, author: &Author, limits: UploadLimits) -> Result<u64> {
+    let Some(Head { number, .. }) = drafts::draft(db, author)? else { return Ok(0) };
+    let (_, octets, link_octets) = taken(db, number)?;
+    Ok(limits.octets.saturating_sub(octets).min(limits.link_octets.saturating_sub(link_octets)))
+}
+
+/// An upload by its number: `length` and `offset`.
+struct Found {
+    draft: i64,
+    number: i64,
+    length: Option<u64>,
+    offset: u64,
+}
+
+fn upload(db: &Connection, author: &Author, id: &UploadId) -> Result<Option<Found>> {
+    let Some(Head { number: draft, .. }) = drafts::draft(db, author)? else { return Ok(None) };
+    let found = db.prepare_cached(UPLOAD)?.query_row(params![draft, id], |row| {
+        let length = row.get::<_, Option<Octets>>("length")?.map(|length| length.0);
+        Ok(Found { draft, number: row.get("number")?, length, offset: row.get::<_, Octets>("offset")?.0 })
+    });
+    Ok(found.optional()?)
+}
+
+/// The length becomes known.
+fn set_length(
+    change: &mut Change<'_>,
+    author: &Author,
+    id: &UploadId,
+    length: u64,
+    limits: UploadLimits,
+) -> Result<Added> {
+    let Some(found) = upload(change.db, author, id)? else { return Ok(Added::Unknown) };
+    match found.length {
+        Some(known) if known == length => return Ok(Added::Kept(found.offset)),
+        Some(_) => return Ok(Added::OtherLength),
+        None if length < found.offset => return Ok(Added::OtherLength),
+        None => {}
+    }
+    if !fits(change.db, found.draft, length - found.offset, limits)? {
+        return Ok(Added::TooLarge);
+    }
+    change
+        .db
+        .prepare_cached("UPDATE uploads SET length = ?2 WHERE number = ?1")?
+        .execute(params![found.number, Octets(length)])?;
+    Ok(Added::Kept(found.offset))
+}
+
+/// Two pieces for one offset: the first to come here is kept, the other is elsewhere.
+fn add_piece(
+    change: &mut Change<'_>,
+    author: &Author,
+    id: &UploadId,
+    offset: u64,
+    piece: &PieceRow,
+    limits: UploadLimits,
+    now: Timestamp,
+) -> Result<Added> {
+    drafts::open_link(change.db, author, now)?;
+    let Some(found) = upload(change.db, author, id)? else { return Ok(Added::Unknown) };
+    if found.offset != offset {
+        return Ok(Added::Elsewhere(found.offset));
+    }
+    let end = offset.saturating_add(piece.size);
+    match found.length {
+        Some(length) if end > length => return Ok(Added::OtherLength),
+        None if !fits(change.db, found.draft, piece.size, limits)? => return Ok(Added::TooLarge),
+        _ => {}
+    }
+    change
+        .db
+        .prepare_cached(
+            "INSERT INTO pieces (upload, number, blob, size)
+            SELECT ?1, count(*), ?2, ?3 FROM pieces WHERE upload = ?1",
+        )?
+        .execute(params![found.number, piece.blob, Octets(piece.size)])?;
+    change
+        .db
+        .prepare_cached("UPDATE uploads SET offset = ?2 WHERE number = ?1")?
+        .execute(params![found.number, Octets(end)])?;
+    change.db.prepare_cached(drafts::TOUCH)?.execute(params![found.draft, Time(now)])?;
+    Ok(Added::Kept(end))
+}
+
+/// Takes an upload out.
+fn remove_upload(
+    change: &mut Change<'_>,
+    author: &Author,
+    id: &UploadId,
+    now: Timestamp,
+    event: Option<Event>,
+) -> Result<bool> {
+    let Some(found) = upload(change.db, author, id)? else { return Ok(false) };
+    change.db.prepare_cached("DELETE FROM uploads WHERE number = ?1")?.execute([found.number])?;
+    change.db.prepare_cached(drafts::TOUCH)?.execute(params![found.draft, Time(now)])?;
+    event.map_or(Ok(()), |event| change.record(event))?;
+    Ok(true)
+}
+
+/// Nothing was found in an upload. One that is not complete is left as it is: what is still to come was not looked at.
+fn mark_scanned(change: &mut Change<'_>, author: &Author, id: &UploadId, now: Timestamp) -> Result<bool> {
+    let Some(found) = upload(change.db, author, id)? else { return Ok(false) };
+    let mut mark =
+        change.db.prepare_cached("UPDATE uploads SET scanned = ?2 WHERE number = ?1 AND offset = length")?;
+    Ok(mark.execute(params![found.number, Time(now)])? > 0)
+}
