@@ -1,16 +1,17 @@
-//! The log on standard output: JSON lines, or text for people. Set up once, by the command line.
+//! The log: JSON lines, or text for people. Set up once, by the command line: the gateway's log is its standard output,
+//! that of the demo its standard error.
 //!
 //! Every line has `time`, `level` and `message`; a security event (`audit`) adds `action`, `object`,
 //! `result`, `actor` and `origin`. Control characters never reach the output as such (H31).
 
 use std::fmt::{self, Debug};
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
 
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::layer::{Context, Filter, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -29,12 +30,21 @@ pub enum Format {
 
 /// Sends the log to standard output; JSON where that is no terminal and nothing else was asked for.
 pub fn init(format: Option<Format>) {
-    let terminal = std::io::stdout().is_terminal();
-    let json = format.map_or(!terminal, |format| format == Format::Json);
-    let lines = layer::layer().with_writer(std::io::stdout).with_ansi(terminal && !json);
-    let lines = match json {
-        true => lines.event_format(JsonLines).with_filter(OwnLines).boxed(),
-        false => lines.with_target(false).with_filter(OwnLines).boxed(),
+    let is_terminal = io::stdout().is_terminal();
+    let usual = if is_terminal { Format::Text } else { Format::Json };
+    start(format.unwrap_or(usual), is_terminal, io::stdout);
+}
+
+/// Sends the log to standard error, as text if nothing else was asked for: standard output is for what a command prints.
+pub fn init_beside_output(format: Option<Format>) {
+    start(format.unwrap_or(Format::Text), io::stderr().is_terminal(), io::stderr);
+}
+
+fn start(format: Format, is_terminal: bool, sink: impl for<'a> MakeWriter<'a> + Send + Sync + 'static) {
+    let lines = layer::layer().with_writer(sink);
+    let lines = match format {
+        Format::Json => lines.with_ansi(false).event_format(JsonLines).with_filter(OwnLines).boxed(),
+        Format::Text => lines.with_ansi(is_terminal).with_target(false).with_filter(OwnLines).boxed(),
     };
     tracing_subscriber::registry().with(lines).init();
 }

@@ -512,6 +512,8 @@ struct Demo {
     mailbox: String,
     /// The line to paste, in words.
     line: Vec<String>,
+    /// What it prints after that.
+    more: Box<dyn Iterator<Item = String>>,
 }
 
 impl Demo {
@@ -525,17 +527,18 @@ impl Demo {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
+        // The addresses come first, and its log is elsewhere: a pipe holds nothing but what the demo has to say.
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         let mut after = |label: &str| {
-            let found = lines.find_map(|line| Some(line.strip_prefix(label)?.trim().to_owned()));
-            assert!(found.is_some(), "no line with {label}");
-            found.unwrap()
+            let line = lines.next().unwrap();
+            line.strip_prefix(label).unwrap_or_else(|| panic!("{label}: {line}")).trim().to_owned()
         };
         let (smtp, web, mailbox) = (after("SMTP "), after("web "), after("mailbox "));
+        assert_eq!(after(""), "");
+        after("Send a confidential sample");
         let line = after("curl ").split(' ').map(str::to_owned).collect();
-        // Whoever does not read on must not hold it up.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { child, temporary, smtp: smtp.parse().unwrap(), web, mailbox, line }
+        let more = Box::new(lines);
+        Self { child, temporary, smtp: smtp.parse().unwrap(), web, mailbox, line, more }
     }
 
     /// `GET /api/messages`
@@ -560,6 +563,7 @@ impl Demo {
         let sent = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
         assert!(sent.success());
         let status = self.child.wait().unwrap().code().unwrap();
+        assert_eq!(self.more.next(), None, "the log is not on standard output");
         (status, std::mem::replace(&mut self.temporary, tempfile::tempdir().unwrap()))
     }
 }

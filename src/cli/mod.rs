@@ -31,7 +31,7 @@ use crate::{demo, log, memory};
 #[derive(Debug, Parser)]
 #[command(name = "zegel", version, about, disable_help_subcommand = true)]
 struct Cli {
-    /// How to log; JSON where standard output is no terminal
+    /// How to log; JSON where standard output is no terminal, but text in the demo
     #[arg(long, global = true, value_enum)]
     log: Option<log::Format>,
     #[command(subcommand)]
@@ -268,7 +268,7 @@ pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let end = match cli.command {
         Command::Demo(options) => {
-            log::init(cli.log);
+            log::init_beside_output(cli.log);
             demo::run(options)
         }
         Command::Serve(args) => {
