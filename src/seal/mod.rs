@@ -27,7 +27,7 @@ pub enum SealError {
     OpenPgp(#[source] sequoia_openpgp::anyhow::Error),
     /// OpenSSL failed at a cipher that it has: memory ran out.
     #[error("{0}")]
-    Cipher(#[from] ossl::Error),
+    Cipher(#[from] openssl::error::ErrorStack),
     /// It is valid, but nothing that we ever write.
     #[error("not sealed by us: {0}")]
     Foreign(&'static str),
