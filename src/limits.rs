@@ -2,9 +2,13 @@
 //! a restart, or a second node, does not set them back.
 
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::clock::{Timestamp, later};
+
+/// The days for which a transfer may be kept.
+pub const EXPIRY_DAYS: RangeInclusive<u32> = 1..=365;
 
 /// A rate with a burst, as the generic cell rate algorithm (ITU-T I.371) counts it: `burst` at once,
 /// then one each `interval`.
@@ -87,7 +91,7 @@ mod tests {
 
     #[test]
     fn a_rate_per_hour_holds_over_any_clock() {
-        let rate = Rate::per(5, Duration::from_secs(3600));
+        let rate = Rate::per(5, Duration::from_hours(1));
         assert!(rate.take(Some(Timestamp::MAX), Timestamp::MAX).is_ok());
         assert!(rate.take(Some(Timestamp::MAX), Timestamp::UNIX_EPOCH).is_err());
     }

@@ -45,7 +45,7 @@ const SIGXFSZ: i32 = 25;
 /// How long what was started may take to finish after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(30);
 /// The first lock of a link after too many wrong passwords (contract 2).
-const FIRST_LOCK: Duration = Duration::from_secs(15 * 60);
+const FIRST_LOCK: Duration = Duration::from_mins(15);
 
 /// Runs `zegel serve` until SIGTERM or SIGINT.
 pub fn run(path: &Path) -> Result<()> {

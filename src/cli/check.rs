@@ -13,7 +13,7 @@ use crate::inventory::Inventory;
 use crate::serve::{self, Foundation, Misconfigured};
 
 /// A blob may be there so much earlier than the row that names it.
-const WRITING: Duration = Duration::from_secs(2 * 3600);
+const WRITING: Duration = Duration::from_hours(2);
 
 /// Reads what the configuration names, and opens the data folder where there is one.
 pub fn run(args: &CheckArgs) -> Result<()> {

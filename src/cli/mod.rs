@@ -24,6 +24,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::address::Address;
 use crate::config::{self, Config, ConfigError};
 use crate::id::{QueueId, TransferId};
+use crate::limits::EXPIRY_DAYS;
 use crate::serve::{self, Foundation, Misconfigured};
 use crate::{demo, log, memory};
 
@@ -229,7 +230,7 @@ enum TransferCommand {
         /// The transfer
         id: TransferId,
         /// From 1 to 365
-        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=365))]
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(i64::from(*EXPIRY_DAYS.start())..=i64::from(*EXPIRY_DAYS.end())))]
         days: u32,
         #[command(flatten)]
         report: ReportArgs,

@@ -6,6 +6,7 @@ use toml::{Table, Value};
 
 use super::{Config, Look, Scanner};
 use crate::address::Address;
+use crate::limits::EXPIRY_DAYS;
 
 /// Where `--config` points when it is not given.
 pub const DEFAULT_PATH: &str = "/etc/zegel/zegel.toml";
@@ -125,7 +126,6 @@ fn keys_of(section: &str) -> &'static [&'static str] {
     KEYS.iter().find(|(name, _)| *name == section).map_or(&[], |(_, keys)| keys)
 }
 
-/// An unknown name is an error that names the nearest known one.
 fn check_names(table: &Table) -> Result<(), String> {
     let is_section = |name: &&str| !name.is_empty() && !name.contains('.');
     let sections: Vec<&str> = KEYS.iter().map(|(name, _)| *name).filter(is_section).collect();
@@ -149,7 +149,8 @@ fn check_section(name: &str, section: &Table) -> Result<(), String> {
     Ok(())
 }
 
-fn check_name(name: &str, known: &[&str], prefix: &str) -> Result<(), String> {
+/// An unknown name is an error that names the nearest known one.
+pub fn check_name(name: &str, known: &[&str], prefix: &str) -> Result<(), String> {
     if known.contains(&name) {
         return Ok(());
     }
@@ -238,7 +239,7 @@ impl Config {
                 "web.public_url must start with https:// or http://",
             ),
             (is_base_of_links(&url), "web.public_url must be a scheme, a host and perhaps a port, no more"),
-            ((1..=365).contains(&self.seal.expiry_days), "seal.expiry_days must be from 1 to 365"),
+            (EXPIRY_DAYS.contains(&self.seal.expiry_days), "seal.expiry_days must be from 1 to 365"),
             (self.seal.max_password_attempts > 0, "seal.max_password_attempts must be 1 or more"),
             (self.seal.grace_days <= 365, "seal.grace_days must be from 0 to 365"),
             (self.seal.retention_days <= 36_500, "seal.retention_days must be from 0 to 36500"),

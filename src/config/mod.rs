@@ -17,7 +17,7 @@ use serde::Deserialize;
 
 use crate::address::{Address, ReversePath};
 
-pub use load::{ConfigError, DEFAULT_PATH, load, parse};
+pub use load::{ConfigError, DEFAULT_PATH, check_name, load, parse};
 pub use look::{Logo, Look};
 pub use relay::{Direction, Inside, NextHop, Relay, RelayTls};
 pub use units::ByteSize;
@@ -175,7 +175,7 @@ pub struct Admin {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Seal {
-    /// Days until the transfer is destroyed, 1 to 365.
+    /// Days until the transfer is destroyed, within [`EXPIRY_DAYS`](crate::limits::EXPIRY_DAYS).
     pub expiry_days: u32,
     /// Whether the link needs a password.
     pub password: PasswordMode,

@@ -21,9 +21,9 @@ use crate::store::{Blobs, Forget, Result, RetentionStore, Turn};
 use crate::transfer::access::SESSION_IDLE;
 
 /// How often it looks.
-const INTERVAL: Duration = Duration::from_secs(60);
+const INTERVAL: Duration = Duration::from_mins(1);
 /// A draft that nobody has touched for this long is given up, with its uploads (H16).
-const DRAFT_IDLE: Duration = Duration::from_secs(24 * 3600);
+const DRAFT_IDLE: Duration = Duration::from_hours(24);
 /// Blobs removed in one go.
 const BATCH: usize = 500;
 /// Days for which a thread stays sealed after the last message that was sealed in it: the seven years for which

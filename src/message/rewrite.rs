@@ -5,7 +5,6 @@ use std::net::IpAddr;
 
 use super::crlf::CrlfBytes;
 use super::header::{Header, Hop};
-pub(crate) use super::name::is_invisible;
 pub use super::name::safe_name;
 use crate::clock::{Timestamp, rfc5322};
 use crate::envelope::{Envelope, Peer};

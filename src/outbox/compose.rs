@@ -16,6 +16,7 @@ use crate::config::Organisation;
 use crate::id::{QueueId, TransferId};
 use crate::locale::Language;
 use crate::message::crlf::CrlfBytes;
+use crate::message::name::is_invisible;
 
 /// The longest name or subject that is shown, in characters (M07).
 const LONGEST_LINE: usize = 200;
@@ -229,13 +230,6 @@ pub fn one_line(text: &str) -> String {
         Some((end, _)) => format!("{}…", words.get(..end).unwrap_or_default().trim_end()),
         None => words,
     }
-}
-
-/// Zero-width and bidirectional format characters, soft hyphen and tags.
-fn is_invisible(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// ASCII goes as it is, however long the link: soft line breaks would tear it apart for whoever reads the

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use icu_normalizer::properties::CanonicalCombiningClassMapBorrowed;
 use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
 
-use crate::message::rewrite::is_invisible;
+use crate::message::name::is_invisible;
 
 /// Looks like a blank, and is none by the book.
 const BRAILLE_BLANK: char = '\u{2800}';

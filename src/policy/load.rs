@@ -9,7 +9,8 @@ use super::fold::{fold, skeleton};
 use super::rules::{Condition, Pattern, Rule};
 use super::trigger::Tags;
 use super::{SealOptions, Verdict};
-use crate::config::ByteSize;
+use crate::config::{ByteSize, check_name};
+use crate::limits::EXPIRY_DAYS;
 
 const FILE_KEYS: &[&str] = &["rule"];
 const RULE_KEYS: &[&str] =
@@ -151,7 +152,7 @@ fn verdict(entry: &Table) -> Result<Verdict, String> {
 
 fn seal_options(entry: &Table) -> Result<SealOptions, String> {
     let expiry_days: Option<u32> = optional(entry, "expiry_days")?;
-    if expiry_days.is_some_and(|days| !(1..=365).contains(&days)) {
+    if expiry_days.is_some_and(|days| !EXPIRY_DAYS.contains(&days)) {
         return Err("expiry_days: must be from 1 to 365".to_owned());
     }
     Ok(SealOptions {
@@ -197,9 +198,6 @@ fn typed<T: DeserializeOwned>(value: &Value) -> Result<T, String> {
     value.clone().try_into().map_err(|error: toml::de::Error| error.message().trim().to_owned())
 }
 
-/// An unknown name is an error that names the nearest known one.
 fn check_names(table: &Table, known: &[&str]) -> Result<(), String> {
-    let Some(name) = table.keys().find(|name| !known.contains(&name.as_str())) else { return Ok(()) };
-    let nearest = known.iter().min_by_key(|key| strsim::levenshtein(key, name)).copied().unwrap_or("");
-    Err(format!("unknown key {name}; did you mean {nearest}?"))
+    table.keys().try_for_each(|name| check_name(name, known, ""))
 }

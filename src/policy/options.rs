@@ -9,12 +9,11 @@ use std::vec::IntoIter;
 
 use super::fold::{fold_plain, skeleton};
 use super::trigger::is_misspelt;
+use crate::limits::EXPIRY_DAYS;
 use crate::locale::Language;
-use crate::message::rewrite::is_invisible;
+use crate::message::name::is_invisible;
 use crate::secret::Secret;
 
-/// The longest time that a sender may ask for, as in the configuration.
-const MAX_DAYS: u32 = 365;
 /// Characters of a word that is shown again.
 const MAX_SHOWN: usize = 40;
 
@@ -47,7 +46,7 @@ const DAYS: &[&str] = &["d", "dag", "dagen", "dgn", "dei", "day", "days"];
 pub struct TagOptions {
     /// About the password.
     pub password: Option<TagPassword>,
-    /// Days until the transfer expires, 1 to 365.
+    /// Days until the transfer expires, within [`EXPIRY_DAYS`].
     pub expiry_days: Option<u32>,
     /// Of the mails to the recipients.
     pub language: Option<Language>,
@@ -406,7 +405,7 @@ fn days(text: &str) -> Option<Meaning> {
         return None;
     }
     match number.parse() {
-        Ok(days) if (1..=MAX_DAYS).contains(&days) => Some(Meaning::Days(days)),
+        Ok(days) if EXPIRY_DAYS.contains(&days) => Some(Meaning::Days(days)),
         _ => Some(Meaning::Unknown(shown(text))),
     }
 }

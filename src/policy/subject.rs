@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::options::{self, TagOptions, TagReading, Text};
 use super::trigger::{Found, Tags};
-use crate::message::rewrite::is_invisible;
+use crate::message::name::is_invisible;
 
 mod misplaced;
 #[cfg(test)]

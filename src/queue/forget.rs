@@ -13,7 +13,7 @@ use crate::store::BodyKeys;
 /// How often; the promise is thirty seconds.
 const INTERVAL: Duration = Duration::from_secs(5);
 /// After so long in which a backup had everything kept, somebody is told.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 /// After trouble, so that few keys are no reason to turn in circles.
 const TROUBLE: Duration = Duration::from_secs(1);
 

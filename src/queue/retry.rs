@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::clock::{Timestamp, later};
 
 /// The wait after the configured ones are used up.
-const LAST_WAIT: Duration = Duration::from_secs(4 * 3600);
+const LAST_WAIT: Duration = Duration::from_hours(4);
 
 /// `[relay] retry` and `give_up_after`.
 #[derive(Clone, Copy, Debug)]
@@ -67,17 +67,17 @@ impl Schedule<'_> {
 mod tests {
     use super::*;
 
-    const MINUTE: Duration = Duration::from_secs(60);
-    const HOUR: Duration = Duration::from_secs(3600);
-    const DAY: Duration = Duration::from_secs(86_400);
+    const MINUTE: Duration = Duration::from_mins(1);
+    const HOUR: Duration = Duration::from_hours(1);
+    const DAY: Duration = Duration::from_hours(24);
     const CONTRACT: Schedule<'_> = Schedule {
         waits: &[
             MINUTE,
-            Duration::from_secs(5 * 60),
-            Duration::from_secs(15 * 60),
+            Duration::from_mins(5),
+            Duration::from_mins(15),
             HOUR,
-            Duration::from_secs(2 * 3600),
-            Duration::from_secs(4 * 3600),
+            Duration::from_hours(2),
+            Duration::from_hours(4),
         ],
         give_up_after: Duration::from_secs(5 * 86_400),
     };

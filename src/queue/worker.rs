@@ -40,9 +40,9 @@ const POLL: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(50);
 const TROUBLE: Duration = Duration::from_secs(1);
 /// No delivery takes longer, whatever its stages add up to.
-const DEADLINE: Duration = Duration::from_secs(3600);
+const DEADLINE: Duration = Duration::from_hours(1);
 /// How long a claim keeps others away: the deadline, and time to record the outcome.
-const LEASE: Duration = Duration::from_secs(2 * 3600);
+const LEASE: Duration = Duration::from_hours(2);
 /// What is in flight when we are told to stop may take this long; what then is left starts again later.
 const GRACE: Duration = Duration::from_secs(25);
 /// Deliveries in flight for each connection there may be: one whose outcome is being recorded needs none any more, but

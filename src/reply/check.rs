@@ -10,6 +10,7 @@ use super::{Field, LineFault, MAX_FILES, ReplyError, Result};
 use crate::address::Address;
 use crate::clock::Timestamp;
 use crate::config::{Config, Programs, ReplyDelivery};
+use crate::limits::EXPIRY_DAYS;
 use crate::locale;
 use crate::message::kind::{ending, is_named_as_program};
 use crate::message::name::is_invisible;
@@ -26,8 +27,6 @@ const ENDLESS: usize = 1024 * 1024;
 const MAX_RECIPIENTS: usize = 10;
 /// Faults that are told at once.
 const MOST_FAULTS: usize = 50;
-/// Days (contract 2).
-const MAX_DAYS: u32 = 365;
 
 /// What is true of an answer that can be sent.
 pub(super) struct Checked {
@@ -209,7 +208,7 @@ fn expiry(typed: &str, config: &Config, now: Timestamp) -> Result<u32> {
         Ok(date) => today.until(date).ok().and_then(|span| u32::try_from(span.get_days()).ok()),
         Err(_) => typed.parse().ok(),
     };
-    days.filter(|days| (1..=MAX_DAYS).contains(days)).ok_or(ReplyError::BadExpiry { max: MAX_DAYS })
+    days.filter(|days| EXPIRY_DAYS.contains(days)).ok_or(ReplyError::BadExpiry { max: *EXPIRY_DAYS.end() })
 }
 
 /// A password counts only where answers are transfers.

@@ -28,7 +28,7 @@ use crate::store::{Author, BrowserRow, CodeLimits, CodeTry, Kind, NewCode, NewIt
 use crate::transfer::access::Grant;
 
 /// How long a code works.
-const LIFE: Duration = Duration::from_secs(10 * 60);
+const LIFE: Duration = Duration::from_mins(10);
 /// Days that a browser is remembered.
 const REMEMBERED: u32 = 30;
 /// Digits of a code.
@@ -39,10 +39,10 @@ const LIMITS: CodeLimits = CodeLimits {
     per_address: 5,
     per_client: 20,
     per_link: Rate::per(10, HOUR),
-    per_link_and_day: Rate::per(40, Duration::from_secs(86_400)),
+    per_link_and_day: Rate::per(40, Duration::from_hours(24)),
     in_all: Rate::per(1000, HOUR),
 };
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 /// Whom a code verifies; what the store has of it is sealed.
 #[derive(Serialize, Deserialize)]

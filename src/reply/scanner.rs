@@ -281,7 +281,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_that_hangs_is_given_up() {
-        let (soon, late) = (Duration::from_millis(50), Duration::from_secs(3600));
+        let (soon, late) = (Duration::from_millis(50), Duration::from_hours(1));
         for (pong, hello, in_all) in [("", soon, late), ("PONG\0", late, soon)] {
             let (hangs, turns) = (clamd(pong, 0, "").await, tokio::sync::Semaphore::new(1));
             let turn = async { turns.acquire().await.ok() };

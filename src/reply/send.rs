@@ -19,7 +19,7 @@ use crate::transfer::access::Grant;
 /// Answers to one transfer within 24 hours (H18).
 const PER_DAY: u32 = 20;
 /// How long an answer waits until others have been composed.
-const TURN: Duration = Duration::from_secs(60);
+const TURN: Duration = Duration::from_mins(1);
 /// A draft that changes while it is being sent is read again this often.
 const ROUNDS: usize = 3;
 

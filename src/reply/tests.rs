@@ -441,13 +441,13 @@ async fn code_mails_are_counted() {
         ask("piet@example.org".into()).await.unwrap();
     }
     let sixth = ask("\"Piet\"@EXAMPLE.org".into()).await;
-    let until = desk.clock.now().saturating_add(Duration::from_secs(3600)).unwrap();
+    let until = desk.clock.now().saturating_add(Duration::from_hours(1)).unwrap();
     assert!(matches!(sixth, Err(ReplyError::TooManyCodes(found)) if found == until), "{sixth:?}");
     for number in 0..5 {
         ask(format!("a{number}@example.org")).await.unwrap();
     }
     assert!(matches!(ask("b@example.org".into()).await, Err(ReplyError::TooManyCodes(_))));
-    desk.clock.advance(Duration::from_secs(3600));
+    desk.clock.advance(Duration::from_hours(1));
     ask("piet@example.org".into()).await.unwrap();
 }
 
@@ -792,7 +792,7 @@ async fn what_was_sent_is_sent_once() {
     assert!(desk.replies.draft(&desk.grant, &desk.browser).await.unwrap().uploads.is_empty());
     desk.sweep().await;
     assert_eq!(desk.blobs.names().unwrap().len(), 2, "only the transfer's own parts are left");
-    desk.clock.advance(Duration::from_secs(86_400));
+    desk.clock.advance(Duration::from_hours(24));
     assert!(desk.replies.sent(&desk.grant, &desk.browser).await.unwrap().is_none());
 }
 
@@ -1113,7 +1113,7 @@ async fn twenty_answers_a_day_are_enough() {
     let more = desk.send().await;
     assert!(matches!(more, Err(ReplyError::TooManyReplies(_))), "{more:?}");
     assert_eq!(desk.replies.draft(&desk.grant, &desk.browser).await.unwrap().typed.message, "Nog een");
-    desk.clock.advance(Duration::from_secs(86_400));
+    desk.clock.advance(Duration::from_hours(24));
     desk.send().await.unwrap();
 }
 

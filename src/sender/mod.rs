@@ -19,7 +19,7 @@ use crate::audit::{Action, Actor};
 use crate::clock::{Clock, Timestamp, days_earlier, days_later, earlier};
 use crate::id::{Link, TransferId};
 use crate::intake::Rules;
-use crate::limits::Rate;
+use crate::limits::{EXPIRY_DAYS, Rate};
 use crate::outbox::NoticeError;
 use crate::queue::worker::WakeHandle;
 use crate::secret::Keys;
@@ -30,17 +30,15 @@ use crate::transfer::recall::{self, Proof};
 use crate::transfer::status::{self, Status};
 use crate::transfer::{State, link};
 
-/// The days that a new date may lie ahead, as for `seal.expiry_days`.
-pub const DAYS: std::ops::RangeInclusive<u32> = 1..=365;
 /// A second click is no second mail.
-const RESEND: Rate = Rate::per(1, Duration::from_secs(10 * 60));
+const RESEND: Rate = Rate::per(1, Duration::from_mins(10));
 /// Asking again may remind a sender, not pester.
-const ASK: Rate = Rate::per(1, Duration::from_secs(24 * 3600));
+const ASK: Rate = Rate::per(1, Duration::from_hours(24));
 /// Of each kind in all: above what a large mailing brings, and a bound for whoever has many links.
-const RESENDS: (&str, Rate) = ("resends", Rate::per(10_000, Duration::from_secs(3600)));
-const ASKS: (&str, Rate) = ("asks", Rate::per(1000, Duration::from_secs(3600)));
+const RESENDS: (&str, Rate) = ("resends", Rate::per(10_000, Duration::from_hours(1)));
+const ASKS: (&str, Rate) = ("asks", Rate::per(1000, Duration::from_hours(1)));
 /// Between two mails about downloads through one link.
-const DOWNLOAD_NOTICE: Duration = Duration::from_secs(3600);
+const DOWNLOAD_NOTICE: Duration = Duration::from_hours(1);
 
 /// Why nothing was done.
 #[derive(Debug, thiserror::Error)]
@@ -137,7 +135,7 @@ impl Actions {
 
     /// Gives the transfer a new date, counted from now.
     pub async fn extend(&self, by: By, id: &TransferId, days: u32) -> Result<()> {
-        if !DAYS.contains(&days) {
+        if !EXPIRY_DAYS.contains(&days) {
             return Err(ActionError::Days);
         }
         let (transfer, now) = (self.transfer(id).await?, self.clock.now());

@@ -23,14 +23,14 @@ use super::session::{Delivery, MAX_LINE, Next, Session};
 use crate::smtp::inbox::Inbox;
 
 /// No connection gets new commands after this long.
-const MAX_SESSION: Duration = Duration::from_secs(3600);
+const MAX_SESSION: Duration = Duration::from_hours(1);
 /// Slower than this, in bytes a second over a minute, no message may come in that holds more than [`UNHURRIED`].
 const MIN_RATE: u64 = 4 << 10;
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 /// A message may hold so much memory without being hurried: somebody may be typing it.
 const UNHURRIED: u64 = 64 << 10;
 /// After this long every message must have come to its end.
-const MAX_MESSAGE: Duration = Duration::from_secs(30 * 60);
+const MAX_MESSAGE: Duration = Duration::from_mins(30);
 /// How long a message that is coming in may take when we stop.
 const DRAIN: Duration = Duration::from_secs(20);
 /// How long a handshake may take.

@@ -14,7 +14,7 @@ use super::response::Response;
 use crate::limits::client_key;
 
 /// After this long, what was left out is told, and counting begins anew.
-pub const MINUTE: Duration = Duration::from_secs(60);
+pub const MINUTE: Duration = Duration::from_mins(1);
 /// Different lines of one client in a minute, and of all.
 const MOST_OF_CLIENT: usize = 20;
 const MOST_IN_ALL: usize = 500;

@@ -29,17 +29,17 @@ pub use super::grant::Grant;
 pub use super::session::Cookie;
 
 /// A session that is not used for this long is over (H23).
-pub const SESSION_IDLE: Duration = Duration::from_secs(30 * 60);
+pub const SESSION_IDLE: Duration = Duration::from_mins(30);
 
 /// How long a password may wait for its turn (security decision 9): most of it behind others of the same link or client.
 const QUEUE: Duration = Duration::from_secs(10);
 /// Openings from one client address, right and wrong ones: a whole company may sit behind it.
-const PER_CLIENT: Rate = Rate::per(600, Duration::from_secs(3600));
+const PER_CLIENT: Rate = Rate::per(600, Duration::from_hours(1));
 /// Openings of one link, right and wrong ones: its recipient and their colleagues, and nobody else's share (H40).
-const PER_LINK: Rate = Rate::per(240, Duration::from_secs(3600));
+const PER_LINK: Rate = Rate::per(240, Duration::from_hours(1));
 /// Openings in all: above what a large mailing brings, and a bound for whoever has many links and many
 /// addresses.
-const IN_ALL: Rate = Rate::per(60_000, Duration::from_secs(3600));
+const IN_ALL: Rate = Rate::per(60_000, Duration::from_hours(1));
 
 /// What the page before the password may tell.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use crate::clock::{Timestamp, days_earlier, later};
 /// The last days: then the last reminder goes out, and the sender is warned.
 pub const LAST_DAYS: u32 = 2;
 /// Nothing within this time of the sealing, or of another reminder.
-pub const APART: Duration = Duration::from_secs(24 * 3600);
+pub const APART: Duration = Duration::from_hours(24);
 
 /// The two moments; none where the time is too short for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,9 +8,9 @@ use std::time::Duration;
 use crate::clock::{Timestamp, earlier, later};
 
 /// Between the first blob of a message and its commit: an SMTP session ends after an hour, an upload too.
-const WRITING: Duration = Duration::from_secs(2 * 3600);
+const WRITING: Duration = Duration::from_hours(2);
 /// Between the last sign of life in the database and the crash: the timer leaves one every minute.
-const SILENCE: Duration = Duration::from_secs(3 * 60);
+const SILENCE: Duration = Duration::from_mins(3);
 /// A crash leaves what was being sealed at that moment: some messages with some parts each.
 const MOST: usize = 500;
 

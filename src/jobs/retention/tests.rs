@@ -133,7 +133,7 @@ impl Node {
     /// Lets time pass as a gateway lives through it: with turns.
     async fn hours(&self, hours: u64) {
         for _ in 0..hours / 12 {
-            self.clock.advance(Duration::from_secs(12 * 3600));
+            self.clock.advance(Duration::from_hours(12));
             self.timer.turn().await.unwrap();
         }
     }
@@ -290,7 +290,7 @@ async fn two_timers_at_once_send_one_of_each() {
     node.seal(|_| ()).await;
     let other = node.again();
     for _ in 0..62 {
-        node.clock.advance(Duration::from_secs(12 * 3600));
+        node.clock.advance(Duration::from_hours(12));
         let (one, two) = tokio::join!(node.timer.turn(), other.timer.turn());
         one.unwrap();
         two.unwrap();
@@ -375,7 +375,7 @@ async fn ends_after_a_crash(is_recalled: bool) {
     node.timer.turn().await.unwrap();
     match is_recalled {
         true => assert_eq!(node.actions.recall(admin(), &id, None, false).await.unwrap(), [1, 2]),
-        false => node.clock.advance(Duration::from_secs(24 * 3600)),
+        false => node.clock.advance(Duration::from_hours(24)),
     }
     assert!(node.timer.turn().await.is_err());
     assert!(!node.has_keys(&id).await, "keys first");
@@ -498,7 +498,7 @@ async fn a_clock_that_leaps_ten_years_destroys_nothing_and_floods_nobody() {
     node.clock.advance(ten_years);
     for _ in 0..59 {
         node.timer.turn().await.unwrap();
-        node.clock.advance(Duration::from_secs(60));
+        node.clock.advance(Duration::from_mins(1));
     }
     // A restart believes it no sooner.
     node.again().timer.turn().await.unwrap();
@@ -506,7 +506,7 @@ async fn a_clock_that_leaps_ten_years_destroys_nothing_and_floods_nobody() {
 
     // The clock is put right.
     let right = Clock::movable(testing::start());
-    right.advance(Duration::from_secs(3600));
+    right.advance(Duration::from_hours(1));
     let healed = Node::beside(node.dir.clone(), right, "", None);
     healed.days(15).await;
     assert_eq!(healed.mails().await, REMINDERS, "as if nothing had been");
@@ -516,7 +516,7 @@ async fn a_clock_that_leaps_ten_years_destroys_nothing_and_floods_nobody() {
     for _ in 0..=60 {
         assert!(healed.has_keys(&id).await);
         healed.timer.turn().await.unwrap();
-        healed.clock.advance(Duration::from_secs(60));
+        healed.clock.advance(Duration::from_mins(1));
         if healed.store.transfer(id.clone()).await.unwrap().is_none_or(|transfer| transfer.parts.is_empty()) {
             break;
         }

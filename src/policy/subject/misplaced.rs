@@ -4,7 +4,7 @@
 use super::super::options::{self, Word};
 use super::super::trigger::Found;
 use super::Asked;
-use crate::message::rewrite::is_invisible;
+use crate::message::name::is_invisible;
 
 const BRACKETS: [(char, char); 4] = [('[', ']'), ('(', ')'), ('{', '}'), ('<', '>')];
 

@@ -205,7 +205,7 @@ async fn one_client_has_a_limit_over_all_links() {
 #[tokio::test]
 async fn a_locked_link_takes_nothing_from_the_common_limits() {
     let scene = Scene::new(PasswordMode::Generated);
-    scene.store.rows().recipient(&scene.link).locked_until = Some(start() + Duration::from_secs(60));
+    scene.store.rows().recipient(&scene.link).locked_until = Some(start() + Duration::from_mins(1));
     for _ in 0..100 {
         assert!(matches!(scene.try_password("wrong").await, Err(AccessError::Locked(_))));
     }
@@ -276,11 +276,11 @@ async fn a_session_belongs_to_one_link() {
     assert!(matches!(resume(0, "").await, Err(AccessError::NoSession)));
     assert!(matches!(resume(0, &"0".repeat(52)).await, Err(AccessError::NoSession)));
 
-    scene.clock.advance(Duration::from_secs(29 * 60));
+    scene.clock.advance(Duration::from_mins(29));
     resume(0, cookie.value()).await.unwrap();
-    scene.clock.advance(Duration::from_secs(29 * 60));
+    scene.clock.advance(Duration::from_mins(29));
     resume(0, cookie.value()).await.unwrap();
-    scene.clock.advance(Duration::from_secs(31 * 60));
+    scene.clock.advance(Duration::from_mins(31));
     assert!(matches!(resume(0, cookie.value()).await, Err(AccessError::NoSession)), "idle");
 }
 

@@ -27,7 +27,7 @@ pub struct Patience {
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { idle: Duration::from_secs(30), reader: Duration::from_secs(60) }
+        Self { idle: Duration::from_secs(30), reader: Duration::from_mins(1) }
     }
 }
 

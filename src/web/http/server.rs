@@ -51,7 +51,7 @@ const MAX_HEADER_FIELDS: usize = 64;
 /// HTTP/2 streams of one connection. Resets and CONTINUATION floods are counted by h2 itself.
 const MAX_STREAMS: u32 = 100;
 /// After this long a connection is asked to finish; the browser opens a new one unnoticed.
-const MAX_AGE: Duration = Duration::from_secs(15 * 60);
+const MAX_AGE: Duration = Duration::from_mins(15);
 /// Bytes that the kernel may hold of what is to be sent, before it has been on its way: with more of them nobody could
 /// tell how fast a client reads.
 const MOST_UNSENT: u32 = 256 * 1024;

@@ -35,7 +35,7 @@ const MOST_PIECES: usize = 32;
 /// How much may go out between two looks whether the transfer is still open.
 const LOOK: usize = 1024 * 1024;
 /// A client that takes nothing for this long is gone.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Downloads at once: a page with many pictures waits a little for the last of them, a whole town hall behind one
 /// address does not.
 const MOST: Most = Most { of_link: 16, of_client: 128, in_all: 512 };

@@ -1,7 +1,7 @@
 //! Everything as one ZIP, made while it is sent: nothing is kept, nothing compressed (most attachments
 //! are already), zip64 where sizes need it, and it stops when the client does (H17).
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::io::{self, Cursor, Read, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,6 +12,7 @@ use zip::write::{SimpleFileOptions, StreamWriter, ZipWriter};
 
 use super::note::{self, Handout};
 use super::{download, message, session};
+use crate::message::name::Names;
 use crate::transfer::access::Grant;
 use crate::transfer::index::Index;
 use crate::web::Parts;
@@ -49,10 +50,10 @@ pub async fn download(
 fn members(grant: Grant, index: Index) -> impl Iterator<Item = io::Result<Member>> + Send {
     let mut names = Names::default();
     let mut plan: Vec<(String, Content)> =
-        index.files.iter().map(|file| (names.free(&file.name), Content::Part(file.part))).collect();
-    plan.extend(index.html.map(|part| (names.free("message.html"), Content::Html(part))));
-    plan.extend(index.text.map(|part| (names.free("message.txt"), Content::Part(part))));
-    plan.push((names.free("message.eml"), Content::Part(index.message)));
+        index.files.iter().map(|file| (names.give(&file.name), Content::Part(file.part))).collect();
+    plan.extend(index.html.map(|part| (names.give("message.html"), Content::Html(part))));
+    plan.extend(index.text.map(|part| (names.give("message.txt"), Content::Part(part))));
+    plan.push((names.give("message.eml"), Content::Part(index.message)));
     plan.into_iter().filter_map(move |(name, content)| content.open(&grant, &index, name).transpose())
 }
 
@@ -165,28 +166,6 @@ fn options(size: u64) -> SimpleFileOptions {
         .unix_permissions(0o644)
 }
 
-/// Gives every member a name of its own, letter case aside, as Windows wants it. The names were made safe
-/// when the transfer was sealed; a separator would still not get through here (C20).
-#[derive(Default)]
-struct Names(HashSet<String>);
-
-impl Names {
-    fn free(&mut self, wanted: &str) -> String {
-        let safe: String =
-            wanted.chars().map(|c| if c == '/' || c == '\\' || c.is_control() { '_' } else { c }).collect();
-        let safe = if safe.trim_matches('.').is_empty() { "_".to_owned() } else { safe };
-        let (stem, ending) =
-            safe.rsplit_once('.').map_or((safe.as_str(), ""), |(stem, ending)| (stem, ending));
-        let dot = if ending.is_empty() { "" } else { "." };
-        let numbered = |number: usize| match number {
-            1 => safe.clone(),
-            number => format!("{stem} ({number}){dot}{ending}"),
-        };
-        let free = (1..).map(numbered).find(|name| self.0.insert(name.to_lowercase()));
-        free.unwrap_or(safe.clone())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::{Seek, SeekFrom};
@@ -259,17 +238,5 @@ mod tests {
         let mut small = String::new();
         archive.by_name("klein.txt").unwrap().read_to_string(&mut small).unwrap();
         assert_eq!(small, "slot");
-    }
-
-    #[test]
-    fn every_member_is_one_safe_name_of_its_own() {
-        let mut names = Names::default();
-        assert_eq!(names.free("a.pdf"), "a.pdf");
-        assert_eq!(names.free("A.PDF"), "A (2).PDF");
-        assert_eq!(names.free("a.pdf"), "a (3).pdf");
-        assert_eq!(names.free("../../etc/passwd"), ".._.._etc_passwd");
-        assert_eq!(names.free("..\\x"), ".._x");
-        assert_eq!(names.free(".."), "_");
-        assert_eq!(names.free("message.eml"), "message.eml");
     }
 }

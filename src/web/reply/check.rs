@@ -16,6 +16,7 @@ use crate::address::Address;
 use crate::clock::days_later;
 use crate::config::ReplyDelivery;
 use crate::id::base32;
+use crate::limits::EXPIRY_DAYS;
 use crate::locale::{Language, dutch_time};
 use crate::reply::password::strength as measure;
 use crate::reply::{Browser, Draft, Preview, Settings, Typed, Verified};
@@ -210,7 +211,7 @@ pub async fn render(
         is_open: folded.iter().any(|field| problems.has(field)),
         expiry,
         first_day: day(1),
-        last_day: day(365),
+        last_day: day(*EXPIRY_DAYS.end()),
         language: settings.language.unwrap_or(config.web.default_language),
         problems: &problems,
     })

@@ -17,9 +17,9 @@ use crate::secret::Secret;
 use crate::transfer::access::Access;
 
 /// A sender that sends nothing for this long is gone.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// What must come in each window of this length: far less than the slowest telephone sends.
-const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_mins(1);
 const WINDOW_OCTETS: usize = 8 * 1024;
 /// How often the session is proved again: it stays alive so, and a recall stops the upload (C25).
 const PROOF: Duration = Duration::from_secs(30);

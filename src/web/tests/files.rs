@@ -231,12 +231,12 @@ fn a_thousand_ranges_are_one_download() {
     assert!(page.text().contains("Bestand 1 van 4 gedownload (een deel, of in delen)"), "{}", page.text());
 
     opened.get("files/1");
-    opened.site.clock.advance(Duration::from_secs(9 * 60));
+    opened.site.clock.advance(Duration::from_mins(9));
     octet(&opened);
     let (_, downloads) = noted(&opened);
     assert_eq!((&downloads[0]["count"], &downloads[0]["partial"]), (&1.into(), &false.into()));
     assert_eq!(downloads[0]["last"], "2026-11-23T10:09:00Z");
-    opened.site.clock.advance(Duration::from_secs(10 * 60));
+    opened.site.clock.advance(Duration::from_mins(10));
     octet(&opened);
     assert_eq!((noted(&opened).1[0]["count"].clone(), opened.site.audited("download")), (2.into(), 2));
 

@@ -142,10 +142,10 @@ fn a_session_ends_after_half_an_hour_of_silence() {
     let token = &sealed.tokens[0];
     let cookie = site.unlock(token, &sealed.password);
     for _ in 0..3 {
-        site.clock.advance(Duration::from_secs(29 * 60));
+        site.clock.advance(Duration::from_mins(29));
         assert_eq!(site.get_with(&format!("/t/{token}/files"), &cookie).status, 200);
     }
-    site.clock.advance(Duration::from_secs(31 * 60));
+    site.clock.advance(Duration::from_mins(31));
     assert_eq!(site.get_with(&format!("/t/{token}/files"), &cookie).status, 303);
 }
 

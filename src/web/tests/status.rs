@@ -17,7 +17,7 @@ use crate::serve;
 use crate::store::{Attempt, Delivery, DeliveryReport};
 use crate::transfer::action::{self, Purpose};
 
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
 impl Site {
     /// The sender's token.
@@ -92,7 +92,7 @@ fn the_page_tells_what_happened_to_whom() {
     let cookie = site.unlock(&sealed.tokens[0], &sealed.password);
     for _ in 0..2 {
         site.get_with(&format!("/t/{}/files/2", sealed.tokens[0]), &cookie);
-        site.clock.advance(Duration::from_secs(20 * 60));
+        site.clock.advance(Duration::from_mins(20));
     }
     site.get_with(&format!("/t/{}/message.eml", sealed.tokens[0]), &cookie);
     let page = site.get(&path);
@@ -506,7 +506,7 @@ fn a_bounced_link_is_closed_until_it_is_sent_again() {
     assert!(page.text().contains("550 5.1.1 &#60;b&#62;onbekend"), "{}", page.text());
     assert_eq!(site.status(&token)["recipients"][0]["state"], "bounced");
     assert_eq!(site.get(&format!("/t/{}", sealed.tokens[0])).status, 410);
-    site.clock.advance(Duration::from_secs(3600));
+    site.clock.advance(Duration::from_hours(1));
     assert_eq!(site.post(&format!("/s/{token}/resend/1"), "").status, 303);
     assert_eq!(site.get(&format!("/t/{}", sealed.tokens[0])).status, 200);
     assert!(site.reported(&sealed, true, Reported::Failed));
@@ -549,7 +549,7 @@ fn delivered_is_what_a_report_says() {
         );
         assert_eq!(facts["recipients"][0]["state"], "waiting");
         assert_eq!(site.get(&format!("/t/{}", sealed.tokens[0])).status, 200);
-        site.clock.advance(Duration::from_secs(60));
+        site.clock.advance(Duration::from_mins(1));
     }
     assert!(site.get(&path).text().contains("(<bdi>5.1.1 &#60;b&#62;onbekend&#60;/b&#62;</bdi>)"));
     site.post(&format!("{path}/recall"), "");
