@@ -1,4 +1,4 @@
-//! Limits as pure arithmetic; the counts they work on are in the store (security decision 5), so that
+//! Limits as pure arithmetic; the counts they work on are in the store, so that
 //! a restart, or a second node, does not set them back.
 
 use std::net::IpAddr;

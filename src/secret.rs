@@ -1,4 +1,4 @@
-//! Randomness and the keys that follow from `master.key` (house rule: the key hierarchy).
+//! Randomness and the keys that follow from `master.key`.
 //!
 //! Every key is a type of its own and can do only what it is for. Nothing here prints or logs a secret:
 //! `Debug` is redacted, memory is wiped on drop. The file `master.key` is the one secret a backup must
@@ -167,7 +167,7 @@ fn create(path: &Path) -> Result<(), MasterKeyError> {
     write().map_err(|source| MasterKeyError::Io { path: path.to_owned(), source })
 }
 
-/// Makes the secret part of links (house "Keys"): nothing of it is stored.
+/// Makes the secret part of links (docs/architecture.md, "Keys"): nothing of it is stored.
 #[derive(Clone)]
 pub struct LinkKey(hmac::Key);
 

@@ -44,7 +44,7 @@ use crate::{sandbox, smtp, tls, web};
 const SIGXFSZ: i32 = 25;
 /// How long what was started may take to finish after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(30);
-/// The first lock of a link after too many wrong passwords (contract 2).
+/// The first lock of a link after too many wrong passwords.
 const FIRST_LOCK: Duration = Duration::from_mins(15);
 
 /// Runs `zegel serve` until SIGTERM or SIGINT.
@@ -463,7 +463,7 @@ pub fn web_certificate(config: &Config) -> Result<Option<Arc<ServerConfig>>> {
     Ok(Some(server.map_err(misconfigured("web.tls_certificate and web.tls_key"))?))
 }
 
-/// The key leads to the place in the configuration, the error to the fault in what it names (contract 1).
+/// The key leads to the place in the configuration, the error to the fault in what it names.
 fn misconfigured<E: std::fmt::Display>(key: &'static str) -> impl FnOnce(E) -> Misconfigured {
     move |error| Misconfigured(format!("{key}: {error}"))
 }

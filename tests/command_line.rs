@@ -1,4 +1,4 @@
-//! The command line (contract 1) through the real binary: what it prints, what it exits with, and what the
+//! The command line through the real binary: what it prints, what it exits with, and what the
 //! signals do to a gateway that runs.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail so")]

@@ -1,4 +1,4 @@
-//! What zegel seals is OpenPGP (contract 6): a key packet with a sealed part behind it opens in programs
+//! What zegel seals is OpenPGP: a key packet with a sealed part behind it opens in programs
 //! that share no code with ours, with the passphrase alone: rPGP, and sq 1.x under `./run sq`.
 
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the answer")]

@@ -106,7 +106,7 @@ fn confidential_mail_becomes_notification_and_receipt() {
     assert_eq!(links.len(), 2);
     assert_ne!(links[0], links[1], "every recipient has an own link");
 
-    // Nothing of it anywhere but in memory (C04, C24, C06 of the contract).
+    // Nothing of it anywhere but in memory (C04, C24).
     for canary in canaries() {
         for taken in &seen.taken {
             assert!(!text_of(taken).contains(canary), "{canary} was relayed");

@@ -114,7 +114,7 @@ fn show(site: &Site, sealed: &Sealed) -> Value {
     serde_json::from_str(&out).unwrap()
 }
 
-/// H21, decision 6: link scanners and browsers that guess may come as often as they like.
+/// H21: link scanners and browsers that guess may come as often as they like.
 #[test]
 fn looking_at_a_link_changes_nothing() {
     let (smarthost, site, gateway) = start("");
@@ -525,7 +525,7 @@ fn every_answer_is_guarded_by_its_headers() {
     }
 }
 
-/// C24, H31, H32, contract 7: the password is told once, in the receipt, and the log names what happened only.
+/// C24, H31, H32: the password is told once, in the receipt, and the log names what happened only.
 #[test]
 fn the_log_tells_what_happened_and_no_secret() {
     let (smarthost, site, gateway) = start("");
@@ -592,7 +592,7 @@ fn decrypt(message: &[u8], passphrase: &str) -> Result<Vec<u8>, pgp::errors::Err
     Ok(Message::from_bytes(message)?.decrypt_with_password(&passphrase.into())?.as_data_vec()?)
 }
 
-/// Contract 6
+/// The format at rest, as docs/reference.md has it.
 #[test]
 fn an_export_opens_in_another_openpgp_program() {
     let (smarthost, site, gateway) = start("");

@@ -619,7 +619,7 @@ fn the_browser_is_remembered_until_somebody_says_not_me() {
     assert_eq!(second.get("/reply/message").status, 303, "the old cookie is worth nothing");
 }
 
-/// H21, decision 6.
+/// H21
 #[test]
 fn looking_changes_nothing() {
     let scene = scene("");

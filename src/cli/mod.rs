@@ -1,4 +1,4 @@
-//! The command line (contract 1): reads the arguments, calls one command, turns its end into an exit
+//! The command line: reads the arguments, calls one command, turns its end into an exit
 //! status: 0 done, 1 it failed, 2 wrong usage or wrong configuration.
 
 /// As `println!`, but through [`print_line`], which does not panic.

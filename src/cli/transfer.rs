@@ -247,7 +247,7 @@ async fn number(actions: &Actions, id: &TransferId, recipient: Option<&Address>)
     Ok(Some(found.with_context(|| format!("{id}: {address} is not one of its recipients"))?.number))
 }
 
-/// Each part as `part-<n>.pgp`: an OpenPGP message that any recipient's passphrase opens (contract 6).
+/// Each part as `part-<n>.pgp`: an OpenPGP message that any recipient's passphrase opens.
 async fn export(report: &ReportArgs, id: TransferId, out: &Path) -> Result<()> {
     let foundation = report.foundation()?;
     let transfer = find(&foundation, id).await?;

@@ -52,7 +52,7 @@ pub fn parse(
     Ok(config)
 }
 
-/// Every section and key of contract 2, and what we added: for names that are off by a letter.
+/// Every section and key, for names that are off by a letter.
 const KEYS: &[(&str, &[&str])] = &[
     ("", &["hostname", "data_dir"]),
     ("organisation", &["name", "domains", "phone", "staff", "theme", "logo"]),
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn defaults_are_those_of_the_contract() {
+    fn defaults_are_those_of_the_manual() {
         let config = read(SMALL, &[]).unwrap();
         assert_eq!(config.data_dir, Path::new("/etc/zegel/data"));
         assert_eq!(config.organisation.domains, ["voorbeeld.nl"]);

@@ -1,4 +1,4 @@
-//! The mailbox's pages and its small API (contract 1). Loopback only, no secrets but those of the demo.
+//! The mailbox's pages and its small API. Loopback only, no secrets but those of the demo.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -26,7 +26,7 @@ use crate::store::{Acceptance, Kind, NewItem, NewRecipient, NewTransfer};
 use crate::transfer::sealing::{self, Content, SealRequest, Sealed};
 use crate::transfer::{action, link, password};
 
-/// The fields of the original that the notification carries on, byte for byte (contract 4).
+/// The fields of the original that the notification carries on, byte for byte.
 const KEPT_FIELDS: &[&str] = &["From", "To", "Cc", "Date", "Message-ID", "In-Reply-To", "References"];
 
 /// The fields that name those whom the others are not to see.

@@ -4,7 +4,7 @@
 //! Rules are asked in order and the first that matches wins. What must never happen is that a message passes
 //! because it was hard to read: a rule that seals or rejects matches when any reading of the message says
 //! so, one that passes only when every reading does (C06); where a limit kept us from looking, the strictest
-//! rule that could apply wins (security decision 2).
+//! rule that could apply wins.
 
 mod answer;
 mod bsn;

@@ -215,7 +215,7 @@ fn an_explanation_names_each_condition_the_cheap_ones_first() {
     assert!(!traces[0].matched && !traces[0].decides);
 }
 
-/// Security decision 2: what lies beyond a limit, or is in a charset that nobody here knows, may be a tag.
+/// C06: what lies beyond a limit, or is in a charset that nobody here knows, may be a tag.
 #[test]
 fn a_subject_that_cannot_be_read_may_bear_a_tag() {
     let rule = |then: &str, when: &str, message: &str| decides(&one_rule(then, when), message);

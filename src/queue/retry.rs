@@ -70,7 +70,7 @@ mod tests {
     const MINUTE: Duration = Duration::from_mins(1);
     const HOUR: Duration = Duration::from_hours(1);
     const DAY: Duration = Duration::from_hours(24);
-    const CONTRACT: Schedule<'_> = Schedule {
+    const USUAL: Schedule<'_> = Schedule {
         waits: &[
             MINUTE,
             Duration::from_mins(5),
@@ -100,8 +100,8 @@ mod tests {
     }
 
     #[test]
-    fn follows_the_contract_and_ends_after_five_days() {
-        let times = play(&CONTRACT);
+    fn follows_the_schedule_and_ends_after_five_days() {
+        let times = play(&USUAL);
         let minutes: Vec<u64> = times.iter().take(8).map(|time| time.as_secs() / 60).collect();
         assert_eq!(minutes, [0, 1, 6, 21, 81, 201, 441, 681]);
         assert_eq!(*times.last().unwrap(), 5 * DAY);
@@ -119,28 +119,28 @@ mod tests {
     #[test]
     fn a_clock_that_jumps_ahead_gives_nothing_up_early() {
         let ahead = later(start(), 3650 * DAY);
-        assert_eq!(CONTRACT.after(1, start(), ahead), Next::Again(later(ahead, MINUTE)));
-        assert_eq!(CONTRACT.after(40, start(), ahead), Next::GiveUp);
+        assert_eq!(USUAL.after(1, start(), ahead), Next::Again(later(ahead, MINUTE)));
+        assert_eq!(USUAL.after(40, start(), ahead), Next::GiveUp);
     }
 
     #[test]
     fn a_clock_that_jumps_back_ends_by_count() {
         let back = Timestamp::UNIX_EPOCH;
-        assert_eq!(CONTRACT.after(2, start(), back), Next::Again(later(back, 5 * MINUTE)));
-        assert_eq!(CONTRACT.after(40, start(), back), Next::GiveUp);
-        assert!(CONTRACT.is_beyond(start(), back));
-        assert!(!CONTRACT.is_beyond(later(back, 4 * HOUR), back));
+        assert_eq!(USUAL.after(2, start(), back), Next::Again(later(back, 5 * MINUTE)));
+        assert_eq!(USUAL.after(40, start(), back), Next::GiveUp);
+        assert!(USUAL.is_beyond(start(), back));
+        assert!(!USUAL.is_beyond(later(back, 4 * HOUR), back));
     }
     #[test]
     fn nothing_is_tried_again_at_once() {
-        let end = later(start(), CONTRACT.give_up_after);
-        assert_eq!(CONTRACT.after(1, start(), end), Next::Again(later(end, MINUTE)));
+        let end = later(start(), USUAL.give_up_after);
+        assert_eq!(USUAL.after(1, start(), end), Next::Again(later(end, MINUTE)));
     }
 
     /// What is accepted and tried in one moment is as old as it says.
     #[test]
     fn a_clock_that_stands_still_was_not_set_back() {
-        assert!(matches!(CONTRACT.after(1000, start(), start()), Next::Again(_)));
+        assert!(matches!(USUAL.after(1000, start(), start()), Next::Again(_)));
     }
 
     #[test]

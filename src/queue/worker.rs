@@ -1,7 +1,7 @@
 //! Takes what is due out of the queue and hands it to the relay, several mails at once; records how it ended.
 //! Started by `serve`, woken by whoever commits new mail.
 //!
-//! An item leaves the queue only when its outcome is recorded (security decision 4): a crash, or a store that
+//! An item leaves the queue only when its outcome is recorded: a crash, or a store that
 //! cannot be written just then, makes at most one duplicate and loses nothing (H02). While an outcome is not
 //! recorded its item is not tried again. One slow delivery holds one connection and nothing else (H35).
 

@@ -5,7 +5,7 @@
 //! under a key that follows from the transfer's key and the browser's secret and is kept nowhere, so nothing of it
 //! can be read there (C04); it goes when it was not touched for 24 hours, or with the transfer.
 //! What must never happen: an answer to an address outside the organisation (C12), from an address that was not
-//! verified (decision 8), one that staff take for a colleague's (C40), or a line of user text that becomes a header
+//! verified (C23), one that staff take for a colleague's (C40), or a line of user text that becomes a header
 //! field (C13).
 
 mod check;

@@ -1,7 +1,7 @@
 //! Argon2id (RFC 9106): from a passphrase to a key, slowly and with much memory on purpose. Called by `keys`, on
 //! threads that may block.
 //!
-//! At most as many runs at once as there are cores, whoever asks (security decision 9); who comes then waits for a
+//! At most as many runs at once as there are cores, whoever asks; who comes then waits for a
 //! turn, those that a person waits for before those of a mail with much to lock (H40). The memory of a run is wiped after it. It goes on to whoever waits, because to get it from the kernel anew
 //! costs a third of what Argon2 itself costs; when nobody waits it is given back.
 

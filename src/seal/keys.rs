@@ -68,7 +68,7 @@ impl std::fmt::Debug for TransferKey {
 pub struct Passphrase(Secret);
 
 impl Passphrase {
-    /// `<link secret>` or `<link secret>-<password>` (contract 6), as one would type it into `sq decrypt`.
+    /// `<link secret>` or `<link secret>-<password>`, as one would type it into `sq decrypt`.
     pub fn new(link_secret: &Secret, password: Option<&Secret>) -> Self {
         let mut text = link_secret.reveal().to_owned();
         if let Some(password) = password {
@@ -83,7 +83,7 @@ impl Passphrase {
 /// KiB to go through, in all passes together: two chosen passwords, or two dozen generated ones.
 const MUCH: usize = 400 << 10;
 
-/// How much one try costs (security decision 9).
+/// How much one try costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cost {
     /// 16 MiB, once: for generated passwords, whose 60 bits nobody can go through.
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn the_passphrase_is_what_the_contract_says() {
+    fn the_passphrase_is_what_the_reference_says() {
         assert_eq!(passphrase(None).0.reveal(), "0123456789abcdefghjkmnpqrs");
         assert_eq!(passphrase(Some("é b")).0.reveal(), "0123456789abcdefghjkmnpqrs-é b");
         assert!(!format!("{:?}", passphrase(Some("geheim"))).contains("geheim"));

@@ -31,7 +31,7 @@ pub use super::session::Cookie;
 /// A session that is not used for this long is over (H23).
 pub const SESSION_IDLE: Duration = Duration::from_mins(30);
 
-/// How long a password may wait for its turn (security decision 9): most of it behind others of the same link or client.
+/// How long a password may wait for its turn: most of it behind others of the same link or client.
 const QUEUE: Duration = Duration::from_secs(10);
 /// Openings from one client address, right and wrong ones: a whole company may sit behind it.
 const PER_CLIENT: Rate = Rate::per(600, Duration::from_hours(1));
@@ -92,7 +92,7 @@ impl Access {
     }
 
     /// What the page before the password shows. Changes nothing and counts as nothing: link scanners
-    /// come here (decision 6).
+    /// come here (H21).
     pub async fn look(&self, token: &str) -> Result<Look, AccessError> {
         let Transfer { password, expires, sender, .. } = self.find(token).await?.transfer;
         Ok(Look { password, expires, sender })

@@ -1,5 +1,5 @@
 //! The sealed parts as OpenPGP messages, for `zegel transfer export` and for whoever wants to open a
-//! transfer without us: the key packets with the sealed part behind them (contract 6).
+//! transfer without us: the key packets with the sealed part behind them.
 //! Nothing is decrypted here, and no key is needed.
 
 use std::io::{self, Cursor, Read};

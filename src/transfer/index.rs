@@ -1,5 +1,5 @@
 //! The table of contents of a transfer: part 0, sealed like the others, because file names, subject and
-//! sender's name must not be readable in the store (contract 6). Written by `transfer/sealing`, read
+//! sender's name must not be readable in the store (C04). Written by `transfer/sealing`, read
 //! through a `Grant`.
 
 use serde::{Deserialize, Serialize};

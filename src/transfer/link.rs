@@ -1,5 +1,5 @@
 //! The token in a link: which recipient of which transfer, and a secret that only our link key can have
-//! made (house "Keys"). Made by `transfer/sealing` and for reminders, read by `transfer/access`.
+//! made. Made by `transfer/sealing` and for reminders, read by `transfer/access`.
 //!
 //! The secret is never stored: it is computed again from the link key. So a forged or mistyped token
 //! is refused without a look at the database, and a stolen database opens no link.

@@ -1,7 +1,7 @@
 //! The pages on which recipients open their transfers. [`router`] makes them, [`server`] serves them,
 //! `serve.rs` starts both. The way of a request: `server` -> `security` -> one handler -> `transfer::access`.
 //!
-//! What must never happen here: a GET that changes or counts something (decision 6), a password or a
+//! What must never happen here: a GET that changes or counts something (H21), a password or a
 //! name from a mail in a URL, a title or a log, a byte of mail shown outside a sandbox (C18, C19).
 
 pub mod admin;
@@ -76,7 +76,7 @@ impl Parts {
     }
 }
 
-/// Every route there is (contract 5).
+/// Every route there is; docs/reference.md has them for the outside.
 pub fn router(parts: Parts) -> Router {
     Router::new()
         .route("/", get(start::show))

@@ -212,7 +212,7 @@ async fn a_locked_link_takes_nothing_from_the_common_limits() {
     assert!(scene.store.rows().buckets.is_empty());
 }
 
-/// Decision 9: who waits too long for a turn is told so, and has not tried.
+/// Whoever waits too long for a turn is told so, and has not tried.
 #[tokio::test]
 async fn too_many_at_once_are_sent_away_uncounted() {
     let mut scene = Scene::new(PasswordMode::Generated);
@@ -351,7 +351,7 @@ async fn damage_is_told_from_a_wrong_password() {
     assert!(matches!(tried, Err(AccessError::Damaged)), "a link cannot be wrong about its own secret");
 }
 
-/// Contract 7: the audit trail names the link, never its secret or a password.
+/// H31: the audit trail names the link, never its secret or a password.
 #[tokio::test]
 async fn the_audit_trail_holds_no_secret() {
     let scene = Scene::new(PasswordMode::Generated);

@@ -81,7 +81,7 @@ impl WebError {
         }
     }
 
-    /// The status (contract 5).
+    /// The status; docs/reference.md lists when which one is sent.
     pub fn status(&self) -> StatusCode {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,

@@ -1,4 +1,4 @@
-//! What every page needs to know about its reader and its house: [`Visit`], made once per request by
+//! What every page needs to know about its reader and the organisation: [`Visit`], made once per request by
 //! `security`, handed to every handler, and the `visit` of every template.
 
 use std::net::IpAddr;

@@ -235,7 +235,7 @@ fn protect(response: &mut Response, visit: &Visit, path: &str) {
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
 }
 
-/// The policy of a response that holds bytes of a mail (decision 7). Sandboxed documents have no origin, no
+/// The policy of a response that holds bytes of a mail (C18). Sandboxed documents have no origin, no
 /// script, no form, no storage. They carry no COOP, because HTML forbids it together with a sandbox.
 pub fn sandbox(response: &mut Response, policy: &str) -> Result<(), WebError> {
     let policy = HeaderValue::from_str(policy).map_err(|error| WebError::Trouble(error.to_string()))?;

@@ -1,6 +1,6 @@
 //! The message itself on screen. HTML comes out of a kept library's allow-list into a sandboxed
 //! document of its own: no script, no form, nothing fetched; pictures of the mail are put in as data,
-//! because a sandboxed document sends no cookie (C18, decision 7).
+//! because a sandboxed document sends no cookie (C18).
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};

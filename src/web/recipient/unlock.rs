@@ -1,5 +1,5 @@
 //! The unlock page. GET shows it and changes nothing, because link scanners open it before people do
-//! (H21, decision 6); only POST tries a password. The password is never put into a URL: the language
+//! (H21); only POST tries a password. The password is never put into a URL: the language
 //! buttons of this page send the form too (C24).
 
 use askama::Template;

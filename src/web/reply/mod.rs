@@ -2,7 +2,7 @@
 //! One file for each screen; [`upload`] takes files in pieces (tus), [`form`] takes them from a plain form.
 //! What an answer is, and whom it may reach, is decided in `crate::reply` alone (C12).
 //!
-//! What must never happen here: a GET that changes something (decision 6), a request that acts without a session
+//! What must never happen here: a GET that changes something (H21), a request that acts without a session
 //! for this very link (C17) — so every handler starts from a [`Desk`], and there is no other way to one than
 //! that check —, an upload that is held in memory.
 

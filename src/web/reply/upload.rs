@@ -60,7 +60,7 @@ impl From<Malformed> for Fault {
     }
 }
 
-/// Who may upload: a verified browser with an open transfer (decision 8).
+/// Who may upload: a verified browser with an open transfer (C23).
 struct Uploader {
     desk: Desk,
     browser: Browser,

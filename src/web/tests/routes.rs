@@ -1,4 +1,4 @@
-//! Contract 5: every route, every status.
+//! Every route and every status of docs/reference.md.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -159,7 +159,7 @@ fn a_forged_link_is_one_that_never_was() {
     assert_eq!(site.audited("recall"), 0);
 }
 
-/// Decision 6 and H22: scanners follow every link, and other sites post forms.
+/// H21 and H22: scanners follow every link, and other sites post forms.
 #[test]
 fn only_an_own_post_acts() {
     let site = Site::start();
