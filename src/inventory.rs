@@ -8,7 +8,7 @@ use tokio::task::spawn_blocking;
 use crate::clock::Timestamp;
 use crate::id::BlobName;
 use crate::seal;
-use crate::store::{BlobFacts, BlobIndex, Blobs, Content, NamedBlob, Result, StoreError};
+use crate::store::{BlobContent, BlobFacts, BlobIndex, Blobs, NamedBlob, Result, StoreError};
 
 /// Rows that are read at once.
 const PAGE: usize = 1000;
@@ -73,7 +73,7 @@ impl Inventory {
         let listed = Arc::clone(blobs);
         let names = waited(spawn_blocking(move || Ok(listed.names()?)).await)?;
         for page in names.chunks(PAGE) {
-            let unknown = store.orphans(page.to_vec()).await?;
+            let unknown = store.unreferenced_blobs(page.to_vec()).await?;
             let looked = look(blobs, unknown).await?;
             let written = looked.into_iter().filter_map(|(name, facts)| Some((name, facts?.written)));
             self.unknown.extend(written.filter(|(_, written)| *written <= until));
@@ -116,12 +116,12 @@ fn waited<T>(ended: std::result::Result<Result<T>, tokio::task::JoinError>) -> R
 }
 
 /// Whether so many octets can be all of it. The body of a mail says its length only inside.
-pub fn fits(content: &Content, octets: u64) -> bool {
+pub fn fits(content: &BlobContent, octets: u64) -> bool {
     match content {
-        Content::Part(_, _, size) => seal::write::sealed_sizes(*size).contains(&octets),
-        Content::Piece(_, _, size) => {
+        BlobContent::Part(_, _, size) => seal::write::sealed_sizes(*size).contains(&octets),
+        BlobContent::Piece(_, _, size) => {
             usize::try_from(*size).is_ok_and(|size| seal::chunks::sealed_size(size) as u64 == octets)
         }
-        Content::Body(_) => octets > 0,
+        BlobContent::Body(_) => octets > 0,
     }
 }

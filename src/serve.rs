@@ -228,7 +228,7 @@ impl Gateway {
             actor: "admin".into(),
             origin: "local".into(),
         };
-        if let Err(error) = self.store.record(event).await {
+        if let Err(error) = self.store.append_audit(event).await {
             tracing::error!(%error, "the audit trail could not be written");
         }
     }

@@ -24,7 +24,7 @@ use crate::clock::Timestamp;
 use crate::id::{BlobName, FolderId};
 use crate::secret::MasterKeyError;
 use crate::store::identity::IdentityError;
-use crate::store::{Content, StoreError};
+use crate::store::{BlobContent, StoreError};
 
 /// The file that ends a backup.
 const MANIFEST: &str = "backup.json";
@@ -93,13 +93,13 @@ pub enum BackupError {
     List(PathBuf, usize),
     /// The backup does not hold what its database names.
     #[error("{0}: {1} is missing in the backup ({2}); the backup is damaged")]
-    Missing(PathBuf, Content, BlobName),
+    Missing(PathBuf, BlobContent, BlobName),
     /// A file is not as it was when the backup was made.
     #[error("{0}: {1} octets instead of {2}; the backup is damaged")]
     Size(PathBuf, u64, u64),
     /// A blob cannot be what its row says.
     #[error("{0}: {2} octets cannot be all of the {1}; the backup is damaged")]
-    Damaged(PathBuf, Content, u64),
+    Damaged(PathBuf, BlobContent, u64),
     /// The backup holds more than its database names.
     #[error("{0}: {1} blobs, and {2} that the database names; the backup is damaged")]
     Count(PathBuf, u64, u64),

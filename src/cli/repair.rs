@@ -36,7 +36,7 @@ pub fn run(lost: Lost, args: &ConfigArgs) -> Result<()> {
                 format!("{} blobs that no row names were removed", found.unknown.len())
             }
         };
-        store.record(operator::actor().event(now, Action::Repair, lost.as_str().to_owned(), &result)).await?;
+        store.append_audit(operator::actor().event(now, Action::Repair, lost.as_str().to_owned(), &result)).await?;
         say!("{result}");
         Ok(())
     })

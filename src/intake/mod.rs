@@ -204,7 +204,7 @@ impl Intake {
     async fn note_refusal(&self, peer: &Peer, sender: &ReversePath, refusal: &Refusal) {
         let event =
             event(self.clock.now(), Action::Accept, "message".to_owned(), result_of(refusal), sender, peer);
-        if let Err(error) = self.store.record(event).await {
+        if let Err(error) = self.store.append_audit(event).await {
             tracing::error!(%error, %refusal, "a message was refused, and the audit trail does not have it");
         }
     }

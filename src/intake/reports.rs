@@ -28,7 +28,7 @@ impl Intake {
             let mut recipients = transfer.recipients.iter();
             let Some(recipient) = recipients.find(|one| one.number == link.recipient) else { continue };
             for said in said_of(&report, &recipient.address, self.clock.now()) {
-                self.store.report(link.clone(), said).await?;
+                self.store.note_delivery_report(link.clone(), said).await?;
             }
         }
         Ok(())

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::clock::{Timestamp, days_later, earlier};
 use crate::sender::{ActionError, Actions};
-use crate::store::{DueReminder, Occasion, ReminderStore, Reminders as Mails, StoreError, Transfer};
+use crate::store::{DueReminder, Occasion, ReminderMails, ReminderStore, StoreError, Transfer};
 use crate::transfer::State;
 use crate::transfer::schedule::{APART, LAST_DAYS, Schedule};
 
@@ -55,7 +55,7 @@ impl Reminders {
             Occasion::HalfTime => schedule.half_is_worth_it(now),
             Occasion::LastDays => schedule.last.is_some(),
         };
-        let mut reminders = Mails {
+        let mut reminders = ReminderMails {
             transfer: transfer.id.clone(),
             occasion: due.occasion,
             expires: transfer.expires,
@@ -67,7 +67,7 @@ impl Reminders {
         if is_worth_it && self.is_ours(&transfer) && transfer.expires > now {
             self.write(&transfer, &mut reminders)?;
         }
-        Ok(self.store.remind(reminders).await?)
+        Ok(self.store.enqueue_reminders(reminders).await?)
     }
 
     /// Reminders are in the sender's name, so it must be one of ours: what a resident has sent is not reminded of (M06).
@@ -76,7 +76,7 @@ impl Reminders {
         transfer.hears() && transfer.sender.as_ref().is_some_and(|sender| sender.is_internal(domains))
     }
 
-    fn write(&self, transfer: &Transfer, reminders: &mut Mails) -> Result<(), ActionError> {
+    fn write(&self, transfer: &Transfer, reminders: &mut ReminderMails) -> Result<(), ActionError> {
         let is_waiting = |number: &u16| {
             let recipient = transfer.recipients.iter().find(|one| one.number == *number);
             recipient.is_some_and(|one| State::of(transfer, one, reminders.now) == State::Waiting)

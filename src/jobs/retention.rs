@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::id::BlobName;
 use crate::jobs::reminders::Reminders;
 use crate::sender::Actions;
-use crate::store::{Blobs, Forget, Result, RetentionStore, Turn};
+use crate::store::{Blobs, ClockVerdict, Forget, Result, RetentionStore};
 use crate::transfer::access::SESSION_IDLE;
 
 /// How often it looks.
@@ -82,9 +82,9 @@ impl Retention {
     /// Everything that is due now.
     pub async fn turn(&self) -> Result<()> {
         let now = self.actions.clock.now();
-        match self.store.begin_turn(now).await? {
-            Turn::Go => self.act(now).await?,
-            Turn::Hold { trusted, until } => tracing::error!(
+        match self.store.check_clock(now).await? {
+            ClockVerdict::Trusted => self.act(now).await?,
+            ClockVerdict::Leapt { trusted, until } => tracing::error!(
                 %now, %trusted, %until,
                 "the clock has leapt: nothing expires and nobody is reminded until it has held for an hour"
             ),
@@ -107,7 +107,7 @@ impl Retention {
     async fn remove_doomed(&self) -> Result<()> {
         let (mut removed, mut removal) = (0, None);
         loop {
-            let doomed = self.store.doomed_blobs(BATCH).await?;
+            let doomed = self.store.pending_deletion(BATCH).await?;
             if doomed.is_empty() {
                 break;
             }
@@ -133,7 +133,7 @@ impl Retention {
     async fn sweep_orphans(&self) -> Result<()> {
         let mut orphans = Vec::new();
         for batch in self.before.found.chunks(BATCH) {
-            orphans.extend(self.store.orphans(batch.to_vec()).await?);
+            orphans.extend(self.store.unreferenced_blobs(batch.to_vec()).await?);
         }
         let missing =
             (self.before.named + orphans.len() as u64).saturating_sub(self.before.found.len() as u64);

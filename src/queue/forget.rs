@@ -24,7 +24,7 @@ pub async fn run(store: Arc<dyn BodyKeys>, stop: CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => return,
             () = sleep(INTERVAL) => {}
-            () = store.few_keys() => {}
+            () = store.keys_run_low() => {}
         }
         match store.destroy_keys().await {
             Ok(Destroyed::All) => kept_since = None,

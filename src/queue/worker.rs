@@ -168,7 +168,7 @@ impl Worker {
         // While something is in flight the due time may be the end of its claim.
         if idle && schedule(config).is_beyond(due, now) {
             tracing::warn!(%due, "the clock was set back; the whole queue is due now");
-            store.hurry(now).await?;
+            store.make_all_due(now).await?;
             return Ok(POLL);
         }
         let wait = Duration::try_from(due.duration_since(now)).unwrap_or(Duration::ZERO);

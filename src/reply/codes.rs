@@ -91,7 +91,7 @@ impl Replies {
             }
             Some(until) => {
                 let refused = self.event(Action::Code, grant.link(), "too many", client);
-                self.parts.store.record(refused).await?;
+                self.parts.store.append_audit(refused).await?;
                 Err(ReplyError::TooManyCodes(until))
             }
         }
@@ -151,7 +151,7 @@ impl Replies {
             CodeTry::Expired => ("expired", ReplyError::ExpiredCode),
             CodeTry::None => return Err(ReplyError::NoCode),
         };
-        self.parts.store.record(event(result)).await?;
+        self.parts.store.append_audit(event(result)).await?;
         Err(error)
     }
 

@@ -13,7 +13,7 @@ use super::vault::Vault;
 use super::{Browser, MAX_FILES, NewUpload, Replies, ReplyError, Result, Upload, check};
 use crate::id::UploadId;
 use crate::message::name::safe_name;
-use crate::store::{Added, NewUploadRow, UploadLimits, UploadRow};
+use crate::store::{NewUploadRow, UploadLimits, UploadOutcome, UploadRow};
 use crate::transfer::access::Grant;
 
 /// Blocks of the network that wait for the disk.
@@ -70,14 +70,14 @@ impl Replies {
     }
 
     /// What the store found, as the caller hears it.
-    pub(super) fn outcome(&self, added: Added) -> Result<u64> {
+    pub(super) fn outcome(&self, added: UploadOutcome) -> Result<u64> {
         match added {
-            Added::Kept(offset) => Ok(offset),
-            Added::TooMany => Err(ReplyError::TooManyFiles { max: MAX_FILES }),
-            Added::TooLarge => Err(ReplyError::TooLarge { max: self.limits().octets }),
-            Added::Elsewhere(offset) => Err(ReplyError::WrongOffset { offset }),
-            Added::OtherLength => Err(ReplyError::WrongLength),
-            Added::Unknown => Err(ReplyError::UnknownUpload),
+            UploadOutcome::Kept(offset) => Ok(offset),
+            UploadOutcome::TooMany => Err(ReplyError::TooManyFiles { max: MAX_FILES }),
+            UploadOutcome::TooLarge => Err(ReplyError::TooLarge { max: self.limits().octets }),
+            UploadOutcome::OtherOffset(offset) => Err(ReplyError::WrongOffset { offset }),
+            UploadOutcome::OtherLength => Err(ReplyError::WrongLength),
+            UploadOutcome::Unknown => Err(ReplyError::UnknownUpload),
         }
     }
 

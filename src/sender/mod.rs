@@ -24,7 +24,8 @@ use crate::outbox::NoticeError;
 use crate::queue::worker::WakeHandle;
 use crate::secret::Keys;
 use crate::store::{
-    Download, Extension, LimitedNotice, NewItem, Recall, SHOWN, SenderStore, Sent, StoreError, Transfer,
+    Download, EnqueueOutcome, Extension, LimitedNotice, NewItem, Recall, SHOWN, SenderStore, StoreError,
+    Transfer,
 };
 use crate::transfer::recall::{self, Proof};
 use crate::transfer::status::{self, Status};
@@ -161,10 +162,10 @@ impl Actions {
             let number = link.recipient;
             let notice =
                 LimitedNotice { link, item, invites: true, bucket, rate: RESEND, in_all: RESENDS, event };
-            match self.store.send(notice, now).await? {
-                Sent::Queued => sent.push(number),
-                Sent::NotBefore(again) => end = ActionError::NotBefore(again),
-                Sent::Closed => {}
+            match self.store.enqueue_limited(notice, now).await? {
+                EnqueueOutcome::Queued => sent.push(number),
+                EnqueueOutcome::NotBefore(again) => end = ActionError::NotBefore(again),
+                EnqueueOutcome::Closed => {}
             }
         }
         if sent.is_empty() {
@@ -212,13 +213,13 @@ impl Actions {
         let event = actor.event(now, Action::Ask, link.to_string(), "ok");
         let bucket = format!("ask {link}");
         let notice = LimitedNotice { link, item, invites: false, bucket, rate: ASK, in_all: ASKS, event };
-        match self.store.send(notice, now).await? {
-            Sent::Queued => {
+        match self.store.enqueue_limited(notice, now).await? {
+            EnqueueOutcome::Queued => {
                 self.wake.wake();
                 Ok(())
             }
-            Sent::NotBefore(again) => Err(ActionError::NotBefore(again)),
-            Sent::Closed => Err(ActionError::Closed),
+            EnqueueOutcome::NotBefore(again) => Err(ActionError::NotBefore(again)),
+            EnqueueOutcome::Closed => Err(ActionError::Closed),
         }
     }
 
@@ -247,7 +248,8 @@ impl Actions {
     pub async fn follow_up(&self, link: &Link, now: Timestamp) -> Result<usize> {
         let transfer = self.transfer(&link.transfer).await?;
         let notice = self.mails(&transfer, now).download(link, &self.fetched(link).await?)?;
-        let queued = self.store.follow_up(link.clone(), notice, self.notices_quiet_since(now)).await?;
+        let queued =
+            self.store.enqueue_follow_up(link.clone(), notice, self.notices_quiet_since(now)).await?;
         Ok(usize::from(queued))
     }
 
@@ -275,7 +277,7 @@ impl Actions {
         let notice = if transfer.hears() { Some(mails.lost(link)?) } else { None };
         let object = format!("{}/{part}", transfer.id);
         let event = Actor::zegel().event(now, Action::Lost, object, "missing or damaged");
-        let is_news = self.store.part_lost(transfer.id.clone(), part, event, notice).await?;
+        let is_news = self.store.note_lost_part(transfer.id.clone(), part, event, notice).await?;
         if is_news {
             self.wake.wake();
         }

@@ -9,5 +9,5 @@ use crate::audit::Event;
 #[async_trait]
 pub trait AuditStore: Send + Sync + 'static {
     /// Keeps an event that goes with no other change.
-    async fn record(&self, event: Event) -> Result<()>;
+    async fn append_audit(&self, event: Event) -> Result<()>;
 }

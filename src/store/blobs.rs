@@ -79,9 +79,9 @@ pub trait BlobIndex: Send + Sync + 'static {
     async fn named_blobs(&self, after: Option<BlobName>, limit: usize) -> Result<Vec<NamedBlob>>;
     /// Which of these blobs no row knows: left behind by a crash before the commit. Ask it only before
     /// anything is taken in: a blob whose message is still on its way is not known either.
-    async fn orphans(&self, names: Vec<BlobName>) -> Result<Vec<BlobName>>;
+    async fn unreferenced_blobs(&self, names: Vec<BlobName>) -> Result<Vec<BlobName>>;
     /// Blobs that are given up and wait to be removed, at most `limit`.
-    async fn doomed_blobs(&self, limit: usize) -> Result<Vec<BlobName>>;
+    async fn pending_deletion(&self, limit: usize) -> Result<Vec<BlobName>>;
     /// These blobs are gone from the blob store.
     async fn forget_blobs(&self, names: Vec<BlobName>) -> Result<()>;
 }
@@ -92,12 +92,12 @@ pub struct NamedBlob {
     /// Its name.
     pub blob: BlobName,
     /// What it is.
-    pub content: Content,
+    pub content: BlobContent,
 }
 
 /// What a blob is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Content {
+pub enum BlobContent {
     /// A part of a transfer, with so many octets before they were sealed.
     Part(TransferId, u32, u64),
     /// The body of a mail in the queue.
@@ -106,7 +106,7 @@ pub enum Content {
     Piece(UploadId, u32, u64),
 }
 
-impl fmt::Display for Content {
+impl fmt::Display for BlobContent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Part(transfer, number, _) => write!(f, "part {number} of transfer {transfer}"),

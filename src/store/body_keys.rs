@@ -11,7 +11,7 @@ pub trait BodyKeys: Send + Sync + 'static {
     /// Destroys the keys of bodies that are gone (C29).
     async fn destroy_keys(&self) -> Result<Destroyed>;
     /// Waits until so many keys of bodies are used that some should be destroyed, to be used anew.
-    async fn few_keys(&self);
+    async fn keys_run_low(&self);
     /// Gives the room of the database's log back, if nothing was written since it was last asked to.
     async fn shrink_log(&self) -> Result<()>;
 }

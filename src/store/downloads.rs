@@ -13,10 +13,16 @@ pub trait DownloadStore: Send + Sync + 'static {
     /// Notes what is about to be handed out. Where there is a notice for the sender, and one of the parts is new, it is
     /// queued with that, unless the sender heard of this link since the moment beside it: then the rest is left for
     /// [`super::ReminderStore::due_downloads`]. [`StoreError::Gone`] when the session has ended meanwhile: nothing may be handed out.
-    async fn downloaded(&self, fetch: Fetch) -> Result<()>;
+    async fn note_download(&self, fetch: Fetch) -> Result<()>;
     /// Whether this was noted in this session within the last minute, whole if it is to be handed out whole: then it
     /// need not be noted again.
-    async fn is_noted(&self, session: [u8; 32], what: String, whole: bool, now: Timestamp) -> Result<bool>;
+    async fn is_download_noted(
+        &self,
+        session: [u8; 32],
+        what: String,
+        whole: bool,
+        now: Timestamp,
+    ) -> Result<bool>;
 }
 
 /// The part under which it is noted that the message was shown on screen: the index, which is no file and is never

@@ -23,7 +23,7 @@ pub trait IntakeStore: MessageStore + TransferStore + AuditStore {
     async fn is_sealed_thread(&self, hashes: Vec<[u8; 32]>) -> Result<bool>;
     /// Notes what a delivery report says of a notification. One that names the link's own address as failed closes
     /// the link, unless somebody has opened it; tells whether it did.
-    async fn report(&self, link: Link, report: DeliveryReport) -> Result<bool>;
+    async fn note_delivery_report(&self, link: Link, report: DeliveryReport) -> Result<bool>;
 }
 
 /// The proof that a message is on disk, with all that was promised for it. The 250 needs it.

@@ -38,7 +38,7 @@ use crate::clock::Timestamp;
 
 pub use self::access::{AccessStore, Session, Try};
 pub use self::audit::AuditStore;
-pub use self::blobs::{BlobFacts, BlobIndex, BlobWriter, Blobs, Content, NamedBlob, Removal, discard};
+pub use self::blobs::{BlobContent, BlobFacts, BlobIndex, BlobWriter, Blobs, NamedBlob, Removal, discard};
 pub use self::body_keys::BodyKeys;
 pub use self::downloads::{DownloadStore, Fetch, SHOWN};
 pub use self::drafts::{Author, DraftRow, DraftStore, EndedDraft, ReplyStore};
@@ -49,14 +49,14 @@ pub use self::queue::{
 };
 pub use self::queue_admin::{QueueAdmin, QueueEntry, QueueEntryRecipient};
 pub use self::rates::RateStore;
-pub use self::reminders::{DueReminder, Occasion, ReminderStore, Reminders};
-pub use self::retention::{Forget, RetentionStore, Turn, Turns};
-pub use self::sender::{Extension, LimitedNotice, Recall, SenderStore, Sent};
+pub use self::reminders::{DueReminder, Occasion, ReminderMails, ReminderStore};
+pub use self::retention::{ClockGuard, ClockVerdict, Forget, RetentionStore};
+pub use self::sender::{EnqueueOutcome, Extension, LimitedNotice, Recall, SenderStore};
 pub use self::status::{Bounce, DeliveryReport, Download, StatusStore};
 pub use self::transfers::{
     NewRecipient, NewTransfer, Part, Recipient, Transfer, TransferAdmin, TransferStore,
 };
-pub use self::uploads::{Added, NewUploadRow, PieceRow, UploadLimits, UploadRow, UploadStore};
+pub use self::uploads::{NewUploadRow, PieceRow, UploadLimits, UploadOutcome, UploadRow, UploadStore};
 pub use self::verification::{BrowserRow, CodeLimits, CodeRow, CodeTry, NewCode, VerificationStore};
 
 /// Why the store did not do it. The caller answers "later" (451, 503): nothing was changed.

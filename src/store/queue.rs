@@ -25,7 +25,7 @@ pub trait QueueStore: Send + Sync + 'static {
     /// up. An item that is no longer there is no error: reports and events are kept all the same.
     async fn finish_attempt(&self, attempt: Attempt) -> Result<()>;
     /// Makes due now whatever is tried again by itself: the clock was set back.
-    async fn hurry(&self, now: Timestamp) -> Result<()>;
+    async fn make_all_due(&self, now: Timestamp) -> Result<()>;
 }
 
 /// What a queue item is.

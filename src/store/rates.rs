@@ -10,5 +10,5 @@ use crate::limits::Rate;
 #[async_trait]
 pub trait RateStore: Send + Sync + 'static {
     /// Takes one from the bucket named `bucket`; `Some` is when there will be one again.
-    async fn take(&self, bucket: String, rate: Rate, now: Timestamp) -> Result<Option<Timestamp>>;
+    async fn check_rate(&self, bucket: String, rate: Rate, now: Timestamp) -> Result<Option<Timestamp>>;
 }

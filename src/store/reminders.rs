@@ -20,7 +20,7 @@ pub trait ReminderStore: TransferStore {
         limit: usize,
     ) -> Result<Vec<DueReminder>>;
     /// Queues reminders unless that was done before, on this occasion; tells how many mails were queued.
-    async fn remind(&self, reminders: Reminders) -> Result<usize>;
+    async fn enqueue_reminders(&self, reminders: ReminderMails) -> Result<usize>;
     /// Links of which more was fetched than the sender knows, who was last told at or before `quiet_since`.
     async fn due_downloads(&self, quiet_since: Timestamp, limit: usize) -> Result<Vec<Link>>;
 }
@@ -43,9 +43,9 @@ pub struct DueReminder {
     pub occasion: Occasion,
 }
 
-/// Reminders about one transfer, on one occasion. Whoever comes first with them has them sent.
+/// ReminderMails about one transfer, on one occasion. Whoever comes first with them has them sent.
 #[derive(Clone, Debug)]
-pub struct Reminders {
+pub struct ReminderMails {
     /// Which transfer.
     pub transfer: TransferId,
     /// Why.

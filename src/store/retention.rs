@@ -1,7 +1,7 @@
 //! The end of what has had its time, and whether the clock can be believed that says so. Used by `retention`.
 //!
 //! The timer acts on dates, so a clock that is wrong would destroy what was promised to be kept (H34). So the
-//! store remembers the last turn: see [`Turns::next`].
+//! store remembers the last turn: see [`ClockGuard::next`].
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ const PROOF: Duration = Duration::from_secs(3600);
 #[async_trait]
 pub trait RetentionStore: BlobIndex {
     /// Whether the timer may act at `now`; remembers that it asked.
-    async fn begin_turn(&self, now: Timestamp) -> Result<Turn>;
+    async fn check_clock(&self, now: Timestamp) -> Result<ClockVerdict>;
     /// Destroys the keys and sessions of transfers whose date lies at or before `closed`, and gives up their
     /// blobs. A bounded number at a time: call again until it gives none.
     async fn expire(&self, closed: Timestamp, now: Timestamp) -> Result<Vec<TransferId>>;
@@ -36,11 +36,11 @@ pub trait RetentionStore: BlobIndex {
 
 /// Whether the timer may act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turn {
+pub enum ClockVerdict {
     /// It may.
-    Go,
+    Trusted,
     /// The clock has leapt; nothing that depends on a date is done.
-    Hold {
+    Leapt {
         /// The time that was last believed.
         trusted: Timestamp,
         /// From then on the new time is believed.
@@ -50,19 +50,19 @@ pub enum Turn {
 
 /// What the store remembers of the timer's turns, of all nodes together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Turns {
+pub struct ClockGuard {
     /// The time of the last turn that was believed.
     pub trusted: Timestamp,
     /// When the clock leapt, and the last turn since then.
     pub doubt: Option<(Timestamp, Timestamp)>,
 }
 
-impl Turns {
+impl ClockGuard {
     /// A turn at `now`. The first one ever is believed. A step forward of more than a day is not, until an hour of
     /// turns has followed that fit it; a restart changes nothing about that, and a turn of another node whose clock
     /// is right ends the doubt. A step back is harmless, because nothing is due early by it: the timer goes on.
-    pub fn next(before: Option<Self>, now: Timestamp) -> (Self, Turn) {
-        let believed = (Self { trusted: now, doubt: None }, Turn::Go);
+    pub fn next(before: Option<Self>, now: Timestamp) -> (Self, ClockVerdict) {
+        let believed = (Self { trusted: now, doubt: None }, ClockVerdict::Trusted);
         let Some(Self { trusted, doubt }) = before else { return believed };
         let fits = |from: Timestamp| now >= from && now <= later(from, USUAL);
         if fits(trusted) || (now < trusted && trusted <= later(now, USUAL)) {
@@ -73,7 +73,7 @@ impl Turns {
         if now >= until {
             return believed;
         }
-        let turn = if now < trusted { Turn::Go } else { Turn::Hold { trusted, until } };
+        let turn = if now < trusted { ClockVerdict::Trusted } else { ClockVerdict::Leapt { trusted, until } };
         (Self { trusted, doubt: Some((since, now)) }, turn)
     }
 }
@@ -98,49 +98,59 @@ mod tests {
     }
 
     /// A minute's turns from one hour to another; the last of them.
-    fn turns(mut before: Turns, from: i64, hours: i64) -> (Turns, Turn) {
-        let mut turn = Turn::Go;
+    fn turns(mut before: ClockGuard, from: i64, hours: i64) -> (ClockGuard, ClockVerdict) {
+        let mut turn = ClockVerdict::Trusted;
         for minute in 0..=hours * 60 {
             let now = later(at(from), Duration::from_secs(60 * minute as u64));
-            (before, turn) = Turns::next(Some(before), now);
+            (before, turn) = ClockGuard::next(Some(before), now);
         }
         (before, turn)
     }
 
     #[test]
     fn usual_steps_are_believed() {
-        let (first, turn) = Turns::next(None, at(0));
-        assert_eq!((first, turn), (Turns { trusted: at(0), doubt: None }, Turn::Go));
+        let (first, turn) = ClockGuard::next(None, at(0));
+        assert_eq!((first, turn), (ClockGuard { trusted: at(0), doubt: None }, ClockVerdict::Trusted));
         for step in [0, 1, 24, -1, -24] {
-            let (next, turn) = Turns::next(Some(first), at(step));
-            assert_eq!((next, turn), (Turns { trusted: at(step), doubt: None }, Turn::Go), "{step}");
+            let (next, turn) = ClockGuard::next(Some(first), at(step));
+            assert_eq!(
+                (next, turn),
+                (ClockGuard { trusted: at(step), doubt: None }, ClockVerdict::Trusted),
+                "{step}"
+            );
         }
     }
 
     /// H34
     #[test]
     fn ten_years_ahead_are_believed_after_an_hour() {
-        let first = Turns { trusted: at(0), doubt: None };
+        let first = ClockGuard { trusted: at(0), doubt: None };
         let leap = 10 * 365 * 24;
-        let (doubting, turn) = Turns::next(Some(first), at(leap));
-        assert_eq!(turn, Turn::Hold { trusted: at(0), until: at(leap + 1) });
+        let (doubting, turn) = ClockGuard::next(Some(first), at(leap));
+        assert_eq!(turn, ClockVerdict::Leapt { trusted: at(0), until: at(leap + 1) });
         // Put right again: as if nothing had been.
-        assert_eq!(Turns::next(Some(doubting), at(1)), (Turns { trusted: at(1), doubt: None }, Turn::Go));
+        assert_eq!(
+            ClockGuard::next(Some(doubting), at(1)),
+            (ClockGuard { trusted: at(1), doubt: None }, ClockVerdict::Trusted)
+        );
         // It leaps on: the hour begins again.
-        let (_, turn) = Turns::next(Some(doubting), at(leap + 48));
-        assert_eq!(turn, Turn::Hold { trusted: at(0), until: at(leap + 49) });
-        let (held, turn) = Turns::next(Some(doubting), later(at(leap), Duration::from_secs(3599)));
-        assert!(matches!(turn, Turn::Hold { .. }));
-        assert_eq!(Turns::next(Some(held), at(leap + 1)).1, Turn::Go);
-        assert_eq!(turns(first, leap, 1), (Turns { trusted: at(leap + 1), doubt: None }, Turn::Go));
+        let (_, turn) = ClockGuard::next(Some(doubting), at(leap + 48));
+        assert_eq!(turn, ClockVerdict::Leapt { trusted: at(0), until: at(leap + 49) });
+        let (held, turn) = ClockGuard::next(Some(doubting), later(at(leap), Duration::from_secs(3599)));
+        assert!(matches!(turn, ClockVerdict::Leapt { .. }));
+        assert_eq!(ClockGuard::next(Some(held), at(leap + 1)).1, ClockVerdict::Trusted);
+        assert_eq!(
+            turns(first, leap, 1),
+            (ClockGuard { trusted: at(leap + 1), doubt: None }, ClockVerdict::Trusted)
+        );
     }
 
     #[test]
     fn a_step_back_stops_nothing() {
-        let first = Turns { trusted: at(0), doubt: None };
-        let (doubting, turn) = Turns::next(Some(first), at(-1000));
-        assert_eq!(turn, Turn::Go);
-        assert_eq!(Turns::next(Some(doubting), at(2)).1, Turn::Go, "and forward again");
+        let first = ClockGuard { trusted: at(0), doubt: None };
+        let (doubting, turn) = ClockGuard::next(Some(first), at(-1000));
+        assert_eq!(turn, ClockVerdict::Trusted);
+        assert_eq!(ClockGuard::next(Some(doubting), at(2)).1, ClockVerdict::Trusted, "and forward again");
         assert_eq!(turns(first, -1000, 1).0.trusted, at(-999));
     }
 }

@@ -21,12 +21,12 @@ pub trait SenderStore: StatusStore {
     async fn clear_tries(&self, link: Link, event: Event) -> Result<bool>;
     /// Queues a mail about a link if it may go out now. One that invites opens a link again that was closed
     /// because none arrived.
-    async fn send(&self, notice: LimitedNotice, now: Timestamp) -> Result<Sent>;
+    async fn enqueue_limited(&self, notice: LimitedNotice, now: Timestamp) -> Result<EnqueueOutcome>;
     /// Queues the mail that tells of it, unless that was done before.
-    async fn follow_up(&self, link: Link, notice: NewItem, quiet_since: Timestamp) -> Result<bool>;
+    async fn enqueue_follow_up(&self, link: Link, notice: NewItem, quiet_since: Timestamp) -> Result<bool>;
     /// Notes that a part of a transfer was found to be missing or damaged; tells whether that was news. The notice is
     /// queued with the first part of a transfer only.
-    async fn part_lost(
+    async fn note_lost_part(
         &self,
         transfer: TransferId,
         part: u32,
@@ -87,7 +87,7 @@ pub struct LimitedNotice {
 
 /// What became of a [`LimitedNotice`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sent {
+pub enum EnqueueOutcome {
     /// It is in the queue.
     Queued,
     /// One went out already; not before then.

@@ -13,11 +13,11 @@ use crate::id::TransferId;
 #[async_trait]
 pub trait StatusStore: TransferStore {
     /// What was reported of a transfer's notifications, by recipient.
-    async fn reports(&self, transfer: TransferId) -> Result<Vec<(u16, DeliveryReport)>>;
+    async fn delivery_reports(&self, transfer: TransferId) -> Result<Vec<(u16, DeliveryReport)>>;
     /// What was fetched of a transfer, by recipient and part.
     async fn downloads(&self, transfer: TransferId) -> Result<Vec<Download>>;
     /// What the audit trail says of a transfer and its links, oldest first.
-    async fn trail(&self, transfer: TransferId) -> Result<Vec<Entry>>;
+    async fn audit_log(&self, transfer: TransferId) -> Result<Vec<Entry>>;
 }
 
 /// A notification that did not arrive. The link is closed until another one is sent.

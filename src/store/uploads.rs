@@ -17,7 +17,7 @@ pub trait UploadStore: Send + Sync + 'static {
         upload: NewUploadRow,
         limits: UploadLimits,
         now: Timestamp,
-    ) -> Result<Added>;
+    ) -> Result<UploadOutcome>;
     /// Tells the length of an upload that was begun without one; the same length again is fine.
     async fn set_length(
         &self,
@@ -25,7 +25,7 @@ pub trait UploadStore: Send + Sync + 'static {
         upload: UploadId,
         length: u64,
         limits: UploadLimits,
-    ) -> Result<Added>;
+    ) -> Result<UploadOutcome>;
     /// Adds a piece whose blob is durable. Unless it is kept the blob stays the caller's.
     async fn add_piece(
         &self,
@@ -35,7 +35,7 @@ pub trait UploadStore: Send + Sync + 'static {
         piece: PieceRow,
         limits: UploadLimits,
         now: Timestamp,
-    ) -> Result<Added>;
+    ) -> Result<UploadOutcome>;
     /// Octets that may still come into this draft: what was announced, here and behind the same link, counts as come.
     async fn upload_room(&self, author: Author, limits: UploadLimits) -> Result<u64>;
     /// Takes an upload out, and gives its blobs up; tells whether it was there. `event` is kept where it was.
@@ -101,7 +101,7 @@ pub struct UploadLimits {
 
 /// What became of an upload that was to begin or to grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Added {
+pub enum UploadOutcome {
     /// It is kept; this much is there now.
     Kept(u64),
     /// There are as many files as there may be.
@@ -109,7 +109,7 @@ pub enum Added {
     /// It would be over the limit.
     TooLarge,
     /// The upload is at another offset.
-    Elsewhere(u64),
+    OtherOffset(u64),
     /// Its length is another, or less than what has come.
     OtherLength,
     /// There is no such upload in this draft.

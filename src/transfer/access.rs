@@ -193,7 +193,7 @@ impl Access {
         }
         let buckets = [(format!("open {}", client_key(client)), PER_CLIENT), ("open".to_owned(), IN_ALL)];
         for (bucket, rate) in buckets {
-            if let Some(until) = self.store.take(bucket, rate, now).await? {
+            if let Some(until) = self.store.check_rate(bucket, rate, now).await? {
                 return Err(AccessError::Locked(until));
             }
         }
@@ -253,7 +253,7 @@ impl Access {
         let tried = self.event(Action::Open, &door.link, "wrong password".into(), client);
         let locked = lock.map(|until| self.event(Action::Lock, &door.link, format!("until {until}"), client));
         for event in [Some(tried), locked].into_iter().flatten() {
-            if let Err(error) = self.store.record(event).await {
+            if let Err(error) = self.store.append_audit(event).await {
                 return error.into();
             }
         }

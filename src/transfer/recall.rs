@@ -41,7 +41,7 @@ pub async fn proof(store: &dyn StatusStore, status: Status, now: Timestamp) -> R
     if !status.is_recalled() {
         return Ok(None);
     }
-    let trail = store.trail(status.id.clone()).await?;
+    let trail = store.audit_log(status.id.clone()).await?;
     let recalled = status.recipients.iter().filter_map(|one| recalled(&status, one, &trail)).collect();
     Ok(Some(Proof { written: now, recalled, transfer: status, trail }))
 }

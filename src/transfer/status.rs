@@ -97,8 +97,10 @@ pub async fn of(
     now: Timestamp,
 ) -> Result<Option<Status>> {
     let Some(transfer) = store.transfer(id.clone()).await? else { return Ok(None) };
-    let known =
-        Known { downloads: store.downloads(id.clone()).await?, reports: store.reports(id.clone()).await? };
+    let known = Known {
+        downloads: store.downloads(id.clone()).await?,
+        reports: store.delivery_reports(id.clone()).await?,
+    };
     Ok(Some(Status::new(&transfer, &known, grace_days, now)))
 }
 

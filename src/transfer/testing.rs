@@ -305,7 +305,7 @@ impl AccessStore for MemoryStore {
 
 #[async_trait]
 impl RateStore for MemoryStore {
-    async fn take(&self, bucket: String, rate: Rate, now: Timestamp) -> Result<Option<Timestamp>> {
+    async fn check_rate(&self, bucket: String, rate: Rate, now: Timestamp) -> Result<Option<Timestamp>> {
         let mut rows = self.called();
         let arrival = rows.buckets.get(&bucket).copied();
         match rate.take(arrival, now) {
@@ -320,7 +320,7 @@ impl RateStore for MemoryStore {
 
 #[async_trait]
 impl AuditStore for MemoryStore {
-    async fn record(&self, event: Event) -> Result<()> {
+    async fn append_audit(&self, event: Event) -> Result<()> {
         self.called().events.push(event);
         Ok(())
     }

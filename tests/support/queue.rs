@@ -173,7 +173,7 @@ impl QueueStore for MemoryQueue {
         })
     }
 
-    async fn hurry(&self, now: Timestamp) -> Result<()> {
+    async fn make_all_due(&self, now: Timestamp) -> Result<()> {
         let waiting = |row: &&mut Row| row.leased.is_none() && !row.is_frozen();
         self.change(|state| state.rows.iter_mut().filter(waiting).for_each(|row| row.due = now));
         Ok(())

@@ -182,7 +182,7 @@ impl Node {
         self.store.open(opened, event(now)).await.unwrap();
         let (what, parts, event) = ("zip".to_owned(), parts.to_vec(), event(now));
         let fetch = Fetch { link: link(id, 1), session, what, parts, whole: true, event, notice };
-        self.store.downloaded(fetch).await.unwrap();
+        self.store.note_download(fetch).await.unwrap();
     }
 }
 
@@ -221,7 +221,7 @@ async fn reminds_at_half_time_and_in_the_last_days() {
     assert_eq!(node.mails().await, ["reminder els@example.org", "unopened jan@voorbeeld.nl"]);
     node.days(3).await;
     assert!(node.mails().await.is_empty());
-    let trail = node.store.trail(id).await.unwrap();
+    let trail = node.store.audit_log(id).await.unwrap();
     assert_eq!(trail.iter().filter(|entry| entry.action == "remind").count(), 2);
 }
 
@@ -273,7 +273,7 @@ async fn reminds_nobody_who_should_not_be() {
     node.store.recall(recall).await.unwrap();
     let (time, reason) = (node.clock.now(), "550 5.1.1 no".into());
     let failed = DeliveryReport { own: true, action: Reported::Failed, time, reason };
-    assert!(node.store.report(link(&closed, 2), failed).await.unwrap());
+    assert!(node.store.note_delivery_report(link(&closed, 2), failed).await.unwrap());
     node.days(31).await;
     assert!(node.mails().await.is_empty());
 
@@ -387,7 +387,7 @@ async fn ends_after_a_crash(is_recalled: bool) {
     let node = Node::beside(dir, clock, "", Some(disk.clone()));
     node.timer.turn().await.unwrap();
     assert!(disk.names().unwrap().is_empty());
-    assert!(node.store.doomed_blobs(1).await.unwrap().is_empty());
+    assert!(node.store.pending_deletion(1).await.unwrap().is_empty());
 }
 
 /// A disk that cannot remove anything, for a while.
@@ -465,7 +465,7 @@ async fn in_time_people_are_forgotten_and_what_happened_stays() {
     node.days(1).await;
     assert!(node.store.transfer(id.clone()).await.unwrap().is_none());
     assert!(node.store.downloads(id.clone()).await.unwrap().is_empty());
-    assert!(node.store.trail(id).await.unwrap().iter().any(|entry| entry.action == "expire"));
+    assert!(node.store.audit_log(id).await.unwrap().iter().any(|entry| entry.action == "expire"));
     assert!(node.store.is_sealed_thread(vec![[1; 32]]).await.unwrap(), "an answer may come late");
     node.mails().await;
     assert!(node.store.queue().await.unwrap().is_empty());
@@ -480,7 +480,7 @@ async fn threads_last_seven_years_and_the_audit_trail_as_long_as_set() {
         let time = days_later(node.clock.now(), days);
         while node.store.forget(past(&rules(extra).config, time)).await.unwrap() > 0 {}
         let is_thread = node.store.is_sealed_thread(vec![[1; 32]]).await.unwrap();
-        (is_thread, !node.store.trail(id.clone()).await.unwrap().is_empty())
+        (is_thread, !node.store.audit_log(id.clone()).await.unwrap().is_empty())
     };
     assert_eq!(forget("", 7 * 365).await, (true, true));
     assert_eq!(forget("[admin]\naudit_days = 400", 400).await, (true, true));

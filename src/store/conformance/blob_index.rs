@@ -10,10 +10,10 @@ pub async fn blobs_are_given_up_once(store: &dyn Store) {
     let names: Vec<_> = ended.parts.iter().map(|part| part.blob.clone()).collect();
     store.commit(sealed(ended)).await.unwrap();
     store.expire(days_later(noon(), 30), days_later(noon(), 30)).await.unwrap();
-    assert_eq!(store.doomed_blobs(2).await.unwrap().len(), 2);
+    assert_eq!(store.pending_deletion(2).await.unwrap().len(), 2);
     store.forget_blobs(names[..2].to_vec()).await.unwrap();
     store.forget_blobs(names[..2].to_vec()).await.unwrap();
-    assert_eq!(store.doomed_blobs(10).await.unwrap(), [names[2].clone()]);
+    assert_eq!(store.pending_deletion(10).await.unwrap(), [names[2].clone()]);
 }
 
 pub async fn an_orphan_is_what_no_row_knows(store: &dyn Store) {
@@ -28,5 +28,5 @@ pub async fn an_orphan_is_what_no_row_knows(store: &dyn Store) {
 
     let orphan = BlobName::random();
     let asked = known.into_iter().chain([orphan.clone()]).collect();
-    assert_eq!(store.orphans(asked).await.unwrap(), [orphan]);
+    assert_eq!(store.unreferenced_blobs(asked).await.unwrap(), [orphan]);
 }

@@ -11,7 +11,7 @@ use crate::id::Link;
 use crate::store::*;
 
 async fn download_events(store: &dyn Store, link: &Link) -> usize {
-    let trail = store.trail(link.transfer.clone()).await.unwrap();
+    let trail = store.audit_log(link.transfer.clone()).await.unwrap();
     trail.iter().filter(|entry| entry.action == Action::Download.as_str()).count()
 }
 
@@ -28,10 +28,10 @@ pub async fn downloads_are_counted_per_part(store: &dyn Store) {
         event: at(minutes(minute)),
         ..fetch_of(link, session)
     };
-    store.downloaded(fetch(&link, 1, "zip", &[1, 2], 1)).await.unwrap();
-    store.downloaded(fetch(&link, 1, "2", &[2], 5)).await.unwrap();
-    store.downloaded(fetch(&second, 2, "2", &[2], 2)).await.unwrap();
-    store.downloaded(fetch(&other, 3, "1", &[1], 3)).await.unwrap();
+    store.note_download(fetch(&link, 1, "zip", &[1, 2], 1)).await.unwrap();
+    store.note_download(fetch(&link, 1, "2", &[2], 5)).await.unwrap();
+    store.note_download(fetch(&second, 2, "2", &[2], 2)).await.unwrap();
+    store.note_download(fetch(&other, 3, "1", &[1], 3)).await.unwrap();
     let downloads = store.downloads(link.transfer).await.unwrap();
     let download = |recipient, part, first, last, count| Download {
         recipient,
@@ -52,10 +52,11 @@ pub async fn a_download_is_one_however_often_it_is_asked_for(store: &dyn Store) 
     let fetch = async |session: u8, minute: u64, whole: bool| {
         let fetch = fetch_of(&link, session);
         let event = Event { time: minutes(minute), ..fetch.event.clone() };
-        store.downloaded(Fetch { whole, event, ..fetch }).await
+        store.note_download(Fetch { whole, event, ..fetch }).await
     };
-    let noted =
-        async |whole: bool, now: Timestamp| store.is_noted([1; 32], "1".into(), whole, now).await.unwrap();
+    let noted = async |whole: bool, now: Timestamp| {
+        store.is_download_noted([1; 32], "1".into(), whole, now).await.unwrap()
+    };
     assert!(!noted(false, noon()).await);
     fetch(1, 0, false).await.unwrap();
     assert!(noted(false, later(noon(), Duration::from_secs(59))).await);
@@ -78,11 +79,11 @@ pub async fn a_links_events_are_bounded_and_its_count_goes_on(store: &dyn Store)
     let link = linked(store).await;
     for id in 1..=230 {
         open(store, session(id, &link)).await.unwrap();
-        store.downloaded(fetch_of(&link, id)).await.unwrap();
+        store.note_download(fetch_of(&link, id)).await.unwrap();
     }
     assert_eq!(download_events(store, &link).await, 201, "the first, and 200 more");
     let second = Fetch { what: "2".into(), parts: vec![2], ..fetch_of(&link, 230) };
-    store.downloaded(second).await.unwrap();
+    store.note_download(second).await.unwrap();
     assert_eq!(download_events(store, &link).await, 202, "this one is new");
     assert_eq!(store.downloads(link.transfer.clone()).await.unwrap()[0].count, 230);
 }
@@ -95,7 +96,7 @@ pub async fn a_download_is_told_once_an_hour(store: &dyn Store) {
         let notice = NewItem { created: minutes(minute), ..mail(None, Kind::Download) };
         let notice = Some((notice, earlier(minutes(minute), DAY / 24)));
         let (what, parts) = (part.to_string(), vec![part]);
-        store.downloaded(Fetch { event, notice, what, parts, ..fetch_of(&link, 1) }).await.unwrap();
+        store.note_download(Fetch { event, notice, what, parts, ..fetch_of(&link, 1) }).await.unwrap();
         kinds(store).await.len()
     };
     let rest = async |minute: u64| store.due_downloads(earlier(minutes(minute), DAY / 24), 10).await.unwrap();
@@ -108,7 +109,7 @@ pub async fn a_download_is_told_once_an_hour(store: &dyn Store) {
     assert_eq!(rest(131).await, std::slice::from_ref(&link));
     let follow_up = || {
         let notice = NewItem { created: minutes(131), ..mail(None, Kind::Download) };
-        store.follow_up(link.clone(), notice, minutes(71))
+        store.enqueue_follow_up(link.clone(), notice, minutes(71))
     };
     let both = join_all([follow_up(), follow_up()]).await;
     assert_eq!(both.into_iter().filter(|queued| *queued.as_ref().unwrap()).count(), 1);

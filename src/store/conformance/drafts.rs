@@ -14,7 +14,7 @@ pub async fn a_draft_is_its_authors_only(store: &dyn Store) {
     store.save_draft(author.clone(), b"one".to_vec(), noon()).await.unwrap();
     store.save_draft(author.clone(), b"two".to_vec(), noon()).await.unwrap();
     let (id, added) = begin(store, &author, Some(10)).await;
-    assert_eq!(added, Added::Kept(0));
+    assert_eq!(added, UploadOutcome::Kept(0));
     let draft = find(store, &author).await.unwrap();
     assert_eq!((draft.typed.as_deref(), draft.revision), (Some(&b"two"[..]), 3));
     assert_eq!((&draft.uploads[0].id, &draft.uploads[0].facts[..]), (&id, &b"facts"[..]));
@@ -22,7 +22,7 @@ pub async fn a_draft_is_its_authors_only(store: &dyn Store) {
     assert_eq!(find(store, &other).await, None);
     let beside = Author { link: Link { recipient: 2, ..author.link.clone() }, ..author.clone() };
     assert_eq!(find(store, &beside).await, None);
-    assert_eq!(add(store, &other, &id, 0, 5).await, Added::Unknown);
+    assert_eq!(add(store, &other, &id, 0, 5).await, UploadOutcome::Unknown);
     assert!(!store.remove_upload(other.clone(), id.clone(), noon(), None).await.unwrap());
     assert!(!store.mark_scanned(other, id, noon()).await.unwrap());
 }

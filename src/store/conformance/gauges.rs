@@ -16,7 +16,7 @@ pub async fn figures_tell_the_truth(store: &dyn Store) {
     }
     let now = store.gauges(noon()).await.unwrap();
     assert_eq!((now.queued, now.oldest_queued, now.transfers, now.locked_links), (2, Some(noon()), 2, 1));
-    store.record(event(Action::Configuration)).await.unwrap();
+    store.append_audit(event(Action::Configuration)).await.unwrap();
     store.expire(days_later(noon(), 30), days_later(noon(), 30)).await.unwrap();
     let after = store.gauges(minutes(15)).await.unwrap();
     assert_eq!((after.transfers, after.locked_links), (0, 0));

@@ -29,7 +29,7 @@ pub async fn what_is_refused_leaves_nothing(store: &dyn Store) {
     assert_eq!(store.queue().await.unwrap().len(), 1);
     assert!(store.transfer(id).await.unwrap().is_none());
     assert!(!store.is_sealed_thread(vec![hash]).await.unwrap());
-    assert_eq!(store.orphans(blobs.clone()).await.unwrap(), blobs);
+    assert_eq!(store.unreferenced_blobs(blobs.clone()).await.unwrap(), blobs);
 }
 
 pub async fn one_refusal_spoils_no_other(store: &dyn Store) {
@@ -89,22 +89,22 @@ pub async fn reports_are_kept_and_close_only_what_nobody_has_opened(store: &dyn 
         reported(true, Reported::Delayed, "3"),
         reported(true, Reported::Delivered, "4"),
     ] {
-        assert!(!store.report(link.clone(), report).await.unwrap());
+        assert!(!store.note_delivery_report(link.clone(), report).await.unwrap());
     }
     open(store, session(1, &link)).await.unwrap();
     assert!(
-        !store.report(link.clone(), reported(true, Reported::Failed, "5")).await.unwrap(),
+        !store.note_delivery_report(link.clone(), reported(true, Reported::Failed, "5")).await.unwrap(),
         "it was opened"
     );
     assert!(live(store, 1, noon()).await.is_some());
-    assert!(store.report(second.clone(), reported(true, Reported::Failed, "6")).await.unwrap());
+    assert!(store.note_delivery_report(second.clone(), reported(true, Reported::Failed, "6")).await.unwrap());
     assert!(
-        !store.report(second, reported(true, Reported::Failed, "7")).await.unwrap(),
+        !store.note_delivery_report(second, reported(true, Reported::Failed, "7")).await.unwrap(),
         "it is closed already"
     );
     let nobody = Link { recipient: 9, ..link.clone() };
-    assert!(!store.report(nobody, reported(true, Reported::Failed, "8")).await.unwrap());
-    let mut kept = store.reports(link.transfer.clone()).await.unwrap();
+    assert!(!store.note_delivery_report(nobody, reported(true, Reported::Failed, "8")).await.unwrap());
+    let mut kept = store.delivery_reports(link.transfer.clone()).await.unwrap();
     kept.sort_by_key(|(_, report)| report.reason.clone());
     let kept: Vec<_> =
         kept.into_iter().map(|(number, one)| (number, one.own, one.action, one.reason)).collect();
@@ -118,7 +118,7 @@ pub async fn reports_are_kept_and_close_only_what_nobody_has_opened(store: &dyn 
             of_first(true, Reported::Failed, "5"),
         ]
     );
-    assert_eq!(store.trail(link.transfer).await.unwrap().len(), 5, "one event for each kind");
+    assert_eq!(store.audit_log(link.transfer).await.unwrap().len(), 5, "one event for each kind");
 }
 
 pub async fn a_bounce_closes_a_link_until_the_next_notification(store: &dyn Store) {
@@ -131,16 +131,16 @@ pub async fn a_bounce_closes_a_link_until_the_next_notification(store: &dyn Stor
     assert_eq!(recipient(store, &link).await.bounced, Some(bounce.clone()));
     assert!(matches!(open(store, session(2, &link)).await, Err(StoreError::Gone)));
     let failed = reported(true, Reported::Failed, &bounce.reason);
-    assert!(!store.report(link.clone(), failed.clone()).await.unwrap(), "it is closed already");
+    assert!(!store.note_delivery_report(link.clone(), failed.clone()).await.unwrap(), "it is closed already");
     let second = Link { recipient: 2, ..link.clone() };
-    assert!(store.report(second.clone(), failed.clone()).await.unwrap());
+    assert!(store.note_delivery_report(second.clone(), failed.clone()).await.unwrap());
 
-    assert_eq!(store.send(limited(&link, true), noon()).await.unwrap(), Sent::Queued);
+    assert_eq!(store.enqueue_limited(limited(&link, true), noon()).await.unwrap(), EnqueueOutcome::Queued);
     open(store, session(3, &link)).await.unwrap();
     assert!(matches!(open(store, session(4, &second)).await, Err(StoreError::Gone)));
     store.recall(recall(&link, None)).await.unwrap();
-    assert!(!store.report(link.clone(), failed).await.unwrap(), "it is taken back");
-    let trail = store.trail(link.transfer).await.unwrap();
+    assert!(!store.note_delivery_report(link.clone(), failed).await.unwrap(), "it is taken back");
+    let trail = store.audit_log(link.transfer).await.unwrap();
     let closed = trail.iter().filter(|entry| entry.action == Action::Bounce.as_str()).count();
     let taken_back = trail.iter().filter(|entry| entry.action == Action::Recall.as_str()).count();
     assert_eq!((closed, taken_back), (2, 2));

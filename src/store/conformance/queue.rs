@@ -118,12 +118,12 @@ pub async fn a_finished_item_goes_with_its_blob(store: &dyn Store) {
     let blob = BlobName::random();
     let first = claimed(store, NewItem { body: in_blob(blob.clone()), ..item() }).await;
     store.finish_attempt(attempt(&first, vec![(1, Delivery::Delivered)])).await.unwrap();
-    assert!(store.doomed_blobs(10).await.unwrap().is_empty());
+    assert!(store.pending_deletion(10).await.unwrap().is_empty());
     let again = store.claim_due(minutes(5), minutes(10), 10).await.unwrap().remove(0);
     store.finish_attempt(attempt(&again, vec![(2, Delivery::Delivered)])).await.unwrap();
     assert!(store.queue().await.unwrap().is_empty());
     assert_eq!(store.next_due().await.unwrap(), None);
-    assert_eq!(store.doomed_blobs(10).await.unwrap(), [blob]);
+    assert_eq!(store.pending_deletion(10).await.unwrap(), [blob]);
 }
 
 pub async fn a_report_is_queued_with_the_failure(store: &dyn Store) {

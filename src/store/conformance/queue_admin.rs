@@ -34,7 +34,7 @@ pub async fn what_is_frozen_waits_for_somebody(store: &dyn Store) {
     store.finish_attempt(ended).await.unwrap();
     assert_eq!(store.next_due().await.unwrap(), None);
     store.release_claims().await.unwrap();
-    store.hurry(minutes(60)).await.unwrap();
+    store.make_all_due(minutes(60)).await.unwrap();
     let years = days_later(noon(), 3650);
     assert!(store.claim_due(years, years, 10).await.unwrap().is_empty());
 
@@ -67,7 +67,7 @@ pub async fn a_dropped_item_is_gone(store: &dyn Store) {
     store.commit(message(vec![gone, kept])).await.unwrap();
     assert!(store.drop_item(id.clone(), event(Action::Drop)).await.unwrap());
     assert!(!store.drop_item(id, event(Action::Drop)).await.unwrap());
-    assert_eq!(store.doomed_blobs(10).await.unwrap(), [blob]);
+    assert_eq!(store.pending_deletion(10).await.unwrap(), [blob]);
     assert_eq!(store.claim_due(noon(), minutes(1), 10).await.unwrap()[0].id, kept_id);
 }
 

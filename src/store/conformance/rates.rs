@@ -11,7 +11,7 @@ use crate::store::*;
 
 pub async fn a_rate_holds_for_parallel_callers(store: &dyn Store) {
     let rate = Rate::per(3, Duration::from_secs(30));
-    let take = |bucket: &str, now| store.take(bucket.to_owned(), rate, now);
+    let take = |bucket: &str, now| store.check_rate(bucket.to_owned(), rate, now);
     let taken = join_all((0..20).map(|_| take("client 192.0.2.1", noon()))).await;
     let again: Vec<_> = taken.into_iter().filter_map(Result::unwrap).collect();
     let soon = later(noon(), Duration::from_secs(10));

@@ -9,14 +9,18 @@ use crate::store::*;
 
 /// H34
 pub async fn a_leap_of_the_clock_is_believed_after_an_hour(store: &dyn Store) {
-    assert_eq!(store.begin_turn(noon()).await.unwrap(), Turn::Go);
-    assert_eq!(store.begin_turn(later(noon(), DAY)).await.unwrap(), Turn::Go);
+    assert_eq!(store.check_clock(noon()).await.unwrap(), ClockVerdict::Trusted);
+    assert_eq!(store.check_clock(later(noon(), DAY)).await.unwrap(), ClockVerdict::Trusted);
     let leap = days(4000);
-    let hold = Turn::Hold { trusted: later(noon(), DAY), until: later(leap, DAY / 24) };
-    assert_eq!(store.begin_turn(leap).await.unwrap(), hold);
-    assert_eq!(store.begin_turn(later(leap, DAY / 48)).await.unwrap(), hold);
-    assert_eq!(store.begin_turn(later(leap, DAY / 24)).await.unwrap(), Turn::Go);
-    assert_eq!(store.begin_turn(noon()).await.unwrap(), Turn::Go, "nothing is early by a step back");
+    let hold = ClockVerdict::Leapt { trusted: later(noon(), DAY), until: later(leap, DAY / 24) };
+    assert_eq!(store.check_clock(leap).await.unwrap(), hold);
+    assert_eq!(store.check_clock(later(leap, DAY / 48)).await.unwrap(), hold);
+    assert_eq!(store.check_clock(later(leap, DAY / 24)).await.unwrap(), ClockVerdict::Trusted);
+    assert_eq!(
+        store.check_clock(noon()).await.unwrap(),
+        ClockVerdict::Trusted,
+        "nothing is early by a step back"
+    );
 }
 
 /// C25: keys, sessions and blobs, and of nothing but what is over.
@@ -41,7 +45,7 @@ pub async fn expiry_destroys_keys_sessions_and_parts(store: &dyn Store) {
     assert!(ended.parts.is_empty());
     assert_eq!(ended.recipients[0].opened, Some(noon()), "that it was opened is still known");
     assert!(live(store, 1, noon()).await.is_none());
-    let mut doomed = store.doomed_blobs(10).await.unwrap();
+    let mut doomed = store.pending_deletion(10).await.unwrap();
     doomed.sort();
     blobs.sort();
     assert_eq!(doomed, blobs);
@@ -61,7 +65,7 @@ pub async fn expiry_takes_drafts_along(store: &dyn Store) {
     ask(store, &author, 1, noon()).await;
     assert_eq!(store.expire(hours(24 * 30), hours(24 * 30)).await.unwrap().len(), 1);
     assert!(find(store, &author).await.is_none());
-    assert!(store.doomed_blobs(10).await.unwrap().contains(&blob));
+    assert!(store.pending_deletion(10).await.unwrap().contains(&blob));
     assert_eq!(store.code(author).await.unwrap(), None);
 }
 
@@ -74,7 +78,7 @@ pub async fn an_idle_draft_is_swept(store: &dyn Store) {
     assert_eq!(store.sweep_drafts(noon(), hours(3)).await.unwrap(), 0);
     assert_eq!(store.sweep_drafts(hours(1), hours(3)).await.unwrap(), 1);
     assert!(find(store, &author).await.is_none() && find(store, &other).await.is_some());
-    assert_eq!(store.doomed_blobs(10).await.unwrap().len(), 1);
+    assert_eq!(store.pending_deletion(10).await.unwrap().len(), 1);
 }
 
 pub async fn what_had_its_time_is_forgotten(store: &dyn Store) {
@@ -85,7 +89,7 @@ pub async fn what_had_its_time_is_forgotten(store: &dyn Store) {
     store.commit(sealed(kept)).await.unwrap();
     let link = Link { transfer: id.clone(), recipient: 1 };
     open(store, session(1, &link)).await.unwrap();
-    store.downloaded(fetch_of(&link, 1)).await.unwrap();
+    store.note_download(fetch_of(&link, 1)).await.unwrap();
     store.expire(days(30), days(30)).await.unwrap();
 
     let forget = async |transfers: Timestamp, threads: Timestamp, audit: Option<Timestamp>| {
@@ -97,10 +101,10 @@ pub async fn what_had_its_time_is_forgotten(store: &dyn Store) {
     assert!(!forget(days(30), noon(), None).await);
     assert!(store.transfer(kept_id).await.unwrap().is_some());
     assert!(store.is_sealed_thread(vec![[1; 32]]).await.unwrap());
-    assert!(!store.trail(id.clone()).await.unwrap().is_empty(), "what happened stays");
+    assert!(!store.audit_log(id.clone()).await.unwrap().is_empty(), "what happened stays");
     forget(days(30), minutes(1), Some(days(31))).await;
     assert!(!store.is_sealed_thread(vec![[1; 32]]).await.unwrap());
-    assert!(store.trail(id.clone()).await.unwrap().is_empty());
+    assert!(store.audit_log(id.clone()).await.unwrap().is_empty());
 }
 
 pub async fn a_thread_lives_from_its_last_message(store: &dyn Store) {

@@ -233,14 +233,14 @@ pub async fn authors(store: &dyn Store) -> [Author; 2] {
     [1, 2].map(|browser| Author { link: link.clone(), browser: [browser; 32] })
 }
 
-pub async fn begin(store: &dyn Store, author: &Author, length: Option<u64>) -> (UploadId, Added) {
+pub async fn begin(store: &dyn Store, author: &Author, length: Option<u64>) -> (UploadId, UploadOutcome) {
     let id = UploadId::random();
     let row = NewUploadRow { id: id.clone(), facts: b"facts".to_vec(), length };
     let added = store.add_upload(author.clone(), row, LIMITS, noon()).await.unwrap();
     (id, added)
 }
 
-pub async fn add(store: &dyn Store, author: &Author, id: &UploadId, offset: u64, size: u64) -> Added {
+pub async fn add(store: &dyn Store, author: &Author, id: &UploadId, offset: u64, size: u64) -> UploadOutcome {
     let piece = PieceRow { blob: BlobName::random(), size };
     store.add_piece(author.clone(), id.clone(), offset, piece, LIMITS, noon()).await.unwrap()
 }

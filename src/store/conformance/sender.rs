@@ -24,20 +24,20 @@ pub async fn a_recall_destroys_one_key_or_all(store: &dyn Store) {
     assert!(live(store, 1, noon()).await.is_none());
     assert!(matches!(open(store, session(4, &first)).await, Err(StoreError::Gone)));
     assert!(live(store, 2, noon()).await.is_some(), "the other recipient's");
-    assert!(store.doomed_blobs(10).await.unwrap().is_empty());
+    assert!(store.pending_deletion(10).await.unwrap().is_empty());
 
     assert_eq!(store.recall(recall(&first, None)).await.unwrap(), [2], "all that are left");
     assert!(live(store, 2, noon()).await.is_none());
     let transfer = store.transfer(first.transfer.clone()).await.unwrap().unwrap();
     assert!(transfer.parts.is_empty());
-    assert_eq!(store.doomed_blobs(10).await.unwrap().len(), 3);
+    assert_eq!(store.pending_deletion(10).await.unwrap().len(), 3);
     assert!(live(store, 3, noon()).await.is_some(), "another transfer's");
     assert_eq!(
         store.expire(days_later(noon(), 29), days_later(noon(), 29)).await.unwrap(),
         [],
         "it is over already"
     );
-    let trail = store.trail(first.transfer.clone()).await.unwrap();
+    let trail = store.audit_log(first.transfer.clone()).await.unwrap();
     let results: Vec<_> = trail.iter().map(|entry| (entry.object.as_str(), entry.result.as_str())).collect();
     let (one, two) = (first.to_string(), second.to_string());
     assert_eq!(results, [(one.as_str(), "ok, opened before"), (two.as_str(), "ok, opened before")]);
@@ -48,7 +48,7 @@ pub async fn of_two_recalls_one_does_it(store: &dyn Store) {
     let done = join_all((0..4).map(|_| store.recall(recall(&link, None)))).await;
     let done: Vec<u16> = done.into_iter().flat_map(|done| done.unwrap()).collect();
     assert_eq!(done, [1, 2]);
-    assert_eq!(store.trail(link.transfer).await.unwrap().len(), 2);
+    assert_eq!(store.audit_log(link.transfer).await.unwrap().len(), 2);
 }
 
 /// What is in delivery at that moment goes as well; that it arrived after all is noted.
@@ -105,27 +105,44 @@ pub async fn limited_notices_are_bounded_in_all(store: &dyn Store) {
     let (one, other) = (linked(store).await, linked(store).await);
     let send = async |link: &Link, time| {
         let in_all = ("few", Rate::per(1, Duration::from_secs(300)));
-        store.send(LimitedNotice { in_all, ..limited(link, true) }, time).await.unwrap()
+        store.enqueue_limited(LimitedNotice { in_all, ..limited(link, true) }, time).await.unwrap()
     };
-    assert_eq!(send(&one, noon()).await, Sent::Queued);
-    assert_eq!(send(&other, noon()).await, Sent::NotBefore(minutes(5)));
-    assert_eq!(send(&other, minutes(5)).await, Sent::Queued);
+    assert_eq!(send(&one, noon()).await, EnqueueOutcome::Queued);
+    assert_eq!(send(&other, noon()).await, EnqueueOutcome::NotBefore(minutes(5)));
+    assert_eq!(send(&other, minutes(5)).await, EnqueueOutcome::Queued);
     assert_eq!(queued(store).await.len(), 2);
 }
 
 pub async fn a_limited_notice_goes_once(store: &dyn Store) {
     let link = linked(store).await;
-    let sent = join_all((0..3).map(|_| store.send(limited(&link, true), noon()))).await;
+    let sent = join_all((0..3).map(|_| store.enqueue_limited(limited(&link, true), noon()))).await;
     let sent: Vec<_> = sent.into_iter().map(|sent| sent.unwrap()).collect();
-    assert_eq!(sent, [Sent::Queued, Sent::NotBefore(minutes(10)), Sent::NotBefore(minutes(10))]);
+    assert_eq!(
+        sent,
+        [
+            EnqueueOutcome::Queued,
+            EnqueueOutcome::NotBefore(minutes(10)),
+            EnqueueOutcome::NotBefore(minutes(10))
+        ]
+    );
     assert_eq!(queued(store).await.len(), 1);
-    assert_eq!(store.send(limited(&link, true), minutes(10)).await.unwrap(), Sent::Queued);
+    assert_eq!(
+        store.enqueue_limited(limited(&link, true), minutes(10)).await.unwrap(),
+        EnqueueOutcome::Queued
+    );
 
     let end = days_later(noon(), 30);
-    assert_eq!(store.send(limited(&link, true), end).await.unwrap(), Sent::Closed);
-    assert_eq!(store.send(limited(&link, false), end).await.unwrap(), Sent::Queued, "to the sender");
+    assert_eq!(store.enqueue_limited(limited(&link, true), end).await.unwrap(), EnqueueOutcome::Closed);
+    assert_eq!(
+        store.enqueue_limited(limited(&link, false), end).await.unwrap(),
+        EnqueueOutcome::Queued,
+        "to the sender"
+    );
     store.recall(recall(&link, Some(1))).await.unwrap();
-    assert_eq!(store.send(limited(&link, true), minutes(30)).await.unwrap(), Sent::Closed);
+    assert_eq!(
+        store.enqueue_limited(limited(&link, true), minutes(30)).await.unwrap(),
+        EnqueueOutcome::Closed
+    );
 }
 
 pub async fn a_lock_can_be_taken_off(store: &dyn Store) {

@@ -17,9 +17,9 @@ pub async fn a_trail_is_of_one_transfer(store: &dyn Store) {
         (format!("{transfer}0"), 3),
         (TransferId::random().to_string(), 3),
     ] {
-        store.record(about(object, minute)).await.unwrap();
+        store.append_audit(about(object, minute)).await.unwrap();
     }
-    let trail = store.trail(link.transfer.clone()).await.unwrap();
+    let trail = store.audit_log(link.transfer.clone()).await.unwrap();
     let objects: Vec<_> = trail.into_iter().map(|entry| entry.object).collect();
     assert_eq!(objects, [transfer, link.to_string(), format!("{link}/3")]);
 }

@@ -7,36 +7,36 @@ use crate::store::*;
 /// H16: by files, by draft, and by link.
 pub async fn uploads_keep_their_limits(store: &dyn Store) {
     let [author, other] = authors(store).await;
-    assert_eq!(begin(store, &author, Some(101)).await.1, Added::TooLarge);
-    assert_eq!(begin(store, &author, Some(90)).await.1, Added::Kept(0));
-    assert_eq!(begin(store, &author, Some(11)).await.1, Added::TooLarge);
+    assert_eq!(begin(store, &author, Some(101)).await.1, UploadOutcome::TooLarge);
+    assert_eq!(begin(store, &author, Some(90)).await.1, UploadOutcome::Kept(0));
+    assert_eq!(begin(store, &author, Some(11)).await.1, UploadOutcome::TooLarge);
     let (open, added) = begin(store, &author, None).await;
-    assert_eq!(added, Added::Kept(0));
+    assert_eq!(added, UploadOutcome::Kept(0));
     let room = async |author: &Author| store.upload_room(author.clone(), LIMITS).await.unwrap();
     assert_eq!((room(&author).await, room(&other).await), (10, 0), "the other has no draft yet");
-    assert_eq!(add(store, &author, &open, 0, 10).await, Added::Kept(10));
-    assert_eq!(add(store, &author, &open, 10, 1).await, Added::TooLarge);
-    assert_eq!(begin(store, &author, Some(0)).await.1, Added::Kept(0));
-    assert_eq!(begin(store, &author, Some(0)).await.1, Added::TooMany);
-    assert_eq!(begin(store, &other, Some(51)).await.1, Added::TooLarge, "the link has 150 for all");
-    assert_eq!(begin(store, &other, Some(20)).await.1, Added::Kept(0));
+    assert_eq!(add(store, &author, &open, 0, 10).await, UploadOutcome::Kept(10));
+    assert_eq!(add(store, &author, &open, 10, 1).await, UploadOutcome::TooLarge);
+    assert_eq!(begin(store, &author, Some(0)).await.1, UploadOutcome::Kept(0));
+    assert_eq!(begin(store, &author, Some(0)).await.1, UploadOutcome::TooMany);
+    assert_eq!(begin(store, &other, Some(51)).await.1, UploadOutcome::TooLarge, "the link has 150 for all");
+    assert_eq!(begin(store, &other, Some(20)).await.1, UploadOutcome::Kept(0));
     assert_eq!((room(&author).await, room(&other).await), (0, 30));
-    assert_eq!(begin(store, &other, Some(30)).await.1, Added::Kept(0));
+    assert_eq!(begin(store, &other, Some(30)).await.1, UploadOutcome::Kept(0));
 }
 
 pub async fn a_piece_is_added_once_and_in_its_place(store: &dyn Store) {
     let [author, _] = authors(store).await;
     let (id, _) = begin(store, &author, Some(20)).await;
-    assert_eq!(add(store, &author, &id, 0, 8).await, Added::Kept(8));
-    assert_eq!(add(store, &author, &id, 0, 8).await, Added::Elsewhere(8));
-    assert_eq!(add(store, &author, &id, 8, 13).await, Added::OtherLength);
-    assert_eq!(add(store, &author, &id, 8, 12).await, Added::Kept(20));
+    assert_eq!(add(store, &author, &id, 0, 8).await, UploadOutcome::Kept(8));
+    assert_eq!(add(store, &author, &id, 0, 8).await, UploadOutcome::OtherOffset(8));
+    assert_eq!(add(store, &author, &id, 8, 13).await, UploadOutcome::OtherLength);
+    assert_eq!(add(store, &author, &id, 8, 12).await, UploadOutcome::Kept(20));
     let upload = find(store, &author).await.unwrap().uploads.remove(0);
     assert_eq!((upload.offset, upload.length), (20, Some(20)));
     let sizes: Vec<u64> = upload.pieces.iter().map(|piece| piece.size).collect();
     assert_eq!(sizes, [8, 12]);
     let known = upload.pieces.iter().map(|piece| piece.blob.clone()).collect();
-    assert!(store.orphans(known).await.unwrap().is_empty());
+    assert!(store.unreferenced_blobs(known).await.unwrap().is_empty());
 }
 
 pub async fn a_length_is_told_once(store: &dyn Store) {
@@ -44,11 +44,11 @@ pub async fn a_length_is_told_once(store: &dyn Store) {
     let (id, _) = begin(store, &author, None).await;
     add(store, &author, &id, 0, 8).await;
     let set = async |length| store.set_length(author.clone(), id.clone(), length, LIMITS).await.unwrap();
-    assert_eq!(set(7).await, Added::OtherLength);
-    assert_eq!(set(101).await, Added::TooLarge);
-    assert_eq!(set(9).await, Added::Kept(8));
-    assert_eq!(set(9).await, Added::Kept(8));
-    assert_eq!(set(8).await, Added::OtherLength);
+    assert_eq!(set(7).await, UploadOutcome::OtherLength);
+    assert_eq!(set(101).await, UploadOutcome::TooLarge);
+    assert_eq!(set(9).await, UploadOutcome::Kept(8));
+    assert_eq!(set(9).await, UploadOutcome::Kept(8));
+    assert_eq!(set(8).await, UploadOutcome::OtherLength);
 }
 
 pub async fn a_removed_upload_gives_up_its_blobs(store: &dyn Store) {
@@ -59,7 +59,7 @@ pub async fn a_removed_upload_gives_up_its_blobs(store: &dyn Store) {
     let found = Some(event(Action::Scan));
     assert!(store.remove_upload(author.clone(), id.clone(), noon(), found.clone()).await.unwrap());
     assert!(!store.remove_upload(author.clone(), id.clone(), noon(), found).await.unwrap());
-    assert_eq!(store.doomed_blobs(10).await.unwrap(), [blob]);
+    assert_eq!(store.pending_deletion(10).await.unwrap(), [blob]);
     assert!(find(store, &author).await.unwrap().uploads.is_empty());
 }
 

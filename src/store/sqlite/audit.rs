@@ -11,7 +11,7 @@ use crate::store::{AuditStore, Result};
 
 #[async_trait]
 impl AuditStore for Sqlite {
-    async fn record(&self, event: Event) -> Result<()> {
+    async fn append_audit(&self, event: Event) -> Result<()> {
         self.write(move |change| change.record(event)).await
     }
 }

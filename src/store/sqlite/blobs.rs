@@ -8,7 +8,7 @@ use super::Sqlite;
 use super::columns::{Octets, limit};
 use super::writer::Change;
 use crate::id::BlobName;
-use crate::store::{BlobIndex, Content, NamedBlob, Result};
+use crate::store::{BlobContent, BlobIndex, NamedBlob, Result};
 
 #[async_trait]
 impl BlobIndex for Sqlite {
@@ -16,11 +16,11 @@ impl BlobIndex for Sqlite {
         self.readers.read(move |db| named(db, after.as_ref(), limit)).await
     }
 
-    async fn orphans(&self, names: Vec<BlobName>) -> Result<Vec<BlobName>> {
+    async fn unreferenced_blobs(&self, names: Vec<BlobName>) -> Result<Vec<BlobName>> {
         self.readers.read(move |db| orphans(db, names)).await
     }
 
-    async fn doomed_blobs(&self, limit: usize) -> Result<Vec<BlobName>> {
+    async fn pending_deletion(&self, limit: usize) -> Result<Vec<BlobName>> {
         self.readers.read(move |db| doomed(db, limit)).await
     }
 
@@ -89,9 +89,9 @@ pub(super) fn named(db: &Connection, after: Option<&BlobName>, most: usize) -> R
     let rows = named.query_map(params![after.map_or("", BlobName::as_str), limit(most)], |row| {
         let (number, Octets(size)) = (row.get(3)?, row.get(4)?);
         let content = match row.get_ref(1)?.as_str()? {
-            "part" => Content::Part(row.get(2)?, number, size),
-            "piece" => Content::Piece(row.get(2)?, number, size),
-            _ => Content::Body(row.get(2)?),
+            "part" => BlobContent::Part(row.get(2)?, number, size),
+            "piece" => BlobContent::Piece(row.get(2)?, number, size),
+            _ => BlobContent::Body(row.get(2)?),
         };
         Ok(NamedBlob { blob: row.get(0)?, content })
     })?;

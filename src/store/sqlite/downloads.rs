@@ -17,11 +17,17 @@ use crate::store::{Download, DownloadStore, Fetch, Result, StoreError};
 
 #[async_trait]
 impl DownloadStore for Sqlite {
-    async fn downloaded(&self, fetch: Fetch) -> Result<()> {
+    async fn note_download(&self, fetch: Fetch) -> Result<()> {
         self.write(move |change| noted(change, fetch)).await
     }
 
-    async fn is_noted(&self, session: [u8; 32], what: String, whole: bool, now: Timestamp) -> Result<bool> {
+    async fn is_download_noted(
+        &self,
+        session: [u8; 32],
+        what: String,
+        whole: bool,
+        now: Timestamp,
+    ) -> Result<bool> {
         self.readers.read(move |db| is_noted(db, session, &what, whole, now)).await
     }
 }

@@ -34,7 +34,7 @@ impl IntakeStore for Sqlite {
         self.readers.read(move |db| is_sealed_thread(db, &hashes)).await
     }
 
-    async fn report(&self, link: Link, report: DeliveryReport) -> Result<bool> {
+    async fn note_delivery_report(&self, link: Link, report: DeliveryReport) -> Result<bool> {
         self.write(move |change| status::report(change, &link, &report)).await
     }
 }

@@ -17,7 +17,7 @@ impl BodyKeys for Sqlite {
         self.destroy_unused_keys().await
     }
 
-    async fn few_keys(&self) {
+    async fn keys_run_low(&self) {
         self.ring.low().await;
     }
 

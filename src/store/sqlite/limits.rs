@@ -12,7 +12,7 @@ use crate::store::{RateStore, Result};
 
 #[async_trait]
 impl RateStore for Sqlite {
-    async fn take(&self, bucket: String, rate: Rate, now: Timestamp) -> Result<Option<Timestamp>> {
+    async fn check_rate(&self, bucket: String, rate: Rate, now: Timestamp) -> Result<Option<Timestamp>> {
         self.write(move |change| take(change, &bucket, rate, now)).await
     }
 }

@@ -44,7 +44,7 @@ impl QueueStore for Sqlite {
         self.finish(attempt).await
     }
 
-    async fn hurry(&self, now: Timestamp) -> Result<()> {
+    async fn make_all_due(&self, now: Timestamp) -> Result<()> {
         self.write(move |change| hurry(change, now)).await
     }
 }

@@ -10,7 +10,7 @@ use super::{Sqlite, queue};
 use crate::audit::{Action, Actor};
 use crate::clock::Timestamp;
 use crate::id::Link;
-use crate::store::{DueReminder, NewItem, Occasion, ReminderStore, Reminders, Result};
+use crate::store::{DueReminder, NewItem, Occasion, ReminderMails, ReminderStore, Result};
 
 #[async_trait]
 impl ReminderStore for Sqlite {
@@ -24,7 +24,7 @@ impl ReminderStore for Sqlite {
         self.readers.read(move |db| due_reminders(db, now, last_days, quiet_since, limit)).await
     }
 
-    async fn remind(&self, reminders: Reminders) -> Result<usize> {
+    async fn enqueue_reminders(&self, reminders: ReminderMails) -> Result<usize> {
         self.write(move |change| remind(change, reminders)).await
     }
 
@@ -92,7 +92,7 @@ fn due_reminders(
 }
 
 /// Queues reminders, unless that was done before. Gives how many mails were queued.
-fn remind(change: &mut Change<'_>, reminders: Reminders) -> Result<usize> {
+fn remind(change: &mut Change<'_>, reminders: ReminderMails) -> Result<usize> {
     let claim = match reminders.occasion {
         Occasion::HalfTime => CLAIM_FIRST,
         Occasion::LastDays => CLAIM_LAST,

@@ -8,11 +8,11 @@ use super::writer::Change;
 use super::{Sqlite, access, drafts, folder, transfers};
 use crate::clock::Timestamp;
 use crate::id::TransferId;
-use crate::store::{Forget, Result, RetentionStore, Turn, Turns};
+use crate::store::{ClockGuard, ClockVerdict, Forget, Result, RetentionStore};
 
 #[async_trait]
 impl RetentionStore for Sqlite {
-    async fn begin_turn(&self, now: Timestamp) -> Result<Turn> {
+    async fn check_clock(&self, now: Timestamp) -> Result<ClockVerdict> {
         self.write(move |change| begin_turn(change, now)).await
     }
 
@@ -55,12 +55,15 @@ const FORGET_AUDIT: &str = "
     DELETE FROM audit WHERE number IN (SELECT number FROM audit ORDER BY number LIMIT ?2) AND time < ?1";
 
 /// Whether the timer may act at `now`; remembers that it asked.
-fn begin_turn(change: &mut Change<'_>, now: Timestamp) -> Result<Turn> {
+fn begin_turn(change: &mut Change<'_>, now: Timestamp) -> Result<ClockVerdict> {
     let before = change.db.query_row("SELECT trusted, doubted, seen FROM turns", [], |row| {
         let time = |column| row.get::<_, Option<Time>>(column).map(|time| time.map(|time| time.0));
-        Ok(Turns { trusted: row.get::<_, Time>("trusted")?.0, doubt: time("doubted")?.zip(time("seen")?) })
+        Ok(ClockGuard {
+            trusted: row.get::<_, Time>("trusted")?.0,
+            doubt: time("doubted")?.zip(time("seen")?),
+        })
     });
-    let (turns, turn) = Turns::next(before.optional()?, now);
+    let (turns, turn) = ClockGuard::next(before.optional()?, now);
     let (doubted, seen) = turns.doubt.unzip();
     change.db.execute(
         "INSERT INTO turns (number, trusted, doubted, seen) VALUES (1, ?1, ?2, ?3)

@@ -9,7 +9,9 @@ use super::{Sqlite, access, limits, lost, queue, recall, reminders};
 use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::id::{Link, TransferId};
-use crate::store::{Extension, LimitedNotice, NewItem, Recall, Result, SenderStore, Sent, StoreError};
+use crate::store::{
+    EnqueueOutcome, Extension, LimitedNotice, NewItem, Recall, Result, SenderStore, StoreError,
+};
 
 #[async_trait]
 impl SenderStore for Sqlite {
@@ -25,18 +27,18 @@ impl SenderStore for Sqlite {
         self.write(move |change| access::clear_tries(change, &link, event)).await
     }
 
-    async fn send(&self, notice: LimitedNotice, now: Timestamp) -> Result<Sent> {
+    async fn enqueue_limited(&self, notice: LimitedNotice, now: Timestamp) -> Result<EnqueueOutcome> {
         match self.write(move |change| send(change, notice, now)).await {
-            Err(StoreError::TooMany(again)) => Ok(Sent::NotBefore(again)),
+            Err(StoreError::TooMany(again)) => Ok(EnqueueOutcome::NotBefore(again)),
             sent => sent,
         }
     }
 
-    async fn follow_up(&self, link: Link, notice: NewItem, quiet_since: Timestamp) -> Result<bool> {
+    async fn enqueue_follow_up(&self, link: Link, notice: NewItem, quiet_since: Timestamp) -> Result<bool> {
         self.write(move |change| reminders::follow_up(change, &link, &notice, quiet_since)).await
     }
 
-    async fn part_lost(
+    async fn note_lost_part(
         &self,
         transfer: TransferId,
         part: u32,
@@ -70,17 +72,17 @@ pub(super) fn extend(change: &mut Change<'_>, extension: Extension) -> Result<bo
 }
 
 /// Looks at the link before the limit: what cannot go out takes nothing from it.
-pub(super) fn send(change: &mut Change<'_>, notice: LimitedNotice, now: Timestamp) -> Result<Sent> {
+pub(super) fn send(change: &mut Change<'_>, notice: LimitedNotice, now: Timestamp) -> Result<EnqueueOutcome> {
     let (db, link) = (change.db, &notice.link);
     let invitable: Option<i64> = db
         .prepare_cached(INVITABLE)?
         .query_row(params![link.transfer, link.recipient, Time(now)], |row| row.get(0))
         .optional()?;
     if notice.invites && invitable.is_none() {
-        return Ok(Sent::Closed);
+        return Ok(EnqueueOutcome::Closed);
     }
     if let Some(again) = limits::take(change, &notice.bucket, notice.rate, now)? {
-        return Ok(Sent::NotBefore(again));
+        return Ok(EnqueueOutcome::NotBefore(again));
     }
     let (all, most) = notice.in_all;
     if let Some(again) = limits::take(change, all, most, now)? {
@@ -92,5 +94,5 @@ pub(super) fn send(change: &mut Change<'_>, notice: LimitedNotice, now: Timestam
     }
     queue::insert(db, &notice.item)?;
     change.record(notice.event)?;
-    Ok(Sent::Queued)
+    Ok(EnqueueOutcome::Queued)
 }

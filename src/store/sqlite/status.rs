@@ -13,7 +13,7 @@ use crate::store::{Attempt, Delivery, DeliveryReport, Download, Result, StatusSt
 
 #[async_trait]
 impl StatusStore for Sqlite {
-    async fn reports(&self, transfer: TransferId) -> Result<Vec<(u16, DeliveryReport)>> {
+    async fn delivery_reports(&self, transfer: TransferId) -> Result<Vec<(u16, DeliveryReport)>> {
         self.readers.read(move |db| reports(db, &transfer)).await
     }
 
@@ -21,7 +21,7 @@ impl StatusStore for Sqlite {
         self.readers.read(move |db| downloads::of(db, &transfer)).await
     }
 
-    async fn trail(&self, transfer: TransferId) -> Result<Vec<Entry>> {
+    async fn audit_log(&self, transfer: TransferId) -> Result<Vec<Entry>> {
         self.readers.read(move |db| audit::trail(db, &transfer)).await
     }
 }

@@ -98,14 +98,14 @@ async fn tries_and_limits_survive_a_restart() {
     store.commit(acceptance).await.unwrap();
     let rule = TryRule { attempts: 5, lock: std::time::Duration::from_secs(900) };
     let rate = Rate::per(1, std::time::Duration::from_secs(60));
-    assert!(store.take("client".into(), rate, noon()).await.unwrap().is_none());
+    assert!(store.check_rate("client".into(), rate, noon()).await.unwrap().is_none());
     for _ in 0..5 {
         assert!(matches!(store.begin_try(link.clone(), rule, noon()).await.unwrap(), Try::Allowed { .. }));
         drop(store);
         store = Sqlite::open(&file(&dir)).unwrap();
     }
     assert!(matches!(store.begin_try(link, rule, noon()).await.unwrap(), Try::Locked(_)));
-    assert!(store.take("client".into(), rate, noon()).await.unwrap().is_some());
+    assert!(store.check_rate("client".into(), rate, noon()).await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -179,7 +179,7 @@ async fn a_reader_delays_the_emptying_of_the_log_but_does_not_prevent_it() {
     assert_eq!(store.expire(days_later(noon(), 30), days_later(noon(), 30)).await.unwrap().len(), 1);
     assert!(fs::metadata(&log).unwrap().len() > 0);
     reader.execute_batch("COMMIT").unwrap();
-    store.record(event(Action::Configuration)).await.unwrap();
+    store.append_audit(event(Action::Configuration)).await.unwrap();
     assert_eq!(fs::metadata(&log).unwrap().len(), 0);
 }
 
@@ -291,11 +291,11 @@ async fn visitors_make_few_rows_of_the_audit_trail() {
         origin: origin.into(),
     };
     for _ in 0..300 {
-        store.record(event(Action::Code, "3k7wp9hmxt/1", "192.0.2.1")).await.unwrap();
-        store.record(event(Action::Extend, "3k7wp9hmxt", "local")).await.unwrap();
+        store.append_audit(event(Action::Code, "3k7wp9hmxt/1", "192.0.2.1")).await.unwrap();
+        store.append_audit(event(Action::Extend, "3k7wp9hmxt", "local")).await.unwrap();
     }
-    store.record(event(Action::Open, "3k7wp9hmxt/1", "192.0.2.1")).await.unwrap();
-    store.record(event(Action::Code, "3k7wp9hmxt/2", "192.0.2.1")).await.unwrap();
+    store.append_audit(event(Action::Open, "3k7wp9hmxt/1", "192.0.2.1")).await.unwrap();
+    store.append_audit(event(Action::Code, "3k7wp9hmxt/2", "192.0.2.1")).await.unwrap();
     let db = Connection::open(file(&dir)).unwrap();
     let rows = |wanted: &str| {
         let sql = format!("SELECT count(*) FROM audit WHERE {wanted}");

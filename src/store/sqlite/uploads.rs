@@ -12,7 +12,7 @@ use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::id::UploadId;
 use crate::store::room::Share;
-use crate::store::{Added, Author, NewUploadRow, PieceRow, Result, UploadLimits, UploadStore};
+use crate::store::{Author, NewUploadRow, PieceRow, Result, UploadLimits, UploadOutcome, UploadStore};
 
 #[async_trait]
 impl UploadStore for Sqlite {
@@ -22,7 +22,7 @@ impl UploadStore for Sqlite {
         upload: NewUploadRow,
         limits: UploadLimits,
         now: Timestamp,
-    ) -> Result<Added> {
+    ) -> Result<UploadOutcome> {
         self.check_room(Share::Pages).await?;
         self.write(move |change| add_upload(change, &author, &upload, limits, now)).await
     }
@@ -33,7 +33,7 @@ impl UploadStore for Sqlite {
         upload: UploadId,
         length: u64,
         limits: UploadLimits,
-    ) -> Result<Added> {
+    ) -> Result<UploadOutcome> {
         self.write(move |change| set_length(change, &author, &upload, length, limits)).await
     }
 
@@ -45,7 +45,7 @@ impl UploadStore for Sqlite {
         piece: PieceRow,
         limits: UploadLimits,
         now: Timestamp,
-    ) -> Result<Added> {
+    ) -> Result<UploadOutcome> {
         self.check_room(Share::Pages).await?;
         self.write(move |change| add_piece(change, &author, &upload, offset, &piece, limits, now)).await
     }
@@ -87,20 +87,20 @@ fn add_upload(
     upload: &NewUploadRow,
     limits: UploadLimits,
     now: Timestamp,
-) -> Result<Added> {
+) -> Result<UploadOutcome> {
     let draft = drafts::save(change, author, None, now)?;
     let (files, ..) = taken(change.db, draft)?;
     if files >= limits.files {
-        return Ok(Added::TooMany);
+        return Ok(UploadOutcome::TooMany);
     }
     if !fits(change.db, draft, upload.length.unwrap_or(0), limits)? {
-        return Ok(Added::TooLarge);
+        return Ok(UploadOutcome::TooLarge);
     }
     change
         .db
         .prepare_cached("INSERT INTO uploads (id, draft, facts, length) VALUES (?1, ?2, ?3, ?4)")?
         .execute(params![upload.id, draft, upload.facts, upload.length.map(Octets)])?;
-    Ok(Added::Kept(0))
+    Ok(UploadOutcome::Kept(0))
 }
 
 /// Files and octets of a draft, and octets of all drafts behind its link.
@@ -147,22 +147,22 @@ fn set_length(
     id: &UploadId,
     length: u64,
     limits: UploadLimits,
-) -> Result<Added> {
-    let Some(found) = upload(change.db, author, id)? else { return Ok(Added::Unknown) };
+) -> Result<UploadOutcome> {
+    let Some(found) = upload(change.db, author, id)? else { return Ok(UploadOutcome::Unknown) };
     match found.length {
-        Some(known) if known == length => return Ok(Added::Kept(found.offset)),
-        Some(_) => return Ok(Added::OtherLength),
-        None if length < found.offset => return Ok(Added::OtherLength),
+        Some(known) if known == length => return Ok(UploadOutcome::Kept(found.offset)),
+        Some(_) => return Ok(UploadOutcome::OtherLength),
+        None if length < found.offset => return Ok(UploadOutcome::OtherLength),
         None => {}
     }
     if !fits(change.db, found.draft, length - found.offset, limits)? {
-        return Ok(Added::TooLarge);
+        return Ok(UploadOutcome::TooLarge);
     }
     change
         .db
         .prepare_cached("UPDATE uploads SET length = ?2 WHERE number = ?1")?
         .execute(params![found.number, Octets(length)])?;
-    Ok(Added::Kept(found.offset))
+    Ok(UploadOutcome::Kept(found.offset))
 }
 
 /// Two pieces for one offset: the first to come here is kept, the other is elsewhere.
@@ -174,16 +174,16 @@ fn add_piece(
     piece: &PieceRow,
     limits: UploadLimits,
     now: Timestamp,
-) -> Result<Added> {
+) -> Result<UploadOutcome> {
     drafts::open_link(change.db, author, now)?;
-    let Some(found) = upload(change.db, author, id)? else { return Ok(Added::Unknown) };
+    let Some(found) = upload(change.db, author, id)? else { return Ok(UploadOutcome::Unknown) };
     if found.offset != offset {
-        return Ok(Added::Elsewhere(found.offset));
+        return Ok(UploadOutcome::OtherOffset(found.offset));
     }
     let end = offset.saturating_add(piece.size);
     match found.length {
-        Some(length) if end > length => return Ok(Added::OtherLength),
-        None if !fits(change.db, found.draft, piece.size, limits)? => return Ok(Added::TooLarge),
+        Some(length) if end > length => return Ok(UploadOutcome::OtherLength),
+        None if !fits(change.db, found.draft, piece.size, limits)? => return Ok(UploadOutcome::TooLarge),
         _ => {}
     }
     change
@@ -198,7 +198,7 @@ fn add_piece(
         .prepare_cached("UPDATE uploads SET offset = ?2 WHERE number = ?1")?
         .execute(params![found.number, Octets(end)])?;
     change.db.prepare_cached(drafts::TOUCH)?.execute(params![found.draft, Time(now)])?;
-    Ok(Added::Kept(end))
+    Ok(UploadOutcome::Kept(end))
 }
 
 /// Takes an upload out.

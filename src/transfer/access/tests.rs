@@ -192,7 +192,7 @@ async fn one_client_has_a_limit_over_all_links() {
     let open = |client: &str| scene.access.unlock(&scene.tokens[0], None, client.parse().unwrap());
     for _ in 1..PER_CLIENT.burst {
         let bucket = "open 2001:db8:1:200::/56".to_owned();
-        assert_eq!(scene.store.take(bucket, PER_CLIENT, start()).await.unwrap(), None);
+        assert_eq!(scene.store.check_rate(bucket, PER_CLIENT, start()).await.unwrap(), None);
     }
     open("2001:db8:1:201::1").await.unwrap();
     let Err(AccessError::Locked(until)) = open("2001:db8:1:2ff:ffff::1").await else { panic!() };

@@ -50,7 +50,7 @@ pub async fn download(
     let event = event(parts, visit, Action::Download, format!("{}/{what}", grant.link()));
     let (link, session) = (grant.link().clone(), grant.session());
     let fetch = Fetch { link, session, what, parts: fetched, whole, event, notice };
-    parts.downloads.downloaded(fetch).await.map_err(trouble)?;
+    parts.downloads.note_download(fetch).await.map_err(trouble)?;
     if is_news {
         parts.actions.wake.wake();
     }
@@ -66,11 +66,12 @@ pub async fn read(parts: &Parts, visit: &Visit, grant: &Grant, method: &Method) 
     let event = event(parts, visit, Action::Read, grant.link().to_string());
     let (link, session) = (grant.link().clone(), grant.session());
     let fetch = Fetch { link, session, what, parts: vec![SHOWN], whole: true, event, notice: None };
-    parts.downloads.downloaded(fetch).await.map_err(trouble)
+    parts.downloads.note_download(fetch).await.map_err(trouble)
 }
 
 async fn is_noted(parts: &Parts, grant: &Grant, what: &str, whole: bool) -> Result<bool, WebError> {
-    let noted = parts.downloads.is_noted(grant.session(), what.to_owned(), whole, parts.clock.now()).await;
+    let noted =
+        parts.downloads.is_download_noted(grant.session(), what.to_owned(), whole, parts.clock.now()).await;
     noted.map_err(trouble)
 }
 

@@ -278,7 +278,7 @@ fn a_proof_is_complete() {
         event,
         notice: None,
     };
-    let late = opened.site.runtime.block_on(opened.site.store.downloaded(fetch));
+    let late = opened.site.runtime.block_on(opened.site.store.note_download(fetch));
     assert!(matches!(late, Err(crate::store::StoreError::Gone)));
     assert!(noted(&opened).1.is_empty());
 }

@@ -73,7 +73,7 @@ impl Site {
     fn reported(&self, sealed: &Sealed, own: bool, action: Reported) -> bool {
         let link = Link { transfer: id(sealed), recipient: 1 };
         let report = DeliveryReport { own, action, time: self.now(), reason: "5.1.1 <b>onbekend</b>".into() };
-        self.runtime.block_on(self.store.report(link, report)).unwrap()
+        self.runtime.block_on(self.store.note_delivery_report(link, report)).unwrap()
     }
 }
 
