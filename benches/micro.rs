@@ -20,7 +20,7 @@ use zegel::address::{Address, ReversePath};
 use zegel::envelope::{Envelope, Peer};
 use zegel::message::crlf::CrlfBytes;
 use zegel::message::header::Header;
-use zegel::policy::{Content, Facts, Policy};
+use zegel::policy::{Facts, MessageContent, Policy};
 use zegel::seal::keys::TransferKey;
 use zegel::seal::{read, write};
 use zegel::smtp::Settings;
@@ -159,7 +159,7 @@ fn classify(criterion: &mut Criterion) {
         group.bench_with_input(BenchmarkId::from_parameter(size), &message, |bencher, message| {
             bencher.iter(|| {
                 let header = Header::parse(message.as_slice());
-                let content = Content::new(&header, message);
+                let content = MessageContent::new(&header, message);
                 policy.decide(&Facts {
                     content: &content,
                     sender: &sender,

@@ -16,7 +16,7 @@ use crate::limits::client_key;
 
 /// How many at once.
 #[derive(Clone, Copy, Debug)]
-pub struct Most {
+pub struct FairLimits {
     /// Over one link.
     pub of_link: usize,
     /// From one client.
@@ -43,7 +43,7 @@ pub struct FairPermit {
 
 impl FairSemaphore {
     /// With these shares.
-    pub fn new(most: Most) -> Self {
+    pub fn new(most: FairLimits) -> Self {
         let (links, clients) = (Shares::new(most.of_link), Shares::new(most.of_client));
         Self { links, clients, all: Arc::new(Semaphore::new(most.in_all)) }
     }
@@ -127,7 +127,7 @@ mod tests {
     use crate::id::TransferId;
 
     const NOW: Duration = Duration::ZERO;
-    const MOST: Most = Most { of_link: 2, of_client: 3, in_all: 5 };
+    const MOST: FairLimits = FairLimits { of_link: 2, of_client: 3, in_all: 5 };
 
     fn links() -> impl Iterator<Item = Link> {
         std::iter::repeat_with(|| Link { transfer: TransferId::random(), recipient: 1 })

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use zegel::address::{Address, ReversePath};
 use zegel::message::crlf::CrlfBytes;
 use zegel::message::header::Header;
-use zegel::policy::{Content, Decision, Facts, Policy};
+use zegel::policy::{Decision, Facts, MessageContent, Policy};
 
 /// `NAME.toml`
 #[derive(Deserialize)]
@@ -40,7 +40,7 @@ fn say(decision: &Decision) -> String {
 fn decide(policy: &Policy, message: Vec<u8>, case: &Case) -> Vec<(String, String)> {
     let message = CrlfBytes::check(message).expect("cases have CRLF line ends");
     let header = Header::parse(message.as_slice());
-    let content = Content::new(&header, &message);
+    let content = MessageContent::new(&header, &message);
     let sender = match case.sender.as_deref() {
         Some("") => ReversePath::Null,
         sender => ReversePath::Address(Address::parse(sender.unwrap_or("jan@voorbeeld.nl")).unwrap()),
@@ -129,7 +129,7 @@ fn a_thousand_recipients_cost_one_look() {
     let header = "Subject: =?utf-8?q?x?= y\r\n".repeat(40_000);
     let message = CrlfBytes::check(format!("{header}\r\nbsn\r\n").into_bytes()).unwrap();
     let header = Header::parse(message.as_slice());
-    let content = Content::new(&header, &message);
+    let content = MessageContent::new(&header, &message);
     let sender = ReversePath::Null;
     let policy = Policy::load(&[folder().join("policies/bsn.toml")]).unwrap();
     let start = Instant::now();

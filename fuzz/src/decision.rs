@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use zegel::address::{Address, ReversePath};
 use zegel::message::crlf::CrlfBytes;
 use zegel::message::header::Header;
-use zegel::policy::{Content, Facts, Policy, Verdict};
+use zegel::policy::{Facts, MessageContent, Policy, Verdict};
 
 use crate::message;
 
@@ -91,7 +91,7 @@ fn strict() -> Policy {
 fn decide(policy: &Policy, mail: &[u8]) -> u8 {
     let message = CrlfBytes::check(mail.to_vec()).expect("lines were added to lines");
     let header = Header::parse(mail);
-    let content = Content::new(&header, &message);
+    let content = MessageContent::new(&header, &message);
     let sender = ReversePath::Address(Address::parse("j.jansen@voorbeeld.nl").expect("it is one"));
     let recipient = Address::parse("anna@example.org").expect("it is one");
     let facts = Facts {

@@ -6,7 +6,7 @@ use std::path::Path;
 use zegel::address::{Address, ReversePath};
 use zegel::message::crlf::CrlfBytes;
 use zegel::message::header::Header;
-use zegel::policy::{Content, Decision, Facts, Policy, RuleTrace, Verdict};
+use zegel::policy::{Decision, Facts, MessageContent, Policy, RuleTrace, Verdict};
 
 const MAILS: &[&str] = &[
     "Subject: zaak 12\r\n\r\nBeste mevrouw,\r\n",
@@ -43,7 +43,7 @@ pub fn holds(input: &[u8]) {
 fn decide(policy: &Policy, mail: &str) -> (Decision, Vec<RuleTrace>) {
     let message = CrlfBytes::normalised(mail.as_bytes());
     let header = Header::parse(message.as_slice());
-    let content = Content::new(&header, &message);
+    let content = MessageContent::new(&header, &message);
     let recipient = Address::parse("anna@example.org").expect("it is one");
     let facts = Facts {
         content: &content,

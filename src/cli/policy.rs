@@ -12,7 +12,7 @@ use crate::address::{Address, ReversePath};
 use crate::config::Config;
 use crate::message::crlf::CrlfBytes;
 use crate::message::header::Header;
-use crate::policy::{Content, Decision, Facts, RuleTrace, TagReading};
+use crate::policy::{Decision, Facts, MessageContent, RuleTrace, TagReading};
 use crate::serve::{self, Foundation, Misconfigured};
 
 /// Prints, for each recipient, every rule and the decision.
@@ -21,7 +21,7 @@ pub fn explain(report: &ReportArgs, from: &str, to: &[Address], file: &Path) -> 
     let sender = reverse_path(from)?;
     let message = CrlfBytes::normalised(&read(file)?);
     let header = Header::parse(message.as_slice());
-    let content = Content::new(&header, &message);
+    let content = MessageContent::new(&header, &message);
     let sealed_thread = rules.policy.needs_thread() && is_in_sealed_thread(&rules.config, &content)?;
     let asked = rules.policy.tag_options(&header.subject());
     let (options, reading) = (asked.describe(), asked.reading.as_ref());
@@ -97,7 +97,7 @@ fn read(file: &Path) -> Result<Vec<u8>> {
     std::fs::read(file).with_context(|| file.display().to_string())
 }
 
-fn is_in_sealed_thread(config: &Config, content: &Content<'_>) -> Result<bool> {
+fn is_in_sealed_thread(config: &Config, content: &MessageContent<'_>) -> Result<bool> {
     if !Foundation::exists(config)? {
         return Ok(false);
     }

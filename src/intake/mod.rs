@@ -6,7 +6,7 @@
 
 mod reports;
 mod seal;
-mod seats;
+mod slots;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use arc_swap::ArcSwap;
 use mail_builder::headers::text::Text;
 use tokio::task::spawn_blocking;
 
-use self::seats::Seats;
+use self::slots::SealingSlots;
 use crate::address::{Address, ReversePath};
 use crate::audit::{Action, Actor, Event};
 use crate::clock::{Clock, Timestamp};
@@ -29,7 +29,7 @@ use crate::message::rewrite;
 use crate::outbox::NoticeError;
 use crate::outbox::body;
 use crate::outbox::{compose, origin};
-use crate::policy::{Content, Decision, Facts, Policy, SealOptions, TagOptions, Verdict};
+use crate::policy::{Decision, Facts, MessageContent, Policy, SealOptions, TagOptions, Verdict};
 use crate::queue::worker::WakeHandle;
 use crate::seal::SealError;
 use crate::secret::Keys;
@@ -79,7 +79,7 @@ pub struct Intake {
     rules: Arc<ArcSwap<Rules>>,
     /// Rung after every commit, so that the queue's worker looks at once.
     wake: WakeHandle,
-    seats: Seats,
+    slots: SealingSlots,
 }
 
 /// A message at the crossroads, with what was decided for each recipient.
@@ -115,7 +115,7 @@ impl Intake {
         rules: Arc<ArcSwap<Rules>>,
         wake: WakeHandle,
     ) -> Self {
-        Self { store, blobs, keys, clock, rules, wake, seats: Seats::new() }
+        Self { store, blobs, keys, clock, rules, wake, slots: SealingSlots::new() }
     }
 
     async fn accept(&self, peer: Peer, envelope: Envelope, message: CrlfBytes) -> Result<Committed, Refusal> {
@@ -165,7 +165,7 @@ impl Intake {
         {
             return Err(Refusal::Loop);
         }
-        let content = Content::with_attached(&header, &message, attached);
+        let content = MessageContent::with_attached(&header, &message, attached);
         let sealed_thread = rules.policy.needs_thread() && self.is_in_sealed_thread(&content).await?;
         let (mut pass, mut seal) = (Vec::new(), Vec::new());
         for recipient in &envelope.recipients {
@@ -209,7 +209,7 @@ impl Intake {
         }
     }
 
-    async fn is_in_sealed_thread(&self, content: &Content<'_>) -> Result<bool, Refusal> {
+    async fn is_in_sealed_thread(&self, content: &MessageContent<'_>) -> Result<bool, Refusal> {
         let hashes: Vec<_> = content.answers().iter().map(|id| self.keys.thread.hash(id)).collect();
         Ok(!hashes.is_empty() && self.store.is_sealed_thread(hashes).await?)
     }
@@ -220,13 +220,13 @@ impl Intake {
         if arrival.seal.is_empty() && arrival.message.as_slice().len() <= body::SMALL {
             return self.prepare_now(&rules, arrival);
         }
-        let seat = match arrival.seal.is_empty() {
+        let slot = match arrival.seal.is_empty() {
             true => None,
-            false => Some(self.seats.take(seats::is_large(&arrival)).await),
+            false => Some(self.slots.take(slots::is_large(&arrival)).await),
         };
         let intake = self.clone();
         let prepared = spawn_blocking(move || {
-            let _seat = seat;
+            let _slot = slot;
             intake.prepare_now(&rules, arrival)
         });
         prepared.await.unwrap_or_else(|error| Err(Refusal::Trouble(error.to_string())))

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::clock::{Timestamp, days_later, earlier};
 use crate::sender::{ActionError, Actions};
 use crate::store::{DueReminder, Occasion, ReminderMails, ReminderStore, StoreError, Transfer};
-use crate::transfer::State;
+use crate::transfer::LinkState;
 use crate::transfer::schedule::{APART, LAST_DAYS, Schedule};
 
 /// Transfers looked at in one turn: a minute's work, whatever has piled up.
@@ -79,7 +79,7 @@ impl Reminders {
     fn write(&self, transfer: &Transfer, reminders: &mut ReminderMails) -> Result<(), ActionError> {
         let is_waiting = |number: &u16| {
             let recipient = transfer.recipients.iter().find(|one| one.number == *number);
-            recipient.is_some_and(|one| State::of(transfer, one, reminders.now) == State::Waiting)
+            recipient.is_some_and(|one| LinkState::of(transfer, one, reminders.now) == LinkState::Waiting)
         };
         let waiting: Vec<u16> = transfer.recipients.iter().map(|one| one.number).filter(is_waiting).collect();
         if waiting.is_empty() {

@@ -5,7 +5,7 @@ use icu_normalizer::ComposingNormalizerBorrowed;
 
 /// What the first octets say plainly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum FileKind {
     /// Something that a machine executes: of Windows, Linux or macOS, a script, or of Java.
     Program,
     /// A picture that every browser shows.
@@ -199,7 +199,7 @@ const PROGRAMS: &[&str] = &[
     "wim",
 ];
 
-impl Kind {
+impl FileKind {
     /// What starts with these octets; `None` is anything else, text among it.
     pub fn of(head: &[u8]) -> Option<Self> {
         match head {
@@ -250,7 +250,7 @@ pub fn is_named_as_program(name: &str) -> bool {
 
 /// Whether a file is a program by its first octets, whatever its name.
 pub fn is_program(head: &[u8]) -> bool {
-    Kind::of(head) == Some(Kind::Program)
+    FileKind::of(head) == Some(FileKind::Program)
 }
 
 /// Whether a mail program might show or carry out what is declared to be of this type.
@@ -264,7 +264,7 @@ pub fn is_active_type(media_type: &str) -> bool {
 
 /// Whether a file is plainly something else than its name says, or a program whatever its name.
 pub fn belies_its_name(name: &str, head: &[u8]) -> bool {
-    Kind::of(head).is_some_and(|kind| !kind.may_end_in(&ending(name)))
+    FileKind::of(head).is_some_and(|kind| !kind.may_end_in(&ending(name)))
 }
 
 /// The type of a picture that every browser shows and that cannot hold a script, by its first bytes.

@@ -94,14 +94,14 @@ fn decoded<'a>(body: &'a [u8], encoding: &str) -> (Cow<'a, [u8]>, bool) {
 /// The leaves of `message` in their order. `depth` is how many levels `message` itself lies below the top.
 pub fn leaves<'a>(message: &'a [u8], depth: usize, survey: &mut Survey) -> Vec<Leaf<'a>> {
     let mut walk = Walk { leaves: Vec::new(), survey };
-    walk.part(message, &Place { depth, ..Place::TOP });
+    walk.part(message, &Position { depth, ..Position::TOP });
     walk.leaves
 }
 
 /// Where a part stands: what decides whether it is text to show or a file (RFC 8621 4.1.4).
 #[derive(Clone, Copy)]
-struct Place {
-    parent: Kind,
+struct Position {
+    parent: PartKind,
     first: bool,
     in_alternative: bool,
     for_text: bool,
@@ -109,9 +109,9 @@ struct Place {
     depth: usize,
 }
 
-impl Place {
+impl Position {
     const TOP: Self = Self {
-        parent: Kind::Mixed,
+        parent: PartKind::Mixed,
         first: true,
         in_alternative: false,
         for_text: true,
@@ -121,7 +121,7 @@ impl Place {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum PartKind {
     Mixed,
     Alternative,
     Related,
@@ -135,7 +135,7 @@ struct Walk<'a, 's> {
 }
 
 impl<'a> Walk<'a, '_> {
-    fn part(&mut self, part: &'a [u8], place: &Place) {
+    fn part(&mut self, part: &'a [u8], place: &Position) {
         self.survey.parts += 1;
         let header = Header::parse(part);
         self.survey.limited |= header.is_oversized();
@@ -157,11 +157,11 @@ impl<'a> Walk<'a, '_> {
         self.leaf(header, body, media_type, content_type, place);
     }
 
-    fn multipart(&mut self, sections: &[&'a [u8]], kind: Kind, place: &Place) {
+    fn multipart(&mut self, sections: &[&'a [u8]], kind: PartKind, place: &Position) {
         let start = self.leaves.len();
-        let mut inner = Place {
+        let mut inner = Position {
             parent: kind,
-            in_alternative: place.in_alternative || kind == Kind::Alternative,
+            in_alternative: place.in_alternative || kind == PartKind::Alternative,
             depth: place.depth + 1,
             ..*place
         };
@@ -174,14 +174,14 @@ impl<'a> Walk<'a, '_> {
             let before = self.leaves.len();
             self.part(section, &inner);
             // Within an alternative, what one text shows the other need not (RFC 8621 4.1.4).
-            if kind != Kind::Alternative && inner.in_alternative {
+            if kind != PartKind::Alternative && inner.in_alternative {
                 for leaf in self.leaves.iter().skip(before).filter(|leaf| leaf.in_text || leaf.in_html) {
                     inner.for_html &= leaf.media_type != "text/plain";
                     inner.for_text &= leaf.media_type != "text/html";
                 }
             }
         }
-        if kind == Kind::Alternative && place.for_text && place.for_html {
+        if kind == PartKind::Alternative && place.for_text && place.for_html {
             self.show_only_text_twice(start);
         }
     }
@@ -203,10 +203,10 @@ impl<'a> Walk<'a, '_> {
         body: &'a [u8],
         media_type: String,
         content_type: Structured,
-        place: &Place,
+        place: &Position,
     ) {
         let mut leaf = Leaf {
-            is_control: place.parent == Kind::Encrypted && media_type == "application/pgp-encrypted",
+            is_control: place.parent == PartKind::Encrypted && media_type == "application/pgp-encrypted",
             media_type,
             disposition: header.structured("Content-Disposition"),
             encoding: header.structured("Content-Transfer-Encoding").value,
@@ -223,12 +223,12 @@ impl<'a> Walk<'a, '_> {
 }
 
 /// Whether a leaf belongs to the text of the message, and to which form of it.
-fn shown(leaf: &Leaf, place: &Place) -> (bool, bool) {
+fn shown(leaf: &Leaf, place: &Position) -> (bool, bool) {
     let is_plain = leaf.media_type == "text/plain";
     if !is_plain && leaf.media_type != "text/html" || leaf.disposition.value == "attachment" {
         return (false, false);
     }
-    if !place.first && (place.parent == Kind::Related || leaf.name().is_some()) {
+    if !place.first && (place.parent == PartKind::Related || leaf.name().is_some()) {
         return (false, false);
     }
     if place.in_alternative {
@@ -247,22 +247,22 @@ fn is_ambiguous(header: &Header) -> bool {
 }
 
 /// The media type, with the defaults of RFC 2045 5.2 and RFC 2046 5.1.5.
-fn media_type(value: &str, parent: Kind) -> String {
+fn media_type(value: &str, parent: PartKind) -> String {
     match value.split_once('/') {
         Some((kind, subtype)) if !kind.is_empty() && !subtype.is_empty() => value.to_owned(),
-        None if value.is_empty() && parent == Kind::Digest => "message/rfc822".to_owned(),
+        None if value.is_empty() && parent == PartKind::Digest => "message/rfc822".to_owned(),
         None if value.is_empty() || value == "text" => "text/plain".to_owned(),
         _ => "application/octet-stream".to_owned(),
     }
 }
 
-fn kind(media_type: &str) -> Kind {
+fn kind(media_type: &str) -> PartKind {
     match media_type {
-        "multipart/alternative" => Kind::Alternative,
-        "multipart/related" => Kind::Related,
-        "multipart/digest" => Kind::Digest,
-        "multipart/encrypted" => Kind::Encrypted,
-        _ => Kind::Mixed,
+        "multipart/alternative" => PartKind::Alternative,
+        "multipart/related" => PartKind::Related,
+        "multipart/digest" => PartKind::Digest,
+        "multipart/encrypted" => PartKind::Encrypted,
+        _ => PartKind::Mixed,
     }
 }
 
@@ -314,13 +314,13 @@ mod tests {
     #[test]
     fn a_media_type_that_is_none_becomes_one() {
         for (value, parent, expected) in [
-            ("text/html", Kind::Digest, "text/html"),
-            ("", Kind::Mixed, "text/plain"),
-            ("", Kind::Digest, "message/rfc822"),
-            ("text", Kind::Digest, "text/plain"),
-            ("pdf", Kind::Mixed, "application/octet-stream"),
-            ("text/", Kind::Mixed, "application/octet-stream"),
-            ("/html", Kind::Digest, "application/octet-stream"),
+            ("text/html", PartKind::Digest, "text/html"),
+            ("", PartKind::Mixed, "text/plain"),
+            ("", PartKind::Digest, "message/rfc822"),
+            ("text", PartKind::Digest, "text/plain"),
+            ("pdf", PartKind::Mixed, "application/octet-stream"),
+            ("text/", PartKind::Mixed, "application/octet-stream"),
+            ("/html", PartKind::Digest, "application/octet-stream"),
         ] {
             assert_eq!(media_type(value, parent), expected, "{value}");
         }

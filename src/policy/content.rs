@@ -24,7 +24,7 @@ const MAX_ATTACHED_IDS: usize = 50;
 
 /// One message as the rules see it. Only what a rule asks for is read.
 #[derive(Debug)]
-pub struct Content<'a> {
+pub struct MessageContent<'a> {
     header: &'a Header<'a>,
     message: &'a CrlfBytes,
     attached: OnceLock<Attached>,
@@ -48,7 +48,7 @@ pub(super) struct Readings {
     pub cut: bool,
 }
 
-impl<'a> Content<'a> {
+impl<'a> MessageContent<'a> {
     /// `header` is that of `message`.
     pub fn new(header: &'a Header<'a>, message: &'a CrlfBytes) -> Self {
         Self {

@@ -24,7 +24,7 @@ use crate::address::{Address, ReversePath};
 use crate::config::{PasswordMode, SubjectMode};
 
 use answer::Answer;
-pub use content::Content;
+pub use content::MessageContent;
 pub use fold::skeleton;
 pub use load::PolicyError;
 pub use options::{TagOptions, TagPassword, TagReading};
@@ -50,7 +50,7 @@ pub struct Policy {
 #[derive(Clone, Copy)]
 pub struct Facts<'a> {
     /// The message; shared by all recipients, so that it is searched once.
-    pub content: &'a Content<'a>,
+    pub content: &'a MessageContent<'a>,
     /// The envelope's sender.
     pub sender: &'a ReversePath,
     /// One of the envelope's recipients.

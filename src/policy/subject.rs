@@ -25,7 +25,7 @@ const MAX_SHOWN: usize = 40;
 /// What the tags in a subject ask for.
 pub(super) fn options(tags: &Tags, subject: &str) -> TagOptions {
     let subject = bounded(subject);
-    let parts = Parts::of(tags, subject);
+    let parts = SubjectParts::of(tags, subject);
     let texts = parts.asked.iter().map(|asked| Text {
         text: subject.get(asked.text.clone()).unwrap_or("").trim_start_matches(|c: char| " :-|".contains(c)),
         is_closed: asked.is_closed,
@@ -40,7 +40,7 @@ pub(super) fn clean(tags: &Tags, opening: &Tags, subject: &str) -> String {
     let mut clean = bounded(subject).to_owned();
     let mut is_changed = false;
     for _ in 0..MAX_ROUNDS {
-        let parts = Parts::of(tags, &clean);
+        let parts = SubjectParts::of(tags, &clean);
         if parts.cut {
             break;
         }
@@ -62,7 +62,8 @@ pub(super) fn clean(tags: &Tags, opening: &Tags, subject: &str) -> String {
 pub(super) fn without_options(tags: &Tags, subject: &str) -> String {
     let mut clean = bounded(subject).to_owned();
     for _ in 0..MAX_ROUNDS {
-        let asked: Vec<_> = Parts::of(tags, &clean).asked.into_iter().map(|asked| asked.span).collect();
+        let asked: Vec<_> =
+            SubjectParts::of(tags, &clean).asked.into_iter().map(|asked| asked.span).collect();
         if asked.iter().all(Range::is_empty) {
             break;
         }
@@ -72,7 +73,7 @@ pub(super) fn without_options(tags: &Tags, subject: &str) -> String {
 }
 
 /// What a subject is made of.
-struct Parts<'t> {
+struct SubjectParts<'t> {
     tags: Vec<Found<'t>>,
     asked: Vec<Asked>,
     /// There is more than was looked at.
@@ -89,7 +90,7 @@ struct Asked {
     is_closed: bool,
 }
 
-impl<'t> Parts<'t> {
+impl<'t> SubjectParts<'t> {
     fn of(tags: &'t Tags, subject: &str) -> Self {
         let (tags, cut) = tags.find(subject);
         let behind = tags.iter().map(|found| {

@@ -26,7 +26,7 @@ fn with_facts_from<T>(sender: &ReversePath, message: &str, ask: impl FnOnce(&Fac
     let header = Header::parse(message.as_slice());
     let recipient = Address::parse("burger@example.org").unwrap();
     ask(&Facts {
-        content: &Content::new(&header, &message),
+        content: &MessageContent::new(&header, &message),
         sender,
         recipient: &recipient,
         internal: false,

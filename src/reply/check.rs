@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use super::password::strength;
-use super::recipients::{self, Circle, Excluded, Parsed};
+use super::recipients::{self, AllowedRecipients, Excluded, Parsed};
 use super::types::{Draft, Settings, Typed, Upload, Verified};
 use super::{Field, LineFault, MAX_FILES, ReplyError, Result};
 use crate::address::Address;
@@ -65,7 +65,7 @@ pub(super) fn check_length(typed: &Typed) -> Result<()> {
 pub(super) fn check(
     draft: &Draft,
     verified: Option<&Verified>,
-    circle: &Circle<'_>,
+    allowed: &AllowedRecipients<'_>,
     config: &Config,
     now: Timestamp,
 ) -> std::result::Result<Checked, Vec<ReplyError>> {
@@ -74,7 +74,7 @@ pub(super) fn check(
     let phone = if typed.phone.trim().is_empty() { Some(String::new()) } else { None };
     let phone = phone.or_else(|| keep(&mut faults, line(&typed.phone, Field::Phone)));
     let verified = keep(&mut faults, proved(typed, verified));
-    let (to, cc, bcc) = all_recipients(typed, circle, &mut faults);
+    let (to, cc, bcc) = all_recipients(typed, allowed, &mut faults);
     let message = clean(&typed.message);
     faults.extend(content_faults(&message, &draft.uploads, config));
     let expiry_days = keep(&mut faults, expiry(&typed.settings.expiry_days, config, now));
@@ -124,7 +124,7 @@ fn proved(typed: &Typed, verified: Option<&Verified>) -> Result<Verified> {
 /// To, Cc and Bcc; whoever stands in two fields is written to in the first of them.
 fn all_recipients(
     typed: &Typed,
-    circle: &Circle<'_>,
+    allowed: &AllowedRecipients<'_>,
     faults: &mut Vec<ReplyError>,
 ) -> (Vec<Address>, Vec<Address>, Vec<Address>) {
     let mut seen = HashSet::new();
@@ -134,7 +134,7 @@ fn all_recipients(
         faults.extend(bad.into_iter().map(|text| ReplyError::BadAddress { field, text }));
         let mut found = Vec::new();
         for address in addresses {
-            match circle.admit(&address) {
+            match allowed.admit(&address) {
                 Ok(address) => {
                     if seen.insert(recipients::key(&address)) {
                         found.push(address);

@@ -19,14 +19,14 @@ use super::vault::Vault;
 use super::{Browser, Field, Replies, ReplyError, Result, uploads};
 use crate::audit::{Action, Event};
 use crate::config::{Config, Programs, Scanner};
-use crate::fair::Most;
+use crate::fair::FairLimits;
 use crate::id::UploadId;
 use crate::message::kind::{belies_its_name, is_program};
 use crate::store::{Author, UploadRow};
 use crate::transfer::access::Grant;
 
 /// Files that are scanned at once: in all as many as clamd does by itself (MaxThreads).
-pub(super) const AT_ONCE: Most = Most { of_link: 2, of_client: 5, in_all: 10 };
+pub(super) const AT_ONCE: FairLimits = FairLimits { of_link: 2, of_client: 5, in_all: 10 };
 /// How long a file waits for its turn.
 const TURN: Duration = Duration::from_secs(180);
 /// Octets that tell what a file is.

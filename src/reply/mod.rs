@@ -35,7 +35,7 @@ use arc_swap::ArcSwap;
 
 pub use self::error::{Field, LineFault, ReplyError, Result};
 pub use self::types::{
-    Browser, Draft, NewUpload, Place, Preview, Sent, SentFile, Settings, Typed, Upload, Verified,
+    Browser, Draft, NewUpload, Preview, ReplyChannel, Sent, SentFile, Settings, Typed, Upload, Verified,
 };
 use self::vault::Vault;
 use self::writers::Writers;
@@ -43,7 +43,7 @@ use crate::address::Address;
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::delivery::smarthost::LargestMail;
-use crate::fair::{FairSemaphore, Most};
+use crate::fair::{FairLimits, FairSemaphore};
 use crate::intake::Rules;
 use crate::queue::worker::WakeHandle;
 use crate::secret::Keys;
@@ -96,7 +96,7 @@ impl Replies {
     /// On these parts.
     pub fn new(parts: Parts) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let composing = FairSemaphore::new(Most { of_link: 1, of_client: cores, in_all: cores });
+        let composing = FairSemaphore::new(FairLimits { of_link: 1, of_client: cores, in_all: cores });
         let scanning = FairSemaphore::new(inspect::AT_ONCE);
         Self { parts, composing, scanning, writers: Writers::default() }
     }
@@ -137,8 +137,8 @@ impl Replies {
         let (config, rules, now) =
             (self.parts.config.load(), self.parts.rules.load(), self.parts.clock.now());
         let original = original::read(grant, now).await?;
-        let circle = recipients::circle(&config, &rules, grant, &original.people);
-        let checked = check::check(&draft, verified.as_ref(), &circle, &config, now);
+        let allowed = recipients::allowed(&config, &rules, grant, &original.people);
+        let checked = check::check(&draft, verified.as_ref(), &allowed, &config, now);
         Ok(checked.err().unwrap_or_default())
     }
 
@@ -166,15 +166,15 @@ impl Replies {
     }
 
     /// Where what this transfer brings is answered.
-    pub fn place(&self, grant: &Grant, index: &Index) -> Place {
+    pub fn channel(&self, grant: &Grant, index: &Index) -> ReplyChannel {
         let config = self.parts.config.load();
         let domains = &config.organisation.domains;
         let from = index.from_address.as_deref().and_then(|from| Address::parse(from).ok());
         let is_staff = recipients::internal(&grant.recipient().address, domains).is_some();
         match recipients::addressees(grant, from.as_ref(), domains).is_empty() {
-            true if is_staff => Place::Mail,
-            _ if config.reply.enabled => Place::Here,
-            _ => Place::Nowhere,
+            true if is_staff => ReplyChannel::Mail,
+            _ if config.reply.enabled => ReplyChannel::Here,
+            _ => ReplyChannel::Nowhere,
         }
     }
 

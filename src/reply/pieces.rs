@@ -24,13 +24,13 @@ const PIECE: u64 = 8 * 1024 * 1024;
 const BLOCK: u64 = 256 * 1024;
 
 /// What comes through the channel. An end that was not announced is a client that went away.
-pub(super) enum Come {
+pub(super) enum UploadEvent {
     Octets(Bytes),
     Broken(io::Error),
     End,
 }
 
-impl From<io::Result<Bytes>> for Come {
+impl From<io::Result<Bytes>> for UploadEvent {
     fn from(piece: io::Result<Bytes>) -> Self {
         piece.map_or_else(Self::Broken, Self::Octets)
     }
@@ -49,7 +49,7 @@ enum Ended {
 /// What comes until a block, or the `room` that is left in the piece, is full; what is over stays in `rest`.
 async fn gather(
     rest: &mut Bytes,
-    octets: &mut mpsc::Receiver<Come>,
+    octets: &mut mpsc::Receiver<UploadEvent>,
     room: u64,
 ) -> (Vec<Bytes>, u64, Option<Ended>) {
     let (mut block, mut held) = (Vec::new(), 0);
@@ -64,9 +64,9 @@ async fn gather(
             return (block, held, None);
         }
         match octets.recv().await {
-            Some(Come::Octets(some)) => *rest = some,
-            Some(Come::End) => return (block, held, Some(Ended::Done)),
-            Some(Come::Broken(cause)) => return (block, held, Some(Ended::Broken(cause))),
+            Some(UploadEvent::Octets(some)) => *rest = some,
+            Some(UploadEvent::End) => return (block, held, Some(Ended::Done)),
+            Some(UploadEvent::Broken(cause)) => return (block, held, Some(Ended::Broken(cause))),
             None => return (block, held, Some(Ended::Broken(io::ErrorKind::ConnectionReset.into()))),
         }
     }
@@ -99,7 +99,7 @@ type Flushing = JoinHandle<Result<u64>>;
 
 impl PieceIntake {
     /// While one piece is flushed the next one comes in; it is not flushed before the first one counts.
-    pub async fn run(mut self, mut octets: mpsc::Receiver<Come>) -> Result<u64> {
+    pub async fn run(mut self, mut octets: mpsc::Receiver<UploadEvent>) -> Result<u64> {
         let (mut rest, mut durable) = (Bytes::new(), self.offset);
         let mut flushing: Option<Flushing> = None;
         loop {
@@ -128,7 +128,7 @@ impl PieceIntake {
     }
 
     /// Fills one piece, in blocks: a thread is needed only while there is something to write.
-    async fn fill(&self, rest: &mut Bytes, octets: &mut mpsc::Receiver<Come>) -> Result<Filled> {
+    async fn fill(&self, rest: &mut Bytes, octets: &mut mpsc::Receiver<UploadEvent>) -> Result<Filled> {
         let (most, reserved) = self.reserve().await?;
         let filled = self.fill_reserved(most, rest, octets).await;
         if filled.is_err() {
@@ -153,7 +153,7 @@ impl PieceIntake {
         &self,
         most: u64,
         rest: &mut Bytes,
-        octets: &mut mpsc::Receiver<Come>,
+        octets: &mut mpsc::Receiver<UploadEvent>,
     ) -> Result<(Ended, u64, PieceWriter)> {
         let mut writer = self.begin(most).await?;
         let mut size = 0;

@@ -120,14 +120,14 @@ pub(super) fn internal(address: &Address, domains: &[String]) -> Option<Address>
 }
 
 /// Whom the answer to the message of `grant` may reach; `people` are in the header of that message.
-pub(super) fn circle<'a>(
+pub(super) fn allowed<'a>(
     config: &'a Config,
     rules: &'a Rules,
     grant: &Grant,
     people: &[Address],
-) -> Circle<'a> {
+) -> AllowedRecipients<'a> {
     let sender = grant.transfer().sender.iter();
-    Circle {
+    AllowedRecipients {
         domains: &config.organisation.domains,
         staff: Some(&rules.staff).filter(|staff| !staff.is_empty()),
         thread: sender.chain(people).cloned().collect(),
@@ -136,7 +136,7 @@ pub(super) fn circle<'a>(
 }
 
 /// Whom the answer to one message may reach.
-pub(super) struct Circle<'a> {
+pub(super) struct AllowedRecipients<'a> {
     /// The organisation's.
     pub domains: &'a [String],
     /// Everybody who works here, where there is a list.
@@ -156,7 +156,7 @@ pub(super) enum Excluded {
     Stranger,
 }
 
-impl Circle<'_> {
+impl AllowedRecipients<'_> {
     /// The address in the form in which it is written to.
     pub fn admit(&self, address: &Address) -> Result<Address, Excluded> {
         let ours = internal(address, self.domains).ok_or(Excluded::Outside)?;
@@ -265,7 +265,9 @@ mod tests {
         let address = |text: &str| Address::parse(text).unwrap();
         let may = |text: &str, staff: Option<&Directory>, extent| {
             let thread = vec![address("Jan@voorbeeld.nl"), address("zaak-1@voorbeeld.nl")];
-            Circle { domains: &domains, staff, thread, extent }.admit(&address(text)).map(String::from)
+            AllowedRecipients { domains: &domains, staff, thread, extent }
+                .admit(&address(text))
+                .map(String::from)
         };
         use ReplyRecipients::{Organisation, Thread};
         for (text, staff, extent, expected) in [

@@ -84,8 +84,8 @@ impl Replies {
         let verified = self.verified(browser).await?;
         let mut original = original::read(grant, now).await?;
         original.thread.subject = rules.policy.clean_subject(&original.thread.subject);
-        let circle = recipients::circle(&config, &rules, grant, &original.people);
-        let checked = check::check(&draft, verified.as_ref(), &circle, &config, now)
+        let allowed = recipients::allowed(&config, &rules, grant, &original.people);
+        let checked = check::check(&draft, verified.as_ref(), &allowed, &config, now)
             .map_err(|faults| faults.into_iter().next().unwrap_or(ReplyError::Empty))?;
         let mut names = Names::default();
         let files = draft.uploads.into_iter().zip(row.uploads).map(|(upload, row)| File {

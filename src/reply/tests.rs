@@ -21,7 +21,7 @@ use crate::locale::Language;
 use crate::message::crlf::CrlfBytes;
 use crate::message::header::Header;
 use crate::outbox::body;
-use crate::policy::{Content, Facts, Policy};
+use crate::policy::{Facts, MessageContent, Policy};
 use crate::secret::Secret;
 use crate::sender::Actions;
 use crate::serve;
@@ -1058,7 +1058,7 @@ async fn a_forwarded_answer_is_sealed() {
         let forward = format!("From: jan@voorbeeld.nl\r\nSubject: FW: {subject}\r\n\r\nZie onder.\r\n");
         let forward = CrlfBytes::check(forward.into_bytes()).unwrap();
         let header = Header::parse(forward.as_slice());
-        let content = Content::new(&header, &forward);
+        let content = MessageContent::new(&header, &forward);
         let (sender, recipient) =
             (ReversePath::Address(address("jan@voorbeeld.nl")), address("x@example.org"));
         let facts = Facts {

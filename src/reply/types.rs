@@ -48,7 +48,7 @@ impl fmt::Debug for Browser {
 
 /// Where somebody who reads a transfer answers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum ReplyChannel {
     /// On these pages.
     Here,
     /// In their own mail program: staff who read what a resident has sent. What they write in the thread is sealed, and

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use super::pieces::{Come, PieceIntake};
+use super::pieces::{PieceIntake, UploadEvent};
 use super::vault::Vault;
 use super::{Browser, MAX_FILES, NewUpload, Replies, ReplyError, Result, Upload, check};
 use crate::id::UploadId;
@@ -128,11 +128,11 @@ impl Replies {
         while let Some(piece) = pieces.next().await {
             let broken = piece.is_err();
             // The task ends early when it wants no more; it tells why.
-            if sender.send(Come::from(piece)).await.is_err() || broken {
+            if sender.send(UploadEvent::from(piece)).await.is_err() || broken {
                 break;
             }
         }
-        if sender.send(Come::End).await.is_err() {
+        if sender.send(UploadEvent::End).await.is_err() {
             tracing::debug!("an upload ended before its stream did");
         }
         drop(request);

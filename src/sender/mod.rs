@@ -29,7 +29,7 @@ use crate::store::{
 };
 use crate::transfer::recall::{self, Proof};
 use crate::transfer::status::{self, Status};
-use crate::transfer::{State, link};
+use crate::transfer::{LinkState, link};
 
 /// A second click is no second mail.
 const RESEND: Rate = Rate::per(1, Duration::from_mins(10));
@@ -182,8 +182,8 @@ impl Actions {
         let now = self.clock.now();
         let is_open = |link: &Link| {
             let recipient = transfer.recipients.iter().find(|one| one.number == link.recipient);
-            let state = recipient.map(|recipient| State::of(&transfer, recipient, now));
-            matches!(state, Some(State::Waiting | State::Opened))
+            let state = recipient.map(|recipient| LinkState::of(&transfer, recipient, now));
+            matches!(state, Some(LinkState::Waiting | LinkState::Opened))
         };
         let open: Vec<Link> = targets(&transfer, Some(link.recipient))?.into_iter().filter(is_open).collect();
         if open.is_empty() {
@@ -205,7 +205,8 @@ impl Actions {
         let mut recipients = transfer.recipients.iter();
         let recipient = recipients.find(|one| one.number == link.recipient).ok_or(ActionError::Unknown)?;
         let sender = transfer.sender.as_ref().filter(|_| transfer.hears());
-        let Some(sender) = sender.filter(|_| State::of(&transfer, recipient, now) == State::Expired) else {
+        let Some(sender) = sender.filter(|_| LinkState::of(&transfer, recipient, now) == LinkState::Expired)
+        else {
             return Err(ActionError::Closed);
         };
         let item = self.mails(&transfer, now).ask(sender, &recipient.address)?;

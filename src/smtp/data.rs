@@ -13,12 +13,12 @@ use crate::message::crlf::{CrlfBytes, CrlfWriter, LineError};
 /// split of the input.
 #[derive(Debug, Default)]
 pub struct DataDecoder {
-    place: Place,
+    place: Position,
 }
 
 /// Where in the data we are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Place {
+enum Position {
     /// After CRLF, or directly after the 354.
     #[default]
     LineStart,
@@ -40,41 +40,41 @@ impl DataDecoder {
     pub fn decode(&mut self, input: &[u8], mut message: impl FnMut(&[u8])) -> (usize, bool) {
         let mut rest = input;
         while let Some(&octet) = rest.first()
-            && self.place != Place::End
+            && self.place != Position::End
         {
             let (place, taken) = match (self.place, octet) {
-                (Place::LineStart, b'.') => (Place::Dot, 1),
-                (Place::Dot, b'\r') => (Place::DotCr, 1),
-                (Place::DotCr, b'\n') => (Place::End, 1),
-                (Place::DotCr, _) => {
+                (Position::LineStart, b'.') => (Position::Dot, 1),
+                (Position::Dot, b'\r') => (Position::DotCr, 1),
+                (Position::DotCr, b'\n') => (Position::End, 1),
+                (Position::DotCr, _) => {
                     message(b"\r");
-                    (Place::Cr, 0)
+                    (Position::Cr, 0)
                 }
-                (Place::Cr, b'\n') => {
+                (Position::Cr, b'\n') => {
                     message(b"\n");
-                    (Place::LineStart, 1)
+                    (Position::LineStart, 1)
                 }
                 _ => text(rest, &mut message),
             };
             self.place = place;
             rest = rest.get(taken..).unwrap_or_default();
         }
-        (input.len() - rest.len(), self.place == Place::End)
+        (input.len() - rest.len(), self.place == Position::End)
     }
 }
 
 /// Passes on everything up to a line that starts with a dot: the one thing worth looking for.
-fn text(rest: &[u8], message: &mut impl FnMut(&[u8])) -> (Place, usize) {
+fn text(rest: &[u8], message: &mut impl FnMut(&[u8])) -> (Position, usize) {
     if let Some(at) = memmem::find(rest, b"\r\n.") {
         let line_end = at + 2;
         message(rest.get(..line_end).unwrap_or_default());
-        return (Place::LineStart, line_end);
+        return (Position::LineStart, line_end);
     }
     message(rest);
     let place = match rest {
-        [.., b'\r', b'\n'] => Place::LineStart,
-        [.., b'\r'] => Place::Cr,
-        _ => Place::Text,
+        [.., b'\r', b'\n'] => Position::LineStart,
+        [.., b'\r'] => Position::Cr,
+        _ => Position::Text,
     };
     (place, rest.len())
 }

@@ -11,11 +11,11 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use super::session::{self, CookieBytes};
-use super::{State, Step, link};
+use super::{LinkState, LinkStep, link};
 use crate::address::Address;
 use crate::audit::{Action, Event};
 use crate::clock::{Clock, Timestamp, later};
-use crate::fair::{FairPermit, FairSemaphore, Most};
+use crate::fair::{FairLimits, FairPermit, FairSemaphore};
 use crate::id::Link;
 use crate::limits::{Rate, TryRule, client_key};
 use crate::seal::SealError;
@@ -43,7 +43,7 @@ const IN_ALL: Rate = Rate::per(60_000, Duration::from_hours(1));
 
 /// What the page before the password may tell.
 #[derive(Clone, Debug)]
-pub struct Look {
+pub struct LinkPreview {
     /// A password is needed.
     pub password: bool,
     /// Until when.
@@ -67,7 +67,7 @@ pub struct Access {
 }
 
 /// A link that can still be opened.
-struct Door {
+struct OpenableLink {
     link: Link,
     secret: Secret,
     transfer: Transfer,
@@ -86,16 +86,16 @@ impl Access {
     ) -> Self {
         let cores = available_parallelism().map_or(1, usize::from);
         // With one run at a time a link cannot keep others waiting for more than that, whatever it costs.
-        let most = Most { of_link: 1, of_client: cores.div_ceil(2), in_all: cores };
+        let most = FairLimits { of_link: 1, of_client: cores.div_ceil(2), in_all: cores };
         let (links, permits) = (Throttle::new(PER_LINK), FairSemaphore::new(most));
         Self { store, blobs, keys, clock, rule, links, permits, queue: QUEUE }
     }
 
     /// What the page before the password shows. Changes nothing and counts as nothing: link scanners
     /// come here (H21).
-    pub async fn look(&self, token: &str) -> Result<Look, AccessError> {
+    pub async fn preview(&self, token: &str) -> Result<LinkPreview, AccessError> {
         let Transfer { password, expires, sender, .. } = self.find(token).await?.transfer;
-        Ok(Look { password, expires, sender })
+        Ok(LinkPreview { password, expires, sender })
     }
 
     /// Tries a password and begins a session.
@@ -105,15 +105,16 @@ impl Access {
         password: Option<Secret>,
         client: IpAddr,
     ) -> Result<Cookie, AccessError> {
-        let door = self.find(token).await?;
-        let passphrase = door.passphrase(password)?;
-        self.check_limits(&door, client).await?;
+        let openable = self.find(token).await?;
+        let passphrase = openable.passphrase(password)?;
+        self.check_limits(&openable, client).await?;
         // The wait for a turn comes before the try is counted: who is told to come back has not tried.
-        let permit = self.permits.acquire(&door.link, client, self.queue).await.ok_or(AccessError::Busy)?;
-        let lock = self.count_try(&door).await?;
-        match self.try_passphrase(&door, passphrase, permit).await? {
-            Some(key) => self.begin_session(&door, &key, client).await,
-            None => Err(self.wrong_password(&door, lock, client).await),
+        let permit =
+            self.permits.acquire(&openable.link, client, self.queue).await.ok_or(AccessError::Busy)?;
+        let lock = self.count_try(&openable).await?;
+        match self.try_passphrase(&openable, passphrase, permit).await? {
+            Some(key) => self.begin_session(&openable, &key, client).await,
+            None => Err(self.wrong_password(&openable, lock, client).await),
         }
     }
 
@@ -130,8 +131,8 @@ impl Access {
             session.map(|session| (cookie, session)).ok_or(AccessError::NoSession)
         };
         // Both at once: who downloads waits for every step. That a transfer is gone is said first.
-        let (door, session) = tokio::join!(self.door(link, secret), session);
-        let (Door { link, transfer, recipient, .. }, (cookie, session)) = (door?, session?);
+        let (openable, session) = tokio::join!(self.openable(link, secret), session);
+        let (OpenableLink { link, transfer, recipient, .. }, (cookie, session)) = (openable?, session?);
         if session.link != link {
             return Err(AccessError::NoSession);
         }
@@ -144,8 +145,8 @@ impl Access {
         let link = grant.link();
         let transfer = self.store.transfer(link.transfer.clone()).await?.ok_or(AccessError::Unknown)?;
         let recipient = transfer.recipients.iter().find(|one| one.number == link.recipient);
-        let state = recipient.map(|recipient| State::of(&transfer, recipient, self.clock.now()));
-        match state.and_then(|state| state.after(Step::Open)) {
+        let state = recipient.map(|recipient| LinkState::of(&transfer, recipient, self.clock.now()));
+        match state.and_then(|state| state.after(LinkStep::Open)) {
             Some(_) => Ok(()),
             None => Err(AccessError::Gone),
         }
@@ -158,37 +159,37 @@ impl Access {
     }
 
     /// From the token to a link that can be opened. Without a genuine token the store is not asked.
-    async fn find(&self, token: &str) -> Result<Door, AccessError> {
+    async fn find(&self, token: &str) -> Result<OpenableLink, AccessError> {
         let (link, secret) = self.parse(token)?;
-        self.door(link, secret).await
+        self.openable(link, secret).await
     }
 
     fn parse(&self, token: &str) -> Result<(Link, Secret), AccessError> {
         link::parse(&self.keys.link, token).ok_or(AccessError::Unknown)
     }
 
-    async fn door(&self, link: Link, secret: Secret) -> Result<Door, AccessError> {
+    async fn openable(&self, link: Link, secret: Secret) -> Result<OpenableLink, AccessError> {
         // The token has proved itself: what it opened was there once, and has been forgotten since.
         let forgotten = AccessError::Expired { askable: false };
         let Some(transfer) = self.store.transfer(link.transfer.clone()).await? else { return Err(forgotten) };
         let mut recipients = transfer.recipients.iter();
         let recipient = recipients.find(|one| one.number == link.recipient).cloned().ok_or(forgotten)?;
-        let state = State::of(&transfer, &recipient, self.clock.now());
-        match (state.after(Step::Open), recipient.key_packet.clone()) {
-            (Some(_), Some(key_packet)) => Ok(Door { link, secret, transfer, recipient, key_packet }),
-            _ if state == State::Expired => Err(AccessError::Expired { askable: transfer.hears() }),
+        let state = LinkState::of(&transfer, &recipient, self.clock.now());
+        match (state.after(LinkStep::Open), recipient.key_packet.clone()) {
+            (Some(_), Some(key_packet)) => Ok(OpenableLink { link, secret, transfer, recipient, key_packet }),
+            _ if state == LinkState::Expired => Err(AccessError::Expired { askable: transfer.hears() }),
             _ => Err(AccessError::Gone),
         }
     }
 
     /// A link that is locked, or has used up its own share, is told so before it takes anything from the common limits:
     /// otherwise one link could be used to shut out everybody.
-    async fn check_limits(&self, door: &Door, client: IpAddr) -> Result<(), AccessError> {
+    async fn check_limits(&self, openable: &OpenableLink, client: IpAddr) -> Result<(), AccessError> {
         let now = self.clock.now();
-        if let Some(until) = door.recipient.locked_until.filter(|until| *until > now) {
+        if let Some(until) = openable.recipient.locked_until.filter(|until| *until > now) {
             return Err(AccessError::Locked(until));
         }
-        if !self.links.allows(&door.link.to_string()) {
+        if !self.links.allows(&openable.link.to_string()) {
             return Err(AccessError::Locked(later(now, PER_LINK.interval)));
         }
         let buckets = [(format!("open {}", client_key(client)), PER_CLIENT), ("open".to_owned(), IN_ALL)];
@@ -202,11 +203,11 @@ impl Access {
 
     /// Counts the try that is about to be made; gives the lock that a wrong password now means.
     /// A link without a password cannot be guessed at: its token has already proved itself.
-    async fn count_try(&self, door: &Door) -> Result<Option<Timestamp>, AccessError> {
-        if !door.transfer.password {
+    async fn count_try(&self, openable: &OpenableLink) -> Result<Option<Timestamp>, AccessError> {
+        if !openable.transfer.password {
             return Ok(None);
         }
-        match self.store.begin_try(door.link.clone(), self.rule, self.clock.now()).await? {
+        match self.store.begin_try(openable.link.clone(), self.rule, self.clock.now()).await? {
             Try::Allowed { locked } => Ok(locked),
             Try::Locked(until) => Err(AccessError::Locked(until)),
             Try::Unknown => Err(AccessError::Unknown),
@@ -217,41 +218,48 @@ impl Access {
     /// not make room for another run beside it.
     async fn try_passphrase(
         &self,
-        door: &Door,
+        openable: &OpenableLink,
         passphrase: Passphrase,
         turn: FairPermit,
     ) -> Result<Option<TransferKey>, AccessError> {
-        let key_packet = door.key_packet.clone();
+        let key_packet = openable.key_packet.clone();
         let run = tokio::task::spawn_blocking(move || {
             let _turn = turn;
             unlock(&key_packet, &passphrase)
         });
         match run.await {
             Ok(Ok(key)) => Ok(key),
-            Ok(Err(error)) => Err(door.damaged(&error)),
-            Err(error) => Err(door.damaged(&SealError::Io(error.into()))),
+            Ok(Err(error)) => Err(openable.damaged(&error)),
+            Err(error) => Err(openable.damaged(&SealError::Io(error.into()))),
         }
     }
 
     async fn begin_session(
         &self,
-        door: &Door,
+        openable: &OpenableLink,
         key: &TransferKey,
         client: IpAddr,
     ) -> Result<Cookie, AccessError> {
-        let (cookie, session) = session::new(&self.keys.session, &door.link, key, self.clock.now())
-            .map_err(|_| door.damaged(&SealError::Foreign("the session's key could not be wrapped")))?;
-        let event = self.event(Action::Open, &door.link, "ok".into(), client);
+        let (cookie, session) = session::new(&self.keys.session, &openable.link, key, self.clock.now())
+            .map_err(|_| openable.damaged(&SealError::Foreign("the session's key could not be wrapped")))?;
+        let event = self.event(Action::Open, &openable.link, "ok".into(), client);
         self.store.open(session, event).await?;
         Ok(cookie)
     }
 
-    async fn wrong_password(&self, door: &Door, lock: Option<Timestamp>, client: IpAddr) -> AccessError {
-        if !door.transfer.password {
-            return door.damaged(&SealError::Foreign("the link's own secret does not open its key packet"));
+    async fn wrong_password(
+        &self,
+        openable: &OpenableLink,
+        lock: Option<Timestamp>,
+        client: IpAddr,
+    ) -> AccessError {
+        if !openable.transfer.password {
+            return openable
+                .damaged(&SealError::Foreign("the link's own secret does not open its key packet"));
         }
-        let tried = self.event(Action::Open, &door.link, "wrong password".into(), client);
-        let locked = lock.map(|until| self.event(Action::Lock, &door.link, format!("until {until}"), client));
+        let tried = self.event(Action::Open, &openable.link, "wrong password".into(), client);
+        let locked =
+            lock.map(|until| self.event(Action::Lock, &openable.link, format!("until {until}"), client));
         for event in [Some(tried), locked].into_iter().flatten() {
             if let Err(error) = self.store.append_audit(event).await {
                 return error.into();
@@ -266,7 +274,7 @@ impl Access {
     }
 }
 
-impl Door {
+impl OpenableLink {
     /// A missing password is a wrong one, but no try: nobody can guess with it.
     fn passphrase(&self, password: Option<Secret>) -> Result<Passphrase, AccessError> {
         if !self.transfer.password {

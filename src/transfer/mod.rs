@@ -25,7 +25,7 @@ use crate::store::{Recipient, Transfer};
 
 /// What a recipient's link is good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum LinkState {
     /// Nobody has opened it yet.
     Waiting,
     /// It was opened, and can be opened again.
@@ -40,7 +40,7 @@ pub enum State {
 
 /// What can happen to a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum LinkStep {
     /// Somebody gives the right password.
     Open,
     /// The date passes.
@@ -49,7 +49,7 @@ pub enum Step {
     Recall,
 }
 
-impl State {
+impl LinkState {
     /// The state at `now`. A date that has passed counts at once, not only when retention has come
     /// by to destroy the key packet (C25).
     pub fn of(transfer: &Transfer, recipient: &Recipient, now: Timestamp) -> Self {
@@ -78,12 +78,12 @@ impl State {
     }
 
     /// The state after `step`; `None` where that step is not possible any more.
-    pub fn after(self, step: Step) -> Option<Self> {
+    pub fn after(self, step: LinkStep) -> Option<Self> {
         match (self, step) {
-            (Self::Waiting | Self::Opened, Step::Open) => Some(Self::Opened),
-            (Self::Waiting | Self::Opened | Self::Bounced, Step::Expire) => Some(Self::Expired),
-            (Self::Waiting | Self::Opened | Self::Bounced, Step::Recall) => Some(Self::Recalled),
-            (Self::Bounced, Step::Open) | (Self::Expired | Self::Recalled, _) => None,
+            (Self::Waiting | Self::Opened, LinkStep::Open) => Some(Self::Opened),
+            (Self::Waiting | Self::Opened | Self::Bounced, LinkStep::Expire) => Some(Self::Expired),
+            (Self::Waiting | Self::Opened | Self::Bounced, LinkStep::Recall) => Some(Self::Recalled),
+            (Self::Bounced, LinkStep::Open) | (Self::Expired | Self::Recalled, _) => None,
         }
     }
 }
@@ -99,36 +99,40 @@ mod tests {
         let mut transfer = testing::transfer_row();
         let mut recipient = transfer.recipients[0].clone();
         let start = transfer.created;
-        assert_eq!(State::of(&transfer, &recipient, start), State::Waiting);
+        assert_eq!(LinkState::of(&transfer, &recipient, start), LinkState::Waiting);
 
         recipient.opened = Some(start);
-        assert_eq!(State::of(&transfer, &recipient, start), State::Opened);
-        assert_eq!(State::of(&transfer, &recipient, transfer.expires), State::Expired);
+        assert_eq!(LinkState::of(&transfer, &recipient, start), LinkState::Opened);
+        assert_eq!(LinkState::of(&transfer, &recipient, transfer.expires), LinkState::Expired);
 
         recipient.bounced = Some(Bounce { time: start, reason: "550 5.1.1 no such user".into() });
-        assert_eq!(State::of(&transfer, &recipient, start), State::Bounced, "whoever opened it before");
-        assert_eq!(State::of(&transfer, &recipient, transfer.expires), State::Expired);
+        assert_eq!(
+            LinkState::of(&transfer, &recipient, start),
+            LinkState::Bounced,
+            "whoever opened it before"
+        );
+        assert_eq!(LinkState::of(&transfer, &recipient, transfer.expires), LinkState::Expired);
 
         recipient.key_packet = None;
-        assert_eq!(State::of(&transfer, &recipient, start), State::Expired, "its key is gone");
+        assert_eq!(LinkState::of(&transfer, &recipient, start), LinkState::Expired, "its key is gone");
 
         recipient.recalled = Some(start);
-        assert_eq!(State::of(&transfer, &recipient, start), State::Recalled);
+        assert_eq!(LinkState::of(&transfer, &recipient, start), LinkState::Recalled);
         transfer.expires = start;
-        assert_eq!(State::of(&transfer, &recipient, start), State::Recalled);
+        assert_eq!(LinkState::of(&transfer, &recipient, start), LinkState::Recalled);
     }
 
     #[test]
     fn nothing_comes_back_from_expiry_or_recall() {
-        for step in [Step::Open, Step::Expire, Step::Recall] {
-            assert_eq!(State::Expired.after(step), None);
-            assert_eq!(State::Recalled.after(step), None);
-            assert_eq!(State::Waiting.after(step), State::Opened.after(step));
+        for step in [LinkStep::Open, LinkStep::Expire, LinkStep::Recall] {
+            assert_eq!(LinkState::Expired.after(step), None);
+            assert_eq!(LinkState::Recalled.after(step), None);
+            assert_eq!(LinkState::Waiting.after(step), LinkState::Opened.after(step));
         }
-        assert_eq!(State::Bounced.after(Step::Open), None);
-        assert_eq!(State::Bounced.after(Step::Recall), Some(State::Recalled));
-        assert_eq!(State::Waiting.after(Step::Open), Some(State::Opened));
-        assert_eq!(State::Opened.after(Step::Recall), Some(State::Recalled));
-        assert_eq!(State::Opened.after(Step::Expire), Some(State::Expired));
+        assert_eq!(LinkState::Bounced.after(LinkStep::Open), None);
+        assert_eq!(LinkState::Bounced.after(LinkStep::Recall), Some(LinkState::Recalled));
+        assert_eq!(LinkState::Waiting.after(LinkStep::Open), Some(LinkState::Opened));
+        assert_eq!(LinkState::Opened.after(LinkStep::Recall), Some(LinkState::Recalled));
+        assert_eq!(LinkState::Opened.after(LinkStep::Expire), Some(LinkState::Expired));
     }
 }

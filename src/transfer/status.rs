@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use super::State;
+use super::LinkState;
 use crate::address::Address;
 use crate::clock::Timestamp;
 use crate::id::TransferId;
@@ -41,7 +41,7 @@ pub struct RecipientStatus {
     pub number: u16,
     /// Whom the notification goes to.
     pub address: Address,
-    /// [`State::as_str`]
+    /// [`LinkState::as_str`]
     pub state: &'static str,
     /// When the next hop last took a notification for them: it may hold it still.
     pub notified: Option<Timestamp>,
@@ -123,7 +123,7 @@ impl Status {
             RecipientStatus {
                 number: recipient.number,
                 address: recipient.address.clone(),
-                state: State::of(transfer, recipient, now).as_str(),
+                state: LinkState::of(transfer, recipient, now).as_str(),
                 notified: recipient.notified,
                 reports: reports.map(|(_, report)| report.clone()).collect(),
                 bounced: recipient.bounced.clone(),
@@ -176,7 +176,7 @@ impl Status {
 impl RecipientStatus {
     /// Neither expired nor recalled: there is something left to act on.
     pub fn is_live(&self) -> bool {
-        ![State::Expired, State::Recalled].iter().any(|end| end.as_str() == self.state)
+        ![LinkState::Expired, LinkState::Recalled].iter().any(|end| end.as_str() == self.state)
     }
 }
 

@@ -446,8 +446,8 @@ async fn within_the_grace_the_sender_can_renew() {
     for id in [&renewed, &left] {
         assert!(node.has_keys(id).await);
         let transfer = node.store.transfer(id.clone()).await.unwrap().unwrap();
-        let state = crate::transfer::State::of(&transfer, &transfer.recipients[0], node.clock.now());
-        assert_eq!(state, crate::transfer::State::Expired, "closed from its date on");
+        let state = crate::transfer::LinkState::of(&transfer, &transfer.recipients[0], node.clock.now());
+        assert_eq!(state, crate::transfer::LinkState::Expired, "closed from its date on");
     }
     node.actions.extend(admin(), &renewed, 10).await.unwrap();
     node.days(1).await;

@@ -15,7 +15,7 @@ fn cleaned(subject: &str) -> String {
 
 fn texts(subject: &str) -> Vec<&str> {
     let tags = tags();
-    let parts = Parts::of(&tags, subject);
+    let parts = SubjectParts::of(&tags, subject);
     parts.asked.into_iter().map(|asked| subject[asked.text].trim()).filter(|text| !text.is_empty()).collect()
 }
 

@@ -60,7 +60,7 @@ fn read(grant: &Grant, part: u32) -> Vec<u8> {
 #[tokio::test]
 async fn the_right_password_opens_everything() {
     let scene = Scene::new(PasswordMode::Generated);
-    let look = scene.access.look(&scene.tokens[0]).await.unwrap();
+    let look = scene.access.preview(&scene.tokens[0]).await.unwrap();
     assert!(look.password && look.sender.unwrap().as_str() == "jan@voorbeeld.nl");
 
     let grant = scene.grant().await;
@@ -79,7 +79,7 @@ async fn the_right_password_opens_everything() {
 #[tokio::test]
 async fn without_a_password_the_link_is_enough() {
     let scene = Scene::new(PasswordMode::None);
-    assert!(!scene.access.look(&scene.tokens[0]).await.unwrap().password);
+    assert!(!scene.access.preview(&scene.tokens[0]).await.unwrap().password);
     for _ in 0..10 {
         assert_eq!(read(&scene.grant().await, 2), b"\x89PNG");
     }
@@ -102,7 +102,7 @@ async fn a_forged_token_does_not_reach_the_store() {
     let flipped = if good.ends_with('7') { "8" } else { "7" };
     let forged = [&good[..good.len() - 1], flipped].concat();
     for token in ["", "x", &forged, &good.to_uppercase(), &format!("{good}0")] {
-        assert!(matches!(scene.access.look(token).await, Err(AccessError::Unknown)), "{token}");
+        assert!(matches!(scene.access.preview(token).await, Err(AccessError::Unknown)), "{token}");
         let tried = scene.access.unlock(token, scene.password.clone(), CLIENT).await;
         assert!(matches!(tried, Err(AccessError::Unknown)), "{token}");
         assert!(matches!(scene.access.resume(token, "").await, Err(AccessError::Unknown)), "{token}");
@@ -110,7 +110,7 @@ async fn a_forged_token_does_not_reach_the_store() {
     assert_eq!(scene.store.rows().calls, 0);
 
     scene.store.rows().transfers.clear();
-    let forgotten = scene.access.look(good).await;
+    let forgotten = scene.access.preview(good).await;
     assert!(matches!(forgotten, Err(AccessError::Expired { askable: false })), "genuine, and forgotten");
 }
 
@@ -317,7 +317,7 @@ async fn what_is_gone_stays_closed() {
             "recall" | "bounce" => assert!(matches!(error, AccessError::Gone), "{change}"),
             _ => assert!(matches!(error, AccessError::Expired { askable: true }), "{change}"),
         };
-        closed(scene.access.look(token).await.unwrap_err());
+        closed(scene.access.preview(token).await.unwrap_err());
         closed(scene.access.resume(token, cookie.value()).await.unwrap_err());
         closed(scene.access.unlock(token, scene.password.clone(), CLIENT).await.unwrap_err());
         if change == "recall" {

@@ -21,7 +21,7 @@ use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::error::WebError;
-use crate::fair::{FairPermit, FairSemaphore, Most};
+use crate::fair::{FairLimits, FairPermit, FairSemaphore};
 use crate::sender::Actions;
 use crate::transfer::access::{Access, AccessError, Grant};
 use crate::web::recipient::session::{self, OpenedPart};
@@ -38,7 +38,7 @@ const LOOK: usize = 1024 * 1024;
 const PATIENCE: Duration = Duration::from_mins(1);
 /// Downloads at once: a page with many pictures waits a little for the last of them, a whole town hall behind one
 /// address does not.
-const MOST: Most = Most { of_link: 16, of_client: 128, in_all: 512 };
+const MOST: FairLimits = FairLimits { of_link: 16, of_client: 128, in_all: 512 };
 /// Threads that read for them; the rest of the pool is for the store.
 const THREADS: usize = 16;
 /// How long a download waits for others of its link, or its client, before it is told to come back.

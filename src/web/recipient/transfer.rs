@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::{message, note, preview, session};
-use crate::reply::Place;
+use crate::reply::ReplyChannel;
 use crate::transfer::access::AccessError;
 use crate::transfer::index::{Index, IndexFile};
 use crate::web::Parts;
@@ -20,7 +20,7 @@ struct TransferPage<'a> {
     token: &'a str,
     index: &'a Index,
     /// Where it is answered.
-    place: Place,
+    place: ReplyChannel,
     expires: String,
     sent: String,
     text: Vec<Piece>,
@@ -58,7 +58,7 @@ pub async fn show(
     let expires = visit.date(&grant.transfer().expires);
     let sent = visit.date(&grant.transfer().created);
     let files = rows(&visit, &index);
-    let place = parts.replies.place(&grant, &index);
+    let place = parts.replies.channel(&grant, &index);
     let text = match index.text {
         Some(part) => match message::text(grant, part).await {
             // The files may be there all the same.

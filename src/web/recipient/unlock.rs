@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::session;
 use crate::locale::Language;
 use crate::secret::Secret;
-use crate::transfer::access::{AccessError, Look};
+use crate::transfer::access::{AccessError, LinkPreview};
 use crate::web::Parts;
 use crate::web::http::error::WebError;
 use crate::web::http::page::{self, Visit};
@@ -44,7 +44,7 @@ fn is_reply(next: Option<&str>) -> bool {
 struct UnlockPage<'a> {
     visit: &'a Visit,
     token: &'a str,
-    look: &'a Look,
+    look: &'a LinkPreview,
     /// What was typed, when only the language changes.
     password: &'a str,
     is_reply: bool,
@@ -109,6 +109,6 @@ pub async fn open(
     }
 }
 
-async fn look(parts: &Parts, token: &str) -> Result<Look, WebError> {
-    parts.access.look(token).await.map_err(|error| WebError::access(error, token))
+async fn look(parts: &Parts, token: &str) -> Result<LinkPreview, WebError> {
+    parts.access.preview(token).await.map_err(|error| WebError::access(error, token))
 }

@@ -79,7 +79,7 @@ impl FromRequestParts<Parts> for Desk {
         let path = RawPathParams::from_request_parts(request, parts).await.map_err(|_| WebError::NotFound)?;
         let token = path.iter().find(|(name, _)| *name == "token").map_or("", |(_, value)| value).to_owned();
         if !visit.config.reply.enabled {
-            let known = parts.access.look(&token).await;
+            let known = parts.access.preview(&token).await;
             return Err(known.map_or_else(|error| WebError::access(error, &token), |_| WebError::RepliesOff));
         }
         let grant = match session::grant(parts, &visit, &token, &request.headers).await {

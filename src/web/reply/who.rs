@@ -11,7 +11,7 @@ use super::problem::Problems;
 use super::{Desk, read};
 use crate::address::Address;
 use crate::locale::Language;
-use crate::reply::{Browser, Field, Place, ReplyError, Typed};
+use crate::reply::{Browser, Field, ReplyChannel, ReplyError, Typed};
 use crate::web::http::error::WebError;
 use crate::web::http::page::Visit;
 use crate::web::recipient::session;
@@ -45,7 +45,7 @@ const FIELDS: &[&str] = &["name", "email", "phone"];
 /// `GET /t/{token}/reply`
 pub async fn show(desk: Desk) -> Result<Response, WebError> {
     let index = desk.grant.read_index().await.map_err(|error| WebError::access(error, &desk.token))?;
-    if desk.replies().place(&desk.grant, &index) == Place::Mail {
+    if desk.replies().channel(&desk.grant, &index) == ReplyChannel::Mail {
         return Err(WebError::ReplyByMail);
     }
     if desk.verified().await?.is_some() {

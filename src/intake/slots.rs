@@ -1,5 +1,5 @@
 //! Who may seal just now. More at once than there are cores, because sealing waits for the disk most of the time; but
-//! large work leaves seats to small mail, which would otherwise wait for all of it (H40). Argon2 has turns of its own.
+//! large work leaves slots to small mail, which would otherwise wait for all of it (H40). Argon2 has turns of its own.
 
 use std::sync::Arc;
 use std::thread::available_parallelism;
@@ -16,31 +16,31 @@ const SMALL_PER_CORE: usize = 1;
 /// A message over this is large work.
 const SMALL: usize = 1 << 20;
 
-/// The seats.
+/// The slots.
 #[derive(Clone)]
-pub(super) struct Seats {
+pub(super) struct SealingSlots {
     all: Arc<Semaphore>,
     large: Arc<Semaphore>,
 }
 
-/// A seat that is taken, and whether it is one of those for large work.
-pub(super) struct Seat {
+/// A slot that is taken, and whether it is one of those for large work.
+pub(super) struct SealingSlot {
     _any: Option<OwnedSemaphorePermit>,
     _large: Option<OwnedSemaphorePermit>,
 }
 
-impl Seats {
+impl SealingSlots {
     pub(super) fn new() -> Self {
         let cores = available_parallelism().map_or(1, usize::from);
-        let seats = |per_core| Arc::new(Semaphore::new(cores * per_core));
-        Self { all: seats(PER_CORE), large: seats(PER_CORE - SMALL_PER_CORE) }
+        let slots = |per_core| Arc::new(Semaphore::new(cores * per_core));
+        Self { all: slots(PER_CORE), large: slots(PER_CORE - SMALL_PER_CORE) }
     }
 
-    /// Waits for a seat.
-    pub(super) async fn take(&self, is_large: bool) -> Seat {
+    /// Waits for a slot.
+    pub(super) async fn take(&self, is_large: bool) -> SealingSlot {
         // Nobody closes these.
         let large = if is_large { self.large.clone().acquire_owned().await.ok() } else { None };
-        Seat { _any: self.all.clone().acquire_owned().await.ok(), _large: large }
+        SealingSlot { _any: self.all.clone().acquire_owned().await.ok(), _large: large }
     }
 }
 
@@ -61,23 +61,23 @@ mod tests {
 
     use super::*;
 
-    async fn seated(seats: &Seats, is_large: bool) -> Option<Seat> {
-        timeout(Duration::ZERO, seats.take(is_large)).await.ok()
+    async fn try_take(slots: &SealingSlots, is_large: bool) -> Option<SealingSlot> {
+        timeout(Duration::ZERO, slots.take(is_large)).await.ok()
     }
 
     #[tokio::test]
-    async fn large_work_leaves_seats_to_small_mail() {
-        let seats = Seats::new();
+    async fn large_work_leaves_slots_to_small_mail() {
+        let slots = SealingSlots::new();
         let mut taken = Vec::new();
-        while let Some(seat) = seated(&seats, true).await {
-            taken.push(seat);
+        while let Some(slot) = try_take(&slots, true).await {
+            taken.push(slot);
         }
-        let small = seated(&seats, false).await;
+        let small = try_take(&slots, false).await;
         assert!(small.is_some());
-        while let Some(seat) = seated(&seats, false).await {
-            taken.push(seat);
+        while let Some(slot) = try_take(&slots, false).await {
+            taken.push(slot);
         }
         taken.clear();
-        assert!(seated(&seats, true).await.is_some(), "what ends makes room");
+        assert!(try_take(&slots, true).await.is_some(), "what ends makes room");
     }
 }
