@@ -45,6 +45,7 @@ pub mod tls;
 
 pub mod address;
 pub mod connections;
+pub mod diagnostic;
 pub mod fair;
 pub mod id;
 pub mod limits;

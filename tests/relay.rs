@@ -20,13 +20,14 @@ use zegel::clock::{Clock, Timestamp};
 use zegel::config::{self, Config};
 use zegel::delivery::Timeouts;
 use zegel::delivery::smarthost::{LargestMail, TlsClients};
+use zegel::diagnostic::Outcome;
 use zegel::envelope::{BodyType, Envelope, EnvelopeRecipient, MailParameters, Notify, RcptParameters, Ret};
 use zegel::id::QueueId;
 use zegel::message::crlf::CrlfBytes;
 use zegel::outbox::body::{self, store_body};
 use zegel::queue::worker::{WakeHandle, Worker, WorkerParts};
 use zegel::secret::{BodyKey, Keys};
-use zegel::store::{BodyData, Delivery, Kind, NewItem, Problem};
+use zegel::store::{BodyData, Kind, NewItem, Problem};
 
 use support::queue::{MemoryBlobs, MemoryQueue, State};
 use support::smarthost::{Act, Script, Seen, Smarthost, Stage, USUAL, say};
@@ -156,12 +157,12 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// The outcomes in order, each as `delivered`, `later ...` or `failed ...`.
 fn outcomes(state: &State) -> Vec<String> {
-    let word = |delivery: &Delivery| match delivery {
-        Delivery::Delivered => "delivered".to_owned(),
-        Delivery::Later { reason } => format!("later {reason}"),
-        Delivery::Failed { reason } => format!("failed {reason}"),
+    let word = |outcome: &Outcome| match outcome {
+        Outcome::Delivered => "delivered".to_owned(),
+        Outcome::Deferred(why) => format!("later {why}"),
+        Outcome::Failed(why) => format!("failed {why}"),
     };
-    state.outcomes.iter().map(|(_, number, delivery)| format!("{number} {}", word(delivery))).collect()
+    state.outcomes.iter().map(|(_, number, outcome)| format!("{number} {}", word(outcome))).collect()
 }
 
 fn read_report(report: &NewItem) -> String {

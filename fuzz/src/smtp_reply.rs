@@ -1,9 +1,9 @@
 //! What the next hop answers: bounded, and never more than one printable line in a report or a log (H06, H31).
 
-use zegel::delivery::outcome::{self, Stage};
+use zegel::delivery::outcome;
 use zegel::delivery::refusal::is_about_us;
 use zegel::delivery::smtp_client::reply::{MAX_LINE, MAX_LINES, Reply, ReplyReader};
-use zegel::store::Delivery;
+use zegel::diagnostic::{Diagnostic, Outcome, Stage};
 
 use crate::is_one_line;
 
@@ -26,18 +26,19 @@ fn is_judged(reply: &Reply) {
         let about_us = is_about_us(stage, reply, false);
         assert!(reply.code >= 400 || !about_us, "only a refusal is about us");
         match outcome::of_reply(stage, reply, about_us) {
-            Delivery::Delivered => assert!(stage == Stage::Done && reply.is_positive(), "H02"),
-            Delivery::Later { reason } => is_bounded(&reason),
-            Delivery::Failed { reason } => {
+            Outcome::Delivered => assert!(stage == Stage::Done && reply.is_positive(), "H02"),
+            Outcome::Deferred(why) => is_bounded(&why),
+            Outcome::Failed(why) => {
                 assert!(reply.code >= 500 && !about_us, "only 5xx is for ever");
-                is_bounded(&reason);
+                is_bounded(&why);
             }
         }
     }
 }
 
-fn is_bounded(reason: &str) {
-    assert!(is_one_line(reason) && reason.len() <= 1000, "{reason:?}");
-    assert!(is_one_line(&outcome::codes(reason)));
-    assert!(outcome::status(reason).starts_with(['2', '4', '5']));
+fn is_bounded(diagnostic: &Diagnostic) {
+    let line = diagnostic.to_string();
+    assert!(is_one_line(&line) && line.len() <= 1300, "{line:?}");
+    assert!(is_one_line(&diagnostic.codes().to_string()) && is_one_line(&diagnostic.for_log()));
+    assert!(diagnostic.status.is_none_or(|status| [2, 4, 5].contains(&status.class)));
 }

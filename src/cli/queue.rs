@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{QueueCommand, ReportArgs, operator, print_json};
 use crate::audit::Action;
 use crate::clock::Clock;
-use crate::store::{Problem, QueueEntry, QueueEntryRecipient};
+use crate::store::{Problem, QueueEntry, QueueEntryRecipient, RecipientState};
 
 /// Runs one of the commands.
 pub fn run(command: QueueCommand) -> Result<()> {
@@ -73,14 +73,13 @@ async fn list(report: &ReportArgs) -> Result<()> {
 
 /// Why the first of those that wait does; nothing before the first attempt.
 fn why(entry: &QueueEntry) -> String {
-    let waits =
-        |one: &&QueueEntryRecipient| ["waiting", FROZEN].contains(&one.state) && !one.answer.is_empty();
-    let Some(one) = entry.recipients.iter().find(waits) else { return String::new() };
-    let frozen = if one.state == FROZEN { "frozen: " } else { "" };
-    format!("  ({frozen}{})", one.answer)
+    let waits = |one: &QueueEntryRecipient| match (one.state, &one.diagnostic) {
+        (RecipientState::Waiting, Some(why)) => Some(format!("  ({why})")),
+        (RecipientState::Frozen, Some(why)) => Some(format!("  (frozen: {why})")),
+        _ => None,
+    };
+    entry.recipients.iter().find_map(waits).unwrap_or_default()
 }
-
-const FROZEN: &str = Problem::Frozen.as_str();
 
 fn show(entry: &QueueEntry, json: bool) -> Result<()> {
     if json {
@@ -96,11 +95,12 @@ fn show(entry: &QueueEntry, json: bool) -> Result<()> {
     say!("created       {}", entry.created);
     say!("attempts      {}", entry.attempts);
     match entry.problem {
-        Some(FROZEN) => say!("next attempt  never: frozen, until `zegel queue retry` or `drop`"),
+        Some(Problem::Frozen) => say!("next attempt  never: frozen, until `zegel queue retry` or `drop`"),
         _ => say!("next attempt  {}", entry.next_attempt),
     }
     for recipient in &entry.recipients {
-        say!("to            {} ({}) {}", recipient.address, recipient.state, recipient.answer);
+        let why = recipient.diagnostic.as_ref().map(ToString::to_string).unwrap_or_default();
+        say!("to            {} ({}) {why}", recipient.address, recipient.state.as_str());
     }
     Ok(())
 }

@@ -4,8 +4,8 @@
 //! that. A refusal of a mail or a recipient is for good, and the sender hears of it. Servers tell the two apart in codes
 //! and words of their own; where they leave it open, [`is_about_us`] decides by the stage.
 
-use super::outcome::Stage;
-use super::smtp_client::reply::{Reply, is_enhanced_code};
+use super::smtp_client::reply::Reply;
+use crate::diagnostic::{EnhancedCode, Stage};
 
 /// Whether the server takes no mail from us, whatever mail it is. `from_nobody`: the reverse path is null, so that no
 /// sender's address can be at fault. What is said at RCPT must be said of every recipient to count: ask
@@ -53,19 +53,15 @@ const ABOUT_RECIPIENT_OR_MESSAGE: &[&str] =
 /// What a server said, in words of small letters; a host name or an address is one word.
 struct Said {
     text: String,
-    code: Option<[u16; 3]>,
+    code: Option<EnhancedCode>,
 }
 
 impl Said {
     fn of(reply: &Reply) -> Self {
-        let text = reply.lines.join(" ").to_lowercase();
+        let text = reply.text().to_lowercase();
         // qmail and IronPort write it as `(#5.7.1)`.
-        let trimmed = |word: &str| word.trim_matches(['(', ')', '#', ':', ',']).to_owned();
-        let code = text.split_ascii_whitespace().map(trimmed).find(|word| is_enhanced_code(word));
-        let code = code.and_then(|code| {
-            let numbers: Vec<u16> = code.split('.').filter_map(|number| number.parse().ok()).collect();
-            numbers.try_into().ok()
-        });
+        let trimmed = |word: &str| word.trim_matches(['(', ')', '#', ':', ',']).parse().ok();
+        let code = text.split_ascii_whitespace().find_map(trimmed);
         Self { text, code }
     }
 
@@ -85,7 +81,7 @@ impl Said {
     /// `X.7.detail`
     fn has_code_of_ours(&self, details: &[u16]) -> bool {
         let is_ours = |detail| details.contains(&detail) || (details == POLICY && BANNED.contains(&detail));
-        matches!(self.code, Some([_, 7, detail]) if is_ours(detail))
+        matches!(self.code, Some(EnhancedCode { subject: 7, detail, .. }) if is_ours(detail))
     }
 
     /// Relaying, the client's address or name, the login; some servers say at RCPT what they found at EHLO or MAIL.
@@ -106,14 +102,14 @@ impl Said {
 
     /// Too large (RFC 1870 6.1), or of a kind that is not taken (RFC 3463 3.7, RFC 6531 3.5).
     fn is_about_the_message(&self) -> bool {
-        matches!(self.code, Some([_, 6, _] | [_, 3, 4] | [_, 2, 3]))
+        self.code.is_some_and(|code| matches!((code.subject, code.detail), (6, _) | (3, 4) | (2, 3)))
             || self.contains(&["message size", "size exceeds", "too large", "too big"])
     }
 
     /// Whether the address in MAIL is at fault (RFC 3463 3.2), and not that we send for it.
     fn is_about_the_sender(&self) -> bool {
         match self.code {
-            Some([_, 1, _]) => !denies_relaying(self),
+            Some(EnhancedCode { subject: 1, .. }) => !denies_relaying(self),
             Some(_) => false,
             None => self.has(&["sender", "sender's"]) && !self.is_about_us(),
         }

@@ -11,10 +11,11 @@ pub use super::smtp_client::connection::{Settings, TlsClients};
 
 use super::Timeouts;
 use super::content::{Content, Mail};
-use super::outcome::{Cause, Failure, Outcome, Stage};
+use super::outcome::{Cause, Delivery, Failure};
 use super::smtp_client::connection::{Connection, open};
 use super::smtp_client::extensions::Size;
 use super::smtp_client::transaction::{self, Ended};
+use crate::diagnostic::Stage;
 use crate::store::Problem;
 
 /// Mails over one connection: servers that balance their load like to see us again.
@@ -73,10 +74,10 @@ impl Smarthost {
     }
 
     /// Sends one mail: an outcome for each of its recipients, in order.
-    pub async fn deliver(&self, settings: &Settings, mail: &Mail<'_>, mut content: Content) -> Outcome {
+    pub async fn deliver(&self, settings: &Settings, mail: &Mail<'_>, mut content: Content) -> Delivery {
         match self.try_deliver(settings, mail, &mut content).await {
-            Ok(outcome) => outcome,
-            Err(failure) => failure.outcome(mail.recipients.len()),
+            Ok(delivery) => delivery,
+            Err(failure) => failure.delivery(mail.recipients.len()),
         }
     }
 
@@ -100,7 +101,7 @@ impl Smarthost {
         settings: &Settings,
         mail: &Mail<'_>,
         content: &mut Content,
-    ) -> Result<Outcome, Failure> {
+    ) -> Result<Delivery, Failure> {
         if let Some(mut used) = self.take(settings, mail.secret).await {
             match transaction::run(&mut used, mail, content, &self.timeouts).await {
                 Ok(ended) => return Ok(self.keep(used, settings, ended)),
@@ -135,13 +136,13 @@ impl Smarthost {
         }
     }
 
-    fn keep(&self, connection: Connection, settings: &Settings, ended: Ended) -> Outcome {
+    fn keep(&self, connection: Connection, settings: &Settings, ended: Ended) -> Delivery {
         if ended.reusable && connection.mails < MOST_MAILS {
             let settings = settings.clone();
             self.lock().push(Idle { connection, settings, since: Instant::now() });
         }
         let problem = ended.refuses_us.then_some(Problem::Refused);
-        Outcome { deliveries: ended.deliveries, problem }
+        Delivery { outcomes: ended.outcomes, problem }
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Idle>> {

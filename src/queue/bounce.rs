@@ -5,7 +5,7 @@
 use crate::address::{Address, ReversePath};
 use crate::clock::Timestamp;
 use crate::config::Config;
-use crate::delivery::outcome;
+use crate::diagnostic::{Diagnostic, Outcome};
 use crate::envelope::{BodyType, Envelope, EnvelopeRecipient, MailParameters, Ret};
 use crate::id::QueueId;
 use crate::message::crlf::CrlfBytes;
@@ -16,7 +16,7 @@ use crate::outbox::notices::undelivered::{UndeliveredFacts, undelivered};
 use crate::outbox::origin;
 use crate::queue::way;
 use crate::secret::{BodyKey, LinkKey};
-use crate::store::{Body, Delivery, Item, Kind, NewItem, PendingRecipient};
+use crate::store::{Body, Item, Kind, NewItem, PendingRecipient};
 
 /// Octets of a returned header; what is longer is cut at a line.
 const MOST_HEADER: usize = 32 * 1024;
@@ -24,21 +24,21 @@ const MOST_HEADER: usize = 32 * 1024;
 const MOST_WHOLE: u64 = 64 * 1024;
 
 /// A recipient that was just given up, and why.
-pub type Failed<'a> = (&'a PendingRecipient, &'a str);
+pub type Failed<'a> = (&'a PendingRecipient, &'a Diagnostic);
 
 /// The recipients that were given up in this attempt and whose failure is to be reported.
-pub fn to_report<'a>(item: &'a Item, deliveries: &'a [(u32, Delivery)]) -> Vec<Failed<'a>> {
+pub fn to_report<'a>(item: &'a Item, outcomes: &'a [(u32, Outcome)]) -> Vec<Failed<'a>> {
     if item.reverse_path == ReversePath::Null {
         return Vec::new();
     }
     let wanted = |(pending, _): &Failed<'_>| pending.recipient.parameters.wants_failure_report();
-    given_up(item, deliveries).filter(wanted).collect()
+    given_up(item, outcomes).filter(wanted).collect()
 }
 
-fn given_up<'a>(item: &'a Item, deliveries: &'a [(u32, Delivery)]) -> impl Iterator<Item = Failed<'a>> {
+fn given_up<'a>(item: &'a Item, outcomes: &'a [(u32, Outcome)]) -> impl Iterator<Item = Failed<'a>> {
     let reason = |pending: &'a PendingRecipient| {
-        deliveries.iter().find_map(|(number, delivery)| match delivery {
-            Delivery::Failed { reason } if *number == pending.number => Some((pending, reason.as_str())),
+        outcomes.iter().find_map(|(number, outcome)| match outcome {
+            Outcome::Failed(why) if *number == pending.number => Some((pending, why)),
             _ => None,
         })
     };
@@ -46,9 +46,9 @@ fn given_up<'a>(item: &'a Item, deliveries: &'a [(u32, Delivery)]) -> impl Itera
 }
 
 /// The recipients of mail from the null sender that were given up in this attempt.
-pub fn untold<'a>(item: &'a Item, deliveries: &'a [(u32, Delivery)]) -> Vec<Failed<'a>> {
+pub fn untold<'a>(item: &'a Item, outcomes: &'a [(u32, Outcome)]) -> Vec<Failed<'a>> {
     match item.reverse_path {
-        ReversePath::Null => given_up(item, deliveries).collect(),
+        ReversePath::Null => given_up(item, outcomes).collect(),
         ReversePath::Address(_) => Vec::new(),
     }
 }
@@ -65,10 +65,8 @@ pub fn notice(
 ) -> Option<NewItem> {
     let postmaster = config.postmaster().filter(|_| item.kind != Kind::Undelivered)?;
     let id = QueueId::random();
-    let failed: Vec<(&Address, String)> = failed
-        .iter()
-        .map(|(pending, reason)| (&pending.recipient.address, outcome::for_log(reason)))
-        .collect();
+    let failed: Vec<(&Address, String)> =
+        failed.iter().map(|(pending, why)| (&pending.recipient.address, why.for_log())).collect();
     let mail = undelivered(&UndeliveredFacts {
         language: config.web.default_language,
         organisation: &config.organisation,
@@ -113,8 +111,7 @@ pub fn report(
     original: Option<Opener>,
 ) -> Option<NewItem> {
     let to = item.reverse_path.address()?;
-    let failed: Vec<FailedRecipient<'_>> =
-        failed.iter().map(|(pending, reason)| describe(pending, reason)).collect();
+    let failed: Vec<FailedRecipient<'_>> = failed.iter().copied().map(describe).collect();
     if failed.is_empty() {
         return None;
     }
@@ -157,14 +154,9 @@ pub fn report(
     Some(NewItem { id, kind: Kind::Report, envelope, body, link: None, created: now })
 }
 
-fn describe<'a>(pending: &'a PendingRecipient, reason: &'a str) -> FailedRecipient<'a> {
-    FailedRecipient {
-        address: &pending.recipient.address,
-        orcpt: pending.recipient.parameters.orcpt.as_deref(),
-        status: outcome::status(reason),
-        reason,
-        answered: outcome::is_server_answer(reason),
-    }
+fn describe<'a>((pending, diagnostic): Failed<'a>) -> FailedRecipient<'a> {
+    let orcpt = pending.recipient.parameters.orcpt.as_deref();
+    FailedRecipient { address: &pending.recipient.address, orcpt, diagnostic }
 }
 
 struct Returned {
@@ -210,6 +202,7 @@ pub(super) mod tests {
     use std::sync::LazyLock;
 
     use super::*;
+    use crate::diagnostic::Stage;
     use crate::envelope::{Notify, RcptParameters};
     use crate::secret::Keys;
     use crate::store::BodyData;
@@ -263,28 +256,29 @@ pub(super) mod tests {
         body::open(&key(), &MemoryBlobs::default(), &sealed).unwrap()
     }
 
-    fn failed(numbers: &[u32]) -> Vec<(u32, Delivery)> {
-        numbers.iter().map(|n| (*n, Delivery::Failed { reason: "550 5.1.1 no".into() })).collect()
+    fn failed(numbers: &[u32]) -> Vec<(u32, Outcome)> {
+        let why = Diagnostic::remote(Stage::Recipient, 550, "5.1.1 no");
+        numbers.iter().map(|n| (*n, Outcome::Failed(why.clone()))).collect()
     }
 
     #[test]
     fn asks_who_wants_to_hear() {
         let never = Some(Notify::default());
         let only_failure = Some(Notify { failure: true, ..Notify::default() });
-        let mut deliveries = failed(&[1, 2, 3]);
-        deliveries.push((4, Delivery::Delivered));
+        let mut outcomes = failed(&[1, 2, 3]);
+        outcomes.push((4, Outcome::Delivered));
         let sent = item(Kind::Message, Some("jan@voorbeeld.nl"), &[None, never, only_failure, None]);
         let numbers: Vec<u32> =
-            to_report(&sent, &deliveries).iter().map(|(pending, _)| pending.number).collect();
+            to_report(&sent, &outcomes).iter().map(|(pending, _)| pending.number).collect();
         assert_eq!(numbers, [1, 3]);
-        assert!(to_report(&item(Kind::Report, None, &[None]), &deliveries).is_empty());
+        assert!(to_report(&item(Kind::Report, None, &[None]), &outcomes).is_empty());
     }
 
     #[test]
     fn comes_from_nobody_and_goes_to_the_sender() {
         let sent = item(Kind::Message, Some("jan@voorbeeld.nl"), &[None]);
-        let deliveries = failed(&[1]);
-        let failed = to_report(&sent, &deliveries);
+        let outcomes = failed(&[1]);
+        let failed = to_report(&sent, &outcomes);
         let report =
             report(&config(), (&key(), &link_key()), Timestamp::UNIX_EPOCH, &sent, &failed, None).unwrap();
         assert_eq!(report.envelope.reverse_path, ReversePath::Null);
@@ -294,8 +288,8 @@ pub(super) mod tests {
 
     fn text_of(kind: Kind) -> String {
         let sent = item(kind, Some("jan@voorbeeld.nl"), &[None]);
-        let deliveries = failed(&[1]);
-        let failed = to_report(&sent, &deliveries);
+        let outcomes = failed(&[1]);
+        let failed = to_report(&sent, &outcomes);
         let report = report(
             &config(),
             (&key(), &link_key()),

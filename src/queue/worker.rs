@@ -25,13 +25,14 @@ use crate::address::ReversePath;
 use crate::audit::{Action, Event};
 use crate::clock::{Clock, Timestamp, later};
 use crate::config::{Config, ReturnPath};
-use crate::delivery::outcome::{self, Outcome};
+use crate::delivery::outcome::{self, Delivery};
 use crate::delivery::smarthost::{LargestMail, Settings, Smarthost, TlsClients};
 use crate::delivery::{Content, Mail, Timeouts};
+use crate::diagnostic::{Diagnostic, EnhancedCode, Outcome};
 use crate::envelope::EnvelopeRecipient;
 use crate::outbox::body::{self, Opener};
 use crate::secret::{BodyKey, LinkKey};
-use crate::store::{Attempt, Blobs, Body, BodyData, Delivery, Item, Kind, Problem, QueueStore, StoreError};
+use crate::store::{Attempt, Blobs, Body, BodyData, Item, Kind, Problem, QueueStore, StoreError};
 use crate::transfer::link;
 
 /// The queue is looked at this often, because the command line changes it from another process.
@@ -188,15 +189,17 @@ impl Shared {
     async fn attempt(self: Arc<Self>, item: Item, line: Line) {
         let config = self.parts.config.load_full();
         let settings = Settings::of(&config, way::direction(&config, &item));
-        let outcome = timeout(DEADLINE, self.relay(&config, &settings, &item)).await;
+        let delivery = timeout(DEADLINE, self.relay(&config, &settings, &item)).await;
         drop(line);
-        let outcome = outcome
-            .unwrap_or_else(|_| Outcome::put_off("4.4.2 the delivery took too long", item.recipients.len()));
-        let conclusion = self.conclude(&config, &settings, item, outcome).await;
+        let delivery = delivery.unwrap_or_else(|_| {
+            let why = Diagnostic::local(None, EnhancedCode::new(4, 4, 2), "the delivery took too long");
+            Delivery::same(Outcome::Deferred(why), item.recipients.len())
+        });
+        let conclusion = self.conclude(&config, &settings, item, delivery).await;
         self.record(conclusion).await;
     }
 
-    async fn relay(&self, config: &Config, settings: &Settings, item: &Item) -> Outcome {
+    async fn relay(&self, config: &Config, settings: &Settings, item: &Item) -> Delivery {
         let opener = match self.open(item).await {
             Ok(opener) => opener,
             Err(error) => {
@@ -235,20 +238,19 @@ impl Shared {
 
     /// A body whose blob is missing, or that is damaged, does not come back: its sender is told now, and not after five
     /// days of silence. What a disk cannot give just now, or a folder of keys that is not there, may come later.
-    fn unreadable(&self, error: &io::Error, item: &Item) -> Outcome {
+    fn unreadable(&self, error: &io::Error, item: &Item) -> Delivery {
         let is_missing = match &item.body.data {
             BodyData::Blob(name) => matches!(self.parts.blobs.look(name), Ok(None)),
             BodyData::Inline(_) => false,
         };
-        let recipients = item.recipients.len();
-        if !is_missing && error.kind() != io::ErrorKind::InvalidData {
-            return Outcome::put_off(
-                &format!("4.3.0 the queued message cannot be read: {error}"),
-                recipients,
-            );
-        }
-        let reason = "5.3.0 the message was lost in our queue: send it again".to_owned();
-        Outcome { deliveries: vec![Delivery::Failed { reason }; recipients], problem: None }
+        let outcome = if is_missing || error.kind() == io::ErrorKind::InvalidData {
+            let text = "the message was lost in our queue: send it again";
+            Outcome::Failed(Diagnostic::local(None, EnhancedCode::new(5, 3, 0), text))
+        } else {
+            let text = format!("the queued message cannot be read: {error}");
+            Outcome::Deferred(Diagnostic::local(None, EnhancedCode::new(4, 3, 0), &text))
+        };
+        Delivery::same(outcome, item.recipients.len())
     }
 
     async fn open(&self, item: &Item) -> io::Result<Opener> {
@@ -265,38 +267,38 @@ impl Shared {
         config: &Arc<Config>,
         settings: &Settings,
         item: Item,
-        ended: Outcome,
+        ended: Delivery,
     ) -> Attempt {
         let now = self.parts.clock.now();
-        if let (Some(problem), Some(reason)) = (ended.problem, ended.reason()) {
-            self.alarms.raise(problem, settings.smarthost(), &outcome::for_log(reason), now);
+        if let (Some(problem), Some(reason)) = (ended.problem, ended.deferred()) {
+            self.alarms.raise(problem, settings.smarthost(), &reason.for_log(), now);
         }
-        let mut deliveries: Vec<(u32, Delivery)> =
-            item.recipients.iter().map(|pending| pending.number).zip(ended.deliveries).collect();
+        let mut outcomes: Vec<(u32, Outcome)> =
+            item.recipients.iter().map(|pending| pending.number).zip(ended.outcomes).collect();
         // Before giving up: in the end senders are told.
         if config.relay.soft_bounce {
-            soften(&mut deliveries);
+            soften(&mut outcomes);
         }
         let next = schedule(config).after(item.attempts.saturating_add(1), item.created, now);
         let next_attempt = match next {
             Next::Again(_)
-                if outcome::is_worth_another_round(deliveries.iter().map(|(_, delivery)| delivery)) =>
+                if outcome::is_worth_another_round(outcomes.iter().map(|(_, outcome)| outcome)) =>
             {
                 now
             }
             Next::Again(time) => time,
             Next::GiveUp => {
-                give_up(&mut deliveries);
+                give_up(&mut outcomes);
                 now
             }
         };
         let notifies = item.link.clone().filter(|_| item.kind == Kind::Notification);
-        let told = self.tell(config, settings, &item, &mut deliveries, now).await;
+        let told = self.tell(config, settings, &item, &mut outcomes, now).await;
         let problem = if told.frozen { Some(Problem::Frozen) } else { ended.problem };
-        let mut events = events(settings, &item, &deliveries, told.frozen, now);
+        let mut events = events(settings, &item, &outcomes, told.frozen, now);
         events.extend(told.event(&item.id, now));
         let reports = told.mail.into_iter().collect();
-        Attempt { item: item.id, notifies, now, deliveries, next_attempt, problem, reports, events }
+        Attempt { item: item.id, notifies, now, outcomes, next_attempt, problem, reports, events }
     }
 
     /// Tries until the store has it: to deliver again instead would make a duplicate.
@@ -341,20 +343,19 @@ fn feed(mut opener: Opener, body: &Body) -> Content {
 }
 
 /// Nothing was refused for good.
-fn soften(deliveries: &mut [(u32, Delivery)]) {
-    for (_, delivery) in deliveries {
-        if let Delivery::Failed { reason } = delivery {
-            *delivery = Delivery::Later { reason: std::mem::take(reason) };
+fn soften(outcomes: &mut [(u32, Outcome)]) {
+    for (_, outcome) in outcomes {
+        if let Outcome::Failed(why) = outcome {
+            *outcome = Outcome::Deferred(why.clone());
         }
     }
 }
 
 /// Everyone who would have to wait on has waited long enough (RFC 5321 4.5.4.1).
-fn give_up(deliveries: &mut [(u32, Delivery)]) {
-    for (_, delivery) in deliveries {
-        if let Delivery::Later { reason } = delivery {
-            *delivery =
-                Delivery::Failed { reason: format!("4.4.7 given up after many tries; the last: {reason}") };
+fn give_up(outcomes: &mut [(u32, Outcome)]) {
+    for (_, outcome) in outcomes {
+        if let Outcome::Deferred(last) = outcome {
+            *outcome = Outcome::Failed(Diagnostic::given_up(last));
         }
     }
 }
@@ -364,7 +365,7 @@ fn give_up(deliveries: &mut [(u32, Delivery)]) {
 fn events(
     settings: &Settings,
     item: &Item,
-    deliveries: &[(u32, Delivery)],
+    outcomes: &[(u32, Outcome)],
     frozen: bool,
     now: Timestamp,
 ) -> Vec<Event> {
@@ -378,16 +379,14 @@ fn events(
     };
     let mut events = Vec::new();
     let (mut waiting, mut why) = (0, String::new());
-    for (number, delivery) in deliveries {
+    for (number, outcome) in outcomes {
         let object = format!("{}/{number}", item.id);
-        match delivery {
-            Delivery::Delivered => events.push(event(object, "delivered".to_owned())),
-            Delivery::Failed { reason } => {
-                events.push(event(object, format!("failed {}", outcome::codes(reason))));
-            }
-            Delivery::Later { reason } => {
+        match outcome {
+            Outcome::Delivered => events.push(event(object, "delivered".to_owned())),
+            Outcome::Failed(why) => events.push(event(object, format!("failed {}", why.codes()))),
+            Outcome::Deferred(reason) => {
                 waiting += 1;
-                why = outcome::codes(reason);
+                why = reason.codes().to_string();
             }
         }
     }

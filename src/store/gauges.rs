@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use super::room::Disk;
 use super::{Problem, Result};
 use crate::clock::Timestamp;
+use crate::diagnostic::Diagnostic;
 
 /// Figures for the administrator.
 #[async_trait]
@@ -38,5 +39,5 @@ pub struct ProblemGauge {
     /// How many there are.
     pub items: u64,
     /// Why the newest of them waits.
-    pub reason: String,
+    pub diagnostic: Option<Diagnostic>,
 }

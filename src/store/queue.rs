@@ -7,6 +7,7 @@ use super::{Result, StoreError};
 use crate::address::ReversePath;
 use crate::audit::Event;
 use crate::clock::Timestamp;
+use crate::diagnostic::Outcome;
 use crate::envelope::{Envelope, EnvelopeRecipient, MailParameters};
 use crate::id::{BlobName, Link, QueueId};
 use crate::secret::keyring::KeyRef;
@@ -29,7 +30,8 @@ pub trait QueueStore: Send + Sync + 'static {
 }
 
 /// What a queue item is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// A message that passes unchanged.
     Message,
@@ -98,6 +100,12 @@ impl Kind {
             Self::Verification => "verification",
             Self::Undelivered => "undelivered",
         }
+    }
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
     }
 }
 
@@ -175,29 +183,14 @@ pub struct PendingRecipient {
     pub recipient: EnvelopeRecipient,
 }
 
-/// What an attempt meant for one recipient.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Delivery {
-    /// The next hop took responsibility.
-    Delivered,
-    /// Not now; `reason` is the next hop's answer or our own trouble, one line.
-    Later {
-        /// One line
-        reason: String,
-    },
-    /// Never; already in `reason` what the report will say.
-    Failed {
-        /// One line
-        reason: String,
-    },
-}
-
 /// Why mail waits until an administrator has done something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Problem {
     /// The next hop takes no mail from us, whatever mail it is.
     Refused,
     /// It needs TLS, and the next hop gives none.
+    #[serde(rename = "tls")]
     NeedsTls,
     /// It cannot be delivered, and has no sender who could be told: it is kept, and not tried again by itself.
     Frozen,
@@ -245,7 +238,7 @@ pub struct Attempt {
     /// When it ended.
     pub now: Timestamp,
     /// What happened, by recipient number.
-    pub deliveries: Vec<(u32, Delivery)>,
+    pub outcomes: Vec<(u32, Outcome)>,
     /// When to try the rest again. Ignored when none is left: then the item goes.
     pub next_attempt: Timestamp,
     /// What keeps the rest from going; what is [`Problem::Frozen`] is not tried again before [`super::Store::retry`].

@@ -2,10 +2,11 @@
 
 use async_trait::async_trait;
 
-use super::Result;
+use super::{Kind, Problem, Result};
 use crate::address::Address;
 use crate::audit::Event;
 use crate::clock::Timestamp;
+use crate::diagnostic::Diagnostic;
 use crate::id::{QueueId, TransferId};
 
 /// Looks at the queue, and changes it by hand.
@@ -25,8 +26,8 @@ pub trait QueueAdmin: Send + Sync + 'static {
 pub struct QueueEntry {
     /// Its name.
     pub id: QueueId,
-    /// What it is: [`super::Kind::as_str`].
-    pub kind: &'static str,
+    /// What it is.
+    pub kind: Kind,
     /// The envelope's sender, `<>` for null.
     pub from: String,
     /// Recipients and their state.
@@ -39,8 +40,8 @@ pub struct QueueEntry {
     pub attempts: u32,
     /// When it is tried again; means nothing while it is frozen.
     pub next_attempt: Timestamp,
-    /// What an administrator has to mend: [`super::Problem::as_str`].
-    pub problem: Option<&'static str>,
+    /// What an administrator has to mend.
+    pub problem: Option<Problem>,
 }
 
 /// One recipient of a [`QueueEntry`].
@@ -48,8 +49,42 @@ pub struct QueueEntry {
 pub struct QueueEntryRecipient {
     /// The address.
     pub address: Address,
-    /// `waiting`, `frozen`, `delivered` or `failed`.
-    pub state: &'static str,
-    /// The last answer of the next hop, or our own trouble; empty before the first attempt.
-    pub answer: String,
+    /// What became of it so far.
+    pub state: RecipientState,
+    /// Why it was not delivered the last time; `None` before the first attempt.
+    #[serde(rename = "answer", serialize_with = "as_text")]
+    pub diagnostic: Option<Diagnostic>,
+}
+
+/// What became of one recipient of a queue item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RecipientState {
+    /// It is tried again.
+    Waiting,
+    /// It waits for an administrator.
+    Frozen,
+    /// The next hop took it.
+    Delivered,
+    /// It was given up.
+    Failed,
+}
+
+impl RecipientState {
+    /// The word on the command line, and in the database; there an item is frozen as a whole, and its recipients wait.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Frozen => "frozen",
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+fn as_text<S: serde::Serializer>(
+    diagnostic: &Option<Diagnostic>,
+    serializer: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    serializer.serialize_str(&diagnostic.as_ref().map(ToString::to_string).unwrap_or_default())
 }

@@ -13,7 +13,7 @@ use axum::routing::get;
 
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
-use crate::delivery::outcome::for_log;
+use crate::diagnostic::Diagnostic;
 use crate::store::room::{Disk, Share, Shortage};
 use crate::store::{Blobs, GaugeStore, Gauges, Problem, ProblemGauge};
 use crate::tls;
@@ -87,8 +87,9 @@ async fn ready(State(admin): State<Admin>) -> Response {
 
 /// Mail that an administrator has to do something for.
 fn stuck(gauge: &ProblemGauge) -> String {
-    let ProblemGauge { problem, items, reason } = gauge;
-    format!("{}: {items}, see zegel queue list; the newest: {}", problem.explanation(), for_log(reason))
+    let ProblemGauge { problem, items, diagnostic } = gauge;
+    let why = diagnostic.as_ref().map(Diagnostic::for_log).unwrap_or_default();
+    format!("{}: {items}, see zegel queue list; the newest: {why}", problem.explanation())
 }
 
 /// What is said of a disk before it stops mail.
@@ -175,6 +176,7 @@ fn gauge(text: &mut String, name: &str, help: &str, values: &[(String, String)])
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diagnostic::Stage;
 
     #[test]
     fn writes_the_prometheus_format() {
@@ -188,7 +190,8 @@ mod tests {
         assert!(text.contains("\nzegel_disk_free_bytes 7\n"));
         assert!(text.ends_with("\nzegel_certificate_days{section=\"smtp\"} 3\n"));
         assert!(text.contains("\nzegel_queue_problems{problem=\"frozen\"} 0\n"));
-        let frozen = ProblemGauge { problem: Problem::Frozen, items: 2, reason: "550 no (RCPT TO)".into() };
+        let no = Diagnostic::remote(Stage::Recipient, 550, "no");
+        let frozen = ProblemGauge { problem: Problem::Frozen, items: 2, diagnostic: Some(no) };
         gauges.problems = vec![frozen];
         gauges.oldest_queued = None;
         let text = exposition(&gauges, 7, &Certificates::default(), now);

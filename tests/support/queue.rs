@@ -16,10 +16,10 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 use zegel::audit::Event;
 use zegel::clock::Timestamp;
+use zegel::diagnostic::Outcome;
 use zegel::id::{BlobName, QueueId};
 use zegel::store::{
-    Attempt, BlobFacts, BlobWriter, Blobs, Delivery, Item, NewItem, PendingRecipient, Problem, QueueStore,
-    Result,
+    Attempt, BlobFacts, BlobWriter, Blobs, Item, NewItem, PendingRecipient, Problem, QueueStore, Result,
 };
 
 /// One item and its state.
@@ -44,7 +44,7 @@ impl Row {
 pub struct State {
     pub rows: Vec<Row>,
     /// Every outcome that was recorded, by item and recipient number.
-    pub outcomes: Vec<(QueueId, u32, Delivery)>,
+    pub outcomes: Vec<(QueueId, u32, Outcome)>,
     pub reports: Vec<NewItem>,
     pub events: Vec<Event>,
     pub finished: usize,
@@ -158,15 +158,15 @@ impl QueueStore for MemoryQueue {
                 row.problem = attempt.problem;
                 row.leased = None;
                 row.waiting.retain(|pending| {
-                    let own = |(number, _): &&(u32, Delivery)| *number == pending.number;
-                    let outcome = attempt.deliveries.iter().find(own);
-                    outcome.is_none_or(|(_, delivery)| matches!(delivery, Delivery::Later { .. }))
+                    let own = |(number, _): &&(u32, Outcome)| *number == pending.number;
+                    let outcome = attempt.outcomes.iter().find(own);
+                    outcome.is_none_or(|(_, outcome)| matches!(outcome, Outcome::Deferred(_)))
                 });
             }
             state.rows.retain(|row| !row.waiting.is_empty());
             let id = attempt.item;
-            let outcomes = attempt.deliveries.into_iter();
-            state.outcomes.extend(outcomes.map(|(number, delivery)| (id.clone(), number, delivery)));
+            let outcomes = attempt.outcomes.into_iter();
+            state.outcomes.extend(outcomes.map(|(number, outcome)| (id.clone(), number, outcome)));
             state.reports.extend(attempt.reports);
             state.events.extend(attempt.events);
             Ok(())

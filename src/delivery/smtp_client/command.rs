@@ -3,6 +3,7 @@
 
 use super::extensions::{Extensions, Size};
 use crate::delivery::content::Mail;
+use crate::diagnostic::EnhancedCode;
 use crate::envelope::{BodyType, EnvelopeRecipient, Notify, Ret};
 use crate::message::traits::Traits;
 
@@ -10,19 +11,30 @@ use crate::message::traits::Traits;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Lack {
     /// RFC 6152 3: the only other way would be to convert the message.
-    #[error("5.6.3 the message holds 8-bit text and the next mail server does not take that (8BITMIME)")]
+    #[error("the message holds 8-bit text and the next mail server does not take that (8BITMIME)")]
     EightBitMime,
     /// RFC 6531 3.2
-    #[error("5.6.7 the message needs internationalised mail and the next mail server lacks it (SMTPUTF8)")]
+    #[error("the message needs internationalised mail and the next mail server lacks it (SMTPUTF8)")]
     SmtpUtf8,
     /// RFC 1870 6.1 (2)
-    #[error("5.3.4 the message has {size} octets and the next mail server takes at most {limit}")]
+    #[error("the message has {size} octets and the next mail server takes at most {limit}")]
     Size {
         /// Octets of the message
         size: u64,
         /// What the server announces
         limit: u64,
     },
+}
+
+impl Lack {
+    /// RFC 3463 3.4, 3.7
+    pub fn status(self) -> EnhancedCode {
+        match self {
+            Self::EightBitMime => EnhancedCode::new(5, 6, 3),
+            Self::SmtpUtf8 => EnhancedCode::new(5, 6, 7),
+            Self::Size { .. } => EnhancedCode::new(5, 3, 4),
+        }
+    }
 }
 
 /// What keeps the mail as a whole from this server.

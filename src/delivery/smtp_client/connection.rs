@@ -17,7 +17,8 @@ use super::reply::Reply;
 use super::wire::{Socket, Wire};
 use crate::config::{Config, Direction, NextHop, RelayTls};
 use crate::delivery::Timeouts;
-use crate::delivery::outcome::{Cause, Failure, Stage};
+use crate::delivery::outcome::{Cause, Failure};
+use crate::diagnostic::Stage;
 use crate::tls::{TlsError, opportunistic_client, verifying_client};
 
 /// Where to connect and how: connections of the same settings can stand in for each other.
@@ -184,7 +185,7 @@ impl Opening<'_> {
             _ if required || reply.is_closing() => {
                 Err(Failure { stage: Stage::StartTls, cause: Cause::Answer(reply) })
             }
-            _ => Ok(Some(format!("the server refuses STARTTLS: {}", Cause::Answer(reply)))),
+            _ => Ok(Some(format!("the server refuses STARTTLS: {reply}"))),
         }
     }
 

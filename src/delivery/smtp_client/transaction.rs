@@ -8,9 +8,9 @@ use super::stuffing::Stuffing;
 use crate::address::ReversePath;
 use crate::delivery::Timeouts;
 use crate::delivery::content::{Content, Mail};
-use crate::delivery::outcome::{Cause, Failure, Stage, of_lack, of_reply};
+use crate::delivery::outcome::{Cause, Failure, of_lack, of_reply};
 use crate::delivery::refusal::{are_all_about_us, is_about_us};
-use crate::store::Delivery;
+use crate::diagnostic::{Outcome, Stage};
 
 /// Commands sent before their replies are read: few enough for any pair of socket buffers (RFC 2920 3.1).
 const GROUP: usize = 100;
@@ -21,7 +21,7 @@ const BLOCK: usize = 64 * 1024;
 #[derive(Debug)]
 pub struct Ended {
     /// One outcome for each recipient of the mail, in order.
-    pub deliveries: Vec<Delivery>,
+    pub outcomes: Vec<Outcome>,
     /// The connection is in step and waits for another MAIL.
     pub reusable: bool,
     /// The server takes no mail from us, whatever mail it is.
@@ -36,32 +36,32 @@ pub async fn run(
     content: &mut Content,
     timeouts: &Timeouts,
 ) -> Result<Ended, Failure> {
-    let mut settled: Vec<Option<Delivery>> = lacking(mail, connection);
+    let mut settled: Vec<Option<Outcome>> = lacking(mail, connection);
     let waiting = indices(&settled);
     if waiting.is_empty() {
-        let deliveries = settled.into_iter().flatten().collect();
-        return Ok(Ended { deliveries, reusable: true, refuses_us: false });
+        let outcomes = settled.into_iter().flatten().collect();
+        return Ok(Ended { outcomes, reusable: true, refuses_us: false });
     }
     connection.mails += 1;
     let mut transaction = Transaction { connection, mail, timeouts };
     let ended = transaction.send(&waiting, content).await?;
-    for (index, outcome) in waiting.into_iter().zip(ended.deliveries) {
+    for (index, outcome) in waiting.into_iter().zip(ended.outcomes) {
         if let Some(slot) = settled.get_mut(index) {
             *slot = Some(outcome);
         }
     }
-    Ok(Ended { deliveries: settled.into_iter().flatten().collect(), ..ended })
+    Ok(Ended { outcomes: settled.into_iter().flatten().collect(), ..ended })
 }
 
 /// Those that this server can never take, and why.
-fn lacking(mail: &Mail<'_>, connection: &Connection) -> Vec<Option<Delivery>> {
+fn lacking(mail: &Mail<'_>, connection: &Connection) -> Vec<Option<Outcome>> {
     let offered = &connection.offered;
     let whole = lack_for_mail(mail, offered);
     let of = |recipient| whole.or_else(|| lack_for_recipient(recipient, offered)).map(of_lack);
     mail.recipients.iter().map(of).collect()
 }
 
-fn indices(settled: &[Option<Delivery>]) -> Vec<usize> {
+fn indices(settled: &[Option<Outcome>]) -> Vec<usize> {
     (0..).zip(settled).filter_map(|(index, outcome)| outcome.is_none().then_some(index)).collect()
 }
 
@@ -93,20 +93,18 @@ impl Transaction<'_> {
         let refuses_us = are_all_about_us(&answers.recipients);
         let refusal =
             |reply: &Reply| (!reply.is_positive()).then(|| of_reply(Stage::Recipient, reply, refuses_us));
-        let mut outcomes: Vec<Option<Delivery>> = answers.recipients.iter().map(refusal).collect();
+        let mut outcomes: Vec<Option<Outcome>> = answers.recipients.iter().map(refusal).collect();
         outcomes.resize(waiting.len(), None);
         let rest = match answers.broken {
             Some(failure) => broken(&failure),
             None if outcomes.iter().any(Option::is_none) => self.message(answers.data, content).await,
-            None => Ended {
-                deliveries: Vec::new(),
-                reusable: self.give_up(answers.data).await,
-                refuses_us: false,
-            },
+            None => {
+                Ended { outcomes: Vec::new(), reusable: self.give_up(answers.data).await, refuses_us: false }
+            }
         };
-        let shared = || rest.deliveries.first().cloned();
+        let shared = || rest.outcomes.first().cloned();
         Ok(Ended {
-            deliveries: outcomes.into_iter().filter_map(|own| own.or_else(shared)).collect(),
+            outcomes: outcomes.into_iter().filter_map(|own| own.or_else(shared)).collect(),
             reusable: rest.reusable,
             refuses_us: refuses_us || rest.refuses_us,
         })
@@ -115,7 +113,7 @@ impl Transaction<'_> {
     /// One answer for so many recipients.
     fn answered(&self, stage: Stage, reply: &Reply, recipients: usize, reusable: bool) -> Ended {
         let refuses_us = is_about_us(stage, reply, *self.mail.reverse_path == ReversePath::Null);
-        Ended { deliveries: vec![of_reply(stage, reply, refuses_us); recipients], reusable, refuses_us }
+        Ended { outcomes: vec![of_reply(stage, reply, refuses_us); recipients], reusable, refuses_us }
     }
 
     /// Sends MAIL, the RCPTs and, where it may be in the same group, DATA.
@@ -252,7 +250,7 @@ impl Transaction<'_> {
 
 /// The connection failed, whoever it was about.
 fn broken(failure: &Failure) -> Ended {
-    Ended { deliveries: vec![failure.delivery()], reusable: false, refuses_us: false }
+    Ended { outcomes: vec![failure.outcome()], reusable: false, refuses_us: false }
 }
 
 async fn next_block(content: &mut Content) -> Result<Option<Vec<u8>>, Failure> {

@@ -12,6 +12,7 @@ use crate::address::Address;
 use crate::audit::{Action, Actor, Event};
 use crate::clock::{Clock, days_later};
 use crate::config::{self, PasswordMode};
+use crate::diagnostic::Outcome;
 use crate::envelope::Reported;
 use crate::id::{Link, QueueId, TransferId};
 use crate::intake::Rules;
@@ -23,7 +24,7 @@ use crate::serve;
 use crate::store::files::LocalBlobs;
 use crate::store::sqlite::Sqlite;
 use crate::store::{
-    Acceptance, Attempt, BlobFacts, BlobWriter, Delivery, DeliveryReport, Fetch, Item, Recall, Session, Store,
+    Acceptance, Attempt, BlobFacts, BlobWriter, DeliveryReport, Fetch, Item, Recall, Session, Store,
 };
 use crate::transfer::link;
 use crate::transfer::sealing::{SealRequest, seal};
@@ -103,18 +104,18 @@ impl Node {
         acceptance.transfer = Some(sealed.transfer);
         self.store.commit(acceptance).await.unwrap();
         for number in [1, 2] {
-            self.settle(&id, number, Delivery::Delivered).await;
+            self.settle(&id, number, Outcome::Delivered).await;
         }
         id
     }
 
     /// The end of the delivery of a notification.
-    async fn settle(&self, transfer: &TransferId, recipient: u16, delivery: Delivery) {
+    async fn settle(&self, transfer: &TransferId, recipient: u16, outcome: Outcome) {
         let attempt = Attempt {
             item: QueueId::random(),
             notifies: Some(link(transfer, recipient)),
             now: self.clock.now(),
-            deliveries: vec![(1, delivery)],
+            outcomes: vec![(1, outcome)],
             next_attempt: self.clock.now(),
             problem: None,
             reports: Vec::new(),

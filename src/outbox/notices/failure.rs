@@ -12,6 +12,7 @@ use mail_builder::mime::{BodyPart, MimePart};
 
 use crate::address::Address;
 use crate::clock::{Timestamp, rfc5322};
+use crate::diagnostic::{Diagnostic, EnhancedCode, Source};
 use crate::id::QueueId;
 use crate::message::crlf::CrlfBytes;
 use crate::message::report::decode_xtext;
@@ -64,12 +65,8 @@ pub struct FailedRecipient<'a> {
     pub address: &'a Address,
     /// Its `ORCPT=`: type, semicolon, xtext.
     pub orcpt: Option<&'a str>,
-    /// `5.1.1` and the like (RFC 3463).
-    pub status: &'a str,
-    /// Why, in one line.
-    pub reason: &'a str,
-    /// The reason is the next hop's answer, not our own finding.
-    pub answered: bool,
+    /// Why.
+    pub diagnostic: &'a Diagnostic,
 }
 
 /// How much of the mail goes back (RFC 3461 4.3).
@@ -121,8 +118,7 @@ fn text(facts: &FailureFacts<'_>) -> String {
     let arrived = facts.arrived.strftime("%d-%m-%Y %H:%M UTC");
     let recipients = |why: &str| -> String {
         let line = |failed: &FailedRecipient<'_>| {
-            let reason = failed.reason.replace(char::is_control, " ");
-            format!("  {}\n    {why}: {reason}\n\n", failed.address)
+            format!("  {}\n    {why}: {}\n\n", failed.address, failed.diagnostic)
         };
         facts.failed.iter().map(line).collect()
     };
@@ -158,6 +154,9 @@ fn text(facts: &FailureFacts<'_>) -> String {
     )
 }
 
+/// Of a refusal without an enhanced status code (RFC 3463 3.1).
+const UNDEFINED: EnhancedCode = EnhancedCode::new(5, 0, 0);
+
 /// For machines (RFC 3464 2).
 fn status_fields(facts: &FailureFacts<'_>) -> String {
     let mut fields = Fields::default();
@@ -173,13 +172,16 @@ fn status_fields(facts: &FailureFacts<'_>) -> String {
         }
         fields.add("Final-Recipient", &typed_address(failed.address));
         fields.add("Action", "failed");
-        fields.add("Status", failed.status);
-        if failed.answered {
-            fields.add("Remote-MTA", &format!("dns; {}", facts.smarthost));
-            fields.add("Diagnostic-Code", &format!("smtp; {}", failed.reason));
-        } else {
-            fields.add("Diagnostic-Code", &format!("x-zegel; {}", failed.reason));
-        }
+        let Diagnostic { status, source, .. } = failed.diagnostic;
+        fields.add("Status", &status.unwrap_or(UNDEFINED).to_string());
+        let kind = match source {
+            Source::Remote(_) => {
+                fields.add("Remote-MTA", &format!("dns; {}", facts.smarthost));
+                "smtp"
+            }
+            Source::Local => "x-zegel",
+        };
+        fields.add("Diagnostic-Code", &format!("{kind}; {}", failed.diagnostic));
         fields.add("Last-Attempt-Date", &rfc5322(facts.time));
     }
     fields.0
@@ -239,27 +241,22 @@ mod tests {
     use mail_parser::{MessageParser, MimeHeaders};
 
     use super::*;
+    use crate::diagnostic::Stage;
 
-    fn report(reason: &str, original: Original<'_>) -> String {
+    fn report(words: &str, original: Original<'_>) -> String {
         let id = "0123456789ab".parse().unwrap();
         let to = Address::parse("jan@voorbeeld.nl").unwrap();
         let (piet, jun) =
             (Address::parse("piet@example.org").unwrap(), Address::parse("j\u{fc}n@example.org").unwrap());
+        let unknown = Diagnostic::remote(Stage::Recipient, 550, words);
+        let lack = Diagnostic::local(None, EnhancedCode::new(5, 6, 7), "no");
         let failed = [
             FailedRecipient {
                 address: &piet,
                 orcpt: Some("rfc822;Piet+2Bx@example.org"),
-                status: "5.1.1",
-                reason,
-                answered: true,
+                diagnostic: &unknown,
             },
-            FailedRecipient {
-                address: &jun,
-                orcpt: None,
-                status: "5.6.7",
-                reason: "5.6.7 no",
-                answered: false,
-            },
+            FailedRecipient { address: &jun, orcpt: None, diagnostic: &lack },
         ];
         let facts = FailureFacts {
             id: &id,
@@ -280,7 +277,7 @@ mod tests {
 
     #[test]
     fn is_a_report_of_three_parts() {
-        let text = report("550 5.1.1 unknown", Original::Header(b"Subject: caf\xc3\xa9\r\nX: y\r\n"));
+        let text = report("5.1.1 unknown", Original::Header(b"Subject: caf\xc3\xa9\r\nX: y\r\n"));
         let message = MessageParser::default().parse(text.as_bytes()).unwrap();
         let kind = message.content_type().unwrap();
         assert_eq!((kind.ctype(), kind.subtype()), ("multipart", Some("report")));
@@ -292,7 +289,7 @@ mod tests {
             "Reporting-MTA: dns; veilig.voorbeeld.nl\r\nOriginal-Envelope-Id: QQ=1\r\n",
             "\r\n\r\nOriginal-Recipient: rfc822;Piet+x@example.org\r\nFinal-Recipient: rfc822; piet@example.org\r\n",
             "Action: failed\r\nStatus: 5.1.1\r\nRemote-MTA: dns; mx.example.org:25\r\n",
-            "Diagnostic-Code: smtp; 550 5.1.1 unknown\r\n",
+            "Diagnostic-Code: smtp; 550 5.1.1 unknown (RCPT TO)\r\n",
             "\r\n\r\nFinal-Recipient: utf-8; j\\x{FC}n@example.org\r\n",
             "Auto-Submitted: auto-replied\r\n",
             "X-Zegel-Notice: failure\r\n",
@@ -310,14 +307,14 @@ mod tests {
     #[test]
     fn returns_a_message_untouched() {
         let original = "Subject: x\r\n\r\n\u{e9}=20\r\n.\r\n";
-        let text = report("550 no", Original::Whole(original.as_bytes()));
+        let text = report("no", Original::Whole(original.as_bytes()));
         assert!(text.contains(&format!("\r\n\r\n{original}")));
         assert!(text.contains("Content-Transfer-Encoding: 8bit\r\n"));
     }
 
     #[test]
     fn a_reason_adds_no_field() {
-        let text = report("550 x\r\nBcc: evil@example.org\r\n\r\nbody", Original::Lost);
+        let text = report("x\r\nBcc: evil@example.org\r\n\r\nbody", Original::Lost);
         assert!(!text.contains("\r\nBcc:"), "{text}");
     }
 }

@@ -8,11 +8,11 @@ use super::{Shared, soften};
 use crate::audit::{Action, Actor, Event};
 use crate::clock::Timestamp;
 use crate::config::Config;
-use crate::delivery::outcome;
 use crate::delivery::smarthost::Settings;
+use crate::diagnostic::Outcome;
 use crate::id::QueueId;
 use crate::queue::{bounce, way};
-use crate::store::{Delivery, Item, Kind, NewItem, Problem};
+use crate::store::{Item, Kind, NewItem, Problem};
 
 /// What came of telling somebody.
 #[derive(Default)]
@@ -41,29 +41,29 @@ impl Shared {
         config: &Arc<Config>,
         settings: &Settings,
         item: &Item,
-        deliveries: &mut [(u32, Delivery)],
+        outcomes: &mut [(u32, Outcome)],
         now: Timestamp,
     ) -> Told {
-        let from_nobody = !bounce::untold(item, deliveries).is_empty();
-        if !from_nobody && bounce::to_report(item, deliveries).is_empty() {
+        let from_nobody = !bounce::untold(item, outcomes).is_empty();
+        if !from_nobody && bounce::to_report(item, outcomes).is_empty() {
             return Told::default();
         }
         let keep = from_nobody && way::is_kept(item.kind);
         let mail = match from_nobody {
             true => {
-                let failed = bounce::untold(item, deliveries);
+                let failed = bounce::untold(item, outcomes);
                 bounce::notice(config, (&self.parts.key, &self.parts.link_key), now, item, &failed, keep)
             }
-            false => self.report(config, item, deliveries, now).await,
+            false => self.report(config, item, outcomes, now).await,
         };
         if !keep && mail.is_some() {
             if from_nobody {
-                let why = reason_of(deliveries);
+                let why = reason_of(outcomes);
                 tracing::warn!(item = %item.id, reason = why, "mail from the null sender failed; the postmaster is told");
             }
             return Told { mail, frozen: false };
         }
-        let (why, frozen) = (reason_of(deliveries), freeze(deliveries));
+        let (why, frozen) = (reason_of(outcomes), freeze(outcomes));
         // There may be many of these, and the postmaster cannot be told anyway: they are counted.
         if item.kind != Kind::Undelivered {
             let (kind, smarthost) = (item.kind.as_str(), settings.smarthost());
@@ -76,15 +76,15 @@ impl Shared {
         &self,
         config: &Arc<Config>,
         item: &Item,
-        deliveries: &[(u32, Delivery)],
+        outcomes: &[(u32, Outcome)],
         now: Timestamp,
     ) -> Option<NewItem> {
         // A body that cannot be read is no reason to keep silent: the report then goes without it.
         let original = self.open(item).await.ok();
-        let (config, item, deliveries) = (Arc::clone(config), item.clone(), deliveries.to_vec());
+        let (config, item, outcomes) = (Arc::clone(config), item.clone(), outcomes.to_vec());
         let (key, link_key) = (self.parts.key.clone(), self.parts.link_key.clone());
         let made = spawn_blocking(move || {
-            let failed = bounce::to_report(&item, &deliveries);
+            let failed = bounce::to_report(&item, &outcomes);
             bounce::report(&config, (&key, &link_key), now, &item, &failed, original)
         });
         made.await.unwrap_or_else(|error| {
@@ -95,17 +95,17 @@ impl Shared {
 }
 
 /// Those that were given up wait on; whether that is for ever, because nobody else still waits.
-fn freeze(deliveries: &mut [(u32, Delivery)]) -> bool {
-    let is_last = !deliveries.iter().any(|(_, delivery)| matches!(delivery, Delivery::Later { .. }));
-    soften(deliveries);
+fn freeze(outcomes: &mut [(u32, Outcome)]) -> bool {
+    let is_last = !outcomes.iter().any(|(_, outcome)| matches!(outcome, Outcome::Deferred(_)));
+    soften(outcomes);
     is_last
 }
 
 /// Why the first of those that were given up was, for the log.
-fn reason_of(deliveries: &[(u32, Delivery)]) -> String {
-    let reason = deliveries.iter().find_map(|(_, delivery)| match delivery {
-        Delivery::Failed { reason } => Some(outcome::for_log(reason)),
-        Delivery::Delivered | Delivery::Later { .. } => None,
+fn reason_of(outcomes: &[(u32, Outcome)]) -> String {
+    let reason = outcomes.iter().find_map(|(_, outcome)| match outcome {
+        Outcome::Failed(why) => Some(why.for_log()),
+        Outcome::Delivered | Outcome::Deferred(_) => None,
     });
     reason.unwrap_or_default()
 }

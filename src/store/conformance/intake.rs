@@ -5,6 +5,7 @@ use futures_util::future::join_all;
 use super::sample::*;
 use crate::audit::Action;
 use crate::clock::days_later;
+use crate::diagnostic::Outcome;
 use crate::envelope::Reported;
 use crate::id::{Link, QueueId};
 use crate::store::*;
@@ -71,7 +72,7 @@ pub async fn a_delivered_notification_is_noted(store: &dyn Store) {
     store.finish_attempt(attempt(&item, delivered())).await.unwrap();
     assert_eq!(recipient(store, &link).await.notified, None, "a receipt is no notification");
     let item = claimed(store, notice(&link, Kind::Notification)).await;
-    let later = vec![(1, Delivery::Later { reason: "451 4.3.0".into() })];
+    let later = vec![(1, Outcome::Deferred(said(451, "4.3.0")))];
     store.finish_attempt(attempt(&item, later)).await.unwrap();
     assert_eq!(recipient(store, &link).await.notified, None);
     store.finish_attempt(attempt(&item, delivered())).await.unwrap();
@@ -124,8 +125,9 @@ pub async fn reports_are_kept_and_close_only_what_nobody_has_opened(store: &dyn 
 pub async fn a_bounce_closes_a_link_until_the_next_notification(store: &dyn Store) {
     let link = linked(store).await;
     let item = claimed(store, notice(&link, Kind::Notification)).await;
-    let reason = "550 5.1.1 no such user".to_owned();
-    let failed = vec![(1, Delivery::Failed { reason: reason.clone() })];
+    let why = said(550, "5.1.1 no such user");
+    let reason = why.to_string();
+    let failed = vec![(1, Outcome::Failed(why))];
     store.finish_attempt(attempt(&item, failed)).await.unwrap();
     let bounce = Bounce { time: minutes(1), reason };
     assert_eq!(recipient(store, &link).await.bounced, Some(bounce.clone()));

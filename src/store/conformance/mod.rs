@@ -20,7 +20,7 @@ pub mod transfers;
 pub mod uploads;
 pub mod verification;
 
-pub use self::sample::{attempt, event, in_blob, inline, item, message, noon, transfer};
+pub use self::sample::{attempt, event, in_blob, inline, item, message, noon, said, transfer};
 
 /// One test for each statement. `$open` is an expression that gives a new, empty store, and whatever must live
 /// as long as it.

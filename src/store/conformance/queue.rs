@@ -5,6 +5,7 @@ use futures_util::future::join_all;
 use super::sample::*;
 use crate::address::ReversePath;
 use crate::audit::Action;
+use crate::diagnostic::Outcome;
 use crate::envelope::{BodyType, Envelope, MailParameters, Notify, RcptParameters, Ret};
 use crate::id::{BlobName, Link, TransferId};
 use crate::store::*;
@@ -92,13 +93,13 @@ pub async fn the_oldest_goes_first_and_no_more_than_asked(store: &dyn Store) {
 
 pub async fn an_attempt_is_recorded_per_recipient(store: &dyn Store) {
     let first = claimed(store, item()).await;
-    let reason = "451 4.3.0 later".to_owned();
-    let deliveries = vec![(1, Delivery::Delivered), (2, Delivery::Later { reason: reason.clone() })];
-    store.finish_attempt(attempt(&first, deliveries)).await.unwrap();
+    let why = said(451, "4.3.0 later");
+    let outcomes = vec![(1, Outcome::Delivered), (2, Outcome::Deferred(why.clone()))];
+    store.finish_attempt(attempt(&first, outcomes)).await.unwrap();
 
     let entry = &store.queue().await.unwrap()[0];
-    let states: Vec<_> = entry.recipients.iter().map(|r| (r.state, r.answer.as_str())).collect();
-    assert_eq!(states, [("delivered", ""), ("waiting", reason.as_str())]);
+    let states: Vec<_> = entry.recipients.iter().map(|one| (one.state, one.diagnostic.clone())).collect();
+    assert_eq!(states, [(RecipientState::Delivered, None), (RecipientState::Waiting, Some(why))]);
     assert!(store.claim_due(minutes(4), minutes(10), 10).await.unwrap().is_empty());
     let again = store.claim_due(minutes(5), minutes(10), 10).await.unwrap().remove(0);
     assert_eq!(again.attempts, 1);
@@ -106,9 +107,9 @@ pub async fn an_attempt_is_recorded_per_recipient(store: &dyn Store) {
     assert_eq!(again.body, first.body);
 
     // A delivered recipient stays so, whatever a late answer says.
-    let failed = |number| (number, Delivery::Failed { reason: "550 5.1.1 no".into() });
+    let failed = |number| (number, Outcome::Failed(said(550, "5.1.1 no")));
     store.finish_attempt(attempt(&again, vec![failed(1)])).await.unwrap();
-    assert_eq!(store.queue().await.unwrap()[0].recipients[0].state, "delivered");
+    assert_eq!(store.queue().await.unwrap()[0].recipients[0].state, RecipientState::Delivered);
     let last = store.claim_due(minutes(60), minutes(70), 10).await.unwrap().remove(0);
     store.finish_attempt(attempt(&last, vec![failed(2)])).await.unwrap();
     assert!(store.queue().await.unwrap().is_empty());
@@ -117,10 +118,10 @@ pub async fn an_attempt_is_recorded_per_recipient(store: &dyn Store) {
 pub async fn a_finished_item_goes_with_its_blob(store: &dyn Store) {
     let blob = BlobName::random();
     let first = claimed(store, NewItem { body: in_blob(blob.clone()), ..item() }).await;
-    store.finish_attempt(attempt(&first, vec![(1, Delivery::Delivered)])).await.unwrap();
+    store.finish_attempt(attempt(&first, vec![(1, Outcome::Delivered)])).await.unwrap();
     assert!(store.pending_deletion(10).await.unwrap().is_empty());
     let again = store.claim_due(minutes(5), minutes(10), 10).await.unwrap().remove(0);
-    store.finish_attempt(attempt(&again, vec![(2, Delivery::Delivered)])).await.unwrap();
+    store.finish_attempt(attempt(&again, vec![(2, Outcome::Delivered)])).await.unwrap();
     assert!(store.queue().await.unwrap().is_empty());
     assert_eq!(store.next_due().await.unwrap(), None);
     assert_eq!(store.pending_deletion(10).await.unwrap(), [blob]);
@@ -134,7 +135,7 @@ pub async fn a_report_is_queued_with_the_failure(store: &dyn Store) {
     finished.reports = vec![report];
     store.finish_attempt(finished).await.unwrap();
     let entries = store.queue().await.unwrap();
-    assert_eq!((entries.len(), entries[0].kind, &entries[0].id), (1, "report", &id));
+    assert_eq!((entries.len(), entries[0].kind, &entries[0].id), (1, Kind::Report, &id));
     assert_eq!(store.claim_due(noon(), minutes(10), 10).await.unwrap()[0].id, id);
 
     // A report that cannot be queued leaves the attempt unrecorded: nothing is lost.

@@ -4,6 +4,7 @@ use super::sample::*;
 use crate::address::ReversePath;
 use crate::audit::Action;
 use crate::clock::days_later;
+use crate::diagnostic::{Diagnostic, EnhancedCode, Outcome, Stage};
 use crate::id::{BlobName, Link, QueueId, TransferId};
 use crate::store::*;
 
@@ -28,9 +29,9 @@ pub async fn retry_makes_due_but_never_twice(store: &dyn Store) {
 pub async fn what_is_frozen_waits_for_somebody(store: &dyn Store) {
     let frozen = NewItem { kind: Kind::Receipt, ..item() };
     let item = claimed(store, frozen).await;
-    let refused = |reason: &str| Delivery::Later { reason: reason.into() };
-    let deliveries = vec![(1, Delivery::Delivered), (2, refused("550 5.1.1 no (RCPT TO)"))];
-    let ended = Attempt { problem: Some(Problem::Frozen), ..attempt(&item, deliveries) };
+    let no = said(550, "5.1.1 no");
+    let outcomes = vec![(1, Outcome::Delivered), (2, Outcome::Deferred(no.clone()))];
+    let ended = Attempt { problem: Some(Problem::Frozen), ..attempt(&item, outcomes) };
     store.finish_attempt(ended).await.unwrap();
     assert_eq!(store.next_due().await.unwrap(), None);
     store.release_claims().await.unwrap();
@@ -39,24 +40,25 @@ pub async fn what_is_frozen_waits_for_somebody(store: &dyn Store) {
     assert!(store.claim_due(years, years, 10).await.unwrap().is_empty());
 
     let entry = store.queue().await.unwrap().remove(0);
-    assert_eq!(entry.problem, Some("frozen"));
-    let states: Vec<_> = entry.recipients.iter().map(|one| (one.state, one.answer.as_str())).collect();
-    assert_eq!(states, [("delivered", ""), ("frozen", "550 5.1.1 no (RCPT TO)")]);
+    assert_eq!(entry.problem, Some(Problem::Frozen));
+    let states: Vec<_> = entry.recipients.iter().map(|one| (one.state, one.diagnostic.clone())).collect();
+    assert_eq!(states, [(RecipientState::Delivered, None), (RecipientState::Frozen, Some(no.clone()))]);
     let gauges = store.gauges(noon()).await.unwrap();
     let [problem] = gauges.problems.as_slice() else { panic!("one problem: {:?}", gauges.problems) };
     assert_eq!((problem.problem, problem.items), (Problem::Frozen, 1));
-    assert_eq!((problem.reason.as_str(), gauges.oldest_queued), ("550 5.1.1 no (RCPT TO)", None));
+    assert_eq!((&problem.diagnostic, gauges.oldest_queued), (&Some(no), None));
 
     assert_eq!(store.retry(Some(item.id.clone()), minutes(60), None).await.unwrap(), 1);
     assert!(store.gauges(noon()).await.unwrap().problems.is_empty());
     let again = store.claim_due(minutes(60), years, 10).await.unwrap().remove(0);
     assert_eq!((again.id.clone(), again.recipients.len()), (item.id, 1));
-    let waits =
-        Attempt { problem: Some(Problem::NeedsTls), ..attempt(&again, vec![(2, refused("4.7.5 no"))]) };
+    let no = Diagnostic::local(Some(Stage::StartTls), EnhancedCode::new(4, 7, 5), "no");
+    let outcomes = vec![(2, Outcome::Deferred(no.clone()))];
+    let waits = Attempt { problem: Some(Problem::NeedsTls), ..attempt(&again, outcomes) };
     store.finish_attempt(waits).await.unwrap();
     assert_eq!(store.next_due().await.unwrap(), Some(minutes(5)), "what only waits is tried again");
     let problems = store.gauges(noon()).await.unwrap().problems;
-    assert_eq!((problems[0].problem, problems[0].reason.as_str()), (Problem::NeedsTls, "4.7.5 no"));
+    assert_eq!((problems[0].problem, &problems[0].diagnostic), (Problem::NeedsTls, &Some(no)));
 }
 
 pub async fn a_dropped_item_is_gone(store: &dyn Store) {
@@ -79,10 +81,13 @@ pub async fn the_queue_can_be_looked_at(store: &dyn Store) {
     store.commit(message(vec![notice, item()])).await.unwrap();
     let entries = store.queue().await.unwrap();
     assert_eq!(entries.iter().map(|entry| entry.created).collect::<Vec<_>>(), [noon(), minutes(1)]);
-    assert_eq!((entries[0].from.as_str(), entries[0].kind), ("jan@voorbeeld.nl", "message"));
-    assert_eq!((entries[1].from.as_str(), entries[1].kind), ("<>", "receipt"));
+    assert_eq!((entries[0].from.as_str(), entries[0].kind), ("jan@voorbeeld.nl", Kind::Message));
+    assert_eq!((entries[1].from.as_str(), entries[1].kind), ("<>", Kind::Receipt));
     assert_eq!((&entries[1].transfer, entries[1].attempts), (&Some(link.transfer), 0));
     assert_eq!(entries[1].next_attempt, minutes(1));
     let recipients: Vec<_> = entries[0].recipients.iter().map(|r| (r.address.as_str(), r.state)).collect();
-    assert_eq!(recipients, [("a@example.org", "waiting"), ("b@example.org", "waiting")]);
+    assert_eq!(
+        recipients,
+        [("a@example.org", RecipientState::Waiting), ("b@example.org", RecipientState::Waiting)]
+    );
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::address::{Address, ReversePath};
 use crate::audit::{Action, Actor, Event};
 use crate::clock::{Timestamp, days_later, earlier, later};
+use crate::diagnostic::{Diagnostic, Outcome, Stage};
 use crate::envelope::{Envelope, MailParameters};
 use crate::id::{BlobName, Link, QueueId, TransferId, UploadId};
 use crate::limits::{Rate, TryRule};
@@ -105,13 +106,13 @@ pub async fn claimed(store: &dyn Store, item: NewItem) -> Item {
     items.remove(0)
 }
 
-pub fn attempt(item: &Item, deliveries: Vec<(u32, Delivery)>) -> Attempt {
+pub fn attempt(item: &Item, outcomes: Vec<(u32, Outcome)>) -> Attempt {
     let events = vec![event(Action::Relay)];
     Attempt {
         item: item.id.clone(),
         notifies: item.link.clone().filter(|_| item.kind == Kind::Notification),
         now: minutes(1),
-        deliveries,
+        outcomes,
         next_attempt: minutes(5),
         problem: None,
         reports: Vec::new(),
@@ -119,8 +120,13 @@ pub fn attempt(item: &Item, deliveries: Vec<(u32, Delivery)>) -> Attempt {
     }
 }
 
-pub fn delivered() -> Vec<(u32, Delivery)> {
-    vec![(1, Delivery::Delivered), (2, Delivery::Delivered)]
+/// What the next hop says of a recipient.
+pub fn said(code: u16, words: &str) -> Diagnostic {
+    Diagnostic::remote(Stage::Recipient, code, words)
+}
+
+pub fn delivered() -> Vec<(u32, Outcome)> {
+    vec![(1, Outcome::Delivered), (2, Outcome::Delivered)]
 }
 
 /// Commits one transfer and gives the link of its first recipient.
@@ -174,7 +180,7 @@ pub async fn recipient(store: &dyn Store, link: &Link) -> Recipient {
 }
 
 pub async fn queued(store: &dyn Store) -> Vec<&'static str> {
-    store.queue().await.unwrap().iter().map(|entry| entry.kind).collect()
+    store.queue().await.unwrap().iter().map(|entry| entry.kind.as_str()).collect()
 }
 
 pub fn limited(link: &Link, invites: bool) -> LimitedNotice {
@@ -307,5 +313,5 @@ pub async fn due(store: &dyn Store, now: Timestamp) -> Vec<Occasion> {
 }
 
 pub async fn kinds(store: &dyn Store) -> Vec<&'static str> {
-    store.queue().await.unwrap().into_iter().map(|entry| entry.kind).collect()
+    store.queue().await.unwrap().into_iter().map(|entry| entry.kind.as_str()).collect()
 }

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::address::Address;
 use crate::clock::Timestamp;
+use crate::diagnostic::{EnhancedCode, Stage};
 use crate::envelope::Reported;
 use crate::id::{BlobName, FolderId, QueueId, TransferId, UploadId};
 use crate::locale::Language;
@@ -38,9 +39,22 @@ text_column!(
     FolderId => str::parse,
     Kind => str::parse,
     Problem => str::parse,
+    Stage => str::parse,
     Language => str::parse,
     Reported => str::parse
 );
+
+impl ToSql for EnhancedCode {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.to_string().into())
+    }
+}
+
+impl FromSql for EnhancedCode {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_str()?.parse().map_err(FromSqlError::other)
+    }
+}
 
 /// A moment, as microseconds since 1970.
 pub(super) struct Time(pub Timestamp);

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::Sqlite;
 use super::columns::Time;
+use super::{Sqlite, queue};
 use crate::clock::Timestamp;
 use crate::store::room::Disk;
 use crate::store::{GaugeStore, Gauges, ProblemGauge, Result};
@@ -28,7 +28,8 @@ pub(super) const PROBLEMS: &str =
     "SELECT problem, count(*), max(number) FROM items WHERE problem IS NOT NULL GROUP BY problem";
 
 const WHY: &str = "
-    SELECT answer FROM item_recipients WHERE item = ?1 AND state = 'waiting' ORDER BY number LIMIT 1";
+    SELECT stage, code, status, answer FROM item_recipients
+    WHERE item = ?1 AND state = 'waiting' ORDER BY number LIMIT 1";
 
 /// Figures; counted, so for a scrape now and then, not for a request.
 fn gauges(db: &Connection, now: Timestamp) -> Result<Gauges> {
@@ -54,11 +55,11 @@ fn problems(db: &Connection) -> Result<Vec<ProblemGauge>> {
     let mut found = db.prepare_cached(PROBLEMS)?;
     let rows = found.query_map([], |row| {
         let newest: i64 = row.get(2)?;
-        let reason = db.prepare_cached(WHY)?.query_row([newest], |row| row.get(0)).optional()?;
+        let diagnostic = db.prepare_cached(WHY)?.query_row([newest], queue::diagnostic).optional()?;
         Ok(ProblemGauge {
             problem: row.get(0)?,
             items: row.get::<_, u32>(1)?.into(),
-            reason: reason.unwrap_or_default(),
+            diagnostic: diagnostic.flatten(),
         })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)

@@ -12,9 +12,10 @@ use tokio::time::sleep;
 use super::journal::{self, Cleared, Found, Journal, Waiting};
 use super::{Sqlite, queue, queue_admin, status};
 use crate::clock::Timestamp;
+use crate::diagnostic::Outcome;
 use crate::id::QueueId;
 use crate::store::{
-    Acceptance, Attempt, Committed, Delivery, Gauges, Item, Kind, NewItem, QueueEntry, Result, StoreError,
+    Acceptance, Attempt, Committed, Gauges, Item, Kind, NewItem, QueueEntry, Result, StoreError,
 };
 
 /// How long a tool waits for a message to become a row, and how often it looks.
@@ -188,6 +189,6 @@ fn take_plain(acceptance: &mut Acceptance) -> Option<NewItem> {
 }
 
 fn is_all_delivered(item: &NewItem, attempt: &Attempt) -> bool {
-    let delivered = attempt.deliveries.iter().filter(|(_, delivery)| *delivery == Delivery::Delivered);
+    let delivered = attempt.outcomes.iter().filter(|(_, outcome)| *outcome == Outcome::Delivered);
     attempt.reports.is_empty() && delivered.count() == item.envelope.recipients.len()
 }

@@ -22,6 +22,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/0011_reply_to.sql"),
     include_str!("../../../migrations/0012_folder.sql"),
     include_str!("../../../migrations/0013_lost.sql"),
+    include_str!("../../../migrations/0014_diagnostics.sql"),
 ];
 
 /// `zegl`: marks the file as ours (`PRAGMA application_id`).
@@ -67,6 +68,7 @@ fn current(db: &Connection, known: u32) -> Result<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diagnostic::{Diagnostic, Stage};
 
     const ONE: &str = "CREATE TABLE one (a INTEGER) STRICT;";
     const TWO: &str = "CREATE TABLE two (a INTEGER) STRICT; INSERT INTO one VALUES (2);";
@@ -116,5 +118,41 @@ mod tests {
         assert!(matches!(run(&mut db), Err(StoreError::Foreign)));
         let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0)).unwrap();
         assert_eq!(tables, 1);
+    }
+
+    /// What was one line before step 14 is still that line, now with its parts known.
+    #[test]
+    fn old_answers_are_taken_apart() {
+        let lines = [
+            "550 5.1.1 unknown (RCPT TO)",
+            "554 5.7.64 TenantAttribution; Relay Access Denied (end of message)",
+            "451 later (MAIL FROM)",
+            "421",
+            "4.4.2 no answer in time (greeting)",
+            "4.4.7 given up after many tries; the last: 451 later (end of message)",
+            "5.6.7 the next mail server lacks it (SMTPUTF8)",
+            "",
+        ];
+        let mut db = Connection::open_in_memory().unwrap();
+        apply(&mut db, MIGRATIONS.get(..13).unwrap()).unwrap();
+        db.execute(
+            "INSERT INTO items (id, kind, created, next_attempt, due) VALUES ('a', 'message', 0, 0, 0)",
+            [],
+        )
+        .unwrap();
+        for (number, line) in (1u32..).zip(lines) {
+            let insert = "INSERT INTO item_recipients (item, number, address, answer) VALUES (1, ?1, 'a@example.org', ?2)";
+            db.execute(insert, (number, line)).unwrap();
+        }
+        run(&mut db).unwrap();
+        let mut rows = db.prepare("SELECT * FROM item_recipients ORDER BY number").unwrap();
+        let rows = rows.query_map([], super::super::queue::diagnostic).unwrap();
+        let found: Vec<_> = rows.map(|row| row.unwrap()).collect();
+        let text = |found: &Option<Diagnostic>| found.as_ref().map(ToString::to_string).unwrap_or_default();
+        assert_eq!(found.iter().map(text).collect::<Vec<_>>(), lines);
+        let codes: Vec<_> = found.iter().flatten().map(|found| found.codes().to_string()).collect();
+        assert_eq!(codes, ["550 5.1.1", "554 5.7.64", "451", "421", "4.4.2", "4.4.7", "5.6.7"]);
+        let quoting: Vec<_> = found.iter().map(|found| found.as_ref().and_then(|one| one.stage)).collect();
+        assert_eq!((quoting[1], quoting[5]), (Some(Stage::Done), Some(Stage::Done)));
     }
 }

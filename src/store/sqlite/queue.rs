@@ -15,12 +15,12 @@ use super::writer::Change;
 use super::{Sqlite, blobs};
 use crate::address::ReversePath;
 use crate::clock::Timestamp;
+use crate::diagnostic::{Diagnostic, Outcome, Source};
 use crate::envelope::EnvelopeRecipient;
 use crate::id::{BlobName, Link, QueueId};
 use crate::secret::keyring::{KeyId, KeyRef};
 use crate::store::{
-    Attempt, Body, BodyData, Delivery, Item, NewItem, PendingRecipient, Problem, QueueStore, Result,
-    StoreError,
+    Attempt, Body, BodyData, Item, NewItem, PendingRecipient, Problem, QueueStore, RecipientState, Result,
 };
 
 #[async_trait]
@@ -60,7 +60,8 @@ pub(super) const BODY: &str = "SELECT body FROM bodies WHERE item = ?1";
 pub(super) const NEXT_DUE: &str = "SELECT min(due) FROM items WHERE due < 9223372036854775807";
 pub(super) const NUMBER: &str = "SELECT number FROM items WHERE id = ?1";
 pub(super) const NOTE: &str = "
-    UPDATE item_recipients SET state = ?3, answer = ?4 WHERE item = ?1 AND number = ?2 AND state = 'waiting'";
+    UPDATE item_recipients SET state = ?3, stage = ?4, code = ?5, status = ?6, answer = ?7
+    WHERE item = ?1 AND number = ?2 AND state = 'waiting'";
 pub(super) const RESCHEDULE: &str = "
     UPDATE items SET attempts = attempts + 1, next_attempt = ?2, due = coalesce(?3, ?2), claimed = 0, problem = ?4
     WHERE number = ?1";
@@ -216,9 +217,17 @@ pub(super) fn next_due(db: &Connection) -> Result<Option<Timestamp>> {
 pub(super) fn finish_attempt(change: &mut Change<'_>, attempt: Attempt) -> Result<()> {
     if let Some(number) = number(change.db, &attempt.item)? {
         let mut note = change.db.prepare_cached(NOTE)?;
-        for (recipient, delivery) in &attempt.deliveries {
-            let (state, answer) = words(delivery);
-            note.execute(params![number, recipient, state, answer])?;
+        for (recipient, outcome) in &attempt.outcomes {
+            let why = outcome.diagnostic();
+            note.execute(params![
+                number,
+                recipient,
+                state(outcome).as_str(),
+                why.and_then(|why| why.stage),
+                why.and_then(|why| why.source.reply_code()),
+                why.and_then(|why| why.status),
+                why.map_or("", |why| &why.text),
+            ])?;
         }
         if change.db.prepare_cached(WAITING)?.exists([number])? {
             let due = (attempt.problem == Some(Problem::Frozen)).then_some(NEVER);
@@ -234,12 +243,20 @@ pub(super) fn finish_attempt(change: &mut Change<'_>, attempt: Attempt) -> Resul
     attempt.events.into_iter().try_for_each(|event| change.record(event))
 }
 
-fn words(delivery: &Delivery) -> (&'static str, &str) {
-    match delivery {
-        Delivery::Delivered => ("delivered", ""),
-        Delivery::Later { reason } => ("waiting", reason),
-        Delivery::Failed { reason } => ("failed", reason),
+fn state(outcome: &Outcome) -> RecipientState {
+    match outcome {
+        Outcome::Delivered => RecipientState::Delivered,
+        Outcome::Deferred(_) => RecipientState::Waiting,
+        Outcome::Failed(_) => RecipientState::Failed,
     }
+}
+
+/// Why a recipient was not reached, out of its row; `None` before the first attempt, and where it was reached.
+pub(super) fn diagnostic(row: &Row<'_>) -> rusqlite::Result<Option<Diagnostic>> {
+    let source = row.get::<_, Option<u16>>("code")?.map_or(Source::Local, Source::Remote);
+    let (stage, status, text) = (row.get("stage")?, row.get("status")?, row.get("answer")?);
+    let found = Diagnostic { stage, source, status, text };
+    Ok(Some(found).filter(|found| !found.to_string().is_empty()))
 }
 
 /// The row of an item that is still in the queue.
@@ -261,12 +278,4 @@ pub(super) fn keys(db: &Connection) -> Result<HashSet<KeyId>> {
     let mut keys = db.prepare_cached(KEYS)?;
     let keys = keys.query_map([], |row| row.get(0))?;
     Ok(keys.collect::<rusqlite::Result<_>>()?)
-}
-
-/// The word of the database as the outside sees it.
-pub(super) fn state(word: &str) -> Result<&'static str> {
-    ["waiting", "delivered", "failed"]
-        .into_iter()
-        .find(|state| *state == word)
-        .ok_or(StoreError::Corrupt("recipient state"))
 }

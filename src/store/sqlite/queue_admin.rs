@@ -6,14 +6,16 @@ use rusqlite::{Connection, Row, params};
 
 use super::Sqlite;
 use super::columns::Time;
-use super::queue::{number, remove, reverse_path, state};
+use super::queue::{diagnostic, number, remove, reverse_path};
 use super::writer::Change;
 use crate::address::Address;
 use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::envelope::EnvelopeRecipient;
 use crate::id::QueueId;
-use crate::store::{Kind, NewItem, Problem, QueueAdmin, QueueEntry, QueueEntryRecipient, Result};
+use crate::store::{
+    NewItem, Problem, QueueAdmin, QueueEntry, QueueEntryRecipient, RecipientState, Result, StoreError,
+};
 
 #[async_trait]
 impl QueueAdmin for Sqlite {
@@ -43,7 +45,7 @@ pub(super) fn list(db: &Connection) -> Result<Vec<QueueEntry>> {
     let rows = items.query_map([], |row| Ok((row.get("number")?, entry(row)?)))?;
     rows.map(|row| {
         let (number, entry) = row?;
-        let is_frozen = entry.problem == Some(Problem::Frozen.as_str());
+        let is_frozen = entry.problem == Some(Problem::Frozen);
         Ok(QueueEntry { recipients: recipients(db, number, is_frozen)?, ..entry })
     })
     .collect()
@@ -52,14 +54,14 @@ pub(super) fn list(db: &Connection) -> Result<Vec<QueueEntry>> {
 fn entry(row: &Row<'_>) -> rusqlite::Result<QueueEntry> {
     Ok(QueueEntry {
         id: row.get("id")?,
-        kind: row.get::<_, Kind>("kind")?.as_str(),
+        kind: row.get("kind")?,
         from: sender(reverse_path(row)?.address()),
         recipients: Vec::new(),
         transfer: row.get("transfer")?,
         created: row.get::<_, Time>("created")?.0,
         attempts: row.get("attempts")?,
         next_attempt: row.get::<_, Time>("next_attempt")?.0,
-        problem: row.get::<_, Option<Problem>>("problem")?.map(Problem::as_str),
+        problem: row.get("problem")?,
     })
 }
 
@@ -67,12 +69,12 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<QueueEntry> {
 pub(super) fn entry_of(item: &NewItem) -> QueueEntry {
     let waiting = |recipient: &EnvelopeRecipient| QueueEntryRecipient {
         address: recipient.address.clone(),
-        state: "waiting",
-        answer: String::new(),
+        state: RecipientState::Waiting,
+        diagnostic: None,
     };
     QueueEntry {
         id: item.id.clone(),
-        kind: item.kind.as_str(),
+        kind: item.kind,
         from: sender(item.envelope.reverse_path.address()),
         recipients: item.envelope.recipients.iter().map(waiting).collect(),
         transfer: None,
@@ -90,16 +92,19 @@ fn sender(address: Option<&Address>) -> String {
 /// Those that a frozen item still has to reach are frozen with it.
 fn recipients(db: &Connection, item: i64, is_frozen: bool) -> Result<Vec<QueueEntryRecipient>> {
     let mut recipients = db.prepare_cached(
-        "SELECT address, state, answer FROM item_recipients WHERE item = ?1 ORDER BY number",
+        "SELECT address, state, stage, code, status, answer FROM item_recipients WHERE item = ?1 ORDER BY number",
     )?;
     let mut rows = recipients.query([item])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let state = match state(&row.get::<_, String>("state")?)? {
-            "waiting" if is_frozen => Problem::Frozen.as_str(),
-            state => state,
+        let state = match row.get_ref("state")?.as_str().map_err(rusqlite::Error::from)? {
+            "waiting" if is_frozen => RecipientState::Frozen,
+            "waiting" => RecipientState::Waiting,
+            "delivered" => RecipientState::Delivered,
+            "failed" => RecipientState::Failed,
+            _ => return Err(StoreError::Corrupt("recipient state")),
         };
-        found.push(QueueEntryRecipient { address: row.get("address")?, state, answer: row.get("answer")? });
+        found.push(QueueEntryRecipient { address: row.get("address")?, state, diagnostic: diagnostic(row)? });
     }
     Ok(found)
 }

@@ -7,9 +7,10 @@ use super::columns::Time;
 use super::writer::Change;
 use super::{Sqlite, audit, downloads};
 use crate::audit::{Action, Actor, Entry};
+use crate::diagnostic::Outcome;
 use crate::envelope::Reported;
 use crate::id::{Link, TransferId};
-use crate::store::{Attempt, Delivery, DeliveryReport, Download, Result, StatusStore};
+use crate::store::{Attempt, DeliveryReport, Download, Result, StatusStore};
 
 #[async_trait]
 impl StatusStore for Sqlite {
@@ -50,17 +51,17 @@ const END_SESSIONS: &str = "DELETE FROM sessions WHERE transfer = ?1 AND recipie
 /// How the delivery of a notification ended: its recipient knows of the link now, or it is closed.
 pub(super) fn note_deliveries(change: &mut Change<'_>, link: &Link, attempt: &Attempt) -> Result<()> {
     let time = attempt.now;
-    for (_, delivery) in &attempt.deliveries {
-        match delivery {
-            Delivery::Delivered => {
+    for (_, outcome) in &attempt.outcomes {
+        match outcome {
+            Outcome::Delivered => {
                 let notified = params![link.transfer, link.recipient, Time(time)];
                 change.db.prepare_cached(NOTIFIED)?.execute(notified)?;
             }
-            Delivery::Failed { reason } => {
-                let reason = reason.clone();
+            Outcome::Failed(why) => {
+                let reason = why.to_string();
                 report(change, link, &DeliveryReport { own: true, action: Reported::Failed, time, reason })?;
             }
-            Delivery::Later { .. } => {}
+            Outcome::Deferred(_) => {}
         }
     }
     Ok(())

@@ -11,13 +11,16 @@ use tempfile::TempDir;
 use super::*;
 use crate::audit::{Action, Actor, Event};
 use crate::clock::days_later;
+use crate::diagnostic::Outcome;
 use crate::id::Link;
 use crate::limits::{Rate, TryRule};
 use crate::secret::keyring::{KeyId, KeyRef};
-use crate::store::conformance::{attempt, event, inline, item, message, noon, store_conformance, transfer};
+use crate::store::conformance::{
+    attempt, event, inline, item, message, noon, said, store_conformance, transfer,
+};
 use crate::store::{
-    Acceptance, AccessStore, AuditStore, Body, BodyKeys, Delivery, Item, Kind, MessageStore, NewItem,
-    QueueAdmin, QueueStore, RateStore, Recall, RetentionStore, SenderStore, StoreError, TransferStore, Try,
+    Acceptance, AccessStore, AuditStore, Body, BodyKeys, Item, Kind, MessageStore, NewItem, QueueAdmin,
+    QueueStore, RateStore, Recall, RetentionStore, SenderStore, StoreError, TransferStore, Try,
 };
 
 mod conformance {
@@ -462,8 +465,8 @@ mod serving {
         (Sqlite::serve(&file(&dir)).unwrap(), dir)
     }
 
-    fn to_both(delivery: Delivery) -> Vec<(u32, Delivery)> {
-        vec![(1, delivery.clone()), (2, delivery)]
+    fn to_both(outcome: Outcome) -> Vec<(u32, Outcome)> {
+        vec![(1, outcome.clone()), (2, outcome)]
     }
 
     async fn claim(store: &Sqlite) -> Vec<Item> {
@@ -482,8 +485,8 @@ mod serving {
         let claimed = claim(&store).await;
         assert_eq!(claimed.len(), 2);
         assert_eq!(count(&db, "items"), 0);
-        let later = Delivery::Later { reason: "451 busy".to_owned() };
-        store.finish_attempt(attempt(&claimed[0], to_both(Delivery::Delivered))).await.unwrap();
+        let later = Outcome::Deferred(said(451, "busy"));
+        store.finish_attempt(attempt(&claimed[0], to_both(Outcome::Delivered))).await.unwrap();
         store.finish_attempt(attempt(&claimed[1], to_both(later))).await.unwrap();
         assert_eq!(count(&db, "items"), 1, "the one that must wait");
         store.commit(message(vec![item()])).await.unwrap();
@@ -519,8 +522,8 @@ fn key_of(item: &NewItem) -> KeyId {
 }
 
 async fn deliver(store: &Sqlite, claimed: &Item) {
-    let deliveries = vec![(1, Delivery::Delivered), (2, Delivery::Delivered)];
-    store.finish_attempt(attempt(claimed, deliveries)).await.unwrap();
+    let outcomes = vec![(1, Outcome::Delivered), (2, Outcome::Delivered)];
+    store.finish_attempt(attempt(claimed, outcomes)).await.unwrap();
 }
 
 /// C29: in a row or in the journal, before and after a restart.
@@ -538,7 +541,7 @@ async fn a_key_stays_as_long_as_its_mail_and_no_longer() {
     assert!(store.keyring().find(gone).is_ok(), "it is in the journal");
     deliver(&store, &delivered).await;
     drop(delivered);
-    let later = Delivery::Later { reason: "451 busy".to_owned() };
+    let later = Outcome::Deferred(said(451, "busy"));
     store.finish_attempt(attempt(&put_off, vec![(1, later.clone()), (2, later)])).await.unwrap();
     drop(put_off);
     store.destroy_keys().await.unwrap();

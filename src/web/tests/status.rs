@@ -11,10 +11,11 @@ use serde_json::Value;
 use super::{Answer, Sealed, Site};
 use crate::address::Address;
 use crate::config::{Config, PasswordMode};
+use crate::diagnostic::{Diagnostic, Outcome, Stage};
 use crate::envelope::Reported;
 use crate::id::{Link, TransferId};
 use crate::serve;
-use crate::store::{Attempt, Delivery, DeliveryReport};
+use crate::store::{Attempt, DeliveryReport};
 use crate::transfer::action::{self, Purpose};
 
 const DAY: Duration = Duration::from_hours(24);
@@ -42,13 +43,13 @@ impl Site {
     fn queue(&self) -> Vec<(String, String)> {
         let queue = self.runtime.block_on(self.store.queue()).unwrap();
         let entry = |entry: &crate::store::QueueEntry| {
-            (entry.kind.to_owned(), entry.recipients[0].address.to_string())
+            (entry.kind.to_string(), entry.recipients[0].address.to_string())
         };
         queue.iter().map(entry).collect()
     }
 
     /// The next hop takes everything that is queued, or refuses it.
-    fn relay(&self, delivery: &Delivery) {
+    fn relay(&self, outcome: &Outcome) {
         let (store, now) = (self.store.clone(), self.now());
         self.runtime.block_on(async {
             for item in store.claim_due(now, now, 10).await.unwrap() {
@@ -56,7 +57,7 @@ impl Site {
                     item: item.id,
                     notifies: item.link.filter(|_| item.kind == crate::store::Kind::Notification),
                     now,
-                    deliveries: vec![(1, delivery.clone())],
+                    outcomes: vec![(1, outcome.clone())],
                     next_attempt: now,
                     problem: None,
                     reports: Vec::new(),
@@ -79,6 +80,10 @@ impl Site {
 
 fn id(sealed: &Sealed) -> TransferId {
     sealed.tokens[0][..10].parse().unwrap()
+}
+
+fn refused(words: &str) -> Outcome {
+    Outcome::Failed(Diagnostic::remote(Stage::Recipient, 550, words))
 }
 
 #[test]
@@ -317,7 +322,7 @@ fn recipients_hear_of_a_recall_if_they_are_to_and_knew() {
     let sealed = site.seal();
     let token = site.status_token(&sealed);
     site.post(&format!("/s/{token}/resend/1"), "");
-    site.relay(&Delivery::Delivered);
+    site.relay(&Outcome::Delivered);
     assert_eq!(site.status(&token)["recipients"][0]["notified"], "2026-11-23T10:00:00Z");
     site.post(&format!("/s/{token}/recall"), "tell=yes");
     assert_eq!(site.queue(), [("recall".to_owned(), "piet@example.org".to_owned())]);
@@ -501,7 +506,7 @@ fn a_bounced_link_is_closed_until_it_is_sent_again() {
     let sealed = site.seal();
     let token = site.status_token(&sealed);
     site.post(&format!("/s/{token}/resend/1"), "");
-    site.relay(&Delivery::Failed { reason: "550 5.1.1 <b>onbekend</b>".into() });
+    site.relay(&refused("5.1.1 <b>onbekend</b>"));
     let page = site.get(&format!("/s/{token}"));
     assert!(page.text().contains("550 5.1.1 &#60;b&#62;onbekend"), "{}", page.text());
     assert_eq!(site.status(&token)["recipients"][0]["state"], "bounced");
@@ -526,7 +531,7 @@ fn delivered_is_what_a_report_says() {
     let path = format!("/s/{token}");
     assert!(site.get(&path).text().contains("nog niet aan onze mailserver gegeven"));
     site.post(&format!("{path}/resend/1"), "");
-    site.relay(&Delivery::Delivered);
+    site.relay(&Outcome::Delivered);
     let text = site.get(&path).text().to_owned();
     assert!(text.contains("E-mail met de link aan onze mailserver gegeven"), "{text}");
     assert!(
@@ -573,7 +578,7 @@ fn no_report_closes_what_is_open() {
     let cookie = site.unlock(&sealed.tokens[0], &sealed.password);
     assert!(!site.reported(&sealed, true, Reported::Failed));
     site.post(&format!("/s/{token}/resend/1"), "");
-    site.relay(&Delivery::Failed { reason: "550 5.1.1".into() });
+    site.relay(&refused("5.1.1"));
     assert_eq!(site.get_with(&format!("/t/{}/files", sealed.tokens[0]), &cookie).status, 200);
     assert_eq!(site.status(&token)["recipients"][0]["state"], "opened");
     assert!(site.get(&format!("/s/{token}")).text().contains("De link was al geopend en blijft werken"));
