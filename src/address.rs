@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// An address `local-part@domain`, in the spelling it came in.
 ///
 /// The local part is a dot-atom or a quoted string, the domain a name or an address literal in
-/// brackets; both may hold UTF-8 (RFC 6531). Never longer than 254 octets.
+/// brackets; both may hold UTF-8 (RFC 6531). Never longer than 254 bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Address {
@@ -28,7 +28,7 @@ pub enum AddressError {
     /// The part after the `@` is not a domain name or address literal.
     #[error("the part after the @ is not a valid domain")]
     Domain,
-    /// Over 64 octets before the `@`, or over 254 in all (RFC 5321 4.5.3.1).
+    /// Over 64 bytes before the `@`, or over 254 in all (RFC 5321 4.5.3.1).
     #[error("the address is too long")]
     TooLong,
 }

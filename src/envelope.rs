@@ -1,4 +1,4 @@
-//! The envelope of a message (RFC 5321 2.3.1): who it is from, who it is for, and the parameters that
+//! The envelope of a message (RFC 5321 2.3.1): reverse path, forward paths, and the parameters that
 //! must travel on with it. Made by `smtp/session` and by `notify`, kept by `store`, spoken by `relay`.
 
 use std::collections::HashMap;
@@ -28,7 +28,7 @@ pub struct MailParameters {
     pub body: Option<BodyType>,
     /// `SMTPUTF8` (RFC 6531)
     pub smtputf8: bool,
-    /// `SIZE=` as announced, in octets (RFC 1870)
+    /// `SIZE=` as announced, in bytes (RFC 1870)
     pub size: Option<u64>,
     /// `RET=` (RFC 3461 4.3)
     pub ret: Option<Ret>,

@@ -1,7 +1,6 @@
-//! A semaphore that nobody can take for themselves: beside the permits in all, each link and each client has no more
-//! than a share of them at once (H40). Whoever is over the share waits behind the others of the same link or client,
-//! and takes no place in the common queue meanwhile. Used for everything scarce that a visitor can ask for: Argon2
-//! runs, downloads.
+//! A semaphore with shares: of all permits, one link or one client holds no more than its share at once (H40). A request
+//! over that share waits behind the others of its link or client, and takes no place in the common queue meanwhile.
+//! Used for everything scarce that a visitor can ask for: Argon2 runs, downloads.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -70,7 +69,7 @@ struct Shares {
 #[derive(Debug)]
 struct Key {
     semaphore: Arc<Semaphore>,
-    /// Who holds a share of it, or waits for one. Nobody: it is forgotten.
+    /// How many hold a share of it, or wait for one. With none left the key is forgotten.
     users: usize,
 }
 

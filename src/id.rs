@@ -192,7 +192,7 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// M16: every octet comes back, and there is one spelling only.
+        /// M16: every byte comes back, and there is one spelling only.
         #[test]
         fn base32_reads_back_what_it_wrote(bytes: Vec<u8>, text in "[0-9a-zA-Z]{0,20}") {
             let written = base32(&bytes);

@@ -20,7 +20,7 @@ pub struct Inventory {
     pub named: u64,
     /// Those that are not there.
     pub missing: Vec<NamedBlob>,
-    /// Those that cannot be whole, and how many octets there are.
+    /// Those that cannot be whole, and how many bytes there are.
     pub damaged: Vec<(NamedBlob, u64)>,
     /// Blobs that no row knows, and when they were written.
     pub unknown: Vec<(BlobName, Timestamp)>,
@@ -115,7 +115,7 @@ fn waited<T>(ended: std::result::Result<Result<T>, tokio::task::JoinError>) -> R
     ended.unwrap_or_else(|error| Err(StoreError::File(std::io::Error::other(error))))
 }
 
-/// Whether so many octets can be all of it. The body of a mail says its length only inside.
+/// Whether so many bytes can be all of it. The body of a mail says its length only inside.
 pub fn fits(content: &BlobContent, octets: u64) -> bool {
     match content {
         BlobContent::Part(_, _, size) => seal::write::sealed_sizes(*size).contains(&octets),

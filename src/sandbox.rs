@@ -46,7 +46,7 @@ fn keep_to(folder: &Path) -> Result<RulesetStatus, LandlockError> {
     Ok(rules.create()?.add_rule(beneath)?.restrict_self()?.ruleset)
 }
 
-/// Who asks for another program is killed: there is no reason to, but to take the machine over (H29). The unit cannot do
+/// A process that starts another program is killed: nothing of ours does, only an intruder would (H29). The unit cannot do
 /// this, for systemd itself has to execute the gateway.
 fn forbid_programs() -> Result<(), seccompiler::Error> {
     let forbidden = [libc::SYS_execve, libc::SYS_execveat].map(|call| (call, Vec::new()));

@@ -296,7 +296,7 @@ pub fn derive(key: &[u8; 32], salt: &[u8], purpose: &str) -> Zeroizing<[u8; 32]>
     expand_bytes(key, salt, purpose.as_bytes())
 }
 
-/// The same with `N` octets, for a purpose that is no text.
+/// The same with `N` bytes, for a purpose that is no text.
 #[allow(clippy::expect_used, reason = "HKDF-SHA-256 gives up to 8160 bytes; nobody asks for more than 64")]
 pub fn expand_bytes<const N: usize>(key: &[u8; 32], salt: &[u8], purpose: &[u8]) -> Zeroizing<[u8; N]> {
     struct Length(usize);
@@ -347,7 +347,7 @@ mod tests {
         assert_eq!(format!("{:?}", Secret::new("geheim".into())), "[secret]");
     }
 
-    /// C26. An allocator writes on the first octets of what it gets back, so the last ones are looked at.
+    /// C26. An allocator writes on the first bytes of what it gets back, so the last ones are looked at.
     #[test]
     fn what_is_dropped_is_wiped() {
         let text = "geheim".repeat(700);

@@ -191,7 +191,7 @@ fn line_fault(error: csv::Error) -> (u64, LineFault) {
         csv::ErrorKind::UnequalLengths { expected_len: expected, len: found, .. } => {
             (line, LineFault::FieldCount { expected, found })
         }
-        // The octets are in memory, so nothing else can go wrong with them.
+        // The bytes are in memory, so nothing else can go wrong with them.
         _ => (line, LineFault::Encoding),
     }
 }

@@ -35,7 +35,7 @@ impl Throttle {
 
     /// Takes one, or gives `false` where there is none just now.
     pub fn allows(&self, key: &str) -> bool {
-        // Time of our own, that nobody sets.
+        // Not the wall clock, which an administrator may set.
         self.allows_at(key, later(Timestamp::UNIX_EPOCH, self.start.elapsed()))
     }
 

@@ -48,7 +48,7 @@ pub struct Manifest {
     pub folder: FolderId,
     /// How many blobs there are in it.
     pub blobs: u64,
-    /// And how many octets they have.
+    /// And how many bytes they have.
     pub octets: u64,
     /// Whether the master key is in it.
     pub has_key: bool,
@@ -109,7 +109,7 @@ pub enum BackupError {
     /// Somebody else's folder: the gateway could not read what we put there.
     #[error("{0}: the folder belongs to another user; run this as the user of the gateway (sudo -u zegel)")]
     Owner(PathBuf),
-    /// What lies there does not belong together.
+    /// Database, key and blobs do not belong together.
     #[error(transparent)]
     Identity(#[from] IdentityError),
     /// The master key cannot be used.

@@ -1,4 +1,4 @@
-//! Who may seal just now. More at once than there are cores, because sealing waits for the disk most of the time; but
+//! How many messages are sealed at once: more than there are cores, because sealing waits for the disk most of the time; but
 //! large work leaves slots to small mail, which would otherwise wait for all of it (H40). Argon2 has turns of its own.
 
 use std::sync::Arc;

@@ -15,11 +15,11 @@ use super::walk::{MAX_DEPTH, Survey, leaves};
 /// Messages that are looked for.
 const MAX_MESSAGES: usize = 500;
 
-/// Octets that are looked at for each of the whole message: those of a message in a message count on every level.
+/// Bytes that are looked at for each of the whole message: those of a message in a message count on every level.
 const MAX_LOOKS: usize = 16;
 const LEAST_ROOM: usize = 1 << 20;
 
-/// Octets of an attachment, as it came, in which the header of a message is looked for.
+/// Bytes of an attachment, as it came, in which the header of a message is looked for.
 const START: usize = 4 << 10;
 
 /// Fields of which a file that is a message has two.
@@ -102,7 +102,7 @@ pub fn is_one_text(header: &Header) -> bool {
 struct Search {
     found: Attached,
     survey: Survey,
-    /// Octets that may still be looked at.
+    /// Bytes that may still be looked at.
     room: usize,
 }
 

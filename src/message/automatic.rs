@@ -1,4 +1,4 @@
-//! Automatic answers: delivery reports (RFC 3464), receipts of reading (RFC 8098), answers of who is away (RFC 3834), a
+//! Automatic answers: delivery reports (RFC 3464), receipts of reading (RFC 8098), answers of people who are away (RFC 3834), a
 //! yes or no to a meeting (RFC 5546). Asked by `policy`, which may let them pass although their subject repeats a tag.
 //! What must never happen: that one counts which takes along a text, or a file, of the message that it answers.
 
@@ -65,7 +65,7 @@ impl Sort {
         if from_nobody && is_report {
             return Some(Self::Report);
         }
-        // Exchange says "generated" of what somebody who is away answers (MS-OXCMAIL 2.1.3.2).
+        // Exchange says "generated" of the answer of somebody who is away (MS-OXCMAIL 2.1.3.2).
         let is_answer = all("auto-replied")
             || from_nobody && all("auto-generated") && header.first("In-Reply-To").is_some();
         if is_answer {

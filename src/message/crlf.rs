@@ -3,7 +3,7 @@
 
 use memchr::memchr3;
 
-/// Octets without a lone CR, a lone LF or a NUL. The last line may lack its end (BDAT allows that).
+/// Bytes without a lone CR, a lone LF or a NUL. The last line may lack its end (BDAT allows that).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CrlfBytes(Vec<u8>);
 
@@ -22,7 +22,7 @@ pub enum LineError {
 }
 
 impl CrlfBytes {
-    /// Checks octets that are there as a whole.
+    /// Checks bytes that are there as a whole.
     pub fn check(bytes: Vec<u8>) -> Result<Self, LineError> {
         let mut state = LineCheck::default();
         state.feed(&bytes)?;
@@ -48,7 +48,7 @@ impl CrlfBytes {
         Self(bytes)
     }
 
-    /// The octets.
+    /// The bytes.
     pub fn as_slice(&self) -> &[u8] {
         &self.0
     }
@@ -65,7 +65,7 @@ impl CrlfBytes {
     }
 }
 
-/// Collects octets as they come off the wire; the first fault is remembered, and what follows it is
+/// Collects bytes as they come off the wire; the first fault is remembered, and what follows it is
 /// thrown away, so that a session can read on to the end of data and then refuse.
 #[derive(Debug, Default)]
 pub struct CrlfWriter {
@@ -75,7 +75,7 @@ pub struct CrlfWriter {
 }
 
 impl CrlfWriter {
-    /// Adds octets; they may end between CR and LF.
+    /// Adds bytes; they may end between CR and LF.
     pub fn push(&mut self, bytes: &[u8]) {
         if self.fault.is_some() {
             return;
@@ -89,12 +89,12 @@ impl CrlfWriter {
         }
     }
 
-    /// Makes room for `size` octets in all, if it can be had. Memory is used only where octets come to stand.
+    /// Makes room for `size` bytes in all, if it can be had. Memory is used only where bytes come to stand.
     pub fn make_room(&mut self, size: usize) {
         self.bytes.try_reserve_exact(size.saturating_sub(self.len())).ok();
     }
 
-    /// Octets kept so far.
+    /// Bytes kept so far.
     pub fn len(&self) -> usize {
         self.bytes.len()
     }
@@ -113,14 +113,14 @@ impl CrlfWriter {
     }
 }
 
-/// The check itself, over any split of the octets: for messages that are larger than memory.
+/// The check itself, over any split of the bytes: for messages that are larger than memory.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LineCheck {
     after_cr: bool,
 }
 
 impl LineCheck {
-    /// Looks at the next octets; they may end between CR and LF.
+    /// Looks at the next bytes; they may end between CR and LF.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<(), LineError> {
         let mut rest = bytes;
         while !rest.is_empty() {

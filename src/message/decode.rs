@@ -45,7 +45,7 @@ fn unshifted(bytes: &[u8]) -> Vec<u8> {
     unshifted
 }
 
-/// Whether this is a charset that every program reads alike, as far as its octets are ASCII.
+/// Whether this is a charset that every program reads alike, as far as its bytes are ASCII.
 pub fn is_known(label: &str) -> bool {
     let label = usual(label);
     is_utf8(label)

@@ -1,4 +1,4 @@
-//! The header of a message (RFC 5322 2.2), read from the octets as they are asked for and nothing more:
+//! The header of a message (RFC 5322 2.2), read from the bytes as they are asked for and nothing more:
 //! a message that passes costs one look at a few fields. Broken headers are read as every mail program
 //! might read them, so that no field can be hidden (C06).
 
@@ -10,10 +10,10 @@ use super::parameter::Structured;
 use super::{decode, encoded};
 use crate::address::Address;
 
-/// Octets of a header that are looked at. What is longer is no ordinary mail: see [`Header::is_oversized`].
+/// Bytes of a header that are looked at. What is longer is no ordinary mail: see [`Header::is_oversized`].
 pub const MAX_HEADER: usize = 4 << 20;
 
-/// Octets of an address field that are looked at.
+/// Bytes of an address field that are looked at.
 const MAX_STRUCTURED: usize = 64 << 10;
 
 /// Mailboxes of one list that are looked at.
@@ -22,7 +22,7 @@ const MAX_MAILBOXES: usize = 100;
 /// Message-IDs of one thread that are looked at: the first and the last ones. Nobody answers that often.
 const MAX_IDS: usize = 1000;
 
-/// Octets of a Thread-Index that name the conversation, and fields of that name that are looked at.
+/// Bytes of a Thread-Index that name the conversation, and fields of that name that are looked at.
 const CONVERSATION: usize = 22;
 const MAX_INDEXES: usize = 10;
 
@@ -40,7 +40,7 @@ pub struct Field<'a> {
     colon: usize,
 }
 
-/// Who a message says it is from.
+/// The author that a message names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mailbox {
     /// The display name, decoded.
@@ -111,7 +111,7 @@ impl<'a> Header<'a> {
         self.first("From").map(|field| Mailbox::parse(field.structured())).unwrap_or_default()
     }
 
-    /// Who is to be answered in the author's place (RFC 5322 3.6.2).
+    /// The mailboxes to answer in place of the author's (RFC 5322 3.6.2).
     pub fn reply_to(&self) -> Vec<Mailbox> {
         let lists = self.all("Reply-To").map(|field| Mailbox::list(field.structured()));
         lists.flatten().take(MAX_MAILBOXES).collect()
@@ -194,7 +194,7 @@ impl<'a> Header<'a> {
 }
 
 impl<'a> Field<'a> {
-    /// The octets as they came, with folding and line ends.
+    /// The bytes as they came, with folding and line ends.
     pub fn raw(&self) -> &'a [u8] {
         self.raw
     }
@@ -258,7 +258,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// The conversation in a Thread-Index, in a form that no Message-ID has: the first 22 octets stay the same
+    /// The conversation in a Thread-Index, in a form that no Message-ID has: the first 22 bytes stay the same
     /// through all answers, 5 more are added with each (MS-OXOMSG 2.2.1.3).
     fn conversation(&self) -> Option<String> {
         let (index, _) = decode::base64(self.structured());
@@ -284,9 +284,9 @@ impl<'a> Field<'a> {
 /// A server that a message went through, as its `Received` field has it (RFC 5321 4.4).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hop {
-    /// Its name; empty where none stands there.
+    /// Its name; empty where the field has none.
     pub host: String,
-    /// When; empty where that does not stand there.
+    /// The time; empty where the field has none.
     pub time: String,
 }
 
@@ -328,7 +328,7 @@ impl Mailbox {
     }
 }
 
-/// Octets up to the separator behind a mailbox. A comma without an address before it belongs to a name that should have
+/// Bytes up to the separator behind a mailbox. A comma without an address before it belongs to a name that should have
 /// been quoted.
 fn mailbox_length(list: &[u8]) -> usize {
     let (mut quoted, mut escaped, mut has_address, mut angle) = (false, false, false, false);
@@ -355,7 +355,7 @@ fn mailbox_length(list: &[u8]) -> usize {
     end.unwrap_or(list.len())
 }
 
-/// `group: name <address>, ...;` without the name of the group, which is nobody's.
+/// `group: name <address>, ...;` without the name of the group, which names no mailbox.
 fn without_group(body: &[u8]) -> &[u8] {
     match unquoted(body, b":<@(,") {
         Some(at) if body.get(at) == Some(&b':') => body.get(at + 1..).unwrap_or_default(),
@@ -453,7 +453,7 @@ impl<'a> Iterator for Fields<'a> {
     }
 }
 
-/// Octets of the first line and the lines folded into it (RFC 5322 2.2.3).
+/// Bytes of the first line and the lines folded into it (RFC 5322 2.2.3).
 fn folded_length(lines: &[u8]) -> usize {
     for end in memchr::memchr_iter(b'\n', lines) {
         if !matches!(lines.get(end + 1), Some(b' ' | b'\t')) {

@@ -7,7 +7,7 @@ const INLINE_TAGS: &[&str] = &[
     "small", "span", "strike", "strong", "sub", "sup", "tt", "u", "var", "wbr",
 ];
 
-/// Octets of the name of an entity, with its zeros.
+/// Bytes of the name of an entity, with its zeros.
 const MAX_ENTITY: usize = 38;
 
 /// Characters of a tag in which quotes count.

@@ -1,9 +1,9 @@
-//! What a file is by its first octets and by its name, for the few kinds that a gateway must tell apart. Nothing is
+//! What a file is by its first bytes and by its name, for the few kinds that a gateway must tell apart. Nothing is
 //! parsed (M09). Pure; used by the previews, and for what may come with an answer (M08, C40).
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 
-/// What the first octets say plainly.
+/// What the first bytes say plainly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileKind {
     /// Something that a machine executes: of Windows, Linux or macOS, a script, or of Java.
@@ -200,10 +200,10 @@ const PROGRAMS: &[&str] = &[
 ];
 
 impl FileKind {
-    /// What starts with these octets; `None` is anything else, text among it.
+    /// What starts with these bytes; `None` is anything else, text among it.
     pub fn of(head: &[u8]) -> Option<Self> {
         match head {
-            // In the 64 octets of such a head there are always some NULs; a text may well begin with MZ.
+            // In the 64 bytes of such a head there are always some NULs; a text may well begin with MZ.
             [b'M', b'Z', ..] if head.contains(&0) => Some(Self::Program),
             [0x7f, b'E', b'L', b'F', ..] | [b'#', b'!', ..] => Some(Self::Program),
             // Mach-O of either order and width; several in one, or a class of Java; Dalvik.
@@ -248,7 +248,7 @@ pub fn is_named_as_program(name: &str) -> bool {
     PROGRAMS.contains(&ending(plain).trim())
 }
 
-/// Whether a file is a program by its first octets, whatever its name.
+/// Whether a file is a program by its first bytes, whatever its name.
 pub fn is_program(head: &[u8]) -> bool {
     FileKind::of(head) == Some(FileKind::Program)
 }

@@ -143,7 +143,7 @@ fn decoded(leaf: &Leaf, survey: &mut Survey) -> String {
     decode::charset(&content, leaf.content_type.text("charset").as_deref())
 }
 
-/// The message for who prefers plain text; none where it has only HTML.
+/// The message as plain text; none where it has only HTML.
 fn plain_text(leaves: &[Leaf], survey: &mut Survey) -> Option<String> {
     let shown: Vec<&Leaf> = leaves.iter().filter(|leaf| leaf.in_text).collect();
     if shown.iter().all(|leaf| leaf.media_type == "text/html") {
@@ -159,7 +159,7 @@ fn plain_text(leaves: &[Leaf], survey: &mut Survey) -> Option<String> {
     Some(joined(pieces, "\r\n\r\n"))
 }
 
-/// The message for who prefers HTML; none where it has only plain text.
+/// The message as HTML; none where it has only plain text.
 fn html_text(leaves: &[Leaf], survey: &mut Survey) -> Option<String> {
     let shown: Vec<&Leaf> = leaves.iter().filter(|leaf| leaf.in_html).collect();
     if !shown.iter().any(|leaf| leaf.media_type == "text/html") {
@@ -234,7 +234,7 @@ pub(super) fn is_winmail(leaf: &Leaf) -> bool {
 fn file_name(leaf: &Leaf, data: &[u8], number: usize) -> String {
     let extension = extension(&leaf.media_type);
     if leaf.is_message() {
-        // Of a name that nobody sees nothing is left, and no extension either.
+        // Nothing is left of an invisible name, and no extension either.
         let named = leaf.name().filter(|name| safe_name(name).to_lowercase().ends_with(".eml"));
         return named.unwrap_or_else(|| {
             let subject = Header::parse(data).subject();

@@ -1,7 +1,7 @@
 //! Messages (RFC 5322, RFC 2045): a parsed view of what came in. Called by `policy`, `transfer`, `notify`
 //! and `intake`; pure and without I/O.
 //!
-//! The relay path sends the octets themselves, never anything that was made here (H03).
+//! The relay path sends the bytes themselves, never anything that was made here (H03).
 //! Nothing here may panic, recurse without bound or take more than linear time, whatever the message (H13).
 
 pub mod attached;

@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 
-/// Octets of a file name, the extension included.
+/// Bytes of a file name, the extension included.
 const MAX_LENGTH: usize = 150;
 
-/// Octets after the last dot that still are an extension.
+/// Bytes after the last dot that still are an extension.
 const MAX_EXTENSION: usize = 16;
 
 /// The name of last resort.

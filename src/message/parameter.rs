@@ -3,7 +3,7 @@
 
 use super::{decode, encoded};
 
-/// Octets of such a field that are looked at, and how many parameters.
+/// Bytes of such a field that are looked at, and how many parameters.
 const MAX_LENGTH: usize = 64 << 10;
 const MAX_PARAMETERS: usize = 1000;
 
@@ -31,7 +31,7 @@ impl Structured {
         Self { value, parameters: parameters.collect() }
     }
 
-    /// The octets of a plain parameter.
+    /// The bytes of a plain parameter.
     pub fn raw(&self, name: &str) -> Option<&[u8]> {
         self.parameters.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_slice())
     }

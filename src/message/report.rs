@@ -10,7 +10,7 @@ use super::walk::{Leaf, Survey, leaves};
 use crate::address::Address;
 use crate::envelope::Reported;
 
-/// Octets of a report that are looked at.
+/// Bytes of a report that are looked at.
 const MAX_REPORT: usize = 1 << 20;
 /// Marks in one report.
 const MAX_MARKS: usize = 20;
@@ -102,7 +102,7 @@ fn addresses(typed: &str) -> Vec<Address> {
     addresses
 }
 
-/// RFC 3461 4: `+` and two hexadecimal digits stand for an octet.
+/// RFC 3461 4: `+` and two hexadecimal digits stand for a byte.
 pub fn decode_xtext(text: &str) -> String {
     let mut octets = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

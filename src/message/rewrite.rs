@@ -1,4 +1,4 @@
-//! Header surgery that leaves all other octets alone: the one field that a message gets on its way through,
+//! Header surgery that leaves all other bytes alone: the one field that a message gets on its way through,
 //! and the original's fields on a notification. Called by `intake` and `notify`.
 
 use std::net::IpAddr;
@@ -10,7 +10,7 @@ use crate::clock::{Timestamp, rfc5322};
 use crate::envelope::{Envelope, Peer};
 use crate::id::QueueId;
 
-/// Octets of one line without its end (RFC 5322 2.1.1).
+/// Bytes of one line without its end (RFC 5322 2.1.1).
 const MAX_LINE: usize = 998;
 
 /// The `Received` field (RFC 5321 4.4, keywords of RFC 3848 and RFC 6531 4.3). Nothing that the peer said can
@@ -36,7 +36,7 @@ pub fn received(hostname: &str, peer: &Peer, envelope: &Envelope, id: &QueueId, 
 }
 
 /// The hops of the original and our own, for a mail that goes on in its place: so a loop through several gateways comes
-/// to its end (RFC 5321 6.3, H07). Of each only name and time: the clients and addresses of the inside are nobody's business.
+/// to its end (RFC 5321 6.3, H07). Only the name and the time of each hop are kept: clients and addresses inside the organisation stay inside.
 pub fn trace(hostname: &str, header: &Header, id: &QueueId, now: Timestamp) -> Vec<u8> {
     let mut trace = format!("Received: by {hostname} (zegel) id {id};\r\n\t{}\r\n", rfc5322(now));
     for Hop { host, time } in header.hops() {
@@ -74,7 +74,7 @@ pub fn copy_fields(header: &Header, names: &[&str]) -> Vec<u8> {
 }
 
 /// The message with `replacement`, whole fields, in the place of the first field with one of these names, and
-/// without the others. All other octets stay as they are.
+/// without the others. All other bytes stay as they are.
 pub fn replace_fields(message: &CrlfBytes, names: &[&str], replacement: &CrlfBytes) -> CrlfBytes {
     let octets = message.as_slice();
     let mut replaced = Vec::with_capacity(octets.len() + replacement.as_slice().len());

@@ -146,7 +146,7 @@ impl Attachment {
     fn take(&mut self, property: &Property) {
         match (property.id, property.kind) {
             (LONG_NAME_PROPERTY, 0x1e | 0x1f) => self.name = property.text().unwrap_or_default(),
-            // An embedded object starts with the 16 octets of its interface.
+            // An embedded object starts with the 16 bytes of its interface.
             (DATA_PROPERTY, 0x0d) => self.data = property.value.get(16..).unwrap_or_default().to_vec(),
             (DATA_PROPERTY, 0x102) => self.data = property.value.to_vec(),
             _ => {}
@@ -234,7 +234,7 @@ impl<'a> Reader<'a> {
         Some(first.unwrap_or_default())
     }
 
-    /// A length, so many octets, and filling up to a multiple of four.
+    /// A length, so many bytes, and filling up to a multiple of four.
     fn padded(&mut self) -> Option<&'a [u8]> {
         let length = self.length()?;
         let data = self.take(length)?;
@@ -321,7 +321,7 @@ pub(super) mod tests {
         [&kind.to_le_bytes()[..], &id.to_le_bytes(), value].concat()
     }
 
-    /// A length, the octets, and filling.
+    /// A length, the bytes, and filling.
     fn padded(value: &[u8]) -> Vec<u8> {
         let mut bytes = [&(value.len() as u32).to_le_bytes()[..], value].concat();
         bytes.resize(bytes.len().next_multiple_of(4), 0);

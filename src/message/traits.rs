@@ -1,12 +1,12 @@
 //! What must be known of a message before it is sent on: how large it is, and whether it is all ASCII. Kept beside
 //! every sealed body, and asked by `delivery`.
 
-/// What must be known of a message before its first octet is sent.
+/// What must be known of a message before its first byte is sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traits {
-    /// Octets, before dot-stuffing.
+    /// Bytes, before dot-stuffing.
     pub size: u64,
-    /// There is an octet over 127 in it.
+    /// There is a byte over 127 in it.
     pub eight_bit: bool,
     /// There is one in its header.
     pub eight_bit_header: bool,

@@ -2,7 +2,7 @@
 //!
 //! Own code and not a parser library: parts whose delimiter never comes make every library we tried look
 //! for it to the end of the message, part after part. Here each level of nesting costs one look at the
-//! octets in it, and the levels and parts are counted (H13).
+//! bytes in it, and the levels and parts are counted (H13).
 
 use std::borrow::Cow;
 
@@ -57,12 +57,12 @@ impl<'a> Leaf<'a> {
         decoded(self.body, &self.encoding)
     }
 
-    /// The same for the first octets only, as many as `length` of them make.
+    /// The same for the first bytes only, as many as `length` of them make.
     pub fn start(&self, length: usize) -> Cow<'a, [u8]> {
         decoded(self.body.get(..length).unwrap_or(self.body), &self.encoding).0
     }
 
-    /// Octets of the content as it came.
+    /// Bytes of the content as it came.
     pub fn size(&self) -> usize {
         self.body.len()
     }

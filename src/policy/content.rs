@@ -16,7 +16,7 @@ use crate::message::mime;
 /// Readings of all fields of one name that are looked at.
 const MAX_READINGS: usize = 1000;
 
-/// Octets of all of them: a field in many readings, each of characters that become many, would take too long (H13).
+/// Bytes of all of them: a field in many readings, each of characters that become many, would take too long (H13).
 const MAX_OCTETS: usize = 2 << 20;
 
 /// Message-IDs of what an attached message answers that are looked at, the first and the last ones.
@@ -86,7 +86,7 @@ impl<'a> MessageContent<'a> {
         self.attached.get_or_init(|| attached(self.message))
     }
 
-    /// Octets of the message.
+    /// Bytes of the message.
     pub(super) fn size(&self) -> u64 {
         u64::try_from(self.message.as_slice().len()).unwrap_or(u64::MAX)
     }

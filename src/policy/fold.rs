@@ -16,7 +16,7 @@ const BRAILLE_BLANK: char = '\u{2800}';
 
 /// What looks like a character of ASCII in the letter faces of today, and is none, after UTS 39 ("confusables"): letters
 /// of Greek, Cyrillic, Armenian, Cherokee, Coptic, Lisu and other scripts, small capitals, letters with a stroke, in
-/// circles, squares and parentheses; colons, hyphens and brackets. Not listed: capitals whose small letter stands there, what has
+/// circles, squares and parentheses; colons, hyphens and brackets. Not listed: capitals whose small letter is, what has
 /// a compatible form in ASCII (NFKD), and signs and digits, which are none of a word.
 const ALIKE: &[(char, &str)] = &[
     ('a', "ɑαаᎪᗅᴀⱥꓮᗩ🅐🅰⒜🄐"),

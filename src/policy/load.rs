@@ -23,7 +23,7 @@ const HEADER_KEYS: &[&str] = &["name", "any"];
 /// What the sender is told when a rule does not say it.
 const REJECTED: &str = "refused by the policy of this organisation";
 
-/// Octets of a rule's text: it has to fit into one response line (RFC 5321 4.5.3.1.5).
+/// Bytes of a rule's text: it has to fit into one response line (RFC 5321 4.5.3.1.5).
 const MAX_TEXT: usize = 400;
 
 /// Characters of a tag: a longer one would not be looked for in a subject.

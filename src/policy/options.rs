@@ -109,7 +109,7 @@ pub(super) struct Text<'a> {
     pub is_closed: bool,
 }
 
-/// Octets of the options that a text starts with, up to the first word that is none: of `14d Uw aanvraag`, 3.
+/// Bytes of the options that a text starts with, up to the first word that is none: of `14d Uw aanvraag`, 3.
 pub(super) fn leading(text: &str) -> usize {
     let all = words(text);
     let ends: Vec<usize> = all.iter().map(|word| word.end).collect();
@@ -245,7 +245,7 @@ pub(super) struct Word {
     open: bool,
 }
 
-/// Words are parted by blanks and commas. A password goes to the next blank, or, behind a quotation mark, to the
+/// Words are separated by blanks and commas. A password goes to the next blank, or, behind a quotation mark, to the
 /// next one of those. Its value may stand apart: `wachtwoord: ...`
 pub(super) fn words(text: &str) -> Vec<Word> {
     let new = |at: usize| Word { text: String::new(), start: at, end: at, open: false };

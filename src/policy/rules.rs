@@ -259,7 +259,7 @@ fn any(mut answers: impl Iterator<Item = Answer>, cut: bool) -> Answer {
 }
 
 /// Quotes that an address does not need must not hide it. Those that it needs stay for a rule that lets mail
-/// pass: `"x@y"@z` is nobody at `y`. Nor is who is sent on from there, `x%y@z`, unless the rule names the address whole.
+/// pass: `"x@y"@z` is nobody at `y`. Nor is `x%y@z`, which that server would send on, unless the rule names the whole address.
 fn is_among(patterns: &[Pattern], address: &Address, strict: bool) -> Answer {
     let named = |pattern: &&Pattern| !strict || !address.is_routed_on() || !pattern.0.contains('*');
     let patterns: Vec<&Pattern> = patterns.iter().filter(named).collect();

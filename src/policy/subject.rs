@@ -13,7 +13,7 @@ mod misplaced;
 #[cfg(test)]
 mod tests;
 
-/// Octets of a subject that are looked at; nothing behind them leaves.
+/// Bytes of a subject that are looked at; nothing behind them leaves.
 const MAX_SUBJECT: usize = 64 << 10;
 
 /// How often a subject is cleaned until nothing is found any more: what is left may read anew.

@@ -3,7 +3,7 @@
 //! `master.key` either (docs/decisions/0010). Taken by `outbox/body`, destroyed by the store, which knows what is live.
 //!
 //! A key lies in a *slot* of a file in `<data_dir>/keys/` (folder 0700, files 0600, [`sheet`](super::sheet)): 32 random
-//! octets at 32 times the number of the slot. Files have random names of eight hexadecimal digits, no header and no fixed
+//! bytes at 32 times the number of the slot. Files have random names of eight hexadecimal digits, no header and no fixed
 //! length. A body's key follows from its slot, its salt and `master.key`, so that this folder alone opens nothing.
 //!
 //! - Keys are made ahead, and are on disk before they are free to be taken: mail waits for no flush of them.
@@ -92,7 +92,7 @@ struct Shared {
     folder: Option<PathBuf>,
     slots: usize,
     state: Mutex<State>,
-    /// Held by who writes files.
+    /// Held while files are written.
     changing: Mutex<()>,
     low: Notify,
 }

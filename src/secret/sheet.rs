@@ -1,4 +1,4 @@
-//! One file of the keyring: keys of 32 octets, one behind the other, and nothing else. Used by `keyring` alone.
+//! One file of the keyring: keys of 32 bytes, one behind the other, and nothing else. Used by `keyring` alone.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read};
@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::{fill, random};
 
-/// Octets of a key.
+/// Bytes of a key.
 pub(super) const KEY: usize = 32;
 
 /// Names a key: its file and the slot in it.

@@ -19,7 +19,7 @@ pub struct Budget(Arc<Mutex<Ledger>>);
 #[derive(Debug)]
 struct Ledger {
     free: u64,
-    /// By client; nobody who holds nothing.
+    /// By client; a client that holds nothing is not in it.
     held: HashMap<String, u64>,
 }
 

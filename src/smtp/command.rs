@@ -49,7 +49,7 @@ pub enum ForwardPath {
 /// What BDAT announces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chunk {
-    /// Octets that follow the line.
+    /// Bytes that follow the line.
     pub size: u64,
     /// The message ends with them.
     pub last: bool,
@@ -229,7 +229,7 @@ fn rcpt_parameters(text: &str) -> Result<RcptParameters, CommandError> {
     Ok(found)
 }
 
-/// `keyword[=value]`, parted by blanks.
+/// `keyword[=value]`, separated by blanks.
 fn parameters(text: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
     text.split(' ').filter(|word| !word.is_empty()).map(|word| match word.split_once('=') {
         Some((keyword, value)) => (keyword, Some(value)),

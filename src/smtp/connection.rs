@@ -1,6 +1,6 @@
-//! One connection: moves octets between the socket and its `session`, does the TLS handshake, and ends what
+//! One connection: moves bytes between the socket and its `session`, does the TLS handshake, and ends what
 //! takes too long (H10). Started by `listener`. What must never happen: a read without a deadline, or
-//! an octet that came before the handshake read after it (C09).
+//! a byte that came before the handshake read after it (C09).
 
 #[cfg(test)]
 mod tests;
@@ -35,10 +35,10 @@ const MAX_MESSAGE: Duration = Duration::from_mins(30);
 const DRAIN: Duration = Duration::from_secs(20);
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(30);
-/// How long, and for how many octets, we listen to a client that we have said goodbye to.
+/// How long, and for how many bytes, we listen to a client that we have said goodbye to.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_OCTETS: usize = 1 << 20;
-/// Octets read at once: for commands and small messages, and at most.
+/// Bytes read at once: for commands and small messages, and at most.
 const SMALL_READ: usize = 2 * MAX_LINE;
 const LARGE_READ: usize = 64 << 10;
 
@@ -197,7 +197,7 @@ impl<I: Inbox> Connection<I> {
 }
 
 /// Closes in such a way that the client can still read our last response: a socket that is closed with
-/// octets unread sends a reset, which may overtake it.
+/// bytes unread sends a reset, which may overtake it.
 async fn goodbye<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> io::Result<()> {
     let drain = async {
         stream.shutdown().await?;
@@ -226,7 +226,7 @@ fn description(tls: &TlsStream<TcpStream>) -> String {
 struct Pace {
     idle: Duration,
     session_end: Instant,
-    /// Since when we wait for the command or octets that come next.
+    /// Since when we wait for the command or bytes that come next.
     waiting: Instant,
     /// While a message is coming in.
     message: Option<MessagePace>,
@@ -239,7 +239,7 @@ impl Pace {
         Self { idle, session_end: now + MAX_SESSION, waiting: now, message: None, stopped: None }
     }
 
-    /// The session used up so many octets. A client that sends a line byte by byte makes no progress until the line
+    /// The session used up so many bytes. A client that sends a line byte by byte makes no progress until the line
     /// is whole.
     fn progress(&mut self, used: usize, in_message: bool, now: Instant) {
         if used > 0 {
@@ -256,7 +256,7 @@ impl Pace {
         self.waiting = Instant::now();
     }
 
-    /// When the octets that are awaited now must be there.
+    /// When the bytes that are awaited now must be there.
     fn deadline(&mut self, in_message: bool, stopping: bool) -> Instant {
         let idle = self.waiting + self.idle;
         let deadline = match self.message {

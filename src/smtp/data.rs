@@ -35,7 +35,7 @@ enum Position {
 }
 
 impl DataDecoder {
-    /// Passes the message's octets from `input` to `message`. Gives how many octets of `input` belong to the data,
+    /// Passes the message's bytes from `input` to `message`. Gives how many bytes of `input` belong to the data,
     /// and whether they end it; what follows the end is not touched.
     pub fn decode(&mut self, input: &[u8], mut message: impl FnMut(&[u8])) -> (usize, bool) {
         let mut rest = input;
@@ -79,7 +79,7 @@ fn text(rest: &[u8], message: &mut impl FnMut(&[u8])) -> (Position, usize) {
     (place, rest.len())
 }
 
-/// Why a message cannot be taken, as far as its octets tell.
+/// Why a message cannot be taken, as far as its bytes tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// Over `smtp.max_message_size`.
@@ -128,12 +128,12 @@ pub struct Received {
 }
 
 impl Incoming {
-    /// An empty message that may become `max_size` octets.
+    /// An empty message that may become `max_size` bytes.
     pub fn new(max_size: u64, account: &Account) -> Self {
         Self { writer: CrlfWriter::default(), size: 0, max_size, share: account.share(), fault: None }
     }
 
-    /// Adds octets, or only counts them once there is a fault.
+    /// Adds bytes, or only counts them once there is a fault.
     pub fn push(&mut self, octets: &[u8]) {
         self.size = self.size.saturating_add(octets.len() as u64);
         if self.size > self.max_size {
@@ -150,7 +150,7 @@ impl Incoming {
         }
     }
 
-    /// Octets received so far, kept or not.
+    /// Bytes received so far, kept or not.
     pub fn size(&self) -> u64 {
         self.size
     }
@@ -202,7 +202,7 @@ mod tests {
         wire
     }
 
-    /// Decodes `wire` in pieces of `step` octets: the message, and how many octets it took if it ended.
+    /// Decodes `wire` in pieces of `step` bytes: the message, and how many bytes it took if it ended.
     fn decode(wire: &[u8], step: usize) -> (Vec<u8>, Option<usize>) {
         let (mut decoder, mut message, mut used) = (DataDecoder::default(), Vec::new(), 0);
         for piece in wire.chunks(step.max(1)) {
@@ -310,7 +310,7 @@ mod tests {
         ) {
             let (message, ended) = decode(&wire, wire.len());
             prop_assert_eq!(decode(&wire, step), (message, ended));
-            // The end is where the octets first say so, and nowhere else (C07).
+            // The end is where the bytes first say so, and nowhere else (C07).
             let true_end = if wire.starts_with(b".\r\n") {
                 Some(3)
             } else {

@@ -1,13 +1,13 @@
 //! SMTP in (RFC 5321): the server that peers hand their mail to, for any [`Inbox`](inbox::Inbox).
 //!
-//! A connection walks from top to bottom: [`listener`] accepts it, `connection` moves its octets and
+//! A connection walks from top to bottom: [`listener`] accepts it, `connection` moves its bytes and
 //! watches the deadlines, [`session`] is the protocol itself (a state machine without I/O and without a clock),
 //! [`command`] turns a line into a command, [`data`] takes the message off the wire, [`response`] holds
 //! every code and text that we say, [`peers`] knows who may relay, [`budget`] who holds how much memory, and
 //! [`refusals`] tells the log what was refused.
 //!
 //! What must never happen here: a 250 for a message that the inbox has not kept; two messages where the
-//! peer sent one (C07); an octet changed on its way in (H03).
+//! peer sent one (C07); a byte changed on its way in (H03).
 
 pub mod budget;
 pub mod command;
@@ -38,7 +38,7 @@ pub struct Settings {
     pub hostname: String,
     /// Clients that may relay.
     pub allowed: Allowed,
-    /// Octets of one message.
+    /// Bytes of one message.
     pub max_message_size: u64,
     /// Recipients of one message.
     pub max_recipients: usize,
@@ -48,9 +48,9 @@ pub struct Settings {
     pub max_connections_per_client: usize,
     /// How long a client may say nothing.
     pub idle_timeout: Duration,
-    /// Octets of all messages in memory at once. Read when the server is bound, never again.
+    /// Bytes of all messages in memory at once. Read when the server is bound, never again.
     pub memory_budget: u64,
-    /// Octets of it that one client may hold; unset: as many as it leaves free.
+    /// Bytes of it that one client may hold; unset: as many as it leaves free.
     pub memory_budget_per_client: Option<u64>,
     /// With it STARTTLS is offered.
     pub tls: Option<Arc<rustls::ServerConfig>>,

@@ -1,4 +1,4 @@
-//! Who may hand us mail (C11). Used by `session`.
+//! The clients that may relay through us (C11). Used by `session`.
 
 use std::net::IpAddr;
 

@@ -8,14 +8,14 @@ use super::command::CommandError;
 use super::data::Fault;
 use crate::smtp::inbox::Refusal;
 
-/// One response (RFC 5321 4.2). Lines of the text are parted by `\n`; the enhanced code is part of the text.
+/// One response (RFC 5321 4.2). Lines of the text are separated by `\n`; the enhanced code is part of the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     code: u16,
     text: Cow<'static, str>,
 }
 
-/// Longest text of a policy's refusal: a response line is at most 512 octets (RFC 5321 4.5.3.1.5).
+/// Longest text of a policy's refusal: a response line is at most 512 bytes (RFC 5321 4.5.3.1.5).
 const MAX_TEXT: usize = 400;
 
 impl Response {
@@ -55,7 +55,7 @@ impl Response {
     pub const TLS_IS_ON: Self = Self::fixed(503, "5.5.1 TLS is on already");
     /// STARTTLS without a certificate.
     pub const NO_TLS: Self = Self::fixed(502, "5.5.1 TLS is not available");
-    /// Octets behind STARTTLS before the handshake (RFC 3207 4.2, C09).
+    /// Bytes behind STARTTLS before the handshake (RFC 3207 4.2, C09).
     pub const PLAINTEXT_BEHIND_STARTTLS: Self =
         Self::fixed(503, "5.5.1 Nothing may follow STARTTLS before TLS, closing connection");
     /// Anything but a few commands before STARTTLS (RFC 3207 4).

@@ -48,7 +48,7 @@ pub struct LinkPreview {
     pub password: bool,
     /// Until when.
     pub expires: Timestamp,
-    /// Who sent it.
+    /// Its sender.
     pub sender: Option<Address>,
 }
 
@@ -108,7 +108,7 @@ impl Access {
         let openable = self.find(token).await?;
         let passphrase = openable.passphrase(password)?;
         self.check_limits(&openable, client).await?;
-        // The wait for a turn comes before the try is counted: who is told to come back has not tried.
+        // The wait for a turn comes before the try is counted: a visitor who is told to come back has not tried.
         let permit =
             self.permits.acquire(&openable.link, client, self.queue).await.ok_or(AccessError::Busy)?;
         let lock = self.count_try(&openable).await?;
@@ -130,7 +130,7 @@ impl Access {
             let session = self.store.session(cookie.session_id(), now, idle_since).await?;
             session.map(|session| (cookie, session)).ok_or(AccessError::NoSession)
         };
-        // Both at once: who downloads waits for every step. That a transfer is gone is said first.
+        // Both at once, because a download waits for every step. That the transfer is gone takes precedence.
         let (openable, session) = tokio::join!(self.openable(link, secret), session);
         let (OpenableLink { link, transfer, recipient, .. }, (cookie, session)) = (openable?, session?);
         if session.link != link {

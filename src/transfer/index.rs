@@ -34,7 +34,7 @@ pub struct IndexFile {
     pub name: String,
     /// As the sender's program declared it: never to be believed for showing it.
     pub media_type: String,
-    /// Octets.
+    /// Bytes.
     pub size: u64,
     /// It is shown within the message rather than beside it.
     pub inline: bool,

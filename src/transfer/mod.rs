@@ -2,7 +2,7 @@
 //!
 //! [`sealing`] makes one out of a message; [`access`] is the only place where a link and a password are
 //! checked, and gives the [`access::Grant`] without which nothing can be opened; [`export`] hands out
-//! the sealed parts as they lie there. Here: the states that a recipient's link can be in.
+//! the sealed parts as they are stored. Here: the states that a recipient's link can be in.
 
 pub mod access;
 pub mod action;

@@ -36,7 +36,7 @@ pub struct SealRequest<'a> {
     pub from_address: Option<String>,
     /// Its Message-ID, in angle brackets.
     pub message_id: Option<String>,
-    /// Who is answered in the sender's place.
+    /// The addresses to which answers go, where they do not go to the sender.
     pub reply_to: Vec<Address>,
     /// Its Date field.
     pub date: Option<String>,
@@ -46,7 +46,7 @@ pub struct SealRequest<'a> {
     pub html: Option<Cow<'a, [u8]>>,
     /// Attachments and pictures, in the order in which they are shown.
     pub files: Vec<Content<'a>>,
-    /// Who gets the receipt.
+    /// The receipt goes to this address.
     pub sender: Option<Address>,
     /// A machine sent it: nothing about it is ever mailed back.
     pub automatic: bool,
@@ -56,7 +56,7 @@ pub struct SealRequest<'a> {
     pub download_notice: bool,
     /// And of which files.
     pub file_names: bool,
-    /// Who gets a link of their own.
+    /// Each of them gets a link of its own.
     pub recipients: Vec<Address>,
     /// Now.
     pub created: Timestamp,
@@ -87,7 +87,7 @@ pub struct Content<'a> {
     pub data: Data<'a>,
 }
 
-/// The octets of a file: in memory, or as they come.
+/// The bytes of a file: in memory, or as they come.
 pub enum Data<'a> {
     /// All of them.
     Octets(Cow<'a, [u8]>),

@@ -7,7 +7,7 @@ pub const TYPE: &str = "text/calendar";
 /// Properties in which there is a text, or a file.
 const TEXTS: &[&str] = &["COMMENT", "DESCRIPTION", "X-ALT-DESC", "ATTACH"];
 
-/// A text of one that answers, in a parameter of the one who answers.
+/// The words of a person who answers an invitation, which are in a parameter of their ATTENDEE.
 const RESPONSE: &str = "X-RESPONSE-COMMENT";
 
 /// Whether a part is a calendar.

@@ -336,7 +336,7 @@ fn is_clear(hit: &Hit<'_>, behind: &str, sign: char) -> bool {
         || starts_with_option(behind)
 }
 
-/// What makes a word stand in front of the rest, and octets up to its end. A word that is hardly one of its own may
+/// What makes a word stand in front of the rest, and bytes up to its end. A word that is hardly one of its own may
 /// also stand before any other sign, or be all there is, but for a prefix: `Re: vertrouwelijk` may be about the word.
 fn sign_behind(rest: &str, before: char, is_distinct: bool) -> Option<(Option<char>, usize)> {
     let trimmed = rest.trim_start_matches(' ');
@@ -411,7 +411,7 @@ fn is_negated(before: &str) -> bool {
     words.next().is_some_and(|word| is_among(&NEGATIONS, word))
 }
 
-/// Octets of options up to the bracket that closes their group: the first without a partner among them.
+/// Bytes of options up to the bracket that closes their group: the first without a partner among them.
 fn options_length(rest: &str, opening: char) -> usize {
     let closing = partner(opening);
     let mut depth = 0usize;

@@ -85,7 +85,7 @@ impl Tag {
         &self.skeletons
     }
 
-    /// Octets that it may take where it is misspelt: a character has at most 4, and a blank behind it.
+    /// Bytes that it may take where it is misspelt: a character has at most 4, and a blank behind it.
     pub fn longest(&self) -> usize {
         5 * self.longest
     }

@@ -41,7 +41,7 @@ fn what_came_fast_buys_a_minute() {
         pace.progress(64 << 10, true, start);
     }
     assert_eq!(pace.deadline(true, false), start + MINUTE);
-    // An octet now and then does not move it.
+    // A byte now and then does not move it.
     for second in 1..60 {
         pace.progress(1, true, start + second * SECOND);
     }

@@ -70,7 +70,7 @@ impl Fixture {
         (client, greeting)
     }
 
-    /// A connection whose message has been sent but for its last octet.
+    /// A connection whose message has been sent but for its last byte.
     async fn connect_and_send(&self) -> BufReader<TcpStream> {
         let (mut client, _) = self.connect().await;
         client.write_all(b"EHLO client.example\r\n").await.unwrap();
