@@ -22,9 +22,12 @@ pub mod smtp;
 pub mod delivery;
 
 pub mod backup;
+pub mod data_folder;
 pub mod inventory;
 pub mod outbox;
 pub mod transfer;
+
+pub mod settings;
 
 pub mod policy;
 pub mod seal;

@@ -2,42 +2,35 @@
 //! demo both stand on it.
 
 use std::net::SocketAddr;
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use arc_swap::{ArcSwap, ArcSwapOption};
-use rustls::ServerConfig;
+use anyhow::Result;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::address::Address;
 use crate::audit::{Action, Event};
 use crate::clock::Clock;
 use crate::config::{self, Config, ConfigError};
+use crate::data_folder::{self, DataFolder};
 use crate::delivery::Timeouts;
 use crate::delivery::smarthost::TlsClients;
-use crate::intake::{Intake, Rules};
+use crate::intake::Intake;
 use crate::jobs::reminders::Reminders;
-use crate::jobs::retention::{Before, Retention};
+use crate::jobs::retention::Retention;
 use crate::limits::TryRule;
-use crate::policy::Policy;
 use crate::queue::forget;
 use crate::queue::worker::{Worker, WorkerParts};
-use crate::reply::{self, Replies};
-use crate::secret::{Keys, MASTER_KEY};
-use crate::sender::Actions;
-use crate::staff::Directory;
-use crate::store::files::LocalBlobs;
+use crate::reply::{self, ReplyService};
+use crate::sender::SenderService;
+use crate::settings::{CurrentSettings, Settings};
+use crate::store::Store;
 use crate::store::room::Share;
-use crate::store::sqlite::{Alone, Database, Sqlite};
-use crate::store::{Blobs, Store, identity};
 use crate::transfer::access::Access;
-use crate::web::admin::{Admin, Certificates};
-use crate::{sandbox, smtp, tls, web};
+use crate::web::admin::Admin;
+use crate::{sandbox, smtp, web};
 
 /// A file has reached the size that the system allows us (`LimitFSIZE`, `ulimit -f`); the same number on every
 /// Linux that we build for.
@@ -49,15 +42,15 @@ const FIRST_LOCK: Duration = Duration::from_mins(15);
 
 /// Runs `zegel serve` until SIGTERM or SIGINT.
 pub fn run(path: &Path) -> Result<()> {
-    let rules = read_rules(load_config(path)?)?;
-    make_folder(&rules.config.data_dir)?;
+    let settings = Settings::read(load_config(path)?)?;
+    data_folder::make(&settings.data_dir)?;
     // Before the runtime makes threads.
-    sandbox::enter(&rules.config.data_dir);
+    sandbox::enter(&settings.data_dir);
     tokio::runtime::Runtime::new()?.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut hangup = signal(SignalKind::hangup())?;
-        let gateway = Gateway::start(rules).await?;
+        let gateway = Gateway::start(settings).await?;
         gateway.announce();
         loop {
             tokio::select! {
@@ -98,38 +91,29 @@ pub struct Gateway {
     /// Where the administrator looks.
     pub admin: Vec<SocketAddr>,
     store: Arc<dyn Store>,
-    live: Live,
+    settings: CurrentSettings,
     accepting: CancellationToken,
     relaying: CancellationToken,
     servers: TaskTracker,
     workers: TaskTracker,
 }
 
-/// What SIGHUP swaps.
-struct Live {
-    rules: Arc<ArcSwap<Rules>>,
-    config: Arc<ArcSwap<Config>>,
-    smtp: Arc<ArcSwap<smtp::Settings>>,
-    web_tls: Arc<ArcSwapOption<ServerConfig>>,
-    certificates: Arc<ArcSwap<Certificates>>,
-}
-
 impl Gateway {
     /// Starts everything; when it returns, every listener is bound.
-    pub async fn start(rules: Rules) -> Result<Self> {
+    pub async fn start(settings: Settings) -> Result<Self> {
         // Unhandled it ends the process; handled (and it stays so), the write fails and its message is 451 (C03).
         drop(signal(SignalKind::from_raw(SIGXFSZ))?);
-        let config = rules.config.clone();
-        let Foundation { store, blobs, keys, before, .. } = Foundation::open(&config)?;
+        let DataFolder { store, blobs, keys, before, .. } = DataFolder::open(&settings.data_dir)?;
         let clock = Clock::system();
-        let live = Live::new(rules)?;
+        warn(&settings);
+        let settings = CurrentSettings::new(settings);
         let worker = Worker::new(WorkerParts {
             store: store.clone(),
             blobs: Arc::new(blobs.shared(Share::Queue)),
             key: keys.body.clone(),
             link_key: keys.link.clone(),
             clock: clock.clone(),
-            config: live.config.clone(),
+            settings: settings.clone(),
             tls: TlsClients::system()?,
             timeouts: Timeouts::default(),
         });
@@ -138,51 +122,34 @@ impl Gateway {
             blobs.clone(),
             keys.clone(),
             clock.clone(),
-            live.rules.clone(),
+            settings.clone(),
             worker.wake_handle(),
         );
-        let try_rule = TryRule { attempts: config.seal.max_password_attempts, lock: FIRST_LOCK };
-        let replies = Replies::new(reply::Parts {
+        let replies = ReplyService::new(reply::Parts {
             store: store.clone(),
             blobs: Arc::new(blobs.shared(Share::Pages)),
             keys: keys.clone(),
             clock: clock.clone(),
-            config: live.config.clone(),
-            rules: live.rules.clone(),
             wake: worker.wake_handle(),
             largest: worker.largest_mail(),
         });
-        let actions = Actions {
-            store: store.clone(),
-            keys: keys.clone(),
-            clock: clock.clone(),
-            rules: live.rules.clone(),
-            wake: worker.wake_handle(),
-        };
-        let reminders = Reminders::new(actions.clone(), store.clone());
-        let retention = Retention::new(actions.clone(), store.clone(), reminders, blobs.clone(), before);
+        let sender = SenderService::new(store.clone(), keys.clone(), clock.clone(), worker.wake_handle());
+        let reminders = Reminders::new(store.clone(), sender.clone());
+        let retention =
+            Retention::new(store.clone(), blobs.clone(), clock.clone(), settings.clone(), reminders, before);
+        let first = settings.get();
+        let try_rule = TryRule { attempts: first.operator().seal.max_password_attempts, lock: FIRST_LOCK };
         let access = Arc::new(Access::new(store.clone(), blobs.clone(), keys, clock.clone(), try_rule));
-        let pages =
-            web::Parts::new(access, replies, actions, store.clone(), live.config.clone(), clock.clone());
+        let pages = web::Parts::new(access, replies, sender, store.clone(), settings.clone(), clock.clone());
         let pages = web::router(pages);
-        let (certificates, live_config) = (live.certificates.clone(), live.config.clone());
-        let admin =
-            Admin { store: store.clone(), blobs: blobs.clone(), certificates, config: live_config, clock };
+        let admin = Admin { store: store.clone(), blobs: blobs.clone(), settings: settings.clone(), clock };
         let admin = web::admin::router(admin);
 
-        let smtp = smtp::Server::bind(&config.smtp.listen, live.smtp.clone(), Arc::new(intake))?;
-        let web = web::http::server::Server::bind(
-            &config.web.listen,
-            pages,
-            live.web_tls.clone(),
-            live.config.clone(),
-        )?;
-        let admin = web::http::server::Server::bind(
-            &config.admin.listen,
-            admin,
-            Arc::default(),
-            live.config.clone(),
-        )?;
+        let smtp = smtp::Server::bind(&first.smtp.listen, smtp_settings(&settings), Arc::new(intake))?;
+        let web = web::http::server::Server::bind(&first.web.listen, pages, settings.clone(), |settings| {
+            settings.certificates.web.clone()
+        })?;
+        let admin = web::http::server::Server::bind(&first.admin.listen, admin, settings.clone(), |_| None)?;
 
         // The addresses are ours, so no other gateway is at work here; and nothing has been taken in yet.
         match blobs.sweep_unfinished()? {
@@ -199,7 +166,7 @@ impl Gateway {
         workers.spawn(retention.run(relaying.clone()));
         workers.spawn(forget::run(store.clone(), relaying.clone()));
         let (smtp, web, admin) = addresses;
-        Ok(Self { smtp, web, admin, store, live, accepting, relaying, servers, workers })
+        Ok(Self { smtp, web, admin, store, settings, accepting, relaying, servers, workers })
     }
 
     /// Says that everything is up: in the log, and to systemd.
@@ -210,7 +177,7 @@ impl Gateway {
 
     /// Reads configuration, policies, staff and certificates again. A fault changes nothing (M12).
     pub async fn reload(&self, path: &Path) {
-        let result = match self.live.reload(path) {
+        let result = match self.read_again(path) {
             Ok(()) => "ok".to_owned(),
             Err(error) => {
                 tracing::error!(
@@ -231,6 +198,13 @@ impl Gateway {
         if let Err(error) = self.store.append_audit(event).await {
             tracing::error!(%error, "the audit trail could not be written");
         }
+    }
+
+    /// Everything new is read before anything old is let go.
+    fn read_again(&self, path: &Path) -> Result<()> {
+        self.settings.replace(Settings::read(load_config(path)?)?)?;
+        warn(&self.settings.get());
+        Ok(())
     }
 
     /// Stops in reverse: no new connections, then what was started is finished, for 30 seconds at most.
@@ -258,212 +232,21 @@ fn join(addresses: &[SocketAddr]) -> String {
     addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
-impl Live {
-    fn new(rules: Rules) -> Result<Self> {
-        warn(&rules.config);
-        Ok(Self {
-            config: Arc::new(ArcSwap::from_pointee(rules.config.clone())),
-            smtp: Arc::new(ArcSwap::from_pointee(smtp_settings(&rules.config)?)),
-            web_tls: Arc::new(ArcSwapOption::from(web_certificate(&rules.config)?)),
-            certificates: Arc::new(ArcSwap::from_pointee(Certificates::read(&rules.config))),
-            rules: Arc::new(ArcSwap::from_pointee(rules)),
-        })
-    }
-
-    /// Everything new is read before anything old is let go.
-    fn reload(&self, path: &Path) -> Result<()> {
-        let rules = read_rules(load_config(path)?)?;
-        let smtp = smtp_settings(&rules.config)?;
-        let web_tls = web_certificate(&rules.config)?;
-        let old = self.config.load();
-        for (key, changed) in [
-            ("hostname", old.hostname != rules.config.hostname),
-            ("data_dir", old.data_dir != rules.config.data_dir),
-            ("smtp.listen", old.smtp.listen != rules.config.smtp.listen),
-            ("web.listen", old.web.listen != rules.config.web.listen),
-            ("admin.listen", old.admin.listen != rules.config.admin.listen),
-            ("smtp.memory_budget", old.smtp.memory_budget != rules.config.smtp.memory_budget),
-            (
-                "seal.max_password_attempts",
-                old.seal.max_password_attempts != rules.config.seal.max_password_attempts,
-            ),
-        ] {
-            if changed {
-                bail!("{key} cannot change while the gateway runs; restart it");
-            }
-        }
-        warn(&rules.config);
-        self.certificates.store(Arc::new(Certificates::read(&rules.config)));
-        self.config.store(Arc::new(rules.config.clone()));
-        self.smtp.store(Arc::new(smtp));
-        self.rules.store(Arc::new(rules));
-        self.web_tls.store(web_tls);
-        Ok(())
-    }
+/// What new SMTP connections go by.
+fn smtp_settings(settings: &CurrentSettings) -> smtp::CurrentSettings {
+    let settings = settings.clone();
+    Box::new(move || {
+        let now = settings.get();
+        Arc::new(smtp::Settings::new(&now.operator().hostname, &now.smtp, now.certificates.smtp.clone()))
+    })
 }
 
 /// Says what was chosen and may have to be chosen anew; `/readyz` says it as well.
-fn warn(config: &Config) {
-    config.relay.notes().iter().for_each(|note| tracing::warn!("{note}"));
+fn warn(settings: &Settings) {
+    settings.relay.notes().iter().for_each(|note| tracing::warn!("{note}"));
 }
-
-/// Store, blobs and keys: what lies in the data folder, and belongs together.
-pub struct Foundation {
-    /// Rows
-    pub store: Arc<dyn Store>,
-    /// Sealed bytes
-    pub blobs: Arc<LocalBlobs>,
-    /// Everything that follows from `master.key`
-    pub keys: Keys,
-    /// Of the gateway that was here before.
-    pub before: Before,
-    /// Where all of it is.
-    pub folder: PathBuf,
-    /// Whether database, blobs and key have proved that they belong together.
-    pub has_id: bool,
-}
-
-impl Foundation {
-    /// For the gateway, of which there is one: opens the data folder, and makes it when it is not there.
-    pub fn open(config: &Config) -> Result<Self> {
-        make_folder(&config.data_dir)?;
-        let Parts { database, keys, blobs, has_id } = Parts::open(config)?;
-        if !has_id {
-            identity::found(&database, &keys.folder, &blobs, &blobs_folder(config))?;
-        }
-        let (found, named) = (blobs.names()?, database.count_blobs()?);
-        identity::refuse_most_missing(&database, &blobs_folder(config), named, found.len() as u64)?;
-        let before = Before { alive: database.begin_life(Clock::system().now())?, named, found };
-        let store = database.serve()?;
-        let keys = keys.with_keyring(store.keyring());
-        let (store, blobs) = (Arc::new(store), Arc::new(blobs));
-        Ok(Self { store, blobs, keys, before, folder: config.data_dir.clone(), has_id: true })
-    }
-
-    /// Whether a gateway has used this data folder. Fails where there is much of one, but no database.
-    pub fn exists(config: &Config) -> Result<bool> {
-        let database = database(config);
-        identity::refuse_remains(&config.data_dir, &database)?;
-        Ok(Sqlite::exists(&database))
-    }
-
-    /// For the command line: a data folder that a gateway has used.
-    pub fn open_existing(config: &Config) -> Result<Self> {
-        if !Self::exists(config)? {
-            bail!("{}: no gateway has run here yet", config.data_dir.display());
-        }
-        let Parts { database, keys, blobs, has_id } = Parts::open(config)?;
-        let store = database.attach()?;
-        let keys = keys.with_keyring(store.keyring());
-        let (store, blobs) = (Arc::new(store), Arc::new(blobs));
-        Ok(Self { store, blobs, keys, before: Before::default(), folder: config.data_dir.clone(), has_id })
-    }
-
-    /// The same for who asks whether a gateway would start: looks at every blob.
-    pub fn open_to_check(config: &Config) -> Result<Self> {
-        let Parts { database, blobs, .. } = Parts::open(config)?;
-        let (found, named) = (blobs.names()?, database.count_blobs()?);
-        identity::refuse_most_missing(&database, &blobs_folder(config), named, found.len() as u64)?;
-        Self::open_existing(config)
-    }
-
-    /// No gateway is at work in the data folder, nor begins while this is held.
-    pub fn keep_gateways_out(config: &Config) -> Result<Alone> {
-        if !Self::exists(config)? {
-            bail!("{}: no gateway has run here yet", config.data_dir.display());
-        }
-        Ok(Alone::beside(&database(config))?)
-    }
-
-    /// The master key that lies there is the database's from now on.
-    pub fn adopt_key(config: &Config) -> Result<()> {
-        let keys = Keys::open(&config.data_dir, false)?;
-        Ok(identity::adopt_key(&Database::open(&database(config))?, &keys.folder)?)
-    }
-
-    /// The blobs that lie there are the database's from now on.
-    pub fn adopt_blobs(config: &Config) -> Result<()> {
-        let keys = Keys::open(&config.data_dir, false)?;
-        let (database, blobs) =
-            (Database::open(&database(config))?, LocalBlobs::open(&blobs_folder(config))?);
-        Ok(identity::adopt_blobs(&database, &keys.folder, &config.data_dir.join(MASTER_KEY), &blobs)?)
-    }
-}
-
-/// What a [`Foundation`] stands on: verified, and not at work yet.
-struct Parts {
-    database: Database,
-    keys: Keys,
-    blobs: LocalBlobs,
-    has_id: bool,
-}
-
-impl Parts {
-    fn open(config: &Config) -> Result<Self> {
-        let (folder, path, blobs) = (&config.data_dir, database(config), blobs_folder(config));
-        identity::refuse_remains(folder, &path)?;
-        let database = Database::open(&path)?;
-        let keys = Keys::open(folder, identity::is_new(&database, &blobs)?)?;
-        let has_id = identity::verify(&database, &keys.folder, &folder.join(MASTER_KEY), &blobs)?;
-        Ok(Self { database, keys, blobs: LocalBlobs::open(&blobs)?, has_id })
-    }
-}
-
-fn make_folder(folder: &Path) -> Result<()> {
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
-    made.with_context(|| folder.display().to_string())
-}
-
-fn database(config: &Config) -> PathBuf {
-    config.data_dir.join(identity::DATABASE)
-}
-
-fn blobs_folder(config: &Config) -> PathBuf {
-    config.data_dir.join(identity::BLOBS)
-}
-
-/// A fault in what the configuration points to: policies, staff list, certificates, usage.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Misconfigured(pub String);
 
 /// Reads the configuration with the environment on top.
 pub fn load_config(path: &Path) -> Result<Config, ConfigError> {
     config::load(path, std::env::vars())
-}
-
-/// Reads what the configuration points to: rules and staff list.
-pub fn read_rules(config: Config) -> Result<Rules> {
-    let policy = match config.policy.on_disk() {
-        Some(files) => Policy::load(files).map_err(misconfigured("policy.files"))?,
-        None => Policy::shipped(),
-    };
-    let staff = match &config.organisation.staff {
-        Some(path) => Directory::load(path).map_err(misconfigured("organisation.staff"))?,
-        None => Directory::default(),
-    };
-    let domain = config.domain();
-    let postmaster =
-        Address::parse(&format!("postmaster@{domain}")).map_err(misconfigured("organisation.domains"))?;
-    Ok(Rules { config, policy, staff, postmaster })
-}
-
-/// How the SMTP server is to behave, certificate included.
-pub fn smtp_settings(config: &Config) -> Result<smtp::Settings> {
-    let settings = smtp::Settings::new(&config.hostname, &config.smtp);
-    Ok(settings.map_err(misconfigured("smtp.tls_certificate and smtp.tls_key"))?)
-}
-
-/// The certificate of the pages, where one is set.
-pub fn web_certificate(config: &Config) -> Result<Option<Arc<ServerConfig>>> {
-    let (Some(certificate), Some(key)) = (&config.web.tls_certificate, &config.web.tls_key) else {
-        return Ok(None);
-    };
-    let server = tls::server(certificate, key, web::http::server::PROTOCOLS);
-    Ok(Some(server.map_err(misconfigured("web.tls_certificate and web.tls_key"))?))
-}
-
-/// The key leads to the place in the configuration, the error to the fault in what it names.
-fn misconfigured<E: std::fmt::Display>(key: &'static str) -> impl FnOnce(E) -> Misconfigured {
-    move |error| Misconfigured(format!("{key}: {error}"))
 }

@@ -15,7 +15,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -283,8 +282,8 @@ async fn run(dialogue: &Dialogue, certificate: &Certificate, writes: Writes) -> 
     settings.tls = dialogue.tls.then(|| certificate.server());
     let inbox = Arc::new(TestInbox::default());
     let any_port = ["127.0.0.1:0".parse().unwrap()];
-    let settings = Arc::new(ArcSwap::from_pointee(settings));
-    let server = Server::bind(&any_port, settings, Arc::clone(&inbox)).unwrap();
+    let settings = Arc::new(settings);
+    let server = Server::bind(&any_port, Box::new(move || settings.clone()), Arc::clone(&inbox)).unwrap();
     let address = server.addresses().unwrap()[0];
     let stop = CancellationToken::new();
     let running = tokio::spawn(server.run(stop.clone()));

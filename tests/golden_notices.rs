@@ -9,7 +9,7 @@ use std::path::Path;
 use mail_parser::{Message, MessageParser, MimeHeaders};
 use zegel::address::Address;
 use zegel::clock::Timestamp;
-use zegel::config::Organisation;
+use zegel::config;
 use zegel::id::{Link, TransferId};
 use zegel::locale::Language;
 use zegel::message::crlf::CrlfBytes;
@@ -25,6 +25,7 @@ use zegel::outbox::notices::unopened::{UnopenedFacts, unopened};
 use zegel::outbox::{NoticeError, SenderCard, SenderFacts};
 use zegel::policy::TagReading;
 use zegel::secret::Secret;
+use zegel::settings::Organisation;
 use zegel::staff::Person;
 
 const PUBLIC_URL: &str = "https://veilig.voorbeeld.nl";
@@ -50,6 +51,26 @@ struct Sample {
     transfer: TransferId,
 }
 
+fn organisation() -> Organisation {
+    let text = r#"
+        hostname = "veilig.voorbeeld.nl"
+        data_dir = "/nowhere"
+        [organisation]
+        name = "Gemeente Voorbeeld"
+        domains = ["voorbeeld.nl"]
+        phone = "14 0511"
+        [smtp]
+        listen = ["127.0.0.1:0"]
+        [relay]
+        smarthost = "127.0.0.1:25"
+        [web]
+        listen = ["127.0.0.1:0"]
+        public_url = "https://veilig.voorbeeld.nl"
+    "#;
+    let config = config::parse(Path::new("zegel.toml"), text, std::iter::empty()).unwrap();
+    Organisation::read(&config).unwrap()
+}
+
 impl Sample {
     fn new(language: Language) -> Self {
         let person = Person {
@@ -59,15 +80,7 @@ impl Sample {
         };
         Self {
             language,
-            organisation: Organisation {
-                name: "Gemeente Voorbeeld".into(),
-                domains: vec!["voorbeeld.nl".into()],
-                phone: "14 0511".into(),
-                staff: None,
-                theme: None,
-                logo: None,
-                look: Default::default(),
-            },
+            organisation: organisation(),
             sender: SenderCard::new(&address("jan@voorbeeld.nl"), None, Some(&person)),
             recipients: vec![address("anna@example.org"), address("b@example.org")],
             token: Secret::new(TOKEN.into()),

@@ -9,7 +9,7 @@ use std::path::Path;
 use mail_parser::{Message, MessageParser, MimeHeaders};
 use zegel::address::Address;
 use zegel::clock::Timestamp;
-use zegel::config::Organisation;
+use zegel::config;
 use zegel::id::{QueueId, TransferId};
 use zegel::locale::Language;
 use zegel::message::crlf::CrlfBytes;
@@ -19,6 +19,7 @@ use zegel::outbox::notices::reply::{Author, FilesLink, Letter, ReplyFacts, Threa
 use zegel::outbox::notices::reply_notice::{ReplyNoticeFacts, reply_notice};
 use zegel::outbox::notices::verification::{VerificationFacts, verification};
 use zegel::secret::Secret;
+use zegel::settings::Organisation;
 
 const PUBLIC_URL: &str = "https://veilig.voorbeeld.nl";
 const TOKEN: &str = "3k7wp9hmxt0010123456789abcdefghjkmnpqrs";
@@ -46,19 +47,31 @@ struct Sample {
     id: QueueId,
 }
 
+fn organisation() -> Organisation {
+    let text = r#"
+        hostname = "veilig.voorbeeld.nl"
+        data_dir = "/nowhere"
+        [organisation]
+        name = "Gemeente Voorbeeld"
+        domains = ["voorbeeld.nl"]
+        phone = "14 0511"
+        [smtp]
+        listen = ["127.0.0.1:0"]
+        [relay]
+        smarthost = "127.0.0.1:25"
+        [web]
+        listen = ["127.0.0.1:0"]
+        public_url = "https://veilig.voorbeeld.nl"
+    "#;
+    let config = config::parse(Path::new("zegel.toml"), text, std::iter::empty()).unwrap();
+    Organisation::read(&config).unwrap()
+}
+
 impl Sample {
     fn new(language: Language) -> Self {
         Self {
             language,
-            organisation: Organisation {
-                name: "Gemeente Voorbeeld".into(),
-                domains: vec!["voorbeeld.nl".into()],
-                phone: "14 0511".into(),
-                staff: None,
-                theme: None,
-                logo: None,
-                look: Default::default(),
-            },
+            organisation: organisation(),
             name: "Piet Jansen".into(),
             is_claimed: false,
             phone: "06 12345678".into(),

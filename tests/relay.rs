@@ -9,7 +9,6 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use rustls_pki_types::PrivateKeyDer;
@@ -17,7 +16,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use zegel::address::{Address, ReversePath};
 use zegel::clock::{Clock, Timestamp};
-use zegel::config::{self, Config};
+use zegel::config;
 use zegel::delivery::Timeouts;
 use zegel::delivery::smarthost::{LargestMail, TlsClients};
 use zegel::diagnostic::Outcome;
@@ -27,6 +26,7 @@ use zegel::message::crlf::CrlfBytes;
 use zegel::outbox::body::{self, store_body};
 use zegel::queue::worker::{WakeHandle, Worker, WorkerParts};
 use zegel::secret::{BodyKey, Keys};
+use zegel::settings::{CurrentSettings, Settings};
 use zegel::store::{BodyData, Kind, NewItem, Problem};
 
 use support::queue::{MemoryBlobs, MemoryQueue, State};
@@ -49,7 +49,7 @@ struct Gateway {
 }
 
 /// What differs from the defaults in `[relay]`.
-fn config(smarthost: &Smarthost, relay: &str) -> Config {
+fn settings(smarthost: &Smarthost, relay: &str) -> CurrentSettings {
     let next_hop = name(smarthost);
     let text = format!(
         "hostname = \"veilig.voorbeeld.nl\"\ndata_dir = \"/nowhere\"\n\
@@ -58,7 +58,8 @@ fn config(smarthost: &Smarthost, relay: &str) -> Config {
          [relay]\nsmarthost = \"{next_hop}\"\n{relay}\n\
          [web]\nlisten = [\"127.0.0.1:0\"]\npublic_url = \"https://veilig.voorbeeld.nl\"\n"
     );
-    config::parse(Path::new("zegel.toml"), &text, std::iter::empty()).unwrap()
+    let config = config::parse(Path::new("zegel.toml"), &text, std::iter::empty()).unwrap();
+    CurrentSettings::new(Settings::read(config).unwrap())
 }
 
 /// By name where there is one.
@@ -90,7 +91,7 @@ impl Gateway {
             key: key(),
             link_key: Keys::derive(&[7; 32]).link,
             clock: clock.clone(),
-            config: Arc::new(ArcSwap::from_pointee(config(smarthost, relay))),
+            settings: settings(smarthost, relay),
             tls,
             timeouts: Timeouts {
                 connect: short,

@@ -7,14 +7,15 @@ use anyhow::{Result, bail};
 use super::ConfigArgs;
 use crate::backup::{self, Manifest};
 use crate::clock::Clock;
-use crate::serve::{self, Foundation};
+use crate::data_folder::DataFolder;
+use crate::serve;
 
 /// Makes a backup, beside a running gateway or without one.
 pub fn backup(args: &ConfigArgs, out: &Path, with_key: bool) -> Result<()> {
     let config = serve::load_config(&args.config)?;
     // It belongs together, and what a crash has left in the journal is in the database then.
-    let foundation = Foundation::open_existing(&config)?;
-    let made = backup::make(&foundation.folder, out, with_key, Clock::system().now())?;
+    let folder = DataFolder::open_existing(&config.data_dir)?;
+    let made = backup::make(&folder.path, out, with_key, Clock::system().now())?;
     say!("{}: {} blobs, {} octets; complete", out.display(), made.blobs, made.octets);
     match with_key {
         true => say!(
@@ -28,7 +29,7 @@ pub fn backup(args: &ConfigArgs, out: &Path, with_key: bool) -> Result<()> {
     made.lost.iter().for_each(|blob| say!("  lost  {blob}"));
     bail!(
         "{}: {} blobs were missing or damaged before the backup was made; `zegel check --data` says what they are",
-        foundation.folder.display(),
+        folder.path.display(),
         made.lost.len()
     )
 }
@@ -36,14 +37,13 @@ pub fn backup(args: &ConfigArgs, out: &Path, with_key: bool) -> Result<()> {
 /// Puts a backup back.
 pub fn restore(args: &ConfigArgs, from: &Path, key: Option<&Path>) -> Result<()> {
     let config = serve::load_config(&args.config)?;
-    let folder = &config.data_dir;
-    let Manifest { created, blobs, lost, .. } = backup::restore(from, folder, key)?;
-    let foundation = Foundation::open_existing(&config)?;
+    let Manifest { created, blobs, lost, .. } = backup::restore(from, &config.data_dir, key)?;
+    let folder = DataFolder::open_existing(&config.data_dir)?;
     let (transfers, queued) = tokio::runtime::Runtime::new()?.block_on(async {
-        let store = &foundation.store;
+        let store = &folder.store;
         Ok::<_, crate::store::StoreError>((store.transfers().await?.len(), store.queue().await?.len()))
     })?;
-    say!("{}: restored, as it was at {created}", folder.display());
+    say!("{}: restored, as it was at {created}", folder.path.display());
     say!("  {blobs} blobs, {transfers} transfers, {queued} mails in the queue");
     for blob in &lost {
         say!("  lost  {blob}  before the backup was made");

@@ -8,55 +8,58 @@ use anyhow::{Result, bail};
 
 use super::CheckArgs;
 use crate::clock::{Clock, earlier};
-use crate::config::{Config, Direction, NextHop};
+use crate::config::{Direction, NextHop};
+use crate::data_folder::DataFolder;
 use crate::inventory::Inventory;
-use crate::serve::{self, Foundation, Misconfigured};
+use crate::serve;
+use crate::settings::{Misconfigured, Settings};
 
 /// A blob may be there so much earlier than the row that names it.
 const WRITING: Duration = Duration::from_hours(2);
 
 /// Reads what the configuration names, and opens the data folder where there is one.
 pub fn run(args: &CheckArgs) -> Result<()> {
-    let rules = serve::read_rules(serve::load_config(&args.config.config)?)?;
-    let config = &rules.config;
-    serve::smtp_settings(config)?;
-    serve::web_certificate(config)?;
-    let data = &config.data_dir;
-    let foundation = open(config).map_err(|error| fault(data, &error))?;
+    let settings = Settings::read(serve::load_config(&args.config.config)?)?;
+    let organisation = settings.operator();
+    let data = &settings.data_dir;
+    let folder = open(data).map_err(|error| fault(data, &error))?;
     say!("{}: fine", args.config.config.display());
-    say!("  {} rules, {} staff", rules.policy.rule_count(), rules.staff.len());
-    say!("  mail in on {}, out to {}", join(&config.smtp.listen), shown(config, Direction::Outside));
-    say!("  receipts, answers, codes and reports for people inside to {}", shown(config, Direction::Inside));
-    say!("  pages on {} as {}", join(&config.web.listen), config.web.public_url);
-    say!("  data in {}: {}", data.display(), state(foundation.as_ref()));
-    for warning in config.relay.notes().into_iter().chain(config.relay.advice()) {
+    say!("  {} rules, {} staff", organisation.policy.rule_count(), organisation.staff.len());
+    say!("  mail in on {}, out to {}", join(&settings.smtp.listen), shown(&settings, Direction::Outside));
+    say!(
+        "  receipts, answers, codes and reports for people inside to {}",
+        shown(&settings, Direction::Inside)
+    );
+    say!("  pages on {} as {}", join(&settings.web.listen), organisation.public_url);
+    say!("  data in {}: {}", data.display(), state(folder.as_ref()));
+    for warning in settings.relay.notes().into_iter().chain(settings.relay.advice()) {
         say!("  warning: {warning}");
     }
-    match foundation {
-        Some(foundation) if args.data => compare(&foundation),
+    match folder {
+        Some(folder) if args.data => compare(&folder),
         _ => Ok(()),
     }
 }
 
-fn open(config: &Config) -> Result<Option<Foundation>> {
-    if config.data_dir.is_file() {
+fn open(folder: &Path) -> Result<Option<DataFolder>> {
+    if folder.is_file() {
         bail!("this is not a folder");
     }
-    Foundation::exists(config)?.then(|| Foundation::open_to_check(config)).transpose()
+    DataFolder::exists(folder)?.then(|| DataFolder::open_to_check(folder)).transpose()
 }
 
-fn state(foundation: Option<&Foundation>) -> &'static str {
-    match foundation {
-        Some(Foundation { has_id: true, .. }) => "opens; database, blobs and key belong together",
+fn state(folder: Option<&DataFolder>) -> &'static str {
+    match folder {
+        Some(DataFolder { has_id: true, .. }) => "opens; database, blobs and key belong together",
         Some(_) => "opens; it gets an id of its own at the next start",
         None => "will be made at the first start",
     }
 }
 
 /// Names every blob that is missing, damaged, or known to nobody.
-fn compare(foundation: &Foundation) -> Result<()> {
+fn compare(folder: &DataFolder) -> Result<()> {
     let until = earlier(Clock::system().now(), WRITING);
-    let taking = Inventory::take(foundation.store.as_ref(), foundation.blobs.clone(), until);
+    let taking = Inventory::take(folder.store.as_ref(), folder.blobs.clone(), until);
     let found = tokio::runtime::Runtime::new()?.block_on(taking)?;
     for named in &found.missing {
         say!("  missing  {}  {}", named.blob, named.content);
@@ -73,7 +76,7 @@ fn compare(foundation: &Foundation) -> Result<()> {
     }
     bail!(
         "{}: {} blobs missing, {} damaged, {} unknown; see \"Blobs that do not fit\" in the operations manual",
-        foundation.folder.display(),
+        folder.path.display(),
         found.missing.len(),
         found.damaged.len(),
         found.unknown.len()
@@ -84,8 +87,8 @@ fn fault(path: &Path, reason: &anyhow::Error) -> Misconfigured {
     Misconfigured(format!("{}: {reason:#}", path.display()))
 }
 
-fn shown(config: &Config, direction: Direction) -> String {
-    let NextHop { smarthost, tls, username, .. } = config.relay.next_hop(direction);
+fn shown(settings: &Settings, direction: Direction) -> String {
+    let NextHop { smarthost, tls, username, .. } = settings.relay.next_hop(direction);
     let login = if username.is_empty() { String::new() } else { format!(", as {username}") };
     format!("{smarthost} (tls \"{tls}\"{login})")
 }

@@ -23,9 +23,11 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::address::Address;
 use crate::config::{self, Config, ConfigError};
+use crate::data_folder::DataFolder;
 use crate::id::{QueueId, TransferId};
 use crate::limits::EXPIRY_DAYS;
-use crate::serve::{self, Foundation, Misconfigured};
+use crate::serve;
+use crate::settings::Misconfigured;
 use crate::{demo, log, memory};
 
 /// An SMTP gateway that seals confidential mail.
@@ -144,8 +146,8 @@ impl ReportArgs {
     }
 
     /// The data folder of the gateway that the configuration describes.
-    fn foundation(&self) -> anyhow::Result<Foundation> {
-        Foundation::open_existing(&self.config()?)
+    fn folder(&self) -> anyhow::Result<DataFolder> {
+        DataFolder::open_existing(&self.config()?.data_dir)
     }
 }
 

@@ -9,21 +9,23 @@ use serde_json::json;
 
 use super::{ReportArgs, print_json};
 use crate::address::{Address, ReversePath};
-use crate::config::Config;
+use crate::data_folder::DataFolder;
 use crate::message::crlf::CrlfBytes;
 use crate::message::header::Header;
 use crate::policy::{Decision, Facts, MessageContent, RuleTrace, TagReading};
-use crate::serve::{self, Foundation, Misconfigured};
+use crate::settings::{Misconfigured, Organisation};
 
 /// Prints, for each recipient, every rule and the decision.
 pub fn explain(report: &ReportArgs, from: &str, to: &[Address], file: &Path) -> Result<()> {
-    let rules = serve::read_rules(serve::load_config(&report.config.config)?)?;
+    let config = report.config()?;
+    let organisation = Organisation::read(&config)?;
     let sender = reverse_path(from)?;
     let message = CrlfBytes::normalised(&read(file)?);
     let header = Header::parse(message.as_slice());
     let content = MessageContent::new(&header, &message);
-    let sealed_thread = rules.policy.needs_thread() && is_in_sealed_thread(&rules.config, &content)?;
-    let asked = rules.policy.tag_options(&header.subject());
+    let sealed_thread =
+        organisation.policy.needs_thread() && is_in_sealed_thread(&config.data_dir, &content)?;
+    let asked = organisation.policy.tag_options(&header.subject());
     let (options, reading) = (asked.describe(), asked.reading.as_ref());
     let mut answers = Vec::new();
     for recipient in to {
@@ -31,10 +33,10 @@ pub fn explain(report: &ReportArgs, from: &str, to: &[Address], file: &Path) -> 
             content: &content,
             sender: &sender,
             recipient,
-            internal: recipient.is_internal(&rules.config.organisation.domains),
+            internal: recipient.is_internal(&organisation.domains),
             sealed_thread,
         };
-        let (decision, trace) = (rules.policy.decide(&facts), rules.policy.explain(&facts));
+        let (decision, trace) = (organisation.policy.decide(&facts), organisation.policy.explain(&facts));
         match report.json {
             true => answers.push(json!({
                 "recipient": recipient,
@@ -97,11 +99,11 @@ fn read(file: &Path) -> Result<Vec<u8>> {
     std::fs::read(file).with_context(|| file.display().to_string())
 }
 
-fn is_in_sealed_thread(config: &Config, content: &MessageContent<'_>) -> Result<bool> {
-    if !Foundation::exists(config)? {
+fn is_in_sealed_thread(data_dir: &Path, content: &MessageContent<'_>) -> Result<bool> {
+    if !DataFolder::exists(data_dir)? {
         return Ok(false);
     }
-    let foundation = Foundation::open_existing(config)?;
-    let hashes: Vec<_> = content.answers().iter().map(|id| foundation.keys.thread.hash(id)).collect();
-    Ok(tokio::runtime::Runtime::new()?.block_on(foundation.store.is_sealed_thread(hashes))?)
+    let folder = DataFolder::open_existing(data_dir)?;
+    let hashes: Vec<_> = content.answers().iter().map(|id| folder.keys.thread.hash(id)).collect();
+    Ok(tokio::runtime::Runtime::new()?.block_on(folder.store.is_sealed_thread(hashes))?)
 }

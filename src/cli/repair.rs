@@ -6,30 +6,31 @@ use anyhow::Result;
 use super::{ConfigArgs, Lost, operator};
 use crate::audit::Action;
 use crate::clock::Clock;
+use crate::data_folder::DataFolder;
 use crate::inventory::Inventory;
-use crate::serve::{self, Foundation};
+use crate::serve;
 use crate::store::discard;
 
 /// Goes on without `lost`.
 pub fn run(lost: Lost, args: &ConfigArgs) -> Result<()> {
     let config = serve::load_config(&args.config)?;
-    let _alone = Foundation::keep_gateways_out(&config)?;
+    let _alone = DataFolder::keep_gateways_out(&config.data_dir)?;
     match lost {
-        Lost::Key => Foundation::adopt_key(&config)?,
-        Lost::Blobs => Foundation::adopt_blobs(&config)?,
+        Lost::Key => DataFolder::adopt_key(&config.data_dir)?,
+        Lost::Blobs => DataFolder::adopt_blobs(&config.data_dir)?,
         Lost::Leftovers => {}
     }
-    let foundation = Foundation::open_existing(&config)?;
+    let folder = DataFolder::open_existing(&config.data_dir)?;
     tokio::runtime::Runtime::new()?.block_on(async {
         let now = Clock::system().now();
-        let store = foundation.store.as_ref();
-        let found = Inventory::take(store, foundation.blobs.clone(), now).await?;
+        let store = folder.store.as_ref();
+        let found = Inventory::take(store, folder.blobs.clone(), now).await?;
         let result = match lost {
             Lost::Key => "the database takes this master.key for its own from now on; what was made with another stays closed".to_owned(),
             Lost::Blobs => format!("the database takes these blobs for its own from now on; {} of {} are missing", found.missing.len(), found.named),
             Lost::Leftovers => {
                 let names = || found.unknown.iter().map(|(name, _)| name);
-                discard(foundation.blobs.as_ref(), names());
+                discard(folder.blobs.as_ref(), names());
                 for name in names() {
                     say!("{name} removed");
                 }

@@ -7,16 +7,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use arc_swap::ArcSwap;
 use serde_json::json;
 
 use super::{ReportArgs, TransferCommand, operator, print_json};
 use crate::address::Address;
 use crate::clock::{Clock, Timestamp};
+use crate::data_folder::DataFolder;
 use crate::id::TransferId;
 use crate::queue::worker::WakeHandle;
-use crate::sender::{Actions, By};
-use crate::serve::{self, Foundation, Misconfigured};
+use crate::sender::{Actions, By, SenderService};
+use crate::settings::{Misconfigured, Settings};
 use crate::store::{DeliveryReport, Part, Transfer};
 use crate::transfer::export;
 use crate::transfer::status::{self, Fetched, Known, RecipientStatus, Shown, Status};
@@ -49,20 +49,20 @@ pub fn run(command: TransferCommand) -> Result<()> {
     })
 }
 
-async fn find(foundation: &Foundation, id: TransferId) -> Result<Transfer> {
-    foundation.store.transfer(id.clone()).await?.with_context(|| format!("no transfer {id}"))
+async fn find(folder: &DataFolder, id: TransferId) -> Result<Transfer> {
+    folder.store.transfer(id.clone()).await?.with_context(|| format!("no transfer {id}"))
 }
 
 async fn known(report: &ReportArgs, id: &TransferId) -> Result<Status> {
     let config = report.config()?;
-    let store = Foundation::open_existing(&config)?.store;
+    let store = DataFolder::open_existing(&config.data_dir)?.store;
     let status = status::of(store.as_ref(), id, config.seal.grace_days, Clock::system().now()).await?;
     status.with_context(|| format!("no transfer {id}"))
 }
 
 async fn list(report: &ReportArgs) -> Result<()> {
     let config = report.config()?;
-    let transfers = Foundation::open_existing(&config)?.store.transfers().await?;
+    let transfers = DataFolder::open_existing(&config.data_dir)?.store.transfers().await?;
     let (grace_days, now) = (config.seal.grace_days, Clock::system().now());
     let known: Vec<Status> =
         transfers.iter().map(|transfer| Status::new(transfer, &Known::default(), grace_days, now)).collect();
@@ -229,10 +229,10 @@ async fn resend(report: &ReportArgs, id: TransferId, recipient: Option<Address>)
 /// The same actions as those of the status page. A gateway that runs looks at its queue every two seconds, so it
 /// need not be told.
 fn actions(report: &ReportArgs) -> Result<Actions> {
-    let rules = serve::read_rules(report.config()?)?;
-    let Foundation { store, keys, .. } = Foundation::open_existing(&rules.config)?;
-    let rules = Arc::new(ArcSwap::from_pointee(rules));
-    Ok(Actions { store, keys, clock: Clock::system(), rules, wake: WakeHandle::default() })
+    let settings = Settings::for_command(report.config()?)?;
+    let DataFolder { store, keys, .. } = DataFolder::open_existing(&settings.data_dir)?;
+    let service = SenderService::new(store, keys, Clock::system(), WakeHandle::default());
+    Ok(service.under(Arc::new(settings)))
 }
 
 fn by() -> By {
@@ -249,8 +249,8 @@ async fn number(actions: &Actions, id: &TransferId, recipient: Option<&Address>)
 
 /// Each part as `part-<n>.pgp`: an OpenPGP message that any recipient's passphrase opens.
 async fn export(report: &ReportArgs, id: TransferId, out: &Path) -> Result<()> {
-    let foundation = report.foundation()?;
-    let transfer = find(&foundation, id).await?;
+    let folder = report.folder()?;
+    let transfer = find(&folder, id).await?;
     if transfer.parts.is_empty() {
         bail!("{}: nothing is left to export", transfer.id);
     }
@@ -258,7 +258,7 @@ async fn export(report: &ReportArgs, id: TransferId, out: &Path) -> Result<()> {
     let mut written = Vec::with_capacity(transfer.parts.len());
     for part in &transfer.parts {
         let path = out.join(format!("part-{}.pgp", part.number));
-        write_part(&foundation, &transfer, part, &path).with_context(|| path.display().to_string())?;
+        write_part(&folder, &transfer, part, &path).with_context(|| path.display().to_string())?;
         written.push(path);
     }
     match report.json {
@@ -268,8 +268,8 @@ async fn export(report: &ReportArgs, id: TransferId, out: &Path) -> Result<()> {
     Ok(())
 }
 
-fn write_part(foundation: &Foundation, transfer: &Transfer, part: &Part, path: &Path) -> Result<()> {
-    let mut message = export::message(foundation.blobs.as_ref(), transfer, part)?;
+fn write_part(folder: &DataFolder, transfer: &Transfer, part: &Part, path: &Path) -> Result<()> {
+    let mut message = export::message(folder.blobs.as_ref(), transfer, part)?;
     let mut file = fs::File::create(path)?;
     io::copy(&mut message, &mut file)?;
     Ok(file.sync_all()?)

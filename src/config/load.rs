@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
 
-use super::{Config, Look, Scanner};
+use super::{Branding, Config, Scanner};
 use crate::address::Address;
 use crate::limits::EXPIRY_DAYS;
 
@@ -47,8 +47,9 @@ pub fn parse(
     config.resolve_paths(path.parent().unwrap_or(Path::new(".")));
     config.check().map_err(fault)?;
     let organisation = &mut config.organisation;
-    let look = Look::load(organisation.theme.as_deref(), organisation.logo.as_deref()).map_err(fault)?;
-    organisation.look = look.into();
+    let branding =
+        Branding::load(organisation.theme.as_deref(), organisation.logo.as_deref()).map_err(fault)?;
+    organisation.branding = branding.into();
     Ok(config)
 }
 
@@ -354,7 +355,6 @@ mod tests {
         assert_eq!(config.admin.listen[0].to_string(), "127.0.0.1:9090");
         assert_eq!(config.smtp.tls_certificate, None);
         assert_eq!(config.reply.scanner, None);
-        assert_eq!(config.reply_bounces().to_string(), "<postmaster@voorbeeld.nl>");
     }
 
     #[test]

@@ -2,8 +2,8 @@
 //! (`ZEGEL_SECTION__KEY`). Read and checked once at start and again at SIGHUP; the rest of the program
 //! sees only values that are already valid. Nothing here is global: each part is handed its section.
 
+mod branding;
 mod load;
-mod look;
 mod relay;
 mod units;
 
@@ -15,10 +15,10 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use crate::address::{Address, ReversePath};
+use crate::address::Address;
 
+pub use branding::{Branding, Logo};
 pub use load::{ConfigError, DEFAULT_PATH, check_name, load, parse};
-pub use look::{Logo, Look};
 pub use relay::{Direction, Inside, NextHop, Relay, RelayTls};
 pub use units::ByteSize;
 use units::duration;
@@ -32,7 +32,7 @@ pub struct Config {
     /// Database, blobs, `master.key`.
     pub data_dir: PathBuf,
     /// `[organisation]`
-    pub organisation: Organisation,
+    pub organisation: OrganisationSection,
     /// `[smtp]`
     pub smtp: Smtp,
     /// `[relay]`
@@ -53,30 +53,10 @@ pub struct Config {
     pub policy: PolicyFiles,
 }
 
-impl Config {
-    /// The domain under which people know us: the first of the organisation's.
-    pub fn domain(&self) -> &str {
-        self.organisation.domains.first().unwrap_or(&self.hostname)
-    }
-
-    /// Who hears when a server behind the smarthost refuses an answer that it had taken: `reply.bounces`, or else the
-    /// postmaster of our first domain, because every domain has one (RFC 5321 4.5.1).
-    pub fn reply_bounces(&self) -> ReversePath {
-        let bounces = self.reply.bounces.clone().or_else(|| self.postmaster());
-        bounces.map_or(ReversePath::Null, ReversePath::Address)
-    }
-
-    /// Who hears of what nobody else can be told.
-    pub fn postmaster(&self) -> Option<Address> {
-        let domain = idna::domain_to_ascii(self.organisation.domains.first()?).ok()?;
-        Address::parse(&format!("postmaster@{domain}")).ok()
-    }
-}
-
-/// Who runs this gateway.
+/// `[organisation]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Organisation {
+pub struct OrganisationSection {
     /// As shown to recipients.
     pub name: String,
     /// Senders must be in one of these; recipients in them are internal. Lower case.
@@ -95,7 +75,7 @@ pub struct Organisation {
     pub logo: Option<PathBuf>,
     /// What is in those two files; [`load`] reads them.
     #[serde(skip)]
-    pub look: Arc<Look>,
+    pub branding: Arc<Branding>,
 }
 
 /// The SMTP listener.
@@ -239,7 +219,7 @@ pub struct Reply {
     pub max_size: ByteSize,
     /// Octets of one mail to staff; what does not fit goes behind a link. Unset: what the smarthost announces.
     pub max_mail_size: Option<ByteSize>,
-    /// Where a server behind the smarthost reports an answer that it refuses later; see [`Config::reply_bounces`].
+    /// Where a server behind the smarthost reports an answer that it refuses later; see `Organisation::reply_bounces`.
     pub bounces: Option<Address>,
     /// Asked about every file before it counts as one of an answer; unset: nobody is.
     pub scanner: Option<Scanner>,

@@ -12,15 +12,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use arc_swap::ArcSwap;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{self, Config};
+use crate::config;
 use crate::id::QueueId;
-use crate::serve::{self, Gateway};
+use crate::serve::Gateway;
+use crate::settings::{CurrentSettings, Settings};
 use crate::smtp;
 use crate::web::http::server::Server;
 use mailbox::Mailbox;
@@ -43,6 +43,8 @@ pub struct Options {
     mailbox: SocketAddr,
 }
 
+/// The name in the greeting of the mailbox.
+const MAILBOX: &str = "veilig.voorbeeld.nl";
 /// The sample for the line to paste.
 const SAMPLE: &str = "sample.eml";
 /// Who works at the demo's municipality.
@@ -70,20 +72,19 @@ async fn serve_until_interrupted(options: &Options, folder: &Path) -> Result<()>
 
     make(folder)?;
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
-    let settings = config(folder, options.smtp, options.web, loopback)?;
-    let settings = Arc::new(ArcSwap::from_pointee(serve::smtp_settings(&settings)?));
-    let next_hop = smtp::Server::bind(&[loopback], settings, mailbox.clone())?;
+    let Settings { smtp, .. } = settings(folder, options.smtp, options.web, loopback)?;
+    let smtp = Arc::new(smtp::Settings::new(MAILBOX, &smtp, None));
+    let next_hop = smtp::Server::bind(&[loopback], Box::new(move || smtp.clone()), mailbox.clone())?;
     let smarthost = *next_hop.addresses()?.first().context("the mailbox has no address")?;
     running.spawn(next_hop.run(stop.clone()));
 
-    let config = config(folder, options.smtp, chosen(options.web)?, smarthost)?;
-    let live = Arc::new(ArcSwap::from_pointee(config.clone()));
-    let gateway = Gateway::start(serve::read_rules(config)?).await?;
+    let settings = settings(folder, options.smtp, chosen(options.web)?, smarthost)?;
+    let gateway = Gateway::start(settings.clone()).await?;
     let [smtp, web] = [&gateway.smtp, &gateway.web].map(|bound| bound.first().copied());
     let (smtp, web) = smtp.zip(web).context("the gateway has no address")?;
 
     let pages = pages::router(Demo { mailbox, gateway: smtp });
-    let pages = Server::bind(&[options.mailbox], pages, Arc::default(), live)?;
+    let pages = Server::bind(&[options.mailbox], pages, CurrentSettings::new(settings), |_| None)?;
     let mailbox = *pages.addresses().first().context("the mailbox has no address")?;
     running.spawn(pages.run(stop.clone()));
 
@@ -137,8 +138,8 @@ fn chosen(address: SocketAddr) -> Result<SocketAddr> {
     }
 }
 
-/// A configuration as an administrator would write it.
-fn config(folder: &Path, smtp: SocketAddr, web: SocketAddr, smarthost: SocketAddr) -> Result<Config> {
+/// Those of a configuration as an administrator would write it.
+fn settings(folder: &Path, smtp: SocketAddr, web: SocketAddr, smarthost: SocketAddr) -> Result<Settings> {
     let text = format!(
         r#"
         hostname = "veilig.voorbeeld.nl"
@@ -159,5 +160,5 @@ fn config(folder: &Path, smtp: SocketAddr, web: SocketAddr, smarthost: SocketAdd
         listen = ["127.0.0.1:0"]
         "#
     );
-    Ok(config::parse(&folder.join("zegel.toml"), &text, std::iter::empty())?)
+    Ok(Settings::read(config::parse(&folder.join("zegel.toml"), &text, std::iter::empty())?)?)
 }

@@ -11,7 +11,6 @@ mod slots;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use mail_builder::headers::text::Text;
 use tokio::task::spawn_blocking;
 
@@ -19,7 +18,6 @@ use self::slots::SealingSlots;
 use crate::address::{Address, ReversePath};
 use crate::audit::{Action, Actor, Event};
 use crate::clock::{Clock, Timestamp};
-use crate::config::Config;
 use crate::envelope::{Envelope, EnvelopeRecipient, Peer};
 use crate::id::{Link, QueueId};
 use crate::message::attached::{Attached, attached, is_one_text};
@@ -33,8 +31,8 @@ use crate::policy::{Decision, Facts, MessageContent, Policy, SealOptions, TagOpt
 use crate::queue::worker::WakeHandle;
 use crate::seal::SealError;
 use crate::secret::Keys;
+use crate::settings::{CurrentSettings, Organisation};
 use crate::smtp::inbox::{Inbox, Refusal};
-use crate::staff::Directory;
 use crate::store::{Acceptance, Blobs, Committed, IntakeStore, Kind, NewItem, StoreError, discard};
 use crate::transfer::link;
 
@@ -56,19 +54,6 @@ impl From<SealError> for Refusal {
     }
 }
 
-/// What an administrator may change while the gateway runs; swapped as a whole at SIGHUP.
-#[derive(Debug)]
-pub struct Rules {
-    /// The configuration.
-    pub config: Config,
-    /// The rules in force.
-    pub policy: Policy,
-    /// Names and telephone numbers of staff.
-    pub staff: Directory,
-    /// The organisation's postmaster.
-    pub postmaster: Address,
-}
-
 /// The gateway's inbox.
 #[derive(Clone)]
 pub struct Intake {
@@ -76,7 +61,7 @@ pub struct Intake {
     blobs: Arc<dyn Blobs>,
     keys: Keys,
     clock: Clock,
-    rules: Arc<ArcSwap<Rules>>,
+    settings: CurrentSettings,
     /// Rung after every commit, so that the queue's worker looks at once.
     wake: WakeHandle,
     slots: SealingSlots,
@@ -112,20 +97,20 @@ impl Intake {
         blobs: Arc<dyn Blobs>,
         keys: Keys,
         clock: Clock,
-        rules: Arc<ArcSwap<Rules>>,
+        settings: CurrentSettings,
         wake: WakeHandle,
     ) -> Self {
-        Self { store, blobs, keys, clock, rules, wake, slots: SealingSlots::new() }
+        Self { store, blobs, keys, clock, settings, wake, slots: SealingSlots::new() }
     }
 
     async fn accept(&self, peer: Peer, envelope: Envelope, message: CrlfBytes) -> Result<Committed, Refusal> {
-        let rules = self.rules.load_full();
-        let (envelope, returned) = self.pass_on(envelope, &rules.config.hostname).await?;
+        let organisation = self.settings.get().operator().clone();
+        let (envelope, returned) = self.pass_on(envelope, &organisation.hostname).await?;
         if envelope.reverse_path == ReversePath::Null {
             self.note_report(&message, returned).await?;
         }
-        let arrival = self.decide(&rules, peer, envelope, message).await?;
-        let acceptance = self.prepare(rules, arrival).await?;
+        let arrival = self.decide(&organisation, peer, envelope, message).await?;
+        let acceptance = self.prepare(organisation, arrival).await?;
         self.commit(acceptance).await
     }
 
@@ -151,14 +136,14 @@ impl Intake {
     /// Applies the policy to every recipient.
     async fn decide(
         &self,
-        rules: &Rules,
+        organisation: &Organisation,
         peer: Peer,
         envelope: Envelope,
         message: CrlfBytes,
     ) -> Result<Arrival, Refusal> {
         let (message, attached) = with_attached(message).await?;
         let header = Header::parse(message.as_slice());
-        let hostname = &rules.config.hostname;
+        let hostname = &organisation.hostname;
         if header.received_count() >= MAX_RECEIVED
             || origin::is_ours(&self.keys.link, &header)
             || header.was_received_by(hostname)
@@ -166,17 +151,17 @@ impl Intake {
             return Err(Refusal::Loop);
         }
         let content = MessageContent::with_attached(&header, &message, attached);
-        let sealed_thread = rules.policy.needs_thread() && self.is_in_sealed_thread(&content).await?;
+        let sealed_thread = organisation.policy.needs_thread() && self.is_in_sealed_thread(&content).await?;
         let (mut pass, mut seal) = (Vec::new(), Vec::new());
         for recipient in &envelope.recipients {
             let facts = Facts {
                 content: &content,
                 sender: &envelope.reverse_path,
                 recipient: &recipient.address,
-                internal: recipient.address.is_internal(&rules.config.organisation.domains),
+                internal: recipient.address.is_internal(&organisation.domains),
                 sealed_thread,
             };
-            let decision: Decision = rules.policy.decide(&facts);
+            let decision: Decision = organisation.policy.decide(&facts);
             match decision.verdict() {
                 Verdict::Pass => pass.push((recipient.clone(), decision.rule().map(str::to_owned))),
                 Verdict::Seal(options) => seal.push((recipient.clone(), options.clone())),
@@ -187,13 +172,15 @@ impl Intake {
         // A mailbox that is named in two spellings, one of them sealed for, gets nothing in clear beside its link.
         let sealed: HashSet<String> = seal.iter().map(|(sealed, _)| sealed.address.mailbox()).collect();
         pass.retain(|(passed, _)| sealed.is_empty() || !sealed.contains(&passed.address.mailbox()));
-        let options = tag_options(&rules.policy, &header);
+        let options = tag_options(&organisation.policy, &header);
         let subject = match seal.is_empty() {
-            false => rules.policy.clean_subject(&header.subject()),
+            false => organisation.policy.clean_subject(&header.subject()),
             true => String::new(),
         };
         let message = match options.has_password {
-            true => without_password(&message, &rules.policy.subject_without_options(&header.subject()))?,
+            true => {
+                without_password(&message, &organisation.policy.subject_without_options(&header.subject()))?
+            }
             false => message,
         };
         let now = self.clock.now();
@@ -216,9 +203,13 @@ impl Intake {
 
     /// Everything that the message becomes, ready to be committed. Blobs are durable after this. What takes
     /// microseconds is done here and now, what waits for the disk or computes on a thread that may.
-    async fn prepare(&self, rules: Arc<Rules>, arrival: Arrival) -> Result<Acceptance, Refusal> {
+    async fn prepare(
+        &self,
+        organisation: Arc<Organisation>,
+        arrival: Arrival,
+    ) -> Result<Acceptance, Refusal> {
         if arrival.seal.is_empty() && arrival.message.as_slice().len() <= body::SMALL {
-            return self.prepare_now(&rules, arrival);
+            return self.prepare_now(&organisation, arrival);
         }
         let slot = match arrival.seal.is_empty() {
             true => None,
@@ -227,14 +218,14 @@ impl Intake {
         let intake = self.clone();
         let prepared = spawn_blocking(move || {
             let _slot = slot;
-            intake.prepare_now(&rules, arrival)
+            intake.prepare_now(&organisation, arrival)
         });
         prepared.await.unwrap_or_else(|error| Err(Refusal::Trouble(error.to_string())))
     }
 
-    fn prepare_now(&self, rules: &Rules, arrival: Arrival) -> Result<Acceptance, Refusal> {
+    fn prepare_now(&self, organisation: &Organisation, arrival: Arrival) -> Result<Acceptance, Refusal> {
         let mut acceptance = Acceptance::new(arrival.id.clone());
-        match self.fill(rules, arrival, &mut acceptance) {
+        match self.fill(organisation, arrival, &mut acceptance) {
             Ok(()) => Ok(acceptance),
             Err(refusal) => {
                 discard(self.blobs.as_ref(), &acceptance.blobs());
@@ -244,21 +235,26 @@ impl Intake {
     }
 
     /// On an error, what `acceptance` holds by then is the caller's to discard.
-    fn fill(&self, rules: &Rules, arrival: Arrival, acceptance: &mut Acceptance) -> Result<(), Refusal> {
+    fn fill(
+        &self,
+        organisation: &Organisation,
+        arrival: Arrival,
+        acceptance: &mut Acceptance,
+    ) -> Result<(), Refusal> {
         acceptance.events.push(arrival.event(Action::Accept, arrival.id.to_string()));
         if !arrival.seal.is_empty() {
-            seal::seal(self, rules, &arrival, acceptance)?;
+            seal::seal(self, organisation, &arrival, acceptance)?;
         }
         if !arrival.pass.is_empty() {
-            acceptance.items.push(self.pass(rules, arrival)?);
+            acceptance.items.push(self.pass(organisation, arrival)?);
         }
         Ok(())
     }
 
     /// The message itself, byte for byte behind one `Received` (H03).
-    fn pass(&self, rules: &Rules, arrival: Arrival) -> Result<NewItem, Refusal> {
+    fn pass(&self, organisation: &Organisation, arrival: Arrival) -> Result<NewItem, Refusal> {
         let received = rewrite::received(
-            &rules.config.hostname,
+            &organisation.hostname,
             &arrival.peer,
             &arrival.envelope,
             &arrival.id,
@@ -299,9 +295,7 @@ impl Inbox for Intake {
 
     fn sender(&self, path: &ReversePath) -> Result<(), Refusal> {
         match path {
-            ReversePath::Address(address)
-                if !address.is_internal(&self.rules.load().config.organisation.domains) =>
-            {
+            ReversePath::Address(address) if self.settings.get().for_sender(address).is_none() => {
                 Err(Refusal::ForeignSender)
             }
             _ => Ok(()),
@@ -309,7 +303,7 @@ impl Inbox for Intake {
     }
 
     fn postmaster(&self) -> Address {
-        self.rules.load().postmaster.clone()
+        self.settings.get().operator().postmaster.clone()
     }
 
     async fn keep(&self, peer: Peer, envelope: Envelope, message: CrlfBytes) -> Result<Committed, Refusal> {

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::{Arrival, Intake, Rules};
+use super::{Arrival, Intake};
 use crate::address::{Address, ReversePath};
 use crate::audit::{Action, Event};
 use crate::clock::days_later;
@@ -21,7 +21,8 @@ use crate::outbox::notices::receipt::{ReceiptFacts, Remarks, Taken, Way, receipt
 use crate::outbox::{SenderCard, compose, origin};
 use crate::policy::{SealOptions, TagPassword};
 use crate::secret::Secret;
-use crate::smtp::inbox::{Inbox, Refusal};
+use crate::settings::Organisation;
+use crate::smtp::inbox::Refusal;
 use crate::store::{Acceptance, Kind, NewItem, NewRecipient, NewTransfer};
 use crate::transfer::sealing::{self, Content, SealRequest, Sealed};
 use crate::transfer::{action, link, password};
@@ -52,16 +53,16 @@ struct Terms {
 /// Seals the message and adds transfer, notices and events to `acceptance`.
 pub(super) fn seal(
     intake: &Intake,
-    rules: &Rules,
+    organisation: &Organisation,
     arrival: &Arrival,
     acceptance: &mut Acceptance,
 ) -> Result<(), Refusal> {
     let header = Header::parse(arrival.message.as_slice());
     let sender = receipt_address(arrival, &header);
-    let terms = Terms::of(rules, arrival, sender.is_some());
+    let terms = Terms::of(organisation, arrival, sender.is_some());
     let original = without_blind_copies(&arrival.message, &header);
     let recipients = envelope::each_mailbox_once(arrival.seal.iter().map(|(recipient, _)| recipient));
-    let reply_to = reply_to(&header, &rules.config.organisation.domains);
+    let reply_to = reply_to(&header, &organisation.domains);
     let request = request(intake, arrival, &header, original.as_slice(), &terms, &recipients, &reply_to);
     let Sealed { transfer, password, tokens } =
         sealing::seal(intake.blobs.as_ref(), &intake.keys.link, request)?;
@@ -69,7 +70,7 @@ pub(super) fn seal(
     let transfer = acceptance.transfer.insert(transfer);
     let notices = Notices {
         intake,
-        rules,
+        organisation,
         arrival,
         header: &header,
         transfer,
@@ -171,7 +172,7 @@ fn events(arrival: &Arrival, transfer: &NewTransfer) -> Vec<Event> {
 /// The mails that a sealed message becomes.
 struct Notices<'a> {
     intake: &'a Intake,
-    rules: &'a Rules,
+    organisation: &'a Organisation,
     arrival: &'a Arrival,
     header: &'a Header<'a>,
     transfer: &'a NewTransfer,
@@ -183,9 +184,10 @@ struct Notices<'a> {
 impl Notices<'_> {
     /// One for each recipient, each with a link of its own.
     fn notifications(&self, terms: &Terms, tokens: &[Secret]) -> Result<Vec<NewItem>, Refusal> {
-        let (config, transfer) = (&self.rules.config, self.transfer);
+        let (organisation, transfer) = (self.organisation, self.transfer);
         let sender = self.sender_card();
-        let mut original = rewrite::trace(&config.hostname, self.header, &self.arrival.id, self.arrival.now);
+        let mut original =
+            rewrite::trace(&organisation.hostname, self.header, &self.arrival.id, self.arrival.now);
         original.extend(rewrite::copy_fields(self.header, KEPT_FIELDS));
         let reply_to: Vec<_> =
             self.reply_to.iter().map(|(name, address)| (name.as_deref(), address)).collect();
@@ -199,15 +201,15 @@ impl Notices<'_> {
             compose::write_return_mark(&mut fields, &link::return_mark(&self.intake.keys.link, &link));
             let mail = notification(&NotificationFacts {
                 language: terms.language,
-                organisation: &config.organisation,
-                public_url: &config.web.public_url,
+                organisation,
+                public_url: &organisation.public_url,
                 sender: &sender,
                 recipient: &recipient.address,
                 token,
                 transfer: &transfer.id,
                 expires: transfer.expires,
                 password_needed: transfer.password,
-                reply_enabled: config.reply.enabled,
+                reply_enabled: organisation.reply.enabled,
                 subject: (terms.subject == SubjectMode::Keep).then_some(self.arrival.subject.as_str()),
                 original: &fields,
             })?;
@@ -236,7 +238,7 @@ impl Notices<'_> {
         remarks: &Remarks,
         password: Option<&Secret>,
     ) -> Result<NewItem, Refusal> {
-        let (config, transfer) = (&self.rules.config, self.transfer);
+        let (organisation, transfer) = (self.organisation, self.transfer);
         let sealed =
             transfer.recipients.iter().map(|one| Way { address: &one.address, taken: Taken::Sealed });
         let passed = self.arrival.pass.iter().map(|(recipient, rule)| Way {
@@ -244,12 +246,12 @@ impl Notices<'_> {
             taken: Taken::Passed { rule: rule.as_deref() },
         });
         let recipients: Vec<Way<'_>> = sealed.chain(passed).collect();
-        let status = action::status_link(&self.intake.keys.action, &config.web.public_url, &transfer.id);
+        let status = action::status_link(&self.intake.keys.action, &organisation.public_url, &transfer.id);
         let mail = receipt(&ReceiptFacts {
-            language: config.web.default_language,
-            organisation: &config.organisation,
-            hostname: &config.hostname,
-            public_url: &config.web.public_url,
+            language: organisation.language,
+            organisation,
+            hostname: &organisation.hostname,
+            public_url: &organisation.public_url,
             sender: &sender,
             recipients: &recipients,
             transfer: &transfer.id,
@@ -271,9 +273,10 @@ impl Notices<'_> {
     fn sender_card(&self) -> SenderCard {
         let from = self.header.from();
         let envelope = || self.arrival.envelope.reverse_path.address().cloned();
-        let address = from.address.or_else(envelope).unwrap_or_else(|| self.intake.postmaster());
-        let mut card = SenderCard::new(&address, from.name.as_deref(), self.rules.staff.find(&address));
-        let switchboard = &self.rules.config.organisation.phone;
+        let address = from.address.or_else(envelope).unwrap_or_else(|| self.organisation.postmaster.clone());
+        let mut card =
+            SenderCard::new(&address, from.name.as_deref(), self.organisation.staff.find(&address));
+        let switchboard = &self.organisation.phone;
         card.phone = card.phone.or_else(|| (!switchboard.is_empty()).then(|| switchboard.clone()));
         card
     }
@@ -296,8 +299,8 @@ impl Terms {
     /// Where recipients differ, the shortest time, a password, and the neutral subject win. Without
     /// anybody to tell a password to (an automatic message, a null reverse path) the link is all, or the
     /// password that the message itself names.
-    fn of(rules: &Rules, arrival: &Arrival, password_can_be_told: bool) -> Self {
-        let (defaults, tag) = (&rules.config.seal, &arrival.options);
+    fn of(organisation: &Organisation, arrival: &Arrival, password_can_be_told: bool) -> Self {
+        let (defaults, tag) = (&organisation.seal, &arrival.options);
         let options = || arrival.seal.iter().map(|(_, options)| options);
         let reading = tag.reading.clone().filter(|reading| !reading.is_plain);
         let mut remarks = Remarks { ignored: tag.ignored.clone(), reading, ..Remarks::default() };
@@ -335,7 +338,7 @@ impl Terms {
             },
             chosen,
             subject: if keeps_subject { SubjectMode::Keep } else { SubjectMode::Generic },
-            language: tag.language.unwrap_or(rules.config.web.default_language),
+            language: tag.language.unwrap_or(organisation.language),
             download_notice: options().any(|o| o.download_notice.unwrap_or(defaults.download_notice)),
             file_names: options().all(|o| o.file_names.unwrap_or(defaults.file_names)),
             remarks,

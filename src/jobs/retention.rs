@@ -12,11 +12,11 @@ use std::time::Duration;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::{Timestamp, days_earlier, earlier};
-use crate::config::Config;
+use crate::clock::{Clock, Timestamp, days_earlier, earlier};
+use crate::data_folder::Before;
 use crate::id::BlobName;
 use crate::jobs::reminders::Reminders;
-use crate::sender::Actions;
+use crate::settings::{CurrentSettings, Settings};
 use crate::store::{Blobs, ClockVerdict, Forget, Result, RetentionStore};
 use crate::transfer::access::SESSION_IDLE;
 
@@ -32,35 +32,26 @@ const THREAD_DAYS: u32 = 7 * 366;
 
 /// Removes what has had its time.
 pub struct Retention {
-    actions: Actions,
     store: Arc<dyn RetentionStore>,
-    reminders: Reminders,
     blobs: Arc<dyn Blobs>,
+    clock: Clock,
+    settings: CurrentSettings,
+    reminders: Reminders,
     before: Before,
 }
 
-/// What the database said of its former life, before this one began.
-#[derive(Clone, Debug, Default)]
-pub struct Before {
-    /// When a gateway was last at work.
-    pub alive: Option<Timestamp>,
-    /// How many blobs rows named.
-    pub named: u64,
-    /// Which blobs were there.
-    pub found: Vec<BlobName>,
-}
-
 impl Retention {
-    /// A timer over `store` and `blobs`. What was there `before` the first message came in, and no row
-    /// knows, was left behind by a crash, and is not of a message still on its way.
+    /// A timer over `store` and `blobs`. What was there `before` the first message came in, and no row knows, was left
+    /// behind by a crash, and is not of a message still on its way.
     pub fn new(
-        actions: Actions,
         store: Arc<dyn RetentionStore>,
-        reminders: Reminders,
         blobs: Arc<dyn Blobs>,
+        clock: Clock,
+        settings: CurrentSettings,
+        reminders: Reminders,
         before: Before,
     ) -> Self {
-        Self { actions, store, reminders, blobs, before }
+        Self { store, blobs, clock, settings, reminders, before }
     }
 
     /// Runs until `stop`. Trouble is logged and tried again at the next turn.
@@ -81,7 +72,7 @@ impl Retention {
 
     /// Everything that is due now.
     pub async fn turn(&self) -> Result<()> {
-        let now = self.actions.clock.now();
+        let now = self.clock.now();
         match self.store.check_clock(now).await? {
             ClockVerdict::Trusted => self.act(now).await?,
             ClockVerdict::Leapt { trusted, until } => tracing::error!(
@@ -94,13 +85,13 @@ impl Retention {
     }
 
     async fn act(&self, now: Timestamp) -> Result<()> {
-        let (store, rules) = (&self.store, self.actions.rules.load_full());
-        let closed = days_earlier(now, rules.config.seal.grace_days);
+        let (store, settings) = (&self.store, self.settings.get());
+        let closed = days_earlier(now, settings.operator().seal.grace_days);
         while !store.expire(closed, now).await?.is_empty() {}
         store.sweep_sessions(earlier(now, SESSION_IDLE)).await?;
         while store.sweep_drafts(earlier(now, DRAFT_IDLE), now).await? > 0 {}
-        self.reminders.turn(now).await?;
-        while store.forget(past(&rules.config, now)).await? > 0 {}
+        self.reminders.turn(&settings, now).await?;
+        while store.forget(past(&settings, now)).await? > 0 {}
         Ok(())
     }
 
@@ -184,10 +175,10 @@ async fn blocking<T: Send + 'static>(
 }
 
 /// What has had its time at `now`.
-fn past(config: &Config, now: Timestamp) -> Forget {
-    let audit_days = config.admin.audit_days;
+fn past(settings: &Settings, now: Timestamp) -> Forget {
+    let audit_days = settings.admin.audit_days;
     Forget {
-        transfers: days_earlier(now, config.seal.retention_days),
+        transfers: days_earlier(now, settings.operator().seal.retention_days),
         threads: days_earlier(now, THREAD_DAYS),
         audit: (audit_days > 0).then(|| days_earlier(now, audit_days)),
     }

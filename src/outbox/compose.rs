@@ -12,11 +12,11 @@ use mail_builder::mime::MimePart;
 use super::NoticeError;
 use crate::address::Address;
 use crate::clock::{Timestamp, rfc5322};
-use crate::config::Organisation;
 use crate::id::{QueueId, TransferId};
 use crate::locale::Language;
 use crate::message::crlf::CrlfBytes;
 use crate::message::name::is_invisible;
+use crate::settings::Organisation;
 
 /// The longest name or subject that is shown, in characters (M07).
 const LONGEST_LINE: usize = 200;

@@ -12,11 +12,11 @@ mod style;
 
 use crate::address::Address;
 use crate::clock::Timestamp;
-use crate::config::Organisation;
 use crate::id::TransferId;
 use crate::locale::Language;
 use crate::message::crlf::LineError;
 use crate::secret::Secret;
+use crate::settings::Organisation;
 use crate::staff::Person;
 
 /// Why a notice cannot be written. Whoever waits for it must not go on without it.

@@ -4,7 +4,6 @@
 
 use crate::address::{Address, ReversePath};
 use crate::clock::Timestamp;
-use crate::config::Config;
 use crate::diagnostic::{Diagnostic, Outcome};
 use crate::envelope::{BodyType, Envelope, EnvelopeRecipient, MailParameters, Ret};
 use crate::id::QueueId;
@@ -16,6 +15,7 @@ use crate::outbox::notices::undelivered::{UndeliveredFacts, undelivered};
 use crate::outbox::origin;
 use crate::queue::way;
 use crate::secret::{BodyKey, LinkKey};
+use crate::settings::Settings;
 use crate::store::{Body, Item, Kind, NewItem, PendingRecipient};
 
 /// Octets of a returned header; what is longer is cut at a line.
@@ -56,26 +56,27 @@ pub fn untold<'a>(item: &'a Item, outcomes: &'a [(u32, Outcome)]) -> Vec<Failed<
 /// The notice to the postmaster about these recipients; `None` when it cannot be made, and about such a notice itself, so
 /// that there is no end of them. `kept`: the mail is frozen.
 pub fn notice(
-    config: &Config,
+    settings: &Settings,
     (key, link_key): (&BodyKey, &LinkKey),
     now: Timestamp,
     item: &Item,
     failed: &[Failed<'_>],
     kept: bool,
 ) -> Option<NewItem> {
-    let postmaster = config.postmaster().filter(|_| item.kind != Kind::Undelivered)?;
+    let organisation = way::organisation(settings, item);
+    let postmaster = Some(&organisation.postmaster).filter(|_| item.kind != Kind::Undelivered)?;
     let id = QueueId::random();
     let failed: Vec<(&Address, String)> =
         failed.iter().map(|(pending, why)| (&pending.recipient.address, why.for_log())).collect();
     let mail = undelivered(&UndeliveredFacts {
-        language: config.web.default_language,
-        organisation: &config.organisation,
-        hostname: &config.hostname,
-        to: &postmaster,
+        language: organisation.language,
+        organisation,
+        hostname: &organisation.hostname,
+        to: postmaster,
         item: &item.id,
         kind: item.kind.as_str(),
         arrived: item.created,
-        smarthost: &config.relay.next_hop(way::direction(config, item)).smarthost,
+        smarthost: &settings.relay.next_hop(way::direction(settings, item)).smarthost,
         failed: &failed,
         kept,
         id: &id,
@@ -87,7 +88,7 @@ pub fn notice(
     let envelope = Envelope {
         reverse_path: ReversePath::Null,
         parameters: MailParameters { smtputf8: postmaster.needs_smtputf8(), ..MailParameters::default() },
-        recipients: vec![EnvelopeRecipient::from(postmaster)],
+        recipients: vec![EnvelopeRecipient::from(postmaster.clone())],
     };
     let body = seal(key, &origin::marked(link_key, &id, &mail))?;
     Some(NewItem { id, kind: Kind::Undelivered, envelope, body, link: None, created: now })
@@ -103,7 +104,7 @@ fn seal(key: &BodyKey, mail: &CrlfBytes) -> Option<Body> {
 /// The report on these recipients; `None` when nobody can be told. `original` is the item's body, if it can
 /// still be read. Blocking.
 pub fn report(
-    config: &Config,
+    settings: &Settings,
     keys: (&BodyKey, &LinkKey),
     now: Timestamp,
     item: &Item,
@@ -115,19 +116,19 @@ pub fn report(
     if failed.is_empty() {
         return None;
     }
-    let id = QueueId::random();
+    let (organisation, id) = (way::organisation(settings, item), QueueId::random());
     let returned = original.and_then(|opener| returned(item, opener));
     let octets = returned.as_ref().map_or(&[][..], |returned| &returned.octets);
     let message_id = Header::parse(octets).message_id();
     let message = failure(&FailureFacts {
         id: &id,
-        hostname: &config.hostname,
-        organisation: &config.organisation.name,
+        hostname: &organisation.hostname,
+        organisation: &organisation.name,
         time: now,
         to,
         arrived: item.created,
         envid: item.parameters.envid.as_deref(),
-        smarthost: &config.relay.next_hop(way::direction(config, item)).smarthost,
+        smarthost: &settings.relay.next_hop(way::direction(settings, item)).smarthost,
         about: match item.kind {
             Kind::Notification => About::Notification,
             Kind::Reminder => About::Reminder,
@@ -205,20 +206,12 @@ pub(super) mod tests {
     use crate::diagnostic::Stage;
     use crate::envelope::{Notify, RcptParameters};
     use crate::secret::Keys;
+    use crate::settings::testing::settings;
     use crate::store::BodyData;
     use crate::transfer::testing::MemoryBlobs;
 
     const MESSAGE: &[u8] =
         b"Message-ID: <1@voorbeeld.nl>\r\nSubject: hallo\r\n\r\nhttps://veilig.voorbeeld.nl/t/secret\r\n";
-
-    pub(in crate::queue) fn config() -> Config {
-        let text = "hostname = \"veilig.voorbeeld.nl\"\ndata_dir = \"/nowhere\"\n\
-             [organisation]\nname = \"Gemeente Voorbeeld\"\ndomains = [\"voorbeeld.nl\"]\n\
-             [smtp]\nlisten = [\"127.0.0.1:0\"]\n\
-             [relay]\nsmarthost = \"127.0.0.1:25\"\n\
-             [web]\nlisten = [\"127.0.0.1:0\"]\npublic_url = \"https://veilig.voorbeeld.nl\"\n";
-        crate::config::parse(std::path::Path::new("zegel.toml"), text, std::iter::empty()).unwrap()
-    }
 
     fn item(kind: Kind, from: Option<&str>, notify: &[Option<Notify>]) -> Item {
         let recipient = |(number, notify): (u32, &Option<Notify>)| PendingRecipient {
@@ -280,7 +273,8 @@ pub(super) mod tests {
         let outcomes = failed(&[1]);
         let failed = to_report(&sent, &outcomes);
         let report =
-            report(&config(), (&key(), &link_key()), Timestamp::UNIX_EPOCH, &sent, &failed, None).unwrap();
+            report(&settings(""), (&key(), &link_key()), Timestamp::UNIX_EPOCH, &sent, &failed, None)
+                .unwrap();
         assert_eq!(report.envelope.reverse_path, ReversePath::Null);
         assert_eq!(report.envelope.recipients[0].address.as_str(), "jan@voorbeeld.nl");
         assert_eq!(report.kind, Kind::Report);
@@ -291,7 +285,7 @@ pub(super) mod tests {
         let outcomes = failed(&[1]);
         let failed = to_report(&sent, &outcomes);
         let report = report(
-            &config(),
+            &settings(""),
             (&key(), &link_key()),
             Timestamp::UNIX_EPOCH,
             &sent,

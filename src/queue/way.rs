@@ -1,14 +1,24 @@
 //! Which way a mail goes, which mail nobody on the way may read (C30), and which is kept for good (C38). Pure. Called by
 //! `worker`.
 
-use crate::config::{Config, Direction};
-use crate::store::{Item, Kind};
+use crate::config::Direction;
+use crate::settings::{Organisation, Settings};
+use crate::store::{Item, Kind, PendingRecipient};
+
+/// The organisation that a mail is of: its transfer's, or its sender's.
+pub(super) fn organisation<'a>(settings: &'a Settings, item: &Item) -> &'a Organisation {
+    let of_sender = || settings.for_sender(item.reverse_path.address()?);
+    match &item.link {
+        Some(link) => settings.for_transfer(&link.transfer),
+        None => of_sender().unwrap_or(settings.operator()),
+    }
+}
 
 /// Inside goes what zegel itself writes to people in `organisation.domains`; messages that pass go the way they always
 /// went, whoever they are to.
-pub(super) fn direction(config: &Config, item: &Item) -> Direction {
-    let domains = &config.organisation.domains;
-    let is_inside = || item.recipients.iter().all(|pending| pending.recipient.address.is_internal(domains));
+pub(super) fn direction(settings: &Settings, item: &Item) -> Direction {
+    let is_ours = |pending: &PendingRecipient| settings.is_internal(&pending.recipient.address);
+    let is_inside = || item.recipients.iter().all(is_ours);
     match item.kind {
         Kind::Message => Direction::Outside,
         _ if is_inside() => Direction::Inside,
@@ -47,7 +57,7 @@ mod tests {
     use crate::clock::Timestamp;
     use crate::envelope::MailParameters;
     use crate::id::QueueId;
-    use crate::store::{Body, BodyData, PendingRecipient};
+    use crate::store::{Body, BodyData};
 
     fn item(kind: Kind, to: &[&str]) -> Item {
         let recipient = |(number, to): (u32, &&str)| PendingRecipient {
@@ -69,7 +79,7 @@ mod tests {
 
     #[test]
     fn what_zegel_writes_to_people_inside_goes_inside() {
-        let config = super::super::bounce::tests::config();
+        let settings = crate::settings::testing::settings("");
         for (kind, to, expected) in [
             (Kind::Receipt, &["jan@voorbeeld.nl"][..], Direction::Inside),
             (Kind::Report, &["jan@Voorbeeld.NL"], Direction::Inside),
@@ -82,7 +92,7 @@ mod tests {
             (Kind::Notification, &["piet@voorbeeld.nl.example.org"], Direction::Outside),
             (Kind::Reply, &["jan@voorbeeld.nl", "piet@example.org"], Direction::Outside),
         ] {
-            assert_eq!(direction(&config, &item(kind, to)), expected, "{kind:?} to {to:?}");
+            assert_eq!(direction(&settings, &item(kind, to)), expected, "{kind:?} to {to:?}");
         }
     }
 }

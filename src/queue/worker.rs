@@ -11,7 +11,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
@@ -24,7 +23,7 @@ use super::way;
 use crate::address::ReversePath;
 use crate::audit::{Action, Event};
 use crate::clock::{Clock, Timestamp, later};
-use crate::config::{Config, ReturnPath};
+use crate::config::ReturnPath;
 use crate::delivery::outcome::{self, Delivery};
 use crate::delivery::smarthost::{LargestMail, Settings, Smarthost, TlsClients};
 use crate::delivery::{Content, Mail, Timeouts};
@@ -32,6 +31,7 @@ use crate::diagnostic::{Diagnostic, EnhancedCode, Outcome};
 use crate::envelope::EnvelopeRecipient;
 use crate::outbox::body::{self, Opener};
 use crate::secret::{BodyKey, LinkKey};
+use crate::settings::{self, CurrentSettings};
 use crate::store::{Attempt, Blobs, Body, BodyData, Item, Kind, Problem, QueueStore, StoreError};
 use crate::transfer::link;
 
@@ -64,8 +64,8 @@ pub struct WorkerParts {
     pub link_key: LinkKey,
     /// Time.
     pub clock: Clock,
-    /// Read anew for every delivery, so that SIGHUP takes effect.
-    pub config: Arc<ArcSwap<Config>>,
+    /// Taken once for every delivery.
+    pub settings: CurrentSettings,
     /// For the way to the next hop.
     pub tls: TlsClients,
     /// RFC 5321's, unless a test is in a hurry.
@@ -142,7 +142,7 @@ impl Worker {
             store.release_claims().await?;
             *released = true;
         }
-        let config = shared.parts.config.load_full();
+        let config = shared.parts.settings.get();
         let most = config.relay.max_connections.max(1);
         let unused = most.saturating_sub(shared.lines.taken());
         let free = most.saturating_mul(IN_FLIGHT).saturating_sub(flights.count()).min(unused);
@@ -163,7 +163,12 @@ impl Worker {
         self.until_next(&config, now, flights.is_empty()).await
     }
 
-    async fn until_next(&self, config: &Config, now: Timestamp, idle: bool) -> Result<Duration, StoreError> {
+    async fn until_next(
+        &self,
+        config: &settings::Settings,
+        now: Timestamp,
+        idle: bool,
+    ) -> Result<Duration, StoreError> {
         let store = &self.shared.parts.store;
         let Some(due) = store.next_due().await? else { return Ok(POLL) };
         // While something is in flight the due time may be the end of its claim.
@@ -187,7 +192,7 @@ struct Shared {
 impl Shared {
     /// One attempt, from the claimed item to the recorded outcome.
     async fn attempt(self: Arc<Self>, item: Item, line: Line) {
-        let config = self.parts.config.load_full();
+        let config = self.parts.settings.get();
         let settings = Settings::of(&config, way::direction(&config, &item));
         let delivery = timeout(DEADLINE, self.relay(&config, &settings, &item)).await;
         drop(line);
@@ -199,7 +204,7 @@ impl Shared {
         self.record(conclusion).await;
     }
 
-    async fn relay(&self, config: &Config, settings: &Settings, item: &Item) -> Delivery {
+    async fn relay(&self, config: &settings::Settings, settings: &Settings, item: &Item) -> Delivery {
         let opener = match self.open(item).await {
             Ok(opener) => opener,
             Err(error) => {
@@ -220,15 +225,16 @@ impl Shared {
     }
 
     /// What the next hop is told; failures of our own are reported to the item's own one all the same.
-    fn reverse_path(&self, config: &Config, item: &Item) -> ReversePath {
+    fn reverse_path(&self, config: &settings::Settings, item: &Item) -> ReversePath {
+        let organisation = way::organisation(config, item);
         let own = || match &item.link {
-            Some(link) if config.seal.return_path == ReturnPath::Gateway => {
-                link::return_address(&self.parts.link_key, link, &config.hostname)
+            Some(link) if organisation.seal.return_path == ReturnPath::Gateway => {
+                link::return_address(&self.parts.link_key, link, &organisation.hostname)
             }
             _ => None,
         };
         match (item.kind, &item.reverse_path) {
-            (Kind::Reply, _) => config.reply_bounces(),
+            (Kind::Reply, _) => organisation.reply_bounces(),
             (Kind::Notification, ReversePath::Address(sender)) => {
                 ReversePath::Address(own().unwrap_or_else(|| sender.clone()))
             }
@@ -264,7 +270,7 @@ impl Shared {
     /// What is to be recorded: who is done, when the rest is tried again, who must hear of it.
     async fn conclude(
         &self,
-        config: &Arc<Config>,
+        config: &Arc<settings::Settings>,
         settings: &Settings,
         item: Item,
         ended: Delivery,
@@ -322,7 +328,7 @@ impl Shared {
     }
 }
 
-fn schedule(config: &Config) -> Schedule<'_> {
+fn schedule(config: &settings::Settings) -> Schedule<'_> {
     Schedule { waits: &config.relay.retry, give_up_after: config.relay.give_up_after }
 }
 

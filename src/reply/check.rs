@@ -9,12 +9,13 @@ use super::types::{Draft, Settings, Typed, Upload, Verified};
 use super::{Field, LineFault, MAX_FILES, ReplyError, Result};
 use crate::address::Address;
 use crate::clock::Timestamp;
-use crate::config::{Config, Programs, ReplyDelivery};
+use crate::config::{Programs, ReplyDelivery};
 use crate::limits::EXPIRY_DAYS;
 use crate::locale;
 use crate::message::kind::{ending, is_named_as_program};
 use crate::message::name::is_invisible;
 use crate::secret::Secret;
+use crate::settings::Organisation;
 use crate::transfer::password;
 
 /// Characters of a message; what is longer is a file.
@@ -66,7 +67,7 @@ pub(super) fn check(
     draft: &Draft,
     verified: Option<&Verified>,
     allowed: &AllowedRecipients<'_>,
-    config: &Config,
+    organisation: &Organisation,
     now: Timestamp,
 ) -> std::result::Result<Checked, Vec<ReplyError>> {
     let (typed, mut faults) = (&draft.typed, Vec::new());
@@ -76,9 +77,9 @@ pub(super) fn check(
     let verified = keep(&mut faults, proved(typed, verified));
     let (to, cc, bcc) = all_recipients(typed, allowed, &mut faults);
     let message = clean(&typed.message);
-    faults.extend(content_faults(&message, &draft.uploads, config));
-    let expiry_days = keep(&mut faults, expiry(&typed.settings.expiry_days, config, now));
-    let password = keep(&mut faults, chosen(typed, config));
+    faults.extend(content_faults(&message, &draft.uploads, organisation));
+    let expiry_days = keep(&mut faults, expiry(&typed.settings.expiry_days, organisation, now));
+    let password = keep(&mut faults, chosen(typed, organisation));
     match (name, phone, verified, expiry_days, password) {
         (Some(name), Some(phone), Some(verified), Some(expiry_days), Some(password)) if faults.is_empty() => {
             let settings = typed.settings.clone();
@@ -163,8 +164,8 @@ fn all_recipients(
     (to, cc, bcc)
 }
 
-fn content_faults(message: &str, uploads: &[Upload], config: &Config) -> Vec<ReplyError> {
-    let (mut faults, max) = (Vec::new(), config.reply.max_size.bytes());
+fn content_faults(message: &str, uploads: &[Upload], organisation: &Organisation) -> Vec<ReplyError> {
+    let (mut faults, max) = (Vec::new(), organisation.reply.max_size.bytes());
     if message.trim().is_empty() && uploads.is_empty() {
         faults.push(ReplyError::Empty);
     }
@@ -178,30 +179,30 @@ fn content_faults(message: &str, uploads: &[Upload], config: &Config) -> Vec<Rep
     if octets.saturating_add(message.len() as u64) > max {
         faults.push(ReplyError::TooLarge { max });
     }
-    faults.extend(uploads.iter().filter_map(|upload| check_type(&upload.name, config).err()));
+    faults.extend(uploads.iter().filter_map(|upload| check_type(&upload.name, organisation).err()));
     let unfinished = uploads.iter().filter(|upload| !upload.is_complete());
     faults.extend(unfinished.map(|upload| ReplyError::Unfinished { name: upload.name.clone() }));
     faults
 }
 
 /// Whether files whose name ends so are taken (M08, C40). A list that names the ending of a program means it.
-pub(super) fn check_type(name: &str, config: &Config) -> Result<()> {
-    let allowed = &config.reply.file_types;
+pub(super) fn check_type(name: &str, organisation: &Organisation) -> Result<()> {
+    let allowed = &organisation.reply.file_types;
     let is_listed = allowed.contains(&ending(name));
     if !allowed.is_empty() && !is_listed {
         return Err(ReplyError::BadType { name: name.to_owned(), allowed: allowed.clone() });
     }
-    if config.reply.programs == Programs::Refuse && !is_listed && is_named_as_program(name) {
+    if organisation.reply.programs == Programs::Refuse && !is_listed && is_named_as_program(name) {
         return Err(ReplyError::Program { name: name.to_owned() });
     }
     Ok(())
 }
 
 /// Days, or a date within the year.
-fn expiry(typed: &str, config: &Config, now: Timestamp) -> Result<u32> {
+fn expiry(typed: &str, organisation: &Organisation, now: Timestamp) -> Result<u32> {
     let typed = typed.trim();
     if typed.is_empty() {
-        return Ok(config.seal.expiry_days);
+        return Ok(organisation.seal.expiry_days);
     }
     let today = locale::dutch_time(now).date();
     let days = match typed.parse::<jiff::civil::Date>() {
@@ -212,12 +213,12 @@ fn expiry(typed: &str, config: &Config, now: Timestamp) -> Result<u32> {
 }
 
 /// A password counts only where answers are transfers.
-fn chosen(typed: &Typed, config: &Config) -> Result<Option<Secret>> {
+fn chosen(typed: &Typed, organisation: &Organisation) -> Result<Option<Secret>> {
     let password = password::normalise(&typed.settings.password);
-    if config.reply.delivery == ReplyDelivery::Mail || password.reveal().is_empty() {
+    if organisation.reply.delivery == ReplyDelivery::Mail || password.reveal().is_empty() {
         return Ok(None);
     }
-    let strength = strength(password.reveal(), &[&typed.name, &typed.email, &config.organisation.name]);
+    let strength = strength(password.reveal(), &[&typed.name, &typed.email, &organisation.name]);
     if strength.accepted { Ok(Some(password)) } else { Err(ReplyError::WeakPassword(strength)) }
 }
 

@@ -64,7 +64,7 @@ impl Replies {
     ) -> Result<()> {
         self.check_enabled()?;
         let typed = self.draft(grant, browser).await?.typed;
-        let (author, now) = (self.author(grant, browser), self.parts.clock.now());
+        let (author, now) = (self.author(grant, browser), self.service.parts.clock.now());
         let code = new_code();
         let address = address.with_ascii_domain();
         if !is_plain(&address) {
@@ -76,7 +76,7 @@ impl Replies {
         let new = NewCode {
             facts: Vault::of_draft(grant, browser).seal("code", &person)?,
             hash: self.hash(&author, &person.address, code.reveal()),
-            address: self.parts.keys.reply.hash_address(counted(&person.address).as_bytes()),
+            address: self.service.parts.keys.reply.hash_address(counted(&person.address).as_bytes()),
             client: client_key(client),
             now,
             expires: later(now, LIFE),
@@ -84,14 +84,14 @@ impl Replies {
             event: self.event(Action::Code, grant.link(), "sent", client),
             author,
         };
-        match self.parts.store.add_code(new, LIMITS).await? {
+        match self.service.parts.store.add_code(new, LIMITS).await? {
             None => {
-                self.parts.wake.wake();
+                self.service.parts.wake.wake();
                 Ok(())
             }
             Some(until) => {
                 let refused = self.event(Action::Code, grant.link(), "too many", client);
-                self.parts.store.append_audit(refused).await?;
+                self.service.parts.store.append_audit(refused).await?;
                 Err(ReplyError::TooManyCodes(until))
             }
         }
@@ -99,13 +99,12 @@ impl Replies {
 
     /// The mail, ready for the queue.
     fn code_mail(&self, grant: &Grant, to: &Address, code: &Secret, language: Language) -> Result<NewItem> {
-        let (config, now) = (self.parts.config.load(), self.parts.clock.now());
-        let id = QueueId::random();
+        let (id, now) = (QueueId::random(), self.service.parts.clock.now());
         let mail = verification(&VerificationFacts {
             language,
-            organisation: &config.organisation,
-            hostname: &config.hostname,
-            public_url: &config.web.public_url,
+            organisation: &self.organisation,
+            hostname: &self.organisation.hostname,
+            public_url: &self.organisation.public_url,
             to,
             transfer: &grant.transfer().id,
             code,
@@ -122,10 +121,10 @@ impl Replies {
             parameters: MailParameters { smtputf8: to.needs_smtputf8(), ..MailParameters::default() },
             recipients: vec![EnvelopeRecipient::from(to.clone())],
         };
-        let mail = origin::marked(&self.parts.keys.link, &id, mail);
+        let mail = origin::marked(&self.service.parts.keys.link, &id, mail);
         // Small enough for its row, whatever language it is in.
-        let body = body::seal(&self.parts.keys.body, &mail)?;
-        Ok(NewItem { id, kind, envelope, body, link: None, created: self.parts.clock.now() })
+        let body = body::seal(&self.service.parts.keys.body, &mail)?;
+        Ok(NewItem { id, kind, envelope, body, link: None, created: self.service.parts.clock.now() })
     }
 
     /// Tries a code. When it is right the browser is remembered for 30 days, on every link.
@@ -137,56 +136,57 @@ impl Replies {
         client: IpAddr,
     ) -> Result<Verified> {
         self.check_enabled()?;
-        let (author, now) = (self.author(grant, browser), self.parts.clock.now());
-        let row = self.parts.store.code(author.clone()).await?.ok_or(ReplyError::NoCode)?;
+        let (author, now) = (self.author(grant, browser), self.service.parts.clock.now());
+        let row = self.service.parts.store.code(author.clone()).await?.ok_or(ReplyError::NoCode)?;
         let Person { name, address, phone } = Vault::of_draft(grant, browser).open("code", &row.facts)?;
         let hash = self.hash(&author, &address, &digits(typed));
         let verified = Verified { name, address, phone, until: days_later(now, REMEMBERED) };
         let remembered = self.remembered(browser, &verified)?;
         let event = |result: &str| self.event(Action::Code, grant.link(), result, client);
-        let tried = self.parts.store.try_code(author, hash, LIMITS.tries, now, remembered, event("verified"));
+        let tried =
+            self.service.parts.store.try_code(author, hash, LIMITS.tries, now, remembered, event("verified"));
         let (result, error) = match tried.await? {
             CodeTry::Right => return Ok(verified),
             CodeTry::Wrong(left) => ("wrong", ReplyError::WrongCode { left }),
             CodeTry::Expired => ("expired", ReplyError::ExpiredCode),
             CodeTry::None => return Err(ReplyError::NoCode),
         };
-        self.parts.store.append_audit(event(result)).await?;
+        self.service.parts.store.append_audit(event(result)).await?;
         Err(error)
     }
 
     fn remembered(&self, browser: &Browser, verified: &Verified) -> Result<BrowserRow> {
         let Verified { name, address, phone, until } = verified.clone();
-        let facts =
-            Vault::of_browser(&self.parts.keys, browser).seal("browser", &Person { name, address, phone })?;
+        let facts = Vault::of_browser(&self.service.parts.keys, browser)
+            .seal("browser", &Person { name, address, phone })?;
         Ok(BrowserRow { facts, until })
     }
 
     /// Who this browser belongs to, if that was proved within 30 days.
     pub async fn verified(&self, browser: &Browser) -> Result<Option<Verified>> {
-        let (hash, now) = (browser_hash(browser), self.parts.clock.now());
-        let Some(row) = self.parts.store.browser(hash, now).await? else { return Ok(None) };
-        let person = Vault::of_browser(&self.parts.keys, browser).open("browser", &row.facts)?;
+        let (hash, now) = (browser_hash(browser), self.service.parts.clock.now());
+        let Some(row) = self.service.parts.store.browser(hash, now).await? else { return Ok(None) };
+        let person = Vault::of_browser(&self.service.parts.keys, browser).open("browser", &row.facts)?;
         let Person { name, address, phone } = person;
         Ok(Some(Verified { name, address, phone, until: row.until }))
     }
 
     /// Forgets who this browser belongs to: for a computer that others use.
     pub async fn forget(&self, browser: &Browser) -> Result<()> {
-        Ok(self.parts.store.forget_browser(browser_hash(browser)).await?)
+        Ok(self.service.parts.store.forget_browser(browser_hash(browser)).await?)
     }
 
     /// Everything that a code is bound to goes into its hash.
     fn hash(&self, author: &Author, address: &Address, code: &str) -> [u8; 32] {
         let Author { link, browser } = author;
         let bound = format!("{link}\n{}\n{code}\n", key(address));
-        self.parts.keys.reply.hash_code(&[bound.as_bytes(), browser].concat())
+        self.service.parts.keys.reply.hash_code(&[bound.as_bytes(), browser].concat())
     }
 
     /// What happened to an answer, for the audit trail; nothing that was typed is in it.
     pub(super) fn event(&self, action: Action, link: &Link, result: &str, client: IpAddr) -> Event {
         Event {
-            time: self.parts.clock.now(),
+            time: self.service.parts.clock.now(),
             action,
             object: link.to_string(),
             result: result.to_owned(),

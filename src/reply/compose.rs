@@ -3,7 +3,6 @@
 
 use std::io::{self, Cursor, Read};
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use super::check::Checked;
 use super::files::{Base64Lines, FileReader, LateHash, encoded_size, sha256};
@@ -16,10 +15,9 @@ use super::{Replies, ReplyError, Result};
 use crate::address::{Address, ReversePath};
 use crate::audit::{Action, Event};
 use crate::clock::{Timestamp, days_later, rfc5322};
-use crate::config::{ByteSize, Config, Direction, PasswordMode, ReplyDelivery};
+use crate::config::{ByteSize, Direction, PasswordMode, ReplyDelivery};
 use crate::envelope::{Envelope, EnvelopeRecipient, MailParameters, Ret};
 use crate::id::{Link, QueueId, TransferId};
-use crate::intake::Rules;
 use crate::message::crlf::CrlfBytes;
 use crate::message::kind::is_active_type;
 use crate::message::traits::Traits;
@@ -30,6 +28,7 @@ use crate::outbox::notices::reply::{self, Author, FilesLink, Letter, ReplyFacts,
 use crate::outbox::notices::reply_notice::{self, ReplyNoticeFacts, reply_notice};
 use crate::outbox::origin;
 use crate::secret::Secret;
+use crate::settings::Organisation;
 use crate::store::{Acceptance, Body, Kind, NewItem, UploadRow};
 use crate::transfer::access::Grant;
 use crate::transfer::sealing::{self, Content, Data, SealRequest, Sealed};
@@ -44,8 +43,6 @@ const AROUND_MAIL: u64 = 32 * 1024;
 /// An answer that was checked, with all that is needed to compose it.
 pub(super) struct Answer {
     pub replies: Replies,
-    pub config: Arc<Config>,
-    pub rules: Arc<Rules>,
     pub grant: Grant,
     pub vault: Vault,
     pub checked: Checked,
@@ -71,9 +68,13 @@ pub(super) struct File {
 pub(super) type ThreadHashes = Vec<[u8; 32]>;
 
 impl Answer {
+    fn organisation(&self) -> &Organisation {
+        &self.replies.organisation
+    }
+
     /// Everything that the answer becomes. On an error, what `acceptance` holds by then is the caller's to discard.
     pub fn fill(&self, acceptance: &mut Acceptance) -> Result<(Sent, ThreadHashes)> {
-        let (thread, password) = match self.config.reply.delivery {
+        let (thread, password) = match self.organisation().reply.delivery {
             ReplyDelivery::Mail => (self.fill_mail(acceptance)?, None),
             ReplyDelivery::Transfer => self.fill_transfer(acceptance)?,
         };
@@ -104,20 +105,22 @@ impl Answer {
         let attachments: Vec<Attachment<'_>> = attached.iter().map(|file| file.attachment()).collect();
         let mut segments = reply(&self.facts(&self.id, link), &attachments)?;
         if let Some(Segment::Octets(first)) = segments.first_mut() {
-            *first = origin::marked(&self.replies.parts.keys.link, &self.id, first);
+            *first = origin::marked(&self.replies.service.parts.keys.link, &self.id, first);
         }
         let body = self.body(&segments, &attached)?;
         let recipients = self.checked.recipients();
         acceptance.items.push(self.item(self.id.clone(), recipients, body, None));
-        Ok(vec![self.replies.parts.keys.thread.hash(&reply_id(&self.id, &self.config.hostname))])
+        Ok(vec![
+            self.replies.service.parts.keys.thread.hash(&reply_id(&self.id, &self.organisation().hostname)),
+        ])
     }
 
     /// Which files travel in the mail: the smallest, as many as fit.
     fn plan(&self) -> (Vec<&File>, Vec<&File>) {
-        let most = self.config.reply.max_mail_size.map(ByteSize::bytes);
+        let most = self.organisation().reply.max_mail_size.map(ByteSize::bytes);
         let announced = || {
-            let next_hop = self.config.relay.next_hop(Direction::Inside);
-            self.replies.parts.largest.octets(&next_hop.smarthost)
+            let next_hop = self.replies.settings.relay.next_hop(Direction::Inside);
+            self.replies.service.parts.largest.octets(&next_hop.smarthost)
         };
         let most = most.or_else(announced).unwrap_or(USUAL_MAIL);
         // The text is there twice, as text and as HTML, each in quoted-printable at worst.
@@ -149,11 +152,11 @@ impl Answer {
             let id = QueueId::random();
             let link = Link { transfer: transfer.id.clone(), recipient: recipient.number };
             let mail = reply_notice(&self.notice_facts(&id, &transfer.id, Some(token)))?;
-            let parts = &self.replies.parts;
+            let parts = &self.replies.service.parts;
             let mail = origin::marked(&parts.keys.link, &id, &mail);
             let body = body::store_body(&parts.keys.body, parts.blobs.as_ref(), &mail)?;
             acceptance.events.push(self.event(Action::Notify, link.to_string()));
-            thread.push(parts.keys.thread.hash(&reply_id(&id, &self.config.hostname)));
+            thread.push(parts.keys.thread.hash(&reply_id(&id, &self.organisation().hostname)));
             acceptance.items.push(self.item(id, vec![recipient.address.clone()], body, Some(link)));
         }
         Ok((thread, password))
@@ -161,7 +164,7 @@ impl Answer {
 
     /// Files, and the message where the mail will not have it.
     fn seal(&self, files: &[&File], recipients: Vec<Address>, password: PasswordMode) -> Result<Sealed> {
-        let parts = &self.replies.parts;
+        let parts = &self.replies.service.parts;
         let (checked, verified) = (&self.checked, &self.checked.verified);
         let original = whole(&reply(&self.facts(&self.id, None), &[])?);
         let message = Some(checked.message.as_bytes()).filter(|message| !message.is_empty());
@@ -204,7 +207,7 @@ impl Answer {
     }
 
     fn reader(&self, file: &File) -> FileReader {
-        let blobs = self.replies.parts.blobs.clone();
+        let blobs = self.replies.service.parts.blobs.clone();
         FileReader::new(self.vault.clone(), blobs, &file.row, file.name.clone(), file.hash.clone())
     }
 
@@ -213,17 +216,17 @@ impl Answer {
     }
 
     fn letter<'a>(&'a self, id: &'a QueueId) -> Letter<'a> {
-        let (config, checked) = (&self.config, &self.checked);
+        let (organisation, checked) = (self.organisation(), &self.checked);
         Letter {
-            language: checked.settings.language.unwrap_or(config.web.default_language),
-            organisation: &config.organisation,
-            hostname: &config.hostname,
-            public_url: &config.web.public_url,
+            language: checked.settings.language.unwrap_or(organisation.language),
+            organisation,
+            hostname: &organisation.hostname,
+            public_url: &organisation.public_url,
             author: self.author(),
             to: &checked.to,
             cc: &checked.cc,
             thread: &self.original.thread,
-            tag: self.rules.policy.seal_tag(),
+            tag: organisation.policy.seal_tag(),
             id,
             now: self.now,
         }
@@ -253,7 +256,7 @@ impl Answer {
     /// Whether the name would mislead staff (C40).
     fn is_claimed(&self) -> bool {
         let Checked { name, verified, .. } = &self.checked;
-        is_impersonation(name, &verified.address, &self.config.organisation, &self.rules.staff)
+        is_impersonation(name, &verified.address, self.organisation())
     }
 
     /// The mail as it waits in the queue: text, and files as they are read.
@@ -278,7 +281,7 @@ impl Answer {
                 }
             }
         }
-        let parts = &self.replies.parts;
+        let parts = &self.replies.service.parts;
         Ok(body::store_stream(&parts.keys.body, parts.blobs.as_ref(), traits, &mut source)?)
     }
 
@@ -318,15 +321,15 @@ impl Answer {
     }
 
     fn confirmation(&self, to: &Address, sent: &Sent) -> Result<NewItem> {
-        let (config, id) = (&self.config, QueueId::random());
+        let (organisation, id) = (self.organisation(), QueueId::random());
         let settings = &self.checked.settings;
         let message = Checksum { name: "", size: sent.message.len() as u64, sha256: &sent.message_sha256 };
         let files: Vec<Checksum<'_>> = sent.files.iter().map(SentFile::checksum).collect();
         let mail = confirmation(&ConfirmationFacts {
-            language: settings.page_language.unwrap_or(config.web.default_language),
-            organisation: &config.organisation,
-            hostname: &config.hostname,
-            public_url: &config.web.public_url,
+            language: settings.page_language.unwrap_or(organisation.language),
+            organisation,
+            hostname: &organisation.hostname,
+            public_url: &organisation.public_url,
             to,
             transfer: &self.grant.transfer().id,
             recipients: &sent.recipients,
@@ -340,9 +343,12 @@ impl Answer {
     }
 
     pub fn preview(&self) -> Result<Preview> {
-        let from =
-            format!("{} <noreply@{}>", self.author().shown(&self.config.organisation), self.config.hostname);
-        let (subject, text, html) = match self.config.reply.delivery {
+        let from = format!(
+            "{} <noreply@{}>",
+            self.author().shown(self.organisation()),
+            self.organisation().hostname
+        );
+        let (subject, text, html) = match self.organisation().reply.delivery {
             ReplyDelivery::Mail => {
                 let written = reply::write(&self.facts(&self.id, None))?;
                 (written.subject, written.text, written.html)

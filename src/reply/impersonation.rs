@@ -7,9 +7,8 @@ use std::collections::BTreeSet;
 use icu_normalizer::ComposingNormalizerBorrowed;
 
 use crate::address::Address;
-use crate::config::Organisation;
 use crate::policy::skeleton;
-use crate::staff::Directory;
+use crate::settings::Organisation;
 
 /// Letters in circles and parentheses that a reader may take for an `@`.
 const ALIKE: [char; 5] = ['ⓐ', 'Ⓐ', '🅐', '⒜', '🄐'];
@@ -18,22 +17,18 @@ const SHORT: usize = 6;
 
 /// Whether `name` looks like an address, or is the name of the organisation or of somebody in its staff list; whoever
 /// has proved that person's own address may bear it.
-pub(super) fn is_impersonation(
-    name: &str,
-    author: &Address,
-    organisation: &Organisation,
-    staff: &Directory,
-) -> bool {
+pub(super) fn is_impersonation(name: &str, author: &Address, organisation: &Organisation) -> bool {
     if looks_like_address(name, &organisation.domains) {
         return true;
     }
     let (typed, own) = (Words::of(name), author.mailbox());
-    let is_colleague = staff.people().filter(|(address, _)| *address != own).any(|(address, person)| {
-        let local_part = address.rsplit_once('@').map_or(address, |(local_part, _)| local_part);
-        typed.joined == Words::of(local_part).joined
-            || person.name.as_deref().is_some_and(|name| typed.bear(&Words::of(name)))
-            || person.department.as_deref().is_some_and(|name| typed.mention(&Words::of(name)))
-    });
+    let is_colleague =
+        organisation.staff.people().filter(|(address, _)| *address != own).any(|(address, person)| {
+            let local_part = address.rsplit_once('@').map_or(address, |(local_part, _)| local_part);
+            typed.joined == Words::of(local_part).joined
+                || person.name.as_deref().is_some_and(|name| typed.bear(&Words::of(name)))
+                || person.department.as_deref().is_some_and(|name| typed.mention(&Words::of(name)))
+        });
     is_colleague || typed.bear(&Words::of(&organisation.name))
 }
 
@@ -86,6 +81,8 @@ impl Words {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::testing;
+    use crate::staff::Directory;
 
     const STAFF: &str = "email,name,department\n\
         s.devries@voorbeeld.nl,Sanne de Vries,Burgerzaken\n\
@@ -93,16 +90,8 @@ mod tests {
         bo@voorbeeld.nl,Bo,\n";
 
     fn is_posing(name: &str, author: &str) -> bool {
-        let organisation = Organisation {
-            name: "Gemeente Voorbeeld".into(),
-            domains: vec!["voorbeeld.nl".into()],
-            phone: String::new(),
-            staff: None,
-            theme: None,
-            logo: None,
-            look: Default::default(),
-        };
-        is_impersonation(name, &Address::parse(author).unwrap(), &organisation, &Directory::of(STAFF))
+        let organisation = Organisation { staff: Directory::of(STAFF), ..testing::organisation() };
+        is_impersonation(name, &Address::parse(author).unwrap(), &organisation)
     }
 
     #[test]

@@ -8,7 +8,6 @@
 
 use std::io::{self, Read};
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::spawn_blocking;
@@ -18,10 +17,11 @@ use super::scanner::{self, ScanError, Verdict};
 use super::vault::Vault;
 use super::{Browser, Field, Replies, ReplyError, Result, uploads};
 use crate::audit::{Action, Event};
-use crate::config::{Config, Programs, Scanner};
+use crate::config::{Programs, Scanner};
 use crate::fair::FairLimits;
 use crate::id::UploadId;
 use crate::message::kind::{belies_its_name, is_program};
+use crate::settings::Organisation;
 use crate::store::{Author, UploadRow};
 use crate::transfer::access::Grant;
 
@@ -54,7 +54,7 @@ impl Replies {
         if !self.is_inspecting() {
             return Ok(Vec::new());
         }
-        let draft = self.parts.store.draft(self.author(grant, browser)).await?;
+        let draft = self.service.parts.store.draft(self.author(grant, browser)).await?;
         let uploads = draft.map(|draft| draft.uploads).unwrap_or_default();
         self.inspect_rows(grant, browser, &uploads, client).await
     }
@@ -97,13 +97,12 @@ impl Replies {
 
     async fn take_out(&self, author: &Author, id: &UploadId, event: Event) -> Result<()> {
         let now = event.time;
-        self.parts.store.remove_upload(author.clone(), id.clone(), now, Some(event)).await?;
+        self.service.parts.store.remove_upload(author.clone(), id.clone(), now, Some(event)).await?;
         Ok(())
     }
 
     fn is_inspecting(&self) -> bool {
-        let config = self.parts.config.load();
-        config.reply.scanner.is_some() || is_looking(&config)
+        self.organisation.reply.scanner.is_some() || is_looking(&self.organisation)
     }
 
     /// It goes on when the caller goes away: who asks again finds the verdict.
@@ -122,14 +121,14 @@ impl Replies {
         let name = upload.name;
         let (replies, author) = (self.clone(), self.author(grant, browser));
         let inspection = Inspection { replies, author, vault, row: row.clone(), name, client };
-        let task = tokio::spawn(inspection.run(self.parts.config.load_full()));
+        let task = tokio::spawn(inspection.run());
         task.await.unwrap_or_else(|error| Err(ReplyError::Trouble(error.to_string())))
     }
 }
 
 /// Whether the first octets of a file matter.
-fn is_looking(config: &Config) -> bool {
-    config.reply.programs == Programs::Refuse || !config.reply.file_types.is_empty()
+fn is_looking(organisation: &Organisation) -> bool {
+    organisation.reply.programs == Programs::Refuse || !organisation.reply.file_types.is_empty()
 }
 
 /// One file that is looked at.
@@ -144,18 +143,19 @@ struct Inspection {
 }
 
 impl Inspection {
-    async fn run(self, config: Arc<Config>) -> Result<()> {
-        if is_looking(&config) {
-            self.look(&config).await?;
+    async fn run(self) -> Result<()> {
+        let organisation = &self.replies.organisation;
+        if is_looking(organisation) {
+            self.look(organisation).await?;
         }
-        match &config.reply.scanner {
+        match &organisation.reply.scanner {
             Some(scanner) if !self.row.is_scanned => self.scan(scanner).await,
             _ => Ok(()),
         }
     }
 
     /// What it is, by its first octets.
-    async fn look(&self, config: &Config) -> Result<()> {
+    async fn look(&self, organisation: &Organisation) -> Result<()> {
         let file = self.file();
         let read = spawn_blocking(move || {
             let mut head = Vec::new();
@@ -167,9 +167,9 @@ impl Inspection {
             Err(cause) => return Err(self.unreadable(cause).await),
         };
         let name = self.name.clone();
-        if config.reply.programs == Programs::Refuse && is_program(&head) {
+        if organisation.reply.programs == Programs::Refuse && is_program(&head) {
             self.refuse("program", ReplyError::Program { name }).await
-        } else if !config.reply.file_types.is_empty() && belies_its_name(&name, &head) {
+        } else if !organisation.reply.file_types.is_empty() && belies_its_name(&name, &head) {
             self.refuse("other type", ReplyError::OtherType { name }).await
         } else {
             Ok(())
@@ -177,9 +177,9 @@ impl Inspection {
     }
 
     async fn scan(&self, scanner: &Scanner) -> Result<()> {
-        let (store, now) = (&self.replies.parts.store, self.replies.parts.clock.now());
+        let (store, now) = (&self.replies.service.parts.store, self.replies.service.parts.clock.now());
         let name = self.name.clone();
-        let turn = self.replies.scanning.acquire(&self.author.link, self.client, TURN);
+        let turn = self.replies.service.scanning.acquire(&self.author.link, self.client, TURN);
         match scanner::scan(scanner, turn, self.file()).await {
             Ok(Verdict::Clean) => {
                 match store.mark_scanned(self.author.clone(), self.row.id.clone(), now).await? {
@@ -200,7 +200,7 @@ impl Inspection {
     }
 
     fn file(&self) -> FileReader {
-        let blobs = self.replies.parts.blobs.clone();
+        let blobs = self.replies.service.parts.blobs.clone();
         FileReader::new(self.vault.clone(), blobs, &self.row, self.name.clone(), LateHash::default())
     }
 
@@ -213,7 +213,7 @@ impl Inspection {
 
     /// Why it cannot be read. A file that its author has removed meanwhile is just not there any more.
     async fn unreadable(&self, cause: io::Error) -> ReplyError {
-        match self.replies.parts.store.draft(self.author.clone()).await {
+        match self.replies.service.parts.store.draft(self.author.clone()).await {
             Ok(Some(draft)) if draft.uploads.iter().any(|row| row.id == self.row.id) => {
                 self.replies.lost(&self.author, cause.into(), self.client).await
             }

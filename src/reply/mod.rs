@@ -31,8 +31,6 @@ mod writers;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-
 pub use self::error::{Field, LineFault, ReplyError, Result};
 pub use self::types::{
     Browser, Draft, NewUpload, Preview, ReplyChannel, Sent, SentFile, Settings, Typed, Upload, Verified,
@@ -41,12 +39,12 @@ use self::vault::Vault;
 use self::writers::Writers;
 use crate::address::Address;
 use crate::clock::{Clock, Timestamp};
-use crate::config::Config;
 use crate::delivery::smarthost::LargestMail;
 use crate::fair::{FairLimits, FairSemaphore};
-use crate::intake::Rules;
+use crate::id::TransferId;
 use crate::queue::worker::WakeHandle;
 use crate::secret::Keys;
+use crate::settings::{self, Organisation};
 use crate::store::{Author, Blobs, ReplyStore, StoreError};
 use crate::transfer::access::Grant;
 use crate::transfer::index::Index;
@@ -71,19 +69,15 @@ pub struct Parts {
     pub keys: Keys,
     /// Time
     pub clock: Clock,
-    /// Read anew for every call, so that SIGHUP counts at once
-    pub config: Arc<ArcSwap<Config>>,
-    /// Staff list and policy, likewise
-    pub rules: Arc<ArcSwap<Rules>>,
     /// Rung when there is mail to relay
     pub wake: WakeHandle,
     /// What the next hop takes
     pub largest: LargestMail,
 }
 
-/// Takes answers in and sends them. Cheap to clone.
+/// Takes answers in, by whatever settings are in force. Cheap to clone.
 #[derive(Clone)]
-pub struct Replies {
+pub struct ReplyService {
     parts: Parts,
     /// As many answers are composed at once as there are cores.
     composing: FairSemaphore,
@@ -92,7 +86,15 @@ pub struct Replies {
     writers: Writers,
 }
 
-impl Replies {
+/// Takes answers to one transfer in and sends them, by the settings with which a request began.
+#[derive(Clone)]
+pub struct Replies {
+    service: ReplyService,
+    settings: Arc<settings::Settings>,
+    organisation: Arc<Organisation>,
+}
+
+impl ReplyService {
     /// On these parts.
     pub fn new(parts: Parts) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -101,11 +103,19 @@ impl Replies {
         Self { parts, composing, scanning, writers: Writers::default() }
     }
 
+    /// For one request, about one transfer.
+    pub fn under(&self, settings: Arc<settings::Settings>, transfer: &TransferId) -> Replies {
+        let organisation = settings.for_transfer(transfer).clone();
+        Replies { service: self.clone(), settings, organisation }
+    }
+}
+
+impl Replies {
     /// This browser's draft for this link. Where there is none: an empty one, addressed to the sender and signed by
     /// whom the browser is remembered as; nothing is stored before [`Replies::save`] or an upload.
     pub async fn draft(&self, grant: &Grant, browser: &Browser) -> Result<Draft> {
         self.check_enabled()?;
-        let row = self.parts.store.draft(self.author(grant, browser)).await?;
+        let row = self.service.parts.store.draft(self.author(grant, browser)).await?;
         let (typed, uploads) = row.map_or((None, Vec::new()), |row| (row.typed, row.uploads));
         let vault = Vault::of_draft(grant, browser);
         let uploads = uploads.iter().map(|row| uploads::open_row(&vault, row)).collect::<Result<_>>()?;
@@ -123,7 +133,7 @@ impl Replies {
         check::check_length(&typed)?;
         let sealed = Vault::of_draft(grant, browser).seal(TYPED, &typed)?;
         let author = self.author(grant, browser);
-        match self.parts.store.save_draft(author, sealed, self.parts.clock.now()).await {
+        match self.service.parts.store.save_draft(author, sealed, self.service.parts.clock.now()).await {
             Err(StoreError::TooMany(until)) => Err(ReplyError::TooManyDrafts(until)),
             saved => Ok(saved?),
         }
@@ -134,11 +144,10 @@ impl Replies {
     pub async fn check(&self, grant: &Grant, browser: &Browser) -> Result<Vec<ReplyError>> {
         let draft = self.draft(grant, browser).await?;
         let verified = self.verified(browser).await?;
-        let (config, rules, now) =
-            (self.parts.config.load(), self.parts.rules.load(), self.parts.clock.now());
+        let now = self.service.parts.clock.now();
         let original = original::read(grant, now).await?;
-        let allowed = recipients::allowed(&config, &rules, grant, &original.people);
-        let checked = check::check(&draft, verified.as_ref(), &allowed, &config, now);
+        let allowed = recipients::allowed(&self.organisation, grant, &original.people);
+        let checked = check::check(&draft, verified.as_ref(), &allowed, &self.organisation, now);
         Ok(checked.err().unwrap_or_default())
     }
 
@@ -152,13 +161,13 @@ impl Replies {
 
     /// What this browser sent last on this link, within 24 hours.
     pub async fn sent(&self, grant: &Grant, browser: &Browser) -> Result<Option<Sent>> {
-        let since = self.parts.clock.now().saturating_sub(KEPT).unwrap_or(Timestamp::MIN);
-        let sealed = self.parts.store.last_reply(self.author(grant, browser), since).await?;
+        let since = self.service.parts.clock.now().saturating_sub(KEPT).unwrap_or(Timestamp::MIN);
+        let sealed = self.service.parts.store.last_reply(self.author(grant, browser), since).await?;
         sealed.map(|sealed| Vault::of_draft(grant, browser).open(SENT, &sealed)).transpose()
     }
 
     fn check_enabled(&self) -> Result<()> {
-        if self.parts.config.load().reply.enabled { Ok(()) } else { Err(ReplyError::Disabled) }
+        if self.organisation.reply.enabled { Ok(()) } else { Err(ReplyError::Disabled) }
     }
 
     fn author(&self, grant: &Grant, browser: &Browser) -> Author {
@@ -167,21 +176,20 @@ impl Replies {
 
     /// Where what this transfer brings is answered.
     pub fn channel(&self, grant: &Grant, index: &Index) -> ReplyChannel {
-        let config = self.parts.config.load();
-        let domains = &config.organisation.domains;
+        let domains = &self.organisation.domains;
         let from = index.from_address.as_deref().and_then(|from| Address::parse(from).ok());
         let is_staff = recipients::internal(&grant.recipient().address, domains).is_some();
         match recipients::addressees(grant, from.as_ref(), domains).is_empty() {
             true if is_staff => ReplyChannel::Mail,
-            _ if config.reply.enabled => ReplyChannel::Here,
+            _ if self.organisation.reply.enabled => ReplyChannel::Here,
             _ => ReplyChannel::Nowhere,
         }
     }
 
     /// What stands in the fields before anybody has typed.
     async fn beginning(&self, grant: &Grant, browser: &Browser) -> Result<Typed> {
-        let original = original::read(grant, self.parts.clock.now()).await?;
-        let domains = &self.parts.config.load().organisation.domains;
+        let original = original::read(grant, self.service.parts.clock.now()).await?;
+        let domains = &self.organisation.domains;
         let to = recipients::addressees(grant, original.from.as_ref(), domains);
         let to = to.into_iter().map(Address::as_str).collect::<Vec<_>>().join(", ");
         Ok(match self.verified(browser).await? {

@@ -144,7 +144,7 @@ impl PieceIntake {
             return Ok(((length - self.offset).min(PIECE), 0));
         }
         let limits = self.replies.limits();
-        let left = self.replies.parts.store.upload_room(self.author.clone(), limits).await?;
+        let left = self.replies.service.parts.store.upload_room(self.author.clone(), limits).await?;
         let reserved = self.writing.reserve(PIECE, left);
         Ok((reserved, reserved))
     }
@@ -178,7 +178,7 @@ impl PieceIntake {
     }
 
     async fn begin(&self, most: u64) -> Result<PieceWriter> {
-        let (blobs, vault) = (self.replies.parts.blobs.clone(), self.vault.clone());
+        let (blobs, vault) = (self.replies.service.parts.blobs.clone(), self.vault.clone());
         let (id, offset) = (self.id.clone(), self.offset);
         let sealed = usize::try_from(most).map_or(usize::MAX, sealed_size) as u64;
         blocking(move || Ok(vault.piece_writer(&id, offset, blobs.create_for(sealed)?)?)).await
@@ -193,7 +193,7 @@ impl PieceIntake {
 
     async fn keep(&self, size: u64, writer: PieceWriter) -> Result<u64> {
         let blob = blocking(move || Ok(writer.finish()?.commit()?)).await?;
-        let parts = &self.replies.parts;
+        let parts = &self.replies.service.parts;
         let piece = PieceRow { blob: blob.clone(), size };
         let limits = self.replies.limits();
         let (author, id, now) = (self.author.clone(), self.id.clone(), parts.clock.now());
@@ -206,7 +206,7 @@ impl PieceIntake {
     }
 
     async fn give_up(&self, blob: BlobName) {
-        let blobs = Arc::clone(&self.replies.parts.blobs);
+        let blobs = Arc::clone(&self.replies.service.parts.blobs);
         spawn_blocking(move || discard(blobs.as_ref(), [&blob])).await.ok();
     }
 }

@@ -4,8 +4,8 @@
 use std::collections::HashSet;
 
 use crate::address::Address;
-use crate::config::{Config, ReplyRecipients};
-use crate::intake::Rules;
+use crate::config::ReplyRecipients;
+use crate::settings::Organisation;
 use crate::staff::Directory;
 use crate::transfer::access::Grant;
 
@@ -121,17 +121,16 @@ pub(super) fn internal(address: &Address, domains: &[String]) -> Option<Address>
 
 /// Whom the answer to the message of `grant` may reach; `people` are in the header of that message.
 pub(super) fn allowed<'a>(
-    config: &'a Config,
-    rules: &'a Rules,
+    organisation: &'a Organisation,
     grant: &Grant,
     people: &[Address],
 ) -> AllowedRecipients<'a> {
     let sender = grant.transfer().sender.iter();
     AllowedRecipients {
-        domains: &config.organisation.domains,
-        staff: Some(&rules.staff).filter(|staff| !staff.is_empty()),
+        domains: &organisation.domains,
+        staff: Some(&organisation.staff).filter(|staff| !staff.is_empty()),
         thread: sender.chain(people).cloned().collect(),
-        extent: config.reply.recipients,
+        extent: organisation.reply.recipients,
     }
 }
 

@@ -26,7 +26,7 @@ const ROUNDS: usize = 3;
 impl Replies {
     pub(super) async fn send_draft(self, grant: Grant, browser: Browser, client: IpAddr) -> Result<Sent> {
         for _ in 0..ROUNDS {
-            let Some(row) = self.parts.store.draft(self.author(&grant, &browser)).await? else {
+            let Some(row) = self.service.parts.store.draft(self.author(&grant, &browser)).await? else {
                 return self.sent(&grant, &browser).await?.ok_or(ReplyError::Empty);
             };
             // What is sent below is this very row, or nothing.
@@ -39,7 +39,7 @@ impl Replies {
             let (acceptance, sent) = match self.compose(answer, &browser).await {
                 Ok(composed) => composed,
                 // What was being read may have been taken out, or sent and removed, meanwhile.
-                Err(error) => match self.parts.store.draft(self.author(&grant, &browser)).await? {
+                Err(error) => match self.service.parts.store.draft(self.author(&grant, &browser)).await? {
                     Some(row) if row.revision == revision => {
                         return Err(self.lost(&self.author(&grant, &browser), error, client).await);
                     }
@@ -47,13 +47,13 @@ impl Replies {
                 },
             };
             let blobs = acceptance.blobs();
-            match self.parts.store.commit(acceptance).await {
+            match self.service.parts.store.commit(acceptance).await {
                 Ok(_) => {
-                    self.parts.wake.wake();
+                    self.service.parts.wake.wake();
                     return Ok(sent);
                 }
                 Err(error) => {
-                    let store = self.parts.blobs.clone();
+                    let store = self.service.parts.blobs.clone();
                     spawn_blocking(move || discard(store.as_ref(), &blobs)).await.ok();
                     // Another click has sent it, or somebody goes on writing in another window.
                     if !matches!(error, StoreError::Changed) {
@@ -73,8 +73,7 @@ impl Replies {
         row: DraftRow,
         client: IpAddr,
     ) -> Result<Answer> {
-        let (config, rules) = (self.parts.config.load_full(), self.parts.rules.load_full());
-        let (vault, now) = (Vault::of_draft(grant, browser), self.parts.clock.now());
+        let (vault, now) = (Vault::of_draft(grant, browser), self.service.parts.clock.now());
         let typed = match &row.typed {
             Some(sealed) => vault.open(TYPED, sealed)?,
             None => self.draft(grant, browser).await?.typed,
@@ -83,9 +82,9 @@ impl Replies {
         let draft = Draft { typed, uploads };
         let verified = self.verified(browser).await?;
         let mut original = original::read(grant, now).await?;
-        original.thread.subject = rules.policy.clean_subject(&original.thread.subject);
-        let allowed = recipients::allowed(&config, &rules, grant, &original.people);
-        let checked = check::check(&draft, verified.as_ref(), &allowed, &config, now)
+        original.thread.subject = self.organisation.policy.clean_subject(&original.thread.subject);
+        let allowed = recipients::allowed(&self.organisation, grant, &original.people);
+        let checked = check::check(&draft, verified.as_ref(), &allowed, &self.organisation, now)
             .map_err(|faults| faults.into_iter().next().unwrap_or(ReplyError::Empty))?;
         let mut names = Names::default();
         let files = draft.uploads.into_iter().zip(row.uploads).map(|(upload, row)| File {
@@ -97,8 +96,6 @@ impl Replies {
         });
         Ok(Answer {
             replies: self.clone(),
-            config,
-            rules,
             grant: grant.clone(),
             vault,
             checked,
@@ -112,7 +109,7 @@ impl Replies {
     }
 
     async fn compose(&self, answer: Answer, browser: &Browser) -> Result<(Acceptance, Sent)> {
-        let turn = self.composing.acquire(answer.grant.link(), answer.client, TURN).await;
+        let turn = self.service.composing.acquire(answer.grant.link(), answer.client, TURN).await;
         let turn = turn.ok_or(ReplyError::Busy)?;
         let author = self.author(&answer.grant, browser);
         let composed = spawn_blocking(move || {
@@ -127,7 +124,7 @@ impl Replies {
                     Ok((acceptance, sent))
                 }
                 Err(error) => {
-                    discard(answer.replies.parts.blobs.as_ref(), &acceptance.blobs());
+                    discard(answer.replies.service.parts.blobs.as_ref(), &acceptance.blobs());
                     Err(error)
                 }
             }
@@ -139,7 +136,8 @@ impl Replies {
     pub async fn preview(&self, grant: &Grant, browser: &Browser) -> Result<Preview> {
         self.check_enabled()?;
         let nobody = IpAddr::from([0, 0, 0, 0]);
-        let row = self.parts.store.draft(self.author(grant, browser)).await?.ok_or(ReplyError::Empty)?;
+        let row =
+            self.service.parts.store.draft(self.author(grant, browser)).await?.ok_or(ReplyError::Empty)?;
         self.answer(grant, browser, row, nobody).await?.preview()
     }
 }

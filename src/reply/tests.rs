@@ -13,9 +13,10 @@ use tempfile::TempDir;
 use super::*;
 use crate::address::ReversePath;
 use crate::config::{self, PasswordMode, Programs, ReplyDelivery, ReplyRecipients};
+use crate::data_folder::Before;
 use crate::id::{BlobName, QueueId, UploadId};
 use crate::jobs::reminders::Reminders;
-use crate::jobs::retention::{Before, Retention};
+use crate::jobs::retention::Retention;
 use crate::limits::TryRule;
 use crate::locale::Language;
 use crate::message::crlf::CrlfBytes;
@@ -23,8 +24,8 @@ use crate::message::header::Header;
 use crate::outbox::body;
 use crate::policy::{Facts, MessageContent, Policy};
 use crate::secret::Secret;
-use crate::sender::Actions;
-use crate::serve;
+use crate::sender::SenderService;
+use crate::settings::{self, CurrentSettings, Organisation};
 use crate::staff::Directory;
 use crate::store::files::LocalBlobs;
 use crate::store::sqlite::Sqlite;
@@ -80,7 +81,8 @@ impl Blobs for Disk {
 
 /// Answers with everything behind them, and one transfer to answer.
 struct Desk {
-    replies: Replies,
+    service: ReplyService,
+    settings: CurrentSettings,
     access: Access,
     store: Arc<dyn Store>,
     blobs: Arc<Disk>,
@@ -112,14 +114,12 @@ impl Desk {
         let keys = Keys::derive(&[7; 32]);
         let clock = Clock::movable("2026-11-23T10:00:00Z".parse().unwrap());
         let config = config::parse(Path::new("zegel.toml"), CONFIG, std::iter::empty()).unwrap();
-        let rules = serve::read_rules(config.clone()).unwrap();
-        let replies = Replies::new(Parts {
+        let settings = CurrentSettings::new(settings::Settings::read(config).unwrap());
+        let service = ReplyService::new(Parts {
             store: store.clone(),
             blobs: blobs.clone(),
             keys: keys.clone(),
             clock: clock.clone(),
-            config: Arc::new(ArcSwap::from_pointee(config)),
-            rules: Arc::new(ArcSwap::from_pointee(rules)),
             wake: WakeHandle::default(),
             largest: LargestMail::default(),
         });
@@ -127,28 +127,24 @@ impl Desk {
         let access = Access::new(store.clone(), blobs.clone(), keys.clone(), clock.clone(), rule);
         let token = seal(&*store, &*blobs, &keys, &clock).await;
         let grant = unlock(&access, &token).await;
-        Self { replies, access, store, blobs, clock, dir, token, grant, browser: Browser::new() }
+        Self { service, settings, access, store, blobs, clock, dir, token, grant, browser: Browser::new() }
     }
 
-    /// Changes the configuration, as SIGHUP does.
-    fn configure(&self, change: impl FnOnce(&mut Config)) {
-        let mut config = Config::clone(&self.replies.parts.config.load());
-        change(&mut config);
-        self.replies.parts.config.store(Arc::new(config));
+    /// As for a request that begins now.
+    fn replies(&self) -> Replies {
+        self.service.under(self.settings.get(), &self.grant.link().transfer)
     }
 
-    /// Changes staff list and policy, as SIGHUP does.
-    fn rule(&self, change: impl FnOnce(&mut Rules)) {
-        let mut rules = serve::read_rules(Config::clone(&self.replies.parts.config.load())).unwrap();
-        change(&mut rules);
-        self.replies.parts.rules.store(Arc::new(rules));
+    /// Changes the settings, as SIGHUP does.
+    fn configure(&self, change: impl FnOnce(&mut Organisation)) {
+        self.settings.change(change);
     }
 
     /// Proves that this address is theirs.
     async fn verify_as(&self, name: &str, email: &str) {
         self.type_in(|typed| (typed.name, typed.email) = (name.into(), email.into())).await;
         let code = self.code(email).await;
-        self.replies.verify(&self.grant, &self.browser, &code, client()).await.unwrap();
+        self.replies().verify(&self.grant, &self.browser, &code, client()).await.unwrap();
     }
 
     /// The answer to staff, sent with this text.
@@ -164,7 +160,7 @@ impl Desk {
         let now = self.clock.now();
         let items = self.store.claim_due(now, crate::clock::days_later(now, 1), 100).await.unwrap();
         let open = |item: &Item| {
-            let chunks = body::open(&self.replies.parts.keys.body, &*self.blobs, &item.body).unwrap();
+            let chunks = body::open(&self.service.parts.keys.body, &*self.blobs, &item.body).unwrap();
             chunks.map(|chunk| chunk.unwrap()).collect::<Vec<_>>().concat()
         };
         items
@@ -180,7 +176,7 @@ impl Desk {
     async fn code(&self, to: &str) -> String {
         let language = Language::Nl;
         let asked =
-            self.replies.request_code(&self.grant, &self.browser, address(to), client(), language).await;
+            self.replies().request_code(&self.grant, &self.browser, address(to), client(), language).await;
         asked.unwrap();
         let mails = self.mails().await;
         let (item, mail) = mails.iter().find(|(item, _)| item.kind == Kind::Verification).unwrap();
@@ -194,30 +190,30 @@ impl Desk {
 
     async fn verify(&self) {
         let code = self.code("piet@example.org").await;
-        self.replies.verify(&self.grant, &self.browser, &code, client()).await.unwrap();
+        self.replies().verify(&self.grant, &self.browser, &code, client()).await.unwrap();
     }
 
     async fn try_code(&self, code: &str) -> Result<Verified> {
-        self.replies.verify(&self.grant, &self.browser, code, client()).await
+        self.replies().verify(&self.grant, &self.browser, code, client()).await
     }
 
     async fn type_in(&self, change: impl FnOnce(&mut Typed)) {
-        let mut typed = self.replies.draft(&self.grant, &self.browser).await.unwrap().typed;
+        let mut typed = self.replies().draft(&self.grant, &self.browser).await.unwrap().typed;
         typed.name = "Piet Jansen".into();
         change(&mut typed);
-        self.replies.save(&self.grant, &self.browser, typed).await.unwrap();
+        self.replies().save(&self.grant, &self.browser, typed).await.unwrap();
     }
 
     async fn begin(&self, name: &str, length: Option<u64>) -> Result<UploadId> {
         let upload =
             NewUpload { name: name.into(), media_type: "application/pdf".into(), length, at_most: 0 };
-        self.replies.create_upload(&self.grant, &self.browser, upload).await
+        self.replies().create_upload(&self.grant, &self.browser, upload).await
     }
 
     async fn append(&self, id: &UploadId, offset: u64, octets: &[u8]) -> Result<u64> {
         let pieces = octets.chunks(100_000).map(|piece| Ok(Bytes::copy_from_slice(piece)));
         let pieces = stream::iter(pieces.collect::<Vec<_>>());
-        self.replies.append(&self.grant, &self.browser, id, offset, pieces).await
+        self.replies().append(&self.grant, &self.browser, id, offset, pieces).await
     }
 
     async fn upload(&self, name: &str, octets: &[u8]) -> UploadId {
@@ -227,21 +223,22 @@ impl Desk {
     }
 
     async fn send(&self) -> Result<Sent> {
-        self.replies.send(&self.grant, &self.browser, client()).await
+        self.replies().send(&self.grant, &self.browser, client()).await
     }
 
     async fn check(&self) -> Vec<String> {
-        let faults = self.replies.check(&self.grant, &self.browser).await.unwrap();
+        let faults = self.replies().check(&self.grant, &self.browser).await.unwrap();
         faults.iter().map(|fault| format!("{:?} {fault}", fault.field())).collect()
     }
 
     async fn sweep(&self) {
-        let Parts { keys, clock, rules, wake, .. } = self.replies.parts.clone();
-        let store = || self.store.clone();
-        let actions = Actions { store: store(), keys, clock, rules, wake };
-        let reminders = Reminders::new(actions.clone(), store());
-        let blobs = self.blobs.clone();
-        Retention::new(actions, store(), reminders, blobs, Before::default()).turn().await.unwrap();
+        let Parts { keys, clock, wake, .. } = self.service.parts.clone();
+        let store = self.store.clone();
+        let sender = SenderService::new(store.clone(), keys, clock.clone(), wake);
+        let reminders = Reminders::new(store.clone(), sender);
+        let (blobs, settings) = (self.blobs.clone(), self.settings.clone());
+        let retention = Retention::new(store, blobs, clock, settings, reminders, Before::default());
+        retention.turn().await.unwrap();
     }
 
     /// Whether any file of the data folder holds these octets.
@@ -300,10 +297,10 @@ async fn unlock(access: &Access, token: &str) -> Grant {
 #[tokio::test]
 async fn a_draft_begins_with_the_sender_and_stores_nothing() {
     let desk = Desk::new().await;
-    let Draft { typed, uploads } = desk.replies.draft(&desk.grant, &desk.browser).await.unwrap();
+    let Draft { typed, uploads } = desk.replies().draft(&desk.grant, &desk.browser).await.unwrap();
     assert_eq!((typed.to.as_str(), typed.email.as_str()), ("jan@voorbeeld.nl", "piet@example.org"));
     assert!(typed.settings.confirm && uploads.is_empty());
-    let author = desk.replies.author(&desk.grant, &desk.browser);
+    let author = desk.replies().author(&desk.grant, &desk.browser);
     assert_eq!(desk.store.draft(author).await.unwrap(), None);
 }
 
@@ -313,17 +310,17 @@ async fn what_was_typed_comes_back_in_this_browser_only() {
     let desk = Desk::new().await;
     desk.type_in(|typed| typed.message = "KANARIE-BERICHT".into()).await;
     desk.upload("KANARIE-NAAM.pdf", b"KANARIE-INHOUD").await;
-    let draft = desk.replies.draft(&desk.grant, &desk.browser).await.unwrap();
+    let draft = desk.replies().draft(&desk.grant, &desk.browser).await.unwrap();
     assert_eq!((draft.typed.message.as_str(), draft.typed.name.as_str()), ("KANARIE-BERICHT", "Piet Jansen"));
     assert_eq!((draft.uploads[0].name.as_str(), draft.uploads[0].offset), ("KANARIE-NAAM.pdf", 14));
 
     let other = Browser::new();
-    let seen = desk.replies.draft(&desk.grant, &other).await.unwrap();
+    let seen = desk.replies().draft(&desk.grant, &other).await.unwrap();
     assert!(seen.typed.message.is_empty() && seen.uploads.is_empty());
     let id = &draft.uploads[0].id;
-    let foreign = desk.replies.upload(&desk.grant, &other, id).await;
+    let foreign = desk.replies().upload(&desk.grant, &other, id).await;
     assert!(matches!(foreign, Err(ReplyError::UnknownUpload)), "{foreign:?}");
-    let foreign = desk.replies.remove_upload(&desk.grant, &other, id).await;
+    let foreign = desk.replies().remove_upload(&desk.grant, &other, id).await;
     assert!(matches!(foreign, Err(ReplyError::UnknownUpload)));
     for canary in ["KANARIE", "Piet Jansen"] {
         assert!(!desk.is_on_disk(canary.as_bytes()), "{canary}");
@@ -342,7 +339,7 @@ async fn an_idle_draft_goes_after_a_day_with_its_blobs() {
     desk.clock.advance(Duration::from_secs(120));
     desk.sweep().await;
     assert_eq!(desk.blobs.names().unwrap().len(), before - 1);
-    assert_eq!(desk.store.draft(desk.replies.author(&desk.grant, &desk.browser)).await.unwrap(), None);
+    assert_eq!(desk.store.draft(desk.replies().author(&desk.grant, &desk.browser)).await.unwrap(), None);
 }
 
 /// C25: with the transfer goes what was being written behind it.
@@ -357,7 +354,7 @@ async fn expiry_ends_what_was_being_written() {
     assert!(matches!(late, Err(ReplyError::Closed)), "{late:?}");
     desk.sweep().await;
     assert!(desk.blobs.names().unwrap().is_empty());
-    let saved = desk.replies.save(&desk.grant, &desk.browser, Typed::default()).await;
+    let saved = desk.replies().save(&desk.grant, &desk.browser, Typed::default()).await;
     assert!(matches!(saved, Err(ReplyError::Closed)), "{saved:?}");
 }
 
@@ -369,13 +366,13 @@ async fn a_code_proves_an_address_once() {
     let desk = Desk::new().await;
     desk.type_in(|typed| typed.phone = "06 12345678".into()).await;
     let code = desk.code("piet@example.org").await;
-    assert!(desk.replies.verified(&desk.browser).await.unwrap().is_none());
-    let other = desk.replies.verify(&desk.grant, &Browser::new(), &code, client()).await;
+    assert!(desk.replies().verified(&desk.browser).await.unwrap().is_none());
+    let other = desk.replies().verify(&desk.grant, &Browser::new(), &code, client()).await;
     assert!(matches!(other, Err(ReplyError::NoCode)), "{other:?}");
 
     let verified = desk.try_code(&format!(" {} {} ", &code[..4], &code[4..])).await.unwrap();
     assert_eq!((verified.name.as_str(), verified.address.as_str()), ("Piet Jansen", "piet@example.org"));
-    assert_eq!(desk.replies.verified(&desk.browser).await.unwrap(), Some(verified));
+    assert_eq!(desk.replies().verified(&desk.browser).await.unwrap(), Some(verified));
     assert!(matches!(desk.try_code(&code).await, Err(ReplyError::NoCode)));
     assert!(!desk.is_on_disk(code.as_bytes()) && !desk.is_on_disk(b"06 12345678"));
     let spelled = "PIET@example.org".to_owned();
@@ -383,15 +380,15 @@ async fn a_code_proves_an_address_once() {
     assert_eq!(desk.check().await, [""; 0]);
 
     desk.clock.advance(Duration::from_secs(30 * 86_400));
-    assert!(desk.replies.verified(&desk.browser).await.unwrap().is_none());
+    assert!(desk.replies().verified(&desk.browser).await.unwrap().is_none());
 }
 
 #[tokio::test]
 async fn a_browser_can_be_forgotten() {
     let desk = Desk::new().await;
     desk.verify().await;
-    desk.replies.forget(&desk.browser).await.unwrap();
-    assert!(desk.replies.verified(&desk.browser).await.unwrap().is_none());
+    desk.replies().forget(&desk.browser).await.unwrap();
+    assert!(desk.replies().verified(&desk.browser).await.unwrap().is_none());
 }
 
 /// C23: five tries in all, however many codes there are.
@@ -412,7 +409,7 @@ async fn a_new_code_adds_no_tries() {
     assert!(matches!(desk.try_code(&wrong(&second)).await, Err(ReplyError::WrongCode { left: 0 })));
     assert!(matches!(desk.try_code(&second).await, Err(ReplyError::NoCode)), "the right one comes too late");
     let again = desk
-        .replies
+        .replies()
         .request_code(&desk.grant, &desk.browser, address("piet@example.org"), client(), Language::Nl)
         .await;
     assert!(matches!(again, Err(ReplyError::TooManyCodes(_))), "{again:?}");
@@ -435,7 +432,7 @@ async fn code_mails_are_counted() {
     let desk = Desk::new().await;
     let ask = async |to: String| {
         let browser = Browser::new();
-        desk.replies.request_code(&desk.grant, &browser, address(&to), client(), Language::En).await
+        desk.replies().request_code(&desk.grant, &browser, address(&to), client(), Language::En).await
     };
     for _ in 0..5 {
         ask("piet@example.org".into()).await.unwrap();
@@ -464,7 +461,8 @@ async fn spellings_and_networks_make_no_more_codes() {
         };
         let client: IpAddr = format!("2001:db8:{}::{number}", number % 3).parse().unwrap();
         let browser = Browser::new();
-        let asked = desk.replies.request_code(&desk.grant, &browser, address(&spelled), client, Language::Nl);
+        let replies = desk.replies();
+        let asked = replies.request_code(&desk.grant, &browser, address(&spelled), client, Language::Nl);
         sent += u32::from(asked.await.is_ok());
     }
     assert_eq!(sent, 5);
@@ -482,15 +480,15 @@ async fn an_upload_goes_on_where_it_was() {
         Ok(Bytes::copy_from_slice(&octets[..9_000_000])),
         Err(io::Error::from(io::ErrorKind::ConnectionReset)),
     ]);
-    let result = desk.replies.append(&desk.grant, &desk.browser, &id, 0, broken).await;
+    let result = desk.replies().append(&desk.grant, &desk.browser, &id, 0, broken).await;
     assert!(matches!(result, Err(ReplyError::Broken { offset: 9_000_000, .. })), "{result:?}");
-    let upload = desk.replies.upload(&desk.grant, &desk.browser, &id).await.unwrap();
+    let upload = desk.replies().upload(&desk.grant, &desk.browser, &id).await.unwrap();
     assert_eq!((upload.offset, upload.is_complete()), (9_000_000, false));
 
     let wrong = desk.append(&id, 5, b"x").await;
     assert!(matches!(wrong, Err(ReplyError::WrongOffset { offset: 9_000_000 })), "{wrong:?}");
     assert_eq!(desk.append(&id, 9_000_000, &octets[9_000_000..]).await.unwrap(), 20_000_000);
-    let draft = desk.store.draft(desk.replies.author(&desk.grant, &desk.browser)).await.unwrap().unwrap();
+    let draft = desk.store.draft(desk.replies().author(&desk.grant, &desk.browser)).await.unwrap().unwrap();
     assert_eq!(draft.uploads[0].pieces.len(), 4, "8 + 1 MB, then 8 + 3 MB");
     let vault = Vault::of_draft(&desk.grant, &desk.browser);
     let hash = files::LateHash::default();
@@ -516,7 +514,7 @@ async fn an_upload_that_is_lost_is_taken_out_and_named() {
     for (piece, change) in [(0, None), (1, None), (0, Some(100)), (1, Some(100))] {
         desk.upload("blijft.pdf", b"%PDF-1.7").await;
         desk.upload("groot.pdf", &octets).await;
-        let author = || desk.replies.author(&desk.grant, &desk.browser);
+        let author = || desk.replies().author(&desk.grant, &desk.browser);
         let draft = desk.store.draft(author()).await.unwrap().unwrap();
         let upload = draft.uploads.iter().find(|upload| upload.pieces.len() == 2).unwrap();
         let name = &upload.pieces[piece].blob;
@@ -532,7 +530,7 @@ async fn an_upload_that_is_lost_is_taken_out_and_named() {
         }
         let sent = desk.send().await;
         assert!(matches!(&sent, Err(ReplyError::LostFile { name, .. }) if name == "groot.pdf"), "{sent:?}");
-        let left = desk.replies.draft(&desk.grant, &desk.browser).await.unwrap().uploads;
+        let left = desk.replies().draft(&desk.grant, &desk.browser).await.unwrap().uploads;
         assert_eq!(left.iter().map(|upload| upload.name.as_str()).collect::<Vec<_>>(), ["blijft.pdf"]);
         desk.upload("groot.pdf", &octets).await;
         assert_eq!(desk.send().await.unwrap().files.len(), 2);
@@ -547,10 +545,11 @@ async fn a_request_that_is_dropped_keeps_what_came() {
     let id = desk.begin("a.pdf", Some(10)).await.unwrap();
     let pieces = stream::iter([Ok(Bytes::from_static(b"octets"))]);
     let endless = futures_util::StreamExt::chain(pieces, stream::pending());
-    let append = desk.replies.append(&desk.grant, &desk.browser, &id, 0, endless);
+    let replies = desk.replies();
+    let append = replies.append(&desk.grant, &desk.browser, &id, 0, endless);
     assert!(tokio::time::timeout(Duration::from_millis(300), append).await.is_err());
     for _ in 0..200 {
-        if desk.replies.upload(&desk.grant, &desk.browser, &id).await.unwrap().offset == 6 {
+        if desk.replies().upload(&desk.grant, &desk.browser, &id).await.unwrap().offset == 6 {
             return;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -568,7 +567,7 @@ async fn of_two_at_once_one_is_heard() {
     assert_eq!((kept.len(), refused.len()), (1, 1));
     let is_late = matches!(refused[0], Err(ReplyError::UploadLocked | ReplyError::WrongOffset { offset: 6 }));
     assert!(is_late, "{refused:?}");
-    assert_eq!(desk.replies.upload(&desk.grant, &desk.browser, &id).await.unwrap().offset, 6);
+    assert_eq!(desk.replies().upload(&desk.grant, &desk.browser, &id).await.unwrap().offset, 6);
     let blobs = desk.blobs.names().unwrap().len();
     assert_eq!(blobs, 3, "two parts of the transfer and one piece");
 }
@@ -581,7 +580,7 @@ async fn an_upload_that_is_written_is_locked() {
     let (octets, waiting) = tokio::sync::mpsc::channel(1);
     let stream =
         stream::unfold(waiting, async |mut waiting| waiting.recv().await.map(|piece| (piece, waiting)));
-    let (replies, grant, browser) = (desk.replies.clone(), desk.grant.clone(), desk.browser.clone());
+    let (replies, grant, browser) = (desk.replies(), desk.grant.clone(), desk.browser.clone());
     let first = tokio::spawn({
         let id = id.clone();
         async move { replies.append(&grant, &browser, &id, 0, Box::pin(stream)).await }
@@ -600,17 +599,17 @@ async fn an_upload_that_is_written_is_locked() {
 #[tokio::test]
 async fn begun_pieces_do_not_pass_the_limit_together() {
     let desk = Desk::new().await;
-    desk.configure(|config| config.reply.max_size = config::ByteSize::mib(12));
+    desk.configure(|organisation| organisation.reply.max_size = config::ByteSize::mib(12));
     let begin = async |begun: u64| {
         let id = desk.begin("a", None).await.unwrap();
-        let (replies, grant, browser) = (desk.replies.clone(), desk.grant.clone(), desk.browser.clone());
+        let (replies, grant, browser) = (desk.replies(), desk.grant.clone(), desk.browser.clone());
         let (octets, waiting) = tokio::sync::mpsc::channel(1);
         let stream =
             stream::unfold(waiting, async |mut waiting| waiting.recv().await.map(|piece| (piece, waiting)));
         let task =
             tokio::spawn(async move { replies.append(&grant, &browser, &id, 0, Box::pin(stream)).await });
         octets.send(Ok(Bytes::from_static(b"octets"))).await.unwrap();
-        while desk.replies.writers.begun(desk.grant.link()) != begun << 20 {
+        while desk.service.writers.begun(desk.grant.link()) != begun << 20 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         (octets, task)
@@ -636,22 +635,22 @@ async fn no_more_comes_than_was_announced() {
     let id = desk.begin("a.pdf", Some(4)).await.unwrap();
     let more = desk.append(&id, 0, b"octets").await;
     assert!(matches!(more, Err(ReplyError::WrongLength)), "{more:?}");
-    assert_eq!(desk.replies.upload(&desk.grant, &desk.browser, &id).await.unwrap().offset, 4);
+    assert_eq!(desk.replies().upload(&desk.grant, &desk.browser, &id).await.unwrap().offset, 4);
 
     let id = desk.begin("b.pdf", None).await.unwrap();
     desk.append(&id, 0, b"octets").await.unwrap();
-    let set = async |length| desk.replies.set_length(&desk.grant, &desk.browser, &id, length).await;
+    let set = async |length| desk.replies().set_length(&desk.grant, &desk.browser, &id, length).await;
     assert!(matches!(set(5).await, Err(ReplyError::WrongLength)));
     set(6).await.unwrap();
     set(6).await.unwrap();
     assert!(matches!(set(7).await, Err(ReplyError::WrongLength)));
-    assert!(desk.replies.upload(&desk.grant, &desk.browser, &id).await.unwrap().is_complete());
+    assert!(desk.replies().upload(&desk.grant, &desk.browser, &id).await.unwrap().is_complete());
 }
 
 #[tokio::test]
 async fn limits_are_told_before_an_octet_comes() {
     let desk = Desk::new().await;
-    desk.configure(|config| config.reply.max_size = config::ByteSize::mib(1));
+    desk.configure(|organisation| organisation.reply.max_size = config::ByteSize::mib(1));
     let large = desk.begin("a", Some((1 << 20) + 1)).await;
     assert!(matches!(large, Err(ReplyError::TooLarge { max: 1_048_576 })), "{large:?}");
     desk.begin("a", Some(1 << 20)).await.unwrap();
@@ -671,14 +670,14 @@ async fn a_short_disk_is_told_before_an_octet_comes() {
     let large = desk.begin("a", Some(81 * MIB)).await;
     assert!(matches!(large, Err(ReplyError::DiskShort)), "{large:?}");
     let form = NewUpload { name: "a".into(), media_type: String::new(), length: None, at_most: 81 * MIB };
-    let form = desk.replies.create_upload(&desk.grant, &desk.browser, form).await;
+    let form = desk.replies().create_upload(&desk.grant, &desk.browser, form).await;
     assert!(matches!(form, Err(ReplyError::DiskShort)), "{form:?}");
     let id = desk.begin("a", Some(80 * MIB)).await.unwrap();
     desk.append(&id, 0, b"octets").await.unwrap();
     desk.blobs.room.store(7 * MIB, Ordering::Relaxed);
     let more = desk.append(&id, 6, b"octets").await;
     assert!(matches!(more, Err(ReplyError::DiskShort)), "{more:?}");
-    assert_eq!(desk.replies.upload(&desk.grant, &desk.browser, &id).await.unwrap().offset, 6);
+    assert_eq!(desk.replies().upload(&desk.grant, &desk.browser, &id).await.unwrap().offset, 6);
 }
 
 /// C20, M07: names are made safe, and that is said.
@@ -692,7 +691,7 @@ async fn names_are_made_safe() {
         ("foto\u{202e}fdp.jpg", "fotofdp.jpg", true),
     ] {
         let id = desk.begin(given, Some(0)).await.unwrap();
-        let upload = desk.replies.upload(&desk.grant, &desk.browser, &id).await.unwrap();
+        let upload = desk.replies().upload(&desk.grant, &desk.browser, &id).await.unwrap();
         assert_eq!((upload.name.as_str(), upload.renamed), (name, renamed), "{given}");
     }
 }
@@ -702,10 +701,10 @@ async fn a_removed_file_leaves_nothing() {
     let desk = Desk::new().await;
     let before = desk.blobs.names().unwrap().len();
     let id = desk.upload("a.pdf", b"octets").await;
-    desk.replies.remove_upload(&desk.grant, &desk.browser, &id).await.unwrap();
+    desk.replies().remove_upload(&desk.grant, &desk.browser, &id).await.unwrap();
     desk.sweep().await;
     assert_eq!(desk.blobs.names().unwrap().len(), before);
-    let again = desk.replies.remove_upload(&desk.grant, &desk.browser, &id).await;
+    let again = desk.replies().remove_upload(&desk.grant, &desk.browser, &id).await;
     assert!(matches!(again, Err(ReplyError::UnknownUpload)));
 }
 
@@ -726,7 +725,7 @@ async fn staff_get_an_ordinary_mail_in_the_thread() {
     })
     .await;
     assert_eq!(desk.check().await, [""; 0]);
-    let preview = desk.replies.preview(&desk.grant, &desk.browser).await.unwrap();
+    let preview = desk.replies().preview(&desk.grant, &desk.browser).await.unwrap();
     let sent = desk.send().await.unwrap();
     assert_eq!(sent.files[0].sha256, files::sha256(&photo));
     assert_eq!((sent.files[1].name.as_str(), sent.files[1].size), ("foto (2).jpg", 0));
@@ -763,7 +762,7 @@ async fn staff_get_an_ordinary_mail_in_the_thread() {
     assert!(first.attachment_name() == Some("foto.jpg") && first.contents() == photo);
     assert_eq!(message.attachment(1).unwrap().contents(), b"");
 
-    let hash = desk.replies.parts.keys.thread.hash(&field("Message-ID"));
+    let hash = desk.service.parts.keys.thread.hash(&field("Message-ID"));
     assert!(desk.store.is_sealed_thread(vec![hash]).await.unwrap(), "an answer to it is sealed");
 
     let (item, mail) = mails.iter().find(|(item, _)| item.kind == Kind::Confirmation).unwrap();
@@ -789,17 +788,17 @@ async fn what_was_sent_is_sent_once() {
     assert_eq!((third.at, third.message.as_str()), (one.at, "Hallo"));
     let replies = desk.mails().await.into_iter().filter(|(item, _)| item.kind == Kind::Reply).count();
     assert_eq!(replies, 1);
-    assert!(desk.replies.draft(&desk.grant, &desk.browser).await.unwrap().uploads.is_empty());
+    assert!(desk.replies().draft(&desk.grant, &desk.browser).await.unwrap().uploads.is_empty());
     desk.sweep().await;
     assert_eq!(desk.blobs.names().unwrap().len(), 2, "only the transfer's own parts are left");
     desk.clock.advance(Duration::from_hours(24));
-    assert!(desk.replies.sent(&desk.grant, &desk.browser).await.unwrap().is_none());
+    assert!(desk.replies().sent(&desk.grant, &desk.browser).await.unwrap().is_none());
 }
 
 #[tokio::test]
 async fn what_is_too_large_for_the_mail_is_behind_a_link() {
     let desk = Desk::new().await;
-    desk.configure(|config| config.reply.max_mail_size = Some(config::ByteSize::mib(1)));
+    desk.configure(|organisation| organisation.reply.max_mail_size = Some(config::ByteSize::mib(1)));
     desk.verify().await;
     let film: Vec<u8> = (0..2_000_000u32).map(|at| (at / 3) as u8).collect();
     desk.upload("film.mp4", &film).await;
@@ -825,7 +824,7 @@ async fn what_is_too_large_for_the_mail_is_behind_a_link() {
 #[tokio::test]
 async fn an_answer_may_be_a_transfer() {
     let desk = Desk::new().await;
-    desk.configure(|config| config.reply.delivery = ReplyDelivery::Transfer);
+    desk.configure(|organisation| organisation.reply.delivery = ReplyDelivery::Transfer);
     desk.verify().await;
     desk.upload("foto.jpg", b"JPEG octets").await;
     desk.type_in(|typed| {
@@ -862,7 +861,7 @@ async fn an_answer_may_be_a_transfer() {
 #[tokio::test]
 async fn a_chosen_password_opens_it_and_is_not_told_again() {
     let desk = Desk::new().await;
-    desk.configure(|config| config.reply.delivery = ReplyDelivery::Transfer);
+    desk.configure(|organisation| organisation.reply.delivery = ReplyDelivery::Transfer);
     desk.verify().await;
     desk.type_in(|typed| {
         typed.message = "Hallo".into();
@@ -944,7 +943,9 @@ async fn every_fault_is_told_with_its_field() {
 #[tokio::test]
 async fn nobody_outside_can_pose_as_staff() {
     let desk = Desk::new().await;
-    desk.rule(|rules| rules.staff = Directory::of("email,name\njan@voorbeeld.nl,Jan de Vries\n"));
+    desk.configure(|organisation| {
+        organisation.staff = Directory::of("email,name\njan@voorbeeld.nl,Jan de Vries\n")
+    });
     desk.verify_as("burgemeester@voorbeeld.nl Sanne de Vries", "evil@example.net").await;
     for posing in ["burgemeester@voorbeeld.nl Sanne de Vries", "Jan de Vries", "Team Gemeente Voorbeeld"] {
         let mail = desk.answer(posing).await;
@@ -961,7 +962,7 @@ async fn nobody_outside_can_pose_as_staff() {
         assert!(banner.contains("de link was gemaakt voor piet@example.org"), "{text}");
         assert!(text.contains(&format!("noemt zich: {posing}.")), "{text}");
     }
-    desk.configure(|config| config.reply.delivery = ReplyDelivery::Transfer);
+    desk.configure(|organisation| organisation.reply.delivery = ReplyDelivery::Transfer);
     let mail = desk.answer("Jan de Vries").await;
     let message = MessageParser::default().parse(&mail).unwrap();
     assert_eq!(message.subject(), Some("[vertrouwelijk] Beveiligd antwoord van evil@example.net"));
@@ -988,12 +989,12 @@ async fn an_answer_reaches_only_the_thread_and_known_staff() {
     };
     let stranger = ["Some(Cc) a recipient who cannot be written to from here"];
     assert_eq!(faults("alle-medewerkers@voorbeeld.nl").await, [""; 0]);
-    desk.rule(|rules| rules.staff = Directory::of("email\nels@voorbeeld.nl\n"));
+    desk.configure(|organisation| organisation.staff = Directory::of("email\nels@voorbeeld.nl\n"));
     assert_eq!(faults("alle-medewerkers@voorbeeld.nl").await, stranger);
     assert_eq!(faults("els@voorbeeld.nl, zaak-1@voorbeeld.nl").await, [""; 0]);
     assert!(desk.send().await.is_ok());
     desk.type_in(|typed| typed.message = "Hallo".into()).await;
-    desk.configure(|config| config.reply.recipients = ReplyRecipients::Thread);
+    desk.configure(|organisation| organisation.reply.recipients = ReplyRecipients::Thread);
     assert_eq!(faults("els@voorbeeld.nl").await, stranger);
     assert!(desk.send().await.is_err());
     assert_eq!(faults("zaak-1@voorbeeld.nl").await, [""; 0]);
@@ -1010,9 +1011,9 @@ async fn programs_are_refused_unless_somebody_wants_them() {
     let program = b"MZ\x90\0\x03\0";
     for name in ["foto.jpg", "brief", "brief.zip"] {
         let id = desk.upload(name, program).await;
-        let looked = desk.replies.inspect_upload(&desk.grant, &desk.browser, &id, client()).await;
+        let looked = desk.replies().inspect_upload(&desk.grant, &desk.browser, &id, client()).await;
         assert!(matches!(&looked, Err(ReplyError::Program { name: found }) if found == name), "{looked:?}");
-        let gone = desk.replies.upload(&desk.grant, &desk.browser, &id).await;
+        let gone = desk.replies().upload(&desk.grant, &desk.browser, &id).await;
         assert!(matches!(gone, Err(ReplyError::UnknownUpload)), "{gone:?}");
     }
     // Whoever does not wait for that cannot send it either.
@@ -1022,15 +1023,15 @@ async fn programs_are_refused_unless_somebody_wants_them() {
     let sent = desk.send().await;
     assert!(matches!(sent, Err(ReplyError::Program { .. })), "{sent:?}");
 
-    desk.configure(|config| config.reply.file_types = vec!["html".into()]);
+    desk.configure(|organisation| organisation.reply.file_types = vec!["html".into()]);
     desk.begin("brief.html", Some(1)).await.unwrap();
     assert!(matches!(desk.begin("a.exe", Some(1)).await, Err(ReplyError::BadType { .. })));
-    desk.configure(|config| {
-        (config.reply.file_types, config.reply.programs) = (Vec::new(), Programs::Accept)
+    desk.configure(|organisation| {
+        (organisation.reply.file_types, organisation.reply.programs) = (Vec::new(), Programs::Accept)
     });
     desk.begin("a.exe", Some(1)).await.unwrap();
     let id = desk.upload("foto.jpg", program).await;
-    desk.replies.inspect_upload(&desk.grant, &desk.browser, &id, client()).await.unwrap();
+    desk.replies().inspect_upload(&desk.grant, &desk.browser, &id, client()).await.unwrap();
 }
 
 /// C40: what a browser declares is no way to have a file shown as something else than its name says.
@@ -1040,7 +1041,7 @@ async fn a_declared_type_makes_nothing_active() {
     desk.verify().await;
     let upload =
         NewUpload { name: "brief.txt".into(), media_type: "text/html".into(), length: Some(6), at_most: 0 };
-    let id = desk.replies.create_upload(&desk.grant, &desk.browser, upload).await.unwrap();
+    let id = desk.replies().create_upload(&desk.grant, &desk.browser, upload).await.unwrap();
     desk.append(&id, 0, b"<html>").await.unwrap();
     let mail = desk.answer("Piet Jansen").await;
     let message = MessageParser::default().parse(&mail).unwrap();
@@ -1068,20 +1069,21 @@ async fn a_forwarded_answer_is_sealed() {
             internal: false,
             sealed_thread: false,
         };
-        let rules = desk.replies.parts.rules.load();
-        (rules.policy.decide(&facts).verdict().as_str(), rules.policy.clean_subject(&subject))
+        let settings = desk.settings.get();
+        let policy = &settings.operator().policy;
+        (policy.decide(&facts).verdict().as_str(), policy.clean_subject(&subject))
     };
     assert_eq!(forwarded(&desk.answer("Piet").await), ("seal", "Re: Besluit over uw aanvraag".into()));
     let own = "[[rule]]\nname = \"a\"\nwhen = { subject_tag = [\"x\"], sender = [\"a@voorbeeld.nl\"] }\nthen = \"seal\"\n\
         [[rule]]\nname = \"b\"\nwhen = { subject_tag = [\"geheim\"] }\nthen = \"seal\"\n";
-    desk.rule(|rules| rules.policy = Policy::parse(Path::new("own.toml"), own).unwrap());
+    desk.configure(|organisation| organisation.policy = Policy::parse(Path::new("own.toml"), own).unwrap());
     let mail = desk.answer("Piet").await;
     assert_eq!(
         MessageParser::default().parse(&mail).unwrap().subject(),
         Some("Re: [geheim] Besluit over uw aanvraag")
     );
     assert_eq!(forwarded(&mail).0, "seal");
-    desk.rule(|rules| rules.policy = Policy::parse(Path::new("own.toml"), "").unwrap());
+    desk.configure(|organisation| organisation.policy = Policy::parse(Path::new("own.toml"), "").unwrap());
     let mail = desk.answer("Piet").await;
     assert_eq!(
         MessageParser::default().parse(&mail).unwrap().subject(),
@@ -1112,7 +1114,7 @@ async fn twenty_answers_a_day_are_enough() {
     desk.type_in(|typed| typed.message = "Nog een".into()).await;
     let more = desk.send().await;
     assert!(matches!(more, Err(ReplyError::TooManyReplies(_))), "{more:?}");
-    assert_eq!(desk.replies.draft(&desk.grant, &desk.browser).await.unwrap().typed.message, "Nog een");
+    assert_eq!(desk.replies().draft(&desk.grant, &desk.browser).await.unwrap().typed.message, "Nog een");
     desk.clock.advance(Duration::from_hours(24));
     desk.send().await.unwrap();
 }
@@ -1120,8 +1122,8 @@ async fn twenty_answers_a_day_are_enough() {
 #[tokio::test]
 async fn where_answers_are_off_nothing_works() {
     let desk = Desk::new().await;
-    desk.configure(|config| config.reply.enabled = false);
-    let draft = desk.replies.draft(&desk.grant, &desk.browser).await;
+    desk.configure(|organisation| organisation.reply.enabled = false);
+    let draft = desk.replies().draft(&desk.grant, &desk.browser).await;
     assert!(matches!(draft, Err(ReplyError::Disabled)));
     assert!(matches!(desk.begin("a", None).await, Err(ReplyError::Disabled)));
     assert!(matches!(desk.send().await, Err(ReplyError::Disabled)));
@@ -1137,8 +1139,8 @@ async fn a_draft_survives_a_restart() {
     let Desk { dir, token, browser, .. } = desk;
     let again = Desk::in_folder(dir).await;
     let grant = unlock(&again.access, &token).await;
-    let draft = again.replies.draft(&grant, &browser).await.unwrap();
+    let draft = again.replies().draft(&grant, &browser).await.unwrap();
     assert_eq!((draft.typed.message.as_str(), draft.uploads[0].offset), ("Hallo", 6));
     let rest = stream::iter([Ok(Bytes::from_static(b"-rest."))]);
-    assert_eq!(again.replies.append(&grant, &browser, &id, 6, rest).await.unwrap(), 12);
+    assert_eq!(again.replies().append(&grant, &browser, &id, 6, rest).await.unwrap(), 12);
 }

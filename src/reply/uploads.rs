@@ -40,7 +40,7 @@ impl Replies {
     ) -> Result<UploadId> {
         self.check_enabled()?;
         let facts = facts(&upload);
-        check::check_type(&facts.name, &self.parts.config.load())?;
+        check::check_type(&facts.name, &self.organisation)?;
         let limits = self.limits();
         let length = upload.length.unwrap_or(0);
         if length > limits.octets {
@@ -51,21 +51,22 @@ impl Replies {
         let facts = Vault::of_draft(grant, browser).seal(&sealed_as(&id), &facts)?;
         let row = NewUploadRow { id: id.clone(), facts, length: upload.length };
         let author = self.author(grant, browser);
-        let added = self.parts.store.add_upload(author, row, limits, self.parts.clock.now()).await?;
+        let added =
+            self.service.parts.store.add_upload(author, row, limits, self.service.parts.clock.now()).await?;
         self.outcome(added).map(|_| id)
     }
 
     /// The answer leaves in base64 while its pieces are still there: for an upload of one octet there must be
     /// room for two and a half.
     async fn check_room(&self, length: u64) -> Result<()> {
-        let blobs = self.parts.blobs.clone();
+        let blobs = self.service.parts.blobs.clone();
         let left = spawn_blocking(move || blobs.left()).await.map_err(io::Error::other)??;
         let needed = length.saturating_mul(5).div_ceil(2);
         if left == 0 || left < needed { Err(ReplyError::DiskShort) } else { Ok(()) }
     }
 
     pub(super) fn limits(&self) -> UploadLimits {
-        let octets = self.parts.config.load().reply.max_size.bytes();
+        let octets = self.organisation.reply.max_size.bytes();
         UploadLimits { files: MAX_FILES, octets, link_octets: octets.saturating_mul(2) }
     }
 
@@ -90,7 +91,7 @@ impl Replies {
         length: u64,
     ) -> Result<()> {
         let author = self.author(grant, browser);
-        let added = self.parts.store.set_length(author, id.clone(), length, self.limits()).await?;
+        let added = self.service.parts.store.set_length(author, id.clone(), length, self.limits()).await?;
         self.outcome(added).map(drop)
     }
 
@@ -109,7 +110,7 @@ impl Replies {
         self.check_enabled()?;
         // Whoever has no such upload locks none.
         self.find_upload(grant, browser, id).await?;
-        let (writing, request) = self.writers.begin(grant.link(), id).await?;
+        let (writing, request) = self.service.writers.begin(grant.link(), id).await?;
         let upload = self.find_upload(grant, browser, id).await?;
         if upload.offset != offset {
             return Err(ReplyError::WrongOffset { offset: upload.offset });
@@ -141,8 +142,8 @@ impl Replies {
 
     /// Takes a file out of the draft.
     pub async fn remove_upload(&self, grant: &Grant, browser: &Browser, id: &UploadId) -> Result<()> {
-        let (author, now) = (self.author(grant, browser), self.parts.clock.now());
-        match self.parts.store.remove_upload(author, id.clone(), now, None).await? {
+        let (author, now) = (self.author(grant, browser), self.service.parts.clock.now());
+        match self.service.parts.store.remove_upload(author, id.clone(), now, None).await? {
             true => Ok(()),
             false => Err(ReplyError::UnknownUpload),
         }
@@ -154,7 +155,7 @@ impl Replies {
         browser: &Browser,
         id: &UploadId,
     ) -> Result<UploadRow> {
-        let draft = self.parts.store.draft(self.author(grant, browser)).await?;
+        let draft = self.service.parts.store.draft(self.author(grant, browser)).await?;
         let uploads = draft.map(|draft| draft.uploads).unwrap_or_default();
         uploads.into_iter().find(|upload| upload.id == *id).ok_or(ReplyError::UnknownUpload)
     }

@@ -1,18 +1,14 @@
 //! The mails that actions send, ready for the queue. What they are made of is what the database has: name, phone
 //! and subject of the original are only inside sealed parts, so the staff list must do for the sender.
 
-use std::sync::Arc;
-
 use mail_builder::headers::address::Address as AddressField;
 use mail_builder::headers::raw::Raw;
 
 use super::{ActionError, Result};
 use crate::address::{Address, ReversePath};
 use crate::clock::{Timestamp, rfc5322};
-use crate::config::Config;
 use crate::envelope::{Envelope, EnvelopeRecipient, MailParameters, Ret};
 use crate::id::{Link, QueueId};
-use crate::intake::Rules;
 use crate::locale::Language;
 use crate::message::crlf::CrlfBytes;
 use crate::outbox::body;
@@ -26,13 +22,14 @@ use crate::outbox::notices::reminder::{ReminderFacts, reminder};
 use crate::outbox::notices::unopened::{UnopenedFacts, unopened};
 use crate::outbox::{NoticeError, SenderCard, SenderFacts, origin};
 use crate::secret::Keys;
+use crate::settings::Organisation;
 use crate::store::{Kind, NewItem, Recipient, StoreError, Transfer};
 use crate::transfer::{action, link};
 
 /// Writes mails about one transfer.
 pub struct Mails<'a> {
-    pub(super) rules: Arc<Rules>,
-    pub(super) keys: Keys,
+    pub(super) organisation: &'a Organisation,
+    pub(super) keys: &'a Keys,
     pub(super) transfer: &'a Transfer,
     pub(super) now: Timestamp,
 }
@@ -51,20 +48,20 @@ pub struct Fetched {
 impl Mails<'_> {
     /// The notification once more: the same link, in the name of the sender as before.
     pub fn notification(&self, link: &Link) -> Result<NewItem> {
-        let (config, transfer) = (self.config(), self.transfer);
+        let (organisation, transfer) = (self.organisation, self.transfer);
         let recipient = self.recipient(link)?;
         let sender = self.sender_card();
         let mail = notification(&NotificationFacts {
             language: self.language(),
-            organisation: &config.organisation,
-            public_url: &config.web.public_url,
+            organisation,
+            public_url: &organisation.public_url,
             sender: &sender,
             recipient: &recipient.address,
             token: &link::token(&self.keys.link, link),
             transfer: &transfer.id,
             expires: transfer.expires,
             password_needed: transfer.password,
-            reply_enabled: config.reply.enabled,
+            reply_enabled: organisation.reply.enabled,
             subject: None,
             original: &self.marked_fields(link, &sender, &recipient.address),
         })?;
@@ -79,12 +76,12 @@ impl Mails<'_> {
     }
 
     fn recall(&self, link: &Link, sender: &Address) -> Result<NewItem> {
-        let (config, to) = (self.config(), &self.recipient(link)?.address);
+        let (organisation, to) = (self.organisation, &self.recipient(link)?.address);
         let mail = recall(&RecallFacts {
             language: self.language(),
-            organisation: &config.organisation,
-            hostname: &config.hostname,
-            public_url: &config.web.public_url,
+            organisation,
+            hostname: &organisation.hostname,
+            public_url: &organisation.public_url,
             sender,
             recipient: to,
             link,
@@ -97,19 +94,19 @@ impl Mails<'_> {
 
     /// To the sender: `recipient` came too late.
     pub fn ask(&self, sender: &Address, recipient: &Address) -> Result<NewItem> {
-        let (config, transfer) = (self.config(), self.transfer);
+        let (organisation, transfer) = (self.organisation, self.transfer);
         let mail = ask(&AskFacts {
-            language: config.web.default_language,
-            organisation: &config.organisation,
-            hostname: &config.hostname,
-            public_url: &config.web.public_url,
+            language: organisation.language,
+            organisation,
+            hostname: &organisation.hostname,
+            public_url: &organisation.public_url,
             sender,
             recipient,
             transfer: &transfer.id,
             sent: transfer.created,
             expired: transfer.expires,
-            renewable: transfer.renewable(config.seal.grace_days, self.now),
-            status: &action::status_link(&self.keys.action, &config.web.public_url, &transfer.id),
+            renewable: transfer.renewable(organisation.seal.grace_days, self.now),
+            status: &action::status_link(&self.keys.action, &organisation.public_url, &transfer.id),
             id: QueueId::random().as_str(),
             now: self.now,
         })?;
@@ -118,14 +115,14 @@ impl Mails<'_> {
 
     /// To a recipient who has not opened it.
     pub fn reminder(&self, recipient: u16) -> Result<NewItem> {
-        let (config, transfer) = (self.config(), self.transfer);
+        let (organisation, transfer) = (self.organisation, self.transfer);
         let link = Link { transfer: transfer.id.clone(), recipient };
         let recipient = self.recipient(&link)?;
         let sender = self.sender_card();
         let mail = reminder(&ReminderFacts {
             language: self.language(),
-            organisation: &config.organisation,
-            public_url: &config.web.public_url,
+            organisation,
+            public_url: &organisation.public_url,
             sender: &sender,
             recipient: &recipient.address,
             token: &link::token(&self.keys.link, &link),
@@ -174,16 +171,16 @@ impl Mails<'_> {
         kind: Kind,
         write: impl FnOnce(SenderFacts<'_>) -> std::result::Result<CrlfBytes, NoticeError>,
     ) -> Result<NewItem> {
-        let config = self.config();
+        let organisation = self.organisation;
         let sender = self.transfer.sender.as_ref().ok_or(ActionError::Closed)?;
         let mail = write(SenderFacts {
-            language: config.web.default_language,
-            organisation: &config.organisation,
-            hostname: &config.hostname,
-            public_url: &config.web.public_url,
+            language: organisation.language,
+            organisation,
+            hostname: &organisation.hostname,
+            public_url: &organisation.public_url,
             sender,
             transfer: &self.transfer.id,
-            status: &action::status_link(&self.keys.action, &config.web.public_url, &self.transfer.id),
+            status: &action::status_link(&self.keys.action, &organisation.public_url, &self.transfer.id),
             id: QueueId::random().as_str(),
             now: self.now,
         })?;
@@ -192,11 +189,7 @@ impl Mails<'_> {
 
     /// Of mails to recipients: what the sender chose, or the gateway's.
     fn language(&self) -> Language {
-        self.transfer.language.unwrap_or(self.config().web.default_language)
-    }
-
-    fn config(&self) -> &Config {
-        &self.rules.config
+        self.transfer.language.unwrap_or(self.organisation.language)
     }
 
     fn recipient(&self, link: &Link) -> Result<&Recipient> {
@@ -207,9 +200,9 @@ impl Mails<'_> {
 
     /// As in the first notification, as far as the database knows.
     fn sender_card(&self) -> SenderCard {
-        let address = self.transfer.sender.as_ref().unwrap_or(&self.rules.postmaster);
-        let mut card = SenderCard::new(address, None, self.rules.staff.find(address));
-        let switchboard = &self.config().organisation.phone;
+        let address = self.transfer.sender.as_ref().unwrap_or(&self.organisation.postmaster);
+        let mut card = SenderCard::new(address, None, self.organisation.staff.find(address));
+        let switchboard = &self.organisation.phone;
         card.phone = card.phone.or_else(|| (!switchboard.is_empty()).then(|| switchboard.clone()));
         card
     }
@@ -229,7 +222,7 @@ impl Mails<'_> {
         write_field(&mut out, "From", &AddressField::new_address(name, sender.email.as_str()));
         write_field(&mut out, "To", &Raw::new(format!("<{to}>")));
         write_field(&mut out, "Date", &Raw::new(rfc5322(self.now)));
-        let id = format!("<{}.{}@{}>", self.transfer.id, QueueId::random(), self.config().hostname);
+        let id = format!("<{}.{}@{}>", self.transfer.id, QueueId::random(), self.organisation.hostname);
         write_field(&mut out, "Message-ID", &Raw::new(id));
         write_thread(&mut out, self.transfer.message_id.as_deref());
         let reply_to: Vec<_> = self.transfer.reply_to.iter().map(|address| (None, address)).collect();

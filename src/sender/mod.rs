@@ -12,21 +12,20 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
-
 use self::mails::{Fetched, Mails};
 use crate::audit::{Action, Actor};
 use crate::clock::{Clock, Timestamp, days_earlier, days_later, earlier};
 use crate::id::{Link, TransferId};
-use crate::intake::Rules;
 use crate::limits::{EXPIRY_DAYS, Rate};
 use crate::outbox::NoticeError;
 use crate::queue::worker::WakeHandle;
 use crate::secret::Keys;
+use crate::settings::{Organisation, Settings};
 use crate::store::{
     Download, EnqueueOutcome, Extension, LimitedNotice, NewItem, Recall, SHOWN, SenderStore, StoreError,
     Transfer,
 };
+use crate::transfer::action::{self, Purpose};
 use crate::transfer::recall::{self, Proof};
 use crate::transfer::status::{self, Status};
 use crate::transfer::{LinkState, link};
@@ -75,33 +74,59 @@ pub enum By {
     Admin(Actor),
 }
 
-/// What the actions stand on.
+/// Does what senders may do, by whatever settings are in force. Cheap to clone.
+#[derive(Clone)]
+pub struct SenderService {
+    store: Arc<dyn SenderStore>,
+    keys: Keys,
+    clock: Clock,
+    wake: WakeHandle,
+}
+
+impl SenderService {
+    /// `keys` are for links and queued bodies; `wake` is for whoever delivers what is queued.
+    pub fn new(store: Arc<dyn SenderStore>, keys: Keys, clock: Clock, wake: WakeHandle) -> Self {
+        Self { store, keys, clock, wake }
+    }
+
+    /// For one request, command or turn.
+    pub fn under(&self, settings: Arc<Settings>) -> Actions {
+        Actions { service: self.clone(), settings }
+    }
+}
+
+/// What senders may do, by the settings with which a request, a command or a turn began.
 #[derive(Clone)]
 pub struct Actions {
-    /// Rows.
-    pub store: Arc<dyn SenderStore>,
-    /// For links and queued bodies.
-    pub keys: Keys,
-    /// For dates and limits.
-    pub clock: Clock,
-    /// Configuration and staff list, read anew each time.
-    pub rules: Arc<ArcSwap<Rules>>,
-    /// Rung when there is mail.
-    pub wake: WakeHandle,
+    service: SenderService,
+    settings: Arc<Settings>,
 }
 
 impl Actions {
+    /// The facts about the transfer of this token of a status page; a forged one never reaches the store.
+    pub async fn status_of(&self, token: &str) -> Result<Status> {
+        let id = action::parse(&self.service.keys.action, Purpose::Status, token);
+        self.status(&id.ok_or(ActionError::Unknown)?).await
+    }
+
+    /// Has what was queued delivered.
+    pub fn wake(&self) {
+        self.service.wake.wake();
+    }
+
     /// The facts; [`ActionError::Unknown`] when there is no such transfer.
     pub async fn status(&self, id: &TransferId) -> Result<Status> {
-        let grace_days = self.rules.load().config.seal.grace_days;
-        let found = status::of(self.store.as_ref(), id, grace_days, self.clock.now()).await?;
+        let grace_days = self.organisation(id).seal.grace_days;
+        let found = status::of(self.service.store.as_ref(), id, grace_days, self.service.clock.now()).await?;
         found.ok_or(ActionError::Unknown)
     }
 
     /// The proof of a recall; [`ActionError::Unknown`] when nothing was recalled.
     pub async fn proof(&self, id: &TransferId) -> Result<Proof> {
         let status = self.status(id).await?;
-        recall::proof(self.store.as_ref(), status, self.clock.now()).await?.ok_or(ActionError::Unknown)
+        recall::proof(self.service.store.as_ref(), status, self.service.clock.now())
+            .await?
+            .ok_or(ActionError::Unknown)
     }
 
     /// Takes back the links of one recipient or of all. Gives those that this call took back; none when that was done
@@ -113,16 +138,16 @@ impl Actions {
         recipient: Option<u16>,
         tell: bool,
     ) -> Result<Vec<u16>> {
-        let (transfer, now) = (self.transfer(id).await?, self.clock.now());
+        let (transfer, now) = (self.transfer(id).await?, self.service.clock.now());
         let targets = targets(&transfer, recipient)?;
         let notices = match tell {
             true => self.mails(&transfer, now).recalls(&targets)?,
             false => Vec::new(),
         };
         let recipients = targets.iter().map(|link| link.recipient).collect();
-        let (actor, closed) = (by.actor(&transfer), self.closed(now));
+        let (actor, closed) = (by.actor(&transfer), self.closed(id, now));
         let recall = Recall { transfer: id.clone(), recipients, now, closed, actor, notices };
-        let recalled = self.store.recall(recall).await?;
+        let recalled = self.service.store.recall(recall).await?;
         if recalled.is_empty() {
             let status = self.status(id).await?;
             let was_recalled = |link: &Link| {
@@ -130,7 +155,7 @@ impl Actions {
             };
             return if targets.iter().any(was_recalled) { Ok(recalled) } else { Err(ActionError::Closed) };
         }
-        self.wake.wake();
+        self.wake();
         Ok(recalled)
     }
 
@@ -139,12 +164,12 @@ impl Actions {
         if !EXPIRY_DAYS.contains(&days) {
             return Err(ActionError::Days);
         }
-        let (transfer, now) = (self.transfer(id).await?, self.clock.now());
+        let (transfer, now) = (self.transfer(id).await?, self.service.clock.now());
         let expires = days_later(now, days);
         let event =
             by.actor(&transfer).event(now, Action::Extend, id.to_string(), &format!("until {expires}"));
-        let extension = Extension { transfer: id.clone(), expires, closed: self.closed(now), event };
-        match self.store.extend(extension).await? {
+        let extension = Extension { transfer: id.clone(), expires, closed: self.closed(id, now), event };
+        match self.service.store.extend(extension).await? {
             true => Ok(()),
             false => Err(ActionError::Closed),
         }
@@ -152,7 +177,7 @@ impl Actions {
 
     /// Sends one notification again, or all that can still be opened. Gives those that went out.
     pub async fn resend(&self, by: By, id: &TransferId, recipient: Option<u16>) -> Result<Vec<u16>> {
-        let (transfer, now) = (self.transfer(id).await?, self.clock.now());
+        let (transfer, now) = (self.transfer(id).await?, self.service.clock.now());
         let mails = self.mails(&transfer, now);
         let (mut sent, mut end) = (Vec::new(), ActionError::Closed);
         for link in targets(&transfer, recipient)? {
@@ -162,7 +187,7 @@ impl Actions {
             let number = link.recipient;
             let notice =
                 LimitedNotice { link, item, invites: true, bucket, rate: RESEND, in_all: RESENDS, event };
-            match self.store.enqueue_limited(notice, now).await? {
+            match self.service.store.enqueue_limited(notice, now).await? {
                 EnqueueOutcome::Queued => sent.push(number),
                 EnqueueOutcome::NotBefore(again) => end = ActionError::NotBefore(again),
                 EnqueueOutcome::Closed => {}
@@ -171,7 +196,7 @@ impl Actions {
         if sent.is_empty() {
             return Err(end);
         }
-        self.wake.wake();
+        self.wake();
         Ok(sent)
     }
 
@@ -179,7 +204,7 @@ impl Actions {
     /// forget.
     pub async fn unlock(&self, by: By, link: &Link) -> Result<bool> {
         let transfer = self.transfer(&link.transfer).await?;
-        let now = self.clock.now();
+        let now = self.service.clock.now();
         let is_open = |link: &Link| {
             let recipient = transfer.recipients.iter().find(|one| one.number == link.recipient);
             let state = recipient.map(|recipient| LinkState::of(&transfer, recipient, now));
@@ -192,7 +217,7 @@ impl Actions {
         let mut cleared = false;
         for link in open {
             let event = by.actor(&transfer).event(now, Action::Unlock, link.to_string(), "ok");
-            cleared |= self.store.clear_tries(link, event).await?;
+            cleared |= self.service.store.clear_tries(link, event).await?;
         }
         Ok(cleared)
     }
@@ -200,8 +225,8 @@ impl Actions {
     /// A recipient came too late and asks for the message: one mail to its sender. Never to a machine (H09), and
     /// only for a link that has expired. `token` is the recipient's own.
     pub async fn ask(&self, token: &str, client: IpAddr) -> Result<()> {
-        let (link, _) = link::parse(&self.keys.link, token).ok_or(ActionError::Unknown)?;
-        let (transfer, now) = (self.transfer(&link.transfer).await?, self.clock.now());
+        let (link, _) = link::parse(&self.service.keys.link, token).ok_or(ActionError::Unknown)?;
+        let (transfer, now) = (self.transfer(&link.transfer).await?, self.service.clock.now());
         let mut recipients = transfer.recipients.iter();
         let recipient = recipients.find(|one| one.number == link.recipient).ok_or(ActionError::Unknown)?;
         let sender = transfer.sender.as_ref().filter(|_| transfer.hears());
@@ -214,9 +239,9 @@ impl Actions {
         let event = actor.event(now, Action::Ask, link.to_string(), "ok");
         let bucket = format!("ask {link}");
         let notice = LimitedNotice { link, item, invites: false, bucket, rate: ASK, in_all: ASKS, event };
-        match self.store.enqueue_limited(notice, now).await? {
+        match self.service.store.enqueue_limited(notice, now).await? {
             EnqueueOutcome::Queued => {
-                self.wake.wake();
+                self.wake();
                 Ok(())
             }
             EnqueueOutcome::NotBefore(again) => Err(ActionError::NotBefore(again)),
@@ -236,7 +261,7 @@ impl Actions {
         if !transfer.download_notice || !transfer.hears() {
             return Ok(None);
         }
-        let now = self.clock.now();
+        let now = self.service.clock.now();
         let mut fetched = self.fetched(link).await?;
         fetched.parts.extend(parts.iter().filter(|part| !fetched.parts.contains(part)).collect::<Vec<_>>());
         (fetched.last, fetched.names) = (now, if transfer.file_names { names } else { Vec::new() });
@@ -250,7 +275,7 @@ impl Actions {
         let transfer = self.transfer(&link.transfer).await?;
         let notice = self.mails(&transfer, now).download(link, &self.fetched(link).await?)?;
         let queued =
-            self.store.enqueue_follow_up(link.clone(), notice, self.notices_quiet_since(now)).await?;
+            self.service.store.enqueue_follow_up(link.clone(), notice, self.notices_quiet_since(now)).await?;
         Ok(usize::from(queued))
     }
 
@@ -273,20 +298,20 @@ impl Actions {
     }
 
     async fn note_lost(&self, link: &Link, part: u32) -> Result<bool> {
-        let (transfer, now) = (self.transfer(&link.transfer).await?, self.clock.now());
+        let (transfer, now) = (self.transfer(&link.transfer).await?, self.service.clock.now());
         let mails = self.mails(&transfer, now);
         let notice = if transfer.hears() { Some(mails.lost(link)?) } else { None };
         let object = format!("{}/{part}", transfer.id);
         let event = Actor::zegel().event(now, Action::Lost, object, "missing or damaged");
-        let is_news = self.store.note_lost_part(transfer.id.clone(), part, event, notice).await?;
+        let is_news = self.service.store.note_lost_part(transfer.id.clone(), part, event, notice).await?;
         if is_news {
-            self.wake.wake();
+            self.wake();
         }
         Ok(is_news)
     }
 
     async fn fetched(&self, link: &Link) -> Result<Fetched> {
-        let downloads = self.store.downloads(link.transfer.clone()).await?;
+        let downloads = self.service.store.downloads(link.transfer.clone()).await?;
         let is_own = |one: &&Download| one.recipient == link.recipient && one.part != SHOWN;
         let own: Vec<_> = downloads.iter().filter(is_own).collect();
         let last = own.iter().map(|download| download.last).max().unwrap_or_default();
@@ -294,17 +319,22 @@ impl Actions {
     }
 
     /// A transfer whose date lies at or before this is gone for good.
-    fn closed(&self, now: Timestamp) -> Timestamp {
-        days_earlier(now, self.rules.load().config.seal.grace_days)
+    fn closed(&self, id: &TransferId, now: Timestamp) -> Timestamp {
+        days_earlier(now, self.organisation(id).seal.grace_days)
+    }
+
+    fn organisation(&self, id: &TransferId) -> &Organisation {
+        self.settings.for_transfer(id)
     }
 
     async fn transfer(&self, id: &TransferId) -> Result<Transfer> {
-        self.store.transfer(id.clone()).await?.ok_or(ActionError::Unknown)
+        self.service.store.transfer(id.clone()).await?.ok_or(ActionError::Unknown)
     }
 
     /// Writes mails about a transfer.
-    pub fn mails<'a>(&self, transfer: &'a Transfer, now: Timestamp) -> Mails<'a> {
-        Mails { rules: self.rules.load_full(), keys: self.keys.clone(), transfer, now }
+    pub fn mails<'a>(&'a self, transfer: &'a Transfer, now: Timestamp) -> Mails<'a> {
+        let organisation = self.organisation(&transfer.id);
+        Mails { organisation, keys: &self.service.keys, transfer, now }
     }
 }
 

@@ -10,7 +10,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -18,7 +17,7 @@ use tokio_util::task::TaskTracker;
 use super::refusals::{self, Refusal, Refusals};
 use super::response::Response;
 use super::session::{Common, Session};
-use super::{Settings, connection};
+use super::{CurrentSettings, connection};
 use crate::connections::{ClientLimit, Connections, listen};
 use crate::limits::{Rate, client_key};
 use crate::smtp::inbox::Inbox;
@@ -31,16 +30,14 @@ const PAUSE: Duration = Duration::from_millis(200);
 const STRANGERS: Rate = Rate { interval: Duration::from_secs(2), burst: 60 };
 
 /// The SMTP server: listening already, but serving only when it runs.
-#[derive(Debug)]
 pub struct Server<I> {
     listeners: Vec<TcpListener>,
     shared: Shared<I>,
 }
 
 /// What all connections have in common.
-#[derive(Debug)]
 struct Shared<I> {
-    settings: Arc<ArcSwap<Settings>>,
+    settings: CurrentSettings,
     inbox: Arc<I>,
     connections: Arc<Connections>,
     common: Common,
@@ -48,15 +45,11 @@ struct Shared<I> {
 }
 
 impl<I: Inbox> Server<I> {
-    /// Binds every address. What is put into `settings` later holds for the connections that come after;
+    /// Binds every address. A connection goes by what `settings` gives when it begins;
     /// certificates and limits change so without a connection dropped. Must be called within tokio's runtime.
-    pub fn bind(
-        addresses: &[SocketAddr],
-        settings: Arc<ArcSwap<Settings>>,
-        inbox: Arc<I>,
-    ) -> io::Result<Self> {
+    pub fn bind(addresses: &[SocketAddr], settings: CurrentSettings, inbox: Arc<I>) -> io::Result<Self> {
         let listeners = listen(addresses)?;
-        let common = Common::new(settings.load().memory_budget);
+        let common = Common::new(settings().memory_budget);
         let (connections, strangers) = (Arc::default(), Throttle::new(STRANGERS));
         Ok(Self { listeners, shared: Shared { settings, inbox, connections, common, strangers } })
     }
@@ -119,7 +112,7 @@ async fn accept<I: Inbox>(
 
 impl<I: Inbox> Shared<I> {
     fn admit(&self, tcp: TcpStream, client: SocketAddr, tasks: &TaskTracker, stop: &CancellationToken) {
-        let settings = self.settings.load_full();
+        let settings = (self.settings)();
         let limit = ClientLimit::Fixed(settings.max_connections_per_client);
         // Strangers are refused in any case: they leave half of the places to those who are not, and may not come
         // again and again.

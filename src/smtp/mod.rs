@@ -26,10 +26,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{self, ByteSize};
-use crate::tls::{self, TlsError};
 use peers::Allowed;
 
 pub use listener::Server;
+
+/// Gives the settings of a connection that begins now.
+pub type CurrentSettings = Box<dyn Fn() -> Arc<Settings> + Send + Sync>;
 
 /// What a connection goes by; one that is open keeps the settings it began with.
 #[derive(Clone, Debug)]
@@ -59,13 +61,9 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// From the configuration; reads the certificate and its key.
-    pub fn new(hostname: &str, smtp: &config::Smtp) -> Result<Self, TlsError> {
-        let tls = match (&smtp.tls_certificate, &smtp.tls_key) {
-            (Some(certificate), Some(key)) => Some(tls::server(certificate, key, &[])?),
-            _ => None,
-        };
-        Ok(Self {
+    /// From the configuration, with the certificate that it names.
+    pub fn new(hostname: &str, smtp: &config::Smtp, tls: Option<Arc<rustls::ServerConfig>>) -> Self {
+        Self {
             hostname: hostname.to_owned(),
             allowed: Allowed::new(smtp.allow.clone()),
             max_message_size: smtp.max_message_size.bytes(),
@@ -77,6 +75,6 @@ impl Settings {
             memory_budget_per_client: smtp.memory_budget_per_client.map(ByteSize::bytes),
             tls,
             require_tls: smtp.require_tls,
-        })
+        }
     }
 }

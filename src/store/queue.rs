@@ -54,7 +54,7 @@ pub enum Kind {
     /// To the sender: a part of it was lost, and a recipient could not read it.
     Lost,
     /// To staff: the answer of a recipient. Its reverse path is the verified address of who wrote it, and only our own
-    /// failure reports go there (H08); it leaves with [`crate::config::Config::reply_bounces`] as its sender.
+    /// failure reports go there (H08); it leaves with `reply.bounces` as its sender.
     Reply,
     /// To who has answered: it was sent.
     Confirmation,

@@ -3,7 +3,6 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -12,11 +11,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use crate::clock::{Clock, Timestamp};
-use crate::config::Config;
 use crate::diagnostic::Diagnostic;
+use crate::settings::{Certificates, CurrentSettings, Settings};
 use crate::store::room::{Disk, Share, Shortage};
 use crate::store::{Blobs, GaugeStore, Gauges, Problem, ProblemGauge};
-use crate::tls;
 
 /// What the figures come from.
 #[derive(Clone)]
@@ -25,30 +23,10 @@ pub struct Admin {
     pub store: Arc<dyn GaugeStore>,
     /// For the room on the disk.
     pub blobs: Arc<dyn Blobs>,
-    /// Those in use.
-    pub certificates: Arc<ArcSwap<Certificates>>,
-    /// For what is worth a note.
-    pub config: Arc<ArcSwap<Config>>,
+    /// For certificates, and for what is worth a note.
+    pub settings: CurrentSettings,
     /// For ages.
     pub clock: Clock,
-}
-
-/// Until when our certificates are valid, by the section of the configuration that names them.
-#[derive(Debug, Default)]
-pub struct Certificates(Vec<(&'static str, Timestamp)>);
-
-impl Certificates {
-    /// As they are on disk now: read them when they are taken into use.
-    pub fn read(config: &Config) -> Self {
-        let files = [("smtp", &config.smtp.tls_certificate), ("web", &config.web.tls_certificate)];
-        let until = |(section, file): (_, &Option<_>)| Some((section, tls::valid_until(file.as_deref()?)?));
-        Self(files.into_iter().filter_map(until).collect())
-    }
-
-    /// The section of one that is not valid any more.
-    fn expired(&self, now: Timestamp) -> Option<&'static str> {
-        self.0.iter().find(|(_, until)| *until <= now).map(|(section, _)| *section)
-    }
 }
 
 /// `/healthz`, `/readyz` and `/metrics`
@@ -75,12 +53,13 @@ async fn ready(State(admin): State<Admin>) -> Response {
     let full = (disk.shortage() == Some(Shortage::Mail)).then(|| {
         format!("the disk is nearly full, new mail is refused with 451: {}", room_of(disk, Share::Mail))
     });
-    let expired = admin.certificates.load().expired(now);
+    let settings = admin.settings.get();
+    let expired = settings.certificates.expired(now);
     let expired = expired.map(|section| format!("the certificate in [{section}] has expired"));
     let reasons: Vec<String> =
         expired.into_iter().chain(full).chain(gauges.problems.iter().map(stuck)).collect();
     match reasons.as_slice() {
-        [] => format!("ok\n{}{}", note_of(disk), notes(&admin.config.load())).into_response(),
+        [] => format!("ok\n{}{}", note_of(disk), notes(&settings)).into_response(),
         reasons => unavailable(&reasons.join("\n")),
     }
 }
@@ -108,8 +87,8 @@ fn room_of(disk: Disk, share: Share) -> String {
 }
 
 /// What keeps nobody from being ready and should be known all the same, a line each.
-fn notes(config: &Config) -> String {
-    config.relay.notes().iter().map(|note| format!("note: {note}\n")).collect()
+fn notes(settings: &Settings) -> String {
+    settings.relay.notes().iter().map(|note| format!("note: {note}\n")).collect()
 }
 
 async fn metrics(State(admin): State<Admin>) -> Response {
@@ -123,7 +102,7 @@ async fn metrics(State(admin): State<Admin>) -> Response {
         Ok(room) => room,
         Err(error) => return unavailable(&format!("the disk does not answer: {error}")),
     };
-    let text = exposition(&gauges, room, &admin.certificates.load(), now);
+    let text = exposition(&gauges, room, &admin.settings.get().certificates, now);
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }
 
@@ -156,7 +135,7 @@ fn exposition(gauges: &Gauges, room: u64, certificates: &Certificates, now: Time
         let days = until.duration_since(now).as_secs().div_euclid(24 * 3600);
         (format!("{{section=\"{section}\"}}"), days.to_string())
     };
-    let days: Vec<_> = certificates.0.iter().map(days).collect();
+    let days: Vec<_> = certificates.valid_until.iter().map(days).collect();
     gauge(&mut text, "zegel_certificate_days", "Days that a certificate is still valid.", &days);
     text
 }
@@ -178,12 +157,16 @@ mod tests {
     use super::*;
     use crate::diagnostic::Stage;
 
+    fn valid_until(valid_until: Vec<(&'static str, Timestamp)>) -> Certificates {
+        Certificates { valid_until, ..Certificates::default() }
+    }
+
     #[test]
     fn writes_the_prometheus_format() {
         let mut gauges = Gauges { queued: 3, transfers: 2, locked_links: 1, ..Gauges::default() };
         let now = Timestamp::from_second(100).unwrap();
         gauges.oldest_queued = Some(Timestamp::from_second(40).unwrap());
-        let certificates = Certificates(vec![("smtp", Timestamp::from_second(100 + 3 * 86_400).unwrap())]);
+        let certificates = valid_until(vec![("smtp", Timestamp::from_second(100 + 3 * 86_400).unwrap())]);
         let text = exposition(&gauges, 7, &certificates, now);
         assert!(text.contains("gauge\nzegel_queue_items 3\n"), "{text}");
         assert!(text.contains("\nzegel_queue_oldest_seconds 60\n"));
@@ -217,7 +200,7 @@ mod tests {
     #[test]
     fn a_certificate_expires_at_its_moment() {
         let at = |second| Timestamp::from_second(second).unwrap();
-        let certificates = Certificates(vec![("smtp", at(300)), ("web", at(200))]);
+        let certificates = valid_until(vec![("smtp", at(300)), ("web", at(200))]);
         assert_eq!(certificates.expired(at(199)), None);
         assert_eq!(certificates.expired(at(200)), Some("web"));
         let text = exposition(&Gauges::default(), 0, &certificates, at(201));

@@ -8,7 +8,7 @@ use axum::extract::Path;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 
-use crate::config::Look;
+use crate::config::Branding;
 use crate::id::base32;
 use crate::web::http::error::WebError;
 use crate::web::http::page::Visit;
@@ -26,11 +26,11 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// `GET /assets/{name}`
 pub async fn serve(visit: Visit, Path(name): Path<String>) -> Result<Response, WebError> {
-    let look = &visit.config.organisation.look;
+    let branding = &visit.organisation.branding;
     let (media_type, octets) = match name.as_str() {
-        "theme.css" => (CSS, theme(look).into()),
+        "theme.css" => (CSS, theme(branding).into()),
         "layout.css" => (CSS, LAYOUT.into()),
-        "logo" => match &look.logo {
+        "logo" => match &branding.logo {
             Some(logo) => (logo.media_type, logo.octets.clone()),
             None => (SVG, LOGO.into()),
         },
@@ -44,8 +44,8 @@ pub async fn serve(visit: Visit, Path(name): Path<String>) -> Result<Response, W
 }
 
 /// Ours, then the organisation's: what it leaves out stays ours.
-fn theme(look: &Look) -> String {
-    [THEME, look.theme.as_deref().unwrap_or_default()].concat()
+fn theme(branding: &Branding) -> String {
+    [THEME, branding.theme.as_deref().unwrap_or_default()].concat()
 }
 
 /// Changes whenever one of ours does; says nothing about the version of the program.

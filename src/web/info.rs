@@ -49,14 +49,14 @@ pub async fn accessibility(visit: Visit) -> Result<Response, WebError> {
 
 /// `GET /.well-known/security.txt` (RFC 9116). Always fresh: it expires half a year from now.
 pub async fn security_txt(State(parts): State<Parts>, visit: Visit) -> Response {
-    let config = &visit.config;
-    let domain = config.domain();
+    let organisation = &visit.organisation;
+    let domain = organisation.domain();
     let expires = days_later(parts.clock.now(), 180).strftime("%Y-%m-%dT%H:%M:%SZ");
     let languages = Language::ALL.map(Language::as_str).join(", ");
     let text = format!(
         "Contact: mailto:security@{domain}\nExpires: {expires}\nPreferred-Languages: {languages}\n\
          Canonical: {}/.well-known/security.txt\n",
-        config.web.public_url
+        organisation.public_url
     );
     plain(text)
 }

@@ -17,15 +17,14 @@ mod tests;
 
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
 use crate::clock::Clock;
-use crate::config::Config;
-use crate::reply::Replies;
-use crate::sender::Actions;
+use crate::reply::{Replies, ReplyService};
+use crate::sender::{Actions, SenderService};
+use crate::settings::CurrentSettings;
 use crate::store::DownloadStore;
 use crate::transfer::access::{Access, Grant};
 use http::error::WebError;
@@ -40,13 +39,13 @@ pub struct Parts {
     /// Opens transfers; nobody else does.
     pub access: Arc<Access>,
     /// Takes answers in.
-    pub replies: Replies,
+    pub replies: ReplyService,
     /// What senders do with their transfers.
-    pub actions: Actions,
+    pub sender: SenderService,
     /// Notes what is handed out.
     pub downloads: Arc<dyn DownloadStore>,
-    /// Read anew for every request, so that SIGHUP counts at once.
-    pub config: Arc<ArcSwap<Config>>,
+    /// Taken once for every request.
+    pub settings: CurrentSettings,
     /// For dates and Retry-After.
     pub clock: Clock,
     /// Streams at once; made by [`Parts::new`].
@@ -58,21 +57,31 @@ pub struct Parts {
 impl Parts {
     /// For a stream of what `grant` opens.
     fn watch(&self, visit: &Visit, grant: &Grant) -> http::stream::Watch {
-        let (access, actions) = (self.access.clone(), self.actions.clone());
+        let (access, actions) = (self.access.clone(), self.actions(visit));
         http::stream::Watch { access, actions, grant: grant.clone(), client: visit.client }
+    }
+
+    /// What senders do, by the settings of this visit.
+    fn actions(&self, visit: &Visit) -> Actions {
+        self.sender.under(visit.settings.clone())
+    }
+
+    /// Answers to what `grant` opens, by the settings of this visit.
+    fn replies(&self, visit: &Visit, grant: &Grant) -> Replies {
+        self.replies.under(visit.settings.clone(), &grant.link().transfer)
     }
 
     /// Brings them together.
     pub fn new(
         access: Arc<Access>,
-        replies: Replies,
-        actions: Actions,
+        replies: ReplyService,
+        sender: SenderService,
         downloads: Arc<dyn DownloadStore>,
-        config: Arc<ArcSwap<Config>>,
+        settings: CurrentSettings,
         clock: Clock,
     ) -> Self {
         let (streams, throttles) = (http::stream::Streams::default(), Arc::default());
-        Self { access, replies, actions, downloads, config, clock, streams, throttles }
+        Self { access, replies, sender, downloads, settings, clock, streams, throttles }
     }
 }
 

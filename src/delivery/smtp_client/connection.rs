@@ -15,10 +15,11 @@ use super::auth::Credentials;
 use super::extensions::Extensions;
 use super::reply::Reply;
 use super::wire::{Socket, Wire};
-use crate::config::{Config, Direction, NextHop, RelayTls};
+use crate::config::{Direction, NextHop, RelayTls};
 use crate::delivery::Timeouts;
 use crate::delivery::outcome::{Cause, Failure};
 use crate::diagnostic::Stage;
+use crate::settings;
 use crate::tls::{TlsError, opportunistic_client, verifying_client};
 
 /// Where to connect and how: connections of the same settings can stand in for each other.
@@ -29,9 +30,9 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// As the configuration is now, for mail of this direction.
-    pub fn of(config: &Config, direction: Direction) -> Self {
-        Self { hostname: config.hostname.clone(), hop: config.relay.next_hop(direction) }
+    /// For mail of this direction.
+    pub fn of(settings: &settings::Settings, direction: Direction) -> Self {
+        Self { hostname: settings.operator().hostname.clone(), hop: settings.relay.next_hop(direction) }
     }
 
     /// The server, as `host:port`.

@@ -1,26 +1,23 @@
 //! Whole lives of transfers with a clock that is moved by hand.
 
-use std::path::Path;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arc_swap::ArcSwap;
 use tempfile::TempDir;
 
 use super::*;
 use crate::address::Address;
 use crate::audit::{Action, Actor, Event};
 use crate::clock::{Clock, days_later};
-use crate::config::{self, PasswordMode};
+use crate::config::PasswordMode;
 use crate::diagnostic::Outcome;
 use crate::envelope::Reported;
 use crate::id::{Link, QueueId, TransferId};
-use crate::intake::Rules;
 use crate::outbox::body;
 use crate::queue::worker::WakeHandle;
 use crate::secret::Keys;
-use crate::sender::By;
-use crate::serve;
+use crate::sender::{Actions, By, SenderService};
+use crate::settings;
 use crate::store::files::LocalBlobs;
 use crate::store::sqlite::Sqlite;
 use crate::store::{
@@ -30,21 +27,6 @@ use crate::transfer::link;
 use crate::transfer::sealing::{SealRequest, seal};
 use crate::transfer::testing;
 
-const CONFIG: &str = r#"
-    hostname = "veilig.voorbeeld.nl"
-    data_dir = "/nowhere"
-    [organisation]
-    name = "Gemeente Voorbeeld"
-    domains = ["voorbeeld.nl"]
-    [smtp]
-    listen = ["127.0.0.1:0"]
-    [relay]
-    smarthost = "127.0.0.1:25"
-    [web]
-    listen = ["127.0.0.1:0"]
-    public_url = "https://veilig.voorbeeld.nl"
-"#;
-
 /// One node: a store, blobs and the timer over them.
 struct Node {
     store: Arc<dyn Store>,
@@ -53,11 +35,6 @@ struct Node {
     actions: Actions,
     timer: Retention,
     dir: Arc<TempDir>,
-}
-
-fn rules(extra: &str) -> Rules {
-    let config = config::parse(Path::new("zegel.toml"), &format!("{CONFIG}\n{extra}"), std::iter::empty());
-    serve::read_rules(config.unwrap()).unwrap()
 }
 
 fn keys() -> Keys {
@@ -79,16 +56,11 @@ impl Node {
         let store: Arc<dyn Store> = Arc::new(Sqlite::open(&dir.path().join("zegel.db")).unwrap());
         let folder = dir.path().join("blobs");
         let blobs = blobs.unwrap_or_else(|| Arc::new(LocalBlobs::open(&folder).unwrap()));
-        let actions = Actions {
-            store: store.clone(),
-            keys: keys(),
-            clock: clock.clone(),
-            rules: Arc::new(ArcSwap::from_pointee(rules(extra))),
-            wake: WakeHandle::default(),
-        };
-        let reminders = Reminders::new(actions.clone(), store.clone());
-        let timer =
-            Retention::new(actions.clone(), store.clone(), reminders, blobs.clone(), Before::default());
+        let settings = CurrentSettings::new(settings::testing::settings(extra));
+        let sender = SenderService::new(store.clone(), keys(), clock.clone(), WakeHandle::default());
+        let (actions, reminders) = (sender.under(settings.get()), Reminders::new(store.clone(), sender));
+        let (rows, bytes) = (store.clone(), blobs.clone());
+        let timer = Retention::new(rows, bytes, clock.clone(), settings, reminders, Before::default());
         Self { store, blobs, clock, actions, timer, dir }
     }
 
@@ -479,7 +451,7 @@ async fn threads_last_seven_years_and_the_audit_trail_as_long_as_set() {
     node.download(&id, &[1]).await;
     let forget = async |extra: &str, days: u32| {
         let time = days_later(node.clock.now(), days);
-        while node.store.forget(past(&rules(extra).config, time)).await.unwrap() > 0 {}
+        while node.store.forget(past(&settings::testing::settings(extra), time)).await.unwrap() > 0 {}
         let is_thread = node.store.is_sealed_thread(vec![[1; 32]]).await.unwrap();
         (is_thread, !node.store.audit_log(id.clone()).await.unwrap().is_empty())
     };

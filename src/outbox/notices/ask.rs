@@ -5,13 +5,13 @@ use askama::Template;
 
 use crate::address::Address;
 use crate::clock::Timestamp;
-use crate::config::Organisation;
 use crate::id::TransferId;
 use crate::locale::{Language, long_date};
 use crate::message::crlf::CrlfBytes;
 use crate::outbox::compose::{Notice, OwnHeader, one_line};
 use crate::outbox::{NoticeError, style};
 use crate::secret::Secret;
+use crate::settings::Organisation;
 
 /// All that it tells.
 pub struct AskFacts<'a> {

@@ -6,13 +6,13 @@ use askama::Template;
 
 use crate::address::Address;
 use crate::clock::Timestamp;
-use crate::config::Organisation;
 use crate::id::TransferId;
 use crate::locale::{Language, long_date};
 use crate::message::crlf::CrlfBytes;
 use crate::outbox::compose::{Notice, one_line, tel};
 use crate::outbox::{NoticeError, SenderCard, style};
 use crate::secret::Secret;
+use crate::settings::Organisation;
 
 /// All that a notification tells.
 pub struct NotificationFacts<'a> {

@@ -5,12 +5,12 @@ use askama::Template;
 
 use crate::address::Address;
 use crate::clock::Timestamp;
-use crate::config::Organisation;
 use crate::id::Link;
 use crate::locale::{Language, long_date};
 use crate::message::crlf::CrlfBytes;
 use crate::outbox::compose::{Notice, OwnHeader, one_line};
 use crate::outbox::{NoticeError, style};
+use crate::settings::Organisation;
 
 /// All that it tells.
 pub struct RecallFacts<'a> {

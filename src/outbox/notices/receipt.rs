@@ -6,7 +6,6 @@ use askama::Template;
 
 use crate::address::Address;
 use crate::clock::Timestamp;
-use crate::config::Organisation;
 use crate::id::TransferId;
 use crate::locale::{Language, long_date};
 use crate::message::crlf::CrlfBytes;
@@ -14,6 +13,7 @@ use crate::outbox::compose::{Notice, OwnHeader, one_line};
 use crate::outbox::{NoticeError, style};
 use crate::policy::TagReading;
 use crate::secret::Secret;
+use crate::settings::Organisation;
 
 /// Options that are named one by one.
 const MAX_OPTIONS: usize = 10;

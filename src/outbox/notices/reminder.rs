@@ -7,13 +7,13 @@ use mail_builder::headers::text::Text;
 
 use crate::address::Address;
 use crate::clock::Timestamp;
-use crate::config::Organisation;
 use crate::id::TransferId;
 use crate::locale::{Language, long_date};
 use crate::message::crlf::CrlfBytes;
 use crate::outbox::compose::{Notice, one_line, tel, write_field};
 use crate::outbox::{NoticeError, SenderCard, style};
 use crate::secret::Secret;
+use crate::settings::Organisation;
 
 /// All that a reminder tells.
 pub struct ReminderFacts<'a> {

@@ -11,12 +11,12 @@ use mail_builder::headers::raw::Raw;
 
 use crate::address::Address;
 use crate::clock::{Timestamp, rfc5322};
-use crate::config::Organisation;
 use crate::id::{QueueId, TransferId};
 use crate::locale::{Language, long_date};
 use crate::outbox::compose::{Attachment, Notice, Segment, message_id, one_line, write_field};
 use crate::outbox::{NoticeError, style};
 use crate::secret::Secret;
+use crate::settings::Organisation;
 
 /// The most Message-IDs in a References field: the first ones, and the last.
 const MAX_REFERENCES: usize = 20;

@@ -8,12 +8,12 @@ use mail_builder::mime::MimePart;
 
 use crate::address::Address;
 use crate::clock::{Timestamp, rfc5322};
-use crate::config::Organisation;
 use crate::id::QueueId;
 use crate::locale::Language;
 use crate::message::crlf::CrlfBytes;
 use crate::outbox::NoticeError;
 use crate::outbox::compose::{OwnHeader, one_line, write_field};
+use crate::settings::Organisation;
 
 /// All that it tells.
 pub struct UndeliveredFacts<'a> {

@@ -5,13 +5,13 @@ use askama::Template;
 
 use crate::address::Address;
 use crate::clock::Timestamp;
-use crate::config::Organisation;
 use crate::id::{QueueId, TransferId};
 use crate::locale::Language;
 use crate::message::crlf::CrlfBytes;
 use crate::outbox::compose::{Notice, OwnHeader};
 use crate::outbox::{NoticeError, compose::one_line, style};
 use crate::secret::Secret;
+use crate::settings::Organisation;
 
 /// All that the mail tells.
 pub struct VerificationFacts<'a> {

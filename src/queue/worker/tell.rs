@@ -7,11 +7,11 @@ use tokio::task::spawn_blocking;
 use super::{Shared, soften};
 use crate::audit::{Action, Actor, Event};
 use crate::clock::Timestamp;
-use crate::config::Config;
 use crate::delivery::smarthost::Settings;
 use crate::diagnostic::Outcome;
 use crate::id::QueueId;
 use crate::queue::{bounce, way};
+use crate::settings;
 use crate::store::{Item, Kind, NewItem, Problem};
 
 /// What came of telling somebody.
@@ -38,7 +38,7 @@ impl Shared {
     /// told of is kept, and so is what zegel itself has written without a sender to tell (C38).
     pub(super) async fn tell(
         &self,
-        config: &Arc<Config>,
+        config: &Arc<settings::Settings>,
         settings: &Settings,
         item: &Item,
         outcomes: &mut [(u32, Outcome)],
@@ -74,7 +74,7 @@ impl Shared {
 
     async fn report(
         &self,
-        config: &Arc<Config>,
+        config: &Arc<settings::Settings>,
         item: &Item,
         outcomes: &[(u32, Outcome)],
         now: Timestamp,

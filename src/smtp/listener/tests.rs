@@ -1,5 +1,6 @@
 //! The server as a whole: limits, stopping, reloading. The protocol itself is shown in tests/dialogs.
 
+use arc_swap::ArcSwap;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -8,9 +9,9 @@ use super::*;
 use crate::address::{Address, ReversePath};
 use crate::envelope::{Envelope, Peer};
 use crate::message::crlf::CrlfBytes;
-use crate::smtp::fixture;
 use crate::smtp::inbox::Refusal;
 use crate::smtp::peers::Allowed;
+use crate::smtp::{Settings, fixture};
 
 /// Keeps a message as soon as there is a permit for it, and tells that it has got one.
 struct Gated {
@@ -48,8 +49,10 @@ struct Fixture {
 async fn start() -> Fixture {
     let settings = Arc::new(ArcSwap::from_pointee(fixture::settings()));
     let inbox = Arc::new(Gated { got: Semaphore::new(0), may_keep: Semaphore::new(0) });
+    let current = Arc::clone(&settings);
+    let current = Box::new(move || current.load_full());
     let any_port = ["127.0.0.1:0".parse().unwrap()];
-    let server = Server::bind(&any_port, Arc::clone(&settings), Arc::clone(&inbox)).unwrap();
+    let server = Server::bind(&any_port, current, Arc::clone(&inbox)).unwrap();
     let address = server.addresses().unwrap()[0];
     let stop = CancellationToken::new();
     let running = tokio::spawn(server.run(stop.clone()));

@@ -13,8 +13,8 @@ use axum::response::{IntoResponse, Response};
 
 use super::error::WebError;
 use crate::clock::Timestamp;
-use crate::config::Config;
 use crate::locale::{self, Language};
+use crate::settings::{Organisation, Settings};
 use crate::web::assets;
 use crate::web::recipient::session::cookie;
 
@@ -28,22 +28,25 @@ pub struct Visit {
     pub language: Language,
     /// The client's address, for limits and the audit trail.
     pub client: IpAddr,
-    /// The configuration as it was when the request came.
-    pub config: Arc<Config>,
+    /// Those in force when the request came.
+    pub settings: Arc<Settings>,
+    /// Whose pages they are.
+    pub organisation: Arc<Organisation>,
     /// The language was chosen by this request: to be remembered.
     chosen: bool,
 }
 
 impl Visit {
     /// Negotiates the language: `lang` in the query, cookie, Accept-Language, the configured default.
-    pub fn new(uri: &Uri, headers: &HeaderMap, client: IpAddr, config: Arc<Config>) -> Self {
+    pub fn new(uri: &Uri, headers: &HeaderMap, client: IpAddr, settings: Arc<Settings>) -> Self {
+        let organisation = settings.operator().clone();
         let chosen = uri.query().and_then(|query| {
             query.split('&').find_map(|pair| pair.strip_prefix("lang=")).and_then(|tag| tag.parse().ok())
         });
         let remembered = || cookie(headers, LANGUAGE_COOKIE)?.parse().ok();
         let accepted = || Language::negotiate(headers.get(ACCEPT_LANGUAGE)?.to_str().ok()?);
-        let language = chosen.or_else(remembered).or_else(accepted).unwrap_or(config.web.default_language);
-        Self { language, client, config, chosen: chosen.is_some() }
+        let language = chosen.or_else(remembered).or_else(accepted).unwrap_or(organisation.language);
+        Self { language, client, settings, organisation, chosen: chosen.is_some() }
     }
 
     /// The same visit in a language that came with a form.
@@ -65,12 +68,12 @@ impl Visit {
 
     /// Name of the organisation.
     pub fn organisation(&self) -> &str {
-        &self.config.organisation.name
+        &self.organisation.name
     }
 
     /// Phone number of the organisation, where there is one.
     pub fn phone(&self) -> Option<&str> {
-        Some(self.config.organisation.phone.as_str()).filter(|phone| !phone.is_empty())
+        Some(self.organisation.phone.as_str()).filter(|phone| !phone.is_empty())
     }
 
     /// The same for a `tel:` link (RFC 3966): digits and a leading plus.
@@ -80,7 +83,7 @@ impl Visit {
 
     /// Where to report abuse (RFC 2142 2).
     pub fn abuse(&self) -> String {
-        format!("abuse@{}", self.config.domain())
+        format!("abuse@{}", self.organisation.domain())
     }
 
     /// The languages of the menu.
@@ -95,7 +98,7 @@ impl Visit {
 
     /// What the addresses of style and script files carry, so that a browser takes new ones at once.
     pub fn assets(&self) -> String {
-        [assets::version(), self.config.organisation.look.version.as_str()].concat()
+        [assets::version(), self.organisation.branding.version.as_str()].concat()
     }
 
     /// A date as the reader writes it.
@@ -120,7 +123,7 @@ impl Visit {
 
     /// Whether the pages are reached over HTTPS.
     pub fn is_secure(&self) -> bool {
-        self.config.web.public_url.starts_with("https://")
+        self.organisation.public_url.starts_with("https://")
     }
 
     /// The cookie that remembers the language, when this request chose one.

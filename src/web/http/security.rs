@@ -21,7 +21,6 @@ use tokio::time::timeout;
 use super::error::{self, WebError};
 use super::page::Visit;
 use super::server::PeerAddress;
-use crate::config::Config;
 use crate::web::recipient::session;
 use crate::web::{Parts, reply};
 
@@ -42,15 +41,15 @@ const GUESSES: [(&str, &[&str]); 4] = [
 
 /// Wraps the whole router.
 pub async fn guard(State(parts): State<Parts>, mut request: Request, next: Next) -> Response {
-    let config = parts.config.load_full();
-    let client = client(&request, &config.web.trusted_proxies);
-    let visit = Visit::new(request.uri(), request.headers(), client, config.clone());
+    let settings = parts.settings.get();
+    let client = client(&request, &settings.web.trusted_proxies);
+    let visit = Visit::new(request.uri(), request.headers(), client, settings.clone());
     let path = request.uri().path().to_owned();
     let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
     request.extensions_mut().insert(visit.clone());
-    let throttled = parts.throttles.check(client, &path, &config);
+    let throttled = parts.throttles.check(client, &path, &settings);
     let admitted = match throttled {
-        Ok(()) => admit(request, &config).await,
+        Ok(()) => admit(request, &visit.organisation.public_url).await,
         Err(error) => Err(error),
     };
     let response = match admitted {
@@ -60,7 +59,7 @@ pub async fn guard(State(parts): State<Parts>, mut request: Request, next: Next)
     };
     let allow = response.headers().get(ALLOW).cloned();
     if let Some(WebError::Lost(link, part)) = response.extensions().get() {
-        parts.actions.lost(link, *part).await;
+        parts.actions(&visit).lost(link, *part).await;
     }
     let mut response = error::to_page(response, &visit, parts.clock.now());
     if let Some(methods) = allow {
@@ -76,15 +75,15 @@ pub async fn guard(State(parts): State<Parts>, mut request: Request, next: Next)
 }
 
 /// The request with its form read, or why it is refused.
-async fn admit(request: Request, config: &Config) -> Result<Request, WebError> {
+async fn admit(request: Request, public_url: &str) -> Result<Request, WebError> {
     if !is_plain_path(request.uri().path()) {
         return Err(WebError::NotFound);
     }
-    check_host(&request, &config.web.public_url)?;
+    check_host(&request, public_url)?;
     if matches!(*request.method(), Method::GET | Method::HEAD) {
         return Ok(request);
     }
-    if !is_same_site(request.headers(), &config.web.public_url) {
+    if !is_same_site(request.headers(), public_url) {
         return Err(WebError::CrossSite);
     }
     if reply::takes_uploads(request.uri().path()) {

@@ -9,7 +9,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::{ArcSwap, ArcSwapOption};
 use axum::Router;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -29,13 +28,13 @@ use super::activity::{Activity, Outgoing, Patience, Verdict};
 use super::linger::Lingering;
 use super::places::Places;
 use super::stream::Stalling;
-use crate::config::Config;
 use crate::connections::{ClientLimit, Connections, Ticket, listen};
 use crate::limits::{Rate, client_key};
+use crate::settings::{CurrentSettings, Settings};
 use crate::throttle::Throttle;
 
-/// What ALPN offers; give it to `tls::server`.
-pub const PROTOCOLS: &[&[u8]] = &[b"h2", b"http/1.1"];
+/// The certificate that a listener uses; without one it speaks plain HTTP.
+type Certificate = fn(&Settings) -> Option<Arc<ServerConfig>>;
 
 /// Connections at once. Of them a client has no more than it leaves free.
 const MAX_CONNECTIONS: usize = 1000;
@@ -66,8 +65,8 @@ pub struct Server {
 
 struct Shared {
     router: Router,
-    tls: Arc<ArcSwapOption<ServerConfig>>,
-    config: Arc<ArcSwap<Config>>,
+    settings: CurrentSettings,
+    certificate: Certificate,
     slots: Arc<Connections>,
     places: Places,
     comers: Throttle,
@@ -78,7 +77,7 @@ struct Shared {
 impl Shared {
     /// A place for a connection of this client, if there is one for it.
     fn slot(&self, client: IpAddr) -> Option<Ticket> {
-        let limit = match is_proxy(client, &self.config.load()) {
+        let limit = match self.settings.get().is_proxy(client) {
             true => ClientLimit::Fixed(MAX_CONNECTIONS),
             false if self.comers.allows(&client_key(client)) => ClientLimit::AsManyAsFree,
             false => return None,
@@ -88,32 +87,25 @@ impl Shared {
     }
 }
 
-/// Whether it speaks for everybody, as a reverse proxy does: then it has no limit of its own.
-pub fn is_proxy(client: IpAddr, config: &Config) -> bool {
-    let client = client.to_canonical();
-    client.is_loopback() || config.web.trusted_proxies.iter().any(|net| net.contains(&client))
-}
-
 /// Where a request's connection comes from: an extension of every request.
 #[derive(Clone, Copy)]
 pub struct PeerAddress(pub SocketAddr);
 
 impl Server {
-    /// Binds every address. While `tls` holds a configuration new connections speak HTTPS, and take
-    /// the newest one (M13); else plain HTTP. The `trusted_proxies` of `config` may hold as many
-    /// connections as they need. Must be called within tokio's runtime.
+    /// Binds every address. New connections speak HTTPS where the settings have a `certificate` by then (M13), else
+    /// plain HTTP. Trusted proxies may hold as many connections as they need. Must be called within tokio's runtime.
     pub fn bind(
         addresses: &[SocketAddr],
         router: Router,
-        tls: Arc<ArcSwapOption<ServerConfig>>,
-        config: Arc<ArcSwap<Config>>,
+        settings: CurrentSettings,
+        certificate: Certificate,
     ) -> io::Result<Self> {
         let listeners = listen(addresses)?;
         let (slots, connections, patience) = (Arc::default(), TaskTracker::new(), Patience::default());
         let (places, comers) = (Places::default(), Throttle::new(NEW_CONNECTIONS));
         Ok(Self {
             listeners,
-            shared: Shared { router, tls, config, slots, places, comers, patience, connections },
+            shared: Shared { router, settings, certificate, slots, places, comers, patience, connections },
         })
     }
 
@@ -197,7 +189,7 @@ async fn connection(
         tracing::debug!(%error, "web connection");
     }
     let stream = Stalling::new(stream);
-    let Some(config) = shared.tls.load_full() else {
+    let Some(config) = (shared.certificate)(&shared.settings.get()) else {
         return http(stream, peer, false, shared, activity, stop).await;
     };
     match timeout(PATIENCE, TlsAcceptor::from(config).accept(stream)).await {

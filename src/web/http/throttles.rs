@@ -5,10 +5,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::error::WebError;
-use super::server::is_proxy;
-use crate::config::Config;
 use crate::id::Link;
 use crate::limits::{Rate, client_key};
+use crate::settings::Settings;
 use crate::throttle::Throttle;
 
 /// Requests of one client, style and pictures of our own aside.
@@ -42,8 +41,8 @@ impl Default for Throttles {
 
 impl Throttles {
     /// Counts a request. A reverse proxy that does not tell who asks is not a client.
-    pub fn check(&self, client: IpAddr, path: &str, config: &Config) -> Result<(), WebError> {
-        if is_proxy(client, config) || path.starts_with("/assets/") {
+    pub fn check(&self, client: IpAddr, path: &str, settings: &Settings) -> Result<(), WebError> {
+        if settings.is_proxy(client) || path.starts_with("/assets/") {
             return Ok(());
         }
         let is_allowed = token(path).is_none_or(|token| self.tokens.allows(token))
@@ -68,14 +67,7 @@ fn token(path: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config;
-
-    fn small() -> Config {
-        let text = "hostname = \"a.nl\"\ndata_dir = \"/x\"\n[organisation]\nname = \"A\"\ndomains = [\"a.nl\"]\n\
-            [smtp]\nlisten = []\n[relay]\nsmarthost = \"a.nl:25\"\n[web]\nlisten = []\n\
-            public_url = \"https://a.nl\"\ntrusted_proxies = [\"10.0.0.0/8\"]\n";
-        config::parse(std::path::Path::new("zegel.toml"), text, std::iter::empty()).unwrap()
-    }
+    use crate::settings::testing;
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
@@ -83,8 +75,9 @@ mod tests {
 
     /// How many of these requests are allowed.
     fn allowed(throttles: &Throttles, client: &str, path: &str, times: usize) -> usize {
-        let config = small();
-        (0..times).filter(|_| throttles.check(ip(client), path, &config).is_ok()).count()
+        let mut settings = testing::settings("");
+        settings.web.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
+        (0..times).filter(|_| throttles.check(ip(client), path, &settings).is_ok()).count()
     }
 
     #[test]

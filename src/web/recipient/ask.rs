@@ -25,7 +25,7 @@ pub async fn ask(
     visit: Visit,
     Path(token): Path<String>,
 ) -> Result<Response, WebError> {
-    match parts.actions.ask(&token, visit.client).await {
+    match parts.actions(&visit).ask(&token, visit.client).await {
         Ok(()) => page::render(StatusCode::OK, &AskedPage { visit: &visit, text: "asked-text" }),
         Err(ActionError::NotBefore(again)) => {
             let page = AskedPage { visit: &visit, text: "asked-before" };

@@ -44,7 +44,8 @@ pub async fn download(
     if is_noted(parts, grant, &what, whole).await? {
         return Ok(());
     }
-    let notice = parts.actions.download_notice(grant.transfer(), grant.link(), &fetched, names).await;
+    let actions = parts.actions(visit);
+    let notice = actions.download_notice(grant.transfer(), grant.link(), &fetched, names).await;
     let notice = notice.map_err(|error| WebError::Trouble(error.to_string()))?;
     let is_news = notice.is_some();
     let event = event(parts, visit, Action::Download, format!("{}/{what}", grant.link()));
@@ -52,7 +53,7 @@ pub async fn download(
     let fetch = Fetch { link, session, what, parts: fetched, whole, event, notice };
     parts.downloads.note_download(fetch).await.map_err(trouble)?;
     if is_news {
-        parts.actions.wake.wake();
+        actions.wake();
     }
     Ok(())
 }

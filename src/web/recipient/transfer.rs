@@ -58,12 +58,12 @@ pub async fn show(
     let expires = visit.date(&grant.transfer().expires);
     let sent = visit.date(&grant.transfer().created);
     let files = rows(&visit, &index);
-    let place = parts.replies.channel(&grant, &index);
+    let place = parts.replies(&visit, &grant).channel(&grant, &index);
     let text = match index.text {
         Some(part) => match message::text(grant, part).await {
             // The files may be there all the same.
             Err(WebError::Lost(link, part)) => {
-                parts.actions.lost(&link, part).await;
+                parts.actions(&visit).lost(&link, part).await;
                 pieces(&visit.text("error-lost-text"))
             }
             text => pieces(&text?),

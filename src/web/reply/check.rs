@@ -186,7 +186,7 @@ pub async fn render(
     me: &Verified,
     problems: Problems,
 ) -> Result<Response, WebError> {
-    let (visit, config) = (&desk.visit, &desk.visit.config);
+    let (visit, organisation) = (&desk.visit, &desk.visit.organisation);
     let draft = desk.draft(browser).await?;
     let settings = &draft.typed.settings;
     let preview = match problems.is_empty() {
@@ -195,7 +195,7 @@ pub async fn render(
     };
     let day = |days| dutch_time(days_later(desk.parts.clock.now(), days)).date().to_string();
     let expiry = match settings.expiry_days.as_str() {
-        "" => day(config.seal.expiry_days),
+        "" => day(organisation.seal.expiry_days),
         typed => typed.parse().map_or_else(|_| typed.to_owned(), day),
     };
     let folded = ["cc", "bcc", "expiry", "password", "password-again"];
@@ -206,13 +206,13 @@ pub async fn render(
         draft: &draft,
         settings,
         preview: preview.as_ref(),
-        is_transfer: config.reply.delivery == ReplyDelivery::Transfer,
+        is_transfer: organisation.reply.delivery == ReplyDelivery::Transfer,
         is_chosen: !settings.password.is_empty() || problems.has("password"),
         is_open: folded.iter().any(|field| problems.has(field)),
         expiry,
         first_day: day(1),
         last_day: day(*EXPIRY_DAYS.end()),
-        language: settings.language.unwrap_or(config.web.default_language),
+        language: settings.language.unwrap_or(organisation.language),
         problems: &problems,
     })
 }

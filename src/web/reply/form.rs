@@ -50,7 +50,7 @@ pub async fn receive(
     body: Body,
 ) -> Result<(Action, Problems), WebError> {
     // Who sends too much is read to the end all the same, within reason: a browser that is cut off shows no answer.
-    let most = desk.visit.config.reply.max_size.bytes().saturating_mul(4).saturating_add(OVERHEAD);
+    let most = desk.visit.organisation.reply.max_size.bytes().saturating_mul(4).saturating_add(OVERHEAD);
     let pieces = incoming::pieces(desk, body, most);
     let form = multipart::open(content_type(headers), pieces)?;
     let typed = desk.draft(browser).await?.typed;

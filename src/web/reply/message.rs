@@ -91,7 +91,7 @@ async fn render(
     problems: &Problems,
 ) -> Result<Response, WebError> {
     let draft = desk.draft(browser).await?;
-    let max_size = desk.visit.config.reply.max_size.bytes();
+    let max_size = desk.visit.organisation.reply.max_size.bytes();
     let visit = &desk.visit;
     let size = visit.size(&max_size);
     let format = |key: &str, values: &[(&str, &str)]| visit.language.format(key, values);
@@ -106,8 +106,8 @@ async fn render(
         percent: format("reply-files-percent", &[("percent", "{percent}"), ("size", "{size}")]),
         progress: format("reply-files-progress", &[("name", "{name}"), ("percent", "{percent}")]),
         size,
-        types: &visit.config.reply.file_types,
-        has_scanner: visit.config.reply.scanner.is_some(),
+        types: &visit.organisation.reply.file_types,
+        has_scanner: visit.organisation.reply.scanner.is_some(),
         problems,
     })
 }

@@ -62,6 +62,7 @@ pub fn takes_uploads(path: &str) -> bool {
 /// One request of these pages: by whom, with which right, from which browser.
 pub struct Desk {
     parts: Parts,
+    replies: Replies,
     visit: Visit,
     token: String,
     /// The session's cookie, to prove it again during a long upload.
@@ -78,7 +79,7 @@ impl FromRequestParts<Parts> for Desk {
         let visit = Visit::from_request_parts(request, parts).await?;
         let path = RawPathParams::from_request_parts(request, parts).await.map_err(|_| WebError::NotFound)?;
         let token = path.iter().find(|(name, _)| *name == "token").map_or("", |(_, value)| value).to_owned();
-        if !visit.config.reply.enabled {
+        if !visit.organisation.reply.enabled {
             let known = parts.access.preview(&token).await;
             return Err(known.map_or_else(|error| WebError::access(error, &token), |_| WebError::RepliesOff));
         }
@@ -88,13 +89,14 @@ impl FromRequestParts<Parts> for Desk {
         };
         let cookie = Secret::new(session::value(&visit, &token, &request.headers).to_owned());
         let browser = session::browser(&visit, &request.headers);
-        Ok(Self { parts: parts.clone(), visit, token, cookie, grant, browser })
+        let replies = parts.replies(&visit, &grant);
+        Ok(Self { parts: parts.clone(), replies, visit, token, cookie, grant, browser })
     }
 }
 
 impl Desk {
     fn replies(&self) -> &Replies {
-        &self.parts.replies
+        &self.replies
     }
 
     /// Who this browser belongs to, once that was proved; nobody while another address stands in the draft.

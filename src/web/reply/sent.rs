@@ -85,7 +85,8 @@ fn render(desk: &Desk, sent: &Sent) -> Result<Response, WebError> {
     let lead = desk.visit.language.format("reply-sent-lead", &values);
     let recipients = sent.recipients.iter().map(|address| address.as_str()).collect::<Vec<_>>().join(", ");
     let password = sent.password.as_ref().map(|password| password.reveal());
-    let needs_password = password.is_none() && desk.visit.config.reply.delivery == ReplyDelivery::Transfer;
+    let needs_password =
+        password.is_none() && desk.visit.organisation.reply.delivery == ReplyDelivery::Transfer;
     let (visit, token) = (&desk.visit, desk.token.as_str());
     Problems::default().page(&SentPage {
         visit,

@@ -191,7 +191,7 @@ pub async fn options(visit: Visit) -> Response {
     let fields = response.headers_mut();
     fields.insert(TUS_VERSION, VERSION);
     fields.insert(TUS_EXTENSION, EXTENSIONS);
-    fields.insert(TUS_MAX_SIZE, visit.config.reply.max_size.bytes().into());
+    fields.insert(TUS_MAX_SIZE, visit.organisation.reply.max_size.bytes().into());
     fields.insert(ALLOW, HeaderValue::from_static("POST,OPTIONS"));
     answer(&visit, Ok(response))
 }

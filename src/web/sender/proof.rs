@@ -143,13 +143,17 @@ pub async fn show(
     visit: Visit,
     Path(token): Path<String>,
 ) -> Result<Response, WebError> {
-    let proof = prove(&parts, &token).await?;
+    let proof = prove(&parts, &visit, &token).await?;
     page::render(StatusCode::OK, &ProofPage { visit: &visit, token: &token, proof: &proof })
 }
 
 /// `GET /s/{token}/proof.json`
-pub async fn json(State(parts): State<Parts>, Path(token): Path<String>) -> Result<Response, WebError> {
-    let proof = prove(&parts, &token).await?;
+pub async fn json(
+    State(parts): State<Parts>,
+    visit: Visit,
+    Path(token): Path<String>,
+) -> Result<Response, WebError> {
+    let proof = prove(&parts, &visit, &token).await?;
     let mut response = as_json(&proof)?;
     let name = format!("attachment; filename=\"zegel-{}-recall.json\"", proof.transfer.id);
     let name = HeaderValue::from_str(&name).map_err(|error| WebError::Trouble(error.to_string()))?;
@@ -158,9 +162,9 @@ pub async fn json(State(parts): State<Parts>, Path(token): Path<String>) -> Resu
 }
 
 /// Where nothing was recalled there is nothing to prove, and no page.
-async fn prove(parts: &Parts, token: &str) -> Result<Proof, WebError> {
-    let status = find(parts, token).await?;
-    parts.actions.proof(&status.id).await.map_err(failed)
+async fn prove(parts: &Parts, visit: &Visit, token: &str) -> Result<Proof, WebError> {
+    let status = find(parts, visit, token).await?;
+    parts.actions(visit).proof(&status.id).await.map_err(failed)
 }
 
 #[cfg(test)]

@@ -19,7 +19,6 @@ use crate::id::Link;
 use crate::locale::Language;
 use crate::sender::{ActionError, By};
 use crate::store::DeliveryReport;
-use crate::transfer::action::{self, Purpose};
 use crate::transfer::status::{Fetched, RecipientStatus, Status};
 use crate::web::Parts;
 use crate::web::http::error::{WebError, seconds_until};
@@ -260,8 +259,12 @@ pub async fn show(
 }
 
 /// `GET /s/{token}/status.json`
-pub async fn json(State(parts): State<Parts>, Path(token): Path<String>) -> Result<Response, WebError> {
-    let status = find(&parts, &token).await?;
+pub async fn json(
+    State(parts): State<Parts>,
+    visit: Visit,
+    Path(token): Path<String>,
+) -> Result<Response, WebError> {
+    let status = find(&parts, &visit, &token).await?;
     if status.has_ended(parts.clock.now()) { Err(WebError::Gone) } else { as_json(&status) }
 }
 
@@ -271,7 +274,7 @@ pub async fn confirm(
     visit: Visit,
     Path(path): Path<ActPath>,
 ) -> Result<Response, WebError> {
-    let (act, status) = read(&parts, &path).await?;
+    let (act, status) = read(&parts, &visit, &path).await?;
     if !act.is_possible(&status) {
         return not_done(&parts, &visit, &path.token, ActionError::Closed).await;
     }
@@ -292,7 +295,7 @@ pub async fn act(
         Err(_) if !headers.contains_key(CONTENT_TYPE) => ActForm::default(),
         Err(_) => return Err(WebError::BadRequest),
     };
-    let (act, status) = read(&parts, &path).await?;
+    let (act, status) = read(&parts, &visit, &path).await?;
     if let Some(language) = form.lang {
         let visit = visit.in_language(language);
         let mut response = ask(&visit, &path.token, &status, act, &form, None)?;
@@ -314,7 +317,7 @@ async fn perform(
     act: Act,
     form: &ActForm,
 ) -> Result<(), ActionError> {
-    let (actions, by, id) = (&parts.actions, By::Sender(visit.client), &status.id);
+    let (actions, by, id) = (parts.actions(visit), By::Sender(visit.client), &status.id);
     match act {
         Act::Recall(recipient) => {
             actions.recall(by, id, recipient, form.tell.is_some()).await?;
@@ -355,7 +358,7 @@ async fn overview(
     done: Option<&'static str>,
     problem: Option<&'static str>,
 ) -> Result<Response, WebError> {
-    let status = &find(parts, token).await?;
+    let status = &find(parts, visit, token).await?;
     match status.has_ended(parts.clock.now()) {
         true => page::render(StatusCode::GONE, &EndedPage { visit, token, status }),
         false => page::render(code, &StatusPage { visit, token, status, done, problem }),
@@ -386,18 +389,16 @@ pub fn retry_after(response: &mut Response, again: Timestamp, now: Timestamp) {
     response.headers_mut().insert(RETRY_AFTER, seconds_until(again, now).into());
 }
 
-async fn read(parts: &Parts, path: &ActPath) -> Result<(Act, Status), WebError> {
-    let status = find(parts, &path.token).await?;
+async fn read(parts: &Parts, visit: &Visit, path: &ActPath) -> Result<(Act, Status), WebError> {
+    let status = find(parts, visit, &path.token).await?;
     let act = Act::parse(&path.action, path.number.as_deref()).ok_or(WebError::NotFound)?;
     let is_there = act.recipient().is_none_or(|number| status.recipient(number).is_some());
     if is_there { Ok((act, status)) } else { Err(WebError::NotFound) }
 }
 
 /// The facts that this token may see. A forged one never reaches the store.
-pub async fn find(parts: &Parts, token: &str) -> Result<Status, WebError> {
-    let key = &parts.actions.keys.action;
-    let id = action::parse(key, Purpose::Status, token).ok_or(WebError::NotFound)?;
-    parts.actions.status(&id).await.map_err(failed)
+pub async fn find(parts: &Parts, visit: &Visit, token: &str) -> Result<Status, WebError> {
+    parts.actions(visit).status_of(token).await.map_err(failed)
 }
 
 /// For what no page of ours explains.

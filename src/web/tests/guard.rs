@@ -134,9 +134,8 @@ fn the_cookie_is_bound_to_host_and_https() {
     let second = site.send(&format!("POST /t/{token}"), &[], &form);
     assert_ne!(second.field("set-cookie"), cookie, "a new one after every unlock");
 
-    let mut config = (**site.config.load()).clone();
-    config.web.public_url = format!("http://{}", site.address);
-    site.config.store(config.into());
+    let public_url = format!("http://{}", site.address);
+    site.settings.change(|organisation| organisation.public_url = public_url);
     let host = site.address.to_string();
     let plain = site.send(&format!("POST /t/{token}"), &[("Host", &host)], &form);
     assert!(plain.field("set-cookie").starts_with("zegel-") && !plain.field("set-cookie").contains("Secure"));

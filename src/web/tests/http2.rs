@@ -18,7 +18,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::tls::{connect, secure_patient_site, secure_site};
 use super::{Sealed, Site};
-use crate::config::{Config, PasswordMode};
+use crate::config::PasswordMode;
 use crate::tls;
 use crate::web::http::activity::Patience;
 
@@ -224,9 +224,8 @@ async fn guess_at_once(site: &Site, token: &str, passwords: &[&str]) -> Vec<u16>
 #[test]
 fn streams_in_parallel_from_many_addresses_are_no_more_tries() {
     let site = secure_site();
-    let mut config = Config::clone(&site.config.load());
-    config.web.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
-    site.config.store(config.into());
+    let proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    site.settings.change_all(|settings| settings.web.trusted_proxies = proxies);
     let Sealed { tokens, password } = site.seal();
     let statuses = site.runtime.block_on(guess_at_once(&site, &tokens[0], &["fout"; 90]));
     assert_eq!(statuses.iter().filter(|status| **status == 403).count(), 3, "{statuses:?}");

@@ -15,7 +15,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::{ArcSwap, ArcSwapOption};
 use rustls::ServerConfig;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -23,16 +22,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::address::Address;
 use crate::clock::{Clock, Timestamp, days_later};
-use crate::config::{self, Config, PasswordMode};
+use crate::config::{self, PasswordMode};
 use crate::delivery::smarthost::LargestMail;
 use crate::id::QueueId;
-use crate::intake::Rules;
 use crate::limits::TryRule;
 use crate::queue::worker::WakeHandle;
-use crate::reply::{self, Replies};
+use crate::reply::{self, ReplyService};
 use crate::secret::{Keys, Secret};
-use crate::sender::Actions;
-use crate::serve;
+use crate::sender::SenderService;
+use crate::settings::{CurrentSettings, Settings};
 use crate::store::files::LocalBlobs;
 use crate::store::sqlite::Sqlite;
 use crate::store::{Acceptance, Store};
@@ -64,8 +62,7 @@ struct Site {
     runtime: Runtime,
     address: SocketAddr,
     clock: Clock,
-    config: Arc<ArcSwap<Config>>,
-    rules: Arc<ArcSwap<Rules>>,
+    settings: CurrentSettings,
     store: Arc<dyn Store>,
     blobs: Arc<LocalBlobs>,
     keys: Keys,
@@ -98,37 +95,31 @@ impl Site {
         let rule = TryRule { attempts: 3, lock: Duration::from_secs(900) };
         let access = Arc::new(Access::new(store.clone(), blobs.clone(), keys.clone(), clock.clone(), rule));
         let config = config::parse(Path::new("zegel.toml"), CONFIG, std::iter::empty()).unwrap();
-        let config = Arc::new(ArcSwap::from_pointee(config));
-        let rules = serve::read_rules(Config::clone(&config.load())).unwrap();
-        let rules = Arc::new(ArcSwap::from_pointee(rules));
-        let replies = Replies::new(reply::Parts {
+        let mut settings = Settings::read(config).unwrap();
+        settings.certificates.web = tls;
+        let settings = CurrentSettings::new(settings);
+        let replies = ReplyService::new(reply::Parts {
             store: store.clone(),
             blobs: blobs.clone(),
             keys: keys.clone(),
             clock: clock.clone(),
-            config: config.clone(),
-            rules: rules.clone(),
             wake: WakeHandle::default(),
             largest: LargestMail::default(),
         });
-        let actions = Actions {
-            store: store.clone(),
-            keys: keys.clone(),
-            clock: clock.clone(),
-            rules: rules.clone(),
-            wake: WakeHandle::default(),
-        };
-        let parts = Parts::new(access, replies, actions, store.clone(), config.clone(), clock.clone());
+        let sender = SenderService::new(store.clone(), keys.clone(), clock.clone(), WakeHandle::default());
+        let parts = Parts::new(access, replies, sender, store.clone(), settings.clone(), clock.clone());
         let listen = ["127.0.0.1:0".parse().unwrap()];
-        let tls = Arc::new(ArcSwapOption::new(tls));
         let inside = runtime.enter();
-        let server = Server::bind(&listen, router(parts), tls, config.clone()).unwrap();
+        let server = Server::bind(&listen, router(parts), settings.clone(), |settings| {
+            settings.certificates.web.clone()
+        })
+        .unwrap();
         let server = server.with_patience(patience);
         drop(inside);
         let address = server.addresses()[0];
         let stop = CancellationToken::new();
         runtime.spawn(server.run(stop.clone()));
-        Self { runtime, address, clock, config, rules, store, blobs, keys, dir, stop }
+        Self { runtime, address, clock, settings, store, blobs, keys, dir, stop }
     }
 
     fn now(&self) -> Timestamp {

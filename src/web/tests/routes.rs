@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Site;
-use crate::config::{Config, Logo, Look, PasswordMode};
+use crate::config::{Branding, Logo, PasswordMode};
 
 #[test]
 fn the_whole_way_of_a_recipient() {
@@ -239,13 +239,12 @@ fn the_language_changes_without_losing_what_was_typed() {
 fn pages_wear_the_organisations_look() {
     let site = Site::start();
     let before = site.get("/").body;
-    let mut config = Config::clone(&site.config.load());
-    config.organisation.look = Arc::new(Look {
+    let branding = Arc::new(Branding {
         theme: Some(":root { --utrecht-link-color: #00c; }".into()),
         logo: Some(Logo { media_type: "image/png", octets: b"\x89PNG".to_vec() }),
         version: "look".into(),
     });
-    site.config.store(Arc::new(config));
+    site.settings.change(|organisation| organisation.branding = branding);
     let theme = site.get("/assets/theme.css");
     let theme = theme.text();
     assert!(theme.starts_with("/* The look") && theme.ends_with("#00c; }"), "{theme}");

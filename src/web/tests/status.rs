@@ -3,18 +3,16 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::{Answer, Sealed, Site};
 use crate::address::Address;
-use crate::config::{Config, PasswordMode};
+use crate::config::PasswordMode;
 use crate::diagnostic::{Diagnostic, Outcome, Stage};
 use crate::envelope::Reported;
 use crate::id::{Link, TransferId};
-use crate::serve;
 use crate::store::{Attempt, DeliveryReport};
 use crate::transfer::action::{self, Purpose};
 
@@ -454,9 +452,7 @@ fn the_proof_of_a_recall_outlives_the_date() {
 #[test]
 fn what_has_expired_can_be_renewed_within_the_days_of_grace() {
     let site = Site::start();
-    let mut config = Config::clone(&site.config.load());
-    config.seal.grace_days = 14;
-    site.rules.store(Arc::new(serve::read_rules(config).unwrap()));
+    site.settings.change(|organisation| organisation.seal.grace_days = 14);
     let (renewed, ended, late) = (site.seal(), site.seal(), site.seal());
     site.clock.advance(31 * DAY);
     let token = site.status_token(&renewed);

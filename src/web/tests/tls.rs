@@ -8,9 +8,9 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
 
 use super::{Answer, Site};
+use crate::settings::PROTOCOLS;
 use crate::tls;
 use crate::web::http::activity::Patience;
-use crate::web::http::server::PROTOCOLS;
 
 pub fn secure_site() -> Site {
     secure_patient_site(Patience::default())

@@ -12,7 +12,7 @@ const MAX_SIZE: usize = 512 << 10;
 
 /// What the pages wear over zegel's own look.
 #[derive(Clone, Debug, Default)]
-pub struct Look {
+pub struct Branding {
     /// Rules behind those of `web/assets/theme.css`; whatever token it leaves out stays ours.
     pub theme: Option<String>,
     /// In place of zegel's logo.
@@ -30,14 +30,15 @@ pub struct Logo {
     pub octets: Vec<u8>,
 }
 
-impl Look {
+impl Branding {
     /// Reads the files that are set. The error names key, file and reason.
     pub fn load(theme: Option<&Path>, logo: Option<&Path>) -> Result<Self, String> {
         let theme = theme.map(|path| style_sheet(path).map_err(fault("organisation.theme", path)));
         let logo = logo.map(|path| picture(path).map_err(fault("organisation.logo", path)));
-        let mut look = Self { theme: theme.transpose()?, logo: logo.transpose()?, version: String::new() };
-        look.version = look.fingerprint();
-        Ok(look)
+        let mut branding =
+            Self { theme: theme.transpose()?, logo: logo.transpose()?, version: String::new() };
+        branding.version = branding.fingerprint();
+        Ok(branding)
     }
 
     fn fingerprint(&self) -> String {
@@ -92,10 +93,10 @@ mod tests {
         let css = file("theme.css", b":root { --utrecht-link-color: #00c; }");
         let svg = file("logo.svg", b"<?xml version=\"1.0\"?><svg xmlns=\"http://www.w3.org/2000/svg\"/>");
         let png = file("logo.png", b"\x89PNG\r\n\x1a\n....");
-        let look = Look::load(Some(&css), Some(&svg)).unwrap();
-        assert!(look.theme.unwrap().contains("link-color"));
-        assert_eq!(look.logo.unwrap().media_type, "image/svg+xml");
-        assert_eq!(Look::load(None, Some(&png)).unwrap().logo.unwrap().media_type, "image/png");
+        let branding = Branding::load(Some(&css), Some(&svg)).unwrap();
+        assert!(branding.theme.unwrap().contains("link-color"));
+        assert_eq!(branding.logo.unwrap().media_type, "image/svg+xml");
+        assert_eq!(Branding::load(None, Some(&png)).unwrap().logo.unwrap().media_type, "image/png");
 
         let large = file("large.css", &vec![b' '; MAX_SIZE + 1]);
         for (theme, logo, expected) in [
@@ -104,7 +105,7 @@ mod tests {
             (None, Some(&css), "SVG or a PNG"),
             (None, Some(&folder.path().join("none.png")), "none.png: No such file"),
         ] {
-            let error = Look::load(theme.map(|p| p.as_path()), logo.map(|p| p.as_path())).unwrap_err();
+            let error = Branding::load(theme.map(|p| p.as_path()), logo.map(|p| p.as_path())).unwrap_err();
             assert!(error.contains(expected), "{error}");
         }
     }

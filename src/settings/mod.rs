@@ -1,0 +1,166 @@
+//! What the gateway goes by: configuration, policy, staff list and certificates as one value that never changes. It is
+//! read at start and at SIGHUP, and swapped as a whole ([`CurrentSettings`]). A message, a request and a turn of a job
+//! take the value when they begin, and keep it to their end.
+//!
+//! What must never happen: that one of them mixes two values, or that anything of an organisation is reached but through
+//! the sender, the host or the transfer that it belongs to.
+
+mod certificates;
+mod organisation;
+#[cfg(test)]
+pub mod testing;
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use ipnet::IpNet;
+
+use crate::address::Address;
+use crate::config::{self, Config};
+use crate::id::TransferId;
+
+pub use certificates::{Certificates, PROTOCOLS};
+pub use organisation::Organisation;
+
+/// One state of everything that an administrator may change.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    organisation: Arc<Organisation>,
+    /// Where database, blobs and keys are.
+    pub data_dir: PathBuf,
+    /// The SMTP listener.
+    pub smtp: config::Smtp,
+    /// The next hops.
+    pub relay: config::Relay,
+    /// The listener of the pages.
+    pub web: WebSettings,
+    /// The administrator's listener.
+    pub admin: config::Admin,
+    /// Those in use.
+    pub certificates: Certificates,
+}
+
+/// How the pages are served, whosever they are.
+#[derive(Clone, Debug)]
+pub struct WebSettings {
+    /// Where to listen.
+    pub listen: Vec<SocketAddr>,
+    /// The proxies whose X-Forwarded-For is believed.
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+/// A fault in what the configuration points to: policies, staff list, certificates, usage.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Misconfigured(pub String);
+
+impl Settings {
+    /// Reads everything that the configuration names.
+    pub fn read(config: Config) -> Result<Self, Misconfigured> {
+        let web = config.web.clone();
+        let mut settings = Self::for_command(config)?;
+        settings.certificates = Certificates::read(&settings.smtp, &web)?;
+        Ok(settings)
+    }
+
+    /// The same without certificates, for a command that serves nobody and may not be able to read their keys.
+    pub fn for_command(config: Config) -> Result<Self, Misconfigured> {
+        let organisation = Arc::new(Organisation::read(&config)?);
+        let Config { data_dir, smtp, relay, web, admin, .. } = config;
+        let web = WebSettings { listen: web.listen, trusted_proxies: web.trusted_proxies };
+        Ok(Self { organisation, data_dir, smtp, relay, web, admin, certificates: Certificates::default() })
+    }
+
+    /// The organisation that runs this gateway: it greets peers, and hears of what belongs to nobody else.
+    pub fn operator(&self) -> &Arc<Organisation> {
+        &self.organisation
+    }
+
+    /// The organisation that a sender of mail is of; none for a stranger.
+    pub fn for_sender(&self, sender: &Address) -> Option<&Arc<Organisation>> {
+        Some(&self.organisation).filter(|organisation| sender.is_internal(&organisation.domains))
+    }
+
+    /// Whether an address is of an organisation here.
+    pub fn is_internal(&self, address: &Address) -> bool {
+        self.for_sender(address).is_some()
+    }
+
+    /// The organisation whose pages are at this host (and port, unless it is the scheme's own).
+    pub fn for_host(&self, host: &str) -> Option<&Arc<Organisation>> {
+        Some(&self.organisation).filter(|organisation| organisation.is_at(host))
+    }
+
+    /// The organisation that a transfer belongs to.
+    pub fn for_transfer(&self, _transfer: &TransferId) -> &Arc<Organisation> {
+        &self.organisation
+    }
+
+    /// Whether a client speaks for many others, as a reverse proxy does.
+    pub fn is_proxy(&self, client: IpAddr) -> bool {
+        let client = client.to_canonical();
+        client.is_loopback() || self.web.trusted_proxies.iter().any(|net| net.contains(&client))
+    }
+
+    /// The key of something that differs in `new` and cannot change while the gateway runs.
+    fn fixed_key_changed(&self, new: &Self) -> Option<&'static str> {
+        let (old_organisation, organisation) = (&self.organisation, &new.organisation);
+        let attempts = |organisation: &Organisation| organisation.seal.max_password_attempts;
+        let keys = [
+            ("hostname", old_organisation.hostname != organisation.hostname),
+            ("data_dir", self.data_dir != new.data_dir),
+            ("smtp.listen", self.smtp.listen != new.smtp.listen),
+            ("web.listen", self.web.listen != new.web.listen),
+            ("admin.listen", self.admin.listen != new.admin.listen),
+            ("smtp.memory_budget", self.smtp.memory_budget != new.smtp.memory_budget),
+            ("seal.max_password_attempts", attempts(old_organisation) != attempts(organisation)),
+        ];
+        keys.into_iter().find(|(_, changed)| *changed).map(|(key, _)| key)
+    }
+}
+
+/// The settings in force. Cheap to clone; all clones see the same.
+#[derive(Clone, Debug)]
+pub struct CurrentSettings(Arc<ArcSwap<Settings>>);
+
+impl CurrentSettings {
+    /// With these to begin with.
+    pub fn new(settings: Settings) -> Self {
+        Self(Arc::new(ArcSwap::from_pointee(settings)))
+    }
+
+    /// Those of now. Whoever begins something takes them once, and keeps them until it is done.
+    pub fn get(&self) -> Arc<Settings> {
+        self.0.load_full()
+    }
+
+    /// Puts others in their place, for everything that begins from now on.
+    pub fn replace(&self, new: Settings) -> Result<(), Misconfigured> {
+        if let Some(key) = self.0.load().fixed_key_changed(&new) {
+            return Err(Misconfigured(format!("{key} cannot change while the gateway runs; restart it")));
+        }
+        self.0.store(Arc::new(new));
+        Ok(())
+    }
+
+    /// As [`CurrentSettings::replace`], of some settings of the organisation.
+    #[cfg(test)]
+    pub fn change(&self, change: impl FnOnce(&mut Organisation)) {
+        self.change_all(|settings| change(Arc::make_mut(&mut settings.organisation)));
+    }
+
+    /// The same of any settings.
+    #[cfg(test)]
+    pub fn change_all(&self, change: impl FnOnce(&mut Settings)) {
+        let mut settings = Settings::clone(&self.get());
+        change(&mut settings);
+        self.0.store(Arc::new(settings));
+    }
+}
+
+/// The key leads to the place in the configuration, the error to the fault in what it names.
+fn misconfigured<E: std::fmt::Display>(key: &'static str) -> impl FnOnce(E) -> Misconfigured {
+    move |error| Misconfigured(format!("{key}: {error}"))
+}

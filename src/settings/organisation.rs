@@ -1,0 +1,98 @@
+//! Everything that belongs to one organisation.
+
+use std::sync::Arc;
+
+use super::{Misconfigured, misconfigured};
+use crate::address::{Address, ReversePath};
+use crate::config::{self, Branding, Config};
+use crate::locale::Language;
+use crate::policy::Policy;
+use crate::staff::Directory;
+
+/// Who sends through this gateway: a municipality, and how it wants its mail sealed and answered.
+#[derive(Clone, Debug)]
+pub struct Organisation {
+    /// As shown to recipients.
+    pub name: String,
+    /// Senders must be in one of these; recipients in them are internal. Lower case, never empty.
+    pub domains: Vec<String>,
+    /// Shown to recipients for help; empty when there is none.
+    pub phone: String,
+    /// What the pages wear.
+    pub branding: Arc<Branding>,
+    /// The name in EHLO, in `Received`, and behind the `@` of our own addresses and Message-IDs.
+    pub hostname: String,
+    /// What every link starts with; without a slash at the end.
+    pub public_url: String,
+    /// The language of pages and mails where nobody chose another.
+    pub language: Language,
+    /// Who hears of what nobody else can be told (RFC 5321 4.5.1).
+    pub postmaster: Address,
+    /// Names and telephone numbers of those who work there.
+    pub staff: Directory,
+    /// What becomes of a message.
+    pub policy: Policy,
+    /// How messages are sealed where neither a rule nor the sender asks for something else.
+    pub seal: config::Seal,
+    /// How recipients answer.
+    pub reply: config::Reply,
+}
+
+impl Organisation {
+    /// Reads policy and staff list too, but no certificate.
+    pub fn read(config: &Config) -> Result<Self, Misconfigured> {
+        let policy = match config.policy.on_disk() {
+            Some(files) => Policy::load(files).map_err(misconfigured("policy.files"))?,
+            None => Policy::shipped(),
+        };
+        let config::OrganisationSection { name, domains, phone, staff, branding, .. } =
+            config.organisation.clone();
+        let staff = match staff {
+            Some(path) => Directory::load(&path).map_err(misconfigured("organisation.staff"))?,
+            None => Directory::default(),
+        };
+        let domain = domains.first().unwrap_or(&config.hostname);
+        let postmaster =
+            Address::parse(&format!("postmaster@{domain}")).map(|address| address.with_ascii_domain());
+        Ok(Self {
+            postmaster: postmaster.map_err(misconfigured("organisation.domains"))?,
+            name,
+            domains,
+            phone,
+            branding,
+            hostname: config.hostname.clone(),
+            public_url: config.web.public_url.clone(),
+            language: config.web.default_language,
+            staff,
+            policy,
+            seal: config.seal.clone(),
+            reply: config.reply.clone(),
+        })
+    }
+
+    /// The domain under which people know it: the first.
+    pub fn domain(&self) -> &str {
+        self.domains.first().unwrap_or(&self.hostname)
+    }
+
+    /// Who hears when a server behind the smarthost refuses an answer that it had taken: `reply.bounces`, or else the
+    /// postmaster.
+    pub fn reply_bounces(&self) -> ReversePath {
+        ReversePath::Address(self.reply.bounces.as_ref().unwrap_or(&self.postmaster).clone())
+    }
+
+    /// Whether its pages are at this host, and port if it is not the scheme's own.
+    pub fn is_at(&self, host: &str) -> bool {
+        let (scheme, _) = self.public_url.split_once("://").unwrap_or(("http", ""));
+        authority(&format!("{scheme}://{host}")) == authority(&self.public_url)
+    }
+}
+
+/// Host and port of a URL in lower case; the scheme's own port is left out (RFC 9110 4.2.3).
+pub fn authority(url: &str) -> String {
+    let url = url.to_lowercase();
+    let (scheme, rest) = url.split_once("://").unwrap_or(("http", &url));
+    let authority = rest.split('/').next().unwrap_or("");
+    let default_port = if scheme == "https" { ":443" } else { ":80" };
+    authority.strip_suffix(default_port).unwrap_or(authority).to_owned()
+}

@@ -1,0 +1,32 @@
+//! Settings for tests.
+
+use std::path::Path;
+
+use super::{Organisation, Settings};
+use crate::config;
+
+const CONFIG: &str = r#"
+    hostname = "veilig.voorbeeld.nl"
+    data_dir = "/nowhere"
+    [organisation]
+    name = "Gemeente Voorbeeld"
+    domains = ["voorbeeld.nl"]
+    [smtp]
+    listen = ["127.0.0.1:0"]
+    [relay]
+    smarthost = "127.0.0.1:25"
+    [web]
+    listen = ["127.0.0.1:0"]
+    public_url = "https://veilig.voorbeeld.nl"
+"#;
+
+/// The smallest configuration, with these lines behind it.
+pub fn settings(more: &str) -> Settings {
+    let text = format!("{CONFIG}\n{more}");
+    Settings::read(config::parse(Path::new("zegel.toml"), &text, std::iter::empty()).unwrap()).unwrap()
+}
+
+/// The organisation in it.
+pub fn organisation() -> Organisation {
+    Organisation::clone(settings("").operator())
+}
