@@ -1,8 +1,8 @@
-//! The log: JSON lines, or text for people. Set up once, by the command line: the gateway's log is its standard output,
-//! that of the demo its standard error.
+//! The log: JSON lines, or text for people. The command line sets it up once. The gateway logs to standard output, the
+//! demo to standard error.
 //!
 //! Every line has `time`, `level` and `message`; a security event (`audit`) adds `action`, `object`,
-//! `result`, `actor` and `origin`. Control characters never reach the output as such (H31).
+//! `result`, `actor` and `origin`. Control characters are always escaped (H31).
 
 use std::fmt::{self, Debug};
 use std::io::{self, IsTerminal};
@@ -28,15 +28,15 @@ pub enum Format {
     Text,
 }
 
-/// Sends the log to standard output; JSON where that is no terminal and nothing else was asked for.
+/// Logs to standard output: in `format` if that is given, else as text to a terminal and as JSON to anything else.
 pub fn init(format: Option<Format>) {
     let is_terminal = io::stdout().is_terminal();
     let usual = if is_terminal { Format::Text } else { Format::Json };
     start(format.unwrap_or(usual), is_terminal, io::stdout);
 }
 
-/// Sends the log to standard error, as text if nothing else was asked for: standard output is for what a command prints.
-pub fn init_beside_output(format: Option<Format>) {
+/// Logs to standard error, as text unless `format` says otherwise: standard output is for what the command prints.
+pub fn init_on_stderr(format: Option<Format>) {
     start(format.unwrap_or(Format::Text), io::stderr().is_terminal(), io::stderr);
 }
 
@@ -49,8 +49,8 @@ fn start(format: Format, is_terminal: bool, sink: impl for<'a> MakeWriter<'a> + 
     tracing_subscriber::registry().with(lines).init();
 }
 
-/// Our own lines from INFO on; libraries only when something is wrong, since theirs may hold
-/// what must not be logged.
+/// Lets our own lines through from INFO on, and those of libraries only when they are errors: a library may log
+/// what must not be logged, such as an address or a subject.
 struct OwnLines;
 
 impl<S: Subscriber> Filter<S> for OwnLines {

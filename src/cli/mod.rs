@@ -271,7 +271,7 @@ pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let end = match cli.command {
         Command::Demo(options) => {
-            log::init_beside_output(cli.log);
+            log::init_on_stderr(cli.log);
             demo::run(options)
         }
         Command::Serve(args) => {

@@ -1,5 +1,5 @@
-//! The catch-all mailbox of the demo: keeps in memory whatever the gateway relays, and shows it.
-//! Stands where a municipality's smarthost and everybody's mailboxes would be.
+//! The catch-all mailbox of the demo. It takes the place of a municipality's smarthost and of all mailboxes behind
+//! it, and keeps in memory every mail that the gateway relays.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -12,49 +12,44 @@ use crate::message::header::Header;
 use crate::message::mime;
 use crate::smtp::inbox::{Inbox, Refusal};
 
-/// Mails kept; the oldest goes when one more comes.
+/// When the mailbox is full, each new mail replaces the oldest one.
 const CAPACITY: usize = 500;
 
 /// The mailbox: an [`Inbox`] like the gateway's, without a disk.
 #[derive(Debug, Default)]
-pub struct Mailbox(Mutex<Kept>);
+pub struct Mailbox(Mutex<Contents>);
 
 #[derive(Debug, Default)]
-struct Kept {
+struct Contents {
     last_id: u64,
-    mails: VecDeque<Mail>,
+    mails: VecDeque<CaughtMail>,
 }
 
-/// One mail as it came in.
+/// A mail as the gateway delivered it.
 #[derive(Clone, Debug)]
-pub struct Mail {
-    /// Counts from 1.
+pub struct CaughtMail {
     pub id: u64,
-    /// The envelope's sender, `<>` for null.
+    /// The reverse path; `<>` if it is null.
     pub from: String,
-    /// The envelope's recipients.
+    /// The forward paths.
     pub to: Vec<String>,
-    /// The octets after dot-unstuffing.
+    /// The message after dot-unstuffing.
     pub raw: CrlfBytes,
 }
 
-/// The parts of a mail that the page shows.
+/// What the pages show of a mail, decoded.
 pub struct View {
-    /// The decoded subject.
     pub subject: String,
-    /// The sender's name, else the address.
+    /// The sender's name, or the address if there is no name.
     pub author: String,
-    /// `X-Zegel-Notice`, where the mail is one of ours.
+    /// The value of `X-Zegel-Notice` if the gateway wrote this mail.
     pub notice: Option<String>,
-    /// The text part.
     pub text: Option<String>,
-    /// The HTML part.
     pub html: Option<String>,
-    /// The header block as it came.
     pub header: String,
 }
 
-/// The number of a kept mail.
+/// A mail's id, as the SMTP response gives it.
 pub struct MailNumber(u64);
 
 impl fmt::Display for MailNumber {
@@ -64,17 +59,16 @@ impl fmt::Display for MailNumber {
 }
 
 impl Mailbox {
-    /// Every mail, newest first.
-    pub fn all(&self) -> Vec<Mail> {
+    /// Newest first.
+    pub fn all(&self) -> Vec<CaughtMail> {
         self.lock().mails.iter().rev().cloned().collect()
     }
 
-    /// One mail.
-    pub fn get(&self, id: u64) -> Option<Mail> {
+    pub fn get(&self, id: u64) -> Option<CaughtMail> {
         self.lock().mails.iter().find(|mail| mail.id == id).cloned()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Kept> {
+    fn lock(&self) -> MutexGuard<'_, Contents> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -92,21 +86,20 @@ impl Inbox for Mailbox {
     }
 
     async fn keep(&self, _: Peer, envelope: Envelope, message: CrlfBytes) -> Result<MailNumber, Refusal> {
-        let mut kept = self.lock();
-        kept.last_id += 1;
-        let id = kept.last_id;
+        let mut contents = self.lock();
+        contents.last_id += 1;
+        let id = contents.last_id;
         let from = envelope.reverse_path.address().map_or("<>".to_owned(), Address::to_string);
         let to = envelope.recipients.iter().map(|recipient| recipient.address.to_string()).collect();
-        kept.mails.push_back(Mail { id, from, to, raw: message });
-        if kept.mails.len() > CAPACITY {
-            kept.mails.pop_front();
+        contents.mails.push_back(CaughtMail { id, from, to, raw: message });
+        if contents.mails.len() > CAPACITY {
+            contents.mails.pop_front();
         }
         Ok(MailNumber(id))
     }
 }
 
-impl Mail {
-    /// What the page shows of it.
+impl CaughtMail {
     pub fn view(&self) -> View {
         let raw = self.raw.as_slice();
         let header = Header::parse(raw);

@@ -1,5 +1,5 @@
 //! `zegel demo`: gateway, web pages and a catch-all mailbox in one process on loopback, without any
-//! configuration. The gateway in it is the real one, wired by `serve` like any other.
+//! configuration. The gateway is the real one: `serve` starts it, as it starts any other.
 
 mod mailbox;
 mod pages;
@@ -43,11 +43,11 @@ pub struct Options {
     mailbox: SocketAddr,
 }
 
-/// The name in the greeting of the mailbox.
+/// The host name in the greeting of the mailbox.
 const MAILBOX: &str = "veilig.voorbeeld.nl";
-/// The sample for the line to paste.
+/// The file that the printed `curl` line sends.
 const SAMPLE: &str = "sample.eml";
-/// Who works at the demo's municipality.
+/// The staff of the demo's municipality.
 const STAFF: &str = "email,name,phone,department\n\
     s.devries@voorbeeld.nl,Sanne de Vries,0511 123 456,Zorg en Ondersteuning\n";
 
@@ -98,7 +98,7 @@ async fn serve_until_interrupted(options: &Options, folder: &Path) -> Result<()>
     Ok(())
 }
 
-/// The data folder with what the demo needs in it.
+/// Makes the data folder and the files that the demo needs in it.
 fn make(folder: &Path) -> Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     fs::write(folder.join(SAMPLE), sample::MAIL)?;
@@ -106,7 +106,7 @@ fn make(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The three addresses, and one line to paste.
+/// Prints the three addresses, and a `curl` line that sends the sample.
 fn introduce(smtp: SocketAddr, web: SocketAddr, mailbox: SocketAddr, file: &Path) {
     println!("SMTP     {smtp}");
     println!("web      http://{web}");
@@ -130,7 +130,7 @@ async fn interrupted() -> Result<()> {
     Ok(())
 }
 
-/// Links must be known before the pages listen: a port that the system may choose is chosen now.
+/// Links are written before the pages listen, so a port that the system may choose (0) is chosen now.
 fn chosen(address: SocketAddr) -> Result<SocketAddr> {
     match address.port() {
         0 => Ok(TcpListener::bind(address)?.local_addr()?),

@@ -1,4 +1,4 @@
-//! The mailbox's pages and its small API. Loopback only, no secrets but those of the demo.
+//! The pages of the demo's mailbox, and its small JSON API. They are served on loopback only.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,19 +11,17 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use serde_json::json;
 
-use super::mailbox::{Mail, Mailbox, View};
+use super::mailbox::{CaughtMail, Mailbox, View};
 use super::sample;
 
-/// What the pages stand on.
+/// What every page can use.
 #[derive(Clone)]
 pub struct Demo {
-    /// The mails.
     pub mailbox: Arc<Mailbox>,
-    /// Where the gateway takes mail: for the "send a sample" button.
+    /// Where the "Send a sample" button sends its mail.
     pub gateway: SocketAddr,
 }
 
-/// All routes.
 pub fn router(demo: Demo) -> Router {
     Router::new()
         .route("/", get(list))
@@ -53,14 +51,14 @@ struct Row {
 #[derive(Template)]
 #[template(path = "mailbox_mail.html")]
 struct MailPage<'a> {
-    mail: &'a Mail,
+    mail: &'a CaughtMail,
     to: String,
     view: &'a View,
-    lines: Vec<Line<'a>>,
+    lines: Vec<TextLine<'a>>,
 }
 
-/// A line of the text part; one that is nothing but an address can be clicked.
-struct Line<'a> {
+/// A line of the text part. A line that is only a URL becomes a link.
+struct TextLine<'a> {
     text: &'a str,
     link: bool,
 }
@@ -70,7 +68,7 @@ async fn list(State(demo): State<Demo>) -> Response {
     page(&ListPage { mails })
 }
 
-fn row(mail: &Mail) -> Row {
+fn row(mail: &CaughtMail) -> Row {
     let View { subject, author, notice, .. } = mail.view();
     Row { id: mail.id, to: mail.to.join(", "), subject, author, notice }
 }
@@ -81,12 +79,12 @@ async fn mail(State(demo): State<Demo>, Path(id): Path<u64>) -> Response {
     let text = view.text.clone().unwrap_or_default();
     let lines = text
         .lines()
-        .map(|text| Line { text, link: text.starts_with("http") && !text.contains(' ') })
+        .map(|text| TextLine { text, link: text.starts_with("http") && !text.contains(' ') })
         .collect();
     page(&MailPage { mail: &mail, to: mail.to.join(", "), view: &view, lines })
 }
 
-/// The HTML part in a sandbox; its links open in a tab of their own.
+/// The HTML part, sandboxed. Its links open in a new tab.
 async fn mail_html(State(demo): State<Demo>, Path(id): Path<u64>) -> Response {
     let html = demo.mailbox.get(id).and_then(|mail| mail.view().html);
     let Some(html) = html else { return missing() };
@@ -106,7 +104,7 @@ async fn send_sample(State(demo): State<Demo>) -> Response {
 }
 
 async fn api_list(State(demo): State<Demo>) -> Response {
-    let entry = |mail: &Mail| json!({"id": mail.id, "from": mail.from, "to": mail.to, "subject": mail.view().subject});
+    let entry = |mail: &CaughtMail| json!({"id": mail.id, "from": mail.from, "to": mail.to, "subject": mail.view().subject});
     let entries: Vec<_> = demo.mailbox.all().iter().map(entry).collect();
     ([(header::CONTENT_TYPE, "application/json")], json!(entries).to_string()).into_response()
 }

@@ -1,4 +1,4 @@
-//! A confidential mail with a letter and a picture, sent to the gateway as any mail server would.
+//! The sample: a confidential mail with a letter and a picture. It is sent to the gateway by SMTP, as a mail server would.
 
 use std::io;
 use std::net::SocketAddr;
@@ -8,12 +8,12 @@ use tokio::net::TcpStream;
 
 /// The mail, with CRLF line ends and without a line that starts with a dot.
 pub const MAIL: &[u8] = include_bytes!("../../web/demo/sample.eml");
-/// Its envelope sender.
+/// The reverse path of the sample.
 pub const FROM: &str = "s.devries@voorbeeld.nl";
-/// Its recipient.
+/// The forward path of the sample.
 pub const TO: &str = "anna.bakker@example.org";
 
-/// Sends it; an error tells the gateway's answer.
+/// Sends the sample. An error holds the gateway's response.
 pub async fn send(gateway: SocketAddr) -> io::Result<()> {
     let mut stream = BufReader::new(TcpStream::connect(gateway).await?);
     expect(&mut stream, "220").await?;

@@ -1,5 +1,5 @@
-//! AES-256-OCB (RFC 7253), the cipher of key packets and sealed parts, as OpenSSL has it. The OpenPGP library reaches
-//! it through the same crate. Called by `keys` and `write`, who see to it that no nonce serves twice under one key.
+//! AES-256-OCB (RFC 7253) with OpenSSL: the cipher of key packets and sealed parts. The OpenPGP library uses OpenSSL
+//! through the same crate. Called by `keys` and `write`; they make sure that no nonce is used twice with one key.
 
 use std::sync::OnceLock;
 
@@ -9,9 +9,9 @@ use openssl::error::ErrorStack;
 use openssl::lib_ctx::LibCtx;
 use zeroize::Zeroizing;
 
-/// Octets of a nonce (RFC 9580 9.6).
+/// Bytes of a nonce (RFC 9580 9.6).
 pub(super) const NONCE: usize = 15;
-/// Octets that sealing adds.
+/// Bytes that sealing adds.
 pub(super) const TAG: usize = 16;
 
 /// Encrypts `text` in place and appends its tag. `bound` is authenticated with it.
@@ -30,7 +30,7 @@ pub(super) fn seal(
     cipher.tag(text.get_mut(length..).unwrap_or_default())
 }
 
-/// The text, or nothing when key, nonce, tag or any octet is another than when it was sealed.
+/// The plaintext; `None` if the key, the nonce, `bound` or any sealed byte differs from what it was at sealing.
 pub(super) fn open(
     key: &[u8; 32],
     nonce: [u8; NONCE],
@@ -58,7 +58,7 @@ fn cipher(key: &[u8; 32], nonce: [u8; NONCE], bound: &[u8], init: Init) -> Resul
     Ok(cipher)
 }
 
-/// From a context of its own: nothing in the host's configuration of OpenSSL changes what we seal with.
+/// The cipher comes from a library context of its own, so the host's `openssl.cnf` does not change what we seal with.
 fn aes_256_ocb() -> Result<&'static Cipher, ErrorStack> {
     static FETCHED: OnceLock<(Cipher, LibCtx)> = OnceLock::new();
     if let Some((cipher, _)) = FETCHED.get() {
@@ -73,7 +73,7 @@ fn aes_256_ocb() -> Result<&'static Cipher, ErrorStack> {
 mod tests {
     use super::*;
 
-    /// RFC 7253 appendix A has no sample with a 256-bit key; this is what the crates `ossl` and `ocb3` make of it as well.
+    /// RFC 7253 has no test vector with a 256-bit key. The crates `ossl` and `ocb3` gave these bytes as well.
     #[test]
     fn other_implementations_agree() {
         let mut text = vec![5; 65_536];
@@ -100,7 +100,7 @@ mod tests {
             for at in [0, sealed.len() / 2, sealed.len() - 1] {
                 let mut changed = sealed.clone();
                 changed[at] ^= 1;
-                assert_eq!(opened(&key, 1, b"bound", &changed), None, "octet {at} of {size}");
+                assert_eq!(opened(&key, 1, b"bound", &changed), None, "byte {at} of {size}");
             }
         }
         assert!(open(&key, [1; NONCE], b"bound", &[0; TAG - 1]).unwrap().is_none());
