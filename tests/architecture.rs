@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use source::{Library, files_below};
 
@@ -18,9 +19,11 @@ const STATUS_CODES_ELSEWHERE: [&str; 2] = ["web/", "demo/pages.rs"];
 const SQL_ELSEWHERE: [&str; 1] = ["store/mod.rs"];
 const IN_CIRCLES: [&str; 2] = ["store/sqlite/", "web/"];
 
+static LIBRARY: LazyLock<Library> = LazyLock::new(Library::read);
+
 #[test]
 fn a_module_uses_only_those_below_it() {
-    let library = Library::read();
+    let library = &*LIBRARY;
     let rank = |file: &str| {
         let top = file.split(['/', '.']).next().unwrap();
         library.order.iter().position(|module| module == top)
@@ -41,7 +44,7 @@ fn a_module_uses_only_those_below_it() {
 /// A folder's `mod.rs` is left out: it is what the files of the folder have in common, and names each of them.
 #[test]
 fn files_do_not_use_each_other_in_circles() {
-    let library = Library::read();
+    let library = &*LIBRARY;
     let modules: BTreeMap<&str, &[String]> =
         library.files.iter().map(|file| (file.name.as_str(), file.module.as_slice())).collect();
     let mut uses = library.uses();
@@ -74,7 +77,7 @@ fn reachable<'a>(file: &str, uses: &BTreeMap<&'a str, BTreeSet<&'a str>>) -> BTr
 
 #[test]
 fn what_has_one_place_is_nowhere_else() {
-    let library = Library::read();
+    let library = &*LIBRARY;
     let only = |place: &str, names: &[&str], exceptions: &[&str]| {
         let elsewhere = library.files.iter().filter(|file| {
             let is_named = file.paths.iter().flatten().any(|name| names.contains(&name.as_str()));
@@ -92,7 +95,7 @@ fn what_has_one_place_is_nowhere_else() {
 
 #[test]
 fn sql_is_only_in_the_store() {
-    let library = Library::read();
+    let library = &*LIBRARY;
     let is_sql = |text: &String| {
         ["SELECT ", "INSERT INTO ", "UPDATE ", "DELETE FROM "].iter().any(|sql| text.contains(sql))
     };
@@ -106,7 +109,7 @@ fn sql_is_only_in_the_store() {
 
 #[test]
 fn only_the_clock_asks_for_the_time() {
-    let library = Library::read();
+    let library = &*LIBRARY;
     let asks = |path: &[String]| {
         let [.., kind, function] = path else { return false };
         function == "now" && ["SystemTime", "Timestamp", "Zoned"].contains(&kind.as_str())

@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::refusals::{self, Refusal, Refusals};
+use super::refusals::{self, RefusalLine, Refusals};
 use super::response::Response;
 use super::session::{Common, Session};
 use super::{CurrentSettings, connection};
@@ -145,6 +145,6 @@ impl<I: Inbox> Shared<I> {
         if let Err(error) = tcp.try_write(&out) {
             tracing::debug!(%client, %error, "SMTP client was not told");
         }
-        self.common.refusals.tell(Refusal::of_client(client.ip(), &response));
+        self.common.refusals.tell(RefusalLine::of_client(client.ip(), &response));
     }
 }

@@ -21,7 +21,7 @@ const MOST_IN_ALL: usize = 500;
 
 /// One refusal: of whom, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Refusal {
+pub struct RefusalLine {
     /// From where.
     pub client: IpAddr,
     /// What it called itself, once it has.
@@ -34,7 +34,7 @@ pub struct Refusal {
     pub reason: String,
 }
 
-impl Refusal {
+impl RefusalLine {
     /// Of a client that nothing more is known of.
     pub fn of_client(client: IpAddr, response: &Response) -> Self {
         let (code, reason) = (Some(response.code()), response.text().to_owned());
@@ -69,14 +69,14 @@ struct Minute {
 #[derive(Debug, Default)]
 struct OfClient {
     /// What has its line, and how often it came again.
-    lines: HashMap<Refusal, u64>,
+    lines: HashMap<RefusalLine, u64>,
     /// What has none.
     left_out: u64,
 }
 
 impl Refusals {
     /// Writes it to the log, or counts it where that is full.
-    pub fn tell(&self, refusal: Refusal) {
+    pub fn tell(&self, refusal: RefusalLine) {
         if self.lock().counts(&refusal) {
             refusal.log();
         }
@@ -109,7 +109,7 @@ impl Refusals {
 
 impl Minute {
     /// Whether it has a line of its own.
-    fn counts(&mut self, refusal: &Refusal) -> bool {
+    fn counts(&mut self, refusal: &RefusalLine) -> bool {
         let is_full = self.lines >= MOST_IN_ALL;
         let key = client_key(refusal.client);
         if is_full && !self.clients.contains_key(&key) {
@@ -135,9 +135,9 @@ impl Minute {
 mod tests {
     use super::*;
 
-    fn refusal(client: &str, sender: &str) -> Refusal {
-        let refusal = Refusal::of_client(client.parse().unwrap(), &Response::RELAY_DENIED);
-        Refusal { sender: Some(sender.into()), ..refusal }
+    fn refusal(client: &str, sender: &str) -> RefusalLine {
+        let refusal = RefusalLine::of_client(client.parse().unwrap(), &Response::RELAY_DENIED);
+        RefusalLine { sender: Some(sender.into()), ..refusal }
     }
 
     #[test]

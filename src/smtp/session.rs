@@ -283,7 +283,7 @@ impl<I: Inbox> Session<I> {
 
     fn note(&self, code: Option<u16>, reason: String) {
         let Said { name, sender } = &self.said;
-        self.refusals.tell(refusals::Refusal {
+        self.refusals.tell(refusals::RefusalLine {
             client: self.client.ip().to_canonical(),
             helo: name.clone(),
             sender: sender.clone(),
