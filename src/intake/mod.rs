@@ -343,7 +343,7 @@ fn tag_options(policy: &Policy, header: &Header<'_>) -> TagOptions {
     options
 }
 
-/// The message with this subject: neither those it passes to nor who opens the transfer may read a password in it. The
+/// The message with this subject: no recipient, in clear or behind a link, may read a password in it. The
 /// tag stays, so that what a colleague forwards is sealed too. Outlook keeps a copy of the subject in `Thread-Topic`.
 fn without_password(message: &CrlfBytes, subject: &str) -> Result<CrlfBytes, Refusal> {
     let mut field = Vec::new();

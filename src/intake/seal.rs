@@ -30,7 +30,7 @@ use crate::transfer::{action, link, password};
 /// The fields of the original that the notification carries on, byte for byte.
 const KEPT_FIELDS: &[&str] = &["From", "To", "Cc", "Date", "Message-ID", "In-Reply-To", "References"];
 
-/// The fields that name those whom the others are not to see.
+/// The fields that name recipients whom the others are not to see.
 const BLIND: &[&str] = &["Bcc", "Resent-Bcc"];
 
 /// Addresses of a Reply-To that are kept: an answer goes to no more.
@@ -84,7 +84,7 @@ pub(super) fn seal(
     Ok(())
 }
 
-/// Whom the receipt goes to: nobody, where an answer would go to a machine (H09, RFC 3834).
+/// The address for the receipt: none where an answer would go to a machine (H09, RFC 3834).
 fn receipt_address(arrival: &Arrival, header: &Header<'_>) -> Option<Address> {
     match &arrival.envelope.reverse_path {
         ReversePath::Address(address) if !header.is_automatic() => Some(address.clone()),
@@ -92,8 +92,7 @@ fn receipt_address(arrival: &Arrival, header: &Header<'_>) -> Option<Address> {
     }
 }
 
-/// The message as every recipient may have it: who else got it in secret stays so (RFC 5322 3.6.3), even where the
-/// sender's program has left the field in.
+/// The message without its blind copies (RFC 5322 3.6.3), which some programs leave in the header.
 fn without_blind_copies<'a>(message: &'a CrlfBytes, header: &Header<'_>) -> Cow<'a, CrlfBytes> {
     match BLIND.iter().any(|name| header.first(name).is_some()) {
         true => Cow::Owned(rewrite::replace_fields(message, BLIND, &CrlfBytes::default())),
@@ -101,7 +100,7 @@ fn without_blind_copies<'a>(message: &'a CrlfBytes, header: &Header<'_>) -> Cow<
     }
 }
 
-/// Whom the message wants answered in its sender's place, where that is inside: answers go nowhere else.
+/// The mailboxes of Reply-To that are inside: answers go nowhere else.
 fn reply_to(header: &Header<'_>, domains: &[String]) -> Vec<(Option<String>, Address)> {
     let mut kept: Vec<(Option<String>, Address)> = Vec::new();
     for Mailbox { name, address } in header.reply_to() {
@@ -269,7 +268,7 @@ impl Notices<'_> {
     }
 
     /// The person in the From field, else the envelope's; a message without either is the postmaster's.
-    /// Who has no telephone of their own is reached by the organisation's.
+    /// A sender without a telephone number is reached by the organisation's.
     fn sender_card(&self) -> SenderCard {
         let from = self.header.from();
         let envelope = || self.arrival.envelope.reverse_path.address().cloned();

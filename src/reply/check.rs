@@ -1,11 +1,11 @@
 //! Everything that must be true of an answer before it can be sent, field by field. Pure. The same check shows the
-//! messages beside the fields, stands before the preview, and before sending: nothing is taken on trust from a page.
+//! messages beside the fields, and is made before the preview and before sending: nothing is taken on trust from a page.
 
 use std::collections::HashSet;
 
 use super::password::strength;
 use super::recipients::{self, AllowedRecipients, Excluded, Parsed};
-use super::types::{Draft, Settings, Typed, Upload, Verified};
+use super::types::{Draft, ReplySettings, Typed, Upload, Verified};
 use super::{Field, LineFault, MAX_FILES, ReplyError, Result};
 use crate::address::Address;
 use crate::clock::Timestamp;
@@ -22,9 +22,9 @@ use crate::transfer::password;
 const LONGEST_MESSAGE: usize = 100_000;
 /// Characters of a name, and of a phone number.
 const LONGEST_LINE: usize = 100;
-/// Octets of everything in the fields together: beyond that nothing is even kept.
+/// Bytes of everything in the fields together: beyond that nothing is even kept.
 const ENDLESS: usize = 1024 * 1024;
-/// An answer goes to who handles a case, and is no way to reach everybody who works here (C40).
+/// An answer goes to the people who handle a case; it is no way to reach everybody who works here (C40).
 const MAX_RECIPIENTS: usize = 10;
 /// Faults that are told at once.
 const MOST_FAULTS: usize = 50;
@@ -42,7 +42,7 @@ pub(super) struct Checked {
     pub expiry_days: u32,
     /// One that was chosen.
     pub password: Option<Secret>,
-    pub settings: Settings,
+    pub settings: ReplySettings,
 }
 
 impl Checked {
@@ -113,7 +113,7 @@ fn line(text: &str, field: Field) -> Result<String> {
     Err(ReplyError::BadLine { field, fault })
 }
 
-/// Who typed another address since must prove that one.
+/// Somebody who has typed another address since must prove that one.
 fn proved(typed: &Typed, verified: Option<&Verified>) -> Result<Verified> {
     let verified = verified.ok_or(ReplyError::NotVerified)?;
     let email = typed.email.trim();

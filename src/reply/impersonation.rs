@@ -1,5 +1,5 @@
 //! Whether a name that somebody outside has typed would make staff take them for a colleague (C40). Such a name is told
-//! in the mail as what somebody calls themselves, and stands nowhere as the name of who writes. Pure; asked when an
+//! in the mail as what somebody calls themselves, and is nowhere shown as the author's name. Pure; asked when an
 //! answer is composed.
 
 use std::collections::BTreeSet;

@@ -29,7 +29,7 @@ use crate::transfer::access::Grant;
 pub(super) const AT_ONCE: FairLimits = FairLimits { of_link: 2, of_client: 5, in_all: 10 };
 /// How long a file waits for its turn.
 const TURN: Duration = Duration::from_secs(180);
-/// Octets that tell what a file is.
+/// Bytes that tell what a file is.
 const HEAD: u64 = 64;
 
 impl Replies {
@@ -105,7 +105,7 @@ impl Replies {
         self.organisation.reply.scanner.is_some() || is_looking(&self.organisation)
     }
 
-    /// It goes on when the caller goes away: who asks again finds the verdict.
+    /// It goes on when the caller goes away, and the next request finds the verdict.
     async fn inspect_row(
         &self,
         grant: &Grant,
@@ -126,7 +126,7 @@ impl Replies {
     }
 }
 
-/// Whether the first octets of a file matter.
+/// Whether the first bytes of a file matter.
 fn is_looking(organisation: &Organisation) -> bool {
     organisation.reply.programs == Programs::Refuse || !organisation.reply.file_types.is_empty()
 }
@@ -154,7 +154,7 @@ impl Inspection {
         }
     }
 
-    /// What it is, by its first octets.
+    /// What it is, by its first bytes.
     async fn look(&self, organisation: &Organisation) -> Result<()> {
         let file = self.file();
         let read = spawn_blocking(move || {

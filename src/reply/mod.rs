@@ -33,7 +33,7 @@ use std::sync::Arc;
 
 pub use self::error::{Field, LineFault, ReplyError, Result};
 pub use self::types::{
-    Browser, Draft, NewUpload, Preview, ReplyChannel, Sent, SentFile, Settings, Typed, Upload, Verified,
+    Browser, Draft, NewUpload, Preview, ReplyChannel, ReplySettings, Sent, SentFile, Typed, Upload, Verified,
 };
 use self::vault::Vault;
 use self::writers::Writers;

@@ -1,4 +1,4 @@
-//! What an answer needs of the message that it answers: its place in the thread, and who wrote it. Read through the
+//! What an answer needs of the message that it answers: its place in the thread, and its author. Read through the
 //! `Grant`, because subject and header lie only in sealed parts.
 
 use std::io::Read;
@@ -15,7 +15,7 @@ use crate::outbox::notices::reply::Thread;
 use crate::secret;
 use crate::transfer::access::Grant;
 
-/// Octets of the original that are looked at: no header is longer.
+/// Bytes of the original that are looked at: no header is longer.
 const MOST_HEADER: u64 = 256 * 1024;
 /// A Thread-Index: its first block, and the longest that is carried on (MS-OXOMSG 2.2.1.3).
 const FIRST_BLOCK: usize = 22;
@@ -33,7 +33,7 @@ pub(super) struct Original {
     pub people: Vec<Address>,
 }
 
-/// Fields that say who takes part in a thread.
+/// Fields that name the people who take part in a thread.
 const PEOPLE: [&str; 4] = ["From", "Reply-To", "To", "Cc"];
 
 /// Reads it.
@@ -66,7 +66,7 @@ fn original(subject: String, message: &[u8], now: Timestamp) -> Original {
     Original { thread, from: header.from().address, people: lists.flat_map(|list| list.addresses).collect() }
 }
 
-/// The Thread-Index of an answer: the original's, and five octets that tell how much later it was written
+/// The Thread-Index of an answer: the original's, and five bytes that tell how much later it was written
 /// (MS-OXOMSG 2.2.1.3.2).
 fn answer_index(original: &str, now: Timestamp) -> Option<String> {
     let mut index = STANDARD.decode(original.split_whitespace().collect::<String>()).ok()?;
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn an_index_grows_by_five_octets() {
-        // 2026-11-24T11:00:00Z as FILETIME, its upper six octets.
+        // 2026-11-24T11:00:00Z as FILETIME, its upper six bytes.
         let begun: i64 =
             "2026-11-24T11:00:00Z".parse::<Timestamp>().unwrap().as_microsecond() * 10 + FILETIME_EPOCH;
         let mut first = begun.to_be_bytes()[..6].to_vec();

@@ -1,4 +1,4 @@
-//! Takes the octets of one request in: piece after piece, each sealed while it comes in and durable before it counts.
+//! Takes in the bytes of one request: piece after piece, each sealed while it comes in and durable before it counts.
 //! What counts is the row of a piece; so a crash costs at most the pieces that were coming in. Room for a piece is
 //! reserved before it begins: on the disk, and of what may come through its link (H39).
 //!
@@ -18,9 +18,9 @@ use crate::id::{BlobName, UploadId};
 use crate::seal::chunks::{ChunkWriter, sealed_size};
 use crate::store::{Author, BlobWriter, PieceRow, discard};
 
-/// Octets of a piece: what a crash may cost.
+/// Bytes of a piece: what a crash may cost.
 const PIECE: u64 = 8 * 1024 * 1024;
-/// Octets that are sealed and written at once.
+/// Bytes that are sealed and written at once.
 const BLOCK: u64 = 256 * 1024;
 
 /// What comes through the channel. An end that was not announced is a client that went away.
@@ -80,7 +80,7 @@ struct Filled {
     writer: PieceWriter,
 }
 
-/// Writes one request's octets as pieces.
+/// Writes one request's bytes as pieces.
 #[derive(Clone)]
 pub(super) struct PieceIntake {
     pub replies: Replies,
@@ -137,7 +137,7 @@ impl PieceIntake {
         filled.map(|(ended, size, writer)| Filled { ended, size, reserved, writer })
     }
 
-    /// Octets that the piece may have, and how many of them were reserved of what the link may bring: a length that
+    /// Bytes that the piece may have, and how many of them were reserved of what the link may bring: a length that
     /// was announced counts already.
     async fn reserve(&self) -> Result<(u64, u64)> {
         if let Some(length) = self.length {
@@ -184,7 +184,7 @@ impl PieceIntake {
         blocking(move || Ok(vault.piece_writer(&id, offset, blobs.create_for(sealed)?)?)).await
     }
 
-    /// First the octets, then the row. A blob without a row is nobody's.
+    /// First the blob, then the row: a blob without a row is swept.
     async fn commit(self, size: u64, reserved: u64, writer: PieceWriter) -> Result<u64> {
         let kept = self.keep(size, writer).await;
         self.writing.release(reserved);

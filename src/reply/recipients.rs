@@ -138,9 +138,9 @@ pub(super) fn allowed<'a>(
 pub(super) struct AllowedRecipients<'a> {
     /// The organisation's.
     pub domains: &'a [String],
-    /// Everybody who works here, where there is a list.
+    /// The staff list, where there is one.
     pub staff: Option<&'a Directory>,
-    /// The sender of the message, and who else of the organisation stands in its header.
+    /// The sender of the message, and everybody of the organisation in its header.
     pub thread: Vec<Address>,
     /// How far it goes beyond the thread.
     pub extent: ReplyRecipients,
@@ -169,8 +169,8 @@ impl AllowedRecipients<'_> {
     }
 }
 
-/// Who gets an answer unless somebody else is named: those whom the message wants answered, or else the sender of the
-/// transfer, or else who it is from. Nobody where none of them works here: then it came from outside itself.
+/// The recipients of an answer unless others are named: the Reply-To of the message, or else the sender of the transfer,
+/// or else its author. None where none of them is inside: then the message itself came from outside.
 pub(super) fn addressees<'a>(
     grant: &'a Grant,
     from: Option<&'a Address>,

@@ -1,6 +1,6 @@
-//! Asks clamd whether there is a virus in a file (clamd(8), INSTREAM): the octets go to it as they are read, and it says
+//! Asks clamd whether there is a virus in a file (clamd(8), INSTREAM): the bytes go to it as they are read, and it says
 //! what it found. Called by `inspect`. What must never happen: a file counts as clean of which clamd has not seen
-//! every octet.
+//! every byte.
 
 use std::io::{self, Read};
 use std::time::Duration;
@@ -13,13 +13,13 @@ use tokio::time::timeout;
 
 use crate::config::Scanner;
 
-/// Octets that are sent at once, and how many such pieces wait for the network.
+/// Bytes that are sent at once, and how many such pieces wait for the network.
 const PIECE: usize = 64 * 1024;
 const AHEAD: usize = 4;
 /// A working scanner says at once that it is there, busy or not. clamd itself gives up on a file after two minutes
 /// (MaxScanTime), a proxy in front of us on the request after five (docs/operations.md).
 const PATIENCE: Patience = Patience { hello: Duration::from_secs(5), in_all: Duration::from_secs(180) };
-/// Octets of an answer.
+/// Bytes of an answer.
 const LONGEST: u64 = 4096;
 /// Characters of what was found that are told.
 const TOLD: usize = 100;
@@ -64,7 +64,7 @@ impl From<io::Error> for ScanError {
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
-/// Has a file scanned once `turn` comes, of which nothing means that it took too long.
+/// Has a file scanned once `turn` has come; `None` from it means that the wait was too long.
 pub(super) async fn scan<T>(
     scanner: &Scanner,
     turn: impl Future<Output = Option<T>>,
@@ -92,7 +92,7 @@ async fn within<T>(time: Duration, work: impl Future<Output = io::Result<T>>) ->
     timeout(time, work).await?
 }
 
-/// clamd answers this even while all its threads scan, so who hangs is found out at once.
+/// clamd answers this even while all its threads scan, so a scanner that hangs is found out at once.
 async fn ping(scanner: &Scanner) -> io::Result<()> {
     let mut clamd = connect(scanner).await?;
     clamd.write_all(b"zPING\0").await?;
@@ -113,7 +113,7 @@ async fn stream(clamd: Box<dyn Stream>, file: impl Read + Send + 'static) -> Res
             let piece = piece.map_err(ScanError::File)?;
             pen.write_all(&(piece.len() as u32).to_be_bytes()).await?;
             pen.write_all(&piece).await?;
-            // A piece of no octets is the end, here and on the wire.
+            // A piece of no bytes is the end, here and on the wire.
             if piece.is_empty() {
                 return Ok(());
             }
@@ -121,7 +121,7 @@ async fn stream(clamd: Box<dyn Stream>, file: impl Read + Send + 'static) -> Res
     };
     let answer = answer(&mut clamd);
     tokio::pin!(answer);
-    // Who refuses a file says so before all of it has come, and may hang up then.
+    // A clamd that refuses a file says so before all of it has come, and may hang up then.
     let (said, is_whole) = tokio::select! {
         biased;
         sent = send => match sent {
@@ -244,7 +244,7 @@ mod tests {
         scan(scanner, ready(Some(())), io::Cursor::new(vec![7; size])).await
     }
 
-    /// What comes of ten octets: the rest of `zINSTREAM`, lengths, and octets.
+    /// What comes of ten bytes: the rest of `zINSTREAM`, lengths, and bytes.
     const OF_SMALL: usize = "EAM\0".len() + 4 + 10 + 4;
 
     #[tokio::test]

@@ -241,7 +241,7 @@ impl Desk {
         retention.turn().await.unwrap();
     }
 
-    /// Whether any file of the data folder holds these octets.
+    /// Whether any file of the data folder holds these bytes.
     fn is_on_disk(&self, octets: &[u8]) -> bool {
         fn holds(folder: &Path, octets: &[u8]) -> bool {
             std::fs::read_dir(folder).unwrap().any(|entry| {

@@ -11,7 +11,7 @@ use crate::id::{self, UploadId};
 use crate::locale::Language;
 use crate::secret::{self, Secret};
 
-/// The value of the long-lived cookie that makes a browser known again: 32 random octets. The store has only
+/// The value of the long-lived cookie that makes a browser known again: 32 random bytes. The store has only
 /// their SHA-256; with a transfer's key they make the key of a draft, which is stored nowhere.
 #[derive(Clone)]
 pub struct Browser(Zeroizing<[u8; 32]>);
@@ -34,7 +34,7 @@ impl Browser {
         Secret::new(id::base32(&self.0[..]))
     }
 
-    /// The octets, for the keys that follow from them.
+    /// The bytes, for the keys that follow from them.
     pub(super) fn reveal(&self) -> &[u8; 32] {
         &self.0
     }
@@ -46,7 +46,7 @@ impl fmt::Debug for Browser {
     }
 }
 
-/// Where somebody who reads a transfer answers it.
+/// The way on which the reader of a transfer answers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReplyChannel {
     /// On these pages.
@@ -71,7 +71,7 @@ pub struct Draft {
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Typed {
-    /// Who writes.
+    /// The author's name.
     pub name: String,
     /// Their address, as typed; [`Verified`] has the one that was proved.
     pub email: String,
@@ -86,7 +86,7 @@ pub struct Typed {
     /// More of them, whom the others do not see.
     pub bcc: String,
     /// What is folded away.
-    pub settings: Settings,
+    pub settings: ReplySettings,
 }
 
 impl fmt::Debug for Typed {
@@ -98,7 +98,7 @@ impl fmt::Debug for Typed {
 /// What is folded away, with its defaults.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Settings {
+pub struct ReplySettings {
     /// Days until what was sent as a transfer is destroyed, or the date as `2026-12-24`, as typed; empty: the
     /// organisation's default.
     pub expiry_days: String,
@@ -116,7 +116,7 @@ pub struct Settings {
     pub password: String,
 }
 
-impl Default for Settings {
+impl Default for ReplySettings {
     fn default() -> Self {
         Self {
             expiry_days: String::new(),
@@ -137,9 +137,9 @@ pub struct NewUpload {
     pub name: String,
     /// As the browser declared it.
     pub media_type: String,
-    /// Octets, where they are known before: [`super::Replies::set_length`] tells later.
+    /// Bytes, where they are known before: [`super::Replies::set_length`] tells later.
     pub length: Option<u64>,
-    /// Octets that come at most where the length is not known: there must be room for so many.
+    /// Bytes that come at most where the length is not known: there must be room for so many.
     pub at_most: u64,
 }
 
@@ -154,9 +154,9 @@ pub struct Upload {
     pub renamed: bool,
     /// As the browser declared it: never to be believed for showing it.
     pub media_type: String,
-    /// Octets that have come, and are durable.
+    /// Bytes that have come, and are durable.
     pub offset: u64,
-    /// Octets of the whole; `None` while nobody knows.
+    /// Bytes of the whole; `None` while nobody knows.
     pub length: Option<u64>,
     /// A virus scanner found nothing in it.
     pub is_scanned: bool,
@@ -169,7 +169,7 @@ impl Upload {
     }
 }
 
-/// Who a browser belongs to, proved by a code that went to the address.
+/// The person to whom a browser belongs, proved by a code that went to the address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
     /// As typed when the code was asked for.
@@ -226,7 +226,7 @@ pub struct Sent {
 pub struct SentFile {
     /// Its safe name, unique within the answer.
     pub name: String,
-    /// Octets.
+    /// Bytes.
     pub size: u64,
     /// SHA-256 in hexadecimal.
     pub sha256: String,

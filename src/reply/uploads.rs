@@ -1,4 +1,4 @@
-//! The files of a draft: begun, looked at, added to, taken out. How octets become pieces on the disk is in `pieces`.
+//! The files of a draft: begun, looked at, added to, taken out. How bytes become pieces on the disk is in `pieces`.
 
 use std::io;
 
@@ -18,7 +18,7 @@ use crate::transfer::access::Grant;
 
 /// Blocks of the network that wait for the disk.
 const AHEAD: usize = 16;
-/// Octets of a name and of a media type that are kept.
+/// Bytes of a name and of a media type that are kept.
 const LONGEST_NAME: usize = 1000;
 
 /// What is sealed of an upload.
@@ -31,7 +31,7 @@ pub(super) struct Facts {
 
 impl Replies {
     /// Begins an upload: [`ReplyError::BadType`], [`ReplyError::TooLarge`], [`ReplyError::TooManyFiles`] and
-    /// [`ReplyError::DiskShort`] before an octet has come.
+    /// [`ReplyError::DiskShort`] before a byte has come.
     pub async fn create_upload(
         &self,
         grant: &Grant,
@@ -56,7 +56,7 @@ impl Replies {
         self.outcome(added).map(|_| id)
     }
 
-    /// The answer leaves in base64 while its pieces are still there: for an upload of one octet there must be
+    /// The answer leaves in base64 while its pieces are still there: for an upload of one byte there must be
     /// room for two and a half.
     async fn check_room(&self, length: u64) -> Result<()> {
         let blobs = self.service.parts.blobs.clone();

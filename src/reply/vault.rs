@@ -17,7 +17,7 @@ use crate::seal::chunks::{ChunkReader, ChunkWriter, damaged, read_start};
 use crate::secret::{self, Keys};
 use crate::transfer::access::Grant;
 
-/// Octets in front of a sealed piece, from which its own key follows.
+/// Bytes in front of a sealed piece, from which its own key follows.
 const SALT: usize = 16;
 
 /// The name of a browser in the store.

@@ -1,5 +1,5 @@
-//! Who writes which upload at this moment, and how much of what they send is not in the store yet. In memory: a crash
-//! takes the writers along, and what they had begun.
+//! The requests that write uploads at this moment, and how much of what they bring is not in the store yet. In memory:
+//! after a crash there are no writers, and what they had begun is gone.
 //!
 //! What must never happen: two writers of one upload, of which all but one write for nothing, or pieces that pass the
 //! limit of a link together before the first of them counts (H39).
@@ -17,7 +17,7 @@ use crate::id::{Link, UploadId};
 const PER_LINK: usize = 16;
 const IN_ALL: usize = 256;
 
-/// All of them.
+/// All writers of this process.
 #[derive(Clone, Default)]
 pub(super) struct Writers(Arc<Mutex<State>>);
 
@@ -77,7 +77,7 @@ impl Writers {
         }
     }
 
-    /// Octets that were begun through a link and do not count yet.
+    /// Bytes that were begun through a link and do not count yet.
     #[cfg(test)]
     pub fn begun(&self, link: &Link) -> u64 {
         self.state().links.get(link).map_or(0, |begun| begun.octets)

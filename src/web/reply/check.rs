@@ -19,7 +19,7 @@ use crate::id::base32;
 use crate::limits::EXPIRY_DAYS;
 use crate::locale::{Language, dutch_time};
 use crate::reply::password::strength as measure;
-use crate::reply::{Browser, Draft, Preview, Settings, Typed, Verified};
+use crate::reply::{Browser, Draft, Preview, ReplySettings, Typed, Verified};
 use crate::secret;
 use crate::web::http::error::WebError;
 use crate::web::http::page::Visit;
@@ -75,7 +75,7 @@ struct CheckPage<'a> {
     token: &'a str,
     me: &'a Verified,
     draft: &'a Draft,
-    settings: &'a Settings,
+    settings: &'a ReplySettings,
     preview: Option<&'a Preview>,
     /// Staff open the answer with a password.
     is_transfer: bool,
@@ -157,7 +157,7 @@ pub async fn keep(desk: &Desk, browser: &Browser, form: &CheckForm) -> Result<Pr
     let mut problems = Problems::default();
     let is_chosen = form.password_by == "choose";
     let typed = desk.draft(browser).await?.typed;
-    let settings = Settings {
+    let settings = ReplySettings {
         expiry_days: form.expiry.trim().to_owned(),
         language: form.language,
         page_language: Some(desk.visit.language),
