@@ -71,16 +71,17 @@ struct Anything;
 
 impl Inbox for Anything {
     type Kept = &'static str;
+    type Snapshot = ();
 
-    fn sender(&self, _: &ReversePath) -> Result<(), Refusal> {
+    fn begin(&self, _: &ReversePath) -> Result<(), Refusal> {
         Ok(())
     }
 
-    fn postmaster(&self) -> Address {
+    fn postmaster(&self, (): &()) -> Address {
         Address::parse("postmaster@voorbeeld.nl").unwrap()
     }
 
-    async fn keep(&self, _: Peer, _: Envelope, _: CrlfBytes) -> Result<&'static str, Refusal> {
+    async fn keep(&self, (): (), _: Peer, _: Envelope, _: CrlfBytes) -> Result<&'static str, Refusal> {
         Ok("kept")
     }
 }

@@ -426,6 +426,33 @@ fn reload(gateway: &Gateway) -> Value {
     })
 }
 
+/// What is reloaded in the middle of a message counts from the next one on, on the same connection too.
+#[test]
+fn a_message_is_judged_by_the_settings_that_it_began_with() {
+    let smarthost = Smarthost::start(Script::usual());
+    let site = Site::new(smarthost.address(), "[policy]\nfiles = [\"regels.toml\"]\n");
+    let rules = site.config().with_file_name("regels.toml");
+    std::fs::write(&rules, "").unwrap();
+    let gateway = site.start();
+    let mut client = SmtpClient::connect(gateway.smtp).unwrap();
+    for line in [format!("MAIL FROM:<{STAFF}>"), format!("RCPT TO:<{RESIDENT}>")] {
+        assert!(client.command(&line).unwrap().starts_with("250 "));
+    }
+    assert!(client.command("DATA").unwrap().starts_with("354 "));
+    client.write(b"Subject: x\r\n").unwrap();
+
+    let config = std::fs::read_to_string(site.config()).unwrap();
+    std::fs::write(site.config(), config.replace("voorbeeld.nl\"]", "elders.nl\"]")).unwrap();
+    std::fs::write(&rules, "[[rule]]\nname = \"nee\"\nthen = \"reject\"\n").unwrap();
+    assert_eq!(reload(&gateway)["result"], "ok");
+    let kept = client.command("\r\nx\r\n.").unwrap();
+    assert!(kept.starts_with("250 "), "{kept}");
+    let refused = client.send(STAFF, &[RESIDENT], b"Subject: x\r\n\r\nx\r\n").unwrap();
+    assert!(refused.starts_with("550 5.7.1 "), "not a sender any more: {refused}");
+    let refused = client.send("x@elders.nl", &[RESIDENT], b"Subject: x\r\n\r\nx\r\n").unwrap();
+    assert!(refused.starts_with("550 5.7.1 "), "the new rule: {refused}");
+}
+
 /// M12: what cannot be used is refused as a whole and by name, and the old rules go on.
 #[test]
 fn sighup_takes_a_good_configuration_and_refuses_a_broken_one() {

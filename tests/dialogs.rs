@@ -246,8 +246,9 @@ struct Kept {
 
 impl Inbox for TestInbox {
     type Kept = String;
+    type Snapshot = ();
 
-    fn sender(&self, path: &ReversePath) -> Result<(), Refusal> {
+    fn begin(&self, path: &ReversePath) -> Result<(), Refusal> {
         match path.address() {
             Some(address) if !address.is_internal(&["voorbeeld.nl".into(), "[192.0.2.1]".into()]) => {
                 Err(Refusal::ForeignSender)
@@ -256,11 +257,11 @@ impl Inbox for TestInbox {
         }
     }
 
-    fn postmaster(&self) -> Address {
+    fn postmaster(&self, (): &()) -> Address {
         Address::parse("postmaster@voorbeeld.nl").unwrap()
     }
 
-    async fn keep(&self, _: Peer, envelope: Envelope, message: CrlfBytes) -> Result<String, Refusal> {
+    async fn keep(&self, (): (), _: Peer, envelope: Envelope, message: CrlfBytes) -> Result<String, Refusal> {
         let message = message.into_vec();
         let text = String::from_utf8_lossy(&message);
         match text.lines().find_map(|line| line.strip_prefix("X-Refuse: ")) {

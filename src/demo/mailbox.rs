@@ -75,17 +75,24 @@ impl Mailbox {
 
 impl Inbox for Mailbox {
     type Kept = MailNumber;
+    type Snapshot = ();
 
-    fn sender(&self, _: &ReversePath) -> Result<(), Refusal> {
+    fn begin(&self, _: &ReversePath) -> Result<(), Refusal> {
         Ok(())
     }
 
     #[allow(clippy::expect_used, reason = "the text is an address")]
-    fn postmaster(&self) -> Address {
+    fn postmaster(&self, (): &()) -> Address {
         Address::parse("postmaster@localhost").expect("a valid address")
     }
 
-    async fn keep(&self, _: Peer, envelope: Envelope, message: CrlfBytes) -> Result<MailNumber, Refusal> {
+    async fn keep(
+        &self,
+        (): (),
+        _: Peer,
+        envelope: Envelope,
+        message: CrlfBytes,
+    ) -> Result<MailNumber, Refusal> {
         let mut contents = self.lock();
         contents.last_id += 1;
         let id = contents.last_id;

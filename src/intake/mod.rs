@@ -103,8 +103,13 @@ impl Intake {
         Self { store, blobs, keys, clock, settings, wake, slots: SealingSlots::new() }
     }
 
-    async fn accept(&self, peer: Peer, envelope: Envelope, message: CrlfBytes) -> Result<Committed, Refusal> {
-        let organisation = self.settings.get().operator().clone();
+    async fn accept(
+        &self,
+        organisation: Arc<Organisation>,
+        peer: Peer,
+        envelope: Envelope,
+        message: CrlfBytes,
+    ) -> Result<Committed, Refusal> {
         let (envelope, returned) = self.pass_on(envelope, &organisation.hostname).await?;
         if envelope.reverse_path == ReversePath::Null {
             self.note_report(&message, returned).await?;
@@ -292,23 +297,30 @@ impl Intake {
 
 impl Inbox for Intake {
     type Kept = Committed;
+    type Snapshot = Arc<Organisation>;
 
-    fn sender(&self, path: &ReversePath) -> Result<(), Refusal> {
-        match path {
-            ReversePath::Address(address) if self.settings.get().for_sender(address).is_none() => {
-                Err(Refusal::ForeignSender)
-            }
-            _ => Ok(()),
-        }
+    fn begin(&self, sender: &ReversePath) -> Result<Arc<Organisation>, Refusal> {
+        let settings = self.settings.get();
+        let organisation = match sender {
+            ReversePath::Address(address) => settings.for_sender(address),
+            ReversePath::Null => Some(settings.operator()),
+        };
+        organisation.cloned().ok_or(Refusal::ForeignSender)
     }
 
-    fn postmaster(&self) -> Address {
-        self.settings.get().operator().postmaster.clone()
+    fn postmaster(&self, organisation: &Arc<Organisation>) -> Address {
+        organisation.postmaster.clone()
     }
 
-    async fn keep(&self, peer: Peer, envelope: Envelope, message: CrlfBytes) -> Result<Committed, Refusal> {
+    async fn keep(
+        &self,
+        organisation: Arc<Organisation>,
+        peer: Peer,
+        envelope: Envelope,
+        message: CrlfBytes,
+    ) -> Result<Committed, Refusal> {
         let sender = envelope.reverse_path.clone();
-        let kept = self.accept(peer.clone(), envelope, message).await;
+        let kept = self.accept(organisation, peer.clone(), envelope, message).await;
         match &kept {
             Ok(_) => {}
             Err(refusal @ Refusal::Trouble(_)) => {

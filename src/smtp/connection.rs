@@ -68,7 +68,7 @@ pub async fn serve<I: Inbox>(
     goodbye(&mut tls).await
 }
 
-struct Connection<I> {
+struct Connection<I: Inbox> {
     session: Session<I>,
     inbox: Arc<I>,
     pace: Pace,
@@ -137,9 +137,9 @@ impl<I: Inbox> Connection<I> {
     }
 
     /// Runs to its end even when the client has gone or we are stopping: once kept is kept.
-    async fn keep(&mut self, delivery: Delivery) {
-        let Delivery { peer, envelope, message, share } = delivery;
-        let result = self.inbox.keep(peer, envelope, message).await;
+    async fn keep(&mut self, delivery: Delivery<I::Snapshot>) {
+        let Delivery { snapshot, peer, envelope, message, share } = delivery;
+        let result = self.inbox.keep(snapshot, peer, envelope, message).await;
         drop(share);
         self.session.kept(result, &mut self.out);
         self.pace.restart();

@@ -15,15 +15,20 @@ pub trait Inbox: Send + Sync + 'static {
     /// The proof that a message is kept; its text is in the 250.
     type Kept: fmt::Display + Send;
 
-    /// Whether mail from this sender is taken at all.
-    fn sender(&self, path: &ReversePath) -> Result<(), Refusal>;
+    /// What a message is judged by. It is taken at MAIL and kept to the end of the message, whatever an administrator
+    /// changes meanwhile.
+    type Snapshot: fmt::Debug + Send + Sync;
+
+    /// Begins a message, unless mail from this sender is not taken at all.
+    fn begin(&self, sender: &ReversePath) -> Result<Self::Snapshot, Refusal>;
 
     /// The mailbox behind `RCPT TO:<Postmaster>` (RFC 5321 4.5.1).
-    fn postmaster(&self) -> Address;
+    fn postmaster(&self, snapshot: &Self::Snapshot) -> Address;
 
     /// Decides what becomes of the message and makes it durable.
     fn keep(
         &self,
+        snapshot: Self::Snapshot,
         peer: Peer,
         envelope: Envelope,
         message: CrlfBytes,

@@ -55,7 +55,7 @@ impl Common {
 
 /// One client's session.
 #[derive(Debug)]
-pub struct Session<I> {
+pub struct Session<I: Inbox> {
     inbox: Arc<I>,
     settings: Arc<Settings>,
     account: Account,
@@ -64,7 +64,7 @@ pub struct Session<I> {
     tls: Option<String>,
     errors: u32,
     said: Said,
-    stage: Stage,
+    stage: Stage<I::Snapshot>,
 }
 
 /// What the client said of itself last, for the log.
@@ -78,11 +78,11 @@ struct Said {
 
 /// What the connection has to do now. Responses written so far go to the client first.
 #[derive(Debug)]
-pub enum Next {
+pub enum Next<T> {
     /// Read more.
     Read,
     /// Hand the message to the inbox, then call [`Session::kept`].
-    Keep(Box<Delivery>),
+    Keep(Box<Delivery<T>>),
     /// Do the TLS handshake, then call [`Session::secured`].
     StartTls,
     /// Close the connection.
@@ -91,7 +91,9 @@ pub enum Next {
 
 /// A whole message with its envelope.
 #[derive(Debug)]
-pub struct Delivery {
+pub struct Delivery<T> {
+    /// What the inbox goes by for it.
+    pub snapshot: T,
     /// Who handed it to us.
     pub peer: Peer,
     /// From whom, for whom.
@@ -104,7 +106,7 @@ pub struct Delivery {
 
 /// Where the session is.
 #[derive(Debug)]
-enum Stage {
+enum Stage<T> {
     /// Before EHLO or HELO, and again after STARTTLS.
     Start,
     /// Between transactions.
@@ -112,17 +114,17 @@ enum Stage {
     /// MAIL was refused: what the client pipelined behind it is answered, but no error of its own.
     MailRefused(Greeting),
     /// MAIL was accepted.
-    Mail(Transaction),
+    Mail(Transaction<T>),
     /// DATA was accepted.
-    Data(Transaction, DataDecoder, Incoming),
+    Data(Transaction<T>, DataDecoder, Incoming),
     /// Between the chunks of a message.
-    Chunked(Transaction, Incoming),
+    Chunked(Transaction<T>, Incoming),
     /// Within a chunk of which `chunk.size` octets are still to come.
-    Chunk(Transaction, Incoming, Chunk),
+    Chunk(Transaction<T>, Incoming, Chunk),
     /// Within a chunk that nobody wants; `response` follows it, then `back` goes on.
-    SkipChunk { left: u64, response: Response, back: Box<Stage> },
+    SkipChunk { left: u64, response: Response, back: Box<Stage<T>> },
     /// Within a line that is too long.
-    SkipLine { skipped: usize, back: Box<Stage> },
+    SkipLine { skipped: usize, back: Box<Stage<T>> },
     /// The inbox has the message.
     Keeping(Greeting),
     /// STARTTLS was accepted.
@@ -139,8 +141,10 @@ struct Greeting {
 }
 
 #[derive(Debug)]
-struct Transaction {
+struct Transaction<T> {
     greeting: Greeting,
+    /// What the inbox goes by for this message, from MAIL to its end.
+    snapshot: T,
     envelope: Envelope,
 }
 
@@ -160,7 +164,7 @@ impl<I: Inbox> Session<I> {
 
     /// Takes what it can use from `input`, and adds the responses to `out`: those to a pipelined batch
     /// (RFC 2920) come together. Gives how many octets are used up.
-    pub fn receive(&mut self, input: &[u8], out: &mut Vec<u8>) -> (usize, Next) {
+    pub fn receive(&mut self, input: &[u8], out: &mut Vec<u8>) -> (usize, Next<I::Snapshot>) {
         let mut rest = input;
         loop {
             if let ControlFlow::Break(next) = self.advance(&mut rest, out) {
@@ -211,7 +215,7 @@ impl<I: Inbox> Session<I> {
         self.settings.allowed.contains(self.client.ip())
     }
 
-    fn advance(&mut self, rest: &mut &[u8], out: &mut Vec<u8>) -> ControlFlow<Next> {
+    fn advance(&mut self, rest: &mut &[u8], out: &mut Vec<u8>) -> ControlFlow<Next<I::Snapshot>> {
         match mem::replace(&mut self.stage, Stage::Closed) {
             Stage::Data(transaction, decoder, incoming) => {
                 self.data(transaction, decoder, incoming, rest, out)
@@ -233,7 +237,12 @@ impl<I: Inbox> Session<I> {
     }
 
     /// One command line. Only CRLF ends it (M04).
-    fn line(&mut self, stage: Stage, rest: &mut &[u8], out: &mut Vec<u8>) -> ControlFlow<Next> {
+    fn line(
+        &mut self,
+        stage: Stage<I::Snapshot>,
+        rest: &mut &[u8],
+        out: &mut Vec<u8>,
+    ) -> ControlFlow<Next<I::Snapshot>> {
         if rest.first() == Some(&TLS_HANDSHAKE) {
             self.broken_off("TLS without STARTTLS".to_owned());
             return ControlFlow::Break(Next::Close);
@@ -260,7 +269,12 @@ impl<I: Inbox> Session<I> {
     }
 
     /// Goes to `stage` with this response, or closes after too many errors.
-    fn say(&mut self, stage: Stage, response: Option<Response>, out: &mut Vec<u8>) -> ControlFlow<Next> {
+    fn say(
+        &mut self,
+        stage: Stage<I::Snapshot>,
+        response: Option<Response>,
+        out: &mut Vec<u8>,
+    ) -> ControlFlow<Next<I::Snapshot>> {
         self.stage = stage;
         let Some(response) = response else { return ControlFlow::Continue(()) };
         self.errors += u32::from(response.is_error());
@@ -294,12 +308,12 @@ impl<I: Inbox> Session<I> {
 
     fn data(
         &mut self,
-        transaction: Transaction,
+        transaction: Transaction<I::Snapshot>,
         mut decoder: DataDecoder,
         mut incoming: Incoming,
         rest: &mut &[u8],
         out: &mut Vec<u8>,
-    ) -> ControlFlow<Next> {
+    ) -> ControlFlow<Next<I::Snapshot>> {
         let (used, ended) = decoder.decode(rest, |octets| incoming.push(octets));
         *rest = rest.get(used..).unwrap_or_default();
         if ended {
@@ -314,12 +328,12 @@ impl<I: Inbox> Session<I> {
 
     fn chunk(
         &mut self,
-        transaction: Transaction,
+        transaction: Transaction<I::Snapshot>,
         mut incoming: Incoming,
         mut chunk: Chunk,
         rest: &mut &[u8],
         out: &mut Vec<u8>,
-    ) -> ControlFlow<Next> {
+    ) -> ControlFlow<Next<I::Snapshot>> {
         incoming.push(take(rest, &mut chunk.size));
         if chunk.size > 0 {
             self.stage = Stage::Chunk(transaction, incoming, chunk);
@@ -337,10 +351,10 @@ impl<I: Inbox> Session<I> {
         &mut self,
         mut left: u64,
         response: Response,
-        back: Box<Stage>,
+        back: Box<Stage<I::Snapshot>>,
         rest: &mut &[u8],
         out: &mut Vec<u8>,
-    ) -> ControlFlow<Next> {
+    ) -> ControlFlow<Next<I::Snapshot>> {
         take(rest, &mut left);
         if left > 0 {
             self.stage = Stage::SkipChunk { left, response, back };
@@ -352,10 +366,10 @@ impl<I: Inbox> Session<I> {
     fn skip_line(
         &mut self,
         skipped: usize,
-        back: Box<Stage>,
+        back: Box<Stage<I::Snapshot>>,
         rest: &mut &[u8],
         out: &mut Vec<u8>,
-    ) -> ControlFlow<Next> {
+    ) -> ControlFlow<Next<I::Snapshot>> {
         if let Some(end) = memmem::find(rest, b"\r\n") {
             *rest = rest.get(end + 2..).unwrap_or_default();
             return self.say(*back, Some(Response::LINE_TOO_LONG), out);
@@ -374,11 +388,11 @@ impl<I: Inbox> Session<I> {
     /// The message is there as a whole: the inbox decides, or it is refused for what it is.
     fn complete(
         &mut self,
-        transaction: Transaction,
+        transaction: Transaction<I::Snapshot>,
         incoming: Incoming,
         out: &mut Vec<u8>,
-    ) -> ControlFlow<Next> {
-        let Transaction { greeting, envelope } = transaction;
+    ) -> ControlFlow<Next<I::Snapshot>> {
+        let Transaction { greeting, snapshot, envelope } = transaction;
         match incoming.finish() {
             Err(fault) => {
                 self.tell(&Response::from(fault), out);
@@ -394,7 +408,13 @@ impl<I: Inbox> Session<I> {
                 };
                 self.stage = Stage::Keeping(greeting);
                 let (message, share) = (received.message, received.share);
-                ControlFlow::Break(Next::Keep(Box::new(Delivery { peer, envelope, message, share })))
+                ControlFlow::Break(Next::Keep(Box::new(Delivery {
+                    snapshot,
+                    peer,
+                    envelope,
+                    message,
+                    share,
+                })))
             }
         }
     }

@@ -21,16 +21,17 @@ struct Gated {
 
 impl Inbox for Gated {
     type Kept = &'static str;
+    type Snapshot = ();
 
-    fn sender(&self, _: &ReversePath) -> Result<(), Refusal> {
+    fn begin(&self, _: &ReversePath) -> Result<(), Refusal> {
         Ok(())
     }
 
-    fn postmaster(&self) -> Address {
+    fn postmaster(&self, (): &()) -> Address {
         Address::parse("postmaster@voorbeeld.nl").unwrap()
     }
 
-    async fn keep(&self, peer: Peer, _: Envelope, _: CrlfBytes) -> Result<&'static str, Refusal> {
+    async fn keep(&self, (): (), peer: Peer, _: Envelope, _: CrlfBytes) -> Result<&'static str, Refusal> {
         assert!(peer.extended && peer.helo == "client.example" && peer.tls.is_none());
         self.got.add_permits(1);
         self.may_keep.acquire().await.unwrap().forget();

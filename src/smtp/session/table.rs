@@ -10,15 +10,15 @@ use crate::smtp::inbox::Inbox;
 use crate::smtp::response::Response;
 
 /// A stage, and what to tell the client on the way to it.
-type Step = (Stage, Response);
+type Step<T> = (Stage<T>, Response);
 
 impl<I: Inbox> Session<I> {
     /// The command table. BDAT alone is not answered here but after its octets.
     pub(super) fn command(
         &self,
-        stage: Stage,
+        stage: Stage<I::Snapshot>,
         command: Result<Command, CommandError>,
-    ) -> (Stage, Option<Response>) {
+    ) -> (Stage<I::Snapshot>, Option<Response>) {
         let command = match command {
             Ok(command) => command,
             Err(error @ (CommandError::ForeignProtocol | CommandError::ChunkSize)) => {
@@ -55,7 +55,7 @@ impl<I: Inbox> Session<I> {
         self.settings.require_tls && self.tls.is_none()
     }
 
-    fn start_tls(&self, stage: Stage) -> Step {
+    fn start_tls(&self, stage: Stage<I::Snapshot>) -> Step<I::Snapshot> {
         match (&self.settings.tls, &self.tls) {
             (_, Some(_)) => (stage, Response::TLS_IS_ON),
             (None, None) => (stage, Response::NO_TLS),
@@ -63,7 +63,12 @@ impl<I: Inbox> Session<I> {
         }
     }
 
-    fn mail(&self, stage: Stage, reverse_path: ReversePath, parameters: MailParameters) -> Step {
+    fn mail(
+        &self,
+        stage: Stage<I::Snapshot>,
+        reverse_path: ReversePath,
+        parameters: MailParameters,
+    ) -> Step<I::Snapshot> {
         let greeting = match stage {
             Stage::Ready(greeting) | Stage::MailRefused(greeting) => greeting,
             Stage::Start => return (stage, Response::NO_GREETING),
@@ -71,14 +76,14 @@ impl<I: Inbox> Session<I> {
         };
         match self.check_sender(&reverse_path, &parameters) {
             Err(response) => (Stage::MailRefused(greeting), response),
-            Ok(()) => {
+            Ok(snapshot) => {
                 let envelope = Envelope { reverse_path, parameters, recipients: Vec::new() };
-                (Stage::Mail(Transaction { greeting, envelope }), Response::SENDER)
+                (Stage::Mail(Transaction { greeting, snapshot, envelope }), Response::SENDER)
             }
         }
     }
 
-    fn check_sender(&self, path: &ReversePath, parameters: &MailParameters) -> Result<(), Response> {
+    fn check_sender(&self, path: &ReversePath, parameters: &MailParameters) -> Result<I::Snapshot, Response> {
         if !self.may_relay() {
             return Err(Response::RELAY_DENIED);
         }
@@ -88,10 +93,15 @@ impl<I: Inbox> Session<I> {
         if parameters.size.is_some_and(|size| size > self.settings.max_message_size) {
             return Err(Response::TOO_LARGE);
         }
-        self.inbox.sender(path).map_err(|refusal| Response::from(&refusal))
+        self.inbox.begin(path).map_err(|refusal| Response::from(&refusal))
     }
 
-    fn rcpt(&self, stage: Stage, path: ForwardPath, parameters: RcptParameters) -> Step {
+    fn rcpt(
+        &self,
+        stage: Stage<I::Snapshot>,
+        path: ForwardPath,
+        parameters: RcptParameters,
+    ) -> Step<I::Snapshot> {
         let mut transaction = match stage {
             Stage::Start => return (stage, Response::NO_GREETING),
             other if !self.may_relay() => return (other, Response::RELAY_DENIED),
@@ -101,7 +111,7 @@ impl<I: Inbox> Session<I> {
             other => return (other, Response::NO_MAIL),
         };
         let address = match path {
-            ForwardPath::Postmaster => self.inbox.postmaster(),
+            ForwardPath::Postmaster => self.inbox.postmaster(&transaction.snapshot),
             ForwardPath::Mailbox(address) => address,
         };
         let envelope = &mut transaction.envelope;
@@ -117,7 +127,7 @@ impl<I: Inbox> Session<I> {
     }
 
     /// DATA: whether it can be accepted at all is said before the 354.
-    fn start_data(&self, stage: Stage) -> Step {
+    fn start_data(&self, stage: Stage<I::Snapshot>) -> Step<I::Snapshot> {
         match stage {
             Stage::Mail(transaction) if !transaction.envelope.recipients.is_empty() => {
                 (Stage::Data(transaction, DataDecoder::default(), self.incoming()), Response::START_DATA)
@@ -130,7 +140,7 @@ impl<I: Inbox> Session<I> {
     }
 
     /// BDAT: its octets are taken in any case, so that they never become commands (H37).
-    fn bdat(&self, stage: Stage, chunk: Chunk) -> (Stage, Option<Response>) {
+    fn bdat(&self, stage: Stage<I::Snapshot>, chunk: Chunk) -> (Stage<I::Snapshot>, Option<Response>) {
         if chunk.size > self.settings.max_message_size.saturating_add(MAX_DISCARD) {
             return (Stage::Closed, Some(Response::TOO_LARGE));
         }
@@ -152,7 +162,7 @@ impl<I: Inbox> Session<I> {
     }
 }
 
-impl Stage {
+impl<T> Stage<T> {
     /// RSET: back to between transactions.
     fn reset(self) -> Self {
         match self {

@@ -120,7 +120,7 @@ proptest! {
 }
 
 /// Feeds `octets` of a line, or of a message, without an end.
-fn flood(session: &mut Session<Anything>, octets: u64, out: &mut Vec<u8>) -> Next {
+fn flood(session: &mut Session<Anything>, octets: u64, out: &mut Vec<u8>) -> Next<()> {
     let piece = vec![b'x'; 8 << 20];
     let (mut left, mut next) = (octets, Next::Read);
     while left > 0 && matches!(next, Next::Read) {
