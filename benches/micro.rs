@@ -23,7 +23,7 @@ use zegel::message::header::Header;
 use zegel::policy::{Facts, MessageContent, Policy};
 use zegel::seal::keys::TransferKey;
 use zegel::seal::{read, write};
-use zegel::smtp::Settings;
+use zegel::smtp::SmtpSettings;
 use zegel::smtp::data::DataDecoder;
 use zegel::smtp::inbox::{Inbox, Refusal};
 use zegel::smtp::peers::Allowed;
@@ -88,7 +88,7 @@ impl Inbox for Anything {
 
 /// From the greeting to QUIT, with one mail of 1 KiB, each command when the one before is answered.
 fn session(criterion: &mut Criterion) {
-    let settings = Arc::new(Settings {
+    let settings = Arc::new(SmtpSettings {
         hostname: "veilig.voorbeeld.nl".into(),
         allowed: Allowed::new(vec!["127.0.0.0/8".parse().unwrap()]),
         max_message_size: 50 << 20,

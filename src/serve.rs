@@ -233,11 +233,11 @@ fn join(addresses: &[SocketAddr]) -> String {
 }
 
 /// What new SMTP connections go by.
-fn smtp_settings(settings: &CurrentSettings) -> smtp::CurrentSettings {
+fn smtp_settings(settings: &CurrentSettings) -> smtp::SettingsSource {
     let settings = settings.clone();
     Box::new(move || {
         let now = settings.get();
-        Arc::new(smtp::Settings::new(&now.operator().hostname, &now.smtp, now.certificates.smtp.clone()))
+        Arc::new(smtp::SmtpSettings::new(&now.operator().hostname, &now.smtp, now.certificates.smtp.clone()))
     })
 }
 

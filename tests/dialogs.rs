@@ -25,7 +25,7 @@ use zegel::envelope::{BodyType, Envelope, MailParameters, Peer, RcptParameters, 
 use zegel::message::crlf::CrlfBytes;
 use zegel::smtp::inbox::{Inbox, Refusal};
 use zegel::smtp::peers::Allowed;
-use zegel::smtp::{Server, Settings};
+use zegel::smtp::{Server, SmtpSettings};
 use zegel::tls;
 
 /// How the client's octets are sent.
@@ -72,7 +72,7 @@ fn dialogues() -> Vec<PathBuf> {
 
 /// One file.
 struct Dialogue {
-    settings: Settings,
+    settings: SmtpSettings,
     tls: bool,
     only: Option<Writes>,
     steps: Vec<(usize, Step)>,
@@ -166,8 +166,8 @@ impl Dialogue {
     }
 }
 
-fn settings() -> Settings {
-    Settings {
+fn settings() -> SmtpSettings {
+    SmtpSettings {
         hostname: "mx.voorbeeld.nl".into(),
         allowed: Allowed::new(vec!["127.0.0.0/8".parse().unwrap()]),
         max_message_size: 100_000,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use zegel::address::{Address, ReversePath};
 use zegel::envelope::{Envelope, Peer};
 use zegel::message::crlf::CrlfBytes;
-use zegel::smtp::Settings;
+use zegel::smtp::SmtpSettings;
 use zegel::smtp::inbox::{Inbox, Refusal};
 use zegel::smtp::peers::Allowed;
 use zegel::smtp::session::{Common, MAX_LINE, Next, Session};
@@ -101,8 +101,8 @@ fn count_responses(said: &[u8]) -> usize {
     lines.filter(|line| is_last(line.strip_suffix(b"\r\n").expect("a response ends in CRLF"))).count()
 }
 
-fn settings() -> Settings {
-    Settings {
+fn settings() -> SmtpSettings {
+    SmtpSettings {
         hostname: "mx.voorbeeld.nl".into(),
         allowed: Allowed::new(vec!["127.0.0.0/8".parse().expect("it is one")]),
         max_message_size: MAX_MESSAGE,

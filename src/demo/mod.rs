@@ -73,7 +73,7 @@ async fn serve_until_interrupted(options: &Options, folder: &Path) -> Result<()>
     make(folder)?;
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
     let Settings { smtp, .. } = settings(folder, options.smtp, options.web, loopback)?;
-    let smtp = Arc::new(smtp::Settings::new(MAILBOX, &smtp, None));
+    let smtp = Arc::new(smtp::SmtpSettings::new(MAILBOX, &smtp, None));
     let next_hop = smtp::Server::bind(&[loopback], Box::new(move || smtp.clone()), mailbox.clone())?;
     let smarthost = *next_hop.addresses()?.first().context("the mailbox has no address")?;
     running.spawn(next_hop.run(stop.clone()));

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::Settings;
+use super::SmtpSettings;
 use crate::limits::client_key;
 
 /// Memory is taken in steps of this many bytes: small, so that slow clients with hardly begun messages do not hold
@@ -58,7 +58,7 @@ impl Budget {
     }
 
     /// The account of this client, with the limits that its connection goes by.
-    pub fn account(&self, client: IpAddr, settings: &Settings) -> Account {
+    pub fn account(&self, client: IpAddr, settings: &SmtpSettings) -> Account {
         Account {
             budget: self.clone(),
             client: client_key(client),
@@ -142,8 +142,11 @@ mod tests {
     const KIB: u64 = 1 << 10;
 
     fn account(budget: &Budget, client: &str, most: Option<u64>) -> Account {
-        let settings =
-            Settings { max_message_size: 50 * KIB, memory_budget_per_client: most, ..fixture::settings() };
+        let settings = SmtpSettings {
+            max_message_size: 50 * KIB,
+            memory_budget_per_client: most,
+            ..fixture::settings()
+        };
         budget.account(client.parse().unwrap(), &settings)
     }
 

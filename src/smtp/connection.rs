@@ -17,7 +17,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
-use super::Settings;
+use super::SmtpSettings;
 use super::response::Response;
 use super::session::{Delivery, MAX_LINE, Next, Session};
 use crate::smtp::inbox::Inbox;
@@ -47,7 +47,7 @@ pub async fn serve<I: Inbox>(
     mut tcp: TcpStream,
     session: Session<I>,
     inbox: Arc<I>,
-    settings: Arc<Settings>,
+    settings: Arc<SmtpSettings>,
     stop: CancellationToken,
 ) -> io::Result<()> {
     let pace = Pace::new(settings.idle_timeout);

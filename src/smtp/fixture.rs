@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Settings;
+use super::SmtpSettings;
 use super::peers::Allowed;
 use crate::address::{Address, ReversePath};
 use crate::envelope::{Envelope, Peer};
@@ -10,8 +10,8 @@ use crate::message::crlf::CrlfBytes;
 use crate::smtp::inbox::{Inbox, Refusal};
 
 /// Loopback may relay, and small limits.
-pub fn settings() -> Settings {
-    Settings {
+pub fn settings() -> SmtpSettings {
+    SmtpSettings {
         hostname: "mx.voorbeeld.nl".into(),
         allowed: Allowed::new(vec!["127.0.0.0/8".parse().unwrap()]),
         max_message_size: 100,

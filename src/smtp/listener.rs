@@ -17,7 +17,7 @@ use tokio_util::task::TaskTracker;
 use super::refusals::{self, RefusalLine, Refusals};
 use super::response::Response;
 use super::session::{Common, Session};
-use super::{CurrentSettings, connection};
+use super::{SettingsSource, connection};
 use crate::connections::{ClientLimit, Connections, listen};
 use crate::limits::{Rate, client_key};
 use crate::smtp::inbox::Inbox;
@@ -37,7 +37,7 @@ pub struct Server<I> {
 
 /// What all connections have in common.
 struct Shared<I> {
-    settings: CurrentSettings,
+    settings: SettingsSource,
     inbox: Arc<I>,
     connections: Arc<Connections>,
     common: Common,
@@ -47,7 +47,7 @@ struct Shared<I> {
 impl<I: Inbox> Server<I> {
     /// Binds every address. A connection goes by what `settings` gives when it begins;
     /// certificates and limits change so without a connection dropped. Must be called within tokio's runtime.
-    pub fn bind(addresses: &[SocketAddr], settings: CurrentSettings, inbox: Arc<I>) -> io::Result<Self> {
+    pub fn bind(addresses: &[SocketAddr], settings: SettingsSource, inbox: Arc<I>) -> io::Result<Self> {
         let listeners = listen(addresses)?;
         let common = Common::new(settings().memory_budget);
         let (connections, strangers) = (Arc::default(), Throttle::new(STRANGERS));

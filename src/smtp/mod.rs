@@ -31,11 +31,11 @@ use peers::Allowed;
 pub use listener::Server;
 
 /// Gives the settings of a connection that begins now.
-pub type CurrentSettings = Box<dyn Fn() -> Arc<Settings> + Send + Sync>;
+pub type SettingsSource = Box<dyn Fn() -> Arc<SmtpSettings> + Send + Sync>;
 
 /// What a connection goes by; one that is open keeps the settings it began with.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct SmtpSettings {
     /// Our name in the greeting and in the EHLO response.
     pub hostname: String,
     /// Clients that may relay.
@@ -60,7 +60,7 @@ pub struct Settings {
     pub require_tls: bool,
 }
 
-impl Settings {
+impl SmtpSettings {
     /// From the configuration, with the certificate that it names.
     pub fn new(hostname: &str, smtp: &config::Smtp, tls: Option<Arc<rustls::ServerConfig>>) -> Self {
         Self {

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use memchr::memmem;
 
-use super::Settings;
+use super::SmtpSettings;
 use super::budget::{Account, Budget, Share};
 use super::command::{Chunk, Command, CommandError};
 use super::data::{DataDecoder, Incoming};
@@ -57,7 +57,7 @@ impl Common {
 #[derive(Debug)]
 pub struct Session<I: Inbox> {
     inbox: Arc<I>,
-    settings: Arc<Settings>,
+    settings: Arc<SmtpSettings>,
     account: Account,
     refusals: Arc<Refusals>,
     client: SocketAddr,
@@ -150,7 +150,7 @@ struct Transaction<T> {
 
 impl<I: Inbox> Session<I> {
     /// A session with a client that has just connected.
-    pub fn new(inbox: Arc<I>, settings: Arc<Settings>, common: Common, client: SocketAddr) -> Self {
+    pub fn new(inbox: Arc<I>, settings: Arc<SmtpSettings>, common: Common, client: SocketAddr) -> Self {
         let Common { budget, refusals } = common;
         let account = budget.account(client.ip(), &settings);
         let (said, stage) = (Said::default(), Stage::Start);

@@ -117,7 +117,7 @@ impl AsyncWrite for Counted {
 }
 
 fn connection(stop: CancellationToken) -> Connection<Anything> {
-    let settings = Settings { max_message_size: 1 << 20, ..fixture::settings() };
+    let settings = SmtpSettings { max_message_size: 1 << 20, ..fixture::settings() };
     let pace = Pace::new(settings.idle_timeout);
     let client = "127.0.0.1:1000".parse().unwrap();
     let inbox = Arc::new(Anything);

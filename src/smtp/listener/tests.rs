@@ -11,7 +11,7 @@ use crate::envelope::{Envelope, Peer};
 use crate::message::crlf::CrlfBytes;
 use crate::smtp::inbox::Refusal;
 use crate::smtp::peers::Allowed;
-use crate::smtp::{Settings, fixture};
+use crate::smtp::{SmtpSettings, fixture};
 
 /// Keeps a message as soon as there is a permit for it, and tells that it has got one.
 struct Gated {
@@ -41,7 +41,7 @@ impl Inbox for Gated {
 
 struct Fixture {
     address: SocketAddr,
-    settings: Arc<ArcSwap<Settings>>,
+    settings: Arc<ArcSwap<SmtpSettings>>,
     inbox: Arc<Gated>,
     stop: CancellationToken,
     running: JoinHandle<()>,
@@ -61,8 +61,8 @@ async fn start() -> Fixture {
 }
 
 impl Fixture {
-    fn change(&self, change: impl FnOnce(&mut Settings)) {
-        let mut settings = Settings::clone(&self.settings.load());
+    fn change(&self, change: impl FnOnce(&mut SmtpSettings)) {
+        let mut settings = SmtpSettings::clone(&self.settings.load());
         change(&mut settings);
         self.settings.store(Arc::new(settings));
     }
