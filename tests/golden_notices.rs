@@ -7,28 +7,32 @@
 use std::path::Path;
 
 use mail_parser::{Message, MessageParser, MimeHeaders};
-use zegel::address::Address;
+use zegel::address::{Address, ReversePath};
 use zegel::clock::Timestamp;
 use zegel::config;
-use zegel::id::{Link, TransferId};
+use zegel::diagnostic::{Diagnostic, EnhancedCode, Stage};
+use zegel::envelope::{EnvelopeRecipient, MailParameters};
+use zegel::id::Link;
 use zegel::locale::Language;
 use zegel::message::crlf::CrlfBytes;
-use zegel::outbox::notices::ask::{AskFacts, ask};
-use zegel::outbox::notices::download::{DownloadFacts, download};
-use zegel::outbox::notices::lost::{LostFacts, lost};
-use zegel::outbox::notices::notification::{NotificationFacts, notification};
-use zegel::outbox::notices::recall::{RecallFacts, recall};
-use zegel::outbox::notices::receipt::{ReceiptFacts, Remarks, Taken, Way, receipt};
-use zegel::outbox::notices::reminder::{ReminderFacts, reminder};
-use zegel::outbox::notices::undelivered::{UndeliveredFacts, undelivered};
-use zegel::outbox::notices::unopened::{UnopenedFacts, unopened};
-use zegel::outbox::{NoticeError, SenderCard, SenderFacts};
+use zegel::outbox::compose::{Fields, Original};
+use zegel::outbox::notices::ask::Ask;
+use zegel::outbox::notices::download::Download;
+use zegel::outbox::notices::failure::{About, FailedRecipient, FailureReport};
+use zegel::outbox::notices::lost::Lost;
+use zegel::outbox::notices::notification::Notification;
+use zegel::outbox::notices::recall::Recall;
+use zegel::outbox::notices::receipt::{Disposition, Receipt, ReceiptLine, Remarks};
+use zegel::outbox::notices::reminder::Reminder;
+use zegel::outbox::notices::undelivered::Undelivered;
+use zegel::outbox::notices::unopened::Unopened;
+use zegel::outbox::notices::{Notice, ToSender};
+use zegel::outbox::{Context, NoticeError, SenderCard};
 use zegel::policy::TagReading;
 use zegel::secret::Secret;
 use zegel::settings::Organisation;
 use zegel::staff::Person;
 
-const PUBLIC_URL: &str = "https://veilig.voorbeeld.nl";
 const TOKEN: &str = "3k7wp9hmxt0010123456789abcdefghjkmnpqrs";
 const LINK: &str = "https://veilig.voorbeeld.nl/t/3k7wp9hmxt0010123456789abcdefghjkmnpqrs";
 const STATUS: &str = "https://veilig.voorbeeld.nl/s/3k7wp9hmxtstuvwxyz0123456789abcdefgh";
@@ -37,19 +41,6 @@ const ORIGINAL: &[u8] = b"From: \"Vries, Jan de\" <jan@voorbeeld.nl>\r\n\
     To: Anna Smit <anna@example.org>,\r\n\tb@example.org\r\n\
     Date: Mon, 23 Nov 2026 10:00:00 +0100\r\n\
     Message-ID: <origineel@voorbeeld.nl>\r\n";
-
-/// What a test starts from; each changes what it is about.
-struct Sample {
-    language: Language,
-    organisation: Organisation,
-    sender: SenderCard,
-    recipients: Vec<Address>,
-    token: Secret,
-    password: Secret,
-    remarks: Remarks,
-    status: Secret,
-    transfer: TransferId,
-}
 
 fn organisation() -> Organisation {
     let text = r#"
@@ -71,6 +62,22 @@ fn organisation() -> Organisation {
     Organisation::read(&config).unwrap()
 }
 
+/// What a test starts from; each changes what it is about.
+struct Sample {
+    language: Language,
+    organisation: Organisation,
+    reverse_path: ReversePath,
+    parameters: MailParameters,
+    sender: SenderCard,
+    recipients: Vec<Address>,
+    recipient: EnvelopeRecipient,
+    link: Link,
+    token: Secret,
+    password: Secret,
+    remarks: Remarks,
+    status: Secret,
+}
+
 impl Sample {
     fn new(language: Language) -> Self {
         let person = Person {
@@ -78,169 +85,167 @@ impl Sample {
             phone: Some("(0511) 54 81 00".into()),
             department: Some("Burgerzaken".into()),
         };
+        let organisation = organisation();
         Self {
             language,
-            organisation: organisation(),
-            sender: SenderCard::new(&address("jan@voorbeeld.nl"), None, Some(&person)),
+            reverse_path: ReversePath::Address(address("jan@voorbeeld.nl")),
+            parameters: MailParameters::default(),
+            sender: SenderCard::new(&address("jan@voorbeeld.nl"), None, Some(&person), &organisation),
+            organisation,
             recipients: vec![address("anna@example.org"), address("b@example.org")],
+            recipient: address("anna@example.org").into(),
+            link: Link { transfer: "3k7wp9hmxt".parse().unwrap(), recipient: 1 },
             token: Secret::new(TOKEN.into()),
             password: Secret::new(PASSWORD.into()),
             remarks: Remarks::default(),
             status: Secret::new(STATUS.into()),
-            transfer: "3k7wp9hmxt".parse().unwrap(),
         }
     }
 
-    fn notification_facts(&self) -> NotificationFacts<'_> {
-        NotificationFacts {
-            language: self.language,
-            organisation: &self.organisation,
-            public_url: PUBLIC_URL,
+    /// The notice, as it is written at this time.
+    fn write(&self, time: &str, notice: &impl Notice) -> Result<CrlfBytes, NoticeError> {
+        self.write_as("k3m5p7r9t0vw", time, notice)
+    }
+
+    fn write_as(&self, id: &str, time: &str, notice: &impl Notice) -> Result<CrlfBytes, NoticeError> {
+        let context = Context::new(&self.organisation, Some(self.language), time.parse().unwrap());
+        notice.compose(&context, &id.parse().unwrap())
+    }
+
+    fn notification_facts(&self) -> Notification<'_> {
+        Notification {
+            reverse_path: &self.reverse_path,
+            parameters: &self.parameters,
+            recipient: &self.recipient,
             sender: &self.sender,
-            recipient: &self.recipients[0],
+            link: &self.link,
             token: &self.token,
-            transfer: &self.transfer,
             expires: time("2026-12-23T10:00:00Z"),
             password_needed: true,
             reply_enabled: true,
             subject: None,
-            original: ORIGINAL,
+            fields: Fields::copied(ORIGINAL).unwrap(),
         }
     }
 
-    fn ways(&self) -> Vec<Way<'_>> {
-        self.recipients.iter().map(|address| Way { address, taken: Taken::Sealed }).collect()
+    fn notification(&self, facts: &Notification<'_>) -> CrlfBytes {
+        self.write("2026-11-23T09:00:01Z", facts).unwrap()
     }
 
-    fn receipt_facts<'a>(&'a self, recipients: &'a [Way<'a>]) -> ReceiptFacts<'a> {
-        ReceiptFacts {
-            language: self.language,
-            organisation: &self.organisation,
-            hostname: "veilig.voorbeeld.nl",
-            public_url: PUBLIC_URL,
-            sender: &self.sender.email,
+    fn lines(&self) -> Vec<ReceiptLine<'_>> {
+        let line = |address| ReceiptLine { address, disposition: Disposition::Sealed };
+        self.recipients.iter().map(line).collect()
+    }
+
+    fn receipt_facts<'a>(&'a self, recipients: &'a [ReceiptLine<'a>]) -> Receipt<'a> {
+        Receipt {
+            to: self.to(),
             recipients,
-            transfer: &self.transfer,
             expires: time("2026-12-23T10:00:00Z"),
             password: Some(&self.password),
             remarks: &self.remarks,
-            status: &self.status,
             message_id: Some("<origineel@voorbeeld.nl>"),
-            now: time("2026-11-23T09:00:01Z"),
         }
+    }
+
+    fn receipt_of(&self, facts: &Receipt<'_>) -> CrlfBytes {
+        self.write("2026-11-23T09:00:01Z", facts).unwrap()
     }
 
     fn receipt(&self) -> CrlfBytes {
-        receipt(&self.receipt_facts(&self.ways())).unwrap()
+        self.receipt_of(&self.receipt_facts(&self.lines()))
     }
 
     fn recall(&self) -> CrlfBytes {
-        recall(&RecallFacts {
-            language: self.language,
-            organisation: &self.organisation,
-            hostname: "veilig.voorbeeld.nl",
-            public_url: PUBLIC_URL,
+        let recall = Recall {
             sender: &self.sender.email,
             recipient: &self.recipients[0],
-            link: &Link { transfer: self.transfer.clone(), recipient: 1 },
+            link: &self.link,
             message_id: Some("<besluit@voorbeeld.nl>"),
             sent: time("2026-11-23T09:00:01Z"),
-            now: time("2026-11-24T09:00:01Z"),
-        })
-        .unwrap()
+        };
+        self.write("2026-11-24T09:00:01Z", &recall).unwrap()
     }
 
-    fn sender_facts(&self) -> SenderFacts<'_> {
-        SenderFacts {
-            language: self.language,
-            organisation: &self.organisation,
-            hostname: "veilig.voorbeeld.nl",
-            public_url: PUBLIC_URL,
-            sender: &self.sender.email,
-            transfer: &self.transfer,
-            status: &self.status,
-            id: "k3m5p7r9t0vw",
-            now: time("2026-12-21T09:00:01Z"),
-        }
+    fn to(&self) -> ToSender<'_> {
+        let (sender, transfer) = (&self.sender.email, &self.link.transfer);
+        ToSender { sender, transfer, status: self.status.clone() }
     }
 
     fn reminder(&self, password_needed: bool) -> CrlfBytes {
-        reminder(&ReminderFacts {
-            language: self.language,
-            organisation: &self.organisation,
-            public_url: PUBLIC_URL,
-            sender: &self.sender,
+        let fields = b"From: Jan de Vries <jan@voorbeeld.nl>\r\nTo: <anna@example.org>\r\n";
+        let reminder = Reminder {
+            reverse_path: &self.reverse_path,
             recipient: &self.recipients[0],
+            sender: &self.sender,
+            link: &self.link,
             token: &self.token,
-            transfer: &self.transfer,
             sent: time("2026-11-23T09:00:01Z"),
             expires: time("2026-12-23T10:00:00Z"),
             password_needed,
-            fields: b"From: Jan de Vries <jan@voorbeeld.nl>\r\nTo: <anna@example.org>\r\n".to_vec(),
-        })
-        .unwrap()
+            fields: Fields::copied(fields).unwrap(),
+        };
+        self.write("2026-12-21T09:00:01Z", &reminder).unwrap()
     }
 
     fn unopened(&self) -> CrlfBytes {
-        unopened(&UnopenedFacts {
-            to: self.sender_facts(),
-            recipients: &self.recipients,
-            sent: time("2026-11-23T09:00:01Z"),
-            expires: time("2026-12-23T10:00:00Z"),
-        })
-        .unwrap()
+        let (sent, expires) = (time("2026-11-23T09:00:01Z"), time("2026-12-23T10:00:00Z"));
+        let unopened = Unopened { to: self.to(), recipients: &self.recipients, sent, expires };
+        self.write("2026-12-21T09:00:01Z", &unopened).unwrap()
     }
 
     fn download(&self, files: usize, message: bool, names: &[String]) -> CrlfBytes {
-        let recipient = &self.recipients[0];
-        let time = time("2026-11-24T09:00:01Z");
-        download(&DownloadFacts { to: self.sender_facts(), recipient, time, files, of: 3, message, names })
-            .unwrap()
+        let (recipient, time) = (&self.recipients[0], time("2026-11-24T09:00:01Z"));
+        let download = Download { to: self.to(), recipient, time, files, of: 3, message, names };
+        self.write("2026-12-21T09:00:01Z", &download).unwrap()
     }
 
     fn undelivered(&self, kept: bool) -> CrlfBytes {
-        let postmaster = address("postmaster@voorbeeld.nl");
         let reason = "550 5.1.1 no such user (RCPT TO)";
         let failed: Vec<_> = self.recipients.iter().map(|one| (one, reason.to_owned())).collect();
-        undelivered(&UndeliveredFacts {
-            language: self.language,
-            organisation: &self.organisation,
-            hostname: "veilig.voorbeeld.nl",
-            to: &postmaster,
+        let undelivered = Undelivered {
+            to: &address("postmaster@voorbeeld.nl"),
             item: &"0123456789ab".parse().unwrap(),
             kind: "receipt",
             arrived: time("2026-11-23T09:00:01Z"),
             smarthost: "mail.voorbeeld.nl:25",
             failed: &failed,
             kept,
-            id: &"ba9876543210".parse().unwrap(),
-            now: time("2026-11-24T09:00:01Z"),
-        })
-        .unwrap()
+        };
+        self.write_as("ba9876543210", "2026-11-24T09:00:01Z", &undelivered).unwrap()
+    }
+
+    fn failure(&self, about: About, message_id: Option<&str>, original: Option<Original<'_>>) -> CrlfBytes {
+        let (piet, jun) = (address("piet@example.org"), address("j\u{fc}n@example.org"));
+        let unknown = Diagnostic::remote(Stage::Recipient, 550, "5.1.1 no such user");
+        let lack = Diagnostic::local(None, EnhancedCode::new(5, 6, 7), "it does not offer SMTPUTF8");
+        let orcpt = Some("rfc822;Piet+2Bx@example.org");
+        let failed = [
+            FailedRecipient { address: &piet, orcpt, diagnostic: &unknown },
+            FailedRecipient { address: &jun, orcpt: None, diagnostic: &lack },
+        ];
+        let report = FailureReport {
+            to: &self.sender.email,
+            arrived: time("2026-11-23T09:00:01Z"),
+            envid: Some("QQ+3D1"),
+            smarthost: "mail.voorbeeld.nl:25",
+            about,
+            message_id,
+            failed: &failed,
+            original,
+        };
+        self.write("2026-11-24T09:00:01Z", &report).unwrap()
     }
 
     fn lost(&self) -> CrlfBytes {
         let (recipient, sent) = (&self.recipients[0], time("2026-11-23T09:00:01Z"));
-        lost(&LostFacts { to: self.sender_facts(), recipient, sent }).unwrap()
+        self.write("2026-12-21T09:00:01Z", &Lost { to: self.to(), recipient, sent }).unwrap()
     }
 
     fn ask(&self, renewable: Option<Timestamp>) -> CrlfBytes {
-        ask(&AskFacts {
-            language: self.language,
-            organisation: &self.organisation,
-            hostname: "veilig.voorbeeld.nl",
-            public_url: PUBLIC_URL,
-            sender: &self.sender.email,
-            recipient: &self.recipients[0],
-            transfer: &self.transfer,
-            sent: time("2026-11-23T09:00:01Z"),
-            expired: time("2026-12-23T10:00:00Z"),
-            renewable,
-            status: &self.status,
-            id: "k3m5p7r9t0vw",
-            now: time("2026-12-24T09:00:01Z"),
-        })
-        .unwrap()
+        let (sent, expired) = (time("2026-11-23T09:00:01Z"), time("2026-12-23T10:00:00Z"));
+        let ask = Ask { to: self.to(), recipient: &self.recipients[0], sent, expired, renewable };
+        self.write("2026-12-24T09:00:01Z", &ask).unwrap()
     }
 }
 
@@ -287,29 +292,29 @@ fn all_notices() -> Vec<(String, CrlfBytes)> {
     let mut all = Vec::new();
     for language in Language::ALL {
         let sample = Sample::new(language);
-        all.push((format!("notification.{language}"), notification(&sample.notification_facts()).unwrap()));
+        all.push((format!("notification.{language}"), sample.notification(&sample.notification_facts())));
         let open =
-            NotificationFacts { password_needed: false, reply_enabled: false, ..sample.notification_facts() };
-        all.push((format!("notification-open.{language}"), notification(&open).unwrap()));
+            Notification { password_needed: false, reply_enabled: false, ..sample.notification_facts() };
+        all.push((format!("notification-open.{language}"), sample.notification(&open)));
         all.push((format!("receipt.{language}"), sample.receipt()));
-        let mut ways = sample.ways();
-        let open = ReceiptFacts { password: None, ..sample.receipt_facts(&ways) };
-        all.push((format!("receipt-open.{language}"), receipt(&open).unwrap()));
+        let mut lines = sample.lines();
+        let open = Receipt { password: None, ..sample.receipt_facts(&lines) };
+        all.push((format!("receipt-open.{language}"), sample.receipt_of(&open)));
         let mut options = Sample::new(language);
         options.remarks =
             Remarks { chosen: true, ignored: vec!["400d".into(), "ww=…".into()], ..Remarks::default() };
-        let facts = ReceiptFacts { password: None, ..options.receipt_facts(&ways) };
-        all.push((format!("receipt-chosen.{language}"), receipt(&facts).unwrap()));
+        let facts = Receipt { password: None, ..options.receipt_facts(&lines) };
+        all.push((format!("receipt-chosen.{language}"), options.receipt_of(&facts)));
         let reading =
             TagReading { written: "(vertouwelijk".into(), tag: "[vertrouwelijk]".into(), is_plain: false };
         options.remarks = Remarks { reading: Some(reading), ..Remarks::default() };
-        all.push((format!("receipt-reading.{language}"), receipt(&options.receipt_facts(&ways)).unwrap()));
+        all.push((format!("receipt-reading.{language}"), options.receipt_of(&options.receipt_facts(&lines))));
         options.remarks = Remarks { too_weak: true, password_needed: true, ..Remarks::default() };
-        all.push((format!("receipt-options.{language}"), receipt(&options.receipt_facts(&ways)).unwrap()));
-        ways[1].taken = Taken::Passed { rule: Some("collega's") };
+        all.push((format!("receipt-options.{language}"), options.receipt_of(&options.receipt_facts(&lines))));
+        lines[1].disposition = Disposition::Passed { rule: Some("collega's") };
         let other = address("c@voorbeeld.nl");
-        ways.push(Way { address: &other, taken: Taken::Passed { rule: None } });
-        let mixed = receipt(&sample.receipt_facts(&ways)).unwrap();
+        lines.push(ReceiptLine { address: &other, disposition: Disposition::Passed { rule: None } });
+        let mixed = sample.receipt_of(&sample.receipt_facts(&lines));
         all.push((format!("receipt-mixed.{language}"), mixed));
         all.push((format!("recall.{language}"), sample.recall()));
         all.push((format!("reminder.{language}"), sample.reminder(true)));
@@ -320,8 +325,8 @@ fn all_notices() -> Vec<(String, CrlfBytes)> {
         all.push((format!("ask-renewable.{language}"), sample.ask(Some(time("2027-01-06T10:00:00Z")))));
     }
     let kept = Sample::new(Language::Nl);
-    let facts = NotificationFacts { subject: Some("Uw aanvraag café"), ..kept.notification_facts() };
-    all.push(("notification-subject-kept.nl".into(), notification(&facts).unwrap()));
+    let facts = Notification { subject: Some("Uw aanvraag café"), ..kept.notification_facts() };
+    all.push(("notification-subject-kept.nl".into(), kept.notification(&facts)));
 
     all.push(("reminder-open.nl".into(), kept.reminder(false)));
     let names = ["besluit.pdf", "naam\r\nBcc: x@evil.example <b>.pdf"].map(str::to_owned);
@@ -331,9 +336,10 @@ fn all_notices() -> Vec<(String, CrlfBytes)> {
     long.organisation.name =
         format!("Gemeenschappelijke Regeling {} en Omstreken", "Noordoost-Fryslân ".repeat(9));
     let name = format!("Wilhelmina Geertruida {} van der Meer", "Hottinga ".repeat(8));
-    long.sender = SenderCard::new(&address("w.g.hottinga@voorbeeld.nl"), Some(&name), None);
     long.organisation.phone = String::new();
-    all.push(("notification-long-names.nl".into(), notification(&long.notification_facts()).unwrap()));
+    long.sender =
+        SenderCard::new(&address("w.g.hottinga@voorbeeld.nl"), Some(&name), None, &long.organisation);
+    all.push(("notification-long-names.nl".into(), long.notification(&long.notification_facts())));
     all
 }
 
@@ -348,6 +354,21 @@ fn plain_notices() -> Vec<(String, CrlfBytes)> {
 fn every_notice_is_as_agreed() {
     for (name, notice) in all_notices().into_iter().chain(plain_notices()) {
         assert_golden(&name, &notice);
+    }
+}
+
+/// In both languages at once, whatever is returned with it.
+#[test]
+fn every_failure_report_is_as_agreed() {
+    let (sample, id) = (Sample::new(Language::Nl), Some("<origineel@voorbeeld.nl>"));
+    let header = "Message-ID: <origineel@voorbeeld.nl>\r\nSubject: caf\u{e9}\r\n";
+    let whole = format!("{header}\r\n\u{e9}=20\r\n.\r\n");
+    for (name, about, id, original) in [
+        ("failure", About::Message, id, Some(Original::Whole(whole.as_bytes()))),
+        ("failure-notification", About::Notification, id, Some(Original::Header(header.as_bytes()))),
+        ("failure-reminder", About::Reminder, None, None),
+    ] {
+        assert_golden(name, &sample.failure(about, id, original));
     }
 }
 
@@ -375,11 +396,10 @@ fn the_link_is_alone_on_a_line_of_the_text() {
 
 #[test]
 fn a_long_link_is_not_torn_apart() {
-    let sample = Sample::new(Language::Nl);
-    let public_url = format!("https://{}.voorbeeld.nl", "zeer-lange-naam-".repeat(4));
-    let facts = NotificationFacts { public_url: &public_url, ..sample.notification_facts() };
-    let notice = notification(&facts).unwrap();
-    let link = format!("{public_url}/t/{TOKEN}");
+    let mut sample = Sample::new(Language::Nl);
+    sample.organisation.public_url = format!("https://{}.voorbeeld.nl", "zeer-lange-naam-".repeat(4));
+    let notice = sample.notification(&sample.notification_facts());
+    let link = format!("{}/t/{TOKEN}", sample.organisation.public_url);
     assert!(String::from_utf8_lossy(notice.as_slice()).lines().any(|line| line == link));
 }
 
@@ -406,7 +426,8 @@ fn the_password_is_in_the_receipt_only() {
 
 #[test]
 fn a_notification_stands_in_the_place_of_the_original() {
-    let notice = notification(&Sample::new(Language::Fy).notification_facts()).unwrap();
+    let sample = Sample::new(Language::Fy);
+    let notice = sample.notification(&sample.notification_facts());
     assert!(notice.as_slice().starts_with(ORIGINAL));
     let message = parse(&notice);
     assert_eq!(message.header_raw("X-Zegel-Transfer").unwrap().trim(), "3k7wp9hmxt");
@@ -475,17 +496,18 @@ fn no_text_from_outside_adds_anything() {
         "Jan\0\u{1b}[31m",
     ];
     let calm = Sample::new(Language::En);
-    let calm_notification = notification(&calm.notification_facts()).unwrap();
+    let calm_notification = calm.notification(&calm.notification_facts());
     let calm_receipt = calm.receipt();
     for attack in attacks {
         let mut sample = Sample::new(Language::En);
         let person =
             Person { name: Some(attack.into()), phone: Some(attack.into()), department: Some(attack.into()) };
-        sample.sender = SenderCard::new(&sample.sender.email, Some(attack), Some(&person));
         sample.organisation.name = attack.into();
         sample.organisation.phone = attack.into();
-        let facts = NotificationFacts { subject: Some(attack), ..sample.notification_facts() };
-        assert_same_frame(&calm_notification, &notification(&facts).unwrap(), attack);
+        let email = &sample.sender.email;
+        sample.sender = SenderCard::new(email, Some(attack), Some(&person), &sample.organisation);
+        let facts = Notification { subject: Some(attack), ..sample.notification_facts() };
+        assert_same_frame(&calm_notification, &sample.notification(&facts), attack);
         assert_same_frame(&calm_receipt, &sample.receipt(), attack);
         assert_same_frame(&calm.recall(), &sample.recall(), attack);
         assert_same_frame(&calm.ask(None), &sample.ask(None), attack);
@@ -523,19 +545,20 @@ fn header_fields_that_would_end_the_header_are_refused() {
         b"From: a@voorbeeld.nl\r\n\r\nbody\r\n",
         b"\r\nFrom: a@voorbeeld.nl\r\n",
     ] {
-        let facts = NotificationFacts { original, ..sample.notification_facts() };
-        assert!(matches!(notification(&facts), Err(NoticeError::Fields)), "{original:?}");
+        assert!(matches!(Fields::copied(original), Err(NoticeError::Fields)), "{original:?}");
     }
-    let facts = NotificationFacts { original: b"From: a\nb\r\n", ..sample.notification_facts() };
-    assert!(matches!(notification(&facts), Err(NoticeError::Lines(_))));
+    let fields = Fields::copied(b"From: a\nb\r\n").unwrap();
+    let facts = Notification { fields, ..sample.notification_facts() };
+    assert!(matches!(sample.write("2026-11-23T09:00:01Z", &facts), Err(NoticeError::Lines(_))));
 }
 
 #[test]
 fn what_is_not_known_is_left_out() {
     let mut sample = Sample::new(Language::Nl);
-    sample.sender = SenderCard::new(&address("jan@voorbeeld.nl"), Some(" \r\n"), None);
     sample.organisation.phone = " ".into();
-    let notice = notification(&sample.notification_facts()).unwrap();
+    let email = address("jan@voorbeeld.nl");
+    sample.sender = SenderCard::new(&email, Some(" \r\n"), None, &sample.organisation);
+    let notice = sample.notification(&sample.notification_facts());
     let text = text(&parse(&notice));
     assert!(text.lines().any(|line| line == "Naam Verzender: jan@voorbeeld.nl"), "{text}");
     for absent in ["Telefoon", "Afdeling", "Bel "] {

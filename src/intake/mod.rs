@@ -11,7 +11,6 @@ mod slots;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use mail_builder::headers::text::Text;
 use tokio::task::spawn_blocking;
 
 use self::slots::SealingSlots;
@@ -26,7 +25,8 @@ use crate::message::header::Header;
 use crate::message::rewrite;
 use crate::outbox::NoticeError;
 use crate::outbox::body;
-use crate::outbox::{compose, origin};
+use crate::outbox::compose::Fields;
+use crate::outbox::origin;
 use crate::policy::{Decision, Facts, MessageContent, Policy, SealOptions, TagOptions, Verdict};
 use crate::queue::worker::WakeHandle;
 use crate::seal::SealError;
@@ -358,9 +358,8 @@ fn tag_options(policy: &Policy, header: &Header<'_>) -> TagOptions {
 /// The message with this subject: no recipient, in clear or behind a link, may read a password in it. The
 /// tag stays, so that what a colleague forwards is sealed too. Outlook keeps a copy of the subject in `Thread-Topic`.
 fn without_password(message: &CrlfBytes, subject: &str) -> Result<CrlfBytes, Refusal> {
-    let mut field = Vec::new();
-    compose::write_field(&mut field, "Subject", &Text::new(subject));
-    let field = CrlfBytes::check(field).map_err(|error| Refusal::Trouble(error.to_string()))?;
+    let field = CrlfBytes::check(Fields::default().free_text("Subject", subject).into_bytes())
+        .map_err(|error| Refusal::Trouble(error.to_string()))?;
     Ok(rewrite::replace_fields(message, &["Subject", "Thread-Topic"], &field))
 }
 

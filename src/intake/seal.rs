@@ -8,22 +8,23 @@ use crate::address::{Address, ReversePath};
 use crate::audit::{Action, Event};
 use crate::clock::days_later;
 use crate::config::{PasswordMode, SubjectMode};
-use crate::envelope::{self, Envelope, EnvelopeRecipient, MailParameters, Ret};
-use crate::id::{Link, QueueId};
+use crate::envelope::{self, EnvelopeRecipient};
+use crate::id::Link;
 use crate::locale::Language;
 use crate::message::crlf::CrlfBytes;
 use crate::message::header::{Header, Mailbox};
 use crate::message::mime::{self, MimePart};
 use crate::message::rewrite;
-use crate::outbox::body;
-use crate::outbox::notices::notification::{NotificationFacts, notification};
-use crate::outbox::notices::receipt::{ReceiptFacts, Remarks, Taken, Way, receipt};
-use crate::outbox::{SenderCard, compose, origin};
+use crate::outbox::compose::Fields;
+use crate::outbox::notices::notification::Notification;
+use crate::outbox::notices::receipt::{Disposition, Receipt, ReceiptLine, Remarks};
+use crate::outbox::notices::{Notice, ToSender};
+use crate::outbox::{Context, Outbox, SenderCard};
 use crate::policy::{SealOptions, TagPassword};
 use crate::secret::Secret;
 use crate::settings::Organisation;
 use crate::smtp::inbox::Refusal;
-use crate::store::{Acceptance, Kind, NewItem, NewRecipient, NewTransfer};
+use crate::store::{Acceptance, NewItem, NewRecipient, NewTransfer};
 use crate::transfer::sealing::{self, Content, SealRequest, Sealed};
 use crate::transfer::{action, link, password};
 
@@ -79,7 +80,7 @@ pub(super) fn seal(
     };
     acceptance.items.extend(notices.notifications(&terms, &tokens)?);
     if let Some(sender) = sender {
-        acceptance.items.push(notices.receipt(sender, &terms.remarks, password.as_ref())?);
+        acceptance.items.push(notices.receipt(&sender, &terms.remarks, password.as_ref())?);
     }
     Ok(())
 }
@@ -183,114 +184,85 @@ struct Notices<'a> {
 impl Notices<'_> {
     /// One for each recipient, each with a link of its own.
     fn notifications(&self, terms: &Terms, tokens: &[Secret]) -> Result<Vec<NewItem>, Refusal> {
-        let (organisation, transfer) = (self.organisation, self.transfer);
-        let sender = self.sender_card();
-        let mut original =
-            rewrite::trace(&organisation.hostname, self.header, &self.arrival.id, self.arrival.now);
-        original.extend(rewrite::copy_fields(self.header, KEPT_FIELDS));
-        let reply_to: Vec<_> =
-            self.reply_to.iter().map(|(name, address)| (name.as_deref(), address)).collect();
-        compose::write_reply_to(&mut original, &reply_to);
-        let mut items = Vec::with_capacity(transfer.recipients.len());
-        for ((recipient, original_recipient), token) in
-            transfer.recipients.iter().zip(self.recipients).zip(tokens)
-        {
-            let link = Link { transfer: transfer.id.clone(), recipient: recipient.number };
-            let mut fields = original.clone();
-            compose::write_return_mark(&mut fields, &link::return_mark(&self.intake.keys.link, &link));
-            let mail = notification(&NotificationFacts {
-                language: terms.language,
-                organisation,
-                public_url: &organisation.public_url,
+        let (transfer, envelope) = (self.transfer, &self.arrival.envelope);
+        let (sender, fields) = (self.sender_card(), self.fields()?);
+        let numbered = transfer.recipients.iter().zip(self.recipients).zip(tokens);
+        let notify = |((NewRecipient { number, .. }, recipient), token): ((&NewRecipient, _), _)| {
+            let link = &Link { transfer: transfer.id.clone(), recipient: *number };
+            let mark = link::return_mark(&self.intake.keys.link, link);
+            let notification = Notification {
+                reverse_path: &envelope.reverse_path,
+                parameters: &envelope.parameters,
+                recipient,
                 sender: &sender,
-                recipient: &recipient.address,
+                link,
                 token,
-                transfer: &transfer.id,
                 expires: transfer.expires,
                 password_needed: transfer.password,
-                reply_enabled: organisation.reply.enabled,
+                reply_enabled: self.organisation.reply.enabled,
                 subject: (terms.subject == SubjectMode::Keep).then_some(self.arrival.subject.as_str()),
-                original: &fields,
-            })?;
-            let envelope = self.envelope(original_recipient.clone());
-            items.push(self.item(Kind::Notification, envelope, Some(link), &mail)?);
-        }
-        Ok(items)
+                fields: fields.clone().return_mark(&mark),
+            };
+            self.item(terms.language, &notification)
+        };
+        numbered.map(notify).collect()
     }
 
-    /// The original's sender gets what bounces, but never with the link in it.
-    fn envelope(&self, recipient: EnvelopeRecipient) -> Envelope {
-        let reverse_path = self.arrival.envelope.reverse_path.clone();
-        let parameters = MailParameters {
-            smtputf8: self.arrival.envelope.parameters.smtputf8,
-            ret: Some(Ret::Headers),
-            envid: self.arrival.envelope.parameters.envid.clone(),
-            ..MailParameters::default()
-        };
-        Envelope { reverse_path, parameters, recipients: vec![recipient] }
+    /// What a notification takes over from the original's header.
+    fn fields(&self) -> Result<Fields, Refusal> {
+        let Self { arrival, header, .. } = self;
+        let mut fields = rewrite::trace(&self.organisation.hostname, header, &arrival.id, arrival.now);
+        fields.extend(rewrite::copy_fields(header, KEPT_FIELDS));
+        let reply_to: Vec<_> =
+            self.reply_to.iter().map(|(name, address)| (name.as_deref(), address)).collect();
+        Ok(Fields::copied(&fields)?.reply_to(&reply_to))
     }
 
     /// For the sender alone; the only mail with the password.
     fn receipt(
         &self,
-        sender: Address,
+        sender: &Address,
         remarks: &Remarks,
         password: Option<&Secret>,
     ) -> Result<NewItem, Refusal> {
         let (organisation, transfer) = (self.organisation, self.transfer);
-        let sealed =
-            transfer.recipients.iter().map(|one| Way { address: &one.address, taken: Taken::Sealed });
-        let passed = self.arrival.pass.iter().map(|(recipient, rule)| Way {
+        let message_id = self.header.message_id();
+        let sealed = transfer
+            .recipients
+            .iter()
+            .map(|one| ReceiptLine { address: &one.address, disposition: Disposition::Sealed });
+        let passed = self.arrival.pass.iter().map(|(recipient, rule)| ReceiptLine {
             address: &recipient.address,
-            taken: Taken::Passed { rule: rule.as_deref() },
+            disposition: Disposition::Passed { rule: rule.as_deref() },
         });
-        let recipients: Vec<Way<'_>> = sealed.chain(passed).collect();
+        let recipients: Vec<ReceiptLine<'_>> = sealed.chain(passed).collect();
         let status = action::status_link(&self.intake.keys.action, &organisation.public_url, &transfer.id);
-        let mail = receipt(&ReceiptFacts {
-            language: organisation.language,
-            organisation,
-            hostname: &organisation.hostname,
-            public_url: &organisation.public_url,
-            sender: &sender,
+        let receipt = Receipt {
+            to: ToSender { sender, transfer: &transfer.id, status },
             recipients: &recipients,
-            transfer: &transfer.id,
             expires: transfer.expires,
             password,
             remarks,
-            status: &status,
-            message_id: self.header.message_id().as_deref(),
-            now: self.arrival.now,
-        })?;
-        let parameters = MailParameters { smtputf8: sender.needs_smtputf8(), ..MailParameters::default() };
-        let recipients = vec![EnvelopeRecipient::from(sender)];
-        let envelope = Envelope { reverse_path: ReversePath::Null, parameters, recipients };
-        self.item(Kind::Receipt, envelope, None, &mail)
+            message_id: message_id.as_deref(),
+        };
+        self.item(organisation.language, &receipt)
     }
 
-    /// The person in the From field, else the envelope's; a message without either is the postmaster's.
-    /// A sender without a telephone number is reached by the organisation's.
+    /// The person in the From field, or else the envelope's; a message without either is the postmaster's.
     fn sender_card(&self) -> SenderCard {
         let from = self.header.from();
         let envelope = || self.arrival.envelope.reverse_path.address().cloned();
         let address = from.address.or_else(envelope).unwrap_or_else(|| self.organisation.postmaster.clone());
-        let mut card =
-            SenderCard::new(&address, from.name.as_deref(), self.organisation.staff.find(&address));
-        let switchboard = &self.organisation.phone;
-        card.phone = card.phone.or_else(|| (!switchboard.is_empty()).then(|| switchboard.clone()));
-        card
+        let person = self.organisation.staff.find(&address);
+        SenderCard::new(&address, from.name.as_deref(), person, self.organisation)
     }
 
-    fn item(
-        &self,
-        kind: Kind,
-        envelope: Envelope,
-        link: Option<Link>,
-        mail: &CrlfBytes,
-    ) -> Result<NewItem, Refusal> {
-        let id = QueueId::random();
-        let mail = origin::marked(&self.intake.keys.link, &id, mail);
-        let body = body::store_body(&self.intake.keys.body, self.intake.blobs.as_ref(), &mail)?;
-        Ok(NewItem { id, kind, envelope, body, link, created: self.arrival.now })
+    fn item(&self, language: Language, notice: &impl Notice) -> Result<NewItem, Refusal> {
+        let keys = &self.intake.keys;
+        let blobs = Some(self.intake.blobs.as_ref());
+        let outbox = Outbox { body_key: &keys.body, link_key: &keys.link, blobs };
+        let context = Context { language, organisation: self.organisation, now: self.arrival.now };
+        Ok(outbox.item(&context, notice)?)
     }
 }
 

@@ -5,18 +5,16 @@
 use crate::address::{Address, ReversePath};
 use crate::clock::Timestamp;
 use crate::diagnostic::{Diagnostic, Outcome};
-use crate::envelope::{BodyType, Envelope, EnvelopeRecipient, MailParameters, Ret};
-use crate::id::QueueId;
-use crate::message::crlf::CrlfBytes;
+use crate::envelope::Ret;
 use crate::message::header::Header;
-use crate::outbox::body::{self, Opener};
-use crate::outbox::notices::failure::{About, FailedRecipient, FailureFacts, Original, failure};
-use crate::outbox::notices::undelivered::{UndeliveredFacts, undelivered};
-use crate::outbox::origin;
+use crate::outbox::body::Opener;
+use crate::outbox::compose::Original;
+use crate::outbox::notices::failure::{About, FailedRecipient, FailureReport};
+use crate::outbox::notices::undelivered::Undelivered;
+use crate::outbox::{Context, NoticeError, Outbox};
 use crate::queue::way;
-use crate::secret::{BodyKey, LinkKey};
 use crate::settings::Settings;
-use crate::store::{Body, Item, Kind, NewItem, PendingRecipient};
+use crate::store::{Item, Kind, NewItem, PendingRecipient};
 
 /// Octets of a returned header; what is longer is cut at a line.
 const MOST_HEADER: usize = 32 * 1024;
@@ -57,7 +55,7 @@ pub fn untold<'a>(item: &'a Item, outcomes: &'a [(u32, Outcome)]) -> Vec<Failed<
 /// that there is no end of them. `kept`: the mail is frozen.
 pub fn notice(
     settings: &Settings,
-    (key, link_key): (&BodyKey, &LinkKey),
+    outbox: Outbox<'_>,
     now: Timestamp,
     item: &Item,
     failed: &[Failed<'_>],
@@ -65,13 +63,9 @@ pub fn notice(
 ) -> Option<NewItem> {
     let organisation = way::organisation(settings, item);
     let postmaster = Some(&organisation.postmaster).filter(|_| item.kind != Kind::Undelivered)?;
-    let id = QueueId::random();
     let failed: Vec<(&Address, String)> =
         failed.iter().map(|(pending, why)| (&pending.recipient.address, why.for_log())).collect();
-    let mail = undelivered(&UndeliveredFacts {
-        language: organisation.language,
-        organisation,
-        hostname: &organisation.hostname,
+    let notice = Undelivered {
         to: postmaster,
         item: &item.id,
         kind: item.kind.as_str(),
@@ -79,33 +73,15 @@ pub fn notice(
         smarthost: &settings.relay.next_hop(way::direction(settings, item)).smarthost,
         failed: &failed,
         kept,
-        id: &id,
-        now,
-    });
-    let mail = mail
-        .inspect_err(|error| tracing::error!(%error, "the notice to the postmaster could not be made"))
-        .ok()?;
-    let envelope = Envelope {
-        reverse_path: ReversePath::Null,
-        parameters: MailParameters { smtputf8: postmaster.needs_smtputf8(), ..MailParameters::default() },
-        recipients: vec![EnvelopeRecipient::from(postmaster.clone())],
     };
-    let body = seal(key, &origin::marked(link_key, &id, &mail))?;
-    Some(NewItem { id, kind: Kind::Undelivered, envelope, body, link: None, created: now })
-}
-
-/// Without a key for it there is no mail, and what it is about is kept.
-fn seal(key: &BodyKey, mail: &CrlfBytes) -> Option<Body> {
-    body::seal(key, mail)
-        .inspect_err(|error| tracing::error!(%error, "a mail about a failure could not be sealed"))
-        .ok()
+    made(outbox.item(&Context::new(organisation, None, now), &notice))
 }
 
 /// The report on these recipients; `None` when nobody can be told. `original` is the item's body, if it can
 /// still be read. Blocking.
 pub fn report(
     settings: &Settings,
-    keys: (&BodyKey, &LinkKey),
+    outbox: Outbox<'_>,
     now: Timestamp,
     item: &Item,
     failed: &[Failed<'_>],
@@ -116,15 +92,10 @@ pub fn report(
     if failed.is_empty() {
         return None;
     }
-    let (organisation, id) = (way::organisation(settings, item), QueueId::random());
     let returned = original.and_then(|opener| returned(item, opener));
     let octets = returned.as_ref().map_or(&[][..], |returned| &returned.octets);
     let message_id = Header::parse(octets).message_id();
-    let message = failure(&FailureFacts {
-        id: &id,
-        hostname: &organisation.hostname,
-        organisation: &organisation.name,
-        time: now,
+    let report = FailureReport {
         to,
         arrived: item.created,
         envid: item.parameters.envid.as_deref(),
@@ -137,22 +108,17 @@ pub fn report(
         // A reminder has an id of its own, which its sender has never seen.
         message_id: message_id.as_deref().filter(|_| item.kind != Kind::Reminder),
         failed: &failed,
-        original: match &returned {
-            None => Original::Lost,
-            Some(Returned { whole: true, octets }) => Original::Whole(octets),
-            Some(Returned { whole: false, octets }) => Original::Header(octets),
-        },
-    });
-    let body = (!message.as_slice().is_ascii()).then_some(BodyType::EightBitMime);
-    let envelope = Envelope {
-        reverse_path: ReversePath::Null,
-        parameters: MailParameters { body, smtputf8: to.needs_smtputf8(), ..MailParameters::default() },
-        recipients: vec![EnvelopeRecipient::from(to.clone())],
+        original: returned.as_ref().map(|Returned { whole, octets }| match whole {
+            true => Original::Whole(octets),
+            false => Original::Header(octets),
+        }),
     };
-    // In the row whatever its size: a disk without room for a blob must not cost the sender the report.
-    let (body_key, link_key) = keys;
-    let body = seal(body_key, &origin::marked(link_key, &id, &message))?;
-    Some(NewItem { id, kind: Kind::Report, envelope, body, link: None, created: now })
+    made(outbox.item(&Context::new(way::organisation(settings, item), None, now), &report))
+}
+
+/// Where there is no mail, what it is about is kept.
+fn made(item: Result<NewItem, NoticeError>) -> Option<NewItem> {
+    item.inspect_err(|error| tracing::error!(%error, "a mail about a failure could not be made")).ok()
 }
 
 fn describe<'a>((pending, diagnostic): Failed<'a>) -> FailedRecipient<'a> {
@@ -204,10 +170,13 @@ pub(super) mod tests {
 
     use super::*;
     use crate::diagnostic::Stage;
-    use crate::envelope::{Notify, RcptParameters};
+    use crate::envelope::{EnvelopeRecipient, MailParameters, Notify, RcptParameters};
+    use crate::id::QueueId;
+    use crate::message::crlf::CrlfBytes;
+    use crate::outbox::body;
     use crate::secret::Keys;
     use crate::settings::testing::settings;
-    use crate::store::BodyData;
+    use crate::store::{Body, BodyData};
     use crate::transfer::testing::MemoryBlobs;
 
     const MESSAGE: &[u8] =
@@ -235,18 +204,18 @@ pub(super) mod tests {
         }
     }
 
-    fn key() -> BodyKey {
-        static KEY: LazyLock<BodyKey> = LazyLock::new(|| Keys::derive(&[7; 32]).body);
-        KEY.clone()
+    fn keys() -> &'static Keys {
+        static KEYS: LazyLock<Keys> = LazyLock::new(|| Keys::derive(&[7; 32]));
+        &KEYS
     }
 
-    fn link_key() -> LinkKey {
-        Keys::derive(&[7; 32]).link
+    fn outbox() -> Outbox<'static> {
+        Outbox { body_key: &keys().body, link_key: &keys().link, blobs: None }
     }
 
     fn opener(message: &[u8]) -> Opener {
-        let sealed = body::seal(&key(), &CrlfBytes::check(message.to_vec()).unwrap()).unwrap();
-        body::open(&key(), &MemoryBlobs::default(), &sealed).unwrap()
+        let sealed = body::seal(&keys().body, &CrlfBytes::check(message.to_vec()).unwrap()).unwrap();
+        body::open(&keys().body, &MemoryBlobs::default(), &sealed).unwrap()
     }
 
     fn failed(numbers: &[u32]) -> Vec<(u32, Outcome)> {
@@ -272,9 +241,7 @@ pub(super) mod tests {
         let sent = item(Kind::Message, Some("jan@voorbeeld.nl"), &[None]);
         let outcomes = failed(&[1]);
         let failed = to_report(&sent, &outcomes);
-        let report =
-            report(&settings(""), (&key(), &link_key()), Timestamp::UNIX_EPOCH, &sent, &failed, None)
-                .unwrap();
+        let report = report(&settings(""), outbox(), Timestamp::UNIX_EPOCH, &sent, &failed, None).unwrap();
         assert_eq!(report.envelope.reverse_path, ReversePath::Null);
         assert_eq!(report.envelope.recipients[0].address.as_str(), "jan@voorbeeld.nl");
         assert_eq!(report.kind, Kind::Report);
@@ -284,15 +251,9 @@ pub(super) mod tests {
         let sent = item(kind, Some("jan@voorbeeld.nl"), &[None]);
         let outcomes = failed(&[1]);
         let failed = to_report(&sent, &outcomes);
-        let report = report(
-            &settings(""),
-            (&key(), &link_key()),
-            Timestamp::UNIX_EPOCH,
-            &sent,
-            &failed,
-            Some(opener(MESSAGE)),
-        );
-        let chunks = body::open(&key(), &MemoryBlobs::default(), &report.unwrap().body).unwrap();
+        let report =
+            report(&settings(""), outbox(), Timestamp::UNIX_EPOCH, &sent, &failed, Some(opener(MESSAGE)));
+        let chunks = body::open(&keys().body, &MemoryBlobs::default(), &report.unwrap().body).unwrap();
         String::from_utf8(chunks.collect::<Result<Vec<_>, _>>().unwrap().concat()).unwrap()
     }
 

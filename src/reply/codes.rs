@@ -11,20 +11,17 @@ use serde::{Deserialize, Serialize};
 use super::recipients::key;
 use super::vault::{Vault, browser_hash};
 use super::{Browser, Field, Replies, ReplyError, Result, Verified};
-use crate::address::{Address, ReversePath};
+use crate::address::Address;
 use crate::audit::{Action, Event};
 use crate::clock::{days_later, later};
-use crate::envelope::{Envelope, EnvelopeRecipient, MailParameters};
-use crate::id::{Link, QueueId};
+use crate::id::Link;
 use crate::limits::{Rate, client_key};
 use crate::locale::Language;
-use crate::message::crlf::CrlfBytes;
 use crate::message::name::is_invisible;
-use crate::outbox::body;
-use crate::outbox::notices::verification::{VerificationFacts, verification};
-use crate::outbox::origin;
+use crate::outbox::notices::verification::Verification;
+use crate::outbox::{Context, Outbox};
 use crate::secret::{self, Secret};
-use crate::store::{Author, BrowserRow, CodeLimits, CodeTry, Kind, NewCode, NewItem};
+use crate::store::{Author, BrowserRow, CodeLimits, CodeTry, NewCode, NewItem};
 use crate::transfer::access::Grant;
 
 /// How long a code works.
@@ -99,32 +96,15 @@ impl Replies {
 
     /// The mail, ready for the queue.
     fn code_mail(&self, grant: &Grant, to: &Address, code: &Secret, language: Language) -> Result<NewItem> {
-        let (id, now) = (QueueId::random(), self.service.parts.clock.now());
-        let mail = verification(&VerificationFacts {
-            language,
-            organisation: &self.organisation,
-            hostname: &self.organisation.hostname,
-            public_url: &self.organisation.public_url,
-            to,
-            transfer: &grant.transfer().id,
-            code,
-            id: &id,
-            now,
-        })?;
-        self.notice(id, Kind::Verification, to, &mail)
+        let now = self.service.parts.clock.now();
+        let context = Context { language, organisation: &self.organisation, now };
+        Ok(self.outbox().item(&context, &Verification { to, transfer: &grant.transfer().id, code })?)
     }
 
-    /// A mail of our own to one person, from the null sender: nothing ever answers it (H08, H09).
-    pub(super) fn notice(&self, id: QueueId, kind: Kind, to: &Address, mail: &CrlfBytes) -> Result<NewItem> {
-        let envelope = Envelope {
-            reverse_path: ReversePath::Null,
-            parameters: MailParameters { smtputf8: to.needs_smtputf8(), ..MailParameters::default() },
-            recipients: vec![EnvelopeRecipient::from(to.clone())],
-        };
-        let mail = origin::marked(&self.service.parts.keys.link, &id, mail);
-        // Small enough for its row, whatever language it is in.
-        let body = body::seal(&self.service.parts.keys.body, &mail)?;
-        Ok(NewItem { id, kind, envelope, body, link: None, created: self.service.parts.clock.now() })
+    /// Makes items of mails that are small enough for their rows: all but the answer itself.
+    pub(super) fn outbox(&self) -> Outbox<'_> {
+        let keys = &self.service.parts.keys;
+        Outbox { body_key: &keys.body, link_key: &keys.link, blobs: None }
     }
 
     /// Tries a code. When it is right the browser is remembered for 30 days, on every link.

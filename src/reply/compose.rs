@@ -1,35 +1,32 @@
 //! What a checked answer becomes: one ordinary mail, or a transfer of its own, and a confirmation. Blocking; called
 //! by `send`, which commits it. Files go from sealed pieces to sealed mail in blocks, whatever their size (H15).
 
-use std::io::{self, Cursor, Read};
 use std::net::IpAddr;
 
 use super::check::Checked;
-use super::files::{Base64Lines, FileReader, LateHash, encoded_size, sha256};
+use super::files::{FileReader, LateHash, sha256};
 use super::impersonation::is_impersonation;
 use super::original::Original;
 use super::recipients::key;
 use super::types::{Preview, Sent, SentFile};
 use super::vault::Vault;
 use super::{Replies, ReplyError, Result};
-use crate::address::{Address, ReversePath};
+use crate::address::Address;
 use crate::audit::{Action, Event};
 use crate::clock::{Timestamp, days_later, rfc5322};
 use crate::config::{ByteSize, Direction, PasswordMode, ReplyDelivery};
-use crate::envelope::{Envelope, EnvelopeRecipient, MailParameters, Ret};
-use crate::id::{Link, QueueId, TransferId};
-use crate::message::crlf::CrlfBytes;
+use crate::id::{Link, QueueId};
 use crate::message::kind::is_active_type;
-use crate::message::traits::Traits;
-use crate::outbox::body;
-use crate::outbox::compose::{Attachment, Segment};
-use crate::outbox::notices::confirmation::{Checksum, ConfirmationFacts, confirmation};
-use crate::outbox::notices::reply::{self, Author, FilesLink, Letter, ReplyFacts, reply, reply_id};
-use crate::outbox::notices::reply_notice::{self, ReplyNoticeFacts, reply_notice};
-use crate::outbox::origin;
+use crate::outbox::attachment::{Attachment, encoded_size};
+use crate::outbox::compose::Wording;
+use crate::outbox::notices::Notice;
+use crate::outbox::notices::confirmation::{Checksum, Confirmation};
+use crate::outbox::notices::reply::{Author, FilesLink, Reply, ReplyHeader, reply_id};
+use crate::outbox::notices::reply_notice::ReplyNotice;
+use crate::outbox::{Context, Outbox};
 use crate::secret::Secret;
 use crate::settings::Organisation;
-use crate::store::{Acceptance, Body, Kind, NewItem, UploadRow};
+use crate::store::{Acceptance, NewItem, UploadRow};
 use crate::transfer::access::Grant;
 use crate::transfer::sealing::{self, Content, Data, SealRequest, Sealed};
 
@@ -102,17 +99,12 @@ impl Answer {
         }
         let names: Vec<&str> = linked.iter().map(|file| file.name.as_str()).collect();
         let link = link.as_ref().map(|token| FilesLink { token, expires: self.expires(), names: &names });
-        let attachments: Vec<Attachment<'_>> = attached.iter().map(|file| file.attachment()).collect();
-        let mut segments = reply(&self.facts(&self.id, link), &attachments)?;
-        if let Some(Segment::Octets(first)) = segments.first_mut() {
-            *first = origin::marked(&self.replies.service.parts.keys.link, &self.id, first);
-        }
-        let body = self.body(&segments, &attached)?;
-        let recipients = self.checked.recipients();
-        acceptance.items.push(self.item(self.id.clone(), recipients, body, None));
-        Ok(vec![
-            self.replies.service.parts.keys.thread.hash(&reply_id(&self.id, &self.organisation().hostname)),
-        ])
+        let attachments = attached.iter().map(|file| self.attachment(file)).collect();
+        let (outbox, recipients) = (self.replies.outbox(), self.checked.recipients());
+        let (context, reply) = (self.context(), self.reply(&recipients, link));
+        let blobs = self.replies.service.parts.blobs.as_ref();
+        acceptance.items.push(outbox.reply(&context, self.id.clone(), &reply, attachments, blobs)?);
+        Ok(vec![self.thread_hash(&self.id)])
     }
 
     /// Which files travel in the mail: the smallest, as many as fit.
@@ -145,19 +137,17 @@ impl Answer {
         let files: Vec<&File> = self.files.iter().collect();
         let Sealed { transfer, password, tokens } =
             self.seal(&files, self.checked.recipients(), PasswordMode::Generated)?;
-        let mut thread = Vec::new();
+        let (mut thread, context) = (Vec::new(), self.context());
+        let outbox =
+            Outbox { blobs: Some(self.replies.service.parts.blobs.as_ref()), ..self.replies.outbox() };
         acceptance.events.push(self.event(Action::Seal, transfer.id.to_string()));
         let transfer = acceptance.transfer.insert(transfer);
         for (recipient, token) in transfer.recipients.iter().zip(&tokens) {
-            let id = QueueId::random();
             let link = Link { transfer: transfer.id.clone(), recipient: recipient.number };
-            let mail = reply_notice(&self.notice_facts(&id, &transfer.id, Some(token)))?;
-            let parts = &self.replies.service.parts;
-            let mail = origin::marked(&parts.keys.link, &id, &mail);
-            let body = body::store_body(&parts.keys.body, parts.blobs.as_ref(), &mail)?;
+            let item = outbox.item(&context, &self.notice(&recipient.address, &link, Some(token)))?;
             acceptance.events.push(self.event(Action::Notify, link.to_string()));
-            thread.push(parts.keys.thread.hash(&reply_id(&id, &self.organisation().hostname)));
-            acceptance.items.push(self.item(id, vec![recipient.address.clone()], body, Some(link)));
+            thread.push(self.thread_hash(&item.id));
+            acceptance.items.push(item);
         }
         Ok((thread, password))
     }
@@ -166,10 +156,10 @@ impl Answer {
     fn seal(&self, files: &[&File], recipients: Vec<Address>, password: PasswordMode) -> Result<Sealed> {
         let parts = &self.replies.service.parts;
         let (checked, verified) = (&self.checked, &self.checked.verified);
-        let original = whole(&reply(&self.facts(&self.id, None), &[])?);
+        let original = self.reply(&[], None).compose(&self.context(), &self.id)?;
         let message = Some(checked.message.as_bytes()).filter(|message| !message.is_empty());
         let request = SealRequest {
-            original: &original,
+            original: original.as_slice(),
             subject: self.original.thread.subject.clone(),
             from_name: Some(checked.name.clone()).filter(|_| !self.is_claimed()),
             from_address: Some(verified.address.to_string()),
@@ -215,35 +205,32 @@ impl Answer {
         days_later(self.now, self.checked.expiry_days)
     }
 
-    fn letter<'a>(&'a self, id: &'a QueueId) -> Letter<'a> {
-        let (organisation, checked) = (self.organisation(), &self.checked);
-        Letter {
-            language: checked.settings.language.unwrap_or(organisation.language),
-            organisation,
-            hostname: &organisation.hostname,
-            public_url: &organisation.public_url,
-            author: self.author(),
-            to: &checked.to,
-            cc: &checked.cc,
-            thread: &self.original.thread,
-            tag: organisation.policy.seal_tag(),
-            id,
-            now: self.now,
-        }
+    fn context(&self) -> Context<'_> {
+        Context::new(self.organisation(), self.checked.settings.language, self.now)
     }
 
-    fn facts<'a>(&'a self, id: &'a QueueId, link: Option<FilesLink<'a>>) -> ReplyFacts<'a> {
+    fn header(&self) -> ReplyHeader<'_> {
+        let Checked { to, cc, .. } = &self.checked;
+        let tag = self.organisation().policy.seal_tag();
+        ReplyHeader { author: self.author(), to, cc, thread: &self.original.thread, tag }
+    }
+
+    fn reply<'a>(&'a self, recipients: &'a [Address], link: Option<FilesLink<'a>>) -> Reply<'a> {
         let (transfer, message) = (&self.grant.transfer().id, self.checked.message.as_str());
-        ReplyFacts { letter: self.letter(id), transfer, message, link }
+        Reply { header: self.header(), recipients, transfer, message, link }
     }
 
-    fn notice_facts<'a>(
+    fn notice<'a>(
         &'a self,
-        id: &'a QueueId,
-        transfer: &'a TransferId,
+        recipient: &'a Address,
+        link: &'a Link,
         token: Option<&'a Secret>,
-    ) -> ReplyNoticeFacts<'a> {
-        ReplyNoticeFacts { letter: self.letter(id), transfer, token, expires: self.expires() }
+    ) -> ReplyNotice<'a> {
+        ReplyNotice { header: self.header(), recipient, link, token, expires: self.expires() }
+    }
+
+    fn thread_hash(&self, id: &QueueId) -> [u8; 32] {
+        self.replies.service.parts.keys.thread.hash(&reply_id(id, &self.organisation().hostname))
     }
 
     fn author(&self) -> Author<'_> {
@@ -259,43 +246,16 @@ impl Answer {
         is_impersonation(name, &verified.address, self.organisation())
     }
 
-    /// The mail as it waits in the queue: text, and files as they are read.
-    fn body(&self, segments: &[Segment], files: &[&File]) -> Result<Body> {
-        let mut traits = Traits::default();
-        let mut source: Box<dyn Read + Send> = Box::new(io::empty());
-        for segment in segments {
-            match segment {
-                Segment::Octets(octets) => {
-                    let own = Traits::of(octets.as_slice());
-                    // The header of the mail is in the first of them.
-                    traits.eight_bit_header |= own.eight_bit_header && traits.size == 0;
-                    traits.eight_bit |= own.eight_bit;
-                    traits.size += own.size;
-                    source = Box::new(source.chain(Cursor::new(octets.as_slice().to_vec())));
-                }
-                Segment::File(number) => {
-                    let missing = || ReplyError::Trouble("a file of the mail is missing".to_owned());
-                    let file = files.get(*number).ok_or_else(missing)?;
-                    traits.size += encoded_size(file.size);
-                    source = Box::new(source.chain(Base64Lines::new(self.reader(file))));
-                }
-            }
+    fn attachment(&self, file: &File) -> Attachment {
+        // What it is called is what it is: a page that is declared beside an innocent name stays a file.
+        let media_type =
+            if is_active_type(&file.media_type) { "application/octet-stream" } else { &file.media_type };
+        Attachment {
+            name: file.name.clone(),
+            media_type: media_type.to_owned(),
+            size: file.size,
+            source: Box::new(self.reader(file)),
         }
-        let parts = &self.replies.service.parts;
-        Ok(body::store_stream(&parts.keys.body, parts.blobs.as_ref(), traits, &mut source)?)
-    }
-
-    /// The reverse path is for failure reports alone; see [`Kind::Reply`]. Whoever reports later is asked to leave the
-    /// answer itself out of it (RFC 3461 4.3).
-    fn item(&self, id: QueueId, recipients: Vec<Address>, body: Body, link: Option<Link>) -> NewItem {
-        let author = &self.checked.verified.address;
-        let smtputf8 = recipients.iter().chain([author]).any(Address::needs_smtputf8);
-        let envelope = Envelope {
-            reverse_path: ReversePath::Address(author.clone()),
-            parameters: MailParameters { smtputf8, ret: Some(Ret::Headers), ..MailParameters::default() },
-            recipients: recipients.into_iter().map(EnvelopeRecipient::from).collect(),
-        };
-        NewItem { id, kind: Kind::Reply, envelope, body, link, created: self.now }
     }
 
     fn event(&self, action: Action, object: String) -> Event {
@@ -321,40 +281,29 @@ impl Answer {
     }
 
     fn confirmation(&self, to: &Address, sent: &Sent) -> Result<NewItem> {
-        let (organisation, id) = (self.organisation(), QueueId::random());
         let settings = &self.checked.settings;
         let message = Checksum { name: "", size: sent.message.len() as u64, sha256: &sent.message_sha256 };
         let files: Vec<Checksum<'_>> = sent.files.iter().map(SentFile::checksum).collect();
-        let mail = confirmation(&ConfirmationFacts {
-            language: settings.page_language.unwrap_or(organisation.language),
-            organisation,
-            hostname: &organisation.hostname,
-            public_url: &organisation.public_url,
+        let confirmation = Confirmation {
             to,
             transfer: &self.grant.transfer().id,
             recipients: &sent.recipients,
             message: Some(message).filter(|_| !sent.message.is_empty()),
             files: &files,
             show_names: settings.show_names,
-            id: &id,
-            now: self.now,
-        })?;
-        self.replies.notice(id, Kind::Confirmation, to, &mail)
+        };
+        let context = Context::new(self.organisation(), settings.page_language, self.now);
+        Ok(self.replies.outbox().item(&context, &confirmation)?)
     }
 
     pub fn preview(&self) -> Result<Preview> {
-        let from = format!(
-            "{} <noreply@{}>",
-            self.author().shown(self.organisation()),
-            self.organisation().hostname
-        );
-        let (subject, text, html) = match self.organisation().reply.delivery {
-            ReplyDelivery::Mail => {
-                let written = reply::write(&self.facts(&self.id, None))?;
-                (written.subject, written.text, written.html)
-            }
+        let context = self.context();
+        let organisation = context.organisation;
+        let from = format!("{} <noreply@{}>", self.author().shown(organisation), organisation.hostname);
+        let Wording { subject, text, html } = match organisation.reply.delivery {
+            ReplyDelivery::Mail => self.reply(&[], None).wording(&context)?,
             ReplyDelivery::Transfer => {
-                reply_notice::write(&self.notice_facts(&self.id, &self.grant.transfer().id, None))?
+                self.notice(&self.grant.recipient().address, self.grant.link(), None).wording(&context)?
             }
         };
         let Checked { to, cc, bcc, .. } = &self.checked;
@@ -366,22 +315,4 @@ impl SentFile {
     fn checksum(&self) -> Checksum<'_> {
         Checksum { name: &self.name, size: self.size, sha256: &self.sha256 }
     }
-}
-
-impl File {
-    fn attachment(&self) -> Attachment<'_> {
-        // What it is called is what it is: a page that is declared beside an innocent name stays a file.
-        let media_type =
-            if is_active_type(&self.media_type) { "application/octet-stream" } else { &self.media_type };
-        Attachment { name: &self.name, media_type }
-    }
-}
-
-/// A mail without files.
-fn whole(segments: &[Segment]) -> Vec<u8> {
-    let octets = |segment: &Segment| match segment {
-        Segment::Octets(octets) => CrlfBytes::as_slice(octets).to_vec(),
-        Segment::File(_) => Vec::new(),
-    };
-    segments.iter().flat_map(octets).collect()
 }

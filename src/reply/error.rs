@@ -293,7 +293,10 @@ pub type Result<T> = std::result::Result<T, ReplyError>;
 
 impl From<crate::outbox::NoticeError> for ReplyError {
     fn from(error: crate::outbox::NoticeError) -> Self {
-        Self::Trouble(error.to_string())
+        match error {
+            crate::outbox::NoticeError::Store(error) => error.into(),
+            error => Self::Trouble(error.to_string()),
+        }
     }
 }
 

@@ -1,22 +1,17 @@
-//! Reads uploads back, piece after piece, takes their hash on the way, and encodes them for a mail: the octets of an
-//! answer are never in memory as a whole (H15). Used when an answer is sent.
+//! Reads uploads back, piece after piece, and takes their hash on the way: an answer is never in memory as a whole (H15).
+//! Used when an answer is sent.
 
 use std::io::{self, ErrorKind, Read};
 use std::sync::{Arc, OnceLock};
 use std::vec;
 
 use aws_lc_rs::digest::{self, Context};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 
 use super::error::LostUpload;
 use super::vault::Vault;
 use crate::id::UploadId;
 use crate::seal::chunks::{ChunkReader, damaged};
 use crate::store::{Blobs, PieceRow, UploadRow};
-
-/// Octets of a file that are encoded at once: whole lines of base64.
-const ENCODED_AT_ONCE: usize = 57 * 1024;
 
 /// A hash that is known once its file was read to its end.
 #[derive(Clone, Debug, Default)]
@@ -128,67 +123,6 @@ impl Read for FileReader {
                 self.hash.0.set(hash).ok();
                 return Ok(0);
             }
-        }
-    }
-}
-
-/// Octets of `size` octets in base64, with lines of 76 characters and their ends.
-pub(super) fn encoded_size(size: u64) -> u64 {
-    size.div_ceil(3) * 4 + size.div_ceil(57) * 2
-}
-
-/// What it reads, in base64 with lines of 76 characters (RFC 2045 6.8).
-pub(super) struct Base64Lines<R> {
-    source: R,
-    lines: io::Cursor<Vec<u8>>,
-}
-
-impl<R: Read> Base64Lines<R> {
-    /// Encodes `source`.
-    pub fn new(source: R) -> Self {
-        Self { source, lines: io::Cursor::default() }
-    }
-
-    /// The next lines; all but the last are whole, because as much is read as there is.
-    fn advance(&mut self) -> io::Result<()> {
-        let mut plain = Vec::with_capacity(ENCODED_AT_ONCE);
-        self.source.by_ref().take(ENCODED_AT_ONCE as u64).read_to_end(&mut plain)?;
-        let mut lines = String::with_capacity(plain.len() / 57 * 78 + 78);
-        for line in plain.chunks(57) {
-            STANDARD.encode_string(line, &mut lines);
-            lines.push_str("\r\n");
-        }
-        self.lines = io::Cursor::new(lines.into_bytes());
-        Ok(())
-    }
-}
-
-impl<R: Read> Read for Base64Lines<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.lines.read(buffer)?;
-        if read > 0 || buffer.is_empty() {
-            return Ok(read);
-        }
-        self.advance()?;
-        self.lines.read(buffer)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn base64_is_as_long_as_said() {
-        for size in [0, 1, 56, 57, 58, 114, 57 * 1024 - 1, 57 * 1024, 57 * 1024 + 1, 200_000] {
-            let plain: Vec<u8> = (0..size).map(|at| (at * 31) as u8).collect();
-            let mut encoded = Vec::new();
-            Base64Lines::new(&plain[..]).read_to_end(&mut encoded).unwrap();
-            assert_eq!(encoded.len() as u64, encoded_size(size as u64), "{size}");
-            assert!(encoded.split(|c| *c == b'\n').all(|line| line.len() <= 77));
-            let text: Vec<u8> = encoded.into_iter().filter(|c| !c.is_ascii_whitespace()).collect();
-            let decoded = STANDARD.decode(text).unwrap();
-            assert_eq!(decoded, plain);
         }
     }
 }

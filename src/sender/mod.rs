@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::mails::{Fetched, Mails};
+use self::mails::{Downloaded, Mails};
 use crate::audit::{Action, Actor};
 use crate::clock::{Clock, Timestamp, days_earlier, days_later, earlier};
 use crate::id::{Link, TransferId};
@@ -229,12 +229,10 @@ impl Actions {
         let (transfer, now) = (self.transfer(&link.transfer).await?, self.service.clock.now());
         let mut recipients = transfer.recipients.iter();
         let recipient = recipients.find(|one| one.number == link.recipient).ok_or(ActionError::Unknown)?;
-        let sender = transfer.sender.as_ref().filter(|_| transfer.hears());
-        let Some(sender) = sender.filter(|_| LinkState::of(&transfer, recipient, now) == LinkState::Expired)
-        else {
+        if !transfer.hears() || LinkState::of(&transfer, recipient, now) != LinkState::Expired {
             return Err(ActionError::Closed);
-        };
-        let item = self.mails(&transfer, now).ask(sender, &recipient.address)?;
+        }
+        let item = self.mails(&transfer, now).ask(&recipient.address)?;
         let actor = Actor { who: "recipient".into(), origin: client.to_canonical().to_string() };
         let event = actor.event(now, Action::Ask, link.to_string(), "ok");
         let bucket = format!("ask {link}");
@@ -262,10 +260,12 @@ impl Actions {
             return Ok(None);
         }
         let now = self.service.clock.now();
-        let mut fetched = self.fetched(link).await?;
-        fetched.parts.extend(parts.iter().filter(|part| !fetched.parts.contains(part)).collect::<Vec<_>>());
-        (fetched.last, fetched.names) = (now, if transfer.file_names { names } else { Vec::new() });
-        let notice = self.mails(transfer, now).download(link, &fetched)?;
+        let mut downloaded = self.downloaded(link).await?;
+        downloaded
+            .parts
+            .extend(parts.iter().filter(|part| !downloaded.parts.contains(part)).collect::<Vec<_>>());
+        (downloaded.last, downloaded.names) = (now, if transfer.file_names { names } else { Vec::new() });
+        let notice = self.mails(transfer, now).download(link, &downloaded)?;
         Ok(Some((notice, self.notices_quiet_since(now))))
     }
 
@@ -273,7 +273,7 @@ impl Actions {
     /// were queued.
     pub async fn follow_up(&self, link: &Link, now: Timestamp) -> Result<usize> {
         let transfer = self.transfer(&link.transfer).await?;
-        let notice = self.mails(&transfer, now).download(link, &self.fetched(link).await?)?;
+        let notice = self.mails(&transfer, now).download(link, &self.downloaded(link).await?)?;
         let queued =
             self.service.store.enqueue_follow_up(link.clone(), notice, self.notices_quiet_since(now)).await?;
         Ok(usize::from(queued))
@@ -310,12 +310,12 @@ impl Actions {
         Ok(is_news)
     }
 
-    async fn fetched(&self, link: &Link) -> Result<Fetched> {
+    async fn downloaded(&self, link: &Link) -> Result<Downloaded> {
         let downloads = self.service.store.downloads(link.transfer.clone()).await?;
         let is_own = |one: &&Download| one.recipient == link.recipient && one.part != SHOWN;
         let own: Vec<_> = downloads.iter().filter(is_own).collect();
         let last = own.iter().map(|download| download.last).max().unwrap_or_default();
-        Ok(Fetched { parts: own.iter().map(|download| download.part).collect(), last, names: Vec::new() })
+        Ok(Downloaded { parts: own.iter().map(|download| download.part).collect(), last, names: Vec::new() })
     }
 
     /// A transfer whose date lies at or before this is gone for good.

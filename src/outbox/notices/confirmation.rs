@@ -1,28 +1,20 @@
-//! The mail to who has answered: what was sent, when, to whom, with a checksum of everything (Wmebv). Never in it:
-//! the text of the answer, and names of files unless that was asked for. The caller sends it with a null reverse path.
+//! The mail to somebody who has answered: what was sent, when, to whom, with a checksum of everything (Wmebv). Never in
+//! it: the text of the answer, and names of files unless that was asked for.
 
-use askama::Template;
-
+use super::{Context, Notice, NoticeError, wording};
 use crate::address::Address;
-use crate::clock::Timestamp;
+use crate::envelope::Envelope;
 use crate::id::{QueueId, TransferId};
-use crate::locale::{Language, long_date_and_time, size};
+use crate::locale::size;
 use crate::message::crlf::CrlfBytes;
-use crate::outbox::compose::{Notice, OwnHeader, one_line};
-use crate::outbox::{NoticeError, style};
-use crate::settings::Organisation;
+use crate::outbox::compose::Fields;
+use crate::outbox::envelopes::from_nobody;
+use crate::outbox::text::one_line;
+use crate::store::Kind;
 
-/// All that a confirmation tells.
-pub struct ConfirmationFacts<'a> {
-    /// Of the mail.
-    pub language: Language,
-    /// Who runs this gateway; the mail is from it.
-    pub organisation: &'a Organisation,
-    /// `hostname`: the domain of our address and Message-ID.
-    pub hostname: &'a str,
-    /// `web.public_url`.
-    pub public_url: &'a str,
-    /// The verified address of who answered.
+/// An answer was sent.
+pub struct Confirmation<'a> {
+    /// The verified address of whoever answered.
     pub to: &'a Address,
     /// What was answered.
     pub transfer: &'a TransferId,
@@ -34,10 +26,6 @@ pub struct ConfirmationFacts<'a> {
     pub files: &'a [Checksum<'a>],
     /// Whether files are called by their names.
     pub show_names: bool,
-    /// Makes the Message-ID.
-    pub id: &'a QueueId,
-    /// The moment of sending.
-    pub now: Timestamp,
 }
 
 /// Something that was sent.
@@ -45,42 +33,25 @@ pub struct ConfirmationFacts<'a> {
 pub struct Checksum<'a> {
     /// The name of a file; not shown of a message.
     pub name: &'a str,
-    /// Octets
+    /// In bytes.
     pub size: u64,
-    /// In hexadecimal
+    /// In hexadecimal.
     pub sha256: &'a str,
 }
 
-/// Writes the confirmation.
-pub fn confirmation(facts: &ConfirmationFacts) -> Result<CrlfBytes, NoticeError> {
-    let mail = Mail::new(facts);
-    let header = OwnHeader {
-        organisation: facts.organisation,
-        hostname: facts.hostname,
-        to: facts.to,
-        message_id: facts.id.as_str(),
-        in_reply_to: None,
-        now: facts.now,
-    };
-    Notice {
-        kind: "reply-confirmation",
-        language: facts.language,
-        transfer: facts.transfer,
-        subject: &facts.language.text("confirmation-subject"),
-        text: &TextTemplate { mail: &mail }.render()?,
-        html: &HtmlTemplate { mail: &mail }.render()?,
-    }
-    .compose(&header.fields())
-}
+impl Notice for Confirmation<'_> {
+    const KIND: Kind = Kind::Confirmation;
 
-/// What the templates show, each value one line.
-struct Mail<'a> {
-    language: Language,
-    organisation: String,
-    time: String,
-    recipients: &'a [Address],
-    entries: Vec<Entry<'a>>,
-    more: String,
+    fn envelope(&self) -> Envelope {
+        from_nobody(self.to)
+    }
+
+    fn compose(&self, context: &Context<'_>, id: &QueueId) -> Result<CrlfBytes, NoticeError> {
+        let subject = context.language.text("confirmation-subject");
+        let fields = Fields::own(context, self.to, id.as_str(), None);
+        wording!(Confirmation: self, context, subject, "confirmation/text.txt", "confirmation/mail.html")
+            .mail("reply-confirmation", context, self.transfer, fields)
+    }
 }
 
 /// A line of the list.
@@ -90,35 +61,19 @@ struct Entry<'a> {
     sha256: &'a str,
 }
 
-impl<'a> Mail<'a> {
-    fn new(facts: &ConfirmationFacts<'a>) -> Self {
-        let language = facts.language;
-        let entry =
-            |name, sum: &Checksum<'a>| Entry { name, size: size(language, sum.size), sha256: sum.sha256 };
-        let message = facts.message.iter().map(|sum| entry(language.text("confirmation-message"), sum));
-        let files = facts.files.iter().zip(1u32..).map(|(sum, number)| {
-            let numbered = || language.format("confirmation-file", &[("number", &number.to_string())]);
-            entry(if facts.show_names { one_line(sum.name) } else { numbered() }, sum)
-        });
-        Self {
-            language,
-            organisation: one_line(&facts.organisation.name),
-            time: long_date_and_time(language, facts.now),
-            recipients: facts.recipients,
-            entries: message.chain(files).collect(),
-            more: format!("{}/help", facts.public_url),
+impl Confirmation<'_> {
+    fn entries(&self, context: &Context<'_>) -> Vec<Entry<'_>> {
+        let t = context.language;
+        let file = |(number, sum): (usize, &Checksum<'_>)| match self.show_names {
+            true => one_line(sum.name),
+            false => t.format("confirmation-file", &[("number", &number.to_string())]),
+        };
+        let message = self.message.iter().map(|sum| (t.text("confirmation-message"), sum));
+        let files = (1..).zip(self.files).map(|numbered| (file(numbered), numbered.1));
+        let mut entries = Vec::new();
+        for (name, sum) in message.chain(files) {
+            entries.push(Entry { name, size: size(t, sum.size), sha256: sum.sha256 });
         }
+        entries
     }
-}
-
-#[derive(Template)]
-#[template(path = "confirmation/text.txt")]
-struct TextTemplate<'a> {
-    mail: &'a Mail<'a>,
-}
-
-#[derive(Template)]
-#[template(path = "confirmation/mail.html")]
-struct HtmlTemplate<'a> {
-    mail: &'a Mail<'a>,
 }

@@ -1,23 +1,22 @@
 //! The mail to the sender when a recipient has downloaded something: who, and how much of it. File names only where the
 //! policy says so, for this mail is not sealed.
 
-use askama::Template;
-
+use super::{Context, Notice, NoticeError, ToSender, wording};
 use crate::address::Address;
 use crate::clock::Timestamp;
-use crate::id::TransferId;
-use crate::locale::{Language, long_date_and_time};
+use crate::envelope::Envelope;
+use crate::id::QueueId;
 use crate::message::crlf::CrlfBytes;
-use crate::outbox::compose::{Notice, OwnHeader, one_line};
-use crate::outbox::{NoticeError, SenderFacts, style};
+use crate::outbox::text::one_line;
+use crate::store::Kind;
 
 /// File names that are told one by one.
 const MAX_NAMES: usize = 50;
 
-/// All that it tells.
-pub struct DownloadFacts<'a> {
+/// A recipient has downloaded something.
+pub struct Download<'a> {
     /// Whom it is for, and about what.
-    pub to: SenderFacts<'a>,
+    pub to: ToSender<'a>,
     /// Who has downloaded.
     pub recipient: &'a Address,
     /// When for the last time.
@@ -32,71 +31,33 @@ pub struct DownloadFacts<'a> {
     pub names: &'a [String],
 }
 
-/// Writes it.
-pub fn download(facts: &DownloadFacts) -> Result<CrlfBytes, NoticeError> {
-    let SenderFacts { language, organisation, hostname, public_url, sender, transfer, status, id, now } =
-        facts.to;
-    let (files, of) = (facts.files.to_string(), facts.of.to_string());
-    let mail = Mail {
-        language,
-        organisation: one_line(&organisation.name),
-        recipient: facts.recipient.as_str(),
-        time: long_date_and_time(language, facts.time),
-        files: (facts.files > 0)
-            .then(|| language.format("download-files", &[("files", &files), ("count", &of)])),
-        message: facts.message,
-        names: facts.names.iter().take(MAX_NAMES).map(|name| one_line(name)).collect(),
-        status: status.reveal(),
-        transfer,
-        more: format!("{public_url}/help"),
-    };
-    let header = OwnHeader {
-        organisation,
-        hostname,
-        to: sender,
-        message_id: &format!("{transfer}.{id}.download"),
-        in_reply_to: Some(&format!("{transfer}.receipt@{hostname}")),
-        now,
-    };
-    Notice {
-        kind: "download",
-        language,
-        transfer,
-        subject: &SubjectTemplate { mail: &mail }.render()?,
-        text: &TextTemplate { mail: &mail }.render()?,
-        html: &HtmlTemplate { mail: &mail }.render()?,
+impl Notice for Download<'_> {
+    const KIND: Kind = Kind::Download;
+
+    fn envelope(&self) -> Envelope {
+        self.to.envelope()
     }
-    .compose(&header.fields())
+
+    fn compose(&self, context: &Context<'_>, id: &QueueId) -> Result<CrlfBytes, NoticeError> {
+        let subject = context.language.format("download-subject", &[("recipient", self.recipient.as_str())]);
+        wording!(Download: self, context, subject, "download/text.txt", "download/mail.html").mail(
+            "download",
+            context,
+            self.to.transfer,
+            self.to.fields(context, id, "download"),
+        )
+    }
 }
 
-/// What the templates show, each value one line.
-struct Mail<'a> {
-    language: Language,
-    organisation: String,
-    recipient: &'a str,
-    time: String,
-    files: Option<String>,
-    message: bool,
-    names: Vec<String>,
-    status: &'a str,
-    transfer: &'a TransferId,
-    more: String,
-}
+impl Download<'_> {
+    /// How many of the files, if there is one.
+    fn count(&self, context: &Context<'_>) -> Option<String> {
+        let (files, of) = (self.files.to_string(), self.of.to_string());
+        (self.files > 0)
+            .then(|| context.language.format("download-files", &[("files", &files), ("count", &of)]))
+    }
 
-#[derive(Template)]
-#[template(path = "download/subject.txt")]
-struct SubjectTemplate<'a> {
-    mail: &'a Mail<'a>,
-}
-
-#[derive(Template)]
-#[template(path = "download/text.txt")]
-struct TextTemplate<'a> {
-    mail: &'a Mail<'a>,
-}
-
-#[derive(Template)]
-#[template(path = "download/mail.html")]
-struct HtmlTemplate<'a> {
-    mail: &'a Mail<'a>,
+    fn shown_names(&self) -> Vec<String> {
+        self.names.iter().take(MAX_NAMES).map(|name| one_line(name)).collect()
+    }
 }

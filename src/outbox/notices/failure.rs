@@ -4,31 +4,20 @@
 //! A report quotes strangers: next hops, addresses, the mail's own header. Nothing of theirs may start a line
 //! or a field (C13), and of a sealed mail nothing but the header is ever quoted.
 
-use mail_builder::MessageBuilder;
-use mail_builder::headers::address::Address as Mailbox;
-use mail_builder::headers::content_type::ContentType;
-use mail_builder::headers::raw::Raw;
-use mail_builder::mime::{BodyPart, MimePart};
-
+use super::{Context, Notice, NoticeError};
 use crate::address::Address;
 use crate::clock::{Timestamp, rfc5322};
 use crate::diagnostic::{Diagnostic, EnhancedCode, Source};
+use crate::envelope::{BodyType, Envelope};
 use crate::id::QueueId;
 use crate::message::crlf::CrlfBytes;
 use crate::message::report::decode_xtext;
-use crate::outbox::compose::message_id;
+use crate::outbox::compose::{Fields, Original, report_mail};
+use crate::outbox::envelopes::from_nobody;
+use crate::store::Kind;
 
-/// What a failure report tells.
-#[derive(Clone, Copy, Debug)]
-pub struct FailureFacts<'a> {
-    /// The report's own queue id; makes its Message-ID.
-    pub id: &'a QueueId,
-    /// Our name in the mail system.
-    pub hostname: &'a str,
-    /// The organisation's name.
-    pub organisation: &'a str,
-    /// Now.
-    pub time: Timestamp,
+/// A mail could not be delivered.
+pub struct FailureReport<'a> {
     /// The sender of the mail that failed.
     pub to: &'a Address,
     /// When that mail was accepted.
@@ -44,7 +33,7 @@ pub struct FailureFacts<'a> {
     /// Who did not get it.
     pub failed: &'a [FailedRecipient<'a>],
     /// What is returned of it.
-    pub original: Original<'a>,
+    pub original: Option<Original<'a>>,
 }
 
 /// What failed, in the eyes of its sender.
@@ -69,52 +58,37 @@ pub struct FailedRecipient<'a> {
     pub diagnostic: &'a Diagnostic,
 }
 
-/// How much of the mail goes back (RFC 3461 4.3).
-#[derive(Clone, Copy, Debug)]
-pub enum Original<'a> {
-    /// It cannot be read any more.
-    Lost,
-    /// Its header.
-    Header(&'a [u8]),
-    /// All of it.
-    Whole(&'a [u8]),
-}
+impl Notice for FailureReport<'_> {
+    const KIND: Kind = Kind::Report;
 
-/// Composes the report. Its envelope sender must be null.
-pub fn failure(facts: &FailureFacts<'_>) -> CrlfBytes {
-    let from = Mailbox::new_address(Some(facts.organisation), format!("postmaster@{}", facts.hostname));
-    let mut parts = vec![
-        MimePart::new("text/plain", text(facts)),
-        // RFC 3464 2.1: fields in US-ASCII, which `status_fields` keeps to.
-        MimePart::new("message/delivery-status", BodyPart::Binary(status_fields(facts).into_bytes().into()))
-            .transfer_encoding("7bit"),
-    ];
-    parts.extend(returned(facts.original));
-    // So that it stands beside the message in the sender's mail program.
-    let answered = facts.message_id.and_then(message_id);
-    let kind = ContentType::new("multipart/report").attribute("report-type", "delivery-status");
-    let mut message = Vec::new();
-    let mut builder = MessageBuilder::new();
-    if let Some(id) = &answered {
-        let id = || Raw::new(id.as_str());
-        builder = builder.header("In-Reply-To", id()).header("References", id());
+    fn envelope(&self) -> Envelope {
+        let is_eight_bit = matches!(self.original, Some(Original::Whole(message)) if !message.is_ascii());
+        let mut envelope = from_nobody(self.to);
+        envelope.parameters.body = is_eight_bit.then_some(BodyType::EightBitMime);
+        envelope
     }
-    builder
-        .header("Date", Raw::new(rfc5322(facts.time)))
-        .from(from)
-        .to(Mailbox::new_address(None::<&str>, facts.to.as_str()))
-        .subject("Niet bezorgd: uw bericht is niet aangekomen / Your message was not delivered")
-        .message_id(format!("{}@{}", facts.id, facts.hostname))
-        // RFC 3834 5: nobody answers this automatically.
-        .header("Auto-Submitted", Raw::new("auto-replied"))
-        .header("X-Zegel-Notice", Raw::new("failure"))
-        .body(MimePart::new(kind, parts))
-        .serialize(&mut message);
-    CrlfBytes::normalised(&message)
+
+    fn compose(&self, context: &Context<'_>, id: &QueueId) -> Result<CrlfBytes, NoticeError> {
+        let subject = "Niet bezorgd: uw bericht is niet aangekomen / Your message was not delivered";
+        let from = format!("postmaster@{}", context.organisation.hostname);
+        let fields = Fields::default()
+            // So that it is shown beside the message in the sender's mail program.
+            .thread(self.message_id)
+            .date(context.now)
+            .mailbox("From", Some(&context.organisation_name()), &from)
+            .mailbox("To", None, self.to.as_str())
+            .free_text("Subject", subject)
+            .message_id(id.as_str(), &context.organisation.hostname)
+            // RFC 3834 5: nobody answers this automatically.
+            .exact("Auto-Submitted", "auto-replied")
+            .exact("X-Zegel-Notice", "failure")
+            .exact("MIME-Version", "1.0");
+        Ok(report_mail(fields, id, &text(self), &status_fields(self, context), self.original))
+    }
 }
 
 /// For people. Both languages, because nobody knows which one the sender reads.
-fn text(facts: &FailureFacts<'_>) -> String {
+fn text(facts: &FailureReport<'_>) -> String {
     let arrived = facts.arrived.strftime("%d-%m-%Y %H:%M UTC");
     let recipients = |why: &str| -> String {
         let line = |failed: &FailedRecipient<'_>| {
@@ -158,9 +132,9 @@ fn text(facts: &FailureFacts<'_>) -> String {
 const UNDEFINED: EnhancedCode = EnhancedCode::new(5, 0, 0);
 
 /// For machines (RFC 3464 2).
-fn status_fields(facts: &FailureFacts<'_>) -> String {
-    let mut fields = Fields::default();
-    fields.add("Reporting-MTA", &format!("dns; {}", facts.hostname));
+fn status_fields(facts: &FailureReport<'_>, context: &Context<'_>) -> String {
+    let mut fields = StatusFields::default();
+    fields.add("Reporting-MTA", &format!("dns; {}", context.organisation.hostname));
     if let Some(envid) = facts.envid {
         fields.add("Original-Envelope-Id", &decode_xtext(envid));
     }
@@ -182,16 +156,16 @@ fn status_fields(facts: &FailureFacts<'_>) -> String {
             Source::Local => "x-zegel",
         };
         fields.add("Diagnostic-Code", &format!("{kind}; {}", failed.diagnostic));
-        fields.add("Last-Attempt-Date", &rfc5322(facts.time));
+        fields.add("Last-Attempt-Date", &rfc5322(context.now));
     }
     fields.0
 }
 
 /// Fields of printable US-ASCII, one a line.
 #[derive(Default)]
-struct Fields(String);
+struct StatusFields(String);
 
-impl Fields {
+impl StatusFields {
     fn add(&mut self, name: &str, value: &str) {
         let printable = value.chars().map(|c| if (' '..='~').contains(&c) { c } else { '?' });
         self.0.push_str(name);
@@ -220,31 +194,15 @@ fn typed_address(address: &Address) -> String {
     text
 }
 
-fn returned(original: Original<'_>) -> Option<MimePart<'_>> {
-    match original {
-        Original::Lost => None,
-        // Encoded where need be, so that the report itself travels everywhere.
-        Original::Header(header) => {
-            Some(MimePart::new("text/rfc822-headers", String::from_utf8_lossy(header).into_owned()))
-        }
-        // RFC 2046 5.2.1: no encoding is allowed here.
-        Original::Whole(message) => {
-            let encoding = if message.is_ascii() { "7bit" } else { "8bit" };
-            let part = MimePart::new("message/rfc822", BodyPart::Binary(message.into()));
-            Some(part.transfer_encoding(encoding))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use mail_parser::{MessageParser, MimeHeaders};
 
     use super::*;
     use crate::diagnostic::Stage;
+    use crate::settings::testing::organisation;
 
-    fn report(words: &str, original: Original<'_>) -> String {
-        let id = "0123456789ab".parse().unwrap();
+    fn report(words: &str, original: Option<Original<'_>>) -> String {
         let to = Address::parse("jan@voorbeeld.nl").unwrap();
         let (piet, jun) =
             (Address::parse("piet@example.org").unwrap(), Address::parse("j\u{fc}n@example.org").unwrap());
@@ -258,11 +216,7 @@ mod tests {
             },
             FailedRecipient { address: &jun, orcpt: None, diagnostic: &lack },
         ];
-        let facts = FailureFacts {
-            id: &id,
-            hostname: "veilig.voorbeeld.nl",
-            organisation: "Gemeente Voorbeeld",
-            time: Timestamp::UNIX_EPOCH,
+        let report = FailureReport {
             to: &to,
             arrived: Timestamp::UNIX_EPOCH,
             envid: Some("QQ+3D1"),
@@ -272,12 +226,15 @@ mod tests {
             failed: &failed,
             original,
         };
-        String::from_utf8(failure(&facts).into_vec()).unwrap()
+        let organisation = organisation();
+        let context = Context::new(&organisation, None, Timestamp::UNIX_EPOCH);
+        let mail = report.compose(&context, &QueueId::random());
+        String::from_utf8(mail.unwrap().into_vec()).unwrap()
     }
 
     #[test]
     fn is_a_report_of_three_parts() {
-        let text = report("5.1.1 unknown", Original::Header(b"Subject: caf\xc3\xa9\r\nX: y\r\n"));
+        let text = report("5.1.1 unknown", Some(Original::Header(b"Subject: caf\xc3\xa9\r\nX: y\r\n")));
         let message = MessageParser::default().parse(text.as_bytes()).unwrap();
         let kind = message.content_type().unwrap();
         assert_eq!((kind.ctype(), kind.subtype()), ("multipart", Some("report")));
@@ -307,14 +264,14 @@ mod tests {
     #[test]
     fn returns_a_message_untouched() {
         let original = "Subject: x\r\n\r\n\u{e9}=20\r\n.\r\n";
-        let text = report("no", Original::Whole(original.as_bytes()));
+        let text = report("no", Some(Original::Whole(original.as_bytes())));
         assert!(text.contains(&format!("\r\n\r\n{original}")));
         assert!(text.contains("Content-Transfer-Encoding: 8bit\r\n"));
     }
 
     #[test]
     fn a_reason_adds_no_field() {
-        let text = report("x\r\nBcc: evil@example.org\r\n\r\nbody", Original::Lost);
+        let text = report("x\r\nBcc: evil@example.org\r\n\r\nbody", None);
         assert!(!text.contains("\r\nBcc:"), "{text}");
     }
 }

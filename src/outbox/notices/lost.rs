@@ -1,81 +1,38 @@
 //! The mail to the sender when a part of what they sent was lost on our side, and a recipient could not read it: to be
 //! sent once more. It goes out once for each transfer.
 
-use askama::Template;
-
+use super::{Context, Notice, NoticeError, ToSender, wording};
 use crate::address::Address;
 use crate::clock::Timestamp;
-use crate::id::TransferId;
-use crate::locale::{Language, long_date};
+use crate::envelope::Envelope;
+use crate::id::QueueId;
 use crate::message::crlf::CrlfBytes;
-use crate::outbox::compose::{Notice, OwnHeader, one_line};
-use crate::outbox::{NoticeError, SenderFacts, style};
+use crate::store::Kind;
 
-/// All that it tells.
-pub struct LostFacts<'a> {
+/// A part is lost.
+pub struct Lost<'a> {
     /// Whom it is for, and about what.
-    pub to: SenderFacts<'a>,
+    pub to: ToSender<'a>,
     /// Who wanted to read it.
     pub recipient: &'a Address,
-    /// When it was sent.
+    /// When the message was sent.
     pub sent: Timestamp,
 }
 
-/// Writes it.
-pub fn lost(facts: &LostFacts) -> Result<CrlfBytes, NoticeError> {
-    let SenderFacts { language, organisation, hostname, public_url, sender, transfer, id, now, .. } =
-        facts.to;
-    let mail = Mail {
-        language,
-        organisation: one_line(&organisation.name),
-        recipient: facts.recipient.as_str(),
-        sent: long_date(language, facts.sent),
-        transfer,
-        more: format!("{public_url}/help"),
-    };
-    let header = OwnHeader {
-        organisation,
-        hostname,
-        to: sender,
-        message_id: &format!("{transfer}.{id}.lost"),
-        in_reply_to: Some(&format!("{transfer}.receipt@{hostname}")),
-        now,
-    };
-    Notice {
-        kind: "lost",
-        language,
-        transfer,
-        subject: &SubjectTemplate { mail: &mail }.render()?,
-        text: &TextTemplate { mail: &mail }.render()?,
-        html: &HtmlTemplate { mail: &mail }.render()?,
+impl Notice for Lost<'_> {
+    const KIND: Kind = Kind::Lost;
+
+    fn envelope(&self) -> Envelope {
+        self.to.envelope()
     }
-    .compose(&header.fields())
-}
 
-/// What the templates show, each value one line.
-struct Mail<'a> {
-    language: Language,
-    organisation: String,
-    recipient: &'a str,
-    sent: String,
-    transfer: &'a TransferId,
-    more: String,
-}
-
-#[derive(Template)]
-#[template(path = "lost/subject.txt")]
-struct SubjectTemplate<'a> {
-    mail: &'a Mail<'a>,
-}
-
-#[derive(Template)]
-#[template(path = "lost/text.txt")]
-struct TextTemplate<'a> {
-    mail: &'a Mail<'a>,
-}
-
-#[derive(Template)]
-#[template(path = "lost/mail.html")]
-struct HtmlTemplate<'a> {
-    mail: &'a Mail<'a>,
+    fn compose(&self, context: &Context<'_>, id: &QueueId) -> Result<CrlfBytes, NoticeError> {
+        let subject = context.language.text("lost-subject");
+        wording!(Lost: self, context, subject, "lost/text.txt", "lost/mail.html").mail(
+            "lost",
+            context,
+            self.to.transfer,
+            self.to.fields(context, id, "lost"),
+        )
+    }
 }

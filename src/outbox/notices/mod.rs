@@ -1,4 +1,4 @@
-//! One file for each mail that zegel writes.
+//! One file for each mail that zegel writes: its facts, and how it is made of them.
 
 pub mod ask;
 pub mod confirmation;
@@ -14,3 +14,85 @@ pub mod reply_notice;
 pub mod undelivered;
 pub mod unopened;
 pub mod verification;
+
+use super::compose::Fields;
+use super::envelopes::from_nobody;
+use super::{Context, NoticeError};
+use crate::address::Address;
+use crate::envelope::Envelope;
+use crate::id::{Link, QueueId, TransferId};
+use crate::message::crlf::CrlfBytes;
+use crate::secret::Secret;
+use crate::store::Kind;
+
+/// A mail that zegel writes.
+pub trait Notice {
+    /// What the queue calls it.
+    const KIND: Kind;
+
+    /// Who gets it, and who hears when it cannot be delivered.
+    fn envelope(&self) -> Envelope;
+
+    /// The link that it brings or is about.
+    fn link(&self) -> Option<&Link> {
+        None
+    }
+
+    /// Writes it. `id` is that of its item in the queue.
+    fn compose(&self, context: &Context<'_>, id: &QueueId) -> Result<CrlfBytes, NoticeError>;
+}
+
+/// The [`Wording`](super::compose::Wording) of a notice from its two templates, which see it as `mail`, beside `context`.
+macro_rules! wording {
+    ($type:ident: $mail:expr, $context:expr, $subject:expr, $text:tt, $html:tt) => {{
+        use askama::Template;
+
+        use crate::outbox::style;
+
+        #[derive(Template)]
+        #[template(path = $text)]
+        struct Text<'a> {
+            context: &'a Context<'a>,
+            mail: &'a $type<'a>,
+        }
+
+        #[derive(Template)]
+        #[template(path = $html)]
+        struct Html<'a> {
+            context: &'a Context<'a>,
+            mail: &'a $type<'a>,
+        }
+
+        let (context, mail) = ($context, $mail);
+        crate::outbox::compose::Wording {
+            subject: $subject,
+            text: Text { context, mail }.render()?,
+            html: Html { context, mail }.render()?,
+        }
+    }};
+}
+use wording;
+
+/// What every notice to a sender about a transfer of theirs needs.
+#[derive(Clone)]
+pub struct ToSender<'a> {
+    /// Whose message it was; the mail is for them.
+    pub sender: &'a Address,
+    /// What it became.
+    pub transfer: &'a TransferId,
+    /// The sender's link to the status page.
+    pub status: Secret,
+}
+
+impl ToSender<'_> {
+    fn envelope(&self) -> Envelope {
+        from_nobody(self.sender)
+    }
+
+    /// In the thread of the receipt.
+    fn fields(&self, context: &Context<'_>, id: &QueueId, name: &str) -> Fields {
+        let receipt = format!("{}.receipt@{}", self.transfer, context.organisation.hostname);
+        let id = format!("{}.{id}.{name}", self.transfer);
+        Fields::own(context, self.sender, &id, Some(&receipt))
+    }
+}

@@ -2,35 +2,33 @@
 //! the place of the original message, so it keeps the original's From, To, Date and thread.
 //! Never in it: the password (C24), anything of the body, a file name, and the subject unless kept.
 
-use askama::Template;
-
-use crate::address::Address;
+use super::{Context, Notice, NoticeError, wording};
+use crate::address::ReversePath;
 use crate::clock::Timestamp;
-use crate::id::TransferId;
-use crate::locale::{Language, long_date};
+use crate::envelope::{Envelope, EnvelopeRecipient, MailParameters};
+use crate::id::{Link, QueueId};
 use crate::message::crlf::CrlfBytes;
-use crate::outbox::compose::{Notice, one_line, tel};
-use crate::outbox::{NoticeError, SenderCard, style};
+use crate::outbox::SenderCard;
+use crate::outbox::compose::Fields;
+use crate::outbox::envelopes::from_somebody;
 use crate::secret::Secret;
-use crate::settings::Organisation;
+use crate::store::Kind;
 
-/// All that a notification tells.
-pub struct NotificationFacts<'a> {
-    /// Of the mail.
-    pub language: Language,
-    /// Who runs this gateway.
-    pub organisation: &'a Organisation,
-    /// `web.public_url`: what every link starts with (C22).
-    pub public_url: &'a str,
+/// There is a transfer for somebody.
+pub struct Notification<'a> {
+    /// Whom failure reports go to: the original's.
+    pub reverse_path: &'a ReversePath,
+    /// The parameters of MAIL of the original.
+    pub parameters: &'a MailParameters,
+    /// Whose notification this is, with the parameters of RCPT of the original.
+    pub recipient: &'a EnvelopeRecipient,
     /// Who sent the message.
     pub sender: &'a SenderCard,
-    /// Whose notification this is.
-    pub recipient: &'a Address,
-    /// The token of the recipient's own link.
+    /// What it brings.
+    pub link: &'a Link,
+    /// The token of that link.
     pub token: &'a Secret,
-    /// What the link opens.
-    pub transfer: &'a TransferId,
-    /// When it is destroyed.
+    /// When the transfer is destroyed.
     pub expires: Timestamp,
     /// Whether the link alone is not enough.
     pub password_needed: bool,
@@ -38,79 +36,30 @@ pub struct NotificationFacts<'a> {
     pub reply_enabled: bool,
     /// The original's subject without its tag, where policy keeps it.
     pub subject: Option<&'a str>,
-    /// The original's From, To, Cc, Date, Message-ID, In-Reply-To and References as they came.
-    pub original: &'a [u8],
+    /// Its header: the original's From, To, Cc, Date, Message-ID, In-Reply-To and References as they came.
+    pub fields: Fields,
 }
 
-/// Writes the notification.
-pub fn notification(facts: &NotificationFacts) -> Result<CrlfBytes, NoticeError> {
-    let mail = Mail::new(facts);
-    Notice {
-        kind: "notification",
-        language: facts.language,
-        transfer: facts.transfer,
-        subject: &SubjectTemplate { mail: &mail }.render()?,
-        text: &TextTemplate { mail: &mail }.render()?,
-        html: &HtmlTemplate { mail: &mail }.render()?,
+impl Notice for Notification<'_> {
+    const KIND: Kind = Kind::Notification;
+
+    fn envelope(&self) -> Envelope {
+        let mut envelope = from_somebody(self.reverse_path.clone(), vec![self.recipient.clone()]);
+        envelope.parameters.smtputf8 |= self.parameters.smtputf8;
+        envelope.parameters.envid.clone_from(&self.parameters.envid);
+        envelope
     }
-    .compose(facts.original)
-}
 
-/// What the templates show, each value one line.
-struct Mail<'a> {
-    language: Language,
-    subject: Option<&'a str>,
-    sender: &'a SenderCard,
-    sender_tel: Option<String>,
-    organisation: String,
-    help_phone: Option<String>,
-    help_tel: Option<String>,
-    recipient: &'a str,
-    link: String,
-    reply_link: String,
-    more: String,
-    expires: String,
-    password_needed: bool,
-    reply_enabled: bool,
-}
-
-impl<'a> Mail<'a> {
-    fn new(facts: &NotificationFacts<'a>) -> Self {
-        let help_phone = Some(one_line(&facts.organisation.phone)).filter(|phone| !phone.is_empty());
-        let link = format!("{}/t/{}", facts.public_url, facts.token.reveal());
-        Self {
-            language: facts.language,
-            subject: facts.subject,
-            sender: facts.sender,
-            sender_tel: facts.sender.phone.as_deref().and_then(tel),
-            organisation: one_line(&facts.organisation.name),
-            help_tel: help_phone.as_deref().and_then(tel),
-            help_phone,
-            recipient: facts.recipient.as_str(),
-            reply_link: format!("{link}/reply"),
-            link,
-            more: format!("{}/help", facts.public_url),
-            expires: long_date(facts.language, facts.expires),
-            password_needed: facts.password_needed,
-            reply_enabled: facts.reply_enabled,
-        }
+    fn link(&self) -> Option<&Link> {
+        Some(self.link)
     }
-}
 
-#[derive(Template)]
-#[template(path = "notification/subject.txt")]
-struct SubjectTemplate<'a> {
-    mail: &'a Mail<'a>,
-}
-
-#[derive(Template)]
-#[template(path = "notification/text.txt")]
-struct TextTemplate<'a> {
-    mail: &'a Mail<'a>,
-}
-
-#[derive(Template)]
-#[template(path = "notification/mail.html")]
-struct HtmlTemplate<'a> {
-    mail: &'a Mail<'a>,
+    fn compose(&self, context: &Context<'_>, _: &QueueId) -> Result<CrlfBytes, NoticeError> {
+        let organisation = context.organisation_name();
+        let generic =
+            || context.language.format("notification-subject", &[("organisation", organisation.as_str())]);
+        let subject = self.subject.map_or_else(generic, str::to_owned);
+        wording!(Notification: self, context, subject, "notification/text.txt", "notification/mail.html")
+            .mail("notification", context, &self.link.transfer, self.fields.clone())
+    }
 }

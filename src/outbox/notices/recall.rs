@@ -1,95 +1,50 @@
 //! The mail to a recipient whose link was taken back, where the sender wants them to know. It has no link and
 //! nothing of the message: only that there is nothing to open any more, and whom to ask.
 
-use askama::Template;
-
+use super::{Context, Notice, NoticeError, wording};
 use crate::address::Address;
 use crate::clock::Timestamp;
-use crate::id::Link;
-use crate::locale::{Language, long_date};
+use crate::envelope::Envelope;
+use crate::id::{Link, QueueId};
 use crate::message::crlf::CrlfBytes;
-use crate::outbox::compose::{Notice, OwnHeader, one_line};
-use crate::outbox::{NoticeError, style};
-use crate::settings::Organisation;
+use crate::outbox::compose::Fields;
+use crate::outbox::envelopes::from_nobody;
+use crate::store::Kind;
 
-/// All that it tells.
-pub struct RecallFacts<'a> {
-    /// Of the mail.
-    pub language: Language,
-    /// Who runs this gateway; the mail is from it.
-    pub organisation: &'a Organisation,
-    /// `hostname`: the domain of our address and Message-ID.
-    pub hostname: &'a str,
-    /// `web.public_url`.
-    pub public_url: &'a str,
+/// A link was taken back.
+pub struct Recall<'a> {
     /// Whose message it was.
     pub sender: &'a Address,
     /// Who is told.
     pub recipient: &'a Address,
     /// What was taken back.
     pub link: &'a Link,
-    /// Its Message-ID.
+    /// The Message-ID of the message.
     pub message_id: Option<&'a str>,
     /// When it was sent.
     pub sent: Timestamp,
-    /// The moment of writing.
-    pub now: Timestamp,
 }
 
-/// Writes it.
-pub fn recall(facts: &RecallFacts) -> Result<CrlfBytes, NoticeError> {
-    let mail = Mail {
-        language: facts.language,
-        organisation: one_line(&facts.organisation.name),
-        sender: facts.sender.as_str(),
-        sent: long_date(facts.language, facts.sent),
-        transfer: facts.link.transfer.as_str(),
-        more: format!("{}/help", facts.public_url),
-    };
-    let header = OwnHeader {
-        organisation: facts.organisation,
-        hostname: facts.hostname,
-        to: facts.recipient,
-        // A link is taken back once.
-        message_id: &format!("{}.{}.recall", facts.link.transfer, facts.link.recipient),
-        in_reply_to: facts.message_id,
-        now: facts.now,
-    };
-    Notice {
-        kind: "recall",
-        language: facts.language,
-        transfer: &facts.link.transfer,
-        subject: &SubjectTemplate { mail: &mail }.render()?,
-        text: &TextTemplate { mail: &mail }.render()?,
-        html: &HtmlTemplate { mail: &mail }.render()?,
+impl Notice for Recall<'_> {
+    const KIND: Kind = Kind::Recall;
+
+    fn envelope(&self) -> Envelope {
+        from_nobody(self.recipient)
     }
-    .compose(&header.fields())
-}
 
-/// What the templates show, each value one line.
-struct Mail<'a> {
-    language: Language,
-    organisation: String,
-    sender: &'a str,
-    sent: String,
-    transfer: &'a str,
-    more: String,
-}
+    fn link(&self) -> Option<&Link> {
+        Some(self.link)
+    }
 
-#[derive(Template)]
-#[template(path = "recall/subject.txt")]
-struct SubjectTemplate<'a> {
-    mail: &'a Mail<'a>,
-}
-
-#[derive(Template)]
-#[template(path = "recall/text.txt")]
-struct TextTemplate<'a> {
-    mail: &'a Mail<'a>,
-}
-
-#[derive(Template)]
-#[template(path = "recall/mail.html")]
-struct HtmlTemplate<'a> {
-    mail: &'a Mail<'a>,
+    fn compose(&self, context: &Context<'_>, _: &QueueId) -> Result<CrlfBytes, NoticeError> {
+        let Link { transfer, recipient } = self.link;
+        // A link is taken back once.
+        let id = format!("{transfer}.{recipient}.recall");
+        let fields = Fields::own(context, self.recipient, &id, self.message_id);
+        let subject = context
+            .language
+            .format("recall-subject", &[("organisation", context.organisation_name().as_str())]);
+        wording!(Recall: self, context, subject, "recall/text.txt", "recall/mail.html")
+            .mail("recall", context, transfer, fields)
+    }
 }

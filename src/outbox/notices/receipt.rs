@@ -1,51 +1,35 @@
 //! The mail to the sender: their message was sealed, for whom, until when, and the password to tell.
-//! The only mail, file or column that ever holds the password (C24). The caller sends it with a null
-//! reverse path, and not at all for automatic mail (H09).
+//! The only mail, file or column that ever holds the password (C24). Not sent at all for automatic mail (H09).
 
-use askama::Template;
-
+use super::{Context, Notice, NoticeError, ToSender, wording};
 use crate::address::Address;
 use crate::clock::Timestamp;
-use crate::id::TransferId;
-use crate::locale::{Language, long_date};
+use crate::envelope::Envelope;
+use crate::id::QueueId;
 use crate::message::crlf::CrlfBytes;
-use crate::outbox::compose::{Notice, OwnHeader, one_line};
-use crate::outbox::{NoticeError, style};
+use crate::outbox::compose::Fields;
+use crate::outbox::text::one_line;
 use crate::policy::TagReading;
 use crate::secret::Secret;
-use crate::settings::Organisation;
+use crate::store::Kind;
 
 /// Options that are named one by one.
 const MAX_OPTIONS: usize = 10;
 
-/// All that a receipt tells.
-pub struct ReceiptFacts<'a> {
-    /// Of the mail.
-    pub language: Language,
-    /// Who runs this gateway; the mail is from it.
-    pub organisation: &'a Organisation,
-    /// `hostname`: the domain of our address and Message-ID.
-    pub hostname: &'a str,
-    /// `web.public_url`.
-    pub public_url: &'a str,
-    /// Whose message it was.
-    pub sender: &'a Address,
-    /// Whom the message went to, and which way.
-    pub recipients: &'a [Way<'a>],
-    /// What it became.
-    pub transfer: &'a TransferId,
-    /// When it is destroyed.
+/// A message was sealed.
+pub struct Receipt<'a> {
+    /// Whom it is for, and about what.
+    pub to: ToSender<'a>,
+    /// What became of the message for each of its recipients.
+    pub recipients: &'a [ReceiptLine<'a>],
+    /// When the transfer is destroyed.
     pub expires: Timestamp,
     /// The generated one, to be told to the recipients, where one is needed.
     pub password: Option<&'a Secret>,
     /// What became of the options behind the tag.
     pub remarks: &'a Remarks,
-    /// The sender's link to the status page of the transfer.
-    pub status: &'a Secret,
-    /// The original's Message-ID, with or without angle brackets.
+    /// The Message-ID of the message, with or without angle brackets.
     pub message_id: Option<&'a str>,
-    /// The moment of writing.
-    pub now: Timestamp,
 }
 
 /// What the sender has to hear of the options behind the tag.
@@ -63,18 +47,18 @@ pub struct Remarks {
     pub reading: Option<TagReading>,
 }
 
-/// Which way the message went for one recipient.
+/// What became of the message for one recipient.
 #[derive(Clone, Debug)]
-pub struct Way<'a> {
-    /// Whom to.
+pub struct ReceiptLine<'a> {
+    /// The recipient.
     pub address: &'a Address,
     /// What the policy made of it; of a message with a receipt, nothing was refused.
-    pub taken: Taken<'a>,
+    pub disposition: Disposition<'a>,
 }
 
-/// What became of the message for one recipient.
+/// What the policy made of a message for one recipient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Taken<'a> {
+pub enum Disposition<'a> {
     /// Sealed: a notification with a link.
     Sealed,
     /// It went on unchanged.
@@ -84,107 +68,53 @@ pub enum Taken<'a> {
     },
 }
 
-/// Writes the receipt.
-pub fn receipt(facts: &ReceiptFacts) -> Result<CrlfBytes, NoticeError> {
-    let mail = Mail::new(facts);
-    let header = OwnHeader {
-        organisation: facts.organisation,
-        hostname: facts.hostname,
-        to: facts.sender,
-        // One receipt per transfer, so its id makes the Message-ID.
-        message_id: &format!("{}.receipt", facts.transfer),
-        in_reply_to: facts.message_id,
-        now: facts.now,
-    };
-    Notice {
-        kind: "receipt",
-        language: facts.language,
-        transfer: facts.transfer,
-        subject: &SubjectTemplate { mail: &mail }.render()?,
-        text: &TextTemplate { mail: &mail }.render()?,
-        html: &HtmlTemplate { mail: &mail }.render()?,
+impl Notice for Receipt<'_> {
+    const KIND: Kind = Kind::Receipt;
+
+    fn envelope(&self) -> Envelope {
+        self.to.envelope()
     }
-    .compose(&header.fields())
-}
 
-/// What the templates show, each value one line.
-struct Mail<'a> {
-    language: Language,
-    organisation: String,
-    recipients: &'a [Way<'a>],
-    transfer: &'a TransferId,
-    expires: String,
-    password: Option<&'a str>,
-    remarks: &'a Remarks,
-    ignored: Option<String>,
-    status: &'a str,
-    more: String,
-}
-
-impl<'a> Mail<'a> {
-    fn new(facts: &ReceiptFacts<'a>) -> Self {
-        Self {
-            language: facts.language,
-            organisation: one_line(&facts.organisation.name),
-            recipients: facts.recipients,
-            transfer: facts.transfer,
-            expires: long_date(facts.language, facts.expires),
-            password: facts.password.map(Secret::reveal),
-            remarks: facts.remarks,
-            ignored: ignored(&facts.remarks.ignored),
-            status: facts.status.reveal(),
-            more: format!("{}/help", facts.public_url),
-        }
+    fn compose(&self, context: &Context<'_>, _: &QueueId) -> Result<CrlfBytes, NoticeError> {
+        let ToSender { sender, transfer, .. } = &self.to;
+        // There is one receipt for each transfer, so its id makes the Message-ID.
+        let fields = Fields::own(context, sender, &format!("{transfer}.receipt"), self.message_id);
+        let subject = context.language.text("receipt-subject");
+        wording!(Receipt: self, context, subject, "receipt/text.txt", "receipt/mail.html")
+            .mail("receipt", context, transfer, fields)
     }
 }
 
-/// One line of options, as they stood in the subject.
-fn ignored(options: &[String]) -> Option<String> {
-    let shown: Vec<String> = options.iter().take(MAX_OPTIONS).map(|option| one_line(option)).collect();
-    let more = if options.len() > MAX_OPTIONS { ", …" } else { "" };
-    (!shown.is_empty()).then(|| shown.join(", ") + more)
-}
+impl Receipt<'_> {
+    /// One line of options that were ignored, as they stood in the subject.
+    fn ignored(&self) -> Option<String> {
+        let options = &self.remarks.ignored;
+        let shown: Vec<String> = options.iter().take(MAX_OPTIONS).map(|option| one_line(option)).collect();
+        let more = if options.len() > MAX_OPTIONS { ", …" } else { "" };
+        (!shown.is_empty()).then(|| shown.join(", ") + more)
+    }
 
-impl Mail<'_> {
     /// That the tag was not written as the manual says, and what it was taken for.
-    fn reading(&self) -> Option<String> {
+    fn reading(&self, context: &Context<'_>) -> Option<String> {
         let TagReading { written, tag, .. } = self.remarks.reading.as_ref()?;
-        Some(
-            self.language
-                .format("receipt-reading", &[("written", &one_line(written)), ("tag", &one_line(tag))]),
-        )
+        let (written, tag) = (one_line(written), one_line(tag));
+        Some(context.language.format("receipt-reading", &[("written", &written), ("tag", &tag)]))
     }
 
-    /// Some of the recipients got the message as it was.
+    /// Whether some of the recipients got the message as it was.
     fn is_mixed(&self) -> bool {
-        self.recipients.iter().any(|way| way.taken != Taken::Sealed)
+        self.recipients.iter().any(|line| line.disposition != Disposition::Sealed)
     }
+}
 
-    fn way(&self, way: &Way<'_>) -> String {
-        match way.taken {
-            Taken::Sealed => self.language.text("receipt-sealed"),
-            Taken::Passed { rule: None } => self.language.text("receipt-passed"),
-            Taken::Passed { rule: Some(rule) } => {
-                self.language.format("receipt-passed-by", &[("rule", &one_line(rule))])
+impl ReceiptLine<'_> {
+    fn way(&self, context: &Context<'_>) -> String {
+        match self.disposition {
+            Disposition::Sealed => context.language.text("receipt-sealed"),
+            Disposition::Passed { rule: None } => context.language.text("receipt-passed"),
+            Disposition::Passed { rule: Some(rule) } => {
+                context.language.format("receipt-passed-by", &[("rule", &one_line(rule))])
             }
         }
     }
-}
-
-#[derive(Template)]
-#[template(path = "receipt/subject.txt")]
-struct SubjectTemplate<'a> {
-    mail: &'a Mail<'a>,
-}
-
-#[derive(Template)]
-#[template(path = "receipt/text.txt")]
-struct TextTemplate<'a> {
-    mail: &'a Mail<'a>,
-}
-
-#[derive(Template)]
-#[template(path = "receipt/mail.html")]
-struct HtmlTemplate<'a> {
-    mail: &'a Mail<'a>,
 }

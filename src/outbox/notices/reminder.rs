@@ -2,106 +2,59 @@
 //! like the notification, but made by a machine: nobody answers it automatically.
 //! Never in it: the password (C24), a file name, the subject.
 
-use askama::Template;
-use mail_builder::headers::text::Text;
-
-use crate::address::Address;
+use super::{Context, Notice, NoticeError, wording};
+use crate::address::{Address, ReversePath};
 use crate::clock::Timestamp;
-use crate::id::TransferId;
-use crate::locale::{Language, long_date};
+use crate::envelope::{Envelope, EnvelopeRecipient};
+use crate::id::{Link, QueueId};
 use crate::message::crlf::CrlfBytes;
-use crate::outbox::compose::{Notice, one_line, tel, write_field};
-use crate::outbox::{NoticeError, SenderCard, style};
+use crate::outbox::SenderCard;
+use crate::outbox::compose::Fields;
+use crate::outbox::envelopes::from_somebody;
 use crate::secret::Secret;
-use crate::settings::Organisation;
+use crate::store::Kind;
 
-/// All that a reminder tells.
-pub struct ReminderFacts<'a> {
-    /// Of the mail.
-    pub language: Language,
-    /// Who runs this gateway.
-    pub organisation: &'a Organisation,
-    /// `web.public_url`: what every link starts with (C22).
-    pub public_url: &'a str,
-    /// Who sent the message.
-    pub sender: &'a SenderCard,
+/// A transfer is still there.
+pub struct Reminder<'a> {
+    /// Whom failure reports go to.
+    pub reverse_path: &'a ReversePath,
     /// Who is reminded.
     pub recipient: &'a Address,
-    /// The token of the recipient's own link.
+    /// Who sent the message.
+    pub sender: &'a SenderCard,
+    /// What it brings.
+    pub link: &'a Link,
+    /// The token of that link.
     pub token: &'a Secret,
-    /// What the link opens.
-    pub transfer: &'a TransferId,
-    /// When it was sealed.
+    /// When the message was sent.
     pub sent: Timestamp,
-    /// When it is destroyed.
+    /// When the transfer is destroyed.
     pub expires: Timestamp,
     /// Whether the link alone is not enough.
     pub password_needed: bool,
     /// From, To, Date, Message-ID and the thread.
-    pub fields: Vec<u8>,
+    pub fields: Fields,
 }
 
-/// Writes the reminder.
-pub fn reminder(facts: &ReminderFacts) -> Result<CrlfBytes, NoticeError> {
-    let help_phone = Some(one_line(&facts.organisation.phone)).filter(|phone| !phone.is_empty());
-    let mail = Mail {
-        language: facts.language,
-        organisation: one_line(&facts.organisation.name),
-        sender: facts.sender,
-        sender_tel: facts.sender.phone.as_deref().and_then(tel),
-        help_tel: help_phone.as_deref().and_then(tel),
-        help_phone,
-        recipient: facts.recipient.as_str(),
-        link: format!("{}/t/{}", facts.public_url, facts.token.reveal()),
-        more: format!("{}/help", facts.public_url),
-        sent: long_date(facts.language, facts.sent),
-        expires: long_date(facts.language, facts.expires),
-        password_needed: facts.password_needed,
-    };
-    let mut fields = facts.fields.clone();
-    // RFC 3834 5
-    write_field(&mut fields, "Auto-Submitted", &Text::new("auto-generated"));
-    Notice {
-        kind: "reminder",
-        language: facts.language,
-        transfer: facts.transfer,
-        subject: &SubjectTemplate { mail: &mail }.render()?,
-        text: &TextTemplate { mail: &mail }.render()?,
-        html: &HtmlTemplate { mail: &mail }.render()?,
+impl Notice for Reminder<'_> {
+    const KIND: Kind = Kind::Reminder;
+
+    fn envelope(&self) -> Envelope {
+        from_somebody(self.reverse_path.clone(), vec![EnvelopeRecipient::from(self.recipient.clone())])
     }
-    .compose(&fields)
-}
 
-/// What the templates show, each value one line.
-struct Mail<'a> {
-    language: Language,
-    organisation: String,
-    sender: &'a SenderCard,
-    sender_tel: Option<String>,
-    help_phone: Option<String>,
-    help_tel: Option<String>,
-    recipient: &'a str,
-    link: String,
-    more: String,
-    sent: String,
-    expires: String,
-    password_needed: bool,
-}
+    fn link(&self) -> Option<&Link> {
+        Some(self.link)
+    }
 
-#[derive(Template)]
-#[template(path = "reminder/subject.txt")]
-struct SubjectTemplate<'a> {
-    mail: &'a Mail<'a>,
-}
-
-#[derive(Template)]
-#[template(path = "reminder/text.txt")]
-struct TextTemplate<'a> {
-    mail: &'a Mail<'a>,
-}
-
-#[derive(Template)]
-#[template(path = "reminder/mail.html")]
-struct HtmlTemplate<'a> {
-    mail: &'a Mail<'a>,
+    fn compose(&self, context: &Context<'_>, _: &QueueId) -> Result<CrlfBytes, NoticeError> {
+        let organisation = context.organisation_name();
+        let subject = context.language.format("reminder-subject", &[("organisation", organisation.as_str())]);
+        wording!(Reminder: self, context, subject, "reminder/text.txt", "reminder/mail.html").mail(
+            "reminder",
+            context,
+            &self.link.transfer,
+            self.fields.clone().automatic(),
+        )
+    }
 }

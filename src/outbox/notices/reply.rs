@@ -5,33 +5,28 @@
 //! What must never happen: that staff take somebody outside for a colleague (C40). The address that was verified comes
 //! first wherever a mail program shows who writes, and the name behind it only where nobody can be misled by it.
 
-use askama::Template;
-use mail_builder::headers::address::Address as AddressField;
-use mail_builder::headers::raw::Raw;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::address::Address;
-use crate::clock::{Timestamp, rfc5322};
+use super::{Context, Notice, NoticeError, wording};
+use crate::address::{Address, ReversePath};
+use crate::clock::Timestamp;
+use crate::envelope::{Envelope, EnvelopeRecipient};
 use crate::id::{QueueId, TransferId};
-use crate::locale::{Language, long_date};
-use crate::outbox::compose::{Attachment, Notice, Segment, message_id, one_line, write_field};
-use crate::outbox::{NoticeError, style};
+use crate::message::crlf::CrlfBytes;
+use crate::outbox::attachment::{Attachment, StreamedMail};
+use crate::outbox::compose::{Fields, Wording, message_id};
+use crate::outbox::envelopes::from_somebody;
+use crate::outbox::text::one_line;
 use crate::secret::Secret;
 use crate::settings::Organisation;
+use crate::store::Kind;
 
 /// The most Message-IDs in a References field: the first ones, and the last.
 const MAX_REFERENCES: usize = 20;
 
 /// What an answer and the notice of one have in common.
 #[derive(Clone, Copy)]
-pub struct Letter<'a> {
-    /// Of our own words in the mail.
-    pub language: Language,
-    /// Who runs this gateway.
-    pub organisation: &'a Organisation,
-    /// `hostname`: the domain of our address and Message-ID.
-    pub hostname: &'a str,
-    /// `web.public_url`.
-    pub public_url: &'a str,
+pub struct ReplyHeader<'a> {
     /// Who has answered.
     pub author: Author<'a>,
     /// In the To field.
@@ -42,21 +37,19 @@ pub struct Letter<'a> {
     pub thread: &'a Thread,
     /// What the policy seals by: whoever forwards the answer has it sealed.
     pub tag: Option<&'a str>,
-    /// Makes the Message-ID and the boundaries.
-    pub id: &'a QueueId,
-    /// The moment of writing.
-    pub now: Timestamp,
 }
 
-/// All that an answer to staff tells.
-pub struct ReplyFacts<'a> {
+/// The answer of a recipient.
+pub struct Reply<'a> {
     /// From whom, to whom.
-    pub letter: Letter<'a>,
+    pub header: ReplyHeader<'a>,
+    /// All who get it, those in secret among them.
+    pub recipients: &'a [Address],
     /// What it answers.
     pub transfer: &'a TransferId,
     /// The answer, with line feeds and no other control characters than tabs.
     pub message: &'a str,
-    /// What did not fit into the mail.
+    /// Files that did not fit into the mail.
     pub link: Option<FilesLink<'a>>,
 }
 
@@ -106,41 +99,44 @@ pub fn reply_id(id: &QueueId, hostname: &str) -> String {
     format!("<{id}.reply@{hostname}>")
 }
 
-/// Writes the answer. The files' octets are for the caller to put in.
-pub fn reply(facts: &ReplyFacts, files: &[Attachment<'_>]) -> Result<Vec<Segment>, NoticeError> {
-    let written = write(facts)?;
-    Notice {
-        kind: "reply",
-        language: facts.letter.language,
-        transfer: facts.transfer,
-        subject: &facts.letter.tagged(&written.subject),
-        text: &written.text,
-        html: &written.html,
+impl Notice for Reply<'_> {
+    const KIND: Kind = Kind::Reply;
+
+    fn envelope(&self) -> Envelope {
+        self.header.envelope(self.recipients)
     }
-    .compose_with_files(&facts.letter.fields(), facts.letter.id, files)
+
+    fn compose(&self, context: &Context<'_>, id: &QueueId) -> Result<CrlfBytes, NoticeError> {
+        Ok(self.stream(context, id, Vec::new())?.start)
+    }
 }
 
-/// What people see of the answer.
-pub struct Written {
-    /// Of the From field
-    pub from: String,
-    /// Subject, without the tag
-    pub subject: String,
-    /// The text part
-    pub text: String,
-    /// The HTML part
-    pub html: String,
-}
+impl Reply<'_> {
+    /// Writes it with its files.
+    pub fn stream(
+        &self,
+        context: &Context<'_>,
+        id: &QueueId,
+        files: Vec<Attachment>,
+    ) -> Result<StreamedMail, NoticeError> {
+        let mut wording = self.wording(context)?;
+        wording.subject = self.header.tagged(&wording.subject);
+        let fields = self.header.fields(context, id);
+        wording.mail_with_files("reply", context, self.transfer, fields, (id, files))
+    }
 
-/// What staff will see, for the preview as well.
-pub fn write(facts: &ReplyFacts) -> Result<Written, NoticeError> {
-    let mail = Mail::new(facts);
-    Ok(Written {
-        from: facts.letter.author.shown(facts.letter.organisation),
-        subject: subject(&facts.letter),
-        text: TextTemplate { mail: &mail }.render()?,
-        html: HtmlTemplate { mail: &mail }.render()?,
-    })
+    /// What staff will see, for the preview as well; the subject is without the tag.
+    pub fn wording(&self, context: &Context<'_>) -> Result<Wording, NoticeError> {
+        let subject = self.header.subject(context);
+        Ok(wording!(Reply: self, context, subject, "reply/text.txt", "reply/mail.html"))
+    }
+
+    fn shown_message(&self, context: &Context<'_>) -> String {
+        match self.message.trim().is_empty() {
+            true => context.language.text("reply-empty"),
+            false => self.message.to_owned(),
+        }
+    }
 }
 
 impl Author<'_> {
@@ -152,6 +148,16 @@ impl Author<'_> {
             Some(name) => format!("{address} - {name} (via {organisation})"),
             None => format!("{address} (via {organisation})"),
         }
+    }
+
+    /// The name as it was typed, as one line.
+    pub(super) fn typed_name(&self) -> String {
+        one_line(self.name)
+    }
+
+    /// The address in a `mailto:` link.
+    fn mailto(&self) -> String {
+        utf8_percent_encode(self.address.as_str(), NON_ALPHANUMERIC).to_string().replace("%40", "@")
     }
 
     /// What to call them in a sentence.
@@ -173,36 +179,35 @@ impl Author<'_> {
 /// What the subject of an answer may begin with.
 const PREFIXES: [&str; 3] = ["re:", "antw:", "aw:"];
 
-/// `Re:` once, whatever the original began with.
-fn subject(letter: &Letter) -> String {
-    let original = one_line(&letter.thread.subject);
-    let lower = original.to_lowercase();
-    match original.is_empty() {
-        true => letter.language.text("reply-subject"),
-        false if PREFIXES.iter().any(|prefix| lower.starts_with(prefix)) => original,
-        false => format!("Re: {original}"),
+impl ReplyHeader<'_> {
+    /// The reverse path is for failure reports alone; see [`Kind::Reply`].
+    pub(super) fn envelope(&self, recipients: &[Address]) -> Envelope {
+        let author = ReversePath::Address(self.author.address.clone());
+        from_somebody(author, recipients.iter().cloned().map(EnvelopeRecipient::from).collect())
     }
-}
 
-impl Letter<'_> {
-    /// The header, but for what every notice has.
-    pub(super) fn fields(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        let from = self.author.shown(self.organisation);
-        let from = AddressField::new_address(Some(from), format!("noreply@{}", self.hostname));
-        write_field(&mut out, "From", &from);
-        let author = AddressField::new_address(self.author.name(), self.author.address.as_str());
-        write_field(&mut out, "Reply-To", &author);
-        for (field, addresses) in [("To", self.to), ("Cc", self.cc)] {
-            if !addresses.is_empty() {
-                let listed: Vec<String> = addresses.iter().map(|address| format!("<{address}>")).collect();
-                out.extend_from_slice(format!("{field}: {}\r\n", listed.join(",\r\n\t")).as_bytes());
-            }
+    /// All fields of the header but those that every mail of ours has.
+    pub(super) fn fields(&self, context: &Context<'_>, id: &QueueId) -> Fields {
+        let from = self.author.shown(context.organisation);
+        let fields = Fields::default()
+            .mailbox("From", Some(&from), &format!("noreply@{}", context.organisation.hostname))
+            .mailbox("Reply-To", self.author.name().as_deref(), self.author.address.as_str())
+            .addresses("To", self.to)
+            .addresses("Cc", self.cc)
+            .date(context.now)
+            .exact("Message-ID", &reply_id(id, &context.organisation.hostname));
+        thread_fields(fields, self.thread)
+    }
+
+    /// `Re:` once, whatever the original began with.
+    fn subject(&self, context: &Context<'_>) -> String {
+        let original = one_line(&self.thread.subject);
+        let lower = original.to_lowercase();
+        match original.is_empty() {
+            true => context.language.text("reply-subject"),
+            false if PREFIXES.iter().any(|prefix| lower.starts_with(prefix)) => original,
+            false => format!("Re: {original}"),
         }
-        write_field(&mut out, "Date", &Raw::new(rfc5322(self.now)));
-        write_field(&mut out, "Message-ID", &Raw::new(reply_id(self.id, self.hostname)));
-        thread_fields(&mut out, self.thread);
-        out
     }
 
     /// The subject with the tag, behind the prefix of an answer: mail programs go by what follows that (MS-OXCMSG
@@ -218,100 +223,30 @@ impl Letter<'_> {
     }
 
     /// How it came in, from whom, and for whom that way in was made.
-    pub(super) fn banner(&self) -> String {
-        let (organisation, address) =
-            (one_line(&self.organisation.name), one_line(self.author.address.as_str()));
-        let banner =
-            self.language.format("reply-banner", &[("organisation", &organisation), ("address", &address)]);
-        match self.author.invited.map(|invited| one_line(invited.as_str())) {
-            Some(invited) => {
-                format!("{banner}\n{}", self.language.format("reply-invited", &[("address", &invited)]))
-            }
-            None => banner,
-        }
+    pub(super) fn banner(&self, context: &Context<'_>) -> String {
+        let (organisation, address) = (context.organisation_name(), one_line(self.author.address.as_str()));
+        let values = [("organisation", organisation.as_str()), ("address", &address)];
+        let banner = context.language.format("reply-banner", &values);
+        let Some(invited) = self.author.invited.map(|invited| one_line(invited.as_str())) else {
+            return banner;
+        };
+        format!("{banner}\n{}", context.language.format("reply-invited", &[("address", &invited)]))
     }
 }
 
 /// In-Reply-To and References (RFC 5322 3.6.4), and what Exchange goes by.
-fn thread_fields(out: &mut Vec<u8>, thread: &Thread) {
-    if let Some(id) = thread.message_id.as_deref().and_then(message_id) {
-        write_field(out, "In-Reply-To", &Raw::new(id));
-    }
+fn thread_fields(fields: Fields, thread: &Thread) -> Fields {
     let mut references: Vec<String> = thread.references.iter().filter_map(|id| message_id(id)).collect();
     if references.len() > MAX_REFERENCES {
         references.drain(MAX_REFERENCES / 2..references.len() - MAX_REFERENCES / 2);
     }
-    if !references.is_empty() {
-        out.extend_from_slice(format!("References: {}\r\n", references.join("\r\n\t")).as_bytes());
-    }
-    if let Some(topic) = thread.topic.as_deref().map(one_line).filter(|topic| !topic.is_empty()) {
-        write_field(out, "Thread-Topic", &mail_builder::headers::text::Text::new(topic));
-    }
-    if let Some(index) = &thread.index {
-        write_field(out, "Thread-Index", &Raw::new(index.as_str()));
-    }
-}
-
-/// What the templates show.
-struct Mail<'a> {
-    language: Language,
-    banner: String,
-    message: String,
-    name: String,
-    is_claimed: bool,
-    email: &'a Address,
-    mailto: String,
-    phone: Option<String>,
-    link: Option<ShownLink<'a>>,
-}
-
-/// A link as it is shown.
-struct ShownLink<'a> {
-    url: String,
-    expires: String,
-    names: &'a [&'a str],
-}
-
-impl<'a> Mail<'a> {
-    fn new(facts: &ReplyFacts<'a>) -> Self {
-        let (letter, language) = (&facts.letter, facts.letter.language);
-        let message = match facts.message.trim().is_empty() {
-            true => language.text("reply-empty"),
-            false => facts.message.to_owned(),
-        };
-        let shown = |link: FilesLink<'a>| ShownLink {
-            url: format!("{}/t/{}", letter.public_url, link.token.reveal()),
-            expires: long_date(language, link.expires),
-            names: link.names,
-        };
-        let address = letter.author.address;
-        Self {
-            language,
-            banner: letter.banner(),
-            message,
-            name: one_line(letter.author.name),
-            is_claimed: letter.author.is_claimed,
-            email: address,
-            mailto: percent_encoding::utf8_percent_encode(
-                address.as_str(),
-                percent_encoding::NON_ALPHANUMERIC,
-            )
-            .to_string()
-            .replace("%40", "@"),
-            phone: letter.author.phone(),
-            link: facts.link.map(shown),
-        }
-    }
-}
-
-#[derive(Template)]
-#[template(path = "reply/text.txt")]
-struct TextTemplate<'a> {
-    mail: &'a Mail<'a>,
-}
-
-#[derive(Template)]
-#[template(path = "reply/mail.html")]
-struct HtmlTemplate<'a> {
-    mail: &'a Mail<'a>,
+    let topic = thread.topic.as_deref().map(one_line).filter(|topic| !topic.is_empty());
+    let fields = fields
+        .optional("In-Reply-To", thread.message_id.as_deref().and_then(message_id).as_deref())
+        .list("References", &references, "");
+    let fields = match topic {
+        Some(topic) => fields.free_text("Thread-Topic", &topic),
+        None => fields,
+    };
+    fields.optional("Thread-Index", thread.index.as_deref())
 }

@@ -1,101 +1,66 @@
 //! The mail to staff where answers stay behind a link (`reply.delivery = "transfer"`): who has answered, and the
 //! recipient's own link. Never in it: the password, and anything of the answer.
 
-use askama::Template;
-
-use super::reply::Letter;
+use super::reply::ReplyHeader;
+use super::{Context, Notice, NoticeError, wording};
 use crate::address::Address;
 use crate::clock::Timestamp;
-use crate::id::TransferId;
-use crate::locale::{Language, long_date};
+use crate::envelope::Envelope;
+use crate::id::{Link, QueueId};
 use crate::message::crlf::CrlfBytes;
-use crate::outbox::compose::{Notice, one_line};
-use crate::outbox::{NoticeError, style};
+use crate::outbox::compose::Wording;
 use crate::secret::Secret;
+use crate::store::Kind;
 
-/// All that the notice tells.
-pub struct ReplyNoticeFacts<'a> {
+/// There is an answer behind a link.
+pub struct ReplyNotice<'a> {
     /// From whom, to whom.
-    pub letter: Letter<'a>,
-    /// The transfer that the answer has become.
-    pub transfer: &'a TransferId,
-    /// The token of this recipient's own link; `None` in a preview.
+    pub header: ReplyHeader<'a>,
+    /// Who gets this notice.
+    pub recipient: &'a Address,
+    /// To the transfer that the answer has become.
+    pub link: &'a Link,
+    /// The token of that link; `None` in a preview.
     pub token: Option<&'a Secret>,
     /// When it is destroyed.
     pub expires: Timestamp,
 }
 
-/// Writes the notice.
-pub fn reply_notice(facts: &ReplyNoticeFacts) -> Result<CrlfBytes, NoticeError> {
-    let (subject, text, html) = write(facts)?;
-    let subject = facts.letter.tagged(&subject);
-    Notice {
-        kind: "reply",
-        language: facts.letter.language,
-        transfer: facts.transfer,
-        subject: &subject,
-        text: &text,
-        html: &html,
+impl Notice for ReplyNotice<'_> {
+    const KIND: Kind = Kind::Reply;
+
+    fn envelope(&self) -> Envelope {
+        self.header.envelope(std::slice::from_ref(self.recipient))
     }
-    .compose(&facts.letter.fields())
+
+    fn link(&self) -> Option<&Link> {
+        Some(self.link)
+    }
+
+    fn compose(&self, context: &Context<'_>, id: &QueueId) -> Result<CrlfBytes, NoticeError> {
+        let mut wording = self.wording(context)?;
+        wording.subject = self.header.tagged(&wording.subject);
+        wording.mail("reply", context, &self.link.transfer, self.header.fields(context, id))
+    }
 }
 
-/// Subject, text and HTML, for the preview as well.
-pub fn write(facts: &ReplyNoticeFacts) -> Result<(String, String, String), NoticeError> {
-    let mail = Mail::new(facts);
-    let subject = facts.letter.language.format("reply-notice-subject", &[("name", &mail.who)]);
-    Ok((subject, TextTemplate { mail: &mail }.render()?, HtmlTemplate { mail: &mail }.render()?))
-}
+impl ReplyNotice<'_> {
+    /// What staff will see, for the preview as well; the subject is without the tag.
+    pub fn wording(&self, context: &Context<'_>) -> Result<Wording, NoticeError> {
+        let who = self.header.author.who();
+        let subject = context.language.format("reply-notice-subject", &[("name", &who)]);
+        Ok(wording!(ReplyNotice: self, context, subject, "reply_notice/text.txt", "reply_notice/mail.html"))
+    }
 
-/// What the templates show, each value one line.
-struct Mail<'a> {
-    language: Language,
-    organisation: String,
-    banner: String,
-    /// Their name, or where that is not to be believed their address.
-    who: String,
-    name: String,
-    name_label: String,
-    email: &'a Address,
-    phone: Option<String>,
-    link: String,
-    expires: String,
-    more: String,
-}
+    fn shown_link(&self, context: &Context<'_>) -> String {
+        let token = self.token.map_or("…", Secret::reveal);
+        format!("{}/t/{token}", context.organisation.public_url)
+    }
 
-impl<'a> Mail<'a> {
-    fn new(facts: &ReplyNoticeFacts<'a>) -> Self {
-        let ReplyNoticeFacts { letter, token, expires, .. } = facts;
-        let Letter { language, organisation, author, public_url, .. } = *letter;
-        let token = token.map_or("…", Secret::reveal);
-        Self {
-            language,
-            organisation: one_line(&organisation.name),
-            banner: letter.banner(),
-            who: author.who(),
-            name: one_line(author.name),
-            name_label: language.text(if author.is_claimed {
-                "reply-claimed-name"
-            } else {
-                "notification-name"
-            }),
-            email: author.address,
-            phone: author.phone(),
-            link: format!("{public_url}/t/{token}"),
-            expires: long_date(language, *expires),
-            more: format!("{public_url}/help"),
+    fn name_label(&self, context: &Context<'_>) -> String {
+        match self.header.author.is_claimed {
+            true => context.language.text("reply-claimed-name"),
+            false => context.language.text("notification-name"),
         }
     }
-}
-
-#[derive(Template)]
-#[template(path = "reply_notice/text.txt")]
-struct TextTemplate<'a> {
-    mail: &'a Mail<'a>,
-}
-
-#[derive(Template)]
-#[template(path = "reply_notice/mail.html")]
-struct HtmlTemplate<'a> {
-    mail: &'a Mail<'a>,
 }

@@ -1,28 +1,22 @@
-//! The notice to the postmaster that a mail could not be delivered which has no sender to tell: a report, a receipt, an
-//! automatic answer. Plain text, for who looks after zegel: what it was, why, and what to do. Called by `queue/bounce`.
+//! The notice to the postmaster that a mail could not be delivered and has no sender to tell: a report, a receipt, an
+//! automatic answer. Plain text, for whoever looks after zegel: what it was, why, and what to do. Called by
+//! `queue/bounce`.
 //!
 //! It is no delivery report (RFC 3464): those go to senders, and never about mail from the null sender.
 
-use mail_builder::headers::text::Text;
-use mail_builder::mime::MimePart;
-
+use super::{Context, Notice, NoticeError};
 use crate::address::Address;
 use crate::clock::{Timestamp, rfc5322};
+use crate::envelope::Envelope;
 use crate::id::QueueId;
-use crate::locale::Language;
 use crate::message::crlf::CrlfBytes;
-use crate::outbox::NoticeError;
-use crate::outbox::compose::{OwnHeader, one_line, write_field};
-use crate::settings::Organisation;
+use crate::outbox::compose::{Fields, plain_mail};
+use crate::outbox::envelopes::from_nobody;
+use crate::outbox::text::one_line;
+use crate::store::Kind;
 
-/// All that it tells.
-pub struct UndeliveredFacts<'a> {
-    /// Of the mail.
-    pub language: Language,
-    /// Who runs this gateway; the mail is from it.
-    pub organisation: &'a Organisation,
-    /// `hostname`: the domain of our address and Message-ID.
-    pub hostname: &'a str,
+/// Mail without a sender to tell could not be delivered.
+pub struct Undelivered<'a> {
     /// The postmaster.
     pub to: &'a Address,
     /// The item that could not be delivered.
@@ -37,35 +31,29 @@ pub struct UndeliveredFacts<'a> {
     pub failed: &'a [(&'a Address, String)],
     /// It is frozen in the queue.
     pub kept: bool,
-    /// Makes the Message-ID one of its own.
-    pub id: &'a QueueId,
-    /// The moment of writing.
-    pub now: Timestamp,
 }
 
-/// Writes it.
-pub fn undelivered(facts: &UndeliveredFacts<'_>) -> Result<CrlfBytes, NoticeError> {
-    let header = OwnHeader {
-        organisation: facts.organisation,
-        hostname: facts.hostname,
-        to: facts.to,
-        message_id: &format!("{}.undelivered", facts.id),
-        in_reply_to: None,
-        now: facts.now,
-    };
-    let t = facts.language;
-    let mut out = header.fields();
-    let subject = t.format("undelivered-subject", &[("item", facts.item.as_str())]);
-    write_field(&mut out, "Subject", &Text::new(one_line(&subject)));
-    write_field(&mut out, "X-Zegel-Notice", &Text::new("undelivered"));
-    write_field(&mut out, "MIME-Version", &Text::new("1.0"));
-    write_field(&mut out, "Content-Language", &Text::new(t.as_str()));
-    MimePart::new("text/plain", text(facts)).write_part(&mut out);
-    Ok(CrlfBytes::normalised(&out))
+impl Notice for Undelivered<'_> {
+    const KIND: Kind = Kind::Undelivered;
+
+    fn envelope(&self) -> Envelope {
+        from_nobody(self.to)
+    }
+
+    fn compose(&self, context: &Context<'_>, id: &QueueId) -> Result<CrlfBytes, NoticeError> {
+        let subject = context.language.format("undelivered-subject", &[("item", self.item.as_str())]);
+        let fields = Fields::own(context, self.to, &format!("{id}.undelivered"), None).about(
+            "undelivered",
+            context,
+            None,
+            &subject,
+        );
+        Ok(plain_mail(fields, &text(self, context)))
+    }
 }
 
-fn text(facts: &UndeliveredFacts<'_>) -> String {
-    let t = facts.language;
+fn text(facts: &Undelivered<'_>, context: &Context<'_>) -> String {
+    let t = context.language;
     let mut lines = vec![t.text("mail-greeting"), String::new(), t.text("undelivered-intro"), String::new()];
     lines.extend([
         format!("{}: {}", t.text("undelivered-item"), facts.item),

@@ -10,7 +10,9 @@ use crate::clock::Timestamp;
 use crate::delivery::smarthost::Settings;
 use crate::diagnostic::Outcome;
 use crate::id::QueueId;
+use crate::outbox::Outbox;
 use crate::queue::{bounce, way};
+use crate::secret::{BodyKey, LinkKey};
 use crate::settings;
 use crate::store::{Item, Kind, NewItem, Problem};
 
@@ -52,7 +54,14 @@ impl Shared {
         let mail = match from_nobody {
             true => {
                 let failed = bounce::untold(item, outcomes);
-                bounce::notice(config, (&self.parts.key, &self.parts.link_key), now, item, &failed, keep)
+                bounce::notice(
+                    config,
+                    outbox(&self.parts.key, &self.parts.link_key),
+                    now,
+                    item,
+                    &failed,
+                    keep,
+                )
             }
             false => self.report(config, item, outcomes, now).await,
         };
@@ -85,13 +94,18 @@ impl Shared {
         let (key, link_key) = (self.parts.key.clone(), self.parts.link_key.clone());
         let made = spawn_blocking(move || {
             let failed = bounce::to_report(&item, &outcomes);
-            bounce::report(&config, (&key, &link_key), now, &item, &failed, original)
+            bounce::report(&config, outbox(&key, &link_key), now, &item, &failed, original)
         });
         made.await.unwrap_or_else(|error| {
             tracing::error!(%error, "a failure report could not be made");
             None
         })
     }
+}
+
+/// In the row whatever its size: a disk without room for a blob must not cost anybody the report.
+fn outbox<'a>(body_key: &'a BodyKey, link_key: &'a LinkKey) -> Outbox<'a> {
+    Outbox { body_key, link_key, blobs: None }
 }
 
 /// Those that were given up wait on; whether that is for ever, because nobody else still waits.

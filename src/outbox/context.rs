@@ -1,0 +1,60 @@
+//! What all mails of one moment have in common: whose name they are in, the language, and the time.
+
+use crate::clock::Timestamp;
+use crate::locale::{Language, long_date, long_date_and_time};
+use crate::outbox::text::one_line;
+use crate::secret::Secret;
+use crate::settings::Organisation;
+
+/// In whose name, in which language and when a mail is written.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// Of our own words.
+    pub language: Language,
+    /// Whose mail it is.
+    pub organisation: &'a Organisation,
+    /// The moment of writing.
+    pub now: Timestamp,
+}
+
+impl<'a> Context<'a> {
+    /// In the language that somebody has chosen, or else in that of the organisation.
+    pub fn new(organisation: &'a Organisation, language: Option<Language>, now: Timestamp) -> Self {
+        Self { language: language.unwrap_or(organisation.language), organisation, now }
+    }
+
+    /// The organisation's name as one line.
+    pub fn organisation_name(&self) -> String {
+        one_line(&self.organisation.name)
+    }
+
+    /// The organisation's telephone number as one line, if it has one.
+    pub fn phone(&self) -> Option<String> {
+        Some(one_line(&self.organisation.phone)).filter(|phone| !phone.is_empty())
+    }
+
+    /// The page that explains these mails. Every link is below the configured URL (C22).
+    pub fn help_page(&self) -> String {
+        format!("{}/help", self.organisation.public_url)
+    }
+
+    /// The link that opens a transfer.
+    pub fn transfer_link(&self, token: &Secret) -> String {
+        format!("{}/t/{}", self.organisation.public_url, token.reveal())
+    }
+
+    /// The page on which a transfer is answered.
+    pub fn reply_link(&self, token: &Secret) -> String {
+        format!("{}/reply", self.transfer_link(token))
+    }
+
+    /// A date as people write it.
+    pub fn date(&self, time: &Timestamp) -> String {
+        long_date(self.language, *time)
+    }
+
+    /// A date and the time of day as people write them.
+    pub fn date_and_time(&self, time: &Timestamp) -> String {
+        long_date_and_time(self.language, *time)
+    }
+}

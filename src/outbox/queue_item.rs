@@ -1,0 +1,57 @@
+//! From a mail to an item of the queue: marked as ours, sealed, and in its envelope. Nothing else does any of these with
+//! what zegel writes. Called by everybody who has something to tell; they commit the item in the transaction of what it
+//! tells of.
+
+use super::attachment::Attachment;
+use super::context::Context;
+use super::notices::Notice;
+use super::notices::reply::Reply;
+use super::{NoticeError, body, origin};
+use crate::id::QueueId;
+use crate::secret::{BodyKey, LinkKey};
+use crate::store::{Blobs, Body, NewItem, StoreError};
+
+/// Makes queue items of mails.
+#[derive(Clone, Copy)]
+pub struct Outbox<'a> {
+    /// Seals them.
+    pub body_key: &'a BodyKey,
+    /// Marks them as ours.
+    pub link_key: &'a LinkKey,
+    /// Where a large one goes. Without this it rides in its row, whatever its size.
+    pub blobs: Option<&'a dyn Blobs>,
+}
+
+impl Outbox<'_> {
+    /// The item of a mail. Blocking where there are blobs.
+    pub fn item(&self, context: &Context<'_>, notice: &impl Notice) -> Result<NewItem, NoticeError> {
+        let id = QueueId::random();
+        let mail = origin::marked(self.link_key, &id, &notice.compose(context, &id)?);
+        let body = match self.blobs {
+            Some(blobs) => body::store_body(self.body_key, blobs, &mail)?,
+            None => body::seal(self.body_key, &mail).map_err(StoreError::from)?,
+        };
+        Ok(new_item(id, context, notice, body))
+    }
+
+    /// The item of a reply with its files, which are read while they are sealed. Blocking.
+    pub fn reply(
+        &self,
+        context: &Context<'_>,
+        id: QueueId,
+        reply: &Reply<'_>,
+        files: Vec<Attachment>,
+        blobs: &dyn Blobs,
+    ) -> Result<NewItem, NoticeError> {
+        let mut mail = reply.stream(context, &id, files)?;
+        mail.start = origin::marked(self.link_key, &id, &mail.start);
+        let traits = mail.traits();
+        let body = body::store_stream(self.body_key, blobs, traits, &mut mail.into_source())?;
+        Ok(new_item(id, context, reply, body))
+    }
+}
+
+fn new_item<N: Notice>(id: QueueId, context: &Context<'_>, notice: &N, body: Body) -> NewItem {
+    let (envelope, link) = (notice.envelope(), notice.link().cloned());
+    NewItem { id, kind: N::KIND, envelope, body, link, created: context.now }
+}
