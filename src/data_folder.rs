@@ -1,5 +1,5 @@
-//! The data folder: database, blobs and keys, which belong together. Opened by `serve` for the gateway, and by the
-//! command line beside it. What must never happen: that parts of two folders are used as one (C36).
+//! The data folder: database, blobs and keys, which belong together. `serve` opens it for the gateway, and the command
+//! line opens it beside a gateway. What must never happen: that parts of two folders are used as one (C36).
 
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -14,35 +14,35 @@ use crate::store::files::LocalBlobs;
 use crate::store::sqlite::{Alone, Database, Sqlite};
 use crate::store::{Blobs, Store, identity};
 
-/// What the database said of its former life, before this one began.
+/// What the gateway that last used this folder left behind.
 #[derive(Clone, Debug, Default)]
 pub struct Before {
-    /// When a gateway was last at work.
+    /// When that gateway was last at work.
     pub alive: Option<Timestamp>,
-    /// How many blobs rows named.
+    /// How many blobs the rows named.
     pub named: u64,
-    /// Which blobs were there.
+    /// The blobs that were there.
     pub found: Vec<BlobName>,
 }
 
-/// Store, blobs and keys: what lies in the data folder, and belongs together.
+/// An open data folder.
 pub struct DataFolder {
-    /// Rows.
+    /// The database.
     pub store: Arc<dyn Store>,
-    /// Sealed bytes
+    /// The sealed files.
     pub blobs: Arc<LocalBlobs>,
-    /// Everything that follows from `master.key`
+    /// The keys that are derived from `master.key`.
     pub keys: Keys,
-    /// Of the gateway that was here before.
+    /// What the gateway before this one left behind.
     pub before: Before,
-    /// Where it is.
+    /// The path of the folder.
     pub path: PathBuf,
-    /// Whether database, blobs and key have proved that they belong together.
+    /// Whether database, blobs and key carry an id that proves that they belong together.
     pub has_id: bool,
 }
 
 impl DataFolder {
-    /// For the gateway, of which there is one: opens the data folder, and makes it when it is not there.
+    /// Opens the folder for the gateway, and makes it if it does not exist. There is one gateway to a folder.
     pub fn open(folder: &Path) -> Result<Self> {
         make(folder)?;
         let Verified { database, keys, blobs, has_id } = Verified::open(folder)?;
@@ -58,14 +58,14 @@ impl DataFolder {
         Ok(Self { store, blobs, keys, before, path: folder.to_owned(), has_id: true })
     }
 
-    /// Whether a gateway has used this data folder. Fails where there is much of one, but no database.
+    /// Whether a gateway has used this folder. It is an error if there are blobs or keys but no database.
     pub fn exists(folder: &Path) -> Result<bool> {
         let database = database(folder);
         identity::refuse_remains(folder, &database)?;
         Ok(Sqlite::exists(&database))
     }
 
-    /// For the command line: a data folder that a gateway has used.
+    /// Opens a folder that a gateway has used, for the command line.
     pub fn open_existing(folder: &Path) -> Result<Self> {
         if !Self::exists(folder)? {
             bail!("{}: no gateway has run here yet", folder.display());
@@ -77,7 +77,7 @@ impl DataFolder {
         Ok(Self { store, blobs, keys, before: Before::default(), path: folder.to_owned(), has_id })
     }
 
-    /// The same for who asks whether a gateway would start: looks at every blob.
+    /// The same, with every check that the gateway makes when it starts.
     pub fn open_to_check(folder: &Path) -> Result<Self> {
         let Verified { database, blobs, .. } = Verified::open(folder)?;
         let (found, named) = (blobs.names()?, database.count_blobs()?);
@@ -85,7 +85,7 @@ impl DataFolder {
         Self::open_existing(folder)
     }
 
-    /// No gateway is at work in the data folder, nor begins while this is held.
+    /// A lock: while it is held no gateway uses the folder. It is an error if one does already.
     pub fn keep_gateways_out(folder: &Path) -> Result<Alone> {
         if !Self::exists(folder)? {
             bail!("{}: no gateway has run here yet", folder.display());
@@ -93,13 +93,13 @@ impl DataFolder {
         Ok(Alone::beside(&database(folder))?)
     }
 
-    /// The master key that lies there is the database's from now on.
+    /// Makes the master key that is in the folder the key of the database.
     pub fn adopt_key(folder: &Path) -> Result<()> {
         let keys = Keys::open(folder, false)?;
         Ok(identity::adopt_key(&Database::open(&database(folder))?, &keys.folder)?)
     }
 
-    /// The blobs that lie there are the database's from now on.
+    /// Makes the blobs that are in the folder all the blobs of the database.
     pub fn adopt_blobs(folder: &Path) -> Result<()> {
         let keys = Keys::open(folder, false)?;
         let (database, blobs) =
@@ -108,7 +108,7 @@ impl DataFolder {
     }
 }
 
-/// What a [`DataFolder`] is made of: verified, and not at work yet.
+/// The parts of a [`DataFolder`]: they were verified, and the database is not running yet.
 struct Verified {
     database: Database,
     keys: Keys,
@@ -127,7 +127,7 @@ impl Verified {
     }
 }
 
-/// Makes the folder where it is not there, for the gateway alone to read.
+/// Makes the folder if it does not exist. Only the gateway's user may read it.
 pub fn make(folder: &Path) -> Result<()> {
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
     made.with_context(|| folder.display().to_string())

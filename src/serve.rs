@@ -1,5 +1,5 @@
-//! The only wiring: opens the store, starts every part, stops them in reverse. `zegel serve` and the
-//! demo both stand on it.
+//! The only wiring: it opens the data folder, starts every part, and stops them in reverse. `zegel serve` and the demo
+//! both run a [`Gateway`].
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -32,10 +32,10 @@ use crate::transfer::access::Access;
 use crate::web::admin::Admin;
 use crate::{sandbox, smtp, web};
 
-/// A file has reached the size that the system allows us (`LimitFSIZE`, `ulimit -f`); the same number on every
-/// Linux that we build for.
+/// The signal for a file that has reached the size that the system allows (`LimitFSIZE`, `ulimit -f`). It has the same
+/// number on every Linux that we build for.
 const SIGXFSZ: i32 = 25;
-/// How long what was started may take to finish after SIGTERM.
+/// How long connections and deliveries may take to finish after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(30);
 /// The first lock of a link after too many wrong passwords.
 const FIRST_LOCK: Duration = Duration::from_mins(15);
@@ -65,7 +65,7 @@ pub fn run(path: &Path) -> Result<()> {
     })
 }
 
-/// Tells systemd now and then that we are alive, where it wants to know.
+/// Tells systemd at intervals that the gateway is alive, if its unit asks for that.
 async fn watchdog() {
     match sd_notify::watchdog_enabled() {
         Some(limit) => {
@@ -84,11 +84,11 @@ fn tell_systemd(states: &[sd_notify::NotifyState<'_>]) {
 
 /// A running gateway.
 pub struct Gateway {
-    /// Where mail comes in.
+    /// The addresses of the SMTP listener.
     pub smtp: Vec<SocketAddr>,
-    /// Where the pages are.
+    /// The addresses of the pages.
     pub web: Vec<SocketAddr>,
-    /// Where the administrator looks.
+    /// The addresses of the administrator's listener.
     pub admin: Vec<SocketAddr>,
     store: Arc<dyn Store>,
     settings: CurrentSettings,
@@ -101,7 +101,8 @@ pub struct Gateway {
 impl Gateway {
     /// Starts everything; when it returns, every listener is bound.
     pub async fn start(settings: Settings) -> Result<Self> {
-        // Unhandled it ends the process; handled (and it stays so), the write fails and its message is 451 (C03).
+        // Without a handler this signal ends the process. With one, the write fails and the message is answered with 451
+        // (C03). The handler stays when this value is dropped.
         drop(signal(SignalKind::from_raw(SIGXFSZ))?);
         let DataFolder { store, blobs, keys, before, .. } = DataFolder::open(&settings.data_dir)?;
         let clock = Clock::system();
@@ -151,7 +152,7 @@ impl Gateway {
         })?;
         let admin = web::http::server::Server::bind(&first.admin.listen, admin, settings.clone(), |_| None)?;
 
-        // The addresses are ours, so no other gateway is at work here; and nothing has been taken in yet.
+        // The addresses are bound, so no other gateway uses this folder, and no message has been accepted yet.
         match blobs.sweep_unfinished()? {
             0 => {}
             removed => tracing::info!(removed, "unfinished blobs of a former life were removed"),
@@ -169,7 +170,7 @@ impl Gateway {
         Ok(Self { smtp, web, admin, store, settings, accepting, relaying, servers, workers })
     }
 
-    /// Says that everything is up: in the log, and to systemd.
+    /// Tells the log and systemd that the gateway is ready.
     pub fn announce(&self) {
         tracing::info!(smtp = join(&self.smtp), web = join(&self.web), admin = join(&self.admin), "ready");
         tell_systemd(&[sd_notify::NotifyState::Ready]);
@@ -200,14 +201,14 @@ impl Gateway {
         }
     }
 
-    /// Everything new is read before anything old is let go.
+    /// Reads everything before it replaces anything.
     fn read_again(&self, path: &Path) -> Result<()> {
         self.settings.replace(Settings::read(load_config(path)?)?)?;
         warn(&self.settings.get());
         Ok(())
     }
 
-    /// Stops in reverse: no new connections, then what was started is finished, for 30 seconds at most.
+    /// Stops in reverse: it accepts no new connection, and then waits up to 30 seconds for those that are open.
     pub async fn stop(self) {
         tell_systemd(&[sd_notify::NotifyState::Stopping]);
         self.accepting.cancel();
@@ -232,7 +233,7 @@ fn join(addresses: &[SocketAddr]) -> String {
     addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
-/// What new SMTP connections go by.
+/// Gives the settings of an SMTP connection that begins.
 fn smtp_settings(settings: &CurrentSettings) -> smtp::SettingsSource {
     let settings = settings.clone();
     Box::new(move || {
@@ -241,12 +242,12 @@ fn smtp_settings(settings: &CurrentSettings) -> smtp::SettingsSource {
     })
 }
 
-/// Says what was chosen and may have to be chosen anew; `/readyz` says it as well.
+/// Logs settings that work but are not safe for ever; `/readyz` shows them too.
 fn warn(settings: &Settings) {
     settings.relay.notes().iter().for_each(|note| tracing::warn!("{note}"));
 }
 
-/// Reads the configuration with the environment on top.
+/// Reads the configuration; the environment overrides it.
 pub fn load_config(path: &Path) -> Result<Config, ConfigError> {
     config::load(path, std::env::vars())
 }

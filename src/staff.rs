@@ -1,6 +1,6 @@
-//! Who works here: name, phone and department of each sender, from the organisation's own list
-//! (`organisation.staff`). Read at start and at SIGHUP; asked when a notice is written. A list with a
-//! fault is refused as a whole: half a list would show some senders without a phone number.
+//! The organisation's staff list (`organisation.staff`): name, phone and department of each sender. It is read at start and
+//! at SIGHUP, and used when a notice is written. A list with a fault is refused as a whole: half a list would show some
+//! senders without a phone number.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::address::{Address, AddressError};
 #[derive(Clone, Debug, Default)]
 pub struct Directory(HashMap<String, Person>);
 
-/// What recipients are shown of a sender.
+/// What recipients are told about a sender.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Person {
     /// First and last name.
@@ -24,25 +24,25 @@ pub struct Person {
     pub department: Option<String>,
 }
 
-/// Why the list cannot be used; the text is what the administrator reads.
+/// Why the list cannot be used, in the words that the administrator reads.
 #[derive(Debug, thiserror::Error)]
 pub enum StaffError {
-    /// Reading failed.
+    /// The file cannot be read.
     #[error("{file}: {source}")]
     Io {
         /// The list
         file: PathBuf,
-        /// What the operating system said
+        /// The error of the operating system
         source: std::io::Error,
     },
-    /// A line is not as it must be.
+    /// A line has a fault.
     #[error("{file}: line {line}: {fault}")]
     Line {
         /// The list
         file: PathBuf,
         /// Counted from 1
         line: u64,
-        /// What is wrong there
+        /// The fault
         fault: LineFault,
     },
 }
@@ -50,7 +50,7 @@ pub enum StaffError {
 /// What can be wrong with a line of the list.
 #[derive(Debug, thiserror::Error)]
 pub enum LineFault {
-    /// The header line names a column that we do not have.
+    /// The header line names an unknown column.
     #[error("unknown column {0:?}; known are email, name, phone and department")]
     UnknownColumn(String),
     /// The header line names a column twice.
@@ -62,30 +62,30 @@ pub enum LineFault {
     /// More or fewer fields than the header line.
     #[error("{found} fields where the header line has {expected}")]
     FieldCount {
-        /// As many as the header line has
+        /// The number of fields in the header line
         expected: u64,
-        /// As many as there are
+        /// The number of fields in this line
         found: u64,
     },
-    /// The address is none.
+    /// The text is not an address.
     #[error("{text:?}: {fault}")]
     Address {
-        /// What stands there
+        /// The text
         text: String,
-        /// Why it is none
+        /// The fault in it
         fault: AddressError,
     },
-    /// The address stood on an earlier line already.
+    /// The address is on an earlier line too.
     #[error("{0} is in the list twice")]
     DoubleAddress(Address),
-    /// Spreadsheets can save in older encodings.
+    /// The file is not UTF-8: spreadsheets can save in older encodings.
     #[error("not UTF-8; save the file as \"CSV UTF-8\"")]
     Encoding,
 }
 
 impl Directory {
-    /// Reads a CSV file with a header line `email,name,phone,department`, in any order; fields may be
-    /// quoted, and separated by semicolons, as spreadsheets in Dutch write them.
+    /// Reads a CSV file with a header line of `email`, `name`, `phone` and `department` in any order. Fields may be quoted,
+    /// and separated by semicolons, as Dutch spreadsheets write them.
     pub fn load(path: &Path) -> Result<Self, StaffError> {
         let bytes = std::fs::read(path).map_err(|source| StaffError::Io { file: path.to_owned(), source })?;
         Self::parse(&bytes).map_err(|(line, fault)| StaffError::Line { file: path.to_owned(), line, fault })
@@ -101,17 +101,17 @@ impl Directory {
         self.0.is_empty()
     }
 
-    /// The person behind an address, however it is spelled.
+    /// The person whose address this is, in any spelling of it.
     pub fn find(&self, address: &Address) -> Option<&Person> {
         self.0.get(&address.mailbox())
     }
 
-    /// Everybody in the list: [`Address::mailbox`], and what is known of them.
+    /// Everybody in the list, each with their [`Address::mailbox`].
     pub fn people(&self) -> impl Iterator<Item = (&str, &Person)> {
         self.0.iter().map(|(address, person)| (address.as_str(), person))
     }
 
-    /// Reads a list that is there as text.
+    /// Reads a list from a text.
     #[cfg(test)]
     pub fn of(text: &str) -> Self {
         Self::parse(text.as_bytes()).unwrap_or_default()
@@ -137,7 +137,7 @@ impl Directory {
     }
 }
 
-/// Where the header line says that each field stands.
+/// The position of each field in a line, as the header line has it.
 #[derive(Default)]
 struct Columns {
     email: usize,
@@ -179,7 +179,7 @@ impl Columns {
     }
 }
 
-/// Comma, unless the header line has only semicolons.
+/// A semicolon if the header line has semicolons and no comma, else a comma.
 fn delimiter(bytes: &[u8]) -> u8 {
     let header = bytes.split(|&byte| byte == b'\n').next().unwrap_or(bytes);
     if header.contains(&b';') && !header.contains(&b',') { b';' } else { b',' }

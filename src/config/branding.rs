@@ -1,5 +1,5 @@
-//! The organisation's own look: a style sheet and a logo, read with the configuration and kept in memory, so that
-//! no request meets a disk. A file that cannot be used refuses the whole configuration.
+//! The organisation's own style sheet and logo. They are read with the configuration and kept in memory, so that no
+//! request reads a file. If one of them cannot be used, the whole configuration is refused.
 
 use std::path::Path;
 
@@ -7,31 +7,31 @@ use aws_lc_rs::digest;
 
 use crate::id::base32;
 
-/// Octets of either file: every new reader fetches both.
+/// The most bytes of either file: every new visitor fetches both.
 const MAX_SIZE: usize = 512 << 10;
 
-/// What the pages wear over zegel's own look.
+/// How the pages of an organisation differ from zegel's own.
 #[derive(Clone, Debug, Default)]
 pub struct Branding {
-    /// Rules behind those of `web/assets/theme.css`; whatever token it leaves out stays ours.
+    /// Style rules that follow those of `web/assets/theme.css`. A token that they do not set keeps zegel's value.
     pub theme: Option<String>,
-    /// In place of zegel's logo.
+    /// A logo that replaces zegel's.
     pub logo: Option<Logo>,
-    /// Another one whenever a file changes, for the addresses under which browsers keep them; empty without files.
+    /// Changes whenever a file changes. It is part of the URLs, so that browsers fetch the new file. Empty without files.
     pub version: String,
 }
 
-/// A picture that every browser shows.
+/// A picture in a format that every browser shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Logo {
     /// `image/svg+xml` or `image/png`
     pub media_type: &'static str,
-    /// The file
+    /// The content of the file.
     pub octets: Vec<u8>,
 }
 
 impl Branding {
-    /// Reads the files that are set. The error names key, file and reason.
+    /// Reads the files that are set. An error names key, file and reason.
     pub fn load(theme: Option<&Path>, logo: Option<&Path>) -> Result<Self, String> {
         let theme = theme.map(|path| style_sheet(path).map_err(fault("organisation.theme", path)));
         let logo = logo.map(|path| picture(path).map_err(fault("organisation.logo", path)));

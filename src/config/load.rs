@@ -1,4 +1,4 @@
-//! From file and environment to a checked [`Config`]. Every fault names file, key and reason.
+//! Reads file and environment into a checked [`Config`]. Every error names file, key and reason.
 
 use std::path::{Path, PathBuf};
 
@@ -8,10 +8,10 @@ use super::{Branding, Config, Scanner};
 use crate::address::Address;
 use crate::limits::EXPIRY_DAYS;
 
-/// Where `--config` points when it is not given.
+/// The file that is read if `--config` is not given.
 pub const DEFAULT_PATH: &str = "/etc/zegel/zegel.toml";
 
-/// A configuration that cannot be used; the text is what the administrator reads.
+/// Why a configuration cannot be used, in the words that the administrator reads.
 #[derive(Debug, thiserror::Error)]
 #[error("{file}: {message}")]
 pub struct ConfigError {
@@ -19,15 +19,15 @@ pub struct ConfigError {
     message: String,
 }
 
-/// Reads `path`, lets `environment` override it (pass `std::env::vars()`), checks it.
-/// Paths in it are relative to the file's folder.
+/// Reads and checks `path`. `environment` (usually `std::env::vars()`) overrides it. Paths in the file are relative to its
+/// folder.
 pub fn load(path: &Path, environment: impl Iterator<Item = (String, String)>) -> Result<Config, ConfigError> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| ConfigError { file: path.to_owned(), message: error.to_string() })?;
     parse(path, &text, environment)
 }
 
-/// Like [`load`], of a text that is already there; `path` is for messages and relative paths.
+/// The same for a text that was read already; `path` is for messages and relative paths.
 pub fn parse(
     path: &Path,
     text: &str,
@@ -53,7 +53,7 @@ pub fn parse(
     Ok(config)
 }
 
-/// Every section and key, for names that are off by a letter.
+/// Every section and key, to suggest the right one for a misspelt name.
 const KEYS: &[(&str, &[&str])] = &[
     ("", &["hostname", "data_dir"]),
     ("organisation", &["name", "domains", "phone", "staff", "theme", "logo"]),
@@ -159,8 +159,8 @@ pub fn check_name(name: &str, known: &[&str], prefix: &str) -> Result<(), String
     Err(format!("unknown key {prefix}{name}; did you mean {prefix}{nearest}?"))
 }
 
-/// Puts one environment value in: `section__key`, or `section__section__key`, read as TOML where that works, else as
-/// text.
+/// Sets one value from the environment: `section__key`, or `section__section__key`. The value is TOML if it parses as
+/// that, else text.
 fn set(table: &mut Table, keys: &str, value: String) -> Result<(), String> {
     if let Some((section, rest)) = keys.split_once("__") {
         let entry = table.entry(section.to_owned()).or_insert_with(|| Value::Table(Table::new()));
@@ -175,7 +175,7 @@ fn set(table: &mut Table, keys: &str, value: String) -> Result<(), String> {
     Ok(())
 }
 
-/// In the file an empty path, or an empty address, means "none"; inside, absent is `None`.
+/// An empty path or address in the file means "none", which is `None` from here on.
 fn drop_empty_paths(table: &mut Table) {
     for section in table.iter_mut().filter_map(|(_, value)| value.as_table_mut()) {
         for key in ["staff", "theme", "logo", "tls_certificate", "tls_key", "password_file", "scanner"] {
@@ -208,7 +208,7 @@ impl Config {
         .for_each(absolute);
     }
 
-    /// What the types alone cannot say.
+    /// Checks what the types cannot express.
     fn check(&mut self) -> Result<(), String> {
         for domain in &mut self.organisation.domains {
             *domain = domain.to_lowercase();
@@ -257,7 +257,7 @@ impl Config {
                 self.smtp.memory_budget_per_client.is_none_or(|share| share >= self.smtp.max_message_size),
                 "smtp.memory_budget_per_client must not be below smtp.max_message_size",
             ),
-            // What comes back of an answer may have the answer in it: it stays inside.
+            // A bounce may quote the answer, so it must stay inside the organisation.
             (
                 self.reply.bounces.as_ref().is_none_or(|to| to.is_internal(&self.organisation.domains)),
                 "reply.bounces must be in one of organisation.domains",
@@ -279,7 +279,7 @@ impl TryFrom<String> for Scanner {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        // The kernel keeps the path of a socket in 108 octets, with a NUL behind it (unix(7)).
+        // The kernel keeps the path of a socket in 108 bytes, with a NUL behind it (unix(7)).
         let is_path = text.starts_with('/') && text.len() < 108 && is_one_line(&text);
         match text {
             path if is_path => Ok(Self::Socket(path.into())),
@@ -289,22 +289,22 @@ impl TryFrom<String> for Scanner {
     }
 }
 
-/// It stands in EHLO, in `Received` and behind the `@` of our own addresses.
+/// Such a name is used in EHLO, in `Received` and behind the `@` of zegel's own addresses.
 fn is_domain(text: &str) -> bool {
     Address::parse(&format!("noreply@{text}")).is_ok()
 }
 
-/// It stands in header fields.
+/// Such a text may be part of a header field.
 fn is_one_line(text: &str) -> bool {
     !text.contains(char::is_control)
 }
 
-/// What stands behind the last dot of a name; longer ones are cut (`message::name`).
+/// Whether it can be what follows the last dot of a file name; longer endings are cut (`message::name`).
 fn is_ending(text: &str) -> bool {
     (1..=16).contains(&text.len()) && text.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
 }
 
-/// It stands in front of every link, alone on a line.
+/// Every link begins with it, and is alone on a line.
 fn is_base_of_links(url: &str) -> bool {
     let host = url.split_once("://").map_or("", |(_, host)| host);
     !host.is_empty() && host.bytes().all(|c| c.is_ascii_alphanumeric() || b"-._:[]".contains(&c))

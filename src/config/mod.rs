@@ -1,6 +1,5 @@
-//! The configuration: one TOML file, every key of which the environment may override
-//! (`ZEGEL_SECTION__KEY`). Read and checked once at start and again at SIGHUP; the rest of the program
-//! sees only values that are already valid. Nothing here is global: each part is handed its section.
+//! The configuration: one TOML file, each key of which the environment may override (`ZEGEL_SECTION__KEY`). It is read and
+//! checked at start and at SIGHUP. [`settings`](crate::settings) makes of it what the rest of the program goes by.
 
 mod branding;
 mod load;
@@ -27,9 +26,9 @@ use units::duration;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// EHLO name, `Received` and the domain of our Message-IDs.
+    /// The name in EHLO and `Received`, and the domain of zegel's own Message-IDs.
     pub hostname: String,
-    /// Database, blobs, `master.key`.
+    /// The folder of database, blobs and `master.key`.
     pub data_dir: PathBuf,
     /// `[organisation]`
     pub organisation: OrganisationSection,
@@ -73,7 +72,7 @@ pub struct OrganisationSection {
     /// SVG or PNG in place of our logo, relative to the configuration file.
     #[serde(default)]
     pub logo: Option<PathBuf>,
-    /// What is in those two files; [`load`] reads them.
+    /// The content of those two files, which [`load`] reads.
     #[serde(skip)]
     pub branding: Arc<Branding>,
 }
@@ -87,25 +86,25 @@ pub struct Smtp {
     /// Clients that may relay.
     #[serde(default = "default::allow")]
     pub allow: Vec<IpNet>,
-    /// Octets of one message, advertised in SIZE.
+    /// The most bytes of one message, advertised in SIZE.
     #[serde(default = "default::max_message_size")]
     pub max_message_size: ByteSize,
-    /// RCPT commands of one message.
+    /// The most recipients of one message.
     #[serde(default = "default::max_recipients")]
     pub max_recipients: usize,
-    /// Connections at once.
+    /// The most connections at once.
     #[serde(default = "default::max_connections")]
     pub max_connections: usize,
-    /// Connections at once from one client address.
+    /// The most connections at once from one client address.
     #[serde(default = "default::max_connections_per_client")]
     pub max_connections_per_client: usize,
-    /// How long a client may say nothing.
+    /// How long a client may be silent.
     #[serde(default = "default::idle_timeout", deserialize_with = "duration")]
     pub idle_timeout: Duration,
-    /// All messages that are in memory at once, in octets; over it: 452.
+    /// The most bytes of all messages in memory at once; beyond that the answer is 452.
     #[serde(default = "default::memory_budget")]
     pub memory_budget: ByteSize,
-    /// What one client may hold of it; unset: as much as it leaves free.
+    /// The most of that for one client. Unset: as much as the client leaves free.
     #[serde(default)]
     pub memory_budget_per_client: Option<ByteSize>,
     /// PEM file with the certificate chain.
@@ -125,7 +124,7 @@ pub struct Smtp {
 pub struct Web {
     /// Where to listen.
     pub listen: Vec<SocketAddr>,
-    /// What every link starts with; without a slash at the end.
+    /// The beginning of every link, without a slash at its end.
     pub public_url: String,
     /// PEM file with the certificate chain; with the key: HTTPS.
     #[serde(default)]
@@ -133,7 +132,7 @@ pub struct Web {
     /// PEM file with the private key.
     #[serde(default)]
     pub tls_key: Option<PathBuf>,
-    /// Whose X-Forwarded-For is believed.
+    /// The proxies whose X-Forwarded-For is believed.
     #[serde(default)]
     pub trusted_proxies: Vec<IpNet>,
     /// Language of pages and mails where nobody chose another: `nl`, `fy` or `en`.
@@ -161,17 +160,17 @@ pub struct Seal {
     pub password: PasswordMode,
     /// What the notification's subject says.
     pub subject: SubjectMode,
-    /// Wrong passwords before a link is locked.
+    /// The number of wrong passwords that locks a link.
     pub max_password_attempts: u32,
-    /// Whether recipients who have not opened are reminded, and their sender is warned.
+    /// Whether recipients who have not opened a transfer are reminded, and its sender is warned.
     pub reminders: bool,
-    /// Whether the sender hears of downloads.
+    /// Whether the sender is told of downloads.
     pub download_notice: bool,
     /// Whether that mail names the files.
     pub file_names: bool,
-    /// Days after expiry for which the sender can still renew a transfer; the link is closed.
+    /// Days after expiry in which the sender can still renew a transfer. Its link is closed meanwhile.
     pub grace_days: u32,
-    /// Days after its destruction for which addresses and times of a transfer are kept.
+    /// Days after the destruction of a transfer for which its addresses and times are kept.
     pub retention_days: u32,
     /// Where delivery reports about notifications go.
     pub return_path: ReturnPath,
@@ -181,9 +180,9 @@ pub struct Seal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PasswordMode {
-    /// A generated one, told to the sender.
+    /// The link needs a generated password, which the sender is told.
     Generated,
-    /// The link is enough.
+    /// The link alone opens the transfer.
     None,
 }
 
@@ -215,19 +214,19 @@ pub struct Reply {
     pub enabled: bool,
     /// How the answer reaches staff.
     pub delivery: ReplyDelivery,
-    /// Octets of one answer, message and files together.
+    /// The most bytes of one answer, message and files together.
     pub max_size: ByteSize,
-    /// Octets of one mail to staff; what does not fit goes behind a link. Unset: what the smarthost announces.
+    /// The most bytes of one mail to staff; larger files go behind a link. Unset: what the smarthost announces.
     pub max_mail_size: Option<ByteSize>,
     /// Where a server behind the smarthost reports an answer that it refuses later; see `Organisation::reply_bounces`.
     pub bounces: Option<Address>,
-    /// Asked about every file before it counts as one of an answer; unset: nobody is.
+    /// The virus scanner that must pass every file of an answer. Unset: files are not scanned.
     pub scanner: Option<Scanner>,
-    /// Endings of the names of files that may come with an answer, in small letters; empty: all but programs.
+    /// The endings that names of files in an answer may have, in lower case. Empty: all but those of programs.
     pub file_types: Vec<String>,
     /// Whether programs may come with an answer.
     pub programs: Programs,
-    /// Whom of the organisation an answer may reach.
+    /// Who in the organisation an answer may be sent to.
     pub recipients: ReplyRecipients,
 }
 
@@ -235,9 +234,9 @@ pub struct Reply {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Programs {
-    /// Not by their first octets, and not by an ending that `file_types` does not name.
+    /// Refused by their first bytes, and by their ending unless `file_types` names it.
     Refuse,
-    /// Like any other file.
+    /// Accepted like any other file.
     Accept,
 }
 
@@ -247,7 +246,7 @@ pub enum Programs {
 pub enum ReplyRecipients {
     /// Everybody in the staff list and in the thread; without a list everybody in `organisation.domains`.
     Organisation,
-    /// The sender of the message that is answered, and who else of the organisation stands in its header.
+    /// The sender of the message that is answered, and everybody of the organisation in its header.
     Thread,
 }
 
@@ -271,7 +270,7 @@ pub enum ReplyDelivery {
     Transfer,
 }
 
-/// Where the rules are.
+/// `[policy]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PolicyFiles {
@@ -280,8 +279,8 @@ pub struct PolicyFiles {
 }
 
 impl PolicyFiles {
-    /// The files to read; `None` stands for the rules in the binary: `policies/default.toml` names those
-    /// where no file of that name lies beside the configuration.
+    /// The files to read. `None` means the rules in the binary: the default, `policies/default.toml`, where no file of
+    /// that name is beside the configuration.
     pub fn on_disk(&self) -> Option<&[PathBuf]> {
         let shipped =
             matches!(self.files.as_slice(), [only] if only.ends_with(SHIPPED_POLICY) && !only.exists());

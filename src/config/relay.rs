@@ -1,6 +1,6 @@
-//! `[relay]`: the next hop, that of mail to people inside, and how mail is tried again.
+//! `[relay]`: the next hop, another one for mail to people inside, and when a delivery is tried again.
 //!
-//! What was given for one server never goes to another: neither its user name and password, nor the consent to
+//! What the administrator set for one server is never used for another: neither its user name and password, nor the consent to
 //! `tls = "off"`.
 
 use std::fmt;
@@ -13,13 +13,13 @@ use serde::Deserialize;
 use super::load::is_host_and_port;
 use super::units::{duration, durations};
 
-/// The next hop.
+/// `[relay]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Relay {
     /// `host:port`; an IPv6 address in brackets.
     pub smarthost: String,
-    /// How to encrypt the way there.
+    /// How to encrypt the connection.
     #[serde(default)]
     pub tls: RelayTls,
     /// For AUTH; empty: none.
@@ -28,19 +28,19 @@ pub struct Relay {
     /// File whose first line is the password for AUTH.
     #[serde(default)]
     pub password_file: Option<PathBuf>,
-    /// Where the way to people inside differs.
+    /// What differs for mail to people inside.
     #[serde(default)]
     pub inside: Inside,
-    /// Connections at once, either way.
+    /// The most connections at once, to both servers together.
     #[serde(default = "default::max_connections")]
     pub max_connections: usize,
-    /// Waits between attempts; the last one repeats as 4 hours.
+    /// The waits between attempts. After the last of them each wait is four hours.
     #[serde(default = "default::retry", deserialize_with = "durations")]
     pub retry: Vec<Duration>,
-    /// What is refused for good waits as well, as long as this is set: for the first weeks.
+    /// While this is set, mail that is refused for good is kept and tried again. Meant for the first weeks.
     #[serde(default)]
     pub soft_bounce: bool,
-    /// After this long a failure is reported to the sender.
+    /// After this time a failure is reported to the sender.
     #[serde(default = "default::give_up_after", deserialize_with = "duration")]
     pub give_up_after: Duration,
 }
@@ -51,7 +51,7 @@ pub struct Relay {
 pub struct Inside {
     /// `host:port`
     pub smarthost: Option<String>,
-    /// How to encrypt the way there.
+    /// How to encrypt the connection.
     pub tls: Option<RelayTls>,
     /// For AUTH; empty: none.
     pub username: Option<String>,
@@ -59,7 +59,7 @@ pub struct Inside {
     pub password_file: Option<PathBuf>,
 }
 
-/// The two ways of mail.
+/// Which of the two servers a mail goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// Everything that is not [`Direction::Inside`].
@@ -68,12 +68,12 @@ pub enum Direction {
     Inside,
 }
 
-/// A server that takes mail from us, and how to speak with it.
+/// A server that takes mail from the gateway, and how to connect to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NextHop {
     /// `host:port`
     pub smarthost: String,
-    /// How to encrypt the way there.
+    /// How to encrypt the connection.
     pub tls: RelayTls,
     /// For AUTH; empty: none.
     pub username: String,
@@ -117,7 +117,7 @@ impl Relay {
         self.inside.smarthost.as_ref().is_none_or(is_same)
     }
 
-    /// What the types alone cannot say; the reason names the key.
+    /// Checks what the types cannot express. The reason names the key.
     pub(super) fn check(&self) -> Result<(), String> {
         for (key, smarthost) in [
             ("relay.smarthost", Some(&self.smarthost)),
@@ -135,7 +135,7 @@ impl Relay {
         Ok(())
     }
 
-    /// What was chosen and may have to be chosen anew, for the log and for monitoring.
+    /// Settings that work but are not safe for ever, for the log and for monitoring.
     pub fn notes(&self) -> Vec<String> {
         let soft = self.soft_bounce.then(|| {
             "relay.soft_bounce is on: what the next hop refuses waits, and its sender hears only after \
@@ -149,7 +149,7 @@ impl Relay {
         self.ways().into_iter().filter_map(off).chain(soft).collect()
     }
 
-    /// What can be done better, for who checks the configuration.
+    /// What could be safer, for an administrator who checks the configuration.
     pub fn advice(&self) -> Vec<String> {
         let unchecked = |(key, hop): (&str, NextHop)| {
             let weak = hop.tls == RelayTls::Opportunistic && !hop.is_on_loopback();
@@ -164,7 +164,7 @@ impl Relay {
         self.ways().into_iter().filter_map(unchecked).collect()
     }
 
-    /// The next hops with the key that says how the way there is encrypted; one where both ways are the same.
+    /// The next hops, each with the key that says how its connections are encrypted. There is one if both are the same.
     fn ways(&self) -> Vec<(&'static str, NextHop)> {
         let [outside, inside] = [Direction::Outside, Direction::Inside].map(|way| self.next_hop(way));
         let key = if self.inside.tls.is_some() { "relay.inside.tls" } else { "relay.tls" };
@@ -174,7 +174,7 @@ impl Relay {
 }
 
 impl NextHop {
-    /// As far as its name tells; what counts for a mail is the address that was connected to.
+    /// Judged by its name only. For a mail the address that the connection goes to counts.
     fn is_on_loopback(&self) -> bool {
         let host = self.smarthost.rsplit_once(':').map_or("", |(host, _)| host);
         let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
@@ -186,7 +186,7 @@ impl NextHop {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RelayTls {
-    /// Never.
+    /// No encryption.
     Off,
     /// STARTTLS when it is offered; the certificate is not checked.
     #[default]

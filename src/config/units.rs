@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// A number of octets, written as `1024`, `64KiB`, `50MiB` or `1GiB`.
+/// A number of bytes, written as `1024`, `64KiB`, `50MiB` or `1GiB`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ByteSize(u64);
 
@@ -21,7 +21,7 @@ impl ByteSize {
         Self(n << 30)
     }
 
-    /// The number of octets.
+    /// The number of bytes.
     pub const fn bytes(self) -> u64 {
         self.0
     }

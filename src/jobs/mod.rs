@@ -1,4 +1,4 @@
-//! What is done by the clock, not because somebody asks. Started and stopped by `serve`.
+//! Work that is done at intervals. `serve` starts and stops it.
 
 pub mod reminders;
 pub mod retention;

@@ -1,9 +1,9 @@
-//! What the timer tells people: recipients that something is still there for them, senders that it has not been opened,
-//! and senders what else was downloaded since they last heard. Called by `retention` at every turn.
+//! Reminders: recipients are told that a transfer still waits for them, senders that it has not been opened, and senders
+//! what was downloaded since they were last told. `retention` calls this at every turn.
 //!
-//! Exactly once each: a mail is queued in the transaction that notes that it was. So two nodes at once send it once,
-//! and a crash before that transaction only means that the next turn sends it. Never to a machine or about one's mail
-//! (H09), never about a link that was opened, taken back or came back.
+//! Each mail is sent exactly once, because it is queued in the transaction that notes it: two nodes at once send it once,
+//! and after a crash before that transaction the next turn sends it. What must never happen: a mail to a machine or about
+//! a machine's mail (H09), or about a link that was opened or recalled, or whose notification came back.
 
 use std::sync::Arc;
 
@@ -14,22 +14,22 @@ use crate::store::{DueReminder, Occasion, ReminderMails, ReminderStore, StoreErr
 use crate::transfer::LinkState;
 use crate::transfer::schedule::{APART, LAST_DAYS, Schedule};
 
-/// Transfers looked at in one turn: a minute's work, whatever has piled up.
+/// The most transfers in one turn, so that a turn takes a minute at most.
 const AT_ONCE: usize = 200;
 
-/// The mails of the timer.
+/// Writes and queues the reminders that are due.
 pub struct Reminders {
     store: Arc<dyn ReminderStore>,
     sender: SenderService,
 }
 
 impl Reminders {
-    /// What is due is in `store`; `sender` writes the mails.
+    /// `store` knows what is due, `sender` writes the mails.
     pub fn new(store: Arc<dyn ReminderStore>, sender: SenderService) -> Self {
         Self { store, sender }
     }
 
-    /// Everything that is due at `now`. One transfer that fails keeps no other waiting.
+    /// Queues everything that is due at `now`. A transfer that fails does not delay the others.
     pub async fn turn(&self, settings: &Arc<Settings>, now: Timestamp) -> Result<(), StoreError> {
         let actions = self.sender.under(Arc::clone(settings));
         let mut queued = 0;
@@ -70,7 +70,7 @@ impl Reminders {
             to_recipients: Vec::new(),
             to_sender: None,
         };
-        // What is not worth a mail is noted all the same, or it would come up at every turn.
+        // A reminder that is not worth a mail is noted too, or it would be due again at every turn.
         if is_worth_it && is_ours(settings, &transfer) && transfer.expires > now {
             write(actions, &transfer, &mut reminders)?;
         }
@@ -78,7 +78,8 @@ impl Reminders {
     }
 }
 
-/// Reminders are in the sender's name, so it must be one of ours: what a resident has sent is not reminded of (M06).
+/// Reminders are sent in the name of the sender, who must be of an organisation here. There are none about what a resident
+/// has sent (M06).
 fn is_ours(settings: &Settings, transfer: &Transfer) -> bool {
     transfer.hears() && transfer.sender.as_ref().is_some_and(|sender| settings.is_internal(sender))
 }
@@ -93,7 +94,7 @@ fn write(actions: &Actions, transfer: &Transfer, reminders: &mut ReminderMails) 
         return Ok(());
     }
     let mails = actions.mails(transfer, reminders.now);
-    // Who has not even got the notification yet is not reminded of it.
+    // A recipient whose notification was not delivered yet is not reminded of it.
     let knows = |number: &&u16| {
         transfer.recipients.iter().any(|one| one.number == **number && one.notified.is_some())
     };
@@ -106,7 +107,7 @@ fn write(actions: &Actions, transfer: &Transfer, reminders: &mut ReminderMails) 
     Ok(())
 }
 
-/// How many mails were queued; trouble is logged, and tried again at the next turn.
+/// The number of mails that were queued. An error is logged, and the next turn tries again.
 fn said(done: Result<usize, ActionError>, object: &str) -> usize {
     done.unwrap_or_else(|error| {
         tracing::error!(object, %error, "a reminder or notice could not be made; the next turn tries again");

@@ -75,7 +75,7 @@ pub struct Parts {
     pub largest: LargestMail,
 }
 
-/// Takes answers in, by whatever settings are in force. Cheap to clone.
+/// Makes [`Replies`]. Cheap to clone.
 #[derive(Clone)]
 pub struct ReplyService {
     parts: Parts,
@@ -103,7 +103,7 @@ impl ReplyService {
         Self { parts, composing, scanning, writers: Writers::default() }
     }
 
-    /// For one request, about one transfer.
+    /// Answers to one transfer, for one request, under these settings.
     pub fn under(&self, settings: Arc<settings::Settings>, transfer: &TransferId) -> Replies {
         let organisation = settings.for_transfer(transfer).clone();
         Replies { service: self.clone(), settings, organisation }

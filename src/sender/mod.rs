@@ -1,10 +1,9 @@
-//! What can still be done with a transfer after it was sent: take it back, give it another date, send a
-//! notification again, take a lock off; and pass on that somebody came too late. The status page and the
-//! command line call this and nothing else, so both do the same.
+//! What a sender can do with a transfer after it was sent: recall it, give it a new expiry date, send a notification
+//! again, or unlock a link. A recipient who comes too late can ask the sender for it. The status page and the command line
+//! call this and nothing else, so both do the same.
 //!
-//! Whoever calls has proved to be the sender (`transfer/action`) or is the administrator. Every change is one
-//! transaction of the store, with its audit event and its mail: of two clicks at once the second finds
-//! nothing left to do.
+//! The caller has proved to be the sender (`transfer/action`), or is the administrator. Every change is one transaction of
+//! the store, with its audit event and its mail: if somebody clicks twice, the second click changes nothing.
 
 pub mod mails;
 
@@ -30,14 +29,14 @@ use crate::transfer::recall::{self, Proof};
 use crate::transfer::status::{self, Status};
 use crate::transfer::{LinkState, link};
 
-/// A second click is no second mail.
+/// How often one notification can be sent again: a second click sends no second mail.
 const RESEND: Rate = Rate::per(1, Duration::from_mins(10));
-/// Asking again may remind a sender, not pester.
+/// How often one recipient can ask a sender.
 const ASK: Rate = Rate::per(1, Duration::from_hours(24));
-/// Of each kind in all: above what a large mailing brings, and a bound for whoever has many links.
+/// How often in all: more than a large mailing needs, and a bound for somebody with many links.
 const RESENDS: (&str, Rate) = ("resends", Rate::per(10_000, Duration::from_hours(1)));
 const ASKS: (&str, Rate) = ("asks", Rate::per(1000, Duration::from_hours(1)));
-/// Between two mails about downloads through one link.
+/// The time between two mails about downloads through one link.
 const DOWNLOAD_NOTICE: Duration = Duration::from_hours(1);
 
 /// Why nothing was done.
@@ -74,7 +73,7 @@ pub enum By {
     Admin(Actor),
 }
 
-/// Does what senders may do, by whatever settings are in force. Cheap to clone.
+/// Makes [`Actions`]. Cheap to clone.
 #[derive(Clone)]
 pub struct SenderService {
     store: Arc<dyn SenderStore>,
@@ -89,7 +88,7 @@ impl SenderService {
         Self { store, keys, clock, wake }
     }
 
-    /// For one request, command or turn.
+    /// The actions for one request, command or turn, under these settings.
     pub fn under(&self, settings: Arc<Settings>) -> Actions {
         Actions { service: self.clone(), settings }
     }
@@ -103,25 +102,25 @@ pub struct Actions {
 }
 
 impl Actions {
-    /// The facts about the transfer of this token of a status page; a forged one never reaches the store.
+    /// The status of the transfer that this token of a status page is for. A forged token never reaches the store.
     pub async fn status_of(&self, token: &str) -> Result<Status> {
         let id = action::parse(&self.service.keys.action, Purpose::Status, token);
         self.status(&id.ok_or(ActionError::Unknown)?).await
     }
 
-    /// Has what was queued delivered.
+    /// Tells the queue that there is new mail.
     pub fn wake(&self) {
         self.service.wake.wake();
     }
 
-    /// The facts; [`ActionError::Unknown`] when there is no such transfer.
+    /// The status of a transfer, or [`ActionError::Unknown`] if there is none.
     pub async fn status(&self, id: &TransferId) -> Result<Status> {
         let grace_days = self.organisation(id).seal.grace_days;
         let found = status::of(self.service.store.as_ref(), id, grace_days, self.service.clock.now()).await?;
         found.ok_or(ActionError::Unknown)
     }
 
-    /// The proof of a recall; [`ActionError::Unknown`] when nothing was recalled.
+    /// The proof of a recall, or [`ActionError::Unknown`] if nothing was recalled.
     pub async fn proof(&self, id: &TransferId) -> Result<Proof> {
         let status = self.status(id).await?;
         recall::proof(self.service.store.as_ref(), status, self.service.clock.now())
