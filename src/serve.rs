@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config, ConfigError};
 use crate::data_folder::{self, DataFolder};
 use crate::delivery::Timeouts;
-use crate::delivery::smarthost::TlsClients;
+use crate::delivery::smarthost::{Smarthost, TlsClients};
 use crate::intake::Intake;
 use crate::jobs::reminders::Reminders;
 use crate::jobs::retention::Retention;
@@ -108,6 +108,8 @@ impl Gateway {
         let clock = Clock::system();
         warn(&settings);
         let settings = CurrentSettings::new(settings);
+        let smarthost = Smarthost::new(TlsClients::system()?, Timeouts::default());
+        let largest = smarthost.largest_mail();
         let worker = Worker::new(WorkerParts {
             store: store.clone(),
             blobs: Arc::new(blobs.shared(Share::Queue)),
@@ -115,8 +117,7 @@ impl Gateway {
             link_key: keys.link.clone(),
             clock: clock.clone(),
             settings: settings.clone(),
-            tls: TlsClients::system()?,
-            timeouts: Timeouts::default(),
+            next_hop: Arc::new(smarthost),
         });
         let intake = Intake::new(
             store.clone(),
@@ -132,7 +133,7 @@ impl Gateway {
             keys: keys.clone(),
             clock: clock.clone(),
             wake: worker.wake_handle(),
-            largest: worker.largest_mail(),
+            largest,
         });
         let sender = SenderService::new(store.clone(), keys.clone(), clock.clone(), worker.wake_handle());
         let reminders = Reminders::new(store.clone(), sender.clone());

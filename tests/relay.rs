@@ -18,7 +18,7 @@ use zegel::address::{Address, ReversePath};
 use zegel::clock::{Clock, Timestamp};
 use zegel::config;
 use zegel::delivery::Timeouts;
-use zegel::delivery::smarthost::{LargestMail, TlsClients};
+use zegel::delivery::smarthost::{self, LargestMail, TlsClients};
 use zegel::diagnostic::Outcome;
 use zegel::envelope::{BodyType, Envelope, EnvelopeRecipient, MailParameters, Notify, RcptParameters, Ret};
 use zegel::id::QueueId;
@@ -85,6 +85,16 @@ impl Gateway {
     fn run_with(smarthost: &Smarthost, relay: &str, tls: TlsClients) -> Self {
         let (queue, blobs, clock) = (MemoryQueue::new(), MemoryBlobs::default(), Clock::movable(start()));
         let short = Duration::from_millis(700);
+        let timeouts = Timeouts {
+            connect: short,
+            greeting: short,
+            command: short,
+            data: short,
+            block: short,
+            done: short,
+        };
+        let next_hop = smarthost::Smarthost::new(tls, timeouts);
+        let largest = next_hop.largest_mail();
         let worker = Worker::new(WorkerParts {
             store: queue.clone(),
             blobs: Arc::new(blobs.clone()),
@@ -92,17 +102,9 @@ impl Gateway {
             link_key: Keys::derive(&[7; 32]).link,
             clock: clock.clone(),
             settings: settings(smarthost, relay),
-            tls,
-            timeouts: Timeouts {
-                connect: short,
-                greeting: short,
-                command: short,
-                data: short,
-                block: short,
-                done: short,
-            },
+            next_hop: Arc::new(next_hop),
         });
-        let (wake, largest) = (worker.wake_handle(), worker.largest_mail());
+        let wake = worker.wake_handle();
         let stop = CancellationToken::new();
         let running = tokio::spawn(worker.run(stop.clone()));
         Self { queue, blobs, wake, largest, stop, clock, running }

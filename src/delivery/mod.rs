@@ -1,12 +1,13 @@
-//! The way to the next hop: one SMTP transaction per message and envelope, with an own outcome for every
-//! recipient. Called by `queue/worker` only.
+//! The way to the next hop: one SMTP transaction for each message and envelope, with an outcome for every
+//! recipient. Called by `queue/worker` only, which knows the trait [`NextHop`].
 //!
 //! [`smarthost::Smarthost`] keeps the connections, `smtp_client` opens one (greeting, EHLO, STARTTLS, AUTH),
 //! sends one mail over it, and [`outcome`] alone says what an answer or a broken connection means.
 //! What must never happen: a changed byte of the message (H03), clear text where TLS is required (C10), two
 //! deliveries where one was acknowledged (H06).
 
-mod content;
+mod mail;
+mod next_hop;
 pub mod outcome;
 pub mod refusal;
 pub mod smarthost;
@@ -14,7 +15,8 @@ pub mod smtp_client;
 
 use std::time::Duration;
 
-pub use content::{Content, Mail};
+pub use mail::{MessageBlocks, OutgoingMail};
+pub use next_hop::NextHop;
 
 /// How long each stage may take (RFC 5321 4.5.3.2); tests shorten them.
 #[derive(Clone, Copy, Debug)]

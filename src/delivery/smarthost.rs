@@ -1,21 +1,23 @@
-//! The next hop: connections are kept for the next mail and used by one delivery at a time. Called by
-//! `queue/worker`, which also bounds how many deliveries there are at once.
+//! The next hop of `[relay]` and `[relay.inside]`: one server that takes all mail. Connections are kept for the next mail and
+//! used by one delivery at a time; `queue/worker` bounds how many deliveries there are at once.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use tokio::time::Instant;
 
-pub use super::smtp_client::connection::{Settings, TlsClients};
+pub use super::smtp_client::connection::TlsClients;
 
-use super::Timeouts;
-use super::content::{Content, Mail};
 use super::outcome::{Cause, Delivery, Failure};
-use super::smtp_client::connection::{Connection, open};
+use super::smtp_client::connection::{Connection, ServerSettings, open};
 use super::smtp_client::extensions::Size;
 use super::smtp_client::transaction::{self, Ended};
+use super::{NextHop, OutgoingMail, Timeouts};
+use crate::config::Direction;
 use crate::diagnostic::Stage;
+use crate::settings::Settings;
 use crate::store::Problem;
 
 /// Mails over one connection: servers that balance their load like to see us again.
@@ -48,7 +50,7 @@ impl LargestMail {
     }
 }
 
-/// The next hop and the idle connections to it.
+/// The servers of the configuration, and the idle connections to them.
 pub struct Smarthost {
     largest: LargestMail,
     tls: TlsClients,
@@ -58,7 +60,7 @@ pub struct Smarthost {
 
 struct Idle {
     connection: Connection,
-    settings: Settings,
+    settings: ServerSettings,
     since: Instant,
 }
 
@@ -73,37 +75,15 @@ impl Smarthost {
         self.largest.clone()
     }
 
-    /// Sends one mail: an outcome for each of its recipients, in order.
-    pub async fn deliver(&self, settings: &Settings, mail: &Mail<'_>, mut content: Content) -> Delivery {
-        match self.try_deliver(settings, mail, &mut content).await {
-            Ok(delivery) => delivery,
-            Err(failure) => failure.delivery(mail.recipients.len()),
-        }
-    }
-
-    /// Says goodbye on connections that have idled too long. Called now and then.
-    pub async fn sweep(&self) {
-        let idle = |kept: &mut Idle| kept.since.elapsed() > MOST_IDLE;
-        let gone = self.lock().extract_if(.., idle).map(|kept| kept.connection).collect();
-        farewell(gone).await;
-    }
-
-    /// Says goodbye on all idle connections.
-    pub async fn close(&self) {
-        let gone = std::mem::take(&mut *self.lock());
-        farewell(gone.into_iter().map(|kept| kept.connection).collect()).await;
-    }
-
     /// A connection that the server has closed in the meantime, as it may, costs no attempt: the mail goes
     /// over a fresh one at once.
     async fn try_deliver(
         &self,
-        settings: &Settings,
-        mail: &Mail<'_>,
-        content: &mut Content,
+        settings: &ServerSettings,
+        mail: &OutgoingMail<'_>,
     ) -> Result<Delivery, Failure> {
         if let Some(mut used) = self.take(settings, mail.secret).await {
-            match transaction::run(&mut used, mail, content, &self.timeouts).await {
+            match transaction::run(&mut used, mail, &self.timeouts).await {
                 Ok(ended) => return Ok(self.keep(used, settings, ended)),
                 Err(failure) => tracing::debug!(cause = %failure.cause, "an idle connection was closed"),
             }
@@ -115,12 +95,12 @@ impl Smarthost {
             let smarthost = settings.smarthost().to_owned();
             return Err(Failure { stage: Stage::StartTls, cause: Cause::NeedsTls { smarthost, reason } });
         }
-        let ended = transaction::run(&mut fresh, mail, content, &self.timeouts).await?;
+        let ended = transaction::run(&mut fresh, mail, &self.timeouts).await?;
         Ok(self.keep(fresh, settings, ended))
     }
 
     /// An idle connection of these settings that is still silent, and not exposed where the mail is secret.
-    async fn take(&self, settings: &Settings, secret: bool) -> Option<Connection> {
+    async fn take(&self, settings: &ServerSettings, secret: bool) -> Option<Connection> {
         let fits = |kept: &Idle| kept.settings == *settings && !(secret && kept.connection.exposed.is_some());
         loop {
             let found = {
@@ -136,7 +116,7 @@ impl Smarthost {
         }
     }
 
-    fn keep(&self, connection: Connection, settings: &Settings, ended: Ended) -> Delivery {
+    fn keep(&self, connection: Connection, settings: &ServerSettings, ended: Ended) -> Delivery {
         if ended.reusable && connection.mails < MOST_MAILS {
             let settings = settings.clone();
             self.lock().push(Idle { connection, settings, since: Instant::now() });
@@ -147,6 +127,29 @@ impl Smarthost {
 
     fn lock(&self) -> MutexGuard<'_, Vec<Idle>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl NextHop for Smarthost {
+    fn name(&self, settings: &Settings, direction: Direction) -> String {
+        settings.relay.next_hop(direction).smarthost
+    }
+
+    async fn deliver(&self, settings: &Settings, mail: &OutgoingMail<'_>) -> Delivery {
+        let delivered = self.try_deliver(&ServerSettings::of(settings, mail.direction), mail).await;
+        delivered.unwrap_or_else(|failure| failure.delivery(mail.recipients.len()))
+    }
+
+    async fn sweep(&self) {
+        let idle = |kept: &mut Idle| kept.since.elapsed() > MOST_IDLE;
+        let gone = self.lock().extract_if(.., idle).map(|kept| kept.connection).collect();
+        farewell(gone).await;
+    }
+
+    async fn close(&self) {
+        let gone = std::mem::take(&mut *self.lock());
+        farewell(gone.into_iter().map(|kept| kept.connection).collect()).await;
     }
 }
 

@@ -1,4 +1,4 @@
-//! Takes what is due out of the queue and hands it to the relay, several mails at once; records how it ended.
+//! Takes what is due out of the queue and hands it to the next hop, several mails at once; records how it ended.
 //! Started by `serve`, woken by whoever commits new mail.
 //!
 //! An item leaves the queue only when its outcome is recorded: a crash, or a store that
@@ -11,28 +11,26 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc};
-use tokio::task::spawn_blocking;
+use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::alarm::Alarms;
 use super::flights::{Flights, Line, Lines};
+use super::queued_message::{QueuedMessage, Source};
 use super::retry::{Next, Schedule};
 use super::way;
 use crate::address::ReversePath;
 use crate::audit::{Action, Event};
 use crate::clock::{Clock, Timestamp, later};
-use crate::config::ReturnPath;
+use crate::config::{Direction, ReturnPath};
 use crate::delivery::outcome::{self, Delivery};
-use crate::delivery::smarthost::{LargestMail, Settings, Smarthost, TlsClients};
-use crate::delivery::{Content, Mail, Timeouts};
+use crate::delivery::{NextHop, OutgoingMail};
 use crate::diagnostic::{Diagnostic, EnhancedCode, Outcome};
 use crate::envelope::EnvelopeRecipient;
-use crate::outbox::body::{self, Opener};
 use crate::secret::{BodyKey, LinkKey};
-use crate::settings::{self, CurrentSettings};
-use crate::store::{Attempt, Blobs, Body, BodyData, Item, Kind, Problem, QueueStore, StoreError};
+use crate::settings::{CurrentSettings, Settings};
+use crate::store::{Attempt, Blobs, BodyData, Item, Kind, Problem, QueueStore, StoreError};
 use crate::transfer::link;
 
 /// The queue is looked at this often, because the command line changes it from another process.
@@ -49,8 +47,6 @@ const GRACE: Duration = Duration::from_secs(25);
 /// Deliveries in flight for each connection there may be: one whose outcome is being recorded needs none any more, but
 /// a crash still doubles it.
 const IN_FLIGHT: usize = 2;
-/// Blocks of a message that are decrypted ahead of the network.
-const AHEAD: usize = 4;
 
 /// What a worker needs.
 pub struct WorkerParts {
@@ -66,10 +62,8 @@ pub struct WorkerParts {
     pub clock: Clock,
     /// Taken once for every delivery.
     pub settings: CurrentSettings,
-    /// For the way to the next hop.
-    pub tls: TlsClients,
-    /// RFC 5321's, unless a test is in a hurry.
-    pub timeouts: Timeouts,
+    /// Takes the mail on.
+    pub next_hop: Arc<dyn NextHop>,
 }
 
 /// The queue's worker.
@@ -92,20 +86,14 @@ impl WakeHandle {
 impl Worker {
     /// Does nothing until [`Worker::run`].
     pub fn new(parts: WorkerParts) -> Self {
-        let smarthost = Smarthost::new(parts.tls.clone(), parts.timeouts);
         let wake = Arc::new(Notify::new());
         let lines = Lines::new(Arc::clone(&wake));
-        Self { shared: Arc::new(Shared { parts, smarthost, lines, alarms: Alarms::default() }), wake }
+        Self { shared: Arc::new(Shared { parts, lines, alarms: Alarms::default() }), wake }
     }
 
     /// For those who commit mail.
     pub fn wake_handle(&self) -> WakeHandle {
         WakeHandle(Arc::clone(&self.wake))
-    }
-
-    /// For who writes mail that may be too large.
-    pub fn largest_mail(&self) -> LargestMail {
-        self.shared.smarthost.largest_mail()
     }
 
     /// Works until `stop`, then finishes what is in flight, at most 25 seconds long.
@@ -120,7 +108,7 @@ impl Worker {
                     TROUBLE
                 }
             };
-            self.shared.smarthost.sweep().await;
+            self.shared.parts.next_hop.sweep().await;
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = flights.landed() => {}
@@ -131,7 +119,7 @@ impl Worker {
         if timeout(GRACE, flights.all_landed()).await.is_err() {
             tracing::warn!(left = flights.count(), "deliveries were cut off; they start again later");
         }
-        self.shared.smarthost.close().await;
+        self.shared.parts.next_hop.close().await;
     }
 
     /// Starts as much as there are connections for; tells how long nothing new can be due.
@@ -142,8 +130,8 @@ impl Worker {
             store.release_claims().await?;
             *released = true;
         }
-        let config = shared.parts.settings.get();
-        let most = config.relay.max_connections.max(1);
+        let settings = shared.parts.settings.get();
+        let most = settings.relay.max_connections.max(1);
         let unused = most.saturating_sub(shared.lines.taken());
         let free = most.saturating_mul(IN_FLIGHT).saturating_sub(flights.count()).min(unused);
         if free == 0 {
@@ -160,19 +148,19 @@ impl Worker {
         if filled {
             return Ok(POLL);
         }
-        self.until_next(&config, now, flights.is_empty()).await
+        self.until_next(&settings, now, flights.is_empty()).await
     }
 
     async fn until_next(
         &self,
-        config: &settings::Settings,
+        settings: &Settings,
         now: Timestamp,
         idle: bool,
     ) -> Result<Duration, StoreError> {
         let store = &self.shared.parts.store;
         let Some(due) = store.next_due().await? else { return Ok(POLL) };
         // While something is in flight the due time may be the end of its claim.
-        if idle && schedule(config).is_beyond(due, now) {
+        if idle && schedule(settings).is_beyond(due, now) {
             tracing::warn!(%due, "the clock was set back; the whole queue is due now");
             store.make_all_due(now).await?;
             return Ok(POLL);
@@ -184,7 +172,6 @@ impl Worker {
 
 struct Shared {
     parts: WorkerParts,
-    smarthost: Smarthost,
     lines: Lines,
     alarms: Alarms,
 }
@@ -192,21 +179,22 @@ struct Shared {
 impl Shared {
     /// One attempt, from the claimed item to the recorded outcome.
     async fn attempt(self: Arc<Self>, item: Item, line: Line) {
-        let config = self.parts.settings.get();
-        let settings = Settings::of(&config, way::direction(&config, &item));
-        let delivery = timeout(DEADLINE, self.relay(&config, &settings, &item)).await;
+        let settings = self.parts.settings.get();
+        let direction = way::direction(&settings, &item);
+        let server = self.parts.next_hop.name(&settings, direction);
+        let delivery = timeout(DEADLINE, self.deliver(&settings, direction, &item)).await;
         drop(line);
         let delivery = delivery.unwrap_or_else(|_| {
             let why = Diagnostic::local(None, EnhancedCode::new(4, 4, 2), "the delivery took too long");
             Delivery::same(Outcome::Deferred(why), item.recipients.len())
         });
-        let conclusion = self.conclude(&config, &settings, item, delivery).await;
+        let conclusion = self.conclude(&settings, &server, item, delivery).await;
         self.record(conclusion).await;
     }
 
-    async fn relay(&self, config: &settings::Settings, settings: &Settings, item: &Item) -> Delivery {
-        let opener = match self.open(item).await {
-            Ok(opener) => opener,
+    async fn deliver(&self, settings: &Settings, direction: Direction, item: &Item) -> Delivery {
+        let message = match QueuedMessage::open(self.source(item)).await {
+            Ok(message) => message,
             Err(error) => {
                 tracing::error!(item = %item.id, %error, "a queued body cannot be read");
                 return self.unreadable(&error, item);
@@ -214,19 +202,21 @@ impl Shared {
         };
         let recipients: Vec<EnvelopeRecipient> =
             item.recipients.iter().map(|pending| pending.recipient.clone()).collect();
-        let mail = Mail {
-            reverse_path: &self.reverse_path(config, item),
+        let mail = OutgoingMail {
+            direction,
+            reverse_path: &self.reverse_path(settings, item),
             parameters: &item.parameters,
             recipients: &recipients,
-            traits: opener.traits(),
+            traits: message.traits(),
             secret: way::is_secret(item.kind),
+            open: &|| message.blocks(),
         };
-        self.smarthost.deliver(settings, &mail, feed(opener, &item.body)).await
+        self.parts.next_hop.deliver(settings, &mail).await
     }
 
     /// What the next hop is told; failures of our own are reported to the item's own one all the same.
-    fn reverse_path(&self, config: &settings::Settings, item: &Item) -> ReversePath {
-        let organisation = way::organisation(config, item);
+    fn reverse_path(&self, settings: &Settings, item: &Item) -> ReversePath {
+        let organisation = way::organisation(settings, item);
         let own = || match &item.link {
             Some(link) if organisation.seal.return_path == ReturnPath::Gateway => {
                 link::return_address(&self.parts.link_key, link, &organisation.hostname)
@@ -259,33 +249,23 @@ impl Shared {
         Delivery::same(outcome, item.recipients.len())
     }
 
-    async fn open(&self, item: &Item) -> io::Result<Opener> {
-        if let BodyData::Inline(_) = &item.body.data {
-            return body::open(&self.parts.key, &*self.parts.blobs, &item.body);
-        }
-        let (key, blobs, body) = (self.parts.key.clone(), Arc::clone(&self.parts.blobs), item.body.clone());
-        spawn_blocking(move || body::open(&key, &*blobs, &body)).await.map_err(io::Error::other)?
+    fn source<'a>(&'a self, item: &'a Item) -> Source<'a> {
+        Source { key: &self.parts.key, blobs: &self.parts.blobs, body: &item.body }
     }
 
     /// What is to be recorded: who is done, when the rest is tried again, who must hear of it.
-    async fn conclude(
-        &self,
-        config: &Arc<settings::Settings>,
-        settings: &Settings,
-        item: Item,
-        ended: Delivery,
-    ) -> Attempt {
+    async fn conclude(&self, settings: &Arc<Settings>, server: &str, item: Item, ended: Delivery) -> Attempt {
         let now = self.parts.clock.now();
         if let (Some(problem), Some(reason)) = (ended.problem, ended.deferred()) {
-            self.alarms.raise(problem, settings.smarthost(), &reason.for_log(), now);
+            self.alarms.raise(problem, server, &reason.for_log(), now);
         }
         let mut outcomes: Vec<(u32, Outcome)> =
             item.recipients.iter().map(|pending| pending.number).zip(ended.outcomes).collect();
         // Before giving up: in the end senders are told.
-        if config.relay.soft_bounce {
+        if settings.relay.soft_bounce {
             soften(&mut outcomes);
         }
-        let next = schedule(config).after(item.attempts.saturating_add(1), item.created, now);
+        let next = schedule(settings).after(item.attempts.saturating_add(1), item.created, now);
         let next_attempt = match next {
             Next::Again(_)
                 if outcome::is_worth_another_round(outcomes.iter().map(|(_, outcome)| outcome)) =>
@@ -299,9 +279,9 @@ impl Shared {
             }
         };
         let notifies = item.link.clone().filter(|_| item.kind == Kind::Notification);
-        let told = self.tell(config, settings, &item, &mut outcomes, now).await;
+        let told = self.tell(settings, server, &item, &mut outcomes, now).await;
         let problem = if told.frozen { Some(Problem::Frozen) } else { ended.problem };
-        let mut events = events(settings, &item, &outcomes, told.frozen, now);
+        let mut events = events(server, &item, &outcomes, told.frozen, now);
         events.extend(told.event(&item.id, now));
         let reports = told.mail.into_iter().collect();
         Attempt { item: item.id, notifies, now, outcomes, next_attempt, problem, reports, events }
@@ -328,24 +308,8 @@ impl Shared {
     }
 }
 
-fn schedule(config: &settings::Settings) -> Schedule<'_> {
-    Schedule { waits: &config.relay.retry, give_up_after: config.relay.give_up_after }
-}
-
-/// Decrypts ahead of the network, in a thread that may wait. Ends when the relay wants no more. A small message
-/// is decrypted at once: all of its chunks have room.
-fn feed(mut opener: Opener, body: &Body) -> Content {
-    let size = opener.traits().size;
-    let (sender, receiver) = mpsc::channel(AHEAD);
-    match body.data {
-        BodyData::Inline(_) => while opener.next().is_some_and(|chunk| sender.try_send(chunk).is_ok()) {},
-        BodyData::Blob(_) => {
-            spawn_blocking(
-                move || while opener.next().is_some_and(|chunk| sender.blocking_send(chunk).is_ok()) {},
-            );
-        }
-    }
-    Content::new(size, receiver)
+fn schedule(settings: &Settings) -> Schedule<'_> {
+    Schedule { waits: &settings.relay.retry, give_up_after: settings.relay.give_up_after }
 }
 
 /// Nothing was refused for good.
@@ -369,7 +333,7 @@ fn give_up(outcomes: &mut [(u32, Outcome)]) {
 /// One event for each recipient that is settled, and one for all that wait on. Only codes of the next hop's
 /// answer: its words might quote the mail.
 fn events(
-    settings: &Settings,
+    server: &str,
     item: &Item,
     outcomes: &[(u32, Outcome)],
     frozen: bool,
@@ -381,7 +345,7 @@ fn events(
         object,
         result,
         actor: "zegel".to_owned(),
-        origin: settings.smarthost().to_owned(),
+        origin: server.to_owned(),
     };
     let mut events = Vec::new();
     let (mut waiting, mut why) = (0, String::new());

@@ -2,7 +2,7 @@
 //! (H04): a mail is never changed to suit a server. Pure.
 
 use super::extensions::{Extensions, Size};
-use crate::delivery::content::Mail;
+use crate::delivery::OutgoingMail;
 use crate::diagnostic::EnhancedCode;
 use crate::envelope::{BodyType, EnvelopeRecipient, Notify, Ret};
 use crate::message::traits::Traits;
@@ -38,7 +38,7 @@ impl Lack {
 }
 
 /// What keeps the mail as a whole from this server.
-pub fn lack_for_mail(mail: &Mail<'_>, offered: &Extensions) -> Option<Lack> {
+pub fn lack_for_mail(mail: &OutgoingMail<'_>, offered: &Extensions) -> Option<Lack> {
     let Traits { size, eight_bit, .. } = mail.traits;
     match offered.size {
         Size::AtMost(limit) if size > limit => return Some(Lack::Size { size, limit }),
@@ -56,13 +56,13 @@ pub fn lack_for_recipient(recipient: &EnvelopeRecipient, offered: &Extensions) -
 }
 
 /// RFC 6531 3.4: a mail that was announced with SMTPUTF8 but holds nothing of the kind travels without.
-fn needs_smtputf8(mail: &Mail<'_>) -> bool {
+fn needs_smtputf8(mail: &OutgoingMail<'_>) -> bool {
     let from_utf8 = mail.reverse_path.address().is_some_and(|address| address.needs_smtputf8());
     from_utf8 || (mail.parameters.smtputf8 && mail.traits.eight_bit_header)
 }
 
 /// The MAIL command, without its line end.
-pub fn mail(mail: &Mail<'_>, offered: &Extensions) -> String {
+pub fn mail(mail: &OutgoingMail<'_>, offered: &Extensions) -> String {
     let given = mail.parameters;
     let mut line = format!("MAIL FROM:{}", mail.reverse_path);
     if offered.size != Size::Unknown {
@@ -122,6 +122,7 @@ fn push_value(line: &mut String, keyword: &str, value: Option<&str>) {
 mod tests {
     use super::*;
     use crate::address::{Address, ReversePath};
+    use crate::config::Direction;
     use crate::envelope::{MailParameters, RcptParameters};
 
     const NOTHING: Extensions = Extensions {
@@ -151,16 +152,18 @@ mod tests {
         from: &str,
         parameters: &MailParameters,
         traits: Traits,
-        look: impl Fn(&Mail<'_>) -> T,
+        look: impl Fn(&OutgoingMail<'_>) -> T,
     ) -> T {
         let reverse_path = ReversePath::Address(Address::parse(from).unwrap());
         let recipients = [recipient("piet@example.org")];
-        look(&Mail {
+        look(&OutgoingMail {
+            direction: Direction::Outside,
             reverse_path: &reverse_path,
             parameters,
             recipients: &recipients,
             traits,
             secret: false,
+            open: &|| unreachable!("commands need no message"),
         })
     }
 

@@ -19,19 +19,19 @@ use crate::config::{Direction, NextHop, RelayTls};
 use crate::delivery::Timeouts;
 use crate::delivery::outcome::{Cause, Failure};
 use crate::diagnostic::Stage;
-use crate::settings;
+use crate::settings::Settings;
 use crate::tls::{TlsError, opportunistic_client, verifying_client};
 
 /// Where to connect and how: connections of the same settings can stand in for each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub struct ServerSettings {
     hostname: String,
     hop: NextHop,
 }
 
-impl Settings {
+impl ServerSettings {
     /// For mail of this direction.
-    pub fn of(settings: &settings::Settings, direction: Direction) -> Self {
+    pub fn of(settings: &Settings, direction: Direction) -> Self {
         Self { hostname: settings.operator().hostname.clone(), hop: settings.relay.next_hop(direction) }
     }
 
@@ -84,7 +84,11 @@ pub struct Connection {
 
 /// Opens a connection. With "opportunistic" a failed handshake is followed by one try in clear: whoever can
 /// break the handshake could as well have hidden the offer, and mail must go on.
-pub async fn open(settings: &Settings, tls: &TlsClients, timeouts: &Timeouts) -> Result<Connection, Failure> {
+pub async fn open(
+    settings: &ServerSettings,
+    tls: &TlsClients,
+    timeouts: &Timeouts,
+) -> Result<Connection, Failure> {
     let mut opening = Opening { settings, tls, timeouts, failed: None };
     match opening.open().await {
         Err(Failure { cause: Cause::NoTls(reason), .. }) if settings.hop.tls == RelayTls::Opportunistic => {
@@ -97,7 +101,7 @@ pub async fn open(settings: &Settings, tls: &TlsClients, timeouts: &Timeouts) ->
 }
 
 struct Opening<'a> {
-    settings: &'a Settings,
+    settings: &'a ServerSettings,
     tls: &'a TlsClients,
     timeouts: &'a Timeouts,
     /// Why TLS is not tried again.

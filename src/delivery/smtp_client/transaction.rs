@@ -6,10 +6,9 @@ use super::connection::Connection;
 use super::reply::Reply;
 use super::stuffing::Stuffing;
 use crate::address::ReversePath;
-use crate::delivery::Timeouts;
-use crate::delivery::content::{Content, Mail};
 use crate::delivery::outcome::{Cause, Failure, of_lack, of_reply};
 use crate::delivery::refusal::{are_all_about_us, is_about_us};
+use crate::delivery::{MessageBlocks, OutgoingMail, Timeouts};
 use crate::diagnostic::{Outcome, Stage};
 
 /// Commands sent before their replies are read: few enough for any pair of socket buffers (RFC 2920 3.1).
@@ -28,12 +27,11 @@ pub struct Ended {
     pub refuses_us: bool,
 }
 
-/// Sends one mail. `Err` means that the server has not answered MAIL, or answered that it is closing: nothing
-/// of `content` was used, and another connection may be tried at once.
+/// Sends one mail. `Err` means that the server has not answered MAIL, or answered that it is closing: it knows nothing of
+/// the mail, and another connection may be tried at once.
 pub async fn run(
     connection: &mut Connection,
-    mail: &Mail<'_>,
-    content: &mut Content,
+    mail: &OutgoingMail<'_>,
     timeouts: &Timeouts,
 ) -> Result<Ended, Failure> {
     let mut settled: Vec<Option<Outcome>> = lacking(mail, connection);
@@ -44,7 +42,7 @@ pub async fn run(
     }
     connection.mails += 1;
     let mut transaction = Transaction { connection, mail, timeouts };
-    let ended = transaction.send(&waiting, content).await?;
+    let ended = transaction.send(&waiting).await?;
     for (index, outcome) in waiting.into_iter().zip(ended.outcomes) {
         if let Some(slot) = settled.get_mut(index) {
             *slot = Some(outcome);
@@ -54,7 +52,7 @@ pub async fn run(
 }
 
 /// Those that this server can never take, and why.
-fn lacking(mail: &Mail<'_>, connection: &Connection) -> Vec<Option<Outcome>> {
+fn lacking(mail: &OutgoingMail<'_>, connection: &Connection) -> Vec<Option<Outcome>> {
     let offered = &connection.offered;
     let whole = lack_for_mail(mail, offered);
     let of = |recipient| whole.or_else(|| lack_for_recipient(recipient, offered)).map(of_lack);
@@ -67,7 +65,7 @@ fn indices(settled: &[Option<Outcome>]) -> Vec<usize> {
 
 struct Transaction<'a> {
     connection: &'a mut Connection,
-    mail: &'a Mail<'a>,
+    mail: &'a OutgoingMail<'a>,
     timeouts: &'a Timeouts,
 }
 
@@ -82,7 +80,7 @@ struct Answers {
 
 impl Transaction<'_> {
     /// The outcomes of the recipients at `waiting`, and of the connection.
-    async fn send(&mut self, waiting: &[usize], content: &mut Content) -> Result<Ended, Failure> {
+    async fn send(&mut self, waiting: &[usize]) -> Result<Ended, Failure> {
         let answers = self.envelope(waiting).await?;
         if !answers.mail.is_positive() {
             // No transaction was begun; what else was sent in the group is refused as well.
@@ -97,7 +95,7 @@ impl Transaction<'_> {
         outcomes.resize(waiting.len(), None);
         let rest = match answers.broken {
             Some(failure) => broken(&failure),
-            None if outcomes.iter().any(Option::is_none) => self.message(answers.data, content).await,
+            None if outcomes.iter().any(Option::is_none) => self.message(answers.data).await,
             None => {
                 Ended { outcomes: Vec::new(), reusable: self.give_up(answers.data).await, refuses_us: false }
             }
@@ -167,12 +165,12 @@ impl Transaction<'_> {
     }
 
     /// The message itself, for all whose RCPT was taken: one outcome for them together.
-    async fn message(&mut self, data: Option<Reply>, content: &mut Content) -> Ended {
+    async fn message(&mut self, data: Option<Reply>) -> Ended {
         let result = if self.connection.offered.chunking {
-            self.bdat(content).await
+            self.bdat().await
         } else {
             match self.data(data).await {
-                Ok(reply) if reply.code == 354 => self.stuffed(content).await,
+                Ok(reply) if reply.code == 354 => self.stuffed().await,
                 Ok(reply) if reply.code >= 400 => {
                     let reusable = self.reset().await;
                     return self.answered(Stage::Data, &reply, 1, reusable);
@@ -198,9 +196,9 @@ impl Transaction<'_> {
 
     /// The message with dots stuffed. An error before the final dot leaves it out: the server then throws
     /// away what it has.
-    async fn stuffed(&mut self, content: &mut Content) -> Result<Reply, Failure> {
-        let (mut stuffing, mut out) = (Stuffing::default(), Vec::new());
-        while let Some(block) = next_block(content).await? {
+    async fn stuffed(&mut self) -> Result<Reply, Failure> {
+        let (mut blocks, mut stuffing, mut out) = ((self.mail.open)(), Stuffing::default(), Vec::new());
+        while let Some(block) = next_block(&mut blocks).await? {
             self.write_if_full(&mut out).await?;
             stuffing.push(&block, &mut out);
         }
@@ -209,9 +207,10 @@ impl Transaction<'_> {
     }
 
     /// The message as it is, in one chunk (RFC 3030 2).
-    async fn bdat(&mut self, content: &mut Content) -> Result<Reply, Failure> {
+    async fn bdat(&mut self) -> Result<Reply, Failure> {
+        let mut blocks = (self.mail.open)();
         let mut out = format!("BDAT {} LAST\r\n", self.mail.traits.size).into_bytes();
-        while let Some(block) = next_block(content).await? {
+        while let Some(block) = next_block(&mut blocks).await? {
             self.write_if_full(&mut out).await?;
             out.extend_from_slice(&block);
         }
@@ -253,6 +252,6 @@ fn broken(failure: &Failure) -> Ended {
     Ended { outcomes: vec![failure.outcome()], reusable: false, refuses_us: false }
 }
 
-async fn next_block(content: &mut Content) -> Result<Option<Vec<u8>>, Failure> {
-    content.next().await.map_err(|error| Failure { stage: Stage::Content, cause: Cause::Content(error) })
+async fn next_block(blocks: &mut MessageBlocks) -> Result<Option<Vec<u8>>, Failure> {
+    blocks.next().await.map_err(|error| Failure { stage: Stage::Content, cause: Cause::Content(error) })
 }

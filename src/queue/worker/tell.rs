@@ -7,13 +7,12 @@ use tokio::task::spawn_blocking;
 use super::{Shared, soften};
 use crate::audit::{Action, Actor, Event};
 use crate::clock::Timestamp;
-use crate::delivery::smarthost::Settings;
 use crate::diagnostic::Outcome;
 use crate::id::QueueId;
 use crate::outbox::Outbox;
 use crate::queue::{bounce, way};
 use crate::secret::{BodyKey, LinkKey};
-use crate::settings;
+use crate::settings::Settings;
 use crate::store::{Item, Kind, NewItem, Problem};
 
 /// What came of telling somebody.
@@ -40,8 +39,8 @@ impl Shared {
     /// told of is kept, and so is what zegel itself has written without a sender to tell (C38).
     pub(super) async fn tell(
         &self,
-        config: &Arc<settings::Settings>,
-        settings: &Settings,
+        settings: &Arc<Settings>,
+        server: &str,
         item: &Item,
         outcomes: &mut [(u32, Outcome)],
         now: Timestamp,
@@ -55,7 +54,7 @@ impl Shared {
             true => {
                 let failed = bounce::untold(item, outcomes);
                 bounce::notice(
-                    config,
+                    settings,
                     outbox(&self.parts.key, &self.parts.link_key),
                     now,
                     item,
@@ -63,7 +62,7 @@ impl Shared {
                     keep,
                 )
             }
-            false => self.report(config, item, outcomes, now).await,
+            false => self.report(settings, item, outcomes, now).await,
         };
         if !keep && mail.is_some() {
             if from_nobody {
@@ -75,26 +74,26 @@ impl Shared {
         let (why, frozen) = (reason_of(outcomes), freeze(outcomes));
         // There may be many of these, and the postmaster cannot be told anyway: they are counted.
         if item.kind != Kind::Undelivered {
-            let (kind, smarthost) = (item.kind.as_str(), settings.smarthost());
-            tracing::error!(item = %item.id, kind, smarthost, reason = why, "{}", Problem::Frozen.explanation());
+            let kind = item.kind.as_str();
+            tracing::error!(item = %item.id, kind, smarthost = server, reason = why, "{}", Problem::Frozen.explanation());
         }
         Told { mail, frozen }
     }
 
     async fn report(
         &self,
-        config: &Arc<settings::Settings>,
+        settings: &Arc<Settings>,
         item: &Item,
         outcomes: &[(u32, Outcome)],
         now: Timestamp,
     ) -> Option<NewItem> {
         // A body that cannot be read is no reason to keep silent: the report then goes without it.
-        let original = self.open(item).await.ok();
-        let (config, item, outcomes) = (Arc::clone(config), item.clone(), outcomes.to_vec());
+        let original = self.source(item).open().await.ok();
+        let (settings, item, outcomes) = (Arc::clone(settings), item.clone(), outcomes.to_vec());
         let (key, link_key) = (self.parts.key.clone(), self.parts.link_key.clone());
         let made = spawn_blocking(move || {
             let failed = bounce::to_report(&item, &outcomes);
-            bounce::report(&config, outbox(&key, &link_key), now, &item, &failed, original)
+            bounce::report(&settings, outbox(&key, &link_key), now, &item, &failed, original)
         });
         made.await.unwrap_or_else(|error| {
             tracing::error!(%error, "a failure report could not be made");

@@ -1,16 +1,19 @@
-//! What is handed to the relay: an envelope and a message that comes in blocks. Made by `queue/worker`.
+//! What is handed to the next hop: an envelope, and a message that comes in blocks. Made by `queue/worker`.
 
 use std::io;
 
 use tokio::sync::mpsc;
 
 use crate::address::ReversePath;
+use crate::config::Direction;
 use crate::envelope::{EnvelopeRecipient, MailParameters};
 use crate::message::traits::Traits;
 
-/// One mail for one transaction.
-#[derive(Clone, Copy, Debug)]
-pub struct Mail<'a> {
+/// One mail to the recipients of one destination.
+#[derive(Clone, Copy)]
+pub struct OutgoingMail<'a> {
+    /// Where it goes.
+    pub direction: Direction,
     /// Who it is from.
     pub reverse_path: &'a ReversePath,
     /// The parameters of MAIL as we got them.
@@ -21,17 +24,19 @@ pub struct Mail<'a> {
     pub traits: Traits,
     /// It says what nobody on the way may read: a connection that is exposed must not carry it (C30).
     pub secret: bool,
+    /// Opens the message at its start. It can be opened again, for another try or another server.
+    pub open: &'a (dyn Fn() -> MessageBlocks + Send + Sync),
 }
 
 /// The octets of a message, in order, in blocks. An error, or an end before all octets have come, means
 /// that the message must not be completed.
 #[derive(Debug)]
-pub struct Content {
+pub struct MessageBlocks {
     blocks: mpsc::Receiver<io::Result<Vec<u8>>>,
     left: u64,
 }
 
-impl Content {
+impl MessageBlocks {
     /// A message of `size` octets that comes through `blocks`.
     pub fn new(size: u64, blocks: mpsc::Receiver<io::Result<Vec<u8>>>) -> Self {
         Self { blocks, left: size }
@@ -57,10 +62,10 @@ mod tests {
     #[tokio::test]
     async fn an_early_end_is_an_error() {
         let (sender, receiver) = mpsc::channel(1);
-        let mut content = Content::new(5, receiver);
+        let mut blocks = MessageBlocks::new(5, receiver);
         sender.send(Ok(b"abc".to_vec())).await.unwrap();
         drop(sender);
-        assert_eq!(content.next().await.unwrap().unwrap(), b"abc");
-        assert!(content.next().await.is_err());
+        assert_eq!(blocks.next().await.unwrap().unwrap(), b"abc");
+        assert!(blocks.next().await.is_err());
     }
 }

@@ -1,0 +1,26 @@
+//! The seam between the queue and whoever takes its mail on. `queue/worker` knows only this trait;
+//! [`super::smarthost::Smarthost`] is an implementation of it.
+
+use async_trait::async_trait;
+
+use super::mail::OutgoingMail;
+use super::outcome::Delivery;
+use crate::config::Direction;
+use crate::settings::Settings;
+
+/// Takes mail on. Settings are given with every call, because they change while the gateway runs.
+#[async_trait]
+pub trait NextHop: Send + Sync + 'static {
+    /// The server that mail of this direction goes to, as the log, reports and the audit log name it.
+    fn name(&self, settings: &Settings, direction: Direction) -> String;
+
+    /// Delivers one mail, and gives an outcome for each of its recipients, in order. Those that are deferred are tried
+    /// again, and nobody else.
+    async fn deliver(&self, settings: &Settings, mail: &OutgoingMail<'_>) -> Delivery;
+
+    /// Closes connections that have idled too long. Called now and then.
+    async fn sweep(&self) {}
+
+    /// Closes all connections. Called once, after the last delivery.
+    async fn close(&self) {}
+}
