@@ -2,6 +2,8 @@
 //! An event is kept by `store` in the same transaction as what it tells of, and logged once, when that
 //! has happened. It never holds a password, token, code, subject, body, file name or BSN.
 
+use std::net::IpAddr;
+
 use crate::clock::Timestamp;
 
 /// What was done.
@@ -151,6 +153,11 @@ impl Actor {
     /// Somebody at the command line of this machine: the user that the system knows them as.
     pub fn admin(user: &str) -> Self {
         Self { who: format!("{ADMIN} {user}"), origin: LOCAL.into() }
+    }
+
+    /// A recipient at their browser.
+    pub fn recipient(client: IpAddr) -> Self {
+        Self { who: "recipient".into(), origin: client.to_canonical().to_string() }
     }
 
     /// What happens by itself.

@@ -15,6 +15,7 @@ pub mod jobs;
 pub mod sender;
 
 pub mod intake;
+pub mod verification;
 
 pub mod queue;
 pub mod smtp;

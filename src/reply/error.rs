@@ -4,6 +4,7 @@ use crate::clock::Timestamp;
 use crate::id::UploadId;
 use crate::store::StoreError;
 use crate::transfer::access::AccessError;
+use crate::verification::CodeError;
 
 /// A field of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -314,6 +315,19 @@ impl From<AccessError> for ReplyError {
         match error {
             AccessError::Gone => Self::Closed,
             error => Self::Access(error),
+        }
+    }
+}
+
+impl From<CodeError> for ReplyError {
+    fn from(error: CodeError) -> Self {
+        match error {
+            CodeError::TooMany(until) => Self::TooManyCodes(until),
+            CodeError::Wrong { left } => Self::WrongCode { left },
+            CodeError::Expired => Self::ExpiredCode,
+            CodeError::None => Self::NoCode,
+            CodeError::Store(error) => error.into(),
+            CodeError::Notice(error) => error.into(),
         }
     }
 }

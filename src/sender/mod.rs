@@ -232,7 +232,7 @@ impl Actions {
             return Err(ActionError::Closed);
         }
         let item = self.mails(&transfer, now).ask(&recipient.address)?;
-        let actor = Actor { who: "recipient".into(), origin: client.to_canonical().to_string() };
+        let actor = Actor::recipient(client);
         let event = actor.event(now, Action::Ask, link.to_string(), "ok");
         let bucket = format!("ask {link}");
         let notice = LimitedNotice { link, item, invites: false, bucket, rate: ASK, in_all: ASKS, event };

@@ -1,15 +1,15 @@
-//! Verification codes (C23, H18), and browsers that are remembered because of one. Used by `reply/codes`.
+//! Verification codes (C23, H18), and browsers that are remembered because of one. Used by `verification` and `reply/codes`.
 
 use async_trait::async_trait;
 
-use super::{Author, NewItem, Result};
+use super::{AuditStore, Author, NewItem, Result};
 use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::limits::Rate;
 
 /// Codes, and the browsers that they prove.
 #[async_trait]
-pub trait VerificationStore: Send + Sync + 'static {
+pub trait VerificationStore: AuditStore {
     /// Keeps a code and queues its mail; `Some` is when there may be one again.
     async fn add_code(&self, code: NewCode, limits: CodeLimits) -> Result<Option<Timestamp>>;
     /// The code that this author was mailed last.

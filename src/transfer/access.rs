@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::session::{self, CookieBytes};
 use super::{LinkState, LinkStep, link};
 use crate::address::Address;
-use crate::audit::{Action, Event};
+use crate::audit::{Action, Actor, Event};
 use crate::clock::{Clock, Timestamp, later};
 use crate::fair::{FairLimits, FairPermit, FairSemaphore};
 use crate::id::Link;
@@ -269,8 +269,7 @@ impl Access {
     }
 
     fn event(&self, action: Action, link: &Link, result: String, client: IpAddr) -> Event {
-        let (object, origin) = (link.to_string(), client.to_canonical().to_string());
-        Event { time: self.clock.now(), action, object, result, actor: "recipient".into(), origin }
+        Actor::recipient(client).event(self.clock.now(), action, link.to_string(), &result)
     }
 }
 

@@ -77,7 +77,7 @@ async fn is_noted(parts: &Parts, grant: &Grant, what: &str, whole: bool) -> Resu
 }
 
 fn event(parts: &Parts, visit: &Visit, action: Action, object: String) -> crate::audit::Event {
-    let actor = Actor { who: "recipient".into(), origin: visit.client.to_string() };
+    let actor = Actor::recipient(visit.client);
     actor.event(parts.clock.now(), action, object, "ok")
 }
 

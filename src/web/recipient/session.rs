@@ -13,13 +13,14 @@ use crate::reply::Browser;
 use crate::seal::read::Opened;
 use crate::transfer::access::Grant;
 use crate::transfer::index::Index;
+use crate::verification::REMEMBERED_DAYS;
 use crate::web::Parts;
 use crate::web::http::error::WebError;
 use crate::web::http::page::Visit;
 use crate::web::http::stream;
 
-/// How long a browser is remembered.
-const BROWSER_SECONDS: u32 = 30 * 86_400;
+/// Seconds that a browser is remembered.
+const BROWSER_SECONDS: u32 = REMEMBERED_DAYS * 86_400;
 
 /// What the session of this request opens, if it belongs to this very link.
 pub async fn grant(
