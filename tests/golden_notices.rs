@@ -1,4 +1,4 @@
-//! The notices as a whole, per language, against `tests/golden`: every octet of them is looked at when it
+//! The notices as a whole, per language, against `tests/golden`: every byte of them is looked at when it
 //! changes. `UPDATE_GOLDEN=1 cargo test --test golden_notices` writes them anew.
 //! And what no name, subject or list may do to them (C13, C24, M07).
 

@@ -1,10 +1,10 @@
-//! Encrypted queue bodies: no mail that waits is readable on disk (C04). Sealed by `intake`, `reply` and
-//! `bounce` before the commit, opened by `worker` while it relays.
+//! Encrypted queue bodies: no mail that waits is readable on disk (C04). A body is sealed by `intake` or by
+//! [`super::Outbox`] before the commit, and opened by the queue's worker while it delivers.
 //!
 //! A body is `salt (16) ‖ traits (1) ‖ size (8)` and then the chunks of [`crate::seal::chunks`], under a key that
-//! HKDF makes from a key of short life ([`crate::secret::keyring`]), the queue's key and the salt. Which key of short
-//! life that is stands beside the body, in its row or record: it is this body's alone, and goes with it. The header is
-//! authenticated with every chunk.
+//! HKDF makes from a key of short life ([`crate::secret::keyring`]), the queue's key and the salt. The name of that
+//! key of short life is kept beside the body, in its row or record; no other body uses the key, and it goes with this one.
+//! The header is authenticated with every chunk.
 
 use std::io::{self, Cursor, Read, Write};
 
@@ -17,14 +17,14 @@ use crate::store::{Blobs, Body, BodyData, StoreError};
 
 const SALT: usize = 16;
 const HEADER: usize = SALT + 1 + 8;
-/// Sealed bodies up to here ride in their row.
+/// A sealed body up to this size is kept in its row.
 const INLINE: usize = 128 * 1024;
-/// Messages up to here are never streamed.
+/// A message up to this size is never streamed.
 const STREAMED: usize = 64 * 1024;
-/// Octets of a streamed message that are looked at and sealed at once.
+/// Bytes of a streamed message that are checked and sealed at once.
 const BLOCK: usize = 64 * 1024;
 
-/// A message up to here rides in its row even when fields are put on top of it: sealing it takes microseconds and
+/// A message up to this size is kept in its row even when fields are put on top of it: sealing it takes microseconds and
 /// touches no disk.
 pub const SMALL: usize = INLINE - 16 * 1024;
 
@@ -49,7 +49,7 @@ pub fn store_body(key: &BodyKey, blobs: &dyn Blobs, message: &CrlfBytes) -> Resu
 }
 
 /// Seals a message that is larger than memory, as it comes out of `source`; `traits` must be true of it. Its lines
-/// are checked on the way, for there is no [`CrlfBytes`] of it. A small one rides in its row as well. Blocking.
+/// are checked on the way, for there is no [`CrlfBytes`] of it. A small one is kept in its row as well. Blocking.
 pub fn store_stream(
     key: &BodyKey,
     blobs: &dyn Blobs,

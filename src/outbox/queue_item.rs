@@ -18,7 +18,7 @@ pub struct Outbox<'a> {
     pub body_key: &'a BodyKey,
     /// Marks them as ours.
     pub link_key: &'a LinkKey,
-    /// Where a large one goes. Without this it rides in its row, whatever its size.
+    /// Where a large mail goes. Without this it is kept in its row, whatever its size.
     pub blobs: Option<&'a dyn Blobs>,
 }
 

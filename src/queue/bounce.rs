@@ -1,6 +1,6 @@
-//! Failure reports for those who must hear (H05): one for each attempt that gave recipients up, to the
-//! reverse path, from the null sender. Never about mail that has a null reverse path, so that no report
-//! answers a report (H08): of that the postmaster gets a notice (C38). Called by `worker`.
+//! Failure reports (H05): one for each attempt that gave recipients up, to the reverse path, from the null sender. Mail
+//! with a null reverse path has none, so that no report answers a report (H08); the postmaster gets a notice of it instead
+//! (C38). Called by `worker`.
 
 use crate::address::{Address, ReversePath};
 use crate::clock::Timestamp;
@@ -16,7 +16,7 @@ use crate::queue::way;
 use crate::settings::Settings;
 use crate::store::{Item, Kind, NewItem, PendingRecipient};
 
-/// Octets of a returned header; what is longer is cut at a line.
+/// Bytes of a returned header; a longer one is cut at a line.
 const MOST_HEADER: usize = 32 * 1024;
 /// A message up to this size is returned whole when RET=FULL asks for it.
 const MOST_WHOLE: u64 = 64 * 1024;
@@ -116,7 +116,7 @@ pub fn report(
     made(outbox.item(&Context::new(way::organisation(settings, item), None, now), &report))
 }
 
-/// Where there is no mail, what it is about is kept.
+/// Without the mail nobody is told, and the caller keeps the item that failed.
 fn made(item: Result<NewItem, NoticeError>) -> Option<NewItem> {
     item.inspect_err(|error| tracing::error!(%error, "a mail about a failure could not be made")).ok()
 }

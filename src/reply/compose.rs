@@ -32,9 +32,9 @@ use crate::transfer::sealing::{self, Content, Data, SealRequest, Sealed};
 
 /// The largest mail where the next hop has named no limit.
 const USUAL_MAIL: u64 = 25 * 1024 * 1024;
-/// Octets that the header of an attachment and the line for it may take.
+/// Bytes that the header of an attachment and the line for it may take.
 const AROUND_FILE: u64 = 2048;
-/// Octets of the mail around text and files.
+/// Bytes of the mail around text and files.
 const AROUND_MAIL: u64 = 32 * 1024;
 
 /// An answer that was checked, with all that is needed to compose it.
@@ -152,7 +152,7 @@ impl Answer {
         Ok((thread, password))
     }
 
-    /// Files, and the message where the mail will not have it.
+    /// Seals files, and the message where it is not in the mail itself.
     fn seal(&self, files: &[&File], recipients: Vec<Address>, password: PasswordMode) -> Result<Sealed> {
         let parts = &self.replies.service.parts;
         let (checked, verified) = (&self.checked, &self.checked.verified);

@@ -13,7 +13,7 @@ use crate::store::Kind;
 pub struct Ask<'a> {
     /// Whom it is for, and about what.
     pub to: ToSender<'a>,
-    /// Who asks.
+    /// The recipient who asks.
     pub recipient: &'a Address,
     /// When the message was sent.
     pub sent: Timestamp,

@@ -1,5 +1,5 @@
-//! The mail to somebody who has answered: what was sent, when, to whom, with a checksum of everything (Wmebv). Never in
-//! it: the text of the answer, and names of files unless that was asked for.
+//! The mail that confirms an answer to its author: what was sent, when, to whom, with a checksum of everything (Wmebv).
+//! Never in it: the text of the answer, and names of files unless that was asked for.
 
 use super::{Context, Notice, NoticeError, wording};
 use crate::address::Address;

@@ -1,5 +1,5 @@
-//! The mail to the sender when a recipient has downloaded something: who, and how much of it. File names only where the
-//! policy says so, for this mail is not sealed.
+//! The mail that tells the sender which recipient has downloaded something, and how much of it. It names files only where
+//! the policy says so, for this mail is not sealed.
 
 use super::{Context, Notice, NoticeError, ToSender, wording};
 use crate::address::Address;
@@ -17,7 +17,7 @@ const MAX_NAMES: usize = 50;
 pub struct Download<'a> {
     /// Whom it is for, and about what.
     pub to: ToSender<'a>,
-    /// Who has downloaded.
+    /// The recipient who has downloaded something.
     pub recipient: &'a Address,
     /// When for the last time.
     pub time: Timestamp,

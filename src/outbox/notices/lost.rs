@@ -13,7 +13,7 @@ use crate::store::Kind;
 pub struct Lost<'a> {
     /// Whom it is for, and about what.
     pub to: ToSender<'a>,
-    /// Who wanted to read it.
+    /// The recipient who wanted to read it.
     pub recipient: &'a Address,
     /// When the message was sent.
     pub sent: Timestamp,

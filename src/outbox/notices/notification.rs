@@ -1,5 +1,5 @@
-//! The mail to a recipient: who has confidential data for them, and their own link to it. It stands in
-//! the place of the original message, so it keeps the original's From, To, Date and thread.
+//! The mail that tells a recipient who has confidential data for them, and gives them a link of their own. It takes the
+//! place of the original message, so it keeps the original's From, To, Date and thread.
 //! Never in it: the password (C24), anything of the body, a file name, and the subject unless kept.
 
 use super::{Context, Notice, NoticeError, wording};

@@ -1,6 +1,6 @@
 //! The answer of a recipient as staff get it: an ordinary mail in the thread of the message that was sealed, from
 //! the gateway's own address (so that DMARC holds, M06) in the author's name, and answered to the author. What the
-//! author typed stands only in the text; header fields have cleaned lines and checked addresses (C13).
+//! author typed is only in the text; header fields have cleaned lines and checked addresses (C13).
 //!
 //! What must never happen: that staff take somebody outside for a colleague (C40). The address that was verified comes
 //! first wherever a mail program shows who writes, and the name behind it only where nobody can be misled by it.
@@ -27,7 +27,7 @@ const MAX_REFERENCES: usize = 20;
 /// What an answer and the notice of one have in common.
 #[derive(Clone, Copy)]
 pub struct ReplyHeader<'a> {
-    /// Who has answered.
+    /// The recipient who has answered.
     pub author: Author<'a>,
     /// In the To field.
     pub to: &'a [Address],
@@ -53,7 +53,7 @@ pub struct Reply<'a> {
     pub link: Option<FilesLink<'a>>,
 }
 
-/// Who has answered.
+/// The recipient who has answered.
 #[derive(Clone, Copy, Debug)]
 pub struct Author<'a> {
     /// As typed.

@@ -1,5 +1,5 @@
-//! The mail to staff where answers stay behind a link (`reply.delivery = "transfer"`): who has answered, and the
-//! recipient's own link. Never in it: the password, and anything of the answer.
+//! The mail to staff where answers stay behind a link (`reply.delivery = "transfer"`): it names the author and gives the
+//! recipient a link of their own. Never in it: the password, and anything of the answer.
 
 use super::reply::ReplyHeader;
 use super::{Context, Notice, NoticeError, wording};

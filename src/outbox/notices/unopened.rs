@@ -1,5 +1,5 @@
-//! The mail to the sender two days before a transfer expires: who has not opened it. With a button to the status page,
-//! where the date can be moved.
+//! The mail that tells the sender, two days before a transfer expires, which recipients have not opened it. Its button
+//! leads to the status page, where the date can be moved.
 
 use super::{Context, Notice, NoticeError, ToSender, wording};
 use crate::address::Address;
@@ -13,7 +13,7 @@ use crate::store::Kind;
 pub struct Unopened<'a> {
     /// Whom it is for, and about what.
     pub to: ToSender<'a>,
-    /// Who has not opened it.
+    /// Those who have not opened it.
     pub recipients: &'a [Address],
     /// When the message was sent.
     pub sent: Timestamp,
