@@ -29,6 +29,7 @@ use crate::settings::{CurrentSettings, Settings};
 use crate::store::Store;
 use crate::store::room::Share;
 use crate::transfer::access::Access;
+use crate::web::WebState;
 use crate::web::admin::Admin;
 use crate::{sandbox, smtp, web};
 
@@ -142,8 +143,14 @@ impl Gateway {
         let first = settings.get();
         let try_rule = TryRule { attempts: first.operator().seal.max_password_attempts, lock: FIRST_LOCK };
         let access = Arc::new(Access::new(store.clone(), blobs.clone(), keys, clock.clone(), try_rule));
-        let pages = web::Parts::new(access, replies, sender, store.clone(), settings.clone(), clock.clone());
-        let pages = web::router(pages);
+        let pages = web::router(WebState {
+            access,
+            replies,
+            sender,
+            downloads: store.clone(),
+            settings: settings.clone(),
+            clock: clock.clone(),
+        });
         let admin = Admin { store: store.clone(), blobs: blobs.clone(), settings: settings.clone(), clock };
         let admin = web::admin::router(admin);
 

@@ -15,9 +15,9 @@ use std::sync::LazyLock;
 use source::{Library, files_below};
 
 /// Files and folders that still break a rule. These lists only get shorter.
-const STATUS_CODES_ELSEWHERE: [&str; 2] = ["web/", "demo/pages.rs"];
+const STATUS_CODES_ELSEWHERE: [&str; 0] = [];
 const SQL_ELSEWHERE: [&str; 1] = ["store/mod.rs"];
-const IN_CIRCLES: [&str; 2] = ["store/sqlite/", "web/"];
+const IN_CIRCLES: [&str; 1] = ["store/sqlite/"];
 
 static LIBRARY: LazyLock<Library> = LazyLock::new(Library::read);
 

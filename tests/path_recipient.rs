@@ -167,7 +167,7 @@ fn the_password_opens_message_files_and_zip() {
     assert_eq!(right.status, 303);
     let set_cookie = right.field("set-cookie");
     let (cookie, attributes) = set_cookie.split_once("; ").unwrap();
-    assert_eq!(attributes, "Path=/; HttpOnly; SameSite=Lax");
+    assert_eq!(attributes, "HttpOnly; SameSite=Lax; Path=/");
 
     let page = get_as(&format!("{link}/files"), cookie);
     assert_eq!(page.status, 200);

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use askama::Template;
 use axum::Router;
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use serde_json::json;
 
 use super::mailbox::{CaughtMail, Mailbox, View};
 use super::sample;
+use crate::web::http::error::PlainError;
 
 /// What every page can use.
 #[derive(Clone)]
@@ -94,12 +95,10 @@ async fn mail_html(State(demo): State<Demo>, Path(id): Path<u64>) -> Response {
     (headers, Html(format!("<base target=\"_blank\">{html}"))).into_response()
 }
 
-async fn send_sample(State(demo): State<Demo>) -> Response {
+async fn send_sample(State(demo): State<Demo>) -> Result<Redirect, PlainError> {
     match sample::send(demo.gateway).await {
-        Ok(()) => Redirect::to("/").into_response(),
-        Err(error) => {
-            (StatusCode::BAD_GATEWAY, format!("the gateway did not take it: {error}")).into_response()
-        }
+        Ok(()) => Ok(Redirect::to("/")),
+        Err(error) => Err(PlainError::Gateway(format!("the gateway did not take it: {error}"))),
     }
 }
 
@@ -123,10 +122,10 @@ async fn style() -> Response {
 fn page(template: &impl Template) -> Response {
     match template.render() {
         Ok(html) => Html(html).into_response(),
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+        Err(error) => PlainError::Trouble(error.to_string()).into_response(),
     }
 }
 
 fn missing() -> Response {
-    (StatusCode::NOT_FOUND, "no such mail").into_response()
+    PlainError::Missing("no such mail").into_response()
 }

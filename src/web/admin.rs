@@ -1,11 +1,10 @@
 //! What monitoring asks for, on a listener of its own: never reachable through the web pages (C27).
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -15,6 +14,7 @@ use crate::diagnostic::Diagnostic;
 use crate::settings::{Certificates, CurrentSettings, Settings};
 use crate::store::room::{Disk, Share, Shortage};
 use crate::store::{Blobs, GaugeStore, Gauges, Problem, ProblemGauge};
+use crate::web::http::error::PlainError;
 
 /// What the figures come from.
 #[derive(Clone)]
@@ -40,16 +40,10 @@ pub fn router(admin: Admin) -> Router {
 
 /// Ready means: the store answers, there is room for new mail (H43), whoever checks our certificates finds them valid (M13),
 /// and no mail waits for an administrator (C38). Every reason is a line.
-async fn ready(State(admin): State<Admin>) -> Response {
+async fn ready(State(admin): State<Admin>) -> Result<String, PlainError> {
     let now = admin.clock.now();
-    let gauges = match admin.store.gauges(now).await {
-        Ok(gauges) => gauges,
-        Err(error) => return unavailable(&format!("the store does not answer: {error}")),
-    };
-    let disk = match admin.store.disk().await {
-        Ok(disk) => disk,
-        Err(error) => return unavailable(&format!("the disk does not answer: {error}")),
-    };
+    let gauges = admin.store.gauges(now).await.map_err(|error| silent("store", &error))?;
+    let disk = admin.store.disk().await.map_err(|error| silent("disk", &error))?;
     let full = (disk.shortage() == Some(Shortage::Mail)).then(|| {
         format!("the disk is nearly full, new mail is refused with 451: {}", room_of(disk, Share::Mail))
     });
@@ -59,8 +53,8 @@ async fn ready(State(admin): State<Admin>) -> Response {
     let reasons: Vec<String> =
         expired.into_iter().chain(full).chain(gauges.problems.iter().map(stuck)).collect();
     match reasons.as_slice() {
-        [] => format!("ok\n{}{}", note_of(disk), notes(&settings)).into_response(),
-        reasons => unavailable(&reasons.join("\n")),
+        [] => Ok(format!("ok\n{}{}", note_of(disk), notes(&settings))),
+        reasons => Err(PlainError::Unavailable(reasons.join("\n"))),
     }
 }
 
@@ -91,23 +85,17 @@ fn notes(settings: &Settings) -> String {
     settings.relay.notes().iter().map(|note| format!("note: {note}\n")).collect()
 }
 
-async fn metrics(State(admin): State<Admin>) -> Response {
+async fn metrics(State(admin): State<Admin>) -> Result<Response, PlainError> {
     let now = admin.clock.now();
-    let gauges = match admin.store.gauges(now).await {
-        Ok(gauges) => gauges,
-        Err(error) => return unavailable(&format!("the store does not answer: {error}")),
-    };
+    let gauges = admin.store.gauges(now).await.map_err(|error| silent("store", &error))?;
     // One call of the operating system, which asks no disk.
-    let room = match admin.blobs.room() {
-        Ok(room) => room,
-        Err(error) => return unavailable(&format!("the disk does not answer: {error}")),
-    };
+    let room = admin.blobs.room().map_err(|error| silent("disk", &error))?;
     let text = exposition(&gauges, room, &admin.settings.get().certificates, now);
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
+    Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
 }
 
-fn unavailable(reason: &str) -> Response {
-    (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response()
+fn silent(what: &str, error: &dyn Display) -> PlainError {
+    PlainError::Unavailable(format!("the {what} does not answer: {error}"))
 }
 
 /// The Prometheus text format, version 0.0.4.

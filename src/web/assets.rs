@@ -4,14 +4,10 @@
 use std::sync::LazyLock;
 
 use aws_lc_rs::digest;
-use axum::extract::Path;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 
 use crate::config::Branding;
 use crate::id::base32;
-use crate::web::http::error::WebError;
-use crate::web::http::page::Visit;
 
 const THEME: &str = include_str!("../../web/assets/theme.css");
 const LAYOUT: &str = include_str!("../../web/assets/layout.css");
@@ -24,23 +20,20 @@ const CSS: &str = "text/css; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-/// `GET /assets/{name}`
-pub async fn serve(visit: Visit, Path(name): Path<String>) -> Result<Response, WebError> {
-    let branding = &visit.organisation.branding;
-    let (media_type, octets) = match name.as_str() {
+/// The media type and the bytes of the file called `name`.
+pub fn find(name: &str, branding: &Branding) -> Option<(&'static str, Bytes)> {
+    Some(match name {
         "theme.css" => (CSS, theme(branding).into()),
         "layout.css" => (CSS, LAYOUT.into()),
         "logo" => match &branding.logo {
-            Some(logo) => (logo.media_type, logo.octets.clone()),
+            Some(logo) => (logo.media_type, logo.octets.clone().into()),
             None => (SVG, LOGO.into()),
         },
         "favicon.svg" => (SVG, FAVICON.into()),
         "page.js" => (SCRIPT, PAGE_SCRIPT.into()),
         "upload.js" => (SCRIPT, UPLOAD_SCRIPT.into()),
-        _ => return Err(WebError::NotFound),
-    };
-    // Pages ask for them with their version in the query, so a day is no risk.
-    Ok(([(CONTENT_TYPE, media_type), (CACHE_CONTROL, "public, max-age=86400")], octets).into_response())
+        _ => return None,
+    })
 }
 
 /// Ours, then the organisation's: what it leaves out stays ours.
@@ -57,9 +50,4 @@ pub fn version() -> &'static str {
         version
     });
     &VERSION
-}
-
-/// `GET /favicon.ico`, which browsers ask for unasked.
-pub async fn favicon(visit: Visit) -> Result<Response, WebError> {
-    serve(visit, Path("favicon.svg".to_owned())).await
 }

@@ -1,16 +1,18 @@
-//! The pages that explain, and the two small files for machines. None of them needs a session.
+//! The pages that explain, and the files that belong to no transfer. None of them needs a session.
 
 use askama::Template;
-use axum::extract::State;
-use axum::http::StatusCode;
+use axum::Router;
+use axum::extract::{Path, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 
-use super::Parts;
-use crate::clock::days_later;
+use super::assets;
+use crate::clock::{Clock, days_later};
 use crate::locale::Language;
 use crate::web::http::error::WebError;
-use crate::web::http::page::{self, Visit};
+use crate::web::http::render;
+use crate::web::http::visit::Visit;
 
 const PLAIN: &str = "text/plain; charset=utf-8";
 
@@ -32,26 +34,39 @@ struct AccessibilityPage<'a> {
     visit: &'a Visit,
 }
 
+/// All of them.
+pub fn routes(clock: Clock) -> Router {
+    Router::new()
+        .route("/help", get(help))
+        .route("/privacy", get(privacy))
+        .route("/accessibility", get(accessibility))
+        .route("/.well-known/security.txt", get(security_txt))
+        .route("/robots.txt", get(robots))
+        .route("/favicon.ico", get(favicon))
+        .route("/assets/{name}", get(asset))
+        .with_state(clock)
+}
+
 /// `GET /help`
-pub async fn help(visit: Visit) -> Result<Response, WebError> {
-    page::render(StatusCode::OK, &HelpPage { visit: &visit })
+async fn help(visit: Visit) -> Result<Response, WebError> {
+    render::page(&HelpPage { visit: &visit })
 }
 
 /// `GET /privacy`
-pub async fn privacy(visit: Visit) -> Result<Response, WebError> {
-    page::render(StatusCode::OK, &PrivacyPage { visit: &visit })
+async fn privacy(visit: Visit) -> Result<Response, WebError> {
+    render::page(&PrivacyPage { visit: &visit })
 }
 
 /// `GET /accessibility`
-pub async fn accessibility(visit: Visit) -> Result<Response, WebError> {
-    page::render(StatusCode::OK, &AccessibilityPage { visit: &visit })
+async fn accessibility(visit: Visit) -> Result<Response, WebError> {
+    render::page(&AccessibilityPage { visit: &visit })
 }
 
 /// `GET /.well-known/security.txt` (RFC 9116). Always fresh: it expires half a year from now.
-pub async fn security_txt(State(parts): State<Parts>, visit: Visit) -> Response {
+async fn security_txt(State(clock): State<Clock>, visit: Visit) -> Response {
     let organisation = &visit.organisation;
     let domain = organisation.domain();
-    let expires = days_later(parts.clock.now(), 180).strftime("%Y-%m-%dT%H:%M:%SZ");
+    let expires = days_later(clock.now(), 180).strftime("%Y-%m-%dT%H:%M:%SZ");
     let languages = Language::ALL.map(Language::as_str).join(", ");
     let text = format!(
         "Contact: mailto:security@{domain}\nExpires: {expires}\nPreferred-Languages: {languages}\n\
@@ -62,8 +77,20 @@ pub async fn security_txt(State(parts): State<Parts>, visit: Visit) -> Response 
 }
 
 /// `GET /robots.txt` (RFC 9309)
-pub async fn robots() -> Response {
+async fn robots() -> Response {
     plain("User-agent: *\nDisallow: /t/\n".to_owned())
+}
+
+/// `GET /assets/{name}`. Pages ask for them with their version in the query, so a day is no risk.
+async fn asset(visit: Visit, Path(name): Path<String>) -> Result<Response, WebError> {
+    let branding = &visit.organisation.branding;
+    let (media_type, octets) = assets::find(&name, branding).ok_or(WebError::NotFound)?;
+    Ok(([(CONTENT_TYPE, media_type), (CACHE_CONTROL, "public, max-age=86400")], octets).into_response())
+}
+
+/// `GET /favicon.ico`, which browsers ask for unasked.
+async fn favicon(visit: Visit) -> Result<Response, WebError> {
+    asset(visit, Path("favicon.svg".to_owned())).await
 }
 
 fn plain(text: String) -> Response {

@@ -1,15 +1,16 @@
 //! The only map from what went wrong to a status and a page. Handlers return a [`WebError`]; the page
-//! itself is written by `security::guard`, which knows the reader's language. A page never tells
+//! itself is written by `error_page`, which knows the reader's language. A page never tells
 //! more than its kind: no cause, no path, no version (M10); an unknown token and a malformed one are one.
 
-use askama::Template;
-use axum::http::header::{LOCATION, RETRY_AFTER};
-use axum::http::{HeaderValue, StatusCode};
+use std::io;
+
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use super::page::{self, Visit};
 use crate::clock::Timestamp;
-use crate::id::{Link, QueueId};
+use crate::id::Link;
+use crate::reply::ReplyError;
+use crate::sender::ActionError;
 use crate::store::StoreError;
 use crate::transfer::access::AccessError;
 
@@ -61,7 +62,7 @@ pub enum WebError {
 /// For [`WebError::Busy`]: an Argon2 run or a download ends within this.
 pub const SOON: u64 = 3;
 /// For [`WebError::Full`]: mail that waits has left, or somebody has made room.
-const LATER: u64 = 600;
+pub const LATER: u64 = 600;
 
 impl WebError {
     /// From what `transfer::access` says about a link.
@@ -81,9 +82,17 @@ impl WebError {
         }
     }
 
-    /// The status; docs/reference.md lists when which one is sent.
-    pub fn status(&self) -> StatusCode {
-        match self {
+    /// Of a sealed part that cannot be read.
+    pub fn unreadable(error: io::Error) -> Self {
+        match error.get_ref().and_then(|cause| cause.downcast_ref()) {
+            Some(AccessError::Lost(link, part)) => Self::Lost(link.clone(), *part),
+            _ => Self::Trouble(format!("a sealed part cannot be read: {error}")),
+        }
+    }
+
+    /// How a response says so; docs/reference.md lists when which status is sent.
+    pub fn refusal(&self) -> Refusal {
+        let status = match self {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Gone | Self::Expired(_) | Self::Lost(..) => StatusCode::GONE,
@@ -99,7 +108,8 @@ impl WebError {
             Self::NoPreview => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Full => StatusCode::INSUFFICIENT_STORAGE,
             Self::Trouble(_) => StatusCode::SERVICE_UNAVAILABLE,
-        }
+        };
+        Refusal { status, retry_after: None }
     }
 
     /// The keys of its page's heading and text.
@@ -127,66 +137,120 @@ impl WebError {
     }
 }
 
-impl IntoResponse for WebError {
-    /// Status and kind only; [`to_page`] makes the page of it.
+/// What no page of ours explains.
+impl From<ActionError> for WebError {
+    fn from(error: ActionError) -> Self {
+        match error {
+            ActionError::Unknown => Self::NotFound,
+            ActionError::Closed => Self::Gone,
+            ActionError::Days => Self::BadRequest,
+            ActionError::NotBefore(again) => Self::Locked(again),
+            error @ (ActionError::Store(_) | ActionError::Notice(_)) => Self::Trouble(error.to_string()),
+        }
+    }
+}
+
+/// The status of a response that refuses something, and when it is worth trying again. Handlers get one from the fact
+/// and hand it on to [`super::render`] or [`super::tus`]; the numbers are known here only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub(super) status: StatusCode,
+    pub(super) retry_after: Option<u64>,
+}
+
+impl Refusal {
+    /// Something in a form has to be mended.
+    pub const INCOMPLETE: Self = Self { status: StatusCode::BAD_REQUEST, retry_after: None };
+    /// It is too late for what is asked.
+    pub const TOO_LATE: Self = Self { status: StatusCode::CONFLICT, retry_after: None };
+    /// Whoever asks has not proved enough.
+    pub const UNPROVED: Self = Self { status: StatusCode::FORBIDDEN, retry_after: None };
+    /// Not the type of file, or of body, that is wanted.
+    pub const OTHER_TYPE: Self = Self { status: StatusCode::UNSUPPORTED_MEDIA_TYPE, retry_after: None };
+
+    /// It was done a short while ago, and can be done again then.
+    pub fn until(again: Timestamp, now: Timestamp) -> Self {
+        WebError::Locked(again).refusal().retry_after(seconds_until(again, now))
+    }
+
+    /// The same, with the seconds after which it is worth trying again.
+    pub fn retry_after(self, seconds: u64) -> Self {
+        Self { retry_after: Some(seconds), ..self }
+    }
+
+    /// Several at once: the status of the first, and the wait of the first that has one.
+    pub fn of_all(refusals: impl Iterator<Item = Self> + Clone) -> Option<Self> {
+        let retry_after = refusals.clone().find_map(|refusal| refusal.retry_after);
+        refusals.take(1).last().map(|first| Self { retry_after, ..first })
+    }
+
+    /// Of an answer that cannot be taken as it is (RFC 9110 15.5; for uploads, tus 1.0).
+    pub fn of_reply(error: &ReplyError, now: Timestamp) -> Self {
+        let status = match error {
+            ReplyError::TooLarge { .. }
+            | ReplyError::TooManyFiles { .. }
+            | ReplyError::TooLong { .. }
+            | ReplyError::TooLargeToScan { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            ReplyError::BadType { .. } | ReplyError::Program { .. } | ReplyError::OtherType { .. } => {
+                StatusCode::UNSUPPORTED_MEDIA_TYPE
+            }
+            ReplyError::LostFile { .. } => StatusCode::GONE,
+            ReplyError::Infected { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            ReplyError::NotScanned { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            ReplyError::DiskShort => StatusCode::INSUFFICIENT_STORAGE,
+            ReplyError::WrongOffset { .. } => StatusCode::CONFLICT,
+            ReplyError::UploadLocked => StatusCode::LOCKED,
+            ReplyError::UnknownUpload => StatusCode::NOT_FOUND,
+            ReplyError::NotVerified | ReplyError::WrongCode { .. } => StatusCode::FORBIDDEN,
+            ReplyError::TooManyCodes(_)
+            | ReplyError::TooManyDrafts(_)
+            | ReplyError::TooManyReplies(_)
+            | ReplyError::TooManyUploads
+            | ReplyError::Busy => StatusCode::TOO_MANY_REQUESTS,
+            ReplyError::Broken { .. } => StatusCode::REQUEST_TIMEOUT,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        let retry_after = match error {
+            ReplyError::TooManyCodes(until)
+            | ReplyError::TooManyDrafts(until)
+            | ReplyError::TooManyReplies(until) => Some(seconds_until(*until, now)),
+            ReplyError::UploadLocked | ReplyError::TooManyUploads | ReplyError::Busy => Some(SOON),
+            _ => None,
+        };
+        Self { status, retry_after }
+    }
+}
+
+/// Why a page without readers of its own gives nothing: the administrator's listener and the demo. One line of text.
+pub enum PlainError {
+    /// Not now.
+    Unavailable(String),
+    /// There is no such thing.
+    Missing(&'static str),
+    /// The gateway behind it refused.
+    Gateway(String),
+    /// Our own trouble.
+    Trouble(String),
+}
+
+impl IntoResponse for PlainError {
     fn into_response(self) -> Response {
-        let mut response = self.status().into_response();
+        match self {
+            Self::Unavailable(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
+            Self::Missing(what) => (StatusCode::NOT_FOUND, what).into_response(),
+            Self::Gateway(why) => (StatusCode::BAD_GATEWAY, why).into_response(),
+            Self::Trouble(why) => (StatusCode::INTERNAL_SERVER_ERROR, why).into_response(),
+        }
+    }
+}
+
+impl IntoResponse for WebError {
+    /// Status and kind only; `error_page` makes the page of it.
+    fn into_response(self) -> Response {
+        let mut response = self.refusal().status.into_response();
         response.extensions_mut().insert(self);
         response
     }
-}
-
-#[derive(Template)]
-#[template(path = "error.html")]
-struct ErrorPage<'a> {
-    visit: &'a Visit,
-    title: String,
-    text: String,
-    /// With which the sender can be asked.
-    ask: Option<&'a str>,
-    /// When the link opens again.
-    minutes: Option<String>,
-    /// What the help desk can look up in the log.
-    request: Option<QueueId>,
-}
-
-/// Turns a response that carries a [`WebError`] into its page; leaves any other alone.
-pub fn to_page(mut response: Response, visit: &Visit, now: Timestamp) -> Response {
-    let Some(error) = response.extensions_mut().remove::<WebError>() else { return response };
-    let request = matches!(error, WebError::Trouble(_)).then(QueueId::random);
-    if let (WebError::Trouble(cause), Some(request)) = (&error, &request) {
-        tracing::error!(%request, cause = %cause.escape_debug(), "a web request failed");
-    }
-    let wait = match &error {
-        WebError::Locked(until) => Some(seconds_until(*until, now)),
-        WebError::Busy => Some(SOON),
-        WebError::Full => Some(LATER),
-        _ => None,
-    };
-    let (title, text) = error.texts();
-    let minutes = match &error {
-        WebError::Locked(_) => wait.map(|seconds| seconds.div_ceil(60).to_string()),
-        _ => None,
-    };
-    let ask = match &error {
-        WebError::Expired(token) => token.as_deref(),
-        _ => None,
-    };
-    let (title, text) = (visit.text(title), visit.text(text));
-    let template = ErrorPage { visit, title, text, ask, minutes, request };
-    let mut page = page::render(error.status(), &template).unwrap_or(response);
-    if let Some(seconds) = wait {
-        page.headers_mut().insert(RETRY_AFTER, seconds.into());
-    }
-    let location = match &error {
-        WebError::NoSession(token) => Some(format!("/t/{token}")),
-        WebError::NoReplySession(token) => Some(format!("/t/{token}?next=reply")),
-        _ => None,
-    };
-    if let Some(Ok(location)) = location.map(|location| HeaderValue::from_str(&location)) {
-        page.headers_mut().insert(LOCATION, location);
-    }
-    page
 }
 
 /// Whole seconds, at least one.

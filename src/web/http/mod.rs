@@ -1,13 +1,23 @@
-//! What HTTP asks of every page: connections, limits, the guard around every handler, streams, errors. It knows no page.
+//! What HTTP asks of every page: connections, limits, the layers around every handler, streams, errors. It knows no page.
 
 pub(super) mod activity;
-pub(super) mod error;
+mod admission;
+pub(super) mod client;
+pub(super) mod cookies;
+pub(crate) mod error;
+mod error_page;
+pub(super) mod forms;
+pub(super) mod headers;
+pub(super) mod layers;
 mod linger;
 pub mod multipart;
-pub(super) mod page;
 mod places;
-pub(super) mod security;
+pub(super) mod ranges;
+pub(super) mod render;
 pub mod server;
+mod stalling;
 pub(super) mod stream;
 pub(super) mod throttles;
 pub mod tus;
+pub(super) mod tus_response;
+pub(super) mod visit;

@@ -25,9 +25,10 @@ use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
 use super::activity::{Activity, Outgoing, Patience, Verdict};
+use super::client::PeerAddress;
 use super::linger::Lingering;
 use super::places::Places;
-use super::stream::Stalling;
+use super::stalling::Stalling;
 use crate::connections::{ClientLimit, Connections, Ticket, listen};
 use crate::limits::{Rate, client_key};
 use crate::settings::{CurrentSettings, Settings};
@@ -86,10 +87,6 @@ impl Shared {
         self.slots.enter(client, MAX_CONNECTIONS, limit)
     }
 }
-
-/// Where a request's connection comes from: an extension of every request.
-#[derive(Clone, Copy)]
-pub struct PeerAddress(pub SocketAddr);
 
 impl Server {
     /// Binds every address. New connections speak HTTPS where the settings have a `certificate` by then (M13), else

@@ -1,30 +1,24 @@
 //! Bytes on their way to a browser: what is read from a part becomes a response's body. Used by every download; memory
 //! is bounded (H15), no thread waits for a client, and no link and no client takes the downloads of all others (H40).
 
-use std::future::Future as _;
 use std::io::{self, Read};
 use std::mem::replace;
-use std::net::IpAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::stream::try_unfold;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{JoinError, spawn_blocking};
-use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::error::WebError;
+use super::visit::Visit;
 use crate::fair::{FairLimits, FairPermit, FairSemaphore};
-use crate::sender::Actions;
-use crate::transfer::access::{Access, AccessError, Grant};
-use crate::web::recipient::session::{self, OpenedPart};
+use crate::sender::{Actions, SenderService};
+use crate::transfer::access::{Access, Grant};
 
 /// What is read at once, and how many such pieces may wait for the client. When only a few wait reading goes on.
 const PIECE: usize = 64 * 1024;
@@ -34,8 +28,6 @@ const FEW: usize = 2;
 const MOST_PIECES: usize = 32;
 /// How much may go out between two looks whether the transfer is still open.
 const LOOK: usize = 1024 * 1024;
-/// A client that takes nothing for this long is gone.
-const PATIENCE: Duration = Duration::from_mins(1);
 /// Downloads at once: a page with many pictures waits a little for the last of them, a whole town hall behind one
 /// address does not.
 const MOST: FairLimits = FairLimits { of_link: 16, of_client: 128, in_all: 512 };
@@ -44,31 +36,47 @@ const THREADS: usize = 16;
 /// How long a download waits for others of its link, or its client, before it is told to come back.
 const QUEUE: Duration = Duration::from_secs(10);
 
-/// Who may download just now.
+/// All downloads that are under way.
 #[derive(Clone)]
 pub struct Streams {
     permits: FairSemaphore,
     threads: Arc<Semaphore>,
-}
-
-impl Default for Streams {
-    fn default() -> Self {
-        Self { permits: FairSemaphore::new(MOST), threads: Arc::new(Semaphore::new(THREADS)) }
-    }
+    access: Arc<Access>,
+    sender: SenderService,
 }
 
 impl Streams {
-    /// What `reader` gives, as a body. It is read on a thread that may block, but never while that would have to wait for
-    /// the client. An error of its beginning is one here; when reading fails half-way, or when the transfer is taken back meanwhile (C25), the body ends with an
-    /// error, so that nobody takes a part for the whole (C14).
-    pub async fn body(&self, watch: Watch, reader: impl Read + Send + 'static) -> Result<Body, WebError> {
-        let permit = self.permits.acquire(watch.grant.link(), watch.client, QUEUE).await;
+    /// `access` knows whether a transfer is still open; `sender` hears of a part that turns out to be damaged.
+    pub fn new(access: Arc<Access>, sender: SenderService) -> Self {
+        let (permits, threads) = (FairSemaphore::new(MOST), Arc::new(Semaphore::new(THREADS)));
+        Self { permits, threads, access, sender }
+    }
+
+    /// What `reader` gives of an opened transfer, as a body. It is read on a thread that may block, but never while that
+    /// would have to wait for the client. An error of its beginning is one here; when reading fails half-way, or when
+    /// the transfer is taken back meanwhile (C25), the body ends with an error, so that nobody takes a part for the
+    /// whole (C14).
+    pub async fn body(
+        &self,
+        visit: &Visit,
+        grant: &Grant,
+        reader: impl Read + Send + 'static,
+    ) -> Result<Body, WebError> {
+        let permit = self.permits.acquire(grant.link(), visit.client, QUEUE).await;
         let permit = permit.ok_or(WebError::Busy)?;
         let (sender, pieces) = mpsc::channel(WAITING);
-        let (threads, state) = (self.threads.clone(), State::Paused(reader));
-        let mut download = Download { pieces, sender, state, threads, watch, unwatched: 0, _permit: permit };
+        let mut download = Download {
+            pieces,
+            sender,
+            state: State::Paused(reader),
+            streams: self.clone(),
+            grant: grant.clone(),
+            actions: visit.actions(&self.sender),
+            unwatched: 0,
+            _permit: permit,
+        };
         // Nothing has been said yet: what cannot be read from its beginning on gets a page.
-        let first = download.next().await.map_err(unreadable)?;
+        let first = download.next().await.map_err(WebError::unreadable)?;
         let Some(first) = first else { return Ok(Body::empty()) };
         Ok(Body::from_stream(try_unfold((Some(first), download), |(first, mut download)| async move {
             if let Some(first) = first {
@@ -79,8 +87,8 @@ impl Streams {
                 Err(error) => {
                     tracing::warn!(%error, "a download was broken off");
                     let broken = Err(io::Error::from(error.kind()));
-                    if let WebError::Lost(link, part) = unreadable(error) {
-                        download.watch.actions.lost(&link, part).await;
+                    if let WebError::Lost(link, part) = WebError::unreadable(error) {
+                        download.actions.lost(&link, part).await;
                     }
                     broken
                 }
@@ -94,8 +102,10 @@ struct Download<R> {
     pieces: mpsc::Receiver<Bytes>,
     sender: mpsc::Sender<Bytes>,
     state: State<R>,
-    threads: Arc<Semaphore>,
-    watch: Watch,
+    streams: Streams,
+    /// What was open when it began.
+    grant: Grant,
+    actions: Actions,
     /// Bytes since the last look.
     unwatched: usize,
     _permit: FairPermit,
@@ -118,7 +128,7 @@ impl<R: Read + Send + 'static> Download<R> {
         self.unwatched += piece.len();
         if self.unwatched >= LOOK {
             self.unwatched = 0;
-            self.watch.access.check_open(&self.watch.grant).await.map_err(io::Error::other)?;
+            self.streams.access.check_open(&self.grant).await.map_err(io::Error::other)?;
         }
         Ok(Some(piece))
     }
@@ -158,7 +168,7 @@ impl<R: Read + Send + 'static> Download<R> {
     }
 
     fn read(&self, reader: R) -> AbortOnDropHandle<io::Result<Option<R>>> {
-        let (threads, sender) = (self.threads.clone(), self.sender.clone());
+        let (threads, sender) = (self.streams.threads.clone(), self.sender.clone());
         AbortOnDropHandle::new(tokio::spawn(async move {
             let thread = threads.acquire_owned().await;
             let run = spawn_blocking(move || {
@@ -212,141 +222,10 @@ fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(length)
 }
 
-/// What a stream is of, and for whom: it ends when that is closed.
-pub struct Watch {
-    /// Knows whether it is.
-    pub access: Arc<Access>,
-    /// Hears of a part that turns out to be damaged.
-    pub actions: Actions,
-    /// What was open when the stream began.
-    pub grant: Grant,
-    /// Who reads it.
-    pub client: IpAddr,
-}
-
-/// A part that cannot be read.
-pub fn unreadable(error: io::Error) -> WebError {
-    match error.get_ref().and_then(|cause| cause.downcast_ref()) {
-        Some(AccessError::Lost(link, part)) => WebError::Lost(link.clone(), *part),
-        _ => WebError::Trouble(format!("a sealed part cannot be read: {error}")),
-    }
-}
-
 /// Runs `work` in a thread that may block.
 pub async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, WebError> + Send + 'static,
 ) -> Result<T, WebError> {
     let ended = spawn_blocking(work).await;
     ended.unwrap_or_else(|error| Err(WebError::Trouble(error.to_string())))
-}
-
-/// The bytes of a part, or some of them; it is opened when the first are asked for. Blocking.
-pub struct PartReader {
-    grant: Grant,
-    part: u32,
-    start: u64,
-    left: u64,
-    opened: Option<OpenedPart>,
-}
-
-impl PartReader {
-    /// `length` bytes of the part, from `start` on.
-    pub fn new(grant: Grant, part: u32, start: u64, length: u64) -> Self {
-        Self { grant, part, start, left: length, opened: None }
-    }
-
-    fn open(&self) -> io::Result<OpenedPart> {
-        let mut opened = session::part(&self.grant, self.part)?;
-        let skipped = io::copy(&mut opened.by_ref().take(self.start), &mut io::sink())?;
-        if skipped == self.start { Ok(opened) } else { Err(shorter()) }
-    }
-}
-
-impl Read for PartReader {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut opened = match self.opened.take() {
-            Some(opened) => opened,
-            None => self.open()?,
-        };
-        let wanted = (buffer.len() as u64).min(self.left);
-        let read = opened.by_ref().take(wanted).read(buffer)?;
-        if read == 0 && wanted > 0 {
-            return Err(shorter());
-        }
-        self.left -= read as u64;
-        self.opened = Some(opened);
-        Ok(read)
-    }
-}
-
-fn shorter() -> io::Error {
-    io::Error::new(io::ErrorKind::UnexpectedEof, "a sealed part is shorter than its index says")
-}
-
-/// A connection that fails once its peer has taken nothing for a minute: a client that opens downloads
-/// and does not read them would otherwise hold its connection for ever (H36).
-pub struct Stalling<S> {
-    inner: S,
-    deadline: Pin<Box<Sleep>>,
-    waiting: bool,
-}
-
-impl<S> Stalling<S> {
-    /// Around a connection that was just accepted.
-    pub fn new(inner: S) -> Self {
-        Self { inner, deadline: Box::pin(sleep(PATIENCE)), waiting: false }
-    }
-
-    fn watch<T>(&mut self, context: &mut Context<'_>, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if result.is_ready() {
-            self.waiting = false;
-            return result;
-        }
-        if !self.waiting {
-            self.waiting = true;
-            self.deadline.as_mut().reset(Instant::now() + PATIENCE);
-        }
-        ready!(self.deadline.as_mut().poll(context));
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Stalling<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_read(context, buffer)
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Stalling<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.inner).poll_write(cx, bytes);
-        self.watch(cx, result)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.inner).poll_write_vectored(cx, bytes);
-        self.watch(cx, result)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.inner.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let result = Pin::new(&mut self.inner).poll_flush(cx);
-        self.watch(cx, result)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let result = Pin::new(&mut self.inner).poll_shutdown(cx);
-        self.watch(cx, result)
-    }
 }

@@ -2,9 +2,15 @@
 //! counts (H40). Far above what people do, a town hall behind one address and a page with many pictures included.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+
 use super::error::WebError;
+use super::visit::Visit;
 use crate::id::Link;
 use crate::limits::{Rate, client_key};
 use crate::settings::Settings;
@@ -56,6 +62,17 @@ impl Throttles {
             && self.strength_of_client.allows(&client_key(client));
         if is_allowed { Ok(()) } else { Err(WebError::Busy) }
     }
+}
+
+/// The layer that counts every request, and refuses those that are too many.
+pub async fn admit(
+    State(throttles): State<Arc<Throttles>>,
+    visit: Visit,
+    request: Request,
+    next: Next,
+) -> Result<Response, WebError> {
+    throttles.check(visit.client, request.uri().path(), &visit.settings)?;
+    Ok(next.run(request).await)
 }
 
 /// What stands where a token stands. Only who has a token can use up what it allows.

@@ -2,14 +2,13 @@
 
 use askama::Template;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use axum::response::Response;
 
 use crate::sender::ActionError;
-use crate::web::Parts;
-use crate::web::http::error::WebError;
-use crate::web::http::page::{self, Visit};
-use crate::web::sender::status::{failed, retry_after};
+use crate::web::http::error::{Refusal, WebError};
+use crate::web::http::render;
+use crate::web::http::visit::Visit;
+use crate::web::state::RecipientState;
 
 #[derive(Template)]
 #[template(path = "asked.html")]
@@ -21,18 +20,16 @@ struct AskedPage<'a> {
 
 /// `POST /t/{token}/ask`
 pub async fn ask(
-    State(parts): State<Parts>,
+    State(state): State<RecipientState>,
     visit: Visit,
     Path(token): Path<String>,
 ) -> Result<Response, WebError> {
-    match parts.actions(&visit).ask(&token, visit.client).await {
-        Ok(()) => page::render(StatusCode::OK, &AskedPage { visit: &visit, text: "asked-text" }),
+    match visit.actions(&state.sender).ask(&token, visit.client).await {
+        Ok(()) => render::page(&AskedPage { visit: &visit, text: "asked-text" }),
         Err(ActionError::NotBefore(again)) => {
-            let page = AskedPage { visit: &visit, text: "asked-before" };
-            let mut response = page::render(StatusCode::TOO_MANY_REQUESTS, &page)?;
-            retry_after(&mut response, again, parts.clock.now());
-            Ok(response)
+            let refusal = Refusal::until(again, state.clock.now());
+            render::refusal(refusal, &AskedPage { visit: &visit, text: "asked-before" })
         }
-        Err(error) => Err(failed(error)),
+        Err(error) => Err(error.into()),
     }
 }

@@ -9,21 +9,21 @@ use std::io::{self, Read};
 use ammonia::{Builder, UrlRelative, clean_text};
 use askama::Template;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::{HeaderMap, Method};
 use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{note, session};
+use super::{parts, session};
 use crate::id::base32;
 use crate::message::kind::picture_type;
 use crate::secret;
 use crate::transfer::access::Grant;
 use crate::transfer::index::Index;
-use crate::web::Parts;
 use crate::web::http::error::WebError;
-use crate::web::http::page::{self, Visit};
-use crate::web::http::{security, stream};
+use crate::web::http::visit::Visit;
+use crate::web::http::{headers, render, stream};
+use crate::web::state::RecipientState;
 
 /// What a sandboxed document of ours may do: show our own style and pictures that are in it. Links open
 /// outside the sandbox, in a new tab, when somebody follows them.
@@ -55,16 +55,16 @@ struct MessagePage<'a> {
 
 /// `GET /t/{token}/message`: the HTML text, for the frame of the opened transfer or a tab of its own.
 pub async fn show(
-    State(parts): State<Parts>,
+    State(state): State<RecipientState>,
     visit: Visit,
     Path(token): Path<String>,
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, WebError> {
-    let (grant, index) = session::open(&parts, &visit, &token, &headers).await?;
+    let (grant, index) = session::open(&state.access, &visit, &token, &headers).await?;
     let part = index.html.ok_or(WebError::NotFound)?;
-    note::read(&parts, &visit, &grant, &method).await?;
-    let html = stream::blocking(move || html(&grant, &index, part).map_err(stream::unreadable)).await?;
+    state.handouts.read(&visit, &grant, &method).await?;
+    let html = stream::blocking(move || html(&grant, &index, part).map_err(WebError::unreadable)).await?;
     document(&visit, html)
 }
 
@@ -74,15 +74,14 @@ pub fn document(visit: &Visit, html: Option<String>) -> Result<Response, WebErro
     // A file of its own could not be loaded: a sandboxed document is same-origin with nothing.
     let style = include_str!("../../../web/assets/message.css");
     let nonce = base32(&secret::random::<16>());
-    let mut response =
-        page::render(StatusCode::OK, &MessagePage { visit, nonce: &nonce, style, html: &html })?;
-    security::sandbox(&mut response, &policy(&nonce))?;
+    let mut response = render::page(&MessagePage { visit, nonce: &nonce, style, html: &html })?;
+    headers::sandbox(&mut response, &policy(&nonce))?;
     Ok(response)
 }
 
 /// The plain text of the message.
 pub async fn text(grant: Grant, part: u32) -> Result<String, WebError> {
-    stream::blocking(move || read(&grant, part, MAX_TEXT).map_err(stream::unreadable)).await
+    stream::blocking(move || read(&grant, part, MAX_TEXT).map_err(WebError::unreadable)).await
 }
 
 /// The HTML text that is part `part`, cleaned, with its pictures; `None` when it is too much. Blocking.
@@ -94,7 +93,7 @@ pub fn html(grant: &Grant, index: &Index, part: u32) -> io::Result<Option<String
 /// A part as text; what is not UTF-8 shows as a replacement character.
 pub fn read(grant: &Grant, part: u32, most: u64) -> io::Result<String> {
     let mut bytes = Vec::new();
-    session::part(grant, part)?.take(most).read_to_end(&mut bytes)?;
+    parts::open(grant, part)?.take(most).read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
@@ -108,7 +107,7 @@ fn pictures(grant: &Grant, index: &Index, html: &str) -> io::Result<HashMap<Stri
             continue;
         }
         let mut bytes = Vec::new();
-        session::part(grant, file.part)?.take(room).read_to_end(&mut bytes)?;
+        parts::open(grant, file.part)?.take(room).read_to_end(&mut bytes)?;
         room = room.saturating_sub(file.size);
         if let Some(media_type) = picture_type(&bytes) {
             pictures.insert(id.to_owned(), format!("data:{media_type};base64,{}", STANDARD.encode(&bytes)));

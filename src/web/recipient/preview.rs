@@ -11,18 +11,19 @@ use std::io::Read;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::response::Response;
 
-use super::note::{self, Handout};
+use super::handouts::Handout;
+use super::parts::{self, PartReader};
 use super::{download, message, session};
 use crate::message::kind::{ending, picture_type};
 use crate::transfer::access::Grant;
 use crate::transfer::index::IndexFile;
-use crate::web::Parts;
 use crate::web::http::error::WebError;
-use crate::web::http::page::{self, Visit};
-use crate::web::http::{security, stream};
+use crate::web::http::visit::Visit;
+use crate::web::http::{headers, render, stream};
+use crate::web::state::RecipientState;
 
 /// For the bytes of a file that are shown as they are.
 const POLICY: &str = "sandbox; default-src 'none'; frame-ancestors 'self'";
@@ -53,27 +54,27 @@ struct PreviewPage<'a> {
 
 /// `GET /t/{token}/files/{number}/view`
 pub async fn view(
-    State(parts): State<Parts>,
+    State(state): State<RecipientState>,
     visit: Visit,
     Path((token, number)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, WebError> {
-    let (grant, index) = session::open(&parts, &visit, &token, &headers).await?;
+    let (grant, index) = session::open(&state.access, &visit, &token, &headers).await?;
     let file = download::find(&index, &number)?.clone();
     let kind = look(grant.clone(), file.clone()).await?;
     let size = visit.size(&file.size);
-    page::render(StatusCode::OK, &PreviewPage { visit: &visit, token: &token, file: &file, size, kind })
+    render::page(&PreviewPage { visit: &visit, token: &token, file: &file, size, kind })
 }
 
 /// `GET /t/{token}/files/{number}/preview`
 pub async fn content(
-    State(parts): State<Parts>,
+    State(state): State<RecipientState>,
     visit: Visit,
     Path((token, number)): Path<(String, String)>,
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, WebError> {
-    let (grant, index) = session::open(&parts, &visit, &token, &headers).await?;
+    let (grant, index) = session::open(&state.access, &visit, &token, &headers).await?;
     let file = download::find(&index, &number)?.clone();
     let kind = look(grant.clone(), file.clone()).await?;
     let media_type = match kind.ok_or(WebError::NoPreview)? {
@@ -89,16 +90,16 @@ pub async fn content(
     let (what, names) = (file.part.to_string(), vec![file.name.clone()]);
     // Who has seen a file has it: for the sender that is a download.
     let handout = Handout { what, parts: vec![file.part], whole: true, names };
-    note::download(&parts, &visit, &grant, &method, handout).await?;
+    state.handouts.download(&visit, &grant, &method, handout).await?;
     if kind == Some(Kind::Html) {
         return html(&visit, grant, &file).await;
     }
-    let (size, watch) = (file.size, parts.watch(&visit, &grant));
-    let reader = stream::PartReader::new(grant, file.part, 0, size);
-    let mut response = Response::new(parts.streams.body(watch, reader).await?);
+    let size = file.size;
+    let reader = PartReader::new(grant.clone(), file.part, 0, size);
+    let mut response = Response::new(state.streams.body(&visit, &grant, reader).await?);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     response.headers_mut().insert(CONTENT_LENGTH, size.into());
-    security::sandbox(&mut response, POLICY)?;
+    headers::sandbox(&mut response, POLICY)?;
     Ok(response)
 }
 
@@ -106,14 +107,14 @@ pub async fn content(
 fn nothing(media_type: &'static str) -> Result<Response, WebError> {
     let mut response = Response::default();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
-    security::sandbox(&mut response, POLICY)?;
+    headers::sandbox(&mut response, POLICY)?;
     Ok(response)
 }
 
 async fn html(visit: &Visit, grant: Grant, file: &IndexFile) -> Result<Response, WebError> {
     let part = file.part;
     let clean = stream::blocking(move || {
-        let html = message::read(&grant, part, message::MAX_HTML + 1).map_err(stream::unreadable)?;
+        let html = message::read(&grant, part, message::MAX_HTML + 1).map_err(WebError::unreadable)?;
         Ok(message::clean(&html, Default::default()))
     });
     message::document(visit, clean.await?)
@@ -123,8 +124,8 @@ async fn html(visit: &Visit, grant: Grant, file: &IndexFile) -> Result<Response,
 async fn look(grant: Grant, file: IndexFile) -> Result<Option<Kind>, WebError> {
     stream::blocking(move || {
         let mut head = Vec::new();
-        let read = session::part(&grant, file.part).and_then(|part| part.take(HEAD).read_to_end(&mut head));
-        read.map_err(stream::unreadable)?;
+        let read = parts::open(&grant, file.part).and_then(|part| part.take(HEAD).read_to_end(&mut head));
+        read.map_err(WebError::unreadable)?;
         Ok(kind(&file, &head))
     })
     .await

@@ -3,13 +3,13 @@
 use askama::Template;
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use crate::transfer::link;
-use crate::web::http::error::WebError;
-use crate::web::http::page::{self, Visit};
+use crate::web::http::error::{Refusal, WebError};
+use crate::web::http::render;
+use crate::web::http::visit::Visit;
 
 /// The form, which is sent with GET: a token is in the address bar anyhow.
 #[derive(Default, Deserialize)]
@@ -39,6 +39,6 @@ pub async fn show(
         return Ok(Redirect::to(&format!("/t/{token}")).into_response());
     }
     let is_empty = transfer.is_some() && lang.is_none();
-    let status = if is_empty { StatusCode::BAD_REQUEST } else { StatusCode::OK };
-    page::render(status, &StartPage { visit: &visit, transfer: typed, is_empty })
+    let page = StartPage { visit: &visit, transfer: typed, is_empty };
+    if is_empty { render::refusal(Refusal::INCOMPLETE, &page) } else { render::page(&page) }
 }

@@ -2,16 +2,17 @@
 
 use askama::Template;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse, Redirect, Response};
 
-use super::{message, note, preview, session};
+use super::{message, preview, session};
 use crate::reply::ReplyChannel;
 use crate::transfer::access::AccessError;
 use crate::transfer::index::{Index, IndexFile};
-use crate::web::Parts;
 use crate::web::http::error::WebError;
-use crate::web::http::page::{self, Visit};
+use crate::web::http::render;
+use crate::web::http::visit::Visit;
+use crate::web::state::RecipientState;
 
 #[derive(Template)]
 #[template(path = "transfer.html")]
@@ -45,46 +46,52 @@ pub enum Piece {
 
 /// `GET /t/{token}/files`
 pub async fn show(
-    State(parts): State<Parts>,
+    State(state): State<RecipientState>,
     visit: Visit,
     Path(token): Path<String>,
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, WebError> {
-    let (grant, index) = session::open(&parts, &visit, &token, &headers).await?;
+    let (grant, index) = session::open(&state.access, &visit, &token, &headers).await?;
     if index.text.is_some() {
-        note::read(&parts, &visit, &grant, &method).await?;
+        state.handouts.read(&visit, &grant, &method).await?;
     }
     let expires = visit.date(&grant.transfer().expires);
     let sent = visit.date(&grant.transfer().created);
     let files = rows(&visit, &index);
-    let place = parts.replies(&visit, &grant).channel(&grant, &index);
+    let place = state.replies.under(visit.settings.clone(), &grant.link().transfer).channel(&grant, &index);
     let text = match index.text {
         Some(part) => match message::text(grant, part).await {
             // The files may be there all the same.
             Err(WebError::Lost(link, part)) => {
-                parts.actions(&visit).lost(&link, part).await;
+                visit.actions(&state.sender).lost(&link, part).await;
                 pieces(&visit.text("error-lost-text"))
             }
             text => pieces(&text?),
         },
         None => Vec::new(),
     };
-    page::render(
-        StatusCode::OK,
-        &TransferPage { visit: &visit, token: &token, index: &index, place, expires, sent, text, files },
-    )
+    render::page(&TransferPage {
+        visit: &visit,
+        token: &token,
+        index: &index,
+        place,
+        expires,
+        sent,
+        text,
+        files,
+    })
 }
 
 /// `POST /t/{token}/finish`: the session ends, the transfer stays for another visit.
 pub async fn finish(
-    State(parts): State<Parts>,
+    State(state): State<RecipientState>,
     visit: Visit,
     Path(token): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, WebError> {
-    let ended = match session::grant(&parts, &visit, &token, &headers).await {
-        Ok(grant) => parts.access.finish(grant, visit.client).await,
+    let ended = match session::grant(&state.access, &visit, &token, &headers).await {
+        Ok(grant) => state.access.finish(grant, visit.client).await,
         // Whoever has no session any more wants to leave all the same.
         Err(WebError::NoSession(_)) => Ok(()),
         Err(error) => return Err(error),

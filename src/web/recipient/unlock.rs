@@ -5,8 +5,8 @@
 use askama::Template;
 use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{Form, Path, Query, State};
+use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
@@ -14,9 +14,10 @@ use super::session;
 use crate::locale::Language;
 use crate::secret::Secret;
 use crate::transfer::access::{AccessError, LinkPreview};
-use crate::web::Parts;
-use crate::web::http::error::WebError;
-use crate::web::http::page::{self, Visit};
+use crate::web::http::error::{Refusal, WebError};
+use crate::web::http::render;
+use crate::web::http::visit::Visit;
+use crate::web::state::RecipientState;
 
 /// The form.
 #[derive(Default, Deserialize)]
@@ -54,21 +55,21 @@ struct UnlockPage<'a> {
 
 /// `GET /t/{token}`
 pub async fn show(
-    State(parts): State<Parts>,
+    State(state): State<RecipientState>,
     visit: Visit,
     Path(token): Path<String>,
     query: Result<Query<UnlockQuery>, QueryRejection>,
 ) -> Result<Response, WebError> {
-    let look = look(&parts, &token).await?;
+    let look = look(&state, &token).await?;
     let is_reply = query.is_ok_and(|query| is_reply(query.0.next.as_deref()));
     let page =
         UnlockPage { visit: &visit, token: &token, look: &look, password: "", is_reply, problem: None };
-    page::render(StatusCode::OK, &page)
+    render::page(&page)
 }
 
 /// `POST /t/{token}`
 pub async fn open(
-    State(parts): State<Parts>,
+    State(state): State<RecipientState>,
     visit: Visit,
     Path(token): Path<String>,
     headers: HeaderMap,
@@ -81,34 +82,43 @@ pub async fn open(
         Err(_) => return Err(WebError::BadRequest),
     };
     let typed = Secret::new(form.password);
-    let look = look(&parts, &token).await?;
+    let look = look(&state, &token).await?;
     let is_reply = is_reply(form.next.as_deref());
-    let page = |visit: &Visit, status, password: &str, problem| {
-        page::render(status, &UnlockPage { visit, token: &token, look: &look, password, is_reply, problem })
+    let refuse = |refusal: Refusal, problem| {
+        let page = UnlockPage {
+            visit: &visit,
+            token: &token,
+            look: &look,
+            password: "",
+            is_reply,
+            problem: Some(problem),
+        };
+        render::refusal(refusal, &page)
     };
     if let Some(language) = form.lang {
-        let visit = visit.in_language(language);
-        let mut response = page(&visit, StatusCode::OK, typed.reveal(), None)?;
+        let visit = visit.clone().in_language(language);
+        let password = typed.reveal();
+        let page =
+            UnlockPage { visit: &visit, token: &token, look: &look, password, is_reply, problem: None };
+        let mut response = render::page(&page)?;
         visit.remember(&mut response);
         return Ok(response);
     }
     if look.password && typed.reveal().trim().is_empty() {
-        return page(&visit, StatusCode::BAD_REQUEST, "", Some("unlock-empty"));
+        return refuse(Refusal::INCOMPLETE, "unlock-empty");
     }
-    match parts.access.unlock(&token, look.password.then_some(typed), visit.client).await {
+    match state.access.unlock(&token, look.password.then_some(typed), visit.client).await {
         Ok(cookie) => {
             let screen = if is_reply { "reply" } else { "files" };
             let mut response = Redirect::to(&format!("/t/{token}/{screen}")).into_response();
             session::begin(&visit, &token, cookie.value(), &mut response);
             Ok(response)
         }
-        Err(AccessError::WrongPassword) => {
-            page(&visit, WebError::WrongPassword.status(), "", Some("unlock-wrong"))
-        }
+        Err(AccessError::WrongPassword) => refuse(WebError::WrongPassword.refusal(), "unlock-wrong"),
         Err(error) => Err(WebError::access(error, &token)),
     }
 }
 
-async fn look(parts: &Parts, token: &str) -> Result<LinkPreview, WebError> {
-    parts.access.preview(token).await.map_err(|error| WebError::access(error, token))
+async fn look(state: &RecipientState, token: &str) -> Result<LinkPreview, WebError> {
+    state.access.preview(token).await.map_err(|error| WebError::access(error, token))
 }

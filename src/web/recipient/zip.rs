@@ -10,28 +10,28 @@ use axum::http::{HeaderMap, Method};
 use axum::response::Response;
 use zip::write::{SimpleFileOptions, StreamWriter, ZipWriter};
 
-use super::note::{self, Handout};
+use super::handouts::Handout;
+use super::parts::PartReader;
 use super::{download, message, session};
 use crate::message::name::Names;
 use crate::transfer::access::Grant;
 use crate::transfer::index::Index;
-use crate::web::Parts;
 use crate::web::http::error::WebError;
-use crate::web::http::page::Visit;
-use crate::web::http::stream::PartReader;
+use crate::web::http::visit::Visit;
+use crate::web::state::RecipientState;
 
 /// What is written at once.
 const PIECE: usize = 64 * 1024;
 
 /// `GET /t/{token}/zip`
 pub async fn download(
-    State(parts): State<Parts>,
+    State(state): State<RecipientState>,
     visit: Visit,
     Path(token): Path<String>,
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, WebError> {
-    let (grant, index) = session::open(&parts, &visit, &token, &headers).await?;
+    let (grant, index) = session::open(&state.access, &visit, &token, &headers).await?;
     let name = format!("zegel-{}.zip", grant.transfer().id);
     if method == Method::HEAD {
         return download::attachment(axum::body::Body::empty(), &name, "application/zip");
@@ -39,9 +39,9 @@ pub async fn download(
     let fetched = index.files.iter().map(|file| file.part).chain([index.message]).collect();
     let names = index.files.iter().map(|file| file.name.clone()).collect();
     let handout = Handout { what: "zip".into(), parts: fetched, whole: true, names };
-    note::download(&parts, &visit, &grant, &method, handout).await?;
-    let watch = parts.watch(&visit, &grant);
-    let body = parts.streams.body(watch, Archive::new(members(grant, index))).await?;
+    state.handouts.download(&visit, &grant, &method, handout).await?;
+    let archive = Archive::new(members(grant.clone(), index));
+    let body = state.streams.body(&visit, &grant, archive).await?;
     download::attachment(body, &name, "application/zip")
 }
 

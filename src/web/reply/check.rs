@@ -10,8 +10,8 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{Html, IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
+use super::context::{Desk, read};
 use super::problem::{self, Problem, Problems};
-use super::{Desk, read};
 use crate::address::Address;
 use crate::clock::days_later;
 use crate::config::ReplyDelivery;
@@ -22,8 +22,8 @@ use crate::reply::password::strength as measure;
 use crate::reply::{Browser, Draft, Preview, ReplySettings, Typed, Verified};
 use crate::secret;
 use crate::web::http::error::WebError;
-use crate::web::http::page::Visit;
-use crate::web::http::security;
+use crate::web::http::headers;
+use crate::web::http::visit::Visit;
 
 /// The form. Where nothing was folded out, all of it has its defaults.
 #[derive(Deserialize)]
@@ -125,7 +125,7 @@ pub async fn strength(
     form: Result<Form<StrengthForm>, FormRejection>,
 ) -> Result<Response, WebError> {
     let form = read(form)?;
-    desk.parts.throttles.check_strength(desk.grant.link(), desk.visit.client)?;
+    desk.state.throttles.check_strength(desk.grant.link(), desk.visit.client)?;
     let me = desk.verified().await?;
     let about: Vec<&str> = me.iter().flat_map(|me| [me.name.as_str(), me.address.as_str()]).collect();
     let strength = measure(&form.password, &about);
@@ -148,7 +148,7 @@ pub async fn preview(desk: Desk) -> Result<Response, WebError> {
     let nonce = base32(&secret::random::<16>());
     let mut response = Html(with_style_sheet(&preview.html, &nonce)).into_response();
     let policy = format!("sandbox; default-src 'none'; style-src 'nonce-{nonce}'; frame-ancestors 'self'");
-    security::sandbox(&mut response, &policy)?;
+    headers::sandbox(&mut response, &policy)?;
     Ok(response)
 }
 
@@ -193,7 +193,7 @@ pub async fn render(
         true => Some(desk.own(desk.replies().preview(&desk.grant, browser).await)?),
         false => None,
     };
-    let day = |days| dutch_time(days_later(desk.parts.clock.now(), days)).date().to_string();
+    let day = |days| dutch_time(days_later(desk.state.clock.now(), days)).date().to_string();
     let expiry = match settings.expiry_days.as_str() {
         "" => day(organisation.seal.expiry_days),
         typed => typed.parse().map_or_else(|_| typed.to_owned(), day),

@@ -7,13 +7,14 @@ use axum::extract::{Form, Query};
 use axum::response::Response;
 use serde::Deserialize;
 
+use super::context::{Desk, read};
 use super::problem::{Problem, Problems};
-use super::{Desk, read, who};
+use super::who;
 use crate::address::Address;
 use crate::locale::Language;
 use crate::reply::Browser;
 use crate::web::http::error::WebError;
-use crate::web::http::page::Visit;
+use crate::web::http::visit::Visit;
 use crate::web::recipient::session;
 
 /// What the address says: `?new` after another code was sent.

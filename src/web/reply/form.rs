@@ -12,8 +12,9 @@ use futures_util::TryStreamExt;
 use multer::{Field, Multipart};
 use tokio::time::timeout;
 
+use super::context::Desk;
+use super::incoming;
 use super::problem::{Problem, Problems};
-use super::{Desk, incoming};
 use crate::id::UploadId;
 use crate::locale::Language;
 use crate::message::rewrite::safe_name;

@@ -2,11 +2,11 @@
 //! lay here of the answer went with it (C25); so what the form still brings is given back, to be copied.
 
 use askama::Template;
-use axum::http::StatusCode;
 use axum::response::Response;
 
 use crate::web::http::error::WebError;
-use crate::web::http::page::{self, Visit};
+use crate::web::http::render;
+use crate::web::http::visit::Visit;
 
 #[derive(Template)]
 #[template(path = "reply-gone.html")]
@@ -25,5 +25,5 @@ pub fn page(visit: &Visit, error: WebError, message: &str) -> Result<Response, W
         WebError::Expired(token) => token.as_deref(),
         _ => return Err(error),
     };
-    page::render(StatusCode::GONE, &GonePage { visit, ask, message })
+    render::refusal(error.refusal(), &GonePage { visit, ask, message })
 }

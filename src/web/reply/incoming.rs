@@ -12,7 +12,7 @@ use futures_util::stream::{BoxStream, try_unfold};
 use futures_util::{StreamExt, TryStreamExt};
 use tokio::time::{Instant, timeout};
 
-use super::Desk;
+use super::context::Desk;
 use crate::secret::Secret;
 use crate::transfer::access::Access;
 
@@ -31,7 +31,7 @@ pub fn pieces(desk: &Desk, body: Body, most: u64) -> BoxStream<'static, io::Resu
         body: body.into_data_stream(),
         room: most,
         speed: Speed { since: start, octets: 0 },
-        access: desk.parts.access.clone(),
+        access: desk.state.access.clone(),
         token: desk.token.clone(),
         cookie: desk.cookie.clone(),
         proved: start,

@@ -3,15 +3,16 @@
 
 use askama::Template;
 use axum::body::Body;
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, NoContent, Response};
 
+use super::context::Desk;
 use super::form::{self, Action};
+use super::gone;
 use super::problem::Problems;
-use super::{Desk, gone};
 use crate::reply::{Browser, Draft, MAX_FILES, ReplyError, Upload, Verified};
 use crate::web::http::error::WebError;
-use crate::web::http::page::Visit;
+use crate::web::http::visit::Visit;
 
 #[derive(Template)]
 #[template(path = "reply-message.html")]
@@ -79,7 +80,7 @@ pub async fn submit(
     Ok(match action {
         Action::Next => desk.go("/check"),
         Action::Add | Action::Remove(_) => desk.go("/message"),
-        Action::Keep => StatusCode::NO_CONTENT.into_response(),
+        Action::Keep => NoContent.into_response(),
         Action::Language(language) => desk.go_in("/message", language),
     })
 }

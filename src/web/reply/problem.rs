@@ -2,15 +2,14 @@
 //! place that turns a [`ReplyError`] into words.
 
 use askama::Template;
-use axum::http::header::RETRY_AFTER;
-use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 
-use super::Desk;
+use super::context::Desk;
 use crate::clock::Timestamp;
 use crate::reply::{self, Browser, Field, LineFault, ReplyError};
-use crate::web::http::error::{SOON, WebError, seconds_until};
-use crate::web::http::page::{self, Visit};
+use crate::web::http::error::{Refusal, WebError, seconds_until};
+use crate::web::http::render;
+use crate::web::http::visit::Visit;
 
 /// One message beside one field.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,15 +18,14 @@ pub struct Problem {
     pub field: &'static str,
     /// What to do about it.
     pub text: String,
-    status: StatusCode,
-    /// When it is worth trying again.
-    wait: Option<u64>,
+    /// What a response that tells only this says (RFC 9110 15.5).
+    pub refusal: Refusal,
 }
 
 impl Problem {
     /// A problem that only the page knows of.
     pub fn new(field: &'static str, text: String) -> Self {
-        Self { field, text, status: StatusCode::BAD_REQUEST, wait: None }
+        Self { field, text, refusal: Refusal::INCOMPLETE }
     }
 
     /// The same beside another field.
@@ -38,11 +36,6 @@ impl Problem {
     /// The same in other words.
     pub fn saying(self, text: String) -> Self {
         Self { text, ..self }
-    }
-
-    /// What a response that tells only this says (RFC 9110 15.5).
-    pub fn status(&self) -> StatusCode {
-        self.status
     }
 }
 
@@ -102,12 +95,10 @@ impl Problems {
 
     /// The page that shows them, with a status that fits the first one.
     pub fn page(&self, template: &impl Template) -> Result<Response, WebError> {
-        let status = self.0.first().map_or(StatusCode::OK, Problem::status);
-        let mut response = page::render(status, template)?;
-        if let Some(seconds) = self.0.iter().find_map(|problem| problem.wait) {
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        match Refusal::of_all(self.0.iter().map(|problem| problem.refusal)) {
+            Some(refusal) => render::refusal(refusal, template),
+            None => render::page(template),
         }
-        Ok(response)
     }
 }
 
@@ -132,7 +123,7 @@ impl Desk {
 
     /// The message for what the reader can mend; an error page for what they cannot.
     pub fn problem(&self, error: ReplyError) -> Result<Problem, WebError> {
-        let now = self.parts.clock.now();
+        let now = self.state.clock.now();
         problem(&self.visit, &error, now).ok_or_else(|| self.trouble(error))
     }
 }
@@ -190,14 +181,8 @@ fn problem(visit: &Visit, error: &ReplyError, now: Timestamp) -> Option<Problem>
         | ReplyError::Store(_)
         | ReplyError::Trouble(_) => return None,
     };
-    let wait = match error {
-        ReplyError::TooManyCodes(until)
-        | ReplyError::TooManyDrafts(until)
-        | ReplyError::TooManyReplies(until) => Some(seconds_until(*until, now)),
-        ReplyError::UploadLocked | ReplyError::TooManyUploads | ReplyError::Busy => Some(SOON),
-        _ => None,
-    };
-    Some(Problem { field: error.field().map_or("form", id), text: words, status: status(error), wait })
+    let refusal = Refusal::of_reply(error, now);
+    Some(Problem { field: error.field().map_or("form", id), text: words, refusal })
 }
 
 /// The `id` of a field on its page.
@@ -225,34 +210,6 @@ fn line(field: Field, fault: LineFault) -> &'static str {
         (_, LineFault::Markup) => "reply-error-name-markup",
         (_, LineFault::Invisible) => "reply-error-name-invisible",
         (_, LineFault::TooLong) => "reply-error-name-long",
-    }
-}
-
-/// RFC 9110, and for uploads what tus 1.0 asks for.
-fn status(error: &ReplyError) -> StatusCode {
-    match error {
-        ReplyError::TooLarge { .. }
-        | ReplyError::TooManyFiles { .. }
-        | ReplyError::TooLong { .. }
-        | ReplyError::TooLargeToScan { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-        ReplyError::BadType { .. } | ReplyError::Program { .. } | ReplyError::OtherType { .. } => {
-            StatusCode::UNSUPPORTED_MEDIA_TYPE
-        }
-        ReplyError::LostFile { .. } => StatusCode::GONE,
-        ReplyError::Infected { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-        ReplyError::NotScanned { .. } => StatusCode::SERVICE_UNAVAILABLE,
-        ReplyError::DiskShort => StatusCode::INSUFFICIENT_STORAGE,
-        ReplyError::WrongOffset { .. } => StatusCode::CONFLICT,
-        ReplyError::UploadLocked => StatusCode::LOCKED,
-        ReplyError::UnknownUpload => StatusCode::NOT_FOUND,
-        ReplyError::NotVerified | ReplyError::WrongCode { .. } => StatusCode::FORBIDDEN,
-        ReplyError::TooManyCodes(_)
-        | ReplyError::TooManyDrafts(_)
-        | ReplyError::TooManyReplies(_)
-        | ReplyError::TooManyUploads
-        | ReplyError::Busy => StatusCode::TOO_MANY_REQUESTS,
-        ReplyError::Broken { .. } => StatusCode::REQUEST_TIMEOUT,
-        _ => StatusCode::BAD_REQUEST,
     }
 }
 

@@ -8,13 +8,14 @@ use axum::extract::rejection::FormRejection;
 use axum::response::Response;
 
 use super::check::{self, CheckForm};
+use super::context::{Desk, read};
+use super::gone;
 use super::problem::Problems;
-use super::{Desk, gone, read};
 use crate::config::ReplyDelivery;
 use crate::locale;
 use crate::reply::{Browser, Sent};
 use crate::web::http::error::WebError;
-use crate::web::http::page::Visit;
+use crate::web::http::visit::Visit;
 
 #[derive(Template)]
 #[template(path = "reply-sent.html")]

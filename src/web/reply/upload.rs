@@ -7,28 +7,19 @@
 
 use axum::body::Body;
 use axum::extract::Path;
-use axum::http::header::{ALLOW, CONTENT_TYPE, HeaderName, LOCATION};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 
+use super::context::Desk;
+use super::incoming;
 use super::problem::Problem;
-use super::{Desk, incoming};
 use crate::id::UploadId;
 use crate::message::rewrite::safe_name;
 use crate::reply::{Browser, NewUpload, ReplyError, Upload};
-use crate::web::http::error::WebError;
-use crate::web::http::page::Visit;
-use crate::web::http::tus::{
-    self, Malformed, UPLOAD_DEFER_LENGTH, UPLOAD_LENGTH, UPLOAD_METADATA, UPLOAD_OFFSET,
-};
-
-const VERSION: HeaderValue = HeaderValue::from_static("1.0.0");
-const EXTENSIONS: HeaderValue =
-    HeaderValue::from_static("creation,creation-with-upload,creation-defer-length,termination");
-const TUS_RESUMABLE: HeaderName = HeaderName::from_static("tus-resumable");
-const TUS_VERSION: HeaderName = HeaderName::from_static("tus-version");
-const TUS_EXTENSION: HeaderName = HeaderName::from_static("tus-extension");
-const TUS_MAX_SIZE: HeaderName = HeaderName::from_static("tus-max-size");
+use crate::web::http::error::{Refusal, WebError};
+use crate::web::http::tus::{self, Malformed, UPLOAD_LENGTH, UPLOAD_OFFSET};
+use crate::web::http::tus_response;
+use crate::web::http::visit::Visit;
 
 /// Why a piece, or a whole file, is not taken.
 enum Fault {
@@ -69,7 +60,7 @@ struct Uploader {
 impl Uploader {
     async fn admit(desk: Result<Desk, WebError>, headers: &HeaderMap) -> Result<Self, Fault> {
         let desk = desk?;
-        if headers.get(TUS_RESUMABLE) != Some(&VERSION) {
+        if !tus_response::is_spoken(headers) {
             return Err(Fault::Version);
         }
         match (desk.verified().await?, desk.browser.clone()) {
@@ -107,39 +98,32 @@ impl Uploader {
         let upload = NewUpload { name, media_type, length, at_most: 0 };
         let id = self.told(replies.create_upload(grant, &self.browser, upload).await)?;
         let upload = self.told(replies.upload(grant, &self.browser, &id).await)?;
+        let offset = match tus::is_piece(headers) {
+            true => Some(self.begin(&id, body).await?),
+            false => None,
+        };
         let location = format!("/t/{}/reply/files/{id}", self.desk.token);
-        let mut response = StatusCode::CREATED.into_response();
-        response.headers_mut().insert(LOCATION, value(location)?);
-        // Under which name it arrives: the page shows that one.
-        response.headers_mut().insert(UPLOAD_METADATA, value(describe(&upload))?);
-        if tus::is_piece(headers) {
-            let offset = match self.take(&id, 0, body).await {
-                // Nobody knows of it but we.
-                Err(Fault::Problem(problem)) if problem.status() == StatusCode::SERVICE_UNAVAILABLE => {
-                    self.told(replies.remove_upload(grant, &self.browser, &id).await)?;
-                    return Err(Fault::Problem(problem));
-                }
-                taken => taken?,
-            };
-            response.headers_mut().insert(UPLOAD_OFFSET, offset.into());
+        Ok(tus_response::created(location, &upload.name, &upload.media_type, offset)?)
+    }
+
+    /// The first piece, in the same request. A file that could not be scanned is taken out again: its client has not been
+    /// told of it yet.
+    async fn begin(&self, id: &UploadId, body: Body) -> Result<u64, Fault> {
+        let taken = self.take(id, 0, body).await;
+        if matches!(taken, Err(ReplyError::NotScanned { .. })) {
+            let removed = self.desk.replies().remove_upload(&self.desk.grant, &self.browser, id).await;
+            self.told(removed)?;
         }
-        Ok(response)
+        self.told(taken)
     }
 
     async fn status(&self, id: &str) -> Result<Response, Fault> {
         let id = &self.find(id)?;
         // A file about which the scanner could not be asked is not here yet: who asks how far it is, asks again.
-        self.inspect(id).await?;
+        self.told(self.inspect(id).await)?;
         let upload = self.told(self.desk.replies().upload(&self.desk.grant, &self.browser, id).await)?;
-        let mut response = StatusCode::OK.into_response();
-        let fields = response.headers_mut();
-        fields.insert(UPLOAD_OFFSET, upload.offset.into());
-        match upload.length {
-            Some(length) => fields.insert(UPLOAD_LENGTH, length.into()),
-            None => fields.insert(UPLOAD_DEFER_LENGTH, HeaderValue::from_static("1")),
-        };
-        fields.insert(UPLOAD_METADATA, value(describe(&upload))?);
-        Ok(response)
+        let Upload { offset, length, name, media_type, .. } = upload;
+        Ok(tus_response::state(offset, length, &name, &media_type)?)
     }
 
     async fn append(&self, id: &str, headers: &HeaderMap, body: Body) -> Result<Response, Fault> {
@@ -152,30 +136,28 @@ impl Uploader {
             let (replies, grant) = (self.desk.replies(), &self.desk.grant);
             self.told(replies.set_length(grant, &self.browser, id, length).await)?;
         }
-        let offset = self.take(id, offset, body).await?;
-        let mut response = StatusCode::NO_CONTENT.into_response();
-        response.headers_mut().insert(UPLOAD_OFFSET, offset.into());
-        Ok(response)
+        let offset = self.told(self.take(id, offset, body).await)?;
+        Ok(tus_response::taken(offset))
     }
 
-    async fn take(&self, id: &UploadId, offset: u64, body: Body) -> Result<u64, Fault> {
+    async fn take(&self, id: &UploadId, offset: u64, body: Body) -> Result<u64, ReplyError> {
         let pieces = incoming::pieces(&self.desk, body, u64::MAX);
         let (replies, grant) = (self.desk.replies(), &self.desk.grant);
-        let offset = self.told(replies.append(grant, &self.browser, id, offset, pieces).await)?;
+        let offset = replies.append(grant, &self.browser, id, offset, pieces).await?;
         self.inspect(id).await?;
         Ok(offset)
     }
 
     /// Once all of it has come.
-    async fn inspect(&self, id: &UploadId) -> Result<(), Fault> {
+    async fn inspect(&self, id: &UploadId) -> Result<(), ReplyError> {
         let Desk { grant, visit, .. } = &self.desk;
-        self.told(self.desk.replies().inspect_upload(grant, &self.browser, id, visit.client).await)
+        self.desk.replies().inspect_upload(grant, &self.browser, id, visit.client).await
     }
 
     async fn remove(&self, id: &str) -> Result<Response, Fault> {
         let id = &self.find(id)?;
         self.told(self.desk.replies().remove_upload(&self.desk.grant, &self.browser, id).await)?;
-        Ok(StatusCode::NO_CONTENT.into_response())
+        Ok(tus_response::done())
     }
 }
 
@@ -187,13 +169,7 @@ pub async fn create(visit: Visit, desk: Result<Desk, WebError>, headers: HeaderM
 
 /// `OPTIONS /t/{token}/reply/files`: what is possible here. Says nothing about any transfer.
 pub async fn options(visit: Visit) -> Response {
-    let mut response = StatusCode::NO_CONTENT.into_response();
-    let fields = response.headers_mut();
-    fields.insert(TUS_VERSION, VERSION);
-    fields.insert(TUS_EXTENSION, EXTENSIONS);
-    fields.insert(TUS_MAX_SIZE, visit.organisation.reply.max_size.bytes().into());
-    fields.insert(ALLOW, HeaderValue::from_static("POST,OPTIONS"));
-    answer(&visit, Ok(response))
+    answer(&visit, Ok(tus_response::options(visit.organisation.reply.max_size.bytes())))
 }
 
 /// `HEAD /t/{token}/reply/files/{id}`
@@ -245,48 +221,30 @@ pub async fn overridden(
     }
 }
 
-/// Every response carries the version (but for it, a client takes it for none of ours).
 fn answer(visit: &Visit, done: Result<Response, Fault>) -> Response {
     let mut response = done.unwrap_or_else(|fault| refuse(visit, fault));
-    response.headers_mut().insert(TUS_RESUMABLE, VERSION);
+    tus_response::carry_version(&mut response);
     response
 }
 
 fn refuse(visit: &Visit, fault: Fault) -> Response {
     let text = |key: &str| visit.text(key);
-    let mut offset = None;
-    let (status, words) = match fault {
+    let (refusal, words) = match fault {
         // Trouble is logged on its way out, and nothing but its kind is told.
         Fault::Web(error @ WebError::Trouble(_)) => return error.into_response(),
         // A program that is sent to a page would take that page for its answer.
-        Fault::Web(WebError::NoReplySession(_)) => (StatusCode::FORBIDDEN, text("error-session-title")),
-        Fault::Web(error) => (error.status(), text(error.texts().0)),
-        Fault::Problem(problem) => (problem.status(), problem.text),
-        Fault::Offset(problem, at) => {
-            offset = Some(at);
-            (problem.status(), problem.text)
+        Fault::Web(WebError::NoReplySession(_)) => (Refusal::UNPROVED, text("error-session-title")),
+        Fault::Web(error) => (error.refusal(), text(error.texts().0)),
+        Fault::Problem(problem) => (problem.refusal, problem.text),
+        Fault::Offset(problem, offset) => {
+            return tus_response::refused_at(problem.refusal, problem.text, offset);
         }
         Fault::Empty(name) => {
-            (StatusCode::BAD_REQUEST, visit.with("reply-error-file-empty", "name", &safe_name(&name)))
+            (Refusal::INCOMPLETE, visit.with("reply-error-file-empty", "name", &safe_name(&name)))
         }
-        Fault::Version => (StatusCode::PRECONDITION_FAILED, text("error-request-title")),
-        Fault::Malformed => (StatusCode::BAD_REQUEST, text("error-request-title")),
-        Fault::MediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, text("error-request-title")),
+        Fault::Version => return tus_response::other_version(text("error-request-title")),
+        Fault::Malformed => (Refusal::INCOMPLETE, text("error-request-title")),
+        Fault::MediaType => (Refusal::OTHER_TYPE, text("error-request-title")),
     };
-    let mut response = (status, [(CONTENT_TYPE, "text/plain; charset=utf-8")], words).into_response();
-    if let Some(offset) = offset {
-        response.headers_mut().insert(UPLOAD_OFFSET, offset.into());
-    }
-    if status == StatusCode::PRECONDITION_FAILED {
-        response.headers_mut().insert(TUS_VERSION, VERSION);
-    }
-    response
-}
-
-fn describe(upload: &Upload) -> String {
-    tus::describe(&upload.name, &upload.media_type)
-}
-
-fn value(text: String) -> Result<HeaderValue, WebError> {
-    HeaderValue::try_from(text).map_err(|error| WebError::Trouble(error.to_string()))
+    tus_response::refused(refusal, words)
 }

@@ -7,13 +7,13 @@ use axum::extract::rejection::FormRejection;
 use axum::response::Response;
 use serde::Deserialize;
 
+use super::context::{Desk, read};
 use super::problem::Problems;
-use super::{Desk, read};
 use crate::address::Address;
 use crate::locale::Language;
 use crate::reply::{Browser, Field, ReplyChannel, ReplyError, Typed};
 use crate::web::http::error::WebError;
-use crate::web::http::page::Visit;
+use crate::web::http::visit::Visit;
 use crate::web::recipient::session;
 
 /// The form.

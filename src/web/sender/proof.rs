@@ -2,18 +2,19 @@
 
 use askama::Template;
 use axum::extract::{Path, State};
+use axum::http::HeaderValue;
 use axum::http::header::CONTENT_DISPOSITION;
-use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 
-use super::status::{self, as_json, failed, file, find};
+use super::status::{self, as_json, file};
 use crate::audit::{ADMIN, Action, Entry};
 use crate::store::DeliveryReport;
 use crate::transfer::recall::Proof;
 use crate::transfer::status::{Fetched, RecipientStatus};
-use crate::web::Parts;
 use crate::web::http::error::WebError;
-use crate::web::http::page::{self, Visit};
+use crate::web::http::render;
+use crate::web::http::visit::Visit;
+use crate::web::state::SenderState;
 
 /// The actions that have a text of their own.
 const ACTIONS: &[(&str, &str)] = &[
@@ -139,21 +140,21 @@ impl ProofPage<'_> {
 
 /// `GET /s/{token}/proof`
 pub async fn show(
-    State(parts): State<Parts>,
+    State(state): State<SenderState>,
     visit: Visit,
     Path(token): Path<String>,
 ) -> Result<Response, WebError> {
-    let proof = prove(&parts, &visit, &token).await?;
-    page::render(StatusCode::OK, &ProofPage { visit: &visit, token: &token, proof: &proof })
+    let proof = prove(&state, &visit, &token).await?;
+    render::page(&ProofPage { visit: &visit, token: &token, proof: &proof })
 }
 
 /// `GET /s/{token}/proof.json`
 pub async fn json(
-    State(parts): State<Parts>,
+    State(state): State<SenderState>,
     visit: Visit,
     Path(token): Path<String>,
 ) -> Result<Response, WebError> {
-    let proof = prove(&parts, &visit, &token).await?;
+    let proof = prove(&state, &visit, &token).await?;
     let mut response = as_json(&proof)?;
     let name = format!("attachment; filename=\"zegel-{}-recall.json\"", proof.transfer.id);
     let name = HeaderValue::from_str(&name).map_err(|error| WebError::Trouble(error.to_string()))?;
@@ -162,9 +163,10 @@ pub async fn json(
 }
 
 /// Where nothing was recalled there is nothing to prove, and no page.
-async fn prove(parts: &Parts, visit: &Visit, token: &str) -> Result<Proof, WebError> {
-    let status = find(parts, visit, token).await?;
-    parts.actions(visit).proof(&status.id).await.map_err(failed)
+async fn prove(state: &SenderState, visit: &Visit, token: &str) -> Result<Proof, WebError> {
+    let actions = visit.actions(&state.sender);
+    let status = actions.status_of(token).await?;
+    Ok(actions.proof(&status.id).await?)
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@
 use askama::Template;
 use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{Form, Path, Query, State};
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
@@ -20,9 +20,10 @@ use crate::locale::Language;
 use crate::sender::{ActionError, By};
 use crate::store::DeliveryReport;
 use crate::transfer::status::{Fetched, RecipientStatus, Status};
-use crate::web::Parts;
-use crate::web::http::error::{WebError, seconds_until};
-use crate::web::http::page::{self, Visit};
+use crate::web::http::error::{Refusal, WebError};
+use crate::web::http::render;
+use crate::web::http::visit::Visit;
+use crate::web::state::SenderState;
 
 /// What was done just now, told on the page that follows.
 const DONE: [(&str, &str); 3] =
@@ -248,42 +249,42 @@ pub struct Told {
 
 /// `GET /s/{token}`
 pub async fn show(
-    State(parts): State<Parts>,
+    State(state): State<SenderState>,
     visit: Visit,
     Path(token): Path<String>,
     told: Result<Query<Told>, QueryRejection>,
 ) -> Result<Response, WebError> {
     let told = told.map(|query| query.0.done).unwrap_or_default();
     let done = DONE.iter().find(|(word, _)| *word == told).map(|(_, key)| *key);
-    overview(&parts, &visit, &token, StatusCode::OK, done, None).await
+    overview(&state, &visit, &token, done, None).await
 }
 
 /// `GET /s/{token}/status.json`
 pub async fn json(
-    State(parts): State<Parts>,
+    State(state): State<SenderState>,
     visit: Visit,
     Path(token): Path<String>,
 ) -> Result<Response, WebError> {
-    let status = find(&parts, &visit, &token).await?;
-    if status.has_ended(parts.clock.now()) { Err(WebError::Gone) } else { as_json(&status) }
+    let status = visit.actions(&state.sender).status_of(&token).await?;
+    if status.has_ended(state.clock.now()) { Err(WebError::Gone) } else { as_json(&status) }
 }
 
 /// `GET /s/{token}/{action}[/{number}]`: asks first, changes nothing.
 pub async fn confirm(
-    State(parts): State<Parts>,
+    State(state): State<SenderState>,
     visit: Visit,
     Path(path): Path<ActPath>,
 ) -> Result<Response, WebError> {
-    let (act, status) = read(&parts, &visit, &path).await?;
+    let (act, status) = read(&state, &visit, &path).await?;
     if !act.is_possible(&status) {
-        return not_done(&parts, &visit, &path.token, ActionError::Closed).await;
+        return not_done(&state, &visit, &path.token, ActionError::Closed).await;
     }
     ask(&visit, &path.token, &status, act, &ActForm::default(), None)
 }
 
 /// `POST /s/{token}/{action}[/{number}]`: does it.
 pub async fn act(
-    State(parts): State<Parts>,
+    State(state): State<SenderState>,
     visit: Visit,
     Path(path): Path<ActPath>,
     headers: HeaderMap,
@@ -295,29 +296,29 @@ pub async fn act(
         Err(_) if !headers.contains_key(CONTENT_TYPE) => ActForm::default(),
         Err(_) => return Err(WebError::BadRequest),
     };
-    let (act, status) = read(&parts, &visit, &path).await?;
+    let (act, status) = read(&state, &visit, &path).await?;
     if let Some(language) = form.lang {
         let visit = visit.in_language(language);
         let mut response = ask(&visit, &path.token, &status, act, &form, None)?;
         visit.remember(&mut response);
         return Ok(response);
     }
-    match perform(&parts, &visit, &status, act, &form).await {
+    match perform(&state, &visit, &status, act, &form).await {
         Ok(()) if matches!(act, Act::Recall(_)) => to(&format!("/s/{}/proof", path.token)),
         Ok(()) => to(&format!("/s/{}?done={}", path.token, act.word())),
         Err(ActionError::Days) => ask(&visit, &path.token, &status, act, &form, Some("problem-days")),
-        Err(error) => not_done(&parts, &visit, &path.token, error).await,
+        Err(error) => not_done(&state, &visit, &path.token, error).await,
     }
 }
 
 async fn perform(
-    parts: &Parts,
+    state: &SenderState,
     visit: &Visit,
     status: &Status,
     act: Act,
     form: &ActForm,
 ) -> Result<(), ActionError> {
-    let (actions, by, id) = (parts.actions(visit), By::Sender(visit.client), &status.id);
+    let (actions, by, id) = (visit.actions(&state.sender), By::Sender(visit.client), &status.id);
     match act {
         Act::Recall(recipient) => {
             actions.recall(by, id, recipient, form.tell.is_some()).await?;
@@ -344,72 +345,54 @@ fn ask(
     form: &ActForm,
     problem: Option<&'static str>,
 ) -> Result<Response, WebError> {
-    let code = if problem.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     let path = act.path(token);
-    page::render(code, &ConfirmPage { visit, token, status, act, path, form, problem })
+    let page = ConfirmPage { visit, token, status, act, path, form, problem };
+    match problem {
+        Some(_) => render::refusal(Refusal::INCOMPLETE, &page),
+        None => render::page(&page),
+    }
 }
 
-/// The facts as they are now; after the date that there are none.
+/// The facts as they are now, with what was done or why it was not; after the date that there are none.
 async fn overview(
-    parts: &Parts,
+    state: &SenderState,
     visit: &Visit,
     token: &str,
-    code: StatusCode,
     done: Option<&'static str>,
-    problem: Option<&'static str>,
+    refused: Option<(Refusal, &'static str)>,
 ) -> Result<Response, WebError> {
-    let status = &find(parts, visit, token).await?;
-    match status.has_ended(parts.clock.now()) {
-        true => page::render(StatusCode::GONE, &EndedPage { visit, token, status }),
-        false => page::render(code, &StatusPage { visit, token, status, done, problem }),
+    let status = &visit.actions(&state.sender).status_of(token).await?;
+    if status.has_ended(state.clock.now()) {
+        return render::refusal(WebError::Gone.refusal(), &EndedPage { visit, token, status });
+    }
+    let problem = refused.map(|(_, problem)| problem);
+    let page = StatusPage { visit, token, status, done, problem };
+    match refused {
+        Some((refusal, _)) => render::refusal(refusal, &page),
+        None => render::page(&page),
     }
 }
 
 /// The facts as they are now, and why nothing was done.
 async fn not_done(
-    parts: &Parts,
+    state: &SenderState,
     visit: &Visit,
     token: &str,
     error: ActionError,
 ) -> Result<Response, WebError> {
-    let (code, problem) = match error {
-        ActionError::NotBefore(_) => (StatusCode::TOO_MANY_REQUESTS, "problem-before"),
-        ActionError::Closed => (StatusCode::CONFLICT, "problem-closed"),
-        error => return Err(failed(error)),
+    let refused = match error {
+        ActionError::NotBefore(again) => (Refusal::until(again, state.clock.now()), "problem-before"),
+        ActionError::Closed => (Refusal::TOO_LATE, "problem-closed"),
+        error => return Err(error.into()),
     };
-    let mut response = overview(parts, visit, token, code, None, Some(problem)).await?;
-    if let ActionError::NotBefore(again) = error {
-        retry_after(&mut response, again, parts.clock.now());
-    }
-    Ok(response)
+    overview(state, visit, token, None, Some(refused)).await
 }
 
-/// Says when it can be tried again.
-pub fn retry_after(response: &mut Response, again: Timestamp, now: Timestamp) {
-    response.headers_mut().insert(RETRY_AFTER, seconds_until(again, now).into());
-}
-
-async fn read(parts: &Parts, visit: &Visit, path: &ActPath) -> Result<(Act, Status), WebError> {
-    let status = find(parts, visit, &path.token).await?;
+async fn read(state: &SenderState, visit: &Visit, path: &ActPath) -> Result<(Act, Status), WebError> {
+    let status = visit.actions(&state.sender).status_of(&path.token).await?;
     let act = Act::parse(&path.action, path.number.as_deref()).ok_or(WebError::NotFound)?;
     let is_there = act.recipient().is_none_or(|number| status.recipient(number).is_some());
     if is_there { Ok((act, status)) } else { Err(WebError::NotFound) }
-}
-
-/// The facts that this token may see. A forged one never reaches the store.
-pub async fn find(parts: &Parts, visit: &Visit, token: &str) -> Result<Status, WebError> {
-    parts.actions(visit).status_of(token).await.map_err(failed)
-}
-
-/// For what no page of ours explains.
-pub fn failed(error: ActionError) -> WebError {
-    match error {
-        ActionError::Unknown => WebError::NotFound,
-        ActionError::Closed => WebError::Gone,
-        ActionError::Days => WebError::BadRequest,
-        ActionError::NotBefore(again) => WebError::Locked(again),
-        error @ (ActionError::Store(_) | ActionError::Notice(_)) => WebError::Trouble(error.to_string()),
-    }
 }
 
 /// JSON for people too: with line breaks.

@@ -145,7 +145,7 @@ fn noted(opened: &Opened) -> (serde_json::Value, Vec<serde_json::Value>) {
 /// source.
 #[test]
 fn whatever_hands_out_content_is_noted() {
-    let routes = [include_str!("../mod.rs"), include_str!("../reply/mod.rs")].concat();
+    let routes = [include_str!("../recipient/mod.rs"), include_str!("../reply/mod.rs")].concat();
     let routes = routes.lines().filter_map(|line| line.split("\"/t/{token}/").nth(1));
     let routes: Vec<String> =
         routes.map(|rest| rest.split('"').next().unwrap().replace("{number}", "1")).collect();

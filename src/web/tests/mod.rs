@@ -38,7 +38,7 @@ use crate::transfer::access::Access;
 use crate::transfer::sealing::{self, Content, SealRequest};
 use crate::web::http::activity::Patience;
 use crate::web::http::server::Server;
-use crate::web::{Parts, router};
+use crate::web::{WebState, router};
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\nplaatje";
 const CONFIG: &str = r#"
@@ -107,10 +107,17 @@ impl Site {
             largest: LargestMail::default(),
         });
         let sender = SenderService::new(store.clone(), keys.clone(), clock.clone(), WakeHandle::default());
-        let parts = Parts::new(access, replies, sender, store.clone(), settings.clone(), clock.clone());
+        let state = WebState {
+            access,
+            replies,
+            sender,
+            downloads: store.clone(),
+            settings: settings.clone(),
+            clock: clock.clone(),
+        };
         let listen = ["127.0.0.1:0".parse().unwrap()];
         let inside = runtime.enter();
-        let server = Server::bind(&listen, router(parts), settings.clone(), |settings| {
+        let server = Server::bind(&listen, router(state), settings.clone(), |settings| {
             settings.certificates.web.clone()
         })
         .unwrap();

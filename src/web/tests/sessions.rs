@@ -6,7 +6,8 @@ use std::collections::HashMap;
 
 use super::{Answer, Sealed, Site};
 
-const ROUTES: [&str; 2] = [include_str!("../mod.rs"), include_str!("../reply/mod.rs")];
+const ROUTES: [&str; 3] =
+    [include_str!("../recipient/mod.rs"), include_str!("../reply/mod.rs"), include_str!("../sender/mod.rs")];
 const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"];
 
 /// Every path below `start`, with numbers and words in it that lead somewhere.

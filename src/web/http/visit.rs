@@ -1,22 +1,24 @@
-//! What every page needs to know about its reader and the organisation: [`Visit`], made once per request by
-//! `security`, handed to every handler, and the `visit` of every template.
+//! What every page needs to know about its reader and its organisation: [`Visit`], made once per request by the
+//! outermost layer, handed to every handler, and the `visit` of every template.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use askama::Template;
-use axum::extract::FromRequestParts;
-use axum::http::header::{ACCEPT_LANGUAGE, CONTENT_TYPE, SET_COOKIE};
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::header::ACCEPT_LANGUAGE;
 use axum::http::request::Parts as RequestParts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, Uri};
+use axum::middleware::Next;
+use axum::response::Response;
+use cookie::time::Duration;
 
 use super::error::WebError;
+use super::{client, cookies};
 use crate::clock::Timestamp;
 use crate::locale::{self, Language};
-use crate::settings::{Organisation, Settings};
+use crate::sender::{Actions, SenderService};
+use crate::settings::{CurrentSettings, Organisation, Settings};
 use crate::web::assets;
-use crate::web::recipient::session::cookie;
 
 /// The cookie that remembers a chosen language. No secret, nothing about a person.
 const LANGUAGE_COOKIE: &str = "zegel-language";
@@ -43,7 +45,7 @@ impl Visit {
         let chosen = uri.query().and_then(|query| {
             query.split('&').find_map(|pair| pair.strip_prefix("lang=")).and_then(|tag| tag.parse().ok())
         });
-        let remembered = || cookie(headers, LANGUAGE_COOKIE)?.parse().ok();
+        let remembered = || cookies::read(headers, LANGUAGE_COOKIE)?.parse().ok();
         let accepted = || Language::negotiate(headers.get(ACCEPT_LANGUAGE)?.to_str().ok()?);
         let language = chosen.or_else(remembered).or_else(accepted).unwrap_or(organisation.language);
         Self { language, client, settings, organisation, chosen: chosen.is_some() }
@@ -54,6 +56,11 @@ impl Visit {
         self.language = language;
         self.chosen = true;
         self
+    }
+
+    /// What senders may do, by the settings of this visit.
+    pub fn actions(&self, sender: &SenderService) -> Actions {
+        sender.under(self.settings.clone())
     }
 
     /// The text under `key`.
@@ -126,29 +133,38 @@ impl Visit {
         self.organisation.public_url.starts_with("https://")
     }
 
-    /// The cookie that remembers the language, when this request chose one.
+    /// Has the browser remember the language for a year, when this request chose it.
     pub fn remember(&self, response: &mut Response) {
-        let secure = if self.is_secure() { "; Secure" } else { "" };
-        let text = format!(
-            "{LANGUAGE_COOKIE}={}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax{secure}",
-            self.language
-        );
-        if let (true, Ok(value)) = (self.chosen, HeaderValue::from_str(&text)) {
-            response.headers_mut().append(SET_COOKIE, value);
+        if self.chosen {
+            let cookie = cookies::plain(LANGUAGE_COOKIE, self.language.as_str(), self.is_secure());
+            cookies::set(response, cookie.max_age(Duration::days(365)));
         }
     }
+}
+
+/// The outermost layer: finds out who asks and in which language.
+pub async fn introduce(
+    State(settings): State<CurrentSettings>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let settings = settings.get();
+    let client = client::address(&request, &settings.web.trusted_proxies);
+    let visit = Visit::new(request.uri(), request.headers(), client, settings);
+    request.extensions_mut().insert(visit.clone());
+    let mut response = next.run(request).await;
+    visit.remember(&mut response);
+    response
 }
 
 impl<S: Sync> FromRequestParts<S> for Visit {
     type Rejection = WebError;
 
     async fn from_request_parts(parts: &mut RequestParts, _state: &S) -> Result<Self, WebError> {
-        parts.extensions.get::<Self>().cloned().ok_or(WebError::Trouble("request came past the guard".into()))
+        parts
+            .extensions
+            .get::<Self>()
+            .cloned()
+            .ok_or(WebError::Trouble("a request came past its layers".into()))
     }
-}
-
-/// A template as a response.
-pub fn render(status: StatusCode, page: &impl Template) -> Result<Response, WebError> {
-    let text = page.render().map_err(|error| WebError::Trouble(format!("template: {error}")))?;
-    Ok((status, [(CONTENT_TYPE, "text/html; charset=utf-8")], text).into_response())
 }

@@ -1,0 +1,29 @@
+//! The layers around every handler, and their order.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+
+use super::throttles::{self, Throttles};
+use super::{admission, error_page, headers, visit};
+use crate::clock::Clock;
+use crate::sender::SenderService;
+use crate::settings::CurrentSettings;
+
+/// Around all routes, from the outside in: who asks and in which language; the security headers of whatever goes out;
+/// the page of an error; how often somebody asks; what is meant for these pages at all.
+pub fn around(
+    routes: Router,
+    settings: CurrentSettings,
+    throttles: Arc<Throttles>,
+    sender: SenderService,
+    clock: Clock,
+) -> Router {
+    routes
+        .layer(from_fn(admission::admit))
+        .layer(from_fn_with_state(throttles, throttles::admit))
+        .layer(from_fn_with_state((sender, clock), error_page::show))
+        .layer(from_fn(headers::protect))
+        .layer(from_fn_with_state(settings, visit::introduce))
+}
