@@ -37,21 +37,6 @@ const ORIGINAL: &[u8] = b"From: Jan de Vries <jan@voorbeeld.nl>\r\nTo: piet@exam
     Cc: Zaak 1 <zaak-1@voorbeeld.nl>\r\n\
     Message-ID: <origineel@voorbeeld.nl>\r\nReferences: <eerder@example.org>\r\n\
     Subject: [veilig] Besluit over uw aanvraag\r\n\r\nKANARIE\r\n";
-const CONFIG: &str = r#"
-    hostname = "veilig.voorbeeld.nl"
-    data_dir = "/nowhere"
-    [organisation]
-    name = "Gemeente Voorbeeld"
-    domains = ["voorbeeld.nl"]
-    [smtp]
-    listen = ["127.0.0.1:0"]
-    [relay]
-    smarthost = "127.0.0.1:25"
-    [web]
-    listen = ["127.0.0.1:0"]
-    public_url = "https://veilig.voorbeeld.nl"
-"#;
-
 /// Files, on a disk with as much room as a test says.
 struct Disk {
     files: LocalBlobs,
@@ -113,8 +98,7 @@ impl Desk {
         let blobs = Arc::new(Disk { files, room: AtomicU64::new(u64::MAX) });
         let keys = Keys::derive(&[7; 32]);
         let clock = Clock::movable("2026-11-23T10:00:00Z".parse().unwrap());
-        let config = config::parse(Path::new("zegel.toml"), CONFIG, std::iter::empty()).unwrap();
-        let settings = CurrentSettings::new(settings::Settings::read(config).unwrap());
+        let settings = CurrentSettings::new(settings::testing::settings(""));
         let service = ReplyService::new(Parts {
             store: store.clone(),
             blobs: blobs.clone(),
@@ -593,6 +577,17 @@ async fn an_upload_that_is_written_is_locked() {
     octets.send(Err(io::ErrorKind::ConnectionReset.into())).await.unwrap();
     assert!(matches!(first.await.unwrap(), Err(ReplyError::Broken { offset: 6, .. })));
     assert_eq!(desk.append(&id, 6, b"-rest.").await.unwrap(), 12);
+}
+
+/// A request that began before a reload goes by the settings it began with, to its end.
+#[tokio::test]
+async fn a_request_keeps_its_settings() {
+    let desk = Desk::new().await;
+    let before = desk.replies();
+    desk.configure(|organisation| organisation.reply.enabled = false);
+    assert!(before.draft(&desk.grant, &desk.browser).await.is_ok());
+    let after = desk.replies().draft(&desk.grant, &desk.browser).await;
+    assert!(matches!(after, Err(ReplyError::Disabled)), "{after:?}");
 }
 
 /// H39: what is begun and does not count yet is counted against the link; without a length that is a piece.

@@ -96,3 +96,30 @@ pub fn authority(url: &str) -> String {
     let default_port = if scheme == "https" { ":443" } else { ":80" };
     authority.strip_suffix(default_port).unwrap_or(authority).to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::address::Address;
+    use crate::settings::testing::{organisation, settings};
+
+    #[test]
+    fn bounces_of_answers_go_to_the_postmaster_unless_another_is_named() {
+        assert_eq!(organisation().reply_bounces().to_string(), "<postmaster@voorbeeld.nl>");
+        let named = settings("[reply]\nbounces = \"post@voorbeeld.nl\"");
+        assert_eq!(named.operator().reply_bounces().to_string(), "<post@voorbeeld.nl>");
+    }
+
+    #[test]
+    fn is_found_by_its_senders_and_by_its_host() {
+        let settings = settings("");
+        let is_sender = |text: &str| settings.for_sender(&Address::parse(text).unwrap()).is_some();
+        assert!(is_sender("jan@Voorbeeld.NL"));
+        assert!(!is_sender("jan@example.org") && !is_sender("piet%example.org@voorbeeld.nl"));
+        for host in ["veilig.voorbeeld.nl", "Veilig.Voorbeeld.nl:443"] {
+            assert!(settings.for_host(host).is_some(), "{host}");
+        }
+        for host in ["voorbeeld.nl", "veilig.voorbeeld.nl:80", "veilig.voorbeeld.nl.example.org", ""] {
+            assert!(settings.for_host(host).is_none(), "{host}");
+        }
+    }
+}
