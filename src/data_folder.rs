@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 
 use crate::clock::{Clock, Timestamp};
-use crate::id::BlobName;
+use crate::id::{BlobName, FolderId};
 use crate::secret::{Keys, MASTER_KEY};
 use crate::store::files::LocalBlobs;
 use crate::store::sqlite::{Alone, Database, Sqlite};
@@ -37,25 +37,26 @@ pub struct DataFolder {
     pub before: Before,
     /// The path of the folder.
     pub path: PathBuf,
-    /// Whether database, blobs and key carry an id that proves that they belong together.
-    pub has_id: bool,
+    /// The id of the folder, where database, blobs and key carry one that proves that they belong together.
+    pub id: Option<FolderId>,
 }
 
 impl DataFolder {
     /// Opens the folder for the gateway, and makes it if it does not exist. There is one gateway to a folder.
     pub fn open(folder: &Path) -> Result<Self> {
         make(folder)?;
-        let Verified { database, keys, blobs, has_id } = Verified::open(folder)?;
-        if !has_id {
-            identity::found(&database, &keys.folder, &blobs, &blobs_folder(folder))?;
-        }
+        let Verified { database, keys, blobs, id } = Verified::open(folder)?;
+        let id = match id {
+            Some(id) => id,
+            None => identity::found(&database, &keys.folder, &blobs, &blobs_folder(folder))?,
+        };
         let (found, named) = (blobs.names()?, database.count_blobs()?);
         identity::refuse_most_missing(&database, &blobs_folder(folder), named, found.len() as u64)?;
         let before = Before { alive: database.begin_life(Clock::system().now())?, named, found };
         let store = database.serve()?;
         let keys = keys.with_keyring(store.keyring());
         let (store, blobs) = (Arc::new(store), Arc::new(blobs));
-        Ok(Self { store, blobs, keys, before, path: folder.to_owned(), has_id: true })
+        Ok(Self { store, blobs, keys, before, path: folder.to_owned(), id: Some(id) })
     }
 
     /// Whether a gateway has used this folder. It is an error if there are blobs or keys but no database.
@@ -70,11 +71,11 @@ impl DataFolder {
         if !Self::exists(folder)? {
             bail!("{}: no gateway has run here yet", folder.display());
         }
-        let Verified { database, keys, blobs, has_id } = Verified::open(folder)?;
+        let Verified { database, keys, blobs, id } = Verified::open(folder)?;
         let store = database.attach()?;
         let keys = keys.with_keyring(store.keyring());
         let (store, blobs) = (Arc::new(store), Arc::new(blobs));
-        Ok(Self { store, blobs, keys, before: Before::default(), path: folder.to_owned(), has_id })
+        Ok(Self { store, blobs, keys, before: Before::default(), path: folder.to_owned(), id })
     }
 
     /// The same, with every check that the gateway makes when it starts.
@@ -113,7 +114,7 @@ struct Verified {
     database: Database,
     keys: Keys,
     blobs: LocalBlobs,
-    has_id: bool,
+    id: Option<FolderId>,
 }
 
 impl Verified {
@@ -122,8 +123,8 @@ impl Verified {
         identity::refuse_remains(folder, &path)?;
         let database = Database::open(&path)?;
         let keys = Keys::open(folder, identity::is_new(&database, &blobs)?)?;
-        let has_id = identity::verify(&database, &keys.folder, &folder.join(MASTER_KEY), &blobs)?;
-        Ok(Self { database, keys, blobs: LocalBlobs::open(&blobs)?, has_id })
+        let id = identity::verify(&database, &keys.folder, &folder.join(MASTER_KEY), &blobs)?;
+        Ok(Self { database, keys, blobs: LocalBlobs::open(&blobs)?, id })
     }
 }
 

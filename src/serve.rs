@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -105,13 +105,14 @@ impl Gateway {
         // Without a handler this signal ends the process. With one, the write fails and the message is answered with 451
         // (C03). The handler stays when this value is dropped.
         drop(signal(SignalKind::from_raw(SIGXFSZ))?);
-        let DataFolder { store, blobs, keys, before, .. } = DataFolder::open(&settings.data_dir)?;
+        let DataFolder { store, blobs, keys, before, id, .. } = DataFolder::open(&settings.data_dir)?;
         let clock = Clock::system();
         warn(&settings);
         let settings = CurrentSettings::new(settings);
         let smarthost = Smarthost::new(TlsClients::system()?, Timeouts::default());
         let largest = smarthost.largest_mail();
         let worker = Worker::new(WorkerParts {
+            owner: id.context("the data folder has no id")?,
             store: store.clone(),
             blobs: Arc::new(blobs.shared(Share::Queue)),
             key: keys.body.clone(),

@@ -17,7 +17,7 @@ use zegel::delivery::outcome::Delivery;
 use zegel::delivery::{NextHop, OutgoingMail};
 use zegel::diagnostic::{Diagnostic, Outcome, Stage};
 use zegel::envelope::{Envelope, MailParameters};
-use zegel::id::QueueId;
+use zegel::id::{FolderId, QueueId};
 use zegel::message::crlf::CrlfBytes;
 use zegel::outbox::body::store_body;
 use zegel::queue::worker::{Worker, WorkerParts};
@@ -93,6 +93,7 @@ async fn send(message: Vec<u8>, to: &[&str], enough: impl Fn(&State) -> bool) ->
         created: start,
     });
     let worker = Worker::new(WorkerParts {
+        owner: FolderId::random(),
         store: queue.clone(),
         blobs: Arc::new(blobs),
         key: keys.body,

@@ -21,7 +21,7 @@ use zegel::delivery::Timeouts;
 use zegel::delivery::smarthost::{self, LargestMail, TlsClients};
 use zegel::diagnostic::Outcome;
 use zegel::envelope::{BodyType, Envelope, EnvelopeRecipient, MailParameters, Notify, RcptParameters, Ret};
-use zegel::id::QueueId;
+use zegel::id::{FolderId, QueueId};
 use zegel::message::crlf::CrlfBytes;
 use zegel::outbox::body::{self, store_body};
 use zegel::queue::worker::{WakeHandle, Worker, WorkerParts};
@@ -96,6 +96,7 @@ impl Gateway {
         let next_hop = smarthost::Smarthost::new(tls, timeouts);
         let largest = next_hop.largest_mail();
         let worker = Worker::new(WorkerParts {
+            owner: FolderId::random(),
             store: queue.clone(),
             blobs: Arc::new(blobs.clone()),
             key: key(),

@@ -48,10 +48,8 @@ fn put_back(from: &Path, to: &Path, key: Option<&Path>, manifest: &Manifest) -> 
     compare(from, &database, &blobs, manifest)?;
     database.set_lost(manifest.lost.len() as u64).map_err(store)?;
     let keys = Keys::open(to, false)?;
-    match identity::verify(&database, &keys.folder, &to.join(MASTER_KEY), &to.join(BLOBS))? {
-        true => Ok(()),
-        false => Err(BackupError::NoId(from.to_owned())),
-    }
+    let id = identity::verify(&database, &keys.folder, &to.join(MASTER_KEY), &to.join(BLOBS))?;
+    id.map(drop).ok_or_else(|| BackupError::NoId(from.to_owned()))
 }
 
 fn copy_key(from: &Path, to: &Path, key: Option<&Path>, manifest: &Manifest) -> Result<(), BackupError> {

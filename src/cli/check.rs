@@ -50,7 +50,7 @@ fn open(folder: &Path) -> Result<Option<DataFolder>> {
 
 fn state(folder: Option<&DataFolder>) -> &'static str {
     match folder {
-        Some(DataFolder { has_id: true, .. }) => "opens; database, blobs and key belong together",
+        Some(DataFolder { id: Some(_), .. }) => "opens; database, blobs and key belong together",
         Some(_) => "opens; it gets an id of its own at the next start",
         None => "will be made at the first start",
     }

@@ -171,12 +171,12 @@ pub(super) mod tests {
     use super::*;
     use crate::diagnostic::Stage;
     use crate::envelope::{EnvelopeRecipient, MailParameters, Notify, RcptParameters};
-    use crate::id::QueueId;
+    use crate::id::{FolderId, QueueId};
     use crate::message::crlf::CrlfBytes;
     use crate::outbox::body;
     use crate::secret::Keys;
     use crate::settings::testing::settings;
-    use crate::store::{Body, BodyData};
+    use crate::store::{Body, BodyData, Claim};
     use crate::transfer::testing::MemoryBlobs;
 
     const MESSAGE: &[u8] =
@@ -201,6 +201,7 @@ pub(super) mod tests {
             link: None,
             created: Timestamp::UNIX_EPOCH,
             attempts: 0,
+            claim: Claim { owner: FolderId::random(), token: 1, until: Timestamp::UNIX_EPOCH },
         }
     }
 

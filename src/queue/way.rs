@@ -56,8 +56,8 @@ mod tests {
     use crate::address::{Address, ReversePath};
     use crate::clock::Timestamp;
     use crate::envelope::MailParameters;
-    use crate::id::QueueId;
-    use crate::store::{Body, BodyData};
+    use crate::id::{FolderId, QueueId};
+    use crate::store::{Body, BodyData, Claim};
 
     fn item(kind: Kind, to: &[&str]) -> Item {
         let recipient = |(number, to): (u32, &&str)| PendingRecipient {
@@ -74,6 +74,7 @@ mod tests {
             link: None,
             created: Timestamp::UNIX_EPOCH,
             attempts: 0,
+            claim: Claim { owner: FolderId::random(), token: 1, until: Timestamp::UNIX_EPOCH },
         }
     }
 

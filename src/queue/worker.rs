@@ -28,9 +28,10 @@ use crate::delivery::outcome::{self, Delivery};
 use crate::delivery::{NextHop, OutgoingMail};
 use crate::diagnostic::{Diagnostic, EnhancedCode, Outcome};
 use crate::envelope::EnvelopeRecipient;
+use crate::id::FolderId;
 use crate::secret::{BodyKey, LinkKey};
 use crate::settings::{CurrentSettings, Settings};
-use crate::store::{Attempt, Blobs, BodyData, Item, Kind, Problem, QueueStore, StoreError};
+use crate::store::{Attempt, AttemptEnd, Blobs, BodyData, Item, Kind, Problem, QueueStore, StoreError};
 use crate::transfer::link;
 
 /// The queue is looked at this often, because the command line changes it from another process.
@@ -50,6 +51,8 @@ const IN_FLIGHT: usize = 2;
 
 /// What a worker needs.
 pub struct WorkerParts {
+    /// Whose claims it makes: the gateway's data folder.
+    pub owner: FolderId,
     /// The queue.
     pub store: Arc<dyn QueueStore>,
     /// Large bodies.
@@ -127,7 +130,7 @@ impl Worker {
         let shared = &self.shared;
         let store = &shared.parts.store;
         if !*released {
-            store.release_claims().await?;
+            store.release_claims(&shared.parts.owner).await?;
             *released = true;
         }
         let settings = shared.parts.settings.get();
@@ -138,7 +141,7 @@ impl Worker {
             return Ok(POLL);
         }
         let now = shared.parts.clock.now();
-        let due = store.claim_due(now, later(now, LEASE), free).await?;
+        let due = store.claim_due(&shared.parts.owner, now, later(now, LEASE), free).await?;
         let filled = due.len() >= free;
         for item in due {
             let flight = (item.id.clone(), item.attempts);
@@ -284,7 +287,17 @@ impl Shared {
         let mut events = events(server, &item, &outcomes, told.frozen, now);
         events.extend(told.event(&item.id, now));
         let reports = told.mail.into_iter().collect();
-        Attempt { item: item.id, notifies, now, outcomes, next_attempt, problem, reports, events }
+        Attempt {
+            item: item.id,
+            claim: item.claim,
+            notifies,
+            now,
+            outcomes,
+            next_attempt,
+            problem,
+            reports,
+            events,
+        }
     }
 
     /// Tries until the store has it: to deliver again instead would make a duplicate.
@@ -292,7 +305,15 @@ impl Shared {
         let mut told = false;
         loop {
             match self.parts.store.finish_attempt(attempt.clone()).await {
-                Ok(()) => return,
+                Ok(AttemptEnd::Recorded) => return,
+                Ok(AttemptEnd::ClaimLost) => {
+                    tracing::warn!(
+                        item = %attempt.item,
+                        "an outcome came after its claim had run out and is not recorded: \
+                         what was delivered may be delivered a second time"
+                    );
+                    return;
+                }
                 Err(error @ StoreError::Closed) => {
                     tracing::error!(item = %attempt.item, %error, "an outcome was not recorded");
                     return;

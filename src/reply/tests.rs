@@ -14,7 +14,7 @@ use super::*;
 use crate::address::ReversePath;
 use crate::config::{self, PasswordMode, Programs, ReplyDelivery, ReplyRecipients};
 use crate::data_folder::Before;
-use crate::id::{BlobName, QueueId, UploadId};
+use crate::id::{BlobName, FolderId, QueueId, UploadId};
 use crate::jobs::reminders::Reminders;
 use crate::jobs::retention::Retention;
 use crate::limits::TryRule;
@@ -142,7 +142,11 @@ impl Desk {
     /// Everything that waits in the queue, taken out of it: item and mail.
     async fn mails(&self) -> Vec<(Item, Vec<u8>)> {
         let now = self.clock.now();
-        let items = self.store.claim_due(now, crate::clock::days_later(now, 1), 100).await.unwrap();
+        let items = self
+            .store
+            .claim_due(&FolderId::random(), now, crate::clock::days_later(now, 1), 100)
+            .await
+            .unwrap();
         let open = |item: &Item| {
             let chunks = body::open(&self.service.parts.keys.body, &*self.blobs, &item.body).unwrap();
             chunks.map(|chunk| chunk.unwrap()).collect::<Vec<_>>().concat()

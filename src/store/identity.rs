@@ -168,14 +168,15 @@ pub fn is_new(database: &Database, blobs: &Path) -> Result<bool, IdentityError> 
     Ok(true)
 }
 
-/// Whether database, key and blobs have proved that they belong together; `false` where the database has no id yet.
+/// The id of the data folder, when database, key and blobs have proved that they belong together; `None` where the
+/// database has no id yet.
 pub fn verify(
     database: &Database,
     key: &FolderKey,
     key_file: &Path,
     blobs: &Path,
-) -> Result<bool, IdentityError> {
-    let Some(identity) = database.identity()? else { return Ok(false) };
+) -> Result<Option<FolderId>, IdentityError> {
+    let Some(identity) = database.identity()? else { return Ok(None) };
     verify_key(database, &identity, key, key_file)?;
     let (id, path) = (identity.id, || database.path().to_owned());
     match LocalBlobs::id_in(blobs)? {
@@ -186,7 +187,7 @@ pub fn verify(
         }
         None => return Err(IdentityError::NoBlobs { blobs: blobs.to_owned(), database: path() }),
     }
-    Ok(true)
+    Ok(Some(id))
 }
 
 /// Fails when so few blobs were found that most of those are missing which rows name. A few may be lost; when most are,
@@ -210,7 +211,7 @@ pub fn found(
     key: &FolderKey,
     blobs: &LocalBlobs,
     path: &Path,
-) -> Result<(), IdentityError> {
+) -> Result<FolderId, IdentityError> {
     let (absent, named) = count_absent(database, blobs)?;
     if absent > named / 2 {
         return Err(missing(database, path, format!("{absent} of {named}")));
@@ -223,7 +224,8 @@ pub fn found(
             id
         }
     };
-    set(database, key, id)
+    set(database, key, id.clone())?;
+    Ok(id)
 }
 
 /// An administrator says that this key is to be the database's: the one it was made with is lost for good.
@@ -317,15 +319,15 @@ mod tests {
         let key = Keys::derive(&[7; 32]).folder;
         let verify = || verify(&database, &key, Path::new("master.key"), &path);
         assert!(is_new(&database, &path).unwrap());
-        assert!(!verify().unwrap());
+        assert_eq!(verify().unwrap(), None);
         let id = FolderId::random();
         blobs.set_id(&id).unwrap();
         assert!(is_new(&database, &path).unwrap());
-        assert!(!verify().unwrap());
+        assert_eq!(verify().unwrap(), None);
         found(&database, &key, &blobs, &path).unwrap();
         assert_eq!(database.identity().unwrap().unwrap().id, id);
         assert!(!is_new(&database, &path).unwrap());
-        assert!(verify().unwrap());
+        assert_eq!(verify().unwrap(), Some(id));
     }
 
     #[test]

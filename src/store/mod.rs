@@ -44,7 +44,9 @@ pub use self::downloads::{DownloadStore, Fetch, SHOWN};
 pub use self::drafts::{Author, DraftRow, DraftStore, EndedDraft, ReplyStore};
 pub use self::gauges::{GaugeStore, Gauges, ProblemGauge};
 pub use self::intake::{Acceptance, Committed, IntakeStore, MessageStore};
-pub use self::queue::{Attempt, Body, BodyData, Item, Kind, NewItem, PendingRecipient, Problem, QueueStore};
+pub use self::queue::{
+    Attempt, AttemptEnd, Body, BodyData, Claim, Item, Kind, NewItem, PendingRecipient, Problem, QueueStore,
+};
 pub use self::queue_admin::{QueueAdmin, QueueEntry, QueueEntryRecipient, RecipientState};
 pub use self::rates::RateStore;
 pub use self::reminders::{DueReminder, Occasion, ReminderMails, ReminderStore};

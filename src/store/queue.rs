@@ -9,22 +9,29 @@ use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::diagnostic::Outcome;
 use crate::envelope::{Envelope, EnvelopeRecipient, MailParameters};
-use crate::id::{BlobName, Link, QueueId};
+use crate::id::{BlobName, FolderId, Link, QueueId};
 use crate::secret::keyring::KeyRef;
 
 /// The queue as the worker uses it.
 #[async_trait]
 pub trait QueueStore: Send + Sync + 'static {
-    /// Items whose time has come, oldest first, at most `limit`, claimed until `lease`. An item whose claim
-    /// has run out is due again.
-    async fn claim_due(&self, now: Timestamp, lease: Timestamp, limit: usize) -> Result<Vec<Item>>;
-    /// Forgets all claims: called once at start, when nobody can hold one.
-    async fn release_claims(&self) -> Result<()>;
+    /// Claims items whose time has come for `owner`, until `lease`: the oldest first, at most `limit`. An item whose
+    /// claim has run out is due again.
+    async fn claim_due(
+        &self,
+        owner: &FolderId,
+        now: Timestamp,
+        lease: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Item>>;
+    /// Ends the claims that `owner` made before it was started again. Claims of other owners stay.
+    async fn release_claims(&self, owner: &FolderId) -> Result<()>;
     /// The first moment at which an item can be claimed: when it is due, or when its claim runs out.
     async fn next_due(&self) -> Result<Option<Timestamp>>;
-    /// Records an attempt and ends the claim; an item without waiting recipients is removed, its blob given
-    /// up. An item that is no longer there is no error: reports and events are kept all the same.
-    async fn finish_attempt(&self, attempt: Attempt) -> Result<()>;
+    /// Records an attempt and ends its claim; an item without waiting recipients is removed, its blob given
+    /// up. Where the claim no longer holds the item, nothing is changed. An item that was removed while the claim held
+    /// it is no error: reports and events are kept all the same.
+    async fn finish_attempt(&self, attempt: Attempt) -> Result<AttemptEnd>;
     /// Makes due now whatever is tried again by itself: the clock was set back.
     async fn make_all_due(&self, now: Timestamp) -> Result<()>;
 }
@@ -172,6 +179,40 @@ pub struct Item {
     pub created: Timestamp,
     /// Attempts made before this one.
     pub attempts: u32,
+    /// The right to make this attempt.
+    pub claim: Claim,
+}
+
+/// The right to make one attempt to deliver an item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The gateway that has it, by its data folder: it stays the same when the gateway is started again.
+    pub owner: FolderId,
+    /// The fencing token: how often the item was claimed, so no two claims of an item have the same.
+    pub token: u64,
+    /// Until when it keeps others away.
+    pub until: Timestamp,
+}
+
+/// What became of the end of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttemptEnd {
+    /// It is recorded.
+    Recorded,
+    /// The claim had run out or was released, and the item may be somebody else's: nothing was recorded.
+    ClaimLost,
+}
+
+impl Claim {
+    /// Whether an attempt that ended at `now` is recorded. `is_current` says whether the item is still held by this very
+    /// claim; `None` when the item is gone. It can only have been removed by hand, or with its link, while the
+    /// claim kept others away; later somebody else may have delivered it.
+    pub fn end(&self, is_current: Option<bool>, now: Timestamp) -> AttemptEnd {
+        match is_current.unwrap_or(now < self.until) {
+            true => AttemptEnd::Recorded,
+            false => AttemptEnd::ClaimLost,
+        }
+    }
 }
 
 /// A recipient that has neither got the mail nor been given up.
@@ -232,6 +273,8 @@ impl std::str::FromStr for Problem {
 pub struct Attempt {
     /// The item.
     pub item: QueueId,
+    /// The claim that it was made under.
+    pub claim: Claim,
     /// The link that it is the notification of: how the delivery ends decides whether the recipient knows of
     /// the link, or whether it is closed.
     pub notifies: Option<Link>,
@@ -247,4 +290,27 @@ pub struct Attempt {
     pub reports: Vec<NewItem>,
     /// What the audit trail says of it.
     pub events: Vec<Event>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::later;
+
+    #[test]
+    fn an_end_counts_only_under_the_claim_that_holds_the_item() {
+        let until: Timestamp = "2026-11-24T12:00:00Z".parse().unwrap();
+        let claim = Claim { owner: FolderId::random(), token: 1, until };
+        let before = until.saturating_sub(std::time::Duration::from_secs(1)).unwrap();
+        let after = later(until, std::time::Duration::from_secs(1));
+        for (is_current, now, end) in [
+            (Some(true), before, AttemptEnd::Recorded),
+            (Some(true), after, AttemptEnd::Recorded),
+            (Some(false), before, AttemptEnd::ClaimLost),
+            (None, before, AttemptEnd::Recorded),
+            (None, until, AttemptEnd::ClaimLost),
+        ] {
+            assert_eq!(claim.end(is_current, now), end, "{is_current:?} {now}");
+        }
+    }
 }

@@ -17,9 +17,10 @@ use tokio::sync::watch;
 use zegel::audit::Event;
 use zegel::clock::Timestamp;
 use zegel::diagnostic::Outcome;
-use zegel::id::{BlobName, QueueId};
+use zegel::id::{BlobName, FolderId, QueueId};
 use zegel::store::{
-    Attempt, BlobFacts, BlobWriter, Blobs, Item, NewItem, PendingRecipient, Problem, QueueStore, Result,
+    Attempt, AttemptEnd, BlobFacts, BlobWriter, Blobs, Claim, Item, NewItem, PendingRecipient, Problem,
+    QueueStore, Result,
 };
 
 /// One item and its state.
@@ -29,7 +30,8 @@ pub struct Row {
     pub waiting: Vec<PendingRecipient>,
     pub attempts: u32,
     pub due: Timestamp,
-    pub leased: Option<Timestamp>,
+    pub claim: Option<Claim>,
+    pub claims: u64,
     pub problem: Option<Problem>,
 }
 
@@ -70,7 +72,8 @@ impl MemoryQueue {
             waiting: waiting.collect(),
             attempts: 0,
             due: item.created,
-            leased: None,
+            claim: None,
+            claims: 0,
             problem: None,
             item,
         };
@@ -107,8 +110,10 @@ impl MemoryQueue {
     }
 }
 
-fn claim(row: &mut Row, lease: Timestamp) -> Item {
-    row.leased = Some(lease);
+fn claim(row: &mut Row, owner: &FolderId, until: Timestamp) -> Item {
+    row.claims += 1;
+    let claim = Claim { owner: owner.clone(), token: row.claims, until };
+    row.claim = Some(claim.clone());
     Item {
         id: row.item.id.clone(),
         kind: row.item.kind,
@@ -119,44 +124,59 @@ fn claim(row: &mut Row, lease: Timestamp) -> Item {
         link: row.item.link.clone(),
         created: row.item.created,
         attempts: row.attempts,
+        claim,
     }
 }
 
 #[async_trait]
 impl QueueStore for MemoryQueue {
-    async fn claim_due(&self, now: Timestamp, lease: Timestamp, limit: usize) -> Result<Vec<Item>> {
+    async fn claim_due(
+        &self,
+        owner: &FolderId,
+        now: Timestamp,
+        lease: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Item>> {
         Ok(self.change(|state| {
             state.rows.sort_by_key(|row| row.due);
             let free = |row: &&mut Row| {
-                !row.is_frozen() && row.due <= now && row.leased.is_none_or(|leased| leased <= now)
+                !row.is_frozen()
+                    && row.due <= now
+                    && row.claim.as_ref().is_none_or(|claim| claim.until <= now)
             };
-            state.rows.iter_mut().filter(free).take(limit).map(|row| claim(row, lease)).collect()
+            state.rows.iter_mut().filter(free).take(limit).map(|row| claim(row, owner, lease)).collect()
         }))
     }
 
-    async fn release_claims(&self) -> Result<()> {
-        self.change(|state| state.rows.iter_mut().for_each(|row| row.leased = None));
+    async fn release_claims(&self, owner: &FolderId) -> Result<()> {
+        let own = |row: &&mut Row| row.claim.as_ref().is_some_and(|claim| claim.owner == *owner);
+        self.change(|state| state.rows.iter_mut().filter(own).for_each(|row| row.claim = None));
         Ok(())
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>> {
         let state = self.state.borrow();
         let waiting = state.rows.iter().filter(|row| !row.is_frozen());
-        Ok(waiting.map(|row| row.leased.unwrap_or(row.due)).min())
+        Ok(waiting.map(|row| row.claim.as_ref().map_or(row.due, |claim| claim.until)).min())
     }
 
-    async fn finish_attempt(&self, attempt: Attempt) -> Result<()> {
+    async fn finish_attempt(&self, attempt: Attempt) -> Result<AttemptEnd> {
         self.change(|state| {
             if state.broken > 0 {
                 state.broken -= 1;
                 return Err(io::Error::other("no space left on device").into());
+            }
+            let row = state.rows.iter().find(|row| row.item.id == attempt.item);
+            let is_current = row.map(|row| row.claim.as_ref() == Some(&attempt.claim));
+            if attempt.claim.end(is_current, attempt.now) == AttemptEnd::ClaimLost {
+                return Ok(AttemptEnd::ClaimLost);
             }
             state.finished += 1;
             for row in state.rows.iter_mut().filter(|row| row.item.id == attempt.item) {
                 row.attempts += 1;
                 row.due = attempt.next_attempt;
                 row.problem = attempt.problem;
-                row.leased = None;
+                row.claim = None;
                 row.waiting.retain(|pending| {
                     let own = |(number, _): &&(u32, Outcome)| *number == pending.number;
                     let outcome = attempt.outcomes.iter().find(own);
@@ -169,12 +189,12 @@ impl QueueStore for MemoryQueue {
             state.outcomes.extend(outcomes.map(|(number, outcome)| (id.clone(), number, outcome)));
             state.reports.extend(attempt.reports);
             state.events.extend(attempt.events);
-            Ok(())
+            Ok(AttemptEnd::Recorded)
         })
     }
 
     async fn make_all_due(&self, now: Timestamp) -> Result<()> {
-        let waiting = |row: &&mut Row| row.leased.is_none() && !row.is_frozen();
+        let waiting = |row: &&mut Row| row.claim.is_none() && !row.is_frozen();
         self.change(|state| state.rows.iter_mut().filter(waiting).for_each(|row| row.due = now));
         Ok(())
     }

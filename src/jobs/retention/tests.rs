@@ -12,7 +12,7 @@ use crate::clock::{Clock, days_later};
 use crate::config::PasswordMode;
 use crate::diagnostic::Outcome;
 use crate::envelope::Reported;
-use crate::id::{Link, QueueId, TransferId};
+use crate::id::{FolderId, Link, QueueId, TransferId};
 use crate::outbox::body;
 use crate::queue::worker::WakeHandle;
 use crate::secret::Keys;
@@ -21,7 +21,7 @@ use crate::settings;
 use crate::store::files::LocalBlobs;
 use crate::store::sqlite::Sqlite;
 use crate::store::{
-    Acceptance, Attempt, BlobFacts, BlobWriter, DeliveryReport, Fetch, Item, Recall, Session, Store,
+    Acceptance, Attempt, BlobFacts, BlobWriter, Claim, DeliveryReport, Fetch, Item, Recall, Session, Store,
 };
 use crate::transfer::link;
 use crate::transfer::sealing::{SealRequest, seal};
@@ -85,6 +85,7 @@ impl Node {
     async fn settle(&self, transfer: &TransferId, recipient: u16, outcome: Outcome) {
         let attempt = Attempt {
             item: QueueId::random(),
+            claim: Claim { owner: FolderId::random(), token: 1, until: days_later(self.clock.now(), 1) },
             notifies: Some(link(transfer, recipient)),
             now: self.clock.now(),
             outcomes: vec![(1, outcome)],
@@ -118,7 +119,8 @@ impl Node {
     /// What was queued since the last look: kind and recipient, in order.
     async fn mails(&self) -> Vec<String> {
         let now = self.clock.now();
-        let items = self.store.claim_due(now, days_later(now, 1000), 1000).await.unwrap();
+        let items =
+            self.store.claim_due(&FolderId::random(), now, days_later(now, 1000), 1000).await.unwrap();
         let mut mails = Vec::new();
         for item in items {
             mails.push(format!("{} {}", item.kind.as_str(), item.recipients[0].recipient.address));
@@ -131,7 +133,8 @@ impl Node {
     /// The one mail that is queued.
     async fn text(&self) -> (Item, String) {
         let now = self.clock.now();
-        let mut items = self.store.claim_due(now, days_later(now, 1000), 1000).await.unwrap();
+        let mut items =
+            self.store.claim_due(&FolderId::random(), now, days_later(now, 1000), 1000).await.unwrap();
         assert_eq!(items.len(), 1);
         let item = items.remove(0);
         let chunks = body::open(&keys().body, &*self.blobs, &item.body).unwrap();

@@ -7,7 +7,7 @@ use crate::address::ReversePath;
 use crate::audit::Action;
 use crate::diagnostic::Outcome;
 use crate::envelope::{BodyType, Envelope, MailParameters, Notify, RcptParameters, Ret};
-use crate::id::{BlobName, Link, TransferId};
+use crate::id::{BlobName, FolderId, Link, TransferId};
 use crate::store::*;
 
 pub async fn a_message_comes_back_as_it_went_in(store: &dyn Store) {
@@ -37,7 +37,7 @@ pub async fn a_message_comes_back_as_it_went_in(store: &dyn Store) {
     let id = acceptance.id.clone();
     assert_eq!(store.commit(acceptance).await.unwrap().to_string(), id.as_str());
 
-    let items = store.claim_due(minutes(1), minutes(10), 10).await.unwrap();
+    let items = store.claim_due(&owner(), minutes(1), minutes(10), 10).await.unwrap();
     let found = items.iter().map(|item| {
         let numbers: Vec<_> = item.recipients.iter().map(|pending| pending.number).collect();
         assert_eq!(numbers, (1..=numbers.len() as u32).collect::<Vec<_>>());
@@ -54,7 +54,8 @@ pub async fn a_message_comes_back_as_it_went_in(store: &dyn Store) {
 
 pub async fn an_item_is_claimed_by_one(store: &dyn Store) {
     store.commit(message((0..20).map(|_| item()).collect())).await.unwrap();
-    let claims = join_all((0..10).map(|_| store.claim_due(noon(), minutes(10), 3))).await;
+    let owner = owner();
+    let claims = join_all((0..10).map(|_| store.claim_due(&owner, noon(), minutes(10), 3))).await;
     let mut ids: Vec<_> = claims.into_iter().flat_map(Result::unwrap).map(|item| item.id).collect();
     assert_eq!(ids.len(), 20);
     ids.sort();
@@ -64,18 +65,46 @@ pub async fn an_item_is_claimed_by_one(store: &dyn Store) {
 
 pub async fn a_claim_runs_out(store: &dyn Store) {
     let first = claimed(store, item()).await;
-    assert!(store.claim_due(minutes(9), minutes(20), 10).await.unwrap().is_empty());
+    assert!(store.claim_due(&owner(), minutes(9), minutes(20), 10).await.unwrap().is_empty());
     assert_eq!(store.next_due().await.unwrap(), Some(minutes(10)));
-    let again = store.claim_due(minutes(10), minutes(20), 10).await.unwrap();
+    let again = store.claim_due(&owner(), minutes(10), minutes(20), 10).await.unwrap();
     assert_eq!(again[0].id, first.id);
     assert_eq!(again[0].attempts, 0);
 }
 
 pub async fn claims_are_released_at_start(store: &dyn Store) {
     let first = claimed(store, item()).await;
-    store.release_claims().await.unwrap();
+    store.release_claims(&FolderId::random()).await.unwrap();
+    assert_eq!(store.next_due().await.unwrap(), Some(minutes(10)), "what another gateway holds it keeps");
+    store.release_claims(&owner()).await.unwrap();
     assert_eq!(store.next_due().await.unwrap(), Some(noon()));
-    assert_eq!(store.claim_due(noon(), minutes(10), 10).await.unwrap()[0].id, first.id);
+    assert_eq!(store.claim_due(&owner(), noon(), minutes(10), 10).await.unwrap()[0].id, first.id);
+}
+
+/// The claim ran out, and another gateway has the item: what the first one says of it changes nothing.
+pub async fn a_late_end_changes_nothing(store: &dyn Store) {
+    let first = claimed(store, item()).await;
+    let other = FolderId::random();
+    let second = store.claim_due(&other, minutes(10), minutes(20), 10).await.unwrap().remove(0);
+    assert!(second.claim.token > first.claim.token);
+    let late = Attempt { now: minutes(11), reports: vec![item()], ..attempt(&first, delivered()) };
+    assert_eq!(store.finish_attempt(late.clone()).await.unwrap(), AttemptEnd::ClaimLost);
+    let entry = store.queue().await.unwrap().remove(0);
+    assert_eq!((entry.attempts, entry.recipients[0].state), (0, RecipientState::Waiting));
+    assert_eq!(store.next_due().await.unwrap(), Some(minutes(20)), "it is still claimed");
+    let end = Attempt { now: minutes(12), ..attempt(&second, delivered()) };
+    assert_eq!(store.finish_attempt(end).await.unwrap(), AttemptEnd::Recorded);
+    assert!(store.queue().await.unwrap().is_empty());
+    assert_eq!(store.finish_attempt(late).await.unwrap(), AttemptEnd::ClaimLost, "nor when it is gone");
+    assert!(store.queue().await.unwrap().is_empty(), "no report");
+}
+
+/// A gateway that was started again has forgotten what it held; what still comes of it is late.
+pub async fn a_released_claim_ends_nothing(store: &dyn Store) {
+    let first = claimed(store, item()).await;
+    store.release_claims(&owner()).await.unwrap();
+    assert_eq!(store.finish_attempt(attempt(&first, delivered())).await.unwrap(), AttemptEnd::ClaimLost);
+    assert_eq!(store.queue().await.unwrap().len(), 1);
 }
 
 pub async fn the_oldest_goes_first_and_no_more_than_asked(store: &dyn Store) {
@@ -84,10 +113,10 @@ pub async fn the_oldest_goes_first_and_no_more_than_asked(store: &dyn Store) {
         store.commit(message(vec![NewItem { created: minutes(minute), ..item() }])).await.unwrap();
     }
     let created = |items: Vec<Item>| items.iter().map(|item| item.created).collect::<Vec<_>>();
-    let first = store.claim_due(minutes(5), minutes(60), 3).await.unwrap();
+    let first = store.claim_due(&owner(), minutes(5), minutes(60), 3).await.unwrap();
     assert_eq!(created(first), [1, 2, 3].map(minutes));
     assert_eq!(store.next_due().await.unwrap(), Some(minutes(4)));
-    assert_eq!(created(store.claim_due(minutes(5), minutes(60), 3).await.unwrap()), [minutes(4)]);
+    assert_eq!(created(store.claim_due(&owner(), minutes(5), minutes(60), 3).await.unwrap()), [minutes(4)]);
     assert_eq!(store.next_due().await.unwrap(), Some(minutes(9)));
 }
 
@@ -100,8 +129,8 @@ pub async fn an_attempt_is_recorded_per_recipient(store: &dyn Store) {
     let entry = &store.queue().await.unwrap()[0];
     let states: Vec<_> = entry.recipients.iter().map(|one| (one.state, one.diagnostic.clone())).collect();
     assert_eq!(states, [(RecipientState::Delivered, None), (RecipientState::Waiting, Some(why))]);
-    assert!(store.claim_due(minutes(4), minutes(10), 10).await.unwrap().is_empty());
-    let again = store.claim_due(minutes(5), minutes(10), 10).await.unwrap().remove(0);
+    assert!(store.claim_due(&owner(), minutes(4), minutes(10), 10).await.unwrap().is_empty());
+    let again = store.claim_due(&owner(), minutes(5), minutes(10), 10).await.unwrap().remove(0);
     assert_eq!(again.attempts, 1);
     assert_eq!(again.recipients.iter().map(|pending| pending.number).collect::<Vec<_>>(), [2]);
     assert_eq!(again.body, first.body);
@@ -110,7 +139,7 @@ pub async fn an_attempt_is_recorded_per_recipient(store: &dyn Store) {
     let failed = |number| (number, Outcome::Failed(said(550, "5.1.1 no")));
     store.finish_attempt(attempt(&again, vec![failed(1)])).await.unwrap();
     assert_eq!(store.queue().await.unwrap()[0].recipients[0].state, RecipientState::Delivered);
-    let last = store.claim_due(minutes(60), minutes(70), 10).await.unwrap().remove(0);
+    let last = store.claim_due(&owner(), minutes(60), minutes(70), 10).await.unwrap().remove(0);
     store.finish_attempt(attempt(&last, vec![failed(2)])).await.unwrap();
     assert!(store.queue().await.unwrap().is_empty());
 }
@@ -120,7 +149,7 @@ pub async fn a_finished_item_goes_with_its_blob(store: &dyn Store) {
     let first = claimed(store, NewItem { body: in_blob(blob.clone()), ..item() }).await;
     store.finish_attempt(attempt(&first, vec![(1, Outcome::Delivered)])).await.unwrap();
     assert!(store.pending_deletion(10).await.unwrap().is_empty());
-    let again = store.claim_due(minutes(5), minutes(10), 10).await.unwrap().remove(0);
+    let again = store.claim_due(&owner(), minutes(5), minutes(10), 10).await.unwrap().remove(0);
     store.finish_attempt(attempt(&again, vec![(2, Outcome::Delivered)])).await.unwrap();
     assert!(store.queue().await.unwrap().is_empty());
     assert_eq!(store.next_due().await.unwrap(), None);
@@ -136,7 +165,7 @@ pub async fn a_report_is_queued_with_the_failure(store: &dyn Store) {
     store.finish_attempt(finished).await.unwrap();
     let entries = store.queue().await.unwrap();
     assert_eq!((entries.len(), entries[0].kind, &entries[0].id), (1, Kind::Report, &id));
-    assert_eq!(store.claim_due(noon(), minutes(10), 10).await.unwrap()[0].id, id);
+    assert_eq!(store.claim_due(&owner(), noon(), minutes(10), 10).await.unwrap()[0].id, id);
 
     // A report that cannot be queued leaves the attempt unrecorded: nothing is lost.
     let second = claimed(store, item()).await;

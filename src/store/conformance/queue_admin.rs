@@ -15,12 +15,12 @@ pub async fn retry_makes_due_but_never_twice(store: &dyn Store) {
     let held = claimed(store, item()).await;
     let waiting = store.queue().await.unwrap()[1].id.clone();
     assert_eq!(store.retry(Some(waiting.clone()), minutes(1), None).await.unwrap(), 1);
-    let due = store.claim_due(minutes(1), minutes(40), 10).await.unwrap();
+    let due = store.claim_due(&owner(), minutes(1), minutes(40), 10).await.unwrap();
     assert_eq!(due.iter().map(|item| &item.id).collect::<Vec<_>>(), [&waiting]);
 
     assert_eq!(store.retry(Some(held.id.clone()), minutes(2), None).await.unwrap(), 1);
     assert_eq!(store.retry(None, minutes(2), None).await.unwrap(), 3);
-    let due = store.claim_due(minutes(2), minutes(40), 10).await.unwrap();
+    let due = store.claim_due(&owner(), minutes(2), minutes(40), 10).await.unwrap();
     assert_eq!(due.len(), 1, "the two that are claimed stay so");
     assert_eq!(store.retry(Some(QueueId::random()), minutes(2), None).await.unwrap(), 0);
 }
@@ -34,10 +34,10 @@ pub async fn what_is_frozen_waits_for_somebody(store: &dyn Store) {
     let ended = Attempt { problem: Some(Problem::Frozen), ..attempt(&item, outcomes) };
     store.finish_attempt(ended).await.unwrap();
     assert_eq!(store.next_due().await.unwrap(), None);
-    store.release_claims().await.unwrap();
+    store.release_claims(&owner()).await.unwrap();
     store.make_all_due(minutes(60)).await.unwrap();
     let years = days_later(noon(), 3650);
-    assert!(store.claim_due(years, years, 10).await.unwrap().is_empty());
+    assert!(store.claim_due(&owner(), years, years, 10).await.unwrap().is_empty());
 
     let entry = store.queue().await.unwrap().remove(0);
     assert_eq!(entry.problem, Some(Problem::Frozen));
@@ -50,7 +50,7 @@ pub async fn what_is_frozen_waits_for_somebody(store: &dyn Store) {
 
     assert_eq!(store.retry(Some(item.id.clone()), minutes(60), None).await.unwrap(), 1);
     assert!(store.gauges(noon()).await.unwrap().problems.is_empty());
-    let again = store.claim_due(minutes(60), years, 10).await.unwrap().remove(0);
+    let again = store.claim_due(&owner(), minutes(60), years, 10).await.unwrap().remove(0);
     assert_eq!((again.id.clone(), again.recipients.len()), (item.id, 1));
     let no = Diagnostic::local(Some(Stage::StartTls), EnhancedCode::new(4, 7, 5), "no");
     let outcomes = vec![(2, Outcome::Deferred(no.clone()))];
@@ -70,7 +70,7 @@ pub async fn a_dropped_item_is_gone(store: &dyn Store) {
     assert!(store.drop_item(id.clone(), event(Action::Drop)).await.unwrap());
     assert!(!store.drop_item(id, event(Action::Drop)).await.unwrap());
     assert_eq!(store.pending_deletion(10).await.unwrap(), [blob]);
-    assert_eq!(store.claim_due(noon(), minutes(1), 10).await.unwrap()[0].id, kept_id);
+    assert_eq!(store.claim_due(&owner(), noon(), minutes(1), 10).await.unwrap()[0].id, kept_id);
 }
 
 pub async fn the_queue_can_be_looked_at(store: &dyn Store) {

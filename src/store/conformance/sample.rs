@@ -9,7 +9,7 @@ use crate::audit::{Action, Actor, Event};
 use crate::clock::{Timestamp, days_later, earlier, later};
 use crate::diagnostic::{Diagnostic, Outcome, Stage};
 use crate::envelope::{Envelope, MailParameters};
-use crate::id::{BlobName, Link, QueueId, TransferId, UploadId};
+use crate::id::{BlobName, FolderId, Link, QueueId, TransferId, UploadId};
 use crate::limits::{Rate, TryRule};
 use crate::locale::Language;
 use crate::store::*;
@@ -25,6 +25,11 @@ pub fn minutes(count: u64) -> Timestamp {
 
 pub fn address(text: &str) -> Address {
     Address::parse(text).unwrap()
+}
+
+/// The gateway that asks, unless there are two.
+pub fn owner() -> FolderId {
+    "0123456789abcdef".parse().unwrap()
 }
 
 pub fn inline(octets: Vec<u8>) -> Body {
@@ -101,7 +106,7 @@ pub fn sealed(transfer: NewTransfer) -> Acceptance {
 /// Commits one item and claims it.
 pub async fn claimed(store: &dyn Store, item: NewItem) -> Item {
     store.commit(message(vec![item])).await.unwrap();
-    let mut items = store.claim_due(noon(), minutes(10), 10).await.unwrap();
+    let mut items = store.claim_due(&owner(), noon(), minutes(10), 10).await.unwrap();
     assert_eq!(items.len(), 1);
     items.remove(0)
 }
@@ -110,6 +115,7 @@ pub fn attempt(item: &Item, outcomes: Vec<(u32, Outcome)>) -> Attempt {
     let events = vec![event(Action::Relay)];
     Attempt {
         item: item.id.clone(),
+        claim: item.claim.clone(),
         notifies: item.link.clone().filter(|_| item.kind == Kind::Notification),
         now: minutes(1),
         outcomes,

@@ -71,7 +71,7 @@ pub async fn a_recalled_recipient_is_told_only_if_notified(store: &dyn Store) {
     store.finish_attempt(attempt(&item, delivered())).await.unwrap();
     let notices = vec![notice(&link, Kind::Recall), notice(&second, Kind::Recall)];
     store.recall(Recall { notices, ..recall(&link, None) }).await.unwrap();
-    let queue = store.claim_due(minutes(9), minutes(20), 10).await.unwrap();
+    let queue = store.claim_due(&owner(), minutes(9), minutes(20), 10).await.unwrap();
     let told: Vec<_> = queue.into_iter().map(|item| (item.kind, item.link)).collect();
     assert_eq!(told, [(Kind::Recall, Some(link))]);
 }

@@ -30,7 +30,7 @@ fn add(copy: &mut Connection, journalled: Vec<NewItem>) -> Result<()> {
     let transaction = copy.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for item in journalled {
         if !has(&transaction, &item.id)? {
-            queue::take_over(&transaction, &Waiting { item, lease: None })?;
+            queue::take_over(&transaction, &Waiting { item, claim: None })?;
         }
     }
     Ok(transaction.commit()?)

@@ -13,9 +13,9 @@ use super::journal::{self, Cleared, Found, Journal, Waiting};
 use super::{Sqlite, queue, queue_admin, status};
 use crate::clock::Timestamp;
 use crate::diagnostic::Outcome;
-use crate::id::QueueId;
+use crate::id::{FolderId, QueueId};
 use crate::store::{
-    Acceptance, Attempt, Committed, Gauges, Item, Kind, NewItem, QueueEntry, Result, StoreError,
+    Acceptance, Attempt, AttemptEnd, Committed, Gauges, Item, Kind, NewItem, QueueEntry, Result, StoreError,
 };
 
 /// How long a tool waits for a message to become a row, and how often it looks.
@@ -34,7 +34,7 @@ pub(super) enum Kept {
 pub(super) fn recover(db: &mut Connection, found: Found) -> Result<Cleared> {
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for item in &found.items {
-        queue::take_over(&transaction, &Waiting { item: item.clone(), lease: None })?;
+        queue::take_over(&transaction, &Waiting { item: item.clone(), claim: None })?;
     }
     transaction.commit()?;
     found.clear()
@@ -57,7 +57,13 @@ impl Sqlite {
     }
 
     /// New mail first, but rows that are due get half of the turns, so that neither waits for the other (H35).
-    pub(super) async fn claim(&self, now: Timestamp, lease: Timestamp, limit: usize) -> Result<Vec<Item>> {
+    pub(super) async fn claim(
+        &self,
+        owner: &FolderId,
+        now: Timestamp,
+        lease: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Item>> {
         if self.journal.as_ref().is_some_and(Journal::has_old) {
             self.move_to_rows(false).await?;
         }
@@ -65,11 +71,12 @@ impl Sqlite {
         let for_rows = if rows_are_due { self.due.share(limit) } else { 0 };
         let mut items = Vec::new();
         if let Some(journal) = &self.journal {
-            items = journal.claim(limit - for_rows, lease);
+            items = journal.claim(limit - for_rows, owner, lease);
         }
         let left = limit - items.len();
         if rows_are_due && left > 0 {
-            let claim = self.write(move |change| queue::claim_due(change, now, lease, left));
+            let owner = owner.clone();
+            let claim = self.write(move |change| queue::claim_due(change, &owner, now, lease, left));
             items.extend(claim.await?);
         }
         Ok(items)
@@ -87,7 +94,7 @@ impl Sqlite {
     }
 
     /// Records an attempt. What was delivered at once needs no row; the rest gets one with it.
-    pub(super) async fn finish(&self, attempt: Attempt) -> Result<()> {
+    pub(super) async fn finish(&self, attempt: Attempt) -> Result<AttemptEnd> {
         let Some(journal) = &self.journal else { return self.finish_row(None, attempt).await };
         let _nothing_moves = journal.recording().await;
         let Some(waiting) = journal.find(&attempt.item) else { return self.finish_row(None, attempt).await };
@@ -95,21 +102,26 @@ impl Sqlite {
         if is_all_delivered(&waiting.item, &attempt) {
             journal.delivered(item).await?;
             attempt.events.iter().for_each(|event| event.log());
-            return Ok(());
+            return Ok(AttemptEnd::Recorded);
         }
-        self.finish_row(Some(waiting), attempt).await?;
-        journal.moved(vec![item]).await
+        let end = self.finish_row(Some(waiting), attempt).await?;
+        journal.moved(vec![item]).await?;
+        Ok(end)
     }
 
-    async fn finish_row(&self, waiting: Option<Waiting>, attempt: Attempt) -> Result<()> {
+    async fn finish_row(&self, waiting: Option<Waiting>, attempt: Attempt) -> Result<AttemptEnd> {
         let work = self.write(move |change| {
             if let Some(waiting) = waiting {
                 queue::take_over(change.db, &waiting)?;
             }
+            if queue::check_claim(change.db, &attempt)? == AttemptEnd::ClaimLost {
+                return Ok(AttemptEnd::ClaimLost);
+            }
             if let Some(link) = &attempt.notifies {
                 status::note_deliveries(change, link, &attempt)?;
             }
-            queue::finish_attempt(change, attempt)
+            queue::finish_attempt(change, attempt)?;
+            Ok(AttemptEnd::Recorded)
         });
         work.await
     }

@@ -23,6 +23,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/0012_folder.sql"),
     include_str!("../../../migrations/0013_lost.sql"),
     include_str!("../../../migrations/0014_diagnostics.sql"),
+    include_str!("../../../migrations/0015_claims.sql"),
 ];
 
 /// `zegl`: marks the file as ours (`PRAGMA application_id`).

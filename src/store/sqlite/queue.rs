@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::columns::{Json, Time, limit};
+use super::columns::{Json, Octets, Time, limit};
 use super::journal::Waiting;
 use super::writer::Change;
 use super::{Sqlite, blobs};
@@ -17,20 +17,28 @@ use crate::address::ReversePath;
 use crate::clock::Timestamp;
 use crate::diagnostic::{Diagnostic, Outcome, Source};
 use crate::envelope::EnvelopeRecipient;
-use crate::id::{BlobName, Link, QueueId};
+use crate::id::{BlobName, FolderId, Link, QueueId};
 use crate::secret::keyring::{KeyId, KeyRef};
 use crate::store::{
-    Attempt, Body, BodyData, Item, NewItem, PendingRecipient, Problem, QueueStore, RecipientState, Result,
+    Attempt, AttemptEnd, Body, BodyData, Claim, Item, NewItem, PendingRecipient, Problem, QueueStore,
+    RecipientState, Result,
 };
 
 #[async_trait]
 impl QueueStore for Sqlite {
-    async fn claim_due(&self, now: Timestamp, lease: Timestamp, limit: usize) -> Result<Vec<Item>> {
-        self.claim(now, lease, limit).await
+    async fn claim_due(
+        &self,
+        owner: &FolderId,
+        now: Timestamp,
+        lease: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Item>> {
+        self.claim(owner, now, lease, limit).await
     }
 
-    async fn release_claims(&self) -> Result<()> {
-        self.write(release_claims).await
+    async fn release_claims(&self, owner: &FolderId) -> Result<()> {
+        let owner = owner.clone();
+        self.write(move |change| release_claims(change, &owner)).await
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>> {
@@ -40,7 +48,7 @@ impl QueueStore for Sqlite {
         }
     }
 
-    async fn finish_attempt(&self, attempt: Attempt) -> Result<()> {
+    async fn finish_attempt(&self, attempt: Attempt) -> Result<AttemptEnd> {
         self.finish(attempt).await
     }
 
@@ -50,14 +58,17 @@ impl QueueStore for Sqlite {
 }
 
 pub(super) const CLAIM: &str = "
-    UPDATE items SET due = ?2, claimed = 1
+    UPDATE items SET due = ?2, claimed = 1, owner = ?4, token = token + 1
     WHERE number IN (SELECT number FROM items WHERE due <= ?1 ORDER BY due LIMIT ?3)
     RETURNING
-        number, next_attempt, id, kind, reverse_path, parameters, transfer, recipient, blob, key, created, attempts";
+        number, next_attempt, id, kind, reverse_path, parameters, transfer, recipient, blob, key, created, attempts,
+        token";
 pub(super) const WAITING: &str = "
     SELECT number, address, parameters FROM item_recipients WHERE item = ?1 AND state = 'waiting' ORDER BY number";
 pub(super) const BODY: &str = "SELECT body FROM bodies WHERE item = ?1";
 pub(super) const NEXT_DUE: &str = "SELECT min(due) FROM items WHERE due < 9223372036854775807";
+/// Whether this claim holds the item. A claim from before there were owners has none: IS, and not =.
+pub(super) const HELD: &str = "SELECT claimed = 1 AND owner IS ?2 AND token = ?3 FROM items WHERE id = ?1";
 pub(super) const NUMBER: &str = "SELECT number FROM items WHERE id = ?1";
 pub(super) const NOTE: &str = "
     UPDATE item_recipients SET state = ?3, stage = ?4, code = ?5, status = ?6, answer = ?7
@@ -114,9 +125,9 @@ pub(super) fn take_over(db: &Connection, waiting: &Waiting) -> Result<()> {
         return Ok(());
     }
     insert(db, &waiting.item)?;
-    if let Some(lease) = waiting.lease {
-        let claim = "UPDATE items SET due = ?2, claimed = 1 WHERE id = ?1";
-        db.prepare_cached(claim)?.execute(params![waiting.item.id, Time(lease)])?;
+    if let Some(Claim { owner, token, until }) = &waiting.claim {
+        let claim = "UPDATE items SET due = ?2, claimed = 1, owner = ?3, token = ?4 WHERE id = ?1";
+        db.prepare_cached(claim)?.execute(params![waiting.item.id, Time(*until), owner, Octets(*token)])?;
     }
     Ok(())
 }
@@ -124,14 +135,19 @@ pub(super) fn take_over(db: &Connection, waiting: &Waiting) -> Result<()> {
 /// Claims what is due, or was claimed until a moment that has passed.
 pub(super) fn claim_due(
     change: &mut Change<'_>,
+    owner: &FolderId,
     now: Timestamp,
     lease: Timestamp,
     most: usize,
 ) -> Result<Vec<Item>> {
+    let claim = |row: &Row<'_>| {
+        let token = row.get::<_, Octets>("token")?.0;
+        Claimed::read(row, Claim { owner: owner.clone(), token, until: lease })
+    };
     let mut claimed = change
         .db
         .prepare_cached(CLAIM)?
-        .query_map(params![Time(now), Time(lease), limit(most)], Claimed::read)?
+        .query_map(params![Time(now), Time(lease), limit(most), owner], claim)?
         .collect::<rusqlite::Result<Vec<_>>>()?;
     // RETURNING promises no order.
     claimed.sort_by_key(|claimed| (claimed.next_attempt, claimed.number));
@@ -147,7 +163,7 @@ struct Claimed {
 }
 
 impl Claimed {
-    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+    fn read(row: &Row<'_>, claim: Claim) -> rusqlite::Result<Self> {
         let item = Item {
             id: row.get("id")?,
             kind: row.get("kind")?,
@@ -161,6 +177,7 @@ impl Claimed {
             link: link(row)?,
             created: row.get::<_, Time>("created")?.0,
             attempts: row.get("attempts")?,
+            claim,
         };
         let next_attempt = row.get::<_, Time>("next_attempt")?.0;
         Ok(Self { number: row.get("number")?, next_attempt, blob: row.get("blob")?, item })
@@ -193,9 +210,11 @@ fn link(row: &Row<'_>) -> rusqlite::Result<Option<Link>> {
     Ok(transfer.zip(recipient).map(|(transfer, recipient)| Link { transfer, recipient }))
 }
 
-/// Takes back every claim.
-fn release_claims(change: &mut Change<'_>) -> Result<()> {
-    change.db.execute("UPDATE items SET due = next_attempt, claimed = 0 WHERE claimed = 1", [])?;
+/// Ends the claims of this owner, and those that are from before there were owners.
+fn release_claims(change: &mut Change<'_>, owner: &FolderId) -> Result<()> {
+    let release = "
+        UPDATE items SET due = next_attempt, claimed = 0 WHERE claimed = 1 AND (owner = ?1 OR owner IS NULL)";
+    change.db.execute(release, [owner])?;
     Ok(())
 }
 
@@ -211,6 +230,14 @@ fn hurry(change: &mut Change<'_>, now: Timestamp) -> Result<()> {
 pub(super) fn next_due(db: &Connection) -> Result<Option<Timestamp>> {
     let due: Option<Time> = db.prepare_cached(NEXT_DUE)?.query_row([], |row| row.get(0))?;
     Ok(due.map(|due| due.0))
+}
+
+/// Whether the end of this attempt counts.
+pub(super) fn check_claim(db: &Connection, attempt: &Attempt) -> Result<AttemptEnd> {
+    let Attempt { item, claim, .. } = attempt;
+    let held = params![item, claim.owner, Octets(claim.token)];
+    let is_current = db.prepare_cached(HELD)?.query_row(held, |row| row.get(0)).optional()?;
+    Ok(claim.end(is_current, attempt.now))
 }
 
 /// Records an attempt. The item may have been dropped meanwhile; what happened has happened all the same.

@@ -16,7 +16,7 @@ use crate::id::Link;
 use crate::limits::{Rate, TryRule};
 use crate::secret::keyring::{KeyId, KeyRef};
 use crate::store::conformance::{
-    attempt, event, inline, item, message, noon, said, store_conformance, transfer,
+    attempt, event, inline, item, message, noon, owner, said, store_conformance, transfer,
 };
 use crate::store::{
     Acceptance, AccessStore, AuditStore, Body, BodyKeys, Item, Kind, MessageStore, NewItem, QueueAdmin,
@@ -251,9 +251,9 @@ async fn a_damaged_row_is_an_error_not_a_guess() {
     let (store, _dir) = fresh();
     store.commit(message(vec![item()])).await.unwrap();
     on_writer(&store, "UPDATE items SET kind = 'parcel'").await;
-    assert!(store.claim_due(noon(), days_later(noon(), 1), 10).await.is_err());
+    assert!(store.claim_due(&owner(), noon(), days_later(noon(), 1), 10).await.is_err());
     on_writer(&store, "UPDATE items SET kind = 'message'").await;
-    let claimed = store.claim_due(noon(), days_later(noon(), 1), 10).await.unwrap();
+    let claimed = store.claim_due(&owner(), noon(), days_later(noon(), 1), 10).await.unwrap();
     assert_eq!((claimed.len(), claimed[0].kind), (1, Kind::Message), "the failed claim claimed nothing");
 }
 
@@ -324,6 +324,7 @@ fn every_hot_statement_uses_an_index() {
         queue::BODY,
         queue::NEXT_DUE,
         gauges::PROBLEMS,
+        queue::HELD,
         queue::NUMBER,
         queue::NOTE,
         queue::RESCHEDULE,
@@ -470,7 +471,7 @@ mod serving {
     }
 
     async fn claim(store: &Sqlite) -> Vec<Item> {
-        store.claim_due(noon(), days_later(noon(), 1), 10).await.unwrap()
+        store.claim_due(&owner(), noon(), days_later(noon(), 1), 10).await.unwrap()
     }
 
     /// Ordinary mail that is delivered at once never becomes a row; what a crash leaves does.
@@ -535,7 +536,7 @@ async fn a_key_stays_as_long_as_its_mail_and_no_longer() {
     let (gone, waits) = (key_of(&first), key_of(&second));
     store.commit(message(vec![first])).await.unwrap();
     store.commit(message(vec![second])).await.unwrap();
-    let mut claimed = store.claim_due(noon(), days_later(noon(), 1), 2).await.unwrap();
+    let mut claimed = store.claim_due(&owner(), noon(), days_later(noon(), 1), 2).await.unwrap();
     let (delivered, put_off) = (claimed.remove(0), claimed.remove(0));
     store.destroy_keys().await.unwrap();
     assert!(store.keyring().find(gone).is_ok(), "it is in the journal");
@@ -551,7 +552,8 @@ async fn a_key_stays_as_long_as_its_mail_and_no_longer() {
         drop(store);
         store = Sqlite::serve(&file(&dir)).unwrap();
     }
-    let again = store.claim_due(days_later(noon(), 2), days_later(noon(), 3), 2).await.unwrap().remove(0);
+    let again =
+        store.claim_due(&owner(), days_later(noon(), 2), days_later(noon(), 3), 2).await.unwrap().remove(0);
     assert_eq!(again.body.key.as_ref().map(KeyRef::id), Some(waits));
     deliver(&store, &again).await;
     store.destroy_keys().await.unwrap();
@@ -592,7 +594,7 @@ async fn a_body_from_before_there_were_keys_leaves_nothing_in_the_log() {
         files.iter().any(|file| memchr::memmem::find(&fs::read(file).unwrap(), b"sealed body").is_some())
     };
     assert!(is_there());
-    let claimed = store.claim_due(noon(), days_later(noon(), 1), 1).await.unwrap();
+    let claimed = store.claim_due(&owner(), noon(), days_later(noon(), 1), 1).await.unwrap();
     deliver(&store, &claimed[0]).await;
     assert!(!is_there());
 }
@@ -608,7 +610,7 @@ async fn what_has_left_makes_room() {
     for _ in 0..20 {
         store.commit(message(vec![large()])).await.unwrap();
     }
-    let claimed = store.claim_due(noon(), days_later(noon(), 1), 20).await.unwrap();
+    let claimed = store.claim_due(&owner(), noon(), days_later(noon(), 1), 20).await.unwrap();
     for item in &claimed {
         deliver(&store, item).await;
     }

@@ -12,7 +12,7 @@ use crate::address::Address;
 use crate::config::PasswordMode;
 use crate::diagnostic::{Diagnostic, Outcome, Stage};
 use crate::envelope::Reported;
-use crate::id::{Link, TransferId};
+use crate::id::{FolderId, Link, TransferId};
 use crate::store::{Attempt, DeliveryReport};
 use crate::transfer::action::{self, Purpose};
 
@@ -50,9 +50,10 @@ impl Site {
     fn relay(&self, outcome: &Outcome) {
         let (store, now) = (self.store.clone(), self.now());
         self.runtime.block_on(async {
-            for item in store.claim_due(now, now, 10).await.unwrap() {
+            for item in store.claim_due(&FolderId::random(), now, now, 10).await.unwrap() {
                 let attempt = Attempt {
                     item: item.id,
+                    claim: item.claim,
                     notifies: item.link.filter(|_| item.kind == crate::store::Kind::Notification),
                     now,
                     outcomes: vec![(1, outcome.clone())],

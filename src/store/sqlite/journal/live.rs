@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::clock::Timestamp;
-use crate::id::QueueId;
+use crate::id::{FolderId, QueueId};
 use crate::secret::keyring::KeyRef;
-use crate::store::{Item, NewItem, PendingRecipient};
+use crate::store::{Claim, Item, NewItem, PendingRecipient};
 
 /// All of it.
 #[derive(Default)]
@@ -27,8 +27,7 @@ struct State {
 struct Entry {
     item: NewItem,
     since: Instant,
-    /// Until when it is claimed.
-    lease: Option<Timestamp>,
+    claim: Option<Claim>,
     /// It is on its way into the database.
     is_moving: bool,
     _place: OwnedSemaphorePermit,
@@ -38,8 +37,8 @@ struct Entry {
 pub struct Waiting {
     /// The message.
     pub item: NewItem,
-    /// Until when somebody has claimed it.
-    pub lease: Option<Timestamp>,
+    /// The claim that holds it.
+    pub claim: Option<Claim>,
 }
 
 impl Live {
@@ -52,7 +51,7 @@ impl Live {
         let mut state = self.state();
         state.order.push_back(item.id.clone());
         state.ready.push_back(item.id.clone());
-        let entry = Entry { since: Instant::now(), lease: None, is_moving: false, _place: place, item };
+        let entry = Entry { since: Instant::now(), claim: None, is_moving: false, _place: place, item };
         state.entries.insert(entry.item.id.clone(), entry);
     }
 
@@ -65,7 +64,8 @@ impl Live {
         keys
     }
 
-    pub fn claim(&self, limit: usize, lease: Timestamp) -> Vec<Item> {
+    /// Nothing here is claimed twice: what waits longer than a claim lasts is a row by then.
+    pub fn claim(&self, limit: usize, owner: &FolderId, lease: Timestamp) -> Vec<Item> {
         let mut state = self.state();
         let mut claimed = Vec::new();
         while claimed.len() < limit
@@ -74,8 +74,9 @@ impl Live {
             if let Some(entry) = state.entries.get_mut(&id)
                 && !entry.is_moving
             {
-                entry.lease = Some(lease);
-                claimed.push(first_attempt(&entry.item));
+                let claim = Claim { owner: owner.clone(), token: 1, until: lease };
+                claimed.push(first_attempt(&entry.item, claim.clone()));
+                entry.claim = Some(claim);
             }
         }
         claimed
@@ -120,7 +121,7 @@ impl Live {
         for id in items {
             if let Some(entry) = entries.get_mut(id) {
                 entry.is_moving = false;
-                if entry.lease.is_none() {
+                if entry.claim.is_none() {
                     ready.push_back(id.clone());
                 }
             }
@@ -146,11 +147,11 @@ impl State {
 
 impl Waiting {
     fn of(entry: &Entry) -> Self {
-        Self { item: entry.item.clone(), lease: entry.lease }
+        Self { item: entry.item.clone(), claim: entry.claim.clone() }
     }
 }
 
-fn first_attempt(item: &NewItem) -> Item {
+fn first_attempt(item: &NewItem, claim: Claim) -> Item {
     let recipients = (1..).zip(&item.envelope.recipients);
     Item {
         id: item.id.clone(),
@@ -164,5 +165,6 @@ fn first_attempt(item: &NewItem) -> Item {
         link: item.link.clone(),
         created: item.created,
         attempts: 0,
+        claim,
     }
 }

@@ -33,7 +33,7 @@ use self::segment::{ROOM, Segment};
 use self::writer::Writer;
 use crate::clock::Timestamp;
 use crate::envelope::Envelope;
-use crate::id::QueueId;
+use crate::id::{FolderId, QueueId};
 use crate::secret::keyring::{KeyId, KeyRef};
 use crate::store::{Body, BodyData, Item, Kind, NewItem, Result, StoreError, at};
 
@@ -181,8 +181,8 @@ impl Journal {
     }
 
     /// The oldest mail that nobody has claimed, at most `limit`.
-    pub fn claim(&self, limit: usize, lease: Timestamp) -> Vec<Item> {
-        self.live.claim(limit, lease)
+    pub fn claim(&self, limit: usize, owner: &FolderId, lease: Timestamp) -> Vec<Item> {
+        self.live.claim(limit, owner, lease)
     }
 
     /// Whether mail waits to be claimed.

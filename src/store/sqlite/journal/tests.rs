@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::secret::keyring::Keyring;
-use crate::store::conformance::{in_blob, inline, item, noon};
+use crate::store::conformance::{in_blob, inline, item, noon, owner};
 
 async fn keep(journal: &Journal, item: &NewItem) {
     assert!(journal.keep(item.clone()).await.unwrap().is_none());
@@ -37,7 +37,7 @@ async fn what_was_accepted_and_not_done_comes_back() {
     for item in &items {
         keep(&journal, item).await;
     }
-    let claimed = journal.claim(2, noon());
+    let claimed = journal.claim(2, &owner(), noon());
     assert_eq!(claimed.len(), 2);
     journal.delivered(claimed[0].id.clone()).await.unwrap();
     journal.moved(vec![items[3].id.clone()]).await.unwrap();
@@ -95,8 +95,8 @@ async fn each_is_claimed_once_oldest_first() {
     }
     assert!(journal.has_ready());
     let ids = |claimed: Vec<Item>| claimed.into_iter().map(|item| item.id).collect::<Vec<_>>();
-    assert_eq!(ids(journal.claim(3, noon())), names(&items[..3]));
-    assert_eq!(ids(journal.claim(3, noon())), names(&items[3..]));
+    assert_eq!(ids(journal.claim(3, &owner(), noon())), names(&items[..3]));
+    assert_eq!(ids(journal.claim(3, &owner(), noon())), names(&items[3..]));
     assert!(!journal.has_ready());
     assert_eq!(journal.figures(), (4, Some(noon())));
 }
@@ -108,14 +108,15 @@ async fn what_moves_cannot_be_claimed() {
     let journal = start(dir.path());
     let (first, second) = (item(), item());
     keep(&journal, &first).await;
-    journal.claim(1, noon());
+    journal.claim(1, &owner(), noon());
     keep(&journal, &second).await;
     assert!(journal.take_to_move(false).is_empty(), "nothing is that old");
     let moving = journal.take_to_move(true);
-    assert_eq!(moving.iter().map(|waiting| waiting.lease).collect::<Vec<_>>(), [Some(noon()), None]);
-    assert!(journal.claim(1, noon()).is_empty());
+    let leases = moving.iter().map(|waiting| Some(waiting.claim.as_ref()?.until));
+    assert_eq!(leases.collect::<Vec<_>>(), [Some(noon()), None]);
+    assert!(journal.claim(1, &owner(), noon()).is_empty());
     journal.not_moved(&[first.id.clone(), second.id.clone()]);
-    assert_eq!(journal.claim(2, noon()).len(), 1, "the other is being delivered");
+    assert_eq!(journal.claim(2, &owner(), noon()).len(), 1, "the other is being delivered");
     journal.moved(vec![first.id.clone(), second.id]).await.unwrap();
     assert!(journal.find(&first.id).is_none());
 }
