@@ -62,9 +62,9 @@ pub use self::verification::{BrowserRow, CodeLimits, CodeRow, CodeTry, NewCode, 
 /// Why the store did not do it. The caller answers "later" (451, 503): nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database refused: full, locked, read-only, damaged.
+    /// The database refused: full, locked, read-only, damaged. The cause is for the log alone.
     #[error("database: {0}")]
-    Database(#[from] rusqlite::Error),
+    Database(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A file could not be written or read.
     #[error("file: {0}")]
     File(#[from] io::Error),

@@ -12,6 +12,12 @@ use rusqlite::{Connection, MAIN_DB, OpenFlags};
 use super::migrate;
 use crate::store::{Result, StoreError, at};
 
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(Box::new(error))
+    }
+}
+
 /// How long one process waits for another that is writing (the command line tool beside the server).
 pub(super) const BUSY: Duration = Duration::from_secs(5);
 

@@ -54,7 +54,7 @@ async fn on_writer(store: &Sqlite, sql: &'static str) {
 
 fn code(error: &StoreError) -> Option<ErrorCode> {
     match error {
-        StoreError::Database(error) => error.sqlite_error_code(),
+        StoreError::Database(error) => error.downcast_ref::<rusqlite::Error>()?.sqlite_error_code(),
         _ => None,
     }
 }

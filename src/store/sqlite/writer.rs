@@ -217,7 +217,7 @@ fn empty_log(db: &Connection) -> bool {
 
 /// The same error once more, for the next caller of the same batch.
 fn copy(error: &rusqlite::Error) -> StoreError {
-    StoreError::Database(match error {
+    StoreError::from(match error {
         rusqlite::Error::SqliteFailure(code, text) => rusqlite::Error::SqliteFailure(*code, text.clone()),
         other => failure(ffi::SQLITE_ERROR, &other.to_string()),
     })
@@ -287,7 +287,7 @@ mod tests {
 
     fn code(result: &Result<()>) -> Option<ErrorCode> {
         match result {
-            Err(StoreError::Database(error)) => error.sqlite_error_code(),
+            Err(StoreError::Database(error)) => error.downcast_ref::<rusqlite::Error>()?.sqlite_error_code(),
             _ => None,
         }
     }
