@@ -12,11 +12,13 @@ use crate::id::{BlobName, FolderId};
 use crate::secret::{Keys, MASTER_KEY};
 use crate::store::files::LocalBlobs;
 use crate::store::sqlite::{Alone, Database, Sqlite};
-use crate::store::{Blobs, Store, identity};
+use crate::store::{Store, all_names, identity};
 
 /// What the gateway that last used this folder left behind.
 #[derive(Clone, Debug, Default)]
 pub struct Before {
+    /// The id of the folder; `None` where nothing was kept yet.
+    pub owner: Option<FolderId>,
     /// When that gateway was last at work.
     pub alive: Option<Timestamp>,
     /// How many blobs the rows named.
@@ -50,9 +52,10 @@ impl DataFolder {
             Some(id) => id,
             None => identity::found(&database, &keys.folder, &blobs, &blobs_folder(folder))?,
         };
-        let (found, named) = (blobs.names()?, database.count_blobs()?);
+        let (found, named) = (all_names(&blobs)?, database.count_blobs()?);
         identity::refuse_most_missing(&database, &blobs_folder(folder), named, found.len() as u64)?;
-        let before = Before { alive: database.begin_life(Clock::system().now())?, named, found };
+        let alive = database.begin_life(Clock::system().now())?;
+        let before = Before { owner: Some(id.clone()), alive, named, found };
         let store = database.serve()?;
         let keys = keys.with_keyring(store.keyring());
         let (store, blobs) = (Arc::new(store), Arc::new(blobs));
@@ -81,7 +84,7 @@ impl DataFolder {
     /// The same, with every check that the gateway makes when it starts.
     pub fn open_to_check(folder: &Path) -> Result<Self> {
         let Verified { database, blobs, .. } = Verified::open(folder)?;
-        let (found, named) = (blobs.names()?, database.count_blobs()?);
+        let (found, named) = (all_names(&blobs)?, database.count_blobs()?);
         identity::refuse_most_missing(&database, &blobs_folder(folder), named, found.len() as u64)?;
         Self::open_existing(folder)
     }

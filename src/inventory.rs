@@ -70,15 +70,17 @@ impl Inventory {
         blobs: &Arc<dyn Blobs>,
         until: Timestamp,
     ) -> Result<()> {
-        let listed = Arc::clone(blobs);
-        let names = waited(spawn_blocking(move || Ok(listed.names()?)).await)?;
-        for page in names.chunks(PAGE) {
-            let unknown = store.unreferenced_blobs(page.to_vec()).await?;
+        let mut after = None;
+        loop {
+            let listed = Arc::clone(blobs);
+            let page = waited(spawn_blocking(move || Ok(listed.names(after.as_ref(), PAGE)?)).await)?;
+            let Some(last) = page.last().cloned() else { return Ok(()) };
+            after = Some(last);
+            let unknown = store.unreferenced_blobs(page).await?;
             let looked = look(blobs, unknown).await?;
             let written = looked.into_iter().filter_map(|(name, facts)| Some((name, facts?.written)));
             self.unknown.extend(written.filter(|(_, written)| *written <= until));
         }
-        Ok(())
     }
 }
 

@@ -56,10 +56,14 @@ impl Retention {
 
     /// Runs until `stop`. Trouble is logged and tried again at the next turn.
     pub async fn run(self, stop: CancellationToken) {
-        if let Err(error) = self.sweep_orphans().await {
-            tracing::error!(%error, "blobs of unfinished messages could not be removed");
-        }
+        let mut is_swept = false;
         loop {
+            if !is_swept {
+                is_swept = self.sweep_orphans().await.unwrap_or_else(|error| {
+                    tracing::error!(%error, "blobs of unfinished messages could not be removed");
+                    true
+                });
+            }
             if let Err(error) = self.turn().await {
                 tracing::error!(%error, "expiry did not finish; it goes on in a minute");
             }
@@ -120,11 +124,19 @@ impl Retention {
         Ok(())
     }
 
-    /// Removes blobs that were written, but whose message never reached its commit, where a crash explains them.
-    async fn sweep_orphans(&self) -> Result<()> {
+    /// Removes blobs that were written, but whose message never reached its commit, where a crash explains them. Gives
+    /// false as long as they may be of another gateway, which has yet to commit them.
+    async fn sweep_orphans(&self) -> Result<bool> {
         let mut orphans = Vec::new();
         for batch in self.before.found.chunks(BATCH) {
             orphans.extend(self.store.unreferenced_blobs(batch.to_vec()).await?);
+        }
+        let written = self.written(orphans.clone()).await?;
+        if let (Some(owner), Some(since)) =
+            (&self.before.owner, sweep::undecided(&written, self.clock.now()))
+            && self.store.others_at_work(owner, since).await?
+        {
+            return Ok(false);
         }
         let missing =
             (self.before.named + orphans.len() as u64).saturating_sub(self.before.found.len() as u64);
@@ -135,20 +147,20 @@ impl Retention {
             );
         }
         if orphans.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
-        let written = self.written(orphans.clone()).await?;
         if let Err(reason) = sweep::explain(&written, self.before.alive) {
             tracing::error!(
                 blobs = orphans.len(), %reason,
                 "blobs that no row names were left alone: `zegel check --data` lists them, `zegel repair leftovers` removes them"
             );
-            return Ok(());
+            return Ok(true);
         }
         for blob in &orphans {
             tracing::info!(%blob, "removed: its message was cut off before it was accepted");
         }
-        self.remove(orphans).await
+        self.remove(orphans).await?;
+        Ok(true)
     }
 
     /// When these were written.

@@ -62,7 +62,8 @@ impl Replies {
         let blobs = self.service.parts.blobs.clone();
         let left = spawn_blocking(move || blobs.left()).await.map_err(io::Error::other)??;
         let needed = length.saturating_mul(5).div_ceil(2);
-        if left == 0 || left < needed { Err(ReplyError::DiskShort) } else { Ok(()) }
+        let is_short = left.is_some_and(|left| left == 0 || left < needed);
+        if is_short { Err(ReplyError::DiskShort) } else { Ok(()) }
     }
 
     pub(super) fn limits(&self) -> UploadLimits {

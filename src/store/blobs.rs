@@ -8,7 +8,7 @@ use async_trait::async_trait;
 
 use super::Result;
 use crate::clock::Timestamp;
-use crate::id::{BlobName, QueueId, TransferId, UploadId};
+use crate::id::{BlobName, FolderId, QueueId, TransferId, UploadId};
 
 /// Sealed bytes under random names, never changed once they are written. Blocking: call it from
 /// a thread that may wait.
@@ -17,26 +17,48 @@ pub trait Blobs: Send + Sync + 'static {
     fn create(&self) -> io::Result<Box<dyn BlobWriter>>;
     /// The same, with room for so many octets from the start: where there is none, nothing is begun.
     fn create_for(&self, octets: u64) -> io::Result<Box<dyn BlobWriter>> {
-        if self.left()? < octets { Err(io::ErrorKind::StorageFull.into()) } else { self.create() }
+        match self.left()? {
+            Some(left) if left < octets => Err(io::ErrorKind::StorageFull.into()),
+            _ => self.create(),
+        }
     }
     /// Reads a blob from its start.
-    fn open(&self, name: &BlobName) -> io::Result<Box<dyn Read + Send>>;
+    fn open(&self, name: &BlobName) -> io::Result<Box<dyn Read + Send>> {
+        self.open_at(name, 0)
+    }
+    /// Reads a blob from this byte on; at its end, and beyond, there is nothing to read.
+    fn open_at(&self, name: &BlobName, offset: u64) -> io::Result<Box<dyn Read + Send>>;
     /// Removes a blob; one that is gone already is fine.
     fn remove(&self, name: &BlobName) -> io::Result<()>;
-    /// Octets that are free on the disk.
-    fn room(&self) -> io::Result<u64>;
-    /// Octets of them that may still be written from here, what others were promised aside.
-    fn left(&self) -> io::Result<u64> {
+    /// Bytes that are free; `None` where nothing bounds them, as in an object store.
+    fn room(&self) -> io::Result<Option<u64>>;
+    /// Bytes of them that may still be written from here, what others were promised aside.
+    fn left(&self) -> io::Result<Option<u64>> {
         self.room()
     }
-    /// Every blob there is, for the sweep at start.
-    fn names(&self) -> io::Result<Vec<BlobName>>;
+    /// The blobs that there are, in the order of their names: those that come after `after`, at most `limit`.
+    fn names(&self, after: Option<&BlobName>, limit: usize) -> io::Result<Vec<BlobName>>;
     /// What is known of a blob from outside; `None` when it is not there.
     fn look(&self, name: &BlobName) -> io::Result<Option<BlobFacts>>;
     /// Ask for it before blobs are removed that rows have named, and keep it until they are; `None` while a backup is
     /// being made, which may name them still.
     fn removal(&self) -> io::Result<Option<Removal>> {
         Ok(Some(Removal::default()))
+    }
+}
+
+/// Blobs that are listed at once.
+const PAGE: usize = 1000;
+
+/// Every blob there is.
+pub fn all_names(blobs: &dyn Blobs) -> io::Result<Vec<BlobName>> {
+    let mut names: Vec<BlobName> = Vec::new();
+    loop {
+        let page = blobs.names(names.last(), PAGE)?;
+        if page.is_empty() {
+            return Ok(names);
+        }
+        names.extend(page);
     }
 }
 
@@ -77,9 +99,12 @@ pub trait BlobIndex: Send + Sync + 'static {
     /// Blobs that rows name, in the order of their names, those that come after `after`, at most `limit`. What is
     /// given up is not among them.
     async fn named_blobs(&self, after: Option<BlobName>, limit: usize) -> Result<Vec<NamedBlob>>;
-    /// Which of these blobs no row knows: left behind by a crash before the commit. Ask it only before
-    /// anything is taken in: a blob whose message is still on its way is not known either.
+    /// Which of these blobs no row names. That does not make them worthless: the message of a blob may still be on its
+    /// way to its commit (see [`BlobIndex::others_at_work`]).
     async fn unreferenced_blobs(&self, names: Vec<BlobName>) -> Result<Vec<BlobName>>;
+    /// Whether another gateway than `owner` has shown a sign of life since then: it may be writing blobs that no row
+    /// names yet. A gateway shows one at every look of its clock ([`super::RetentionStore::check_clock`]).
+    async fn others_at_work(&self, owner: &FolderId, since: Timestamp) -> Result<bool>;
     /// Blobs that are given up and wait to be removed, at most `limit`.
     async fn pending_deletion(&self, limit: usize) -> Result<Vec<BlobName>>;
     /// These blobs are gone from the blob store.

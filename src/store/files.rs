@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -153,9 +153,10 @@ impl Blobs for LocalBlobs {
         Ok(Box::new(Writer { file: BufWriter::with_capacity(BUFFER, file), unfinished }))
     }
 
-    fn open(&self, name: &BlobName) -> io::Result<Box<dyn Read + Send>> {
+    fn open_at(&self, name: &BlobName, offset: u64) -> io::Result<Box<dyn Read + Send>> {
         let path = self.folder.path_of(name);
-        let file = File::open(&path).map_err(|error| at(&path, error))?;
+        let mut file = File::open(&path).map_err(|error| at(&path, error))?;
+        file.seek(SeekFrom::Start(offset)).map_err(|error| at(&path, error))?;
         Ok(Box::new(BufReader::with_capacity(BUFFER, file)))
     }
 
@@ -163,19 +164,32 @@ impl Blobs for LocalBlobs {
         remove(&self.folder.path_of(name))
     }
 
-    fn room(&self) -> io::Result<u64> {
-        Ok(self.folder.disk()?.free)
+    fn room(&self) -> io::Result<Option<u64>> {
+        Ok(Some(self.folder.disk()?.free))
     }
 
-    fn left(&self) -> io::Result<u64> {
-        Ok(self.folder.disk()?.left(self.share).saturating_sub(self.folder.room.promised()))
+    fn left(&self) -> io::Result<Option<u64>> {
+        let left = self.folder.disk()?.left(self.share);
+        Ok(Some(left.saturating_sub(self.folder.room.promised())))
     }
 
-    fn names(&self) -> io::Result<Vec<BlobName>> {
+    /// A subfolder is named after the start of the names in it, so both have the same order.
+    fn names(&self, after: Option<&BlobName>, limit: usize) -> io::Result<Vec<BlobName>> {
+        let first = after.and_then(|after| Some(self.folder.path_of(after).parent()?.to_owned()));
+        let mut subfolders = subfolders(&self.folder.path)?;
+        subfolders.retain(|subfolder| first.as_ref().is_none_or(|first| subfolder >= first));
+        subfolders.sort_unstable();
         let mut names = Vec::new();
-        for subfolder in subfolders(&self.folder.path)? {
-            names.extend(names_in(&subfolder)?);
+        for subfolder in subfolders {
+            if names.len() >= limit {
+                break;
+            }
+            let mut found = names_in(&subfolder)?;
+            found.retain(|name| after.is_none_or(|after| name > after));
+            found.sort_unstable();
+            names.extend(found);
         }
+        names.truncate(limit);
         Ok(names)
     }
 
@@ -357,6 +371,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
+    use crate::store::all_names;
     use crate::store::conformance::blobs_conformance;
 
     blobs_conformance!(fresh());
@@ -390,8 +405,8 @@ mod tests {
     fn room_is_promised_before_it_is_used() {
         let (blobs, _dir) = fresh();
         let pages = blobs.shared(Share::Pages);
-        let left = pages.left().unwrap();
-        assert!(left < blobs.left().unwrap(), "mail has more");
+        let left = pages.left().unwrap().unwrap();
+        assert!(left < blobs.left().unwrap().unwrap(), "mail has more");
         let too_much = pages.create_for(u64::MAX).map(drop).unwrap_err();
         assert_eq!(too_much.kind(), io::ErrorKind::StorageFull);
         let mut writer = pages.create_for(left / 2).unwrap();
@@ -414,7 +429,7 @@ mod tests {
         assert!(left.exists(), "opening alone must not touch what another process writes");
         reopened.sweep_unfinished().unwrap();
         assert!(!left.exists());
-        assert_eq!(reopened.names().unwrap(), [name]);
+        assert_eq!(all_names(&reopened).unwrap(), [name]);
     }
 
     #[test]
@@ -432,7 +447,7 @@ mod tests {
         let error = writer.commit().unwrap_err();
         assert!(error.to_string().contains("blobs/"), "{error}");
         assert_eq!(fs::read_dir(folder.join("tmp")).unwrap().count(), 0);
-        assert!(blobs.names().unwrap().is_empty());
+        assert!(all_names(&blobs).unwrap().is_empty());
     }
 
     #[test]
@@ -441,6 +456,6 @@ mod tests {
         fs::write(dir.path().join("blobs/README"), "").unwrap();
         DirBuilder::new().create(dir.path().join("blobs/lost+found")).unwrap();
         fs::write(dir.path().join("blobs/lost+found/#123"), "").unwrap();
-        assert!(blobs.names().unwrap().is_empty());
+        assert!(all_names(&blobs).unwrap().is_empty());
     }
 }

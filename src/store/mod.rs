@@ -38,7 +38,9 @@ use crate::clock::Timestamp;
 
 pub use self::access::{AccessStore, Session, Try};
 pub use self::audit::AuditStore;
-pub use self::blobs::{BlobContent, BlobFacts, BlobIndex, BlobWriter, Blobs, NamedBlob, Removal, discard};
+pub use self::blobs::{
+    BlobContent, BlobFacts, BlobIndex, BlobWriter, Blobs, NamedBlob, Removal, all_names, discard,
+};
 pub use self::body_keys::BodyKeys;
 pub use self::downloads::{DownloadStore, Fetch, SHOWN};
 pub use self::drafts::{Author, DraftRow, DraftStore, EndedDraft, ReplyStore};

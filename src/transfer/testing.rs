@@ -2,8 +2,9 @@
 //! close transfers.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Cursor, Read, Write};
+use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -99,7 +100,7 @@ fn address(text: &str) -> Address {
     Address::parse(text).unwrap()
 }
 
-type Contents = Arc<Mutex<HashMap<BlobName, Vec<u8>>>>;
+type Contents = Arc<Mutex<BTreeMap<BlobName, Vec<u8>>>>;
 
 /// Blobs in memory; after `left` commits the disk is full.
 pub struct MemoryBlobs {
@@ -138,9 +139,11 @@ impl Blobs for MemoryBlobs {
         Ok(Box::new(MemoryWriter { bytes: Vec::new(), contents: self.contents.clone() }))
     }
 
-    fn open(&self, name: &BlobName) -> io::Result<Box<dyn Read + Send>> {
+    fn open_at(&self, name: &BlobName, offset: u64) -> io::Result<Box<dyn Read + Send>> {
         let bytes = self.contents.lock().unwrap().get(name).cloned().ok_or(io::ErrorKind::NotFound)?;
-        Ok(Box::new(Cursor::new(bytes)))
+        let mut bytes = Cursor::new(bytes);
+        bytes.set_position(offset);
+        Ok(Box::new(bytes))
     }
 
     fn remove(&self, name: &BlobName) -> io::Result<()> {
@@ -148,12 +151,14 @@ impl Blobs for MemoryBlobs {
         Ok(())
     }
 
-    fn room(&self) -> io::Result<u64> {
-        Ok(u64::MAX)
+    fn room(&self) -> io::Result<Option<u64>> {
+        Ok(None)
     }
 
-    fn names(&self) -> io::Result<Vec<BlobName>> {
-        Ok(self.contents.lock().unwrap().keys().cloned().collect())
+    fn names(&self, after: Option<&BlobName>, limit: usize) -> io::Result<Vec<BlobName>> {
+        let contents = self.contents.lock().unwrap();
+        let after = after.map_or(Unbounded, Excluded);
+        Ok(contents.range((after, Unbounded)).take(limit).map(|(name, _)| name.clone()).collect())
     }
 
     fn look(&self, name: &BlobName) -> io::Result<Option<BlobFacts>> {

@@ -99,7 +99,7 @@ fn silent(what: &str, error: &dyn Display) -> PlainError {
 }
 
 /// The Prometheus text format, version 0.0.4.
-fn exposition(gauges: &Gauges, room: u64, certificates: &Certificates, now: Timestamp) -> String {
+fn exposition(gauges: &Gauges, room: Option<u64>, certificates: &Certificates, now: Timestamp) -> String {
     let age = |time: Timestamp| u64::try_from(now.duration_since(time).as_secs()).unwrap_or(0);
     let oldest = gauges.oldest_queued.map_or(0, age);
     let mut text = String::new();
@@ -108,10 +108,11 @@ fn exposition(gauges: &Gauges, room: u64, certificates: &Certificates, now: Time
         ("zegel_queue_oldest_seconds", "Age of the oldest item in the queue.", oldest),
         ("zegel_transfers", "Transfers that can still be opened.", gauges.transfers),
         ("zegel_locked_links", "Links that are closed after too many wrong passwords.", gauges.locked_links),
-        ("zegel_disk_free_bytes", "Octets that are free where the data are.", room),
     ] {
         gauge(&mut text, name, help, &[(String::new(), value.to_string())]);
     }
+    let room: Vec<_> = room.map(|room| (String::new(), room.to_string())).into_iter().collect();
+    gauge(&mut text, "zegel_disk_free_bytes", "Octets that are free where the data are.", &room);
     let items = |problem: Problem| {
         let found = gauges.problems.iter().find(|gauge| gauge.problem == problem);
         let label = format!("{{problem=\"{}\"}}", problem.as_str());
@@ -155,7 +156,7 @@ mod tests {
         let now = Timestamp::from_second(100).unwrap();
         gauges.oldest_queued = Some(Timestamp::from_second(40).unwrap());
         let certificates = valid_until(vec![("smtp", Timestamp::from_second(100 + 3 * 86_400).unwrap())]);
-        let text = exposition(&gauges, 7, &certificates, now);
+        let text = exposition(&gauges, Some(7), &certificates, now);
         assert!(text.contains("gauge\nzegel_queue_items 3\n"), "{text}");
         assert!(text.contains("\nzegel_queue_oldest_seconds 60\n"));
         assert!(text.contains("\nzegel_disk_free_bytes 7\n"));
@@ -165,7 +166,7 @@ mod tests {
         let frozen = ProblemGauge { problem: Problem::Frozen, items: 2, diagnostic: Some(no) };
         gauges.problems = vec![frozen];
         gauges.oldest_queued = None;
-        let text = exposition(&gauges, 7, &Certificates::default(), now);
+        let text = exposition(&gauges, Some(7), &Certificates::default(), now);
         assert!(text.contains("\nzegel_queue_oldest_seconds 0\n") && !text.contains("certificate"));
         assert!(text.contains("\nzegel_queue_problems{problem=\"frozen\"} 2\n"));
     }
@@ -191,7 +192,7 @@ mod tests {
         let certificates = valid_until(vec![("smtp", at(300)), ("web", at(200))]);
         assert_eq!(certificates.expired(at(199)), None);
         assert_eq!(certificates.expired(at(200)), Some("web"));
-        let text = exposition(&Gauges::default(), 0, &certificates, at(201));
+        let text = exposition(&Gauges::default(), Some(0), &certificates, at(201));
         assert!(text.contains("\nzegel_certificate_days{section=\"web\"} -1\n"), "{text}");
     }
 }

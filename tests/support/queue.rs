@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Cursor, Read, Write};
+use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -202,36 +203,46 @@ impl QueueStore for MemoryQueue {
 
 /// Blobs in memory.
 #[derive(Clone, Default)]
-pub struct MemoryBlobs(Arc<Mutex<BTreeMap<String, Vec<u8>>>>);
+pub struct MemoryBlobs(Arc<Mutex<BTreeMap<BlobName, Vec<u8>>>>);
 
 impl Blobs for MemoryBlobs {
     fn create(&self) -> io::Result<Box<dyn BlobWriter>> {
         Ok(Box::new(MemoryWriter { blobs: self.clone(), octets: Vec::new() }))
     }
 
-    fn open(&self, name: &BlobName) -> io::Result<Box<dyn Read + Send>> {
+    fn open_at(&self, name: &BlobName, offset: u64) -> io::Result<Box<dyn Read + Send>> {
         let blobs = self.0.lock().unwrap();
-        let octets = blobs.get(name.as_str()).ok_or(io::ErrorKind::NotFound)?;
-        Ok(Box::new(Cursor::new(octets.clone())))
+        let octets = blobs.get(name).ok_or(io::ErrorKind::NotFound)?;
+        let mut octets = Cursor::new(octets.clone());
+        octets.set_position(offset);
+        Ok(Box::new(octets))
     }
 
     fn remove(&self, name: &BlobName) -> io::Result<()> {
-        self.0.lock().unwrap().remove(name.as_str());
+        self.0.lock().unwrap().remove(name);
         Ok(())
     }
 
-    fn room(&self) -> io::Result<u64> {
-        Ok(u64::MAX)
+    fn room(&self) -> io::Result<Option<u64>> {
+        Ok(None)
     }
 
-    fn names(&self) -> io::Result<Vec<BlobName>> {
-        Ok(self.0.lock().unwrap().keys().map(|name| name.parse().unwrap()).collect())
+    fn names(&self, after: Option<&BlobName>, limit: usize) -> io::Result<Vec<BlobName>> {
+        let after = after.map_or(Unbounded, Excluded);
+        Ok(self
+            .0
+            .lock()
+            .unwrap()
+            .range((after, Unbounded))
+            .take(limit)
+            .map(|(name, _)| name.clone())
+            .collect())
     }
 
     fn look(&self, name: &BlobName) -> io::Result<Option<BlobFacts>> {
         let blobs = self.0.lock().unwrap();
         let facts = |octets: &Vec<u8>| BlobFacts { size: octets.len() as u64, written: Timestamp::MIN };
-        Ok(blobs.get(name.as_str()).map(facts))
+        Ok(blobs.get(name).map(facts))
     }
 }
 
@@ -252,7 +263,7 @@ impl Write for MemoryWriter {
 impl BlobWriter for MemoryWriter {
     fn commit(self: Box<Self>) -> io::Result<BlobName> {
         let name = BlobName::random();
-        self.blobs.0.lock().unwrap().insert(name.to_string(), self.octets);
+        self.blobs.0.lock().unwrap().insert(name.clone(), self.octets);
         Ok(name)
     }
 }

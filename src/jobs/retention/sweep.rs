@@ -47,6 +47,13 @@ pub fn explain(written: &[Timestamp], alive: Option<Timestamp>) -> Result<(), Un
     }
 }
 
+/// Since when every other gateway must have been silent, or one of them may be writing these blobs: from its last sign of
+/// life before the first of them on. `None` when all are so old that whoever wrote them has committed them by now, or never will.
+pub fn undecided(written: &[Timestamp], now: Timestamp) -> Option<Timestamp> {
+    let settled = earlier(now, WRITING);
+    written.iter().filter(|time| **time > settled).min().map(|first| earlier(*first, SILENCE))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,5 +71,15 @@ mod tests {
         assert_eq!(explain(&[0; MOST]), Ok(()));
         assert_eq!(explain(&[0; MOST + 1]), Err(Unexplained::TooMany));
         assert_eq!(super::explain(&[at(0)], None), Err(Unexplained::NeverAlive));
+    }
+
+    #[test]
+    fn what_was_just_written_may_be_somebody_elses() {
+        let at = |minutes: i64| Timestamp::from_second(1_800_000_000 + 60 * minutes).unwrap();
+        let undecided =
+            |minutes: &[i64]| undecided(&minutes.iter().copied().map(at).collect::<Vec<_>>(), at(0));
+        assert_eq!(undecided(&[]), None);
+        assert_eq!(undecided(&[-500, -121, -120]), None);
+        assert_eq!(undecided(&[-500, -7, -119]), Some(at(-122)));
     }
 }

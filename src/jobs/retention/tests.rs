@@ -22,6 +22,7 @@ use crate::store::files::LocalBlobs;
 use crate::store::sqlite::Sqlite;
 use crate::store::{
     Acceptance, Attempt, BlobFacts, BlobWriter, Claim, DeliveryReport, Fetch, Item, Recall, Session, Store,
+    all_names,
 };
 use crate::transfer::link;
 use crate::transfer::sealing::{SealRequest, seal};
@@ -355,14 +356,14 @@ async fn ends_after_a_crash(is_recalled: bool) {
     }
     assert!(node.timer.turn().await.is_err());
     assert!(!node.has_keys(&id).await, "keys first");
-    assert!(!disk.names().unwrap().is_empty());
+    assert!(!all_names(&*disk).unwrap().is_empty());
 
     let (dir, clock) = (node.dir.clone(), node.clock.clone());
     drop(node);
     disk.broken.store(false, Ordering::Relaxed);
     let node = Node::beside(dir, clock, "", Some(disk.clone()));
     node.timer.turn().await.unwrap();
-    assert!(disk.names().unwrap().is_empty());
+    assert!(all_names(&*disk).unwrap().is_empty());
     assert!(node.store.pending_deletion(1).await.unwrap().is_empty());
 }
 
@@ -379,11 +380,11 @@ impl Blobs for FaultyBlobs {
     fn create_for(&self, octets: u64) -> std::io::Result<Box<dyn BlobWriter>> {
         self.disk.create_for(octets)
     }
-    fn left(&self) -> std::io::Result<u64> {
+    fn left(&self) -> std::io::Result<Option<u64>> {
         self.disk.left()
     }
-    fn open(&self, name: &BlobName) -> std::io::Result<Box<dyn std::io::Read + Send>> {
-        self.disk.open(name)
+    fn open_at(&self, name: &BlobName, offset: u64) -> std::io::Result<Box<dyn std::io::Read + Send>> {
+        self.disk.open_at(name, offset)
     }
     fn remove(&self, name: &BlobName) -> std::io::Result<()> {
         if self.broken.load(Ordering::Relaxed) {
@@ -391,11 +392,11 @@ impl Blobs for FaultyBlobs {
         }
         self.disk.remove(name)
     }
-    fn room(&self) -> std::io::Result<u64> {
+    fn room(&self) -> std::io::Result<Option<u64>> {
         self.disk.room()
     }
-    fn names(&self) -> std::io::Result<Vec<BlobName>> {
-        self.disk.names()
+    fn names(&self, after: Option<&BlobName>, limit: usize) -> std::io::Result<Vec<BlobName>> {
+        self.disk.names(after, limit)
     }
     fn look(&self, name: &BlobName) -> std::io::Result<Option<BlobFacts>> {
         self.disk.look(name)
@@ -410,7 +411,7 @@ async fn without_grace_all_goes_on_the_day() {
     assert!(node.has_keys(&id).await);
     node.hours(12).await;
     assert!(!node.has_keys(&id).await);
-    assert!(node.blobs.names().unwrap().is_empty());
+    assert!(all_names(&*node.blobs).unwrap().is_empty());
     assert!(node.actions.extend(admin(), &id, 10).await.is_err());
 }
 
@@ -497,7 +498,7 @@ async fn a_clock_that_leaps_ten_years_destroys_nothing_and_floods_nobody() {
             break;
         }
     }
-    assert!(healed.blobs.names().unwrap().is_empty());
+    assert!(all_names(&*healed.blobs).unwrap().is_empty());
     assert!(healed.mails().await.is_empty(), "what is over is not announced");
 }
 

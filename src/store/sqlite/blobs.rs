@@ -4,10 +4,11 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
 
-use super::Sqlite;
 use super::columns::{Octets, limit};
 use super::writer::Change;
-use crate::id::BlobName;
+use super::{Sqlite, folder};
+use crate::clock::Timestamp;
+use crate::id::{BlobName, FolderId};
 use crate::store::{BlobContent, BlobIndex, NamedBlob, Result};
 
 #[async_trait]
@@ -18,6 +19,11 @@ impl BlobIndex for Sqlite {
 
     async fn unreferenced_blobs(&self, names: Vec<BlobName>) -> Result<Vec<BlobName>> {
         self.readers.read(move |db| orphans(db, names)).await
+    }
+
+    async fn others_at_work(&self, owner: &FolderId, since: Timestamp) -> Result<bool> {
+        let owner = owner.clone();
+        self.readers.read(move |db| folder::others_at_work(db, &owner, since)).await
     }
 
     async fn pending_deletion(&self, limit: usize) -> Result<Vec<BlobName>> {

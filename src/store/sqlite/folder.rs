@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::columns::{Octets, Time};
 use super::database::Identity;
 use crate::clock::Timestamp;
+use crate::id::FolderId;
 use crate::store::Result;
 
 /// What the row says.
@@ -57,4 +58,11 @@ pub(super) fn lost(db: &Connection) -> Result<u64> {
 pub(super) fn set_lost(db: &Connection, lost: u64) -> Result<()> {
     db.execute("UPDATE folder SET lost = ?1", [Octets(lost)])?;
     Ok(())
+}
+
+/// Whether a gateway of another data folder was at work since then. Two gateways never share an SQLite database, so it is only one
+/// that was put here in the place of another's.
+pub(super) fn others_at_work(db: &Connection, owner: &FolderId, since: Timestamp) -> Result<bool> {
+    let others = "SELECT EXISTS (SELECT 1 FROM folder WHERE id <> ?1 AND alive >= ?2)";
+    Ok(db.query_row(others, params![owner, Time(since)], |row| row.get(0))?)
 }
