@@ -81,7 +81,8 @@ impl Reminders {
 /// Reminders are sent in the name of the sender, who must be of an organisation here. There are none about what a resident
 /// has sent (M06).
 fn is_ours(settings: &Settings, transfer: &Transfer) -> bool {
-    transfer.hears() && transfer.sender.as_ref().is_some_and(|sender| settings.is_internal(sender))
+    transfer.has_sender_to_tell()
+        && transfer.sender.as_ref().is_some_and(|sender| settings.is_internal(sender))
 }
 
 fn write(actions: &Actions, transfer: &Transfer, reminders: &mut ReminderMails) -> Result<(), ActionError> {

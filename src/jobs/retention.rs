@@ -132,8 +132,7 @@ impl Retention {
             orphans.extend(self.store.unreferenced_blobs(batch.to_vec()).await?);
         }
         let written = self.written(orphans.clone()).await?;
-        if let (Some(owner), Some(since)) =
-            (&self.before.owner, sweep::undecided(&written, self.clock.now()))
+        if let (Some(owner), Some(since)) = (&self.before.owner, sweep::undecided(&written, self.clock.now()))
             && self.store.others_at_work(owner, since).await?
         {
             return Ok(false);

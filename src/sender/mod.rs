@@ -228,7 +228,7 @@ impl Actions {
         let (transfer, now) = (self.transfer(&link.transfer).await?, self.service.clock.now());
         let mut recipients = transfer.recipients.iter();
         let recipient = recipients.find(|one| one.number == link.recipient).ok_or(ActionError::Unknown)?;
-        if !transfer.hears() || LinkState::of(&transfer, recipient, now) != LinkState::Expired {
+        if !transfer.has_sender_to_tell() || LinkState::of(&transfer, recipient, now) != LinkState::Expired {
             return Err(ActionError::Closed);
         }
         let item = self.mails(&transfer, now).ask(&recipient.address)?;
@@ -255,7 +255,7 @@ impl Actions {
         parts: &[u32],
         names: Vec<String>,
     ) -> Result<Option<(NewItem, Timestamp)>> {
-        if !transfer.download_notice || !transfer.hears() {
+        if !transfer.download_notice || !transfer.has_sender_to_tell() {
             return Ok(None);
         }
         let now = self.service.clock.now();
@@ -299,7 +299,7 @@ impl Actions {
     async fn note_lost(&self, link: &Link, part: u32) -> Result<bool> {
         let (transfer, now) = (self.transfer(&link.transfer).await?, self.service.clock.now());
         let mails = self.mails(&transfer, now);
-        let notice = if transfer.hears() { Some(mails.lost(link)?) } else { None };
+        let notice = if transfer.has_sender_to_tell() { Some(mails.lost(link)?) } else { None };
         let object = format!("{}/{part}", transfer.id);
         let event = Actor::zegel().event(now, Action::Lost, object, "missing or damaged");
         let is_news = self.service.store.note_lost_part(transfer.id.clone(), part, event, notice).await?;

@@ -1,11 +1,16 @@
 //! What is handed out of a transfer is noted before it is. Used by `web/note`.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::{NewItem, Result};
 use crate::audit::Event;
-use crate::clock::Timestamp;
+use crate::clock::{Timestamp, earlier};
 use crate::id::Link;
+
+/// Requests for one thing in one session are one download until there was none for so long.
+const PAUSE: Duration = Duration::from_secs(10 * 60);
 
 /// Notes what is handed out.
 #[async_trait]
@@ -50,6 +55,11 @@ pub struct Fetch {
 }
 
 impl Fetch {
+    /// Whether it counts as another download, when the same was last asked for in this session at `last`.
+    pub fn counts(&self, last: Option<Timestamp>) -> bool {
+        last.is_none_or(|last| last <= earlier(self.event.time, PAUSE))
+    }
+
     /// What the events of its link are counted under, where nothing in it is new.
     pub fn bucket(&self) -> String {
         format!("downloads {}", self.link)

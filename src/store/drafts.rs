@@ -1,10 +1,21 @@
 //! Answers while they are written. What people typed is sealed before it comes here. Used by `reply`.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::{AuditStore, MessageStore, Result, UploadRow, UploadStore, VerificationStore};
-use crate::clock::Timestamp;
+use crate::clock::{Timestamp, later};
 use crate::id::Link;
+use crate::limits::Rate;
+
+/// Drafts behind one link, and in all: each is up to a mebibyte (H42).
+const DRAFTS_PER_LINK: u32 = 20;
+pub(super) const DRAFTS_IN_ALL: u32 = 10_000;
+/// Answers that are taken from everybody within an hour.
+pub(super) const ANSWERS_IN_ALL: Rate = Rate::per(1000, Duration::from_secs(3600));
+/// Answers to one transfer are counted over this long, and a summary is kept as long.
+pub(super) const ANSWER_WINDOW: Duration = Duration::from_secs(24 * 3600);
 
 /// Drafts, and what was sent of them.
 #[async_trait]
@@ -56,4 +67,62 @@ pub struct EndedDraft {
     pub thread: Vec<[u8; 32]>,
     /// The most answers to one transfer within 24 hours; over it: [`super::StoreError::TooMany`].
     pub per_day: u32,
+}
+
+impl EndedDraft {
+    /// When another answer to this transfer may be sent, if there may be none now: so many were sent within
+    /// [`ANSWER_WINDOW`], the first of them at `first`.
+    pub fn wait(&self, sent: u32, first: Option<Timestamp>) -> Option<Timestamp> {
+        (sent >= self.per_day).then(|| later(first.unwrap_or(self.time), ANSWER_WINDOW))
+    }
+}
+
+/// Whether another draft may begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DraftRoom {
+    /// It may.
+    Free,
+    /// It may, if the draft behind the same link goes that was not touched for longest and is of a browser that has
+    /// proved nothing: so nobody takes an answer away from who is writing it.
+    InPlaceOfStalest,
+    /// It may not.
+    Full,
+}
+
+impl DraftRoom {
+    /// With so many drafts behind the link, and in all. Whoever comes without a cookie makes one each time.
+    pub fn of(behind_link: u32, in_all: u32) -> Self {
+        match (behind_link >= DRAFTS_PER_LINK, in_all >= DRAFTS_IN_ALL) {
+            (true, _) => Self::InPlaceOfStalest,
+            (false, true) => Self::Full,
+            (false, false) => Self::Free,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::TransferId;
+    use crate::store::conformance::noon;
+
+    /// H18
+    #[test]
+    fn the_next_answer_comes_a_day_after_the_first() {
+        let author = Author { link: Link { transfer: TransferId::random(), recipient: 1 }, browser: [1; 32] };
+        let (summary, thread) = (Vec::new(), Vec::new());
+        let ended = EndedDraft { author, revision: 1, time: noon(), summary, thread, per_day: 2 };
+        assert_eq!(ended.wait(0, None), None);
+        assert_eq!(ended.wait(1, Some(noon())), None);
+        assert_eq!(ended.wait(2, Some(noon())), Some(later(noon(), ANSWER_WINDOW)));
+    }
+
+    /// H42
+    #[test]
+    fn a_link_gives_way_to_itself_and_to_nobody_else() {
+        assert_eq!(DraftRoom::of(19, 9_999), DraftRoom::Free);
+        assert_eq!(DraftRoom::of(20, 20), DraftRoom::InPlaceOfStalest);
+        assert_eq!(DraftRoom::of(20, 10_000), DraftRoom::InPlaceOfStalest);
+        assert_eq!(DraftRoom::of(0, 10_000), DraftRoom::Full);
+    }
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{NewItem, Result, TransferStore};
+use super::{NewItem, Recipient, Result, TransferStore};
 use crate::clock::Timestamp;
 use crate::id::{Link, TransferId};
 
@@ -58,4 +58,61 @@ pub struct ReminderMails {
     pub to_recipients: Vec<NewItem>,
     /// Goes out with the first of them, or alone if there are none to go with.
     pub to_sender: Option<NewItem>,
+}
+
+impl ReminderMails {
+    /// The mails that still say something to `recipients`, as they are now: nobody is reminded whose link is closed or
+    /// who has opened it meanwhile, and where nobody is left to remind, there is nothing to warn the sender of.
+    pub fn due(&self, recipients: &[Recipient]) -> (Vec<(&Link, &NewItem)>, Option<&NewItem>) {
+        let waits =
+            |link: &Link| recipients.iter().any(|one| one.number == link.recipient && one.has_yet_to_open());
+        let linked = self.to_recipients.iter().filter_map(|item| Some((item.link.as_ref()?, item)));
+        let to_recipients: Vec<_> = linked.filter(|(link, _)| waits(link)).collect();
+        let is_of_use = !to_recipients.is_empty() || self.to_recipients.is_empty();
+        (to_recipients, self.to_sender.as_ref().filter(|_| is_of_use))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Bounce;
+    use crate::store::conformance::{item, noon};
+    use crate::transfer::testing::transfer_row;
+
+    fn mails(link: &Link, to_recipients: bool) -> ReminderMails {
+        let to_recipient = NewItem { link: Some(link.clone()), ..item() };
+        ReminderMails {
+            transfer: link.transfer.clone(),
+            occasion: Occasion::LastDays,
+            expires: noon(),
+            now: noon(),
+            to_recipients: to_recipients.then_some(to_recipient).into_iter().collect(),
+            to_sender: Some(item()),
+        }
+    }
+
+    #[test]
+    fn only_those_who_have_yet_to_open_are_reminded() {
+        let transfer = transfer_row();
+        let waits = transfer.recipients[0].clone();
+        let link = Link { transfer: transfer.id, recipient: waits.number };
+        let due = |recipient: &Recipient| {
+            let mails = mails(&link, true);
+            let (to_recipients, to_sender) = mails.due(std::slice::from_ref(recipient));
+            (to_recipients.len(), to_sender.is_some())
+        };
+        assert_eq!(due(&waits), (1, true));
+        let bounced = Some(Bounce { time: noon(), reason: String::new() });
+        for gone in [
+            Recipient { opened: Some(noon()), ..waits.clone() },
+            Recipient { recalled: Some(noon()), ..waits.clone() },
+            Recipient { bounced, ..waits.clone() },
+            Recipient { key_packet: None, ..waits.clone() },
+            Recipient { number: 2, ..waits.clone() },
+        ] {
+            assert_eq!(due(&gone), (0, false), "{gone:?}");
+        }
+        assert!(mails(&link, false).due(&[]).1.is_some(), "the sender alone is told");
+    }
 }

@@ -119,13 +119,13 @@ pub struct Transfer {
 
 impl Transfer {
     /// Whether its sender is somebody who may be written to about it (RFC 3834).
-    pub fn hears(&self) -> bool {
+    pub fn has_sender_to_tell(&self) -> bool {
         self.sender.is_some() && !self.automatic
     }
 
     /// It is past its date: until when the sender can still give it another one (`seal.grace_days`). None when its
     /// keys are gone, or go now.
-    pub fn renewable(&self, grace_days: u32, now: Timestamp) -> Option<Timestamp> {
+    pub fn renewable_until(&self, grace_days: u32, now: Timestamp) -> Option<Timestamp> {
         let end = days_later(self.expires, grace_days);
         let has_keys = self.recipients.iter().any(|one| one.key_packet.is_some());
         (self.expires <= now && now < end && has_keys).then_some(end)
@@ -153,4 +153,45 @@ pub struct Recipient {
     pub opened: Option<Timestamp>,
     /// Recalled by the sender or an administrator.
     pub recalled: Option<Timestamp>,
+}
+
+impl Recipient {
+    /// Whether their link can be opened, and has not been.
+    pub fn has_yet_to_open(&self) -> bool {
+        self.key_packet.is_some()
+            && self.opened.is_none()
+            && self.bounced.is_none()
+            && self.recalled.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::later;
+    use crate::transfer::testing::transfer_row;
+
+    #[test]
+    fn a_machine_and_nobody_are_not_told() {
+        let sender = Address::parse("jan@voorbeeld.nl").ok();
+        let transfer = Transfer { sender, ..transfer_row() };
+        assert!(transfer.has_sender_to_tell());
+        assert!(!Transfer { automatic: true, ..transfer.clone() }.has_sender_to_tell());
+        assert!(!Transfer { sender: None, ..transfer }.has_sender_to_tell());
+    }
+
+    #[test]
+    fn what_is_past_its_date_can_be_renewed_while_a_key_is_left() {
+        let transfer = transfer_row();
+        let (end, second) = (days_later(transfer.expires, 7), std::time::Duration::from_secs(1));
+        let before = transfer.expires.saturating_sub(second).unwrap();
+        assert_eq!(transfer.renewable_until(7, before), None, "it needs no renewal");
+        assert_eq!(transfer.renewable_until(7, transfer.expires), Some(end));
+        assert_eq!(transfer.renewable_until(7, end.saturating_sub(second).unwrap()), Some(end));
+        assert_eq!(transfer.renewable_until(7, end), None);
+        assert_eq!(transfer.renewable_until(0, later(transfer.expires, second)), None);
+        let mut gone = transfer.clone();
+        gone.recipients.iter_mut().for_each(|one| one.key_packet = None);
+        assert_eq!(gone.renewable_until(7, transfer.expires), None);
+    }
 }

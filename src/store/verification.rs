@@ -1,11 +1,16 @@
 //! Verification codes (C23, H18), and browsers that are remembered because of one. Used by `verification` and `reply/codes`.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::{AuditStore, Author, NewItem, Result};
 use crate::audit::Event;
-use crate::clock::Timestamp;
+use crate::clock::{Timestamp, later};
 use crate::limits::Rate;
+
+/// Tries and mails are counted over this long.
+pub(super) const CODE_WINDOW: Duration = Duration::from_secs(3600);
 
 /// Codes, and the browsers that they prove.
 #[async_trait]
@@ -107,4 +112,75 @@ pub struct BrowserRow {
     pub facts: Vec<u8>,
     /// Until when
     pub until: Timestamp,
+}
+
+/// How often something happened within [`CODE_WINDOW`], and when for the first time.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counted {
+    /// How often.
+    pub times: u32,
+    /// `None` where it never did.
+    pub first: Option<Timestamp>,
+}
+
+impl CodeLimits {
+    /// When there may be another code, if there may be none now. The limits that are rates are checked apart.
+    pub fn wait(&self, tries: Counted, to_address: Counted, for_client: Counted) -> Option<Timestamp> {
+        let bounds = [(tries, self.tries), (to_address, self.per_address), (for_client, self.per_client)];
+        let (reached, _) = bounds.into_iter().find(|(counted, most)| counted.times >= *most)?;
+        reached.first.map(|first| later(first, CODE_WINDOW))
+    }
+}
+
+impl CodeTry {
+    /// What a try of a code is that has not run out, after so many others; and whether the code is spent by it.
+    pub fn of(is_right: bool, tries_before: u32, most: u32) -> (Self, bool) {
+        let left = most.saturating_sub(tries_before.saturating_add(1));
+        match is_right {
+            true => (Self::Right, true),
+            false => (Self::Wrong(left), left == 0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::conformance::noon;
+
+    const RATE: Rate = Rate::per(100, Duration::from_secs(3600));
+    const LIMITS: CodeLimits = CodeLimits {
+        tries: 2,
+        per_address: 3,
+        per_client: 4,
+        per_link: RATE,
+        per_link_and_day: RATE,
+        in_all: RATE,
+    };
+
+    /// C23, H18
+    #[test]
+    fn the_first_limit_that_is_reached_tells_when_it_ends() {
+        let never = Counted::default();
+        let times = |times, minutes: u64| Counted {
+            times,
+            first: Some(later(noon(), Duration::from_secs(60 * minutes))),
+        };
+        let end = |minutes: u64| Some(later(noon(), Duration::from_secs(60 * (60 + minutes))));
+        assert_eq!(LIMITS.wait(never, never, never), None);
+        assert_eq!(LIMITS.wait(times(1, 0), times(2, 0), times(3, 0)), None);
+        assert_eq!(LIMITS.wait(times(2, 1), times(3, 2), times(4, 3)), end(1));
+        assert_eq!(LIMITS.wait(times(1, 1), times(3, 2), times(4, 3)), end(2));
+        assert_eq!(LIMITS.wait(never, never, times(4, 3)), end(3));
+    }
+
+    /// C23
+    #[test]
+    fn a_right_code_is_spent_and_so_is_one_that_was_tried_too_often() {
+        assert_eq!(CodeTry::of(true, 0, 2), (CodeTry::Right, true));
+        assert_eq!(CodeTry::of(true, 1, 2), (CodeTry::Right, true));
+        assert_eq!(CodeTry::of(false, 0, 2), (CodeTry::Wrong(1), false));
+        assert_eq!(CodeTry::of(false, 1, 2), (CodeTry::Wrong(0), true));
+        assert_eq!(CodeTry::of(false, u32::MAX, 2), (CodeTry::Wrong(0), true));
+    }
 }

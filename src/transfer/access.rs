@@ -177,7 +177,9 @@ impl Access {
         let state = LinkState::of(&transfer, &recipient, self.clock.now());
         match (state.after(LinkStep::Open), recipient.key_packet.clone()) {
             (Some(_), Some(key_packet)) => Ok(OpenableLink { link, secret, transfer, recipient, key_packet }),
-            _ if state == LinkState::Expired => Err(AccessError::Expired { askable: transfer.hears() }),
+            _ if state == LinkState::Expired => {
+                Err(AccessError::Expired { askable: transfer.has_sender_to_tell() })
+            }
             _ => Err(AccessError::Gone),
         }
     }

@@ -144,7 +144,7 @@ impl Status {
             sender: transfer.sender.clone(),
             created: transfer.created,
             expires: transfer.expires,
-            renewable: transfer.renewable(grace_days, now),
+            renewable: transfer.renewable_until(grace_days, now),
             password: transfer.password,
             parts: transfer.parts.len(),
             files: transfer.files,

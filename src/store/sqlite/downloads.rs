@@ -32,8 +32,6 @@ impl DownloadStore for Sqlite {
     }
 }
 
-/// Requests for one thing in one session are one download until there was none for so long.
-const PAUSE: Duration = Duration::from_secs(10 * 60);
 /// What was noted within this is not noted again: the last time is known to the minute.
 const NOTED: Duration = Duration::from_secs(60);
 /// Events of one link about what it has fetched before. What is new is always an event, and all of it is counted.
@@ -67,7 +65,7 @@ fn noted(change: &mut Change<'_>, fetch: Fetch) -> Result<()> {
     if db.prepare_cached(NOTE_IN_SESSION)?.execute(in_session)? == 0 {
         return Err(StoreError::Gone);
     }
-    let counts = last.is_none_or(|last| last.0 <= earlier(now, PAUSE));
+    let counts = fetch.counts(last.map(|last| last.0));
     let mut is_new = false;
     let mut count = db.prepare_cached(DOWNLOADED)?;
     for part in &fetch.parts {

@@ -8,9 +8,10 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::columns::{Octets, Time, limit};
 use super::writer::Change;
 use super::{Sqlite, limits};
-use crate::clock::Timestamp;
-use crate::limits::Rate;
+use crate::clock::{Timestamp, earlier, later};
+use crate::store::drafts::{ANSWER_WINDOW, ANSWERS_IN_ALL, DRAFTS_IN_ALL, DraftRoom};
 use crate::store::room::Share;
+use crate::store::verification::CODE_WINDOW;
 use crate::store::{Author, DraftRow, DraftStore, EndedDraft, PieceRow, Result, StoreError, UploadRow};
 
 #[async_trait]
@@ -31,15 +32,8 @@ impl DraftStore for Sqlite {
 
 /// Drafts that end in one call: other writers wait as long as that takes.
 const SWEEP_AT_ONCE: usize = 100;
-/// Drafts behind one link, and in all: each is up to a mebibyte (H42).
-const DRAFTS_PER_LINK: u32 = 20;
-const DRAFTS_IN_ALL: u32 = 10_000;
-/// Answers that are taken from everybody within an hour.
-const REPLIES_IN_ALL: Rate = Rate::per(1000, Duration::from_secs(3600));
-
-/// How long codes and mails are counted, and how long a summary is kept.
-const HOUR: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
-const DAY: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
+/// When there may be room again for one who finds none.
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// The link of an author, as long as it is open.
 pub(super) const OPEN_LINK: &str = "
@@ -74,7 +68,7 @@ pub(super) const END: &str = "DELETE FROM drafts WHERE number = ?1 AND revision 
 pub(super) const SUMMARY: &str = "
     SELECT r.summary FROM replies r JOIN transfers t ON t.number = r.transfer
     WHERE t.id = ?1 AND r.recipient = ?2 AND r.browser = ?3 AND r.time > ?4 ORDER BY r.number DESC LIMIT 1";
-pub(super) const REPLIES: &str = "SELECT count(*) FROM replies WHERE transfer = ?1 AND time > ?2";
+pub(super) const REPLIES: &str = "SELECT count(*), min(time) FROM replies WHERE transfer = ?1 AND time > ?2";
 
 /// The draft of an author.
 pub(super) fn find(db: &Connection, author: &Author) -> Result<Option<DraftRow>> {
@@ -140,32 +134,30 @@ pub(super) fn save(
 ) -> Result<i64> {
     let transfer = open_link(change.db, author, now)?;
     if draft(change.db, author)?.is_none() {
-        make_way(change.db, transfer, author.link.recipient, now)?;
+        make_room(change.db, transfer, author.link.recipient, now)?;
     }
     let values = params![transfer, author.link.recipient, author.browser, typed, Time(now)];
     Ok(change.db.prepare_cached(SAVE)?.query_row(values, |row| row.get(0))?)
 }
 
-/// Before a new draft: whoever comes without a cookie makes one each time. The one that gives way is of a browser that
-/// has proved nothing, so that nobody takes an answer away from who is writing it.
-fn make_way(db: &Connection, transfer: i64, recipient: u16, now: Timestamp) -> Result<()> {
-    let here: u32 =
+/// Before a new draft.
+fn make_room(db: &Connection, transfer: i64, recipient: u16, now: Timestamp) -> Result<()> {
+    let full = || StoreError::TooMany(later(now, HOUR));
+    let behind_link: u32 =
         db.prepare_cached(DRAFTS_HERE)?.query_row(params![transfer, recipient], |row| row.get(0))?;
-    if here >= DRAFTS_PER_LINK {
-        let stalest: Option<i64> = db
-            .prepare_cached(STALEST)?
-            .query_row(params![transfer, recipient, Time(now)], |row| row.get(0))
-            .optional()?;
-        let Some(stalest) = stalest else { return Err(StoreError::TooMany(hour_after(now))) };
-        db.prepare_cached(DROP)?.execute([stalest])?;
-        return Ok(());
-    }
     let in_all: u32 = db.prepare_cached(DRAFTS)?.query_row([DRAFTS_IN_ALL], |row| row.get(0))?;
-    if in_all >= DRAFTS_IN_ALL { Err(StoreError::TooMany(hour_after(now))) } else { Ok(()) }
-}
-
-fn hour_after(time: Timestamp) -> Timestamp {
-    time.saturating_add(HOUR).unwrap_or(Timestamp::MAX)
+    match DraftRoom::of(behind_link, in_all) {
+        DraftRoom::Free => {}
+        DraftRoom::Full => return Err(full()),
+        DraftRoom::InPlaceOfStalest => {
+            let stalest: Option<i64> = db
+                .prepare_cached(STALEST)?
+                .query_row(params![transfer, recipient, Time(now)], |row| row.get(0))
+                .optional()?;
+            db.prepare_cached(DROP)?.execute([stalest.ok_or_else(full)?])?;
+        }
+    }
+    Ok(())
 }
 
 /// The draft has become an answer. One that was changed since it was read, or was sent by another click, has not.
@@ -176,18 +168,14 @@ pub(super) fn end(change: &mut Change<'_>, ended: &EndedDraft) -> Result<()> {
     if db.prepare_cached(END)?.execute(params![number, Octets(ended.revision)])? == 0 {
         return Err(StoreError::Changed);
     }
-    let day_ago = ended.time.saturating_sub(DAY).unwrap_or(Timestamp::MIN);
-    let today: u32 =
-        db.prepare_cached(REPLIES)?.query_row(params![transfer, Time(day_ago)], |row| row.get(0))?;
-    if today >= ended.per_day {
-        let first: Time = db.query_row(
-            "SELECT min(time) FROM replies WHERE transfer = ?1 AND time > ?2",
-            params![transfer, Time(day_ago)],
-            |row| row.get(0),
-        )?;
-        return Err(StoreError::TooMany(first.0.saturating_add(DAY).unwrap_or(Timestamp::MAX)));
+    let since = Time(earlier(ended.time, ANSWER_WINDOW));
+    let (sent, first) = db.prepare_cached(REPLIES)?.query_row(params![transfer, since], |row| {
+        Ok((row.get(0)?, row.get::<_, Option<Time>>(1)?.map(|time| time.0)))
+    })?;
+    if let Some(until) = ended.wait(sent, first) {
+        return Err(StoreError::TooMany(until));
     }
-    if let Some(until) = limits::take(change, "replies", REPLIES_IN_ALL, ended.time)? {
+    if let Some(until) = limits::take(change, "replies", ANSWERS_IN_ALL, ended.time)? {
         return Err(StoreError::TooMany(until));
     }
     db.prepare_cached(
@@ -214,13 +202,15 @@ fn last_reply(db: &Connection, author: &Author, since: Timestamp) -> Result<Opti
 
 /// Ends what has had its time.
 pub(super) fn sweep(change: &mut Change<'_>, idle_since: Timestamp, now: Timestamp) -> Result<u64> {
-    let before = |span| Time(now.saturating_sub(span).unwrap_or(Timestamp::MIN));
+    let before = |span| Time(earlier(now, span));
     let db = change.db;
     let mut swept = db.prepare_cached(IDLE)?.execute(params![Time(idle_since), limit(SWEEP_AT_ONCE)])?;
-    swept += db
-        .execute("DELETE FROM codes WHERE since <= ?1 AND expires <= ?2", params![before(HOUR), Time(now)])?;
-    swept += db.execute("DELETE FROM code_mails WHERE time <= ?1", [before(HOUR)])?;
+    swept += db.execute(
+        "DELETE FROM codes WHERE since <= ?1 AND expires <= ?2",
+        params![before(CODE_WINDOW), Time(now)],
+    )?;
+    swept += db.execute("DELETE FROM code_mails WHERE time <= ?1", [before(CODE_WINDOW)])?;
     swept += db.execute("DELETE FROM browsers WHERE until <= ?1", [Time(now)])?;
-    swept += db.execute("DELETE FROM replies WHERE time <= ?1", [before(DAY)])?;
+    swept += db.execute("DELETE FROM replies WHERE time <= ?1", [before(ANSWER_WINDOW)])?;
     Ok(swept as u64)
 }

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::columns::{Time, limit};
 use super::writer::Change;
-use super::{Sqlite, queue};
+use super::{Sqlite, queue, transfers};
 use crate::audit::{Action, Actor};
 use crate::clock::Timestamp;
 use crate::id::Link;
@@ -47,10 +47,6 @@ const CLAIM_LAST: &str = "
     UPDATE transfers SET announced = expires
     WHERE id = ?1 AND expires = ?2 AND shredded IS NULL AND announced IS NOT expires RETURNING number";
 const REMINDED: &str = "UPDATE transfers SET reminded = ?2, first_reminder = NULL WHERE number = ?1";
-const UNOPENED: &str = "
-    SELECT 1 FROM transfer_recipients
-    WHERE transfer = ?1 AND number = ?2 AND key_packet IS NOT NULL
-        AND opened IS NULL AND bounced IS NULL AND recalled IS NULL";
 /// The row only while the sender has not heard of downloads of this link since ?3.
 const CLAIM_NOTICE: &str = "
     UPDATE transfer_recipients SET download_noticed = ?4, download_pending = 0
@@ -103,23 +99,18 @@ fn remind(change: &mut Change<'_>, reminders: ReminderMails) -> Result<usize> {
         .query_row(params![reminders.transfer, Time(reminders.expires)], |row| row.get(0))
         .optional()?;
     let Some(transfer) = claimed else { return Ok(0) };
-    let mut queued = 0;
-    for item in &reminders.to_recipients {
-        let Some(link) = &item.link else { continue };
-        if change.db.prepare_cached(UNOPENED)?.exists(params![transfer, link.recipient])? {
-            queue::insert(change.db, item)?;
-            change.record(Actor::zegel().event(reminders.now, Action::Remind, link.to_string(), "ok"))?;
-            queued += 1;
-        }
+    let recipients = transfers::recipients(change.db, transfer)?;
+    let (to_recipients, to_sender) = reminders.due(&recipients);
+    for (link, item) in &to_recipients {
+        queue::insert(change.db, item)?;
+        change.record(Actor::zegel().event(reminders.now, Action::Remind, link.to_string(), "ok"))?;
     }
-    // Everybody has opened it meanwhile: there is nothing to warn of.
-    let to_sender = reminders.to_sender.filter(|_| queued > 0 || reminders.to_recipients.is_empty());
     if let Some(item) = to_sender {
-        queue::insert(change.db, &item)?;
+        queue::insert(change.db, item)?;
         let object = reminders.transfer.to_string();
         change.record(Actor::zegel().event(reminders.now, Action::Notify, object, "unopened"))?;
-        queued += 1;
     }
+    let queued = to_recipients.len() + usize::from(to_sender.is_some());
     if queued > 0 {
         change.db.prepare_cached(REMINDED)?.execute(params![transfer, Time(reminders.now)])?;
     }

@@ -84,7 +84,7 @@ fn transfer(row: &Row<'_>) -> rusqlite::Result<(i64, Transfer)> {
     Ok((row.get("number")?, transfer))
 }
 
-fn recipients(db: &Connection, transfer: i64) -> Result<Vec<Recipient>> {
+pub(super) fn recipients(db: &Connection, transfer: i64) -> Result<Vec<Recipient>> {
     let mut recipients = db.prepare_cached(RECIPIENTS)?;
     let rows = recipients.query_map([transfer], |row| {
         let time = |column| row.get::<_, Option<Time>>(column).map(|time| time.map(|time| time.0));

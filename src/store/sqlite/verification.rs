@@ -8,9 +8,10 @@ use super::columns::Time;
 use super::writer::Change;
 use super::{Sqlite, drafts, limits, queue};
 use crate::audit::Event;
-use crate::clock::Timestamp;
+use crate::clock::{Timestamp, earlier};
 use crate::secret;
 use crate::store::room::Share;
+use crate::store::verification::{CODE_WINDOW, Counted};
 use crate::store::{Author, BrowserRow, CodeLimits, CodeRow, CodeTry, NewCode, Result, VerificationStore};
 
 #[async_trait]
@@ -44,9 +45,6 @@ impl VerificationStore for Sqlite {
         self.write(move |change| forget_browser(change, browser)).await
     }
 }
-
-/// Tries and mails are counted over this long.
-const HOUR: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
 
 pub(super) const CODE: &str = "
     SELECT c.transfer, c.facts, c.hash, c.expires, c.tries, c.since
@@ -89,18 +87,14 @@ fn find(db: &Connection, author: &Author) -> Result<Option<Found>> {
 /// Keeps a code and queues its mail, unless there were too many mails or tries within the hour. A new code takes
 /// the old one's place, and its tries.
 fn add(change: &mut Change<'_>, code: NewCode, most: CodeLimits) -> Result<Option<Timestamp>> {
-    let hour_ago = code.now.saturating_sub(HOUR).unwrap_or(Timestamp::MIN);
+    let since = earlier(code.now, CODE_WINDOW);
     let transfer = drafts::open_link(change.db, &code.author, code.now)?;
-    let former = find(change.db, &code.author)?.filter(|former| former.since > hour_ago);
-    if let Some(former) = former.as_ref().filter(|former| former.tries >= most.tries) {
-        return Ok(Some(hour_after(former.since)));
-    }
-    let to = mails(change.db, MAILS_TO, &code.address, hour_ago)?;
-    let by = mails(change.db, MAILS_FOR, &code.client, hour_ago)?;
-    for ((count, first), bound) in [(to, most.per_address), (by, most.per_client)] {
-        if count >= bound {
-            return Ok(Some(hour_after(first.unwrap_or(code.now))));
-        }
+    let former = find(change.db, &code.author)?.filter(|former| former.since > since);
+    let tries = former.as_ref().map(|former| Counted { times: former.tries, first: Some(former.since) });
+    let to_address = mails(change.db, MAILS_TO, &code.address, since)?;
+    let for_client = mails(change.db, MAILS_FOR, &code.client, since)?;
+    if let Some(until) = most.wait(tries.unwrap_or_default(), to_address, for_client) {
+        return Ok(Some(until));
     }
     let rates = [most.per_link, most.per_link_and_day, most.in_all];
     for (bucket, rate) in code.buckets().into_iter().zip(rates) {
@@ -135,20 +129,11 @@ fn add(change: &mut Change<'_>, code: NewCode, most: CodeLimits) -> Result<Optio
 }
 
 /// How many mails there were, and when the first of them was.
-fn mails(
-    db: &Connection,
-    sql: &str,
-    key: &dyn rusqlite::ToSql,
-    since: Timestamp,
-) -> Result<(u32, Option<Timestamp>)> {
+fn mails(db: &Connection, sql: &str, key: &dyn rusqlite::ToSql, since: Timestamp) -> Result<Counted> {
     let found = db.prepare_cached(sql)?.query_row(params![key, Time(since)], |row| {
-        Ok((row.get(0)?, row.get::<_, Option<Time>>(1)?.map(|time| time.0)))
+        Ok(Counted { times: row.get(0)?, first: row.get::<_, Option<Time>>(1)?.map(|time| time.0) })
     })?;
     Ok(found)
-}
-
-fn hour_after(time: Timestamp) -> Timestamp {
-    time.saturating_add(HOUR).unwrap_or(Timestamp::MAX)
 }
 
 /// The author's code, unless it is spent.
@@ -178,24 +163,22 @@ fn try_code(
     if found.expires <= now {
         return Ok(CodeTry::Expired);
     }
-    let left = most.saturating_sub(found.tries.saturating_add(1));
-    let right = secret::equal(&expected, &hash);
-    let spent = right || left == 0;
+    let (outcome, spent) = CodeTry::of(secret::equal(&expected, &hash), found.tries, most);
     change.db.prepare_cached(COUNT)?.execute(params![
         found.transfer,
         author.link.recipient,
         author.browser,
         spent
     ])?;
-    if !right {
-        return Ok(CodeTry::Wrong(left));
+    if outcome != CodeTry::Right {
+        return Ok(outcome);
     }
     change
         .db
         .prepare_cached("INSERT OR REPLACE INTO browsers (browser, facts, until) VALUES (?1, ?2, ?3)")?
         .execute(params![author.browser, browser.facts, Time(browser.until)])?;
     change.record(event)?;
-    Ok(CodeTry::Right)
+    Ok(outcome)
 }
 
 /// Whose browser this is.
