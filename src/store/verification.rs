@@ -125,10 +125,16 @@ pub struct Counted {
 
 impl CodeLimits {
     /// When there may be another code, if there may be none now. The limits that are rates are checked apart.
-    pub fn wait(&self, tries: Counted, to_address: Counted, for_client: Counted) -> Option<Timestamp> {
+    pub fn wait(
+        &self,
+        tries: Counted,
+        to_address: Counted,
+        for_client: Counted,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
         let bounds = [(tries, self.tries), (to_address, self.per_address), (for_client, self.per_client)];
         let (reached, _) = bounds.into_iter().find(|(counted, most)| counted.times >= *most)?;
-        reached.first.map(|first| later(first, CODE_WINDOW))
+        Some(later(reached.first.unwrap_or(now), CODE_WINDOW))
     }
 }
 
@@ -167,11 +173,11 @@ mod tests {
             first: Some(later(noon(), Duration::from_secs(60 * minutes))),
         };
         let end = |minutes: u64| Some(later(noon(), Duration::from_secs(60 * (60 + minutes))));
-        assert_eq!(LIMITS.wait(never, never, never), None);
-        assert_eq!(LIMITS.wait(times(1, 0), times(2, 0), times(3, 0)), None);
-        assert_eq!(LIMITS.wait(times(2, 1), times(3, 2), times(4, 3)), end(1));
-        assert_eq!(LIMITS.wait(times(1, 1), times(3, 2), times(4, 3)), end(2));
-        assert_eq!(LIMITS.wait(never, never, times(4, 3)), end(3));
+        assert_eq!(LIMITS.wait(never, never, never, noon()), None);
+        assert_eq!(LIMITS.wait(times(1, 0), times(2, 0), times(3, 0), noon()), None);
+        assert_eq!(LIMITS.wait(times(2, 1), times(3, 2), times(4, 3), noon()), end(1));
+        assert_eq!(LIMITS.wait(times(1, 1), times(3, 2), times(4, 3), noon()), end(2));
+        assert_eq!(LIMITS.wait(never, never, times(4, 3), noon()), end(3));
     }
 
     /// C23

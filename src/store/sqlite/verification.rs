@@ -93,7 +93,7 @@ fn add(change: &mut Change<'_>, code: NewCode, most: CodeLimits) -> Result<Optio
     let tries = former.as_ref().map(|former| Counted { times: former.tries, first: Some(former.since) });
     let to_address = mails(change.db, MAILS_TO, &code.address, since)?;
     let for_client = mails(change.db, MAILS_FOR, &code.client, since)?;
-    if let Some(until) = most.wait(tries.unwrap_or_default(), to_address, for_client) {
+    if let Some(until) = most.wait(tries.unwrap_or_default(), to_address, for_client, code.now) {
         return Ok(Some(until));
     }
     let rates = [most.per_link, most.per_link_and_day, most.in_all];
