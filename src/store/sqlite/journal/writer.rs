@@ -1,8 +1,8 @@
-//! Writes the journal: a message that comes alone is written by who brings it, messages that come together by a thread,
-//! with one flush for all that have come meanwhile.
+//! Writes the journal. A task that brings a message while no other does writes it itself; messages that come together are
+//! written by a thread, with one flush for all of them.
 //!
-//! A flush of a quick disk takes a fraction of a millisecond, little more than it costs to hand the work to a thread
-//! and to be woken again. While flushes are slow only the thread waits for them, and no task's thread does.
+//! A flush of a fast disk takes a fraction of a millisecond, little more than it costs to hand the work to a thread
+//! and to be woken again. While flushes are slow, only the thread waits for them, and none of the runtime's threads does.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -26,15 +26,15 @@ use crate::store::{NewItem, Result, StoreError};
 const BATCH: u64 = ROOM / 8;
 /// A disk that flushes in less is quick.
 const QUICK: Duration = Duration::from_millis(1);
-/// After so many batches of one message in a row messages come alone. Among many sessions one now and then does too;
-/// a task that then flushes keeps its thread from all others.
+/// After so many batches of one message in a row, messages come alone. With many sessions a batch of one occurs now and then;
+/// a task that flushed then would keep its thread from all others.
 const ALONE: u32 = 8;
-/// A delivery waits so long for a message to share a flush with: nobody waits for its end.
+/// The record of a delivery waits so long for a message to share a flush with: nobody waits for that record.
 const COMPANY: Duration = Duration::from_millis(2);
 
 enum Work {
     Keep(Box<Keep>),
-    /// With what keeps the keys of those that are in memory no more.
+    /// With the handles that keep the keys of those that are no longer in memory.
     Done(Vec<QueueId>, Vec<KeyRef>),
 }
 
@@ -49,9 +49,9 @@ struct Command {
     caller: oneshot::Sender<Result<()>>,
 }
 
-/// The way to the files. Dropping it finishes what was asked and ends the thread.
+/// Hands records over to be written. Dropping it finishes what was asked and ends the thread.
 pub(super) struct Writer {
-    desk: Arc<Desk>,
+    queue: Arc<WriteQueue>,
     thread: Option<JoinHandle<()>>,
     /// Held as long as anything may be written.
     _lock: File,
@@ -60,155 +60,155 @@ pub(super) struct Writer {
 impl Writer {
     /// Starts the thread.
     pub fn start(files: Files, lock: File, live: Arc<Live>) -> Result<Self> {
-        let desk = Arc::new(Desk {
+        let queue = Arc::new(WriteQueue {
             live,
-            tray: Mutex::default(),
-            rung: Condvar::new(),
-            pen: Mutex::new(Pen { files, pace: Pace::CALM }),
+            pending: Mutex::default(),
+            wanted: Condvar::new(),
+            state: Mutex::new(WriterState { files, heuristic: FlushHeuristic::QUIET }),
         });
-        let serving = Arc::clone(&desk);
+        let serving = Arc::clone(&queue);
         let thread = thread::Builder::new().name("journal".into()).spawn(move || serving.serve())?;
-        Ok(Self { desk, thread: Some(thread), _lock: lock })
+        Ok(Self { queue, thread: Some(thread), _lock: lock })
     }
 
     /// Appends a message; when it answers, the message can be claimed.
     pub async fn keep(&self, record: Vec<u8>, item: NewItem, place: OwnedSemaphorePermit) -> Result<()> {
-        let answer = self.desk.put(Work::Keep(Box::new(Keep { record, item, place })));
-        self.desk.write_or_ring();
+        let answer = self.queue.put(Work::Keep(Box::new(Keep { record, item, place })));
+        self.queue.write_or_notify();
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
     /// Appends that these messages need the journal no more.
     pub async fn done(&self, items: Vec<QueueId>, keys: Vec<KeyRef>) -> Result<()> {
-        let mut answer = self.desk.put(Work::Done(items, keys));
+        let mut answer = self.queue.put(Work::Done(items, keys));
         if let Ok(answer) = timeout(COMPANY, &mut answer).await {
             return answer.map_err(|_| StoreError::Closed)?;
         }
-        self.desk.write_or_ring();
+        self.queue.write_or_notify();
         answer.await.map_err(|_| StoreError::Closed)?
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.desk.close();
+        self.queue.close();
         if let Some(Err(_)) = self.thread.take().map(JoinHandle::join) {
             tracing::error!("the thread that writes the journal has panicked");
         }
     }
 }
 
-/// What all who write have in common.
-struct Desk {
+/// What the thread and the tasks that write share.
+struct WriteQueue {
     live: Arc<Live>,
-    tray: Mutex<Tray>,
-    /// The thread is wanted.
-    rung: Condvar,
-    pen: Mutex<Pen>,
+    pending: Mutex<Pending>,
+    /// Wakes the thread.
+    wanted: Condvar,
+    state: Mutex<WriterState>,
 }
 
-/// Held by who writes.
-struct Pen {
+/// Held by whoever writes.
+struct WriterState {
     files: Files,
-    pace: Pace,
+    heuristic: FlushHeuristic,
 }
 
 /// How messages have been coming lately, and how quick the disk is.
-struct Pace {
+struct FlushHeuristic {
     /// Batches in a row that held one message at most.
     alone: u32,
     was_quick: bool,
 }
 
-impl Pace {
-    /// Nobody has come yet.
-    const CALM: Self = Self { alone: ALONE, was_quick: true };
+impl FlushHeuristic {
+    /// Before the first message.
+    const QUIET: Self = Self { alone: ALONE, was_quick: true };
 
     fn note(&mut self, messages: usize, took: Duration) {
         self.alone = if messages <= 1 { self.alone.saturating_add(1) } else { 0 };
         self.was_quick = took < QUICK;
     }
 
-    /// Whoever comes next need not wait for the thread.
-    fn is_calm(&self) -> bool {
+    /// Whether the next task may write by itself.
+    fn is_quiet(&self) -> bool {
         self.alone >= ALONE && self.was_quick
     }
 }
 
 /// What waits to be written.
 #[derive(Default)]
-struct Tray {
+struct Pending {
     commands: VecDeque<Command>,
-    is_rung: bool,
+    is_wanted: bool,
     is_closed: bool,
 }
 
-impl Desk {
-    fn tray(&self) -> MutexGuard<'_, Tray> {
-        self.tray.lock().unwrap_or_else(PoisonError::into_inner)
+impl WriteQueue {
+    fn pending(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What was handed over is done even when the caller no longer waits.
     fn put(&self, work: Work) -> oneshot::Receiver<Result<()>> {
         let (caller, answer) = oneshot::channel();
-        self.tray().commands.push_back(Command { work, caller });
+        self.pending().commands.push_back(Command { work, caller });
         answer
     }
 
-    fn ring(&self) {
-        self.tray().is_rung = true;
-        self.rung.notify_one();
+    fn notify(&self) {
+        self.pending().is_wanted = true;
+        self.wanted.notify_one();
     }
 
     fn close(&self) {
-        self.tray().is_closed = true;
-        self.rung.notify_one();
+        self.pending().is_closed = true;
+        self.wanted.notify_one();
     }
 
-    /// Sees to it that what is in the tray is written: here and now where that is quick and nobody else is about.
-    fn write_or_ring(&self) {
-        match self.pen.try_lock() {
-            Ok(mut pen) if pen.pace.is_calm() => {
-                if self.write_batch(&mut pen) {
-                    self.ring();
+    /// Sees to it that what is pending is written: here and now where that is fast and no other task brings anything.
+    fn write_or_notify(&self) {
+        match self.state.try_lock() {
+            Ok(mut state) if state.heuristic.is_quiet() => {
+                if self.write_batch(&mut state) {
+                    self.notify();
                 }
             }
-            _ => self.ring(),
+            _ => self.notify(),
         }
     }
 
-    /// The thread's life.
+    /// What the thread does.
     fn serve(&self) {
         while self.wait() {
             // After a panic in the middle of a write nobody knows what is in the files: nothing more is promised.
-            let Ok(mut pen) = self.pen.lock() else {
-                self.tray().commands.clear();
+            let Ok(mut state) = self.state.lock() else {
+                self.pending().commands.clear();
                 continue;
             };
-            while self.write_batch(&mut pen) {}
+            while self.write_batch(&mut state) {}
         }
     }
 
-    /// Waits until it is rung for; false when all is done and no more will come.
+    /// Waits until there is work; false when all is done and no more will come.
     fn wait(&self) -> bool {
-        let mut tray = self.tray();
-        while !tray.is_rung && !tray.is_closed {
-            tray = self.rung.wait(tray).unwrap_or_else(PoisonError::into_inner);
+        let mut pending = self.pending();
+        while !pending.is_wanted && !pending.is_closed {
+            pending = self.wanted.wait(pending).unwrap_or_else(PoisonError::into_inner);
         }
-        tray.is_rung = false;
-        !tray.is_closed || !tray.commands.is_empty()
+        pending.is_wanted = false;
+        !pending.is_closed || !pending.commands.is_empty()
     }
 
     /// Writes a batch and answers; tells whether there is more.
-    fn write_batch(&self, Pen { files, pace }: &mut Pen) -> bool {
-        let (mut batch, commands) = self.tray().take_batch();
+    fn write_batch(&self, WriterState { files, heuristic }: &mut WriterState) -> bool {
+        let (mut batch, commands) = self.pending().take_batch();
         if commands.is_empty() {
             return false;
         }
         let begun = Instant::now();
         let appended = files.append(&mut batch);
         let messages = commands.iter().filter(|command| matches!(command.work, Work::Keep(_))).count();
-        pace.note(messages, begun.elapsed());
+        heuristic.note(messages, begun.elapsed());
         for Command { work, caller } in commands {
             let answer = match &appended {
                 Ok(()) => {
@@ -224,7 +224,7 @@ impl Desk {
             caller.send(answer).ok();
         }
         files.retire();
-        !self.tray().commands.is_empty()
+        !self.pending().commands.is_empty()
     }
 
     /// What was appended is so.
@@ -243,7 +243,7 @@ impl Desk {
     }
 }
 
-impl Tray {
+impl Pending {
     fn take_batch(&mut self) -> (Batch, Vec<Command>) {
         let (mut batch, mut commands) = (Batch::default(), Vec::new());
         while batch.len() < BATCH
@@ -281,16 +281,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_message_alone_makes_no_calm_and_a_slow_disk_ends_it() {
-        let mut pace = Pace::CALM;
-        pace.note(2, Duration::ZERO);
+    fn one_message_alone_is_not_quiet_and_a_slow_disk_ends_it() {
+        let mut heuristic = FlushHeuristic::QUIET;
+        heuristic.note(2, Duration::ZERO);
         for _ in 1..ALONE {
-            pace.note(1, Duration::ZERO);
-            assert!(!pace.is_calm());
+            heuristic.note(1, Duration::ZERO);
+            assert!(!heuristic.is_quiet());
         }
-        pace.note(1, QUICK);
-        assert!(!pace.is_calm());
-        pace.note(0, Duration::ZERO);
-        assert!(pace.is_calm());
+        heuristic.note(1, QUICK);
+        assert!(!heuristic.is_quiet());
+        heuristic.note(0, Duration::ZERO);
+        assert!(heuristic.is_quiet());
     }
 }
