@@ -15,7 +15,7 @@ use crate::id::{BlobName, FolderId, QueueId, TransferId, UploadId};
 pub trait Blobs: Send + Sync + 'static {
     /// Starts a new blob. Dropped without [`BlobWriter::commit`], nothing of it stays.
     fn create(&self) -> io::Result<Box<dyn BlobWriter>>;
-    /// The same, with room for so many octets from the start: where there is none, nothing is begun.
+    /// The same, with room for so many bytes from the start: where there is none, nothing is begun.
     fn create_for(&self, octets: u64) -> io::Result<Box<dyn BlobWriter>> {
         match self.left()? {
             Some(left) if left < octets => Err(io::ErrorKind::StorageFull.into()),
@@ -71,7 +71,7 @@ pub trait BlobWriter: Write + Send {
 /// A blob, seen from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlobFacts {
-    /// Sealed octets.
+    /// Sealed bytes.
     pub size: u64,
     /// When it was written.
     pub written: Timestamp,
@@ -123,11 +123,11 @@ pub struct NamedBlob {
 /// What a blob is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BlobContent {
-    /// A part of a transfer, with so many octets before they were sealed.
+    /// A part of a transfer, with so many bytes before they were sealed.
     Part(TransferId, u32, u64),
     /// The body of a mail in the queue.
     Body(QueueId),
-    /// A piece of a file for an answer, with so many octets before they were sealed.
+    /// A piece of a file for an answer, with so many bytes before they were sealed.
     Piece(UploadId, u32, u64),
 }
 

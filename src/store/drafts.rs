@@ -32,7 +32,7 @@ pub trait DraftStore: Send + Sync + 'static {
 pub trait ReplyStore: DraftStore + UploadStore + VerificationStore + MessageStore + AuditStore {}
 impl<T: DraftStore + UploadStore + VerificationStore + MessageStore + AuditStore> ReplyStore for T {}
 
-/// Who writes: behind which link, in which browser. Nobody else sees the draft (C17).
+/// The author of an answer: a browser behind a link. No other browser sees the draft (C17).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Author {
     /// The link

@@ -1,7 +1,7 @@
 //! [`Blobs`] as files: `<folder>/<first two characters>/<name>`, written in `<folder>/tmp` and moved when
 //! complete. The only place that knows a path of sealed bytes.
 //!
-//! A name is given out only when file and folders are on disk (C02); what is not complete never has one. No octet is
+//! A name is given out only when file and folders are on disk (C02); what is not complete never has one. No byte is
 //! written that [`super::room`] has no room for (H39).
 
 use std::collections::HashSet;
@@ -16,14 +16,14 @@ use super::{BlobFacts, BlobWriter, Blobs, Removal, at};
 use crate::clock::Timestamp;
 use crate::id::{BlobName, FolderId};
 
-/// Octets that go to or come from the file system at once.
+/// Bytes that go to or come from the file system at once.
 const BUFFER: usize = 64 * 1024;
 /// The name of an empty subfolder that says which data folder the blobs are of; the id follows.
 const ID: &str = "folder-";
 /// Where blobs are that are being written.
 const UNFINISHED: &str = "tmp";
 
-/// A folder of blobs, as one of those who write into it has it.
+/// A folder of blobs, for one kind of writer: each has a share of the disk.
 pub struct LocalBlobs {
     folder: Arc<Folder>,
     share: Share,
@@ -44,7 +44,7 @@ impl LocalBlobs {
         Ok(Self { folder: Arc::new(folder), share: Share::Mail })
     }
 
-    /// The same folder for others, who leave more or less of the disk.
+    /// The same folder for another kind of writer, which must leave more or less of the disk free.
     pub fn shared(&self, share: Share) -> Self {
         Self { folder: Arc::clone(&self.folder), share }
     }
@@ -259,8 +259,8 @@ impl Folder {
         self.path.join(subfolder).join(name.as_str())
     }
 
-    /// Makes a subfolder if need be, and flushes its entry unless that was done before. That somebody else
-    /// has made it does not mean that it is on disk already.
+    /// Makes a subfolder if need be, and flushes its entry unless that was done before. A subfolder that another
+    /// writer has made need not be on disk yet.
     fn ensure(&self, subfolder: &Path) -> io::Result<()> {
         let durable = || self.durable.lock().unwrap_or_else(PoisonError::into_inner);
         if durable().contains(subfolder) {
@@ -400,7 +400,7 @@ mod tests {
         }
     }
 
-    /// H39: who is promised room has it, and no handle has more than its share.
+    /// H39: room that was promised is there, and no handle has more than its share.
     #[test]
     fn room_is_promised_before_it_is_used() {
         let (blobs, _dir) = fresh();

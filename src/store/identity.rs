@@ -1,6 +1,6 @@
-//! What lies in a data folder belongs together: database, blobs and `master.key` carry one id. It stands in the database,
-//! in the name of a subfolder of the blobs, and a value that only the key can make of it stands in the database too. Whoever opens a
-//! data folder (`serve`) asks here first.
+//! Database, blobs and `master.key` of a data folder belong together and carry one id. The id is in the database and in the
+//! name of a subfolder of the blobs; the database also holds a value that only the key can derive from it. `serve` checks all
+//! three before it opens a data folder.
 //!
 //! What must never happen: that a database which is new, or another's, is put to work beside blobs that it does not know.
 //! They would be swept away as left by a crash.

@@ -22,7 +22,7 @@ pub trait IntakeStore: MessageStore + TransferStore + AuditStore {
     /// Whether one of these Message-ID hashes belongs to a sealed thread.
     async fn is_sealed_thread(&self, hashes: Vec<[u8; 32]>) -> Result<bool>;
     /// Notes what a delivery report says of a notification. One that names the link's own address as failed closes
-    /// the link, unless somebody has opened it; tells whether it did.
+    /// the link, unless it has been opened; returns whether it did.
     async fn note_delivery_report(&self, link: Link, report: DeliveryReport) -> Result<bool>;
 }
 

@@ -1,4 +1,4 @@
-//! What is kept: one file for each role, with its trait and the rows that it speaks of. How it is kept is nobody else's business.
+//! What is kept: one file for each role, with its trait and the rows that it speaks of. How it is kept is known to the implementation alone.
 //!
 //! A user holds the role that it needs and no other: the worker a [`QueueStore`], `transfer/access` an [`AccessStore`].
 //! [`Store`] is all roles together, for the wiring only. Rows and sealed bytes ([`Blobs`]) are apart. SQLite and local files are
@@ -79,7 +79,7 @@ pub enum StoreError {
     /// The link was closed, by expiry or recall, while its password was being checked.
     #[error("the link is closed")]
     Gone,
-    /// Somebody else has changed or ended it since it was read.
+    /// Another request has changed or ended it since it was read.
     #[error("it was changed meanwhile")]
     Changed,
     /// There were as many as there may be; not before then.

@@ -21,7 +21,8 @@ pub trait ReminderStore: TransferStore {
     ) -> Result<Vec<DueReminder>>;
     /// Queues reminders unless that was done before, on this occasion; tells how many mails were queued.
     async fn enqueue_reminders(&self, reminders: ReminderMails) -> Result<usize>;
-    /// Links of which more was fetched than the sender knows, who was last told at or before `quiet_since`.
+    /// Links of which more was fetched than the sender has been told, where the last mail about it was at or before
+    /// `quiet_since`.
     async fn due_downloads(&self, quiet_since: Timestamp, limit: usize) -> Result<Vec<Link>>;
 }
 
@@ -43,7 +44,7 @@ pub struct DueReminder {
     pub occasion: Occasion,
 }
 
-/// ReminderMails about one transfer, on one occasion. Whoever comes first with them has them sent.
+/// Reminders about one transfer, on one occasion. Of two calls for the same occasion only the first queues its mails.
 #[derive(Clone, Debug)]
 pub struct ReminderMails {
     /// Which transfer.

@@ -27,7 +27,7 @@ pub trait RetentionStore: BlobIndex {
     async fn expire(&self, closed: Timestamp, now: Timestamp) -> Result<Vec<TransferId>>;
     /// Removes sessions that are idle since before then.
     async fn sweep_sessions(&self, idle_since: Timestamp) -> Result<u64>;
-    /// Ends drafts that nobody has touched since then, and forgets codes, browsers and summaries that have had their
+    /// Ends drafts that were last changed before then, and forgets codes, browsers and summaries that have had their
     /// time. A bounded number at a time: call again until it gives zero.
     async fn sweep_drafts(&self, idle_since: Timestamp, now: Timestamp) -> Result<u64>;
     /// Forgets what has had its time, a bounded number of rows at a time: call again until it tells 0.

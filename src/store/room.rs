@@ -1,5 +1,5 @@
 //! Room on the disk: how much of it each kind of writer leaves to the others, and what was promised to writers that have
-//! not written yet. Asked by `blobs` before every octet, and by `sqlite` before rows that something new needs.
+//! not written yet. Asked by `blobs` before every byte, and by `sqlite` before rows that something new needs.
 //!
 //! What must never happen: that writers side by side pass a floor together which each of them keeps alone, or that the
 //! pages take what mail needs (H39). Both floors are here: the pages stop first, then new mail, and what was
@@ -19,11 +19,11 @@ pub enum Share {
     Queue,
     /// New mail.
     Mail,
-    /// Whoever visits the pages.
+    /// Visitors of the pages.
     Pages,
 }
 
-/// Octets that new mail leaves. What is accepted already needs them to leave again: an outcome that is recorded is a
+/// Bytes that new mail leaves. What is accepted already needs them to leave again: an outcome that is recorded is a
 /// write too, and up to a checkpoint the log grows by each of them (`WRITER_SETTINGS`), then the database by what was
 /// in the log.
 const MAIL_FLOOR: u64 = 32 << 20;
@@ -33,7 +33,7 @@ const PAGES_PART: u64 = 10;
 const PAGES_LEAST: u64 = 128 << 20;
 const PAGES_MOST: u64 = 4 << 30;
 
-/// Octets inside the database that count as room for new mail. The other half of what it leaves is for the log, which
+/// Bytes inside the database that count as room for new mail. The other half of what it leaves is for the log, which
 /// finds room on the disk alone.
 const MOST_INSIDE: u64 = MAIL_FLOOR / 2;
 
@@ -51,9 +51,9 @@ pub enum Shortage {
 /// What the operating system says of a disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Disk {
-    /// Octets that are free.
+    /// Bytes that are free.
     pub free: u64,
-    /// Octets in all.
+    /// Bytes in all.
     pub capacity: u64,
 }
 
@@ -84,7 +84,7 @@ impl Disk {
         }
     }
 
-    /// Octets that this share leaves.
+    /// Bytes that this share leaves.
     pub fn floor(self, share: Share) -> u64 {
         match share {
             Share::Queue => 0,
@@ -93,7 +93,7 @@ impl Disk {
         }
     }
 
-    /// Octets that this share may still take.
+    /// Bytes that this share may still take.
     pub fn left(self, share: Share) -> u64 {
         self.free.saturating_sub(self.floor(share))
     }
@@ -111,7 +111,7 @@ impl From<StatVfs> for Disk {
 pub struct Room(Arc<Mutex<u64>>);
 
 impl Room {
-    /// Octets that are promised and not written.
+    /// Bytes that are promised and not written.
     pub fn promised(&self) -> u64 {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -143,7 +143,7 @@ pub struct Reservation {
 }
 
 impl Reservation {
-    /// Room for so many octets, before the first is written.
+    /// Room for so many bytes, before the first is written.
     pub fn new(
         room: &Room,
         share: Share,
@@ -162,7 +162,7 @@ impl Reservation {
         Ok(())
     }
 
-    /// So many octets are on the disk now, which knows of them by itself.
+    /// So many bytes are on the disk now, which knows of them by itself.
     pub fn written(&mut self, octets: u64) {
         let octets = octets.min(self.left);
         self.left -= octets;

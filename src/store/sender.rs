@@ -46,7 +46,7 @@ pub struct Recall {
     pub now: Timestamp,
     /// A transfer whose date lies at or before this is gone for good.
     pub closed: Timestamp,
-    /// Who does it.
+    /// The sender or the administrator.
     pub actor: Actor,
     /// Mails that tell recipients of it, each with its link. One goes out only if its link is taken back now,
     /// and if the recipient has heard of it at all.

@@ -32,7 +32,7 @@ pub struct Bounce {
 /// What delivery reports say of the notifications of a link: the last of each kind. Strangers' words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DeliveryReport {
-    /// It names the link's own address; else another, to which somebody sent a copy on.
+    /// It names the link's own address, not another one to which a copy was forwarded.
     pub own: bool,
     /// What has become of the mail.
     pub action: Reported,

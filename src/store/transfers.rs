@@ -1,5 +1,5 @@
 //! What is kept of a transfer: its sealed parts, and its recipients with their keys and tries. Made by
-//! `transfer/sealing`, read by all who have to do with transfers.
+//! `transfer/sealing`, read wherever transfers are used.
 
 use async_trait::async_trait;
 
@@ -36,7 +36,7 @@ pub struct NewTransfer {
     pub sender: Option<Address>,
     /// The Message-ID of what was sealed.
     pub message_id: Option<String>,
-    /// Who is answered in the sender's place: addresses of the organisation; empty: the sender.
+    /// Where answers go in place of the sender: addresses of the organisation. Empty: to the sender.
     pub reply_to: Vec<Address>,
     /// Whether a password is needed besides the link.
     pub password: bool,
@@ -69,7 +69,7 @@ pub struct Part {
     pub number: u32,
     /// Where its sealed bytes are.
     pub blob: BlobName,
-    /// Octets before sealing.
+    /// Bytes before sealing.
     pub size: u64,
 }
 
@@ -97,7 +97,7 @@ pub struct Transfer {
     pub sender: Option<Address>,
     /// The Message-ID of what was sealed: later mails to its recipients answer that.
     pub message_id: Option<String>,
-    /// Who is answered in the sender's place: addresses of the organisation; empty: the sender.
+    /// Where answers go in place of the sender: addresses of the organisation. Empty: to the sender.
     pub reply_to: Vec<Address>,
     /// Whether a password is needed besides the link.
     pub password: bool,

@@ -36,7 +36,7 @@ pub trait UploadStore: Send + Sync + 'static {
         limits: UploadLimits,
         now: Timestamp,
     ) -> Result<UploadOutcome>;
-    /// Octets that may still come into this draft: what was announced, here and behind the same link, counts as come.
+    /// Bytes that may still come into this draft: what was announced, here and behind the same link, counts as come.
     async fn upload_room(&self, author: Author, limits: UploadLimits) -> Result<u64>;
     /// Takes an upload out, and gives its blobs up; tells whether it was there. `event` is kept where it was.
     async fn remove_upload(
@@ -58,7 +58,7 @@ pub struct NewUploadRow {
     pub id: UploadId,
     /// Sealed: its name and media type.
     pub facts: Vec<u8>,
-    /// Octets, if they are known.
+    /// Bytes, if they are known.
     pub length: Option<u64>,
 }
 
@@ -69,9 +69,9 @@ pub struct UploadRow {
     pub id: UploadId,
     /// Sealed: its name and media type.
     pub facts: Vec<u8>,
-    /// Octets of the whole, if they are known.
+    /// Bytes of the whole, if they are known.
     pub length: Option<u64>,
-    /// Octets that are there.
+    /// Bytes that are there.
     pub offset: u64,
     /// A virus scanner found nothing in the whole of it.
     pub is_scanned: bool,
@@ -82,9 +82,9 @@ pub struct UploadRow {
 /// A piece of an upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PieceRow {
-    /// Its sealed octets.
+    /// Its sealed bytes.
     pub blob: BlobName,
-    /// Octets before sealing.
+    /// Bytes before sealing.
     pub size: u64,
 }
 
@@ -93,9 +93,9 @@ pub struct PieceRow {
 pub struct UploadLimits {
     /// Files of one draft
     pub files: usize,
-    /// Octets of one draft
+    /// Bytes of one draft
     pub octets: u64,
-    /// Octets of all drafts behind one link (H16)
+    /// Bytes of all drafts behind one link (H16)
     pub link_octets: u64,
 }
 

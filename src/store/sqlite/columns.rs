@@ -71,7 +71,7 @@ impl FromSql for Time {
     }
 }
 
-/// Parameters that nobody searches for, as JSON; NULL where all are at their default.
+/// Parameters that no statement searches for, as JSON; NULL where all are at their default.
 pub(super) struct Json<T>(pub T);
 
 impl<T: Serialize + Default + PartialEq> ToSql for Json<&T> {
@@ -106,7 +106,7 @@ impl FromSql for KeyId {
     }
 }
 
-/// A size in octets; SQLite's integers are signed.
+/// A size in bytes; SQLite's integers are signed.
 pub(super) struct Octets(pub u64);
 
 impl ToSql for Octets {

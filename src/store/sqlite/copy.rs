@@ -1,5 +1,4 @@
-//! A copy of the database for a backup: one moment of it, without what was deleted from it, taken beside whoever is at
-//! work.
+//! A copy of the database for a backup: one moment of it, without what was deleted from it. A gateway may be running.
 
 use std::fs::OpenOptions;
 use std::io;

@@ -32,7 +32,7 @@ impl DraftStore for Sqlite {
 
 /// Drafts that end in one call: other writers wait as long as that takes.
 const SWEEP_AT_ONCE: usize = 100;
-/// When there may be room again for one who finds none.
+/// An author who finds no room is told to come back after this long.
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// The link of an author, as long as it is open.

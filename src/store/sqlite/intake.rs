@@ -111,7 +111,7 @@ fn insert_transfer(db: &Connection, transfer: &NewTransfer) -> Result<()> {
     renew_threads(db, &transfer.answers, transfer.created)
 }
 
-/// What is answered was sealed before, or belongs to somebody else's thread: that one begins nothing here.
+/// A sealed message that is answered keeps its thread alive. A message that was not sealed here begins no thread.
 fn renew_threads(db: &Connection, hashes: &[[u8; 32]], created: Timestamp) -> Result<()> {
     let mut renew = db.prepare_cached(RENEW_THREAD)?;
     for hash in hashes {

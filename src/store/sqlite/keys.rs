@@ -26,7 +26,8 @@ impl BodyKeys for Sqlite {
     }
 }
 
-/// Before anything is taken in: takes over the keys that an earlier life has left. Trouble is for those who take a key.
+/// Takes over the keys that are left from before this start, before any mail is accepted. An error is logged here, and returned
+/// to the next caller that needs a key.
 pub(super) fn start(db: &Connection, ring: &Keyring) -> Result<()> {
     let needed = queue::keys(db)?;
     let unused = ring.unheld().map(|unheld| without(unheld, &needed));
@@ -44,7 +45,7 @@ pub(super) fn start(db: &Connection, ring: &Keyring) -> Result<()> {
 }
 
 impl Sqlite {
-    /// For whoever seals and opens bodies.
+    /// Used to seal and open bodies.
     pub fn keyring(&self) -> Keyring {
         self.ring.clone()
     }

@@ -83,7 +83,7 @@ impl Sqlite {
         Ok(Self { folder, readers, writer, journal, journal_folder, ring, log, due })
     }
 
-    /// Has `work` done in a transaction; whatever it is, it may have changed what is due.
+    /// Runs `work` in a transaction. It may change what is due, so the remembered due time no longer counts.
     async fn write<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,

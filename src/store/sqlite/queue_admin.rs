@@ -31,7 +31,7 @@ impl QueueAdmin for Sqlite {
     async fn drop_item(&self, item: QueueId, event: Event) -> Result<bool> {
         self.wait_for_row(Some(&item)).await?;
         let was_there = self.write(move |change| drop_item(change, &item, event)).await?;
-        // A server beside us does this by itself; where there is none, nobody would before the next start.
+        // A running server does this by itself. Without one the key would stay until the next start.
         if self.journal.is_none() {
             self.destroy_unused_keys().await?;
         }

@@ -14,7 +14,7 @@ use crate::store::{Result, StoreError};
 /// Connections, and so reads at the same time.
 const READERS: usize = 3;
 
-/// The connections that nobody uses just now.
+/// The connections that are not in use.
 pub(super) struct Readers {
     idle: Arc<Mutex<Vec<Connection>>>,
     permits: Arc<Semaphore>,

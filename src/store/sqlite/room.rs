@@ -28,7 +28,7 @@ impl Log {
         Self { path: path.into(), seen: Mutex::default() }
     }
 
-    /// Whether it holds something, and nobody has written since this was last asked.
+    /// Whether it holds something, and has not grown since this was last asked.
     fn is_idle(&self) -> io::Result<bool> {
         let now = match fs::metadata(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -57,7 +57,7 @@ impl Sqlite {
         Ok(Disk::of(&self.folder)?.with_database(inside))
     }
 
-    /// Empties the log into the database, unless somebody writes just now.
+    /// Empties the log into the database, unless it is being written to.
     pub(super) async fn shrink_idle_log(&self) -> Result<()> {
         if self.log.is_idle()? {
             self.writer
@@ -71,7 +71,7 @@ impl Sqlite {
     }
 }
 
-/// Octets of pages that the database has and does not use.
+/// Bytes of pages that the database has and does not use.
 pub(super) fn free_inside(db: &Connection) -> Result<u64> {
     let number = |pragma| db.pragma_query_value(None, pragma, |row| row.get(0).map(|Octets(number)| number));
     Ok(number("freelist_count")?.saturating_mul(number("page_size")?))

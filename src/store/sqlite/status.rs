@@ -30,7 +30,7 @@ impl StatusStore for Sqlite {
 pub(super) const NOTIFIED: &str = "
     UPDATE transfer_recipients SET notified = ?3
     WHERE transfer = (SELECT number FROM transfers WHERE id = ?1) AND number = ?2";
-/// Only a link that can be opened, and that nobody has opened yet: whoever has, has had the mail (H45).
+/// Only a link that can be opened and has not been: a recipient who has opened it has received the mail (H45).
 pub(super) const BOUNCED: &str = "
     UPDATE transfer_recipients SET bounced = ?3, bounce_reason = ?4
     WHERE transfer = (SELECT number FROM transfers WHERE id = ?1) AND number = ?2

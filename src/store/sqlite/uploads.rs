@@ -103,7 +103,7 @@ fn add_upload(
     Ok(UploadOutcome::Kept(0))
 }
 
-/// Files and octets of a draft, and octets of all drafts behind its link.
+/// Files and bytes of a draft, and bytes of all drafts behind its link.
 fn taken(db: &Connection, draft: i64) -> Result<(usize, u64, u64)> {
     let taken = db.prepare_cached(TAKEN)?.query_row([draft], |row| {
         Ok((row.get::<_, Octets>(0)?.0, row.get::<_, Octets>(1)?.0, row.get::<_, Octets>(2)?.0))
@@ -116,7 +116,7 @@ fn fits(db: &Connection, draft: i64, more: u64, limits: UploadLimits) -> Result<
     Ok(octets.saturating_add(more) <= limits.octets && link_octets.saturating_add(more) <= limits.link_octets)
 }
 
-/// Octets that may still come into the draft of an author.
+/// Bytes that may still come into the draft of an author.
 fn upload_room(db: &Connection, author: &Author, limits: UploadLimits) -> Result<u64> {
     let Some(Head { number, .. }) = drafts::draft(db, author)? else { return Ok(0) };
     let (_, octets, link_octets) = taken(db, number)?;

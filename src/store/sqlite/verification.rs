@@ -191,7 +191,7 @@ fn find_browser(db: &Connection, browser: [u8; 32], now: Timestamp) -> Result<Op
     Ok(found.optional()?)
 }
 
-/// Nobody's any more.
+/// This browser is no longer remembered.
 fn forget_browser(change: &mut Change<'_>, browser: [u8; 32]) -> Result<()> {
     change.db.prepare_cached("DELETE FROM browsers WHERE browser = ?1")?.execute([browser])?;
     Ok(())

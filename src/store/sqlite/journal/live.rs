@@ -19,7 +19,7 @@ pub(super) struct Live(Mutex<State>);
 struct State {
     /// In the order of acceptance; may name what is gone already.
     order: VecDeque<QueueId>,
-    /// What nobody has claimed, oldest first; may name what is gone already.
+    /// What is not claimed, oldest first; may name what is gone already.
     ready: VecDeque<QueueId>,
     entries: HashMap<QueueId, Entry>,
 }
@@ -98,7 +98,7 @@ impl Live {
         oldest.is_some_and(|entry| entry.since.elapsed() >= age)
     }
 
-    /// Oldest first; nobody claims them any more.
+    /// Takes them, the oldest first; they can no longer be claimed.
     pub fn take_older(&self, age: Duration) -> Vec<Waiting> {
         let State { order, entries, .. } = &mut *self.state();
         let mut taken = Vec::new();

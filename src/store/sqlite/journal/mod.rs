@@ -1,5 +1,5 @@
 //! The journal: where ordinary mail waits for its first attempt. A record is appended when a message is
-//! accepted and one when it is delivered; whoever comes at the same time shares one flush of the disk. Most mail
+//! accepted and one when it is delivered; records that come at the same time share one flush of the disk. Most mail
 //! is gone again within moments and never becomes a row. What waits longer, or is not delivered at the first
 //! attempt, is moved into the database by [`super::handover`], which owns the journal and is its only caller
 //! (docs/decisions/0008).
@@ -37,7 +37,7 @@ use crate::id::{FolderId, QueueId};
 use crate::secret::keyring::{KeyId, KeyRef};
 use crate::store::{Body, BodyData, Item, Kind, NewItem, Result, StoreError, at};
 
-/// Octets of all mail that may wait here. A message counts at least for [`LEAST`].
+/// Bytes of all mail that may wait here. A message counts at least for [`LEAST`].
 const MOST: usize = 64 << 20;
 const LEAST: usize = 16 << 10;
 /// Mail that finds no place waits so long for one, then goes into the database directly.
@@ -180,7 +180,7 @@ impl Journal {
         Ok(None)
     }
 
-    /// The oldest mail that nobody has claimed, at most `limit`.
+    /// Claims the oldest mail that is not claimed, at most `limit` items.
     pub fn claim(&self, limit: usize, owner: &FolderId, lease: Timestamp) -> Vec<Item> {
         self.live.claim(limit, owner, lease)
     }
@@ -220,7 +220,7 @@ impl Journal {
         self.live.has_older(STAY)
     }
 
-    /// Takes mail to be moved, all or what has waited long enough. Nobody claims it any more: tell how it
+    /// Takes mail to be moved, all or what has waited long enough. It can no longer be claimed: report how it
     /// ended, with [`Journal::moved`] or [`Journal::not_moved`].
     pub fn take_to_move(&self, all: bool) -> Vec<Waiting> {
         self.live.take_older(if all { Duration::ZERO } else { STAY })
@@ -256,7 +256,7 @@ fn record_of(item: &NewItem, body: &[u8]) -> Result<Vec<u8>> {
     Ok([&[KEEP], length.as_slice(), &meta, body].concat())
 }
 
-/// The first octet of a record.
+/// The first byte of a record.
 const KEEP: u8 = 1;
 const DONE: u8 = 2;
 

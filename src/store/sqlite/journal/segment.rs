@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use crate::secret;
 use crate::store::at;
 
-/// Octets of a file; no record is longer than half of it.
+/// Bytes of a file; no record is longer than half of it.
 pub(super) const ROOM: u64 = 8 << 20;
 const MAGIC: &[u8; 8] = b"zegelj02";
 /// Of a version whose bodies `master.key` opens.
@@ -47,7 +47,7 @@ impl Batch {
         record.iter().for_each(|piece| self.octets.extend_from_slice(piece));
     }
 
-    /// Octets on disk.
+    /// Bytes on disk.
     pub fn len(&self) -> u64 {
         self.octets.len() as u64
     }
@@ -70,7 +70,7 @@ impl Batch {
 }
 
 impl Segment {
-    /// Makes a file, or takes over one whose records nobody needs any more, under a new number. Nothing is
+    /// Makes a file, or reuses one whose records are no longer needed, under a new number. Nothing is
     /// durable before the first append.
     pub fn begin(path: &Path, number: u64) -> io::Result<Self> {
         let file = OpenOptions::new()
@@ -120,7 +120,7 @@ impl Segment {
         self.end + octets <= ROOM
     }
 
-    /// Appends and flushes. After an error nobody knows what is on disk: leave this segment.
+    /// Appends and flushes. After an error it is unknown what is on disk: use another segment.
     pub fn append(&mut self, batch: &mut Batch) -> io::Result<()> {
         let octets = batch.seal(self.key);
         let written = self.file.write_all_at(octets, self.end).and_then(|()| self.file.sync_data());

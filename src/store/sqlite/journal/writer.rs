@@ -22,7 +22,7 @@ use crate::id::QueueId;
 use crate::secret::keyring::KeyRef;
 use crate::store::{NewItem, Result, StoreError};
 
-/// A batch is closed at so many octets.
+/// A batch is closed at so many bytes.
 const BATCH: u64 = ROOM / 8;
 /// A disk that flushes in less is quick.
 const QUICK: Duration = Duration::from_millis(1);
