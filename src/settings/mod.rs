@@ -22,7 +22,7 @@ use crate::config::{self, Config};
 use crate::id::TransferId;
 
 pub use certificates::{Certificates, PROTOCOLS};
-pub use organisation::Organisation;
+pub use organisation::{Organisation, authority_of};
 
 /// One state of everything that an administrator may change.
 #[derive(Clone, Debug)]

@@ -84,12 +84,12 @@ impl Organisation {
     /// Whether its pages are at this host, and port if it is not the scheme's own.
     pub fn is_at(&self, host: &str) -> bool {
         let (scheme, _) = self.public_url.split_once("://").unwrap_or(("http", ""));
-        authority(&format!("{scheme}://{host}")) == authority(&self.public_url)
+        authority_of(&format!("{scheme}://{host}")) == authority_of(&self.public_url)
     }
 }
 
 /// Host and port of a URL in lower case; the scheme's own port is left out (RFC 9110 4.2.3).
-pub fn authority(url: &str) -> String {
+pub fn authority_of(url: &str) -> String {
     let url = url.to_lowercase();
     let (scheme, rest) = url.split_once("://").unwrap_or(("http", &url));
     let authority = rest.split('/').next().unwrap_or("");

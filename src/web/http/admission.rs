@@ -10,6 +10,7 @@ use axum::response::Response;
 
 use super::error::WebError;
 use super::visit::Visit;
+use crate::settings::authority_of;
 
 /// Passes on what is meant for these pages.
 pub async fn admit(visit: Visit, request: Request, next: Next) -> Result<Response, WebError> {
@@ -49,7 +50,7 @@ fn is_plain_path(path: &str) -> bool {
 /// showing our pages (C22, C35).
 fn check_host(request: &Request, public_url: &str) -> Result<(), WebError> {
     let scheme = if public_url.starts_with("https:") { "https://" } else { "http://" };
-    let normal = |named: &str| normal_authority(&format!("{scheme}{named}"));
+    let normal = |named: &str| authority_of(&format!("{scheme}{named}"));
     let mut fields = request.headers().get_all(HOST).iter();
     let field = match (fields.next().map(|value| value.to_str()), fields.next()) {
         (None, _) => None,
@@ -61,21 +62,12 @@ fn check_host(request: &Request, public_url: &str) -> Result<(), WebError> {
         (Some(authority), Some(field)) if authority != field => return Err(WebError::BadRequest),
         (authority, field) => authority.or(field).ok_or(WebError::BadRequest)?,
     };
-    if named == normal_authority(public_url) { Ok(()) } else { Err(WebError::WrongHost) }
+    if named == authority_of(public_url) { Ok(()) } else { Err(WebError::WrongHost) }
 }
 
 /// A host and perhaps a port; a request of a URL without a host has an empty one.
 fn is_host(named: &str) -> bool {
     named.is_empty() || (!named.contains('@') && named.parse::<Authority>().is_ok())
-}
-
-/// Host and port of a URL in lower case; the scheme's own port is left out (RFC 9110 4.2.3).
-fn normal_authority(url: &str) -> String {
-    let url = url.to_lowercase();
-    let (scheme, rest) = url.split_once("://").unwrap_or(("http", &url));
-    let authority = rest.split('/').next().unwrap_or("");
-    let default_port = if scheme == "https" { ":443" } else { ":80" };
-    authority.strip_suffix(default_port).unwrap_or(authority).to_owned()
 }
 
 /// Whether a POST comes from our own page (H22). Every browser since 2023 says so in Sec-Fetch-Site. Where
@@ -90,7 +82,7 @@ fn is_same_site(headers: &HeaderMap, public_url: &str) -> bool {
         None | Some("null") => true,
         Some(origin) => {
             let scheme = |url: &str| url.split("://").next().map(str::to_lowercase);
-            scheme(origin) == scheme(public_url) && normal_authority(origin) == normal_authority(public_url)
+            scheme(origin) == scheme(public_url) && authority_of(origin) == authority_of(public_url)
         }
     }
 }

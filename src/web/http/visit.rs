@@ -5,8 +5,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Request, State};
-use axum::http::header::ACCEPT_LANGUAGE;
+use axum::http::header::{ACCEPT_LANGUAGE, HOST};
 use axum::http::request::Parts as RequestParts;
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, Uri};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -41,7 +42,8 @@ pub struct Visit {
 impl Visit {
     /// Negotiates the language: `lang` in the query, cookie, Accept-Language, the configured default.
     pub fn new(uri: &Uri, headers: &HeaderMap, client: IpAddr, settings: Arc<Settings>) -> Self {
-        let organisation = settings.operator().clone();
+        // `admission` refuses a request that names no host, a foreign one, or several: its error page is the operator's.
+        let organisation = settings.for_host(named_host(uri, headers)).unwrap_or(settings.operator()).clone();
         let chosen = uri.query().and_then(|query| {
             query.split('&').find_map(|pair| pair.strip_prefix("lang=")).and_then(|tag| tag.parse().ok())
         });
@@ -155,6 +157,12 @@ pub async fn introduce(
     let mut response = next.run(request).await;
     visit.remember(&mut response);
     response
+}
+
+/// The host that a request is for.
+fn named_host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> &'a str {
+    let field = || headers.get(HOST)?.to_str().ok();
+    uri.authority().map(Authority::as_str).or_else(field).unwrap_or("")
 }
 
 impl<S: Sync> FromRequestParts<S> for Visit {
