@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{AuditStore, MessageStore, Result, UploadRow, UploadStore, VerificationStore};
+use super::{Author, Result, UploadRow};
 use crate::clock::{Timestamp, later};
-use crate::id::Link;
 use crate::limits::Rate;
 
 /// Drafts behind one link, and in all: each is up to a mebibyte (H42).
@@ -26,19 +25,6 @@ pub trait DraftStore: Send + Sync + 'static {
     async fn save_draft(&self, author: Author, typed: Vec<u8>, now: Timestamp) -> Result<()>;
     /// The summary of what this author sent last, since then.
     async fn last_reply(&self, author: Author, since: Timestamp) -> Result<Option<Vec<u8>>>;
-}
-
-/// All that answers need.
-pub trait ReplyStore: DraftStore + UploadStore + VerificationStore + MessageStore + AuditStore {}
-impl<T: DraftStore + UploadStore + VerificationStore + MessageStore + AuditStore> ReplyStore for T {}
-
-/// The author of an answer: a browser behind a link. No other browser sees the draft (C17).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Author {
-    /// The link
-    pub link: Link,
-    /// SHA-256 of the browser's secret
-    pub browser: [u8; 32],
 }
 
 /// A draft as it lies there.
@@ -103,7 +89,7 @@ impl DraftRoom {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::TransferId;
+    use crate::id::{Link, TransferId};
     use crate::store::conformance::noon;
 
     /// H18

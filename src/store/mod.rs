@@ -8,6 +8,7 @@
 
 mod access;
 mod audit;
+mod author;
 mod blobs;
 mod body_keys;
 #[cfg(test)]
@@ -38,12 +39,13 @@ use crate::clock::Timestamp;
 
 pub use self::access::{AccessStore, Session, Try};
 pub use self::audit::AuditStore;
+pub use self::author::Author;
 pub use self::blobs::{
     BlobContent, BlobFacts, BlobIndex, BlobWriter, Blobs, NamedBlob, Removal, all_names, discard,
 };
 pub use self::body_keys::BodyKeys;
 pub use self::downloads::{DownloadStore, Fetch, SHOWN};
-pub use self::drafts::{Author, DraftRow, DraftStore, EndedDraft, ReplyStore};
+pub use self::drafts::{DraftRow, DraftStore, EndedDraft};
 pub use self::gauges::{GaugeStore, Gauges, ProblemGauge};
 pub use self::intake::{Acceptance, Committed, IntakeStore, MessageStore};
 pub use self::queue::{
@@ -54,9 +56,9 @@ pub use self::rates::RateStore;
 pub use self::reminders::{DueReminder, Occasion, ReminderMails, ReminderStore};
 pub use self::retention::{ClockGuard, ClockVerdict, Forget, RetentionStore};
 pub use self::sender::{EnqueueOutcome, Extension, LimitedNotice, Recall, SenderStore};
-pub use self::status::{Bounce, DeliveryReport, Download, StatusStore};
+pub use self::status::{DeliveryReport, Download, StatusStore};
 pub use self::transfers::{
-    NewRecipient, NewTransfer, Part, Recipient, Transfer, TransferAdmin, TransferStore,
+    Bounce, NewRecipient, NewTransfer, Part, Recipient, Transfer, TransferAdmin, TransferStore,
 };
 pub use self::uploads::{NewUploadRow, PieceRow, UploadLimits, UploadOutcome, UploadRow, UploadStore};
 pub use self::verification::{BrowserRow, CodeLimits, CodeRow, CodeTry, NewCode, VerificationStore};
@@ -111,6 +113,10 @@ fn at(path: &Path, error: io::Error) -> io::Error {
 
 /// What a store call gives.
 pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// All that answers need.
+pub trait ReplyStore: DraftStore + UploadStore + VerificationStore + MessageStore + AuditStore {}
+impl<T: DraftStore + UploadStore + VerificationStore + MessageStore + AuditStore> ReplyStore for T {}
 
 /// Every role: what the wiring hands out parts of.
 pub trait Store:

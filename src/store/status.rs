@@ -20,15 +20,6 @@ pub trait StatusStore: TransferStore {
     async fn audit_log(&self, transfer: TransferId) -> Result<Vec<Entry>>;
 }
 
-/// A notification that did not arrive. The link is closed until another one is sent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Bounce {
-    /// Since when the link is closed.
-    pub time: Timestamp,
-    /// What the last server said, or our own trouble; one line.
-    pub reason: String,
-}
-
 /// What delivery reports say of the notifications of a link: the last of each kind. Strangers' words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DeliveryReport {

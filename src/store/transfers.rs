@@ -2,8 +2,9 @@
 //! `transfer/sealing`, read wherever transfers are used.
 
 use async_trait::async_trait;
+use serde::Serialize;
 
-use super::{Bounce, Result};
+use super::Result;
 use crate::address::Address;
 use crate::clock::{Timestamp, days_later};
 use crate::id::{BlobName, TransferId};
@@ -163,6 +164,15 @@ impl Recipient {
             && self.bounced.is_none()
             && self.recalled.is_none()
     }
+}
+
+/// A notification that did not arrive. The link is closed until another one is sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Bounce {
+    /// Since when the link is closed.
+    pub time: Timestamp,
+    /// What the last server said, or our own trouble; one line.
+    pub reason: String,
 }
 
 #[cfg(test)]

@@ -7,21 +7,13 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
+use super::folder::Identity;
 use super::journal::Found;
 use super::{Sqlite, blobs, connection, folder, handover, keys, queue, verification};
 use crate::clock::Timestamp;
-use crate::id::{BlobName, FolderId};
+use crate::id::BlobName;
 use crate::secret::keyring::{KeyId, Keyring};
 use crate::store::{NamedBlob, Result};
-
-/// Which data folder a database is of, and the proof of the master key that it was made with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
-    /// The same lies beside the blobs.
-    pub id: FolderId,
-    /// [`crate::secret::FolderKey::check_value`]
-    pub key_check: [u8; 32],
-}
 
 /// An open database.
 pub struct Database {

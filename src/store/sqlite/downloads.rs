@@ -75,7 +75,7 @@ fn noted(change: &mut Change<'_>, fetch: Fetch) -> Result<()> {
         is_new |= counts && total == Some(1);
     }
     drop(count);
-    if is_new || (counts && limits::take(change, &fetch.bucket(), REPEATED, now)?.is_none()) {
+    if is_new || (counts && limits::take(change.db, &fetch.bucket(), REPEATED, now)?.is_none()) {
         change.record(fetch.event)?;
     }
     if let Some((notice, quiet_since)) = fetch.notice.filter(|_| is_new) {

@@ -175,7 +175,7 @@ pub(super) fn end(change: &mut Change<'_>, ended: &EndedDraft) -> Result<()> {
     if let Some(until) = ended.wait(sent, first) {
         return Err(StoreError::TooMany(until));
     }
-    if let Some(until) = limits::take(change, "replies", ANSWERS_IN_ALL, ended.time)? {
+    if let Some(until) = limits::take(change.db, "replies", ANSWERS_IN_ALL, ended.time)? {
         return Err(StoreError::TooMany(until));
     }
     db.prepare_cached(

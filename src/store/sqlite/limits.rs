@@ -5,7 +5,6 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::Sqlite;
 use super::columns::Time;
-use super::writer::Change;
 use crate::clock::Timestamp;
 use crate::limits::Rate;
 use crate::store::{RateStore, Result};
@@ -13,7 +12,7 @@ use crate::store::{RateStore, Result};
 #[async_trait]
 impl RateStore for Sqlite {
     async fn check_rate(&self, bucket: String, rate: Rate, now: Timestamp) -> Result<Option<Timestamp>> {
-        self.write(move |change| take(change, &bucket, rate, now)).await
+        self.write(move |change| take(change.db, &bucket, rate, now)).await
     }
 }
 
@@ -24,17 +23,12 @@ pub(super) const SWEEP: &str = "
     DELETE FROM limits WHERE bucket IN (SELECT bucket FROM limits WHERE arrival <= ?1 ORDER BY arrival LIMIT 10000)";
 
 /// Takes one; `Some` is when there will be one again. What is refused leaves the bucket as it is.
-pub(super) fn take(
-    change: &mut Change<'_>,
-    bucket: &str,
-    rate: Rate,
-    now: Timestamp,
-) -> Result<Option<Timestamp>> {
+pub(super) fn take(db: &Connection, bucket: &str, rate: Rate, now: Timestamp) -> Result<Option<Timestamp>> {
     let arrival: Option<Time> =
-        change.db.prepare_cached(ARRIVAL)?.query_row([bucket], |row| row.get(0)).optional()?;
+        db.prepare_cached(ARRIVAL)?.query_row([bucket], |row| row.get(0)).optional()?;
     match rate.take(arrival.map(|arrival| arrival.0), now) {
         Ok(arrival) => {
-            change.db.prepare_cached(KEEP)?.execute(params![bucket, Time(arrival)])?;
+            db.prepare_cached(KEEP)?.execute(params![bucket, Time(arrival)])?;
             Ok(None)
         }
         Err(again) => Ok(Some(again)),

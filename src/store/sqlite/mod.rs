@@ -42,8 +42,9 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-pub use self::database::{Alone, Database, Identity};
+pub use self::database::{Alone, Database};
 use self::due::Due;
+pub use self::folder::Identity;
 use self::journal::Journal;
 use self::reader::Readers;
 use self::room::Log;

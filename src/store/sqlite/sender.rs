@@ -81,11 +81,11 @@ pub(super) fn send(change: &mut Change<'_>, notice: LimitedNotice, now: Timestam
     if notice.invites && invitable.is_none() {
         return Ok(EnqueueOutcome::Closed);
     }
-    if let Some(again) = limits::take(change, &notice.bucket, notice.rate, now)? {
+    if let Some(again) = limits::take(change.db, &notice.bucket, notice.rate, now)? {
         return Ok(EnqueueOutcome::NotBefore(again));
     }
     let (all, most) = notice.in_all;
-    if let Some(again) = limits::take(change, all, most, now)? {
+    if let Some(again) = limits::take(change.db, all, most, now)? {
         // An error, so that the link keeps the one that was just taken from it.
         return Err(StoreError::TooMany(again));
     }

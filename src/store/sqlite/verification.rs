@@ -98,7 +98,7 @@ fn add(change: &mut Change<'_>, code: NewCode, most: CodeLimits) -> Result<Optio
     }
     let rates = [most.per_link, most.per_link_and_day, most.in_all];
     for (bucket, rate) in code.buckets().into_iter().zip(rates) {
-        if let Some(until) = limits::take(change, &bucket, rate, code.now)? {
+        if let Some(until) = limits::take(change.db, &bucket, rate, code.now)? {
             return Ok(Some(until));
         }
     }

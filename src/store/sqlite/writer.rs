@@ -41,7 +41,7 @@ impl Change<'_> {
     /// only so much becomes rows, which stay for ever (H42); every event is a line of the log.
     pub fn record(&mut self, event: Event) -> Result<()> {
         if let Some(bucket) = event.bucket()
-            && limits::take(self, &bucket, VISITOR_ROWS, event.time)?.is_some()
+            && limits::take(self.db, &bucket, VISITOR_ROWS, event.time)?.is_some()
         {
             self.events.push(event);
             return Ok(());
