@@ -100,7 +100,7 @@ fn text(status: &Status) -> String {
         format!("files     {}", status.files),
     ];
     for recipient in &status.recipients {
-        lines.push(format!("to        {} ({})", recipient.address, recipient.state));
+        lines.push(format!("to        {} ({})", recipient.address, recipient.state.as_str()));
         lines.extend(events(recipient, status.files));
     }
     lines.join("\n")

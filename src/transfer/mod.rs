@@ -24,7 +24,8 @@ use crate::clock::Timestamp;
 use crate::store::{Recipient, Transfer};
 
 /// What a recipient's link is good for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum LinkState {
     /// Nobody has opened it yet.
     Waiting,

@@ -41,8 +41,8 @@ pub struct RecipientStatus {
     pub number: u16,
     /// Whom the notification goes to.
     pub address: Address,
-    /// [`LinkState::as_str`]
-    pub state: &'static str,
+    /// What their link is good for.
+    pub state: LinkState,
     /// When the next hop last took a notification for them: it may hold it still.
     pub notified: Option<Timestamp>,
     /// What mail servers behind it have reported since.
@@ -123,7 +123,7 @@ impl Status {
             RecipientStatus {
                 number: recipient.number,
                 address: recipient.address.clone(),
-                state: LinkState::of(transfer, recipient, now).as_str(),
+                state: LinkState::of(transfer, recipient, now),
                 notified: recipient.notified,
                 reports: reports.map(|(_, report)| report.clone()).collect(),
                 bounced: recipient.bounced.clone(),
@@ -176,7 +176,7 @@ impl Status {
 impl RecipientStatus {
     /// Neither expired nor recalled: there is something left to act on.
     pub fn is_live(&self) -> bool {
-        ![LinkState::Expired, LinkState::Recalled].iter().any(|end| end.as_str() == self.state)
+        !matches!(self.state, LinkState::Expired | LinkState::Recalled)
     }
 }
 

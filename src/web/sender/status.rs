@@ -19,6 +19,7 @@ use crate::id::Link;
 use crate::locale::Language;
 use crate::sender::{ActionError, By};
 use crate::store::DeliveryReport;
+use crate::transfer::LinkState;
 use crate::transfer::status::{Fetched, RecipientStatus, Status};
 use crate::web::http::error::{Refusal, WebError};
 use crate::web::http::render;
@@ -28,14 +29,6 @@ use crate::web::state::SenderState;
 /// What was done just now, told on the page that follows.
 const DONE: [(&str, &str); 3] =
     [("extend", "done-extend"), ("resend", "done-resend"), ("unlock", "done-unlock")];
-/// The texts of the states.
-const STATES: [(&str, &str); 5] = [
-    ("waiting", "state-waiting"),
-    ("opened", "state-opened"),
-    ("expired", "state-expired"),
-    ("recalled", "state-recalled"),
-    ("bounced", "state-bounced"),
-];
 /// What the field for the days holds before anything was typed.
 const USUAL_DAYS: &str = "30";
 
@@ -67,8 +60,13 @@ impl StatusPage<'_> {
     }
 
     fn state(&self, recipient: &RecipientStatus) -> String {
-        let known = STATES.iter().find(|(state, _)| *state == recipient.state);
-        known.map_or_else(|| recipient.state.to_owned(), |(_, key)| self.visit.text(key))
+        self.visit.text(match recipient.state {
+            LinkState::Waiting => "state-waiting",
+            LinkState::Opened => "state-opened",
+            LinkState::Expired => "state-expired",
+            LinkState::Recalled => "state-recalled",
+            LinkState::Bounced => "state-bounced",
+        })
     }
 }
 
