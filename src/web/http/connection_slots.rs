@@ -1,4 +1,4 @@
-//! The connections of the pages that are open, so that an idle one can make room where all places are about to be taken:
+//! The connections of the pages that are open, so that an idle one can make room where all slots are about to be taken:
 //! whoever asks for something goes before whoever does not (H40). Used by `server`.
 
 use std::collections::HashMap;
@@ -10,7 +10,7 @@ use super::activity::Activity;
 
 /// All of them.
 #[derive(Clone, Default)]
-pub struct Places(Arc<Mutex<Open>>);
+pub struct ConnectionSlots(Arc<Mutex<Open>>);
 
 #[derive(Default)]
 struct Open {
@@ -23,22 +23,22 @@ struct Connection {
     leave: CancellationToken,
 }
 
-/// The place of one connection; dropping it gives it back.
-pub struct Place {
-    places: Places,
+/// The slot of one connection; dropping it gives it back.
+pub struct ConnectionSlot {
+    slots: ConnectionSlots,
     number: u64,
     leave: CancellationToken,
 }
 
-impl Places {
-    /// A place for a connection that does this.
-    pub fn enter(&self, activity: Arc<Activity>) -> Place {
+impl ConnectionSlots {
+    /// A slot for a connection that does this.
+    pub fn enter(&self, activity: Arc<Activity>) -> ConnectionSlot {
         let leave = CancellationToken::new();
         let mut open = self.lock();
         let number = open.next;
         open.next += 1;
         open.connections.insert(number, Connection { activity, leave: leave.clone() });
-        Place { places: self.clone(), number, leave }
+        ConnectionSlot { slots: self.clone(), number, leave }
     }
 
     /// Where there are so many, the one that has been idle for longest has to leave.
@@ -60,16 +60,16 @@ impl Places {
     }
 }
 
-impl Place {
+impl ConnectionSlot {
     /// Until it has to leave.
     pub async fn lost(&self) {
         self.leave.cancelled().await;
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
-        self.places.lock().connections.remove(&self.number);
+        self.slots.lock().connections.remove(&self.number);
     }
 }
 
@@ -80,18 +80,18 @@ mod tests {
 
     #[test]
     fn the_longest_idle_one_makes_room() {
-        let places = Places::default();
+        let slots = ConnectionSlots::default();
         let activities: Vec<_> = (0..3).map(|_| Activity::new(Patience::default())).collect();
-        let entered: Vec<_> = activities.iter().map(|one| places.enter(one.clone())).collect();
+        let entered: Vec<_> = activities.iter().map(|one| slots.enter(one.clone())).collect();
         let _busy = activities[0].begin();
-        places.make_room(4);
-        assert!(entered.iter().all(|place| !place.leave.is_cancelled()), "it is not crowded");
-        places.make_room(3);
+        slots.make_room(4);
+        assert!(entered.iter().all(|slot| !slot.leave.is_cancelled()), "it is not crowded");
+        slots.make_room(3);
         assert_eq!([0, 1, 2].map(|number: usize| entered[number].leave.is_cancelled()), [false, true, false]);
-        places.make_room(1);
-        places.make_room(1);
+        slots.make_room(1);
+        slots.make_room(1);
         assert!(!entered[0].leave.is_cancelled(), "whoever is busy stays");
         drop(entered);
-        assert!(places.lock().connections.is_empty());
+        assert!(slots.lock().connections.is_empty());
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::timeout;
 
-/// What is thrown away at most, in octets: a form or a piece of an upload that was already on its way.
+/// What is thrown away at most, in bytes: a form or a piece of an upload that was already on its way.
 const MOST: u64 = 16 << 20;
 /// And for how long.
 const PATIENCE: Duration = Duration::from_secs(10);

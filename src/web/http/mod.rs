@@ -3,6 +3,7 @@
 pub(super) mod activity;
 mod admission;
 pub(super) mod client;
+mod connection_slots;
 pub(super) mod cookies;
 pub(crate) mod error;
 mod error_page;
@@ -11,7 +12,6 @@ pub(super) mod headers;
 pub(super) mod layers;
 mod linger;
 pub mod multipart;
-mod places;
 pub(super) mod ranges;
 pub(super) mod render;
 pub mod server;

@@ -35,7 +35,7 @@ impl From<multer::Error> for FormFault {
     }
 }
 
-/// A form whose octets come in `pieces`. How long its files may be is the caller's matter.
+/// A form whose bytes come in `pieces`. The caller decides how long its files may be.
 pub fn open<'a>(
     content_type: &str,
     pieces: impl Stream<Item = io::Result<Bytes>> + Send + 'a,

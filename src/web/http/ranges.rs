@@ -19,7 +19,7 @@ pub struct Span {
 }
 
 impl Span {
-    /// What the request asks for of `size` octets; `None` when there is nothing of it. Ranges in other units,
+    /// What the request asks for of `size` bytes; `None` when there is nothing of it. Ranges in other units,
     /// several at once, and ranges of another version mean the whole (RFC 9110 14.2, 13.1.5).
     pub fn asked(headers: &HeaderMap, tag: &str, size: u64) -> Option<Self> {
         let whole = Self { start: 0, length: size, is_part: false };

@@ -26,8 +26,9 @@ use tower_service::Service;
 
 use super::activity::{Activity, Outgoing, Patience, Verdict};
 use super::client::PeerAddress;
+use super::connection_slots::ConnectionSlots;
 use super::linger::Lingering;
-use super::places::Places;
+
 use super::stalling::Stalling;
 use crate::connections::{ClientLimit, Connections, Ticket, listen};
 use crate::limits::{Rate, client_key};
@@ -68,23 +69,23 @@ struct Shared {
     router: Router,
     settings: CurrentSettings,
     certificate: Certificate,
-    slots: Arc<Connections>,
-    places: Places,
-    comers: Throttle,
+    tickets: Arc<Connections>,
+    slots: ConnectionSlots,
+    newcomers: Throttle,
     patience: Patience,
     connections: TaskTracker,
 }
 
 impl Shared {
-    /// A place for a connection of this client, if there is one for it.
-    fn slot(&self, client: IpAddr) -> Option<Ticket> {
+    /// Lets a connection of this client in, if there is room for it.
+    fn ticket(&self, client: IpAddr) -> Option<Ticket> {
         let limit = match self.settings.get().is_proxy(client) {
             true => ClientLimit::Fixed(MAX_CONNECTIONS),
-            false if self.comers.allows(&client_key(client)) => ClientLimit::AsManyAsFree,
+            false if self.newcomers.allows(&client_key(client)) => ClientLimit::AsManyAsFree,
             false => return None,
         };
-        self.places.make_room(CROWDED);
-        self.slots.enter(client, MAX_CONNECTIONS, limit)
+        self.slots.make_room(CROWDED);
+        self.tickets.enter(client, MAX_CONNECTIONS, limit)
     }
 }
 
@@ -98,11 +99,20 @@ impl Server {
         certificate: Certificate,
     ) -> io::Result<Self> {
         let listeners = listen(addresses)?;
-        let (slots, connections, patience) = (Arc::default(), TaskTracker::new(), Patience::default());
-        let (places, comers) = (Places::default(), Throttle::new(NEW_CONNECTIONS));
+        let (tickets, connections, patience) = (Arc::default(), TaskTracker::new(), Patience::default());
+        let (slots, newcomers) = (ConnectionSlots::default(), Throttle::new(NEW_CONNECTIONS));
         Ok(Self {
             listeners,
-            shared: Shared { router, settings, certificate, slots, places, comers, patience, connections },
+            shared: Shared {
+                router,
+                settings,
+                certificate,
+                tickets,
+                slots,
+                newcomers,
+                patience,
+                connections,
+            },
         })
     }
 
@@ -149,18 +159,18 @@ async fn accept(
         };
         match accepted {
             Ok((stream, peer)) => {
-                // Without a slot it is closed at once: that costs nothing and frees the backlog.
-                if let Some(slot) = shared.slot(peer.ip()) {
+                // Without a ticket it is closed at once: that costs nothing and frees the backlog.
+                if let Some(ticket) = shared.ticket(peer.ip()) {
                     let (shared, stop, kill) = (shared.clone(), stop.clone(), kill.clone());
                     let tracker = shared.connections.clone();
                     let activity = Activity::new(shared.patience);
-                    let place = shared.places.enter(activity.clone());
+                    let slot = shared.slots.enter(activity.clone());
                     tracker.spawn(async move {
-                        let _slot = slot;
+                        let _ticket = ticket;
                         tokio::select! {
                             () = connection(stream, peer, &shared, activity, &stop) => {}
                             () = kill.cancelled() => {}
-                            () = place.lost() => tracing::debug!("an idle web connection made room"),
+                            () = slot.lost() => tracing::debug!("an idle web connection made room"),
                         }
                     });
                 }

@@ -24,7 +24,7 @@ use crate::transfer::access::{Access, Grant};
 const PIECE: usize = 64 * 1024;
 const WAITING: usize = 4;
 const FEW: usize = 2;
-/// Pieces that a client who is fast may have before somebody else has the thread.
+/// Pieces that a fast client may have before another download gets the thread.
 const MOST_PIECES: usize = 32;
 /// How much may go out between two looks whether the transfer is still open.
 const LOOK: usize = 1024 * 1024;

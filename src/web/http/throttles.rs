@@ -75,7 +75,7 @@ pub async fn admit(
     Ok(next.run(request).await)
 }
 
-/// What stands where a token stands. Only who has a token can use up what it allows.
+/// What the path holds in the place of a token. Nobody without the token can use up what it allows.
 fn token(path: &str) -> Option<&str> {
     let rest = path.strip_prefix("/t/").or_else(|| path.strip_prefix("/s/"))?;
     rest.split('/').next().filter(|token| token.len() <= LONGEST)

@@ -101,7 +101,7 @@ async fn send(
         let reader = PartReader::new(grant.clone(), part, span.start, span.length);
         state.streams.body(visit, &grant, reader).await
     };
-    // The first octets are made ready meanwhile; none goes out before the download has been noted.
+    // The first bytes are made ready meanwhile; none goes out before the download has been noted.
     let ((), body) = tokio::try_join!(noted, body)?;
     let mut response = attachment(body, &name, media_type)?;
     span.describe(&mut response, &tag, size)?;

@@ -61,7 +61,7 @@ pub async fn view(
 ) -> Result<Response, WebError> {
     let (grant, index) = session::open(&state.access, &visit, &token, &headers).await?;
     let file = download::find(&index, &number)?.clone();
-    let kind = look(grant.clone(), file.clone()).await?;
+    let kind = detect(grant.clone(), file.clone()).await?;
     let size = visit.size(&file.size);
     render::page(&PreviewPage { visit: &visit, token: &token, file: &file, size, kind })
 }
@@ -76,7 +76,7 @@ pub async fn content(
 ) -> Result<Response, WebError> {
     let (grant, index) = session::open(&state.access, &visit, &token, &headers).await?;
     let file = download::find(&index, &number)?.clone();
-    let kind = look(grant.clone(), file.clone()).await?;
+    let kind = detect(grant.clone(), file.clone()).await?;
     let media_type = match kind.ok_or(WebError::NoPreview)? {
         Kind::Picture(media_type) => media_type,
         Kind::Pdf => "application/pdf",
@@ -88,7 +88,7 @@ pub async fn content(
         return nothing(media_type);
     }
     let (what, names) = (file.part.to_string(), vec![file.name.clone()]);
-    // Who has seen a file has it: for the sender that is a download.
+    // Somebody who has seen a file has it: for the sender that is a download.
     let handout = Handout { what, parts: vec![file.part], whole: true, names };
     state.handouts.download(&visit, &grant, &method, handout).await?;
     if kind == Some(Kind::Html) {
@@ -121,7 +121,7 @@ async fn html(visit: &Visit, grant: Grant, file: &IndexFile) -> Result<Response,
 }
 
 /// Reads the beginning of a file and tells what it is.
-async fn look(grant: Grant, file: IndexFile) -> Result<Option<Kind>, WebError> {
+async fn detect(grant: Grant, file: IndexFile) -> Result<Option<Kind>, WebError> {
     stream::blocking(move || {
         let mut head = Vec::new();
         let read = parts::open(&grant, file.part).and_then(|part| part.take(HEAD).read_to_end(&mut head));

@@ -1,4 +1,4 @@
-//! The start page: where a Transactie-ID is typed, or a whole link pasted, by who cannot click the link.
+//! The start page, for people who cannot click their link: they type the Transactie-ID, or paste the whole link.
 
 use askama::Template;
 use axum::extract::Query;

@@ -45,7 +45,7 @@ fn is_reply(next: Option<&str>) -> bool {
 struct UnlockPage<'a> {
     visit: &'a Visit,
     token: &'a str,
-    look: &'a LinkPreview,
+    preview: &'a LinkPreview,
     /// What was typed, when only the language changes.
     password: &'a str,
     is_reply: bool,
@@ -60,10 +60,10 @@ pub async fn show(
     Path(token): Path<String>,
     query: Result<Query<UnlockQuery>, QueryRejection>,
 ) -> Result<Response, WebError> {
-    let look = look(&state, &token).await?;
+    let preview = preview(&state, &token).await?;
     let is_reply = query.is_ok_and(|query| is_reply(query.0.next.as_deref()));
     let page =
-        UnlockPage { visit: &visit, token: &token, look: &look, password: "", is_reply, problem: None };
+        UnlockPage { visit: &visit, token: &token, preview: &preview, password: "", is_reply, problem: None };
     render::page(&page)
 }
 
@@ -82,13 +82,13 @@ pub async fn open(
         Err(_) => return Err(WebError::BadRequest),
     };
     let typed = Secret::new(form.password);
-    let look = look(&state, &token).await?;
+    let preview = preview(&state, &token).await?;
     let is_reply = is_reply(form.next.as_deref());
     let refuse = |refusal: Refusal, problem| {
         let page = UnlockPage {
             visit: &visit,
             token: &token,
-            look: &look,
+            preview: &preview,
             password: "",
             is_reply,
             problem: Some(problem),
@@ -99,15 +99,15 @@ pub async fn open(
         let visit = visit.clone().in_language(language);
         let password = typed.reveal();
         let page =
-            UnlockPage { visit: &visit, token: &token, look: &look, password, is_reply, problem: None };
+            UnlockPage { visit: &visit, token: &token, preview: &preview, password, is_reply, problem: None };
         let mut response = render::page(&page)?;
         visit.remember(&mut response);
         return Ok(response);
     }
-    if look.password && typed.reveal().trim().is_empty() {
+    if preview.password && typed.reveal().trim().is_empty() {
         return refuse(Refusal::INCOMPLETE, "unlock-empty");
     }
-    match state.access.unlock(&token, look.password.then_some(typed), visit.client).await {
+    match state.access.unlock(&token, preview.password.then_some(typed), visit.client).await {
         Ok(cookie) => {
             let screen = if is_reply { "reply" } else { "files" };
             let mut response = Redirect::to(&format!("/t/{token}/{screen}")).into_response();
@@ -119,6 +119,6 @@ pub async fn open(
     }
 }
 
-async fn look(state: &RecipientState, token: &str) -> Result<LinkPreview, WebError> {
+async fn preview(state: &RecipientState, token: &str) -> Result<LinkPreview, WebError> {
     state.access.preview(token).await.map_err(|error| WebError::access(error, token))
 }

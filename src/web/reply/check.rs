@@ -10,7 +10,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{Html, IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
-use super::context::{Desk, read};
+use super::context::{ReplyContext, read};
 use super::problem::{self, Problem, Problems};
 use crate::address::Address;
 use crate::clock::days_later;
@@ -83,7 +83,7 @@ struct CheckPage<'a> {
     is_chosen: bool,
     /// There is something in the settings that must be seen.
     is_open: bool,
-    /// Dates as `2026-12-24`: what stands in the field, and its bounds.
+    /// Dates as `2026-12-24`: the value of the field, and its bounds.
     expiry: String,
     first_day: String,
     last_day: String,
@@ -100,36 +100,43 @@ impl CheckPage<'_> {
 }
 
 /// `GET /t/{token}/reply/check`
-pub async fn show(desk: Desk) -> Result<Response, WebError> {
-    let (Some(me), Some(browser)) = (desk.verified().await?, &desk.browser) else { return Ok(desk.go("")) };
-    let problems = desk.faults(browser).await?;
-    render(&desk, browser, &me, problems).await
+pub async fn show(reply: ReplyContext) -> Result<Response, WebError> {
+    let (Some(me), Some(browser)) = (reply.verified().await?, &reply.browser) else {
+        return Ok(reply.go(""));
+    };
+    let problems = reply.faults(browser).await?;
+    render(&reply, browser, &me, problems).await
 }
 
 /// `POST /t/{token}/reply/check`: keeps the settings, and shows everything again or goes back.
-pub async fn save(desk: Desk, form: Result<Form<CheckForm>, FormRejection>) -> Result<Response, WebError> {
+pub async fn save(
+    reply: ReplyContext,
+    form: Result<Form<CheckForm>, FormRejection>,
+) -> Result<Response, WebError> {
     let form = read(form)?;
-    let (Some(me), Some(browser)) = (desk.verified().await?, &desk.browser) else { return Ok(desk.go("")) };
-    let problems = keep(&desk, browser, &form).await?;
+    let (Some(me), Some(browser)) = (reply.verified().await?, &reply.browser) else {
+        return Ok(reply.go(""));
+    };
+    let problems = keep(&reply, browser, &form).await?;
     match form.lang {
-        Some(language) => Ok(desk.go_in("/check", language)),
-        None if form.back.is_some() => Ok(desk.go("/message")),
-        None if problems.is_empty() => Ok(desk.go("/check")),
-        None => render(&desk, browser, &me, problems).await,
+        Some(language) => Ok(reply.go_in("/check", language)),
+        None if form.back.is_some() => Ok(reply.go("/message")),
+        None if problems.is_empty() => Ok(reply.go("/check")),
+        None => render(&reply, browser, &me, problems).await,
     }
 }
 
 /// `POST /t/{token}/reply/strength`
 pub async fn strength(
-    desk: Desk,
+    reply: ReplyContext,
     form: Result<Form<StrengthForm>, FormRejection>,
 ) -> Result<Response, WebError> {
     let form = read(form)?;
-    desk.state.throttles.check_strength(desk.grant.link(), desk.visit.client)?;
-    let me = desk.verified().await?;
+    reply.state.throttles.check_strength(reply.grant.link(), reply.visit.client)?;
+    let me = reply.verified().await?;
     let about: Vec<&str> = me.iter().flat_map(|me| [me.name.as_str(), me.address.as_str()]).collect();
     let strength = measure(&form.password, &about);
-    let text = problem::advice(&desk.visit, &strength);
+    let text = problem::advice(&reply.visit, &strength);
     let answer = serde_json::to_string(&StrengthAnswer { score: strength.score, text });
     let answer = answer.map_err(|error| WebError::Trouble(error.to_string()))?;
     Ok(([(CONTENT_TYPE, "application/json")], answer).into_response())
@@ -138,12 +145,14 @@ pub async fn strength(
 /// `GET /t/{token}/reply/preview`: the mail itself, in a sandbox. It is of our own making, what was typed in it
 /// escaped; mails carry their colours in `style` attributes, which no page of ours may (H24), so they
 /// become rules of one style sheet that the policy names.
-pub async fn preview(desk: Desk) -> Result<Response, WebError> {
-    let (Some(_), Some(browser)) = (desk.verified().await?, &desk.browser) else { return Ok(desk.go("")) };
-    let preview = match desk.replies().preview(&desk.grant, browser).await {
+pub async fn preview(reply: ReplyContext) -> Result<Response, WebError> {
+    let (Some(_), Some(browser)) = (reply.verified().await?, &reply.browser) else {
+        return Ok(reply.go(""));
+    };
+    let preview = match reply.replies().preview(&reply.grant, browser).await {
         Ok(preview) => preview,
         // What is wrong stands on the screen itself.
-        Err(error) => return desk.problem(error).map(|_| desk.go("/check")),
+        Err(error) => return reply.problem(error).map(|_| reply.go("/check")),
     };
     let nonce = base32(&secret::random::<16>());
     let mut response = Html(with_style_sheet(&preview.html, &nonce)).into_response();
@@ -153,27 +162,27 @@ pub async fn preview(desk: Desk) -> Result<Response, WebError> {
 }
 
 /// Keeps what the form says; tells what is wrong with the passwords, and every fault of the draft.
-pub async fn keep(desk: &Desk, browser: &Browser, form: &CheckForm) -> Result<Problems, WebError> {
+pub async fn keep(reply: &ReplyContext, browser: &Browser, form: &CheckForm) -> Result<Problems, WebError> {
     let mut problems = Problems::default();
     let is_chosen = form.password_by == "choose";
-    let typed = desk.draft(browser).await?.typed;
+    let typed = reply.draft(browser).await?.typed;
     let settings = ReplySettings {
         expiry_days: form.expiry.trim().to_owned(),
         language: form.language,
-        page_language: Some(desk.visit.language),
+        page_language: Some(reply.visit.language),
         confirm: form.confirm.is_some(),
         tell_downloads: form.downloaded.is_some(),
         show_names: form.names.is_some(),
         password: if is_chosen { form.password.clone() } else { String::new() },
     };
     let typed = Typed { cc: form.cc.clone(), bcc: form.bcc.clone(), settings, ..typed };
-    desk.own(desk.replies().save(&desk.grant, browser, typed).await)?;
+    reply.own(reply.replies().save(&reply.grant, browser, typed).await)?;
     if is_chosen && form.password.is_empty() {
-        problems.push(Problem::new("password", desk.visit.text("reply-error-password-empty")));
+        problems.push(Problem::new("password", reply.visit.text("reply-error-password-empty")));
     } else if is_chosen && form.password_shown.is_none() && form.password != form.password_again {
-        problems.push(Problem::new("password-again", desk.visit.text("reply-error-password-differs")));
+        problems.push(Problem::new("password-again", reply.visit.text("reply-error-password-differs")));
     }
-    for fault in desk.faults(browser).await?.iter() {
+    for fault in reply.faults(browser).await?.iter() {
         problems.push(fault.clone());
     }
     Ok(problems)
@@ -181,19 +190,19 @@ pub async fn keep(desk: &Desk, browser: &Browser, form: &CheckForm) -> Result<Pr
 
 /// The whole screen; without a preview as long as something is wrong.
 pub async fn render(
-    desk: &Desk,
+    reply: &ReplyContext,
     browser: &Browser,
     me: &Verified,
     problems: Problems,
 ) -> Result<Response, WebError> {
-    let (visit, organisation) = (&desk.visit, &desk.visit.organisation);
-    let draft = desk.draft(browser).await?;
+    let (visit, organisation) = (&reply.visit, &reply.visit.organisation);
+    let draft = reply.draft(browser).await?;
     let settings = &draft.typed.settings;
     let preview = match problems.is_empty() {
-        true => Some(desk.own(desk.replies().preview(&desk.grant, browser).await)?),
+        true => Some(reply.own(reply.replies().preview(&reply.grant, browser).await)?),
         false => None,
     };
-    let day = |days| dutch_time(days_later(desk.state.clock.now(), days)).date().to_string();
+    let day = |days| dutch_time(days_later(reply.state.clock.now(), days)).date().to_string();
     let expiry = match settings.expiry_days.as_str() {
         "" => day(organisation.seal.expiry_days),
         typed => typed.parse().map_or_else(|_| typed.to_owned(), day),
@@ -201,7 +210,7 @@ pub async fn render(
     let folded = ["cc", "bcc", "expiry", "password", "password-again"];
     problems.page(&CheckPage {
         visit,
-        token: &desk.token,
+        token: &reply.token,
         me,
         draft: &draft,
         settings,

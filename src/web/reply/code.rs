@@ -7,7 +7,7 @@ use axum::extract::{Form, Query};
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::context::{Desk, read};
+use super::context::{ReplyContext, read};
 use super::problem::{Problem, Problems};
 use super::who;
 use crate::address::Address;
@@ -48,58 +48,64 @@ struct CodePage<'a> {
 }
 
 /// `GET /t/{token}/reply/code`
-pub async fn show(desk: Desk, query: Result<Query<CodeQuery>, QueryRejection>) -> Result<Response, WebError> {
-    if desk.verified().await?.is_some() {
-        return Ok(desk.go("/message"));
+pub async fn show(
+    reply: ReplyContext,
+    query: Result<Query<CodeQuery>, QueryRejection>,
+) -> Result<Response, WebError> {
+    if reply.verified().await?.is_some() {
+        return Ok(reply.go("/message"));
     }
-    let Some((_, address)) = address(&desk).await? else { return Ok(desk.go("")) };
+    let Some((_, address)) = address(&reply).await? else { return Ok(reply.go("")) };
     let is_new = query.is_ok_and(|query| query.0.new.is_some());
-    render(&desk, &address, "", is_new, &Problems::default())
+    render(&reply, &address, "", is_new, &Problems::default())
 }
 
 /// `POST /t/{token}/reply/code`
-pub async fn submit(desk: Desk, form: Result<Form<CodeForm>, FormRejection>) -> Result<Response, WebError> {
+pub async fn submit(
+    reply: ReplyContext,
+    form: Result<Form<CodeForm>, FormRejection>,
+) -> Result<Response, WebError> {
     let form = read(form)?;
-    let Some((browser, address)) = address(&desk).await? else { return Ok(desk.go("")) };
+    let Some((browser, address)) = address(&reply).await? else { return Ok(reply.go("")) };
     if let Some(language) = form.lang {
-        let desk = Desk { visit: desk.visit.clone().in_language(language), ..desk };
-        let mut response = render(&desk, &address, &form.code, false, &Problems::default())?;
-        desk.visit.remember(&mut response);
+        let reply = ReplyContext { visit: reply.visit.clone().in_language(language), ..reply };
+        let mut response = render(&reply, &address, &form.code, false, &Problems::default())?;
+        reply.visit.remember(&mut response);
         return Ok(response);
     }
     let done = if form.again.is_some() {
-        who::code(&desk, &browser, address.clone()).await.map(|()| "/code?new")
+        who::code(&reply, &browser, address.clone()).await.map(|()| "/code?new")
     } else if form.code.trim().is_empty() {
-        let empty = Problem::new("code", desk.visit.text("reply-error-code-empty"));
-        return render(&desk, &address, "", false, &Problems::from(empty));
+        let empty = Problem::new("code", reply.visit.text("reply-error-code-empty"));
+        return render(&reply, &address, "", false, &Problems::from(empty));
     } else {
-        let tried = desk.replies().verify(&desk.grant, &browser, &form.code, desk.visit.client).await;
+        let tried = reply.replies().verify(&reply.grant, &browser, &form.code, reply.visit.client).await;
         tried.map(|_| "/message")
     };
     match done {
         Ok(screen) => {
-            let mut response = desk.go(screen);
-            session::remember_browser(&desk.visit, &browser, &mut response);
+            let mut response = reply.go(screen);
+            session::remember_browser(&reply.visit, &browser, &mut response);
             Ok(response)
         }
-        Err(error) => render(&desk, &address, &form.code, false, &Problems::from(desk.problem(error)?)),
+        Err(error) => render(&reply, &address, &form.code, false, &Problems::from(reply.problem(error)?)),
     }
 }
 
 /// Where the code went, as far as this browser has come.
-async fn address(desk: &Desk) -> Result<Option<(Browser, Address)>, WebError> {
-    let Some(browser) = desk.browser.clone() else { return Ok(None) };
-    let typed = desk.draft(&browser).await?.typed;
+async fn address(reply: &ReplyContext) -> Result<Option<(Browser, Address)>, WebError> {
+    let Some(browser) = reply.browser.clone() else { return Ok(None) };
+    let typed = reply.draft(&browser).await?.typed;
     Ok(Address::parse(typed.email.trim()).ok().map(|address| (browser, address)))
 }
 
 fn render(
-    desk: &Desk,
+    reply: &ReplyContext,
     address: &Address,
     code: &str,
     is_new: bool,
     problems: &Problems,
 ) -> Result<Response, WebError> {
-    let (visit, token, address) = (&desk.visit, desk.token.as_str(), address.as_str());
+    let (visit, token, address) = (&reply.visit, reply.token.as_str(), address.as_str());
     problems.page(&CodePage { visit, token, address, code, is_new, problems })
 }

@@ -1,4 +1,4 @@
-//! What every page of an answer starts from: [`Desk`], one request by somebody who has opened the transfer.
+//! What every page of an answer starts from: [`ReplyContext`], one request by somebody who has opened the transfer.
 
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, FromRequestParts, RawPathParams};
@@ -16,7 +16,7 @@ use crate::web::recipient::session;
 use crate::web::state::ReplyState;
 
 /// One request of these pages: by whom, with which right, from which browser.
-pub struct Desk {
+pub struct ReplyContext {
     pub state: ReplyState,
     pub replies: Replies,
     pub visit: Visit,
@@ -28,7 +28,7 @@ pub struct Desk {
     pub browser: Option<Browser>,
 }
 
-impl FromRequestParts<ReplyState> for Desk {
+impl FromRequestParts<ReplyState> for ReplyContext {
     type Rejection = WebError;
 
     async fn from_request_parts(request: &mut RequestParts, state: &ReplyState) -> Result<Self, WebError> {
@@ -50,12 +50,12 @@ impl FromRequestParts<ReplyState> for Desk {
     }
 }
 
-impl Desk {
+impl ReplyContext {
     pub fn replies(&self) -> &Replies {
         &self.replies
     }
 
-    /// Who this browser belongs to, once that was proved; nobody while another address stands in the draft.
+    /// Whose browser this is, once that was proved; nobody while the draft names another address.
     pub async fn verified(&self) -> Result<Option<Verified>, WebError> {
         let Some(browser) = &self.browser else { return Ok(None) };
         let Some(verified) = self.own(self.replies().verified(browser).await)? else { return Ok(None) };

@@ -12,7 +12,7 @@ use futures_util::TryStreamExt;
 use multer::{Field, Multipart};
 use tokio::time::timeout;
 
-use super::context::Desk;
+use super::context::ReplyContext;
 use super::incoming;
 use super::problem::{Problem, Problems};
 use crate::id::UploadId;
@@ -45,20 +45,20 @@ pub enum Action {
 
 /// Takes the form in: text into the draft, files into its uploads.
 pub async fn receive(
-    desk: &Desk,
+    reply: &ReplyContext,
     browser: &Browser,
     headers: &HeaderMap,
     body: Body,
 ) -> Result<(Action, Problems), WebError> {
-    // Who sends too much is read to the end all the same, within reason: a browser that is cut off shows no answer.
-    let most = desk.visit.organisation.reply.max_size.bytes().saturating_mul(4).saturating_add(OVERHEAD);
-    let pieces = incoming::pieces(desk, body, most);
+    // A form that is too large is read to its end all the same, within reason: a browser that is cut off shows no answer.
+    let most = reply.visit.organisation.reply.max_size.bytes().saturating_mul(4).saturating_add(OVERHEAD);
+    let pieces = incoming::pieces(reply, body, most);
     let form = multipart::open(content_type(headers), pieces)?;
-    let typed = desk.draft(browser).await?.typed;
+    let typed = reply.draft(browser).await?.typed;
     let at_most =
         headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0);
     let (is_kept, has_files, problems) = (true, false, Problems::default());
-    Reading { desk, browser, typed, at_most, is_kept, has_files, problems }.read(form).await
+    Reading { reply, browser, typed, at_most, is_kept, has_files, problems }.read(form).await
 }
 
 /// The message of a form that comes too late. It stands before the files, and nothing of those is read.
@@ -84,7 +84,7 @@ fn content_type(headers: &HeaderMap) -> &str {
 }
 
 struct Reading<'a> {
-    desk: &'a Desk,
+    reply: &'a ReplyContext,
     browser: &'a Browser,
     typed: Typed,
     /// Octets of the whole form, as far as its sender says.
@@ -106,9 +106,9 @@ impl Reading<'_> {
             }
         }
         self.keep().await?;
-        // Who goes on has what was left over scanned as well.
+        // On the way to the next screen, files that were left over are scanned as well.
         if self.has_files || matches!(action, Action::Next | Action::Add) {
-            self.problems.append(self.desk.inspect(self.browser).await?);
+            self.problems.append(self.reply.inspect(self.browser).await?);
         }
         Ok((action, self.problems))
     }
@@ -132,9 +132,9 @@ impl Reading<'_> {
 
     async fn keep(&mut self) -> Result<(), WebError> {
         if !std::mem::replace(&mut self.is_kept, true) {
-            let kept = self.desk.replies().save(&self.desk.grant, self.browser, self.typed.clone()).await;
+            let kept = self.reply.replies().save(&self.reply.grant, self.browser, self.typed.clone()).await;
             if let Err(error) = kept {
-                self.problems.push(self.desk.problem(error)?);
+                self.problems.push(self.reply.problem(error)?);
             }
         }
         Ok(())
@@ -160,19 +160,19 @@ impl Reading<'_> {
                 return Err(WebError::TooSlow);
             }
             Err(ReplyError::TooLarge { max }) => {
-                let size = self.desk.visit.size(&max);
+                let size = self.reply.visit.size(&max);
                 let values = [("name", name.as_str()), ("size", size.as_str())];
-                let text = self.desk.visit.language.format("reply-error-file-size", &values);
-                self.problems.push(self.desk.problem(ReplyError::TooLarge { max })?.saying(text));
+                let text = self.reply.visit.language.format("reply-error-file-size", &values);
+                self.problems.push(self.reply.problem(ReplyError::TooLarge { max })?.saying(text));
             }
-            Err(error) => self.problems.push(self.desk.problem(error)?),
+            Err(error) => self.problems.push(self.reply.problem(error)?),
         }
         Ok(multipart::skip(field).await?)
     }
 
     /// Uploads it, and takes it out again when it does not fit or is empty.
     async fn take(&self, field: &mut Field<'_>, upload: NewUpload) -> Result<u64, ReplyError> {
-        let (replies, grant, browser) = (self.desk.replies(), &self.desk.grant, self.browser);
+        let (replies, grant, browser) = (self.reply.replies(), &self.reply.grant, self.browser);
         let id = replies.create_upload(grant, browser, upload).await?;
         let pieces = field.map_err(io::Error::other);
         let taken = replies.append(grant, browser, &id, 0, pieces).await;
@@ -186,7 +186,7 @@ impl Reading<'_> {
     }
 
     fn refuse(&mut self, key: &str, name: &str) {
-        self.problems.push(Problem::new("files", self.desk.visit.with(key, "name", name)));
+        self.problems.push(Problem::new("files", self.reply.visit.with(key, "name", name)));
     }
 }
 

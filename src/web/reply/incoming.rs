@@ -1,4 +1,4 @@
-//! The octets of an upload on their way in, one piece at a time: nothing here is ever held as a whole. A sender that
+//! The bytes of an upload on their way in, one piece at a time: nothing here is ever held as a whole. A sender that
 //! has gone silent, or only drips, is let go (H36); a slow one may take as long as it needs, for the session
 //! is used as long as something comes.
 
@@ -12,7 +12,7 @@ use futures_util::stream::{BoxStream, try_unfold};
 use futures_util::{StreamExt, TryStreamExt};
 use tokio::time::{Instant, timeout};
 
-use super::context::Desk;
+use super::context::ReplyContext;
 use crate::secret::Secret;
 use crate::transfer::access::Access;
 
@@ -25,15 +25,15 @@ const WINDOW_OCTETS: usize = 8 * 1024;
 const PROOF: Duration = Duration::from_secs(30);
 
 /// What the body brings, until it ends, fails or brings more than `most`.
-pub fn pieces(desk: &Desk, body: Body, most: u64) -> BoxStream<'static, io::Result<Bytes>> {
+pub fn pieces(reply: &ReplyContext, body: Body, most: u64) -> BoxStream<'static, io::Result<Bytes>> {
     let start = Instant::now();
     let upload = Upload {
         body: body.into_data_stream(),
         room: most,
         speed: Speed { since: start, octets: 0 },
-        access: desk.state.access.clone(),
-        token: desk.token.clone(),
-        cookie: desk.cookie.clone(),
+        access: reply.state.access.clone(),
+        token: reply.token.clone(),
+        cookie: reply.cookie.clone(),
         proved: start,
     };
     try_unfold(upload, |mut upload| async move {

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, NoContent, Response};
 
-use super::context::Desk;
+use super::context::ReplyContext;
 use super::form::{self, Action};
 use super::gone;
 use super::problem::Problems;
@@ -25,7 +25,7 @@ struct MessagePage<'a> {
     max_size: u64,
     /// The same for people.
     size: String,
-    /// For the script, which fills in what stands in braces.
+    /// For the script, which fills in the names in braces.
     too_large: String,
     percent: String,
     progress: String,
@@ -40,65 +40,69 @@ struct MessagePage<'a> {
 pub const FIELDS: &[&str] = &["to", "message", "files"];
 
 /// `GET /t/{token}/reply/message`
-pub async fn show(desk: Desk) -> Result<Response, WebError> {
-    let (Some(me), Some(browser)) = (desk.verified().await?, &desk.browser) else { return Ok(desk.go("")) };
-    render(&desk, browser, &me, &Problems::default()).await
+pub async fn show(reply: ReplyContext) -> Result<Response, WebError> {
+    let (Some(me), Some(browser)) = (reply.verified().await?, &reply.browser) else {
+        return Ok(reply.go(""));
+    };
+    render(&reply, browser, &me, &Problems::default()).await
 }
 
 /// `POST /t/{token}/reply/message`
 pub async fn submit(
     visit: Visit,
-    desk: Result<Desk, WebError>,
+    reply: Result<ReplyContext, WebError>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, WebError> {
-    let desk = match desk {
-        Ok(desk) => desk,
+    let reply = match reply {
+        Ok(reply) => reply,
         Err(error @ (WebError::Gone | WebError::Expired(_))) => {
             return gone::page(&visit, error, &form::message(&headers, body).await);
         }
         Err(error) => return Err(error),
     };
-    let (Some(me), Some(browser)) = (desk.verified().await?, &desk.browser) else { return Ok(desk.go("")) };
-    let (action, mut problems) = form::receive(&desk, browser, &headers, body).await?;
+    let (Some(me), Some(browser)) = (reply.verified().await?, &reply.browser) else {
+        return Ok(reply.go(""));
+    };
+    let (action, mut problems) = form::receive(&reply, browser, &headers, body).await?;
     match &action {
-        Action::Remove(id) => match desk.replies().remove_upload(&desk.grant, browser, id).await {
+        Action::Remove(id) => match reply.replies().remove_upload(&reply.grant, browser, id).await {
             // Pressed twice, or in two windows: it is gone, as was wanted.
             Err(ReplyError::UnknownUpload) => {}
-            removed => desk.own(removed)?,
+            removed => reply.own(removed)?,
         },
         Action::Next => {
-            for fault in desk.faults(browser).await?.only(FIELDS).iter() {
+            for fault in reply.faults(browser).await?.only(FIELDS).iter() {
                 problems.push(fault.clone());
             }
         }
         Action::Add | Action::Keep | Action::Language(_) => {}
     }
     if !problems.is_empty() {
-        return render(&desk, browser, &me, &problems).await;
+        return render(&reply, browser, &me, &problems).await;
     }
     Ok(match action {
-        Action::Next => desk.go("/check"),
-        Action::Add | Action::Remove(_) => desk.go("/message"),
+        Action::Next => reply.go("/check"),
+        Action::Add | Action::Remove(_) => reply.go("/message"),
         Action::Keep => NoContent.into_response(),
-        Action::Language(language) => desk.go_in("/message", language),
+        Action::Language(language) => reply.go_in("/message", language),
     })
 }
 
 async fn render(
-    desk: &Desk,
+    reply: &ReplyContext,
     browser: &Browser,
     me: &Verified,
     problems: &Problems,
 ) -> Result<Response, WebError> {
-    let draft = desk.draft(browser).await?;
-    let max_size = desk.visit.organisation.reply.max_size.bytes();
-    let visit = &desk.visit;
+    let draft = reply.draft(browser).await?;
+    let max_size = reply.visit.organisation.reply.max_size.bytes();
+    let visit = &reply.visit;
     let size = visit.size(&max_size);
     let format = |key: &str, values: &[(&str, &str)]| visit.language.format(key, values);
     problems.page(&MessagePage {
         visit,
-        token: &desk.token,
+        token: &reply.token,
         me,
         draft: &draft,
         max_files: MAX_FILES.to_string(),

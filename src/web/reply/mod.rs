@@ -3,7 +3,7 @@
 //! What an answer is, and whom it may reach, is decided in `crate::reply` alone (C12).
 //!
 //! What must never happen here: a GET that changes something (H21), a request that acts without a session
-//! for this very link (C17) — so every handler starts from a [`context::Desk`], and there is no other way to one than
+//! for this very link (C17) — so every handler starts from a [`context::ReplyContext`], and there is no other way to one than
 //! that check —, an upload that is held in memory.
 
 mod check;

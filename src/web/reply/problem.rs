@@ -4,7 +4,7 @@
 use askama::Template;
 use axum::response::Response;
 
-use super::context::Desk;
+use super::context::ReplyContext;
 use crate::clock::Timestamp;
 use crate::reply::{self, Browser, Field, LineFault, ReplyError};
 use crate::web::http::error::{Refusal, WebError, seconds_until};
@@ -102,7 +102,7 @@ impl Problems {
     }
 }
 
-impl Desk {
+impl ReplyContext {
     /// Every fault in the draft.
     pub async fn faults(&self, browser: &Browser) -> Result<Problems, WebError> {
         self.problems(self.replies().check(&self.grant, browser).await)

@@ -8,7 +8,7 @@ use axum::extract::rejection::FormRejection;
 use axum::response::Response;
 
 use super::check::{self, CheckForm};
-use super::context::{Desk, read};
+use super::context::{ReplyContext, read};
 use super::gone;
 use super::problem::Problems;
 use crate::config::ReplyDelivery;
@@ -32,63 +32,65 @@ struct SentPage<'a> {
 }
 
 /// `GET /t/{token}/reply/sent`
-pub async fn show(desk: Desk) -> Result<Response, WebError> {
-    let Some(browser) = &desk.browser else { return Ok(desk.go("")) };
-    match desk.own(desk.replies().sent(&desk.grant, browser).await)? {
-        Some(sent) => render(&desk, &sent),
-        None => Ok(desk.go("")),
+pub async fn show(reply: ReplyContext) -> Result<Response, WebError> {
+    let Some(browser) = &reply.browser else { return Ok(reply.go("")) };
+    match reply.own(reply.replies().sent(&reply.grant, browser).await)? {
+        Some(sent) => render(&reply, &sent),
+        None => Ok(reply.go("")),
     }
 }
 
 /// `POST /t/{token}/reply/sent`
 pub async fn send(
     visit: Visit,
-    desk: Result<Desk, WebError>,
+    reply: Result<ReplyContext, WebError>,
     form: Result<Form<CheckForm>, FormRejection>,
 ) -> Result<Response, WebError> {
-    let sent = async { press(&desk?, read(form)?).await };
+    let sent = async { press(&reply?, read(form)?).await };
     sent.await.or_else(|error| gone::page(&visit, error, ""))
 }
 
 /// The button was pressed.
-async fn press(desk: &Desk, form: CheckForm) -> Result<Response, WebError> {
-    let (Some(me), Some(browser)) = (desk.verified().await?, &desk.browser) else { return Ok(desk.go("")) };
-    if is_sent_already(desk, browser).await? {
-        return Ok(desk.go("/sent"));
+async fn press(reply: &ReplyContext, form: CheckForm) -> Result<Response, WebError> {
+    let (Some(me), Some(browser)) = (reply.verified().await?, &reply.browser) else {
+        return Ok(reply.go(""));
+    };
+    if is_sent_already(reply, browser).await? {
+        return Ok(reply.go("/sent"));
     }
-    let mut problems = check::keep(desk, browser, &form).await?;
+    let mut problems = check::keep(reply, browser, &form).await?;
     if problems.is_empty() {
-        problems = desk.inspect(browser).await?;
+        problems = reply.inspect(browser).await?;
     }
     if !problems.is_empty() {
-        return check::render(desk, browser, &me, problems).await;
+        return check::render(reply, browser, &me, problems).await;
     }
-    match desk.replies().send(&desk.grant, browser, desk.visit.client).await {
-        Ok(sent) if sent.password.is_some() => render(desk, &sent),
-        Ok(_) => Ok(desk.go("/sent")),
+    match reply.replies().send(&reply.grant, browser, reply.visit.client).await {
+        Ok(sent) if sent.password.is_some() => render(reply, &sent),
+        Ok(_) => Ok(reply.go("/sent")),
         Err(error) => {
-            let problems = Problems::from(desk.problem(error)?);
-            check::render(desk, browser, &me, problems).await
+            let problems = Problems::from(reply.problem(error)?);
+            check::render(reply, browser, &me, problems).await
         }
     }
 }
 
 /// Whether somebody pressed the button twice, or loaded the summary again: nothing new was written since.
-async fn is_sent_already(desk: &Desk, browser: &Browser) -> Result<bool, WebError> {
-    let draft = desk.draft(browser).await?;
+async fn is_sent_already(reply: &ReplyContext, browser: &Browser) -> Result<bool, WebError> {
+    let draft = reply.draft(browser).await?;
     let is_empty = draft.typed.message.trim().is_empty() && draft.uploads.is_empty();
-    Ok(is_empty && desk.own(desk.replies().sent(&desk.grant, browser).await)?.is_some())
+    Ok(is_empty && reply.own(reply.replies().sent(&reply.grant, browser).await)?.is_some())
 }
 
-fn render(desk: &Desk, sent: &Sent) -> Result<Response, WebError> {
-    let time = locale::long_date_and_time(desk.visit.language, sent.at);
-    let values = [("organisation", desk.visit.organisation()), ("date", time.as_str())];
-    let lead = desk.visit.language.format("reply-sent-lead", &values);
+fn render(reply: &ReplyContext, sent: &Sent) -> Result<Response, WebError> {
+    let time = locale::long_date_and_time(reply.visit.language, sent.at);
+    let values = [("organisation", reply.visit.organisation()), ("date", time.as_str())];
+    let lead = reply.visit.language.format("reply-sent-lead", &values);
     let recipients = sent.recipients.iter().map(|address| address.as_str()).collect::<Vec<_>>().join(", ");
     let password = sent.password.as_ref().map(|password| password.reveal());
     let needs_password =
-        password.is_none() && desk.visit.organisation.reply.delivery == ReplyDelivery::Transfer;
-    let (visit, token) = (&desk.visit, desk.token.as_str());
+        password.is_none() && reply.visit.organisation.reply.delivery == ReplyDelivery::Transfer;
+    let (visit, token) = (&reply.visit, reply.token.as_str());
     Problems::default().page(&SentPage {
         visit,
         token,

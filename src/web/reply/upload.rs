@@ -10,7 +10,7 @@ use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 
-use super::context::Desk;
+use super::context::ReplyContext;
 use super::incoming;
 use super::problem::Problem;
 use crate::id::UploadId;
@@ -53,19 +53,19 @@ impl From<Malformed> for Fault {
 
 /// Who may upload: a verified browser with an open transfer (C23).
 struct Uploader {
-    desk: Desk,
+    reply: ReplyContext,
     browser: Browser,
 }
 
 impl Uploader {
-    async fn admit(desk: Result<Desk, WebError>, headers: &HeaderMap) -> Result<Self, Fault> {
-        let desk = desk?;
+    async fn admit(reply: Result<ReplyContext, WebError>, headers: &HeaderMap) -> Result<Self, Fault> {
+        let reply = reply?;
         if !tus_response::is_spoken(headers) {
             return Err(Fault::Version);
         }
-        match (desk.verified().await?, desk.browser.clone()) {
-            (Some(_), Some(browser)) => Ok(Self { desk, browser }),
-            _ => Err(Fault::Problem(desk.problem(ReplyError::NotVerified)?)),
+        match (reply.verified().await?, reply.browser.clone()) {
+            (Some(_), Some(browser)) => Ok(Self { reply, browser }),
+            _ => Err(Fault::Problem(reply.problem(ReplyError::NotVerified)?)),
         }
     }
 
@@ -80,7 +80,7 @@ impl Uploader {
                 ReplyError::WrongOffset { offset } | ReplyError::Broken { offset, .. } => Some(*offset),
                 _ => None,
             };
-            match (self.desk.problem(error), offset) {
+            match (self.reply.problem(error), offset) {
                 (Ok(problem), Some(offset)) => Fault::Offset(problem, offset),
                 (Ok(problem), None) => Fault::Problem(problem),
                 (Err(error), _) => Fault::Web(error),
@@ -94,7 +94,7 @@ impl Uploader {
         if length == Some(0) {
             return Err(Fault::Empty(name));
         }
-        let (replies, grant) = (self.desk.replies(), &self.desk.grant);
+        let (replies, grant) = (self.reply.replies(), &self.reply.grant);
         let upload = NewUpload { name, media_type, length, at_most: 0 };
         let id = self.told(replies.create_upload(grant, &self.browser, upload).await)?;
         let upload = self.told(replies.upload(grant, &self.browser, &id).await)?;
@@ -102,7 +102,7 @@ impl Uploader {
             true => Some(self.begin(&id, body).await?),
             false => None,
         };
-        let location = format!("/t/{}/reply/files/{id}", self.desk.token);
+        let location = format!("/t/{}/reply/files/{id}", self.reply.token);
         Ok(tus_response::created(location, &upload.name, &upload.media_type, offset)?)
     }
 
@@ -111,7 +111,7 @@ impl Uploader {
     async fn begin(&self, id: &UploadId, body: Body) -> Result<u64, Fault> {
         let taken = self.take(id, 0, body).await;
         if matches!(taken, Err(ReplyError::NotScanned { .. })) {
-            let removed = self.desk.replies().remove_upload(&self.desk.grant, &self.browser, id).await;
+            let removed = self.reply.replies().remove_upload(&self.reply.grant, &self.browser, id).await;
             self.told(removed)?;
         }
         self.told(taken)
@@ -119,9 +119,9 @@ impl Uploader {
 
     async fn status(&self, id: &str) -> Result<Response, Fault> {
         let id = &self.find(id)?;
-        // A file about which the scanner could not be asked is not here yet: who asks how far it is, asks again.
+        // A file about which the scanner could not be asked is not here yet: a client that asks how far it is asks again.
         self.told(self.inspect(id).await)?;
-        let upload = self.told(self.desk.replies().upload(&self.desk.grant, &self.browser, id).await)?;
+        let upload = self.told(self.reply.replies().upload(&self.reply.grant, &self.browser, id).await)?;
         let Upload { offset, length, name, media_type, .. } = upload;
         Ok(tus_response::state(offset, length, &name, &media_type)?)
     }
@@ -133,7 +133,7 @@ impl Uploader {
         }
         let offset = tus::number(headers, &UPLOAD_OFFSET)?.ok_or(Fault::Malformed)?;
         if let Some(length) = tus::number(headers, &UPLOAD_LENGTH)? {
-            let (replies, grant) = (self.desk.replies(), &self.desk.grant);
+            let (replies, grant) = (self.reply.replies(), &self.reply.grant);
             self.told(replies.set_length(grant, &self.browser, id, length).await)?;
         }
         let offset = self.told(self.take(id, offset, body).await)?;
@@ -141,8 +141,8 @@ impl Uploader {
     }
 
     async fn take(&self, id: &UploadId, offset: u64, body: Body) -> Result<u64, ReplyError> {
-        let pieces = incoming::pieces(&self.desk, body, u64::MAX);
-        let (replies, grant) = (self.desk.replies(), &self.desk.grant);
+        let pieces = incoming::pieces(&self.reply, body, u64::MAX);
+        let (replies, grant) = (self.reply.replies(), &self.reply.grant);
         let offset = replies.append(grant, &self.browser, id, offset, pieces).await?;
         self.inspect(id).await?;
         Ok(offset)
@@ -150,20 +150,25 @@ impl Uploader {
 
     /// Once all of it has come.
     async fn inspect(&self, id: &UploadId) -> Result<(), ReplyError> {
-        let Desk { grant, visit, .. } = &self.desk;
-        self.desk.replies().inspect_upload(grant, &self.browser, id, visit.client).await
+        let ReplyContext { grant, visit, .. } = &self.reply;
+        self.reply.replies().inspect_upload(grant, &self.browser, id, visit.client).await
     }
 
     async fn remove(&self, id: &str) -> Result<Response, Fault> {
         let id = &self.find(id)?;
-        self.told(self.desk.replies().remove_upload(&self.desk.grant, &self.browser, id).await)?;
+        self.told(self.reply.replies().remove_upload(&self.reply.grant, &self.browser, id).await)?;
         Ok(tus_response::done())
     }
 }
 
 /// `POST /t/{token}/reply/files`
-pub async fn create(visit: Visit, desk: Result<Desk, WebError>, headers: HeaderMap, body: Body) -> Response {
-    let done = async { Uploader::admit(desk, &headers).await?.create(&headers, body).await };
+pub async fn create(
+    visit: Visit,
+    reply: Result<ReplyContext, WebError>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let done = async { Uploader::admit(reply, &headers).await?.create(&headers, body).await };
     answer(&visit, done.await)
 }
 
@@ -175,48 +180,48 @@ pub async fn options(visit: Visit) -> Response {
 /// `HEAD /t/{token}/reply/files/{id}`
 pub async fn status(
     visit: Visit,
-    desk: Result<Desk, WebError>,
+    reply: Result<ReplyContext, WebError>,
     Path((_, id)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Response {
-    let done = async { Uploader::admit(desk, &headers).await?.status(&id).await };
+    let done = async { Uploader::admit(reply, &headers).await?.status(&id).await };
     answer(&visit, done.await)
 }
 
 /// `PATCH /t/{token}/reply/files/{id}`
 pub async fn append(
     visit: Visit,
-    desk: Result<Desk, WebError>,
+    reply: Result<ReplyContext, WebError>,
     Path((_, id)): Path<(String, String)>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let done = async { Uploader::admit(desk, &headers).await?.append(&id, &headers, body).await };
+    let done = async { Uploader::admit(reply, &headers).await?.append(&id, &headers, body).await };
     answer(&visit, done.await)
 }
 
 /// `DELETE /t/{token}/reply/files/{id}`
 pub async fn remove(
     visit: Visit,
-    desk: Result<Desk, WebError>,
+    reply: Result<ReplyContext, WebError>,
     Path((_, id)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Response {
-    let done = async { Uploader::admit(desk, &headers).await?.remove(&id).await };
+    let done = async { Uploader::admit(reply, &headers).await?.remove(&id).await };
     answer(&visit, done.await)
 }
 
 /// `POST /t/{token}/reply/files/{id}`: for clients that can send nothing but POST ("X-HTTP-Method-Override").
 pub async fn overridden(
     visit: Visit,
-    desk: Result<Desk, WebError>,
+    reply: Result<ReplyContext, WebError>,
     path: Path<(String, String)>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
     match headers.get("x-http-method-override").map(HeaderValue::as_bytes) {
-        Some(b"PATCH") => append(visit, desk, path, headers, body).await,
-        Some(b"DELETE") => remove(visit, desk, path, headers).await,
+        Some(b"PATCH") => append(visit, reply, path, headers, body).await,
+        Some(b"DELETE") => remove(visit, reply, path, headers).await,
         _ => WebError::MethodNotAllowed.into_response(),
     }
 }

@@ -7,7 +7,7 @@ use axum::extract::rejection::FormRejection;
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::context::{Desk, read};
+use super::context::{ReplyContext, read};
 use super::problem::Problems;
 use crate::address::Address;
 use crate::locale::Language;
@@ -43,74 +43,77 @@ struct WhoPage<'a> {
 const FIELDS: &[&str] = &["name", "email", "phone"];
 
 /// `GET /t/{token}/reply`
-pub async fn show(desk: Desk) -> Result<Response, WebError> {
-    let index = desk.grant.read_index().await.map_err(|error| WebError::access(error, &desk.token))?;
-    if desk.replies().channel(&desk.grant, &index) == ReplyChannel::Mail {
+pub async fn show(reply: ReplyContext) -> Result<Response, WebError> {
+    let index = reply.grant.read_index().await.map_err(|error| WebError::access(error, &reply.token))?;
+    if reply.replies().channel(&reply.grant, &index) == ReplyChannel::Mail {
         return Err(WebError::ReplyByMail);
     }
-    if desk.verified().await?.is_some() {
-        return Ok(desk.go("/message"));
+    if reply.verified().await?.is_some() {
+        return Ok(reply.go("/message"));
     }
     // For a browser that is not known yet nothing is stored: this only fills in the form.
-    let browser = desk.browser.clone().unwrap_or_else(Browser::new);
-    let typed = desk.draft(&browser).await?.typed;
-    render(&desk, &typed, &Problems::default())
+    let browser = reply.browser.clone().unwrap_or_else(Browser::new);
+    let typed = reply.draft(&browser).await?.typed;
+    render(&reply, &typed, &Problems::default())
 }
 
 /// `POST /t/{token}/reply`
-pub async fn submit(desk: Desk, form: Result<Form<WhoForm>, FormRejection>) -> Result<Response, WebError> {
+pub async fn submit(
+    reply: ReplyContext,
+    form: Result<Form<WhoForm>, FormRejection>,
+) -> Result<Response, WebError> {
     let WhoForm { name, email, phone, lang } = read(form)?;
-    let browser = desk.browser.clone().unwrap_or_else(Browser::new);
-    let typed = Typed { name, email, phone, ..desk.draft(&browser).await?.typed };
-    desk.own(desk.replies().save(&desk.grant, &browser, typed.clone()).await)?;
+    let browser = reply.browser.clone().unwrap_or_else(Browser::new);
+    let typed = Typed { name, email, phone, ..reply.draft(&browser).await?.typed };
+    reply.own(reply.replies().save(&reply.grant, &browser, typed.clone()).await)?;
     let mut response = match lang {
-        Some(language) => desk.go_in("", language),
-        None => request_code(&desk, &browser, &typed).await?,
+        Some(language) => reply.go_in("", language),
+        None => request_code(&reply, &browser, &typed).await?,
     };
-    session::remember_browser(&desk.visit, &browser, &mut response);
+    session::remember_browser(&reply.visit, &browser, &mut response);
     Ok(response)
 }
 
 /// `POST /t/{token}/reply/other`: somebody else sits at this browser now, and gets an empty draft.
-pub async fn forget(desk: Desk) -> Result<Response, WebError> {
-    if let Some(browser) = &desk.browser {
-        desk.own(desk.replies().forget(browser).await)?;
+pub async fn forget(reply: ReplyContext) -> Result<Response, WebError> {
+    if let Some(browser) = &reply.browser {
+        reply.own(reply.replies().forget(browser).await)?;
     }
-    let mut response = desk.go("");
-    session::remember_browser(&desk.visit, &Browser::new(), &mut response);
+    let mut response = reply.go("");
+    session::remember_browser(&reply.visit, &Browser::new(), &mut response);
     Ok(response)
 }
 
 /// Mails the code and goes on, or shows what is wrong.
-async fn request_code(desk: &Desk, browser: &Browser, typed: &Typed) -> Result<Response, WebError> {
-    let mut problems = desk.faults(browser).await?.only(FIELDS);
-    if problems.is_empty() && desk.verified().await?.is_some() {
-        return Ok(desk.go("/message"));
+async fn request_code(reply: &ReplyContext, browser: &Browser, typed: &Typed) -> Result<Response, WebError> {
+    let mut problems = reply.faults(browser).await?.only(FIELDS);
+    if problems.is_empty() && reply.verified().await?.is_some() {
+        return Ok(reply.go("/message"));
     }
     // Whoever is here is not verified: that is what this screen is for.
-    let unverified = desk.problem(ReplyError::NotVerified)?;
+    let unverified = reply.problem(ReplyError::NotVerified)?;
     problems.remove(&unverified);
     match Address::parse(typed.email.trim()) {
-        Ok(address) if problems.is_empty() => match code(desk, browser, address).await {
-            Ok(()) => return Ok(desk.go("/code")),
-            Err(error) => problems.push(desk.problem(error)?.at("email")),
+        Ok(address) if problems.is_empty() => match code(reply, browser, address).await {
+            Ok(()) => return Ok(reply.go("/code")),
+            Err(error) => problems.push(reply.problem(error)?.at("email")),
         },
         Ok(_) => {}
         Err(_) => {
             let (field, text) = (Field::Email, typed.email.clone());
-            problems.push(desk.problem(ReplyError::BadAddress { field, text })?);
+            problems.push(reply.problem(ReplyError::BadAddress { field, text })?);
         }
     }
-    render(desk, typed, &problems)
+    render(reply, typed, &problems)
 }
 
 /// Asks for a code in the reader's language.
-pub async fn code(desk: &Desk, browser: &Browser, address: Address) -> Result<(), ReplyError> {
-    let Visit { client, language, .. } = desk.visit;
-    desk.replies().request_code(&desk.grant, browser, address, client, language).await
+pub async fn code(reply: &ReplyContext, browser: &Browser, address: Address) -> Result<(), ReplyError> {
+    let Visit { client, language, .. } = reply.visit;
+    reply.replies().request_code(&reply.grant, browser, address, client, language).await
 }
 
-fn render(desk: &Desk, typed: &Typed, problems: &Problems) -> Result<Response, WebError> {
-    let page = WhoPage { visit: &desk.visit, token: &desk.token, typed, problems };
+fn render(reply: &ReplyContext, typed: &Typed, problems: &Problems) -> Result<Response, WebError> {
+    let page = WhoPage { visit: &reply.visit, token: &reply.token, typed, problems };
     problems.page(&page)
 }

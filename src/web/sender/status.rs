@@ -240,7 +240,7 @@ pub struct ActForm {
 
 /// What the page that follows an action is told.
 #[derive(Default, Deserialize)]
-pub struct Told {
+pub struct StatusQuery {
     #[serde(default)]
     done: String,
 }
@@ -250,10 +250,10 @@ pub async fn show(
     State(state): State<SenderState>,
     visit: Visit,
     Path(token): Path<String>,
-    told: Result<Query<Told>, QueryRejection>,
+    query: Result<Query<StatusQuery>, QueryRejection>,
 ) -> Result<Response, WebError> {
-    let told = told.map(|query| query.0.done).unwrap_or_default();
-    let done = DONE.iter().find(|(word, _)| *word == told).map(|(_, key)| *key);
+    let word = query.map(|query| query.0.done).unwrap_or_default();
+    let done = DONE.iter().find(|(known, _)| *known == word).map(|(_, key)| *key);
     overview(&state, &visit, &token, done, None).await
 }
 
