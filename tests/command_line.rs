@@ -558,7 +558,8 @@ impl Demo {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
         let mut after = |label: &str| {
             let line = lines.next().unwrap();
-            line.strip_prefix(label).unwrap_or_else(|| panic!("{label}: {line}")).trim().to_owned()
+            let rest = line.strip_prefix(label).map(|rest| rest.trim().to_owned());
+            rest.expect("the lines come in their order")
         };
         let (smtp, web, mailbox) = (after("SMTP "), after("web "), after("mailbox "));
         assert_eq!(after(""), "");
