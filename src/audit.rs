@@ -2,9 +2,14 @@
 //! An event is kept by `store` in the same transaction as what it tells of, and logged once, when that
 //! has happened. It never holds a password, token, code, subject, body, file name or BSN.
 
+use std::fmt;
 use std::net::IpAddr;
 
+use crate::address::ReversePath;
 use crate::clock::Timestamp;
+use crate::diagnostic::Codes;
+use crate::envelope::Reported;
+use crate::id::QueueId;
 
 /// What was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,49 +131,227 @@ pub struct Event {
     pub action: Action,
     /// To what: a transfer, link, queue item or file number. Never a name from the mail.
     pub object: String,
-    /// How it ended: `ok`, `refused`, `wrong password` and the like.
-    pub result: String,
-    /// By whom: a mail address, `recipient`, `admin` with the user's name, `zegel` for what happens by itself.
-    pub actor: String,
-    /// From where: a network address, or `local`.
-    pub origin: String,
+    /// How it ended.
+    pub result: EventResult,
+    /// By whom.
+    pub actor: Actor,
+    /// From where.
+    pub origin: Origin,
 }
 
-/// [`Event::origin`] of what happens on this machine.
-const LOCAL: &str = "local";
+/// Who does something. Displayed as the log, the database and the export have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// What happens by itself.
+    Zegel,
+    /// Somebody at the command line of this machine: the user that the system knows them as.
+    Admin(String),
+    /// Whoever makes the gateway read its configuration again: a signal has no name.
+    Signal,
+    /// Whoever has the link of a transfer.
+    Recipient,
+    /// The sender of a message, by its reverse path.
+    Sender(ReversePath),
+    /// Whoever has the sender's link of a transfer that has no sender.
+    UnknownSender,
+}
 
-/// What [`Event::actor`] begins with where an administrator acts; the user's name follows.
-pub const ADMIN: &str = "admin";
+/// Where somebody does it from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// This machine.
+    Local,
+    /// This address.
+    Client(IpAddr),
+    /// The next hop, which it was done at.
+    Server(String),
+}
 
 /// Who does something, and from where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Actor {
-    /// As in [`Event::actor`].
-    pub who: String,
-    /// As in [`Event::origin`].
-    pub origin: String,
+pub struct Initiator {
+    /// Who.
+    pub actor: Actor,
+    /// From where.
+    pub origin: Origin,
 }
 
-impl Actor {
-    /// Somebody at the command line of this machine: the user that the system knows them as.
-    pub fn admin(user: &str) -> Self {
-        Self { who: format!("{ADMIN} {user}"), origin: LOCAL.into() }
-    }
+/// What an administrator is called; the user's name follows.
+pub const ADMIN: &str = "admin";
 
-    /// A recipient at their browser.
-    pub fn recipient(client: IpAddr) -> Self {
-        Self { who: "recipient".into(), origin: client.to_canonical().to_string() }
+impl Initiator {
+    /// Somebody at the command line of this machine.
+    pub fn admin(user: &str) -> Self {
+        Self { actor: Actor::Admin(user.to_owned()), origin: Origin::Local }
     }
 
     /// What happens by itself.
     pub fn zegel() -> Self {
-        Self { who: "zegel".into(), origin: LOCAL.into() }
+        Self { actor: Actor::Zegel, origin: Origin::Local }
+    }
+
+    /// Whoever has the link of a transfer.
+    pub fn recipient(client: IpAddr) -> Self {
+        Self { actor: Actor::Recipient, origin: Origin::Client(client.to_canonical()) }
     }
 
     /// What this one did.
-    pub fn event(&self, time: Timestamp, action: Action, object: String, result: &str) -> Event {
-        let (actor, origin) = (self.who.clone(), self.origin.clone());
-        Event { time, action, object, result: result.to_owned(), actor, origin }
+    pub fn event(&self, time: Timestamp, action: Action, object: String, result: EventResult) -> Event {
+        let (actor, origin) = (self.actor.clone(), self.origin.clone());
+        Event { time, action, object, result, actor, origin }
+    }
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Zegel => f.write_str("zegel"),
+            Self::Admin(user) => write!(f, "{ADMIN} {user}"),
+            Self::Signal => f.write_str(ADMIN),
+            Self::Recipient => f.write_str("recipient"),
+            Self::Sender(ReversePath::Address(address)) => address.fmt(f),
+            Self::Sender(ReversePath::Null) => f.write_str("<>"),
+            Self::UnknownSender => f.write_str("sender"),
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local => f.write_str("local"),
+            Self::Client(address) => address.fmt(f),
+            Self::Server(name) => f.write_str(name),
+        }
+    }
+}
+
+/// How what was done ended. Displayed as the words in the log, the database and the export.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "one comment for each group; the words are in `Display` below")]
+pub enum EventResult {
+    /// It was done.
+    Ok,
+    /// It has this date from now on, or is closed until then.
+    Until(Timestamp),
+    /// Why a message was refused.
+    RefusedSender,
+    RefusedPolicy,
+    RefusedLoop,
+    RefusedRecipient,
+    RefusedStructure,
+    /// A message could not be kept, and its peer keeps it.
+    Trouble,
+    WrongPassword,
+    /// A link was taken back that somebody had opened, or nobody.
+    OpenedBefore,
+    NeverOpened,
+    /// These mails were queued.
+    UnopenedNotice,
+    DownloadNotice,
+    RecallNotice,
+    /// A mail that tells of the failure of this queue item was queued.
+    FailureReport(QueueId),
+    PostmasterNotice(QueueId),
+    /// How an attempt ended for one recipient, or for all that still wait.
+    Delivered,
+    Failed(Codes),
+    Deferred {
+        recipients: usize,
+        last: Codes,
+    },
+    Frozen {
+        recipients: usize,
+        last: Codes,
+    },
+    /// What a mail server reported of a notification.
+    Reported(Reported),
+    ForwardedCopy,
+    /// A link was closed, because its notification did not arrive.
+    Closed,
+    /// An answer went to so many recipients.
+    Answered {
+        answer: QueueId,
+        recipients: usize,
+    },
+    /// What became of a verification code.
+    CodeSent,
+    TooManyCodes,
+    CodeVerified,
+    WrongCode,
+    ExpiredCode,
+    /// Why a file of an answer was refused.
+    Program,
+    OtherType,
+    Virus(String),
+    TooLargeToScan,
+    /// What is missing or damaged.
+    PartLost,
+    UploadLost,
+    /// The configuration was not replaced; the text is the fault.
+    RefusedConfiguration(String),
+    /// What an administrator went on without.
+    OtherMasterKey,
+    OtherBlobs {
+        missing: usize,
+        named: u64,
+    },
+    LeftoversRemoved(usize),
+}
+
+impl fmt::Display for EventResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self {
+            Self::Until(time) => return write!(f, "until {time}"),
+            Self::FailureReport(item) => return write!(f, "failure report on {item}"),
+            Self::PostmasterNotice(item) => return write!(f, "notice to the postmaster on {item}"),
+            Self::Failed(codes) => return write!(f, "failed {codes}"),
+            Self::Deferred { recipients, last } => return write!(f, "later for {recipients}: {last}"),
+            Self::Frozen { recipients, last } => return write!(f, "frozen for {recipients}: {last}"),
+            Self::Answered { answer, recipients } => return write!(f, "ok {answer} to {recipients}"),
+            Self::Virus(name) => return write!(f, "virus: {name}"),
+            Self::RefusedConfiguration(fault) => return write!(f, "refused: {fault}"),
+            Self::OtherBlobs { missing, named } => {
+                return write!(
+                    f,
+                    "the database takes these blobs for its own from now on; {missing} of {named} are missing"
+                );
+            }
+            Self::LeftoversRemoved(count) => {
+                return write!(f, "{count} blobs that no row names were removed");
+            }
+            Self::Reported(action) => action.as_str(),
+            Self::Ok => "ok",
+            Self::RefusedSender => "refused: sender",
+            Self::RefusedPolicy => "refused: policy",
+            Self::RefusedLoop => "refused: loop",
+            Self::RefusedRecipient => "refused: recipient",
+            Self::RefusedStructure => "refused: structure",
+            Self::Trouble => "trouble",
+            Self::WrongPassword => "wrong password",
+            Self::OpenedBefore => "ok, opened before",
+            Self::NeverOpened => "ok, never opened",
+            Self::UnopenedNotice => "unopened",
+            Self::DownloadNotice => "download",
+            Self::RecallNotice => "recall",
+            Self::Delivered => "delivered",
+            Self::ForwardedCopy => "forwarded copy",
+            Self::Closed => "closed",
+            Self::CodeSent => "sent",
+            Self::TooManyCodes => "too many",
+            Self::CodeVerified => "verified",
+            Self::WrongCode => "wrong",
+            Self::ExpiredCode => "expired",
+            Self::Program => "program",
+            Self::OtherType => "other type",
+            Self::TooLargeToScan => "too large",
+            Self::PartLost => "missing or damaged",
+            Self::UploadLost => "upload missing or damaged",
+            Self::OtherMasterKey => {
+                "the database takes this master.key for its own from now on; what was made with another stays closed"
+            }
+        };
+        f.write_str(text)
     }
 }
 
@@ -192,7 +375,7 @@ pub struct Entry {
 impl Event {
     /// The bucket that bounds how many rows of its kind a visitor makes; `None` where nobody can make many.
     pub fn bucket(&self) -> Option<String> {
-        let is_visitor = self.origin != LOCAL && self.action.is_repeatable();
+        let is_visitor = self.origin != Origin::Local && self.action.is_repeatable();
         is_visitor.then(|| format!("audit {} {}", self.action.as_str(), self.object))
     }
 
@@ -202,10 +385,44 @@ impl Event {
             target: "audit",
             action = self.action.as_str(),
             object = %self.object.escape_debug(),
-            result = %self.result.escape_debug(),
-            actor = %self.actor.escape_debug(),
-            origin = %self.origin.escape_debug(),
+            result = %self.result.to_string().escape_debug(),
+            actor = %self.actor.to_string().escape_debug(),
+            origin = %self.origin.to_string().escape_debug(),
             "{}", self.action.as_str()
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::address::Address;
+    use crate::diagnostic::{Diagnostic, Stage};
+
+    #[test]
+    fn events_are_told_in_the_words_of_the_log() {
+        let last = Diagnostic::remote(Stage::Recipient, 450, "4.2.0 Vertrouwelijk: geheim").codes();
+        for (result, words) in [
+            (EventResult::Ok, "ok"),
+            (EventResult::Until(Timestamp::UNIX_EPOCH), "until 1970-01-01T00:00:00Z"),
+            (EventResult::Failed(last), "failed 450 4.2.0"),
+            (EventResult::Deferred { recipients: 2, last }, "later for 2: 450 4.2.0"),
+            (EventResult::Frozen { recipients: 1, last }, "frozen for 1: 450 4.2.0"),
+            (EventResult::Virus("Eicar".to_owned()), "virus: Eicar"),
+            (EventResult::RefusedConfiguration("no hostname".to_owned()), "refused: no hostname"),
+        ] {
+            assert_eq!(result.to_string(), words);
+        }
+        let jan = ReversePath::Address(Address::parse("jan@voorbeeld.nl").unwrap());
+        for (actor, words) in [
+            (Actor::Admin("beheer".to_owned()), "admin beheer"),
+            (Actor::Signal, "admin"),
+            (Actor::Sender(jan), "jan@voorbeeld.nl"),
+            (Actor::Sender(ReversePath::Null), "<>"),
+        ] {
+            assert_eq!(actor.to_string(), words);
+        }
+        let mapped = Initiator::recipient("::ffff:192.0.2.1".parse().unwrap());
+        assert_eq!(mapped.origin.to_string(), "192.0.2.1");
     }
 }

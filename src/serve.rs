@@ -11,7 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::audit::{Action, Event};
+use crate::audit::{Action, Actor, EventResult, Initiator, Origin};
 use crate::clock::Clock;
 use crate::config::{self, Config, ConfigError};
 use crate::data_folder::{self, DataFolder};
@@ -188,23 +188,18 @@ impl Gateway {
     /// Reads configuration, policies, staff and certificates again. A fault changes nothing (M12).
     pub async fn reload(&self, path: &Path) {
         let result = match self.read_again(path) {
-            Ok(()) => "ok".to_owned(),
+            Ok(()) => EventResult::Ok,
             Err(error) => {
                 tracing::error!(
                     error = format!("{error:#}"),
                     "the new configuration is refused, the old one stays"
                 );
-                format!("refused: {error:#}")
+                EventResult::RefusedConfiguration(format!("{error:#}"))
             }
         };
-        let event = Event {
-            time: Clock::system().now(),
-            action: Action::Configuration,
-            object: path.display().to_string(),
-            result,
-            actor: "admin".into(),
-            origin: "local".into(),
-        };
+        let by = Initiator { actor: Actor::Signal, origin: Origin::Local };
+        let object = path.display().to_string();
+        let event = by.event(Clock::system().now(), Action::Configuration, object, result);
         if let Err(error) = self.store.append_audit(event).await {
             tracing::error!(%error, "the audit trail could not be written");
         }

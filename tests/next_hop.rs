@@ -120,7 +120,7 @@ async fn each_recipient_has_an_outcome_and_only_the_deferred_wait() {
     assert_eq!(state.rows[0].due, state.rows[0].item.created + Duration::from_mins(1));
     assert_eq!(state.reports.len(), 1, "the one that was refused");
     assert_eq!(next_hop.seen.lock().unwrap()[0].0, to);
-    let origins: Vec<String> = state.events.iter().map(|event| event.origin.clone()).collect();
+    let origins: Vec<String> = state.events.iter().map(|event| event.origin.to_string()).collect();
     assert!(origins.contains(&"fake:25".to_owned()), "{origins:?}");
 }
 

@@ -3,15 +3,15 @@
 
 use std::{env, fs};
 
-use crate::audit::Actor;
+use crate::audit::Initiator;
 
 /// What tells who called a program that acts as another user.
 const CALLERS: [&str; 2] = ["SUDO_USER", "DOAS_USER"];
 
 /// The administrator: who called `sudo`, else the user whose process this is.
-pub fn actor() -> Actor {
+pub fn actor() -> Initiator {
     let caller = CALLERS.iter().filter_map(|name| env::var(name).ok()).find(|name| is_name(name));
-    Actor::admin(&caller.unwrap_or_else(own_name))
+    Initiator::admin(&caller.unwrap_or_else(own_name))
 }
 
 /// From the system's list of users; `#1001` where the user is not in it.

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use serde_json::json;
 
 use super::{QueueCommand, ReportArgs, operator, print_json};
-use crate::audit::Action;
+use crate::audit::{Action, EventResult};
 use crate::clock::Clock;
 use crate::store::{Problem, QueueEntry, QueueEntryRecipient, RecipientState};
 
@@ -23,7 +23,7 @@ pub fn run(command: QueueCommand) -> Result<()> {
             QueueCommand::Retry { id, report, .. } => {
                 let now = Clock::system().now();
                 let object = id.as_ref().map_or_else(|| "queue".to_owned(), ToString::to_string);
-                let event = operator::actor().event(now, Action::Retry, object, "ok");
+                let event = operator::actor().event(now, Action::Retry, object, EventResult::Ok);
                 let due = report.folder()?.store.retry(id.clone(), now, Some(event)).await?;
                 match id {
                     Some(id) if due == 0 => bail!("no item {id} in the queue"),
@@ -34,7 +34,7 @@ pub fn run(command: QueueCommand) -> Result<()> {
             }
             QueueCommand::Drop { id, report } => {
                 let now = Clock::system().now();
-                let event = operator::actor().event(now, Action::Drop, id.to_string(), "ok");
+                let event = operator::actor().event(now, Action::Drop, id.to_string(), EventResult::Ok);
                 if !report.folder()?.store.drop_item(id.clone(), event).await? {
                     bail!("no item {id} in the queue");
                 }

@@ -4,7 +4,7 @@
 use anyhow::Result;
 
 use super::{ConfigArgs, Lost, operator};
-use crate::audit::Action;
+use crate::audit::{Action, EventResult};
 use crate::clock::Clock;
 use crate::data_folder::DataFolder;
 use crate::inventory::Inventory;
@@ -26,18 +26,25 @@ pub fn run(lost: Lost, args: &ConfigArgs) -> Result<()> {
         let store = folder.store.as_ref();
         let found = Inventory::take(store, folder.blobs.clone(), now).await?;
         let result = match lost {
-            Lost::Key => "the database takes this master.key for its own from now on; what was made with another stays closed".to_owned(),
-            Lost::Blobs => format!("the database takes these blobs for its own from now on; {} of {} are missing", found.missing.len(), found.named),
+            Lost::Key => EventResult::OtherMasterKey,
+            Lost::Blobs => EventResult::OtherBlobs { missing: found.missing.len(), named: found.named },
             Lost::Leftovers => {
                 let names = || found.unknown.iter().map(|(name, _)| name);
                 discard(folder.blobs.as_ref(), names());
                 for name in names() {
                     say!("{name} removed");
                 }
-                format!("{} blobs that no row names were removed", found.unknown.len())
+                EventResult::LeftoversRemoved(found.unknown.len())
             }
         };
-        store.append_audit(operator::actor().event(now, Action::Repair, lost.as_str().to_owned(), &result)).await?;
+        store
+            .append_audit(operator::actor().event(
+                now,
+                Action::Repair,
+                lost.as_str().to_owned(),
+                result.clone(),
+            ))
+            .await?;
         say!("{result}");
         Ok(())
     })

@@ -15,7 +15,7 @@ use tokio::task::spawn_blocking;
 
 use self::slots::SealingSlots;
 use crate::address::{Address, ReversePath};
-use crate::audit::{Action, Actor, Event};
+use crate::audit::{Action, Actor, Event, EventResult, Initiator, Origin};
 use crate::clock::{Clock, Timestamp};
 use crate::envelope::{Envelope, EnvelopeRecipient, Peer};
 use crate::id::{Link, QueueId};
@@ -365,7 +365,7 @@ fn without_password(message: &CrlfBytes, subject: &str) -> Result<CrlfBytes, Ref
 
 impl Arrival {
     fn event(&self, action: Action, object: String) -> Event {
-        event(self.now, action, object, "ok", &self.envelope.reverse_path, &self.peer)
+        event(self.now, action, object, EventResult::Ok, &self.envelope.reverse_path, &self.peer)
     }
 }
 
@@ -373,22 +373,22 @@ fn event(
     time: Timestamp,
     action: Action,
     object: String,
-    result: &str,
+    result: EventResult,
     sender: &ReversePath,
     peer: &Peer,
 ) -> Event {
-    let who = sender.address().map_or("<>".to_owned(), Address::to_string);
-    Actor { who, origin: peer.address.ip().to_string() }.event(time, action, object, result)
+    let by = Initiator { actor: Actor::Sender(sender.clone()), origin: Origin::Client(peer.address.ip()) };
+    by.event(time, action, object, result)
 }
 
 /// The result of a refusal in the audit trail.
-fn result_of(refusal: &Refusal) -> &'static str {
+fn result_of(refusal: &Refusal) -> EventResult {
     match refusal {
-        Refusal::ForeignSender => "refused: sender",
-        Refusal::Policy(_) => "refused: policy",
-        Refusal::Loop => "refused: loop",
-        Refusal::NoSuchReturn => "refused: recipient",
-        Refusal::Unusable(_) => "refused: structure",
-        Refusal::Trouble(_) => "trouble",
+        Refusal::ForeignSender => EventResult::RefusedSender,
+        Refusal::Policy(_) => EventResult::RefusedPolicy,
+        Refusal::Loop => EventResult::RefusedLoop,
+        Refusal::NoSuchReturn => EventResult::RefusedRecipient,
+        Refusal::Unusable(_) => EventResult::RefusedStructure,
+        Refusal::Trouble(_) => EventResult::Trouble,
     }
 }

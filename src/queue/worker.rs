@@ -21,7 +21,7 @@ use super::queued_message::{QueuedMessage, Source};
 use super::retry::{Next, Schedule};
 use super::way;
 use crate::address::ReversePath;
-use crate::audit::{Action, Event};
+use crate::audit::{Action, Actor, Event, EventResult, Initiator, Origin};
 use crate::clock::{Clock, Timestamp, later};
 use crate::config::{Direction, ReturnPath};
 use crate::delivery::outcome::{self, Delivery};
@@ -360,32 +360,27 @@ fn events(
     frozen: bool,
     now: Timestamp,
 ) -> Vec<Event> {
-    let event = |object: String, result: String| Event {
-        time: now,
-        action: Action::Relay,
-        object,
-        result,
-        actor: "zegel".to_owned(),
-        origin: server.to_owned(),
-    };
+    let by = Initiator { actor: Actor::Zegel, origin: Origin::Server(server.to_owned()) };
+    let event = |object: String, result: EventResult| by.event(now, Action::Relay, object, result);
     let mut events = Vec::new();
-    let (mut waiting, mut why) = (0, String::new());
+    let (mut recipients, mut why) = (0, None);
     for (number, outcome) in outcomes {
         let object = format!("{}/{number}", item.id);
         match outcome {
-            Outcome::Delivered => events.push(event(object, "delivered".to_owned())),
-            Outcome::Failed(why) => events.push(event(object, format!("failed {}", why.codes()))),
+            Outcome::Delivered => events.push(event(object, EventResult::Delivered)),
+            Outcome::Failed(why) => events.push(event(object, EventResult::Failed(why.codes()))),
             Outcome::Deferred(reason) => {
-                waiting += 1;
-                why = reason.codes().to_string();
+                recipients += 1;
+                why = Some(reason.codes());
             }
         }
     }
-    if waiting > 0 {
-        events.push(event(
-            item.id.to_string(),
-            format!("{} for {waiting}: {why}", if frozen { "frozen" } else { "later" }),
-        ));
+    if let Some(last) = why {
+        let result = match frozen {
+            true => EventResult::Frozen { recipients, last },
+            false => EventResult::Deferred { recipients, last },
+        };
+        events.push(event(item.id.to_string(), result));
     }
     events
 }

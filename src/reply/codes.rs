@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::vault::{Vault, browser_hash};
 use super::{Browser, Field, Replies, ReplyError, Result, Verified};
 use crate::address::Address;
-use crate::audit::{Action, Actor, Event};
+use crate::audit::{Action, Event, EventResult, Initiator};
 use crate::clock::days_later;
 use crate::id::Link;
 use crate::locale::Language;
@@ -109,7 +109,7 @@ impl Replies {
     }
 
     /// What happened to an answer, for the audit trail; nothing that was typed is in it.
-    pub(super) fn event(&self, action: Action, link: &Link, result: &str, client: IpAddr) -> Event {
-        Actor::recipient(client).event(self.service.parts.clock.now(), action, link.to_string(), result)
+    pub(super) fn event(&self, action: Action, link: &Link, result: EventResult, client: IpAddr) -> Event {
+        Initiator::recipient(client).event(self.service.parts.clock.now(), action, link.to_string(), result)
     }
 }

@@ -12,7 +12,7 @@ use super::types::{Preview, Sent, SentFile};
 use super::vault::Vault;
 use super::{Replies, ReplyError, Result};
 use crate::address::Address;
-use crate::audit::{Action, Event};
+use crate::audit::{Action, Event, EventResult};
 use crate::clock::{Timestamp, days_later, rfc5322};
 use crate::config::{ByteSize, Direction, PasswordMode, ReplyDelivery};
 use crate::id::{Link, QueueId};
@@ -80,8 +80,8 @@ impl Answer {
         if let Some(to) = &sent.confirmation {
             acceptance.items.push(self.confirmation(to, &sent)?);
         }
-        let result = format!("ok {} to {}", self.id, sent.recipients.len());
-        acceptance.events.push(self.replies.event(Action::Reply, self.grant.link(), &result, self.client));
+        let result = EventResult::Answered { answer: self.id.clone(), recipients: sent.recipients.len() };
+        acceptance.events.push(self.replies.event(Action::Reply, self.grant.link(), result, self.client));
         Ok((sent, thread))
     }
 
@@ -259,7 +259,7 @@ impl Answer {
     }
 
     fn event(&self, action: Action, object: String) -> Event {
-        Event { object, ..self.replies.event(action, self.grant.link(), "ok", self.client) }
+        Event { object, ..self.replies.event(action, self.grant.link(), EventResult::Ok, self.client) }
     }
 
     fn summary(&self) -> Result<Sent> {

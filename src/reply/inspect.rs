@@ -16,7 +16,7 @@ use super::files::{FileReader, LateHash};
 use super::scanner::{self, ScanError, Verdict};
 use super::vault::Vault;
 use super::{Browser, Field, Replies, ReplyError, Result, uploads};
-use crate::audit::{Action, Event};
+use crate::audit::{Action, Event, EventResult};
 use crate::config::{Programs, Scanner};
 use crate::fair::FairLimits;
 use crate::id::UploadId;
@@ -88,7 +88,7 @@ impl Replies {
     pub(super) async fn lost(&self, author: &Author, fault: ReplyError, client: IpAddr) -> ReplyError {
         let ReplyError::LostFile { id, .. } = &fault else { return fault };
         tracing::error!(link = %author.link, upload = %id, "an upload of a draft is missing or damaged");
-        let event = self.event(Action::Lost, &author.link, "upload missing or damaged", client);
+        let event = self.event(Action::Lost, &author.link, EventResult::UploadLost, client);
         match self.take_out(author, id, event).await {
             Ok(()) => fault,
             Err(error) => error,
@@ -168,9 +168,9 @@ impl Inspection {
         };
         let name = self.name.clone();
         if organisation.reply.programs == Programs::Refuse && is_program(&head) {
-            self.refuse("program", ReplyError::Program { name }).await
+            self.refuse(EventResult::Program, ReplyError::Program { name }).await
         } else if !organisation.reply.file_types.is_empty() && belies_its_name(&name, &head) {
-            self.refuse("other type", ReplyError::OtherType { name }).await
+            self.refuse(EventResult::OtherType, ReplyError::OtherType { name }).await
         } else {
             Ok(())
         }
@@ -188,9 +188,11 @@ impl Inspection {
                 }
             }
             Ok(Verdict::Found(what)) => {
-                self.refuse(&format!("virus: {what}"), ReplyError::Infected { name }).await
+                self.refuse(EventResult::Virus(what), ReplyError::Infected { name }).await
             }
-            Ok(Verdict::TooLarge) => self.refuse("too large", ReplyError::TooLargeToScan { name }).await,
+            Ok(Verdict::TooLarge) => {
+                self.refuse(EventResult::TooLargeToScan, ReplyError::TooLargeToScan { name }).await
+            }
             Err(ScanError::Scanner(cause)) => {
                 tracing::warn!(%cause, "the virus scanner cannot be asked");
                 Err(ReplyError::NotScanned { name })
@@ -205,7 +207,7 @@ impl Inspection {
     }
 
     /// Takes it out of the draft.
-    async fn refuse(&self, result: &str, refusal: ReplyError) -> Result<()> {
+    async fn refuse(&self, result: EventResult, refusal: ReplyError) -> Result<()> {
         let event = self.replies.event(Action::Scan, &self.author.link, result, self.client);
         self.replies.take_out(&self.author, &self.row.id, event).await?;
         Err(refusal)

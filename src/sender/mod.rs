@@ -12,7 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::mails::{Downloaded, Mails};
-use crate::audit::{Action, Actor};
+use crate::address::ReversePath;
+use crate::audit::{Action, Actor, EventResult, Initiator, Origin};
 use crate::clock::{Clock, Timestamp, days_earlier, days_later, earlier};
 use crate::id::{Link, TransferId};
 use crate::limits::{EXPIRY_DAYS, Rate};
@@ -70,7 +71,7 @@ pub enum By {
     /// The sender, who has the link of the status page, from this address.
     Sender(IpAddr),
     /// An administrator, at the command line.
-    Admin(Actor),
+    Admin(Initiator),
 }
 
 /// Makes [`Actions`]. Cheap to clone.
@@ -144,8 +145,8 @@ impl Actions {
             false => Vec::new(),
         };
         let recipients = targets.iter().map(|link| link.recipient).collect();
-        let (actor, closed) = (by.actor(&transfer), self.closed(id, now));
-        let recall = Recall { transfer: id.clone(), recipients, now, closed, actor, notices };
+        let (by, closed) = (by.initiator(&transfer), self.closed(id, now));
+        let recall = Recall { transfer: id.clone(), recipients, now, closed, by, notices };
         let recalled = self.service.store.recall(recall).await?;
         if recalled.is_empty() {
             let status = self.status(id).await?;
@@ -166,7 +167,7 @@ impl Actions {
         let (transfer, now) = (self.transfer(id).await?, self.service.clock.now());
         let expires = days_later(now, days);
         let event =
-            by.actor(&transfer).event(now, Action::Extend, id.to_string(), &format!("until {expires}"));
+            by.initiator(&transfer).event(now, Action::Extend, id.to_string(), EventResult::Until(expires));
         let extension = Extension { transfer: id.clone(), expires, closed: self.closed(id, now), event };
         match self.service.store.extend(extension).await? {
             true => Ok(()),
@@ -181,7 +182,7 @@ impl Actions {
         let (mut sent, mut end) = (Vec::new(), ActionError::Closed);
         for link in targets(&transfer, recipient)? {
             let item = mails.notification(&link)?;
-            let event = by.actor(&transfer).event(now, Action::Resend, link.to_string(), "ok");
+            let event = by.initiator(&transfer).event(now, Action::Resend, link.to_string(), EventResult::Ok);
             let bucket = format!("resend {link}");
             let number = link.recipient;
             let notice =
@@ -215,7 +216,7 @@ impl Actions {
         }
         let mut cleared = false;
         for link in open {
-            let event = by.actor(&transfer).event(now, Action::Unlock, link.to_string(), "ok");
+            let event = by.initiator(&transfer).event(now, Action::Unlock, link.to_string(), EventResult::Ok);
             cleared |= self.service.store.clear_tries(link, event).await?;
         }
         Ok(cleared)
@@ -232,8 +233,7 @@ impl Actions {
             return Err(ActionError::Closed);
         }
         let item = self.mails(&transfer, now).ask(&recipient.address)?;
-        let actor = Actor::recipient(client);
-        let event = actor.event(now, Action::Ask, link.to_string(), "ok");
+        let event = Initiator::recipient(client).event(now, Action::Ask, link.to_string(), EventResult::Ok);
         let bucket = format!("ask {link}");
         let notice = LimitedNotice { link, item, invites: false, bucket, rate: ASK, in_all: ASKS, event };
         match self.service.store.enqueue_limited(notice, now).await? {
@@ -301,7 +301,7 @@ impl Actions {
         let mails = self.mails(&transfer, now);
         let notice = if transfer.has_sender_to_tell() { Some(mails.lost(link)?) } else { None };
         let object = format!("{}/{part}", transfer.id);
-        let event = Actor::zegel().event(now, Action::Lost, object, "missing or damaged");
+        let event = Initiator::zegel().event(now, Action::Lost, object, EventResult::PartLost);
         let is_news = self.service.store.note_lost_part(transfer.id.clone(), part, event, notice).await?;
         if is_news {
             self.wake();
@@ -338,12 +338,15 @@ impl Actions {
 }
 
 impl By {
-    fn actor(&self, transfer: &Transfer) -> Actor {
+    fn initiator(&self, transfer: &Transfer) -> Initiator {
         match self {
             Self::Admin(actor) => actor.clone(),
-            Self::Sender(client) => Actor {
-                who: transfer.sender.as_ref().map_or_else(|| "sender".to_owned(), ToString::to_string),
-                origin: client.to_canonical().to_string(),
+            Self::Sender(client) => Initiator {
+                actor: transfer
+                    .sender
+                    .clone()
+                    .map_or(Actor::UnknownSender, |sender| Actor::Sender(ReversePath::Address(sender))),
+                origin: Origin::Client(client.to_canonical()),
             },
         }
     }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::{NewItem, Result, StatusStore};
-use crate::audit::{Actor, Event};
+use crate::audit::{Event, Initiator};
 use crate::clock::Timestamp;
 use crate::id::{Link, TransferId};
 use crate::limits::Rate;
@@ -47,7 +47,7 @@ pub struct Recall {
     /// A transfer whose date lies at or before this is gone for good.
     pub closed: Timestamp,
     /// The sender or the administrator.
-    pub actor: Actor,
+    pub by: Initiator,
     /// Mails that tell recipients of it, each with its link. One goes out only if its link is taken back now,
     /// and if the recipient has heard of it at all.
     pub notices: Vec<NewItem>,

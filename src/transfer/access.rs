@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::session::{self, CookieBytes};
 use super::{LinkState, LinkStep, link};
 use crate::address::Address;
-use crate::audit::{Action, Actor, Event};
+use crate::audit::{Action, Event, EventResult, Initiator};
 use crate::clock::{Clock, Timestamp, later};
 use crate::fair::{FairLimits, FairPermit, FairSemaphore};
 use crate::id::Link;
@@ -154,7 +154,7 @@ impl Access {
 
     /// Ends the session: the cookie opens nothing any more.
     pub async fn finish(&self, grant: Grant, client: IpAddr) -> Result<(), AccessError> {
-        let event = self.event(Action::Finish, grant.link(), "ok".into(), client);
+        let event = self.event(Action::Finish, grant.link(), EventResult::Ok, client);
         Ok(self.store.end_session(grant.session(), event).await?)
     }
 
@@ -244,7 +244,7 @@ impl Access {
     ) -> Result<Cookie, AccessError> {
         let (cookie, session) = session::new(&self.keys.session, &openable.link, key, self.clock.now())
             .map_err(|_| openable.damaged(&SealError::Foreign("the session's key could not be wrapped")))?;
-        let event = self.event(Action::Open, &openable.link, "ok".into(), client);
+        let event = self.event(Action::Open, &openable.link, EventResult::Ok, client);
         self.store.open(session, event).await?;
         Ok(cookie)
     }
@@ -259,9 +259,9 @@ impl Access {
             return openable
                 .damaged(&SealError::Foreign("the link's own secret does not open its key packet"));
         }
-        let tried = self.event(Action::Open, &openable.link, "wrong password".into(), client);
+        let tried = self.event(Action::Open, &openable.link, EventResult::WrongPassword, client);
         let locked =
-            lock.map(|until| self.event(Action::Lock, &openable.link, format!("until {until}"), client));
+            lock.map(|until| self.event(Action::Lock, &openable.link, EventResult::Until(until), client));
         for event in [Some(tried), locked].into_iter().flatten() {
             if let Err(error) = self.store.append_audit(event).await {
                 return error.into();
@@ -270,8 +270,8 @@ impl Access {
         AccessError::WrongPassword
     }
 
-    fn event(&self, action: Action, link: &Link, result: String, client: IpAddr) -> Event {
-        Actor::recipient(client).event(self.clock.now(), action, link.to_string(), &result)
+    fn event(&self, action: Action, link: &Link, result: EventResult, client: IpAddr) -> Event {
+        Initiator::recipient(client).event(self.clock.now(), action, link.to_string(), result)
     }
 }
 

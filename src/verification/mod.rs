@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 pub use self::mail::{MailChannel, is_unambiguous};
-use crate::audit::{Action, Actor, Event};
+use crate::audit::{Action, Event, EventResult, Initiator};
 use crate::clock::{Clock, Timestamp, later};
 use crate::limits::{Rate, client_key};
 use crate::outbox::NoticeError;
@@ -111,12 +111,12 @@ impl Verifier<'_> {
             now,
             expires: later(now, LIFE),
             mail: channel.message(&code)?,
-            event: self.event(&asker, "sent"),
+            event: self.event(&asker, EventResult::CodeSent),
         };
         match self.store.add_code(new, LIMITS).await? {
             None => Ok(()),
             Some(until) => {
-                self.store.append_audit(self.event(&asker, "too many")).await?;
+                self.store.append_audit(self.event(&asker, EventResult::TooManyCodes)).await?;
                 Err(CodeError::TooMany(until))
             }
         }
@@ -137,12 +137,12 @@ impl Verifier<'_> {
     ) -> Result<(), CodeError> {
         let author = asker.author.clone();
         let hash = self.hash(&author, destination, &digits(typed));
-        let (now, verified) = (self.clock.now(), self.event(asker, "verified"));
+        let (now, verified) = (self.clock.now(), self.event(asker, EventResult::CodeVerified));
         let tried = self.store.try_code(author, hash, LIMITS.tries, now, remembered, verified);
         let (result, error) = match tried.await? {
             CodeTry::Right => return Ok(()),
-            CodeTry::Wrong(left) => ("wrong", CodeError::Wrong { left }),
-            CodeTry::Expired => ("expired", CodeError::Expired),
+            CodeTry::Wrong(left) => (EventResult::WrongCode, CodeError::Wrong { left }),
+            CodeTry::Expired => (EventResult::ExpiredCode, CodeError::Expired),
             CodeTry::None => return Err(CodeError::None),
         };
         self.store.append_audit(self.event(asker, result)).await?;
@@ -156,9 +156,9 @@ impl Verifier<'_> {
         self.key.hash_code(&[bound.as_bytes(), browser].concat())
     }
 
-    fn event(&self, asker: &Asker, result: &str) -> Event {
+    fn event(&self, asker: &Asker, result: EventResult) -> Event {
         let object = asker.author.link.to_string();
-        Actor::recipient(asker.client).event(self.clock.now(), Action::Code, object, result)
+        Initiator::recipient(asker.client).event(self.clock.now(), Action::Code, object, result)
     }
 }
 

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::address::Address;
-use crate::audit::{Action, Actor, Event};
+use crate::audit::{Action, Event, EventResult, Initiator};
 use crate::clock::{Clock, days_later};
 use crate::config::PasswordMode;
 use crate::diagnostic::Outcome;
@@ -164,11 +164,11 @@ impl Node {
 }
 
 fn admin() -> By {
-    By::Admin(Actor::admin("beheer"))
+    By::Admin(Initiator::admin("beheer"))
 }
 
 fn event(time: Timestamp) -> Event {
-    Actor::admin("beheer").event(time, Action::Finish, "test".into(), "ok")
+    Initiator::admin("beheer").event(time, Action::Finish, "test".into(), EventResult::Ok)
 }
 
 fn link(transfer: &TransferId, recipient: u16) -> Link {
@@ -244,7 +244,7 @@ async fn reminds_nobody_who_should_not_be() {
         recipients: vec![1],
         now: node.clock.now(),
         closed: node.clock.now(),
-        actor: Actor::admin("beheer"),
+        by: Initiator::admin("beheer"),
         notices: Vec::new(),
     };
     node.store.recall(recall).await.unwrap();

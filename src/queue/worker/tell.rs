@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::task::spawn_blocking;
 
 use super::{Shared, soften};
-use crate::audit::{Action, Actor, Event};
+use crate::audit::{Action, Event, EventResult, Initiator};
 use crate::clock::Timestamp;
 use crate::diagnostic::Outcome;
 use crate::id::QueueId;
@@ -28,9 +28,11 @@ impl Told {
     /// What the audit trail says of it.
     pub fn event(&self, item: &QueueId, now: Timestamp) -> Option<Event> {
         let mail = self.mail.as_ref()?;
-        let what = if mail.kind == Kind::Report { "failure report" } else { "notice to the postmaster" };
-        let object = mail.id.to_string();
-        Some(Actor::zegel().event(now, Action::Notify, object, &format!("{what} on {item}")))
+        let result = match mail.kind {
+            Kind::Report => EventResult::FailureReport(item.clone()),
+            _ => EventResult::PostmasterNotice(item.clone()),
+        };
+        Some(Initiator::zegel().event(now, Action::Notify, mail.id.to_string(), result))
     }
 }
 

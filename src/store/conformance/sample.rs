@@ -5,7 +5,7 @@ use std::io::Read;
 use std::time::Duration;
 
 use crate::address::{Address, ReversePath};
-use crate::audit::{Action, Actor, Event};
+use crate::audit::{Action, Event, EventResult, Initiator};
 use crate::clock::{Timestamp, days_later, earlier, later};
 use crate::diagnostic::{Diagnostic, Outcome, Stage};
 use crate::envelope::{Envelope, MailParameters};
@@ -84,15 +84,7 @@ pub fn transfer() -> NewTransfer {
 }
 
 pub fn event(action: Action) -> Event {
-    let text = |text: &str| text.to_owned();
-    Event {
-        time: noon(),
-        action,
-        object: text("sample"),
-        result: text("ok"),
-        actor: text("zegel"),
-        origin: text("local"),
-    }
+    Initiator::zegel().event(noon(), action, "sample".to_owned(), EventResult::Ok)
 }
 
 pub fn message(items: Vec<NewItem>) -> Acceptance {
@@ -171,7 +163,7 @@ pub fn recall(link: &Link, recipient: Option<u16>) -> Recall {
         recipients: recipient.map_or_else(|| vec![1, 2], |one| vec![one]),
         now: minutes(3),
         closed: minutes(3),
-        actor: Actor::admin("beheer"),
+        by: Initiator::admin("beheer"),
         notices: Vec::new(),
     }
 }

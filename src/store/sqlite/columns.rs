@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::address::Address;
+use crate::audit::{Actor, EventResult, Origin};
 use crate::clock::Timestamp;
 use crate::diagnostic::{EnhancedCode, Stage};
 use crate::envelope::Reported;
@@ -44,17 +45,23 @@ text_column!(
     Reported => str::parse
 );
 
-impl ToSql for EnhancedCode {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.to_string().into())
-    }
-}
-
 impl FromSql for EnhancedCode {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         value.as_str()?.parse().map_err(FromSqlError::other)
     }
 }
+
+macro_rules! displayed_column {
+    ($($name:ty),*) => {$(
+        impl ToSql for $name {
+            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                Ok(self.to_string().into())
+            }
+        }
+    )*};
+}
+
+displayed_column!(Actor, EnhancedCode, EventResult, Origin);
 
 /// A moment, as microseconds since 1970.
 pub(super) struct Time(pub Timestamp);

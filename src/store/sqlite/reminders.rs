@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::columns::{Time, limit};
 use super::writer::Change;
 use super::{Sqlite, queue, transfers};
-use crate::audit::{Action, Actor};
+use crate::audit::{Action, EventResult, Initiator};
 use crate::clock::Timestamp;
 use crate::id::Link;
 use crate::store::{DueReminder, NewItem, Occasion, ReminderMails, ReminderStore, Result};
@@ -103,12 +103,22 @@ fn remind(change: &mut Change<'_>, reminders: ReminderMails) -> Result<usize> {
     let (to_recipients, to_sender) = reminders.due(&recipients);
     for (link, item) in &to_recipients {
         queue::insert(change.db, item)?;
-        change.record(Actor::zegel().event(reminders.now, Action::Remind, link.to_string(), "ok"))?;
+        change.record(Initiator::zegel().event(
+            reminders.now,
+            Action::Remind,
+            link.to_string(),
+            EventResult::Ok,
+        ))?;
     }
     if let Some(item) = to_sender {
         queue::insert(change.db, item)?;
         let object = reminders.transfer.to_string();
-        change.record(Actor::zegel().event(reminders.now, Action::Notify, object, "unopened"))?;
+        change.record(Initiator::zegel().event(
+            reminders.now,
+            Action::Notify,
+            object,
+            EventResult::UnopenedNotice,
+        ))?;
     }
     let queued = to_recipients.len() + usize::from(to_sender.is_some());
     if queued > 0 {
@@ -132,7 +142,12 @@ pub(super) fn notice_download(
         return Ok(false);
     }
     queue::insert(change.db, notice)?;
-    change.record(Actor::zegel().event(now, Action::Notify, link.to_string(), "download"))?;
+    change.record(Initiator::zegel().event(
+        now,
+        Action::Notify,
+        link.to_string(),
+        EventResult::DownloadNotice,
+    ))?;
     Ok(true)
 }
 

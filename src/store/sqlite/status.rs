@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::columns::Time;
 use super::writer::Change;
 use super::{Sqlite, audit, downloads};
-use crate::audit::{Action, Actor, Entry};
+use crate::audit::{Action, Entry, EventResult, Initiator};
 use crate::diagnostic::Outcome;
 use crate::envelope::Reported;
 use crate::id::{Link, TransferId};
@@ -78,8 +78,8 @@ pub(super) fn report(change: &mut Change<'_>, link: &Link, report: &DeliveryRepo
     let count: Option<u32> =
         change.db.prepare_cached(REPORTED)?.query_row(noted, |row| row.get(0)).optional()?;
     if count == Some(1) {
-        let result = if *own { action.as_str() } else { "forwarded copy" };
-        change.record(Actor::zegel().event(*time, Action::Report, link.to_string(), result))?;
+        let result = if *own { EventResult::Reported(*action) } else { EventResult::ForwardedCopy };
+        change.record(Initiator::zegel().event(*time, Action::Report, link.to_string(), result))?;
     }
     Ok(false)
 }
@@ -91,7 +91,12 @@ fn bounce(change: &mut Change<'_>, link: &Link, report: &DeliveryReport) -> Resu
         change.db.prepare_cached(BOUNCED)?.query_row(closed, |row| row.get(0)).optional()?;
     let Some(row) = row else { return Ok(false) };
     change.db.prepare_cached(END_SESSIONS)?.execute(params![row, link.recipient])?;
-    change.record(Actor::zegel().event(report.time, Action::Bounce, link.to_string(), "closed"))?;
+    change.record(Initiator::zegel().event(
+        report.time,
+        Action::Bounce,
+        link.to_string(),
+        EventResult::Closed,
+    ))?;
     Ok(true)
 }
 

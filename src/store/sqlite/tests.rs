@@ -9,7 +9,7 @@ use rusqlite::{Connection, ErrorCode};
 use tempfile::TempDir;
 
 use super::*;
-use crate::audit::{Action, Actor, Event};
+use crate::audit::{Action, Actor, Event, EventResult, Initiator, Origin};
 use crate::clock::days_later;
 use crate::diagnostic::Outcome;
 use crate::id::Link;
@@ -163,7 +163,7 @@ async fn a_recalled_key_is_in_no_file() {
             recipients,
             now: noon(),
             closed: noon(),
-            actor: Actor::admin("beheer"),
+            by: Initiator::admin("beheer"),
             notices: Vec::new(),
         };
         assert_eq!(store.recall(recall).await.unwrap().len(), 1);
@@ -285,20 +285,21 @@ async fn expiry_is_done_in_bounded_steps() {
 async fn visitors_make_few_rows_of_the_audit_trail() {
     let dir = tempfile::tempdir().unwrap();
     let store = Sqlite::open(&file(&dir)).unwrap();
-    let event = |action, object: &str, origin: &str| Event {
+    let event = |action, object: &str, origin| Event {
         time: "2026-11-23T10:00:00Z".parse().unwrap(),
         action,
         object: object.into(),
-        result: "too many".into(),
-        actor: "recipient".into(),
-        origin: origin.into(),
+        result: EventResult::TooManyCodes,
+        actor: Actor::Recipient,
+        origin,
     };
+    let client = || Origin::Client("192.0.2.1".parse().unwrap());
     for _ in 0..300 {
-        store.append_audit(event(Action::Code, "3k7wp9hmxt/1", "192.0.2.1")).await.unwrap();
-        store.append_audit(event(Action::Extend, "3k7wp9hmxt", "local")).await.unwrap();
+        store.append_audit(event(Action::Code, "3k7wp9hmxt/1", client())).await.unwrap();
+        store.append_audit(event(Action::Extend, "3k7wp9hmxt", Origin::Local)).await.unwrap();
     }
-    store.append_audit(event(Action::Open, "3k7wp9hmxt/1", "192.0.2.1")).await.unwrap();
-    store.append_audit(event(Action::Code, "3k7wp9hmxt/2", "192.0.2.1")).await.unwrap();
+    store.append_audit(event(Action::Open, "3k7wp9hmxt/1", client())).await.unwrap();
+    store.append_audit(event(Action::Code, "3k7wp9hmxt/2", client())).await.unwrap();
     let db = Connection::open(file(&dir)).unwrap();
     let rows = |wanted: &str| {
         let sql = format!("SELECT count(*) FROM audit WHERE {wanted}");

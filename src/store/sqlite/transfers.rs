@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::columns::{Json, Octets, Time, limit};
 use super::writer::Change;
 use super::{Sqlite, limits};
-use crate::audit::{Action, Event};
+use crate::audit::{Action, EventResult, Initiator};
 use crate::clock::Timestamp;
 use crate::id::TransferId;
 use crate::store::{Bounce, Part, Recipient, Result, Transfer, TransferAdmin, TransferStore};
@@ -128,14 +128,7 @@ pub(super) fn expire(change: &mut Change<'_>, closed: Timestamp, now: Timestamp)
         .collect::<rusqlite::Result<Vec<(i64, TransferId)>>>()?;
     for (number, id) in &expired {
         shred(change, *number, now)?;
-        change.record(Event {
-            time: now,
-            action: Action::Expire,
-            object: id.to_string(),
-            result: "ok".into(),
-            actor: "zegel".into(),
-            origin: "local".into(),
-        })?;
+        change.record(Initiator::zegel().event(now, Action::Expire, id.to_string(), EventResult::Ok))?;
     }
     Ok(expired.into_iter().map(|(_, id)| id).collect())
 }

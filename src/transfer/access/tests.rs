@@ -1,6 +1,7 @@
 use std::io::Read;
 
 use super::*;
+use crate::audit::Actor;
 use crate::config::PasswordMode;
 use crate::store::Bounce;
 use crate::store::RateStore;
@@ -360,7 +361,11 @@ async fn the_audit_trail_holds_no_secret() {
     let rows = scene.store.rows();
     assert_eq!(rows.events.len(), 2);
     assert!(rows.events.iter().all(|event| event.object == scene.link.to_string()));
-    assert!(rows.events.iter().all(|event| event.origin == "192.0.2.7" && event.actor == "recipient"));
+    assert!(
+        rows.events
+            .iter()
+            .all(|event| event.origin.to_string() == "192.0.2.7" && event.actor == Actor::Recipient)
+    );
     let written = format!("{:?}", rows.events);
     let password = scene.password.as_ref().unwrap().reveal();
     for secret in ["KANARIE", password, &scene.tokens[0][13..], cookie.value()] {

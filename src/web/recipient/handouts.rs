@@ -12,7 +12,7 @@ use std::sync::Arc;
 use axum::http::Method;
 
 use super::parts;
-use crate::audit::{Action, Actor, Event};
+use crate::audit::{Action, Event, EventResult, Initiator};
 use crate::clock::Clock;
 use crate::sender::SenderService;
 use crate::store::{DownloadStore, Fetch, SHOWN, StoreError};
@@ -93,8 +93,7 @@ impl Handouts {
     }
 
     fn event(&self, client: IpAddr, action: Action, object: String) -> Event {
-        let actor = Actor::recipient(client);
-        actor.event(self.clock.now(), action, object, "ok")
+        Initiator::recipient(client).event(self.clock.now(), action, object, EventResult::Ok)
     }
 }
 

@@ -263,11 +263,11 @@ fn a_proof_is_complete() {
     assert_eq!(proof["recalled"][0]["downloads"].as_array().unwrap().len(), 0);
 
     // A request that came in before, and notes only now.
-    let event = crate::audit::Actor::zegel().event(
+    let event = crate::audit::Initiator::zegel().event(
         opened.site.now(),
         crate::audit::Action::Download,
         link.to_string(),
-        "ok",
+        crate::audit::EventResult::Ok,
     );
     let fetch = crate::store::Fetch {
         link,
