@@ -83,8 +83,17 @@ fn token(path: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
     use crate::settings::testing;
+
+    /// Read once: reading takes longer than a request is refused for.
+    static SETTINGS: LazyLock<Settings> = LazyLock::new(|| {
+        let mut settings = testing::settings("");
+        settings.web.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
+        settings
+    });
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
@@ -92,9 +101,7 @@ mod tests {
 
     /// How many of these requests are allowed.
     fn allowed(throttles: &Throttles, client: &str, path: &str, times: usize) -> usize {
-        let mut settings = testing::settings("");
-        settings.web.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
-        (0..times).filter(|_| throttles.check(ip(client), path, &settings).is_ok()).count()
+        (0..times).filter(|_| throttles.check(ip(client), path, &SETTINGS).is_ok()).count()
     }
 
     #[test]
