@@ -170,7 +170,6 @@ pub enum Origin {
 /// Who does something, and from where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Initiator {
-    /// Who.
     pub actor: Actor,
     /// From where.
     pub origin: Origin,

@@ -78,7 +78,6 @@ pub struct EnhancedCode {
 pub struct Codes {
     /// The reply code, where a server gave one.
     pub source: Source,
-    /// The enhanced status code.
     pub status: Option<EnhancedCode>,
 }
 

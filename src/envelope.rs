@@ -15,7 +15,6 @@ use crate::address::{Address, ReversePath};
 pub struct Envelope {
     /// Whom a failure report goes to.
     pub reverse_path: ReversePath,
-    /// The parameters of MAIL.
     pub parameters: MailParameters,
     /// Everyone the message is for, in the order of the RCPT commands.
     pub recipients: Vec<EnvelopeRecipient>,
@@ -59,7 +58,6 @@ pub enum Ret {
 pub struct EnvelopeRecipient {
     /// The forward path's mailbox.
     pub address: Address,
-    /// The parameters of RCPT.
     pub parameters: RcptParameters,
 }
 
@@ -75,11 +73,8 @@ pub struct RcptParameters {
 /// When a delivery report is wanted (RFC 3461 4.1); all false is `NEVER`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notify {
-    /// `SUCCESS`
     pub success: bool,
-    /// `FAILURE`
     pub failure: bool,
-    /// `DELAY`
     pub delay: bool,
 }
 

@@ -20,7 +20,6 @@ pub struct FairLimits {
     pub of_link: usize,
     /// From one client.
     pub of_client: usize,
-    /// In all.
     pub in_all: usize,
 }
 

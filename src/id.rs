@@ -143,7 +143,6 @@ identifier!(
 /// One recipient's link into one transfer. Recipients are numbered from 1 within their transfer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Link {
-    /// The transfer.
     pub transfer: TransferId,
     /// The recipient's number within it.
     pub recipient: u16,

@@ -42,7 +42,6 @@ pub enum StaffError {
         file: PathBuf,
         /// Counted from 1
         line: u64,
-        /// The fault
         fault: LineFault,
     },
 }
@@ -69,12 +68,7 @@ pub enum LineFault {
     },
     /// The text is not an address.
     #[error("{text:?}: {fault}")]
-    Address {
-        /// The text
-        text: String,
-        /// The fault in it
-        fault: AddressError,
-    },
+    Address { text: String, fault: AddressError },
     /// The address is on an earlier line too.
     #[error("{0} is in the list twice")]
     DoubleAddress(Address),

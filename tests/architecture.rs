@@ -115,6 +115,26 @@ fn only_the_clock_asks_for_the_time() {
     none(asking.map(|file| file.name.clone()).collect(), "asks the system for the time");
 }
 
+/// Fields and functions may go without a comment where their names and types say it all; types may not.
+#[test]
+fn public_types_say_what_they_are() {
+    let mut silent = Vec::new();
+    for file in &LIBRARY.files {
+        let text = fs::read_to_string(root().join("src").join(&file.name)).unwrap();
+        let lines: Vec<&str> = text.lines().map(str::trim_start).collect();
+        for (at, line) in lines.iter().enumerate() {
+            let is_type =
+                ["pub struct ", "pub enum ", "pub trait "].iter().any(|start| line.starts_with(start));
+            let above = lines[..at].iter().rev().find(|line| !line.starts_with("#["));
+            // A macro's types have their comments where it is used.
+            if is_type && !line.contains('$') && !above.is_some_and(|line| line.starts_with("///")) {
+                silent.push(format!("{}: {line}", file.name));
+            }
+        }
+    }
+    none(silent, "has no comment");
+}
+
 /// Comments cite a statement of docs/security.md by its id.
 #[test]
 fn every_id_of_a_statement_is_defined() {

@@ -30,13 +30,9 @@ pub struct Config {
     pub hostname: String,
     /// The folder of database, blobs and `master.key`.
     pub data_dir: PathBuf,
-    /// `[organisation]`
     pub organisation: OrganisationSection,
-    /// `[smtp]`
     pub smtp: Smtp,
-    /// `[relay]`
     pub relay: Relay,
-    /// `[web]`
     pub web: Web,
     /// `[admin]`
     #[serde(default)]

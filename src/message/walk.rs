@@ -35,7 +35,6 @@ pub struct Leaf<'a> {
     pub media_type: String,
     /// The header of the part.
     pub header: Header<'a>,
-    /// Content-Type
     pub content_type: Structured,
     /// Content-Disposition
     pub disposition: Structured,

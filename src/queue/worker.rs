@@ -53,7 +53,6 @@ const IN_FLIGHT: usize = 2;
 pub struct WorkerParts {
     /// Whose claims it makes: the gateway's data folder.
     pub owner: FolderId,
-    /// The queue.
     pub store: Arc<dyn QueueStore>,
     /// Large bodies.
     pub blobs: Arc<dyn Blobs>,

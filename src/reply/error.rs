@@ -178,10 +178,7 @@ pub enum ReplyError {
     UnknownUpload,
     /// A file has not come in whole; `name` is its name.
     #[error("an upload is not finished")]
-    Unfinished {
-        /// Its name
-        name: String,
-    },
+    Unfinished { name: String },
     /// The connection broke; what had come is kept up to here.
     #[error("the upload broke off at {offset}: {cause}")]
     Broken {
@@ -193,49 +190,28 @@ pub enum ReplyError {
     /// Files whose name ends so are not taken; `name` is its name.
     #[error("an upload whose name does not end as it may")]
     BadType {
-        /// Its name
         name: String,
         /// The endings that are
         allowed: Vec<String>,
     },
     /// A file is a program, by its name or by its first octets; `name` is its name.
     #[error("an upload that is a program")]
-    Program {
-        /// Its name
-        name: String,
-    },
+    Program { name: String },
     /// A file is something else than its name says, and was taken out; `name` is its name.
     #[error("an upload that is something else than its name says")]
-    OtherType {
-        /// Its name
-        name: String,
-    },
+    OtherType { name: String },
     /// The scanner says that there is a virus in a file, which was taken out; `name` is its name.
     #[error("a virus in an upload")]
-    Infected {
-        /// Its name
-        name: String,
-    },
+    Infected { name: String },
     /// The scanner takes no file of this size, so it was taken out; `name` is its name.
     #[error("an upload that is too large for the scanner")]
-    TooLargeToScan {
-        /// Its name
-        name: String,
-    },
+    TooLargeToScan { name: String },
     /// A file can no longer be read, and was taken out; `name` is its name.
     #[error("upload {id} is missing or damaged")]
-    LostFile {
-        /// Which
-        id: UploadId,
-        /// Its name
-        name: String,
-    },
+    LostFile { id: UploadId, name: String },
     /// The scanner could not be asked about a file, which stays; `name` is its name.
     #[error("the scanner cannot be asked")]
-    NotScanned {
-        /// Its name
-        name: String,
-    },
+    NotScanned { name: String },
     /// The transfer that it answers cannot be read.
     #[error(transparent)]
     Access(AccessError),

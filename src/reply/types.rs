@@ -187,7 +187,6 @@ pub struct Verified {
 pub struct Preview {
     /// Its sender as a mail program shows it.
     pub from: String,
-    /// Its subject.
     pub subject: String,
     /// Its HTML part, a whole document of our own making, what was typed escaped.
     pub html: String,

@@ -98,7 +98,6 @@ pub struct Delivery<T> {
     pub peer: Peer,
     /// From whom, for whom.
     pub envelope: Envelope,
-    /// The message.
     pub message: CrlfBytes,
     /// Its share of the memory budget: to be held until the inbox is done.
     pub share: Share,

@@ -5,7 +5,6 @@ use crate::id::Link;
 /// The author of an answer: a browser behind a link. No other browser sees the draft (C17).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Author {
-    /// The link
     pub link: Link,
     /// SHA-256 of the browser's secret
     pub browser: [u8; 32],

@@ -114,7 +114,6 @@ pub trait BlobIndex: Send + Sync + 'static {
 /// A blob that a row names, and what it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamedBlob {
-    /// Its name.
     pub blob: BlobName,
     /// What it is.
     pub content: BlobContent,

@@ -58,7 +58,6 @@ pub enum IdentityError {
          both away to begin anew"
     )]
     NewDatabase {
-        /// The database
         database: PathBuf,
         /// The folder with blobs
         blobs: PathBuf,
@@ -68,12 +67,7 @@ pub enum IdentityError {
         "{key}: this is not the master key that {database} was made with; put that one back. If it is lost for good: \
          zegel repair key"
     )]
-    AnotherKey {
-        /// The key
-        key: PathBuf,
-        /// The database
-        database: PathBuf,
-    },
+    AnotherKey { key: PathBuf, database: PathBuf },
     /// The folder of blobs says nothing of a data folder.
     #[error(
         "{blobs}: these are not the blobs of {database}: the subfolder folder-… is missing, so the folder was emptied, or its \
@@ -82,7 +76,6 @@ pub enum IdentityError {
     NoBlobs {
         /// The folder
         blobs: PathBuf,
-        /// The database
         database: PathBuf,
     },
     /// The folder of blobs is of another data folder.
@@ -93,11 +86,8 @@ pub enum IdentityError {
     AnotherBlobs {
         /// The folder
         blobs: PathBuf,
-        /// Its id
         found: FolderId,
-        /// The database
         database: PathBuf,
-        /// Its id
         known: FolderId,
     },
     /// The folder says that it belongs here, but most of what the database names is missing.
@@ -108,7 +98,6 @@ pub enum IdentityError {
     MissingBlobs {
         /// The folder
         blobs: PathBuf,
-        /// The database
         database: PathBuf,
         /// How many
         missing: String,

@@ -167,7 +167,6 @@ pub struct Item {
     pub kind: Kind,
     /// Whom a failure is reported to.
     pub reverse_path: ReversePath,
-    /// The parameters of MAIL.
     pub parameters: MailParameters,
     /// The recipients that still wait.
     pub recipients: Vec<PendingRecipient>,
@@ -271,7 +270,6 @@ impl std::str::FromStr for Problem {
 /// The end of one attempt. Recipients that are not named stay as they were.
 #[derive(Clone, Debug)]
 pub struct Attempt {
-    /// The item.
     pub item: QueueId,
     /// The claim that it was made under.
     pub claim: Claim,

@@ -47,7 +47,6 @@ pub struct QueueEntry {
 /// One recipient of a [`QueueEntry`].
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct QueueEntryRecipient {
-    /// The address.
     pub address: Address,
     /// What became of it so far.
     pub state: RecipientState,

@@ -38,7 +38,6 @@ pub enum Occasion {
 /// A transfer whose recipients may have to be reminded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DueReminder {
-    /// Which.
     pub transfer: TransferId,
     /// Why.
     pub occasion: Occasion,
@@ -47,13 +46,11 @@ pub struct DueReminder {
 /// Reminders about one transfer, on one occasion. Of two calls for the same occasion only the first queues its mails.
 #[derive(Clone, Debug)]
 pub struct ReminderMails {
-    /// Which transfer.
     pub transfer: TransferId,
     /// Why.
     pub occasion: Occasion,
     /// Its date when they were written: another one is another occasion.
     pub expires: Timestamp,
-    /// Now.
     pub now: Timestamp,
     /// One for each recipient, with the link. It goes out only while the link can be opened and has not been.
     pub to_recipients: Vec<NewItem>,

@@ -38,7 +38,6 @@ pub trait SenderStore: StatusStore {
 /// Takes back links of a transfer.
 #[derive(Clone, Debug)]
 pub struct Recall {
-    /// Which transfer.
     pub transfer: TransferId,
     /// Whose, by number.
     pub recipients: Vec<u16>,
@@ -56,7 +55,6 @@ pub struct Recall {
 /// Gives a transfer another date.
 #[derive(Clone, Debug)]
 pub struct Extension {
-    /// Which transfer.
     pub transfer: TransferId,
     /// Its new date.
     pub expires: Timestamp,

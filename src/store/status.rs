@@ -38,7 +38,6 @@ pub struct DeliveryReport {
 pub struct Download {
     /// Who, by number.
     pub recipient: u16,
-    /// Which part.
     pub part: u32,
     /// When for the first time.
     pub first: Timestamp,

@@ -94,7 +94,6 @@ pub struct Transfer {
     pub created: Timestamp,
     /// When its keys will be, or were, destroyed.
     pub expires: Timestamp,
-    /// The sender.
     pub sender: Option<Address>,
     /// The Message-ID of what was sealed: later mails to its recipients answer that.
     pub message_id: Option<String>,

@@ -48,7 +48,6 @@ pub struct NewCode {
     pub address: [u8; 32],
     /// The client's key, for counting
     pub client: String,
-    /// Now
     pub now: Timestamp,
     /// The code's end
     pub expires: Timestamp,

@@ -48,7 +48,6 @@ pub struct LinkPreview {
     pub password: bool,
     /// Until when.
     pub expires: Timestamp,
-    /// Its sender.
     pub sender: Option<Address>,
 }
 

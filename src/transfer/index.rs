@@ -28,7 +28,6 @@ pub struct Index {
 /// A file of a transfer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IndexFile {
-    /// Its part.
     pub part: u32,
     /// A single safe path component, unique within the transfer.
     pub name: String,

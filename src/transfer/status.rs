@@ -16,7 +16,6 @@ use crate::store::{Bounce, DeliveryReport, Download, Recipient, Result, SHOWN, S
 pub struct Status {
     /// Its name.
     pub id: TransferId,
-    /// The sender.
     pub sender: Option<Address>,
     /// When it was sealed.
     pub created: Timestamp,

@@ -22,7 +22,6 @@ pub struct Confirmation<'a> {
     pub recipients: &'a [Address],
     /// Its message, unless there is none.
     pub message: Option<Checksum<'a>>,
-    /// Its files.
     pub files: &'a [Checksum<'a>],
     /// Whether files are called by their names.
     pub show_names: bool,

@@ -50,7 +50,6 @@ pub enum About {
 /// One recipient who did not get the mail.
 #[derive(Clone, Copy, Debug)]
 pub struct FailedRecipient<'a> {
-    /// The address.
     pub address: &'a Address,
     /// Its `ORCPT=`: type, semicolon, xtext.
     pub orcpt: Option<&'a str>,

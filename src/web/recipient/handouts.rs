@@ -35,7 +35,6 @@ pub struct Handouts {
 pub struct Handout {
     /// For the audit trail: a number or a word of ours.
     pub what: String,
-    /// Its parts.
     pub parts: Vec<u32>,
     /// All of it, not a range.
     pub whole: bool,
