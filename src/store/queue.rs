@@ -187,7 +187,8 @@ pub struct Item {
 pub struct Claim {
     /// The gateway that has it, by its data folder: it stays the same when the gateway is started again.
     pub owner: FolderId,
-    /// The fencing token: how often the item was claimed, so no two claims of an item have the same.
+    /// The fencing token: it rises with every claim, so no two claims of an item have the same. Only an owner that
+    /// takes up its own claim again, because it has run out, keeps the token.
     pub token: u64,
     /// Until when it keeps others away.
     pub until: Timestamp,

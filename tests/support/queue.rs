@@ -112,7 +112,10 @@ impl MemoryQueue {
 }
 
 fn claim(row: &mut Row, owner: &FolderId, until: Timestamp) -> Item {
-    row.claims += 1;
+    // Its own claim that has run out an owner takes up again.
+    if row.claim.as_ref().is_none_or(|claim| claim.owner != *owner) {
+        row.claims += 1;
+    }
     let claim = Claim { owner: owner.clone(), token: row.claims, until };
     row.claim = Some(claim.clone());
     Item {
@@ -168,7 +171,9 @@ impl QueueStore for MemoryQueue {
                 return Err(io::Error::other("no space left on device").into());
             }
             let row = state.rows.iter().find(|row| row.item.id == attempt.item);
-            let is_current = row.map(|row| row.claim.as_ref() == Some(&attempt.claim));
+            let holds =
+                |claim: &Claim| claim.owner == attempt.claim.owner && claim.token == attempt.claim.token;
+            let is_current = row.map(|row| row.claim.as_ref().is_some_and(holds));
             if attempt.claim.end(is_current, attempt.now) == AttemptEnd::ClaimLost {
                 return Ok(AttemptEnd::ClaimLost);
             }

@@ -57,8 +57,11 @@ impl QueueStore for Sqlite {
     }
 }
 
+/// A gateway whose claim has run out takes it up again with the same token: the attempt may still be waiting to be
+/// recorded, and the worker does not begin it twice.
 pub(super) const CLAIM: &str = "
-    UPDATE items SET due = ?2, claimed = 1, owner = ?4, token = token + 1
+    UPDATE items SET
+        due = ?2, claimed = 1, owner = ?4, token = token + (CASE WHEN claimed = 1 AND owner IS ?4 THEN 0 ELSE 1 END)
     WHERE number IN (SELECT number FROM items WHERE due <= ?1 ORDER BY due LIMIT ?3)
     RETURNING
         number, next_attempt, id, kind, reverse_path, parameters, transfer, recipient, blob, key, created, attempts,
