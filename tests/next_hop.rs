@@ -23,7 +23,7 @@ use zegel::outbox::body::store_body;
 use zegel::queue::worker::{Worker, WorkerParts};
 use zegel::secret::Keys;
 use zegel::settings::{CurrentSettings, Settings};
-use zegel::store::{Kind, NewItem, Problem};
+use zegel::store::{NewItem, Problem, QueueItemKind};
 
 use support::queue::{MemoryBlobs, MemoryQueue, State};
 
@@ -82,7 +82,7 @@ async fn send(message: Vec<u8>, to: &[&str], enough: impl Fn(&State) -> bool) ->
     let message = CrlfBytes::check(message).unwrap();
     queue.add(NewItem {
         id: QueueId::random(),
-        kind: Kind::Message,
+        kind: QueueItemKind::Message,
         envelope: Envelope {
             reverse_path: ReversePath::Address(Address::parse("jan@voorbeeld.nl").unwrap()),
             parameters: MailParameters::default(),

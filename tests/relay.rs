@@ -27,7 +27,7 @@ use zegel::outbox::body::{self, store_body};
 use zegel::queue::worker::{WakeHandle, Worker, WorkerParts};
 use zegel::secret::{BodyKey, Keys};
 use zegel::settings::{CurrentSettings, Settings};
-use zegel::store::{BodyData, Kind, NewItem, Problem};
+use zegel::store::{BodyData, NewItem, Problem, QueueItemKind};
 
 use support::queue::{MemoryBlobs, MemoryQueue, State};
 use support::smarthost::{Act, Script, Seen, Smarthost, Stage, USUAL, say};
@@ -120,7 +120,7 @@ impl Gateway {
         let recipients = to.iter().map(|to| Address::parse(to).unwrap().into()).collect();
         let mut item = NewItem {
             id: QueueId::random(),
-            kind: Kind::Message,
+            kind: QueueItemKind::Message,
             envelope: Envelope {
                 reverse_path: ReversePath::Address(Address::parse("jan@voorbeeld.nl").unwrap()),
                 parameters: MailParameters::default(),
@@ -582,7 +582,10 @@ async fn nobody_hears_of_mail_from_nobody() {
     assert!(state.rows.is_empty());
     // No report, but somebody who looks after mail is told; who asked not to be told is not.
     let [notice] = state.reports.as_slice() else { panic!("one notice: {:?}", state.reports) };
-    assert_eq!((notice.kind, &notice.envelope.reverse_path), (Kind::Undelivered, &ReversePath::Null));
+    assert_eq!(
+        (notice.kind, &notice.envelope.reverse_path),
+        (QueueItemKind::Undelivered, &ReversePath::Null)
+    );
     assert_eq!(notice.envelope.recipients[0].address.as_str(), "postmaster@voorbeeld.nl");
     let text = read_report(notice);
     assert!(text.contains(PIET) && text.contains("550 5.1.1 no (RCPT TO)"), "{text}");
@@ -591,17 +594,17 @@ async fn nobody_hears_of_mail_from_nobody() {
 }
 
 /// Everything that zegel itself writes and that has no sender to tell.
-const FROM_NOBODY: [Kind; 7] = [
-    Kind::Receipt,
-    Kind::Report,
-    Kind::Recall,
-    Kind::Ask,
-    Kind::Unopened,
-    Kind::Download,
-    Kind::Confirmation,
+const FROM_NOBODY: [QueueItemKind; 7] = [
+    QueueItemKind::Receipt,
+    QueueItemKind::Report,
+    QueueItemKind::Recall,
+    QueueItemKind::Ask,
+    QueueItemKind::Unopened,
+    QueueItemKind::Download,
+    QueueItemKind::Confirmation,
 ];
 
-fn from_nobody(kind: Kind) -> impl Fn(&mut NewItem) {
+fn from_nobody(kind: QueueItemKind) -> impl Fn(&mut NewItem) {
     move |item| {
         item.kind = kind;
         item.envelope.reverse_path = ReversePath::Null;
@@ -624,7 +627,7 @@ async fn what_zegel_wrote_and_cannot_deliver_is_frozen() {
                 state.events.iter().any(|event| event.result.to_string() == format!("frozen for 1: {code}"))
             );
             let notice = state.reports.last().unwrap();
-            assert_eq!((state.reports.len(), notice.kind), (n + 1, Kind::Undelivered), "{kind:?}");
+            assert_eq!((state.reports.len(), notice.kind), (n + 1, QueueItemKind::Undelivered), "{kind:?}");
             let text = read_report(notice);
             assert!(text.contains(&format!("zegel queue retry {id}")) && text.contains(code), "{text}");
             assert!(!text.contains("hallo"), "a server may quote the mail: {text}");
@@ -647,10 +650,10 @@ async fn what_zegel_wrote_and_cannot_deliver_is_frozen() {
 async fn a_notice_that_fails_is_frozen_and_makes_no_other() {
     let smarthost = Smarthost::start(Script::usual().at(Stage::Rcpt, say("550 5.1.1 no")));
     let gateway = Gateway::run(&smarthost, "");
-    gateway.send_item(&["postmaster@voorbeeld.nl"], MESSAGE, from_nobody(Kind::Undelivered));
+    gateway.send_item(&["postmaster@voorbeeld.nl"], MESSAGE, from_nobody(QueueItemKind::Undelivered));
     let state = gateway.finished(1).await;
     assert_eq!((state.rows[0].problem, state.reports.len()), (Some(Problem::Frozen), 0));
-    gateway.send_item(&[PIET], MESSAGE, from_nobody(Kind::Verification));
+    gateway.send_item(&[PIET], MESSAGE, from_nobody(QueueItemKind::Verification));
     let state = gateway.finished(2).await;
     assert_eq!((state.rows.len(), state.reports.len()), (1, 1));
     gateway.stop().await;
@@ -661,7 +664,7 @@ async fn a_notice_that_fails_is_frozen_and_makes_no_other() {
 async fn what_is_given_up_and_has_no_sender_is_frozen() {
     let smarthost = Smarthost::start(Script::usual().at(Stage::Rcpt, say("550 5.7.1 relaying denied")));
     let gateway = Gateway::run(&smarthost, "give_up_after = \"6m\"");
-    gateway.send_item(&[PIET], MESSAGE, from_nobody(Kind::Receipt));
+    gateway.send_item(&[PIET], MESSAGE, from_nobody(QueueItemKind::Receipt));
     gateway.send(&[MIEN]);
     let state = gateway.finished(2).await;
     assert!(state.rows.iter().all(|row| row.problem == Some(Problem::Refused)));
@@ -671,8 +674,12 @@ async fn what_is_given_up_and_has_no_sender_is_frozen() {
     }
     let state = gateway.queue.wait(|state| state.rows.len() == 1).await;
     assert_eq!(state.rows[0].problem, Some(Problem::Frozen));
-    let kinds: Vec<Kind> = state.reports.iter().map(|report| report.kind).collect();
-    assert!(kinds.len() == 2 && kinds.contains(&Kind::Report) && kinds.contains(&Kind::Undelivered));
+    let kinds: Vec<QueueItemKind> = state.reports.iter().map(|report| report.kind).collect();
+    assert!(
+        kinds.len() == 2
+            && kinds.contains(&QueueItemKind::Report)
+            && kinds.contains(&QueueItemKind::Undelivered)
+    );
     assert!(state.reports.iter().all(|report| read_report(report).contains("4.4.7 given up")));
     gateway.stop().await;
 }
@@ -684,7 +691,7 @@ async fn an_answer_from_outside_does_not_vanish() {
     let smarthost = Smarthost::start(Script::usual().when(Stage::Rcpt, MIEN, say("550 5.1.1 no"), 1));
     let gateway = Gateway::run(&smarthost, "[reply]\nbounces = \"beheer@voorbeeld.nl\"\n");
     gateway.send_item(&[PIET, MIEN], MESSAGE, |item| {
-        item.kind = Kind::Reply;
+        item.kind = QueueItemKind::Reply;
         item.envelope.reverse_path = ReversePath::Address(Address::parse(KEES).unwrap());
     });
     let state = gateway.empty().await;
@@ -860,16 +867,16 @@ async fn logs_in_under_tls_only() {
 }
 
 /// All that must not be read on the way.
-const SECRET: [Kind; 9] = [
-    Kind::Notification,
-    Kind::Receipt,
-    Kind::Ask,
-    Kind::Reminder,
-    Kind::Unopened,
-    Kind::Download,
-    Kind::Reply,
-    Kind::Confirmation,
-    Kind::Verification,
+const SECRET: [QueueItemKind; 9] = [
+    QueueItemKind::Notification,
+    QueueItemKind::Receipt,
+    QueueItemKind::Ask,
+    QueueItemKind::Reminder,
+    QueueItemKind::Unopened,
+    QueueItemKind::Download,
+    QueueItemKind::Reply,
+    QueueItemKind::Confirmation,
+    QueueItemKind::Verification,
 ];
 
 /// C30: not offered, stripped, refused or broken, it waits; and ordinary mail goes meanwhile, as it always did.
@@ -933,7 +940,7 @@ async fn mail_to_people_inside_goes_its_own_way() {
     const JAN: &str = "jan@voorbeeld.nl";
     let (outside, inside) = (Smarthost::start(Script::usual()), Smarthost::start(Script::usual()));
     let gateway = Gateway::run(&outside, &format!("[relay.inside]\nsmarthost = \"{}\"", inside.address()));
-    let kinds = SECRET.into_iter().chain([Kind::Report, Kind::Recall]);
+    let kinds = SECRET.into_iter().chain([QueueItemKind::Report, QueueItemKind::Recall]);
     for kind in kinds.clone() {
         for to in [JAN, PIET] {
             gateway.send_item(&[to], MESSAGE, |item| item.kind = kind);
@@ -969,7 +976,7 @@ async fn no_server_gets_the_login_of_another() {
         name(&inside)
     );
     let gateway = Gateway::run_with(&outside, &relay, clients);
-    gateway.send_item(&["jan@voorbeeld.nl"], MESSAGE, |item| item.kind = Kind::Receipt);
+    gateway.send_item(&["jan@voorbeeld.nl"], MESSAGE, |item| item.kind = QueueItemKind::Receipt);
     gateway.send(&[PIET]);
     gateway.empty().await;
     assert!(outside.seen().verbs(1).contains(&"AUTH".to_owned()));

@@ -33,7 +33,7 @@ use crate::seal::SealError;
 use crate::secret::Keys;
 use crate::settings::{CurrentSettings, Organisation};
 use crate::smtp::inbox::{Inbox, Refusal};
-use crate::store::{Acceptance, Blobs, Committed, IntakeStore, Kind, NewItem, StoreError, discard};
+use crate::store::{Acceptance, Blobs, Committed, IntakeStore, NewItem, QueueItemKind, StoreError, discard};
 use crate::transfer::link;
 
 impl From<StoreError> for Refusal {
@@ -270,7 +270,7 @@ impl Intake {
         let message = arrival.message.prepend(&received);
         Ok(NewItem {
             id: arrival.id,
-            kind: Kind::Message,
+            kind: QueueItemKind::Message,
             envelope,
             body: body::store_body(&self.keys.body, self.blobs.as_ref(), &message)?,
             link: None,

@@ -12,9 +12,9 @@ use crate::outbox::compose::Original;
 use crate::outbox::notices::failure::{About, FailedRecipient, FailureReport};
 use crate::outbox::notices::undelivered::Undelivered;
 use crate::outbox::{Context, NoticeError, Outbox};
-use crate::queue::way;
+use crate::queue::routing;
 use crate::settings::Settings;
-use crate::store::{Item, Kind, NewItem, PendingRecipient};
+use crate::store::{Item, NewItem, PendingRecipient, QueueItemKind};
 
 /// Bytes of a returned header; a longer one is cut at a line.
 const MOST_HEADER: usize = 32 * 1024;
@@ -61,8 +61,8 @@ pub fn notice(
     failed: &[Failed<'_>],
     kept: bool,
 ) -> Option<NewItem> {
-    let organisation = way::organisation(settings, item);
-    let postmaster = Some(&organisation.postmaster).filter(|_| item.kind != Kind::Undelivered)?;
+    let organisation = routing::organisation(settings, item);
+    let postmaster = Some(&organisation.postmaster).filter(|_| item.kind != QueueItemKind::Undelivered)?;
     let failed: Vec<(&Address, String)> =
         failed.iter().map(|(pending, why)| (&pending.recipient.address, why.for_log())).collect();
     let notice = Undelivered {
@@ -70,7 +70,7 @@ pub fn notice(
         item: &item.id,
         kind: item.kind.as_str(),
         arrived: item.created,
-        smarthost: &settings.relay.next_hop(way::direction(settings, item)).smarthost,
+        smarthost: &settings.relay.next_hop(routing::direction(settings, item)).smarthost,
         failed: &failed,
         kept,
     };
@@ -99,21 +99,21 @@ pub fn report(
         to,
         arrived: item.created,
         envid: item.parameters.envid.as_deref(),
-        smarthost: &settings.relay.next_hop(way::direction(settings, item)).smarthost,
+        smarthost: &settings.relay.next_hop(routing::direction(settings, item)).smarthost,
         about: match item.kind {
-            Kind::Notification => About::Notification,
-            Kind::Reminder => About::Reminder,
+            QueueItemKind::Notification => About::Notification,
+            QueueItemKind::Reminder => About::Reminder,
             _ => About::Message,
         },
         // A reminder has an id of its own, which its sender has never seen.
-        message_id: message_id.as_deref().filter(|_| item.kind != Kind::Reminder),
+        message_id: message_id.as_deref().filter(|_| item.kind != QueueItemKind::Reminder),
         failed: &failed,
         original: returned.as_ref().map(|Returned { whole, octets }| match whole {
             true => Original::Whole(octets),
             false => Original::Header(octets),
         }),
     };
-    made(outbox.item(&Context::new(way::organisation(settings, item), None, now), &report))
+    made(outbox.item(&Context::new(routing::organisation(settings, item), None, now), &report))
 }
 
 /// Without the mail nobody is told, and the caller keeps the item that failed.
@@ -135,10 +135,10 @@ struct Returned {
 /// is not the sender's, and that of a receipt a password.
 fn returned(item: &Item, opener: Opener) -> Option<Returned> {
     // The header of an answer has the subject of what was sealed in it, and its author is outside.
-    if item.kind == Kind::Reply {
+    if item.kind == QueueItemKind::Reply {
         return None;
     }
-    let wanted = item.kind == Kind::Message && item.parameters.ret == Some(Ret::Full);
+    let wanted = item.kind == QueueItemKind::Message && item.parameters.ret == Some(Ret::Full);
     let whole = wanted && opener.traits().size <= MOST_WHOLE;
     let mut octets = Vec::new();
     for chunk in opener {
@@ -182,7 +182,7 @@ pub(super) mod tests {
     const MESSAGE: &[u8] =
         b"Message-ID: <1@voorbeeld.nl>\r\nSubject: hallo\r\n\r\nhttps://veilig.voorbeeld.nl/t/secret\r\n";
 
-    fn item(kind: Kind, from: Option<&str>, notify: &[Option<Notify>]) -> Item {
+    fn item(kind: QueueItemKind, from: Option<&str>, notify: &[Option<Notify>]) -> Item {
         let recipient = |(number, notify): (u32, &Option<Notify>)| PendingRecipient {
             number,
             recipient: EnvelopeRecipient {
@@ -230,25 +230,25 @@ pub(super) mod tests {
         let only_failure = Some(Notify { failure: true, ..Notify::default() });
         let mut outcomes = failed(&[1, 2, 3]);
         outcomes.push((4, Outcome::Delivered));
-        let sent = item(Kind::Message, Some("jan@voorbeeld.nl"), &[None, never, only_failure, None]);
+        let sent = item(QueueItemKind::Message, Some("jan@voorbeeld.nl"), &[None, never, only_failure, None]);
         let numbers: Vec<u32> =
             to_report(&sent, &outcomes).iter().map(|(pending, _)| pending.number).collect();
         assert_eq!(numbers, [1, 3]);
-        assert!(to_report(&item(Kind::Report, None, &[None]), &outcomes).is_empty());
+        assert!(to_report(&item(QueueItemKind::Report, None, &[None]), &outcomes).is_empty());
     }
 
     #[test]
     fn comes_from_nobody_and_goes_to_the_sender() {
-        let sent = item(Kind::Message, Some("jan@voorbeeld.nl"), &[None]);
+        let sent = item(QueueItemKind::Message, Some("jan@voorbeeld.nl"), &[None]);
         let outcomes = failed(&[1]);
         let failed = to_report(&sent, &outcomes);
         let report = report(&settings(""), outbox(), Timestamp::UNIX_EPOCH, &sent, &failed, None).unwrap();
         assert_eq!(report.envelope.reverse_path, ReversePath::Null);
         assert_eq!(report.envelope.recipients[0].address.as_str(), "jan@voorbeeld.nl");
-        assert_eq!(report.kind, Kind::Report);
+        assert_eq!(report.kind, QueueItemKind::Report);
     }
 
-    fn text_of(kind: Kind) -> String {
+    fn text_of(kind: QueueItemKind) -> String {
         let sent = item(kind, Some("jan@voorbeeld.nl"), &[None]);
         let outcomes = failed(&[1]);
         let failed = to_report(&sent, &outcomes);
@@ -260,11 +260,11 @@ pub(super) mod tests {
 
     #[test]
     fn returns_the_whole_message_only_where_that_gives_nothing_away() {
-        assert!(text_of(Kind::Message).contains("/t/secret"));
-        let sealed = text_of(Kind::Notification);
+        assert!(text_of(QueueItemKind::Message).contains("/t/secret"));
+        let sealed = text_of(QueueItemKind::Notification);
         assert!(sealed.contains("In-Reply-To: <1@voorbeeld.nl>\r\n"), "{sealed}");
         assert!(sealed.contains("Dan is hij nu gesloten."), "{sealed}");
-        let reminder = text_of(Kind::Reminder);
+        let reminder = text_of(QueueItemKind::Reminder);
         assert!(!reminder.contains("In-Reply-To: ") && !reminder.contains("gesloten"), "{reminder}");
         assert!(sealed.contains("Subject: hallo") && !sealed.contains("/t/secret"), "{sealed}");
     }

@@ -16,10 +16,10 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::alarm::Alarms;
-use super::flights::{Flights, Line, Lines};
+use super::in_flight::{ConnectionSlot, ConnectionSlots, InFlight};
 use super::queued_message::{QueuedMessage, Source};
 use super::retry::{Next, Schedule};
-use super::way;
+use super::routing;
 use crate::address::ReversePath;
 use crate::audit::{Action, Actor, Event, EventResult, Initiator, Origin};
 use crate::clock::{Clock, Timestamp, later};
@@ -31,7 +31,9 @@ use crate::envelope::EnvelopeRecipient;
 use crate::id::FolderId;
 use crate::secret::{BodyKey, LinkKey};
 use crate::settings::{CurrentSettings, Settings};
-use crate::store::{Attempt, AttemptEnd, Blobs, BodyData, Item, Kind, Problem, QueueStore, StoreError};
+use crate::store::{
+    Attempt, AttemptEnd, Blobs, BodyData, Item, Problem, QueueItemKind, QueueStore, StoreError,
+};
 use crate::transfer::link;
 
 /// The queue is looked at this often, because the command line changes it from another process.
@@ -89,8 +91,8 @@ impl Worker {
     /// Does nothing until [`Worker::run`].
     pub fn new(parts: WorkerParts) -> Self {
         let wake = Arc::new(Notify::new());
-        let lines = Lines::new(Arc::clone(&wake));
-        Self { shared: Arc::new(Shared { parts, lines, alarms: Alarms::default() }), wake }
+        let slots = ConnectionSlots::new(Arc::clone(&wake));
+        Self { shared: Arc::new(Shared { parts, slots, alarms: Alarms::default() }), wake }
     }
 
     /// For those who commit mail.
@@ -100,10 +102,10 @@ impl Worker {
 
     /// Works until `stop`, then finishes what is in flight, at most 25 seconds long.
     pub async fn run(self, stop: CancellationToken) {
-        let mut flights = Flights::default();
+        let mut in_flight = InFlight::default();
         let mut released = false;
         while !stop.is_cancelled() {
-            let pause = match self.start_due(&mut flights, &mut released).await {
+            let pause = match self.start_due(&mut in_flight, &mut released).await {
                 Ok(pause) => pause,
                 Err(error) => {
                     tracing::error!(%error, "the queue cannot be read; trying again");
@@ -113,19 +115,19 @@ impl Worker {
             self.shared.parts.next_hop.sweep().await;
             tokio::select! {
                 () = stop.cancelled() => break,
-                () = flights.landed() => {}
+                () = in_flight.ended() => {}
                 () = self.wake.notified() => {}
                 () = sleep(pause) => {}
             }
         }
-        if timeout(GRACE, flights.all_landed()).await.is_err() {
-            tracing::warn!(left = flights.count(), "deliveries were cut off; they start again later");
+        if timeout(GRACE, in_flight.all_ended()).await.is_err() {
+            tracing::warn!(left = in_flight.count(), "deliveries were cut off; they start again later");
         }
         self.shared.parts.next_hop.close().await;
     }
 
     /// Starts as much as there are connections for; tells how long nothing new can be due.
-    async fn start_due(&self, flights: &mut Flights, released: &mut bool) -> Result<Duration, StoreError> {
+    async fn start_due(&self, in_flight: &mut InFlight, released: &mut bool) -> Result<Duration, StoreError> {
         let shared = &self.shared;
         let store = &shared.parts.store;
         if !*released {
@@ -134,8 +136,8 @@ impl Worker {
         }
         let settings = shared.parts.settings.get();
         let most = settings.relay.max_connections.max(1);
-        let unused = most.saturating_sub(shared.lines.taken());
-        let free = most.saturating_mul(IN_FLIGHT).saturating_sub(flights.count()).min(unused);
+        let unused = most.saturating_sub(shared.slots.taken());
+        let free = most.saturating_mul(IN_FLIGHT).saturating_sub(in_flight.count()).min(unused);
         if free == 0 {
             return Ok(POLL);
         }
@@ -143,14 +145,14 @@ impl Worker {
         let due = store.claim_due(&shared.parts.owner, now, later(now, LEASE), free).await?;
         let filled = due.len() >= free;
         for item in due {
-            let flight = (item.id.clone(), item.attempts);
-            let attempt = || Arc::clone(shared).attempt(item, shared.lines.take());
-            flights.start(flight, attempt);
+            let name = (item.id.clone(), item.attempts);
+            let attempt = || Arc::clone(shared).attempt(item, shared.slots.take());
+            in_flight.start(name, attempt);
         }
         if filled {
             return Ok(POLL);
         }
-        self.until_next(&settings, now, flights.is_empty()).await
+        self.until_next(&settings, now, in_flight.is_empty()).await
     }
 
     async fn until_next(
@@ -174,18 +176,18 @@ impl Worker {
 
 struct Shared {
     parts: WorkerParts,
-    lines: Lines,
+    slots: ConnectionSlots,
     alarms: Alarms,
 }
 
 impl Shared {
     /// One attempt, from the claimed item to the recorded outcome.
-    async fn attempt(self: Arc<Self>, item: Item, line: Line) {
+    async fn attempt(self: Arc<Self>, item: Item, slot: ConnectionSlot) {
         let settings = self.parts.settings.get();
-        let direction = way::direction(&settings, &item);
+        let direction = routing::direction(&settings, &item);
         let server = self.parts.next_hop.name(&settings, direction);
         let delivery = timeout(DEADLINE, self.deliver(&settings, direction, &item)).await;
-        drop(line);
+        drop(slot);
         let delivery = delivery.unwrap_or_else(|_| {
             let why = Diagnostic::local(None, EnhancedCode::new(4, 4, 2), "the delivery took too long");
             Delivery::same(Outcome::Deferred(why), item.recipients.len())
@@ -210,7 +212,7 @@ impl Shared {
             parameters: &item.parameters,
             recipients: &recipients,
             traits: message.traits(),
-            secret: way::is_secret(item.kind),
+            secret: routing::is_secret(item.kind),
             open: &|| message.blocks(),
         };
         self.parts.next_hop.deliver(settings, &mail).await
@@ -218,7 +220,7 @@ impl Shared {
 
     /// What the next hop is told; failures of our own are reported to the item's own one all the same.
     fn reverse_path(&self, settings: &Settings, item: &Item) -> ReversePath {
-        let organisation = way::organisation(settings, item);
+        let organisation = routing::organisation(settings, item);
         let own = || match &item.link {
             Some(link) if organisation.seal.return_path == ReturnPath::Gateway => {
                 link::return_address(&self.parts.link_key, link, &organisation.hostname)
@@ -226,8 +228,8 @@ impl Shared {
             _ => None,
         };
         match (item.kind, &item.reverse_path) {
-            (Kind::Reply, _) => organisation.reply_bounces(),
-            (Kind::Notification, ReversePath::Address(sender)) => {
+            (QueueItemKind::Reply, _) => organisation.reply_bounces(),
+            (QueueItemKind::Notification, ReversePath::Address(sender)) => {
                 ReversePath::Address(own().unwrap_or_else(|| sender.clone()))
             }
             (_, path) => path.clone(),
@@ -280,7 +282,7 @@ impl Shared {
                 now
             }
         };
-        let notifies = item.link.clone().filter(|_| item.kind == Kind::Notification);
+        let notifies = item.link.clone().filter(|_| item.kind == QueueItemKind::Notification);
         let told = self.tell(settings, server, &item, &mut outcomes, now).await;
         let problem = if told.frozen { Some(Problem::Frozen) } else { ended.problem };
         let mut events = events(server, &item, &outcomes, told.frozen, now);

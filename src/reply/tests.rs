@@ -29,7 +29,7 @@ use crate::settings::{self, CurrentSettings, Organisation};
 use crate::staff::Directory;
 use crate::store::files::LocalBlobs;
 use crate::store::sqlite::Sqlite;
-use crate::store::{Acceptance, BlobFacts, BlobWriter, Item, Kind, Store, all_names};
+use crate::store::{Acceptance, BlobFacts, BlobWriter, Item, QueueItemKind, Store, all_names};
 use crate::transfer::access::Access;
 use crate::transfer::sealing::{self, SealRequest};
 
@@ -136,7 +136,7 @@ impl Desk {
         self.type_in(|typed| (typed.name, typed.message) = (name.into(), "Hallo".into())).await;
         self.send().await.unwrap();
         let mails = self.mails().await;
-        mails.into_iter().find(|(item, _)| item.kind == Kind::Reply).unwrap().1
+        mails.into_iter().find(|(item, _)| item.kind == QueueItemKind::Reply).unwrap().1
     }
 
     /// Everything that waits in the queue, taken out of it: item and mail.
@@ -167,7 +167,7 @@ impl Desk {
             self.replies().request_code(&self.grant, &self.browser, address(to), client(), language).await;
         asked.unwrap();
         let mails = self.mails().await;
-        let (item, mail) = mails.iter().find(|(item, _)| item.kind == Kind::Verification).unwrap();
+        let (item, mail) = mails.iter().find(|(item, _)| item.kind == QueueItemKind::Verification).unwrap();
         assert_eq!(item.recipients[0].recipient.address.as_str(), to);
         let message = MessageParser::default().parse(mail).unwrap();
         assert_eq!(message.header_raw("X-Zegel-Notice").unwrap().trim(), "verification");
@@ -731,7 +731,7 @@ async fn staff_get_an_ordinary_mail_in_the_thread() {
     assert_eq!(sent.recipients.len(), 3);
 
     let mails = desk.mails().await;
-    let (item, mail) = mails.iter().find(|(item, _)| item.kind == Kind::Reply).unwrap();
+    let (item, mail) = mails.iter().find(|(item, _)| item.kind == QueueItemKind::Reply).unwrap();
     let to: Vec<&str> = item.recipients.iter().map(|one| one.recipient.address.as_str()).collect();
     assert_eq!(to, ["jan@voorbeeld.nl", "els@voorbeeld.nl", "archief@voorbeeld.nl"]);
     assert_eq!(item.reverse_path.to_string(), "<piet@example.org>", "for failure reports");
@@ -764,7 +764,7 @@ async fn staff_get_an_ordinary_mail_in_the_thread() {
     let hash = desk.service.parts.keys.thread.hash(&field("Message-ID"));
     assert!(desk.store.is_sealed_thread(vec![hash]).await.unwrap(), "an answer to it is sealed");
 
-    let (item, mail) = mails.iter().find(|(item, _)| item.kind == Kind::Confirmation).unwrap();
+    let (item, mail) = mails.iter().find(|(item, _)| item.kind == QueueItemKind::Confirmation).unwrap();
     assert_eq!(item.reverse_path, crate::address::ReversePath::Null);
     let message = MessageParser::default().parse(mail).unwrap();
     assert_eq!(message.header_raw("X-Zegel-Notice").unwrap().trim(), "reply-confirmation");
@@ -785,7 +785,8 @@ async fn what_was_sent_is_sent_once() {
     assert_eq!((one.at, &one.files), (two.at, &two.files));
     let third = desk.send().await.unwrap();
     assert_eq!((third.at, third.message.as_str()), (one.at, "Hallo"));
-    let replies = desk.mails().await.into_iter().filter(|(item, _)| item.kind == Kind::Reply).count();
+    let replies =
+        desk.mails().await.into_iter().filter(|(item, _)| item.kind == QueueItemKind::Reply).count();
     assert_eq!(replies, 1);
     assert!(desk.replies().draft(&desk.grant, &desk.browser).await.unwrap().uploads.is_empty());
     desk.sweep().await;
@@ -805,7 +806,7 @@ async fn what_is_too_large_for_the_mail_is_behind_a_link() {
     desk.type_in(|typed| typed.message = "Zie de film".into()).await;
     desk.send().await.unwrap();
     let mails = desk.mails().await;
-    let (_, mail) = mails.iter().find(|(item, _)| item.kind == Kind::Reply).unwrap();
+    let (_, mail) = mails.iter().find(|(item, _)| item.kind == QueueItemKind::Reply).unwrap();
     assert!(mail.len() < 1 << 20);
     let message = MessageParser::default().parse(mail).unwrap();
     assert_eq!(message.attachment_count(), 1);
@@ -836,7 +837,7 @@ async fn an_answer_may_be_a_transfer() {
     let password = sent.password.unwrap();
     assert!(desk.send().await.unwrap().password.is_none(), "shown once");
     let mails = desk.mails().await;
-    let notices: Vec<_> = mails.iter().filter(|(item, _)| item.kind == Kind::Reply).collect();
+    let notices: Vec<_> = mails.iter().filter(|(item, _)| item.kind == QueueItemKind::Reply).collect();
     assert_eq!(notices.len(), 2);
     for (item, mail) in notices {
         let message = MessageParser::default().parse(mail).unwrap();
@@ -871,7 +872,7 @@ async fn a_chosen_password_opens_it_and_is_not_told_again() {
     desk.type_in(|typed| typed.settings.password = "paarse olifant danst 7".into()).await;
     assert!(desk.send().await.unwrap().password.is_none());
     let mails = desk.mails().await;
-    let (_, mail) = mails.iter().find(|(item, _)| item.kind == Kind::Reply).unwrap();
+    let (_, mail) = mails.iter().find(|(item, _)| item.kind == QueueItemKind::Reply).unwrap();
     let message = MessageParser::default().parse(mail).unwrap();
     let text = message.body_text(0).unwrap();
     let link = text.lines().find_map(|line| line.strip_prefix("https://veilig.voorbeeld.nl/t/")).unwrap();
@@ -935,7 +936,7 @@ async fn every_fault_is_told_with_its_field() {
         assert_eq!(desk.check().await, [*fault]);
         assert!(desk.send().await.is_err(), "{fault}");
     }
-    assert!(desk.mails().await.iter().all(|(item, _)| item.kind == Kind::Verification));
+    assert!(desk.mails().await.iter().all(|(item, _)| item.kind == QueueItemKind::Verification));
 }
 
 /// C40: staff see first whose address was verified, and for whom the link was made where that is somebody else.

@@ -49,7 +49,8 @@ pub use self::drafts::{DraftRow, DraftStore, EndedDraft};
 pub use self::gauges::{GaugeStore, Gauges, ProblemGauge};
 pub use self::intake::{Acceptance, Committed, IntakeStore, MessageStore};
 pub use self::queue::{
-    Attempt, AttemptEnd, Body, BodyData, Claim, Item, Kind, NewItem, PendingRecipient, Problem, QueueStore,
+    Attempt, AttemptEnd, Body, BodyData, Claim, Item, NewItem, PendingRecipient, Problem, QueueItemKind,
+    QueueStore,
 };
 pub use self::queue_admin::{QueueAdmin, QueueEntry, QueueEntryRecipient, RecipientState};
 pub use self::rates::RateStore;

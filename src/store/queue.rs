@@ -39,7 +39,7 @@ pub trait QueueStore: Send + Sync + 'static {
 /// What a queue item is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum QueueItemKind {
     /// A message that passes unchanged.
     Message,
     /// To a recipient: there is a transfer for you.
@@ -71,7 +71,7 @@ pub enum Kind {
     Undelivered,
 }
 
-impl Kind {
+impl QueueItemKind {
     const ALL: [Self; 14] = [
         Self::Message,
         Self::Notification,
@@ -110,13 +110,13 @@ impl Kind {
     }
 }
 
-impl std::fmt::Display for Kind {
+impl std::fmt::Display for QueueItemKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(self.as_str())
     }
 }
 
-impl std::str::FromStr for Kind {
+impl std::str::FromStr for QueueItemKind {
     type Err = StoreError;
     fn from_str(word: &str) -> Result<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word).ok_or(StoreError::Corrupt("queue item kind"))
@@ -129,7 +129,7 @@ pub struct NewItem {
     /// Its name.
     pub id: QueueId,
     /// What it is.
-    pub kind: Kind,
+    pub kind: QueueItemKind,
     /// From whom, to whom.
     pub envelope: Envelope,
     /// The mail, encrypted (`outbox/body`).
@@ -164,7 +164,7 @@ pub struct Item {
     /// Its name.
     pub id: QueueId,
     /// What it is.
-    pub kind: Kind,
+    pub kind: QueueItemKind,
     /// Whom a failure is reported to.
     pub reverse_path: ReversePath,
     pub parameters: MailParameters,

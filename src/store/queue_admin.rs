@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{Kind, Problem, Result};
+use super::{Problem, QueueItemKind, Result};
 use crate::address::Address;
 use crate::audit::Event;
 use crate::clock::Timestamp;
@@ -27,7 +27,7 @@ pub struct QueueEntry {
     /// Its name.
     pub id: QueueId,
     /// What it is.
-    pub kind: Kind,
+    pub kind: QueueItemKind,
     /// The envelope's sender, `<>` for null.
     pub from: String,
     /// Recipients and their state.

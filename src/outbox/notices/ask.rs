@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::envelope::Envelope;
 use crate::id::QueueId;
 use crate::message::crlf::CrlfBytes;
-use crate::store::Kind;
+use crate::store::QueueItemKind;
 
 /// A recipient asks for a transfer that has expired.
 pub struct Ask<'a> {
@@ -24,7 +24,7 @@ pub struct Ask<'a> {
 }
 
 impl Notice for Ask<'_> {
-    const KIND: Kind = Kind::Ask;
+    const KIND: QueueItemKind = QueueItemKind::Ask;
 
     fn envelope(&self) -> Envelope {
         self.to.envelope()

@@ -10,7 +10,7 @@ use crate::message::crlf::CrlfBytes;
 use crate::outbox::compose::Fields;
 use crate::outbox::envelopes::from_nobody;
 use crate::outbox::text::one_line;
-use crate::store::Kind;
+use crate::store::QueueItemKind;
 
 /// An answer was sent.
 pub struct Confirmation<'a> {
@@ -39,7 +39,7 @@ pub struct Checksum<'a> {
 }
 
 impl Notice for Confirmation<'_> {
-    const KIND: Kind = Kind::Confirmation;
+    const KIND: QueueItemKind = QueueItemKind::Confirmation;
 
     fn envelope(&self) -> Envelope {
         from_nobody(self.to)

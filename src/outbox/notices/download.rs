@@ -8,7 +8,7 @@ use crate::envelope::Envelope;
 use crate::id::QueueId;
 use crate::message::crlf::CrlfBytes;
 use crate::outbox::text::one_line;
-use crate::store::Kind;
+use crate::store::QueueItemKind;
 
 /// File names that are told one by one.
 const MAX_NAMES: usize = 50;
@@ -32,7 +32,7 @@ pub struct Download<'a> {
 }
 
 impl Notice for Download<'_> {
-    const KIND: Kind = Kind::Download;
+    const KIND: QueueItemKind = QueueItemKind::Download;
 
     fn envelope(&self) -> Envelope {
         self.to.envelope()

@@ -14,7 +14,7 @@ use crate::message::crlf::CrlfBytes;
 use crate::message::report::decode_xtext;
 use crate::outbox::compose::{Fields, Original, report_mail};
 use crate::outbox::envelopes::from_nobody;
-use crate::store::Kind;
+use crate::store::QueueItemKind;
 
 /// A mail could not be delivered.
 pub struct FailureReport<'a> {
@@ -58,7 +58,7 @@ pub struct FailedRecipient<'a> {
 }
 
 impl Notice for FailureReport<'_> {
-    const KIND: Kind = Kind::Report;
+    const KIND: QueueItemKind = QueueItemKind::Report;
 
     fn envelope(&self) -> Envelope {
         let is_eight_bit = matches!(self.original, Some(Original::Whole(message)) if !message.is_ascii());

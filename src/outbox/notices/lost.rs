@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::envelope::Envelope;
 use crate::id::QueueId;
 use crate::message::crlf::CrlfBytes;
-use crate::store::Kind;
+use crate::store::QueueItemKind;
 
 /// A part is lost.
 pub struct Lost<'a> {
@@ -20,7 +20,7 @@ pub struct Lost<'a> {
 }
 
 impl Notice for Lost<'_> {
-    const KIND: Kind = Kind::Lost;
+    const KIND: QueueItemKind = QueueItemKind::Lost;
 
     fn envelope(&self) -> Envelope {
         self.to.envelope()

@@ -23,12 +23,12 @@ use crate::envelope::Envelope;
 use crate::id::{Link, QueueId, TransferId};
 use crate::message::crlf::CrlfBytes;
 use crate::secret::Secret;
-use crate::store::Kind;
+use crate::store::QueueItemKind;
 
 /// A mail that zegel writes.
 pub trait Notice {
     /// What the queue calls it.
-    const KIND: Kind;
+    const KIND: QueueItemKind;
 
     /// Who gets it, and who hears when it cannot be delivered.
     fn envelope(&self) -> Envelope;

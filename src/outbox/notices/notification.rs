@@ -12,7 +12,7 @@ use crate::outbox::SenderCard;
 use crate::outbox::compose::Fields;
 use crate::outbox::envelopes::from_somebody;
 use crate::secret::Secret;
-use crate::store::Kind;
+use crate::store::QueueItemKind;
 
 /// There is a transfer for somebody.
 pub struct Notification<'a> {
@@ -41,7 +41,7 @@ pub struct Notification<'a> {
 }
 
 impl Notice for Notification<'_> {
-    const KIND: Kind = Kind::Notification;
+    const KIND: QueueItemKind = QueueItemKind::Notification;
 
     fn envelope(&self) -> Envelope {
         let mut envelope = from_somebody(self.reverse_path.clone(), vec![self.recipient.clone()]);

@@ -9,7 +9,7 @@ use crate::id::{Link, QueueId};
 use crate::message::crlf::CrlfBytes;
 use crate::outbox::compose::Fields;
 use crate::outbox::envelopes::from_nobody;
-use crate::store::Kind;
+use crate::store::QueueItemKind;
 
 /// A link was taken back.
 pub struct Recall<'a> {
@@ -26,7 +26,7 @@ pub struct Recall<'a> {
 }
 
 impl Notice for Recall<'_> {
-    const KIND: Kind = Kind::Recall;
+    const KIND: QueueItemKind = QueueItemKind::Recall;
 
     fn envelope(&self) -> Envelope {
         from_nobody(self.recipient)

@@ -11,7 +11,7 @@ use crate::outbox::compose::Fields;
 use crate::outbox::text::one_line;
 use crate::policy::TagReading;
 use crate::secret::Secret;
-use crate::store::Kind;
+use crate::store::QueueItemKind;
 
 /// Options that are named one by one.
 const MAX_OPTIONS: usize = 10;
@@ -69,7 +69,7 @@ pub enum Disposition<'a> {
 }
 
 impl Notice for Receipt<'_> {
-    const KIND: Kind = Kind::Receipt;
+    const KIND: QueueItemKind = QueueItemKind::Receipt;
 
     fn envelope(&self) -> Envelope {
         self.to.envelope()

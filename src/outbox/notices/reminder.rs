@@ -12,7 +12,7 @@ use crate::outbox::SenderCard;
 use crate::outbox::compose::Fields;
 use crate::outbox::envelopes::from_somebody;
 use crate::secret::Secret;
-use crate::store::Kind;
+use crate::store::QueueItemKind;
 
 /// A transfer is still there.
 pub struct Reminder<'a> {
@@ -37,7 +37,7 @@ pub struct Reminder<'a> {
 }
 
 impl Notice for Reminder<'_> {
-    const KIND: Kind = Kind::Reminder;
+    const KIND: QueueItemKind = QueueItemKind::Reminder;
 
     fn envelope(&self) -> Envelope {
         from_somebody(self.reverse_path.clone(), vec![EnvelopeRecipient::from(self.recipient.clone())])

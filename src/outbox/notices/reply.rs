@@ -19,7 +19,7 @@ use crate::outbox::envelopes::from_somebody;
 use crate::outbox::text::one_line;
 use crate::secret::Secret;
 use crate::settings::Organisation;
-use crate::store::Kind;
+use crate::store::QueueItemKind;
 
 /// The most Message-IDs in a References field: the first ones, and the last.
 const MAX_REFERENCES: usize = 20;
@@ -100,7 +100,7 @@ pub fn reply_id(id: &QueueId, hostname: &str) -> String {
 }
 
 impl Notice for Reply<'_> {
-    const KIND: Kind = Kind::Reply;
+    const KIND: QueueItemKind = QueueItemKind::Reply;
 
     fn envelope(&self) -> Envelope {
         self.header.envelope(self.recipients)
@@ -180,7 +180,7 @@ impl Author<'_> {
 const PREFIXES: [&str; 3] = ["re:", "antw:", "aw:"];
 
 impl ReplyHeader<'_> {
-    /// The reverse path is for failure reports alone; see [`Kind::Reply`].
+    /// The reverse path is for failure reports alone; see [`QueueItemKind::Reply`].
     pub(super) fn envelope(&self, recipients: &[Address]) -> Envelope {
         let author = ReversePath::Address(self.author.address.clone());
         from_somebody(author, recipients.iter().cloned().map(EnvelopeRecipient::from).collect())

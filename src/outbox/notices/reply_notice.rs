@@ -10,7 +10,7 @@ use crate::id::{Link, QueueId};
 use crate::message::crlf::CrlfBytes;
 use crate::outbox::compose::Wording;
 use crate::secret::Secret;
-use crate::store::Kind;
+use crate::store::QueueItemKind;
 
 /// There is an answer behind a link.
 pub struct ReplyNotice<'a> {
@@ -27,7 +27,7 @@ pub struct ReplyNotice<'a> {
 }
 
 impl Notice for ReplyNotice<'_> {
-    const KIND: Kind = Kind::Reply;
+    const KIND: QueueItemKind = QueueItemKind::Reply;
 
     fn envelope(&self) -> Envelope {
         self.header.envelope(std::slice::from_ref(self.recipient))

@@ -13,7 +13,7 @@ use crate::message::crlf::CrlfBytes;
 use crate::outbox::compose::{Fields, plain_mail};
 use crate::outbox::envelopes::from_nobody;
 use crate::outbox::text::one_line;
-use crate::store::Kind;
+use crate::store::QueueItemKind;
 
 /// Mail without a sender to tell could not be delivered.
 pub struct Undelivered<'a> {
@@ -34,7 +34,7 @@ pub struct Undelivered<'a> {
 }
 
 impl Notice for Undelivered<'_> {
-    const KIND: Kind = Kind::Undelivered;
+    const KIND: QueueItemKind = QueueItemKind::Undelivered;
 
     fn envelope(&self) -> Envelope {
         from_nobody(self.to)

@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::envelope::Envelope;
 use crate::id::QueueId;
 use crate::message::crlf::CrlfBytes;
-use crate::store::Kind;
+use crate::store::QueueItemKind;
 
 /// Recipients have not opened a transfer that expires soon.
 pub struct Unopened<'a> {
@@ -22,7 +22,7 @@ pub struct Unopened<'a> {
 }
 
 impl Notice for Unopened<'_> {
-    const KIND: Kind = Kind::Unopened;
+    const KIND: QueueItemKind = QueueItemKind::Unopened;
 
     fn envelope(&self) -> Envelope {
         self.to.envelope()

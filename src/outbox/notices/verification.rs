@@ -9,7 +9,7 @@ use crate::message::crlf::CrlfBytes;
 use crate::outbox::compose::Fields;
 use crate::outbox::envelopes::from_nobody;
 use crate::secret::Secret;
-use crate::store::Kind;
+use crate::store::QueueItemKind;
 
 /// A code that proves an address.
 pub struct Verification<'a> {
@@ -22,7 +22,7 @@ pub struct Verification<'a> {
 }
 
 impl Notice for Verification<'_> {
-    const KIND: Kind = Kind::Verification;
+    const KIND: QueueItemKind = QueueItemKind::Verification;
 
     fn envelope(&self) -> Envelope {
         from_nobody(self.to)

@@ -10,26 +10,26 @@ use crate::clock::Timestamp;
 use crate::diagnostic::Outcome;
 use crate::id::QueueId;
 use crate::outbox::Outbox;
-use crate::queue::{bounce, way};
+use crate::queue::{bounce, routing};
 use crate::secret::{BodyKey, LinkKey};
 use crate::settings::Settings;
-use crate::store::{Item, Kind, NewItem, Problem};
+use crate::store::{Item, NewItem, Problem, QueueItemKind};
 
 /// What came of telling somebody.
 #[derive(Default)]
-pub(super) struct Told {
+pub(super) struct FailureNotice {
     /// The report, or the notice to the postmaster.
     pub mail: Option<NewItem>,
     /// The item is to stay, and not to be tried again by itself.
     pub frozen: bool,
 }
 
-impl Told {
+impl FailureNotice {
     /// What the audit trail says of it.
     pub fn event(&self, item: &QueueId, now: Timestamp) -> Option<Event> {
         let mail = self.mail.as_ref()?;
         let result = match mail.kind {
-            Kind::Report => EventResult::FailureReport(item.clone()),
+            QueueItemKind::Report => EventResult::FailureReport(item.clone()),
             _ => EventResult::PostmasterNotice(item.clone()),
         };
         Some(Initiator::zegel().event(now, Action::Notify, mail.id.to_string(), result))
@@ -46,12 +46,12 @@ impl Shared {
         item: &Item,
         outcomes: &mut [(u32, Outcome)],
         now: Timestamp,
-    ) -> Told {
+    ) -> FailureNotice {
         let from_nobody = !bounce::untold(item, outcomes).is_empty();
         if !from_nobody && bounce::to_report(item, outcomes).is_empty() {
-            return Told::default();
+            return FailureNotice::default();
         }
-        let keep = from_nobody && way::is_kept(item.kind);
+        let keep = from_nobody && routing::is_kept(item.kind);
         let mail = match from_nobody {
             true => {
                 let failed = bounce::untold(item, outcomes);
@@ -71,15 +71,15 @@ impl Shared {
                 let why = reason_of(outcomes);
                 tracing::warn!(item = %item.id, reason = why, "mail from the null sender failed; the postmaster is told");
             }
-            return Told { mail, frozen: false };
+            return FailureNotice { mail, frozen: false };
         }
         let (why, frozen) = (reason_of(outcomes), freeze(outcomes));
         // There may be many of these, and the postmaster cannot be told anyway: they are counted.
-        if item.kind != Kind::Undelivered {
+        if item.kind != QueueItemKind::Undelivered {
             let kind = item.kind.as_str();
             tracing::error!(item = %item.id, kind, smarthost = server, reason = why, "{}", Problem::Frozen.explanation());
         }
-        Told { mail, frozen }
+        FailureNotice { mail, frozen }
     }
 
     async fn report(

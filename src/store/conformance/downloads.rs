@@ -93,7 +93,7 @@ pub async fn a_download_is_told_once_an_hour(store: &dyn Store) {
     open(store, session(1, &link)).await.unwrap();
     let fetch = async |minute: u64, part: u32| {
         let event = Event { time: minutes(minute), ..event(Action::Download) };
-        let notice = NewItem { created: minutes(minute), ..mail(None, Kind::Download) };
+        let notice = NewItem { created: minutes(minute), ..mail(None, QueueItemKind::Download) };
         let notice = Some((notice, earlier(minutes(minute), DAY / 24)));
         let (what, parts) = (part.to_string(), vec![part]);
         store.note_download(Fetch { event, notice, what, parts, ..fetch_of(&link, 1) }).await.unwrap();
@@ -108,7 +108,7 @@ pub async fn a_download_is_told_once_an_hour(store: &dyn Store) {
     assert!(rest(130).await.is_empty());
     assert_eq!(rest(131).await, std::slice::from_ref(&link));
     let follow_up = || {
-        let notice = NewItem { created: minutes(131), ..mail(None, Kind::Download) };
+        let notice = NewItem { created: minutes(131), ..mail(None, QueueItemKind::Download) };
         store.enqueue_follow_up(link.clone(), notice, minutes(71))
     };
     let both = join_all([follow_up(), follow_up()]).await;

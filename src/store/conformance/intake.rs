@@ -68,10 +68,10 @@ pub async fn a_sealed_thread_is_known(store: &dyn Store) {
 
 pub async fn a_delivered_notification_is_noted(store: &dyn Store) {
     let link = linked(store).await;
-    let item = claimed(store, notice(&link, Kind::Receipt)).await;
+    let item = claimed(store, notice(&link, QueueItemKind::Receipt)).await;
     store.finish_attempt(attempt(&item, delivered())).await.unwrap();
     assert_eq!(recipient(store, &link).await.notified, None, "a receipt is no notification");
-    let item = claimed(store, notice(&link, Kind::Notification)).await;
+    let item = claimed(store, notice(&link, QueueItemKind::Notification)).await;
     let later = vec![(1, Outcome::Deferred(said(451, "4.3.0")))];
     store.finish_attempt(attempt(&item, later)).await.unwrap();
     assert_eq!(recipient(store, &link).await.notified, None);
@@ -126,7 +126,7 @@ pub async fn reports_are_kept_and_close_only_what_nobody_has_opened(store: &dyn 
 
 pub async fn a_bounce_closes_a_link_until_the_next_notification(store: &dyn Store) {
     let link = linked(store).await;
-    let item = claimed(store, notice(&link, Kind::Notification)).await;
+    let item = claimed(store, notice(&link, QueueItemKind::Notification)).await;
     let why = said(550, "5.1.1 no such user");
     let reason = why.to_string();
     let failed = vec![(1, Outcome::Failed(why))];

@@ -13,7 +13,7 @@ use crate::store::*;
 pub async fn a_message_comes_back_as_it_went_in(store: &dyn Store) {
     let notify = Notify { success: true, failure: false, delay: true };
     let mut first = item();
-    first.kind = Kind::Notification;
+    first.kind = QueueItemKind::Notification;
     first.link = Some(Link { transfer: TransferId::random(), recipient: 7 });
     first.envelope.parameters = MailParameters {
         body: Some(BodyType::EightBitMime),
@@ -48,8 +48,11 @@ pub async fn a_message_comes_back_as_it_went_in(store: &dyn Store) {
     });
     assert_eq!(found.collect::<Vec<_>>(), expected);
     assert_eq!(items.iter().map(|item| item.id.clone()).collect::<Vec<_>>(), ids);
-    assert_eq!((items[0].kind, items[0].created, items[0].attempts), (Kind::Notification, noon(), 0));
-    assert_eq!((items[1].kind, items[1].created), (Kind::Message, minutes(1)));
+    assert_eq!(
+        (items[0].kind, items[0].created, items[0].attempts),
+        (QueueItemKind::Notification, noon(), 0)
+    );
+    assert_eq!((items[1].kind, items[1].created), (QueueItemKind::Message, minutes(1)));
 }
 
 pub async fn an_item_is_claimed_by_one(store: &dyn Store) {
@@ -162,13 +165,13 @@ pub async fn a_finished_item_goes_with_its_blob(store: &dyn Store) {
 
 pub async fn a_report_is_queued_with_the_failure(store: &dyn Store) {
     let first = claimed(store, item()).await;
-    let report = NewItem { kind: Kind::Report, ..item() };
+    let report = NewItem { kind: QueueItemKind::Report, ..item() };
     let id = report.id.clone();
     let mut finished = attempt(&first, delivered());
     finished.reports = vec![report];
     store.finish_attempt(finished).await.unwrap();
     let entries = store.queue().await.unwrap();
-    assert_eq!((entries.len(), entries[0].kind, &entries[0].id), (1, Kind::Report, &id));
+    assert_eq!((entries.len(), entries[0].kind, &entries[0].id), (1, QueueItemKind::Report, &id));
     assert_eq!(store.claim_due(&owner(), noon(), minutes(10), 10).await.unwrap()[0].id, id);
 
     // A report that cannot be queued leaves the attempt unrecorded: nothing is lost.

@@ -27,7 +27,7 @@ pub async fn retry_makes_due_but_never_twice(store: &dyn Store) {
 
 /// C38
 pub async fn what_is_frozen_waits_for_somebody(store: &dyn Store) {
-    let frozen = NewItem { kind: Kind::Receipt, ..item() };
+    let frozen = NewItem { kind: QueueItemKind::Receipt, ..item() };
     let item = claimed(store, frozen).await;
     let no = said(550, "5.1.1 no");
     let outcomes = vec![(1, Outcome::Delivered), (2, Outcome::Deferred(no.clone()))];
@@ -75,14 +75,14 @@ pub async fn a_dropped_item_is_gone(store: &dyn Store) {
 
 pub async fn the_queue_can_be_looked_at(store: &dyn Store) {
     let link = Link { transfer: TransferId::random(), recipient: 2 };
-    let mut notice = NewItem { kind: Kind::Receipt, link: Some(link.clone()), ..item() };
+    let mut notice = NewItem { kind: QueueItemKind::Receipt, link: Some(link.clone()), ..item() };
     notice.envelope.reverse_path = ReversePath::Null;
     notice.created = minutes(1);
     store.commit(message(vec![notice, item()])).await.unwrap();
     let entries = store.queue().await.unwrap();
     assert_eq!(entries.iter().map(|entry| entry.created).collect::<Vec<_>>(), [noon(), minutes(1)]);
-    assert_eq!((entries[0].from.as_str(), entries[0].kind), ("jan@voorbeeld.nl", Kind::Message));
-    assert_eq!((entries[1].from.as_str(), entries[1].kind), ("<>", Kind::Receipt));
+    assert_eq!((entries[0].from.as_str(), entries[0].kind), ("jan@voorbeeld.nl", QueueItemKind::Message));
+    assert_eq!((entries[1].from.as_str(), entries[1].kind), ("<>", QueueItemKind::Receipt));
     assert_eq!((&entries[1].transfer, entries[1].attempts), (&Some(link.transfer), 0));
     assert_eq!(entries[1].next_attempt, minutes(1));
     let recipients: Vec<_> = entries[0].recipients.iter().map(|r| (r.address.as_str(), r.state)).collect();

@@ -12,14 +12,14 @@ use crate::store::*;
 
 /// ReminderMails for both recipients, and a warning.
 fn reminders(link: &Link, occasion: Occasion) -> ReminderMails {
-    let to = |recipient| mail(Some(&Link { recipient, ..link.clone() }), Kind::Reminder);
+    let to = |recipient| mail(Some(&Link { recipient, ..link.clone() }), QueueItemKind::Reminder);
     ReminderMails {
         transfer: link.transfer.clone(),
         occasion,
         expires: days(30),
         now: noon(),
         to_recipients: vec![to(1), to(2)],
-        to_sender: (occasion == Occasion::LastDays).then(|| mail(None, Kind::Unopened)),
+        to_sender: (occasion == Occasion::LastDays).then(|| mail(None, QueueItemKind::Unopened)),
     }
 }
 

@@ -43,7 +43,7 @@ pub fn in_blob(blob: BlobName) -> Body {
 pub fn item() -> NewItem {
     NewItem {
         id: QueueId::random(),
-        kind: Kind::Message,
+        kind: QueueItemKind::Message,
         envelope: Envelope {
             reverse_path: ReversePath::Address(address("jan@voorbeeld.nl")),
             parameters: MailParameters::default(),
@@ -108,7 +108,7 @@ pub fn attempt(item: &Item, outcomes: Vec<(u32, Outcome)>) -> Attempt {
     Attempt {
         item: item.id.clone(),
         claim: item.claim.clone(),
-        notifies: item.link.clone().filter(|_| item.kind == Kind::Notification),
+        notifies: item.link.clone().filter(|_| item.kind == QueueItemKind::Notification),
         now: minutes(1),
         outcomes,
         next_attempt: minutes(5),
@@ -168,7 +168,7 @@ pub fn recall(link: &Link, recipient: Option<u16>) -> Recall {
     }
 }
 
-pub fn notice(link: &Link, kind: Kind) -> NewItem {
+pub fn notice(link: &Link, kind: QueueItemKind) -> NewItem {
     NewItem { kind, link: Some(link.clone()), ..item() }
 }
 
@@ -184,7 +184,7 @@ pub async fn queued(store: &dyn Store) -> Vec<&'static str> {
 pub fn limited(link: &Link, invites: bool) -> LimitedNotice {
     LimitedNotice {
         link: link.clone(),
-        item: notice(link, Kind::Notification),
+        item: notice(link, QueueItemKind::Notification),
         invites,
         bucket: format!("resend {link}"),
         rate: Rate::per(1, Duration::from_secs(600)),
@@ -301,7 +301,7 @@ pub fn days(count: u32) -> Timestamp {
     days_later(noon(), count)
 }
 
-pub fn mail(link: Option<&Link>, kind: Kind) -> NewItem {
+pub fn mail(link: Option<&Link>, kind: QueueItemKind) -> NewItem {
     NewItem { kind, link: link.cloned(), ..item() }
 }
 

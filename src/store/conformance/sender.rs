@@ -55,9 +55,9 @@ pub async fn of_two_recalls_one_does_it(store: &dyn Store) {
 pub async fn a_recall_drops_what_has_not_left(store: &dyn Store) {
     let link = linked(store).await;
     let second = Link { recipient: 2, ..link.clone() };
-    let item = claimed(store, notice(&link, Kind::Notification)).await;
-    store.commit(message(vec![notice(&second, Kind::Notification)])).await.unwrap();
-    store.commit(message(vec![notice(&link, Kind::Receipt)])).await.unwrap();
+    let item = claimed(store, notice(&link, QueueItemKind::Notification)).await;
+    store.commit(message(vec![notice(&second, QueueItemKind::Notification)])).await.unwrap();
+    store.commit(message(vec![notice(&link, QueueItemKind::Receipt)])).await.unwrap();
     store.recall(recall(&link, Some(1))).await.unwrap();
     assert_eq!(queued(store).await, ["notification", "receipt"]);
     store.finish_attempt(attempt(&item, delivered())).await.unwrap();
@@ -67,13 +67,13 @@ pub async fn a_recall_drops_what_has_not_left(store: &dyn Store) {
 pub async fn a_recalled_recipient_is_told_only_if_notified(store: &dyn Store) {
     let link = linked(store).await;
     let second = Link { recipient: 2, ..link.clone() };
-    let item = claimed(store, notice(&link, Kind::Notification)).await;
+    let item = claimed(store, notice(&link, QueueItemKind::Notification)).await;
     store.finish_attempt(attempt(&item, delivered())).await.unwrap();
-    let notices = vec![notice(&link, Kind::Recall), notice(&second, Kind::Recall)];
+    let notices = vec![notice(&link, QueueItemKind::Recall), notice(&second, QueueItemKind::Recall)];
     store.recall(Recall { notices, ..recall(&link, None) }).await.unwrap();
     let queue = store.claim_due(&owner(), minutes(9), minutes(20), 10).await.unwrap();
     let told: Vec<_> = queue.into_iter().map(|item| (item.kind, item.link)).collect();
-    assert_eq!(told, [(Kind::Recall, Some(link))]);
+    assert_eq!(told, [(QueueItemKind::Recall, Some(link))]);
 }
 
 /// Expired for good, whatever the clock says later.

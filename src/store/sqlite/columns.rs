@@ -14,7 +14,7 @@ use crate::envelope::Reported;
 use crate::id::{BlobName, FolderId, QueueId, TransferId, UploadId};
 use crate::locale::Language;
 use crate::secret::keyring::KeyId;
-use crate::store::{Kind, Problem};
+use crate::store::{Problem, QueueItemKind};
 
 macro_rules! text_column {
     ($($name:ty => $parse:expr),*) => {$(
@@ -38,7 +38,7 @@ text_column!(
     BlobName => str::parse,
     UploadId => str::parse,
     FolderId => str::parse,
-    Kind => str::parse,
+    QueueItemKind => str::parse,
     Problem => str::parse,
     Stage => str::parse,
     Language => str::parse,

@@ -15,7 +15,8 @@ use crate::clock::Timestamp;
 use crate::diagnostic::Outcome;
 use crate::id::{FolderId, QueueId};
 use crate::store::{
-    Acceptance, Attempt, AttemptEnd, Committed, Gauges, Item, Kind, NewItem, QueueEntry, Result, StoreError,
+    Acceptance, Attempt, AttemptEnd, Committed, Gauges, Item, NewItem, QueueEntry, QueueItemKind, Result,
+    StoreError,
 };
 
 /// How long a tool waits for a message to become a row, and how often it looks.
@@ -191,7 +192,7 @@ impl Sqlite {
 
 /// The message, if it is all that there is to keep.
 fn take_plain(acceptance: &mut Acceptance) -> Option<NewItem> {
-    let is_plain = |item: &NewItem| item.kind == Kind::Message && item.link.is_none();
+    let is_plain = |item: &NewItem| item.kind == QueueItemKind::Message && item.link.is_none();
     match acceptance.items.as_slice() {
         [item] if acceptance.transfer.is_none() && acceptance.draft.is_none() && is_plain(item) => {
             acceptance.items.pop()

@@ -19,8 +19,9 @@ use crate::store::conformance::{
     attempt, event, inline, item, message, noon, owner, said, store_conformance, transfer,
 };
 use crate::store::{
-    Acceptance, AccessStore, AuditStore, Body, BodyKeys, Item, Kind, MessageStore, NewItem, QueueAdmin,
-    QueueStore, RateStore, Recall, RetentionStore, SenderStore, StoreError, TransferStore, Try,
+    Acceptance, AccessStore, AuditStore, Body, BodyKeys, Item, MessageStore, NewItem, QueueAdmin,
+    QueueItemKind, QueueStore, RateStore, Recall, RetentionStore, SenderStore, StoreError, TransferStore,
+    Try,
 };
 
 mod conformance {
@@ -254,7 +255,11 @@ async fn a_damaged_row_is_an_error_not_a_guess() {
     assert!(store.claim_due(&owner(), noon(), days_later(noon(), 1), 10).await.is_err());
     on_writer(&store, "UPDATE items SET kind = 'message'").await;
     let claimed = store.claim_due(&owner(), noon(), days_later(noon(), 1), 10).await.unwrap();
-    assert_eq!((claimed.len(), claimed[0].kind), (1, Kind::Message), "the failed claim claimed nothing");
+    assert_eq!(
+        (claimed.len(), claimed[0].kind),
+        (1, QueueItemKind::Message),
+        "the failed claim claimed nothing"
+    );
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ const HEAD: u64 = 4096;
 
 /// What can be shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum PreviewKind {
     Picture(&'static str),
     Pdf,
     Html,
@@ -49,7 +49,7 @@ struct PreviewPage<'a> {
     token: &'a str,
     file: &'a IndexFile,
     size: String,
-    kind: Option<Kind>,
+    kind: Option<PreviewKind>,
 }
 
 /// `GET /t/{token}/files/{number}/view`
@@ -78,11 +78,11 @@ pub async fn content(
     let file = download::find(&index, &number)?.clone();
     let kind = detect(grant.clone(), file.clone()).await?;
     let media_type = match kind.ok_or(WebError::NoPreview)? {
-        Kind::Picture(media_type) => media_type,
-        Kind::Pdf => "application/pdf",
-        Kind::Text("utf-8") => "text/plain; charset=utf-8",
-        Kind::Text(_) => "text/plain; charset=windows-1252",
-        Kind::Html => "text/html; charset=utf-8",
+        PreviewKind::Picture(media_type) => media_type,
+        PreviewKind::Pdf => "application/pdf",
+        PreviewKind::Text("utf-8") => "text/plain; charset=utf-8",
+        PreviewKind::Text(_) => "text/plain; charset=windows-1252",
+        PreviewKind::Html => "text/html; charset=utf-8",
     };
     if method == Method::HEAD {
         return nothing(media_type);
@@ -91,7 +91,7 @@ pub async fn content(
     // Somebody who has seen a file has it: for the sender that is a download.
     let handout = Handout { what, parts: vec![file.part], whole: true, names };
     state.handouts.download(&visit, &grant, &method, handout).await?;
-    if kind == Some(Kind::Html) {
+    if kind == Some(PreviewKind::Html) {
         return html(&visit, grant, &file).await;
     }
     let size = file.size;
@@ -121,7 +121,7 @@ async fn html(visit: &Visit, grant: Grant, file: &IndexFile) -> Result<Response,
 }
 
 /// Reads the beginning of a file and tells what it is.
-async fn detect(grant: Grant, file: IndexFile) -> Result<Option<Kind>, WebError> {
+async fn detect(grant: Grant, file: IndexFile) -> Result<Option<PreviewKind>, WebError> {
     stream::blocking(move || {
         let mut head = Vec::new();
         let read = parts::open(&grant, file.part).and_then(|part| part.take(HEAD).read_to_end(&mut head));
@@ -138,23 +138,23 @@ pub fn is_likely(file: &IndexFile) -> bool {
     endings.contains(&ending(&file.name).as_str())
 }
 
-fn kind(file: &IndexFile, head: &[u8]) -> Option<Kind> {
+fn kind(file: &IndexFile, head: &[u8]) -> Option<PreviewKind> {
     if let Some(media_type) = picture_type(head) {
-        return Some(Kind::Picture(media_type));
+        return Some(PreviewKind::Picture(media_type));
     }
     if head.starts_with(b"%PDF-") {
-        return Some(Kind::Pdf);
+        return Some(PreviewKind::Pdf);
     }
     if !is_likely(file) || file.size > MAX_TEXT || head.contains(&0) {
         return None;
     }
     let name = file.name.to_ascii_lowercase();
     match std::str::from_utf8(head) {
-        _ if name.ends_with(".html") || name.ends_with(".htm") => Some(Kind::Html),
-        Ok(_) => Some(Kind::Text("utf-8")),
+        _ if name.ends_with(".html") || name.ends_with(".htm") => Some(PreviewKind::Html),
+        Ok(_) => Some(PreviewKind::Text("utf-8")),
         // The head may end in the middle of a character.
-        Err(error) if error.error_len().is_none() => Some(Kind::Text("utf-8")),
-        Err(_) => Some(Kind::Text("windows-1252")),
+        Err(error) if error.error_len().is_none() => Some(PreviewKind::Text("utf-8")),
+        Err(_) => Some(PreviewKind::Text("windows-1252")),
     }
 }
 
@@ -173,12 +173,12 @@ mod tests {
             content_id: None,
         };
         let kind = |name: &str, head: &[u8]| kind(&file(name), head);
-        assert_eq!(kind("a.txt", b"\x89PNG\r\n\x1a\n.."), Some(Kind::Picture("image/png")));
-        assert_eq!(kind("a.exe", b"%PDF-1.7"), Some(Kind::Pdf));
-        assert_eq!(kind("a.png", b"<script>alert(1)</script>"), Some(Kind::Text("utf-8")));
-        assert_eq!(kind("a.HTM", b"<p>"), Some(Kind::Html));
-        assert_eq!(kind("a.txt", b"caf\xe9 x"), Some(Kind::Text("windows-1252")));
-        assert_eq!(kind("a.txt", b"caf\xc3"), Some(Kind::Text("utf-8")));
+        assert_eq!(kind("a.txt", b"\x89PNG\r\n\x1a\n.."), Some(PreviewKind::Picture("image/png")));
+        assert_eq!(kind("a.exe", b"%PDF-1.7"), Some(PreviewKind::Pdf));
+        assert_eq!(kind("a.png", b"<script>alert(1)</script>"), Some(PreviewKind::Text("utf-8")));
+        assert_eq!(kind("a.HTM", b"<p>"), Some(PreviewKind::Html));
+        assert_eq!(kind("a.txt", b"caf\xe9 x"), Some(PreviewKind::Text("windows-1252")));
+        assert_eq!(kind("a.txt", b"caf\xc3"), Some(PreviewKind::Text("utf-8")));
         for (name, head) in [("a.svg", "<svg>"), ("a.xml", "<x/>"), ("a.docx", "PK"), ("a.txt", "a\0b")] {
             assert_eq!(kind(name, head.as_bytes()), None, "{name}");
         }

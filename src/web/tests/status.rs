@@ -54,7 +54,7 @@ impl Site {
                 let attempt = Attempt {
                     item: item.id,
                     claim: item.claim,
-                    notifies: item.link.filter(|_| item.kind == crate::store::Kind::Notification),
+                    notifies: item.link.filter(|_| item.kind == crate::store::QueueItemKind::Notification),
                     now,
                     outcomes: vec![(1, outcome.clone())],
                     next_attempt: now,

@@ -35,7 +35,7 @@ use crate::clock::Timestamp;
 use crate::envelope::Envelope;
 use crate::id::{FolderId, QueueId};
 use crate::secret::keyring::{KeyId, KeyRef};
-use crate::store::{Body, BodyData, Item, Kind, NewItem, Result, StoreError, at};
+use crate::store::{Body, BodyData, Item, NewItem, QueueItemKind, Result, StoreError, at};
 
 /// Bytes of all mail that may wait here. A message counts at least for [`LEAST`].
 const MOST: usize = 64 << 20;
@@ -247,7 +247,7 @@ struct Meta<E> {
     key: Option<KeyId>,
 }
 
-/// Kind, length of the description, description, body.
+/// QueueItemKind, length of the description, description, body.
 fn record_of(item: &NewItem, body: &[u8]) -> Result<Vec<u8>> {
     let key = item.body.key.as_ref().map(KeyRef::id);
     let meta = Meta { id: item.id.clone(), envelope: &item.envelope, created: item.created, key };
@@ -288,7 +288,7 @@ fn item_of(record: &[u8]) -> Option<NewItem> {
     let Meta { id, envelope, created, key } = serde_json::from_slice::<Meta<Envelope>>(meta).ok()?;
     Some(NewItem {
         id,
-        kind: Kind::Message,
+        kind: QueueItemKind::Message,
         envelope,
         body: Body { key: key.map(KeyRef::stored), data: BodyData::Inline(body.to_vec()) },
         link: None,

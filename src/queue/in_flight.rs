@@ -12,7 +12,7 @@ use crate::id::QueueId;
 
 /// The deliveries under way.
 #[derive(Default)]
-pub(super) struct Flights {
+pub(super) struct InFlight {
     tasks: JoinSet<()>,
     /// Item and attempt number of each.
     items: HashMap<Id, (QueueId, u32)>,
@@ -20,19 +20,19 @@ pub(super) struct Flights {
     known: HashSet<(QueueId, u32)>,
 }
 
-impl Flights {
+impl InFlight {
     /// Begins an attempt, named by item and number. One whose claim has run out while its outcome could not be recorded
     /// is not begun twice; the next attempt at the same item has another number, and may begin before the task of
     /// this one is cleared away.
-    pub fn start<F>(&mut self, flight: (QueueId, u32), attempt: impl FnOnce() -> F)
+    pub fn start<F>(&mut self, name: (QueueId, u32), attempt: impl FnOnce() -> F)
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        if !self.known.insert(flight.clone()) {
+        if !self.known.insert(name.clone()) {
             return;
         }
         let handle = self.tasks.spawn(attempt());
-        self.items.insert(handle.id(), flight);
+        self.items.insert(handle.id(), name);
     }
 
     /// How many there are.
@@ -46,7 +46,7 @@ impl Flights {
     }
 
     /// Waits until one has ended; for ever while there is none.
-    pub async fn landed(&mut self) {
+    pub async fn ended(&mut self) {
         match self.tasks.join_next_with_id().await {
             Some(ended) => self.forget(ended),
             None => pending().await,
@@ -54,7 +54,7 @@ impl Flights {
     }
 
     /// Waits until all have ended.
-    pub async fn all_landed(&mut self) {
+    pub async fn all_ended(&mut self) {
         while let Some(ended) = self.tasks.join_next_with_id().await {
             self.forget(ended);
         }
@@ -65,9 +65,9 @@ impl Flights {
             Ok((task, ())) => *task,
             Err(error) => error.id(),
         };
-        let Some(flight) = self.items.remove(&task) else { return };
-        self.known.remove(&flight);
-        if let (Err(error), (item, _)) = (ended, flight) {
+        let Some(name) = self.items.remove(&task) else { return };
+        self.known.remove(&name);
+        if let (Err(error), (item, _)) = (ended, name) {
             tracing::error!(%item, %error, "a delivery broke down; it starts again when its claim runs out");
         }
     }
@@ -76,15 +76,15 @@ impl Flights {
 /// The connections in use, of `relay.max_connections`. A delivery gives its own back before its outcome is recorded: the
 /// next hop need not idle for a flush of our disk. All clones count together.
 #[derive(Clone)]
-pub(super) struct Lines {
+pub(super) struct ConnectionSlots {
     taken: Arc<AtomicUsize>,
     wake: Arc<Notify>,
 }
 
 /// One of them; dropping it rings for the next delivery.
-pub(super) struct Line(Lines);
+pub(super) struct ConnectionSlot(ConnectionSlots);
 
-impl Lines {
+impl ConnectionSlots {
     /// None in use; `wake` is rung when one is given back.
     pub fn new(wake: Arc<Notify>) -> Self {
         Self { taken: Arc::default(), wake }
@@ -96,13 +96,13 @@ impl Lines {
     }
 
     /// One more.
-    pub fn take(&self) -> Line {
+    pub fn take(&self) -> ConnectionSlot {
         self.taken.fetch_add(1, Ordering::Relaxed);
-        Line(self.clone())
+        ConnectionSlot(self.clone())
     }
 }
 
-impl Drop for Line {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         self.0.taken.fetch_sub(1, Ordering::Relaxed);
         self.0.wake.notify_one();
@@ -116,21 +116,21 @@ mod tests {
     #[tokio::test]
     async fn an_attempt_is_begun_once_and_a_line_given_back() {
         let wake = Arc::new(Notify::new());
-        let lines = Lines::new(Arc::clone(&wake));
-        let mut flights = Flights::default();
+        let slots = ConnectionSlots::new(Arc::clone(&wake));
+        let mut in_flight = InFlight::default();
         let first = (QueueId::random(), 0);
         for _ in 0..2 {
-            flights.start(first.clone(), || {
-                let line = lines.take();
-                async move { drop(line) }
+            in_flight.start(first.clone(), || {
+                let slot = slots.take();
+                async move { drop(slot) }
             });
         }
-        assert_eq!((flights.count(), lines.taken()), (1, 1));
-        flights.start((first.0.clone(), 1), pending);
+        assert_eq!((in_flight.count(), slots.taken()), (1, 1));
+        in_flight.start((first.0.clone(), 1), pending);
         wake.notified().await;
-        flights.landed().await;
-        assert_eq!((flights.count(), lines.taken()), (1, 0));
-        flights.start(first, || async {});
-        assert_eq!(flights.count(), 2);
+        in_flight.ended().await;
+        assert_eq!((in_flight.count(), slots.taken()), (1, 0));
+        in_flight.start(first, || async {});
+        assert_eq!(in_flight.count(), 2);
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::config::Direction;
 use crate::settings::{Organisation, Settings};
-use crate::store::{Item, Kind, PendingRecipient};
+use crate::store::{Item, PendingRecipient, QueueItemKind};
 
 /// The organisation that a mail is of: its transfer's, or its sender's.
 pub(super) fn organisation<'a>(settings: &'a Settings, item: &Item) -> &'a Organisation {
@@ -20,34 +20,38 @@ pub(super) fn direction(settings: &Settings, item: &Item) -> Direction {
     let is_ours = |pending: &PendingRecipient| settings.is_internal(&pending.recipient.address);
     let is_inside = || item.recipients.iter().all(is_ours);
     match item.kind {
-        Kind::Message => Direction::Outside,
+        QueueItemKind::Message => Direction::Outside,
         _ if is_inside() => Direction::Inside,
         _ => Direction::Outside,
     }
 }
 
 /// Whether a mail carries a password, a link, a code, or something of an answer.
-pub(super) fn is_secret(kind: Kind) -> bool {
+pub(super) fn is_secret(kind: QueueItemKind) -> bool {
     match kind {
         // The recipient's link.
-        Kind::Notification | Kind::Reminder => true,
+        QueueItemKind::Notification | QueueItemKind::Reminder => true,
         // The password, and the sender's link.
-        Kind::Receipt => true,
+        QueueItemKind::Receipt => true,
         // The sender's link.
-        Kind::Ask | Kind::Unopened | Kind::Download => true,
+        QueueItemKind::Ask | QueueItemKind::Unopened | QueueItemKind::Download => true,
         // The answer, the link to one, the names of its files.
-        Kind::Reply | Kind::Confirmation => true,
+        QueueItemKind::Reply | QueueItemKind::Confirmation => true,
         // The code.
-        Kind::Verification => true,
+        QueueItemKind::Verification => true,
         // As its peer gave it to us; and what tells of a delivery or a recall without a word of the content.
-        Kind::Message | Kind::Report | Kind::Recall | Kind::Undelivered | Kind::Lost => false,
+        QueueItemKind::Message
+        | QueueItemKind::Report
+        | QueueItemKind::Recall
+        | QueueItemKind::Undelivered
+        | QueueItemKind::Lost => false,
     }
 }
 
 /// Whether a mail that has no sender to tell is kept when it cannot be delivered. What others have written is theirs to
 /// write again, and a code is of no use after ten minutes; the postmaster hears of both.
-pub(super) fn is_kept(kind: Kind) -> bool {
-    !matches!(kind, Kind::Message | Kind::Verification)
+pub(super) fn is_kept(kind: QueueItemKind) -> bool {
+    !matches!(kind, QueueItemKind::Message | QueueItemKind::Verification)
 }
 
 #[cfg(test)]
@@ -59,7 +63,7 @@ mod tests {
     use crate::id::{FolderId, QueueId};
     use crate::store::{Body, BodyData, Claim};
 
-    fn item(kind: Kind, to: &[&str]) -> Item {
+    fn item(kind: QueueItemKind, to: &[&str]) -> Item {
         let recipient = |(number, to): (u32, &&str)| PendingRecipient {
             number,
             recipient: Address::parse(to).unwrap().into(),
@@ -82,16 +86,16 @@ mod tests {
     fn what_zegel_writes_to_people_inside_goes_inside() {
         let settings = crate::settings::testing::settings("");
         for (kind, to, expected) in [
-            (Kind::Receipt, &["jan@voorbeeld.nl"][..], Direction::Inside),
-            (Kind::Report, &["jan@Voorbeeld.NL"], Direction::Inside),
-            (Kind::Reply, &["jan@voorbeeld.nl", "mien@voorbeeld.nl"], Direction::Inside),
-            (Kind::Verification, &["mien@voorbeeld.nl"], Direction::Inside),
-            (Kind::Notification, &["mien@voorbeeld.nl"], Direction::Inside),
-            (Kind::Message, &["mien@voorbeeld.nl"], Direction::Outside),
-            (Kind::Verification, &["piet@example.org"], Direction::Outside),
-            (Kind::Report, &["piet@example.org"], Direction::Outside),
-            (Kind::Notification, &["piet@voorbeeld.nl.example.org"], Direction::Outside),
-            (Kind::Reply, &["jan@voorbeeld.nl", "piet@example.org"], Direction::Outside),
+            (QueueItemKind::Receipt, &["jan@voorbeeld.nl"][..], Direction::Inside),
+            (QueueItemKind::Report, &["jan@Voorbeeld.NL"], Direction::Inside),
+            (QueueItemKind::Reply, &["jan@voorbeeld.nl", "mien@voorbeeld.nl"], Direction::Inside),
+            (QueueItemKind::Verification, &["mien@voorbeeld.nl"], Direction::Inside),
+            (QueueItemKind::Notification, &["mien@voorbeeld.nl"], Direction::Inside),
+            (QueueItemKind::Message, &["mien@voorbeeld.nl"], Direction::Outside),
+            (QueueItemKind::Verification, &["piet@example.org"], Direction::Outside),
+            (QueueItemKind::Report, &["piet@example.org"], Direction::Outside),
+            (QueueItemKind::Notification, &["piet@voorbeeld.nl.example.org"], Direction::Outside),
+            (QueueItemKind::Reply, &["jan@voorbeeld.nl", "piet@example.org"], Direction::Outside),
         ] {
             assert_eq!(direction(&settings, &item(kind, to)), expected, "{kind:?} to {to:?}");
         }
