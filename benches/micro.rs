@@ -35,7 +35,7 @@ const MIB: usize = 1 << 20;
 criterion_group!(benches, session, data, classify, seal, open);
 criterion_main!(benches);
 
-/// A mail of about `size` octets that passes; every tenth line starts with a dot.
+/// A mail of about `size` bytes that passes; every tenth line starts with a dot.
 fn mail(size: usize) -> Vec<u8> {
     let mut mail =
         b"From: Jan Jansen <j.jansen@voorbeeld.nl>\r\nTo: Anna <anna@example.org>\r\nCc: bob@example.net\r\n\
@@ -192,7 +192,7 @@ fn seal(criterion: &mut Criterion) {
     }
 }
 
-/// The same part again, to its last octet.
+/// The same part again, to its last byte.
 fn open(criterion: &mut Criterion) {
     let key = TransferKey::random();
     let plain = mail(10 * MIB);

@@ -31,7 +31,7 @@ fn used(transfers: usize) -> Site {
     site
 }
 
-/// Everything in the data folder that a start could harm, and the octets of it.
+/// Everything in the data folder that a start could harm, and the bytes of it.
 fn contents(site: &Site) -> BTreeMap<PathBuf, Vec<u8>> {
     let counts = |path: &PathBuf| path.starts_with(site.data().join("blobs")) || path.ends_with("master.key");
     all_bytes(&site.data()).into_iter().filter(|(path, _)| counts(path)).collect()

@@ -1,5 +1,5 @@
-//! Runs every dialogue in tests/dialogs/*.smtp against the real listener: once with the client's octets as they
-//! stand between two responses in one write, and once with every octet in a write of its own.
+//! Runs every dialogue in tests/dialogs/*.smtp against the real listener: once with the client's bytes as they
+//! stand between two responses in one write, and once with every byte in a write of its own.
 //! tests/dialogs/README.md tells how to write one.
 
 #![allow(
@@ -28,7 +28,7 @@ use zegel::smtp::peers::Allowed;
 use zegel::smtp::{Server, SmtpSettings};
 use zegel::tls;
 
-/// How the client's octets are sent.
+/// How the client's bytes are sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Writes {
     Whole,
@@ -79,7 +79,7 @@ struct Dialogue {
 }
 
 enum Step {
-    /// The client sends octets.
+    /// The client sends bytes.
     Send(Vec<u8>),
     /// The server's next line starts so.
     Line(String),

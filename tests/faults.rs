@@ -34,7 +34,7 @@ const ELS: &str = "els@example.com";
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
 
-/// A mail of about `size` octets.
+/// A mail of about `size` bytes.
 fn ordinary(subject: &str, size: usize) -> Vec<u8> {
     let line = format!("{:=<76}\r\n", "");
     format!("Subject: {subject}\r\n\r\n{}", line.repeat(size / line.len() + 1)).into_bytes()
@@ -97,7 +97,7 @@ impl SmallDisk {
         mounted.then_some(Self(folder))
     }
 
-    /// Takes every octet that is left.
+    /// Takes every byte that is left.
     fn fill(&self) {
         use std::io::Write;
         let mut file = std::fs::File::create(self.0.join("filler")).unwrap();
@@ -107,7 +107,7 @@ impl SmallDisk {
         }
     }
 
-    /// Takes octets until only so many are left.
+    /// Takes bytes until only so many are left.
     fn leave(&self, octets: usize) {
         let file = std::fs::File::create(self.0.join("filler")).unwrap();
         file.set_len(0).unwrap();
@@ -326,7 +326,7 @@ fn files_that_cannot_be_made_are_451_and_leave_nothing() {
 fn a_limit_on_file_sizes_is_451_and_kills_nobody() {
     let smarthost = Smarthost::start(Script::usual());
     let site = Site::new(smarthost.address(), "");
-    // In blocks of 512 octets: 10 MiB.
+    // In blocks of 512 bytes: 10 MiB.
     let mut gateway = site.start_as(limited("-f 20480"));
     for mail in [ordinary("groot", 11 * MIB), confidential(11 * MIB)] {
         let reply = attempt(&gateway, &mail);

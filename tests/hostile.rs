@@ -22,7 +22,7 @@ const STAFF: &str = "j.jansen@voorbeeld.nl";
 const ANNA: &str = "anna@example.org";
 /// The longest that one of them may take.
 const MOST: Duration = Duration::from_secs(8);
-/// Octets of memory for all of them together, of which the largest alone has ten million.
+/// Bytes of memory for all of them together, of which the largest alone has ten million.
 const MEMORY: usize = 400 << 20;
 
 #[test]

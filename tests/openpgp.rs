@@ -30,7 +30,7 @@ fn sealed(password: Option<&str>, cost: Cost, content: &[u8]) -> (Vec<u8>, Vec<u
     (lock(&key, &passphrase(password), cost, Urgency::Prompt).unwrap(), part)
 }
 
-/// Octets that differ everywhere.
+/// Bytes that differ everywhere.
 fn content(length: usize) -> Vec<u8> {
     (0..length).map(|at| (at * 31 + at / 251) as u8).collect()
 }

@@ -334,7 +334,7 @@ fn an_upload_goes_on_after_a_reload() {
     assert!(attachments(&scene.mail_with("\nReply-To: ")) == [("film.mp4".to_owned(), file)]);
 }
 
-/// What cannot be sent is said at once, before an octet goes out.
+/// What cannot be sent is said at once, before a byte goes out.
 #[test]
 fn files_that_do_not_fit_are_refused_while_choosing() {
     let scene = scene("[reply]\nmax_size = \"1MiB\"\n");

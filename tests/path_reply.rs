@@ -735,7 +735,7 @@ fn only_files_of_the_listed_types_are_taken() {
         "{page}"
     );
 
-    // By the name, before an octet has come.
+    // By the name, before a byte has come.
     for name in ["spel.exe", "pdf", "foto.jpg.scr", "foto.jpeg"] {
         let metadata = format!("filename {}", base64(name.as_bytes()));
         let fields = [("Upload-Length", "2"), ("Upload-Metadata", metadata.as_str())];

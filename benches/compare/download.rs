@@ -1,5 +1,5 @@
 //! A large file over TLS, decrypted on the way; beside nginx, which sends the plain file. And what the chunks cost: the
-//! same octets decrypted in memory only, beside OpenSSL alone.
+//! same bytes decrypted in memory only, beside OpenSSL alone.
 
 use std::io::{self, Write};
 use std::process::Command;
@@ -26,7 +26,7 @@ const CHUNK: usize = 64 << 10;
 struct Run {
     /// MB/s, as curl counts them.
     speed: f64,
-    /// Milliseconds from the request to the first octet of the answer.
+    /// Milliseconds from the request to the first byte of the answer.
     first: f64,
     /// CPU seconds of the server.
     cpu: f64,

@@ -126,7 +126,7 @@ fn copy(data: &Path, transfers: u64, blobs: bool) {
     db.execute_batch("PRAGMA optimize; PRAGMA journal_mode = WAL").expect("the journal");
 }
 
-/// 32 octets that nobody has: what a hash is to an index.
+/// 32 bytes that nobody has: what a hash is to an index.
 fn rand_hash() -> Vec<u8> {
     zegel::secret::random::<32>().to_vec()
 }
@@ -143,7 +143,7 @@ impl Links {
         Self { folder: folder.to_owned(), sources: HashMap::new() }
     }
 
-    /// A new name for the same sealed octets; a real copy now and then.
+    /// A new name for the same sealed bytes; a real copy now and then.
     fn link(&mut self, old: &str) -> String {
         let name = BlobName::random().to_string();
         let path = |name: &str| self.folder.join(&name[..2]).join(name);

@@ -23,7 +23,7 @@ pub struct Mails {
 }
 
 impl Mails {
-    /// Of about `size` octets.
+    /// Of about `size` bytes.
     pub fn new(subject: &str, size: u64) -> Self {
         let header = Self { subject: subject.to_owned(), body: Arc::default() }.header(0).len() as u64;
         let lines = size.saturating_sub(header).div_ceil(LINE.len() as u64);

@@ -121,7 +121,7 @@ fn ticks(process: u32) -> Duration {
     Duration::from_secs_f64(sum / TICKS)
 }
 
-/// A line of `/proc/<pid>/<file>` that counts kB, in octets; 0 where the process is gone.
+/// A line of `/proc/<pid>/<file>` that counts kB, in bytes; 0 where the process is gone.
 pub fn memory(process: u32, file: &str, name: &str) -> u64 {
     let text = fs::read_to_string(format!("/proc/{process}/{file}")).unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));

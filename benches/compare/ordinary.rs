@@ -18,7 +18,7 @@ const SUBJECT: &str = "gewone post";
 /// MiB; the default of `smtp.memory_budget`.
 const BUDGET: f64 = 512.0;
 
-/// The row for mails of `size` octets. `kept`: one connection for a session, not one for each mail.
+/// The row for mails of `size` bytes. `kept`: one connection for a session, not one for each mail.
 pub fn row(plan: &Plan, name: &str, size: u64, kept: bool) -> Section {
     let mut lines = pair(plan, size, kept, false);
     let connection = if kept { "one connection for each session" } else { "one connection for each mail" };

@@ -37,7 +37,7 @@ pub struct Source {
     /// By our own client; else by `smtp-source`.
     pub own: bool,
     pub sessions: u64,
-    /// Octets of the message.
+    /// Bytes of the message.
     pub size: u64,
     pub subject: &'static str,
     /// One connection for all mails of a session, not one for each. Our own client keeps them always.

@@ -36,7 +36,7 @@ pub fn number(value: f64) -> String {
     }
 }
 
-/// Octets as MiB.
+/// Bytes as MiB.
 pub fn mib(octets: u64) -> f64 {
     octets as f64 / 1_048_576.0
 }

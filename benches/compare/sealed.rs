@@ -1,5 +1,5 @@
 //! Mail that is sealed: in, sealed, durable, and notification and receipt on to the smarthost. Beside GnuPG, which
-//! only encrypts the same octets, two at a time.
+//! only encrypts the same bytes, two at a time.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -19,7 +19,7 @@ pub const SUBJECT: &str = "[vertrouwelijk] stukken";
 /// MiB; the default of `smtp.memory_budget`.
 const BUDGET: f64 = 512.0;
 
-/// The row for mails of `size` octets over so many sessions.
+/// The row for mails of `size` bytes over so many sessions.
 pub fn row(plan: &Plan, name: &str, size: u64, sessions: u64) -> Section {
     let sink = Sink::start();
     let zegel = Zegel::start(sink.address, &[]);

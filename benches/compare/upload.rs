@@ -27,7 +27,7 @@ const MAIL: &[u8] =
 
 /// One upload.
 struct Run {
-    /// MB/s from the first octet of the request to the answer.
+    /// MB/s from the first byte of the request to the answer.
     speed: f64,
     /// CPU seconds of the server.
     cpu: f64,

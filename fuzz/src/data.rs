@@ -24,7 +24,7 @@ pub fn holds(input: &[u8]) {
     assert_eq!(decode(&wire, step(input)), (expected, Some(length)), "unstuff(stuff(x)) = x");
 }
 
-/// The message, and how many octets it took if it ended.
+/// The message, and how many bytes it took if it ended.
 fn decode(wire: &[u8], step: usize) -> (Vec<u8>, Option<usize>) {
     let (mut decoder, mut message, mut used) = (DataDecoder::default(), Vec::new(), 0);
     for piece in wire.chunks(step.max(1)) {
@@ -38,7 +38,7 @@ fn decode(wire: &[u8], step: usize) -> (Vec<u8>, Option<usize>) {
     (message, None)
 }
 
-/// Where the octets first say that the data ends, and nowhere else.
+/// Where the bytes first say that the data ends, and nowhere else.
 fn true_end(wire: &[u8]) -> Option<usize> {
     if wire.starts_with(b".\r\n") {
         return Some(3);

@@ -43,7 +43,7 @@ pub const TARGETS: &[(&str, Law)] = &[
     ("upload", upload::holds),
 ];
 
-/// A length to cut the input into, so that a seed needs no field for it: it follows from the octets themselves.
+/// A length to cut the input into, so that a seed needs no field for it: it follows from the bytes themselves.
 fn step(input: &[u8]) -> usize {
     let sum = input.iter().fold(0usize, |sum, octet| sum.wrapping_mul(31).wrapping_add(usize::from(*octet)));
     1 + sum % 40

@@ -1,5 +1,5 @@
 //! A message taken apart (H13, C20): safe names, all distinct; nothing that grows without bound; and a message that is
-//! attached to another comes out of it octet by octet.
+//! attached to another comes out of it byte by byte.
 
 use std::collections::HashSet;
 
@@ -9,7 +9,7 @@ use zegel::message::rewrite::safe_name;
 
 use crate::message;
 
-/// Octets that come out for each that went in, at most: text in two forms, escaped, in UTF-8, with a winmail.dat beside
+/// Bytes that come out for each that went in, at most: text in two forms, escaped, in UTF-8, with a winmail.dat beside
 /// what is in it.
 const GROWTH: usize = 64;
 

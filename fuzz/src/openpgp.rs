@@ -10,11 +10,11 @@ use zegel::seal::read::read;
 use zegel::seal::write::write;
 use zegel::secret::Secret;
 
-/// Octets in the seeds.
+/// Bytes in the seeds.
 pub const LENGTHS: &[usize] = &[0, 5, 5000, 20_000];
 const KEY: [u8; 32] = [7; 32];
 const BOUND: &[u8] = b"fuzz";
-/// Octets before the end of which a part may be cut and nobody has seen it yet.
+/// Bytes before the end of which a part may be cut and nobody has seen it yet.
 const MOST: usize = 20_000;
 
 pub fn holds(input: &[u8]) {
@@ -51,7 +51,7 @@ fn text(length: usize) -> Vec<u8> {
     (0u32..).flat_map(|number| format!("{number:x} ").into_bytes()).take(length).collect()
 }
 
-/// A sealed part of so many octets, and the same as a stream of our own.
+/// A sealed part of so many bytes, and the same as a stream of our own.
 pub fn seeds(length: usize) -> io::Result<[Vec<u8>; 2]> {
     let key = TransferKey::from_bytes(&KEY).expect("32 octets");
     let mut part = Vec::new();

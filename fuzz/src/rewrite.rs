@@ -29,7 +29,7 @@ fn replaces_only_these(message: &CrlfBytes) {
     assert_eq!(rewrite::replace_fields(&replaced, NAMES, &new), replaced, "twice is once");
 }
 
-/// The message with `new` in the place of the first of these fields and without the others, put together octet by octet.
+/// The message with `new` in the place of the first of these fields and without the others, put together byte by byte.
 fn expected(message: &[u8], new: &[u8]) -> Vec<u8> {
     let start = message.as_ptr() as usize;
     let header = Header::parse(message);

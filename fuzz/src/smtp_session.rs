@@ -1,4 +1,4 @@
-//! A whole session: one line gets one response, the same octets mean the same however they are cut, and what comes out
+//! A whole session: one line gets one response, the same bytes mean the same however they are cut, and what comes out
 //! is messages that may go on (C07, C08, H12).
 
 use std::sync::Arc;
@@ -74,7 +74,7 @@ impl Client {
         self.session.kept(Ok("kept"), &mut self.said);
     }
 
-    /// One octet; when it ends a command line, there is one response to it.
+    /// One byte; when it ends a command line, there is one response to it.
     fn drip(&mut self, octet: u8) {
         if self.is_closed {
             return;

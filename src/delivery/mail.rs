@@ -20,7 +20,7 @@ pub struct OutgoingMail<'a> {
     pub parameters: &'a MailParameters,
     /// The recipients that still wait.
     pub recipients: &'a [EnvelopeRecipient],
-    /// What its octets are like.
+    /// What its bytes are like.
     pub traits: Traits,
     /// It says what nobody on the way may read: a connection that is exposed must not carry it (C30).
     pub secret: bool,
@@ -28,7 +28,7 @@ pub struct OutgoingMail<'a> {
     pub open: &'a (dyn Fn() -> MessageBlocks + Send + Sync),
 }
 
-/// The octets of a message, in order, in blocks. An error, or an end before all octets have come, means
+/// The bytes of a message, in order, in blocks. An error, or an end before all bytes have come, means
 /// that the message must not be completed.
 #[derive(Debug)]
 pub struct MessageBlocks {
@@ -37,12 +37,12 @@ pub struct MessageBlocks {
 }
 
 impl MessageBlocks {
-    /// A message of `size` octets that comes through `blocks`.
+    /// A message of `size` bytes that comes through `blocks`.
     pub fn new(size: u64, blocks: mpsc::Receiver<io::Result<Vec<u8>>>) -> Self {
         Self { blocks, left: size }
     }
 
-    /// The next block; `None` once all of `size` octets were given.
+    /// The next block; `None` once all of `size` bytes were given.
     pub async fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
         let Some(block) = self.blocks.recv().await.transpose()? else {
             return if self.left == 0 { Ok(None) } else { Err(io::ErrorKind::UnexpectedEof.into()) };

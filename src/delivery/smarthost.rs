@@ -33,7 +33,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 pub struct LargestMail(Arc<Mutex<HashMap<String, u64>>>);
 
 impl LargestMail {
-    /// Octets; `None` while this server has not been asked, or names no limit.
+    /// Bytes; `None` while this server has not been asked, or names no limit.
     pub fn octets(&self, smarthost: &str) -> Option<u64> {
         self.lock().get(smarthost).copied()
     }

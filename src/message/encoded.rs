@@ -24,13 +24,13 @@ pub fn decode(body: &[u8]) -> String {
     clean(&words(&unfold(body), Labels::Believed))
 }
 
-/// Every text that a field may be taken for; the first is [`decode`], none stands there twice. Octets that are no UTF-8
+/// Every text that a field may be taken for; the first is [`decode`], none stands there twice. Bytes that are no UTF-8
 /// may be in the charset of the message, which is asked for only then.
 pub fn readings(body: &[u8], charset: impl FnOnce() -> Option<String>) -> Vec<String> {
     let mut readings = Vec::new();
     let octets = without_line_ends(body);
     read(&text(&octets), &mut readings);
-    // Octets that shift without a word around them, as mail from Japan once did.
+    // Bytes that shift without a word around them, as mail from Japan once did.
     if body.contains(&ESCAPE) {
         readings.push(clean(&decode::charset(&octets, Some("iso-2022-jp"))));
     }
@@ -84,7 +84,7 @@ pub fn is_unreadable(body: &[u8]) -> bool {
     is_damaged || turned || text.contains(ODD)
 }
 
-/// Octets of a header as text: UTF-8 (RFC 6532), else what Windows programs send.
+/// Bytes of a header as text: UTF-8 (RFC 6532), else what Windows programs send.
 pub fn text(bytes: &[u8]) -> String {
     decode::charset(bytes, None)
 }
@@ -109,7 +109,7 @@ enum Labels {
     Believed,
     /// The same, but each word is read by itself, as some programs do.
     Apart,
-    /// The charset named is taken for a lie; NUL octets of wide charsets are dropped.
+    /// The charset named is taken for a lie; NUL bytes of wide charsets are dropped.
     Ignored,
 }
 
@@ -120,7 +120,7 @@ fn words(text: &str, labels: Labels) -> String {
     words_and_damage(text, labels).0
 }
 
-/// [`words`], and whether one has octets that its charset does not. UTF-8 is damaged in the same way for everybody.
+/// [`words`], and whether one has bytes that its charset does not. UTF-8 is damaged in the same way for everybody.
 fn words_and_damage(text: &str, labels: Labels) -> (String, bool) {
     let (mut output, mut is_damaged) = (String::with_capacity(text.len()), false);
     let mut pending: Option<(String, Vec<u8>)> = None;
@@ -215,7 +215,7 @@ fn flush(output: &mut String, pending: &mut Option<(String, Vec<u8>)>, labels: L
 struct Word<'a> {
     charset: &'a str,
     bytes: Vec<u8>,
-    /// Programs do not agree what its octets are.
+    /// Programs do not agree what its bytes are.
     is_odd: bool,
     rest: &'a str,
 }

@@ -93,10 +93,10 @@ pub enum ReplyError {
     /// Neither a message nor a file.
     #[error("neither a message nor a file")]
     Empty,
-    /// Message and files together are more than this many octets.
+    /// Message and files together are more than this many bytes.
     #[error("more than {max} octets")]
     TooLarge {
-        /// The most octets
+        /// The most bytes
         max: u64,
     },
     /// The message alone has more than this many characters.
@@ -158,7 +158,7 @@ pub enum ReplyError {
     /// The piece does not follow on what has come.
     #[error("the upload is at {offset}")]
     WrongOffset {
-        /// Octets that have come
+        /// Bytes that have come
         offset: u64,
     },
     /// The length is known already and was another, or less has been announced than has come.
@@ -182,7 +182,7 @@ pub enum ReplyError {
     /// The connection broke; what had come is kept up to here.
     #[error("the upload broke off at {offset}: {cause}")]
     Broken {
-        /// Octets that have come
+        /// Bytes that have come
         offset: u64,
         /// What the connection said
         cause: std::io::Error,
@@ -194,7 +194,7 @@ pub enum ReplyError {
         /// The endings that are
         allowed: Vec<String>,
     },
-    /// A file is a program, by its name or by its first octets; `name` is its name.
+    /// A file is a program, by its name or by its first bytes; `name` is its name.
     #[error("an upload that is a program")]
     Program { name: String },
     /// A file is something else than its name says, and was taken out; `name` is its name.

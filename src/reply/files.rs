@@ -33,7 +33,7 @@ fn hexadecimal(octets: &[u8]) -> String {
     octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
-/// The octets of one upload.
+/// The bytes of one upload.
 pub(super) struct FileReader {
     vault: Vault,
     blobs: Arc<dyn Blobs>,
@@ -42,7 +42,7 @@ pub(super) struct FileReader {
     pieces: vec::IntoIter<PieceRow>,
     /// Where the next piece starts.
     offset: u64,
-    /// Octets that were given out.
+    /// Bytes that were given out.
     given: u64,
     piece: Option<ChunkReader<Box<dyn Read + Send>>>,
     chunk: io::Cursor<Vec<u8>>,
@@ -81,7 +81,7 @@ impl FileReader {
                 self.chunk = io::Cursor::new(chunk?);
                 return Ok(true);
             }
-            // Every octet of the pieces so far was given: one that is shorter than its row says is damaged.
+            // Every byte of the pieces so far was given: one that is shorter than its row says is damaged.
             if self.given != self.offset {
                 return Err(damaged());
             }

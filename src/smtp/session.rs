@@ -1,4 +1,4 @@
-//! The SMTP session as a state machine: octets in, responses and the next step out. It does no I/O and
+//! The SMTP session as a state machine: bytes in, responses and the next step out. It does no I/O and
 //! knows no clock; `connection` drives it. Here are its stages and what it reads in each; `table` knows the commands.
 //!
 //! Each state owns exactly what is valid in it and is moved by value, so that an envelope cannot outlive
@@ -26,15 +26,15 @@ use crate::envelope::{Envelope, Peer};
 use crate::message::crlf::CrlfBytes;
 use crate::smtp::inbox::{Inbox, Refusal};
 
-/// Octets of a command line with its CRLF: RFC 5321 4.5.3.1.4 asks for 512, and the extensions add to it.
+/// Bytes of a command line with its CRLF: RFC 5321 4.5.3.1.4 asks for 512, and the extensions add to it.
 pub const MAX_LINE: usize = 2048;
-/// Octets of a line without end after which the connection closes (H12).
+/// Bytes of a line without end after which the connection closes (H12).
 const MAX_ENDLESS_LINE: usize = 1 << 20;
 /// Errors of one connection; one more closes it.
 const MAX_ERRORS: u32 = 20;
-/// Octets beyond the largest message that are still read to stay in step; then the connection closes.
+/// Bytes beyond the largest message that are still read to stay in step; then the connection closes.
 const MAX_DISCARD: u64 = 1 << 30;
-/// The first octet of a TLS record that starts a handshake (RFC 8446 5.1); no command starts with it (M05).
+/// The first byte of a TLS record that starts a handshake (RFC 8446 5.1); no command starts with it (M05).
 const TLS_HANDSHAKE: u8 = 0x16;
 
 /// What all sessions have in common.
@@ -118,7 +118,7 @@ enum Stage<T> {
     Data(Transaction<T>, DataDecoder, Incoming),
     /// Between the chunks of a message.
     Chunked(Transaction<T>, Incoming),
-    /// Within a chunk of which `chunk.size` octets are still to come.
+    /// Within a chunk of which `chunk.size` bytes are still to come.
     Chunk(Transaction<T>, Incoming, Chunk),
     /// Within a chunk that nobody wants; `response` follows it, then `back` goes on.
     SkipChunk { left: u64, response: Response, back: Box<Stage<T>> },
@@ -162,7 +162,7 @@ impl<I: Inbox> Session<I> {
     }
 
     /// Takes what it can use from `input`, and adds the responses to `out`: those to a pipelined batch
-    /// (RFC 2920) come together. Gives how many octets are used up.
+    /// (RFC 2920) come together. Gives how many bytes are used up.
     pub fn receive(&mut self, input: &[u8], out: &mut Vec<u8>) -> (usize, Next<I::Snapshot>) {
         let mut rest = input;
         loop {
@@ -373,7 +373,7 @@ impl<I: Inbox> Session<I> {
             *rest = rest.get(end + 2..).unwrap_or_default();
             return self.say(*back, Some(Response::LINE_TOO_LONG), out);
         }
-        // A CR at the end stays: its LF may come with the next octets.
+        // A CR at the end stays: its LF may come with the next bytes.
         let used = if rest.ends_with(b"\r") { rest.len() - 1 } else { rest.len() };
         *rest = rest.get(used..).unwrap_or_default();
         let skipped = skipped + used;
@@ -435,7 +435,7 @@ impl Said {
     }
 }
 
-/// Cuts at most `left` octets off the front of `rest`, and counts them off.
+/// Cuts at most `left` bytes off the front of `rest`, and counts them off.
 fn take<'a>(rest: &mut &'a [u8], left: &mut u64) -> &'a [u8] {
     let length = usize::try_from(*left).unwrap_or(usize::MAX).min(rest.len());
     let (taken, after) = rest.split_at_checked(length).unwrap_or((rest, &[]));

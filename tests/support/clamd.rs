@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use super::gateway::{free_port, wait_for};
 
-/// Octets of the largest file that it looks at; it takes twice as much.
+/// Bytes of the largest file that it looks at; it takes twice as much.
 pub const LARGEST: usize = 1 << 20;
 
 /// A clamd that can be stopped and started; stopped when dropped.

@@ -53,7 +53,7 @@ impl<S: Read + Write> SmtpClient<S> {
         self.reader.into_inner()
     }
 
-    /// Sends octets as they are.
+    /// Sends bytes as they are.
     pub fn write(&mut self, octets: &[u8]) -> std::io::Result<()> {
         self.reader.get_mut().write_all(octets)?;
         self.reader.get_mut().flush()

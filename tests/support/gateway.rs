@@ -178,7 +178,7 @@ impl Gateway {
         self.child.wait().unwrap()
     }
 
-    /// Octets of memory that it has held at most.
+    /// Bytes of memory that it has held at most.
     pub fn peak_memory(&self) -> usize {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
@@ -245,7 +245,7 @@ pub fn free_port() -> u16 {
     }
 }
 
-/// Every octet below a folder, for canary searches.
+/// Every byte below a folder, for canary searches.
 pub fn all_bytes(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {

@@ -17,7 +17,7 @@ use super::gateway::all_bytes;
 const HEADER: usize = 25;
 const SALT: usize = 16;
 const PAGE: usize = 4096;
-/// Octets before each page in the log.
+/// Bytes before each page in the log.
 const FRAME: usize = 24;
 const LOG_HEADER: usize = 32;
 
@@ -79,7 +79,7 @@ fn open(body: &[u8], master: &[u8; 32], short: &[[u8; 32]]) -> Option<String> {
     })
 }
 
-/// Of header and chunks, where the octets may be the header of a body.
+/// Of header and chunks, where the bytes may be the header of a body.
 fn length_of_body(octets: &[u8]) -> Option<usize> {
     let (header, _) = octets.split_at_checked(HEADER)?;
     let size = u64::from_be_bytes(header[SALT + 1..].try_into().unwrap());

@@ -29,7 +29,7 @@ pub fn seal(smarthost: &Smarthost, site: &Site, gateway: &Gateway, to: &[&str]) 
     (links, password_of(&notice_to(STAFF).text))
 }
 
-/// A file in a form: name, type, octets.
+/// A file in a form: name, type, bytes.
 pub type File<'a> = (&'a str, &'a str, &'a [u8]);
 
 /// A visit to one link.
@@ -121,7 +121,7 @@ impl Resident {
         (answer.status == 201).then(|| format!("/{}", answer.field("location").rsplit('/').next().unwrap()))
     }
 
-    /// Sends the first octets of a piece of `length`, and then nothing more.
+    /// Sends the first bytes of a piece of `length`, and then nothing more.
     pub fn drip(&self, id: &str, length: usize, octets: &[u8]) -> Drip {
         let address = self.link.split('/').nth(2).unwrap();
         let mut stream = TcpStream::connect(address).unwrap();
@@ -192,7 +192,7 @@ pub fn code_to(smarthost: &Smarthost, address: &str, before: usize) -> String {
     text.lines().map(str::trim).find(alone).unwrap_or_else(|| panic!("no code in {text}")).to_owned()
 }
 
-/// Attachments of a mail, in order: name and octets.
+/// Attachments of a mail, in order: name and bytes.
 pub fn attachments(taken: &Taken) -> Vec<(String, Vec<u8>)> {
     let message = MessageParser::default().parse(&taken.message).unwrap();
     message
@@ -234,7 +234,7 @@ pub fn base64(octets: &[u8]) -> String {
     STANDARD.encode(octets)
 }
 
-/// Octets that look like nothing, the same every time.
+/// Bytes that look like nothing, the same every time.
 pub fn noise(length: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_u32;
     let mut next = || {

@@ -144,7 +144,7 @@ pub struct Taken {
     pub mail: String,
     /// The RCPT lines that were taken.
     pub recipients: Vec<String>,
-    /// The octets, without stuffing and final dot.
+    /// The bytes, without stuffing and final dot.
     pub message: Vec<u8>,
     pub encrypted: bool,
     pub bdat: bool,
@@ -176,7 +176,7 @@ pub struct Seen {
     pub taken: Vec<Taken>,
     /// Commands that came before the answer to the one before.
     pub pipelined: usize,
-    /// Every octet that came in clear.
+    /// Every byte that came in clear.
     pub clear: Vec<u8>,
 }
 

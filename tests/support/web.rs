@@ -5,7 +5,7 @@ use ureq::http::{HeaderMap, Request};
 
 use super::gateway::PATIENCE;
 
-/// Most octets that are read of one answer.
+/// Most bytes that are read of one answer.
 const MOST: u64 = 64 << 20;
 
 /// What came back.

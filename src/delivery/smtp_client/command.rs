@@ -19,7 +19,7 @@ pub enum Lack {
     /// RFC 1870 6.1 (2)
     #[error("the message has {size} octets and the next mail server takes at most {limit}")]
     Size {
-        /// Octets of the message
+        /// Bytes of the message
         size: u64,
         /// What the server announces
         limit: u64,

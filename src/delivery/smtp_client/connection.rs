@@ -71,7 +71,7 @@ impl TlsClients {
 
 /// A connection that waits for MAIL.
 pub struct Connection {
-    /// The octets.
+    /// The bytes.
     pub wire: Wire,
     /// What the server offers, as said under the encryption in force.
     pub offered: Extensions,

@@ -33,7 +33,7 @@ pub enum Size {
     Unknown,
     /// Offered, without a fixed limit.
     Unlimited,
-    /// The most octets a message may have.
+    /// The most bytes a message may have.
     AtMost(u64),
 }
 

@@ -1,11 +1,11 @@
-//! Replies of an SMTP server (RFC 5321 4.2): bounded in lines and octets, whatever the server sends.
+//! Replies of an SMTP server (RFC 5321 4.2): bounded in lines and bytes, whatever the server sends.
 //! Read by `wire`, judged by `outcome`.
 
 use std::fmt;
 
 use crate::diagnostic::EnhancedCode;
 
-/// More octets in a line than any server has reason for; RFC 5321 4.5.3.1.5 asks for 512.
+/// More bytes in a line than any server has reason for; RFC 5321 4.5.3.1.5 asks for 512.
 pub const MAX_LINE: usize = 4096;
 /// More lines in a reply than any EHLO needs.
 pub const MAX_LINES: usize = 128;

@@ -10,7 +10,7 @@ pub struct Stuffing {
     place: Place,
 }
 
-/// Where the next octet stands.
+/// Where the next byte stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Place {
     #[default]

@@ -1,5 +1,5 @@
 //! One mail over an open connection (RFC 5321 3.3): MAIL, every RCPT, then the message for those whose RCPT
-//! was taken. A refused recipient stops no other. The only success is a 2xx after the last octet.
+//! was taken. A refused recipient stops no other. The only success is a 2xx after the last byte.
 
 use super::command::{self, lack_for_mail, lack_for_recipient};
 use super::connection::Connection;
@@ -13,7 +13,7 @@ use crate::diagnostic::{Outcome, Stage};
 
 /// Commands sent before their replies are read: few enough for any pair of socket buffers (RFC 2920 3.1).
 const GROUP: usize = 100;
-/// Octets of a message that leave in one write.
+/// Bytes of a message that leave in one write.
 const BLOCK: usize = 64 * 1024;
 
 /// How a transaction ended.

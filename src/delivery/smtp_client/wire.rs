@@ -1,4 +1,4 @@
-//! Octets to and from a server: bounded replies, one write per batch, a time limit on everything.
+//! Bytes to and from a server: bounded replies, one write per batch, a time limit on everything.
 
 use std::future::poll_fn;
 use std::io;
@@ -29,7 +29,7 @@ impl Wire {
         Self { socket, unread: Vec::new() }
     }
 
-    /// The socket, to be wrapped in TLS. Octets that came too early are an attack, not an answer (C10).
+    /// The socket, to be wrapped in TLS. Bytes that came too early are an attack, not an answer (C10).
     pub fn into_socket(self) -> Result<Box<dyn Socket>, Cause> {
         if self.unread.is_empty() { Ok(self.socket) } else { Err(Cause::Injection) }
     }
@@ -43,7 +43,7 @@ impl Wire {
         Ok(timeout(limit, write).await.map_err(|_| Cause::TimedOut)??)
     }
 
-    /// Reads one reply; `limit` is for all of it, so that dripping octets win nothing.
+    /// Reads one reply; `limit` is for all of it, so that dripping bytes win nothing.
     pub async fn reply(&mut self, limit: Duration) -> Result<Reply, Cause> {
         timeout(limit, self.read_reply()).await.map_err(|_| Cause::TimedOut)?
     }

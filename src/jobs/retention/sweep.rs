@@ -1,4 +1,4 @@
-//! The sweep at start: blobs that no row knows, because the process ended between their last octet and the commit.
+//! The sweep at start: blobs that no row knows, because the process ended between their last byte and the commit.
 //!
 //! What must never happen: that it removes what a crash cannot explain. A database that was put back from a backup does
 //! not know what came after it; what it does not know is then all that there is of it.

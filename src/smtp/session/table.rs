@@ -13,7 +13,7 @@ use crate::smtp::response::Response;
 type Step<T> = (Stage<T>, Response);
 
 impl<I: Inbox> Session<I> {
-    /// The command table. BDAT alone is not answered here but after its octets.
+    /// The command table. BDAT alone is not answered here but after its bytes.
     pub(super) fn command(
         &self,
         stage: Stage<I::Snapshot>,
@@ -139,7 +139,7 @@ impl<I: Inbox> Session<I> {
         }
     }
 
-    /// BDAT: its octets are taken in any case, so that they never become commands (H37).
+    /// BDAT: its bytes are taken in any case, so that they never become commands (H37).
     fn bdat(&self, stage: Stage<I::Snapshot>, chunk: Chunk) -> (Stage<I::Snapshot>, Option<Response>) {
         if chunk.size > self.settings.max_message_size.saturating_add(MAX_DISCARD) {
             return (Stage::Closed, Some(Response::TOO_LARGE));

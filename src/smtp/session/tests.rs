@@ -10,7 +10,7 @@ fn session() -> Session<Anything> {
     Session::new(Arc::new(Anything), Arc::new(fixture::settings()), Common::new(1 << 20), client)
 }
 
-/// Feeds `input` in pieces of `step` octets as a connection does: what is not used comes again with what follows it.
+/// Feeds `input` in pieces of `step` bytes as a connection does: what is not used comes again with what follows it.
 /// Gives the responses, and the messages that went to the inbox.
 fn converse(input: &[u8], step: usize) -> (String, Vec<Vec<u8>>) {
     converse_with(&mut session(), input, step)
@@ -63,7 +63,7 @@ fn line() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Octets as a client, a clumsy one or a hostile one may send them.
+/// Bytes as a client, a clumsy one or a hostile one may send them.
 fn octets() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         line().prop_map(|line| format!("{line}\r\n").into_bytes()),

@@ -46,7 +46,7 @@ const CROWDED: usize = 900;
 const NEW_CONNECTIONS: Rate = Rate { interval: Duration::from_millis(50), burst: 400 };
 /// For the TLS handshake, for a request's header, and between two requests.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Octets and fields of a request's header. Over it: 431.
+/// Bytes and fields of a request's header. Over it: 431.
 const MAX_HEADER: usize = 32 * 1024;
 const MAX_HEADER_FIELDS: usize = 64;
 /// HTTP/2 streams of one connection. Resets and CONTINUATION floods are counted by h2 itself.

@@ -1,5 +1,5 @@
 //! The header fields of the tus protocol 1.0 (tus.io/protocols/resumable-upload), read and written: what a client says of
-//! a file before an octet of it comes. Pure; `reply/upload` acts on it.
+//! a file before a byte of it comes. Pure; `reply/upload` acts on it.
 //!
 //! Whatever is not exactly as tus writes it is [`Malformed`]: a length that is guessed costs somebody a file.
 
@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 
 /// How much of the file the server has.
 pub const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
-/// Octets of the whole file.
+/// Bytes of the whole file.
 pub const UPLOAD_LENGTH: HeaderName = HeaderName::from_static("upload-length");
 /// `1`: the length comes later.
 pub const UPLOAD_DEFER_LENGTH: HeaderName = HeaderName::from_static("upload-defer-length");
@@ -23,7 +23,7 @@ const PIECE: &str = "application/offset+octet-stream";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed;
 
-/// Octets of the whole file; `None` when the client does not know yet and says so.
+/// Bytes of the whole file; `None` when the client does not know yet and says so.
 pub fn length(headers: &HeaderMap) -> Result<Option<u64>, Malformed> {
     match (number(headers, &UPLOAD_LENGTH)?, headers.get(UPLOAD_DEFER_LENGTH)) {
         (Some(length), None) => Ok(Some(length)),

@@ -1,4 +1,4 @@
-//! Notes what is handed out of a transfer, durably, before the first octet goes: for its sender, for the proof of a recall,
+//! Notes what is handed out of a transfer, durably, before the first byte goes: for its sender, for the proof of a recall,
 //! and in the audit trail. Called by every handler that answers with something of a message. Subject and names of files
 //! go with the opening itself, which is noted too (`transfer/access`).
 //!

@@ -87,7 +87,7 @@ struct Reading<'a> {
     reply: &'a ReplyContext,
     browser: &'a Browser,
     typed: Typed,
-    /// Octets of the whole form, as far as its sender says.
+    /// Bytes of the whole form, as far as its sender says.
     at_most: u64,
     /// The store has what was typed.
     is_kept: bool,

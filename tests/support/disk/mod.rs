@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use super::gateway::{Gateway, Site, zegel};
 
-/// Layout of the page that is shared with disk.c: seven numbers, then [`PART`] octets.
+/// Layout of the page that is shared with disk.c: seven numbers, then [`PART`] bytes.
 const ARMED: u64 = 0;
 const STRUCK: u64 = 24;
 const WORDS: usize = 7;
