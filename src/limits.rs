@@ -10,6 +10,10 @@ use crate::clock::{Timestamp, later};
 /// The days for which a transfer may be kept.
 pub const EXPIRY_DAYS: RangeInclusive<u32> = 1..=365;
 
+/// The longest time between the first blob of a message or an upload and the row that names it: an SMTP session ends
+/// after an hour, an upload too.
+pub const LONGEST_WRITING: Duration = Duration::from_hours(2);
+
 /// A rate with a burst, as the generic cell rate algorithm (ITU-T I.371) counts it: `burst` at once,
 /// then one each `interval`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

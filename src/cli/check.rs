@@ -2,7 +2,6 @@
 //! root, it would make it for the wrong user. With `--data` also whether every blob is there that a row names.
 
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Result, bail};
 
@@ -11,11 +10,9 @@ use crate::clock::{Clock, earlier};
 use crate::config::{Direction, NextHop};
 use crate::data_folder::DataFolder;
 use crate::inventory::Inventory;
+use crate::limits::LONGEST_WRITING;
 use crate::serve;
 use crate::settings::{Misconfigured, Settings};
-
-/// A blob may be there so much earlier than the row that names it.
-const WRITING: Duration = Duration::from_hours(2);
 
 /// Reads what the configuration names, and opens the data folder where there is one.
 pub fn run(args: &CheckArgs) -> Result<()> {
@@ -58,7 +55,7 @@ fn state(folder: Option<&DataFolder>) -> &'static str {
 
 /// Names every blob that is missing, damaged, or known to nobody.
 fn compare(folder: &DataFolder) -> Result<()> {
-    let until = earlier(Clock::system().now(), WRITING);
+    let until = earlier(Clock::system().now(), LONGEST_WRITING);
     let taking = Inventory::take(folder.store.as_ref(), folder.blobs.clone(), until);
     let found = tokio::runtime::Runtime::new()?.block_on(taking)?;
     for named in &found.missing {

@@ -4,8 +4,8 @@
 use zxcvbn::feedback::{Suggestion, Warning};
 use zxcvbn::{Score, zxcvbn};
 
-/// A password is never shorter than this.
-pub const SHORTEST: usize = 8;
+use crate::transfer::password::MIN_CHOSEN;
+
 /// Characters that are looked at: what is longer is strong, and costs time.
 const LOOKED_AT: usize = 100;
 
@@ -29,7 +29,7 @@ pub fn strength(password: &str, about: &[&str]) -> Strength {
     let inputs: Vec<&str> =
         about.iter().copied().chain(words).filter(|word| word.chars().count() > 2).collect();
     let estimate = zxcvbn(&start, &inputs);
-    let long_enough = start.chars().count() >= SHORTEST;
+    let long_enough = start.chars().count() >= MIN_CHOSEN;
     let score = if long_enough { u8::from(estimate.score()) } else { 0 };
     let mut advice = Vec::new();
     let mut add = |word| {

@@ -6,9 +6,8 @@
 use std::time::Duration;
 
 use crate::clock::{Timestamp, earlier, later};
+use crate::limits::LONGEST_WRITING;
 
-/// Between the first blob of a message and its commit: an SMTP session ends after an hour, an upload too.
-const WRITING: Duration = Duration::from_hours(2);
 /// Between the last sign of life in the database and the crash: the timer leaves one every minute.
 const SILENCE: Duration = Duration::from_mins(3);
 /// A crash leaves what was being sealed at that moment: some messages with some parts each.
@@ -36,7 +35,7 @@ pub enum Unexplained {
 /// Whether the end of the gateway that was last at work at `alive` can have left blobs that were written then.
 pub fn explain(written: &[Timestamp], alive: Option<Timestamp>) -> Result<(), Unexplained> {
     let Some(alive) = alive else { return Err(Unexplained::NeverAlive) };
-    let (first, last) = (earlier(alive, WRITING), later(alive, SILENCE));
+    let (first, last) = (earlier(alive, LONGEST_WRITING), later(alive, SILENCE));
     let older = written.iter().filter(|time| **time < first).count();
     let newer = written.iter().filter(|time| **time > last).count();
     match (newer, older) {
@@ -50,7 +49,7 @@ pub fn explain(written: &[Timestamp], alive: Option<Timestamp>) -> Result<(), Un
 /// Since when every other gateway must have been silent, or one of them may be writing these blobs: from its last sign of
 /// life before the first of them on. `None` when all are so old that whoever wrote them has committed them by now, or never will.
 pub fn undecided(written: &[Timestamp], now: Timestamp) -> Option<Timestamp> {
-    let settled = earlier(now, WRITING);
+    let settled = earlier(now, LONGEST_WRITING);
     written.iter().filter(|time| **time > settled).min().map(|first| earlier(*first, SILENCE))
 }
 
