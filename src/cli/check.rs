@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 
 use super::CheckArgs;
 use crate::clock::{Clock, earlier};
-use crate::config::{Direction, NextHop};
+use crate::config::{Direction, NextHopSettings};
 use crate::data_folder::DataFolder;
 use crate::inventory::Inventory;
 use crate::limits::LONGEST_WRITING;
@@ -85,7 +85,7 @@ fn fault(path: &Path, reason: &anyhow::Error) -> Misconfigured {
 }
 
 fn shown(settings: &Settings, direction: Direction) -> String {
-    let NextHop { smarthost, tls, username, .. } = settings.relay.next_hop(direction);
+    let NextHopSettings { smarthost, tls, username, .. } = settings.relay.next_hop(direction);
     let login = if username.is_empty() { String::new() } else { format!(", as {username}") };
     format!("{smarthost} (tls \"{tls}\"{login})")
 }

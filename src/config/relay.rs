@@ -70,7 +70,7 @@ pub enum Direction {
 
 /// A server that takes mail from the gateway, and how to connect to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NextHop {
+pub struct NextHopSettings {
     /// `host:port`
     pub smarthost: String,
     /// How to encrypt the connection.
@@ -83,8 +83,8 @@ pub struct NextHop {
 
 impl Relay {
     /// The server that mail of this direction is handed to.
-    pub fn next_hop(&self, direction: Direction) -> NextHop {
-        let outside = NextHop {
+    pub fn next_hop(&self, direction: Direction) -> NextHopSettings {
+        let outside = NextHopSettings {
             smarthost: self.smarthost.clone(),
             tls: self.tls,
             username: self.username.clone(),
@@ -93,13 +93,13 @@ impl Relay {
         let Inside { smarthost, tls, username, password_file } = self.inside.clone();
         match direction {
             Direction::Outside => outside,
-            Direction::Inside if self.is_one_server() => NextHop {
+            Direction::Inside if self.is_one_server() => NextHopSettings {
                 smarthost: outside.smarthost,
                 tls: tls.unwrap_or(outside.tls),
                 username: username.unwrap_or(outside.username),
                 password_file: password_file.or(outside.password_file),
             },
-            Direction::Inside => NextHop {
+            Direction::Inside => NextHopSettings {
                 smarthost: smarthost.unwrap_or(outside.smarthost),
                 tls: tls.unwrap_or(if outside.tls == RelayTls::Off {
                     RelayTls::default()
@@ -142,7 +142,7 @@ impl Relay {
              relay.give_up_after"
                 .to_owned()
         });
-        let off = |(key, hop): (&str, NextHop)| {
+        let off = |(key, hop): (&str, NextHopSettings)| {
             let notes = "is not encrypted, passwords, links, codes and answers included";
             (hop.tls == RelayTls::Off).then(|| format!("{key} is \"off\": mail to {} {notes}", hop.smarthost))
         };
@@ -151,7 +151,7 @@ impl Relay {
 
     /// What could be safer, for an administrator who checks the configuration.
     pub fn advice(&self) -> Vec<String> {
-        let unchecked = |(key, hop): (&str, NextHop)| {
+        let unchecked = |(key, hop): (&str, NextHopSettings)| {
             let weak = hop.tls == RelayTls::Opportunistic && !hop.is_on_loopback();
             weak.then(|| {
                 format!(
@@ -165,7 +165,7 @@ impl Relay {
     }
 
     /// The next hops, each with the key that says how its connections are encrypted. There is one if both are the same.
-    fn ways(&self) -> Vec<(&'static str, NextHop)> {
+    fn ways(&self) -> Vec<(&'static str, NextHopSettings)> {
         let [outside, inside] = [Direction::Outside, Direction::Inside].map(|way| self.next_hop(way));
         let key = if self.inside.tls.is_some() { "relay.inside.tls" } else { "relay.tls" };
         let second = (inside != outside).then_some((key, inside));
@@ -173,7 +173,7 @@ impl Relay {
     }
 }
 
-impl NextHop {
+impl NextHopSettings {
     /// Judged by its name only. For a mail the address that the connection goes to counts.
     fn is_on_loopback(&self) -> bool {
         let host = self.smarthost.rsplit_once(':').map_or("", |(host, _)| host);
@@ -233,9 +233,9 @@ mod tests {
         toml::from_str(&text).unwrap()
     }
 
-    fn hop(smarthost: &str, tls: RelayTls, username: &str, password_file: Option<&str>) -> NextHop {
+    fn hop(smarthost: &str, tls: RelayTls, username: &str, password_file: Option<&str>) -> NextHopSettings {
         let password_file = password_file.map(PathBuf::from);
-        NextHop { smarthost: smarthost.into(), tls, username: username.into(), password_file }
+        NextHopSettings { smarthost: smarthost.into(), tls, username: username.into(), password_file }
     }
 
     #[test]

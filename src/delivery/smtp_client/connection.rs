@@ -15,7 +15,7 @@ use super::auth::Credentials;
 use super::extensions::Extensions;
 use super::reply::Reply;
 use super::wire::{Socket, Wire};
-use crate::config::{Direction, NextHop, RelayTls};
+use crate::config::{Direction, NextHopSettings, RelayTls};
 use crate::delivery::Timeouts;
 use crate::delivery::outcome::{Cause, Failure};
 use crate::diagnostic::Stage;
@@ -26,7 +26,7 @@ use crate::tls::{TlsError, opportunistic_client, verifying_client};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerSettings {
     hostname: String,
-    hop: NextHop,
+    hop: NextHopSettings,
 }
 
 impl ServerSettings {
@@ -212,7 +212,7 @@ impl Opening<'_> {
 
     /// A password never crosses the net in clear, unless `tls = "off"` was chosen.
     async fn log_in(&self, wire: &mut Wire, offered: &Extensions, encrypted: bool) -> Result<(), Cause> {
-        let NextHop { tls, username, password_file, .. } = &self.settings.hop;
+        let NextHopSettings { tls, username, password_file, .. } = &self.settings.hop;
         if !encrypted && *tls != RelayTls::Off {
             return Err(Cause::Credentials("the connection is not encrypted".to_owned()));
         }
