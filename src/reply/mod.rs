@@ -78,7 +78,7 @@ pub struct Parts {
 /// Makes [`Replies`]. Cheap to clone.
 #[derive(Clone)]
 pub struct ReplyService {
-    parts: Parts,
+    parts: Arc<Parts>,
     /// As many answers are composed at once as there are cores.
     composing: FairSemaphore,
     /// Files are with the scanner.
@@ -100,7 +100,7 @@ impl ReplyService {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let composing = FairSemaphore::new(FairLimits { of_link: 1, of_client: cores, in_all: cores });
         let scanning = FairSemaphore::new(inspect::AT_ONCE);
-        Self { parts, composing, scanning, writers: Writers::default() }
+        Self { parts: Arc::new(parts), composing, scanning, writers: Writers::default() }
     }
 
     /// Answers to one transfer, for one request, under these settings.

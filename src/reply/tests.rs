@@ -220,7 +220,7 @@ impl Desk {
     }
 
     async fn sweep(&self) {
-        let Parts { keys, clock, wake, .. } = self.service.parts.clone();
+        let Parts { keys, clock, wake, .. } = self.service.parts.as_ref().clone();
         let store = self.store.clone();
         let sender = SenderService::new(store.clone(), keys, clock.clone(), wake);
         let reminders = Reminders::new(store.clone(), sender);

@@ -78,7 +78,8 @@ pub enum By {
 #[derive(Clone)]
 pub struct SenderService {
     store: Arc<dyn SenderStore>,
-    keys: Keys,
+    /// Shared: keys of a MAC are costly to clone, and every request clones what its handler stands on.
+    keys: Arc<Keys>,
     clock: Clock,
     wake: WakeHandle,
 }
@@ -86,7 +87,7 @@ pub struct SenderService {
 impl SenderService {
     /// `keys` are for links and queued bodies; `wake` is for whoever delivers what is queued.
     pub fn new(store: Arc<dyn SenderStore>, keys: Keys, clock: Clock, wake: WakeHandle) -> Self {
-        Self { store, keys, clock, wake }
+        Self { store, keys: Arc::new(keys), clock, wake }
     }
 
     /// The actions for one request, command or turn, under these settings.
