@@ -1,5 +1,5 @@
 -- Times are microseconds since 1970 UTC. Identifiers are texts as src/id.rs writes them.
--- No name, subject or file name of a mail is kept here (contract 6), and no secret that opens anything by itself.
+-- No name, subject or file name of a mail is kept here, and no secret that opens anything by itself.
 
 -- The queue. Rows stay small, so that claiming one costs little: bodies are apart.
 CREATE TABLE items (

@@ -15,7 +15,7 @@ CREATE INDEX transfer_recipients_pending ON transfer_recipients (download_notice
 
 CREATE INDEX threads_created ON threads (created);
 
--- The turns of the timer: see src/store/life.rs.
+-- The turns of the timer: see src/store/retention.rs.
 CREATE TABLE turns (
     number  INTEGER PRIMARY KEY CHECK (number = 1),
     trusted INTEGER NOT NULL,

@@ -1,6 +1,7 @@
 //! A semaphore with shares: of all permits, one link or one client holds no more than its share at once (H40). A request
 //! over that share waits behind the others of its link or client, and takes no place in the common queue meanwhile.
-//! Used for everything scarce that a visitor can ask for: Argon2 runs, downloads.
+//! Used for everything scarce that a visitor can ask for: Argon2 runs, downloads, the scanner,
+//! composing an answer.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

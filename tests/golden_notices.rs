@@ -4,12 +4,13 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail that way")]
 
-use std::path::Path;
+#[path = "support/golden.rs"]
+mod golden;
 
+use golden::{address, assert_golden, organisation, time};
 use mail_parser::{Message, MessageParser, MimeHeaders};
 use zegel::address::{Address, ReversePath};
 use zegel::clock::Timestamp;
-use zegel::config;
 use zegel::diagnostic::{Diagnostic, EnhancedCode, Stage};
 use zegel::envelope::{EnvelopeRecipient, MailParameters};
 use zegel::id::Link;
@@ -41,26 +42,6 @@ const ORIGINAL: &[u8] = b"From: \"Vries, Jan de\" <jan@voorbeeld.nl>\r\n\
     To: Anna Smit <anna@example.org>,\r\n\tb@example.org\r\n\
     Date: Mon, 23 Nov 2026 10:00:00 +0100\r\n\
     Message-ID: <origineel@voorbeeld.nl>\r\n";
-
-fn organisation() -> Organisation {
-    let text = r#"
-        hostname = "veilig.voorbeeld.nl"
-        data_dir = "/nowhere"
-        [organisation]
-        name = "Gemeente Voorbeeld"
-        domains = ["voorbeeld.nl"]
-        phone = "14 0511"
-        [smtp]
-        listen = ["127.0.0.1:0"]
-        [relay]
-        smarthost = "127.0.0.1:25"
-        [web]
-        listen = ["127.0.0.1:0"]
-        public_url = "https://veilig.voorbeeld.nl"
-    "#;
-    let config = config::parse(Path::new("zegel.toml"), text, std::iter::empty()).unwrap();
-    Organisation::read(&config).unwrap()
-}
 
 /// What a test starts from; each changes what it is about.
 struct Sample {
@@ -247,29 +228,6 @@ impl Sample {
         let ask = Ask { to: self.to(), recipient: &self.recipients[0], sent, expired, renewable };
         self.write("2026-12-24T09:00:01Z", &ask).unwrap()
     }
-}
-
-fn address(text: &str) -> Address {
-    Address::parse(text).unwrap()
-}
-
-fn time(text: &str) -> Timestamp {
-    text.parse().unwrap()
-}
-
-/// Compares with a file in `tests/golden`, line ends aside.
-fn assert_golden(name: &str, notice: &CrlfBytes) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format!("{name}.eml"));
-    let written = String::from_utf8(notice.as_slice().to_vec()).unwrap().replace("\r\n", "\n");
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(&path, &written).unwrap();
-    }
-    let golden = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        written == golden,
-        "{} differs; look at the change, then run with UPDATE_GOLDEN=1\n{written}",
-        path.display()
-    );
 }
 
 fn parse(notice: &CrlfBytes) -> Message<'_> {

@@ -4,13 +4,14 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail that way")]
 
-use std::io::Read;
-use std::path::Path;
+#[path = "support/golden.rs"]
+mod golden;
 
+use std::io::Read;
+
+use golden::{address, assert_golden, organisation, time};
 use mail_parser::{Message, MessageParser, MimeHeaders};
 use zegel::address::Address;
-use zegel::clock::Timestamp;
-use zegel::config;
 use zegel::id::{Link, QueueId, TransferId};
 use zegel::locale::Language;
 use zegel::message::crlf::CrlfBytes;
@@ -27,26 +28,6 @@ use zegel::settings::Organisation;
 
 const TOKEN: &str = "3k7wp9hmxt0010123456789abcdefghjkmnpqrs";
 const SHA256: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
-
-fn organisation() -> Organisation {
-    let text = r#"
-        hostname = "veilig.voorbeeld.nl"
-        data_dir = "/nowhere"
-        [organisation]
-        name = "Gemeente Voorbeeld"
-        domains = ["voorbeeld.nl"]
-        phone = "14 0511"
-        [smtp]
-        listen = ["127.0.0.1:0"]
-        [relay]
-        smarthost = "127.0.0.1:25"
-        [web]
-        listen = ["127.0.0.1:0"]
-        public_url = "https://veilig.voorbeeld.nl"
-    "#;
-    let config = config::parse(Path::new("zegel.toml"), text, std::iter::empty()).unwrap();
-    Organisation::read(&config).unwrap()
-}
 
 /// What a test starts from; each changes what it is about.
 struct Sample {
@@ -166,29 +147,6 @@ impl Sample {
         let verification = Verification { to: &self.author, transfer: &self.transfer, code: &self.code };
         verification.compose(&self.context(), &self.id).unwrap()
     }
-}
-
-fn address(text: &str) -> Address {
-    Address::parse(text).unwrap()
-}
-
-fn time(text: &str) -> Timestamp {
-    text.parse().unwrap()
-}
-
-/// Compares with a file in `tests/golden`, line ends aside.
-fn assert_golden(name: &str, notice: &CrlfBytes) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format!("{name}.eml"));
-    let written = String::from_utf8(notice.as_slice().to_vec()).unwrap().replace("\r\n", "\n");
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(&path, &written).unwrap();
-    }
-    let golden = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        written == golden,
-        "{} differs; look at the change, then run with UPDATE_GOLDEN=1\n{written}",
-        path.display()
-    );
 }
 
 fn parse(mail: &CrlfBytes) -> Message<'_> {

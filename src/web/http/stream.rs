@@ -1,6 +1,7 @@
 //! Bytes on their way to a browser: what is read from a part becomes a response's body. Used by every download; memory
 //! is bounded (H15), no thread waits for a client, and no link and no client takes the downloads of all others (H40).
 
+use std::future::ready;
 use std::io::{self, Read};
 use std::mem::replace;
 use std::sync::Arc;
@@ -8,8 +9,8 @@ use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
-use futures_util::FutureExt;
-use futures_util::stream::try_unfold;
+use futures_util::stream::{once, try_unfold};
+use futures_util::{FutureExt, StreamExt};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{JoinError, spawn_blocking};
 use tokio_util::task::AbortOnDropHandle;
@@ -78,12 +79,9 @@ impl Streams {
         // Nothing has been said yet: what cannot be read from its beginning on gets a page.
         let first = download.next().await.map_err(WebError::unreadable)?;
         let Some(first) = first else { return Ok(Body::empty()) };
-        Ok(Body::from_stream(try_unfold((Some(first), download), |(first, mut download)| async move {
-            if let Some(first) = first {
-                return Ok(Some((first, (None, download))));
-            }
+        let rest = try_unfold(download, |mut download| async move {
             match download.next().await {
-                Ok(piece) => Ok(piece.map(|piece| (piece, (None, download)))),
+                Ok(piece) => Ok(piece.map(|piece| (piece, download))),
                 Err(error) => {
                     tracing::warn!(%error, "a download was broken off");
                     let broken = Err(io::Error::from(error.kind()));
@@ -93,7 +91,8 @@ impl Streams {
                     broken
                 }
             }
-        })))
+        });
+        Ok(Body::from_stream(once(ready(Ok(first))).chain(rest)))
     }
 }
 
