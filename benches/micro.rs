@@ -20,7 +20,7 @@ use zegel::address::{Address, ReversePath};
 use zegel::envelope::{Envelope, Peer};
 use zegel::message::crlf::CrlfBytes;
 use zegel::message::header::Header;
-use zegel::policy::{Facts, MessageContent, Policy};
+use zegel::policy::{MessageContent, Policy, RuleInput};
 use zegel::seal::keys::TransferKey;
 use zegel::seal::{read, write};
 use zegel::smtp::SmtpSettings;
@@ -161,7 +161,7 @@ fn classify(criterion: &mut Criterion) {
             bencher.iter(|| {
                 let header = Header::parse(message.as_slice());
                 let content = MessageContent::new(&header, message);
-                policy.decide(&Facts {
+                policy.decide(&RuleInput {
                     content: &content,
                     sender: &sender,
                     recipient: &recipient,

@@ -47,7 +47,7 @@ impl DataFolder {
     /// Opens the folder for the gateway, and makes it if it does not exist. There is one gateway to a folder.
     pub fn open(folder: &Path) -> Result<Self> {
         make(folder)?;
-        let Verified { database, keys, blobs, id } = Verified::open(folder)?;
+        let OpenedFolder { database, keys, blobs, id } = OpenedFolder::open(folder)?;
         let id = match id {
             Some(id) => id,
             None => identity::found(&database, &keys.folder, &blobs, &blobs_folder(folder))?,
@@ -74,7 +74,7 @@ impl DataFolder {
         if !Self::exists(folder)? {
             bail!("{}: no gateway has run here yet", folder.display());
         }
-        let Verified { database, keys, blobs, id } = Verified::open(folder)?;
+        let OpenedFolder { database, keys, blobs, id } = OpenedFolder::open(folder)?;
         let store = database.attach()?;
         let keys = keys.with_keyring(store.keyring());
         let (store, blobs) = (Arc::new(store), Arc::new(blobs));
@@ -83,7 +83,7 @@ impl DataFolder {
 
     /// The same, with every check that the gateway makes when it starts.
     pub fn open_to_check(folder: &Path) -> Result<Self> {
-        let Verified { database, blobs, .. } = Verified::open(folder)?;
+        let OpenedFolder { database, blobs, .. } = OpenedFolder::open(folder)?;
         let (found, named) = (all_names(&blobs)?, database.count_blobs()?);
         identity::refuse_most_missing(&database, &blobs_folder(folder), named, found.len() as u64)?;
         Self::open_existing(folder)
@@ -113,14 +113,14 @@ impl DataFolder {
 }
 
 /// The parts of a [`DataFolder`]: they were verified, and the database is not running yet.
-struct Verified {
+struct OpenedFolder {
     database: Database,
     keys: Keys,
     blobs: LocalBlobs,
     id: Option<FolderId>,
 }
 
-impl Verified {
+impl OpenedFolder {
     fn open(folder: &Path) -> Result<Self> {
         let (path, blobs) = (database(folder), blobs_folder(folder));
         identity::refuse_remains(folder, &path)?;

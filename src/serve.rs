@@ -27,10 +27,10 @@ use crate::reply::{self, ReplyService};
 use crate::sender::SenderService;
 use crate::settings::{CurrentSettings, Settings};
 use crate::store::Store;
-use crate::store::room::Share;
+use crate::store::room::DiskShare;
 use crate::transfer::access::Access;
 use crate::web::WebState;
-use crate::web::admin::Admin;
+use crate::web::admin::AdminState;
 use crate::{sandbox, smtp, web};
 
 /// The signal for a file that has reached the size that the system allows (`LimitFSIZE`, `ulimit -f`). It has the same
@@ -114,7 +114,7 @@ impl Gateway {
         let worker = Worker::new(WorkerParts {
             owner: id.context("the data folder has no id")?,
             store: store.clone(),
-            blobs: Arc::new(blobs.shared(Share::Queue)),
+            blobs: Arc::new(blobs.shared(DiskShare::Queue)),
             key: keys.body.clone(),
             link_key: keys.link.clone(),
             clock: clock.clone(),
@@ -129,9 +129,9 @@ impl Gateway {
             settings.clone(),
             worker.wake_handle(),
         );
-        let replies = ReplyService::new(reply::Parts {
+        let replies = ReplyService::new(reply::ReplyParts {
             store: store.clone(),
-            blobs: Arc::new(blobs.shared(Share::Pages)),
+            blobs: Arc::new(blobs.shared(DiskShare::Pages)),
             keys: keys.clone(),
             clock: clock.clone(),
             wake: worker.wake_handle(),
@@ -152,7 +152,8 @@ impl Gateway {
             settings: settings.clone(),
             clock: clock.clone(),
         });
-        let admin = Admin { store: store.clone(), blobs: blobs.clone(), settings: settings.clone(), clock };
+        let admin =
+            AdminState { store: store.clone(), blobs: blobs.clone(), settings: settings.clone(), clock };
         let admin = web::admin::router(admin);
 
         let smtp = smtp::Server::bind(&first.smtp.listen, smtp_settings(&settings), Arc::new(intake))?;

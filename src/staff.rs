@@ -11,11 +11,11 @@ use crate::address::{Address, AddressError};
 
 /// The list, by mailbox.
 #[derive(Clone, Debug, Default)]
-pub struct Directory(HashMap<String, Person>);
+pub struct Directory(HashMap<String, StaffMember>);
 
 /// What recipients are told about a sender.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Person {
+pub struct StaffMember {
     /// First and last name.
     pub name: Option<String>,
     /// As people write it.
@@ -42,13 +42,13 @@ pub enum StaffError {
         file: PathBuf,
         /// Counted from 1
         line: u64,
-        fault: LineFault,
+        fault: StaffListFault,
     },
 }
 
 /// What can be wrong with a line of the list.
 #[derive(Debug, thiserror::Error)]
-pub enum LineFault {
+pub enum StaffListFault {
     /// The header line names an unknown column.
     #[error("unknown column {0:?}; known are email, name, phone and department")]
     UnknownColumn(String),
@@ -96,12 +96,12 @@ impl Directory {
     }
 
     /// The person whose address this is, in any spelling of it.
-    pub fn find(&self, address: &Address) -> Option<&Person> {
+    pub fn find(&self, address: &Address) -> Option<&StaffMember> {
         self.0.get(&address.mailbox())
     }
 
     /// Everybody in the list, each with their [`Address::mailbox`].
-    pub fn people(&self) -> impl Iterator<Item = (&str, &Person)> {
+    pub fn people(&self) -> impl Iterator<Item = (&str, &StaffMember)> {
         self.0.iter().map(|(address, person)| (address.as_str(), person))
     }
 
@@ -111,7 +111,7 @@ impl Directory {
         Self::parse(text.as_bytes()).unwrap_or_default()
     }
 
-    fn parse(bytes: &[u8]) -> Result<Self, (u64, LineFault)> {
+    fn parse(bytes: &[u8]) -> Result<Self, (u64, StaffListFault)> {
         let mut reader =
             csv::ReaderBuilder::new().delimiter(delimiter(bytes)).trim(csv::Trim::All).from_reader(bytes);
         let columns = Columns::of(reader.headers().map_err(line_fault)?).map_err(|fault| (1, fault))?;
@@ -124,7 +124,7 @@ impl Directory {
             let line = record.position().map_or(0, csv::Position::line);
             let (address, person) = columns.person(&record).map_err(|fault| (line, fault))?;
             if people.insert(address.mailbox(), person).is_some() {
-                return Err((line, LineFault::DoubleAddress(address)));
+                return Err((line, StaffListFault::DoubleAddress(address)));
             }
         }
         Ok(Self(people))
@@ -141,7 +141,7 @@ struct Columns {
 }
 
 impl Columns {
-    fn of(header: &StringRecord) -> Result<Self, LineFault> {
+    fn of(header: &StringRecord) -> Result<Self, StaffListFault> {
         let (mut columns, mut email) = (Self::default(), None);
         for (at, title) in header.iter().enumerate() {
             let column = match title.to_lowercase().as_str() {
@@ -149,26 +149,29 @@ impl Columns {
                 "name" => &mut columns.name,
                 "phone" => &mut columns.phone,
                 "department" => &mut columns.department,
-                _ => return Err(LineFault::UnknownColumn(title.to_owned())),
+                _ => return Err(StaffListFault::UnknownColumn(title.to_owned())),
             };
             if column.replace(at).is_some() {
-                return Err(LineFault::DoubleColumn(title.to_owned()));
+                return Err(StaffListFault::DoubleColumn(title.to_owned()));
             }
         }
-        columns.email = email.ok_or(LineFault::NoEmailColumn)?;
+        columns.email = email.ok_or(StaffListFault::NoEmailColumn)?;
         Ok(columns)
     }
 
-    fn person(&self, record: &StringRecord) -> Result<(Address, Person), LineFault> {
+    fn person(&self, record: &StringRecord) -> Result<(Address, StaffMember), StaffListFault> {
         let text = record.get(self.email).unwrap_or("");
         let address =
-            Address::parse(text).map_err(|fault| LineFault::Address { text: text.to_owned(), fault })?;
+            Address::parse(text).map_err(|fault| StaffListFault::Address { text: text.to_owned(), fault })?;
         let field = |column: Option<usize>| {
             let text = record.get(column?)?;
             (!text.is_empty()).then(|| text.to_owned())
         };
-        let person =
-            Person { name: field(self.name), phone: field(self.phone), department: field(self.department) };
+        let person = StaffMember {
+            name: field(self.name),
+            phone: field(self.phone),
+            department: field(self.department),
+        };
         Ok((address, person))
     }
 }
@@ -179,14 +182,14 @@ fn delimiter(bytes: &[u8]) -> u8 {
     if header.contains(&b';') && !header.contains(&b',') { b';' } else { b',' }
 }
 
-fn line_fault(error: csv::Error) -> (u64, LineFault) {
+fn line_fault(error: csv::Error) -> (u64, StaffListFault) {
     let line = error.position().map_or(1, csv::Position::line);
     match *error.kind() {
         csv::ErrorKind::UnequalLengths { expected_len: expected, len: found, .. } => {
-            (line, LineFault::FieldCount { expected, found })
+            (line, StaffListFault::FieldCount { expected, found })
         }
         // The bytes are in memory, so nothing else can go wrong with them.
-        _ => (line, LineFault::Encoding),
+        _ => (line, StaffListFault::Encoding),
     }
 }
 
@@ -194,12 +197,12 @@ fn line_fault(error: csv::Error) -> (u64, LineFault) {
 mod tests {
     use super::*;
 
-    fn person(name: &str, phone: &str, department: &str) -> Person {
+    fn person(name: &str, phone: &str, department: &str) -> StaffMember {
         let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        Person { name: some(name), phone: some(phone), department: some(department) }
+        StaffMember { name: some(name), phone: some(phone), department: some(department) }
     }
 
-    fn find(directory: &Directory, address: &str) -> Option<Person> {
+    fn find(directory: &Directory, address: &str) -> Option<StaffMember> {
         directory.find(&Address::parse(address).unwrap()).cloned()
     }
 
@@ -226,7 +229,7 @@ mod tests {
         let directory = Directory::parse(text.as_bytes()).unwrap();
         let expected = person("Vries, \"Jan\" de", "", "Werk; inkomen");
         assert_eq!(find(&directory, "a@voorbeeld.nl"), Some(expected));
-        assert_eq!(find(&directory, "b@voorbeeld.nl"), Some(Person::default()));
+        assert_eq!(find(&directory, "b@voorbeeld.nl"), Some(StaffMember::default()));
         assert!(Directory::parse(b"email\nc@voorbeeld.nl\n").is_ok());
     }
 

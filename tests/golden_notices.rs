@@ -18,11 +18,11 @@ use zegel::locale::Language;
 use zegel::message::crlf::CrlfBytes;
 use zegel::outbox::compose::{Fields, Original};
 use zegel::outbox::notices::ask::Ask;
-use zegel::outbox::notices::download::Download;
+use zegel::outbox::notices::download::DownloadNotice;
 use zegel::outbox::notices::failure::{About, FailedRecipient, FailureReport};
-use zegel::outbox::notices::lost::Lost;
+use zegel::outbox::notices::lost::LostNotice;
 use zegel::outbox::notices::notification::Notification;
-use zegel::outbox::notices::recall::Recall;
+use zegel::outbox::notices::recall::RecallNotice;
 use zegel::outbox::notices::receipt::{Disposition, Receipt, ReceiptLine, Remarks};
 use zegel::outbox::notices::reminder::Reminder;
 use zegel::outbox::notices::undelivered::Undelivered;
@@ -32,7 +32,7 @@ use zegel::outbox::{Context, NoticeError, SenderCard};
 use zegel::policy::TagReading;
 use zegel::secret::Secret;
 use zegel::settings::Organisation;
-use zegel::staff::Person;
+use zegel::staff::StaffMember;
 
 const TOKEN: &str = "3k7wp9hmxt0010123456789abcdefghjkmnpqrs";
 const LINK: &str = "https://veilig.voorbeeld.nl/t/3k7wp9hmxt0010123456789abcdefghjkmnpqrs";
@@ -61,7 +61,7 @@ struct Sample {
 
 impl Sample {
     fn new(language: Language) -> Self {
-        let person = Person {
+        let person = StaffMember {
             name: Some("Jan de Vries".into()),
             phone: Some("(0511) 54 81 00".into()),
             department: Some("Burgerzaken".into()),
@@ -138,7 +138,7 @@ impl Sample {
     }
 
     fn recall(&self) -> CrlfBytes {
-        let recall = Recall {
+        let recall = RecallNotice {
             sender: &self.sender.email,
             recipient: &self.recipients[0],
             link: &self.link,
@@ -177,7 +177,7 @@ impl Sample {
 
     fn download(&self, files: usize, message: bool, names: &[String]) -> CrlfBytes {
         let (recipient, time) = (&self.recipients[0], time("2026-11-24T09:00:01Z"));
-        let download = Download { to: self.to(), recipient, time, files, of: 3, message, names };
+        let download = DownloadNotice { to: self.to(), recipient, time, files, of: 3, message, names };
         self.write("2026-12-21T09:00:01Z", &download).unwrap()
     }
 
@@ -220,7 +220,7 @@ impl Sample {
 
     fn lost(&self) -> CrlfBytes {
         let (recipient, sent) = (&self.recipients[0], time("2026-11-23T09:00:01Z"));
-        self.write("2026-12-21T09:00:01Z", &Lost { to: self.to(), recipient, sent }).unwrap()
+        self.write("2026-12-21T09:00:01Z", &LostNotice { to: self.to(), recipient, sent }).unwrap()
     }
 
     fn ask(&self, renewable: Option<Timestamp>) -> CrlfBytes {
@@ -458,8 +458,11 @@ fn no_text_from_outside_adds_anything() {
     let calm_receipt = calm.receipt();
     for attack in attacks {
         let mut sample = Sample::new(Language::En);
-        let person =
-            Person { name: Some(attack.into()), phone: Some(attack.into()), department: Some(attack.into()) };
+        let person = StaffMember {
+            name: Some(attack.into()),
+            phone: Some(attack.into()),
+            department: Some(attack.into()),
+        };
         sample.organisation.name = attack.into();
         sample.organisation.phone = attack.into();
         let email = &sample.sender.email;

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use zegel::address::{Address, ReversePath};
 use zegel::message::crlf::CrlfBytes;
 use zegel::message::header::Header;
-use zegel::policy::{Decision, Facts, MessageContent, Policy};
+use zegel::policy::{Decision, MessageContent, Policy, RuleInput};
 
 /// `NAME.toml`
 #[derive(Deserialize)]
@@ -47,7 +47,7 @@ fn decide(policy: &Policy, message: Vec<u8>, case: &Case) -> Vec<(String, String
     };
     let decision_for = |address: &String| {
         let recipient = Address::parse(address).unwrap();
-        let facts = Facts {
+        let facts = RuleInput {
             content: &content,
             sender: &sender,
             recipient: &recipient,
@@ -135,7 +135,7 @@ fn a_thousand_recipients_cost_one_look() {
     let start = Instant::now();
     for number in 0..1000 {
         let recipient = Address::parse(&format!("a{number}@example.org")).unwrap();
-        let facts = Facts {
+        let facts = RuleInput {
             content: &content,
             sender: &sender,
             recipient: &recipient,

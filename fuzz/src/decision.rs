@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use zegel::address::{Address, ReversePath};
 use zegel::message::crlf::CrlfBytes;
 use zegel::message::header::Header;
-use zegel::policy::{Facts, MessageContent, Policy, Verdict};
+use zegel::policy::{MessageContent, Policy, RuleInput, Verdict};
 
 use crate::message;
 
@@ -94,7 +94,7 @@ fn decide(policy: &Policy, mail: &[u8]) -> u8 {
     let content = MessageContent::new(&header, &message);
     let sender = ReversePath::Address(Address::parse("j.jansen@voorbeeld.nl").expect("it is one"));
     let recipient = Address::parse("anna@example.org").expect("it is one");
-    let facts = Facts {
+    let facts = RuleInput {
         content: &content,
         sender: &sender,
         recipient: &recipient,

@@ -6,7 +6,7 @@ use std::path::Path;
 use zegel::address::{Address, ReversePath};
 use zegel::message::crlf::CrlfBytes;
 use zegel::message::header::Header;
-use zegel::policy::{Decision, Facts, MessageContent, Policy, RuleTrace, Verdict};
+use zegel::policy::{Decision, MessageContent, Policy, RuleInput, RuleTrace, Verdict};
 
 const MAILS: &[&str] = &[
     "Subject: zaak 12\r\n\r\nBeste mevrouw,\r\n",
@@ -45,7 +45,7 @@ fn decide(policy: &Policy, mail: &str) -> (Decision, Vec<RuleTrace>) {
     let header = Header::parse(message.as_slice());
     let content = MessageContent::new(&header, &message);
     let recipient = Address::parse("anna@example.org").expect("it is one");
-    let facts = Facts {
+    let facts = RuleInput {
         content: &content,
         sender: &ReversePath::Null,
         recipient: &recipient,

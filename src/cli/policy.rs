@@ -12,7 +12,7 @@ use crate::address::{Address, ReversePath};
 use crate::data_folder::DataFolder;
 use crate::message::crlf::CrlfBytes;
 use crate::message::header::Header;
-use crate::policy::{Decision, Facts, MessageContent, RuleTrace, TagReading};
+use crate::policy::{Decision, MessageContent, RuleInput, RuleTrace, TagReading};
 use crate::settings::{Misconfigured, Organisation};
 
 /// Prints, for each recipient, every rule and the decision.
@@ -29,7 +29,7 @@ pub fn explain(report: &ReportArgs, from: &str, to: &[Address], file: &Path) -> 
     let (options, reading) = (asked.describe(), asked.reading.as_ref());
     let mut answers = Vec::new();
     for recipient in to {
-        let facts = Facts {
+        let facts = RuleInput {
             content: &content,
             sender: &sender,
             recipient,

@@ -17,7 +17,7 @@ const CAPACITY: usize = 500;
 
 /// The mailbox: an [`Inbox`] like the gateway's, without a disk.
 #[derive(Debug, Default)]
-pub struct Mailbox(Mutex<Contents>);
+pub struct DemoMailbox(Mutex<Contents>);
 
 #[derive(Debug, Default)]
 struct Contents {
@@ -58,7 +58,7 @@ impl fmt::Display for MailNumber {
     }
 }
 
-impl Mailbox {
+impl DemoMailbox {
     /// Newest first.
     pub fn all(&self) -> Vec<CaughtMail> {
         self.lock().mails.iter().rev().cloned().collect()
@@ -73,7 +73,7 @@ impl Mailbox {
     }
 }
 
-impl Inbox for Mailbox {
+impl Inbox for DemoMailbox {
     type Kept = MailNumber;
     type Snapshot = ();
 

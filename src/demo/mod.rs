@@ -23,7 +23,7 @@ use crate::serve::Gateway;
 use crate::settings::{CurrentSettings, Settings};
 use crate::smtp;
 use crate::web::http::server::Server;
-use mailbox::Mailbox;
+use mailbox::DemoMailbox;
 use pages::Demo;
 
 /// Where the demo listens and keeps its data.
@@ -68,7 +68,7 @@ pub fn run(options: Options) -> Result<()> {
 async fn serve_until_interrupted(options: &Options, folder: &Path) -> Result<()> {
     let stop = CancellationToken::new();
     let running = TaskTracker::new();
-    let mailbox = Arc::new(Mailbox::default());
+    let mailbox = Arc::new(DemoMailbox::default());
 
     make(folder)?;
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));

@@ -11,14 +11,14 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use serde_json::json;
 
-use super::mailbox::{CaughtMail, Mailbox, View};
+use super::mailbox::{CaughtMail, DemoMailbox, View};
 use super::sample;
 use crate::web::http::error::PlainError;
 
 /// What every page can use.
 #[derive(Clone)]
 pub struct Demo {
-    pub mailbox: Arc<Mailbox>,
+    pub mailbox: Arc<DemoMailbox>,
     /// Where the "Send a sample" button sends its mail.
     pub gateway: SocketAddr,
 }

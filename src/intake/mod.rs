@@ -27,7 +27,7 @@ use crate::outbox::NoticeError;
 use crate::outbox::body;
 use crate::outbox::compose::Fields;
 use crate::outbox::origin;
-use crate::policy::{Decision, Facts, MessageContent, Policy, SealOptions, TagOptions, Verdict};
+use crate::policy::{Decision, MessageContent, Policy, RuleInput, SealOptions, TagOptions, Verdict};
 use crate::queue::worker::WakeHandle;
 use crate::seal::SealError;
 use crate::secret::Keys;
@@ -159,7 +159,7 @@ impl Intake {
         let sealed_thread = organisation.policy.needs_thread() && self.is_in_sealed_thread(&content).await?;
         let (mut pass, mut seal) = (Vec::new(), Vec::new());
         for recipient in &envelope.recipients {
-            let facts = Facts {
+            let facts = RuleInput {
                 content: &content,
                 sender: &envelope.reverse_path,
                 recipient: &recipient.address,

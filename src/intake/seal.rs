@@ -25,7 +25,7 @@ use crate::secret::Secret;
 use crate::settings::Organisation;
 use crate::smtp::inbox::Refusal;
 use crate::store::{Acceptance, NewItem, NewRecipient, NewTransfer};
-use crate::transfer::sealing::{self, Content, SealRequest, Sealed};
+use crate::transfer::sealing::{self, FileContent, SealRequest, Sealed};
 use crate::transfer::{action, link, password};
 
 /// The fields of the original that the notification carries on, byte for byte.
@@ -155,9 +155,9 @@ fn request<'a>(
     }
 }
 
-fn content(part: MimePart<'_>) -> Content<'_> {
+fn content(part: MimePart<'_>) -> FileContent<'_> {
     let MimePart { name, media_type, content_id, inline, data } = part;
-    Content { name, media_type, content_id, inline, data: data.into() }
+    FileContent { name, media_type, content_id, inline, data: data.into() }
 }
 
 fn events(arrival: &Arrival, transfer: &NewTransfer) -> Vec<Event> {

@@ -12,7 +12,7 @@ use crate::sender::{ActionError, Actions, SenderService};
 use crate::settings::Settings;
 use crate::store::{DueReminder, Occasion, ReminderMails, ReminderStore, StoreError, Transfer};
 use crate::transfer::LinkState;
-use crate::transfer::schedule::{APART, LAST_DAYS, Schedule};
+use crate::transfer::schedule::{APART, LAST_DAYS, ReminderSchedule};
 
 /// The most transfers in one turn, so that a turn takes a minute at most.
 const AT_ONCE: usize = 200;
@@ -57,7 +57,7 @@ impl Reminders {
         now: Timestamp,
     ) -> Result<usize, ActionError> {
         let Some(transfer) = self.store.transfer(due.transfer.clone()).await? else { return Ok(0) };
-        let schedule = Schedule::of(transfer.created, transfer.expires);
+        let schedule = ReminderSchedule::of(transfer.created, transfer.expires);
         let is_worth_it = match due.occasion {
             Occasion::HalfTime => schedule.half_is_worth_it(now),
             Occasion::LastDays => schedule.last.is_some(),

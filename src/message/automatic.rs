@@ -34,7 +34,7 @@ pub fn is_automatic(message: &CrlfBytes, attached: &Attached, from_nobody: bool)
     if attached.messages.iter().any(|message| message.has_body) {
         return Some(false);
     }
-    let mut parts = Parts::default();
+    let mut parts = Findings::default();
     for leaf in &leaves {
         if !parts.take(leaf)? {
             return Some(false);
@@ -80,7 +80,7 @@ impl Sort {
 
 /// What stands in it.
 #[derive(Default)]
-struct Parts {
+struct Findings {
     has_status: bool,
     /// Replies to a meeting.
     replies: usize,
@@ -89,7 +89,7 @@ struct Parts {
     quotes: bool,
 }
 
-impl Parts {
+impl Findings {
     /// Takes up one part; gives whether an automatic answer may have it, `None` where it cannot be read.
     fn take(&mut self, leaf: &Leaf) -> Option<bool> {
         let kind = leaf.media_type.as_str();

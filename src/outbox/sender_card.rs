@@ -3,7 +3,7 @@
 use crate::address::Address;
 use crate::outbox::text::one_line;
 use crate::settings::Organisation;
-use crate::staff::Person;
+use crate::staff::StaffMember;
 
 /// Who sent a message, as its recipients are shown them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,11 +24,11 @@ impl SenderCard {
     pub fn new(
         email: &Address,
         from_name: Option<&str>,
-        person: Option<&Person>,
+        person: Option<&StaffMember>,
         organisation: &Organisation,
     ) -> Self {
         let shown = |text: &str| Some(one_line(text)).filter(|text| !text.is_empty());
-        let listed = |field: fn(&Person) -> &Option<String>| {
+        let listed = |field: fn(&StaffMember) -> &Option<String>| {
             person.and_then(|person| field(person).as_deref()).and_then(shown)
         };
         Self {

@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use super::answer::Answer;
 use super::bsn;
+use super::finding::Finding;
 use super::fold::{fold, skeleton};
 use crate::message::attached::{Attached, attached};
 use crate::message::automatic::is_automatic;
@@ -30,8 +30,8 @@ pub struct MessageContent<'a> {
     attached: OnceLock<Attached>,
     fields: Mutex<Fields>,
     attached_fields: Mutex<Fields>,
-    automatic: OnceLock<Answer>,
-    bsn: OnceLock<Answer>,
+    automatic: OnceLock<Finding>,
+    bsn: OnceLock<Finding>,
 }
 
 /// What was read so far, by the name of the field.
@@ -110,14 +110,14 @@ impl<'a> MessageContent<'a> {
     }
 
     /// Whether a program answers, with nothing of what it answers. Of one message the sender is always the same.
-    pub(super) fn is_automatic(&self, from_nobody: bool) -> Answer {
+    pub(super) fn is_automatic(&self, from_nobody: bool) -> Finding {
         *self.automatic.get_or_init(|| {
-            is_automatic(self.message, self.attached(), from_nobody).map_or(Answer::Unknown, Answer::from)
+            is_automatic(self.message, self.attached(), from_nobody).map_or(Finding::Unknown, Finding::from)
         })
     }
 
     /// Whether a citizen service number stands in the subject or in a text of the message.
-    pub(super) fn has_bsn(&self) -> Answer {
+    pub(super) fn has_bsn(&self) -> Finding {
         *self.bsn.get_or_init(|| {
             let subjects = self.readings("Subject");
             let mut found =
@@ -127,9 +127,9 @@ impl<'a> MessageContent<'a> {
                 damaged |= mime::texts(self.message, &mut |text| found = found || bsn::mentions(text));
             }
             match (found, damaged) {
-                (true, _) => Answer::Yes,
-                (false, true) => Answer::Unknown,
-                (false, false) => Answer::No,
+                (true, _) => Finding::Yes,
+                (false, true) => Finding::Unknown,
+                (false, false) => Finding::No,
             }
         })
     }

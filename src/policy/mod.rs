@@ -6,9 +6,9 @@
 //! so, one that passes only when every reading does (C06); where a limit kept us from looking, the strictest
 //! rule that could apply wins.
 
-mod answer;
 mod bsn;
 mod content;
+mod finding;
 mod fold;
 mod load;
 mod options;
@@ -23,8 +23,8 @@ use serde::Serialize;
 use crate::address::{Address, ReversePath};
 use crate::config::{PasswordMode, SubjectMode};
 
-use answer::Answer;
 pub use content::MessageContent;
+use finding::Finding;
 pub use fold::skeleton;
 pub use load::PolicyError;
 pub use options::{TagOptions, TagPassword, TagReading};
@@ -48,7 +48,7 @@ pub struct Policy {
 
 /// What the rules may ask about one message on its way to one recipient.
 #[derive(Clone, Copy)]
-pub struct Facts<'a> {
+pub struct RuleInput<'a> {
     /// The message; shared by all recipients, so that it is searched once.
     pub content: &'a MessageContent<'a>,
     /// The envelope's sender.
@@ -207,13 +207,13 @@ impl Policy {
         self.rules.len()
     }
 
-    /// Whether [`Facts::sealed_thread`] matters.
+    /// Whether [`RuleInput::sealed_thread`] matters.
     pub fn needs_thread(&self) -> bool {
         self.conditions().any(|condition| matches!(condition, Condition::SealedThread))
     }
 
     /// The decision for one recipient. Total: what cannot be found out is decided for the stricter side.
-    pub fn decide(&self, facts: &Facts) -> Decision {
+    pub fn decide(&self, facts: &RuleInput) -> Decision {
         match self.deciding(facts) {
             Some(rule) => Decision { rule: Some(rule.name.clone()), verdict: rule.verdict.clone() },
             None => Decision { rule: None, verdict: Verdict::Pass },
@@ -221,7 +221,7 @@ impl Policy {
     }
 
     /// How each rule looks upon the message, also those after the one that decides.
-    pub fn explain(&self, facts: &Facts) -> Vec<RuleTrace> {
+    pub fn explain(&self, facts: &RuleInput) -> Vec<RuleTrace> {
         let deciding = self.deciding(facts).map(|rule| rule.name.as_str());
         self.rules.iter().map(|rule| rule.explain(facts, deciding)).collect()
     }
@@ -257,17 +257,17 @@ impl Policy {
     }
 
     /// The first rule that matches; where rules before it may match as well, the strictest of them all.
-    fn deciding(&self, facts: &Facts) -> Option<&Rule> {
+    fn deciding(&self, facts: &RuleInput) -> Option<&Rule> {
         let mut strictest: Option<&Rule> = None;
         for rule in &self.rules {
             let answer = rule.answer(facts);
-            if answer == Answer::No {
+            if answer == Finding::No {
                 continue;
             }
             if strictest.is_none_or(|other| rule.verdict.strictness() > other.verdict.strictness()) {
                 strictest = Some(rule);
             }
-            if answer == Answer::Yes {
+            if answer == Finding::Yes {
                 return strictest;
             }
         }

@@ -1,10 +1,10 @@
 //! One rule: conditions that all must hold, and what then becomes of the message. Made by `load` only.
 
-use super::answer::Answer;
 use super::content::Readings;
+use super::finding::Finding;
 use super::fold::fold;
 use super::trigger::{Tags, unblanked};
-use super::{ConditionTrace, Facts, RuleTrace, Verdict};
+use super::{ConditionTrace, RuleInput, RuleTrace, Verdict};
 use crate::address::{Address, ReversePath};
 use crate::config::ByteSize;
 
@@ -40,34 +40,34 @@ impl Rule {
     }
 
     /// Whether all conditions hold. Costly ones stand last and are asked only when they matter.
-    pub fn answer(&self, facts: &Facts) -> Answer {
-        let mut whole = Answer::Yes;
+    pub fn answer(&self, facts: &RuleInput) -> Finding {
+        let mut whole = Finding::Yes;
         for condition in &self.conditions {
             match condition.answer(facts, self.is_strict()) {
-                Answer::No => return Answer::No,
-                Answer::Unknown => whole = Answer::Unknown,
-                Answer::Yes => {}
+                Finding::No => return Finding::No,
+                Finding::Unknown => whole = Finding::Unknown,
+                Finding::Yes => {}
             }
         }
         whole
     }
 
     /// Every condition with its outcome.
-    pub fn explain(&self, facts: &Facts, deciding: Option<&str>) -> RuleTrace {
+    pub fn explain(&self, facts: &RuleInput, deciding: Option<&str>) -> RuleTrace {
         let conditions = self.conditions.iter().map(|condition| {
             let answer = condition.answer(facts, self.is_strict());
             let of_attached = answer != condition.answer_of_message(facts, self.is_strict());
             let why = condition.why(answer, self.is_strict());
             ConditionTrace {
                 condition: condition.key(),
-                matched: answer != Answer::No,
+                matched: answer != Finding::No,
                 why: if of_attached { format!("in an attached message: {why}") } else { why },
             }
         });
         RuleTrace {
             rule: self.name.clone(),
             then: self.verdict.as_str(),
-            matched: self.answer(facts) != Answer::No,
+            matched: self.answer(facts) != Finding::No,
             decides: deciding == Some(self.name.as_str()),
             conditions: conditions.collect(),
         }
@@ -108,28 +108,28 @@ impl Condition {
         matches!(self, Self::Bsn(_) | Self::Automatic(_))
     }
 
-    fn answer(&self, facts: &Facts, strict: bool) -> Answer {
+    fn answer(&self, facts: &RuleInput, strict: bool) -> Finding {
         let answer = self.answer_of_message(facts, strict);
         // What is attached cannot make a message pass.
-        if strict || answer == Answer::Yes {
+        if strict || answer == Finding::Yes {
             return answer;
         }
         match self.answer_of_attached(facts) {
-            Answer::No => answer,
+            Finding::No => answer,
             attached => attached,
         }
     }
 
-    fn answer_of_attached(&self, facts: &Facts) -> Answer {
+    fn answer_of_attached(&self, facts: &RuleInput) -> Finding {
         match self {
             Self::SubjectTag(tags) => has_tag(&facts.content.attached_readings("Subject"), tags, false),
             Self::Header { name, any } => has_value(&facts.content.attached_readings(name), any, false),
-            Self::SealedThread if facts.content.attached().cut => Answer::Unknown,
-            _ => Answer::No,
+            Self::SealedThread if facts.content.attached().cut => Finding::Unknown,
+            _ => Finding::No,
         }
     }
 
-    fn answer_of_message(&self, facts: &Facts, strict: bool) -> Answer {
+    fn answer_of_message(&self, facts: &RuleInput, strict: bool) -> Finding {
         match self {
             Self::SubjectTag(tags) => has_tag(&facts.content.readings("Subject"), tags, strict),
             Self::Header { name, any } => has_value(&facts.content.readings(name), any, strict),
@@ -142,24 +142,24 @@ impl Condition {
             Self::MinSize(least) => (facts.content.size() >= least.bytes()).into(),
             Self::SealedThread => facts.sealed_thread.into(),
             Self::Automatic(wanted) => match facts.content.is_automatic(*facts.sender == ReversePath::Null) {
-                Answer::Unknown if strict => Answer::No,
-                Answer::Unknown => Answer::Unknown,
-                found => ((found == Answer::Yes) == *wanted).into(),
+                Finding::Unknown if strict => Finding::No,
+                Finding::Unknown => Finding::Unknown,
+                found => ((found == Finding::Yes) == *wanted).into(),
             },
             Self::Bsn(wanted) => match facts.content.has_bsn() {
-                Answer::Unknown => Answer::Unknown,
-                found => ((found == Answer::Yes) == *wanted).into(),
+                Finding::Unknown => Finding::Unknown,
+                found => ((found == Finding::Yes) == *wanted).into(),
             },
         }
     }
 
     /// Says why, without a word of the message.
-    fn why(&self, answer: Answer, strict: bool) -> String {
+    fn why(&self, answer: Finding, strict: bool) -> String {
         let say = |yes: &str, no: &str| {
             match answer {
-                Answer::Yes => yes,
-                Answer::No => no,
-                Answer::Unknown => "could not be found out within limits, so it may hold",
+                Finding::Yes => yes,
+                Finding::No => no,
+                Finding::Unknown => "could not be found out within limits, so it may hold",
             }
             .to_owned()
         };
@@ -225,7 +225,7 @@ impl Pattern {
     }
 }
 
-fn has_tag(subjects: &Readings, tags: &Tags, strict: bool) -> Answer {
+fn has_tag(subjects: &Readings, tags: &Tags, strict: bool) -> Finding {
     if strict {
         let all = subjects.texts.iter().all(|subject| tags.begin(subject));
         return (all && !subjects.texts.is_empty() && !subjects.cut).into();
@@ -233,7 +233,7 @@ fn has_tag(subjects: &Readings, tags: &Tags, strict: bool) -> Answer {
     any(subjects.skeletons.iter().map(|subject| tags.are_on(subject)), subjects.cut)
 }
 
-fn has_value(fields: &Readings, patterns: &[Pattern], strict: bool) -> Answer {
+fn has_value(fields: &Readings, patterns: &[Pattern], strict: bool) -> Finding {
     let matches = |text: &str| patterns.iter().any(|pattern| pattern.matches(text));
     if strict {
         let all = fields.texts.iter().all(|text| matches(&unblanked(text)));
@@ -247,20 +247,20 @@ fn has_value(fields: &Readings, patterns: &[Pattern], strict: bool) -> Answer {
     any(fields.texts.iter().map(lenient), fields.cut)
 }
 
-fn any(mut answers: impl Iterator<Item = Answer>, cut: bool) -> Answer {
-    let mut whole = if cut { Answer::Unknown } else { Answer::No };
+fn any(mut answers: impl Iterator<Item = Finding>, cut: bool) -> Finding {
+    let mut whole = if cut { Finding::Unknown } else { Finding::No };
     let found = answers.any(|answer| {
-        if answer == Answer::Unknown {
-            whole = Answer::Unknown;
+        if answer == Finding::Unknown {
+            whole = Finding::Unknown;
         }
-        answer == Answer::Yes
+        answer == Finding::Yes
     });
-    if found { Answer::Yes } else { whole }
+    if found { Finding::Yes } else { whole }
 }
 
 /// Quotes that an address does not need must not hide it. Those that it needs stay for a rule that lets mail
 /// pass: `"x@y"@z` is nobody at `y`. Nor is `x%y@z`, which that server would send on, unless the rule names the whole address.
-fn is_among(patterns: &[Pattern], address: &Address, strict: bool) -> Answer {
+fn is_among(patterns: &[Pattern], address: &Address, strict: bool) -> Finding {
     let named = |pattern: &&Pattern| !strict || !address.is_routed_on() || !pattern.0.contains('*');
     let patterns: Vec<&Pattern> = patterns.iter().filter(named).collect();
     let mut spellings = vec![address.as_str().to_owned(), address.plain()];

@@ -17,15 +17,15 @@ fn decides(policy: &Policy, message: &str) -> bool {
     with_facts(message, |facts| policy.decide(facts).rule().is_some())
 }
 
-fn with_facts<T>(message: &str, ask: impl FnOnce(&Facts) -> T) -> T {
+fn with_facts<T>(message: &str, ask: impl FnOnce(&RuleInput) -> T) -> T {
     with_facts_from(&ReversePath::Null, message, ask)
 }
 
-fn with_facts_from<T>(sender: &ReversePath, message: &str, ask: impl FnOnce(&Facts) -> T) -> T {
+fn with_facts_from<T>(sender: &ReversePath, message: &str, ask: impl FnOnce(&RuleInput) -> T) -> T {
     let message = CrlfBytes::check(message.replace('\n', "\r\n").into_bytes()).unwrap();
     let header = Header::parse(message.as_slice());
     let recipient = Address::parse("burger@example.org").unwrap();
-    ask(&Facts {
+    ask(&RuleInput {
         content: &MessageContent::new(&header, &message),
         sender,
         recipient: &recipient,

@@ -18,7 +18,7 @@ const AHEAD: usize = 4;
 
 /// A body that could be opened.
 pub(super) struct QueuedMessage<'a> {
-    source: Source<'a>,
+    source: BodySource<'a>,
     traits: Traits,
     /// What the traits were read from: the first to be read, so that a message is not decrypted twice.
     first: Mutex<Option<Opener>>,
@@ -26,13 +26,13 @@ pub(super) struct QueuedMessage<'a> {
 
 /// Where the body is, and what opens it.
 #[derive(Clone, Copy)]
-pub(super) struct Source<'a> {
+pub(super) struct BodySource<'a> {
     pub key: &'a BodyKey,
     pub blobs: &'a Arc<dyn Blobs>,
     pub body: &'a Body,
 }
 
-impl Source<'_> {
+impl BodySource<'_> {
     /// Reads as far as the traits.
     pub async fn open(self) -> io::Result<Opener> {
         if let BodyData::Inline(_) = &self.body.data {
@@ -45,7 +45,7 @@ impl Source<'_> {
 
 impl<'a> QueuedMessage<'a> {
     /// Fails where the body is not there, or is damaged.
-    pub async fn open(source: Source<'a>) -> io::Result<Self> {
+    pub async fn open(source: BodySource<'a>) -> io::Result<Self> {
         let opener = source.open().await?;
         Ok(Self { source, traits: opener.traits(), first: Mutex::new(Some(opener)) })
     }
@@ -59,7 +59,7 @@ impl<'a> QueuedMessage<'a> {
     /// more; a small one at once, because all of it has room.
     pub fn blocks(&self) -> MessageBlocks {
         let (sender, receiver) = mpsc::channel(AHEAD);
-        let Source { key, blobs, body } = self.source;
+        let BodySource { key, blobs, body } = self.source;
         let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();
         match body.data {
             BodyData::Inline(_) => {

@@ -10,7 +10,7 @@ const LAST_WAIT: Duration = Duration::from_hours(4);
 
 /// `[relay] retry` and `give_up_after`.
 #[derive(Clone, Copy, Debug)]
-pub struct Schedule<'a> {
+pub struct RetrySchedule<'a> {
     /// Waits after the first, second, ... attempt.
     pub waits: &'a [Duration],
     /// Age at which a mail is given up.
@@ -26,7 +26,7 @@ pub enum Next {
     GiveUp,
 }
 
-impl Schedule<'_> {
+impl RetrySchedule<'_> {
     /// What follows attempt number `attempts` (counted from 1), which ended at `now`, of a mail that was
     /// accepted at `created`. The last attempt falls on the moment of giving up, so that the sender hears in time.
     pub fn after(&self, attempts: u32, created: Timestamp, now: Timestamp) -> Next {
@@ -70,7 +70,7 @@ mod tests {
     const MINUTE: Duration = Duration::from_mins(1);
     const HOUR: Duration = Duration::from_hours(1);
     const DAY: Duration = Duration::from_hours(24);
-    const USUAL: Schedule<'_> = Schedule {
+    const USUAL: RetrySchedule<'_> = RetrySchedule {
         waits: &[
             MINUTE,
             Duration::from_mins(5),
@@ -87,7 +87,7 @@ mod tests {
     }
 
     /// Attempts at the given times until giving up.
-    fn play(schedule: &Schedule<'_>) -> Vec<Duration> {
+    fn play(schedule: &RetrySchedule<'_>) -> Vec<Duration> {
         let (mut now, mut times) = (start(), Vec::new());
         loop {
             times.push(now.duration_since(start()).unsigned_abs());
@@ -111,9 +111,9 @@ mod tests {
     fn a_short_schedule_ends_on_time_too() {
         let second = Duration::from_secs(1);
         let waits = [second, second];
-        let times = play(&Schedule { waits: &waits, give_up_after: 5 * second });
+        let times = play(&RetrySchedule { waits: &waits, give_up_after: 5 * second });
         assert_eq!(times, [0, 1, 2, 5].map(Duration::from_secs));
-        assert_eq!(play(&Schedule { waits: &[], give_up_after: Duration::ZERO }), [Duration::ZERO]);
+        assert_eq!(play(&RetrySchedule { waits: &[], give_up_after: Duration::ZERO }), [Duration::ZERO]);
     }
 
     #[test]
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn even_an_endless_schedule_ends() {
-        let schedule = Schedule { waits: &[], give_up_after: Duration::MAX };
+        let schedule = RetrySchedule { waits: &[], give_up_after: Duration::MAX };
         let back = Timestamp::UNIX_EPOCH;
         assert!(matches!(schedule.after(10_000, start(), back), Next::Again(_)));
         assert_eq!(schedule.after(10_001, start(), back), Next::GiveUp);
@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn counts_the_tries_that_fit() {
         let waits = [MINUTE, MINUTE];
-        let schedule = |minutes| Schedule { waits: &waits, give_up_after: minutes * MINUTE };
+        let schedule = |minutes| RetrySchedule { waits: &waits, give_up_after: minutes * MINUTE };
         // Set back, a clock ends nothing by time.
         let back = Timestamp::UNIX_EPOCH;
         for (minutes, tries) in [(1, 2), (2, 3), (3, 4)] {

@@ -17,8 +17,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::alarm::Alarms;
 use super::in_flight::{ConnectionSlot, ConnectionSlots, InFlight};
-use super::queued_message::{QueuedMessage, Source};
-use super::retry::{Next, Schedule};
+use super::queued_message::{BodySource, QueuedMessage};
+use super::retry::{Next, RetrySchedule};
 use super::routing;
 use crate::address::ReversePath;
 use crate::audit::{Action, Actor, Event, EventResult, Initiator, Origin};
@@ -253,8 +253,8 @@ impl Shared {
         Delivery::same(outcome, item.recipients.len())
     }
 
-    fn source<'a>(&'a self, item: &'a Item) -> Source<'a> {
-        Source { key: &self.parts.key, blobs: &self.parts.blobs, body: &item.body }
+    fn source<'a>(&'a self, item: &'a Item) -> BodySource<'a> {
+        BodySource { key: &self.parts.key, blobs: &self.parts.blobs, body: &item.body }
     }
 
     /// What is to be recorded: who is done, when the rest is tried again, who must hear of it.
@@ -330,8 +330,8 @@ impl Shared {
     }
 }
 
-fn schedule(settings: &Settings) -> Schedule<'_> {
-    Schedule { waits: &settings.relay.retry, give_up_after: settings.relay.give_up_after }
+fn schedule(settings: &Settings) -> RetrySchedule<'_> {
+    RetrySchedule { waits: &settings.relay.retry, give_up_after: settings.relay.give_up_after }
 }
 
 /// Nothing was refused for good.

@@ -19,7 +19,7 @@ use crate::verification::{Asker, MailChannel, REMEMBERED_DAYS, Verifier, is_unam
 
 /// Whom a code verifies; the store has it sealed.
 #[derive(Serialize, Deserialize)]
-struct Person {
+struct VerifiedPerson {
     name: String,
     address: Address,
     phone: String,
@@ -42,7 +42,7 @@ impl Replies {
             let (field, text) = (Field::Email, address.to_string());
             return Err(ReplyError::BadAddress { field, text });
         }
-        let person = Person { name: typed.name, address, phone: typed.phone };
+        let person = VerifiedPerson { name: typed.name, address, phone: typed.phone };
         let facts = Vault::of_draft(grant, browser).seal("code", &person)?;
         let channel = MailChannel {
             outbox: self.outbox(),
@@ -70,12 +70,12 @@ impl Replies {
         self.check_enabled()?;
         let asker = self.asker(grant, browser, client);
         let facts = self.verifier().facts(asker.author.clone()).await?;
-        let person: Person = Vault::of_draft(grant, browser).open("code", &facts)?;
+        let person: VerifiedPerson = Vault::of_draft(grant, browser).open("code", &facts)?;
         let until = days_later(self.service.parts.clock.now(), REMEMBERED_DAYS);
         let facts = Vault::of_browser(&self.service.parts.keys, browser).seal("browser", &person)?;
         let destination = person.address.mailbox();
         self.verifier().verify(&asker, &destination, typed, BrowserRow { facts, until }).await?;
-        let Person { name, address, phone } = person;
+        let VerifiedPerson { name, address, phone } = person;
         Ok(Verified { name, address, phone, until })
     }
 
@@ -84,7 +84,7 @@ impl Replies {
         let (hash, now) = (browser_hash(browser), self.service.parts.clock.now());
         let Some(row) = self.service.parts.store.browser(hash, now).await? else { return Ok(None) };
         let person = Vault::of_browser(&self.service.parts.keys, browser).open("browser", &row.facts)?;
-        let Person { name, address, phone } = person;
+        let VerifiedPerson { name, address, phone } = person;
         Ok(Some(Verified { name, address, phone, until: row.until }))
     }
 

@@ -8,7 +8,7 @@ use super::files::{FileReader, LateHash, sha256};
 use super::impersonation::is_impersonation;
 use super::original::Original;
 use super::recipients::key;
-use super::types::{Preview, Sent, SentFile};
+use super::types::{Preview, SentFile, SentReply};
 use super::vault::Vault;
 use super::{Replies, ReplyError, Result};
 use crate::address::Address;
@@ -28,7 +28,7 @@ use crate::secret::Secret;
 use crate::settings::Organisation;
 use crate::store::{Acceptance, NewItem, UploadRow};
 use crate::transfer::access::Grant;
-use crate::transfer::sealing::{self, Content, Data, SealRequest, Sealed};
+use crate::transfer::sealing::{self, FileContent, FileData, SealRequest, Sealed};
 
 /// The largest mail where the next hop has named no limit.
 const USUAL_MAIL: u64 = 25 * 1024 * 1024;
@@ -38,7 +38,7 @@ const AROUND_FILE: u64 = 2048;
 const AROUND_MAIL: u64 = 32 * 1024;
 
 /// An answer that was checked, with all that is needed to compose it.
-pub(super) struct Answer {
+pub(super) struct CheckedReply {
     pub replies: Replies,
     pub grant: Grant,
     pub vault: Vault,
@@ -64,13 +64,13 @@ pub(super) struct File {
 /// The hashes of the Message-IDs of what was composed.
 pub(super) type ThreadHashes = Vec<[u8; 32]>;
 
-impl Answer {
+impl CheckedReply {
     fn organisation(&self) -> &Organisation {
         &self.replies.organisation
     }
 
     /// Everything that the answer becomes. On an error, what `acceptance` holds by then is the caller's to discard.
-    pub fn fill(&self, acceptance: &mut Acceptance) -> Result<(Sent, ThreadHashes)> {
+    pub fn fill(&self, acceptance: &mut Acceptance) -> Result<(SentReply, ThreadHashes)> {
         let (thread, password) = match self.organisation().reply.delivery {
             ReplyDelivery::Mail => (self.fill_mail(acceptance)?, None),
             ReplyDelivery::Transfer => self.fill_transfer(acceptance)?,
@@ -186,13 +186,13 @@ impl Answer {
         Ok(sealing::seal(parts.blobs.as_ref(), &parts.keys.link, request)?)
     }
 
-    fn content<'a>(&self, file: &File) -> Content<'a> {
-        Content {
+    fn content<'a>(&self, file: &File) -> FileContent<'a> {
+        FileContent {
             name: file.name.clone(),
             media_type: file.media_type.clone(),
             content_id: None,
             inline: false,
-            data: Data::Stream(Box::new(self.reader(file))),
+            data: FileData::Stream(Box::new(self.reader(file))),
         }
     }
 
@@ -262,14 +262,14 @@ impl Answer {
         Event { object, ..self.replies.event(action, self.grant.link(), EventResult::Ok, self.client) }
     }
 
-    fn summary(&self) -> Result<Sent> {
+    fn summary(&self) -> Result<SentReply> {
         let unread = || ReplyError::Trouble("a file was not read to its end".to_owned());
         let file = |file: &File| {
             let sha256 = file.hash.get().ok_or_else(unread)?;
             Ok(SentFile { name: file.name.clone(), size: file.size, sha256 })
         };
         let checked = &self.checked;
-        Ok(Sent {
+        Ok(SentReply {
             at: self.now,
             files: self.files.iter().map(file).collect::<Result<_>>()?,
             recipients: checked.recipients(),
@@ -280,7 +280,7 @@ impl Answer {
         })
     }
 
-    fn confirmation(&self, to: &Address, sent: &Sent) -> Result<NewItem> {
+    fn confirmation(&self, to: &Address, sent: &SentReply) -> Result<NewItem> {
         let settings = &self.checked.settings;
         let message = Checksum { name: "", size: sent.message.len() as u64, sha256: &sent.message_sha256 };
         let files: Vec<Checksum<'_>> = sent.files.iter().map(SentFile::checksum).collect();

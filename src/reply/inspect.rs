@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::task::spawn_blocking;
 
 use super::files::{FileReader, LateHash};
-use super::scanner::{self, ScanError, Verdict};
+use super::scanner::{self, ScanError, ScanVerdict};
 use super::vault::Vault;
 use super::{Browser, Field, Replies, ReplyError, Result, uploads};
 use crate::audit::{Action, Event, EventResult};
@@ -181,16 +181,16 @@ impl Inspection {
         let name = self.name.clone();
         let turn = self.replies.service.scanning.acquire(&self.author.link, self.client, TURN);
         match scanner::scan(scanner, turn, self.file()).await {
-            Ok(Verdict::Clean) => {
+            Ok(ScanVerdict::Clean) => {
                 match store.mark_scanned(self.author.clone(), self.row.id.clone(), now).await? {
                     true => Ok(()),
                     false => Err(ReplyError::UnknownUpload),
                 }
             }
-            Ok(Verdict::Found(what)) => {
+            Ok(ScanVerdict::Found(what)) => {
                 self.refuse(EventResult::Virus(what), ReplyError::Infected { name }).await
             }
-            Ok(Verdict::TooLarge) => {
+            Ok(ScanVerdict::TooLarge) => {
                 self.refuse(EventResult::TooLargeToScan, ReplyError::TooLargeToScan { name }).await
             }
             Err(ScanError::Scanner(cause)) => {

@@ -33,7 +33,8 @@ use std::sync::Arc;
 
 pub use self::error::{Field, LineFault, ReplyError, Result};
 pub use self::types::{
-    Browser, Draft, NewUpload, Preview, ReplyChannel, ReplySettings, Sent, SentFile, Typed, Upload, Verified,
+    Browser, Draft, NewUpload, Preview, ReplyChannel, ReplySettings, SentFile, SentReply, Typed, Upload,
+    Verified,
 };
 use self::vault::Vault;
 use self::writers::Writers;
@@ -60,7 +61,7 @@ const KEPT: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
 
 /// What answers stand on.
 #[derive(Clone)]
-pub struct Parts {
+pub struct ReplyParts {
     /// Rows
     pub store: Arc<dyn ReplyStore>,
     /// Sealed bytes
@@ -78,7 +79,7 @@ pub struct Parts {
 /// Makes [`Replies`]. Cheap to clone.
 #[derive(Clone)]
 pub struct ReplyService {
-    parts: Arc<Parts>,
+    parts: Arc<ReplyParts>,
     /// As many answers are composed at once as there are cores.
     composing: FairSemaphore,
     /// Files are with the scanner.
@@ -96,7 +97,7 @@ pub struct Replies {
 
 impl ReplyService {
     /// On these parts.
-    pub fn new(parts: Parts) -> Self {
+    pub fn new(parts: ReplyParts) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let composing = FairSemaphore::new(FairLimits { of_link: 1, of_client: cores, in_all: cores });
         let scanning = FairSemaphore::new(inspect::AT_ONCE);
@@ -153,14 +154,14 @@ impl Replies {
 
     /// Sends the draft, and ends it. Called twice it sends once: the second call gives the same summary, without
     /// the password. It goes on when the caller goes away.
-    pub async fn send(&self, grant: &Grant, browser: &Browser, client: IpAddr) -> Result<Sent> {
+    pub async fn send(&self, grant: &Grant, browser: &Browser, client: IpAddr) -> Result<SentReply> {
         self.check_enabled()?;
         let task = tokio::spawn(self.clone().send_draft(grant.clone(), browser.clone(), client));
         task.await.unwrap_or_else(|error| Err(ReplyError::Trouble(error.to_string())))
     }
 
     /// What this browser sent last on this link, within 24 hours.
-    pub async fn sent(&self, grant: &Grant, browser: &Browser) -> Result<Option<Sent>> {
+    pub async fn sent(&self, grant: &Grant, browser: &Browser) -> Result<Option<SentReply>> {
         let since = self.service.parts.clock.now().saturating_sub(KEPT).unwrap_or(Timestamp::MIN);
         let sealed = self.service.parts.store.last_reply(self.author(grant, browser), since).await?;
         sealed.map(|sealed| Vault::of_draft(grant, browser).open(SENT, &sealed)).transpose()

@@ -35,7 +35,7 @@ struct Patience {
 
 /// What clamd says of a file.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum ScanVerdict {
     Clean,
     /// The name of what is in it.
     Found(String),
@@ -69,7 +69,7 @@ pub(super) async fn scan<T>(
     scanner: &Scanner,
     turn: impl Future<Output = Option<T>>,
     file: impl Read + Send + 'static,
-) -> Result<Verdict, ScanError> {
+) -> Result<ScanVerdict, ScanError> {
     scan_within(PATIENCE, scanner, turn, file).await
 }
 
@@ -78,7 +78,7 @@ async fn scan_within<T>(
     scanner: &Scanner,
     turn: impl Future<Output = Option<T>>,
     file: impl Read + Send + 'static,
-) -> Result<Verdict, ScanError> {
+) -> Result<ScanVerdict, ScanError> {
     let scanned = async {
         let _turn = turn.await.ok_or_else(|| io::Error::from(io::ErrorKind::TimedOut))?;
         within(patience.hello, ping(scanner)).await?;
@@ -102,7 +102,7 @@ async fn ping(scanner: &Scanner) -> io::Result<()> {
     }
 }
 
-async fn stream(clamd: Box<dyn Stream>, file: impl Read + Send + 'static) -> Result<Verdict, ScanError> {
+async fn stream(clamd: Box<dyn Stream>, file: impl Read + Send + 'static) -> Result<ScanVerdict, ScanError> {
     let (mut clamd, mut pen) = split(clamd);
     let (sender, mut pieces) = mpsc::channel(AHEAD);
     spawn_blocking(move || read(file, &sender));
@@ -131,7 +131,7 @@ async fn stream(clamd: Box<dyn Stream>, file: impl Read + Send + 'static) -> Res
         said = &mut answer => (said?, false),
     };
     match verdict(&said)? {
-        Verdict::Clean if !is_whole => Err(unexpected(&said).into()),
+        ScanVerdict::Clean if !is_whole => Err(unexpected(&said).into()),
         verdict => Ok(verdict),
     }
 }
@@ -166,13 +166,13 @@ async fn answer(clamd: &mut (impl AsyncRead + Unpin)) -> io::Result<String> {
 }
 
 /// `stream: OK`, `stream: <name> FOUND`, or `<why> ERROR`.
-fn verdict(answer: &str) -> io::Result<Verdict> {
+fn verdict(answer: &str) -> io::Result<ScanVerdict> {
     let found = answer.strip_prefix("stream: ").and_then(|answer| answer.strip_suffix(" FOUND"));
     match found {
-        Some(name) if name.starts_with("Heuristics.Limits.Exceeded") => Ok(Verdict::TooLarge),
-        Some(name) => Ok(Verdict::Found(printable(name))),
-        None if answer == "stream: OK" => Ok(Verdict::Clean),
-        None if answer.starts_with("INSTREAM size limit exceeded") => Ok(Verdict::TooLarge),
+        Some(name) if name.starts_with("Heuristics.Limits.Exceeded") => Ok(ScanVerdict::TooLarge),
+        Some(name) => Ok(ScanVerdict::Found(printable(name))),
+        None if answer == "stream: OK" => Ok(ScanVerdict::Clean),
+        None if answer.starts_with("INSTREAM size limit exceeded") => Ok(ScanVerdict::TooLarge),
         None => Err(unexpected(answer)),
     }
 }
@@ -197,14 +197,14 @@ mod tests {
     #[test]
     fn only_what_clamd_says_of_a_clean_file_is_clean() {
         let verdict = |answer: &str| verdict(answer).ok();
-        assert_eq!(verdict("stream: OK"), Some(Verdict::Clean));
+        assert_eq!(verdict("stream: OK"), Some(ScanVerdict::Clean));
         let name = "Win.Test.EICAR_HDB-1";
-        assert_eq!(verdict(&format!("stream: {name} FOUND")), Some(Verdict::Found(name.into())));
-        assert_eq!(verdict("stream: OK FOUND"), Some(Verdict::Found("OK".into())));
-        assert_eq!(verdict("stream: a\r\n\u{202e}b FOUND"), Some(Verdict::Found("ab".into())));
-        assert_eq!(verdict("INSTREAM size limit exceeded. ERROR"), Some(Verdict::TooLarge));
+        assert_eq!(verdict(&format!("stream: {name} FOUND")), Some(ScanVerdict::Found(name.into())));
+        assert_eq!(verdict("stream: OK FOUND"), Some(ScanVerdict::Found("OK".into())));
+        assert_eq!(verdict("stream: a\r\n\u{202e}b FOUND"), Some(ScanVerdict::Found("ab".into())));
+        assert_eq!(verdict("INSTREAM size limit exceeded. ERROR"), Some(ScanVerdict::TooLarge));
         let limit = "stream: Heuristics.Limits.Exceeded.MaxFileSize FOUND";
-        assert_eq!(verdict(limit), Some(Verdict::TooLarge));
+        assert_eq!(verdict(limit), Some(ScanVerdict::TooLarge));
         for wrong in [
             "",
             "OK",
@@ -240,7 +240,7 @@ mod tests {
         Scanner::Network(address)
     }
 
-    async fn scanned(scanner: &Scanner, size: usize) -> Result<Verdict, ScanError> {
+    async fn scanned(scanner: &Scanner, size: usize) -> Result<ScanVerdict, ScanError> {
         scan(scanner, ready(Some(())), io::Cursor::new(vec![7; size])).await
     }
 
@@ -250,13 +250,13 @@ mod tests {
     #[tokio::test]
     async fn every_octet_must_have_been_seen() {
         let whole = clamd("PONG\0", OF_SMALL, "stream: OK\0").await;
-        assert_eq!(scanned(&whole, 10).await.unwrap(), Verdict::Clean);
+        assert_eq!(scanned(&whole, 10).await.unwrap(), ScanVerdict::Clean);
         let early = clamd("PONG\0", OF_SMALL, "stream: OK\0").await;
         assert!(matches!(scanned(&early, 50_000_000).await, Err(ScanError::Scanner(_))));
         let torn = clamd("PONG\0", OF_SMALL, "stream: OK").await;
         assert!(matches!(scanned(&torn, 10).await, Err(ScanError::Scanner(_))));
         let full = clamd("PONG\0", 1000, "INSTREAM size limit exceeded. ERROR\0").await;
-        assert_eq!(scanned(&full, 50_000_000).await.unwrap(), Verdict::TooLarge);
+        assert_eq!(scanned(&full, 50_000_000).await.unwrap(), ScanVerdict::TooLarge);
 
         struct Damaged(usize);
         impl Read for Damaged {

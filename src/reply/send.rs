@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tokio::task::spawn_blocking;
 
-use super::compose::{Answer, File};
+use super::compose::{CheckedReply, File};
 use super::files::LateHash;
-use super::types::{Browser, Draft, Preview, Sent};
+use super::types::{Browser, Draft, Preview, SentReply};
 use super::vault::Vault;
 use super::{Replies, ReplyError, Result, SENT, TYPED, check, original, recipients, uploads};
 use crate::id::QueueId;
@@ -24,7 +24,12 @@ const TURN: Duration = Duration::from_mins(1);
 const ROUNDS: usize = 3;
 
 impl Replies {
-    pub(super) async fn send_draft(self, grant: Grant, browser: Browser, client: IpAddr) -> Result<Sent> {
+    pub(super) async fn send_draft(
+        self,
+        grant: Grant,
+        browser: Browser,
+        client: IpAddr,
+    ) -> Result<SentReply> {
         for _ in 0..ROUNDS {
             let Some(row) = self.service.parts.store.draft(self.author(&grant, &browser)).await? else {
                 return self.sent(&grant, &browser).await?.ok_or(ReplyError::Empty);
@@ -72,7 +77,7 @@ impl Replies {
         browser: &Browser,
         row: DraftRow,
         client: IpAddr,
-    ) -> Result<Answer> {
+    ) -> Result<CheckedReply> {
         let (vault, now) = (Vault::of_draft(grant, browser), self.service.parts.clock.now());
         let typed = match &row.typed {
             Some(sealed) => vault.open(TYPED, sealed)?,
@@ -94,7 +99,7 @@ impl Replies {
             row,
             hash: LateHash::default(),
         });
-        Ok(Answer {
+        Ok(CheckedReply {
             replies: self.clone(),
             grant: grant.clone(),
             vault,
@@ -108,7 +113,7 @@ impl Replies {
         })
     }
 
-    async fn compose(&self, answer: Answer, browser: &Browser) -> Result<(Acceptance, Sent)> {
+    async fn compose(&self, answer: CheckedReply, browser: &Browser) -> Result<(Acceptance, SentReply)> {
         let turn = self.service.composing.acquire(answer.grant.link(), answer.client, TURN).await;
         let turn = turn.ok_or(ReplyError::Busy)?;
         let author = self.author(&answer.grant, browser);

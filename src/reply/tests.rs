@@ -22,7 +22,7 @@ use crate::locale::Language;
 use crate::message::crlf::CrlfBytes;
 use crate::message::header::Header;
 use crate::outbox::body;
-use crate::policy::{Facts, MessageContent, Policy};
+use crate::policy::{MessageContent, Policy, RuleInput};
 use crate::secret::Secret;
 use crate::sender::SenderService;
 use crate::settings::{self, CurrentSettings, Organisation};
@@ -99,7 +99,7 @@ impl Desk {
         let keys = Keys::derive(&[7; 32]);
         let clock = Clock::movable("2026-11-23T10:00:00Z".parse().unwrap());
         let settings = CurrentSettings::new(settings::testing::settings(""));
-        let service = ReplyService::new(Parts {
+        let service = ReplyService::new(ReplyParts {
             store: store.clone(),
             blobs: blobs.clone(),
             keys: keys.clone(),
@@ -210,7 +210,7 @@ impl Desk {
         id
     }
 
-    async fn send(&self) -> Result<Sent> {
+    async fn send(&self) -> Result<SentReply> {
         self.replies().send(&self.grant, &self.browser, client()).await
     }
 
@@ -220,7 +220,7 @@ impl Desk {
     }
 
     async fn sweep(&self) {
-        let Parts { keys, clock, wake, .. } = self.service.parts.as_ref().clone();
+        let ReplyParts { keys, clock, wake, .. } = self.service.parts.as_ref().clone();
         let store = self.store.clone();
         let sender = SenderService::new(store.clone(), keys, clock.clone(), wake);
         let reminders = Reminders::new(store.clone(), sender);
@@ -1062,7 +1062,7 @@ async fn a_forwarded_answer_is_sealed() {
         let content = MessageContent::new(&header, &forward);
         let (sender, recipient) =
             (ReversePath::Address(address("jan@voorbeeld.nl")), address("x@example.org"));
-        let facts = Facts {
+        let facts = RuleInput {
             content: &content,
             sender: &sender,
             recipient: &recipient,

@@ -202,7 +202,7 @@ pub struct Preview {
 
 /// What was sent.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Sent {
+pub struct SentReply {
     /// When it was accepted.
     pub at: Timestamp,
     /// What was sent along, in order.

@@ -23,7 +23,7 @@ const LONGEST_NAME: usize = 1000;
 
 /// What is sealed of an upload.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Facts {
+pub(super) struct UploadFacts {
     pub name: String,
     pub renamed: bool,
     pub media_type: String,
@@ -169,7 +169,7 @@ impl Replies {
 
 /// A row as the caller sees it.
 pub(super) fn open_row(vault: &Vault, row: &UploadRow) -> Result<Upload> {
-    let Facts { name, renamed, media_type } = vault.open(&sealed_as(&row.id), &row.facts)?;
+    let UploadFacts { name, renamed, media_type } = vault.open(&sealed_as(&row.id), &row.facts)?;
     let UploadRow { id, offset, length, is_scanned, .. } = row.clone();
     Ok(Upload { id, name, renamed, media_type, offset, length, is_scanned })
 }
@@ -178,12 +178,12 @@ fn sealed_as(id: &UploadId) -> String {
     format!("upload {id}")
 }
 
-fn facts(upload: &NewUpload) -> Facts {
+fn facts(upload: &NewUpload) -> UploadFacts {
     let given: String = upload.name.chars().take(LONGEST_NAME).collect();
     // Some browsers give the whole path; only its end is the name (C20).
     let last = given.rsplit(['/', '\\']).next().unwrap_or(&given);
     let name = safe_name(last);
-    Facts {
+    UploadFacts {
         renamed: name != upload.name,
         name,
         media_type: upload.media_type.chars().take(LONGEST_NAME).collect(),

@@ -8,10 +8,10 @@ use crate::envelope::{EnvelopeRecipient, MailParameters};
 use crate::id::{Link, QueueId};
 use crate::outbox::compose::Fields;
 use crate::outbox::notices::ask::Ask;
-use crate::outbox::notices::download::Download;
-use crate::outbox::notices::lost::Lost;
+use crate::outbox::notices::download::DownloadNotice;
+use crate::outbox::notices::lost::LostNotice;
 use crate::outbox::notices::notification::Notification;
-use crate::outbox::notices::recall::Recall;
+use crate::outbox::notices::recall::RecallNotice;
 use crate::outbox::notices::reminder::Reminder;
 use crate::outbox::notices::unopened::Unopened;
 use crate::outbox::notices::{Notice, ToSender};
@@ -70,7 +70,7 @@ impl Mails<'_> {
     fn recall(&self, link: &Link, sender: &Address) -> Result<NewItem> {
         let recipient = &self.recipient(link)?.address;
         let (message_id, sent) = (self.transfer.message_id.as_deref(), self.transfer.created);
-        self.to_recipient(&Recall { sender, recipient, link, message_id, sent })
+        self.to_recipient(&RecallNotice { sender, recipient, link, message_id, sent })
     }
 
     /// To a recipient who has not opened it.
@@ -114,13 +114,21 @@ impl Mails<'_> {
         let of = self.transfer.files;
         let files = parts.iter().filter(|part| (1..=of).contains(*part)).count();
         let message = files < parts.len();
-        self.to_sender(&Download { to: self.sender()?, recipient, time: *last, files, of, message, names })
+        self.to_sender(&DownloadNotice {
+            to: self.sender()?,
+            recipient,
+            time: *last,
+            files,
+            of,
+            message,
+            names,
+        })
     }
 
     /// To the sender: a part of it was lost, and this recipient could not read it.
     pub fn lost(&self, link: &Link) -> Result<NewItem> {
         let (recipient, sent) = (&self.recipient(link)?.address, self.transfer.created);
-        self.to_sender(&Lost { to: self.sender()?, recipient, sent })
+        self.to_sender(&LostNotice { to: self.sender()?, recipient, sent })
     }
 
     fn sender(&self) -> Result<ToSender<'_>> {

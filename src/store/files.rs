@@ -11,7 +11,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::room::{Disk, Reservation, Room, Share};
+use super::room::{Disk, DiskShare, Reservation, Room};
 use super::{BlobFacts, BlobWriter, Blobs, Removal, at};
 use crate::clock::Timestamp;
 use crate::id::{BlobName, FolderId};
@@ -26,7 +26,7 @@ const UNFINISHED: &str = "tmp";
 /// A folder of blobs, for one kind of writer: each has a share of the disk.
 pub struct LocalBlobs {
     folder: Arc<Folder>,
-    share: Share,
+    share: DiskShare,
 }
 
 struct Folder {
@@ -41,11 +41,11 @@ impl LocalBlobs {
     pub fn open(path: &Path) -> io::Result<Self> {
         let folder = Folder { path: path.to_owned(), durable: Mutex::default(), room: Room::default() };
         private_folder(&folder.unfinished()).map_err(|error| at(path, error))?;
-        Ok(Self { folder: Arc::new(folder), share: Share::Mail })
+        Ok(Self { folder: Arc::new(folder), share: DiskShare::Mail })
     }
 
     /// The same folder for another kind of writer, which must leave more or less of the disk free.
-    pub fn shared(&self, share: Share) -> Self {
+    pub fn shared(&self, share: DiskShare) -> Self {
         Self { folder: Arc::clone(&self.folder), share }
     }
 
@@ -89,7 +89,7 @@ impl LocalBlobs {
     /// As it is, whether there is one or not: to read from.
     pub fn existing(path: &Path) -> Self {
         let folder = Folder { path: path.to_owned(), durable: Mutex::default(), room: Room::default() };
-        Self { folder: Arc::new(folder), share: Share::Mail }
+        Self { folder: Arc::new(folder), share: DiskShare::Mail }
     }
 
     /// Where a blob is, or would be.
@@ -404,7 +404,7 @@ mod tests {
     #[test]
     fn room_is_promised_before_it_is_used() {
         let (blobs, _dir) = fresh();
-        let pages = blobs.shared(Share::Pages);
+        let pages = blobs.shared(DiskShare::Pages);
         let left = pages.left().unwrap().unwrap();
         assert!(left < blobs.left().unwrap().unwrap(), "mail has more");
         let too_much = pages.create_for(u64::MAX).map(drop).unwrap_err();

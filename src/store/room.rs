@@ -14,7 +14,7 @@ use rustix::fs::StatVfs;
 
 /// On whose behalf something is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Share {
+pub enum DiskShare {
     /// The queue, for what was accepted before: it may use all there is.
     Queue,
     /// New mail.
@@ -75,7 +75,7 @@ impl Disk {
 
     /// What an administrator should hear about it.
     pub fn shortage(self) -> Option<Shortage> {
-        let pages = self.floor(Share::Pages);
+        let pages = self.floor(DiskShare::Pages);
         match self.free {
             free if free <= MAIL_FLOOR => Some(Shortage::Mail),
             free if free <= pages => Some(Shortage::Pages),
@@ -85,16 +85,16 @@ impl Disk {
     }
 
     /// Bytes that this share leaves.
-    pub fn floor(self, share: Share) -> u64 {
+    pub fn floor(self, share: DiskShare) -> u64 {
         match share {
-            Share::Queue => 0,
-            Share::Mail => MAIL_FLOOR,
-            Share::Pages => (self.capacity / PAGES_PART).clamp(PAGES_LEAST, PAGES_MOST),
+            DiskShare::Queue => 0,
+            DiskShare::Mail => MAIL_FLOOR,
+            DiskShare::Pages => (self.capacity / PAGES_PART).clamp(PAGES_LEAST, PAGES_MOST),
         }
     }
 
     /// Bytes that this share may still take.
-    pub fn left(self, share: Share) -> u64 {
+    pub fn left(self, share: DiskShare) -> u64 {
         self.free.saturating_sub(self.floor(share))
     }
 }
@@ -118,7 +118,12 @@ impl Room {
 
     /// Changes what is promised, unless `share` has no such room beside it. `disk` is asked under the lock: of two at
     /// once, the second sees what the first was promised.
-    fn promise(&self, disk: impl FnOnce() -> io::Result<Disk>, share: Share, octets: u64) -> io::Result<()> {
+    fn promise(
+        &self,
+        disk: impl FnOnce() -> io::Result<Disk>,
+        share: DiskShare,
+        octets: u64,
+    ) -> io::Result<()> {
         let mut promised = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let wanted = promised.saturating_add(octets);
         if octets > 0 && disk()?.left(share) < wanted {
@@ -138,7 +143,7 @@ impl Room {
 #[derive(Debug)]
 pub struct Reservation {
     room: Room,
-    share: Share,
+    share: DiskShare,
     left: u64,
 }
 
@@ -146,7 +151,7 @@ impl Reservation {
     /// Room for so many bytes, before the first is written.
     pub fn new(
         room: &Room,
-        share: Share,
+        share: DiskShare,
         octets: u64,
         disk: impl FnOnce() -> io::Result<Disk>,
     ) -> io::Result<Self> {
@@ -190,12 +195,21 @@ mod tests {
     #[test]
     fn each_share_leaves_its_floor_to_the_next() {
         let left = |free, share| disk(free).left(share) / MIB;
-        assert_eq!([Share::Queue, Share::Mail, Share::Pages].map(|share| left(200, share)), [200, 168, 72]);
-        assert_eq!([Share::Queue, Share::Mail, Share::Pages].map(|share| left(100, share)), [100, 68, 0]);
-        assert_eq!([Share::Queue, Share::Mail, Share::Pages].map(|share| left(20, share)), [20, 0, 0]);
+        assert_eq!(
+            [DiskShare::Queue, DiskShare::Mail, DiskShare::Pages].map(|share| left(200, share)),
+            [200, 168, 72]
+        );
+        assert_eq!(
+            [DiskShare::Queue, DiskShare::Mail, DiskShare::Pages].map(|share| left(100, share)),
+            [100, 68, 0]
+        );
+        assert_eq!(
+            [DiskShare::Queue, DiskShare::Mail, DiskShare::Pages].map(|share| left(20, share)),
+            [20, 0, 0]
+        );
         let floor = |capacity| {
             let free = 1 << 50;
-            free - Disk { free, capacity }.left(Share::Pages)
+            free - Disk { free, capacity }.left(DiskShare::Pages)
         };
         assert_eq!([0, 20 << 30, 1 << 40].map(floor), [PAGES_LEAST, 2 << 30, PAGES_MOST]);
     }
@@ -203,7 +217,7 @@ mod tests {
     /// H43
     #[test]
     fn free_pages_are_half_of_the_room_that_mail_leaves() {
-        let left = |free, inside: u64| disk(free).with_database(inside * MIB).left(Share::Mail) / MIB;
+        let left = |free, inside: u64| disk(free).with_database(inside * MIB).left(DiskShare::Mail) / MIB;
         assert_eq!([left(20, 0), left(20, 15), left(20, 100), left(10, 100)], [0, 3, 4, 0]);
     }
 
@@ -211,7 +225,7 @@ mod tests {
     #[test]
     fn writers_side_by_side_draw_on_one_reservation() {
         let room = Room::default();
-        let reserve = |octets: u64| Reservation::new(&room, Share::Pages, octets * MIB, || Ok(disk(200)));
+        let reserve = |octets: u64| Reservation::new(&room, DiskShare::Pages, octets * MIB, || Ok(disk(200)));
         let mut first = reserve(40).unwrap();
         let second = reserve(30).unwrap();
         assert_eq!(reserve(3).unwrap_err().kind(), io::ErrorKind::StorageFull);
@@ -227,7 +241,7 @@ mod tests {
         // Mail has what the pages leave.
         let pages = reserve(72).unwrap();
         assert!(reserve(1).is_err());
-        Reservation::new(&room, Share::Mail, 90 * MIB, || Ok(disk(200))).unwrap();
+        Reservation::new(&room, DiskShare::Mail, 90 * MIB, || Ok(disk(200))).unwrap();
         drop(pages);
     }
 }

@@ -11,14 +11,14 @@ pub const APART: Duration = Duration::from_hours(24);
 
 /// The two moments; none where the time is too short for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Schedule {
+pub struct ReminderSchedule {
     /// Half of the time has passed.
     pub half: Option<Timestamp>,
     /// Two days are left.
     pub last: Option<Timestamp>,
 }
 
-impl Schedule {
+impl ReminderSchedule {
     /// Of a transfer. Under two days there is no reminder; under three only the one at half time, without a
     /// warning to the sender; under six only the last one.
     pub fn of(created: Timestamp, expires: Timestamp) -> Self {
@@ -56,17 +56,20 @@ mod tests {
         ] {
             let after =
                 |hours: Option<u64>| hours.map(|hours| later(created, Duration::from_secs(hours * 3600)));
-            let schedule = Schedule::of(created, days_later(created, days));
-            assert_eq!(schedule, Schedule { half: after(half), last: after(last) }, "{days} days");
+            let schedule = ReminderSchedule::of(created, days_later(created, days));
+            assert_eq!(schedule, ReminderSchedule { half: after(half), last: after(last) }, "{days} days");
         }
-        assert_eq!(Schedule::of(created, created), Schedule { half: None, last: None });
-        assert_eq!(Schedule::of(created, Timestamp::UNIX_EPOCH), Schedule { half: None, last: None });
+        assert_eq!(ReminderSchedule::of(created, created), ReminderSchedule { half: None, last: None });
+        assert_eq!(
+            ReminderSchedule::of(created, Timestamp::UNIX_EPOCH),
+            ReminderSchedule { half: None, last: None }
+        );
     }
 
     #[test]
     fn a_late_reminder_gives_way_to_the_last() {
         let created: Timestamp = "2026-11-24T10:00:00Z".parse().unwrap();
-        let schedule = Schedule::of(created, days_later(created, 30));
+        let schedule = ReminderSchedule::of(created, days_later(created, 30));
         assert!(schedule.half_is_worth_it(days_later(created, 15)));
         assert!(schedule.half_is_worth_it(days_later(created, 27)));
         assert!(!schedule.half_is_worth_it(later(days_later(created, 27), Duration::from_secs(1))));
@@ -76,7 +79,7 @@ mod tests {
         #[test]
         fn nothing_is_too_close(seconds in 0u64..40_000_000) {
             let created = Timestamp::UNIX_EPOCH;
-            let Schedule { half, last } = Schedule::of(created, later(created, Duration::from_secs(seconds)));
+            let ReminderSchedule { half, last } = ReminderSchedule::of(created, later(created, Duration::from_secs(seconds)));
             for time in [half, last].into_iter().flatten() {
                 proptest::prop_assert!(time >= later(created, APART));
             }

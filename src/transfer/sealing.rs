@@ -11,7 +11,7 @@ use std::io::Read;
 use std::mem::take;
 
 use super::index::{Index, IndexFile, sealed_name};
-use super::schedule::Schedule;
+use super::schedule::ReminderSchedule;
 use super::{link, password};
 use crate::address::Address;
 use crate::clock::Timestamp;
@@ -45,7 +45,7 @@ pub struct SealRequest<'a> {
     /// What it says, as HTML in UTF-8.
     pub html: Option<Cow<'a, [u8]>>,
     /// Attachments and pictures, in the order in which they are shown.
-    pub files: Vec<Content<'a>>,
+    pub files: Vec<FileContent<'a>>,
     /// The receipt goes to this address.
     pub sender: Option<Address>,
     /// A machine sent it: nothing about it is ever mailed back.
@@ -74,7 +74,7 @@ pub struct SealRequest<'a> {
 
 /// A file of the message.
 #[derive(Debug)]
-pub struct Content<'a> {
+pub struct FileContent<'a> {
     /// A single safe path component, unique within the message.
     pub name: String,
     /// As declared.
@@ -84,27 +84,27 @@ pub struct Content<'a> {
     /// Shown within the message.
     pub inline: bool,
     /// The file.
-    pub data: Data<'a>,
+    pub data: FileData<'a>,
 }
 
 /// The bytes of a file: in memory, or as they come.
-pub enum Data<'a> {
+pub enum FileData<'a> {
     /// All of them.
-    Octets(Cow<'a, [u8]>),
+    Bytes(Cow<'a, [u8]>),
     /// They are read once, when the part is written.
     Stream(Box<dyn Read + Send + 'a>),
 }
 
-impl<'a, T: Into<Cow<'a, [u8]>>> From<T> for Data<'a> {
+impl<'a, T: Into<Cow<'a, [u8]>>> From<T> for FileData<'a> {
     fn from(octets: T) -> Self {
-        Self::Octets(octets.into())
+        Self::Bytes(octets.into())
     }
 }
 
-impl fmt::Debug for Data<'_> {
+impl fmt::Debug for FileData<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Octets(octets) => write!(f, "{} octets", octets.len()),
+            Self::Bytes(octets) => write!(f, "{} bytes", octets.len()),
             Self::Stream(_) => f.write_str("a stream"),
         }
     }
@@ -135,7 +135,7 @@ pub fn seal(blobs: &dyn Blobs, link_key: &LinkKey, mut request: SealRequest<'_>)
     let (language, file_names) = (request.language, request.file_names);
     let (message_id, reply_to) = (request.message_id.take(), take(&mut request.reply_to));
     let download_notice = request.download_notice && !request.automatic;
-    let first_reminder = Schedule::of(created, expires).half;
+    let first_reminder = ReminderSchedule::of(created, expires).half;
     let (automatic, files) = (request.automatic, u32::try_from(request.files.len()).unwrap_or(u32::MAX));
     let (thread, answers) = (take(&mut request.thread), take(&mut request.answers));
     let addresses = take(&mut request.recipients);
@@ -188,10 +188,10 @@ fn write_parts(parts: &mut PartWriter<'_>, request: SealRequest<'_>) -> Result<(
     let mut files = Vec::with_capacity(request.files.len());
     let mut next = 1u32;
     for file in request.files {
-        let Content { name, media_type, content_id, inline, data } = file;
+        let FileContent { name, media_type, content_id, inline, data } = file;
         let size = match data {
-            Data::Octets(octets) => parts.write(next, &name, &mut &octets[..])?,
-            Data::Stream(mut stream) => parts.write(next, &name, &mut stream)?,
+            FileData::Bytes(octets) => parts.write(next, &name, &mut &octets[..])?,
+            FileData::Stream(mut stream) => parts.write(next, &name, &mut stream)?,
         };
         files.push(IndexFile { part: next, name, media_type, size, inline, content_id });
         next += 1;
@@ -361,7 +361,7 @@ mod tests {
         let blobs = MemoryBlobs::default();
         let mut request = request(PasswordMode::None);
         request.chosen = Some(Secret::new("Zomer in Gent".into()));
-        request.files[0].data = Data::Stream(Box::new(std::io::repeat(b'x').take(200_000)));
+        request.files[0].data = FileData::Stream(Box::new(std::io::repeat(b'x').take(200_000)));
         let sealed = seal(&blobs, &link_key(), request).unwrap();
         let (_, secret) = link::parse(&link_key(), sealed.tokens[0].reveal()).unwrap();
         let passphrase = Passphrase::new(&secret, Some(&Secret::new("Zomer in Gent".into())));

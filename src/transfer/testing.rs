@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 
-use super::sealing::{Content, SealRequest};
+use super::sealing::{FileContent, SealRequest};
 use crate::address::Address;
 use crate::audit::Event;
 use crate::clock::{Timestamp, days_later, later};
@@ -29,7 +29,7 @@ pub fn start() -> Timestamp {
 
 /// A message with two files and two recipients.
 pub fn request(password: PasswordMode) -> SealRequest<'static> {
-    let content = |name: &str, media_type: &str, data: &'static [u8]| Content {
+    let content = |name: &str, media_type: &str, data: &'static [u8]| FileContent {
         name: name.into(),
         media_type: media_type.into(),
         content_id: None,

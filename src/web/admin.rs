@@ -12,13 +12,13 @@ use axum::routing::get;
 use crate::clock::{Clock, Timestamp};
 use crate::diagnostic::Diagnostic;
 use crate::settings::{Certificates, CurrentSettings, Settings};
-use crate::store::room::{Disk, Share, Shortage};
+use crate::store::room::{Disk, DiskShare, Shortage};
 use crate::store::{Blobs, GaugeStore, Gauges, Problem, ProblemGauge};
 use crate::web::http::error::PlainError;
 
 /// What the figures come from.
 #[derive(Clone)]
-pub struct Admin {
+pub struct AdminState {
     /// Asked at every request.
     pub store: Arc<dyn GaugeStore>,
     /// For the room on the disk.
@@ -30,7 +30,7 @@ pub struct Admin {
 }
 
 /// `/healthz`, `/readyz` and `/metrics`
-pub fn router(admin: Admin) -> Router {
+pub fn router(admin: AdminState) -> Router {
     Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
@@ -40,12 +40,12 @@ pub fn router(admin: Admin) -> Router {
 
 /// Ready means: the store answers, there is room for new mail (H43), whoever checks our certificates finds them valid (M13),
 /// and no mail waits for an administrator (C38). Every reason is a line.
-async fn ready(State(admin): State<Admin>) -> Result<String, PlainError> {
+async fn ready(State(admin): State<AdminState>) -> Result<String, PlainError> {
     let now = admin.clock.now();
     let gauges = admin.store.gauges(now).await.map_err(|error| silent("store", &error))?;
     let disk = admin.store.disk().await.map_err(|error| silent("disk", &error))?;
     let full = (disk.shortage() == Some(Shortage::Mail)).then(|| {
-        format!("the disk is nearly full, new mail is refused with 451: {}", room_of(disk, Share::Mail))
+        format!("the disk is nearly full, new mail is refused with 451: {}", room_of(disk, DiskShare::Mail))
     });
     let settings = admin.settings.get();
     let expired = settings.certificates.expired(now);
@@ -67,7 +67,7 @@ fn stuck(gauge: &ProblemGauge) -> String {
 
 /// What is said of a disk before it stops mail.
 fn note_of(disk: Disk) -> String {
-    let room = room_of(disk, Share::Pages);
+    let room = room_of(disk, DiskShare::Pages);
     match disk.shortage() {
         Some(Shortage::Soon) => format!("note: the disk is getting full: {room}\n"),
         Some(_) => format!("note: the disk is getting full, answers and uploads are refused: {room}\n"),
@@ -75,7 +75,7 @@ fn note_of(disk: Disk) -> String {
     }
 }
 
-fn room_of(disk: Disk, share: Share) -> String {
+fn room_of(disk: Disk, share: DiskShare) -> String {
     let mib = |octets: u64| octets >> 20;
     format!("{} MiB of room, of which {} MiB must stay free", mib(disk.free), mib(disk.floor(share)))
 }
@@ -85,7 +85,7 @@ fn notes(settings: &Settings) -> String {
     settings.relay.notes().iter().map(|note| format!("note: {note}\n")).collect()
 }
 
-async fn metrics(State(admin): State<Admin>) -> Result<Response, PlainError> {
+async fn metrics(State(admin): State<AdminState>) -> Result<Response, PlainError> {
     let now = admin.clock.now();
     let gauges = admin.store.gauges(now).await.map_err(|error| silent("store", &error))?;
     // One call of the operating system, which asks no disk.

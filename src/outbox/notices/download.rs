@@ -14,7 +14,7 @@ use crate::store::QueueItemKind;
 const MAX_NAMES: usize = 50;
 
 /// A recipient has downloaded something.
-pub struct Download<'a> {
+pub struct DownloadNotice<'a> {
     /// Whom it is for, and about what.
     pub to: ToSender<'a>,
     /// The recipient who has downloaded something.
@@ -31,7 +31,7 @@ pub struct Download<'a> {
     pub names: &'a [String],
 }
 
-impl Notice for Download<'_> {
+impl Notice for DownloadNotice<'_> {
     const KIND: QueueItemKind = QueueItemKind::Download;
 
     fn envelope(&self) -> Envelope {
@@ -40,7 +40,7 @@ impl Notice for Download<'_> {
 
     fn compose(&self, context: &Context<'_>, id: &QueueId) -> Result<CrlfBytes, NoticeError> {
         let subject = context.language.format("download-subject", &[("recipient", self.recipient.as_str())]);
-        wording!(Download: self, context, subject, "download/text.txt", "download/mail.html").mail(
+        wording!(DownloadNotice: self, context, subject, "download/text.txt", "download/mail.html").mail(
             "download",
             context,
             self.to.transfer,
@@ -49,7 +49,7 @@ impl Notice for Download<'_> {
     }
 }
 
-impl Download<'_> {
+impl DownloadNotice<'_> {
     /// How many of the files, if there is one.
     fn count(&self, context: &Context<'_>) -> Option<String> {
         let (files, of) = (self.files.to_string(), self.of.to_string());

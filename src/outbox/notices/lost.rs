@@ -10,7 +10,7 @@ use crate::message::crlf::CrlfBytes;
 use crate::store::QueueItemKind;
 
 /// A part is lost.
-pub struct Lost<'a> {
+pub struct LostNotice<'a> {
     /// Whom it is for, and about what.
     pub to: ToSender<'a>,
     /// The recipient who wanted to read it.
@@ -19,7 +19,7 @@ pub struct Lost<'a> {
     pub sent: Timestamp,
 }
 
-impl Notice for Lost<'_> {
+impl Notice for LostNotice<'_> {
     const KIND: QueueItemKind = QueueItemKind::Lost;
 
     fn envelope(&self) -> Envelope {
@@ -28,7 +28,7 @@ impl Notice for Lost<'_> {
 
     fn compose(&self, context: &Context<'_>, id: &QueueId) -> Result<CrlfBytes, NoticeError> {
         let subject = context.language.text("lost-subject");
-        wording!(Lost: self, context, subject, "lost/text.txt", "lost/mail.html").mail(
+        wording!(LostNotice: self, context, subject, "lost/text.txt", "lost/mail.html").mail(
             "lost",
             context,
             self.to.transfer,

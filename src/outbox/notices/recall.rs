@@ -12,7 +12,7 @@ use crate::outbox::envelopes::from_nobody;
 use crate::store::QueueItemKind;
 
 /// A link was taken back.
-pub struct Recall<'a> {
+pub struct RecallNotice<'a> {
     /// Whose message it was.
     pub sender: &'a Address,
     /// Who is told.
@@ -25,7 +25,7 @@ pub struct Recall<'a> {
     pub sent: Timestamp,
 }
 
-impl Notice for Recall<'_> {
+impl Notice for RecallNotice<'_> {
     const KIND: QueueItemKind = QueueItemKind::Recall;
 
     fn envelope(&self) -> Envelope {
@@ -44,7 +44,7 @@ impl Notice for Recall<'_> {
         let subject = context
             .language
             .format("recall-subject", &[("organisation", context.organisation_name().as_str())]);
-        wording!(Recall: self, context, subject, "recall/text.txt", "recall/mail.html")
+        wording!(RecallNotice: self, context, subject, "recall/text.txt", "recall/mail.html")
             .mail("recall", context, transfer, fields)
     }
 }

@@ -1,6 +1,6 @@
 //! What is left of a subject, and what its tags ask for.
 
-use super::super::answer::Answer;
+use super::super::finding::Finding;
 use super::super::fold::skeleton;
 use super::super::options::TagPassword;
 use super::*;
@@ -140,7 +140,7 @@ fn a_misplaced_password_is_one() {
         for rest in [cleaned(subject), without(subject)] {
             assert!(!rest.contains("KANARIE") && rest.contains("Zaak"), "{subject}: {rest}");
         }
-        assert_eq!(tags().are_on(&skeleton(&without(subject))), Answer::Yes, "{subject}");
+        assert_eq!(tags().are_on(&skeleton(&without(subject))), Finding::Yes, "{subject}");
     }
     for subject in [
         "[vertrouwelijk] [wachtwoord KANARIE-2026] Zaak",
@@ -206,7 +206,7 @@ proptest::proptest! {
         proptest::prop_assume!(!skeleton(&options).contains(['[', ']']));
         let subject = format!("[vertrouwelijk {options}] {rest}");
         let bare = without(&subject);
-        proptest::prop_assert_eq!(tags().are_on(&skeleton(&bare)), Answer::Yes);
+        proptest::prop_assert_eq!(tags().are_on(&skeleton(&bare)), Finding::Yes);
         proptest::prop_assert!(texts(&bare).is_empty(), "{}", bare);
         let words = rest.split_whitespace().collect::<Vec<_>>().join(" ");
         proptest::prop_assert_eq!(cleaned(&subject), words);
@@ -225,7 +225,7 @@ proptest::proptest! {
         rest: String,
     ) {
         let clean = cleaned(&(start + &rest));
-        proptest::prop_assert_eq!(tags().are_on(&skeleton(&clean)), Answer::No, "{}", clean);
+        proptest::prop_assert_eq!(tags().are_on(&skeleton(&clean)), Finding::No, "{}", clean);
         proptest::prop_assert_eq!(cleaned(&clean), clean);
     }
 }

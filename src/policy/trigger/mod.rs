@@ -11,7 +11,7 @@ mod tests;
 
 use std::ops::Range;
 
-use super::answer::Answer;
+use super::finding::Finding;
 use super::fold::see;
 pub(super) use scan::Found;
 use scan::Scan;
@@ -45,16 +45,16 @@ impl Tags {
     }
 
     /// Whether the [`skeleton`](super::fold::skeleton) of a subject bears one.
-    pub fn are_on(&self, seen: &str) -> Answer {
+    pub fn are_on(&self, seen: &str) -> Finding {
         match Scan::run(seen, &self.tags, &self.others) {
             (found, cut) if found.is_empty() => {
                 if cut {
-                    Answer::Unknown
+                    Finding::Unknown
                 } else {
-                    Answer::No
+                    Finding::No
                 }
             }
-            _ => Answer::Yes,
+            _ => Finding::Yes,
         }
     }
 

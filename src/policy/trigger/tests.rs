@@ -9,7 +9,7 @@ fn tags() -> Tags {
     Tags::new(["vertrouwelijk", "secure", "niet vertrouwelijk"])
 }
 
-fn bears(subject: &str) -> Answer {
+fn bears(subject: &str) -> Finding {
     tags().are_on(&skeleton(subject))
 }
 
@@ -89,7 +89,7 @@ fn finds_tags_in_every_spelling() {
         &format!("[{}secure] zaak", " ".repeat(2000)),
         "Re{2}: Rép: Geannuleerd: Updated  invitation: [secure] zaak",
     ] {
-        assert_eq!(bears(subject), Answer::Yes, "{subject}");
+        assert_eq!(bears(subject), Finding::Yes, "{subject}");
     }
 }
 
@@ -152,7 +152,7 @@ fn finds_tags_in_every_form() {
         "ver-trouwelijk: zaak",
         "***SPAM*** secure: zaak",
     ] {
-        assert_eq!(bears(subject), Answer::Yes, "{subject}");
+        assert_eq!(bears(subject), Finding::Yes, "{subject}");
     }
 }
 
@@ -191,7 +191,7 @@ fn other_words_are_no_tags() {
         "x < 3 > secure werken",
         "(on)secure: x",
     ] {
-        assert_eq!(bears(subject), Answer::No, "{subject}");
+        assert_eq!(bears(subject), Finding::No, "{subject}");
     }
 }
 
@@ -199,11 +199,11 @@ fn other_words_are_no_tags() {
 #[test]
 fn tags_of_other_rules_stand_for_themselves() {
     let mut tags = Tags::new(["intern"]);
-    assert_eq!(tags.are_on(&skeleton("[interne] x")), Answer::Yes);
+    assert_eq!(tags.are_on(&skeleton("[interne] x")), Finding::Yes);
     tags.tell_from(&Tags::new(["intern", "interne"]));
-    assert_eq!(tags.are_on(&skeleton("[interne] x")), Answer::No);
-    assert_eq!(tags.are_on(&skeleton("[intenr] x")), Answer::Yes);
-    assert_eq!(tags.are_on(&skeleton("[intern] x")), Answer::Yes);
+    assert_eq!(tags.are_on(&skeleton("[interne] x")), Finding::No);
+    assert_eq!(tags.are_on(&skeleton("[intenr] x")), Finding::Yes);
+    assert_eq!(tags.are_on(&skeleton("[intern] x")), Finding::Yes);
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn letter_case_does_not_matter_in_other_alphabets() {
     {
         let tags = Tags::new([tag]);
         for subject in cases(tag) {
-            assert_eq!(tags.are_on(&skeleton(&format!("[{subject}] x"))), Answer::Yes, "{tag} {subject}");
+            assert_eq!(tags.are_on(&skeleton(&format!("[{subject}] x"))), Finding::Yes, "{tag} {subject}");
         }
     }
 }
@@ -273,9 +273,9 @@ fn what_is_long_is_read_at_once() {
             tags().find(&subject);
         }
     }
-    assert_eq!(bears(&"[x]".repeat(1001)), Answer::Unknown);
-    assert_ne!(bears(&format!("{}secure: x", "re:".repeat(1 << 18))), Answer::No);
-    assert_eq!(bears(&format!("{}[secure] x", "re:".repeat(1 << 18))), Answer::Yes);
+    assert_eq!(bears(&"[x]".repeat(1001)), Finding::Unknown);
+    assert_ne!(bears(&format!("{}secure: x", "re:".repeat(1 << 18))), Finding::No);
+    assert_eq!(bears(&format!("{}[secure] x", "re:".repeat(1 << 18))), Finding::Yes);
 }
 
 proptest::proptest! {
@@ -290,7 +290,7 @@ proptest::proptest! {
     #[test]
     fn options_hide_no_tag(before in "([a-z0-9]{1,8}[: ] ?){0,3}", options in "[^\\[\\]]{0,60}", rest in "[a-z ]{0,20}") {
         proptest::prop_assume!(!skeleton(&options).contains(['[', ']']));
-        proptest::prop_assert_eq!(bears(&format!("{before}[vertrouwelijk {options}] {rest}")), Answer::Yes);
+        proptest::prop_assert_eq!(bears(&format!("{before}[vertrouwelijk {options}] {rest}")), Finding::Yes);
     }
 
     /// C32: one letter of a word of six or more is wrong, missing, doubled or swapped.
@@ -312,6 +312,6 @@ proptest::proptest! {
             4 => format!("FYI: {word} - zaak"),
             _ => format!("{word}: zaak"),
         };
-        proptest::prop_assert_eq!(bears(&subject), Answer::Yes, "{}", subject);
+        proptest::prop_assert_eq!(bears(&subject), Finding::Yes, "{}", subject);
     }
 }

@@ -12,7 +12,7 @@ use crate::audit::Event;
 use crate::clock::{Timestamp, later};
 use crate::id::Link;
 use crate::limits::TryRule;
-use crate::store::room::Share;
+use crate::store::room::DiskShare;
 use crate::store::{AccessStore, Result, Session, StoreError, Try};
 
 #[async_trait]
@@ -22,7 +22,7 @@ impl AccessStore for Sqlite {
     }
 
     async fn open(&self, session: Session, event: Event) -> Result<()> {
-        self.check_room(Share::Mail).await?;
+        self.check_room(DiskShare::Mail).await?;
         self.write(move |change| open(change, &session, event)).await
     }
 

@@ -10,7 +10,7 @@ use super::writer::Change;
 use super::{Sqlite, limits};
 use crate::clock::{Timestamp, earlier, later};
 use crate::store::drafts::{ANSWER_WINDOW, ANSWERS_IN_ALL, DRAFTS_IN_ALL, DraftRoom};
-use crate::store::room::Share;
+use crate::store::room::DiskShare;
 use crate::store::verification::CODE_WINDOW;
 use crate::store::{Author, DraftRow, DraftStore, EndedDraft, PieceRow, Result, StoreError, UploadRow};
 
@@ -21,7 +21,7 @@ impl DraftStore for Sqlite {
     }
 
     async fn save_draft(&self, author: Author, typed: Vec<u8>, now: Timestamp) -> Result<()> {
-        self.check_room(Share::Pages).await?;
+        self.check_room(DiskShare::Pages).await?;
         self.write(move |change| save(change, &author, Some(&typed), now).map(drop)).await
     }
 

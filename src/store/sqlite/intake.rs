@@ -10,13 +10,13 @@ use super::writer::Change;
 use super::{Sqlite, drafts, queue, status};
 use crate::clock::Timestamp;
 use crate::id::Link;
-use crate::store::room::Share;
+use crate::store::room::DiskShare;
 use crate::store::{Acceptance, Committed, DeliveryReport, IntakeStore, MessageStore, NewTransfer, Result};
 
 #[async_trait]
 impl MessageStore for Sqlite {
     async fn commit(&self, acceptance: Acceptance) -> Result<Committed> {
-        self.check_room(Share::Mail).await?;
+        self.check_room(DiskShare::Mail).await?;
         let acceptance = match self.journalled(acceptance).await? {
             Kept::InJournal(committed) => return Ok(committed),
             Kept::Nowhere(acceptance) => *acceptance,

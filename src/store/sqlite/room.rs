@@ -11,7 +11,7 @@ use rusqlite::Connection;
 
 use super::Sqlite;
 use super::columns::Octets;
-use crate::store::room::{Disk, Share};
+use crate::store::room::{Disk, DiskShare};
 use crate::store::{Result, StoreError};
 
 /// The log of the database, as it was when it was last looked at.
@@ -44,7 +44,7 @@ impl Log {
 impl Sqlite {
     /// Fails when the disk is so full that `share` must leave the rest of it to others (C03, H39, H43). Only then the
     /// database is asked.
-    pub(super) async fn check_room(&self, share: Share) -> Result<()> {
+    pub(super) async fn check_room(&self, share: DiskShare) -> Result<()> {
         if Disk::of(&self.folder)?.left(share) > 0 || self.disk_for_rows().await?.left(share) > 0 {
             return Ok(());
         }

@@ -11,7 +11,7 @@ use super::{Sqlite, drafts};
 use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::id::UploadId;
-use crate::store::room::Share;
+use crate::store::room::DiskShare;
 use crate::store::{Author, NewUploadRow, PieceRow, Result, UploadLimits, UploadOutcome, UploadStore};
 
 #[async_trait]
@@ -23,7 +23,7 @@ impl UploadStore for Sqlite {
         limits: UploadLimits,
         now: Timestamp,
     ) -> Result<UploadOutcome> {
-        self.check_room(Share::Pages).await?;
+        self.check_room(DiskShare::Pages).await?;
         self.write(move |change| add_upload(change, &author, &upload, limits, now)).await
     }
 
@@ -46,7 +46,7 @@ impl UploadStore for Sqlite {
         limits: UploadLimits,
         now: Timestamp,
     ) -> Result<UploadOutcome> {
-        self.check_room(Share::Pages).await?;
+        self.check_room(DiskShare::Pages).await?;
         self.write(move |change| add_piece(change, &author, &upload, offset, &piece, limits, now)).await
     }
 

@@ -10,14 +10,14 @@ use super::{Sqlite, drafts, limits, queue};
 use crate::audit::Event;
 use crate::clock::{Timestamp, earlier};
 use crate::secret;
-use crate::store::room::Share;
+use crate::store::room::DiskShare;
 use crate::store::verification::{CODE_WINDOW, Counted};
 use crate::store::{Author, BrowserRow, CodeLimits, CodeRow, CodeTry, NewCode, Result, VerificationStore};
 
 #[async_trait]
 impl VerificationStore for Sqlite {
     async fn add_code(&self, code: NewCode, limits: CodeLimits) -> Result<Option<Timestamp>> {
-        self.check_room(Share::Pages).await?;
+        self.check_room(DiskShare::Pages).await?;
         self.write(move |change| add(change, code, limits)).await
     }
 

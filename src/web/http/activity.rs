@@ -33,7 +33,7 @@ impl Default for Patience {
 
 /// How it is with a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum ConnectionState {
     /// It may go on.
     Fine,
     /// Nothing has been under way for too long.
@@ -80,13 +80,13 @@ impl Activity {
     }
 
     /// How it is at `now`.
-    pub fn verdict(&self, now: Instant) -> Verdict {
+    pub fn verdict(&self, now: Instant) -> ConnectionState {
         let state = self.lock();
         let is_idle = state.requests.is_empty() && now >= state.idle_since + self.patience.idle;
         match state.requests.values().flatten().any(|paid| *paid < now) {
-            true => Verdict::TooSlow,
-            false if is_idle => Verdict::Idle,
-            false => Verdict::Fine,
+            true => ConnectionState::TooSlow,
+            false if is_idle => ConnectionState::Idle,
+            false => ConnectionState::Fine,
         }
     }
 
@@ -184,12 +184,12 @@ mod tests {
     fn a_connection_without_a_request_is_idle_after_a_while() {
         let activity = Activity::new(Patience::default());
         let now = Instant::now();
-        assert_eq!(activity.verdict(now + 29 * SECOND), Verdict::Fine);
-        assert_eq!(activity.verdict(now + 31 * SECOND), Verdict::Idle);
+        assert_eq!(activity.verdict(now + 29 * SECOND), ConnectionState::Fine);
+        assert_eq!(activity.verdict(now + 31 * SECOND), ConnectionState::Idle);
         let request = activity.begin();
-        assert_eq!(activity.verdict(now + 3600 * SECOND), Verdict::Fine, "the wait is ours");
+        assert_eq!(activity.verdict(now + 3600 * SECOND), ConnectionState::Fine, "the wait is ours");
         drop(request);
-        assert_eq!(activity.verdict(Instant::now() + 31 * SECOND), Verdict::Idle);
+        assert_eq!(activity.verdict(Instant::now() + 31 * SECOND), ConnectionState::Idle);
     }
 
     #[test]
@@ -198,16 +198,16 @@ mod tests {
         let (mut request, start) = (activity.begin(), Instant::now());
         for piece in 0..100 {
             let now = start + piece * 16 * SECOND;
-            assert_eq!(activity.verdict(now), Verdict::Fine, "64 KiB in 16 seconds");
+            assert_eq!(activity.verdict(now), ConnectionState::Fine, "64 KiB in 16 seconds");
             request.given(PIECE, now);
         }
         let now = start + 99 * 16 * SECOND;
-        assert_eq!(activity.verdict(now + 60 * SECOND), Verdict::Fine);
-        assert_eq!(activity.verdict(now + 61 * SECOND), Verdict::TooSlow);
+        assert_eq!(activity.verdict(now + 60 * SECOND), ConnectionState::Fine);
+        assert_eq!(activity.verdict(now + 61 * SECOND), ConnectionState::TooSlow);
         // Half of that rate uses up the minute.
         let late = (0..20).find(|piece| {
             let now = now + piece * 32 * SECOND;
-            let is_late = activity.verdict(now) == Verdict::TooSlow;
+            let is_late = activity.verdict(now) == ConnectionState::TooSlow;
             request.given(PIECE, now);
             is_late
         });
@@ -220,9 +220,9 @@ mod tests {
         let (mut request, start) = (activity.begin(), Instant::now());
         request.given(1, start);
         request.awaited(start + 59 * SECOND);
-        assert_eq!(activity.verdict(start + 3600 * SECOND), Verdict::Fine);
+        assert_eq!(activity.verdict(start + 3600 * SECOND), ConnectionState::Fine);
         request.given(1, start + 3600 * SECOND);
-        assert_eq!(activity.verdict(start + 3600 * SECOND), Verdict::Fine);
-        assert_eq!(activity.verdict(start + 3602 * SECOND), Verdict::TooSlow, "a second was left");
+        assert_eq!(activity.verdict(start + 3600 * SECOND), ConnectionState::Fine);
+        assert_eq!(activity.verdict(start + 3602 * SECOND), ConnectionState::TooSlow, "a second was left");
     }
 }

@@ -10,7 +10,7 @@ use super::activity::Activity;
 
 /// All of them.
 #[derive(Clone, Default)]
-pub struct ConnectionSlots(Arc<Mutex<Open>>);
+pub struct OpenConnections(Arc<Mutex<Open>>);
 
 #[derive(Default)]
 struct Open {
@@ -25,12 +25,12 @@ struct Connection {
 
 /// The slot of one connection; dropping it gives it back.
 pub struct ConnectionSlot {
-    slots: ConnectionSlots,
+    slots: OpenConnections,
     number: u64,
     leave: CancellationToken,
 }
 
-impl ConnectionSlots {
+impl OpenConnections {
     /// A slot for a connection that does this.
     pub fn enter(&self, activity: Arc<Activity>) -> ConnectionSlot {
         let leave = CancellationToken::new();
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn the_longest_idle_one_makes_room() {
-        let slots = ConnectionSlots::default();
+        let slots = OpenConnections::default();
         let activities: Vec<_> = (0..3).map(|_| Activity::new(Patience::default())).collect();
         let entered: Vec<_> = activities.iter().map(|one| slots.enter(one.clone())).collect();
         let _busy = activities[0].begin();

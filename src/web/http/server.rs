@@ -24,9 +24,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
-use super::activity::{Activity, Outgoing, Patience, Verdict};
+use super::activity::{Activity, ConnectionState, Outgoing, Patience};
 use super::client::PeerAddress;
-use super::connection_slots::ConnectionSlots;
+use super::connection_slots::OpenConnections;
 use super::linger::Lingering;
 
 use super::stalling::Stalling;
@@ -70,7 +70,7 @@ struct Shared {
     settings: CurrentSettings,
     certificate: Certificate,
     tickets: Arc<Connections>,
-    slots: ConnectionSlots,
+    slots: OpenConnections,
     newcomers: Throttle,
     patience: Patience,
     connections: TaskTracker,
@@ -100,7 +100,7 @@ impl Server {
     ) -> io::Result<Self> {
         let listeners = listen(addresses)?;
         let (tickets, connections, patience) = (Arc::default(), TaskTracker::new(), Patience::default());
-        let (slots, newcomers) = (ConnectionSlots::default(), Throttle::new(NEW_CONNECTIONS));
+        let (slots, newcomers) = (OpenConnections::default(), Throttle::new(NEW_CONNECTIONS));
         Ok(Self {
             listeners,
             shared: Shared {
@@ -245,9 +245,11 @@ async fn http<S>(
             now = looks.tick() => now,
         };
         match (activity.verdict(now), asked) {
-            (Verdict::TooSlow, _) => return tracing::debug!("a client that reads too slowly was let go"),
-            (Verdict::Idle, Some(asked)) if now >= asked + patience.idle => return,
-            (verdict, None) if verdict == Verdict::Idle || now >= age => {
+            (ConnectionState::TooSlow, _) => {
+                return tracing::debug!("a client that reads too slowly was let go");
+            }
+            (ConnectionState::Idle, Some(asked)) if now >= asked + patience.idle => return,
+            (verdict, None) if verdict == ConnectionState::Idle || now >= age => {
                 asked = Some(Instant::now());
                 served.as_mut().graceful_shutdown();
             }

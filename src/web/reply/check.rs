@@ -11,7 +11,7 @@ use axum::response::{Html, IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
 use super::context::{ReplyContext, read};
-use super::problem::{self, Problem, Problems};
+use super::problem::{self, FieldProblem, Problems};
 use crate::address::Address;
 use crate::clock::days_later;
 use crate::config::ReplyDelivery;
@@ -178,9 +178,9 @@ pub async fn keep(reply: &ReplyContext, browser: &Browser, form: &CheckForm) -> 
     let typed = Typed { cc: form.cc.clone(), bcc: form.bcc.clone(), settings, ..typed };
     reply.own(reply.replies().save(&reply.grant, browser, typed).await)?;
     if is_chosen && form.password.is_empty() {
-        problems.push(Problem::new("password", reply.visit.text("reply-error-password-empty")));
+        problems.push(FieldProblem::new("password", reply.visit.text("reply-error-password-empty")));
     } else if is_chosen && form.password_shown.is_none() && form.password != form.password_again {
-        problems.push(Problem::new("password-again", reply.visit.text("reply-error-password-differs")));
+        problems.push(FieldProblem::new("password-again", reply.visit.text("reply-error-password-differs")));
     }
     for fault in reply.faults(browser).await?.iter() {
         problems.push(fault.clone());

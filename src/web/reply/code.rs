@@ -8,7 +8,7 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::context::{ReplyContext, read};
-use super::problem::{Problem, Problems};
+use super::problem::{FieldProblem, Problems};
 use super::who;
 use crate::address::Address;
 use crate::locale::Language;
@@ -76,7 +76,7 @@ pub async fn submit(
     let done = if form.again.is_some() {
         who::code(&reply, &browser, address.clone()).await.map(|()| "/code?new")
     } else if form.code.trim().is_empty() {
-        let empty = Problem::new("code", reply.visit.text("reply-error-code-empty"));
+        let empty = FieldProblem::new("code", reply.visit.text("reply-error-code-empty"));
         return render(&reply, &address, "", false, &Problems::from(empty));
     } else {
         let tried = reply.replies().verify(&reply.grant, &browser, &form.code, reply.visit.client).await;

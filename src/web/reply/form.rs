@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::context::ReplyContext;
 use super::incoming;
-use super::problem::{Problem, Problems};
+use super::problem::{FieldProblem, Problems};
 use crate::id::UploadId;
 use crate::locale::Language;
 use crate::message::rewrite::safe_name;
@@ -29,7 +29,7 @@ const LATE: Duration = Duration::from_secs(30);
 
 /// Which button was pressed.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub enum Action {
+pub enum Button {
     /// On to the next screen.
     #[default]
     Next,
@@ -49,7 +49,7 @@ pub async fn receive(
     browser: &Browser,
     headers: &HeaderMap,
     body: Body,
-) -> Result<(Action, Problems), WebError> {
+) -> Result<(Button, Problems), WebError> {
     // A form that is too large is read to its end all the same, within reason: a browser that is cut off shows no answer.
     let most = reply.visit.organisation.reply.max_size.bytes().saturating_mul(4).saturating_add(OVERHEAD);
     let pieces = incoming::pieces(reply, body, most);
@@ -97,8 +97,8 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    async fn read(mut self, mut form: Multipart<'_>) -> Result<(Action, Problems), WebError> {
-        let mut action = Action::default();
+    async fn read(mut self, mut form: Multipart<'_>) -> Result<(Button, Problems), WebError> {
+        let mut action = Button::default();
         while let Some(field) = form.next_field().await.map_err(FormFault::from)? {
             match field.name().unwrap_or("").to_owned().as_str() {
                 "file" => self.file(field).await?,
@@ -107,23 +107,23 @@ impl Reading<'_> {
         }
         self.keep().await?;
         // On the way to the next screen, files that were left over are scanned as well.
-        if self.has_files || matches!(action, Action::Next | Action::Add) {
+        if self.has_files || matches!(action, Button::Next | Button::Add) {
             self.problems.append(self.reply.inspect(self.browser).await?);
         }
         Ok((action, self.problems))
     }
 
     /// A field too many is refused, not ignored (C12).
-    fn field(&mut self, name: &str, text: String, action: &mut Action) -> Result<(), WebError> {
+    fn field(&mut self, name: &str, text: String, action: &mut Button) -> Result<(), WebError> {
         match name {
             "to" => self.typed.to = text,
             // Browsers send line ends as CRLF, whatever was typed (HTML 4.10.22.8).
             "message" => self.typed.message = text.replace("\r\n", "\n"),
-            "add" => *action = Action::Add,
-            "keep" => *action = Action::Keep,
-            "next" => *action = Action::Next,
-            "remove" => *action = Action::Remove(text.parse().map_err(|_| WebError::NotFound)?),
-            "lang" => *action = Action::Language(text.parse().map_err(|_| WebError::BadRequest)?),
+            "add" => *action = Button::Add,
+            "keep" => *action = Button::Keep,
+            "next" => *action = Button::Next,
+            "remove" => *action = Button::Remove(text.parse().map_err(|_| WebError::NotFound)?),
+            "lang" => *action = Button::Language(text.parse().map_err(|_| WebError::BadRequest)?),
             _ => return Err(WebError::BadRequest),
         }
         self.is_kept = self.is_kept && !matches!(name, "to" | "message");
@@ -186,7 +186,7 @@ impl Reading<'_> {
     }
 
     fn refuse(&mut self, key: &str, name: &str) {
-        self.problems.push(Problem::new("files", self.reply.visit.with(key, "name", name)));
+        self.problems.push(FieldProblem::new("files", self.reply.visit.with(key, "name", name)));
     }
 }
 

@@ -27,7 +27,7 @@ const PROOF: Duration = Duration::from_secs(30);
 /// What the body brings, until it ends, fails or brings more than `most`.
 pub fn pieces(reply: &ReplyContext, body: Body, most: u64) -> BoxStream<'static, io::Result<Bytes>> {
     let start = Instant::now();
-    let upload = Upload {
+    let upload = UploadBody {
         body: body.into_data_stream(),
         room: most,
         speed: Speed { since: start, octets: 0 },
@@ -43,7 +43,7 @@ pub fn pieces(reply: &ReplyContext, body: Body, most: u64) -> BoxStream<'static,
     .boxed()
 }
 
-struct Upload {
+struct UploadBody {
     body: BodyDataStream,
     room: u64,
     speed: Speed,
@@ -53,7 +53,7 @@ struct Upload {
     proved: Instant,
 }
 
-impl Upload {
+impl UploadBody {
     async fn next(&mut self) -> io::Result<Option<Bytes>> {
         let body = self.body.by_ref().map_err(io::Error::other);
         tokio::pin!(body);

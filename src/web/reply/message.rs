@@ -7,7 +7,7 @@ use axum::http::HeaderMap;
 use axum::response::{IntoResponse, NoContent, Response};
 
 use super::context::ReplyContext;
-use super::form::{self, Action};
+use super::form::{self, Button};
 use super::gone;
 use super::problem::Problems;
 use crate::reply::{Browser, Draft, MAX_FILES, ReplyError, Upload, Verified};
@@ -66,26 +66,26 @@ pub async fn submit(
     };
     let (action, mut problems) = form::receive(&reply, browser, &headers, body).await?;
     match &action {
-        Action::Remove(id) => match reply.replies().remove_upload(&reply.grant, browser, id).await {
+        Button::Remove(id) => match reply.replies().remove_upload(&reply.grant, browser, id).await {
             // Pressed twice, or in two windows: it is gone, as was wanted.
             Err(ReplyError::UnknownUpload) => {}
             removed => reply.own(removed)?,
         },
-        Action::Next => {
+        Button::Next => {
             for fault in reply.faults(browser).await?.only(FIELDS).iter() {
                 problems.push(fault.clone());
             }
         }
-        Action::Add | Action::Keep | Action::Language(_) => {}
+        Button::Add | Button::Keep | Button::Language(_) => {}
     }
     if !problems.is_empty() {
         return render(&reply, browser, &me, &problems).await;
     }
     Ok(match action {
-        Action::Next => reply.go("/check"),
-        Action::Add | Action::Remove(_) => reply.go("/message"),
-        Action::Keep => NoContent.into_response(),
-        Action::Language(language) => reply.go_in("/message", language),
+        Button::Next => reply.go("/check"),
+        Button::Add | Button::Remove(_) => reply.go("/message"),
+        Button::Keep => NoContent.into_response(),
+        Button::Language(language) => reply.go_in("/message", language),
     })
 }
 

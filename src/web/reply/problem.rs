@@ -13,7 +13,7 @@ use crate::web::http::visit::Visit;
 
 /// One message beside one field.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub struct FieldProblem {
     /// The `id` of the field.
     pub field: &'static str,
     /// What to do about it.
@@ -22,7 +22,7 @@ pub struct Problem {
     pub refusal: Refusal,
 }
 
-impl Problem {
+impl FieldProblem {
     /// A problem that only the page knows of.
     pub fn new(field: &'static str, text: String) -> Self {
         Self { field, text, refusal: Refusal::INCOMPLETE }
@@ -41,17 +41,17 @@ impl Problem {
 
 /// All messages of one page, in the order of its fields.
 #[derive(Clone, Debug, Default)]
-pub struct Problems(Vec<Problem>);
+pub struct Problems(Vec<FieldProblem>);
 
-impl From<Problem> for Problems {
-    fn from(problem: Problem) -> Self {
+impl From<FieldProblem> for Problems {
+    fn from(problem: FieldProblem) -> Self {
         Self(vec![problem])
     }
 }
 
 impl Problems {
     /// Adds one; the same twice is one.
-    pub fn push(&mut self, problem: Problem) {
+    pub fn push(&mut self, problem: FieldProblem) {
         if !self.0.contains(&problem) {
             self.0.push(problem);
         }
@@ -68,12 +68,12 @@ impl Problems {
     }
 
     /// For the summary.
-    pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
+    pub fn iter(&self) -> std::slice::Iter<'_, FieldProblem> {
         self.0.iter()
     }
 
     /// Those of one field.
-    pub fn of<'a>(&'a self, field: &'a str) -> impl Iterator<Item = &'a Problem> {
+    pub fn of<'a>(&'a self, field: &'a str) -> impl Iterator<Item = &'a FieldProblem> {
         self.0.iter().filter(move |problem| problem.field == field)
     }
 
@@ -89,7 +89,7 @@ impl Problems {
     }
 
     /// Takes one out again.
-    pub fn remove(&mut self, problem: &Problem) {
+    pub fn remove(&mut self, problem: &FieldProblem) {
         self.0.retain(|other| other != problem);
     }
 
@@ -122,13 +122,13 @@ impl ReplyContext {
     }
 
     /// The message for what the reader can mend; an error page for what they cannot.
-    pub fn problem(&self, error: ReplyError) -> Result<Problem, WebError> {
+    pub fn problem(&self, error: ReplyError) -> Result<FieldProblem, WebError> {
         let now = self.state.clock.now();
         problem(&self.visit, &error, now).ok_or_else(|| self.trouble(error))
     }
 }
 
-fn problem(visit: &Visit, error: &ReplyError, now: Timestamp) -> Option<Problem> {
+fn problem(visit: &Visit, error: &ReplyError, now: Timestamp) -> Option<FieldProblem> {
     let organisation = visit.organisation();
     let text = |key: &str| visit.text(key);
     let format = |key: &str, values: &[(&str, &str)]| visit.language.format(key, values);
@@ -182,7 +182,7 @@ fn problem(visit: &Visit, error: &ReplyError, now: Timestamp) -> Option<Problem>
         | ReplyError::Trouble(_) => return None,
     };
     let refusal = Refusal::of_reply(error, now);
-    Some(Problem { field: error.field().map_or("form", id), text: words, refusal })
+    Some(FieldProblem { field: error.field().map_or("form", id), text: words, refusal })
 }
 
 /// The `id` of a field on its page.

@@ -13,7 +13,7 @@ use super::gone;
 use super::problem::Problems;
 use crate::config::ReplyDelivery;
 use crate::locale;
-use crate::reply::{Browser, Sent};
+use crate::reply::{Browser, SentReply};
 use crate::web::http::error::WebError;
 use crate::web::http::visit::Visit;
 
@@ -22,7 +22,7 @@ use crate::web::http::visit::Visit;
 struct SentPage<'a> {
     visit: &'a Visit,
     token: &'a str,
-    sent: &'a Sent,
+    sent: &'a SentReply,
     time: String,
     lead: String,
     recipients: String,
@@ -82,7 +82,7 @@ async fn is_sent_already(reply: &ReplyContext, browser: &Browser) -> Result<bool
     Ok(is_empty && reply.own(reply.replies().sent(&reply.grant, browser).await)?.is_some())
 }
 
-fn render(reply: &ReplyContext, sent: &Sent) -> Result<Response, WebError> {
+fn render(reply: &ReplyContext, sent: &SentReply) -> Result<Response, WebError> {
     let time = locale::long_date_and_time(reply.visit.language, sent.at);
     let values = [("organisation", reply.visit.organisation()), ("date", time.as_str())];
     let lead = reply.visit.language.format("reply-sent-lead", &values);

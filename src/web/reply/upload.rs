@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::context::ReplyContext;
 use super::incoming;
-use super::problem::Problem;
+use super::problem::FieldProblem;
 use crate::id::UploadId;
 use crate::message::rewrite::safe_name;
 use crate::reply::{Browser, NewUpload, ReplyError, Upload};
@@ -26,9 +26,9 @@ enum Fault {
     /// The session, or our own trouble.
     Web(WebError),
     /// The answer does not allow it.
-    Problem(Problem),
+    Problem(FieldProblem),
     /// The client is mistaken about what has come: this much.
-    Offset(Problem, u64),
+    Offset(FieldProblem, u64),
     /// An empty file.
     Empty(String),
     /// A version of tus that is not spoken here: 412.

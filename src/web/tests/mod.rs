@@ -35,7 +35,7 @@ use crate::store::files::LocalBlobs;
 use crate::store::sqlite::Sqlite;
 use crate::store::{Acceptance, Store};
 use crate::transfer::access::Access;
-use crate::transfer::sealing::{self, Content, SealRequest};
+use crate::transfer::sealing::{self, FileContent, SealRequest};
 use crate::web::http::activity::Patience;
 use crate::web::http::server::Server;
 use crate::web::{WebState, router};
@@ -98,7 +98,7 @@ impl Site {
         let mut settings = Settings::read(config).unwrap();
         settings.certificates.web = tls;
         let settings = CurrentSettings::new(settings);
-        let replies = ReplyService::new(reply::Parts {
+        let replies = ReplyService::new(reply::ReplyParts {
             store: store.clone(),
             blobs: blobs.clone(),
             keys: keys.clone(),
@@ -248,8 +248,8 @@ impl Drop for Site {
     }
 }
 
-fn content<'a>(name: &str, media_type: &str, data: Cow<'a, [u8]>) -> Content<'a> {
-    Content {
+fn content<'a>(name: &str, media_type: &str, data: Cow<'a, [u8]>) -> FileContent<'a> {
+    FileContent {
         name: name.into(),
         media_type: media_type.into(),
         content_id: None,
