@@ -139,20 +139,20 @@ pub struct Event {
     pub origin: Origin,
 }
 
-/// Who does something. Displayed as the log, the database and the export have it.
+/// The actor of an event. Displayed as the log, the database and the export have it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Actor {
     /// What happens by itself.
     Zegel,
     /// Somebody at the command line of this machine: the user that the system knows them as.
     Admin(String),
-    /// Whoever makes the gateway read its configuration again: a signal has no name.
+    /// The process that made the gateway read its configuration again: a signal has no name.
     Signal,
-    /// Whoever has the link of a transfer.
+    /// A person who has the link of a transfer.
     Recipient,
     /// The sender of a message, by its reverse path.
     Sender(ReversePath),
-    /// Whoever has the sender's link of a transfer that has no sender.
+    /// A person who has the sender's link of a transfer that has no sender.
     UnknownSender,
 }
 
@@ -167,7 +167,7 @@ pub enum Origin {
     Server(String),
 }
 
-/// Who does something, and from where.
+/// The actor of an event, and the address it acted from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Initiator {
     pub actor: Actor,
@@ -189,7 +189,7 @@ impl Initiator {
         Self { actor: Actor::Zegel, origin: Origin::Local }
     }
 
-    /// Whoever has the link of a transfer.
+    /// A person who has the link of a transfer.
     pub fn recipient(client: IpAddr) -> Self {
         Self { actor: Actor::Recipient, origin: Origin::Client(client.to_canonical()) }
     }
@@ -378,7 +378,7 @@ impl Event {
         is_visitor.then(|| format!("audit {} {}", self.action.as_str(), self.object))
     }
 
-    /// Writes the event to the log: called once, by whoever knows that it has really happened.
+    /// Writes the event to the log: called once, when it is certain that it has happened.
     pub fn log(&self) {
         tracing::info!(
             target: "audit",

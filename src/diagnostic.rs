@@ -20,7 +20,7 @@ pub enum Outcome {
 pub struct Diagnostic {
     /// How far the delivery came; `None` where no step of it went wrong.
     pub stage: Option<Stage>,
-    /// Who found the fault.
+    /// Which side found the fault.
     pub source: Source,
     /// The enhanced status code; a server may give none.
     pub status: Option<EnhancedCode>,
@@ -28,7 +28,7 @@ pub struct Diagnostic {
     pub text: String,
 }
 
-/// Who found the fault.
+/// Which side found the fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// The server, which gave this reply code (RFC 5321 4.2).

@@ -86,7 +86,7 @@ impl RcptParameters {
 }
 
 impl RcptParameters {
-    /// Of two RCPT commands for one mailbox: whoever asked in either of them hears of it; the first `ORCPT` stays.
+    /// Of two RCPT commands for one mailbox: NOTIFY of either counts; the first `ORCPT` stays.
     pub fn merge(&mut self, other: &Self) {
         self.notify = match (self.notify, other.notify) {
             (Some(one), Some(two)) => Some(Notify {

@@ -84,7 +84,7 @@ pub(super) fn flush(folder: &Path) -> Result<(), BackupError> {
     rustix::fs::syncfs(&open).map_err(|error| at(folder)(error.into()))
 }
 
-/// Takes away what was put into a folder that had been empty. What cannot be removed stays: whoever comes next is told.
+/// Takes away what was put into a folder that had been empty. What cannot be removed stays, and the next run says so.
 pub(super) fn clear(folder: &Path, names: &[&str]) {
     for name in names {
         let path = folder.join(name);

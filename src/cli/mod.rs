@@ -302,7 +302,7 @@ fn print_json(value: &impl serde::Serialize) {
     say!("{:#}", serde_json::json!(value));
 }
 
-/// Prints a line. Whoever reads may have seen enough (`zegel transfer list | head`): then this is the end of the
+/// Prints a line. The reader may have seen enough (`zegel transfer list | head`): then this is the end of the
 /// program, and no failure. What a command changes is durable before it prints.
 fn print_line(line: Arguments<'_>) {
     let mut out = io::stdout().lock();

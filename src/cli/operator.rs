@@ -1,11 +1,11 @@
-//! Who sits at the command line, for the audit trail. A name in a record and no proof: whoever may run these commands
+//! The person at the command line, for the audit trail. A name in a record and no proof: everybody who may run these commands
 //! may change the database as well.
 
 use std::{env, fs};
 
 use crate::audit::Initiator;
 
-/// What tells who called a program that acts as another user.
+/// Environment variables that name the user who called a program that acts as another.
 const CALLERS: [&str; 2] = ["SUDO_USER", "DOAS_USER"];
 
 /// The administrator: who called `sudo`, else the user whose process this is.

@@ -14,7 +14,7 @@ use crate::message::traits::Traits;
 pub struct OutgoingMail<'a> {
     /// Where it goes.
     pub direction: Direction,
-    /// Who it is from.
+    /// The reverse path.
     pub reverse_path: &'a ReversePath,
     /// The parameters of MAIL as we got them.
     pub parameters: &'a MailParameters,

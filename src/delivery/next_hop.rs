@@ -1,4 +1,4 @@
-//! The seam between the queue and whoever takes its mail on. `queue/worker` knows only this trait;
+//! The seam between the queue and the server that takes its mail on. `queue/worker` knows only this trait;
 //! [`super::smarthost::Smarthost`] is an implementation of it.
 
 use async_trait::async_trait;

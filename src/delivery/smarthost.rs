@@ -70,7 +70,7 @@ impl Smarthost {
         Self { largest: LargestMail::default(), tls, timeouts, idle: Mutex::new(Vec::new()) }
     }
 
-    /// For who writes mail that may be too large.
+    /// For those parts of zegel that write mail which may be too large.
     pub fn largest_mail(&self) -> LargestMail {
         self.largest.clone()
     }

@@ -192,7 +192,7 @@ impl Intake {
         Ok(Arrival { id: QueueId::random(), peer, envelope, message, now, pass, seal, subject, options })
     }
 
-    /// Whoever was told no stays told so: that it cannot be noted is for the log.
+    /// A refusal stands even if it cannot be recorded: that goes to the log.
     async fn note_refusal(&self, peer: &Peer, sender: &ReversePath, refusal: &Refusal) {
         let event =
             event(self.clock.now(), Action::Accept, "message".to_owned(), result_of(refusal), sender, peer);

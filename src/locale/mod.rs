@@ -119,7 +119,7 @@ impl Texts {
         self.format(language, key, &[])
     }
 
-    /// The text under `key` with its values put in as they are: plain text, so whoever makes HTML
+    /// The text under `key` with its values put in as they are: plain text, so code that makes HTML
     /// of it escapes it. The value `count` is a number and chooses between singular and plural.
     pub fn format(&self, language: Language, key: &str, values: &[(&str, &str)]) -> String {
         let bundle = self.bundle(language);

@@ -1,5 +1,5 @@
 //! Text whose every line ends in CRLF and nothing else: the only form in which mail is taken in, kept
-//! and relayed (C07, C08). Whoever holds [`CrlfBytes`] need not check again.
+//! and relayed (C07, C08). Code that is given [`CrlfBytes`] need not check again.
 
 use memchr::memchr3;
 

@@ -75,7 +75,7 @@ fn recipient(group: &str) -> Option<ReportedRecipient> {
     let group = Header::parse(group.as_bytes());
     let field = |name| group.first(name).map(|field| field.value());
     let action = field("Action")?.split_whitespace().next()?.parse().ok()?;
-    // Whoever sends mail on may keep Original-Recipient (RFC 3461 5.2.7): it names whom the mail was first for, not
+    // A server that forwards mail may keep Original-Recipient (RFC 3461 5.2.7): it names whom the mail was first for, not
     // whose mailbox this is about.
     let named = field("Final-Recipient").or_else(|| field("Original-Recipient")).unwrap_or_default();
     let diagnostic = field("Diagnostic-Code").map(|text| match text.split_once(';') {

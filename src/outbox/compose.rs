@@ -84,7 +84,7 @@ impl Fields {
         self.list(name, &listed, ",")
     }
 
-    /// Who is answered in the author's place (RFC 5322 3.6.2); nothing where that is nobody.
+    /// The address of Reply-To (RFC 5322 3.6.2), if there is one.
     pub fn reply_to(self, mailboxes: &[(Option<&str>, &Address)]) -> Self {
         if mailboxes.is_empty() {
             return self;
@@ -254,7 +254,7 @@ pub fn report_mail(
                 .transfer_encoding(if message.is_ascii() { "7bit" } else { "8bit" }),
         }
     }));
-    // `random` makes a boundary that whoever wrote the original cannot have guessed.
+    // `random` makes a boundary that the author of the original cannot have guessed.
     let kind = ContentType::new("multipart/report")
         .attribute("report-type", "delivery-status")
         .attribute("boundary", format!("=_zegel_{random}"));
@@ -288,7 +288,7 @@ fn media_type(declared: &str) -> &str {
     if allowed { declared } else { "application/octet-stream" }
 }
 
-/// ASCII goes as it is, however long the link: soft line breaks would tear it apart for whoever reads the
+/// ASCII goes as it is, however long the link: soft line breaks would tear it apart for readers of the
 /// source. Other text is encoded.
 fn text_part(text: &str) -> MimePart<'static> {
     let part = MimePart::new("text/plain", with_crlf(text));

@@ -1,4 +1,4 @@
-//! What all mails of one moment have in common: whose name they are in, the language, and the time.
+//! What all mails of one moment have in common: the organisation, the language and the time.
 
 use crate::clock::Timestamp;
 use crate::locale::{Language, long_date, long_date_and_time};
@@ -6,12 +6,12 @@ use crate::outbox::text::one_line;
 use crate::secret::Secret;
 use crate::settings::Organisation;
 
-/// In whose name, in which language and when a mail is written.
+/// The organisation, the language and the time of a mail.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
     /// Of our own words.
     pub language: Language,
-    /// Whose mail it is.
+    /// The organisation that writes.
     pub organisation: &'a Organisation,
     /// The moment of writing.
     pub now: Timestamp,

@@ -1,4 +1,4 @@
-//! The envelopes of mails that zegel writes: nothing else decides who hears when one of them cannot be delivered, and what
+//! The envelopes of mails that zegel writes: nothing else decides who is told when one of them cannot be delivered, and what
 //! of it they are sent.
 
 use crate::address::{Address, ReversePath};
@@ -9,7 +9,7 @@ pub fn from_nobody(to: &Address) -> Envelope {
     envelope(ReversePath::Null, vec![EnvelopeRecipient::from(to.clone())])
 }
 
-/// In the name of somebody, who hears when it cannot be delivered, but is not sent what stands in it (RFC 3461 4.3).
+/// In the name of a person, who is told when it cannot be delivered, but without its content (RFC 3461 4.3).
 pub fn from_somebody(reverse_path: ReversePath, recipients: Vec<EnvelopeRecipient>) -> Envelope {
     let mut envelope = envelope(reverse_path, recipients);
     envelope.parameters.ret = Some(Ret::Headers);

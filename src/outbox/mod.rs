@@ -1,6 +1,6 @@
 //! The mails that zegel itself writes. One file in [`notices`] each, with its facts; its words are in `web/locales`, its
 //! looks in `web/mails`. [`Context`] is what they have in common, and [`Outbox`] turns them into items of the queue.
-//! Called by whoever has something to tell: `intake`, `sender`, `reply` and `queue`.
+//! Called by `intake`, `sender`, `reply` and `queue`.
 //!
 //! What must never happen: text from a mail or a list adding a header field, a line or a recipient (C13);
 //! a password in any mail but the receipt (C24); content of the sealed message in a notice.
@@ -23,7 +23,7 @@ pub use self::sender_card::SenderCard;
 use crate::message::crlf::LineError;
 use crate::store::StoreError;
 
-/// Why a mail cannot be written. Whoever waits for it must not go on without it.
+/// Why a mail cannot be written. The action that it reports must not go on without it.
 #[derive(Debug, thiserror::Error)]
 pub enum NoticeError {
     /// The template engine failed.

@@ -1,5 +1,5 @@
 //! From a mail to an item of the queue: marked as ours, sealed, and in its envelope. Nothing else does any of these with
-//! what zegel writes. Called by everybody who has something to tell; they commit the item in the transaction of what it
+//! what zegel writes. The callers commit the item in the transaction of what it
 //! tells of.
 
 use super::attachment::Attachment;

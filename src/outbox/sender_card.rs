@@ -5,7 +5,7 @@ use crate::outbox::text::one_line;
 use crate::settings::Organisation;
 use crate::staff::StaffMember;
 
-/// Who sent a message, as its recipients are shown them.
+/// The sender of a message, as its recipients are shown them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SenderCard {
     /// From the staff list, or else from the From field, or else the address.

@@ -17,7 +17,7 @@ const LONG: Duration = Duration::from_mins(1);
 /// After trouble, so that few keys are no reason to turn in circles.
 const TROUBLE: Duration = Duration::from_secs(1);
 
-/// Works until `stop`. Whoever stops it calls [`BodyKeys::destroy_keys`] once more when the last delivery has ended.
+/// Works until `stop`. The caller that stops it calls [`BodyKeys::destroy_keys`] once more when the last delivery has ended.
 pub async fn run(store: Arc<dyn BodyKeys>, stop: CancellationToken) {
     let mut kept_since = None;
     loop {

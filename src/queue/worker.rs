@@ -1,5 +1,5 @@
 //! Takes what is due out of the queue and hands it to the next hop, several mails at once; records how it ended.
-//! Started by `serve`, woken by whoever commits new mail.
+//! Started by `serve`, woken whenever new mail is committed.
 //!
 //! An item leaves the queue only when its outcome is recorded: a crash, or a store that
 //! cannot be written just then, makes at most one duplicate and loses nothing (H02). While an outcome is not
@@ -53,7 +53,7 @@ const IN_FLIGHT: usize = 2;
 
 /// What a worker needs.
 pub struct WorkerParts {
-    /// Whose claims it makes: the gateway's data folder.
+    /// The owner of its claims: the gateway's data folder.
     pub owner: FolderId,
     pub store: Arc<dyn QueueStore>,
     /// Large bodies.
@@ -257,7 +257,7 @@ impl Shared {
         BodySource { key: &self.parts.key, blobs: &self.parts.blobs, body: &item.body }
     }
 
-    /// What is to be recorded: who is done, when the rest is tried again, who must hear of it.
+    /// What is to be recorded: the recipients that are done, when the rest is tried again, who is told of it.
     async fn conclude(&self, settings: &Arc<Settings>, server: &str, item: Item, ended: Delivery) -> Attempt {
         let now = self.parts.clock.now();
         if let (Some(problem), Some(reason)) = (ended.problem, ended.deferred()) {

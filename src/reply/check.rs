@@ -113,7 +113,7 @@ fn line(text: &str, field: Field) -> Result<String> {
     Err(ReplyError::BadLine { field, fault })
 }
 
-/// Somebody who has typed another address since must prove that one.
+/// A resident who has typed another address since must prove that one.
 fn proved(typed: &Typed, verified: Option<&Verified>) -> Result<Verified> {
     let verified = verified.ok_or(ReplyError::NotVerified)?;
     let email = typed.email.trim();
@@ -122,7 +122,7 @@ fn proved(typed: &Typed, verified: Option<&Verified>) -> Result<Verified> {
     if email.is_empty() || same { Ok(verified.clone()) } else { Err(ReplyError::NotVerified) }
 }
 
-/// To, Cc and Bcc; whoever stands in two fields is written to in the first of them.
+/// To, Cc and Bcc; an address that is in two fields stays in the first of them.
 fn all_recipients(
     typed: &Typed,
     allowed: &AllowedRecipients<'_>,

@@ -79,7 +79,7 @@ impl Replies {
         Ok(Verified { name, address, phone, until })
     }
 
-    /// Who this browser belongs to, if that was proved within 30 days.
+    /// The person to whom this browser belongs, if that was proved within 30 days.
     pub async fn verified(&self, browser: &Browser) -> Result<Option<Verified>> {
         let (hash, now) = (browser_hash(browser), self.service.parts.clock.now());
         let Some(row) = self.service.parts.store.browser(hash, now).await? else { return Ok(None) };
@@ -88,7 +88,7 @@ impl Replies {
         Ok(Some(Verified { name, address, phone, until: row.until }))
     }
 
-    /// Forgets who this browser belongs to: for a computer that others use.
+    /// Forgets the person to whom this browser belongs: for a computer that others use.
     pub async fn forget(&self, browser: &Browser) -> Result<()> {
         Ok(self.service.parts.store.forget_browser(browser_hash(browser)).await?)
     }

@@ -109,7 +109,7 @@ impl Replies {
         mut pieces: impl Stream<Item = io::Result<Bytes>> + Send + Unpin,
     ) -> Result<u64> {
         self.check_enabled()?;
-        // Whoever has no such upload locks none.
+        // A caller without such an upload locks nothing.
         self.find_upload(grant, browser, id).await?;
         let (writing, request) = self.service.writers.begin(grant.link(), id).await?;
         let upload = self.find_upload(grant, browser, id).await?;

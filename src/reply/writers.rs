@@ -61,7 +61,7 @@ impl Drop for Request {
 
 impl Writers {
     /// Becomes the writer of an upload. Where there is one it is locked; one that has only to flush is waited for, so
-    /// that a client whose connection broke can go on at once.
+    /// that a client can go on at once after its connection broke.
     pub async fn begin(&self, link: &Link, upload: &UploadId) -> Result<(Arc<Writing>, Request)> {
         loop {
             let former = {

@@ -323,7 +323,7 @@ impl Keyring {
     }
 }
 
-/// While what this gives is held, no process destroys a key of this folder: for whoever copies database, journal, blobs
+/// While what this gives is held, no process destroys a key of this folder: for a backup, which copies database, journal, blobs
 /// and keys. `None` where no key was ever made.
 pub fn keep_all(folder: &Path) -> io::Result<Option<File>> {
     let file = match File::open(folder) {

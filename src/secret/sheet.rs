@@ -218,7 +218,7 @@ fn try_lock(file: &File) -> io::Result<bool> {
     }
 }
 
-/// That it is there does not mean that its entry is on disk: whoever made it may have ended before that.
+/// A file that exists may have no entry on disk yet: the process that made it may have ended before that.
 fn make_folder(folder: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(0o700).create(folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),

@@ -65,7 +65,7 @@ pub enum ActionError {
 
 type Result<T> = std::result::Result<T, ActionError>;
 
-/// Who acts.
+/// The person who acts.
 #[derive(Clone, Debug)]
 pub enum By {
     /// The sender, who has the link of the status page, from this address.

@@ -9,7 +9,7 @@ use crate::locale::Language;
 use crate::policy::Policy;
 use crate::staff::Directory;
 
-/// Who sends through this gateway: a municipality, and how it wants its mail sealed and answered.
+/// An organisation that sends through this gateway, such as a municipality, and how its mail is sealed and answered.
 #[derive(Clone, Debug)]
 pub struct Organisation {
     /// As shown to recipients.
@@ -26,7 +26,7 @@ pub struct Organisation {
     pub public_url: String,
     /// The language of pages and mails where nobody chose another.
     pub language: Language,
-    /// Who hears of what nobody else can be told (RFC 5321 4.5.1).
+    /// The address that is told what nobody else can be told (RFC 5321 4.5.1).
     pub postmaster: Address,
     /// Names and telephone numbers of those who work there.
     pub staff: Directory,
@@ -75,7 +75,7 @@ impl Organisation {
         self.domains.first().unwrap_or(&self.hostname)
     }
 
-    /// Who hears when a server behind the smarthost refuses an answer that it had taken: `reply.bounces`, or else the
+    /// The address that is told when a server behind the smarthost refuses an answer that it had taken: `reply.bounces`, or else the
     /// postmaster.
     pub fn reply_bounces(&self) -> ReversePath {
         ReversePath::Address(self.reply.bounces.as_ref().unwrap_or(&self.postmaster).clone())

@@ -114,7 +114,7 @@ impl<I: Inbox> Shared<I> {
     fn admit(&self, tcp: TcpStream, client: SocketAddr, tasks: &TaskTracker, stop: &CancellationToken) {
         let settings = (self.settings)();
         let limit = ClientLimit::Fixed(settings.max_connections_per_client);
-        // Strangers are refused in any case: they leave half of the places to those who are not, and may not come
+        // Strangers are refused in any case: they leave half of the connections to the others, and may not come
         // again and again.
         let is_stranger = !settings.allowed.contains(client.ip());
         let total = if is_stranger { settings.max_connections.div_ceil(2) } else { settings.max_connections };

@@ -1,5 +1,5 @@
 //! What was refused, in the log: a line each, so that "why does my copier not send" is one search (M25). Told by
-//! `session`, `connection` and `listener`. A line says who, why, and with which code; never more of the sender than
+//! `session`, `connection` and `listener`. A line names the client, the reason and the code; never more of the sender than
 //! the domain, and nothing of the message.
 //!
 //! A client that tries again and again does not fill the log: what it repeats within a minute is one line, and one

@@ -41,7 +41,7 @@ pub struct DraftRow {
 /// The end of a draft, in the transaction of the answer that it becomes.
 #[derive(Debug)]
 pub struct EndedDraft {
-    /// Whose
+    /// The author
     pub author: Author,
     /// As it was read: one that changed since is not ended ([`super::StoreError::Changed`]).
     pub revision: u64,
@@ -69,14 +69,14 @@ pub enum DraftRoom {
     /// It may.
     Free,
     /// It may, if the draft behind the same link goes that was not touched for longest and is of a browser that has
-    /// proved nothing: so nobody takes an answer away from who is writing it.
+    /// proved nothing: so nobody takes an answer away from its author.
     InPlaceOfStalest,
     /// It may not.
     Full,
 }
 
 impl DraftRoom {
-    /// With so many drafts behind the link, and in all. Whoever comes without a cookie makes one each time.
+    /// With so many drafts behind the link, and in all. A client without a cookie makes one each time.
     pub fn of(behind_link: u32, in_all: u32) -> Self {
         match (behind_link >= DRAFTS_PER_LINK, in_all >= DRAFTS_IN_ALL) {
             (true, _) => Self::InPlaceOfStalest,

@@ -60,12 +60,12 @@ pub enum QueueItemKind {
     Download,
     /// To the sender: a part of it was lost, and a recipient could not read it.
     Lost,
-    /// To staff: the answer of a recipient. Its reverse path is the verified address of who wrote it, and only our own
+    /// To staff: the answer of a recipient. Its reverse path is the verified address of its author, and only our own
     /// failure reports go there (H08); it leaves with `reply.bounces` as its sender.
     Reply,
-    /// To who has answered: it was sent.
+    /// To the author of an answer: it was sent.
     Confirmation,
-    /// To who wants to answer: the code that proves the address.
+    /// To a recipient who wants to answer: the code that proves the address.
     Verification,
     /// To the postmaster: a mail that has no sender to tell could not be delivered.
     Undelivered,

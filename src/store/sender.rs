@@ -39,7 +39,7 @@ pub trait SenderStore: StatusStore {
 #[derive(Clone, Debug)]
 pub struct Recall {
     pub transfer: TransferId,
-    /// Whose, by number.
+    /// Their recipients, by number.
     pub recipients: Vec<u16>,
     /// When.
     pub now: Timestamp,

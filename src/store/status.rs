@@ -36,7 +36,7 @@ pub struct DeliveryReport {
 /// A part of a transfer that a recipient has fetched, once or more often.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Download {
-    /// Who, by number.
+    /// The recipient, by number.
     pub recipient: u16,
     pub part: u32,
     /// When for the first time.

@@ -26,7 +26,7 @@ pub trait UploadStore: Send + Sync + 'static {
         length: u64,
         limits: UploadLimits,
     ) -> Result<UploadOutcome>;
-    /// Adds a piece whose blob is durable. Unless it is kept the blob stays the caller's.
+    /// Adds a piece whose blob is durable. If it is not kept, the caller removes the blob.
     async fn add_piece(
         &self,
         author: Author,

@@ -29,7 +29,7 @@ pub trait VerificationStore: AuditStore {
         browser: BrowserRow,
         event: Event,
     ) -> Result<CodeTry>;
-    /// Whose browser this is.
+    /// The person to whom a browser belongs.
     async fn browser(&self, browser: [u8; 32], now: Timestamp) -> Result<Option<BrowserRow>>;
     /// Forgets it.
     async fn forget_browser(&self, browser: [u8; 32]) -> Result<()>;
@@ -38,7 +38,7 @@ pub trait VerificationStore: AuditStore {
 /// A code that is to be mailed.
 #[derive(Clone, Debug)]
 pub struct NewCode {
-    /// Who asked
+    /// The author that asked
     pub author: Author,
     /// Sealed: whom it verifies
     pub facts: Vec<u8>,
@@ -107,7 +107,7 @@ pub enum CodeTry {
 /// A browser that is to be remembered, or is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrowserRow {
-    /// Sealed: whose it is
+    /// Sealed: the person
     pub facts: Vec<u8>,
     /// Until when
     pub until: Timestamp,

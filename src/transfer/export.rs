@@ -1,4 +1,4 @@
-//! The sealed parts as OpenPGP messages, for `zegel transfer export` and for whoever wants to open a
+//! The sealed parts as OpenPGP messages, for `zegel transfer export` and for people who want to open a
 //! transfer without us: the key packets with the sealed part behind them.
 //! Nothing is decrypted here, and no key is needed.
 

@@ -53,7 +53,7 @@ impl Grant {
         &self.transfer
     }
 
-    /// The recipient who has this link.
+    /// The recipient that the link was made for.
     pub fn recipient(&self) -> &Recipient {
         &self.recipient
     }

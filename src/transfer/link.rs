@@ -42,7 +42,7 @@ pub fn parse(key: &LinkKey, token: &str) -> Option<(Link, Secret)> {
     secret::equal(given.as_bytes(), secret.reveal().as_bytes()).then_some((link, secret))
 }
 
-/// The value of `X-Zegel-Return` on mail about a link: whoever sends it back to us has had that mail. It closes the
+/// The value of `X-Zegel-Return` on mail about a link: a server that returns it to us has had that mail. It closes the
 /// link (a delivery report brings it), and can do nothing else.
 pub fn return_mark(key: &LinkKey, link: &Link) -> String {
     let mut mac = id::base32(&key.sign(format!("return {link}").as_bytes()));
@@ -62,7 +62,7 @@ pub fn return_address(key: &LinkKey, link: &Link, hostname: &str) -> Option<Addr
     Address::parse(&format!("{RETURN}{}@{hostname}", return_mark(key, link))).ok()
 }
 
-/// The mark in such an address, whoever made it; `None` for every other address.
+/// The mark in such an address, unchecked; `None` for every other address.
 pub fn mark_of_address<'a>(address: &'a Address, hostname: &str) -> Option<&'a str> {
     let mark = address.local_part().strip_prefix(RETURN)?;
     address.domain().eq_ignore_ascii_case(hostname).then_some(mark)

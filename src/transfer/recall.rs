@@ -14,7 +14,7 @@ use crate::store::{Result, StatusStore};
 pub struct Proof {
     /// When this was written.
     pub written: Timestamp,
-    /// Those whose link was taken back.
+    /// The recipients whose link was taken back.
     pub recalled: Vec<Recalled>,
     /// Everything else that is known of the transfer.
     pub transfer: Status,

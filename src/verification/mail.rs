@@ -46,7 +46,7 @@ pub fn is_unambiguous(address: &Address) -> bool {
     !address.domain().starts_with('[') && !local_part.chars().chain(plain.chars()).any(misleads)
 }
 
-/// What the spellings have in common that reach one mailbox, at one provider or another. Whoever is counted with a
+/// What the spellings have in common that reach one mailbox, at one provider or another. A person who is counted with a
 /// neighbour so waits a little; nobody is taken for another.
 fn counted(address: &Address) -> String {
     let mailbox = address.mailbox();

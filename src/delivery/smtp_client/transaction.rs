@@ -247,7 +247,7 @@ impl Transaction<'_> {
     }
 }
 
-/// The connection failed, whoever it was about.
+/// The connection failed: the outcome of every recipient that has none yet.
 fn broken(failure: &Failure) -> Ended {
     Ended { outcomes: vec![failure.outcome()], reusable: false, refuses_us: false }
 }

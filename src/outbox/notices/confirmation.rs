@@ -14,7 +14,7 @@ use crate::store::QueueItemKind;
 
 /// An answer was sent.
 pub struct Confirmation<'a> {
-    /// The verified address of whoever answered.
+    /// The verified address of the author.
     pub to: &'a Address,
     /// What was answered.
     pub transfer: &'a TransferId,

@@ -30,7 +30,7 @@ pub struct FailureReport<'a> {
     pub about: About,
     /// Its Message-ID, with or without angle brackets.
     pub message_id: Option<&'a str>,
-    /// Who did not get it.
+    /// The recipients who did not get it.
     pub failed: &'a [FailedRecipient<'a>],
     /// What is returned of it.
     pub original: Option<Original<'a>>,

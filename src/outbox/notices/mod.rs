@@ -30,7 +30,7 @@ pub trait Notice {
     /// What the queue calls it.
     const KIND: QueueItemKind;
 
-    /// Who gets it, and who hears when it cannot be delivered.
+    /// Its envelope: who gets it, and who is told when it cannot be delivered.
     fn envelope(&self) -> Envelope;
 
     /// The link that it brings or is about.
@@ -76,7 +76,7 @@ use wording;
 /// What every notice to a sender about a transfer of theirs needs.
 #[derive(Clone)]
 pub struct ToSender<'a> {
-    /// Whose message it was; the mail is for them.
+    /// The sender of the message, to whom the mail goes.
     pub sender: &'a Address,
     /// What it became.
     pub transfer: &'a TransferId,

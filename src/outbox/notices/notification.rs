@@ -20,9 +20,9 @@ pub struct Notification<'a> {
     pub reverse_path: &'a ReversePath,
     /// The parameters of MAIL of the original.
     pub parameters: &'a MailParameters,
-    /// Whose notification this is, with the parameters of RCPT of the original.
+    /// The recipient, with the parameters of RCPT of the original.
     pub recipient: &'a EnvelopeRecipient,
-    /// Who sent the message.
+    /// The sender of the message.
     pub sender: &'a SenderCard,
     /// What it brings.
     pub link: &'a Link,

@@ -13,9 +13,9 @@ use crate::store::QueueItemKind;
 
 /// A link was taken back.
 pub struct RecallNotice<'a> {
-    /// Whose message it was.
+    /// The sender of the message.
     pub sender: &'a Address,
-    /// Who is told.
+    /// The recipient of the mail.
     pub recipient: &'a Address,
     /// What was taken back.
     pub link: &'a Link,

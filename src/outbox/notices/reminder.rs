@@ -18,9 +18,9 @@ use crate::store::QueueItemKind;
 pub struct Reminder<'a> {
     /// Whom failure reports go to.
     pub reverse_path: &'a ReversePath,
-    /// Who is reminded.
+    /// The recipient who is reminded.
     pub recipient: &'a Address,
-    /// Who sent the message.
+    /// The sender of the message.
     pub sender: &'a SenderCard,
     /// What it brings.
     pub link: &'a Link,

@@ -35,7 +35,7 @@ pub struct ReplyHeader<'a> {
     pub cc: &'a [Address],
     /// Where it belongs.
     pub thread: &'a Thread,
-    /// What the policy seals by: whoever forwards the answer has it sealed.
+    /// The tag that the policy seals by: an answer that is forwarded is sealed.
     pub tag: Option<&'a str>,
 }
 
@@ -43,7 +43,7 @@ pub struct ReplyHeader<'a> {
 pub struct Reply<'a> {
     /// From whom, to whom.
     pub header: ReplyHeader<'a>,
-    /// All who get it, those in secret among them.
+    /// All who get it, those in Bcc as well.
     pub recipients: &'a [Address],
     /// What it answers.
     pub transfer: &'a TransferId,

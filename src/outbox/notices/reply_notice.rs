@@ -16,7 +16,7 @@ use crate::store::QueueItemKind;
 pub struct ReplyNotice<'a> {
     /// From whom, to whom.
     pub header: ReplyHeader<'a>,
-    /// Who gets this notice.
+    /// The recipient of this notice.
     pub recipient: &'a Address,
     /// To the transfer that the answer has become.
     pub link: &'a Link,

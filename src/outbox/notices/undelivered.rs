@@ -1,5 +1,5 @@
 //! The notice to the postmaster that a mail could not be delivered and has no sender to tell: a report, a receipt, an
-//! automatic answer. Plain text, for whoever looks after zegel: what it was, why, and what to do. Called by
+//! automatic answer. Plain text, for the administrator: what it was, why, and what to do. Called by
 //! `queue/bounce`.
 //!
 //! It is no delivery report (RFC 3464): those go to senders, and never about mail from the null sender.
@@ -27,7 +27,7 @@ pub struct Undelivered<'a> {
     pub arrived: Timestamp,
     /// The server it was for, as `host:port`.
     pub smarthost: &'a str,
-    /// Who did not get it, and why, without anything that could quote the mail.
+    /// The recipients who did not get it, and why, without anything that could quote the mail.
     pub failed: &'a [(&'a Address, String)],
     /// It is frozen in the queue.
     pub kept: bool,

@@ -1,4 +1,4 @@
-//! Who hears of mail that was given up: its sender, or else the postmaster; and what is kept because of that (C38).
+//! Mail that was given up is reported to its sender, or else to the postmaster; and what is kept because of that (C38).
 
 use std::sync::Arc;
 

@@ -45,7 +45,7 @@ pub fn what_is_removed_is_gone(blobs: &dyn Blobs) {
     assert_eq!(read(blobs, &gone).unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(read(blobs, &kept).unwrap(), b"kept");
     assert_eq!(all_names(blobs).unwrap(), [kept]);
-    // Who reads it already gets it whole, or an error: never a part that looks like all of it.
+    // A reader that has begun gets all of it, or an error: never a part that looks like all of it.
     let mut rest = Vec::new();
     assert!(open.read_to_end(&mut rest).is_err() || rest == b"gone");
 }

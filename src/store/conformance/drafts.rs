@@ -36,7 +36,7 @@ pub async fn a_closed_link_takes_nothing(store: &dyn Store) {
     assert!(matches!(store.save_draft(unknown, Vec::new(), noon()).await, Err(StoreError::Gone)));
 }
 
-/// H42: who comes without a cookie makes a draft each time; who has proved an address keeps theirs.
+/// H42: a client without a cookie makes a draft each time; one that has proved an address keeps its draft.
 pub async fn drafts_of_a_link_are_bounded(store: &dyn Store) {
     let [author, _] = authors(store).await;
     ask(store, &author, 1, noon()).await;

@@ -181,7 +181,7 @@ fn try_code(
     Ok(outcome)
 }
 
-/// Whose browser this is.
+/// The person to whom a browser belongs.
 fn find_browser(db: &Connection, browser: [u8; 32], now: Timestamp) -> Result<Option<BrowserRow>> {
     let mut found =
         db.prepare_cached("SELECT facts, until FROM browsers WHERE browser = ?1 AND until > ?2")?;

@@ -1,4 +1,4 @@
-//! Who sends a request: the address of its connection, or what a trusted proxy says of it (H19).
+//! The client that sends a request: the address of its connection, or what a trusted proxy says of it (H19).
 
 use std::net::{IpAddr, SocketAddr};
 

@@ -39,7 +39,7 @@ pub enum WebError {
     NoReplySession(String),
     /// Recipients cannot answer here.
     RepliesOff,
-    /// Whoever reads this answers the mail that it came with.
+    /// The reader answers the mail that the link came with.
     ReplyByMail,
     /// A form came from another site.
     CrossSite,
@@ -163,7 +163,7 @@ impl Refusal {
     pub const INCOMPLETE: Self = Self { status: StatusCode::BAD_REQUEST, retry_after: None };
     /// It is too late for what is asked.
     pub const TOO_LATE: Self = Self { status: StatusCode::CONFLICT, retry_after: None };
-    /// Whoever asks has not proved enough.
+    /// The client has not proved enough.
     pub const UNPROVED: Self = Self { status: StatusCode::FORBIDDEN, retry_after: None };
     /// Not the type of file, or of body, that is wanted.
     pub const OTHER_TYPE: Self = Self { status: StatusCode::UNSUPPORTED_MEDIA_TYPE, retry_after: None };

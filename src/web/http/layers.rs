@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::sender::SenderService;
 use crate::settings::CurrentSettings;
 
-/// Around all routes, from the outside in: who asks and in which language; the security headers of whatever goes out;
+/// Around all routes, from the outside in: the client, the language and the organisation; the security headers of whatever goes out;
 /// the page of an error; how often somebody asks; what is meant for these pages at all.
 pub fn around(
     routes: Router,

@@ -20,7 +20,7 @@ use crate::throttle::Throttle;
 const CLIENT: Rate = Rate { interval: Duration::from_millis(20), burst: 6000 };
 /// Requests with one token.
 const TOKEN: Rate = Rate { interval: Duration::from_millis(50), burst: 600 };
-/// Passwords of one link, and of one client, whose strength is measured: a script asks while somebody types.
+/// Passwords of one link, and of one client, whose strength is measured: the page asks while a person types.
 const STRENGTH_OF_LINK: Rate = Rate { interval: Duration::from_millis(400), burst: 60 };
 const STRENGTH_OF_CLIENT: Rate = Rate { interval: Duration::from_millis(50), burst: 600 };
 /// No token of ours is longer.
@@ -46,7 +46,7 @@ impl Default for Throttles {
 }
 
 impl Throttles {
-    /// Counts a request. A reverse proxy that does not tell who asks is not a client.
+    /// Counts a request. A reverse proxy that does not name the client is not counted as one.
     pub fn check(&self, client: IpAddr, path: &str, settings: &Settings) -> Result<(), WebError> {
         if settings.is_proxy(client) || path.starts_with("/assets/") {
             return Ok(());

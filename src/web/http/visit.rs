@@ -144,7 +144,7 @@ impl Visit {
     }
 }
 
-/// The outermost layer: finds out who asks and in which language.
+/// The outermost layer: finds out the client, the language and the organisation.
 pub async fn introduce(
     State(settings): State<CurrentSettings>,
     mut request: Request,

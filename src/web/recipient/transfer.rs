@@ -92,7 +92,7 @@ pub async fn finish(
 ) -> Result<Response, WebError> {
     let ended = match session::grant(&state.access, &visit, &token, &headers).await {
         Ok(grant) => state.access.finish(grant, visit.client).await,
-        // Whoever has no session any more wants to leave all the same.
+        // A visitor without a session wants to leave all the same.
         Err(WebError::NoSession(_)) => Ok(()),
         Err(error) => return Err(error),
     };

@@ -24,7 +24,7 @@ use crate::web::http::multipart::{self, FormFault};
 
 /// Boundaries, headers and text around the files.
 const OVERHEAD: u64 = 16 * 1024 * 1024;
-/// How long somebody may take whose form comes too late.
+/// How long the client of a form that is refused may take to send the rest of it.
 const LATE: Duration = Duration::from_secs(30);
 
 /// Which button was pressed.

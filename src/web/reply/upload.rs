@@ -51,7 +51,7 @@ impl From<Malformed> for Fault {
     }
 }
 
-/// Who may upload: a verified browser with an open transfer (C23).
+/// Only a verified browser with an open transfer may upload (C23).
 struct Uploader {
     reply: ReplyContext,
     browser: Browser,

@@ -90,7 +90,7 @@ async fn request_code(reply: &ReplyContext, browser: &Browser, typed: &Typed) ->
     if problems.is_empty() && reply.verified().await?.is_some() {
         return Ok(reply.go("/message"));
     }
-    // Whoever is here is not verified: that is what this screen is for.
+    // Nobody on this screen is verified yet: verifying is what it is for.
     let unverified = reply.problem(ReplyError::NotVerified)?;
     problems.remove(&unverified);
     match Address::parse(typed.email.trim()) {

@@ -107,7 +107,7 @@ struct WriteQueue {
     state: Mutex<WriterState>,
 }
 
-/// Held by whoever writes.
+/// Held while the journal is written.
 struct WriterState {
     files: Files,
     heuristic: FlushHeuristic,
