@@ -11,6 +11,7 @@ use super::header::Header;
 use super::html::without_tags;
 use super::media_type::{extension, media_type_of};
 use super::name::{Names, safe_name};
+use super::shown::{Shown, content_ids};
 use super::tnef;
 use super::walk::{Leaf, Survey, leaves};
 
@@ -47,7 +48,9 @@ pub fn parts(message: &CrlfBytes) -> Parts<'_> {
     let mut survey = Survey::default();
     let leaves = leaves(message.as_slice(), 0, &mut survey);
     let mut names = Names::default();
-    let shown = |data: Option<String>, name: &str, media_type: &str, names: &mut Names| {
+    let Shown { plain, html } = Shown::of(&leaves, &mut survey);
+    let pictures = html.as_deref().map(content_ids).unwrap_or_default();
+    let part = |data: Option<String>, name: &str, media_type: &str, names: &mut Names| {
         let name = names.give(name);
         data.map(|data| MimePart {
             name,
@@ -57,10 +60,8 @@ pub fn parts(message: &CrlfBytes) -> Parts<'_> {
             data: data.into_bytes().into(),
         })
     };
-    let text = shown(plain_text(&leaves, &mut survey), "bericht.txt", "text/plain", &mut names);
-    let html_text = html_text(&leaves, &mut survey);
-    let pictures = html_text.as_deref().map(content_ids).unwrap_or_default();
-    let html = shown(html_text, "bericht.html", "text/html", &mut names);
+    let text = part(plain, "bericht.txt", "text/plain", &mut names);
+    let html = part(html, "bericht.html", "text/html", &mut names);
     names.give("bericht.eml");
     let mut files = Vec::new();
     for leaf in leaves.iter().filter(|leaf| !leaf.in_text && !leaf.in_html && !leaf.is_control) {
@@ -137,59 +138,6 @@ fn text_of(
     true
 }
 
-fn decoded(leaf: &Leaf, survey: &mut Survey) -> String {
-    let (content, sound) = leaf.content();
-    survey.damaged |= !sound;
-    decode::charset(&content, leaf.content_type.text("charset").as_deref())
-}
-
-/// The message as plain text; none where it has only HTML.
-fn plain_text(leaves: &[Leaf], survey: &mut Survey) -> Option<String> {
-    let shown: Vec<&Leaf> = leaves.iter().filter(|leaf| leaf.in_text).collect();
-    if shown.iter().all(|leaf| leaf.media_type == "text/html") {
-        return None;
-    }
-    let pieces: Vec<String> = shown
-        .iter()
-        .map(|leaf| {
-            let text = decoded(leaf, survey);
-            if leaf.media_type == "text/html" { without_tags(&text) } else { text }
-        })
-        .collect();
-    Some(joined(pieces, "\r\n\r\n"))
-}
-
-/// The message as HTML; none where it has only plain text.
-fn html_text(leaves: &[Leaf], survey: &mut Survey) -> Option<String> {
-    let shown: Vec<&Leaf> = leaves.iter().filter(|leaf| leaf.in_html).collect();
-    if !shown.iter().any(|leaf| leaf.media_type == "text/html") {
-        return None;
-    }
-    let pieces: Vec<String> = shown
-        .iter()
-        .map(|leaf| {
-            let text = decoded(leaf, survey);
-            if leaf.media_type == "text/html" { text } else { format!("<pre>{}</pre>", escaped(&text)) }
-        })
-        .collect();
-    Some(joined(pieces, "\r\n<hr>\r\n"))
-}
-
-/// Mostly there is one, and it may be large: that one is not copied.
-fn joined(mut pieces: Vec<String>, between: &str) -> String {
-    match pieces.pop() {
-        Some(only) if pieces.is_empty() => only,
-        last => {
-            pieces.extend(last);
-            pieces.join(between)
-        }
-    }
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
-}
-
 /// The file that a leaf is, and those that a winmail.dat hides.
 fn add_files<'a>(
     leaf: &Leaf<'a>,
@@ -254,26 +202,6 @@ fn file_name(leaf: &Leaf, data: &[u8], number: usize) -> String {
             _ => format!("bijlage-{number}.{extension}"),
         },
     }
-}
-
-/// What an HTML text refers to as `cid:...` (RFC 2392).
-fn content_ids(html: &str) -> HashSet<String> {
-    let ends = |c: &u8| c.is_ascii_whitespace() || b"\"'<>)".contains(c);
-    let mut ids = HashSet::new();
-    let mut rest = html.as_bytes();
-    while let Some(at) = memchr::memmem::find(rest, b"cid:") {
-        rest = rest.get(at + 4..).unwrap_or_default();
-        // Longer ones do not exist.
-        let id: Vec<u8> = rest.iter().take(256).take_while(|c| !ends(c)).copied().collect();
-        rest = rest.get(id.len()..).unwrap_or_default();
-        ids.insert(unescaped_id(&id));
-    }
-    ids
-}
-
-/// An identifier without the escapes of URLs and of HTML.
-fn unescaped_id(id: &[u8]) -> String {
-    decode::charset(&decode::percent(id), None).replace("&amp;", "&")
 }
 
 #[cfg(test)]

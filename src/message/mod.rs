@@ -18,6 +18,7 @@ pub mod name;
 mod parameter;
 pub mod report;
 pub mod rewrite;
+mod shown;
 mod tnef;
 pub mod traits;
 mod walk;
