@@ -117,11 +117,11 @@ macro_rules! identifier {
 }
 
 identifier!(
-    /// A transfer; stands in `X-Zegel-Transfer`, in logs and on the command line. 50 random bits.
+    /// A transfer; it is in `X-Zegel-Transfer`, in logs and on the command line. 50 random bits.
     TransferId, 10, "transfer id"
 );
 identifier!(
-    /// An item of the queue; stands in the 250 response and in logs. 60 random bits.
+    /// An item of the queue; it is in the 250 response and in logs. 60 random bits.
     QueueId, 12, "queue id"
 );
 identifier!(
@@ -130,7 +130,7 @@ identifier!(
 );
 
 identifier!(
-    /// A file that is being uploaded for an answer; stands in URLs. 80 random bits, and worth nothing without session
+    /// A file that is being uploaded for an answer; it is in URLs. 80 random bits, and worth nothing without session
     /// and browser.
     UploadId, 16, "upload id"
 );

@@ -1,7 +1,7 @@
 //! Whom a refusal is about: us, or the mail and its recipients. Pure; used by `outcome` and `transaction`.
 //!
 //! A refusal of us ("relay access denied") concerns every mail alike, and an administrator can mend it: mail waits for
-//! that. A refusal of a mail or a recipient is for good, and the sender hears of it. Servers tell the two apart in codes
+//! that. A refusal of a mail or a recipient is for good, and the sender is told of it. Servers tell the two apart in codes
 //! and words of their own; where they leave it open, [`is_about_us`] decides by the stage.
 
 use super::smtp_client::reply::Reply;

@@ -78,7 +78,7 @@ impl Sort {
     }
 }
 
-/// What stands in it.
+/// What is in it.
 #[derive(Default)]
 struct Findings {
     has_status: bool,

@@ -7,7 +7,7 @@ use memchr::memchr3;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CrlfBytes(Vec<u8>);
 
-/// What is not allowed, wherever it stands in header or body.
+/// What is not allowed, wherever it is in header or body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LineError {
     /// CR that no LF follows.

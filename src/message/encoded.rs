@@ -24,7 +24,7 @@ pub fn decode(body: &[u8]) -> String {
     clean(&words(&unfold(body), Labels::Believed))
 }
 
-/// Every text that a field may be taken for; the first is [`decode`], none stands there twice. Bytes that are no UTF-8
+/// Every text that a field may be taken for; the first is [`decode`], none is there twice. Bytes that are no UTF-8
 /// may be in the charset of the message, which is asked for only then.
 pub fn readings(body: &[u8], charset: impl FnOnce() -> Option<String>) -> Vec<String> {
     let mut readings = Vec::new();

@@ -226,7 +226,7 @@ impl<'a> Field<'a> {
         encoded::is_unreadable(self.body())
     }
 
-    /// Whether this is the field of that name. What cannot stand in a name (RFC 5322 3.6.8) is ignored: blanks,
+    /// Whether this is the field of that name. What cannot be in a name (RFC 5322 3.6.8) is ignored: blanks,
     /// control characters, a byte order mark. Some programs do so.
     pub(super) fn is_named(&self, name: &str) -> bool {
         let written = self.raw.get(..self.colon).unwrap_or_default();

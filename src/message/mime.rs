@@ -22,7 +22,7 @@ pub struct Parts<'a> {
     pub text: Option<MimePart<'a>>,
     /// The HTML as sent, in UTF-8. Not sanitised.
     pub html: Option<MimePart<'a>>,
-    /// Attachments, then pictures that stand in the HTML.
+    /// Attachments, then pictures that are in the HTML.
     pub files: Vec<MimePart<'a>>,
     /// Not everything could be read; the message itself has the rest.
     pub damaged: bool,

@@ -52,7 +52,7 @@ pub fn trace(hostname: &str, header: &Header, id: &QueueId, now: Timestamp) -> V
     trace.into_bytes()
 }
 
-/// The first field of each name, as it stands in the original, in the order of `names`. `Bcc` is never copied.
+/// The first field of each name, as it is in the original, in the order of `names`. `Bcc` is never copied.
 /// Lines that are empty but for blanks are left out, for some programs end the header there; a field with a
 /// line that is too long to travel is left out whole.
 pub fn copy_fields(header: &Header, names: &[&str]) -> Vec<u8> {

@@ -105,7 +105,7 @@ impl Fields {
         self.exact("Message-ID", &format!("<{id}@{hostname}>"))
     }
 
-    /// Makes the mail an answer to the one with this Message-ID, if it can stand in a header (RFC 5322 3.6.4).
+    /// Makes the mail an answer to the one with this Message-ID, if it can be in a header (RFC 5322 3.6.4).
     pub fn thread(self, in_reply_to: Option<&str>) -> Self {
         let id = in_reply_to.and_then(message_id);
         self.optional("In-Reply-To", id.as_deref()).optional("References", id.as_deref())
@@ -172,7 +172,7 @@ impl Wording {
         fields: Fields,
     ) -> Result<CrlfBytes, NoticeError> {
         let mut out = fields.about(name, context, Some(transfer), &self.subject).0;
-        // "=_" cannot stand in quoted-printable, and user text never starts a line of ours.
+        // "=_" cannot be in quoted-printable, and user text never starts a line of ours.
         self.part(format!("=_zegel_{transfer}")).write_part(&mut out);
         Ok(CrlfBytes::check(out)?)
     }
@@ -303,7 +303,7 @@ fn with_crlf(text: &str) -> String {
     text.lines().flat_map(|line| [line.trim_end(), "\r\n"]).collect()
 }
 
-/// The Message-ID in angle brackets, if it can stand in a header of ours.
+/// The Message-ID in angle brackets, if it can be in a header of ours.
 pub(super) fn message_id(id: &str) -> Option<String> {
     let id = id.trim().trim_start_matches('<').trim_end_matches('>');
     let fits = !id.is_empty() && id.len() <= 900;

@@ -1,4 +1,4 @@
-//! Text from outside as it may stand in a mail.
+//! Text from outside as it may be in a mail.
 
 use crate::message::name::is_invisible;
 

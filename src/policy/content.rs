@@ -116,7 +116,7 @@ impl<'a> MessageContent<'a> {
         })
     }
 
-    /// Whether a citizen service number stands in the subject or in a text of the message.
+    /// Whether a citizen service number is in the subject or in a text of the message.
     pub(super) fn has_bsn(&self) -> Finding {
         *self.bsn.get_or_init(|| {
             let subjects = self.readings("Subject");

@@ -86,7 +86,7 @@ pub(super) fn see(text: &str, skeleton: &mut String) {
     if text.is_ascii() {
         text.chars().for_each(|c| see_letter(c, skeleton));
     } else {
-        // Of some look-alikes the decomposed form looks like something else, or stands in parentheses.
+        // Of some look-alikes the decomposed form looks like something else, or is in parentheses.
         let parts = DecomposingNormalizerBorrowed::new_nfkd().normalize_iter(text.chars().map(ascii));
         parts.for_each(|c| see_letter(c, skeleton));
     }

@@ -91,7 +91,7 @@ pub struct SealOptions {
     pub password: Option<PasswordMode>,
     /// What the notification's subject says.
     pub subject: Option<SubjectMode>,
-    /// Whether the sender hears of downloads.
+    /// Whether the sender is told of downloads.
     pub download_notice: Option<bool>,
     /// Whether that mail names the files.
     pub file_names: Option<bool>,

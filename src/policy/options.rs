@@ -36,7 +36,7 @@ const SHORT_PASSWORD: &[&str] = &["pass", "pwd", "pw", "ww"];
 const LAW: &str = "ww";
 /// Between a key and its value, and what looks so.
 pub(super) const EQUALS: [char; 11] = ['=', ':', '＝', '：', '∶', '꞉', '˸', '︰', '﹕', '﹦', '꓿'];
-/// Those of them that stand in no sentence.
+/// Those of them that are not part of a sentence.
 const EQUAL_SIGNS: [char; 4] = ['=', '＝', '﹦', '꓿'];
 const LANGUAGE: &[&str] = &["taal", "language", "lang"];
 const DAYS: &[&str] = &["d", "dag", "dagen", "dgn", "dei", "day", "days"];

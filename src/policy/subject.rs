@@ -1,7 +1,7 @@
 //! A subject taken apart: its tags, what they ask for, and what is left for people to read. Used by `intake`, for the
 //! receipt and for what leaves, and by `zegel policy explain`.
 //!
-//! What must never happen: that a tag, or a password, stands in a subject that leaves (C33).
+//! What must never happen: that a tag, or a password, is in a subject that leaves (C33).
 
 use std::ops::Range;
 

@@ -49,7 +49,7 @@ pub(super) fn is_secret(kind: QueueItemKind) -> bool {
 }
 
 /// Whether a mail that has no sender to tell is kept when it cannot be delivered. What others have written is theirs to
-/// write again, and a code is of no use after ten minutes; the postmaster hears of both.
+/// write again, and a code is of no use after ten minutes; the postmaster is told of both.
 pub(super) fn is_kept(kind: QueueItemKind) -> bool {
     !matches!(kind, QueueItemKind::Message | QueueItemKind::Verification)
 }

@@ -93,7 +93,7 @@ fn keep<T>(faults: &mut Vec<ReplyError>, checked: Result<T>) -> Option<T> {
     checked.map_err(|fault| faults.push(fault)).ok()
 }
 
-/// A line that will stand in a header field: refused rather than repaired, so that nobody is called what they did
+/// A line that will be in a header field: refused rather than repaired, so that nobody is called what they did
 /// not type (C13).
 fn line(text: &str, field: Field) -> Result<String> {
     let text = text.trim();

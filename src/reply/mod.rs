@@ -187,7 +187,7 @@ impl Replies {
         }
     }
 
-    /// What stands in the fields before anybody has typed.
+    /// What is in the fields before anybody has typed.
     async fn beginning(&self, grant: &Grant, browser: &Browser) -> Result<Typed> {
         let original = original::read(grant, self.service.parts.clock.now()).await?;
         let domains = &self.organisation.domains;

@@ -285,7 +285,7 @@ impl Actions {
     }
 
     /// A recipient could not read a part, because it is missing or damaged for good: said once, to the administrator, and
-    /// to a sender who hears of things. Whatever goes wrong with that is in the log.
+    /// to a sender who wants to be told. Whatever goes wrong with that is in the log.
     pub async fn lost(&self, link: &Link, part: u32) {
         match self.note_lost(link, part).await {
             Ok(true) => tracing::error!(

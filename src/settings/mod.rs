@@ -73,7 +73,7 @@ impl Settings {
         Ok(Self { organisation, data_dir, smtp, relay, web, admin, certificates: Certificates::default() })
     }
 
-    /// The organisation that runs this gateway: it greets peers, and hears of what belongs to nobody else.
+    /// The organisation that runs this gateway: it greets peers, and is told of what belongs to nobody else.
     pub fn operator(&self) -> &Arc<Organisation> {
         &self.organisation
     }

@@ -1,5 +1,5 @@
 //! One line from the client -> one [`Command`] (RFC 5321 4.1.1 and the extensions that we offer).
-//! Called by `session` with a line that ended in CRLF and nothing else; what stands in the line is
+//! Called by `session` with a line that ended in CRLF and nothing else; what is in the line is
 //! checked here, once. Parameters that travel on with the message keep the text they came in.
 
 #[cfg(test)]
@@ -127,7 +127,7 @@ impl Command {
     }
 }
 
-/// A name or address literal; strict enough to stand in a `Received` field as it is.
+/// A name or address literal; strict enough to be in a `Received` field as it is.
 fn client_name(argument: &str) -> Option<String> {
     let fine = |c: u8| c.is_ascii_alphanumeric() || b"-._:[]".contains(&c);
     (!argument.is_empty() && argument.len() <= 255 && argument.bytes().all(fine)).then(|| argument.to_owned())
@@ -156,7 +156,7 @@ fn rcpt(argument: &str) -> Result<Command, CommandError> {
     Ok(Command::Rcpt(recipient, rcpt_parameters(parameters)?))
 }
 
-/// Parts what stands in the angle brackets from the parameters behind them.
+/// Separates what is in the angle brackets from the parameters behind them.
 fn path<'a>(argument: &'a str, keyword: &str) -> Option<(&'a str, &'a str)> {
     let (start, rest) = argument.split_at_checked(keyword.len())?;
     if !start.eq_ignore_ascii_case(keyword) {

@@ -189,7 +189,7 @@ impl From<&Refusal> for Response {
     }
 }
 
-/// A rule's text as one line of printable ASCII: whatever stands in it, it cannot become a second response.
+/// A rule's text as one line of printable ASCII: whatever is in it, it cannot become a second response.
 fn one_line(text: &str) -> String {
     let printable = |c: char| match c {
         ' '..='~' => c,

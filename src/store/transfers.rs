@@ -45,7 +45,7 @@ pub struct NewTransfer {
     pub automatic: bool,
     /// Of mails to its recipients; none: the gateway's own.
     pub language: Option<Language>,
-    /// The sender hears of downloads.
+    /// The sender is told of downloads.
     pub download_notice: bool,
     /// And of which files.
     pub file_names: bool,
@@ -105,7 +105,7 @@ pub struct Transfer {
     pub automatic: bool,
     /// Of mails to its recipients; none: the gateway's own.
     pub language: Option<Language>,
-    /// The sender hears of downloads.
+    /// The sender is told of downloads.
     pub download_notice: bool,
     /// And of which files.
     pub file_names: bool,

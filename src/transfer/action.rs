@@ -1,5 +1,5 @@
 //! The token in a link on which a sender acts, `<public_url>/s/<token>`: which transfer, for what, and a
-//! signature that only our action key can have made. It stands in the sender's mail only.
+//! signature that only our action key can have made. It is in the sender's mail only.
 //!
 //! Nothing of it is stored: it can be made again for the next mail, and a stolen database acts on nothing.
 //! A forged token is refused without a look at the database, like one that never was (C15).

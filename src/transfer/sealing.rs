@@ -52,7 +52,7 @@ pub struct SealRequest<'a> {
     pub automatic: bool,
     /// Of the mails to the recipients; none: the gateway's own.
     pub language: Option<Language>,
-    /// The sender hears of downloads; never where it is automatic.
+    /// The sender is told of downloads; never where it is automatic.
     pub download_notice: bool,
     /// And of which files.
     pub file_names: bool,

@@ -8,7 +8,7 @@ use crate::message::name::is_invisible;
 
 const BRACKETS: [(char, char); 4] = [('[', ']'), ('(', ')'), ('{', '}'), ('<', '>')];
 
-/// Where passwords stand in a subject that bears these tags, but for what is `read` already.
+/// Where passwords are in a subject that bears these tags, but for what is `read` already.
 pub(super) fn passwords(subject: &str, tags: &[Found<'_>], read: &[Asked]) -> Vec<Asked> {
     let mut passwords: Vec<Asked> = Vec::new();
     for word in options::words(subject) {

@@ -215,7 +215,7 @@ impl<'s, 't> Scan<'s, 't> {
         }
     }
 
-    /// The first tag in a text without brackets that stands in some: at its start, behind a separator or, if it is
+    /// The first tag in a text that was inside brackets: at its start, behind a separator or, if it is
     /// hardly a word of its own, anywhere.
     fn in_piece(&mut self, piece: Range<usize>, sign: char) -> Option<(usize, Hit<'t>)> {
         let text = self.text(piece.clone());
@@ -336,7 +336,7 @@ fn is_clear(hit: &Hit<'_>, behind: &str, sign: char) -> bool {
         || starts_with_option(behind)
 }
 
-/// What makes a word stand in front of the rest, and bytes up to its end. A word that is hardly one of its own may
+/// What makes a word a mark in front of the rest, and bytes up to its end. A word that is hardly one of its own may
 /// also stand before any other sign, or be all there is, but for a prefix: `Re: vertrouwelijk` may be about the word.
 fn sign_behind(rest: &str, before: char, is_distinct: bool) -> Option<(Option<char>, usize)> {
     let trimmed = rest.trim_start_matches(' ');

@@ -114,7 +114,7 @@ impl Tag {
                 && !goes_on(text.get(*end..).unwrap_or(""))
                 && self.is_like(&unblanked(word), is_other)
         };
-        // A sign may end the word, or be the wrong letter in it; blanks may stand in it.
+        // A sign may end the word, or be the wrong letter in it; blanks may be in it.
         let letters = text.find(|c: char| !c.is_alphanumeric()).unwrap_or(text.len());
         let all = text.trim_end_matches(|c: char| !c.is_alphanumeric()).len();
         [Some(letters), words_end(text, self.words), Some(all)].into_iter().flatten().find(is_it)
@@ -155,7 +155,7 @@ pub(in crate::policy) fn is_misspelt(seen: &str, word: &str) -> bool {
     word.len() >= MIN_MISSPELT && differ_by_one(&word, &seen.chars().collect::<Vec<_>>())
 }
 
-/// Whether a misspelt word is another one that stands in front of subjects.
+/// Whether a misspelt word is another one that is in front of subjects.
 pub(super) fn is_other_word(word: &str) -> bool {
     OTHER_SKELETONS.iter().any(|other| word == other)
 }

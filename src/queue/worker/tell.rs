@@ -37,7 +37,7 @@ impl FailureNotice {
 }
 
 impl Shared {
-    /// Sees to it that somebody hears of whoever was given up: the sender, or else the postmaster. What nobody can be
+    /// Sees to it that somebody is told of whoever was given up: the sender, or else the postmaster. What nobody can be
     /// told of is kept, and so is what zegel itself has written without a sender to tell (C38).
     pub(super) async fn tell(
         &self,

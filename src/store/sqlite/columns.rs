@@ -1,4 +1,4 @@
-//! How our types stand in columns: identifiers and addresses as text, times as microseconds, envelope
+//! How our types are kept in columns: identifiers and addresses as text, times as microseconds, envelope
 //! parameters as JSON. What cannot be read back is an error of the row, never a guess.
 
 use rusqlite::Error;

@@ -121,7 +121,7 @@ pub(super) fn insert(db: &Connection, item: &NewItem) -> Result<()> {
     Ok(())
 }
 
-/// Puts in what comes from the journal, as it stands there. It may be here already: a crash can have come between
+/// Puts in what comes from the journal, as it is there. It may be here already: a crash can have come between
 /// this commit and the journal's.
 pub(super) fn take_over(db: &Connection, waiting: &Waiting) -> Result<()> {
     if number(db, &waiting.item.id)?.is_some() {

@@ -649,7 +649,7 @@ fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
     found
 }
 
-/// C21: what SQL is made of stands in the source, and values come to it as parameters only: the files that hold it make
+/// C21: what SQL is made of is in the source, and values come to it as parameters only: the files that hold it make
 /// no texts. Nor is there anything else that would take a text for a command: no shell, no template from outside.
 #[test]
 fn no_text_becomes_a_statement() {

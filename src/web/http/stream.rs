@@ -47,7 +47,7 @@ pub struct Streams {
 }
 
 impl Streams {
-    /// `access` knows whether a transfer is still open; `sender` hears of a part that turns out to be damaged.
+    /// `access` knows whether a transfer is still open; `sender` is told of a part that turns out to be damaged.
     pub fn new(access: Arc<Access>, sender: SenderService) -> Self {
         let (permits, threads) = (FairSemaphore::new(MOST), Arc::new(Semaphore::new(THREADS)));
         Self { permits, threads, access, sender }

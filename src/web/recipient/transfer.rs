@@ -102,7 +102,7 @@ pub async fn finish(
     Ok(response)
 }
 
-/// The attachments, and after them the pictures that stand in the text.
+/// The attachments, and after them the pictures that are in the text.
 fn rows(visit: &Visit, index: &Index) -> Vec<FileRow> {
     let row = |file: &IndexFile| FileRow {
         number: file.part,

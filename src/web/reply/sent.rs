@@ -1,4 +1,4 @@
-//! The end: sending, and the summary that proves what was sent. A generated password stands in the answer to the
+//! The end: sending, and the summary that proves what was sent. A generated password is in the answer to the
 //! POST and nowhere else, for it is kept nowhere (C24); without one the browser is sent on to a page that can be
 //! loaded again.
 

@@ -1,5 +1,5 @@
 //! The sender's page about a transfer: who was told, who opened it, who fetched what, and what can still be done.
-//! No login: the token in the link is the proof (`transfer/action`), and it stands in the sender's mail only.
+//! No login: the token in the link is the proof (`transfer/action`), and it is in the sender's mail only.
 //!
 //! Every GET only shows. Each action has a page that asks first, and a POST that does it through `sender`. An
 //! unknown token and a forged one are one (C15). The link ends with the transfer: after the date there are no facts
