@@ -6,6 +6,7 @@ use std::io::{self, Read};
 
 use zegel::seal::chunks::{ChunkReader, ChunkWriter};
 use zegel::seal::keys::{Passphrase, TransferKey, unlock};
+use zegel::seal::range::Head;
 use zegel::seal::read::read;
 use zegel::seal::write::write;
 use zegel::secret::Secret;
@@ -25,6 +26,7 @@ pub fn holds(input: &[u8]) {
         is_authentic(&plain, ended.is_ok());
         assert!(ended.is_ok() || opened.read(&mut [0; 10]).is_err(), "an error stays one");
     }
+    LENGTHS.iter().for_each(|length| holds_from_its_middle(&key, input, *length));
     if let Ok(reader) = ChunkReader::new(&KEY, BOUND, input) {
         let (mut plain, mut ended) = (Vec::new(), true);
         for chunk in reader {
@@ -38,6 +40,21 @@ pub fn holds(input: &[u8]) {
     let passphrase = Passphrase::new(&Secret::new("0123456789abcdefghjkmnpqrs".to_owned()), None);
     if let Ok(Some(unlocked)) = unlock(input, &passphrase) {
         assert_eq!(unlocked.reveal(), &KEY);
+    }
+}
+
+/// A range of a part gives what stands there in the whole.
+fn holds_from_its_middle(key: &TransferKey, input: &[u8], length: usize) {
+    for offset in [0, 1, length / 2, length.saturating_sub(1)] {
+        let (size, sealed, offset) = (length as u64, input.len() as u64, offset as u64);
+        let Ok(Some(head)) = Head::read(key, size, sealed, input) else { return };
+        let source = input.get(usize::try_from(head.seek(offset)).expect("a length")..).unwrap_or_default();
+        let (mut range, mut plain) = (head.read_from(offset, source), Vec::new());
+        let ended = range.read_to_end(&mut plain);
+        let genuine = text(length);
+        let genuine = genuine.get(usize::try_from(offset).expect("a length")..).unwrap_or_default();
+        assert!(genuine.starts_with(&plain), "nobody sealed this");
+        assert!(ended.is_err() || plain.len() == genuine.len(), "an end at {}", plain.len());
     }
 }
 

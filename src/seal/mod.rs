@@ -1,8 +1,8 @@
 //! Sealing. OpenPGP (RFC 9580) is here and nowhere else: the key of a transfer, its key packets, and the sealed parts.
 //!
 //! A transfer has one random session key. [`keys`] wraps it once for each recipient into a key packet
-//! (SKESK version 6); [`write`] encrypts a part under it (SEIPD version 2, AES-256-OCB), and [`read`]
-//! decrypts one. A key packet followed by a sealed part is an OpenPGP message that `sq decrypt` opens.
+//! (SKESK version 6); [`write`] encrypts a part under it (SEIPD version 2, AES-256-OCB), [`read`]
+//! decrypts one, and [`range`] decrypts one from its middle on. A key packet followed by a sealed part is an OpenPGP message that `sq decrypt` opens.
 //! What only this gateway ever opens again, while it waits, is sealed more simply in [`chunks`].
 //! Called by `transfer`, `queue` and `reply`. A byte that was changed or is missing must never come out as plaintext (C14).
 
@@ -10,6 +10,7 @@ mod argon2;
 pub mod chunks;
 pub mod keys;
 mod ocb;
+pub mod range;
 pub mod read;
 pub mod write;
 

@@ -17,23 +17,23 @@ use super::ocb::{self, NONCE, TAG};
 use crate::secret;
 
 /// What a literal packet has room for (RFC 9580 5.9).
-const MAX_NAME: usize = 255;
+pub(super) const MAX_NAME: usize = 255;
 /// Plaintext octets of a chunk, and how the packet says so: 2^(10 + 6).
 pub(super) const CHUNK: usize = 64 << 10;
 const CHUNK_OCTET: u8 = 10;
 /// Octets of a packet that are written at once while its length is not known, and how their length is written:
 /// 2^16 (RFC 9580 4.2.1.4).
-const BLOCK: usize = 64 << 10;
-const BLOCK_OCTET: u8 = 224 + 16;
+pub(super) const BLOCK: usize = 64 << 10;
+pub(super) const BLOCK_OCTET: u8 = 224 + 16;
 
 /// The first octets of the two packets (RFC 9580 4.2), and the ids of cipher and mode (9.3, 9.6).
-const SEIPD: u8 = 0xc0 | 18;
-const LITERAL: u8 = 0xc0 | 11;
+pub(super) const SEIPD: u8 = 0xc0 | 18;
+pub(super) const LITERAL: u8 = 0xc0 | 11;
 const AES_256: u8 = 9;
 const OCB: u8 = 2;
 /// What the packet starts with, and what is authenticated with every chunk.
-const VERSION: [u8; 4] = [2, AES_256, OCB, CHUNK_OCTET];
-const BOUND: [u8; 5] = [SEIPD, 2, AES_256, OCB, CHUNK_OCTET];
+pub(super) const VERSION: [u8; 4] = [2, AES_256, OCB, CHUNK_OCTET];
+pub(super) const BOUND: [u8; 5] = [SEIPD, 2, AES_256, OCB, CHUNK_OCTET];
 
 /// Seals everything that `content` gives into `sink`; tells how many octets that were.
 /// `name` goes into the encrypted part, cut to 255 octets. Nothing is ever compressed: that would tell
@@ -52,8 +52,11 @@ pub fn write(key: &TransferKey, sink: impl Write + Send, name: &str, content: &m
 }
 
 /// How many octets [`write`] makes of so many: it depends on the length of the name as well, which nobody outside knows.
+/// The library, which wrote parts before, needs up to four fewer for the length of a short packet, and a tag and another
+/// length for each of its chunks of 4096.
 pub fn sealed_sizes(size: u64) -> RangeInclusive<u64> {
-    sealed_size(size, 0)..=sealed_size(size, MAX_NAME as u64)
+    let (fewer, more) = (2 * 4, (size / 4096 + 2) * (TAG as u64 + 1));
+    sealed_size(size, 0) - fewer..=sealed_size(size, MAX_NAME as u64) + more
 }
 
 fn sealed_size(size: u64, name: u64) -> u64 {

@@ -5,14 +5,18 @@
 
 use std::io::{self, Read};
 
-use crate::seal::read::Opened;
 use crate::transfer::access::Grant;
 use crate::web::http::error::WebError;
 use crate::web::http::stream;
 
 /// A part's plaintext. Blocking.
 pub fn open(grant: &Grant, number: u32) -> io::Result<OpenedPart> {
-    let opened = grant.open(number).map_err(io::Error::other)?;
+    open_at(grant, number, 0)
+}
+
+/// The same from byte `offset` on.
+fn open_at(grant: &Grant, number: u32, offset: u64) -> io::Result<OpenedPart> {
+    let opened = grant.open_at(number, offset).map_err(io::Error::other)?;
     Ok(OpenedPart { grant: grant.clone(), number, opened })
 }
 
@@ -20,7 +24,7 @@ pub fn open(grant: &Grant, number: u32) -> io::Result<OpenedPart> {
 pub struct OpenedPart {
     grant: Grant,
     number: u32,
-    opened: Opened<'static>,
+    opened: Box<dyn Read + Send>,
 }
 
 impl Read for OpenedPart {
@@ -51,19 +55,13 @@ impl PartReader {
     pub fn new(grant: Grant, part: u32, start: u64, length: u64) -> Self {
         Self { grant, part, start, left: length, opened: None }
     }
-
-    fn open(&self) -> io::Result<OpenedPart> {
-        let mut opened = open(&self.grant, self.part)?;
-        let skipped = io::copy(&mut opened.by_ref().take(self.start), &mut io::sink())?;
-        if skipped == self.start { Ok(opened) } else { Err(shorter()) }
-    }
 }
 
 impl Read for PartReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut opened = match self.opened.take() {
             Some(opened) => opened,
-            None => self.open()?,
+            None => open_at(&self.grant, self.part, self.start)?,
         };
         let wanted = (buffer.len() as u64).min(self.left);
         let read = opened.by_ref().take(wanted).read(buffer)?;
