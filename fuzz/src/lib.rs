@@ -9,6 +9,7 @@ pub mod address;
 pub mod config;
 pub mod data;
 pub mod decision;
+pub mod flowed;
 pub mod header;
 pub mod mime;
 pub mod openpgp;
@@ -31,6 +32,7 @@ pub const TARGETS: &[(&str, Law)] = &[
     ("config", config::holds),
     ("data", data::holds),
     ("decision", decision::holds),
+    ("flowed", flowed::holds),
     ("header", header::holds),
     ("mime", mime::holds),
     ("openpgp", openpgp::holds),

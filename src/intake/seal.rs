@@ -156,8 +156,8 @@ fn request<'a>(
 }
 
 fn content(part: MimePart<'_>) -> FileContent<'_> {
-    let MimePart { name, media_type, content_id, inline, data } = part;
-    FileContent { name, media_type, content_id, inline, data: data.into() }
+    let MimePart { name, media_type, content_id, content_location, inline, data } = part;
+    FileContent { name, media_type, content_id, content_location, inline, data: data.into() }
 }
 
 fn events(arrival: &Arrival, transfer: &NewTransfer) -> Vec<Event> {

@@ -9,7 +9,7 @@ use super::attached::{Attached, REPORTS};
 use super::crlf::CrlfBytes;
 use super::decode;
 use super::header::Header;
-use super::html::without_tags;
+use super::html::{self, without_tags};
 use super::walk::{Leaf, Survey, leaves};
 
 /// Characters that a program writes by itself; in a report, the header of what is reported among them.
@@ -129,7 +129,9 @@ fn text(leaf: &Leaf) -> Option<String> {
     let charset = leaf.content_type.text("charset");
     let (content, sound) = leaf.content();
     let is_known = sound && charset.as_deref().is_none_or(decode::is_readable);
-    is_known.then(|| decode::charset(&content, charset.as_deref()))
+    let is_html = leaf.media_type == "text/html";
+    let decoded = if is_html { html::decoded } else { decode::charset };
+    is_known.then(|| decoded(&content, charset.as_deref()))
 }
 
 #[cfg(test)]

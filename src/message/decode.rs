@@ -60,6 +60,12 @@ pub fn is_readable(label: &str) -> bool {
     is_utf8(label) || charset_decoder(label.as_bytes()).is_some_and(is_real)
 }
 
+/// Whether this names a charset that there is a decoder for.
+pub fn says_something(label: &str) -> bool {
+    let label = usual(label);
+    !label.is_empty() && (is_utf8(label) || charset_decoder(label.as_bytes()).is_some())
+}
+
 /// Whether this is UTF-8, or ASCII, which is read as UTF-8.
 pub fn is_utf8(label: &str) -> bool {
     let plain = ["utf-8", "utf8", "us-ascii", "ascii"];

@@ -1,5 +1,7 @@
-//! HTML as text, as far as searching and plain readers need it; used by `mime`. Linear, and not for showing HTML
-//! to anyone.
+//! HTML as text, as far as searching and plain readers need it, and the charset that it names itself; used by `mime`,
+//! the charset by the pages too. Linear, and not for showing HTML to anyone.
+
+use super::decode;
 
 /// Tags within a word; every other one parts words.
 const INLINE_TAGS: &[&str] = &[
@@ -12,6 +14,49 @@ const MAX_ENTITY: usize = 38;
 
 /// Characters of a tag in which quotes count.
 const MAX_TAG: usize = 2000;
+
+/// Bytes in which HTML says its charset; browsers look at 1024.
+const MAX_PROLOGUE: usize = 4096;
+
+/// HTML out of its bytes: in the charset that its Content-Type names, in the one that it names itself where the first
+/// says nothing, or by a guess.
+pub fn decoded(bytes: &[u8], label: Option<&str>) -> String {
+    let own = || own_charset(bytes);
+    let text = match label.filter(|label| decode::says_something(label)) {
+        Some(label) => decode::charset(bytes, Some(label)),
+        None => decode::charset(bytes, own().as_deref()),
+    };
+    text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)
+}
+
+/// The charset of a byte order mark, an XML declaration or a `<meta>` (HTML 13.2.3.2). UTF-8 beyond ASCII is UTF-8
+/// whatever it says: nothing else looks like it.
+fn own_charset(bytes: &[u8]) -> Option<String> {
+    let marks: [(&[u8], &str); 2] = [(b"\xff\xfe", "utf-16le"), (b"\xfe\xff", "utf-16be")];
+    if let Some((_, label)) = marks.iter().find(|(mark, _)| bytes.starts_with(mark)) {
+        return Some((*label).to_owned());
+    }
+    if !bytes.is_ascii() && std::str::from_utf8(bytes).is_ok() {
+        return None;
+    }
+    let prologue = bytes.get(..MAX_PROLOGUE).unwrap_or(bytes).to_ascii_lowercase();
+    let prologue = String::from_utf8_lossy(&prologue);
+    let xml = prologue.trim_start().strip_prefix("<?xml").and_then(|rest| rest.split("?>").next());
+    let metas = prologue.split("<meta").skip(1).map(|rest| rest.split('>').next().unwrap_or(""));
+    let label = xml.and_then(|xml| value_of(xml, "encoding")).or_else(|| {
+        metas.filter_map(|meta| value_of(meta, "charset")).find(|label| decode::says_something(label))
+    })?;
+    // It was read as ASCII to get here.
+    Some(if label.starts_with("utf-16") { "utf-8".to_owned() } else { label })
+}
+
+/// What stands behind `name=`, with or without quotes.
+fn value_of(tag: &str, name: &str) -> Option<String> {
+    let behind = tag.split_once(name)?.1.trim_start().strip_prefix('=')?;
+    let value = behind.trim_start().trim_start_matches(['"', '\'']).trim_start();
+    let end = value.find(|c: char| c.is_whitespace() || "\"';/>".contains(c)).unwrap_or(value.len());
+    value.get(..end).filter(|value| !value.is_empty()).map(str::to_owned)
+}
 
 /// The text of HTML for searching and for plain readers: tags become blanks, those within a word nothing, and
 /// entities what they stand for. More is kept than a browser shows, scripts and styles for instance.
@@ -112,6 +157,36 @@ fn entity(from: &str) -> (char, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn html_names_its_own_charset() {
+        let hello = b"\xcf\xf0\xe8\xe2\xe5\xf2";
+        for head in [
+            "<meta charset=windows-1251>",
+            "<META CHARSET = 'windows-1251' />",
+            "<meta name=generator content=x><meta charset=\"windows-1251\">",
+            "<meta http-equiv=\"Content-Type\" content=\"text/html; charset=windows-1251\">",
+            "<meta content='text/html;charset=windows-1251' http-equiv=content-type>",
+            "<?xml version=\"1.0\" encoding=\"windows-1251\"?><html>",
+        ] {
+            let html = [head.as_bytes(), hello].concat();
+            for label in [None, Some(""), Some("x-unknown"), Some("klaas")] {
+                assert_eq!(decoded(&html, label), format!("{head}Привет"), "{label:?}");
+            }
+            assert!(decoded(&html, Some("iso-8859-1")).ends_with("Ïðèâåò"), "{head}");
+        }
+        let right = "<meta charset=windows-1251>é";
+        assert_eq!(decoded(right.as_bytes(), None), right);
+        assert_eq!(decoded(b"\xef\xbb\xbf<p>a", None), "<p>a");
+        assert_eq!(decoded(b"\xff\xfe<\0p\0>\0a\0", None), "<p>a");
+        assert_eq!(decoded(b"<meta charset=utf-16><p>a", None), "<meta charset=utf-16><p>a");
+        assert_eq!(
+            decoded(b"<meta charset=iso-2022-jp>\x1b$B$\"\x1b(B", None),
+            "<meta charset=iso-2022-jp>あ"
+        );
+        assert_eq!(decoded(b"<meta charset", None), "<meta charset");
+        assert_eq!(decoded(b"<p>\xe9", None), "<p>é");
+    }
 
     #[test]
     fn tags_part_words_unless_they_stand_within_one() {

@@ -3,17 +3,17 @@
 //! the message is lost here: what is not shown as text is a file, and what cannot be read is in the message.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 
 use super::crlf::CrlfBytes;
-use super::decode;
 use super::header::Header;
-use super::html::without_tags;
+use super::html::{self, without_tags};
 use super::media_type::{extension, media_type_of};
 use super::name::{Names, safe_name};
-use super::shown::{Shown, content_ids};
+use super::references::References;
+use super::shown::{Shown, flow};
 use super::tnef;
 use super::walk::{Leaf, Survey, leaves};
+use super::{decode, flowed};
 
 /// A message as its reader sees it.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +37,8 @@ pub struct MimePart<'a> {
     pub media_type: String,
     /// What the HTML calls it by, without angle brackets.
     pub content_id: Option<String>,
+    /// Where it would be found on the web (RFC 2557), as it was written.
+    pub content_location: Option<String>,
     /// The HTML shows it.
     pub inline: bool,
     /// The content without its transfer encoding.
@@ -49,13 +51,14 @@ pub fn parts(message: &CrlfBytes) -> Parts<'_> {
     let leaves = leaves(message.as_slice(), 0, &mut survey);
     let mut names = Names::default();
     let Shown { plain, html } = Shown::of(&leaves, &mut survey);
-    let pictures = html.as_deref().map(content_ids).unwrap_or_default();
+    let pictures = html.as_deref().map(References::of).unwrap_or_default();
     let part = |data: Option<String>, name: &str, media_type: &str, names: &mut Names| {
         let name = names.give(name);
         data.map(|data| MimePart {
             name,
             media_type: media_type.to_owned(),
             content_id: None,
+            content_location: None,
             inline: false,
             data: data.into_bytes().into(),
         })
@@ -101,6 +104,9 @@ fn texts_within(message: &[u8], depth: usize, survey: &mut Survey, each: &mut dy
             }
             let charset = leaf.content_type.text("charset");
             let is_text = text_of(&content, &leaf.media_type, &name, charset.as_deref(), each);
+            if let Some(delsp) = flow(&leaf) {
+                each(&flowed::joined(&decode::charset(&content, charset.as_deref()), delsp));
+            }
             let is_unknown = charset.is_some_and(|charset| !decode::is_readable(&charset));
             survey.damaged |= (is_text || is_winmail) && !sound || is_text && is_unknown;
         }
@@ -130,7 +136,7 @@ fn text_of(
     if !is_text && !is_html && !is_named(TEXT_NAMES) {
         return false;
     }
-    let text = decode::charset(content, charset);
+    let text = if is_html { html::decoded(content, charset) } else { decode::charset(content, charset) };
     let bare = charset.map(|_| decode::charset(content, None)).filter(|bare| *bare != text);
     for reading in std::iter::once(text).chain(bare) {
         each(&if is_html { without_tags(&reading) } else { reading });
@@ -141,7 +147,7 @@ fn text_of(
 /// The file that a leaf is, and those that a winmail.dat hides.
 fn add_files<'a>(
     leaf: &Leaf<'a>,
-    pictures: &HashSet<String>,
+    pictures: &References,
     names: &mut Names,
     survey: &mut Survey,
     files: &mut Vec<MimePart<'a>>,
@@ -150,13 +156,15 @@ fn add_files<'a>(
     survey.damaged |= !sound;
     let content_id = leaf.header.first("Content-ID").map(|field| field.value());
     let content_id = content_id.map(|id| id.trim_matches(['<', '>', ' ']).to_owned());
+    let location = location(leaf);
     let name = names.give(&file_name(leaf, &data, files.len() + 1));
     let hidden = if is_winmail(leaf) { tnef::attachments(&data) } else { Vec::new() };
     files.push(MimePart {
         name,
         media_type: leaf.media_type.clone(),
-        inline: content_id.as_ref().is_some_and(|id| pictures.contains(id)),
+        inline: pictures.mean(content_id.as_deref(), location.as_deref(), leaf.name().as_deref()),
         content_id,
+        content_location: location,
         data,
     });
     for attachment in hidden {
@@ -166,6 +174,7 @@ fn add_files<'a>(
             media_type: media_type_of(&name).to_owned(),
             name: names.give(&name),
             content_id: None,
+            content_location: None,
             inline: false,
             data: attachment.data.into(),
         });
@@ -202,6 +211,12 @@ fn file_name(leaf: &Leaf, data: &[u8], number: usize) -> String {
             _ => format!("bijlage-{number}.{extension}"),
         },
     }
+}
+
+/// Its Content-Location, which may be folded between any two characters.
+fn location(leaf: &Leaf) -> Option<String> {
+    let location: String = leaf.header.first("Content-Location")?.value().split_whitespace().collect();
+    Some(location).filter(|location| !location.is_empty())
 }
 
 #[cfg(test)]

@@ -290,6 +290,56 @@ fn levels_are_counted_through_messages_as_well() {
     assert!(damaged("Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\nSubjec=t?: x\n"));
 }
 
+/// RFC 3676, with whatever the policy reads.
+#[test]
+fn flowed_text_is_joined() {
+    let text = "Content-Type: text/plain; charset=utf-8; Format=Flowed; DelSp=Yes\r\n\r\n\
+        https://voorbeeld.nl/zaken/ \r\n1234\r\nBSN 1112 \r\n22333\r\n";
+    let message = CrlfBytes::check(text.as_bytes().to_vec()).unwrap();
+    let shown = parts(&message).text.unwrap();
+    assert_eq!(shown.data.as_ref(), b"https://voorbeeld.nl/zaken/1234\r\nBSN 111222333\r\n");
+    let mut read = String::new();
+    texts(&message, &mut |text| read.push_str(text));
+    assert!(read.contains("BSN 1112 \r\n22333") && read.contains("BSN 111222333"), "{read}");
+}
+
+/// A part without a charset has the one that its HTML names, for readers and for the policy.
+#[test]
+fn html_without_a_charset_names_its_own() {
+    for head in ["Content-Type: text/html", "Content-Type: text/html; charset=none"] {
+        let html = b"<meta charset=koi8-r><p>\xf0\xd2\xc9\xd7\xc5\xd4";
+        let message = [head.as_bytes(), b"\r\n\r\n", html].concat();
+        let message = CrlfBytes::check(message).unwrap();
+        let shown = parts(&message).html.unwrap();
+        assert_eq!(String::from_utf8_lossy(&shown.data), "<meta charset=koi8-r><p>Привет");
+        let mut read = String::new();
+        texts(&message, &mut |text| read.push_str(text));
+        assert!(read.contains("Привет"), "{read}");
+    }
+}
+
+/// Whatever name the HTML gives it, a picture in the text is one, and stays a file.
+#[test]
+fn pictures_in_the_text_have_several_names() {
+    for (source, field) in [
+        ("CID:een%40x", "Content-ID: <een@x>"),
+        ("cid:een@x", "Content-ID: <een%40x>"),
+        ("logo.png", "Content-Location: http://intranet.voorbeeld.nl/\r\n brief/logo.png"),
+        ("https://x.nl/logo.png", "Content-Location: logo.png"),
+        ("map/logo.png", "Content-Disposition: inline; filename=Logo.png"),
+    ] {
+        let text = format!(
+            "Content-Type: multipart/related; boundary=r\r\n\r\n--r\r\nContent-Type: text/html\r\n\r\n\
+             <img src=\"{source}\">\r\n--r\r\nContent-Type: image/png\r\n{field}\r\n\r\nx\r\n\
+             --r\r\nContent-Type: image/png; name=a.png\r\n\r\ny\r\n--r--\r\n"
+        );
+        let message = CrlfBytes::check(text.into_bytes()).unwrap();
+        let files = parts(&message).files;
+        let inline: Vec<bool> = files.iter().map(|file| file.inline).collect();
+        assert_eq!((inline, files[1].data.as_ref()), (vec![false, true], &b"x"[..]), "{source}");
+    }
+}
+
 #[test]
 fn hostile_structure_is_bounded() {
     let nested: String = (0..10_000)
@@ -313,6 +363,11 @@ fn hostile_structure_is_bounded() {
     in_time("a million parameters", format!("Content-Type: text/plain{}\r\n\r\n", "; a*1=b".repeat(1 << 17)));
     in_time("tags without an end", format!("Content-Type: text/html\r\n\r\n{}", "<a&#".repeat(1 << 20)));
     in_time("picture references", format!("Content-Type: text/html\r\n\r\n{}", "cid:".repeat(1 << 20)));
+    in_time("more of them", format!("Content-Type: text/html\r\n\r\n{}", "src= cid : ".repeat(1 << 20)));
+    in_time(
+        "soft lines",
+        format!("Content-Type: text/plain; format=flowed; delsp=yes\r\n\r\n{}", "> > \r\n".repeat(1 << 20)),
+    );
     in_time(
         "soft breaks",
         format!("Content-Transfer-Encoding: quoted-printable\r\n\r\n{}", "= ".repeat(1 << 20)),

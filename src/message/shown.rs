@@ -1,11 +1,9 @@
 //! The text of a message as its readers see it, out of all parts that belong to it: one form for those who prefer plain
 //! text, one for those who prefer HTML. Used by `mime`.
 
-use std::collections::HashSet;
-
-use super::decode;
-use super::html::without_tags;
+use super::html::{self, without_tags};
 use super::walk::{Leaf, Survey};
+use super::{decode, flowed};
 
 /// Both forms of the text.
 #[derive(Debug, Default)]
@@ -55,13 +53,24 @@ impl Piece {
     fn of(leaf: &Leaf, survey: &mut Survey) -> Self {
         let (content, sound) = leaf.content();
         survey.damaged |= !sound;
-        Self {
-            is_html: leaf.media_type == "text/html",
-            in_text: leaf.in_text,
-            in_html: leaf.in_html,
-            text: decode::charset(&content, leaf.content_type.text("charset").as_deref()),
-        }
+        let is_html = leaf.media_type == "text/html";
+        let charset = leaf.content_type.text("charset");
+        let text = match flow(leaf) {
+            _ if is_html => html::decoded(&content, charset.as_deref()),
+            Some(delsp) => flowed::joined(&decode::charset(&content, charset.as_deref()), delsp),
+            None => decode::charset(&content, charset.as_deref()),
+        };
+        Self { is_html, in_text: leaf.in_text, in_html: leaf.in_html, text }
     }
+}
+
+/// Whether the lines of the part were broken for a screen (RFC 3676 4), and if so whether a blank was added for it.
+pub fn flow(leaf: &Leaf) -> Option<bool> {
+    let says = |name: &str, value: &str| {
+        leaf.content_type.text(name).is_some_and(|said| said.trim().eq_ignore_ascii_case(value))
+    };
+    let is_flowed = leaf.media_type == "text/plain" && says("format", "flowed");
+    is_flowed.then(|| says("delsp", "yes"))
 }
 
 /// Mostly there is one, and it may be large: that one is not copied.
@@ -77,24 +86,4 @@ fn joined(mut pieces: Vec<String>, between: &str) -> String {
 
 fn preformatted(text: &str) -> String {
     format!("<pre>{}</pre>", text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"))
-}
-
-/// What an HTML text refers to as `cid:...` (RFC 2392).
-pub fn content_ids(html: &str) -> HashSet<String> {
-    let ends = |c: &u8| c.is_ascii_whitespace() || b"\"'<>)".contains(c);
-    let mut ids = HashSet::new();
-    let mut rest = html.as_bytes();
-    while let Some(at) = memchr::memmem::find(rest, b"cid:") {
-        rest = rest.get(at + 4..).unwrap_or_default();
-        // Longer ones do not exist.
-        let id: Vec<u8> = rest.iter().take(256).take_while(|c| !ends(c)).copied().collect();
-        rest = rest.get(id.len()..).unwrap_or_default();
-        ids.insert(unescaped_id(&id));
-    }
-    ids
-}
-
-/// An identifier without the escapes of URLs and of HTML.
-fn unescaped_id(id: &[u8]) -> String {
-    decode::charset(&decode::percent(id), None).replace("&amp;", "&")
 }

@@ -191,6 +191,7 @@ impl CheckedReply {
             name: file.name.clone(),
             media_type: file.media_type.clone(),
             content_id: None,
+            content_location: None,
             inline: false,
             data: FileData::Stream(Box::new(self.reader(file))),
         }

@@ -39,6 +39,9 @@ pub struct IndexFile {
     pub inline: bool,
     /// How the HTML of the message names it (RFC 2392).
     pub content_id: Option<String>,
+    /// Where its sender has it on the web, which is another name of it in the HTML (RFC 2557).
+    #[serde(default)]
+    pub content_location: Option<String>,
 }
 
 impl Index {

@@ -81,6 +81,8 @@ pub struct FileContent<'a> {
     pub media_type: String,
     /// How the HTML names it.
     pub content_id: Option<String>,
+    /// Another name of it there.
+    pub content_location: Option<String>,
     /// Shown within the message.
     pub inline: bool,
     /// The file.
@@ -188,12 +190,12 @@ fn write_parts(parts: &mut PartWriter<'_>, request: SealRequest<'_>) -> Result<(
     let mut files = Vec::with_capacity(request.files.len());
     let mut next = 1u32;
     for file in request.files {
-        let FileContent { name, media_type, content_id, inline, data } = file;
+        let FileContent { name, media_type, content_id, content_location, inline, data } = file;
         let size = match data {
             FileData::Bytes(octets) => parts.write(next, &name, &mut &octets[..])?,
             FileData::Stream(mut stream) => parts.write(next, &name, &mut stream)?,
         };
-        files.push(IndexFile { part: next, name, media_type, size, inline, content_id });
+        files.push(IndexFile { part: next, name, media_type, size, inline, content_id, content_location });
         next += 1;
     }
     let mut optional = |name: &str, data: Option<Cow<'_, [u8]>>| -> Result<Option<u32>> {

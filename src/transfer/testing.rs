@@ -33,6 +33,7 @@ pub fn request(password: PasswordMode) -> SealRequest<'static> {
         name: name.into(),
         media_type: media_type.into(),
         content_id: None,
+        content_location: None,
         inline: false,
         data: data.into(),
     };

@@ -171,6 +171,7 @@ mod tests {
             size: 10,
             inline: false,
             content_id: None,
+            content_location: None,
         };
         let kind = |name: &str, head: &[u8]| kind(&file(name), head);
         assert_eq!(kind("a.txt", b"\x89PNG\r\n\x1a\n.."), Some(PreviewKind::Picture("image/png")));

@@ -253,6 +253,7 @@ fn content<'a>(name: &str, media_type: &str, data: Cow<'a, [u8]>) -> FileContent
         name: name.into(),
         media_type: media_type.into(),
         content_id: None,
+        content_location: None,
         inline: false,
         data: data.into(),
     }
