@@ -6,7 +6,7 @@ use std::time::Duration;
 
 pub use jiff::Timestamp;
 
-/// A day as all dates here count it, whatever the clocks on the wall do in spring and autumn.
+/// A day as a duration. Days that people count are in [`crate::calendar`].
 pub const DAY: Duration = Duration::from_hours(24);
 
 /// A clock that is either the system's or, in tests, one that is moved by hand.
@@ -54,11 +54,6 @@ pub fn earlier(end: Timestamp, by: Duration) -> Timestamp {
 /// `days` times 24 hours after `start`.
 pub fn days_later(start: Timestamp, days: u32) -> Timestamp {
     later(start, DAY.saturating_mul(days))
-}
-
-/// `days` times 24 hours before `end`.
-pub fn days_earlier(end: Timestamp, days: u32) -> Timestamp {
-    earlier(end, DAY.saturating_mul(days))
 }
 
 /// The date and time format of RFC 5322 3.3, in UTC: `Mon, 23 Nov 2026 23:58:33 +0000`.

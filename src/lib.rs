@@ -48,6 +48,7 @@ pub mod throttle;
 pub mod tls;
 
 pub mod address;
+pub mod calendar;
 pub mod connections;
 pub mod diagnostic;
 pub mod fair;

@@ -101,7 +101,7 @@ impl Sample {
             sender: &self.sender,
             link: &self.link,
             token: &self.token,
-            expires: time("2026-12-23T10:00:00Z"),
+            expires: time("2026-12-23T22:59:59Z"),
             password_needed: true,
             reply_enabled: true,
             subject: None,
@@ -122,7 +122,7 @@ impl Sample {
         Receipt {
             to: self.to(),
             recipients,
-            expires: time("2026-12-23T10:00:00Z"),
+            expires: time("2026-12-23T22:59:59Z"),
             password: Some(&self.password),
             remarks: &self.remarks,
             message_id: Some("<origineel@voorbeeld.nl>"),
@@ -162,7 +162,7 @@ impl Sample {
             link: &self.link,
             token: &self.token,
             sent: time("2026-11-23T09:00:01Z"),
-            expires: time("2026-12-23T10:00:00Z"),
+            expires: time("2026-12-23T22:59:59Z"),
             password_needed,
             fields: Fields::copied(fields).unwrap(),
         };
@@ -170,7 +170,7 @@ impl Sample {
     }
 
     fn unopened(&self) -> CrlfBytes {
-        let (sent, expires) = (time("2026-11-23T09:00:01Z"), time("2026-12-23T10:00:00Z"));
+        let (sent, expires) = (time("2026-11-23T09:00:01Z"), time("2026-12-23T22:59:59Z"));
         let unopened = Unopened { to: self.to(), recipients: &self.recipients, sent, expires };
         self.write("2026-12-21T09:00:01Z", &unopened).unwrap()
     }
@@ -224,7 +224,7 @@ impl Sample {
     }
 
     fn ask(&self, renewable: Option<Timestamp>) -> CrlfBytes {
-        let (sent, expired) = (time("2026-11-23T09:00:01Z"), time("2026-12-23T10:00:00Z"));
+        let (sent, expired) = (time("2026-11-23T09:00:01Z"), time("2026-12-23T22:59:59Z"));
         let ask = Ask { to: self.to(), recipient: &self.recipients[0], sent, expired, renewable };
         self.write("2026-12-24T09:00:01Z", &ask).unwrap()
     }
@@ -280,7 +280,7 @@ fn all_notices() -> Vec<(String, CrlfBytes)> {
         all.push((format!("download.{language}"), sample.download(2, false, &[])));
         all.push((format!("lost.{language}"), sample.lost()));
         all.push((format!("ask.{language}"), sample.ask(None)));
-        all.push((format!("ask-renewable.{language}"), sample.ask(Some(time("2027-01-06T10:00:00Z")))));
+        all.push((format!("ask-renewable.{language}"), sample.ask(Some(time("2027-01-06T22:59:59Z")))));
     }
     let kept = Sample::new(Language::Nl);
     let facts = Notification { subject: Some("Uw aanvraag café"), ..kept.notification_facts() };
@@ -417,7 +417,7 @@ fn a_receipt_is_automatic_mail_in_the_same_thread() {
     for line in [
         "- anna@example.org: beveiligd, achter een link",
         "- b@example.org: beveiligd, achter een link",
-        "Beschikbaar tot 23 december 2026",
+        "Beschikbaar tot en met woensdag 23 december 2026",
         "Overdracht: 3k7wp9hmxt",
     ] {
         assert!(text.lines().any(|found| found == line), "{line}");

@@ -5,6 +5,10 @@
 
 mod support;
 
+use zegel::calendar::Zone;
+use zegel::clock::Timestamp;
+use zegel::locale::{Language, long_date};
+
 use support::client::{SmtpClient, submit};
 use support::gateway::{Gateway, PATIENCE, Site, all_bytes, wait_for};
 use support::mail::{Notice, link_of, text_of};
@@ -104,7 +108,44 @@ fn a_tag_says_how_a_message_is_sealed() {
     let (_, shown, _) = site.command(&["transfer", "list", "--json"]);
     let transfer = &serde_json::from_str::<serde_json::Value>(&shown).unwrap()[0];
     let time = |key: &str| transfer[key].as_str().unwrap().parse::<zegel::clock::Timestamp>().unwrap();
-    assert_eq!(zegel::clock::days_later(time("created"), 14), time("expires"));
+    assert_eq!(Zone::default().end_of_day(time("created"), 14), time("expires"));
+}
+
+/// Mails, pages, status, command line and database agree on the last second of the day that was promised.
+#[test]
+fn a_promised_day_lasts_to_its_end_everywhere() {
+    let smarthost = Smarthost::start(Script::usual());
+    let site = Site::new(smarthost.address(), "");
+    let config = std::fs::read_to_string(site.config()).unwrap();
+    let config = config.replace("\nphone", "\ntime_zone = \"America/Curacao\"\nphone");
+    std::fs::write(site.config(), config).unwrap();
+    let gateway = site.start();
+    let mail = mail("Subject: [vertrouwelijk 3d geen-wachtwoord] Zaak", RESIDENT);
+    let taken = send(&smarthost, &gateway, &[RESIDENT], &mail, 2);
+
+    let db = rusqlite::Connection::open(site.data().join("zegel.db")).unwrap();
+    let times = |row: &rusqlite::Row<'_>| Ok((row.get("created")?, row.get("expires")?));
+    let (created, expires) = db.query_row("SELECT created, expires FROM transfers", [], times).unwrap();
+    let [created, expires] = [created, expires].map(|time| Timestamp::from_microsecond(time).unwrap());
+    let zone = Zone::try_from("America/Curacao".to_owned()).unwrap();
+    assert_eq!(expires, zone.end_of_day(created, 3));
+    assert_eq!(zone.local(expires).strftime("%H:%M:%S %:z").to_string(), "23:59:59 -04:00");
+
+    let day = format!("tot en met {}", long_date(Language::Nl, &zone, expires));
+    let notification = notice(&taken, "notification");
+    let receipt = notice(&taken, "receipt").text;
+    let link = link_of(&notification.text, &site.public_url());
+    for text in [&notification.text, &receipt, &get(&link).text()] {
+        assert!(text.contains(&day), "{day} is missing in {text}");
+    }
+    let status = receipt.lines().find(|line| line.contains("/s/")).unwrap().trim();
+    let json: serde_json::Value =
+        serde_json::from_str(&get(&format!("{status}/status.json")).text()).unwrap();
+    assert_eq!(json["expires"], expires.to_string());
+    let page = get(status).text();
+    assert!(page.contains(&long_date(Language::Nl, &zone, expires)) && !page.contains("om 23:59"), "{page}");
+    let (_, shown, _) = site.command(&["transfer", "list"]);
+    assert!(shown.contains(&format!("until {expires}")), "{shown}");
 }
 
 #[test]
@@ -308,7 +349,7 @@ fn who_has_not_opened_is_reminded_once() {
     assert!(reminder.raw.contains("\r\nReply-To: ") && reminder.raw.contains("<zaak@voorbeeld.nl>"), "M22");
     assert_eq!(gateway.stop(), 0);
 
-    let_days_pass(&site, 12);
+    let_days_pass(&site, 13);
     for _ in 0..2 {
         let gateway = site.start();
         let said = notices(&smarthost, 4, 2);

@@ -367,9 +367,10 @@ fn an_expired_transfer_is_gone_and_then_destroyed() {
     let (smarthost, site, gateway) = start("[seal]\nexpiry_days = 1\n");
     let sealed = seal(&smarthost, &site, &gateway, &[RESIDENT, PARTNER]);
     let cookie = sealed.open(0);
-    let times = "SELECT expires - created FROM transfers";
-    let lifetime: i64 = database(&site).query_row(times, [], |row| row.get(0)).unwrap();
-    assert_eq!(lifetime / 3_600_000_000, 24);
+    let times = |row: &rusqlite::Row<'_>| Ok([row.get(0)?, row.get(1)?]);
+    let times = database(&site).query_row("SELECT created, expires FROM transfers", [], times).unwrap();
+    let [created, expires] = times.map(|time| zegel::clock::Timestamp::from_microsecond(time).unwrap());
+    assert_eq!(zegel::calendar::Zone::default().end_of_day(created, 1), expires);
     assert!(!all_bytes(&site.data().join("blobs")).is_empty());
     let key_packets: Vec<Vec<u8>> = {
         let db = database(&site);

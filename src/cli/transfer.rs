@@ -56,16 +56,19 @@ async fn find(folder: &DataFolder, id: TransferId) -> Result<Transfer> {
 async fn known(report: &ReportArgs, id: &TransferId) -> Result<Status> {
     let config = report.config()?;
     let store = DataFolder::open_existing(&config.data_dir)?.store;
-    let status = status::of(store.as_ref(), id, config.seal.grace_days, Clock::system().now()).await?;
+    let (grace_days, zone, now) =
+        (config.seal.grace_days, &config.organisation.time_zone, Clock::system().now());
+    let status = status::of(store.as_ref(), id, grace_days, zone, now).await?;
     status.with_context(|| format!("no transfer {id}"))
 }
 
 async fn list(report: &ReportArgs) -> Result<()> {
     let config = report.config()?;
     let transfers = DataFolder::open_existing(&config.data_dir)?.store.transfers().await?;
-    let (grace_days, now) = (config.seal.grace_days, Clock::system().now());
-    let known: Vec<Status> =
-        transfers.iter().map(|transfer| Status::new(transfer, &Known::default(), grace_days, now)).collect();
+    let (grace_days, zone, now) =
+        (config.seal.grace_days, &config.organisation.time_zone, Clock::system().now());
+    let status = |transfer| Status::new(transfer, &Known::default(), grace_days, zone, now);
+    let known: Vec<Status> = transfers.iter().map(status).collect();
     if report.json {
         print_json(&known);
         return Ok(());

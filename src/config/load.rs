@@ -56,7 +56,7 @@ pub fn parse(
 /// Every section and key, to suggest the right one for a misspelt name.
 const KEYS: &[(&str, &[&str])] = &[
     ("", &["hostname", "data_dir"]),
-    ("organisation", &["name", "domains", "phone", "staff", "theme", "logo"]),
+    ("organisation", &["name", "domains", "phone", "time_zone", "staff", "theme", "logo"]),
     (
         "smtp",
         &[
@@ -319,6 +319,7 @@ pub(super) fn is_host_and_port(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::calendar::Zone;
 
     const SMALL: &str = r#"
         hostname = "veilig.voorbeeld.nl"
@@ -349,6 +350,7 @@ mod tests {
         assert_eq!(config.smtp.max_message_size.bytes(), 50 << 20);
         assert_eq!((config.smtp.max_recipients, config.smtp.max_connections), (1000, 1000));
         assert_eq!(config.relay.retry.len(), 6);
+        assert_eq!(config.organisation.time_zone, Zone::try_from("Europe/Amsterdam".to_owned()).unwrap());
         assert_eq!(config.seal.expiry_days, 30);
         assert_eq!((config.seal.grace_days, config.seal.retention_days, config.admin.audit_days), (0, 90, 0));
         assert!(config.seal.reminders && config.seal.download_notice && !config.seal.file_names);
@@ -414,6 +416,9 @@ mod tests {
             ("[smtp]", "[seal]\nretention_day = 1\n[smtp]", "did you mean seal.retention_days?"),
             ("[smtp]", "[seal]\npassword = \"weak\"\n[smtp]", "seal.password"),
             ("hostname", "host_name", "did you mean hostname?"),
+            ("[smtp]", "time_zone = \"Europe/Amsterdm\"\n[smtp]", "did you mean Europe/Amsterdam?"),
+            ("[smtp]", "time_zone = \"Bonaire\"\n[smtp]", "time_zone"),
+            ("[smtp]", "timezone = \"UTC\"\n[smtp]", "did you mean organisation.time_zone?"),
             ("[smtp]", "[reply]\nbounces = \"x@example.org\"\n[smtp]", "reply.bounces"),
             ("[smtp]", "[reply]\nscanner = \"clamd.ctl\"\n[smtp]", "reply.scanner"),
             ("[smtp]", "[reply]\nscanner = \"127.0.0.1\"\n[smtp]", "host:port nor the absolute path"),

@@ -15,6 +15,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use crate::address::Address;
+use crate::calendar::Zone;
 
 pub use branding::{Branding, Logo};
 pub use load::{ConfigError, DEFAULT_PATH, check_name, load, parse};
@@ -59,6 +60,9 @@ pub struct OrganisationSection {
     /// Shown to recipients for help; empty when there is none.
     #[serde(default)]
     pub phone: String,
+    /// Where its days begin and end.
+    #[serde(default)]
+    pub time_zone: Zone,
     /// CSV with `email,name,phone,department`, relative to the configuration file.
     #[serde(default)]
     pub staff: Option<PathBuf>,

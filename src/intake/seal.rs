@@ -6,7 +6,8 @@ use std::borrow::Cow;
 use super::{Arrival, Intake};
 use crate::address::{Address, ReversePath};
 use crate::audit::{Action, Event};
-use crate::clock::days_later;
+use crate::calendar::Zone;
+use crate::clock::Timestamp;
 use crate::config::{PasswordMode, SubjectMode};
 use crate::envelope::{self, EnvelopeRecipient};
 use crate::id::Link;
@@ -40,7 +41,8 @@ const MAX_REPLY_TO: usize = 10;
 /// How one message is sealed: of what the rules ask for its recipients, the strictest; what the tag asks for
 /// takes the place of the configuration.
 struct Terms {
-    expiry_days: u32,
+    expires: Timestamp,
+    zone: Zone,
     password: PasswordMode,
     /// The sender's own, in the place of a generated one.
     chosen: Option<Secret>,
@@ -147,7 +149,8 @@ fn request<'a>(
         file_names: terms.file_names,
         recipients: recipients.iter().map(|recipient| recipient.address.clone()).collect(),
         created: arrival.now,
-        expires: days_later(arrival.now, terms.expiry_days),
+        expires: terms.expires,
+        zone: terms.zone.clone(),
         password: terms.password,
         chosen: terms.chosen.clone(),
         thread: hashes(header.thread_ids()),
@@ -301,8 +304,10 @@ impl Terms {
         let wanted = wanted || tag.has_password;
 
         let keeps_subject = options().all(|o| o.subject.unwrap_or(defaults.subject) == SubjectMode::Keep);
+        let zone = organisation.zone.clone();
         Self {
-            expiry_days,
+            expires: zone.end_of_day(arrival.now, expiry_days),
+            zone,
             password: match wanted && password_can_be_told {
                 true => PasswordMode::Generated,
                 false => PasswordMode::None,

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use crate::clock::{Timestamp, days_later, earlier};
+use crate::clock::{Timestamp, earlier};
 use crate::sender::{ActionError, Actions, SenderService};
 use crate::settings::Settings;
 use crate::store::{DueReminder, Occasion, ReminderMails, ReminderStore, StoreError, Transfer};
@@ -34,7 +34,7 @@ impl Reminders {
         let actions = self.sender.under(Arc::clone(settings));
         let mut queued = 0;
         if settings.operator().seal.reminders {
-            let last_days = days_later(now, LAST_DAYS);
+            let last_days = settings.operator().zone.days_later(now, LAST_DAYS);
             for due in self.store.due_reminders(now, last_days, earlier(now, APART), AT_ONCE).await? {
                 queued += said(self.remind(settings, &actions, &due, now).await, due.transfer.as_str());
             }
@@ -57,7 +57,7 @@ impl Reminders {
         now: Timestamp,
     ) -> Result<usize, ActionError> {
         let Some(transfer) = self.store.transfer(due.transfer.clone()).await? else { return Ok(0) };
-        let schedule = ReminderSchedule::of(transfer.created, transfer.expires);
+        let schedule = ReminderSchedule::of(transfer.created, transfer.expires, &settings.operator().zone);
         let is_worth_it = match due.occasion {
             Occasion::HalfTime => schedule.half_is_worth_it(now),
             Occasion::LastDays => schedule.last.is_some(),

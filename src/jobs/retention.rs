@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::{Clock, Timestamp, days_earlier, earlier};
+use crate::clock::{Clock, Timestamp, earlier};
 use crate::data_folder::Before;
 use crate::id::BlobName;
 use crate::jobs::reminders::Reminders;
@@ -90,7 +90,8 @@ impl Retention {
 
     async fn act(&self, now: Timestamp) -> Result<()> {
         let (store, settings) = (&self.store, self.settings.get());
-        let closed = days_earlier(now, settings.operator().seal.grace_days);
+        let operator = settings.operator();
+        let closed = operator.zone.days_earlier(now, operator.seal.grace_days);
         while !store.expire(closed, now).await?.is_empty() {}
         store.sweep_sessions(earlier(now, SESSION_IDLE)).await?;
         while store.sweep_drafts(earlier(now, DRAFT_IDLE), now).await? > 0 {}
@@ -187,11 +188,11 @@ async fn blocking<T: Send + 'static>(
 
 /// What has had its time at `now`.
 fn past(settings: &Settings, now: Timestamp) -> Forget {
-    let audit_days = settings.admin.audit_days;
+    let (operator, audit_days) = (settings.operator(), settings.admin.audit_days);
     Forget {
-        transfers: days_earlier(now, settings.operator().seal.retention_days),
-        threads: days_earlier(now, THREAD_DAYS),
-        audit: (audit_days > 0).then(|| days_earlier(now, audit_days)),
+        transfers: operator.zone.days_earlier(now, operator.seal.retention_days),
+        threads: operator.zone.days_earlier(now, THREAD_DAYS),
+        audit: (audit_days > 0).then(|| operator.zone.days_earlier(now, audit_days)),
     }
 }
 

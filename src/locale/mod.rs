@@ -10,11 +10,10 @@ use std::sync::LazyLock;
 
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
-use jiff::ZonedDateTime;
-use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use unic_langid::LanguageIdentifier;
 
+use crate::calendar::Zone;
 use crate::clock::Timestamp;
 use files::{EN, FY, NL};
 
@@ -175,23 +174,34 @@ fn identifier(language: Language) -> LanguageIdentifier {
     language.as_str().parse().unwrap_or_default()
 }
 
-/// A day as people write it, in the time of the Netherlands: `23 december 2026`.
-pub fn long_date(language: Language, time: Timestamp) -> String {
-    let local = dutch_time(time);
+/// A day as people write it: `woensdag 23 december 2026`.
+pub fn long_date(language: Language, zone: &Zone, time: Timestamp) -> String {
+    let local = zone.local(time);
     let (day, year) = (local.day().to_string(), local.year().to_string());
+    let weekday = language.text(&format!("weekday-{}", local.weekday().to_monday_one_offset()));
     let month = language.text(&format!("month-{}", local.month()));
-    language.format("date-long", &[("day", &day), ("month", &month), ("year", &year)])
+    let values = [("weekday", &weekday), ("day", &day), ("month", &month), ("year", &year)];
+    language.format("date-long", &values.map(|(name, value)| (name, value.as_str())))
 }
 
-/// A day and a time as people write them: `23 december 2026 om 14:30`.
-pub fn long_date_and_time(language: Language, time: Timestamp) -> String {
-    let clock = dutch_time(time).strftime("%H:%M").to_string();
-    language.format("date-and-time", &[("date", &long_date(language, time)), ("time", &clock)])
+/// A day and a time as people write them: `woensdag 23 december 2026 om 14:30`.
+pub fn long_date_and_time(language: Language, zone: &Zone, time: Timestamp) -> String {
+    let clock = zone.local(time).strftime("%H:%M").to_string();
+    language.format("date-and-time", &[("date", &long_date(language, zone, time)), ("time", &clock)])
+}
+
+/// The day until whose end something lasts. What ends within a day, as it was given a date under other rules, has its
+/// time behind it.
+pub fn last_day(language: Language, zone: &Zone, time: Timestamp) -> String {
+    match zone.is_end_of_day(time) {
+        true => long_date(language, zone, time),
+        false => long_date_and_time(language, zone, time),
+    }
 }
 
 /// A moment to the second, alike in every language: `2026-12-23 14:30:05`.
-pub fn exact_time(time: Timestamp) -> String {
-    dutch_time(time).strftime("%Y-%m-%d %H:%M:%S").to_string()
+pub fn exact_time(zone: &Zone, time: Timestamp) -> String {
+    zone.local(time).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
 /// A size as people write it: `812 B`, `3,4 MB`.
@@ -207,20 +217,10 @@ pub fn size(language: Language, octets: u64) -> String {
     format!("{}{separator}{} {unit}", tenths / 10, tenths % 10)
 }
 
-/// A moment in the time of the Netherlands.
-pub fn dutch_time(time: Timestamp) -> ZonedDateTime {
-    static ZONE: LazyLock<TimeZone> = LazyLock::new(|| {
-        // A machine without a time zone database gets the rule in force since 1996.
-        TimeZone::get("Europe/Amsterdam")
-            .or_else(|_| TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3"))
-            .unwrap_or(TimeZone::UTC)
-    });
-    time.to_zoned_datetime(ZONE.clone())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::days_later;
 
     #[test]
     fn the_files_are_free_of_faults() {
@@ -257,14 +257,37 @@ mod tests {
     }
 
     #[test]
-    fn writes_dates_in_dutch_time() {
+    fn writes_dates_in_the_time_of_the_organisation() {
+        let dutch = Zone::default();
         let night: Timestamp = "2026-12-22T23:30:00Z".parse().unwrap();
         let summer: Timestamp = "2026-07-01T12:30:00Z".parse().unwrap();
-        assert_eq!(long_date(Language::Nl, night), "23 december 2026");
-        assert_eq!(long_date(Language::Fy, night), "23 desimber 2026");
-        assert_eq!(long_date(Language::En, night), "23 December 2026");
-        assert_eq!(long_date_and_time(Language::Nl, night), "23 december 2026 om 00:30");
-        assert_eq!(long_date_and_time(Language::En, summer), "1 July 2026 at 14:30");
-        assert_eq!(exact_time(night), "2026-12-23 00:30:00");
+        assert_eq!(long_date(Language::Nl, &dutch, night), "woensdag 23 december 2026");
+        assert_eq!(long_date(Language::Fy, &dutch, night), "woansdei 23 desimber 2026");
+        assert_eq!(long_date(Language::En, &dutch, night), "Wednesday 23 December 2026");
+        assert_eq!(long_date_and_time(Language::Nl, &dutch, night), "woensdag 23 december 2026 om 00:30");
+        assert_eq!(long_date_and_time(Language::En, &dutch, summer), "Wednesday 1 July 2026 at 14:30");
+        assert_eq!(exact_time(&dutch, night), "2026-12-23 00:30:00");
+        let curacao = Zone::try_from("America/Curacao".to_owned()).unwrap();
+        assert_eq!(long_date_and_time(Language::Nl, &curacao, night), "dinsdag 22 december 2026 om 19:30");
+    }
+
+    #[test]
+    fn names_every_day_of_the_week() {
+        let monday: Timestamp = "2026-11-30T12:00:00Z".parse().unwrap();
+        let week = |language| {
+            let days = (0..7).map(|day| long_date(language, &Zone::default(), days_later(monday, day)));
+            days.filter_map(|date| Some(date.split_once(' ')?.0.to_owned())).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(week(Language::Nl), "maandag dinsdag woensdag donderdag vrijdag zaterdag zondag");
+        assert_eq!(week(Language::Fy), "moandei tiisdei woansdei tongersdei freed sneon snein");
+        assert_eq!(week(Language::En), "Monday Tuesday Wednesday Thursday Friday Saturday Sunday");
+    }
+
+    #[test]
+    fn what_ends_within_a_day_says_when() {
+        let zone = Zone::default();
+        let until = |text: &str| last_day(Language::Nl, &zone, text.parse().unwrap());
+        assert_eq!(until("2026-12-01T23:59:59+01:00"), "dinsdag 1 december 2026");
+        assert_eq!(until("2026-12-01T04:12:00+01:00"), "dinsdag 1 december 2026 om 04:12");
     }
 }

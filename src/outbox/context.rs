@@ -1,7 +1,7 @@
 //! What all mails of one moment have in common: the organisation, the language and the time.
 
 use crate::clock::Timestamp;
-use crate::locale::{Language, long_date, long_date_and_time};
+use crate::locale::{Language, last_day, long_date, long_date_and_time};
 use crate::outbox::text::one_line;
 use crate::secret::Secret;
 use crate::settings::Organisation;
@@ -50,11 +50,16 @@ impl<'a> Context<'a> {
 
     /// A date as people write it.
     pub fn date(&self, time: &Timestamp) -> String {
-        long_date(self.language, *time)
+        long_date(self.language, &self.organisation.zone, *time)
+    }
+
+    /// The day until whose end something lasts.
+    pub fn last_day(&self, time: &Timestamp) -> String {
+        last_day(self.language, &self.organisation.zone, *time)
     }
 
     /// A date and the time of day as people write them.
     pub fn date_and_time(&self, time: &Timestamp) -> String {
-        long_date_and_time(self.language, *time)
+        long_date_and_time(self.language, &self.organisation.zone, *time)
     }
 }

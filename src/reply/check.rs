@@ -11,7 +11,6 @@ use crate::address::Address;
 use crate::clock::Timestamp;
 use crate::config::{Programs, ReplyDelivery};
 use crate::limits::EXPIRY_DAYS;
-use crate::locale;
 use crate::message::kind::{ending, is_named_as_program};
 use crate::message::name::is_invisible;
 use crate::secret::Secret;
@@ -39,7 +38,8 @@ pub(super) struct Checked {
     pub to: Vec<Address>,
     pub cc: Vec<Address>,
     pub bcc: Vec<Address>,
-    pub expiry_days: u32,
+    /// Until when what becomes a transfer can be opened.
+    pub expires: Timestamp,
     /// One that was chosen.
     pub password: Option<Secret>,
     pub settings: ReplySettings,
@@ -78,12 +78,12 @@ pub(super) fn check(
     let (to, cc, bcc) = all_recipients(typed, allowed, &mut faults);
     let message = clean(&typed.message);
     faults.extend(content_faults(&message, &draft.uploads, organisation));
-    let expiry_days = keep(&mut faults, expiry(&typed.settings.expiry_days, organisation, now));
+    let expires = keep(&mut faults, expiry(&typed.settings.expiry_days, organisation, now));
     let password = keep(&mut faults, chosen(typed, organisation));
-    match (name, phone, verified, expiry_days, password) {
-        (Some(name), Some(phone), Some(verified), Some(expiry_days), Some(password)) if faults.is_empty() => {
+    match (name, phone, verified, expires, password) {
+        (Some(name), Some(phone), Some(verified), Some(expires), Some(password)) if faults.is_empty() => {
             let settings = typed.settings.clone();
-            Ok(Checked { name, phone, verified, message, to, cc, bcc, expiry_days, password, settings })
+            Ok(Checked { name, phone, verified, message, to, cc, bcc, expires, password, settings })
         }
         _ => Err(faults),
     }
@@ -198,18 +198,19 @@ pub(super) fn check_type(name: &str, organisation: &Organisation) -> Result<()> 
     Ok(())
 }
 
-/// Days, or a date within the year.
-fn expiry(typed: &str, organisation: &Organisation, now: Timestamp) -> Result<u32> {
-    let typed = typed.trim();
+/// The end of the day that was typed, as a number of days or as a date within the year.
+fn expiry(typed: &str, organisation: &Organisation, now: Timestamp) -> Result<Timestamp> {
+    let (typed, zone) = (typed.trim(), &organisation.zone);
     if typed.is_empty() {
-        return Ok(organisation.seal.expiry_days);
+        return Ok(zone.end_of_day(now, organisation.seal.expiry_days));
     }
-    let today = locale::dutch_time(now).date();
     let days = match typed.parse::<jiff::civil::Date>() {
-        Ok(date) => today.until(date).ok().and_then(|span| u32::try_from(span.get_days()).ok()),
+        Ok(date) => zone.date(now).until(date).ok().and_then(|span| u32::try_from(span.get_days()).ok()),
         Err(_) => typed.parse().ok(),
     };
-    days.filter(|days| EXPIRY_DAYS.contains(days)).ok_or(ReplyError::BadExpiry { max: *EXPIRY_DAYS.end() })
+    let days = days.filter(|days| EXPIRY_DAYS.contains(days));
+    let days = days.ok_or(ReplyError::BadExpiry { max: *EXPIRY_DAYS.end() })?;
+    Ok(zone.end_of_day(now, days))
 }
 
 /// A password counts only where answers are transfers.

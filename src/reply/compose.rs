@@ -13,7 +13,7 @@ use super::vault::Vault;
 use super::{Replies, ReplyError, Result};
 use crate::address::Address;
 use crate::audit::{Action, Event, EventResult};
-use crate::clock::{Timestamp, days_later, rfc5322};
+use crate::clock::{Timestamp, rfc5322};
 use crate::config::{ByteSize, Direction, PasswordMode, ReplyDelivery};
 use crate::id::{Link, QueueId};
 use crate::message::kind::is_active_type;
@@ -98,7 +98,8 @@ impl CheckedReply {
             acceptance.transfer = Some(sealed.transfer);
         }
         let names: Vec<&str> = linked.iter().map(|file| file.name.as_str()).collect();
-        let link = link.as_ref().map(|token| FilesLink { token, expires: self.expires(), names: &names });
+        let link =
+            link.as_ref().map(|token| FilesLink { token, expires: self.checked.expires, names: &names });
         let attachments = attached.iter().map(|file| self.attachment(file)).collect();
         let (outbox, recipients) = (self.replies.outbox(), self.checked.recipients());
         let (context, reply) = (self.context(), self.reply(&recipients, link));
@@ -176,7 +177,8 @@ impl CheckedReply {
             file_names: checked.settings.show_names,
             recipients,
             created: self.now,
-            expires: self.expires(),
+            expires: self.checked.expires,
+            zone: self.organisation().zone.clone(),
             password,
             chosen: checked.password.clone(),
             thread: Vec::new(),
@@ -202,10 +204,6 @@ impl CheckedReply {
         FileReader::new(self.vault.clone(), blobs, &file.row, file.name.clone(), file.hash.clone())
     }
 
-    fn expires(&self) -> Timestamp {
-        days_later(self.now, self.checked.expiry_days)
-    }
-
     fn context(&self) -> Context<'_> {
         Context::new(self.organisation(), self.checked.settings.language, self.now)
     }
@@ -227,7 +225,7 @@ impl CheckedReply {
         link: &'a Link,
         token: Option<&'a Secret>,
     ) -> ReplyNotice<'a> {
-        ReplyNotice { header: self.header(), recipient, link, token, expires: self.expires() }
+        ReplyNotice { header: self.header(), recipient, link, token, expires: self.checked.expires }
     }
 
     fn thread_hash(&self, id: &QueueId) -> [u8; 32] {

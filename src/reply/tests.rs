@@ -263,6 +263,7 @@ async fn seal(store: &dyn Store, blobs: &dyn Blobs, keys: &Keys, clock: &Clock) 
         recipients: vec![address("piet@example.org"), address("els@example.org")],
         created: clock.now(),
         expires: crate::clock::days_later(clock.now(), 30),
+        zone: crate::calendar::Zone::default(),
         password: PasswordMode::None,
         chosen: None,
         thread: Vec::new(),
@@ -879,6 +880,33 @@ async fn a_chosen_password_opens_it_and_is_not_told_again() {
     let chosen = Secret::new("paarse olifant danst 7".into());
     desk.access.unlock(link, Some(chosen), client()).await.unwrap();
     assert!(!desk.is_on_disk(b"paarse olifant"));
+}
+
+/// A day lasts to its end, at whatever hour of another day it was chosen, and however it was typed.
+#[tokio::test]
+async fn a_chosen_day_lasts_to_its_end() {
+    for (hours, typed, end) in [
+        (17, "2026-12-01", "2026-12-01T23:59:59+01:00"),
+        (17, "7", "2026-12-01T23:59:59+01:00"),
+        (17, "", "2026-12-24T23:59:59+01:00"),
+        (13, "1", "2026-11-25T23:59:59+01:00"),
+    ] {
+        let desk = Desk::new().await;
+        desk.configure(|organisation| organisation.reply.delivery = ReplyDelivery::Transfer);
+        desk.verify().await;
+        // 11:00 in the Netherlands; 17 hours later it is 04:00 of the next day, 13 hours later its first minute.
+        desk.clock.advance(Duration::from_hours(hours));
+        desk.type_in(|typing| {
+            typing.message = "Hallo".into();
+            typing.settings.expiry_days = typed.into();
+        })
+        .await;
+        desk.send().await.unwrap();
+        let transfers = desk.store.transfers().await.unwrap();
+        let mut answers = transfers.iter().filter(|one| one.id != desk.grant.link().transfer);
+        let expires = answers.next().unwrap().expires;
+        assert_eq!(expires, end.parse().unwrap(), "{typed:?} after {hours} hours");
+    }
 }
 
 // ---- what is refused

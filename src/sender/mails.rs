@@ -94,7 +94,11 @@ impl Mails<'_> {
     /// To the sender: `recipient` came too late.
     pub fn ask(&self, recipient: &Address) -> Result<NewItem> {
         let (sent, expired) = (self.transfer.created, self.transfer.expires);
-        let renewable = self.transfer.renewable_until(self.organisation.seal.grace_days, self.now);
+        let renewable = self.transfer.renewable_until(
+            self.organisation.seal.grace_days,
+            &self.organisation.zone,
+            self.now,
+        );
         self.to_sender(&Ask { to: self.sender()?, recipient, sent, expired, renewable })
     }
 

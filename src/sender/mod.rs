@@ -14,7 +14,7 @@ use std::time::Duration;
 use self::mails::{Downloaded, Mails};
 use crate::address::ReversePath;
 use crate::audit::{Action, Actor, EventResult, Initiator, Origin};
-use crate::clock::{Clock, Timestamp, days_earlier, days_later, earlier};
+use crate::clock::{Clock, Timestamp, earlier};
 use crate::id::{Link, TransferId};
 use crate::limits::{EXPIRY_DAYS, Rate};
 use crate::outbox::NoticeError;
@@ -117,8 +117,8 @@ impl Actions {
 
     /// The status of a transfer, or [`ActionError::Unknown`] if there is none.
     pub async fn status(&self, id: &TransferId) -> Result<Status> {
-        let grace_days = self.organisation(id).seal.grace_days;
-        let found = status::of(self.service.store.as_ref(), id, grace_days, self.service.clock.now()).await?;
+        let (Organisation { seal, zone, .. }, now) = (self.organisation(id), self.service.clock.now());
+        let found = status::of(self.service.store.as_ref(), id, seal.grace_days, zone, now).await?;
         found.ok_or(ActionError::Unknown)
     }
 
@@ -160,13 +160,13 @@ impl Actions {
         Ok(recalled)
     }
 
-    /// Gives the transfer a new date, counted from now.
+    /// Gives the transfer a new date, counted from today, to whose end it lasts.
     pub async fn extend(&self, by: By, id: &TransferId, days: u32) -> Result<()> {
         if !EXPIRY_DAYS.contains(&days) {
             return Err(ActionError::Days);
         }
         let (transfer, now) = (self.transfer(id).await?, self.service.clock.now());
-        let expires = days_later(now, days);
+        let expires = self.organisation(id).zone.end_of_day(now, days);
         let event =
             by.initiator(&transfer).event(now, Action::Extend, id.to_string(), EventResult::Until(expires));
         let extension = Extension { transfer: id.clone(), expires, closed: self.closed(id, now), event };
@@ -320,7 +320,8 @@ impl Actions {
 
     /// A transfer whose date lies at or before this is gone for good.
     fn closed(&self, id: &TransferId, now: Timestamp) -> Timestamp {
-        days_earlier(now, self.organisation(id).seal.grace_days)
+        let Organisation { seal, zone, .. } = self.organisation(id);
+        zone.days_earlier(now, seal.grace_days)
     }
 
     fn organisation(&self, id: &TransferId) -> &Organisation {

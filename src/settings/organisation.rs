@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Misconfigured, misconfigured};
 use crate::address::{Address, ReversePath};
+use crate::calendar::Zone;
 use crate::config::{self, Branding, Config};
 use crate::locale::Language;
 use crate::policy::Policy;
@@ -18,6 +19,8 @@ pub struct Organisation {
     pub domains: Vec<String>,
     /// Shown to recipients for help; empty when there is none.
     pub phone: String,
+    /// Where its days begin and end.
+    pub zone: Zone,
     /// What the pages wear.
     pub branding: Arc<Branding>,
     /// The name in EHLO, in `Received`, and behind the `@` of our own addresses and Message-IDs.
@@ -45,7 +48,7 @@ impl Organisation {
             Some(files) => Policy::load(files).map_err(misconfigured("policy.files"))?,
             None => Policy::shipped(),
         };
-        let config::OrganisationSection { name, domains, phone, staff, branding, .. } =
+        let config::OrganisationSection { name, domains, phone, time_zone, staff, branding, .. } =
             config.organisation.clone();
         let staff = match staff {
             Some(path) => Directory::load(&path).map_err(misconfigured("organisation.staff"))?,
@@ -59,6 +62,7 @@ impl Organisation {
             name,
             domains,
             phone,
+            zone: time_zone,
             branding,
             hostname: config.hostname.clone(),
             public_url: config.web.public_url.clone(),

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::Result;
 use crate::address::Address;
-use crate::clock::{Timestamp, days_later};
+use crate::calendar::Zone;
+use crate::clock::Timestamp;
 use crate::id::{BlobName, TransferId};
 use crate::locale::Language;
 
@@ -125,8 +126,8 @@ impl Transfer {
 
     /// It is past its date: until when the sender can still give it another one (`seal.grace_days`). None when its
     /// keys are gone, or go now.
-    pub fn renewable_until(&self, grace_days: u32, now: Timestamp) -> Option<Timestamp> {
-        let end = days_later(self.expires, grace_days);
+    pub fn renewable_until(&self, grace_days: u32, zone: &Zone, now: Timestamp) -> Option<Timestamp> {
+        let end = zone.days_later(self.expires, grace_days);
         let has_keys = self.recipients.iter().any(|one| one.key_packet.is_some());
         (self.expires <= now && now < end && has_keys).then_some(end)
     }
@@ -177,7 +178,7 @@ pub struct Bounce {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::later;
+    use crate::clock::{days_later, later};
     use crate::transfer::testing::transfer_row;
 
     #[test]
@@ -191,16 +192,16 @@ mod tests {
 
     #[test]
     fn what_is_past_its_date_can_be_renewed_while_a_key_is_left() {
-        let transfer = transfer_row();
+        let (transfer, zone) = (transfer_row(), &Zone::default());
         let (end, second) = (days_later(transfer.expires, 7), std::time::Duration::from_secs(1));
         let before = transfer.expires.saturating_sub(second).unwrap();
-        assert_eq!(transfer.renewable_until(7, before), None, "it needs no renewal");
-        assert_eq!(transfer.renewable_until(7, transfer.expires), Some(end));
-        assert_eq!(transfer.renewable_until(7, end.saturating_sub(second).unwrap()), Some(end));
-        assert_eq!(transfer.renewable_until(7, end), None);
-        assert_eq!(transfer.renewable_until(0, later(transfer.expires, second)), None);
+        assert_eq!(transfer.renewable_until(7, zone, before), None, "it needs no renewal");
+        assert_eq!(transfer.renewable_until(7, zone, transfer.expires), Some(end));
+        assert_eq!(transfer.renewable_until(7, zone, end.saturating_sub(second).unwrap()), Some(end));
+        assert_eq!(transfer.renewable_until(7, zone, end), None);
+        assert_eq!(transfer.renewable_until(0, zone, later(transfer.expires, second)), None);
         let mut gone = transfer.clone();
         gone.recipients.iter_mut().for_each(|one| one.key_packet = None);
-        assert_eq!(gone.renewable_until(7, transfer.expires), None);
+        assert_eq!(gone.renewable_until(7, zone, transfer.expires), None);
     }
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::clock::{Timestamp, days_earlier, later};
+use crate::calendar::Zone;
+use crate::clock::{Timestamp, later};
 
 /// The last days: then the last reminder goes out, and the sender is warned.
 pub const LAST_DAYS: u32 = 2;
@@ -19,11 +20,11 @@ pub struct ReminderSchedule {
 }
 
 impl ReminderSchedule {
-    /// Of a transfer. Under two days there is no reminder; under three only the one at half time, without a
-    /// warning to the sender; under six only the last one.
-    pub fn of(created: Timestamp, expires: Timestamp) -> Self {
+    /// Of a transfer of an organisation in `zone`. Under two days there is no reminder; under three only the one at half
+    /// time, without a warning to the sender; under six only the last one.
+    pub fn of(created: Timestamp, expires: Timestamp, zone: &Zone) -> Self {
         let earliest = later(created, APART);
-        let last = Some(days_earlier(expires, LAST_DAYS)).filter(|last| *last >= earliest);
+        let last = Some(zone.days_earlier(expires, LAST_DAYS)).filter(|last| *last >= earliest);
         let whole = Duration::try_from(expires.duration_since(created)).unwrap_or_default();
         let half = later(created, whole / 2);
         let is_apart = half >= earliest && last.is_none_or(|last| later(half, APART) <= last);
@@ -56,12 +57,15 @@ mod tests {
         ] {
             let after =
                 |hours: Option<u64>| hours.map(|hours| later(created, Duration::from_secs(hours * 3600)));
-            let schedule = ReminderSchedule::of(created, days_later(created, days));
+            let schedule = ReminderSchedule::of(created, days_later(created, days), &Zone::default());
             assert_eq!(schedule, ReminderSchedule { half: after(half), last: after(last) }, "{days} days");
         }
-        assert_eq!(ReminderSchedule::of(created, created), ReminderSchedule { half: None, last: None });
         assert_eq!(
-            ReminderSchedule::of(created, Timestamp::UNIX_EPOCH),
+            ReminderSchedule::of(created, created, &Zone::default()),
+            ReminderSchedule { half: None, last: None }
+        );
+        assert_eq!(
+            ReminderSchedule::of(created, Timestamp::UNIX_EPOCH, &Zone::default()),
             ReminderSchedule { half: None, last: None }
         );
     }
@@ -69,7 +73,7 @@ mod tests {
     #[test]
     fn a_late_reminder_gives_way_to_the_last() {
         let created: Timestamp = "2026-11-24T10:00:00Z".parse().unwrap();
-        let schedule = ReminderSchedule::of(created, days_later(created, 30));
+        let schedule = ReminderSchedule::of(created, days_later(created, 30), &Zone::default());
         assert!(schedule.half_is_worth_it(days_later(created, 15)));
         assert!(schedule.half_is_worth_it(days_later(created, 27)));
         assert!(!schedule.half_is_worth_it(later(days_later(created, 27), Duration::from_secs(1))));
@@ -79,7 +83,8 @@ mod tests {
         #[test]
         fn nothing_is_too_close(seconds in 0u64..40_000_000) {
             let created = Timestamp::UNIX_EPOCH;
-            let ReminderSchedule { half, last } = ReminderSchedule::of(created, later(created, Duration::from_secs(seconds)));
+            let expires = later(created, Duration::from_secs(seconds));
+            let ReminderSchedule { half, last } = ReminderSchedule::of(created, expires, &Zone::default());
             for time in [half, last].into_iter().flatten() {
                 proptest::prop_assert!(time >= later(created, APART));
             }

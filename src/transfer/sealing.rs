@@ -14,6 +14,7 @@ use super::index::{Index, IndexFile, sealed_name};
 use super::schedule::ReminderSchedule;
 use super::{link, password};
 use crate::address::Address;
+use crate::calendar::Zone;
 use crate::clock::Timestamp;
 use crate::config::PasswordMode;
 use crate::id::{Link, TransferId};
@@ -62,6 +63,8 @@ pub struct SealRequest<'a> {
     pub created: Timestamp,
     /// When it will be destroyed.
     pub expires: Timestamp,
+    /// Where its days begin and end.
+    pub zone: Zone,
     /// Whether the link alone opens it.
     pub password: PasswordMode,
     /// A password that somebody chose, in the place of a generated one; as `password::normalise` gives it.
@@ -137,7 +140,7 @@ pub fn seal(blobs: &dyn Blobs, link_key: &LinkKey, mut request: SealRequest<'_>)
     let (language, file_names) = (request.language, request.file_names);
     let (message_id, reply_to) = (request.message_id.take(), take(&mut request.reply_to));
     let download_notice = request.download_notice && !request.automatic;
-    let first_reminder = ReminderSchedule::of(created, expires).half;
+    let first_reminder = ReminderSchedule::of(created, expires, &request.zone).half;
     let (automatic, files) = (request.automatic, u32::try_from(request.files.len()).unwrap_or(u32::MAX));
     let (thread, answers) = (take(&mut request.thread), take(&mut request.answers));
     let addresses = take(&mut request.recipients);

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::LinkState;
 use crate::address::Address;
+use crate::calendar::Zone;
 use crate::clock::Timestamp;
 use crate::id::TransferId;
 use crate::store::{Bounce, DeliveryReport, Download, Recipient, Result, SHOWN, StatusStore, Transfer};
@@ -93,6 +94,7 @@ pub async fn of(
     store: &dyn StatusStore,
     id: &TransferId,
     grace_days: u32,
+    zone: &Zone,
     now: Timestamp,
 ) -> Result<Option<Status>> {
     let Some(transfer) = store.transfer(id.clone()).await? else { return Ok(None) };
@@ -100,7 +102,7 @@ pub async fn of(
         downloads: store.downloads(id.clone()).await?,
         reports: store.delivery_reports(id.clone()).await?,
     };
-    Ok(Some(Status::new(&transfer, &known, grace_days, now)))
+    Ok(Some(Status::new(&transfer, &known, grace_days, zone, now)))
 }
 
 /// What the store knows of a transfer beside its row.
@@ -113,8 +115,8 @@ pub struct Known {
 }
 
 impl Status {
-    /// The facts of what the store knows; `grace_days` is `seal.grace_days`.
-    pub fn new(transfer: &Transfer, known: &Known, grace_days: u32, now: Timestamp) -> Self {
+    /// The facts of what the store knows; `grace_days` is `seal.grace_days`, of days in `zone`.
+    pub fn new(transfer: &Transfer, known: &Known, grace_days: u32, zone: &Zone, now: Timestamp) -> Self {
         let recipient = |recipient: &Recipient| {
             let own = known.downloads.iter().filter(|download| download.recipient == recipient.number);
             let (shown, fetched): (Vec<_>, Vec<_>) = own.partition(|download| download.part == SHOWN);
@@ -143,7 +145,7 @@ impl Status {
             sender: transfer.sender.clone(),
             created: transfer.created,
             expires: transfer.expires,
-            renewable: transfer.renewable_until(grace_days, now),
+            renewable: transfer.renewable_until(grace_days, zone, now),
             password: transfer.password,
             parts: transfer.parts.len(),
             files: transfer.files,
@@ -202,7 +204,7 @@ mod tests {
         let foreign = Download { recipient: 2, ..download(1) };
         let known =
             Known { downloads: vec![download(SHOWN), download(2), download(5), foreign], ..Known::default() };
-        let status = Status::new(&transfer, &known, 0, at);
+        let status = Status::new(&transfer, &known, 0, &Zone::default(), at);
         let files: Vec<_> = status.recipients[0].downloads.iter().map(|one| one.file).collect();
         assert_eq!(files, [Some(2), None]);
         let partial: Vec<_> = status.recipients[0].downloads.iter().map(|one| one.partial).collect();
@@ -215,10 +217,10 @@ mod tests {
     fn a_lock_that_has_passed_is_none() {
         let mut transfer = testing::transfer_row();
         transfer.recipients[0].locked_until = Some(transfer.created);
-        let status = Status::new(&transfer, &Known::default(), 0, transfer.created);
+        let status = Status::new(&transfer, &Known::default(), 0, &Zone::default(), transfer.created);
         assert_eq!(status.recipients[0].locked_until, None);
         assert!(status.is_live());
-        let status = Status::new(&transfer, &Known::default(), 0, transfer.expires);
+        let status = Status::new(&transfer, &Known::default(), 0, &Zone::default(), transfer.expires);
         assert!(!status.is_live());
     }
 
@@ -226,8 +228,9 @@ mod tests {
     fn what_has_expired_can_be_renewed_for_some_days() {
         let mut transfer = testing::transfer_row();
         let end = days_later(transfer.expires, 14);
-        let renewable =
-            |transfer: &Transfer, grace, now| Status::new(transfer, &Known::default(), grace, now).renewable;
+        let renewable = |transfer: &Transfer, grace, now| {
+            Status::new(transfer, &Known::default(), grace, &Zone::default(), now).renewable
+        };
         assert_eq!(renewable(&transfer, 14, transfer.created), None, "it has not expired");
         assert_eq!(renewable(&transfer, 14, transfer.expires), Some(end));
         assert_eq!(renewable(&transfer, 14, end), None);

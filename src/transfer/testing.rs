@@ -59,6 +59,7 @@ pub fn request(password: PasswordMode) -> SealRequest<'static> {
         recipients: vec![address("piet@example.org"), address("els@example.org")],
         created: start(),
         expires: days_later(start(), 30),
+        zone: crate::calendar::Zone::default(),
         password,
         chosen: None,
         thread: vec![[1; 32]],

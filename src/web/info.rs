@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use super::assets;
-use crate::clock::{Clock, days_later};
+use crate::clock::{Clock, DAY, later};
 use crate::locale::Language;
 use crate::web::http::error::WebError;
 use crate::web::http::render;
@@ -66,7 +66,7 @@ async fn accessibility(visit: Visit) -> Result<Response, WebError> {
 async fn security_txt(State(clock): State<Clock>, visit: Visit) -> Response {
     let organisation = &visit.organisation;
     let domain = organisation.domain();
-    let expires = days_later(clock.now(), 180).strftime("%Y-%m-%dT%H:%M:%SZ");
+    let expires = later(clock.now(), 180 * DAY).strftime("%Y-%m-%dT%H:%M:%SZ");
     let languages = Language::ALL.map(Language::as_str).join(", ");
     let text = format!(
         "Contact: mailto:security@{domain}\nExpires: {expires}\nPreferred-Languages: {languages}\n\

@@ -210,7 +210,7 @@ async fn a_new_date_is_announced_anew() {
     let sent = node.mails().await;
     assert_eq!(sent.iter().filter(|mail| mail.starts_with("unopened")).count(), 1, "{sent:?}");
     node.actions.extend(admin(), &id, 10).await.unwrap();
-    node.days(7).await;
+    node.days(8).await;
     assert!(node.mails().await.is_empty());
     node.days(1).await;
     assert_eq!(node.mails().await, [&REMINDERS[..], &["unopened jan@voorbeeld.nl"]].concat());
@@ -430,6 +430,26 @@ async fn within_the_grace_the_sender_can_renew() {
     node.days(1).await;
     assert!(node.has_keys(&renewed).await && !node.has_keys(&left).await);
     assert!(node.actions.extend(admin(), &left, 10).await.is_err());
+}
+
+/// The clocks change within the days of grace: the last of them ends when every other day does.
+#[tokio::test]
+async fn grace_is_counted_in_days_over_the_change_of_the_clocks() {
+    let at = |text: &str| text.parse::<crate::clock::Timestamp>().unwrap();
+    let folder = Arc::new(tempfile::tempdir().unwrap());
+    let clock = Clock::movable(at("2026-03-10T10:00:00Z"));
+    let node = Node::beside(folder, clock, "[seal]\ngrace_days = 14", None);
+    let id = node.seal(|request| request.expires = at("2026-03-20T23:59:59+01:00")).await;
+    node.days(24).await;
+    node.clock.advance(Duration::from_secs(12 * 3600 - 2));
+    assert_eq!(node.clock.now(), at("2026-04-03T23:59:58+02:00"));
+    node.timer.turn().await.unwrap();
+    let end = at("2026-04-03T23:59:59+02:00");
+    assert_eq!(node.actions.status(&id).await.unwrap().renewable, Some(end));
+    assert!(node.has_keys(&id).await);
+    node.clock.advance(Duration::from_secs(1));
+    node.timer.turn().await.unwrap();
+    assert!(!node.has_keys(&id).await);
 }
 
 #[tokio::test]

@@ -112,17 +112,22 @@ impl Visit {
 
     /// A date as the reader writes it.
     pub fn date(&self, time: &Timestamp) -> String {
-        locale::long_date(self.language, *time)
+        locale::long_date(self.language, &self.organisation.zone, *time)
+    }
+
+    /// The day until whose end something lasts.
+    pub fn last_day(&self, time: &Timestamp) -> String {
+        locale::last_day(self.language, &self.organisation.zone, *time)
     }
 
     /// A date with its time as the reader writes it.
     pub fn moment(&self, time: &Timestamp) -> String {
-        locale::long_date_and_time(self.language, *time)
+        locale::long_date_and_time(self.language, &self.organisation.zone, *time)
     }
 
     /// A moment to the second, for what has to be precise.
     pub fn exact(&self, time: &Timestamp) -> String {
-        locale::exact_time(*time)
+        locale::exact_time(&self.organisation.zone, *time)
     }
 
     /// A size as the reader writes it: `812 B`, `3,4 MB`.

@@ -56,7 +56,7 @@ pub async fn show(
     if index.text.is_some() {
         state.handouts.read(&visit, &grant, &method).await?;
     }
-    let expires = visit.date(&grant.transfer().expires);
+    let expires = visit.last_day(&grant.transfer().expires);
     let sent = visit.date(&grant.transfer().created);
     let files = rows(&visit, &index);
     let place = state.replies.under(visit.settings.clone(), &grant.link().transfer).channel(&grant, &index);

@@ -13,11 +13,10 @@ use serde::{Deserialize, Serialize};
 use super::context::{ReplyContext, read};
 use super::problem::{self, FieldProblem, Problems};
 use crate::address::Address;
-use crate::clock::days_later;
 use crate::config::ReplyDelivery;
 use crate::id::base32;
 use crate::limits::EXPIRY_DAYS;
-use crate::locale::{Language, dutch_time};
+use crate::locale::Language;
 use crate::reply::password::strength as measure;
 use crate::reply::{Browser, Draft, Preview, ReplySettings, Typed, Verified};
 use crate::secret;
@@ -202,7 +201,8 @@ pub async fn render(
         true => Some(reply.own(reply.replies().preview(&reply.grant, browser).await)?),
         false => None,
     };
-    let day = |days| dutch_time(days_later(reply.state.clock.now(), days)).date().to_string();
+    let (zone, now) = (&organisation.zone, reply.state.clock.now());
+    let day = |days| zone.date(zone.end_of_day(now, days)).to_string();
     let expiry = match settings.expiry_days.as_str() {
         "" => day(organisation.seal.expiry_days),
         typed => typed.parse().map_or_else(|_| typed.to_owned(), day),

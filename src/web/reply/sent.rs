@@ -12,7 +12,6 @@ use super::context::{ReplyContext, read};
 use super::gone;
 use super::problem::Problems;
 use crate::config::ReplyDelivery;
-use crate::locale;
 use crate::reply::{Browser, SentReply};
 use crate::web::http::error::WebError;
 use crate::web::http::visit::Visit;
@@ -83,7 +82,7 @@ async fn is_sent_already(reply: &ReplyContext, browser: &Browser) -> Result<bool
 }
 
 fn render(reply: &ReplyContext, sent: &SentReply) -> Result<Response, WebError> {
-    let time = locale::long_date_and_time(reply.visit.language, sent.at);
+    let time = reply.visit.moment(&sent.at);
     let values = [("organisation", reply.visit.organisation()), ("date", time.as_str())];
     let lead = reply.visit.language.format("reply-sent-lead", &values);
     let recipients = sent.recipients.iter().map(|address| address.as_str()).collect::<Vec<_>>().join(", ");

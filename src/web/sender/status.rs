@@ -144,7 +144,7 @@ impl ConfirmPage<'_> {
             Act::Recall(Some(_)) => self.visit.with("confirm-recall-one", "recipient", address),
             Act::Recall(None) => self.visit.text("confirm-recall-all"),
             Act::Extend => {
-                let date = self.visit.date(&self.status.expires);
+                let date = self.visit.last_day(&self.status.expires);
                 match self.status.renewable {
                     None => self.visit.with("confirm-extend-text", "date", &date),
                     Some(_) => self.visit.with("confirm-extend-renew", "date", &date),

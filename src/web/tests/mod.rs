@@ -162,6 +162,7 @@ impl Site {
             file_names: false,
             created: self.now(),
             expires: days_later(self.now(), 30),
+            zone: crate::calendar::Zone::default(),
             password,
             chosen: None,
             thread: Vec::new(),

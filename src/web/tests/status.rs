@@ -106,7 +106,7 @@ fn the_page_tells_what_happened_to_whom() {
         "piet@example.org",
         "els@example.org",
         "Bestand 2 van 4 gedownload",
-        "2 keer, de laatste keer op 23 november 2026 om 11:20",
+        "2 keer, de laatste keer op maandag 23 november 2026 om 11:20",
         "Bericht gedownload",
         "23 december 2026",
     ] {
@@ -210,7 +210,7 @@ fn a_recall_of_one_leaves_the_others() {
     let proof = site.get(&format!("/s/{token}/proof"));
     assert_eq!(proof.status, 200);
     for text in [
-        "Ja, voor het eerst op 23 november 2026 om 11:00",
+        "Ja, voor het eerst op maandag 23 november 2026 om 11:00",
         "jan@voorbeeld.nl",
         "Niet ingetrokken voor",
         "els@example.org",
@@ -384,7 +384,11 @@ fn a_new_date_counts_from_now() {
     let answer = site.post(&path, "days=60");
     assert_eq!((answer.status, answer.field("location")), (303, format!("/s/{token}?done=extend").as_str()));
     assert!(site.get(answer.field("location")).text().contains("De einddatum is gewijzigd."));
-    assert_eq!(site.status(&token)["expires"], "2027-02-01T10:00:00Z");
+    assert_eq!(site.status(&token)["expires"], "2027-02-01T22:59:59Z");
+    for path in [format!("/s/{token}/extend"), format!("/t/{}", sealed.tokens[0])] {
+        let page = site.get(&path);
+        assert!(page.text().contains("eschikbaar tot en met maandag 1 februari 2027."), "{}", page.text());
+    }
     site.clock.advance(40 * DAY);
     site.unlock(&sealed.tokens[0], &sealed.password);
     assert_eq!(site.audited("extend"), 1);
@@ -464,7 +468,7 @@ fn what_has_expired_can_be_renewed_within_the_days_of_grace() {
     assert!(!page.text().contains("vernietigd. Wilt u"), "{}", page.text());
     assert_eq!(site.post(&format!("/s/{token}/resend"), "").status, 410);
     let ask = site.get(&format!("/s/{token}/extend"));
-    assert!(ask.text().contains("verlopen op 23 december 2026"));
+    assert!(ask.text().contains("verlopen op woensdag 23 december 2026 om 11:00"));
     assert_eq!(site.post(&format!("/s/{token}/extend"), "days=9").status, 303);
     assert_eq!(site.get(&format!("/s/{token}")).status, 200);
     site.unlock(&renewed.tokens[0], &renewed.password);

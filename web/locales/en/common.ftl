@@ -1,4 +1,11 @@
 # Dates: used by mails and pages alike.
+weekday-1 = Monday
+weekday-2 = Tuesday
+weekday-3 = Wednesday
+weekday-4 = Thursday
+weekday-5 = Friday
+weekday-6 = Saturday
+weekday-7 = Sunday
 month-1 = January
 month-2 = February
 month-3 = March
@@ -11,5 +18,5 @@ month-9 = September
 month-10 = October
 month-11 = November
 month-12 = December
-date-long = { $day } { $month } { $year }
+date-long = { $weekday } { $day } { $month } { $year }
 date-and-time = { $date } at { $time }

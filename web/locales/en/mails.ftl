@@ -2,7 +2,7 @@
 
 ## In every mail
 mail-greeting = Hello,
-mail-until = Available until { $date }
+mail-until = Available up to and including { $date }
 mail-password = Password
 mail-more = More information
 mail-automatic = This message was generated automatically.
@@ -14,7 +14,7 @@ notification-intro = { $sender } of { $organisation }
     has confidential information for you.
 notification-encrypted = The transfer is encrypted. That is why the information is not
     in this email, but behind a secure link.
-notification-deleted = You can download the information until { $date }.
+notification-deleted = You can download the information up to and including { $date }.
     After that it is deleted automatically.
 notification-download = Download files
 notification-ask = Please contact the sender.
@@ -107,7 +107,7 @@ reply-claimed-name = Name given (not checked)
 reply-empty = (Files only, without a message.)
 reply-sealed = Do you answer this e-mail? Then your answer is sent securely as well.
 reply-link = These files are too large for an e-mail. You can open them
-    with this link, without a password, until { $date }:
+    with this link, without a password, up to and including { $date }:
 
 ## To staff: the answer of a recipient is behind a link
 reply-notice-subject = Secure reply from { $name }

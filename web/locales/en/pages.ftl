@@ -23,7 +23,7 @@ start-no-sending = You cannot send anything here on your own: you can only reply
 
 unlock-title = Open the transfer
 unlock-intro = { $organisation } has confidential information ready for you.
-unlock-expires = Available until { $date }. After that the information is deleted automatically.
+unlock-expires = Available up to and including { $date }. After that the information is deleted automatically.
 unlock-password = Password
 unlock-password-hint = The sender gives you the password, for example by telephone. Capitals, spaces and dashes do not matter.
 unlock-reveal = Show password
@@ -36,7 +36,7 @@ unlock-empty = Enter the password
 unlock-wrong = This password is not correct. Check it and try again
 
 transfer-title = Your confidential information
-transfer-expires = You can view and download this information until { $date }.
+transfer-expires = You can view and download this information up to and including { $date }.
 transfer-message = Message
 transfer-from = From
 transfer-date = Sent

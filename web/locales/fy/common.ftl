@@ -1,4 +1,11 @@
 # Dates: used by mails and pages alike.
+weekday-1 = moandei
+weekday-2 = tiisdei
+weekday-3 = woansdei
+weekday-4 = tongersdei
+weekday-5 = freed
+weekday-6 = sneon
+weekday-7 = snein
 month-1 = jannewaris
 month-2 = febrewaris
 month-3 = maart
@@ -11,5 +18,5 @@ month-9 = septimber
 month-10 = oktober
 month-11 = novimber
 month-12 = desimber
-date-long = { $day } { $month } { $year }
+date-long = { $weekday } { $day } { $month } { $year }
 date-and-time = { $date } om { $time }

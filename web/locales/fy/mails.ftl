@@ -2,7 +2,7 @@
 
 ## In every mail
 mail-greeting = Goeie dei,
-mail-until = Beskikber oant { $date }
+mail-until = Beskikber oant en mei { $date }
 mail-password = Wachtwurd
 mail-more = Mear ynformaasje
 mail-automatic = Dit berjocht is automatysk makke.
@@ -14,7 +14,7 @@ notification-intro = { $sender } fan { $organisation }
     hat fertroulike gegevens foar jo klearset.
 notification-encrypted = De oerdracht is fersifere. Dêrom steane de gegevens net
     yn dizze e-mail, mar efter in befeilige keppeling.
-notification-deleted = Jo kinne de gegevens downloade oant { $date }.
+notification-deleted = Jo kinne de gegevens downloade oant en mei { $date }.
     Dêrnei wurde se automatysk wiske.
 notification-download = Bestannen downloade
 notification-ask = Nim kontakt op mei de ferstjoerder.
@@ -107,7 +107,7 @@ reply-claimed-name = Opjûne namme (net kontrolearre)
 reply-empty = (Allinnich bestannen, sûnder berjocht.)
 reply-sealed = Antwurdzje jo op dizze mail? Dan wurdt jo antwurd ek befeilige ferstjoerd.
 reply-link = Dizze bestannen binne te grut foar in e-mail. Jo kinne se iepenje
-    mei dizze keppeling, sûnder wachtwurd, oant { $date }:
+    mei dizze keppeling, sûnder wachtwurd, oant en mei { $date }:
 
 ## To staff: the answer of a recipient is behind a link
 reply-notice-subject = Befeilige antwurd fan { $name }

@@ -23,7 +23,7 @@ start-no-sending = Hjir kinne jo net út josels wat ferstjoere: antwurdzje kin a
 
 unlock-title = Oerdracht iepenje
 unlock-intro = { $organisation } hat fertroulike gegevens foar jo klearset.
-unlock-expires = Beskikber oant { $date }. Dêrnei wurde de gegevens automatysk fuortsmiten.
+unlock-expires = Beskikber oant en mei { $date }. Dêrnei wurde de gegevens automatysk fuortsmiten.
 unlock-password = Wachtwurd
 unlock-password-hint = Jo krije it wachtwurd fan de ferstjoerder, bygelyks oer de telefoan. Haadletters, spaasjes en streekjes meitsje net út.
 unlock-reveal = Wachtwurd sjen litte
@@ -36,7 +36,7 @@ unlock-empty = Folje it wachtwurd yn
 unlock-wrong = Dit wachtwurd kloppet net. Sjoch it nei en besykje it op ’e nij
 
 transfer-title = Jo fertroulike gegevens
-transfer-expires = Jo kinne dizze gegevens besjen en downloade oant { $date }.
+transfer-expires = Jo kinne dizze gegevens besjen en downloade oant en mei { $date }.
 transfer-message = Berjocht
 transfer-from = Fan
 transfer-date = Ferstjoerd

@@ -1,4 +1,11 @@
 # Dates: used by mails and pages alike.
+weekday-1 = maandag
+weekday-2 = dinsdag
+weekday-3 = woensdag
+weekday-4 = donderdag
+weekday-5 = vrijdag
+weekday-6 = zaterdag
+weekday-7 = zondag
 month-1 = januari
 month-2 = februari
 month-3 = maart
@@ -11,5 +18,5 @@ month-9 = september
 month-10 = oktober
 month-11 = november
 month-12 = december
-date-long = { $day } { $month } { $year }
+date-long = { $weekday } { $day } { $month } { $year }
 date-and-time = { $date } om { $time }

@@ -2,7 +2,7 @@
 
 ## In every mail
 mail-greeting = Goedendag,
-mail-until = Beschikbaar tot { $date }
+mail-until = Beschikbaar tot en met { $date }
 mail-password = Wachtwoord
 mail-more = Meer informatie
 mail-automatic = Deze boodschap is automatisch gegenereerd.
@@ -14,7 +14,7 @@ notification-intro = { $sender } van { $organisation }
     heeft vertrouwelijke gegevens voor u klaargezet.
 notification-encrypted = De overdracht is versleuteld. Daarom staan de gegevens niet
     in deze e-mail, maar achter een beveiligde link.
-notification-deleted = U kunt de gegevens downloaden tot { $date }.
+notification-deleted = U kunt de gegevens downloaden tot en met { $date }.
     Daarna worden ze automatisch verwijderd.
 notification-download = Download bestanden
 notification-ask = Neem contact op met de verzender.
@@ -107,7 +107,7 @@ reply-claimed-name = Opgegeven naam (niet gecontroleerd)
 reply-empty = (Alleen bestanden, zonder bericht.)
 reply-sealed = Antwoordt u op deze mail? Dan wordt uw antwoord ook beveiligd verzonden.
 reply-link = Deze bestanden zijn te groot voor een e-mail. U kunt ze openen
-    met deze link, zonder wachtwoord, tot { $date }:
+    met deze link, zonder wachtwoord, tot en met { $date }:
 
 ## To staff: the answer of a recipient is behind a link
 reply-notice-subject = Beveiligd antwoord van { $name }

@@ -23,7 +23,7 @@ start-no-sending = Hier kunt u niet uit uzelf iets versturen: antwoorden kan all
 
 unlock-title = Overdracht openen
 unlock-intro = { $organisation } heeft vertrouwelijke gegevens voor u klaargezet.
-unlock-expires = Beschikbaar tot { $date }. Daarna worden de gegevens automatisch verwijderd.
+unlock-expires = Beschikbaar tot en met { $date }. Daarna worden de gegevens automatisch verwijderd.
 unlock-password = Wachtwoord
 unlock-password-hint = U krijgt het wachtwoord van de verzender, bijvoorbeeld per telefoon. Hoofdletters, spaties en streepjes maken niet uit.
 unlock-reveal = Wachtwoord tonen
@@ -36,7 +36,7 @@ unlock-empty = Vul het wachtwoord in
 unlock-wrong = Dit wachtwoord klopt niet. Controleer het en probeer het opnieuw
 
 transfer-title = Uw vertrouwelijke gegevens
-transfer-expires = U kunt deze gegevens bekijken en downloaden tot { $date }.
+transfer-expires = U kunt deze gegevens bekijken en downloaden tot en met { $date }.
 transfer-message = Bericht
 transfer-from = Van
 transfer-date = Verzonden
