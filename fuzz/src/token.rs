@@ -1,9 +1,10 @@
 //! Tokens and identifiers: only what we made, spelled as we made it, is one (C15); what people type is put right in one
-//! step.
+//! step, and what is found in a text is genuine.
 
 use zegel::id::{self, QueueId, TransferId};
 use zegel::secret::Keys;
-use zegel::transfer::{action, link};
+use zegel::transfer::pasted::Around;
+use zegel::transfer::{action, link, password};
 
 pub fn holds(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
@@ -23,6 +24,15 @@ pub fn holds(input: &[u8]) {
     let typed = link::normalise(text);
     assert_eq!(link::normalise(&typed), typed);
     assert!(typed.len() <= link::LENGTH + 1 && typed.bytes().all(|c| c.is_ascii_alphanumeric()));
+    for around in [Around::Marks, Around::Anything] {
+        if let Some(found) = link::find(&keys.link, text, around) {
+            assert!(link::parse(&keys.link, &found.token).is_some());
+            let again = link::find(&keys.link, &found.token, around).expect("it was found before");
+            assert!(again.token == found.token && again.rest.is_empty());
+        }
+    }
+    let right = password::normalise(text);
+    assert_eq!(password::normalise(right.reveal()).reveal(), right.reveal());
     if let Some(bytes) = id::from_base32(text) {
         assert_eq!(id::base32(&bytes), text);
     }
@@ -44,5 +54,15 @@ pub fn seeds() -> Vec<String> {
         action::token(&keys.action, action::Purpose::Status, &transfer).reveal().to_owned(),
         link::return_mark(&keys.link, &one),
         "ABCD efgh-O1".to_owned(),
+        format!(
+            "https://scan.example/?url=https%253A%252F%252Fveilig.voorbeeld.nl%252Ft%252F{}%2526x",
+            token.reveal()
+        ),
+        format!(
+            "\u{feff}> https://veilig.voorbeeld.nl/t/{}=\r\n> {}",
+            &token.reveal()[..20],
+            &token.reveal()[20..]
+        ),
+        "*K7XP\u{2011}3hmx\u{200b}-9fru-42km*, e\u{301}".to_owned(),
     ]
 }

@@ -26,6 +26,7 @@ use crate::store::{
     Transfer,
 };
 use crate::transfer::action::{self, Purpose};
+use crate::transfer::pasted::{Around, Found};
 use crate::transfer::recall::{self, Proof};
 use crate::transfer::status::{self, Status};
 use crate::transfer::{LinkState, link};
@@ -88,6 +89,11 @@ impl SenderService {
     /// `keys` are for links and queued bodies; `wake` is for whoever delivers what is queued.
     pub fn new(store: Arc<dyn SenderStore>, keys: Keys, clock: Clock, wake: WakeHandle) -> Self {
         Self { store, keys: Arc::new(keys), clock, wake }
+    }
+
+    /// The first token of a status page in what somebody pasted, or a mail program made of a link. Asks no store.
+    pub fn find_token(&self, text: &str, around: Around) -> Option<Found> {
+        action::find(&self.keys.action, Purpose::Status, text, around)
     }
 
     /// The actions for one request, command or turn, under these settings.

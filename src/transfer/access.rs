@@ -11,7 +11,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use super::session::{self, CookieBytes};
-use super::{LinkState, LinkStep, link};
+use super::{LinkState, LinkStep, link, password};
 use crate::address::Address;
 use crate::audit::{Action, Event, EventResult, Initiator};
 use crate::clock::{Clock, Timestamp, later};
@@ -26,6 +26,7 @@ use crate::throttle::Throttle;
 
 pub use super::error::AccessError;
 pub use super::grant::Grant;
+pub use super::pasted::{Around, Found};
 pub use super::session::Cookie;
 
 /// A session that is not used for this long is over (H23).
@@ -97,6 +98,11 @@ impl Access {
         Ok(LinkPreview { password, expires, sender })
     }
 
+    /// The first token of ours in what somebody pasted, or a mail program made of a link. Asks no store.
+    pub fn find_token(&self, text: &str, around: Around) -> Option<Found> {
+        link::find(&self.keys.link, text, around)
+    }
+
     /// Tries a password and begins a session.
     pub async fn unlock(
         &self,
@@ -105,13 +111,13 @@ impl Access {
         client: IpAddr,
     ) -> Result<Cookie, AccessError> {
         let openable = self.find(token).await?;
-        let passphrase = openable.passphrase(password)?;
+        let passphrases = openable.passphrases(password)?;
         self.check_limits(&openable, client).await?;
         // The wait for a turn comes before the try is counted: a visitor who is told to come back has not tried.
         let permit =
             self.permits.acquire(&openable.link, client, self.queue).await.ok_or(AccessError::Busy)?;
         let lock = self.count_try(&openable).await?;
-        match self.try_passphrase(&openable, passphrase, permit).await? {
+        match self.try_passphrases(&openable, passphrases, permit).await? {
             Some(key) => self.begin_session(&openable, &key, client).await,
             None => Err(self.wrong_password(&openable, lock, client).await),
         }
@@ -215,18 +221,19 @@ impl Access {
         }
     }
 
-    /// Runs Argon2. The turn ends with the run, not with the request: a client that goes away must
+    /// Runs Argon2, once for each reading. The turn ends with the run, not with the request: a client that goes away must
     /// not make room for another run beside it.
-    async fn try_passphrase(
+    async fn try_passphrases(
         &self,
         openable: &OpenableLink,
-        passphrase: Passphrase,
+        passphrases: Vec<Passphrase>,
         turn: FairPermit,
     ) -> Result<Option<TransferKey>, AccessError> {
         let key_packet = openable.key_packet.clone();
         let run = tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            unlock(&key_packet, &passphrase)
+            let opened = passphrases.iter().map(|passphrase| unlock(&key_packet, passphrase));
+            opened.into_iter().find_map(Result::transpose).transpose()
         });
         match run.await {
             Ok(Ok(key)) => Ok(key),
@@ -275,17 +282,20 @@ impl Access {
 }
 
 impl OpenableLink {
-    /// A missing password is a wrong one, but no try: nobody can guess with it.
-    fn passphrase(&self, password: Option<Secret>) -> Result<Passphrase, AccessError> {
+    /// The readings of what was typed: as passwords are compared now and, where that is another, as they were when an
+    /// older transfer was locked. A missing password is a wrong one, but no try: nobody can guess with it.
+    fn passphrases(&self, password: Option<Secret>) -> Result<Vec<Passphrase>, AccessError> {
         if !self.transfer.password {
-            return Ok(Passphrase::new(&self.secret, None));
+            return Ok(vec![Passphrase::new(&self.secret, None)]);
         }
-        match password.map(|typed| super::password::normalise(typed.reveal())) {
-            Some(password) if !password.reveal().is_empty() => {
-                Ok(Passphrase::new(&self.secret, Some(&password)))
-            }
-            _ => Err(AccessError::WrongPassword),
-        }
+        let typed = password.ok_or(AccessError::WrongPassword)?;
+        let now = password::normalise(typed.reveal());
+        let before = password::normalise_as_before(typed.reveal());
+        let readings = [Some(&now), Some(&before).filter(|before| before.reveal() != now.reveal())];
+        let readings = readings.into_iter().flatten().filter(|reading| !reading.reveal().is_empty());
+        let passphrases: Vec<_> =
+            readings.map(|reading| Passphrase::new(&self.secret, Some(reading))).collect();
+        if passphrases.is_empty() { Err(AccessError::WrongPassword) } else { Ok(passphrases) }
     }
 
     fn damaged(&self, cause: &SealError) -> AccessError {

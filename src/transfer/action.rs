@@ -4,6 +4,7 @@
 //! Nothing of it is stored: it can be made again for the next mail, and a stolen database acts on nothing.
 //! A forged token is refused without a look at the database, like one that never was (C15).
 
+use super::pasted::{self, Around, Found};
 use crate::id::{self, TransferId};
 use crate::secret::{self, ActionKey, Secret};
 
@@ -45,6 +46,11 @@ pub fn parse(key: &ActionKey, purpose: Purpose, token: &str) -> Option<TransferI
     let transfer = transfer.parse().ok()?;
     let signature = signature(key, purpose, &transfer);
     secret::equal(given.as_bytes(), signature.reveal().as_bytes()).then_some(transfer)
+}
+
+/// The first such token in what somebody pasted, or a mail program made of a link.
+pub fn find(key: &ActionKey, purpose: Purpose, text: &str, around: Around) -> Option<Found> {
+    pasted::find(text, LENGTH, around, |candidate| parse(key, purpose, candidate).is_some())
 }
 
 fn signature(key: &ActionKey, purpose: Purpose, transfer: &TransferId) -> Secret {

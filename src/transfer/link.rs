@@ -4,6 +4,7 @@
 //! The secret is never stored: it is computed again from the link key. So a forged or mistyped token
 //! is refused without a look at the database, and a stolen database opens no link.
 
+use super::pasted::{self, Around, Found};
 use crate::address::Address;
 use crate::id::{self, Link, TransferId};
 use crate::secret::{self, LinkKey, Secret};
@@ -68,18 +69,18 @@ pub fn mark_of_address<'a>(address: &'a Address, hostname: &str) -> Option<&'a s
     address.domain().eq_ignore_ascii_case(hostname).then_some(mark)
 }
 
-/// What people make of a token when they type it, or of a link when they paste it whole, put right.
+/// The first token of ours in what somebody pasted, or a mail program made of a link.
+pub fn find(key: &LinkKey, text: &str, around: Around) -> Option<Found> {
+    pasted::find(text, LENGTH, around, |candidate| parse(key, candidate).is_some())
+}
+
+/// What people make of a token when they type it, put right. It may be none of ours.
 pub fn normalise(typed: &str) -> String {
     let token = match typed.rsplit_once("/t/") {
         Some((_, rest)) => rest.split(['/', '?', '#']).next().unwrap_or(rest),
         None => typed,
     };
-    let kept = token.chars().filter(char::is_ascii_alphanumeric).map(|c| match c.to_ascii_lowercase() {
-        'o' => '0',
-        'i' | 'l' => '1',
-        'u' => 'v',
-        c => c,
-    });
+    let kept = token.chars().filter(char::is_ascii_alphanumeric).map(pasted::as_meant);
     // Longer than any token is no token, whatever it is: keep it bounded.
     kept.take(LENGTH + 1).collect()
 }

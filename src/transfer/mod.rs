@@ -12,6 +12,7 @@ pub mod grant;
 pub mod index;
 pub mod link;
 pub mod password;
+pub mod pasted;
 pub mod recall;
 pub mod schedule;
 pub mod sealing;

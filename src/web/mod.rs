@@ -24,6 +24,7 @@ use axum::middleware::from_fn;
 
 use http::error::WebError;
 use http::throttles::Throttles;
+use http::tidy::Tokens;
 use http::{forms, layers};
 pub use state::WebState;
 
@@ -40,7 +41,8 @@ pub fn router(state: WebState) -> Router {
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn(forms::read_whole));
     let uploads = reply::uploads(reply).method_not_allowed_fallback(method_not_allowed);
-    layers::around(pages.merge(uploads), state.settings, throttles, state.sender, state.clock)
+    let tokens = Tokens { access: state.access, sender: state.sender };
+    layers::around(pages.merge(uploads), state.settings, throttles, tokens, state.clock)
 }
 
 async fn method_not_allowed() -> WebError {

@@ -32,7 +32,7 @@ fn check(request: &Request, public_url: &str) -> Result<(), WebError> {
 
 /// Our paths need no escapes, no empty segments and no dots but inside names, so nothing else gets
 /// as far as a handler: no `//`, `..`, `%2e` or NUL (M11).
-fn is_plain_path(path: &str) -> bool {
+pub(super) fn is_plain_path(path: &str) -> bool {
     let Some(rest) = path.strip_prefix('/') else { return false };
     let is_plain = |segment: &str| {
         let fine = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-');

@@ -6,23 +6,25 @@ use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 
 use super::throttles::{self, Throttles};
+use super::tidy::{self, Tokens};
 use super::{admission, error_page, headers, visit};
 use crate::clock::Clock;
-use crate::sender::SenderService;
 use crate::settings::CurrentSettings;
 
 /// Around all routes, from the outside in: the client, the language and the organisation; the security headers of whatever goes out;
-/// the page of an error; how often somebody asks; what is meant for these pages at all.
+/// the page of an error; the clean address of a link; how often somebody asks; what is meant for these pages at all.
 pub fn around(
     routes: Router,
     settings: CurrentSettings,
     throttles: Arc<Throttles>,
-    sender: SenderService,
+    tokens: Tokens,
     clock: Clock,
 ) -> Router {
+    let sender = tokens.sender.clone();
     routes
         .layer(from_fn(admission::admit))
         .layer(from_fn_with_state(throttles, throttles::admit))
+        .layer(from_fn_with_state(tokens, tidy::lead))
         .layer(from_fn_with_state((sender, clock), error_page::show))
         .layer(from_fn(headers::protect))
         .layer(from_fn_with_state(settings, visit::introduce))

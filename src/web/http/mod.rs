@@ -18,6 +18,7 @@ pub mod server;
 mod stalling;
 pub(super) mod stream;
 pub(super) mod throttles;
+pub(super) mod tidy;
 pub mod tus;
 pub(super) mod tus_response;
 pub(super) mod visit;

@@ -1,15 +1,18 @@
-//! The start page, for people who cannot click their link: they type the Transactie-ID, or paste the whole link.
+//! The start page, for people who cannot click their link: they type the Transactie-ID, or paste the whole link,
+//! as their mail program or a scanner has left it and with whatever is around it.
 
 use askama::Template;
-use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
+use crate::transfer::access::Around;
 use crate::transfer::link;
 use crate::web::http::error::{Refusal, WebError};
 use crate::web::http::render;
 use crate::web::http::visit::Visit;
+use crate::web::state::RecipientState;
 
 /// The form, which is sent with GET: a token is in the address bar anyhow.
 #[derive(Default, Deserialize)]
@@ -29,12 +32,14 @@ struct StartPage<'a> {
 
 /// `GET /`
 pub async fn show(
+    State(state): State<RecipientState>,
     visit: Visit,
     form: Result<Query<StartForm>, QueryRejection>,
 ) -> Result<Response, WebError> {
     let StartForm { transfer, lang } = form.map(|query| query.0).unwrap_or_default();
     let typed = transfer.as_deref().unwrap_or("");
-    let token = link::normalise(typed);
+    let found = state.access.find_token(typed, Around::Anything).map(|found| found.token);
+    let token = found.unwrap_or_else(|| link::normalise(typed));
     if !token.is_empty() && lang.is_none() {
         return Ok(Redirect::to(&format!("/t/{token}")).into_response());
     }

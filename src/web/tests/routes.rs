@@ -106,6 +106,159 @@ fn unknown_malformed_and_foreign_tokens_are_alike() {
 }
 
 #[test]
+fn what_is_put_around_a_token_leads_to_its_page() {
+    let site = Site::start();
+    let sealed = site.seal();
+    let token = &sealed.tokens[0];
+    let status = site.status_token(&sealed);
+    for tail in [
+        ".",
+        ",",
+        ";",
+        ":",
+        ")",
+        "%3E",
+        "]",
+        "%5D",
+        "%7D",
+        "'",
+        "%22",
+        "%E2%80%9D",
+        "%E2%80%99",
+        "%C2%BB",
+        "/",
+        "//",
+        "%20",
+        "%20/",
+        "%C2%A0",
+        "%E2%80%8B",
+        "%EF%BB%BF",
+        "%C2%AD",
+        "=",
+        "=20",
+        "=0D=0A",
+        "%0D%0A",
+        "%3D",
+        ").",
+        "/%3E",
+        "-",
+        "*",
+        "%20en%20verder",
+        "?utm_source=mail&utm_medium=x",
+        "/?fbclid=1",
+        "./?UTM_source=x",
+        "%",
+        "%25",
+        "%2520",
+    ] {
+        for (kind, token, pages) in
+            [("t", token, ["", "/reply", "/message.eml"]), ("s", &status, ["", "/proof", "/recall"])]
+        {
+            for page in pages {
+                let clean = format!("/{kind}/{token}{page}");
+                let answer = site.get(&format!("{clean}{tail}"));
+                let got = (answer.status, answer.field("location"));
+                assert_eq!(got, (303, clean.as_str()), "{clean}{tail}");
+            }
+        }
+    }
+    for head in ["%3C", "%20", "(", "=20", "/", "%E2%80%8B", "%22"] {
+        let answer = site.get(&format!("/t/{head}{token}"));
+        assert_eq!(
+            (answer.status, answer.field("location")),
+            (303, format!("/t/{token}").as_str()),
+            "{head}"
+        );
+    }
+    for asked in [
+        format!("/T/{}", token.to_uppercase()),
+        format!("/t/{}", token.to_uppercase()),
+        format!("//t/{token}"),
+    ] {
+        let answer = site.get(&asked);
+        assert_eq!(
+            (answer.status, answer.field("location")),
+            (303, format!("/t/{token}").as_str()),
+            "{asked}"
+        );
+    }
+    let answer = site.get(&format!("/t/{token}/files/2).)"));
+    assert_eq!(answer.field("location"), format!("/t/{token}/files/2"));
+    assert_eq!(site.send(&format!("HEAD /t/{token})"), &[], "").status, 303);
+    assert_eq!(
+        site.send(&format!("POST /t/{token})"), &[], "password=x").status,
+        404,
+        "a form of ours is clean"
+    );
+}
+
+/// C15: around a token that is none there is nothing to put right, and a link of one kind is none of the other.
+#[test]
+fn only_a_token_of_ours_leads_anywhere() {
+    let site = Site::start();
+    let sealed = site.seal();
+    let (token, other) = (&sealed.tokens[0], &sealed.tokens[1]);
+    let status = site.status_token(&sealed);
+    let mut forged = token.clone();
+    forged.replace_range(38.., if token.ends_with('0') { "1" } else { "0" });
+    let plain = site.get("/t/x").text().to_owned();
+    for asked in [
+        format!("/t/{forged}."),
+        format!("/t/{forged}/"),
+        format!("/t/{}", forged.to_uppercase()),
+        format!("/t/{status}."),
+        format!("/t/{forged}?utm_source=x"),
+        format!("/s/{token})"),
+        format!("/help/{token}"),
+        format!("/x/t/{token}"),
+        format!("/t/{token}/nonsense"),
+        format!("/t/{token}0"),
+        format!("/t/0{token}/reply"),
+        format!("/t/{}.", &token[..38]),
+        "/t/".into(),
+        "/t/%".into(),
+        "/t//".into(),
+    ] {
+        let answer = site.get(&asked);
+        assert_eq!((answer.status, answer.text()), (404, plain.as_str()), "{asked}");
+    }
+    let both = site.get(&format!("/t/{token}%20{other}"));
+    assert_eq!(both.field("location"), format!("/t/{token}"), "the first of two");
+    let away = site.get(&format!("/t/{token}//evil.example"));
+    assert_eq!(away.field("location"), format!("/t/{token}"));
+}
+
+#[test]
+fn the_start_page_finds_the_token_in_what_was_pasted() {
+    let site = Site::start();
+    let token = &site.seal().tokens[0];
+    let link = format!("https%3A%2F%2Fveilig.voorbeeld.nl%2Ft%2F{token}");
+    let (half, rest) = token.split_at(17);
+    for pasted in [
+        link.clone(),
+        format!("{link}+voor+het+besluit.+Met+vriendelijke+groet"),
+        format!(
+            "https%3A%2F%2Feur03.safelinks.example%2F%3Furl%3D{}%26data%3D05%257C02",
+            link.replace('%', "%25")
+        ),
+        format!(
+            "https%3A%2F%2Furldefense.example%2Fv2%2Furl%3Fu%3Dhttps-3A__veilig.voorbeeld.nl_t_{token}%26d%3DDwM"
+        ),
+        format!("https%3A%2F%2Flinkprotect.example%2Furl%3Fa%3D{}%26c%3DE%2C1", link.replace('%', "%2525")),
+        format!("%3E+https%3A%2F%2Fveilig.voorbeeld.nl%2Ft%2F{half}%0D%0A%3E+{rest}%0D%0AGroet"),
+    ] {
+        let answer = site.get(&format!("/?transfer={pasted}"));
+        assert_eq!(
+            (answer.status, answer.field("location")),
+            (303, format!("/t/{token}").as_str()),
+            "{pasted}"
+        );
+    }
+    let unknown = site.get("/?transfer=https%3A%2F%2Fvoorbeeld.nl%2Ft%2Fabc");
+    assert_eq!((unknown.status, unknown.field("location")), (303, "/t/abc"));
+}
+
+#[test]
 fn an_expired_transfer_is_410_even_with_a_session() {
     let site = Site::start();
     let sealed = site.seal();
