@@ -1,6 +1,10 @@
 //! Generated passwords (H28): made by `transfer/sealing`, told to the sender in the receipt, read out by
 //! telephone, typed by the recipient. Never stored: not even a hash, only the key packet knows it.
 
+use icu_normalizer::ComposingNormalizerBorrowed;
+use zeroize::Zeroizing;
+
+use crate::message::name::is_invisible;
 use crate::secret::{self, Secret};
 
 /// Eight digits and eight letters that neither look nor sound alike, in Dutch, Frisian and English:
@@ -19,15 +23,46 @@ pub fn generate() -> Secret {
     grouped(nibbles.map(|four| ALPHABET.get(usize::from(four)).map_or('2', |&c| char::from(c))))
 }
 
-/// What people make of a generated password when they type it, put right: spaces, capitals, dashes, and
-/// the letters that were heard instead of the one that sounds like them. Anything else, such as a
-/// password that somebody chose, stays as it is but for white space around it. Whoever locks something
-/// with a chosen password must pass it through here as well.
+/// What people make of a password when they type or paste it, put right. Whoever locks something with a chosen password
+/// must pass it through here as well.
+///
+/// Of a generated one everything counts for nothing but its letters and digits: capitals, width, the script of a digit,
+/// blanks, dashes, quotes, what nobody sees, a word and a colon in front, and the letters that were heard instead of the
+/// one that sounds like them. A chosen one is compared as RFC 8265 4.2 has it (OpaqueString): capitals count, every blank
+/// is the blank of ASCII, the text is NFC. What that profile refuses because nobody sees it is left out here, and so
+/// are the blanks around it.
 pub fn normalise(typed: &str) -> Secret {
+    generated(typed).unwrap_or_else(|| opaque(typed))
+}
+
+/// As [`normalise`] was until passwords were compared as RFC 8265 has it: transfers that were locked then open with it.
+pub fn normalise_as_before(typed: &str) -> Secret {
+    let is_dash = |c| matches!(c, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '_' | '.');
     let typed = typed.trim();
     let letters = || typed.chars().filter(|c| !c.is_whitespace() && !is_dash(*c)).map(as_heard);
     let generated = letters().count() == LENGTH && letters().all(|c| ALPHABET.contains(&c));
     if generated { grouped(letters().map(char::from)) } else { Secret::new(typed.to_owned()) }
+}
+
+/// The generated password that was meant, if one was.
+fn generated(typed: &str) -> Option<Secret> {
+    let text = Zeroizing::new(ComposingNormalizerBorrowed::new_nfkc().normalize(typed).into_owned());
+    let behind_label = text.rsplit(':').next().filter(|rest| rest.len() < text.len());
+    [Some(text.as_str()), behind_label].into_iter().flatten().find_map(|text| {
+        let is_letter = |c: &char| c.is_alphanumeric() && *c != LONG_MARK;
+        let letters = || text.chars().filter(is_letter).map(as_digit).map(as_heard);
+        let is_one = letters().take(LENGTH + 1).count() == LENGTH && letters().all(|c| ALPHABET.contains(&c));
+        is_one.then(|| grouped(letters().map(char::from)))
+    })
+}
+
+fn opaque(typed: &str) -> Secret {
+    let blank = |c: char| if c.is_whitespace() { ' ' } else { c };
+    let kept = typed.chars().filter(|c| !is_invisible(*c)).map(blank).filter(|c| !c.is_control());
+    // Room for all at once: text that grows leaves copies of itself behind.
+    let mut text = Zeroizing::new(String::with_capacity(typed.len()));
+    text.extend(kept);
+    Secret::new(ComposingNormalizerBorrowed::new_nfc().normalize(text.trim()).into_owned())
 }
 
 /// Characters of a password that somebody chooses, at least (H28).
@@ -148,9 +183,77 @@ fn grouped(characters: impl Iterator<Item = char>) -> Secret {
     Secret::new(text)
 }
 
-/// Hyphens and dashes that word processors and mail programs put in place of `-`.
-fn is_dash(c: char) -> bool {
-    matches!(c, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '_' | '.')
+/// The zeros of the scripts that have digits of their own (Unicode, general category Nd); the other nine follow them.
+const ZEROS: &[char] = &[
+    '\u{660}',
+    '\u{6f0}',
+    '\u{7c0}',
+    '\u{966}',
+    '\u{9e6}',
+    '\u{a66}',
+    '\u{ae6}',
+    '\u{b66}',
+    '\u{be6}',
+    '\u{c66}',
+    '\u{ce6}',
+    '\u{d66}',
+    '\u{de6}',
+    '\u{e50}',
+    '\u{ed0}',
+    '\u{f20}',
+    '\u{1040}',
+    '\u{1090}',
+    '\u{17e0}',
+    '\u{1810}',
+    '\u{1946}',
+    '\u{19d0}',
+    '\u{1a80}',
+    '\u{1a90}',
+    '\u{1b50}',
+    '\u{1bb0}',
+    '\u{1c40}',
+    '\u{1c50}',
+    '\u{a620}',
+    '\u{a8d0}',
+    '\u{a900}',
+    '\u{a9d0}',
+    '\u{a9f0}',
+    '\u{aa50}',
+    '\u{abf0}',
+    '\u{104a0}',
+    '\u{10d30}',
+    '\u{11066}',
+    '\u{110f0}',
+    '\u{11136}',
+    '\u{111d0}',
+    '\u{112f0}',
+    '\u{11450}',
+    '\u{114d0}',
+    '\u{11650}',
+    '\u{116c0}',
+    '\u{11730}',
+    '\u{118e0}',
+    '\u{11950}',
+    '\u{11c50}',
+    '\u{11d50}',
+    '\u{11da0}',
+    '\u{11f50}',
+    '\u{16a60}',
+    '\u{16ac0}',
+    '\u{16b50}',
+    '\u{1e140}',
+    '\u{1e2f0}',
+    '\u{1e4f0}',
+    '\u{1e950}',
+];
+
+/// A letter by the book, and what a Japanese keyboard gives for a hyphen.
+const LONG_MARK: char = '\u{30fc}';
+
+/// A digit of any script as that of ASCII.
+fn as_digit(c: char) -> char {
+    let value = |zero: &char| u32::from(c).checked_sub(u32::from(*zero)).filter(|value| *value < 10);
+    ZEROS.iter().find_map(value).and_then(|value| char::from_digit(value, 10)).unwrap_or(c)
 }
 
 /// The character of the alphabet that was meant; 0 for none.
@@ -207,6 +310,19 @@ mod tests {
             "  k7xp - 3hmx\u{2013}9fru\u{a0}42km\r\n",
             "k7xd-3hnx-9sru-42kn",
             "k7xt 3hmx 9frq 42km",
+            "*k7xp-3hmx-9fru-42km*",
+            "\u{201c}k7xp-3hmx-9fru-42km\u{201d},",
+            "<k7xp-3hmx-9fru-42km>.",
+            "k7xp\u{2011}3hmx\u{ad}9fru\u{30fc}42km",
+            "\u{feff}k7xp\u{200b}-\u{200e}3hmx-\u{2060}9fru-42km\u{202c}",
+            "k7xp\u{ff0d}3hmx\u{ff0d}9fru\u{ff0d}42km",
+            "\u{ff4b}\u{ff17}\u{ff38}\u{ff50} 3hmx 9fru 42km",
+            "k\u{667}xp-\u{663}hmx-\u{669}fru-\u{664}\u{662}km",
+            "k\u{6f7}xp-\u{969}hmx-9fru-\u{1d7d2}\u{ff12}km",
+            "Wachtwoord: k7xp-3hmx-9fru-42km",
+            "Het wachtwoord is: \u{2018}K7XP 3HMX 9FRU 42KM\u{2019}",
+            "k7xp / 3hmx / 9fru / 42km",
+            "k7xp\n3hmx\n9fru\n42km\n",
         ] {
             assert_eq!(normalise(typed).reveal(), "k7xp-3hmx-9fru-42km", "{typed}");
         }
@@ -252,12 +368,53 @@ mod tests {
         assert!(!is_too_weak(&generate()));
     }
 
+    /// On both sides the same, so what is put right once stays.
+    #[test]
+    fn what_is_put_right_stays() {
+        for typed in [
+            "  Su\u{302}ker \u{200b} bo\u{302}le ",
+            "Wachtwoord: k7xp 3hmx 9fru 42km",
+            "e\u{301}:",
+            "\u{200b}",
+            "a\u{200d}\u{301}b",
+        ] {
+            let right = normalise(typed);
+            assert_eq!(normalise(right.reveal()).reveal(), right.reveal(), "{typed}");
+        }
+    }
+
+    #[test]
+    fn digits_of_every_script_are_digits() {
+        for zero in ZEROS {
+            let seven = char::from_u32(u32::from(*zero) + 7).unwrap();
+            assert_eq!((as_digit(*zero), as_digit(seven)), ('0', '7'), "{zero:?}");
+            assert!(zero.is_numeric() && seven.is_numeric(), "{zero:?}");
+        }
+        assert_eq!((as_digit('k'), as_digit('7'), as_digit('\u{66a}')), ('k', '7', '\u{66a}'));
+    }
+
+    #[test]
+    fn the_rule_before_stays_what_it_was() {
+        for (typed, kept) in [
+            (" K7XP 3hmx\u{2013}9fru_42km ", "k7xp-3hmx-9fru-42km"),
+            ("k7xp,3hmx 9fru 42km", "k7xp,3hmx 9fru 42km"),
+            ("e\u{301}\u{a0}", "e\u{301}"),
+        ] {
+            assert_eq!(normalise_as_before(typed).reveal(), kept);
+        }
+    }
+
     #[test]
     fn leaves_other_passwords_alone() {
         for (typed, kept) in [
             ("Zomer in Gent 2026!", "Zomer in Gent 2026!"),
             (" wachtwoord ", "wachtwoord"),
             ("пароль-é", "пароль-é"),
+            ("Su\u{302}kerbo\u{302}le yn Snits 7", "S\u{fb}kerb\u{f4}le yn Snits 7"),
+            ("S\u{fb}kerb\u{f4}le\u{a0}yn\u{3000}Snits\u{2009}7", "S\u{fb}kerb\u{f4}le yn Snits 7"),
+            ("\u{feff}Fiets\u{200b}pad 12!\r\n", "Fietspad 12!"),
+            ("\u{ff26}iets", "\u{ff26}iets"),
+            ("Fiets: pad", "Fiets: pad"),
             ("k7xp-3hmx-9fru-42k", "k7xp-3hmx-9fru-42k"),
             ("k7xp-3hmx-9fru-42kmm", "k7xp-3hmx-9fru-42kmm"),
             ("", ""),

@@ -5,7 +5,7 @@ use crate::audit::Actor;
 use crate::config::PasswordMode;
 use crate::store::Bounce;
 use crate::store::RateStore;
-use crate::transfer::sealing::{Sealed, seal};
+use crate::transfer::sealing::{SealRequest, Sealed, seal};
 use crate::transfer::testing::{MemoryBlobs, MemoryStore, request, start};
 
 const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
@@ -93,6 +93,56 @@ async fn a_password_may_be_typed_carelessly() {
     let scene = Scene::new(PasswordMode::Generated);
     let typed = scene.password.as_ref().unwrap().reveal().to_uppercase().replace('-', " ");
     scene.try_password(&typed).await.unwrap();
+}
+
+/// A transfer that was locked with this password, as it stands.
+fn locked_with(password: Secret) -> Scene {
+    let scene = Scene::new(PasswordMode::Generated);
+    let keys = Keys::derive(&[7; 32]);
+    let request = SealRequest { chosen: Some(password), ..request(PasswordMode::Generated) };
+    let Sealed { transfer, password, tokens } = seal(&*scene.blobs, &keys.link, request).unwrap();
+    let link = Link { transfer: transfer.id.clone(), recipient: 1 };
+    scene.store.insert(transfer);
+    let tokens = tokens.iter().map(|token| token.reveal().to_owned()).collect();
+    Scene { tokens, password, link, ..scene }
+}
+
+/// RFC 8265 4.2: the same password in other code points opens, another one does not.
+#[tokio::test]
+async fn a_chosen_password_opens_however_it_is_encoded() {
+    let decomposed = "Fr\u{fb}le\u{302}k\u{a0}op\u{2003}redens 3";
+    let scene = locked_with(password::normalise(decomposed));
+    for typed in [decomposed, "Fr\u{fb}l\u{ea}k op redens 3", " Fru\u{302}le\u{302}k op\u{200b} redens 3\n"] {
+        scene.try_password(typed).await.unwrap();
+    }
+    for typed in ["fr\u{fb}l\u{ea}k op redens 3", "Frulek op redens 3", "Fr\u{fb}l\u{ea}kopredens3"] {
+        assert!(matches!(scene.try_password(typed).await, Err(AccessError::WrongPassword)), "{typed}");
+        scene.try_password(decomposed).await.unwrap();
+    }
+}
+
+/// What was locked by an older release opens with what opened it then.
+#[tokio::test]
+async fn a_password_of_the_rule_before_still_opens() {
+    for chosen in
+        ["Fre\u{302}le\u{a0}fyts 12", "k7xp,3hmx 9fru 42km", "Code: 2345 6789 hmpr uxkf", "a\u{200d}bcdefgh"]
+    {
+        let scene = locked_with(password::normalise_as_before(chosen));
+        scene.try_password(chosen).await.unwrap();
+        let wrong = scene.try_password(&format!("{chosen}\u{e9}")).await;
+        assert!(matches!(wrong, Err(AccessError::WrongPassword)));
+        assert_eq!(scene.store.rows().recipient(&scene.link).tries, 1, "two readings are one try");
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_sees_is_no_password_and_no_try() {
+    let scene = Scene::new(PasswordMode::Generated);
+    for typed in ["", " ", "\u{200b}", "\u{feff}\u{ad} "] {
+        let tried = scene.try_password(typed).await;
+        assert!(matches!(tried, Err(AccessError::WrongPassword)), "{typed:?}");
+    }
+    scene.open().await;
 }
 
 /// C15: unknown, malformed and forged tokens are alike, and none of them reaches the store.
