@@ -1,5 +1,6 @@
 //! Structured fields with parameters: Content-Type and Content-Disposition (RFC 2045 5, RFC 2183), with
-//! parameters in pieces and in other charsets (RFC 2231).
+//! parameters in pieces and in other charsets (RFC 2231). Some programs leave a semicolon out, or put a comma in its place;
+//! what the sender meant is read all the same.
 
 use super::{decode, encoded};
 
@@ -26,7 +27,7 @@ impl Structured {
             let equals = item.iter().position(|c| *c == b'=')?;
             let (name, value) = item.split_at_checked(equals)?;
             let name = encoded::text(name).trim().to_lowercase();
-            Some((name, value.get(1..)?.trim_ascii().to_vec()))
+            Some((name, value.get(1..)?.to_vec()))
         });
         Self { value, parameters: parameters.collect() }
     }
@@ -53,7 +54,7 @@ impl Structured {
                 Some(number) => (number, true),
                 None => (rest, rest.is_empty()),
             };
-            let number = if number.is_empty() { 0 } else { number.parse().ok()? };
+            let Ok(number) = (if number.is_empty() { Ok(0) } else { number.parse() }) else { continue };
             pieces.push((number, encoded, value));
         }
         pieces.sort_by_key(|(number, ..)| *number);
@@ -73,35 +74,105 @@ impl Structured {
     }
 }
 
-/// Splits at semicolons; quotes are taken away, comments and line ends left out.
+/// Splits at semicolons, and where one is missing. Quotes are taken away, comments, line ends and blanks around a value
+/// left out; blanks within quotes are part of it.
 fn items(body: &[u8]) -> Vec<Vec<u8>> {
-    let mut items = vec![Vec::new()];
+    let mut items = vec![Item::default()];
     let (mut quoted, mut escaped, mut depth) = (false, false, 0u32);
-    let mut bytes = body.iter().copied().peekable();
-    while let Some(c) = bytes.next() {
+    for (at, &c) in body.iter().enumerate() {
+        let rest = body.get(at + 1..).unwrap_or_default();
+        let is_first = items.len() == 1;
         let Some(item) = items.last_mut() else { break };
         match c {
             b'\r' | b'\n' => {}
             _ if escaped => {
-                item.push(c);
+                item.quote(c);
                 escaped = false;
             }
             // Before anything else it stands for itself: `"C:\map\brief.doc"` is more frequent than its other uses.
-            b'\\' if quoted && matches!(bytes.peek(), Some(b'"' | b'\\')) => escaped = true,
-            b'"' if depth == 0 => quoted = !quoted,
-            _ if quoted => item.push(c),
+            b'\\' if quoted && matches!(rest.first(), Some(b'"' | b'\\')) => escaped = true,
+            b'"' if depth == 0 => {
+                quoted = !quoted;
+                item.fixed = item.text.len();
+            }
+            _ if quoted => item.quote(c),
             // A parenthesis in an unquoted file name is more frequent than a comment there.
-            b'(' if !item.contains(&b'=') => depth += 1,
+            b'(' if item.equals.is_none() => depth += 1,
             b')' if depth > 0 => depth -= 1,
             _ if depth > 0 => {}
-            b';' => items.push(Vec::new()),
+            b';' => items.push(Item::default()),
+            b' ' | b'\t' | b',' if item.ends_here(is_first, rest) => items.push(Item::default()),
             _ => item.push(c),
         }
         if items.len() > MAX_PARAMETERS {
             break;
         }
     }
-    items
+    items.into_iter().map(Item::finish).collect()
+}
+
+/// What stands between two semicolons.
+#[derive(Default)]
+struct Item {
+    text: Vec<u8>,
+    /// Where the first `=` is.
+    equals: Option<usize>,
+    /// As much of it, up to the last quote, keeps its blanks.
+    fixed: usize,
+}
+
+impl Item {
+    fn push(&mut self, c: u8) {
+        let begins = self.equals.is_some_and(|equals| self.text.len() == equals + 1 && self.fixed <= equals);
+        if begins && is_blank(c) {
+            return;
+        }
+        if c == b'=' && self.equals.is_none() {
+            self.equals = Some(self.text.len());
+        }
+        self.text.push(c);
+    }
+
+    /// Takes a character as it stands.
+    fn quote(&mut self, c: u8) {
+        self.text.push(c);
+        self.fixed = self.text.len();
+    }
+
+    /// Whether a semicolon was left out before `rest`: between a type and what follows it, or before a parameter. A file
+    /// name without quotes goes on, whatever is in it.
+    fn ends_here(&self, is_first: bool, rest: &[u8]) -> bool {
+        let is_between = |c: &u8| is_blank(*c) || matches!(c, b',' | b'\r' | b'\n');
+        if self.text.is_empty() || rest.first().is_none_or(is_between) {
+            return false;
+        }
+        let name = self.equals.and_then(|equals| self.text.get(..equals)).unwrap_or_default();
+        let is_name =
+            ["name", "filename"].iter().any(|other| name.trim_ascii().starts_with(other.as_bytes()));
+        let is_open = is_name && self.fixed < self.text.len();
+        let is_type = is_first && self.text.contains(&b'/') && !self.text.trim_ascii_end().ends_with(b"/");
+        is_type && !matches!(rest.first(), Some(b'/' | b';' | b'(')) || !is_open && begins_parameter(rest)
+    }
+
+    fn finish(mut self) -> Vec<u8> {
+        while self.text.len() > self.fixed && self.text.last().is_some_and(|c| is_blank(*c) || *c == b',') {
+            self.text.pop();
+        }
+        self.text
+    }
+}
+
+fn is_blank(c: u8) -> bool {
+    matches!(c, b' ' | b'\t')
+}
+
+/// `name=`, with blanks before the `=`
+fn begins_parameter(text: &[u8]) -> bool {
+    let is_token = |c: &&u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'*');
+    let length = text.iter().take(64).take_while(is_token).count();
+    let after = text.get(length..).unwrap_or_default();
+    let equals = after.iter().take(8).find(|c| !is_blank(**c));
+    length > 0 && equals == Some(&b'=')
 }
 
 #[cfg(test)]
@@ -142,6 +213,31 @@ mod tests {
             ("a/b; name=", "a/b", None),
             ("", "", None),
             (";;;=", "", None),
+            ("text/html charset=utf-8 name=a.txt", "text/html", Some("a.txt")),
+            ("text/html, name=a.txt", "text/html", Some("a.txt")),
+            ("text/html,text/plain; name=a.txt", "text/html", Some("a.txt")),
+            ("text/html junk; name=a.txt", "text/html", Some("a.txt")),
+            ("text/html junk name = \"a.txt\"", "text/html", Some("a.txt")),
+            ("TEXT/HTML;", "text/html", None),
+            ("text/\r\n html ; name=a.txt", "text/html", Some("a.txt")),
+            ("attachment name=a.txt", "attachment", Some("a.txt")),
+            ("attachment, name=a.txt", "attachment", Some("a.txt")),
+            ("Base 64", "base64", None),
+            ("a/b; charset=\"utf-8\" name=\"b c.txt\"", "a/b", Some("b c.txt")),
+            ("a/b; charset=utf-8, name=b.txt", "a/b", Some("b.txt")),
+            ("a/b; charset=utf-8\r\n\tname=b.txt", "a/b", Some("b.txt")),
+            ("a/b; name=\"b.txt\" size=3", "a/b", Some("b.txt")),
+            ("a/b; name=b, c=d.txt", "a/b", Some("b, c=d.txt")),
+            ("a/b; name=mijn brief.txt ; size=3", "a/b", Some("mijn brief.txt")),
+            (
+                "a/b; name*0=\"Besluit op \";\r\n name*1=\" bezwaar.pdf\"",
+                "a/b",
+                Some("Besluit op  bezwaar.pdf"),
+            ),
+            ("a/b; name*0*=utf-8''een%20; name*1=\"twee \"; name*2*=%c3%a9", "a/b", Some("een twee é")),
+            ("a/b; name*0=\"een \"; name*2=\"drie\"", "a/b", Some("een drie")),
+            ("a/b; name*0=een; name*x=twee", "a/b", Some("een")),
+            ("a/b; name = \" a.txt \" ", "a/b", Some("a.txt")),
         ] {
             let field = Structured::parse(body.as_bytes());
             assert_eq!(field.value, value, "{body}");
@@ -149,5 +245,18 @@ mod tests {
         }
         let folded = Structured::parse(b"a/b; boundary=\"een\r\n twee\"");
         assert_eq!(folded.raw("boundary"), Some(&b"een twee"[..]));
+        for (body, boundary) in [
+            ("multipart/mixed boundary=x", "x"),
+            ("multipart/mixed; boundary=een twee; type=a", "een twee"),
+            ("multipart/mixed; boundary=\"een, b=c \" type=a", "een, b=c "),
+            ("multipart/mixed; boundary=x charset=utf-8", "x"),
+            ("multipart/mixed; type=\"a/b\", boundary= x", "x"),
+        ] {
+            assert_eq!(
+                Structured::parse(body.as_bytes()).raw("boundary"),
+                Some(boundary.as_bytes()),
+                "{body}"
+            );
+        }
     }
 }
