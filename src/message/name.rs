@@ -4,14 +4,14 @@ use std::collections::{HashMap, HashSet};
 
 use icu_normalizer::ComposingNormalizerBorrowed;
 
-/// Bytes of a file name, the extension included.
-const MAX_LENGTH: usize = 150;
+/// Bytes of a file name, the extension included: what Linux, Windows and macOS save.
+const MAX_LENGTH: usize = 255;
 
 /// Bytes after the last dot that still are an extension.
 const MAX_EXTENSION: usize = 16;
 
 /// The name of last resort.
-const NAMELESS: &str = "bijlage";
+pub(super) const NAMELESS: &str = "bijlage";
 
 /// Names that Windows keeps for devices, with any extension.
 const RESERVED: &[&str] = &["con", "prn", "aux", "nul", "conin$", "conout$", "clock$"];
@@ -91,7 +91,11 @@ fn is_device(name: &str) -> bool {
 
 /// Puts `suffix` before the extension and cuts the stem so that all of it fits.
 fn with_suffix(name: &str, suffix: &str) -> String {
-    let dot = name.rfind('.').filter(|&dot| name.len() - dot <= MAX_EXTENSION);
+    let is_extension = |dot: &usize| {
+        let extension = name.get(*dot..).unwrap_or("");
+        extension.len() <= MAX_EXTENSION && !extension.contains(char::is_whitespace)
+    };
+    let dot = name.rfind('.').filter(is_extension);
     let (stem, extension) = name.split_at_checked(dot.unwrap_or(name.len())).unwrap_or((name, ""));
     let room = MAX_LENGTH.saturating_sub(suffix.len() + extension.len());
     let mut end = stem.len().min(room);
@@ -132,10 +136,13 @@ mod tests {
         ] {
             assert_eq!(safe_name(name), safe, "{name:?}");
         }
+        // As long as a file system takes: 255 bytes.
+        let longest = format!("{}.pdf", "n".repeat(251));
+        assert_eq!(safe_name(&longest), longest);
         let long = safe_name(&format!("{}.pdf", "é".repeat(400)));
         assert!(long.len() <= MAX_LENGTH && long.ends_with("é.pdf"), "{long}");
         // What is too long for an extension is cut like any name.
-        let long = format!("{}.{}", "a".repeat(140), "b".repeat(40));
+        let long = format!("{}.{}", "a".repeat(240), "b".repeat(40));
         assert_eq!(safe_name(&long), long[..MAX_LENGTH]);
     }
 
@@ -152,6 +159,8 @@ mod tests {
             ("ａ.txt", "ａ (4).txt"),
             ("b .txt", "b .txt"),
             ("b .txt", "b (2).txt"),
+            ("t.a.v. De Boer", "t.a.v. De Boer"),
+            ("T.a.v. de boer", "T.a.v. de boer (2)"),
         ] {
             assert_eq!(names.give(name), given);
         }
@@ -162,7 +171,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn safe_names_are_safe_and_stay(name: String, ends in ".{0,3}", start in "[a-z.é ]{100,200}") {
+        fn safe_names_are_safe_and_stay(name: String, ends in ".{0,3}", start in "[a-z.é ]{150,300}") {
             for name in [name.clone(), format!("{start}{ends}"), format!("{start}.{name}")] {
                 let safe = safe_name(&name);
                 assert_eq!(safe_name(&safe), safe, "{name:?}");
