@@ -19,7 +19,7 @@ use crate::audit::{Action, Actor, Event, EventResult, Initiator, Origin};
 use crate::clock::{Clock, Timestamp};
 use crate::envelope::{Envelope, EnvelopeRecipient, Peer};
 use crate::id::{Link, QueueId};
-use crate::message::attached::{Attached, attached, is_one_text};
+use crate::message::attached::{Attached, attached};
 use crate::message::crlf::CrlfBytes;
 use crate::message::header::Header;
 use crate::message::rewrite;
@@ -335,7 +335,7 @@ impl Inbox for Intake {
 /// The messages attached to `message`. A large one is searched on a thread that may compute.
 async fn with_attached(message: CrlfBytes) -> Result<(CrlfBytes, Attached), Refusal> {
     let octets = message.as_slice();
-    if octets.len() <= body::SMALL || is_one_text(&Header::parse(octets)) {
+    if octets.len() <= body::SMALL {
         let attached = attached(&message);
         return Ok((message, attached));
     }

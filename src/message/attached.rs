@@ -9,8 +9,8 @@ use super::header::{Header, split};
 use super::mime::is_winmail;
 use super::name::safe_name;
 use super::parameter::Structured;
-use super::tnef;
-use super::walk::{MAX_DEPTH, Survey, leaves};
+use super::walk::{Leaf, MAX_DEPTH, Survey, leaves};
+use super::{tnef, uuencode};
 
 /// Messages that are looked for.
 const MAX_MESSAGES: usize = 500;
@@ -78,7 +78,8 @@ impl AttachedMessage {
 /// Looks for messages in `message`, on every level.
 pub fn attached(message: &CrlfBytes) -> Attached {
     let octets = message.as_slice();
-    if is_one_text(&Header::parse(octets)) {
+    if is_one_text(&Header::parse(octets)) && !leaves(octets, 0, &mut Survey::default()).iter().any(has_files)
+    {
         return Attached::default();
     }
     let room = octets.len().saturating_mul(MAX_LOOKS).saturating_add(LEAST_ROOM);
@@ -90,8 +91,13 @@ pub fn attached(message: &CrlfBytes) -> Attached {
     found
 }
 
+/// Whether uuencode wrote files into a text.
+fn has_files(leaf: &Leaf) -> bool {
+    leaf.is_shown() && !leaf.is_html() && uuencode::is_in(&leaf.content().0)
+}
+
 /// Nothing but text, and no file.
-pub fn is_one_text(header: &Header) -> bool {
+fn is_one_text(header: &Header) -> bool {
     let is_text = |value: &str| matches!(value, "" | "text" | "text/plain" | "text/html");
     let fields = |name| header.all(name).map(|field| Structured::parse(field.body()));
     fields("Content-Type").all(|field| is_text(&field.value) && field.text("name").is_none())
@@ -112,8 +118,9 @@ impl Search {
             let name = leaf.name().unwrap_or_default();
             let is_winmail = is_winmail(&leaf);
             let is_declared = is_winmail || is_message_type(&leaf.media_type) || is_message_name(&name);
-            let is_shown = leaf.in_text || leaf.in_html;
-            if !is_declared && (is_shown || !begins_like_message(&leaf.start(START))) {
+            let has_files = has_files(&leaf);
+            let is_one = is_declared || !leaf.is_shown() && begins_like_message(&leaf.start(START));
+            if !is_one && !has_files {
                 continue;
             }
             let Some(room) = self.room.checked_sub(leaf.size()) else {
@@ -123,9 +130,21 @@ impl Search {
             self.room = room;
             let (content, sound) = leaf.content();
             self.found.cut |= !sound;
-            match is_winmail {
-                true => self.winmail(&content, leaf.depth),
-                false => self.message(&content, leaf.depth),
+            match (is_winmail, is_one) {
+                (true, _) => self.winmail(&content, leaf.depth),
+                (_, true) => self.message(&content, leaf.depth),
+                _ => self.uuencoded(&content, leaf.depth),
+            }
+        }
+    }
+
+    /// What uuencode wrote into a text.
+    fn uuencoded(&mut self, text: &[u8], depth: usize) {
+        for (name, data) in uuencode::files(text) {
+            if tnef::is_tnef(&data) {
+                self.winmail(&data, depth);
+            } else if is_message_name(&name) || begins_like_message(&data) {
+                self.message(&data, depth);
             }
         }
     }

@@ -25,6 +25,10 @@ fn mixed(parts: &[&str]) -> String {
 
 const INNER: &str = "From: jan@voorbeeld.nl\nSubject: binnen\n\ntekst\n";
 
+/// The same as uuencode writes it.
+const UUENCODED: &str =
+    "begin 644 b.dat\nM1G)O;3H@:F%N0'9O;W)B965L9\"YN;`I3=6)J96-T.B!B:6YN96X*\"G1E:W-T\n!\"@``\n`\nend\n";
+
 fn base64(text: &[u8]) -> String {
     STANDARD.encode(text)
 }
@@ -53,6 +57,8 @@ fn is_found_however_it_is_attached() {
         let text = mixed(&["Content-Type: text/plain\n\nhallo", &part]);
         assert_eq!(subjects(&text).unwrap(), ["binnen"], "{text}");
     }
+    assert_eq!(subjects(&format!("Subject: FW\n\nhallo\n{UUENCODED}")).unwrap(), ["binnen"]);
+    assert_eq!(subjects(&mixed(&["\nhallo", &format!("\n{UUENCODED}")])).unwrap(), ["binnen"]);
     for alone in ["message/rfc822", "application/octet-stream; name=b.eml", "text/plain; name=b.eml"] {
         assert_eq!(subjects(&format!("Content-Type: {alone}\n\n{INNER}")).unwrap(), ["binnen"], "{alone}");
     }

@@ -10,6 +10,7 @@ use super::crlf::CrlfBytes;
 use super::decode;
 use super::header::Header;
 use super::html::{self, without_tags};
+use super::uuencode;
 use super::walk::{Leaf, Survey, leaves};
 
 /// Characters that a program writes by itself; in a report, the header of what is reported among them.
@@ -101,6 +102,9 @@ impl Findings {
         } else if leaf.in_text || leaf.in_html {
             let text = text(leaf)?;
             let is_html = kind == "text/html";
+            if !is_html && uuencode::is_in(text.as_bytes()) {
+                return Some(false);
+            }
             let shown = if is_html { without_tags(&quote::without_styles(&text)) } else { text.clone() };
             self.quotes |= quote::is_in(&shown) || is_html && quote::is_in_html(&text);
             self.length += shown.split_whitespace().map(|word| word.chars().count()).sum::<usize>();

@@ -109,28 +109,20 @@ fn usual(label: &str) -> &str {
     named.map_or(label, |(_, usual)| usual)
 }
 
-/// Base64 (RFC 2045 6.8), and whether all of it was sound. Padding in the middle ends one run and starts
-/// another, as some mailers join them.
+/// The base64 of a header, and whether all of it was sound. Padding in the middle ends one run and starts another, as
+/// some mailers join them.
 pub fn base64(text: &[u8]) -> (Vec<u8>, bool) {
     let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
     let (mut buffer, mut bits, mut sound) = (0u32, 0u32, true);
     for &c in text {
-        let six = match c {
-            b'A'..=b'Z' => c - b'A',
-            b'a'..=b'z' => c - b'a' + 26,
-            b'0'..=b'9' => c - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            b'=' => {
+        let Some(six) = sextet(c) else {
+            if c == b'=' {
                 (buffer, bits) = (0, 0);
-                continue;
             }
-            _ => {
-                sound &= c.is_ascii_whitespace();
-                continue;
-            }
+            sound &= c == b'=' || c.is_ascii_whitespace();
+            continue;
         };
-        buffer = (buffer << 6) | u32::from(six);
+        buffer = (buffer << 6) | six;
         bits += 6;
         if bits >= 8 {
             bits -= 8;
@@ -141,21 +133,61 @@ pub fn base64(text: &[u8]) -> (Vec<u8>, bool) {
     (bytes, sound && bits < 6)
 }
 
-/// Quoted-printable (RFC 2045 6.7); an `=` that starts nothing stands for itself.
+/// The base64 of a body (RFC 2045 6.8), and whether all of it was sound. Padding ends the data: what a scanner of viruses or a
+/// list puts behind it is none of the file. Padding that completes no group of four is skipped like any other character
+/// that does not belong there.
+pub fn base64_body(text: &[u8]) -> (Vec<u8>, bool) {
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
+    let (mut buffer, mut count, mut padding, mut sound) = (0u32, 0u32, 0, true);
+    for (at, &c) in text.iter().enumerate() {
+        let Some(six) = sextet(c) else {
+            padding += u32::from(c == b'=');
+            sound &= c == b'=' && count >= 2 || c.is_ascii_whitespace();
+            if c == b'=' && count >= 2 && count + padding >= 4 {
+                let rest = text.get(at..).unwrap_or_default();
+                sound &= rest.iter().all(|c| *c == b'=' || c.is_ascii_whitespace());
+                return (bytes, sound);
+            }
+            continue;
+        };
+        sound &= padding == 0;
+        (buffer, padding) = ((buffer << 6) | six, 0);
+        if count > 0 {
+            bytes.push((buffer >> (6 - 2 * count)) as u8);
+        }
+        count = (count + 1) % 4;
+    }
+    (bytes, sound && count != 1)
+}
+
+fn sextet(c: u8) -> Option<u32> {
+    let value = match c {
+        b'A'..=b'Z' => c - b'A',
+        b'a'..=b'z' => c - b'a' + 26,
+        b'0'..=b'9' => c - b'0' + 52,
+        b'+' => 62,
+        b'/' => 63,
+        _ => return None,
+    };
+    Some(value.into())
+}
+
+/// Quoted-printable (RFC 2045 6.7). Blanks at the end of a line came in on the way and are left out; an `=` that starts
+/// nothing stands for itself.
 pub fn quoted_printable(text: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = memchr::memchr(b'=', rest) {
+    while let Some(at) = memchr::memchr3(b'=', b' ', b'\t', rest) {
         let (plain, from) = rest.split_at_checked(at).unwrap_or((rest, b""));
         bytes.extend_from_slice(plain);
-        let after = from.get(1..).unwrap_or_default();
-        if let Some(byte) = hex(after) {
-            bytes.push(byte);
-            rest = after.get(2..).unwrap_or_default();
-        } else if let Some(next_line) = soft_break(after) {
-            rest = next_line;
+        if let Some(after) = from.strip_prefix(b"=") {
+            let next_line = line_end(after.get(blanks(after)..).unwrap_or_default());
+            rest = next_line.unwrap_or_else(|| unescape(after, &mut bytes));
         } else {
-            bytes.push(b'=');
+            let (blank, after) = from.split_at_checked(blanks(from)).unwrap_or((from, b""));
+            if line_end(after).is_none() {
+                bytes.extend_from_slice(blank);
+            }
             rest = after;
         }
     }
@@ -163,10 +195,36 @@ pub fn quoted_printable(text: &[u8]) -> Vec<u8> {
     bytes
 }
 
+fn blanks(text: &[u8]) -> usize {
+    text.iter().take_while(|c| matches!(c, b' ' | b'\t')).count()
+}
+
+/// What follows the end of a line at the start of `text`.
+fn line_end(text: &[u8]) -> Option<&[u8]> {
+    let line = text.strip_prefix(b"\r\n").or_else(|| text.strip_prefix(b"\n"));
+    line.or_else(|| text.is_empty().then_some(text))
+}
+
+/// Adds what an `=` before `after` stands for, and gives what follows it.
+fn unescape<'a>(after: &'a [u8], bytes: &mut Vec<u8>) -> &'a [u8] {
+    let byte = hex(after);
+    bytes.push(byte.unwrap_or(b'='));
+    if byte.is_some() { after.get(2..).unwrap_or_default() } else { after }
+}
+
 /// The Q encoding of a word (RFC 2047 4.2).
 pub fn quoted_word(text: &[u8]) -> Vec<u8> {
     let spaced: Vec<u8> = text.iter().map(|c| if *c == b'_' { b' ' } else { *c }).collect();
-    quoted_printable(&spaced)
+    // A soft line break has no place in a word, and is made by some.
+    let mut rest = spaced.trim_ascii_end().strip_suffix(b"=").unwrap_or(&spaced);
+    let mut bytes = Vec::with_capacity(rest.len());
+    while let Some(at) = memchr::memchr(b'=', rest) {
+        let (plain, from) = rest.split_at_checked(at).unwrap_or((rest, b""));
+        bytes.extend_from_slice(plain);
+        rest = unescape(from.get(1..).unwrap_or_default(), &mut bytes);
+    }
+    bytes.extend_from_slice(rest);
+    bytes
 }
 
 /// `%41` (RFC 2231 4); a `%` that starts nothing stands for itself.
@@ -180,14 +238,6 @@ fn hex(text: &[u8]) -> Option<u8> {
         [high, low, ..] => Some(digit(*high)? << 4 | digit(*low)?),
         _ => None,
     }
-}
-
-/// What follows a soft line break, blanks before the line end included. Blanks are looked for only as far
-/// as a line may be long.
-fn soft_break(after: &[u8]) -> Option<&[u8]> {
-    let blanks = after.iter().take(998).take_while(|c| matches!(c, b' ' | b'\t')).count();
-    let end = after.get(blanks..)?;
-    if end.is_empty() { Some(end) } else { end.strip_prefix(b"\r\n") }
 }
 
 #[cfg(test)]
@@ -210,6 +260,29 @@ mod tests {
         assert_eq!(base64(b"+/+/"), (vec![0xfb, 0xff, 0xbf], true));
     }
 
+    /// What Python's `email` makes of them, but for "aGFsb", which it gives as it stands.
+    #[test]
+    fn base64_of_a_body_ends_at_its_padding() {
+        for (text, bytes, sound) in [
+            ("aGFsbG8=", "hallo", true),
+            ("aGFs\r\n bG8=\r\n", "hallo", true),
+            ("aGFsbG8", "hallo", true),
+            ("aGFsbG8=\r\n\r\nGecontroleerd door de gemeente\r\n", "hallo", false),
+            ("aGFsbG8=aGFsbG8=", "hallo", false),
+            ("aGE=\r\nbG8=", "ha", false),
+            ("aGFsbG8===\r\n", "hallo", true),
+            ("aGVs=bG8=", "hello", false),
+            ("aG=VsbG8=", "hello", false),
+            ("=aGE=", "ha", false),
+            ("aGFs!bG8=", "hallo", false),
+            ("aGFsb", "hal", false),
+            ("", "", true),
+        ] {
+            assert_eq!(base64_body(text.as_bytes()), (bytes.as_bytes().to_vec(), sound), "{text}");
+        }
+        assert_eq!(base64_body(b"+/+/"), (vec![0xfb, 0xff, 0xbf], true));
+    }
+
     #[test]
     fn quoted_printable_as_far_as_it_goes() {
         for (text, bytes) in [
@@ -218,9 +291,14 @@ mod tests {
             ("a=zz=4", "a=zz=4"),
             ("einde=", "einde"),
             ("a\r\nb", "a\r\nb"),
+            ("a;b  \r\nc;=64\t", "a;b\r\nc;d"),
+            ("a =20 \r\n \t\r\nb =\r\nc= \nd=e9", "a  \r\n\r\nb cd\u{fffd}"),
+            ("a==\r\nb", "a=b"),
         ] {
-            assert_eq!(quoted_printable(text.as_bytes()), bytes.as_bytes(), "{text}");
+            let decoded = quoted_printable(text.as_bytes());
+            assert_eq!(String::from_utf8_lossy(&decoded), bytes, "{text}");
         }
+        assert_eq!(quoted_word(b"a_b_=20"), b"a b  ");
     }
 
     #[test]

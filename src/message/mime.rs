@@ -7,13 +7,12 @@ use std::borrow::Cow;
 use super::crlf::CrlfBytes;
 use super::header::Header;
 use super::html::{self, without_tags};
-use super::media_type::{extension, media_type_of};
-use super::name::{Names, safe_name};
+use super::media_type::{extension, media_type_of, with_extension};
+use super::name::{NAMELESS, Names, safe_name};
 use super::references::References;
 use super::shown::{Shown, flow};
-use super::tnef;
 use super::walk::{Leaf, Survey, leaves};
-use super::{decode, flowed};
+use super::{decode, flowed, tnef, uuencode};
 
 /// A message as its reader sees it.
 #[derive(Clone, Debug, Default)]
@@ -50,8 +49,25 @@ pub fn parts(message: &CrlfBytes) -> Parts<'_> {
     let mut survey = Survey::default();
     let leaves = leaves(message.as_slice(), 0, &mut survey);
     let mut names = Names::default();
-    let Shown { plain, html } = Shown::of(&leaves, &mut survey);
+    let Shown { plain, html, files: uuencoded } = Shown::of(&leaves, &mut survey);
     let pictures = html.as_deref().map(References::of).unwrap_or_default();
+    // The files first: what the sender calls "bericht.txt" keeps its name.
+    let mut files = Vec::new();
+    for (name, data) in uuencoded {
+        let name = if name.is_empty() { format!("bijlage-{}.bin", files.len() + 1) } else { name };
+        files.push(MimePart {
+            media_type: media_type_of(&name).to_owned(),
+            name: names.give(&name),
+            content_id: None,
+            content_location: None,
+            inline: false,
+            data: data.into(),
+        });
+    }
+    for leaf in leaves.iter().filter(|leaf| leaf.is_file) {
+        add_files(leaf, &pictures, &mut names, &mut survey, &mut files);
+    }
+    files.sort_by_key(|file| file.inline);
     let part = |data: Option<String>, name: &str, media_type: &str, names: &mut Names| {
         let name = names.give(name);
         data.map(|data| MimePart {
@@ -65,12 +81,6 @@ pub fn parts(message: &CrlfBytes) -> Parts<'_> {
     };
     let text = part(plain, "bericht.txt", "text/plain", &mut names);
     let html = part(html, "bericht.html", "text/html", &mut names);
-    names.give("bericht.eml");
-    let mut files = Vec::new();
-    for leaf in leaves.iter().filter(|leaf| !leaf.in_text && !leaf.in_html && !leaf.is_control) {
-        add_files(leaf, &pictures, &mut names, &mut survey, &mut files);
-    }
-    files.sort_by_key(|file| file.inline);
     Parts { text, html, files, damaged: survey.damaged }
 }
 
@@ -100,6 +110,11 @@ fn texts_within(message: &[u8], depth: usize, survey: &mut Survey, each: &mut dy
             if is_winmail {
                 for file in tnef::attachments(&content) {
                     text_of(&file.data, media_type_of(&file.name), &file.name, None, each);
+                }
+            }
+            if leaf.media_type.starts_with("text/") {
+                for (name, data) in uuencode::files(&content) {
+                    text_of(&data, media_type_of(&name), &name, None, each);
                 }
             }
             let charset = leaf.content_type.text("charset");
@@ -186,22 +201,19 @@ pub(super) fn is_winmail(leaf: &Leaf) -> bool {
         || leaf.name().is_some_and(|name| name.eq_ignore_ascii_case("winmail.dat"))
 }
 
-/// The name that the sender gave, or one by the media type. A name without an extension gets one, or the
-/// file could not be opened.
+/// The name that the sender gave, or one by the media type; with an extension, or the file could not be opened.
 fn file_name(leaf: &Leaf, data: &[u8], number: usize) -> String {
     let extension = extension(&leaf.media_type);
     if leaf.is_message() {
-        // Nothing is left of an invisible name, and no extension either.
-        let named = leaf.name().filter(|name| safe_name(name).to_lowercase().ends_with(".eml"));
-        return named.unwrap_or_else(|| {
-            let subject = Header::parse(data).subject();
-            let stem = if subject.is_empty() { format!("bericht-{number}") } else { safe_name(&subject) };
-            format!("{stem}.eml")
+        let named = leaf.name().map(|name| safe_name(&name)).filter(|name| name != NAMELESS);
+        let stem = named.unwrap_or_else(|| match Header::parse(data).subject() {
+            subject if subject.is_empty() => format!("bericht-{number}"),
+            subject => safe_name(&subject),
         });
+        return if stem.to_lowercase().ends_with(".eml") { stem } else { format!("{stem}.eml") };
     }
     match leaf.name() {
-        Some(name) if name.contains('.') || extension == "bin" => name,
-        Some(name) => format!("{name}.{extension}"),
+        Some(name) => with_extension(&name, &leaf.media_type),
         None => match leaf.media_type.as_str() {
             "application/ms-tnef" | "application/vnd.ms-tnef" => "winmail.dat".to_owned(),
             "application/pkcs7-mime" | "application/x-pkcs7-mime" => "smime.p7m".to_owned(),
@@ -219,6 +231,9 @@ fn location(leaf: &Leaf) -> Option<String> {
     Some(location).filter(|location| !location.is_empty())
 }
 
+#[cfg(test)]
+#[path = "shapes_tests.rs"]
+mod shapes;
 #[cfg(test)]
 #[path = "mime_tests.rs"]
 mod tests;

@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use super::*;
 
-fn message(text: &str) -> CrlfBytes {
+pub(super) fn message(text: &str) -> CrlfBytes {
     CrlfBytes::check(text.replace('\n', "\r\n").into_bytes()).unwrap()
 }
 
 /// Text, HTML and `name type inline: data` of each file, on one line each.
-fn show(text: &str) -> (Option<String>, Option<String>, Vec<String>) {
+pub(super) fn show(text: &str) -> (Option<String>, Option<String>, Vec<String>) {
     let message = message(text);
     let parts = parts(&message);
     let shown = |part: &MimePart| String::from_utf8_lossy(&part.data).trim().replace("\r\n", "|");
@@ -20,7 +20,7 @@ fn show(text: &str) -> (Option<String>, Option<String>, Vec<String>) {
     (parts.text.as_ref().map(shown), parts.html.as_ref().map(shown), parts.files.iter().map(file).collect())
 }
 
-fn multipart(kind: &str, boundary: &str, parts: &[&str]) -> String {
+pub(super) fn multipart(kind: &str, boundary: &str, parts: &[&str]) -> String {
     let parts: String = parts.iter().map(|part| format!("--{boundary}\n{part}\n")).collect();
     format!(
         "Content-Type: multipart/{kind}; boundary=\"{boundary}\"\n\npreamble\n{parts}--{boundary}--\nepilogue\n"

@@ -6,6 +6,7 @@
 
 pub mod attached;
 pub mod automatic;
+mod blank;
 pub mod crlf;
 mod decode;
 mod encoded;
@@ -13,14 +14,17 @@ pub mod flowed;
 pub mod header;
 pub mod html;
 pub mod kind;
+mod leaf;
 mod media_type;
 pub mod mime;
 pub mod name;
 mod parameter;
+mod placing;
 pub mod references;
 pub mod report;
 pub mod rewrite;
 mod shown;
 mod tnef;
 pub mod traits;
+mod uuencode;
 mod walk;

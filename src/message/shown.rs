@@ -1,17 +1,23 @@
 //! The text of a message as its readers see it, out of all parts that belong to it: one form for those who prefer plain
 //! text, one for those who prefer HTML. Used by `mime`.
 
+use std::borrow::Cow;
+
+use super::blank::is_blank;
 use super::html::{self, without_tags};
-use super::walk::{Leaf, Survey};
-use super::{decode, flowed};
+use super::leaf::Leaf;
+use super::walk::Survey;
+use super::{decode, flowed, uuencode};
 
 /// Both forms of the text.
 #[derive(Debug, Default)]
 pub struct Shown {
     /// None where there is only HTML.
     pub plain: Option<String>,
-    /// As sent, not sanitised. None where there is only plain text.
+    /// As sent, not sanitised. None where there is only plain text, or nothing to see but in that.
     pub html: Option<String>,
+    /// Files that uuencode wrote into the text, by name and content.
+    pub files: Vec<(String, Vec<u8>)>,
 }
 
 /// The text of one part, in UTF-8.
@@ -27,7 +33,8 @@ impl Shown {
     /// Reads the parts that are shown.
     pub fn of(leaves: &[Leaf], survey: &mut Survey) -> Self {
         let shown = leaves.iter().filter(|leaf| leaf.in_text || leaf.in_html);
-        let pieces: Vec<Piece> = shown.map(|leaf| Piece::of(leaf, survey)).collect();
+        let mut files = Vec::new();
+        let pieces: Vec<Piece> = shown.map(|leaf| Piece::of(leaf, survey, &mut files)).collect();
         let has_plain = pieces.iter().any(|piece| piece.in_text && !piece.is_html);
         let has_html = pieces.iter().any(|piece| piece.in_html && piece.is_html);
         let (mut plain, mut html) = (Vec::new(), Vec::new());
@@ -41,19 +48,23 @@ impl Shown {
                 plain.extend(in_plain.then_some(text));
             }
         }
-        Self {
-            plain: has_plain.then(|| joined(plain, "\r\n\r\n")),
-            html: has_html.then(|| joined(html, "\r\n<hr>\r\n")),
-        }
+        let plain = has_plain.then(|| joined(plain, "\r\n\r\n"));
+        let html = has_html.then(|| joined(html, "\r\n<hr>\r\n"));
+        let says_something = plain.as_deref().is_some_and(|text| !text.trim().is_empty());
+        let html = html.filter(|html| !says_something || !is_blank(html));
+        Self { plain, html, files }
     }
 }
 
 impl Piece {
     /// The one place where the bytes of a part become a text to show; its parameters are in `leaf.content_type`.
-    fn of(leaf: &Leaf, survey: &mut Survey) -> Self {
-        let (content, sound) = leaf.content();
+    fn of(leaf: &Leaf, survey: &mut Survey, files: &mut Vec<(String, Vec<u8>)>) -> Self {
+        let (mut content, sound) = leaf.content();
         survey.damaged |= !sound;
-        let is_html = leaf.media_type == "text/html";
+        let is_html = leaf.is_html();
+        if !is_html {
+            content = without_files(content, survey, files);
+        }
         let charset = leaf.content_type.text("charset");
         let text = match flow(leaf) {
             _ if is_html => html::decoded(&content, charset.as_deref()),
@@ -71,6 +82,21 @@ pub fn flow(leaf: &Leaf) -> Option<bool> {
     };
     let is_flowed = leaf.media_type == "text/plain" && says("format", "flowed");
     is_flowed.then(|| says("delsp", "yes"))
+}
+
+/// The text without the files in it.
+fn without_files<'a>(
+    content: Cow<'a, [u8]>,
+    survey: &mut Survey,
+    files: &mut Vec<(String, Vec<u8>)>,
+) -> Cow<'a, [u8]> {
+    let split = uuencode::split(&content, uuencode::MAX_FILES.saturating_sub(files.len()));
+    if split.files.is_empty() {
+        return content;
+    }
+    survey.damaged |= split.files.iter().any(|file| !file.is_whole);
+    files.extend(split.files.into_iter().map(|file| (decode::charset(file.name, None), file.data)));
+    split.text.into_owned().into()
 }
 
 /// Mostly there is one, and it may be large: that one is not copied.
