@@ -6,11 +6,12 @@ use memchr::memchr2_iter;
 
 use super::crlf::CrlfBytes;
 use super::header::{Header, split};
-use super::mime::is_winmail;
 use super::name::safe_name;
+use super::opened::{self, Form};
 use super::parameter::Structured;
+use super::tnef::{self, Content, Inner};
+use super::uuencode;
 use super::walk::{Leaf, MAX_DEPTH, Survey, leaves};
-use super::{tnef, uuencode};
 
 /// Messages that are looked for.
 const MAX_MESSAGES: usize = 500;
@@ -18,6 +19,7 @@ const MAX_MESSAGES: usize = 500;
 /// Bytes that are looked at for each of the whole message: those of a message in a message count on every level.
 const MAX_LOOKS: usize = 16;
 const LEAST_ROOM: usize = 1 << 20;
+const SIGNED_COST: usize = 4;
 
 /// Bytes of an attachment, as it came, in which the header of a message is looked for.
 const START: usize = 4 << 10;
@@ -116,24 +118,28 @@ impl Search {
     fn within(&mut self, message: &[u8], depth: usize) {
         for leaf in leaves(message, depth, &mut self.survey) {
             let name = leaf.name().unwrap_or_default();
-            let is_winmail = is_winmail(&leaf);
-            let is_declared = is_winmail || is_message_type(&leaf.media_type) || is_message_name(&name);
+            let is_declared =
+                leaf.form.is_some() || is_message_type(&leaf.media_type) || is_message_name(&name);
             let has_files = has_files(&leaf);
             let is_one = is_declared || !leaf.is_shown() && begins_like_message(&leaf.start(START));
             if !is_one && !has_files {
                 continue;
             }
-            let Some(room) = self.room.checked_sub(leaf.size()) else {
+            // What is signed is copied on every level.
+            let copies = if leaf.form == Some(Form::Signed) { SIGNED_COST } else { 1 };
+            let Some(room) = self.room.checked_sub(leaf.size().saturating_mul(copies)) else {
                 self.found.cut = true;
                 return;
             };
             self.room = room;
             let (content, sound) = leaf.content();
             self.found.cut |= !sound;
-            match (is_winmail, is_one) {
-                (true, _) => self.winmail(&content, leaf.depth),
-                (_, true) => self.message(&content, leaf.depth),
-                _ => self.uuencoded(&content, leaf.depth),
+            match leaf.form {
+                Some(Form::Tnef) => self.winmail(&content, leaf.depth),
+                Some(Form::Signed) => self.signed(&content, &name, leaf.depth),
+                Some(Form::Encrypted) => {}
+                None if is_one => self.message(&content, leaf.depth),
+                None => self.uuencoded(&content, leaf.depth),
             }
         }
     }
@@ -158,20 +164,31 @@ impl Search {
         }
     }
 
+    fn signed(&mut self, content: &[u8], name: &str, depth: usize) {
+        let Some(opened) = opened::open(Form::Signed, content, Some(name), Inner::Within) else { return };
+        match depth < MAX_DEPTH {
+            true => self.within(&opened.entity, depth + 1),
+            false => self.found.cut = true,
+        }
+    }
+
     /// What Outlook keeps of a message, the one that the file came with included, and of those in it.
     fn winmail(&mut self, file: &[u8], depth: usize) {
-        self.add(tnef::header(file), true);
-        for attachment in tnef::attachments(file) {
-            let Some(room) = self.room.checked_sub(attachment.data.len()).filter(|_| depth < MAX_DEPTH)
-            else {
+        self.add(tnef::fields(file), true);
+        for attachment in tnef::read(file).attachments {
+            let data = match attachment.content {
+                Content::Message(data) | Content::File(data) => data,
+                Content::Missing => continue,
+            };
+            let Some(room) = self.room.checked_sub(data.len()).filter(|_| depth < MAX_DEPTH) else {
                 self.found.cut = true;
                 return;
             };
             self.room = room;
-            if tnef::is_tnef(&attachment.data) {
-                self.winmail(&attachment.data, depth + 1);
-            } else if is_message_name(&attachment.name) || begins_like_message(&attachment.data) {
-                self.message(&attachment.data, depth + 1);
+            if tnef::is_tnef(data) {
+                self.winmail(data, depth + 1);
+            } else if is_message_name(&attachment.name) || begins_like_message(data) {
+                self.message(data, depth + 1);
             }
         }
     }
@@ -211,7 +228,10 @@ fn mentions_message(octets: &[u8]) -> bool {
     };
     memchr2_iter(b'/', b'.', octets).any(|at| {
         let (before, after) = (octets.get(at.saturating_sub(7)..at), octets.get(at + 1..));
-        starts(before, "message") || ["eml", "ms-tnef", "rfc822"].iter().any(|text| starts(after, text))
+        starts(before, "message")
+            || ["eml", "ms-tnef", "pkcs7-mime", "x-pkcs7-mime", "rfc822"]
+                .iter()
+                .any(|text| starts(after, text))
     })
 }
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::header::Header;
+use super::opened::Form;
 use super::parameter::Structured;
 use super::{decode, uuencode};
 
@@ -22,6 +23,10 @@ pub struct Leaf<'a> {
     pub in_html: bool,
     /// A reader gets it as a file. What is shown may be a file as well.
     pub is_file: bool,
+    /// It is a message in another form than MIME.
+    pub form: Option<Form>,
+    /// It is the text of a winmail.dat: to be shown where there is no other.
+    pub is_spare: bool,
     /// Levels above it.
     pub depth: usize,
     encoding: String,
@@ -48,6 +53,8 @@ impl<'a> Leaf<'a> {
             in_text,
             in_html,
             is_file,
+            form: None,
+            is_spare: false,
             depth,
             encoding,
             body,
@@ -73,6 +80,17 @@ impl<'a> Leaf<'a> {
     pub fn name(&self) -> Option<String> {
         let declared = self.disposition.text("filename").or_else(|| self.content_type.text("name"));
         declared.or_else(|| if is_uuencode(&self.encoding) { uuencode::name(self.body) } else { None })
+    }
+
+    /// Whether it is, or is said to be, a message in another form than MIME.
+    pub fn may_hide_text(&self) -> bool {
+        const TYPES: &[&str] = &[
+            "application/ms-tnef",
+            "application/vnd.ms-tnef",
+            "application/pkcs7-mime",
+            "application/x-pkcs7-mime",
+        ];
+        self.form.is_some() || TYPES.contains(&self.media_type.as_str())
     }
 
     /// Whether it is a message of its own.

@@ -9,10 +9,13 @@ use super::header::Header;
 use super::html::{self, without_tags};
 use super::media_type::{extension, media_type_of, with_extension};
 use super::name::{NAMELESS, Names, safe_name};
+use super::note::Note;
+use super::opened::Arena;
 use super::references::References;
-use super::shown::{Shown, flow};
-use super::walk::{Leaf, Survey, leaves};
-use super::{decode, flowed, tnef, uuencode};
+use super::shown::{Shown, flow, hide_spare};
+use super::tnef::Inner;
+use super::walk::{Leaf, Survey, leaves, opened_leaves};
+use super::{decode, flowed, uuencode};
 
 /// A message as its reader sees it.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +26,8 @@ pub struct Parts<'a> {
     pub html: Option<MimePart<'a>>,
     /// Attachments, then pictures that are in the HTML.
     pub files: Vec<MimePart<'a>>,
+    /// What is to be said of the message besides.
+    pub notes: Vec<Note>,
     /// Not everything could be read; the message itself has the rest.
     pub damaged: bool,
 }
@@ -47,9 +52,32 @@ pub struct MimePart<'a> {
 /// Takes a message apart.
 pub fn parts(message: &CrlfBytes) -> Parts<'_> {
     let mut survey = Survey::default();
-    let leaves = leaves(message.as_slice(), 0, &mut survey);
+    let closed = leaves(message.as_slice(), 0, &mut survey);
+    if closed.iter().all(|leaf| leaf.form.is_none()) {
+        return assembled(&closed, survey);
+    }
+    let arena = Arena::new(message.as_slice().len(), Inner::Beside);
+    let mut survey = Survey::default();
+    let mut leaves = opened_leaves(message.as_slice(), 0, &arena, &mut survey);
+    hide_spare(&mut leaves);
+    assembled(&leaves, survey).into_owned()
+}
+
+impl Parts<'_> {
+    fn into_owned(self) -> Parts<'static> {
+        let own = |part: MimePart| MimePart { data: Cow::Owned(part.data.into_owned()), ..part };
+        Parts {
+            text: self.text.map(own),
+            html: self.html.map(own),
+            files: self.files.into_iter().map(own).collect(),
+            ..self
+        }
+    }
+}
+
+fn assembled<'a>(leaves: &[Leaf<'a>], mut survey: Survey) -> Parts<'a> {
     let mut names = Names::default();
-    let Shown { plain, html, files: uuencoded } = Shown::of(&leaves, &mut survey);
+    let Shown { plain, html, files: uuencoded } = Shown::of(leaves, &mut survey);
     let pictures = html.as_deref().map(References::of).unwrap_or_default();
     // The files first: what the sender calls "bericht.txt" keeps its name.
     let mut files = Vec::new();
@@ -81,37 +109,38 @@ pub fn parts(message: &CrlfBytes) -> Parts<'_> {
     };
     let text = part(plain, "bericht.txt", "text/plain", &mut names);
     let html = part(html, "bericht.html", "text/html", &mut names);
-    Parts { text, html, files, damaged: survey.damaged }
+    Parts { text, html, files, notes: survey.notes, damaged: survey.damaged }
 }
 
 /// Hands every text in the message to `each`, those of attachments and of messages in it included, HTML
 /// without its tags. Gives whether something could not be read.
 pub fn texts(message: &CrlfBytes, each: &mut dyn FnMut(&str)) -> bool {
     let mut survey = Survey::default();
-    texts_within(message.as_slice(), 0, &mut survey, each);
+    let arena = Arena::new(message.as_slice().len(), Inner::Within);
+    texts_within(message.as_slice(), 0, &arena, &mut survey, each);
     survey.damaged
 }
 
-fn texts_within(message: &[u8], depth: usize, survey: &mut Survey, each: &mut dyn FnMut(&str)) {
-    for leaf in leaves(message, depth, survey) {
+fn texts_within(
+    message: &[u8],
+    depth: usize,
+    arena: &Arena,
+    survey: &mut Survey,
+    each: &mut dyn FnMut(&str),
+) {
+    for leaf in opened_leaves(message, depth, arena, survey) {
         if leaf.is_message() {
             let (content, sound) = leaf.content();
             survey.damaged |= !sound;
             if leaf.depth < super::walk::MAX_DEPTH {
                 each(&Header::parse(&content).subject());
-                texts_within(&content, leaf.depth + 1, survey, each);
+                texts_within(&content, leaf.depth + 1, arena, survey, each);
             } else {
                 survey.damaged = true;
             }
         } else {
             let (content, sound) = leaf.content();
             let name = leaf.name().unwrap_or_default();
-            let is_winmail = is_winmail(&leaf);
-            if is_winmail {
-                for file in tnef::attachments(&content) {
-                    text_of(&file.data, media_type_of(&file.name), &file.name, None, each);
-                }
-            }
             if leaf.media_type.starts_with("text/") {
                 for (name, data) in uuencode::files(&content) {
                     text_of(&data, media_type_of(&name), &name, None, each);
@@ -123,7 +152,7 @@ fn texts_within(message: &[u8], depth: usize, survey: &mut Survey, each: &mut dy
                 each(&flowed::joined(&decode::charset(&content, charset.as_deref()), delsp));
             }
             let is_unknown = charset.is_some_and(|charset| !decode::is_readable(&charset));
-            survey.damaged |= (is_text || is_winmail) && !sound || is_text && is_unknown;
+            survey.damaged |= (is_text || leaf.may_hide_text()) && !sound || is_text && is_unknown;
         }
     }
 }
@@ -159,7 +188,7 @@ fn text_of(
     true
 }
 
-/// The file that a leaf is, and those that a winmail.dat hides.
+/// The file that a leaf is.
 fn add_files<'a>(
     leaf: &Leaf<'a>,
     pictures: &References,
@@ -173,7 +202,6 @@ fn add_files<'a>(
     let content_id = content_id.map(|id| id.trim_matches(['<', '>', ' ']).to_owned());
     let location = location(leaf);
     let name = names.give(&file_name(leaf, &data, files.len() + 1));
-    let hidden = if is_winmail(leaf) { tnef::attachments(&data) } else { Vec::new() };
     files.push(MimePart {
         name,
         media_type: leaf.media_type.clone(),
@@ -182,23 +210,6 @@ fn add_files<'a>(
         content_location: location,
         data,
     });
-    for attachment in hidden {
-        let name = Some(attachment.name).filter(|name| !name.is_empty());
-        let name = name.unwrap_or_else(|| format!("bijlage-{}.bin", files.len() + 1));
-        files.push(MimePart {
-            media_type: media_type_of(&name).to_owned(),
-            name: names.give(&name),
-            content_id: None,
-            content_location: None,
-            inline: false,
-            data: attachment.data.into(),
-        });
-    }
-}
-
-pub(super) fn is_winmail(leaf: &Leaf) -> bool {
-    matches!(leaf.media_type.as_str(), "application/ms-tnef" | "application/vnd.ms-tnef")
-        || leaf.name().is_some_and(|name| name.eq_ignore_ascii_case("winmail.dat"))
 }
 
 /// The name that the sender gave, or one by the media type; with an extension, or the file could not be opened.

@@ -201,7 +201,8 @@ fn special_parts_are_usable_files() {
 
 #[test]
 fn a_winmail_dat_is_opened() {
-    let file: String = tnef::tests::sample().iter().map(|byte| format!("={byte:02X}")).collect();
+    let file: String =
+        crate::message::tnef::tests::sample().iter().map(|byte| format!("={byte:02X}")).collect();
     let mail = multipart(
         "mixed",
         "m",

@@ -41,6 +41,8 @@ pub struct Position {
     pub in_alternative: bool,
     pub for_text: bool,
     pub for_html: bool,
+    /// Its text is shown only where there is no other.
+    pub is_spare: bool,
     /// Levels above it.
     pub depth: usize,
 }
@@ -52,6 +54,7 @@ impl Position {
         in_alternative: false,
         for_text: true,
         for_html: true,
+        is_spare: false,
         depth: 0,
     };
 }

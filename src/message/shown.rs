@@ -56,6 +56,22 @@ impl Shown {
     }
 }
 
+/// Hides the text of a winmail.dat where there is another; where there is none, shows it alone.
+pub fn hide_spare(leaves: &mut [Leaf]) {
+    if leaves.iter().any(|leaf| leaf.is_spare) {
+        let has_text = leaves.iter().any(|leaf| leaf.is_shown() && !leaf.is_spare && says_something(leaf));
+        for leaf in leaves.iter_mut().filter(|leaf| leaf.is_spare == has_text) {
+            (leaf.in_text, leaf.in_html) = (false, false);
+        }
+    }
+}
+
+/// Whether a reader sees something of it.
+fn says_something(leaf: &Leaf) -> bool {
+    let piece = Piece::of(leaf, &mut Survey::default(), &mut Vec::new());
+    if piece.is_html { !is_blank(&piece.text) } else { !piece.text.trim().is_empty() }
+}
+
 impl Piece {
     /// The one place where the bytes of a part become a text to show; its parameters are in `leaf.content_type`.
     fn of(leaf: &Leaf, survey: &mut Survey, files: &mut Vec<(String, Vec<u8>)>) -> Self {

@@ -9,6 +9,8 @@ use memchr::memmem;
 use super::header::{Header, split};
 pub use super::leaf::Leaf;
 use super::media_type;
+use super::note::Note;
+use super::opened::{self, Arena, Form, START};
 use super::parameter::Structured;
 use super::placing::{
     PartKind, Position, Root, place, settle_alternative, show_only_text_twice, show_something,
@@ -20,6 +22,9 @@ pub const MAX_DEPTH: usize = 100;
 /// Parts of one message, those of messages in it included.
 const MAX_PARTS: usize = 10_000;
 
+/// Notes of one message.
+const MAX_NOTES: usize = 10;
+
 /// What has been seen so far of one message and all that is in it.
 #[derive(Debug, Default)]
 pub struct Survey {
@@ -28,11 +33,32 @@ pub struct Survey {
     pub damaged: bool,
     /// It was over a limit: there may be parts that nobody has looked at.
     pub limited: bool,
+    /// What a page says of the parts that were opened.
+    pub notes: Vec<Note>,
 }
 
 /// The leaves of `message` in their order. `depth` is how many levels `message` itself lies below the top.
 pub fn leaves<'a>(message: &'a [u8], depth: usize, survey: &mut Survey) -> Vec<Leaf<'a>> {
-    let mut walk = Walk { leaves: Vec::new(), survey };
+    walked(message, depth, None, survey)
+}
+
+/// The same, and behind each part that is a message in another form, what is in it; `arena` keeps that.
+pub fn opened_leaves<'a>(
+    message: &'a [u8],
+    depth: usize,
+    arena: &'a Arena,
+    survey: &mut Survey,
+) -> Vec<Leaf<'a>> {
+    walked(message, depth, Some(arena), survey)
+}
+
+fn walked<'a>(
+    message: &'a [u8],
+    depth: usize,
+    arena: Option<&'a Arena>,
+    survey: &mut Survey,
+) -> Vec<Leaf<'a>> {
+    let mut walk = Walk { leaves: Vec::new(), survey, arena };
     walk.part(message, &Position { depth, ..Position::TOP });
     show_something(&mut walk.leaves);
     walk.leaves
@@ -41,6 +67,8 @@ pub fn leaves<'a>(message: &'a [u8], depth: usize, survey: &mut Survey) -> Vec<L
 struct Walk<'a, 's> {
     leaves: Vec<Leaf<'a>>,
     survey: &'s mut Survey,
+    /// Keeps what is opened; without it nothing is.
+    arena: Option<&'a Arena>,
 }
 
 impl<'a> Walk<'a, '_> {
@@ -71,7 +99,47 @@ impl<'a> Walk<'a, '_> {
         let media_type = if is_multipart { "text/plain".to_owned() } else { media_type };
         let mut leaf = Leaf::new(header, media_type, content_type, disposition, body, position.depth);
         place(&mut leaf, position);
+        leaf.is_spare = position.is_spare && leaf.is_shown();
+        leaf.form = Form::of(&leaf.start(START));
+        let Some(form) = leaf.form else { return self.leaves.push(leaf) };
+        // Whatever it is called, it is no text.
+        (leaf.in_text, leaf.in_html, leaf.is_file) = (false, false, true);
+        if leaf.media_type.starts_with("text/") {
+            leaf.media_type = form.media_type().to_owned();
+        }
+        let opened = self.open(form, &leaf);
         self.leaves.push(leaf);
+        if let Some(entity) = opened {
+            // What was signed is shown where it stands; a winmail.dat mostly repeats what is there.
+            let is_winmail = form == Form::Tnef;
+            let outer = if is_winmail { &Position::TOP } else { position };
+            let (is_spare, depth) = (position.is_spare || is_winmail, position.depth + 1);
+            self.part(entity, &Position { parent: PartKind::Mixed, first: true, is_spare, depth, ..*outer });
+        }
+    }
+
+    /// The entity that is in a part.
+    fn open(&mut self, form: Form, leaf: &Leaf) -> Option<&'a [u8]> {
+        let arena = self.arena?;
+        if form == Form::Encrypted {
+            self.note(Note::Encrypted);
+            return None;
+        }
+        let opened = opened::open(form, &leaf.content().0, leaf.name().as_deref(), arena.inner)?;
+        let kept = if leaf.depth < MAX_DEPTH { arena.keep(opened.entity) } else { None };
+        let is_cut = opened.cut || kept.is_none();
+        self.survey.damaged |= is_cut;
+        self.survey.limited |= is_cut;
+        if kept.is_some() {
+            opened.note.into_iter().for_each(|note| self.note(note));
+        }
+        kept
+    }
+
+    fn note(&mut self, note: Note) {
+        if self.survey.notes.len() < MAX_NOTES && !self.survey.notes.contains(&note) {
+            self.survey.notes.push(note);
+        }
     }
 
     fn multipart(
