@@ -15,6 +15,7 @@ pub mod header;
 pub mod html;
 pub mod kind;
 mod leaf;
+pub mod mailbox;
 mod media_type;
 pub mod mime;
 pub mod name;
