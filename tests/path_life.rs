@@ -346,7 +346,7 @@ fn who_has_not_opened_is_reminded_once() {
     assert!(taken.iter().any(|mail| text_of(mail).contains(&again)), "the same link as before");
     assert!(reminder.mail.starts_with(&format!("MAIL FROM:<{STAFF}>")), "{}", reminder.mail);
     assert!(reminder.raw.contains("\r\nReferences: <a@voorbeeld.nl>\r\n"), "{}", reminder.raw);
-    assert!(reminder.raw.contains("\r\nReply-To: ") && reminder.raw.contains("<zaak@voorbeeld.nl>"), "M22");
+    assert!(reminder.raw.contains("\r\nReply-To: zaak@voorbeeld.nl\r\n"), "M22");
     assert_eq!(gateway.stop(), 0);
 
     let_days_pass(&site, 13);

@@ -150,6 +150,112 @@ fn broken_mail_is_sealed_as_a_whole() {
     assert!(seen.taken.iter().all(|taken| !text_of(taken).contains("geheim-kanarie")));
 }
 
+/// M26: whatever came, what leaves is a message (RFC 5322 3.6).
+#[test]
+fn a_notification_is_a_message_whatever_came() {
+    let smarthost = Smarthost::start(Script::usual());
+    let site = Site::new(smarthost.address(), "");
+    let gateway = site.start();
+    let long = "n".repeat(1200);
+    let to: Vec<String> = (0..150).map(|n| format!("Inwoner {n} <i{n}@example.org>")).collect();
+    let ids: Vec<String> = (0..60).map(|n| format!("<{n:030}@voorbeeld.nl>")).collect();
+    let cases = [
+        (String::new(), "j.jansen@voorbeeld.nl"),
+        ("From: root@\r\nDate: gisteren\r\nMessage-ID: <geen id>".to_owned(), "j.jansen@voorbeeld.nl"),
+        (
+            "From: J\u{fc}rgen <jurgen@voorbeeld.nl>".to_owned(),
+            "=?utf-8?Q?J=C3=BCrgen?= <jurgen@voorbeeld.nl>",
+        ),
+        (format!("From: \"{long}\" <a@voorbeeld.nl>"), "<a@voorbeeld.nl>"),
+        (
+            format!("From: a@voorbeeld.nl\r\nTo: {}\r\nReferences: {}", to.join(", "), ids.join(" ")),
+            "a@voorbeeld.nl",
+        ),
+        (
+            "From: a@voorbeeld.nl, b@voorbeeld.nl\r\nSender: sec@voorbeeld.nl".to_owned(),
+            "a@voorbeeld.nl, b@voorbeeld.nl",
+        ),
+    ];
+    for (number, (fields, from)) in cases.iter().enumerate() {
+        let fields = if fields.is_empty() { String::new() } else { format!("{fields}\r\n") };
+        let mail = format!("{fields}Subject: [vertrouwelijk] x\r\n\r\nkanarie\r\n");
+        submit(gateway.smtp, STAFF, &[RESIDENT], mail.as_bytes());
+        let seen = smarthost.wait(|seen| seen.taken.len() == 2 * (number + 1));
+        let notices: Vec<Notice> = seen.taken[2 * number..].iter().map(Notice::of).collect();
+        let notice = notices.iter().find(|notice| notice.kind == "notification").unwrap();
+        let (header, _) = notice.raw.split_once("\r\n\r\n").unwrap();
+        let unfolded = header.replace("\r\n ", " ").replace("\r\n\t", " ");
+        let field = |name: &str| {
+            let found: Vec<&str> = unfolded.lines().filter_map(|line| line.strip_prefix(name)).collect();
+            assert!(found.len() <= 1, "{name} {found:?}");
+            found.first().copied()
+        };
+        assert!(notice.raw.is_ascii() && notice.raw.lines().all(|line| line.len() <= 998));
+        assert!(field("From: ").unwrap().ends_with(from), "{header}");
+        assert!(field("Date: ").is_some() && field("Message-ID: <").unwrap().contains('@'), "{header}");
+        assert_eq!(field("To: ").map_or(0, |to| to.matches('@').count()), if number == 4 { 150 } else { 0 });
+        assert_eq!(field("References: "), Some(ids.join(" ").as_str()).filter(|_| number == 4));
+        assert_eq!(field("Sender: "), Some("sec@voorbeeld.nl").filter(|_| number == 5));
+    }
+}
+
+/// M26: the thread of a message without a Message-ID is that of its notification.
+#[test]
+fn an_answer_to_a_message_without_an_id_is_sealed() {
+    let smarthost = Smarthost::start(Script::usual());
+    let site = Site::new(smarthost.address(), "");
+    let gateway = site.start();
+    submit(gateway.smtp, STAFF, &[RESIDENT], b"Subject: [vertrouwelijk] scan\r\n\r\nx\r\n");
+    let seen = smarthost.wait(|seen| seen.taken.len() == 2);
+    let notices: Vec<Notice> = seen.taken.iter().map(Notice::of).collect();
+    let notification = notices.iter().find(|notice| notice.kind == "notification").unwrap();
+    let id = notification.raw.lines().find_map(|line| line.strip_prefix("Message-ID: ")).unwrap();
+    let answer =
+        format!("Message-ID: <2@voorbeeld.nl>\r\nIn-Reply-To: {id}\r\nSubject: RE: bericht\r\n\r\nx\r\n");
+    submit(gateway.smtp, STAFF, &[RESIDENT], answer.as_bytes());
+    let seen = smarthost.wait(|seen| seen.copies(RESIDENT) == 2);
+    let last = seen.taken.iter().rev().find(|taken| taken.addresses() == [RESIDENT]).unwrap();
+    assert_eq!(Notice::of(last).kind, "notification");
+}
+
+/// M27: only people of the organisation are shown as such.
+#[test]
+fn whoever_sent_it_is_of_the_organisation() {
+    let smarthost = Smarthost::start(Script::usual());
+    let site = Site::new(smarthost.address(), "");
+    let gateway = site.start();
+    for (number, (fields, shown, hidden)) in [
+        (
+            "From: Wethouder Bos <bos@voorbeeld.nl>\r\nSender: Secretariaat <sec@voorbeeld.nl>",
+            "Secretariaat namens Wethouder Bos van",
+            None,
+        ),
+        ("From: Jan <jan@gmail.example>", "j.jansen@voorbeeld.nl van", Some("Jan van")),
+        (
+            "From: Inwoner <inwoner@example.net>\r\nResent-From: Jan Jansen <j.jansen@voorbeeld.nl>",
+            "Jan Jansen van",
+            Some("Inwoner van"),
+        ),
+        ("From: Bos <bos@voorbeeld.nl>\r\nSender: Bos <BOS@voorbeeld.nl>", "Bos van", Some("namens")),
+        (
+            "From: Bos <bos@voorbeeld.nl>\r\nSender: Bureau <bureau@example.net>",
+            "Bos van",
+            Some("Bureau van"),
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mail = format!("{fields}\r\nSubject: [vertrouwelijk] x\r\n\r\nx\r\n");
+        submit(gateway.smtp, STAFF, &[RESIDENT], mail.as_bytes());
+        let seen = smarthost.wait(|seen| seen.copies(RESIDENT) == number + 1);
+        let last = seen.taken.iter().rev().find(|taken| taken.addresses() == [RESIDENT]).unwrap();
+        let text = Notice::of(last).text;
+        assert!(text.contains(shown), "{fields}: {text}");
+        assert!(hidden.is_none_or(|hidden| !text.contains(hidden)), "{fields}: {text}");
+    }
+}
+
 #[test]
 fn mail_waits_for_the_smarthost() {
     let down = say("421 4.3.2 not now");

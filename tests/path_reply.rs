@@ -195,7 +195,7 @@ fn an_answer_goes_where_the_message_wants_it() {
     let unfolded = notification.raw.replace("\r\n\t", " ").replace("\r\n ", " ");
     let field = unfolded.lines().find(|line| line.starts_with("Reply-To:")).unwrap();
     assert!(field.contains("\"Zaak 12, bezwaar\" <zaak-12@voorbeeld.nl>"), "{field}");
-    assert!(field.contains("<zaken@voorbeeld.nl>") && field.matches('@').count() == 2, "{field}");
+    assert!(field.contains(" zaken@voorbeeld.nl") && field.matches('@').count() == 2, "{field}");
     assert!(
         notification.text.contains("Zaaksysteem"),
         "whom to ask is who it is from: {}",

@@ -4,6 +4,7 @@
 //! Whatever goes wrong on the way (policy, keys, disk, store) ends in [`Refusal::Trouble`]: the peer
 //! keeps the message and tries again. There is no path from trouble to plaintext onwards (C05).
 
+mod original;
 mod reports;
 mod seal;
 mod slots;

@@ -1,8 +1,7 @@
 //! The sealed way: the message becomes a transfer, each recipient gets a notification with an own link,
 //! the sender one receipt. Blocking; called by `intake` on a thread that may wait.
 
-use std::borrow::Cow;
-
+use super::original::Copy;
 use super::{Arrival, Intake};
 use crate::address::{Address, ReversePath};
 use crate::audit::{Action, Event};
@@ -12,7 +11,6 @@ use crate::config::{PasswordMode, SubjectMode};
 use crate::envelope::{self, EnvelopeRecipient};
 use crate::id::Link;
 use crate::locale::Language;
-use crate::message::crlf::CrlfBytes;
 use crate::message::header::Header;
 use crate::message::mailbox::Mailbox;
 use crate::message::mime::{self, MimePart};
@@ -21,20 +19,15 @@ use crate::outbox::compose::Fields;
 use crate::outbox::notices::notification::Notification;
 use crate::outbox::notices::receipt::{Disposition, Receipt, ReceiptLine, Remarks};
 use crate::outbox::notices::{Notice, ToSender};
+use crate::outbox::original::{self, Original};
 use crate::outbox::{Context, Outbox, SenderCard};
 use crate::policy::{SealOptions, TagPassword};
 use crate::secret::Secret;
 use crate::settings::Organisation;
 use crate::smtp::inbox::Refusal;
 use crate::store::{Acceptance, NewItem, NewRecipient, NewTransfer};
-use crate::transfer::sealing::{self, FileContent, SealRequest, Sealed};
+use crate::transfer::sealing::{self, FileContent, FileData, SealRequest, Sealed};
 use crate::transfer::{action, link, password};
-
-/// The fields of the original that the notification carries on, byte for byte.
-const KEPT_FIELDS: &[&str] = &["From", "To", "Cc", "Date", "Message-ID", "In-Reply-To", "References"];
-
-/// The fields that name recipients whom the others are not to see.
-const BLIND: &[&str] = &["Bcc", "Resent-Bcc"];
 
 /// Addresses of a Reply-To that are kept: an answer goes to no more.
 const MAX_REPLY_TO: usize = 10;
@@ -64,23 +57,17 @@ pub(super) fn seal(
     let header = Header::parse(arrival.message.as_slice());
     let sender = receipt_address(arrival, &header);
     let terms = Terms::of(organisation, arrival, sender.is_some());
-    let original = without_blind_copies(&arrival.message, &header);
+    let message_id = original::message_id(&header, &arrival.id, &organisation.hostname);
+    let copy = Copy::of(&arrival.message, &organisation.policy);
     let recipients = envelope::each_mailbox_once(arrival.seal.iter().map(|(recipient, _)| recipient));
     let reply_to = reply_to(&header, &organisation.domains);
-    let request = request(intake, arrival, &header, original.as_slice(), &terms, &recipients, &reply_to);
+    let found = Found { header: &header, message_id: &message_id, reply_to: &reply_to };
+    let request = request(intake, arrival, &found, &copy, &terms, &recipients);
     let Sealed { transfer, password, tokens } =
         sealing::seal(intake.blobs.as_ref(), &intake.keys.link, request)?;
     acceptance.events.extend(events(arrival, &transfer));
     let transfer = acceptance.transfer.insert(transfer);
-    let notices = Notices {
-        intake,
-        organisation,
-        arrival,
-        header: &header,
-        transfer,
-        recipients: &recipients,
-        reply_to: &reply_to,
-    };
+    let notices = Notices { intake, organisation, arrival, found, transfer, recipients: &recipients };
     acceptance.items.extend(notices.notifications(&terms, &tokens)?);
     if let Some(sender) = sender {
         acceptance.items.push(notices.receipt(&sender, &terms.remarks, password.as_ref())?);
@@ -96,49 +83,60 @@ fn receipt_address(arrival: &Arrival, header: &Header<'_>) -> Option<Address> {
     }
 }
 
-/// The message without its blind copies (RFC 5322 3.6.3), which some programs leave in the header.
-fn without_blind_copies<'a>(message: &'a CrlfBytes, header: &Header<'_>) -> Cow<'a, CrlfBytes> {
-    match BLIND.iter().any(|name| header.first(name).is_some()) {
-        true => Cow::Owned(rewrite::replace_fields(message, BLIND, &CrlfBytes::default())),
-        false => Cow::Borrowed(message),
-    }
-}
-
 /// The mailboxes of Reply-To that are inside: answers go nowhere else.
-fn reply_to(header: &Header<'_>, domains: &[String]) -> Vec<(Option<String>, Address)> {
-    let mut kept: Vec<(Option<String>, Address)> = Vec::new();
-    for Mailbox { name, address } in header.reply_to() {
-        let Some(address) = address.filter(|address| address.is_internal(domains)) else { continue };
-        if kept.len() < MAX_REPLY_TO && kept.iter().all(|(_, other)| !other.is_same_mailbox(&address)) {
-            kept.push((name, address));
+fn reply_to(header: &Header<'_>, domains: &[String]) -> Vec<Mailbox> {
+    let mut kept: Vec<Mailbox> = Vec::new();
+    for mailbox in header.reply_to() {
+        let Some(address) = mailbox.address.as_ref().filter(|address| address.is_internal(domains)) else {
+            continue;
+        };
+        let is_same =
+            |other: &Mailbox| other.address.as_ref().is_some_and(|other| other.is_same_mailbox(address));
+        if kept.len() < MAX_REPLY_TO && !kept.iter().any(is_same) {
+            kept.push(mailbox);
         }
     }
     kept
+}
+
+/// What was found in the header of a message.
+#[derive(Clone, Copy)]
+struct Found<'a> {
+    header: &'a Header<'a>,
+    /// Its own, or that of its notification.
+    message_id: &'a str,
+    reply_to: &'a [Mailbox],
 }
 
 /// What `sealing` needs of the message.
 fn request<'a>(
     intake: &Intake,
     arrival: &'a Arrival,
-    header: &Header<'_>,
-    original: &'a [u8],
+    found: &Found<'_>,
+    copy: &'a Copy<'a>,
     terms: &Terms,
     recipients: &[EnvelopeRecipient],
-    reply_to: &[(Option<String>, Address)],
 ) -> SealRequest<'a> {
-    let parts = mime::parts(&arrival.message);
+    let header = found.header;
+    let parts = mime::parts(copy.message());
     if parts.damaged {
         tracing::warn!(id = %arrival.id, "a sealed message is damaged; its original is kept whole");
     }
     let from = header.from();
+    // Those who answer the notification name it by this, whatever the message itself is called.
+    let mut thread = header.thread_ids();
+    if !thread.iter().any(|id| id == found.message_id) {
+        thread.push(found.message_id.to_owned());
+    }
     let hashes = |ids: Vec<String>| ids.iter().map(|id| intake.keys.thread.hash(id)).collect();
     SealRequest {
-        original,
+        original: FileData::Stream(Box::new(copy.stream())),
         subject: arrival.subject.clone(),
         from_name: from.name,
         from_address: from.address.map(String::from),
-        message_id: header.message_id(),
-        reply_to: reply_to.iter().map(|(_, address)| address.clone()).collect(),
+        agent: header.agent(),
+        message_id: header.message_id().or_else(|| Some(found.message_id.to_owned())),
+        reply_to: found.reply_to.iter().filter_map(|mailbox| mailbox.address.clone()).collect(),
         date: header.first("Date").map(|field| field.value()),
         text: parts.text.map(|part| part.data),
         html: parts.html.map(|part| part.data),
@@ -154,7 +152,7 @@ fn request<'a>(
         zone: terms.zone.clone(),
         password: terms.password,
         chosen: terms.chosen.clone(),
-        thread: hashes(header.thread_ids()),
+        thread: hashes(thread),
         answers: hashes(header.answers()),
     }
 }
@@ -178,18 +176,19 @@ struct Notices<'a> {
     intake: &'a Intake,
     organisation: &'a Organisation,
     arrival: &'a Arrival,
-    header: &'a Header<'a>,
+    found: Found<'a>,
     transfer: &'a NewTransfer,
     /// Those of the transfer, as the envelope has them.
     recipients: &'a [EnvelopeRecipient],
-    reply_to: &'a [(Option<String>, Address)],
 }
 
 impl Notices<'_> {
     /// One for each recipient, each with a link of its own.
     fn notifications(&self, terms: &Terms, tokens: &[Secret]) -> Result<Vec<NewItem>, Refusal> {
         let (transfer, envelope) = (self.transfer, &self.arrival.envelope);
-        let (sender, fields) = (self.sender_card(), self.fields()?);
+        let sender =
+            SenderCard::of_message(self.found.header, envelope.reverse_path.address(), self.organisation);
+        let fields = self.fields(&sender)?;
         let numbered = transfer.recipients.iter().zip(self.recipients).zip(tokens);
         let notify = |((NewRecipient { number, .. }, recipient), token): ((&NewRecipient, _), _)| {
             let link = &Link { transfer: transfer.id.clone(), recipient: *number };
@@ -213,13 +212,18 @@ impl Notices<'_> {
     }
 
     /// What a notification takes over from the original's header.
-    fn fields(&self) -> Result<Fields, Refusal> {
-        let Self { arrival, header, .. } = self;
-        let mut fields = rewrite::trace(&self.organisation.hostname, header, &arrival.id, arrival.now);
-        fields.extend(rewrite::copy_fields(header, KEPT_FIELDS));
-        let reply_to: Vec<_> =
-            self.reply_to.iter().map(|(name, address)| (name.as_deref(), address)).collect();
-        Ok(Fields::copied(&fields)?.reply_to(&reply_to))
+    fn fields(&self, sender: &SenderCard) -> Result<Fields, Refusal> {
+        let Self { arrival, organisation, found, .. } = self;
+        let trace = rewrite::trace(&organisation.hostname, found.header, &arrival.id, arrival.now);
+        let original = Original {
+            header: found.header,
+            envelope: &arrival.envelope,
+            organisation,
+            sender,
+            reply_to: found.reply_to,
+            now: arrival.now,
+        };
+        Ok(original.fields(&trace, found.message_id)?)
     }
 
     /// For the sender alone; the only mail with the password.
@@ -230,7 +234,7 @@ impl Notices<'_> {
         password: Option<&Secret>,
     ) -> Result<NewItem, Refusal> {
         let (organisation, transfer) = (self.organisation, self.transfer);
-        let message_id = self.header.message_id();
+        let message_id = self.transfer.message_id.as_deref();
         let sealed = transfer
             .recipients
             .iter()
@@ -247,18 +251,9 @@ impl Notices<'_> {
             expires: transfer.expires,
             password,
             remarks,
-            message_id: message_id.as_deref(),
+            message_id,
         };
         self.item(organisation.language, &receipt)
-    }
-
-    /// The person in the From field, or else the envelope's; a message without either is the postmaster's.
-    fn sender_card(&self) -> SenderCard {
-        let from = self.header.from();
-        let envelope = || self.arrival.envelope.reverse_path.address().cloned();
-        let address = from.address.or_else(envelope).unwrap_or_else(|| self.organisation.postmaster.clone());
-        let person = self.organisation.staff.find(&address);
-        SenderCard::new(&address, from.name.as_deref(), person, self.organisation)
     }
 
     fn item(&self, language: Language, notice: &impl Notice) -> Result<NewItem, Refusal> {

@@ -10,16 +10,13 @@ use super::crlf::CrlfBytes;
 use super::decode;
 use super::header::Header;
 use super::html::{self, without_tags};
+use super::leaf::SIGNATURES;
 use super::uuencode;
 use super::walk::{Leaf, Survey, leaves};
 
 /// Characters that a program writes by itself; in a report, the header of what is reported among them.
 const MAX_ANSWER: usize = 10_000;
 const MAX_REPORT: usize = 32_000;
-
-/// Parts that say only that the others were not changed (RFC 1847).
-const SIGNATURES: &[&str] =
-    &["application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"];
 
 /// Whether `message` is such an answer and has nothing of what it answers but its header; `None` where that cannot be
 /// read. `attached` are the messages in it, `from_nobody`: it has a null reverse path.

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use memchr::{memchr2, memmem};
 
-use super::mailbox::Mailbox;
+use super::mailbox::{Mailbox, Mailboxes};
 use super::parameter::Structured;
 use super::{decode, encoded};
 
@@ -16,8 +16,14 @@ pub const MAX_HEADER: usize = 4 << 20;
 /// Bytes of an address field that are looked at.
 const MAX_STRUCTURED: usize = 64 << 10;
 
+/// Mailboxes of one list that are looked at.
+const MAX_MAILBOXES: usize = 100;
+
 /// Message-IDs of one thread that are looked at: the first and the last ones. Nobody answers that often.
 const MAX_IDS: usize = 1000;
+
+/// Bytes of an identifier that fits on a line.
+const MAX_IDENTIFIER: usize = 900;
 
 /// Bytes of a Thread-Index that name the conversation, and fields of that name that are looked at.
 const CONVERSATION: usize = 22;
@@ -53,6 +59,11 @@ impl<'a> Header<'a> {
     /// All of it as text, lines that are no field included: some programs show those.
     pub fn text(&self) -> String {
         encoded::text(self.block)
+    }
+
+    /// The bytes that it was read from.
+    pub(super) fn as_bytes(&self) -> &'a [u8] {
+        self.block
     }
 
     /// Every field, from the top. Lines that are no field are skipped.
@@ -94,15 +105,28 @@ impl<'a> Header<'a> {
         self.first("Subject").map(|field| field.value()).unwrap_or_default()
     }
 
-    /// The first author.
+    /// The first author that has an address, or else the first.
     pub fn from(&self) -> Mailbox {
-        self.first("From").map(|field| Mailbox::parse(field.structured())).unwrap_or_default()
+        let first = || self.first("From").map(|field| Mailbox::parse(field.structured()));
+        self.mailboxes("From").find(|author| author.address.is_some()).or_else(first).unwrap_or_default()
+    }
+
+    /// Who sent the message for its author (RFC 5322 3.6.2), where that is somebody else.
+    pub fn agent(&self) -> Option<Mailbox> {
+        let agent = self.mailboxes("Sender").find(|one| one.address.is_some())?;
+        let address = agent.address.as_ref()?;
+        let is_same = |one: Mailbox| one.address.is_some_and(|other| other.is_same_mailbox(address));
+        (!self.mailboxes("From").any(is_same)).then_some(agent)
+    }
+
+    /// The mailboxes in all fields of this name, in their order. What has no address has a name.
+    pub fn mailboxes<'n>(&self, name: &'n str) -> impl Iterator<Item = Mailbox> + use<'a, 'n> {
+        self.all(name).flat_map(|field| Mailboxes::of(field.body()))
     }
 
     /// The mailboxes to answer in place of the author's (RFC 5322 3.6.2).
     pub fn reply_to(&self) -> Vec<Mailbox> {
-        let lists = self.all("Reply-To").map(|field| Mailbox::list(field.structured()));
-        lists.flatten().take(MAX_MAILBOXES).collect()
+        self.mailboxes("Reply-To").take(MAX_MAILBOXES).collect()
     }
 
     /// The Message-ID, in its angle brackets.
@@ -129,6 +153,11 @@ impl<'a> Header<'a> {
             }
         }
         ids
+    }
+
+    /// The identifiers in all fields of this name, in their order, each once; of very many the first and the last ones.
+    pub fn identifiers(&self, name: &str) -> Vec<String> {
+        self.ids(&[name])
     }
 
     /// What an answer to this message carries in its References field (RFC 5322 3.6.4): the thread so far, then the
@@ -216,7 +245,7 @@ impl<'a> Field<'a> {
 
     /// Whether this is the field of that name. What cannot be in a name (RFC 5322 3.6.8) is ignored: blanks,
     /// control characters, a byte order mark. Some programs do so.
-    pub(super) fn is_named(&self, name: &str) -> bool {
+    pub fn is_named(&self, name: &str) -> bool {
         let written = self.raw.get(..self.colon).unwrap_or_default();
         let mut letters = written.iter().filter(|c| c.is_ascii_graphic());
         let mut wanted = name.bytes();
@@ -285,6 +314,24 @@ impl Hop {
         let time = value.rsplit_once(';').map_or("", |(_, time)| time.trim()).to_owned();
         Self { host, time }
     }
+}
+
+/// Whether this is an identifier as messages bear it today (RFC 5322 3.6.4): `<left@right>`, without quoted strings.
+pub fn is_identifier(id: &str) -> bool {
+    let is_atom = |atom: &str| {
+        let is_text = |c: u8| c.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&c);
+        !atom.is_empty() && atom.bytes().all(is_text)
+    };
+    let is_dot_atom = |text: &str| text.split('.').all(is_atom);
+    let is_literal = |text: &str| {
+        let inner = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+        inner.is_some_and(|inner| inner.bytes().all(|c| c.is_ascii_graphic() && !b"[]\\<>".contains(&c)))
+    };
+    let inner =
+        id.strip_prefix('<').and_then(|id| id.strip_suffix('>')).filter(|_| id.len() <= MAX_IDENTIFIER);
+    inner
+        .and_then(|id| id.split_once('@'))
+        .is_some_and(|(left, right)| is_dot_atom(left) && (is_dot_atom(right) || is_literal(right)))
 }
 
 /// Header block (with the line end of its last field) and body of a message or part.
@@ -448,6 +495,31 @@ mod tests {
         assert_eq!(Header::parse(forwarded.as_bytes()).thread_ids(), ["<2@x>"]);
         let own = format!("Message-ID: <2@x>\r\nReferences: <0@x>\r\n{first}");
         assert_eq!(Header::parse(own.as_bytes()).thread_ids()[1..], ids(first));
+    }
+
+    #[test]
+    fn an_identifier_is_of_two_parts() {
+        for id in ["<a@b>", "<a.b-c+1=2$@b_1.x>", "<a@[192.0.2.1]>", "<OF1.2-ON3@LocalDomain>"] {
+            assert!(is_identifier(id), "{id}");
+        }
+        let long = format!("<{}@x>", "x".repeat(900));
+        for id in [
+            "",
+            "<>",
+            "<a>",
+            "a@b",
+            "<a@b@c>",
+            "<a..b@c>",
+            "<a@b.>",
+            "<\"a\"@b>",
+            "<a:b@c>",
+            "<\u{e9}@b>",
+            "<a@>",
+            "<a@[>",
+            &long,
+        ] {
+            assert!(!is_identifier(id), "{id}");
+        }
     }
 
     /// RFC 5322 3.6.4

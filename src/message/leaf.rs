@@ -7,6 +7,10 @@ use super::opened::Form;
 use super::parameter::Structured;
 use super::{decode, uuencode};
 
+/// Parts that say only that the others were not changed (RFC 1847).
+pub const SIGNATURES: &[&str] =
+    &["application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"];
+
 /// A part that has no parts.
 #[derive(Debug)]
 pub struct Leaf<'a> {
@@ -69,6 +73,11 @@ impl<'a> Leaf<'a> {
     /// The same for the first bytes only, as many as `length` of them make.
     pub fn start(&self, length: usize) -> Cow<'a, [u8]> {
         decoded(self.body.get(..length).unwrap_or(self.body), &self.encoding).0
+    }
+
+    /// The content as it came, in its transfer encoding.
+    pub fn encoded(&self) -> &'a [u8] {
+        self.body
     }
 
     /// Bytes of the content as it came.

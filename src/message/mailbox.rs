@@ -5,10 +5,7 @@ use memchr::memchr;
 use super::encoded;
 use crate::address::Address;
 
-/// Mailboxes of one list that are looked at.
-const MAX_MAILBOXES: usize = 100;
-
-/// The author that a message names.
+/// Somebody whom a field names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mailbox {
     /// The display name, decoded.
@@ -17,19 +14,46 @@ pub struct Mailbox {
     pub address: Option<Address>,
 }
 
-impl Mailbox {
-    /// Reads an address list (RFC 5322 3.4).
-    pub(super) fn list(mut body: &[u8]) -> Vec<Self> {
-        let mut mailboxes = Vec::new();
-        while !body.is_empty() && mailboxes.len() < MAX_MAILBOXES {
-            let (mailbox, rest) = body.split_at_checked(mailbox_length(body)).unwrap_or((body, b""));
-            mailboxes.push(Self::parse(mailbox));
-            let is_between = |c: &u8| matches!(c, b',' | b';' | b' ' | b'\t' | b'\r' | b'\n');
-            body = rest.get(rest.iter().take_while(|c| is_between(c)).count()..).unwrap_or_default();
-        }
-        mailboxes
+impl From<Address> for Mailbox {
+    fn from(address: Address) -> Self {
+        Self { name: None, address: Some(address) }
     }
+}
 
+/// The mailboxes of an address list, one after the other. Groups are taken apart, and an empty group holds none.
+pub(super) struct Mailboxes<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Mailboxes<'a> {
+    /// Those of the field with this body.
+    pub fn of(body: &'a [u8]) -> Self {
+        Self { rest: body }
+    }
+}
+
+impl Iterator for Mailboxes<'_> {
+    type Item = Mailbox;
+
+    fn next(&mut self) -> Option<Mailbox> {
+        loop {
+            let is_between = |c: &&u8| matches!(c, b',' | b';' | b' ' | b'\t' | b'\r' | b'\n');
+            let between = self.rest.iter().take_while(is_between).count();
+            let list = self.rest.get(between..).filter(|list| !list.is_empty())?;
+            let (written, rest) = list.split_at_checked(mailbox_length(list)).unwrap_or((list, b""));
+            self.rest = rest;
+            let mailbox = Mailbox::parse(written);
+            if mailbox.name.is_some() || mailbox.address.is_some() {
+                return Some(mailbox);
+            }
+            if let Some(name) = shown(without_group(written)) {
+                return Some(Mailbox { name: Some(name), address: None });
+            }
+        }
+    }
+}
+
+impl Mailbox {
     /// Reads the first mailbox of an address list (RFC 5322 3.4).
     pub(super) fn parse(body: &[u8]) -> Self {
         let body = without_group(body);
@@ -38,12 +62,17 @@ impl Mailbox {
             None => (comment(body), bare(body)),
         };
         let address = Address::parse(encoded::text(address).trim()).ok();
-        let name = encoded::decode(name);
-        let name = name.trim();
-        let quoted = name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(name);
-        let name = quoted.replace("\\\"", "\"").replace("\\\\", "\\");
-        Self { name: Some(name.trim().to_owned()).filter(|name| !name.is_empty()), address }
+        Self { name: shown(name), address }
     }
+}
+
+/// A display name as it is shown.
+fn shown(name: &[u8]) -> Option<String> {
+    let name = encoded::decode(name);
+    let name = name.trim();
+    let quoted = name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(name);
+    let name = quoted.replace("\\\"", "\"").replace("\\\\", "\\");
+    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
 /// Bytes up to the separator behind a mailbox. A comma without an address before it belongs to a name that should have
@@ -199,6 +228,20 @@ mod tests {
             assert_eq!(found, expected, "{value}");
         }
         let many = format!("Reply-To: {}\r\n", "a@b.nl,".repeat(10_000));
-        assert_eq!(Header::parse(many.as_bytes()).reply_to().len(), MAX_MAILBOXES);
+        assert_eq!(Header::parse(many.as_bytes()).reply_to().len(), 100);
+    }
+
+    #[test]
+    fn what_has_no_address_keeps_its_name() {
+        let message =
+            b"To: jan, Piet <piet>;\r\nTo: undisclosed-recipients:;\r\nTO: , a@b.nl,,\r\nTo:\r\n\r\n";
+        let found: Vec<_> = Header::parse(message)
+            .mailboxes("To")
+            .map(|mailbox| (mailbox.name, mailbox.address.map(String::from)))
+            .collect();
+        let expected = [(Some("jan, Piet".to_owned()), None), (None, Some("a@b.nl".to_owned()))];
+        assert_eq!(found, expected);
+        let from = Header::parse(b"From: postmaster@\r\nFrom: Jan <jan@voorbeeld.nl>\r\n\r\n").from();
+        assert_eq!(from.name.as_deref(), Some("Jan"));
     }
 }

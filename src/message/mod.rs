@@ -7,12 +7,15 @@
 pub mod attached;
 pub mod automatic;
 mod blank;
+mod calendar;
 pub mod crlf;
+pub mod date;
 mod decode;
 mod encoded;
 pub mod flowed;
 pub mod header;
 pub mod html;
+pub mod invitation;
 pub mod kind;
 mod leaf;
 pub mod mailbox;

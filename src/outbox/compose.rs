@@ -8,6 +8,10 @@ use mail_builder::headers::raw::Raw;
 use mail_builder::headers::text::Text;
 use mail_builder::mime::{BodyPart, MimePart};
 
+mod mailboxes;
+
+pub(super) use mailboxes::writable;
+
 use super::NoticeError;
 use super::attachment::{Attachment, StreamedMail};
 use super::context::Context;
@@ -84,17 +88,6 @@ impl Fields {
         self.list(name, &listed, ",")
     }
 
-    /// The address of Reply-To (RFC 5322 3.6.2), if there is one.
-    pub fn reply_to(self, mailboxes: &[(Option<&str>, &Address)]) -> Self {
-        if mailboxes.is_empty() {
-            return self;
-        }
-        let mailbox = |(name, address): &(Option<&str>, &Address)| {
-            AddressField::new_address(name.map(one_line).filter(|name| !name.is_empty()), address.to_string())
-        };
-        self.field("Reply-To", &AddressField::new_list(mailboxes.iter().map(mailbox).collect()))
-    }
-
     /// When the mail was written.
     pub fn date(self, now: Timestamp) -> Self {
         self.exact("Date", &rfc5322(now))
@@ -109,6 +102,12 @@ impl Fields {
     pub fn thread(self, in_reply_to: Option<&str>) -> Self {
         let id = in_reply_to.and_then(message_id);
         self.optional("In-Reply-To", id.as_deref()).optional("References", id.as_deref())
+    }
+
+    /// Message-IDs, one a line; none where none of them can stand in a header.
+    pub fn identifiers(self, name: &str, ids: &[String]) -> Self {
+        let ids: Vec<String> = ids.iter().filter_map(|id| message_id(id)).collect();
+        self.list(name, &ids, "")
     }
 
     /// The mark of a link (`transfer/link`), in mail about it.

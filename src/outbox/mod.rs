@@ -12,6 +12,7 @@ mod context;
 mod envelopes;
 pub mod notices;
 pub mod origin;
+pub mod original;
 mod queue_item;
 mod sender_card;
 mod style;

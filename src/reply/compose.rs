@@ -160,10 +160,11 @@ impl CheckedReply {
         let original = self.reply(&[], None).compose(&self.context(), &self.id)?;
         let message = Some(checked.message.as_bytes()).filter(|message| !message.is_empty());
         let request = SealRequest {
-            original: original.as_slice(),
+            original: original.as_slice().into(),
             subject: self.original.thread.subject.clone(),
             from_name: Some(checked.name.clone()).filter(|_| !self.is_claimed()),
             from_address: Some(verified.address.to_string()),
+            agent: None,
             message_id: None,
             date: Some(rfc5322(self.now)),
             text: message.map(Into::into),

@@ -45,18 +45,22 @@ pub(super) async fn read(grant: &Grant, now: Timestamp) -> Result<Original> {
         let message = grant.open(index.message)?;
         let read = message.take(MOST_HEADER).read_to_end(&mut start);
         read.map_err(|error| grant.unreadable(index.message, &error))?;
-        Ok(original(index.subject, &start, now))
+        Ok(original(index.subject, &start, grant.transfer().message_id.clone(), now))
     });
     read.await.unwrap_or_else(|error| Err(ReplyError::Trouble(error.to_string())))
 }
 
-fn original(subject: String, message: &[u8], now: Timestamp) -> Original {
+/// `given` is the Message-ID that the gateway gave a message without one.
+fn original(subject: String, message: &[u8], given: Option<String>, now: Timestamp) -> Original {
     let header = Header::parse(message);
     let value = |name| header.first(name).map(|field| field.value());
+    let own = header.message_id();
+    let mut references = header.references_of_answer();
+    references.extend(given.clone().filter(|_| own.is_none()));
     let topic = value("Thread-Topic").or_else(|| Some(subject.clone()));
     let thread = Thread {
-        message_id: header.message_id(),
-        references: header.references_of_answer(),
+        message_id: own.or(given),
+        references,
         index: value("Thread-Index").and_then(|index| answer_index(&index, now)),
         topic,
         subject,
@@ -95,11 +99,21 @@ mod tests {
     }
 
     #[test]
+    fn a_message_without_an_id_is_named_as_its_notification_is() {
+        let given = Some("<given@voorbeeld.nl>".to_owned());
+        let thread = |message: &[u8]| original(String::new(), message, given.clone(), noon()).thread;
+        let without = thread(b"References: <a@x>\r\n\r\n");
+        assert_eq!(without.message_id, given);
+        assert_eq!(without.references, ["<a@x>", "<given@voorbeeld.nl>"]);
+        assert_eq!(thread(b"Message-ID: <own@x>\r\n\r\n").references, ["<own@x>"]);
+    }
+
+    #[test]
     fn an_answer_belongs_to_the_thread() {
         let message = b"From: Jan <jan@voorbeeld.nl>\r\nMessage-ID: <c@voorbeeld.nl>\r\n\
             To: \"Jansen, Piet\" <piet@example.org>,\r\n\t=?utf-8?q?Els_=40_werk?= <els@voorbeeld.nl>\r\n\
             In-Reply-To: <b@example.org>\r\nReferences: <a@voorbeeld.nl>\r\n\t<b@example.org>\r\n\r\nKANARIE\r\n";
-        let Original { thread, from, people } = original("Besluit".into(), message, noon());
+        let Original { thread, from, people } = original("Besluit".into(), message, None, noon());
         assert_eq!(from.unwrap().as_str(), "jan@voorbeeld.nl");
         let people: Vec<&str> = people.iter().map(Address::as_str).collect();
         assert_eq!(people, ["jan@voorbeeld.nl", "piet@example.org", "els@voorbeeld.nl"]);

@@ -246,10 +246,11 @@ impl Desk {
 
 async fn seal(store: &dyn Store, blobs: &dyn Blobs, keys: &Keys, clock: &Clock) -> String {
     let request = SealRequest {
-        original: ORIGINAL,
+        original: ORIGINAL.into(),
         subject: "Besluit over uw aanvraag".into(),
         from_name: None,
         from_address: None,
+        agent: None,
         message_id: None,
         date: None,
         text: None,

@@ -6,6 +6,7 @@ use crate::address::{Address, ReversePath};
 use crate::clock::Timestamp;
 use crate::envelope::{EnvelopeRecipient, MailParameters};
 use crate::id::{Link, QueueId};
+use crate::message::mailbox::Mailbox;
 use crate::outbox::compose::Fields;
 use crate::outbox::notices::ask::Ask;
 use crate::outbox::notices::download::DownloadNotice;
@@ -179,13 +180,13 @@ impl Mails<'_> {
     fn fields(&self, sender: &SenderCard, to: &Address) -> Fields {
         let name = Some(sender.name.as_str()).filter(|name| *name != sender.email.as_str());
         let id = format!("{}.{}", self.transfer.id, QueueId::random());
-        let reply_to: Vec<_> = self.transfer.reply_to.iter().map(|address| (None, address)).collect();
+        let reply_to = self.transfer.reply_to.iter().map(|address| Mailbox::from(address.clone()));
         Fields::default()
             .mailbox("From", name, sender.email.as_str())
             .addresses("To", std::slice::from_ref(to))
             .date(self.now)
             .message_id(&id, &self.organisation.hostname)
             .thread(self.transfer.message_id.as_deref())
-            .reply_to(&reply_to)
+            .mailboxes("Reply-To", reply_to, sender.email.needs_smtputf8() || to.needs_smtputf8())
     }
 }

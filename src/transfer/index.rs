@@ -13,6 +13,12 @@ pub struct Index {
     pub from_name: Option<String>,
     /// The address in the From field.
     pub from_address: Option<String>,
+    /// The name in the Sender field, where somebody else sent it for its author.
+    #[serde(default)]
+    pub agent_name: Option<String>,
+    /// The address there.
+    #[serde(default)]
+    pub agent_address: Option<String>,
     /// The Date field as it was written.
     pub date: Option<String>,
     /// The part with the message as plain text, in UTF-8.

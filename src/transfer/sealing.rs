@@ -19,6 +19,7 @@ use crate::clock::Timestamp;
 use crate::config::PasswordMode;
 use crate::id::{Link, TransferId};
 use crate::locale::Language;
+use crate::message::mailbox::Mailbox;
 use crate::seal::keys::{Cost, Passphrase, TransferKey, lock};
 use crate::seal::{Result, SealError, write::write};
 use crate::secret::{LinkKey, Secret};
@@ -27,14 +28,16 @@ use crate::store::{Blobs, NewRecipient, NewTransfer, Part, discard};
 /// A message that is to become a transfer.
 #[derive(Debug)]
 pub struct SealRequest<'a> {
-    /// The message as it came in.
-    pub original: &'a [u8],
+    /// The message as its recipients may keep it.
+    pub original: FileData<'a>,
     /// Its subject, without the trigger tag.
     pub subject: String,
     /// The name in its From field.
     pub from_name: Option<String>,
     /// The address in its From field.
     pub from_address: Option<String>,
+    /// Who sent it for its author.
+    pub agent: Option<Mailbox>,
     /// Its Message-ID, in angle brackets.
     pub message_id: Option<String>,
     /// The addresses to which answers go, where they do not go to the sender.
@@ -194,10 +197,7 @@ fn write_parts(parts: &mut PartWriter<'_>, request: SealRequest<'_>) -> Result<(
     let mut next = 1u32;
     for file in request.files {
         let FileContent { name, media_type, content_id, content_location, inline, data } = file;
-        let size = match data {
-            FileData::Bytes(octets) => parts.write(next, &name, &mut &octets[..])?,
-            FileData::Stream(mut stream) => parts.write(next, &name, &mut stream)?,
-        };
+        let size = parts.write_data(next, &name, data)?;
         files.push(IndexFile { part: next, name, media_type, size, inline, content_id, content_location });
         next += 1;
     }
@@ -210,11 +210,24 @@ fn write_parts(parts: &mut PartWriter<'_>, request: SealRequest<'_>) -> Result<(
     let text = optional("message.txt", request.text)?;
     let html = optional("message.html", request.html)?;
     let message = next;
-    parts.write(message, "message.eml", &mut &request.original[..])?;
+    parts.write_data(message, "message.eml", request.original)?;
 
     let (subject, date) = (request.subject, request.date);
     let (from_name, from_address) = (request.from_name, request.from_address);
-    let index = Index { subject, from_name, from_address, date, text, html, message, files };
+    let agent = request.agent.unwrap_or_default();
+    let (agent_name, agent_address) = (agent.name, agent.address.map(String::from));
+    let index = Index {
+        subject,
+        from_name,
+        from_address,
+        agent_name,
+        agent_address,
+        date,
+        text,
+        html,
+        message,
+        files,
+    };
     let index = serde_json::to_vec(&index).map_err(std::io::Error::from)?;
     parts.write(0, "index.json", &mut &index[..])?;
     Ok(())
@@ -236,6 +249,13 @@ impl PartWriter<'_> {
         Ok(size)
     }
 
+    fn write_data(&mut self, number: u32, name: &str, data: FileData<'_>) -> Result<u64> {
+        match data {
+            FileData::Bytes(octets) => self.write(number, name, &mut &octets[..]),
+            FileData::Stream(mut stream) => self.write(number, name, &mut stream),
+        }
+    }
+
     fn finish(mut self) -> Vec<Part> {
         let mut parts = take(&mut self.parts);
         parts.sort_by_key(|part| part.number);
@@ -255,7 +275,7 @@ mod tests {
     use crate::seal::keys::unlock;
     use crate::seal::read::read;
     use crate::secret::Keys;
-    use crate::transfer::testing::{MemoryBlobs, request};
+    use crate::transfer::testing::{MemoryBlobs, ORIGINAL, request};
 
     fn link_key() -> LinkKey {
         Keys::derive(&[7; 32]).link
@@ -291,7 +311,7 @@ mod tests {
             assert_eq!(files, [(1, "besluit.pdf"), (2, "logo.png")]);
             assert_eq!((index.text, index.html, index.message), (Some(3), Some(4), 5));
             assert_eq!(plaintext(&blobs, &key, &transfer.parts[1]), b"%PDF-1.7 KANARIE");
-            assert_eq!(plaintext(&blobs, &key, &transfer.parts[5]), request(PasswordMode::None).original);
+            assert_eq!(plaintext(&blobs, &key, &transfer.parts[5]), ORIGINAL);
             assert_eq!(index.files[0].size, transfer.parts[1].size);
         }
     }

@@ -27,6 +27,9 @@ pub fn start() -> Timestamp {
     "2026-11-23T10:00:00Z".parse().unwrap()
 }
 
+/// What recipients keep of the message that [`request`] is about.
+pub const ORIGINAL: &[u8] = b"From: a@voorbeeld.nl\r\nSubject: [veilig] Besluit\r\n\r\nKANARIE\r\n";
+
 /// A message with two files and two recipients.
 pub fn request(password: PasswordMode) -> SealRequest<'static> {
     let content = |name: &str, media_type: &str, data: &'static [u8]| FileContent {
@@ -38,10 +41,11 @@ pub fn request(password: PasswordMode) -> SealRequest<'static> {
         data: data.into(),
     };
     SealRequest {
-        original: b"From: a@voorbeeld.nl\r\nSubject: [veilig] Besluit\r\n\r\nKANARIE\r\n",
+        original: ORIGINAL.into(),
         subject: "Besluit".into(),
         from_name: Some("Jan de Vries".into()),
         from_address: Some("jan@voorbeeld.nl".into()),
+        agent: None,
         message_id: Some("<besluit@voorbeeld.nl>".into()),
         reply_to: Vec::new(),
         date: None,

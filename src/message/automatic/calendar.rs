@@ -1,8 +1,8 @@
 //! Replies to a meeting (RFC 5546 3.2.3) as far as it matters whether somebody has written something in them.
 
+pub use crate::message::calendar::TYPE;
+use crate::message::calendar::property;
 use crate::message::walk::Leaf;
-
-pub const TYPE: &str = "text/calendar";
 
 /// Properties in which there is a text, or a file.
 const TEXTS: &[&str] = &["COMMENT", "DESCRIPTION", "X-ALT-DESC", "ATTACH"];
@@ -30,17 +30,6 @@ pub fn is_bare_reply(calendar: &str) -> bool {
         }
     }
     is_reply
-}
-
-/// `NAME;parameter="a:b":value`
-fn property(line: &str) -> (String, &str) {
-    let name = line.split([';', ':']).next().unwrap_or("").trim().to_ascii_uppercase();
-    let mut quoted = false;
-    let colon = line.find(|c| {
-        quoted ^= c == '"';
-        c == ':' && !quoted
-    });
-    (name, colon.and_then(|at| line.get(at + 1..)).unwrap_or(""))
 }
 
 /// Nothing but blanks and line ends, as they are written there (RFC 5545 3.3.11).

@@ -36,8 +36,14 @@ pub struct Notification<'a> {
     pub reply_enabled: bool,
     /// The original's subject without its tag, where policy keeps it.
     pub subject: Option<&'a str>,
-    /// Its header: the original's From, To, Cc, Date, Message-ID, In-Reply-To and References as they came.
+    /// What it has of the original's header: who it is from and to, its time and its place in the thread.
     pub fields: Fields,
+}
+
+impl Notification<'_> {
+    fn sender_name(&self, context: &Context<'_>) -> String {
+        self.sender.full_name(context.language)
+    }
 }
 
 impl Notice for Notification<'_> {

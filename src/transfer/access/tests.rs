@@ -6,7 +6,7 @@ use crate::config::PasswordMode;
 use crate::store::Bounce;
 use crate::store::RateStore;
 use crate::transfer::sealing::{SealRequest, Sealed, seal};
-use crate::transfer::testing::{MemoryBlobs, MemoryStore, request, start};
+use crate::transfer::testing::{MemoryBlobs, MemoryStore, ORIGINAL, request, start};
 
 const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
 const RULE: TryRule = TryRule { attempts: 5, lock: Duration::from_secs(900) };
@@ -71,7 +71,7 @@ async fn the_right_password_opens_everything() {
     assert_eq!(index, grant.index().unwrap());
     assert_eq!(read(&grant, index.files[0].part), b"%PDF-1.7 KANARIE");
     assert_eq!(read(&grant, index.text.unwrap()), b"KANARIE");
-    assert_eq!(read(&grant, index.message), request(PasswordMode::None).original);
+    assert_eq!(read(&grant, index.message), ORIGINAL);
     assert!(matches!(grant.open(99).err(), Some(AccessError::Unknown)));
     assert_eq!(scene.store.audit(), ["open ok"]);
     assert!(scene.store.rows().recipient(&scene.link).opened.is_some());

@@ -136,10 +136,11 @@ impl Site {
     /// Seals what `change` makes of a message with three files for two recipients.
     fn seal_with(&self, password: PasswordMode, change: impl FnOnce(&mut SealRequest<'_>)) -> Sealed {
         let mut request = SealRequest {
-            original: b"Subject: Besluit\r\n\r\nKANARIE\r\n",
+            original: b"Subject: Besluit\r\n\r\nKANARIE\r\n".as_slice().into(),
             subject: "Besluit <b>zaak</b> & co".into(),
             from_name: Some("Jan <script>alert(1)</script>".into()),
             from_address: Some("jan@voorbeeld.nl".into()),
+            agent: None,
             message_id: None,
             date: None,
             text: Some(Cow::Borrowed(b"Regel <i>een</i>, zie https://voorbeeld.nl/x.")),

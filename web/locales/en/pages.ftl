@@ -39,6 +39,7 @@ transfer-title = Your confidential information
 transfer-expires = You can view and download this information up to and including { $date }.
 transfer-message = Message
 transfer-from = From
+transfer-on-behalf = on behalf of
 transfer-date = Sent
 transfer-subject = Subject
 transfer-no-subject = (no subject)

@@ -39,6 +39,7 @@ transfer-title = Jo fertroulike gegevens
 transfer-expires = Jo kinne dizze gegevens besjen en downloade oant en mei { $date }.
 transfer-message = Berjocht
 transfer-from = Fan
+transfer-on-behalf = út namme fan
 transfer-date = Ferstjoerd
 transfer-subject = Underwerp
 transfer-no-subject = (gjin ûnderwerp)

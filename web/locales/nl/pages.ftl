@@ -39,6 +39,7 @@ transfer-title = Uw vertrouwelijke gegevens
 transfer-expires = U kunt deze gegevens bekijken en downloaden tot en met { $date }.
 transfer-message = Bericht
 transfer-from = Van
+transfer-on-behalf = namens
 transfer-date = Verzonden
 transfer-subject = Onderwerp
 transfer-no-subject = (geen onderwerp)
