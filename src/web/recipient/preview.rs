@@ -15,8 +15,11 @@ use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::response::Response;
 
 use super::handouts::Handout;
+use super::html::pictures::{Names, Pictures};
+use super::html::{CleanHtml, Dressed, MAX_READ};
 use super::parts::{self, PartReader};
 use super::{download, message, session};
+use crate::message::html::decoded;
 use crate::message::kind::{ending, picture_type};
 use crate::transfer::access::Grant;
 use crate::transfer::index::IndexFile;
@@ -50,6 +53,17 @@ struct PreviewPage<'a> {
     file: &'a IndexFile,
     size: String,
     kind: Option<PreviewKind>,
+    printed: Printed,
+    /// There are pictures of elsewhere in it, which nobody fetches.
+    has_remote: bool,
+}
+
+/// What is printed in the place of a frame, which paper would cut at its height.
+enum Printed {
+    None,
+    Text(String),
+    /// Sanitised, in bare elements.
+    Html(String),
 }
 
 /// `GET /t/{token}/files/{number}/view`
@@ -57,13 +71,29 @@ pub async fn view(
     State(state): State<RecipientState>,
     visit: Visit,
     Path((token, number)): Path<(String, String)>,
+    method: Method,
     headers: HeaderMap,
 ) -> Result<Response, WebError> {
     let (grant, index) = session::open(&state.access, &visit, &token, &headers).await?;
     let file = download::find(&index, &number)?.clone();
     let kind = detect(grant.clone(), file.clone()).await?;
     let size = visit.size(&file.size);
-    render::page(&PreviewPage { visit: &visit, token: &token, file: &file, size, kind })
+    let (mut printed, mut has_remote) = (Printed::None, false);
+    if let Some(PreviewKind::Html | PreviewKind::Text(_)) = kind
+        && method != Method::HEAD
+    {
+        // What it says is on this page too, for paper.
+        note(&state, &visit, &grant, &method, &file).await?;
+        printed = match kind {
+            Some(PreviewKind::Text(charset)) => Printed::Text(text(grant, file.part, charset).await?),
+            _ => {
+                let dressed = html(grant, file.part).await?.unwrap_or_default();
+                has_remote = dressed.has_remote;
+                Printed::Html(dressed.plain)
+            }
+        };
+    }
+    render::page(&PreviewPage { visit: &visit, token: &token, file: &file, size, kind, printed, has_remote })
 }
 
 /// `GET /t/{token}/files/{number}/preview`
@@ -87,12 +117,9 @@ pub async fn content(
     if method == Method::HEAD {
         return nothing(media_type);
     }
-    let (what, names) = (file.part.to_string(), vec![file.name.clone()]);
-    // Somebody who has seen a file has it: for the sender that is a download.
-    let handout = Handout { what, parts: vec![file.part], whole: true, names };
-    state.handouts.download(&visit, &grant, &method, handout).await?;
+    note(&state, &visit, &grant, &method, &file).await?;
     if kind == Some(PreviewKind::Html) {
-        return html(&visit, grant, &file).await;
+        return message::document(&visit, html(grant, file.part).await?);
     }
     let size = file.size;
     let reader = PartReader::new(grant.clone(), file.part, 0, size);
@@ -103,6 +130,19 @@ pub async fn content(
     Ok(response)
 }
 
+/// Somebody who has seen a file has it: for the sender that is a download.
+async fn note(
+    state: &RecipientState,
+    visit: &Visit,
+    grant: &Grant,
+    method: &Method,
+    file: &IndexFile,
+) -> Result<(), WebError> {
+    let (what, names) = (file.part.to_string(), vec![file.name.clone()]);
+    let handout = Handout { what, parts: vec![file.part], whole: true, names };
+    state.handouts.download(visit, grant, method, handout).await
+}
+
 /// What HEAD is told.
 fn nothing(media_type: &'static str) -> Result<Response, WebError> {
     let mut response = Response::default();
@@ -111,13 +151,32 @@ fn nothing(media_type: &'static str) -> Result<Response, WebError> {
     Ok(response)
 }
 
-async fn html(visit: &Visit, grant: Grant, file: &IndexFile) -> Result<Response, WebError> {
-    let part = file.part;
-    let clean = stream::blocking(move || {
-        let html = message::read(&grant, part, message::MAX_HTML + 1).map_err(WebError::unreadable)?;
-        Ok(message::clean(&html, Default::default()))
-    });
-    message::document(visit, clean.await?)
+/// An HTML file as the message would be shown; only pictures that are in it.
+async fn html(grant: Grant, part: u32) -> Result<Option<Dressed>, WebError> {
+    stream::blocking(move || {
+        let bytes = read(&grant, part, MAX_READ)?;
+        let Some(mut clean) = CleanHtml::of(&decoded(&bytes, None)) else { return Ok(None) };
+        let embedded = clean.take_embedded();
+        let pictures = Pictures::find(&clean.sources, embedded, &Names::of(&[]), |_| Ok(Vec::new()));
+        Ok(Some(clean.dress(&pictures.map_err(WebError::unreadable)?)))
+    })
+    .await
+}
+
+/// A text file, in the character set that it seems to be in.
+async fn text(grant: Grant, part: u32, charset: &'static str) -> Result<String, WebError> {
+    stream::blocking(move || {
+        let bytes = read(&grant, part, MAX_TEXT)?;
+        Ok(decoded(&bytes, Some(charset)))
+    })
+    .await
+}
+
+fn read(grant: &Grant, part: u32, most: u64) -> Result<Vec<u8>, WebError> {
+    let mut bytes = Vec::new();
+    let read = parts::open(grant, part).and_then(|part| part.take(most).read_to_end(&mut bytes));
+    read.map_err(WebError::unreadable)?;
+    Ok(bytes)
 }
 
 /// Reads the beginning of a file and tells what it is.

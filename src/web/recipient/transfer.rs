@@ -5,13 +5,15 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse, Redirect, Response};
 
+use super::html::Dressed;
+use super::text::{Piece, pieces};
 use super::{message, preview, session};
 use crate::reply::ReplyChannel;
-use crate::transfer::access::AccessError;
+use crate::transfer::access::{AccessError, Grant};
 use crate::transfer::index::{Index, IndexFile};
 use crate::web::http::error::WebError;
-use crate::web::http::render;
 use crate::web::http::visit::Visit;
+use crate::web::http::{render, stream};
 use crate::web::state::RecipientState;
 
 #[derive(Template)]
@@ -25,6 +27,10 @@ struct TransferPage<'a> {
     expires: String,
     sent: String,
     text: Vec<Piece>,
+    /// The HTML for paper: sanitised, in bare elements.
+    printed: String,
+    /// The HTML has pictures of elsewhere, which nobody fetches.
+    has_remote: bool,
     files: Vec<FileRow>,
 }
 
@@ -33,15 +39,6 @@ struct FileRow {
     name: String,
     size: String,
     has_preview: bool,
-}
-
-/// A piece of the message's text.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Piece {
-    /// Words
-    Words(String),
-    /// A web address, to be followed by hand only
-    Link(String),
 }
 
 /// `GET /t/{token}/files`
@@ -53,13 +50,17 @@ pub async fn show(
     headers: HeaderMap,
 ) -> Result<Response, WebError> {
     let (grant, index) = session::open(&state.access, &visit, &token, &headers).await?;
-    if index.text.is_some() {
+    if index.text.is_some() || index.html.is_some() {
         state.handouts.read(&visit, &grant, &method).await?;
     }
     let expires = visit.last_day(&grant.transfer().expires);
     let sent = visit.date(&grant.transfer().created);
     let files = rows(&visit, &index);
     let place = state.replies.under(visit.settings.clone(), &grant.link().transfer).channel(&grant, &index);
+    let outline = match index.html {
+        Some(part) => outline(grant.clone(), index.clone(), part).await?,
+        None => Dressed::default(),
+    };
     let text = match index.text {
         Some(part) => match message::text(grant, part).await {
             // The files may be there all the same.
@@ -79,8 +80,20 @@ pub async fn show(
         expires,
         sent,
         text,
+        printed: outline.plain,
+        has_remote: outline.has_remote,
         files,
     })
+}
+
+/// What this page says of the HTML: nothing, where that is too much or lost. Then its frame tells.
+async fn outline(grant: Grant, index: Index, part: u32) -> Result<Dressed, WebError> {
+    let outline = move || message::outline(&grant, &index, part).map_err(WebError::unreadable);
+    match stream::blocking(outline).await {
+        Ok(outline) => Ok(outline.unwrap_or_default()),
+        Err(WebError::Lost(..)) => Ok(Dressed::default()),
+        Err(error) => Err(error),
+    }
 }
 
 /// `POST /t/{token}/finish`: the session ends, the transfer stays for another visit.
@@ -111,47 +124,4 @@ fn rows(visit: &Visit, index: &Index) -> Vec<FileRow> {
         has_preview: preview::is_likely(file),
     };
     index.files.iter().map(row).collect()
-}
-
-/// Finds the web addresses in a text.
-fn pieces(text: &str) -> Vec<Piece> {
-    let mut pieces = Vec::new();
-    let mut rest = text;
-    while let Some(start) = ["https://", "http://"].iter().filter_map(|scheme| rest.find(scheme)).min() {
-        let (words, tail) = rest.split_at(start);
-        let end = tail.find(|c: char| c.is_whitespace() || "<>\"".contains(c)).unwrap_or(tail.len());
-        let link =
-            tail.get(..end).unwrap_or("").trim_end_matches(['.', ',', ';', ':', '!', '?', ')', ']', '\'']);
-        pieces.push(Piece::Words(words.to_owned()));
-        pieces.push(Piece::Link(link.to_owned()));
-        rest = tail.get(link.len()..).unwrap_or("");
-    }
-    pieces.push(Piece::Words(rest.to_owned()));
-    pieces
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn finds_links_and_loses_no_letter() {
-        let text = "Zie https://voorbeeld.nl/a?b=1. Of (http://x.nl), of <https://y.nl>!\nhttps://";
-        let pieces = pieces(text);
-        let links: Vec<&str> = pieces
-            .iter()
-            .filter_map(|piece| match piece {
-                Piece::Link(link) => Some(link.as_str()),
-                Piece::Words(_) => None,
-            })
-            .collect();
-        assert_eq!(&links[..3], ["https://voorbeeld.nl/a?b=1", "http://x.nl", "https://y.nl"]);
-        let whole: String = pieces
-            .iter()
-            .map(|piece| match piece {
-                Piece::Link(text) | Piece::Words(text) => text.as_str(),
-            })
-            .collect();
-        assert_eq!(whole, text);
-    }
 }

@@ -75,8 +75,12 @@ impl Content {
             }
             // Cleaned: on the reader's disk no sandbox is around it. The original is in the .eml.
             Self::Html(part) => {
-                let Some(html) = message::html(grant, index, part)? else { return Ok(None) };
-                let page = format!("<!doctype html><meta charset=\"utf-8\">\n{html}").into_bytes();
+                let Some(dressed) = message::html(grant, index, part)? else { return Ok(None) };
+                let (style, html) = (message::style_sheet(&dressed), &dressed.html);
+                let page = format!(
+                    "<!doctype html><meta charset=\"utf-8\"><style>{style}</style><body dir=\"auto\">\n{html}"
+                );
+                let page = page.into_bytes();
                 Ok(Some(Member { name, size: page.len() as u64, bytes: Box::new(Cursor::new(page)) }))
             }
         }
