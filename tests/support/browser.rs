@@ -165,9 +165,12 @@ impl Browser {
 
     /// A picture of the window, for people.
     pub fn screenshot(&self, path: &Path) {
-        let picture = self.get("screenshot");
-        let decoded = mail_parser::decoders::base64::base64_decode(picture.as_str().unwrap().as_bytes());
-        std::fs::write(path, decoded.unwrap()).unwrap();
+        std::fs::write(path, bytes_of(&self.get("screenshot"))).unwrap();
+    }
+
+    /// What "Print" in the browser makes of the page: a PDF.
+    pub fn print(&self) -> Vec<u8> {
+        bytes_of(&self.post("print", json!({"background": true})))
     }
 
     fn find(&self, selector: &str) -> String {
@@ -192,6 +195,11 @@ impl Drop for Browser {
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
+}
+
+/// What WebDriver gives in base64.
+fn bytes_of(value: &Value) -> Vec<u8> {
+    mail_parser::decoders::base64::base64_decode(value.as_str().unwrap().as_bytes()).unwrap()
 }
 
 fn call(method: &str, url: &str, body: Option<Value>) -> Value {

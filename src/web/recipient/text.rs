@@ -26,7 +26,7 @@ const ENDS: &[char] = &[
 const BRACKETS: [(char, char); 3] = [('(', ')'), ('[', ']'), ('{', '}')];
 
 /// Characters in front of the `@` of a mailbox (RFC 5321 4.5.3.1.1 has 64).
-const MAX_MAILBOX: usize = 256;
+const MAX_MAILBOX: usize = 128;
 
 /// Finds the addresses in a text.
 pub fn pieces(text: &str) -> Vec<Piece> {
@@ -202,9 +202,9 @@ mod tests {
         for piece in
             ["https://x.nl/)", "https://)", "www.", "www.a/", "https://", "hhh", "mailto:a@b", "mailto:", ")"]
         {
-            links(&piece.repeat((1 << 20) / piece.len()));
+            links(&piece.repeat((1 << 17) / piece.len()));
         }
-        links(&format!("https://x.nl/{}", ")".repeat(1 << 20)));
+        links(&format!("https://x.nl/{}", ")".repeat(1 << 17)));
         assert!(start.elapsed() < std::time::Duration::from_secs(20));
     }
 }

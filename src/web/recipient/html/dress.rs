@@ -76,6 +76,8 @@ struct Dresser<'a> {
     room: Room,
     /// Hidden text is shown.
     reveals: bool,
+    /// Some of the text runs from right to left: then each block finds its own direction.
+    is_bidirectional: bool,
     around: Vec<Frame<'a>>,
     looks: HashMap<String, usize>,
     plain: PlainPage,
@@ -90,14 +92,16 @@ pub fn dress(html: &str, pictures: &Pictures) -> Dressed {
 }
 
 fn dress_with(html: &str, pictures: &Pictures, reveals: bool) -> Dressed {
+    let is_bidirectional = html.chars().any(runs_from_the_right);
     let mut dresser = Dresser {
         cascade: Cascade::of(pieces(html)),
         pictures,
         room: Room::default(),
         reveals,
+        is_bidirectional,
         around: Vec::new(),
         looks: HashMap::new(),
-        plain: PlainPage::default(),
+        plain: PlainPage::new(is_bidirectional),
         dressed: Dressed::default(),
     };
     for piece in pieces(html) {
@@ -110,6 +114,11 @@ fn dress_with(html: &str, pictures: &Pictures, reveals: bool) -> Dressed {
     }
     dresser.dressed.plain = dresser.plain.finish();
     dresser.dressed
+}
+
+/// Hebrew, Arabic, Syriac, Thaana, N'Ko and their likes (Unicode's blocks of such scripts).
+fn runs_from_the_right(c: char) -> bool {
+    matches!(c, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{fefe}' | '\u{10800}'..='\u{10fff}' | '\u{1e800}'..='\u{1efff}')
 }
 
 impl<'a> Dresser<'a> {
@@ -204,7 +213,7 @@ impl<'a> Dresser<'a> {
         if let Some(class) = class {
             let _written = write!(html, " class=\"z{class}\"");
         }
-        if BLOCKS.contains(&name) && !frame.has_direction {
+        if self.is_bidirectional && BLOCKS.contains(&name) && !frame.has_direction {
             html.push_str(" dir=\"auto\"");
         }
         for (name, value) in tag.attributes.iter().filter(|(name, _)| !REPLACED.contains(name)) {

@@ -241,7 +241,7 @@ fn size(value: &[Value]) -> Vec<Setting> {
         [Value::Length(size, unit)] if unit == "em" => format!("{}em", size.clamp(0.7, 3.0)),
         [Value::Percent(percent)] => format!("{}%", percent.clamp(70.0, 300.0)),
         [piece] => match pixels(piece).filter(|size| *size > 0.0) {
-            Some(size) => format!("{}px", size.clamp(*SIZES.start(), *SIZES.end())),
+            Some(size) => in_pixels(size.clamp(*SIZES.start(), *SIZES.end())),
             None => match piece {
                 Value::Word(word)
                     if ["small", "medium", "large", "x-large", "smaller", "larger"]
@@ -296,10 +296,15 @@ fn pixels(piece: &Value) -> Option<f32> {
     Some((length * factor).max(0.0))
 }
 
+/// To a tenth.
+fn in_pixels(length: f32) -> String {
+    format!("{}px", (length * 10.0).round() / 10.0)
+}
+
 fn space(piece: &Value) -> Option<String> {
     match piece {
         Value::Word(word) if word == "auto" => Some(word.clone()),
-        piece => pixels(piece).map(|length| format!("{}px", length.min(MAX_SPACE))),
+        piece => pixels(piece).map(|length| in_pixels(length.min(MAX_SPACE))),
     }
 }
 
@@ -345,7 +350,11 @@ fn border(value: &[Value]) -> Option<String> {
     let colour = value.iter().find_map(paint).and_then(|paint| paint.over(super::colour::Colour::PAPER));
     // Thinner than a pixel is a pixel, as everywhere else.
     let width = if width > 0.0 { width.max(1.0) } else { 0.0 };
-    Some(format!("{width}px {style} {}", colour.map_or("currentcolor".to_owned(), |colour| colour.css())))
+    Some(format!(
+        "{} {style} {}",
+        in_pixels(width),
+        colour.map_or("currentcolor".to_owned(), |colour| colour.css())
+    ))
 }
 
 #[cfg(test)]
@@ -372,7 +381,7 @@ mod tests {
             ("white-space:pre;vertical-align:super", "vertical-align:super;white-space:pre-wrap;"),
             ("margin:0cm 5.4pt", "margin-bottom:0px;margin-left:7.2px;margin-right:7.2px;margin-top:0px;"),
             ("margin-left:-500px;padding-top:9999px", "margin-left:0px;padding-top:64px;"),
-            ("font-size:11.0pt", "font-size:14.666667px;"),
+            ("font-size:11.0pt", "font-size:14.7px;"),
             ("font-size:1px", "font-size:9px;"),
             ("border-left:solid blue 1.5pt", "border-left:2px solid #0000ff;"),
             ("border-top:none", "border-top:none;"),

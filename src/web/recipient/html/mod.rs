@@ -42,7 +42,7 @@ impl CleanHtml {
     pub fn of(html: &str) -> Option<Self> {
         // Starts with a letter, as the name of an element must; no mail can know it.
         let mark = format!("z{}-", base32(&secret::random::<10>()));
-        let (html, embedded) = Embedded::take(html, &mark);
+        let (html, embedded) = Embedded::take(html, &base32(&secret::random::<10>()));
         if html.len() as u64 > MAX_HTML || memchr::memchr_iter(b'<', html.as_bytes()).count() > MAX_TAGS {
             return None;
         }

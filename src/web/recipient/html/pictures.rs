@@ -208,7 +208,8 @@ impl Embedded {
             if !is_picture_source(before) {
                 continue;
             }
-            let Some((length, data)) = picture_data(rest) else { continue };
+            let is_quoted = before.ends_with(['"', '\'']);
+            let Some((length, data)) = picture_data(rest, is_quoted) else { continue };
             let name = format!("cid:{mark}{}", taken.pictures.len());
             without.push_str(before);
             without.push_str(&name);
@@ -237,8 +238,9 @@ fn is_picture_source(before: &str) -> bool {
     tag.get(..3).is_some_and(|name| name.eq_ignore_ascii_case(b"img")) && !tag.contains(&b'>')
 }
 
-/// The length of a `data:image/...;base64,...` at the start of `rest`, and the bytes that it holds.
-fn picture_data(rest: &str) -> Option<(usize, Vec<u8>)> {
+/// The length of a `data:image/...;base64,...` at the start of `rest`, and the bytes that it holds. Between quotes it may
+/// be broken over lines.
+fn picture_data(rest: &str, is_quoted: bool) -> Option<(usize, Vec<u8>)> {
     without_scheme(rest, "data:image/")?;
     let comma = rest.bytes().take(MAX_TYPE).position(|c| c == b',')?;
     let head = rest.get(..comma)?;
@@ -246,7 +248,8 @@ fn picture_data(rest: &str) -> Option<(usize, Vec<u8>)> {
     if !encoding.eq_ignore_ascii_case(";base64") || head.contains(['"', '\'', '<', '>']) {
         return None;
     }
-    let is_data = |c: &u8| c.is_ascii_alphanumeric() || b"+/=%".contains(c) || c.is_ascii_whitespace();
+    let is_data =
+        |c: &u8| c.is_ascii_alphanumeric() || b"+/=%".contains(c) || is_quoted && c.is_ascii_whitespace();
     let data = rest.as_bytes().get(comma + 1..)?;
     let length = data.iter().take_while(|c| is_data(c)).count();
     let data = data.get(..length)?.trim_ascii_end();

@@ -51,11 +51,17 @@ const STRUCTURE: [&str; 8] = ["table", "thead", "tbody", "tfoot", "tr", "ul", "o
 #[derive(Debug, Default)]
 pub struct PlainPage {
     html: String,
+    is_bidirectional: bool,
     /// The end tags of each element that is open, in the order in which they will be written.
     ends: Vec<Vec<&'static str>>,
 }
 
 impl PlainPage {
+    /// An empty one; whether its elements find their own direction.
+    pub fn new(is_bidirectional: bool) -> Self {
+        Self { is_bidirectional, ..Self::default() }
+    }
+
     /// Escaped text.
     pub fn text(&mut self, text: &str) {
         self.html.push_str(text);
@@ -71,7 +77,7 @@ impl PlainPage {
                     self.html.push_str(&format!(" {span}=\"{span_of}\""));
                 }
             }
-            if !tag.is_void() {
+            if self.is_bidirectional && !tag.is_void() {
                 self.html.push_str(" dir=\"auto\"");
             }
             self.html.push('>');

@@ -1,0 +1,245 @@
+//! How a message looks in a real browser, and on paper: five mails as programs and machines write them, and long ones.
+//!
+//! Pictures for people are in `target/looks/` afterwards: each mail as its page and by itself, 360 and 1280 pixels wide.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail so")]
+
+mod support;
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use support::browser::Browser;
+use support::client::submit;
+use support::gateway::{Gateway, Site};
+use support::mail::{Notice, link_of, password_of};
+use support::smarthost::{Script, Smarthost};
+
+const STAFF: &str = "s.devries@voorbeeld.nl";
+const RESIDENT: &str = "anna@example.org";
+
+/// A gateway that seals whatever it is given.
+struct Scene {
+    site: Site,
+    gateway: Gateway,
+    smarthost: Smarthost,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let smarthost = Smarthost::start(Script::usual());
+        let site = Site::new(smarthost.address(), "");
+        let gateway = site.start();
+        Self { site, gateway, smarthost }
+    }
+
+    /// Seals a mail and opens it in a browser.
+    fn open(&self, browser: &Browser, mail: &[u8]) -> String {
+        let before = self.smarthost.seen().taken.len();
+        submit(self.gateway.smtp, STAFF, &[RESIDENT], mail);
+        let seen = self.smarthost.wait(|seen| seen.taken.len() == before + 2);
+        let notices: Vec<Notice> = seen.taken[before..].iter().map(Notice::of).collect();
+        let text = |kind: &str| notices.iter().find(|notice| notice.kind == kind).unwrap().text.clone();
+        let link = link_of(&text("notification"), &self.site.public_url());
+        browser.goto(&link);
+        browser.type_into("input[name=password]", &password_of(&text("receipt")));
+        browser.click("main button.button[type=submit]");
+        browser.wait_for_url(&format!("{link}/files"));
+        link
+    }
+}
+
+fn mail(kind: &str, body: &str) -> Vec<u8> {
+    format!(
+        "From: Sanne <{STAFF}>\r\nTo: {RESIDENT}\r\nSubject: [vertrouwelijk] Lang\r\nMIME-Version: 1.0\r\n\
+         Content-Type: {kind}\r\n\r\n{body}\r\n"
+    )
+    .into_bytes()
+}
+
+/// `property` of what `selector` names in the frame of the message.
+fn style(browser: &Browser, selector: &str, property: &str) -> String {
+    browser.enter_frame("iframe.message-frame");
+    let script = format!(
+        "return getComputedStyle(document.querySelector({selector:?})).getPropertyValue({property:?})"
+    );
+    let value = browser.script(&script);
+    browser.leave_frame();
+    value.as_str().unwrap_or_else(|| panic!("{selector} {property}: {value}")).to_owned()
+}
+
+/// The words on what the browser prints of the page that it shows.
+fn printed(browser: &Browser) -> String {
+    let mut program = Command::new("pdftotext")
+        .args(["-layout", "-", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("pdftotext (Debian: poppler-utils)");
+    let mut input = program.stdin.take().unwrap();
+    input.write_all(&browser.print()).unwrap();
+    drop(input);
+    String::from_utf8(program.wait_with_output().unwrap().stdout).unwrap()
+}
+
+/// The numbers behind `word` in a text, each once.
+fn numbers(text: &str, word: &str) -> Vec<usize> {
+    let behind = text.split(word).skip(1).filter_map(|rest| rest.split_whitespace().next()?.parse().ok());
+    let mut numbers: Vec<usize> = behind.collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers
+}
+
+fn paragraphs(word: &str, count: usize) -> String {
+    (1..=count)
+        .map(|n| format!("<p>{word} {n} van een lange brief, die op papier niet mag ophouden.</p>\r\n"))
+        .collect()
+}
+
+#[test]
+fn five_mails_look_as_they_were_written() {
+    let scene = Scene::new();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/looks");
+    fs::create_dir_all(&folder).unwrap();
+    for (width, height) in [(1280, 1400), (360, 800)] {
+        let browser = Browser::open(width, height, true);
+        for (name, words, check) in MAILS {
+            let source = fs::read(Path::new("tests/looks").join(format!("{name}.eml"))).unwrap();
+            let link = scene.open(&browser, &source);
+            browser.screenshot(&folder.join(format!("{name}-{width}.png")));
+            let overflow = browser.script("return document.documentElement.scrollWidth - window.innerWidth");
+            assert!(overflow.as_i64().unwrap() <= 0, "{name}: {overflow} pixels too wide at {width}");
+            let page = if browser.has("iframe.message-frame") {
+                browser.enter_frame("iframe.message-frame");
+                let text = browser.text("body");
+                browser.leave_frame();
+                text
+            } else {
+                browser.text("main")
+            };
+            for word in *words {
+                assert!(page.contains(word), "{name}: {word} is missing in {page}");
+            }
+            for (selector, property, value) in *check {
+                assert_eq!(&style(&browser, selector, property), value, "{name}: {selector} {property}");
+            }
+            if browser.has("iframe.message-frame") {
+                browser.goto(&format!("{link}/message"));
+                browser.screenshot(&folder.join(format!("{name}-message-{width}.png")));
+            }
+        }
+    }
+}
+
+/// A mail in `tests/looks/`, words that are seen of it, and how some of it looks.
+type Mail = (&'static str, &'static [&'static str], &'static [(&'static str, &'static str, &'static str)]);
+
+const MAILS: &[Mail] = &[
+    (
+        "outlook",
+        &["Mijn antwoorden staan in rood.", "toegekend", "Sanne de Vries"],
+        &[
+            ("p:nth-of-type(3) span", "color", "rgb(255, 0, 0)"),
+            ("p:nth-of-type(3) span:last-of-type", "text-decoration-line", "line-through"),
+            ("tr:first-child td", "background-color", "rgb(31, 78, 121)"),
+            ("tr:first-child td span", "color", "rgb(255, 255, 255)"),
+            ("p", "margin-top", "0px"),
+            ("img", "width", "120px"),
+        ],
+    ),
+    ("apple", &["gemaakt op maandag", "Verstuurd vanaf mijn iPhone"], &[("b", "font-weight", "700")]),
+    ("scanner", &["Number of Images: 3", "Scan_20261123_101112.pdf"], &[]),
+    (
+        "case",
+        &["Uw zaak heeft een nieuwe status", "Bekijk uw zaak"],
+        &[
+            (".z0 > div", "display", "none"),
+            ("h1", "color", "rgb(21, 66, 115)"),
+            ("table table tr:first-child td", "color", "rgb(255, 255, 255)"),
+            ("a", "background-color", "rgb(0, 123, 199)"),
+            ("a", "color", "rgb(255, 255, 255)"),
+        ],
+    ),
+    (
+        "meeting",
+        &["Neem uw legitimatie mee", "Nu deelnemen aan de vergadering"],
+        &[("u", "text-decoration-line", "underline")],
+    ),
+];
+
+#[test]
+fn a_picture_of_elsewhere_is_told_of() {
+    let scene = Scene::new();
+    let browser = Browser::open(1280, 900, true);
+    let source = fs::read("tests/looks/case.eml").unwrap();
+    let link = scene.open(&browser, &source);
+    browser.goto(&format!("{link}/files?lang=nl"));
+    assert!(browser.text("main").contains("Afbeeldingen die op een andere server staan, tonen we niet."));
+    browser.goto(&format!("{link}/files?lang=fy"));
+    assert!(browser.text("main").contains("Ofbyldings dy't op in oare server steane"));
+    scene.open(&browser, &mail("text/html", "<p>a<img src=https://x.example/o.gif width=1 height=1>"));
+    assert!(
+        !browser.text("main").contains("server steane") && !browser.text("main").contains("andere server")
+    );
+}
+
+/// As long as it is, with and without JavaScript: a frame is cut at its height, paper is not.
+#[test]
+fn a_long_message_is_printed_whole() {
+    let scene = Scene::new();
+    let all: Vec<usize> = (1..=200).collect();
+    for scripts in [true, false] {
+        let browser = Browser::open(1280, 900, scripts);
+        let html = format!("<p>Het was <s>oud</s> nieuw.</p>{}", paragraphs("Alinea", 200));
+        let link = scene.open(&browser, &mail("text/html; charset=utf-8", &html));
+        assert_eq!(numbers(&printed(&browser), "Alinea"), all, "with scripts: {scripts}");
+        browser.goto(&format!("{link}/message"));
+        assert_eq!(numbers(&printed(&browser), "Alinea"), all);
+
+        let files = format!(
+            "--b\r\nContent-Type: text/plain\r\n\r\nZie de bijlagen.\r\n--b\r\nContent-Type: text/html; name=brief.html\r\n\
+             Content-Disposition: attachment\r\n\r\n{}\r\n--b\r\nContent-Type: text/plain; name=lijst.txt\r\n\
+             Content-Disposition: attachment\r\n\r\n{}\r\n--b--",
+            paragraphs("Blad", 200),
+            (1..=200).map(|n| format!("Regel {n} van de lijst\r\n")).collect::<String>()
+        );
+        let link = scene.open(&browser, &mail("multipart/mixed; boundary=b", &files));
+        for (number, word) in [(1, "Blad"), (2, "Regel")] {
+            browser.goto(&format!("{link}/files/{number}/view"));
+            assert_eq!(numbers(&printed(&browser), word), all, "{word}, with scripts: {scripts}");
+        }
+    }
+}
+
+/// Every paragraph, subject and name by its own first letters.
+#[test]
+fn arabic_and_hebrew_run_from_right_to_left() {
+    let scene = Scene::new();
+    let browser = Browser::open(1280, 900, true);
+    let html = "<p>السلام عليكم، هذا خطاب.</p><p>En dit is Nederlands.</p><ul><li>שלום</li></ul>";
+    scene.open(&browser, &mail("text/html; charset=utf-8", html));
+    for (selector, direction) in [("p", "rtl"), ("p + p", "ltr"), ("li", "rtl")] {
+        assert_eq!(style(&browser, selector, "direction"), direction, "{selector}");
+    }
+    scene.open(
+        &browser,
+        &mail("text/plain; charset=utf-8", "السلام عليكم، هذا خطاب.\r\n\r\nEn dit is Nederlands."),
+    );
+    let computed = |property: &str| -> Value {
+        browser
+            .script(&format!("return getComputedStyle(document.querySelector('.message-text')).{property}"))
+    };
+    assert_eq!(computed("unicodeBidi"), "plaintext");
+    // The first line starts at the right, the last at the left.
+    let sides = browser.script(
+        "const text = document.querySelector('.message-text').firstChild, box = text.parentElement.getBoundingClientRect();\
+         const of = (from, to) => { const range = document.createRange(); range.setStart(text, from); range.setEnd(text, to);\
+         const one = range.getBoundingClientRect(); return one.left - box.left < box.right - one.right ? 'left' : 'right' };\
+         return [of(0, 5), of(text.length - 5, text.length - 1)]",
+    );
+    assert_eq!(sides, serde_json::json!(["right", "left"]));
+}
