@@ -14,6 +14,9 @@ use serde::Deserialize;
 
 use crate::clock::{DAY, Timestamp, earlier};
 
+/// The hour of [`Zone::morning`].
+const MORNING: i8 = 9;
+
 /// A time zone of the IANA database.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
@@ -52,6 +55,24 @@ impl Zone {
     /// so many days.
     pub fn end_of_day(&self, start: Timestamp, days: u32) -> Timestamp {
         self.last_second(self.date(start).saturating_add(DAY.saturating_mul(days)))
+    }
+
+    /// 09:00 of a day: when mails go out that nothing but the calendar makes.
+    pub fn morning(&self, day: Date) -> Timestamp {
+        self.0.to_timestamp(day.at(MORNING, 0, 0, 0)).unwrap_or(Timestamp::MAX)
+    }
+
+    /// The first [`Zone::morning`] at or after `time`.
+    pub fn next_morning(&self, time: Timestamp) -> Timestamp {
+        let day = self.date(time);
+        let this = self.morning(day);
+        if this >= time { this } else { self.morning(day.saturating_add(DAY)) }
+    }
+
+    /// The last day whose [`Zone::morning`] has come at `time`.
+    pub fn begun_day(&self, time: Timestamp) -> Date {
+        let day = self.date(time);
+        if self.morning(day) <= time { day } else { day.saturating_sub(DAY) }
     }
 
     /// Whether it is the last second of its day.
@@ -184,6 +205,21 @@ mod tests {
         assert_eq!(dutch.days_later(Timestamp::MAX, u32::MAX), Timestamp::MAX);
         assert_eq!(dutch.days_earlier(Timestamp::MIN, 1), Timestamp::MIN);
         assert_eq!(dutch.end_of_day(Timestamp::MAX, u32::MAX), Timestamp::MAX);
+    }
+
+    #[test]
+    fn a_morning_is_at_nine_by_the_clock_on_the_wall() {
+        let dutch = Zone::default();
+        for (time, next, begun) in [
+            ("2026-11-30T08:59:59+01:00", "2026-11-30T09:00:00+01:00", "2026-11-29"),
+            ("2026-11-30T09:00:00+01:00", "2026-11-30T09:00:00+01:00", "2026-11-30"),
+            ("2026-11-30T09:00:01+01:00", "2026-12-01T09:00:00+01:00", "2026-11-30"),
+            ("2026-03-28T12:00:00+01:00", "2026-03-29T09:00:00+02:00", "2026-03-28"),
+            ("2026-10-25T01:00:00+02:00", "2026-10-25T09:00:00+01:00", "2026-10-24"),
+        ] {
+            assert_eq!(dutch.next_morning(at(time)), at(next), "{time}");
+            assert_eq!(dutch.begun_day(at(time)), begun.parse().unwrap(), "{time}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::sender::{ActionError, Actions, SenderService};
 use crate::settings::Settings;
 use crate::store::{DueReminder, Occasion, ReminderMails, ReminderStore, StoreError, Transfer};
 use crate::transfer::LinkState;
-use crate::transfer::schedule::{APART, LAST_DAYS, ReminderSchedule};
+use crate::transfer::schedule::{APART, ReminderSchedule};
 
 /// The most transfers in one turn, so that a turn takes a minute at most.
 const AT_ONCE: usize = 200;
@@ -34,7 +34,7 @@ impl Reminders {
         let actions = self.sender.under(Arc::clone(settings));
         let mut queued = 0;
         if settings.operator().seal.reminders {
-            let last_days = settings.operator().zone.days_later(now, LAST_DAYS);
+            let last_days = ReminderSchedule::last_days(now, &settings.operator().zone);
             for due in self.store.due_reminders(now, last_days, earlier(now, APART), AT_ONCE).await? {
                 queued += said(self.remind(settings, &actions, &due, now).await, due.transfer.as_str());
             }

@@ -3,32 +3,40 @@
 use std::time::Duration;
 
 use crate::calendar::Zone;
-use crate::clock::{Timestamp, later};
+use crate::clock::{DAY, Timestamp, later};
 
 /// The last days: then the last reminder goes out, and the sender is warned.
-pub const LAST_DAYS: u32 = 2;
-/// Nothing within this time of the sealing, or of another reminder.
+const LAST_DAYS: u32 = 2;
+/// Nothing within this time of another reminder.
 pub const APART: Duration = Duration::from_hours(24);
+/// Nothing within this time of the sealing.
+const SETTLED: Duration = Duration::from_hours(12);
 
-/// The two moments; none where the time is too short for it.
+/// The two moments, each in the morning; none where the time is too short for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReminderSchedule {
-    /// Half of the time has passed.
+    /// The last morning before half of the time.
     pub half: Option<Timestamp>,
-    /// Two days are left.
+    /// The morning two days before the last one.
     pub last: Option<Timestamp>,
 }
 
 impl ReminderSchedule {
-    /// Of a transfer of an organisation in `zone`. Under two days there is no reminder; under three only the one at half
-    /// time, without a warning to the sender; under six only the last one.
+    /// Of a transfer of an organisation in `zone`. For one day there is no reminder; for two only the one at half
+    /// time, without a warning to the sender; for three or four only the last one.
     pub fn of(created: Timestamp, expires: Timestamp, zone: &Zone) -> Self {
-        let earliest = later(created, APART);
-        let last = Some(zone.days_earlier(expires, LAST_DAYS)).filter(|last| *last >= earliest);
+        let earliest = zone.next_morning(later(created, SETTLED));
+        let day = zone.date(expires).saturating_sub(DAY * LAST_DAYS);
+        let last = Some(zone.morning(day)).filter(|last| *last >= earliest);
         let whole = Duration::try_from(expires.duration_since(created)).unwrap_or_default();
-        let half = later(created, whole / 2);
+        let half = zone.morning(zone.begun_day(later(created, whole / 2)));
         let is_apart = half >= earliest && last.is_none_or(|last| later(half, APART) <= last);
         Self { half: is_apart.then_some(half), last }
+    }
+
+    /// What expires until then is in its last days at `now`.
+    pub fn last_days(now: Timestamp, zone: &Zone) -> Timestamp {
+        zone.last_second(zone.begun_day(now).saturating_add(DAY * LAST_DAYS))
     }
 
     /// Whether the reminder at half time still makes sense at `now`: not when the last one is near.
@@ -40,34 +48,41 @@ impl ReminderSchedule {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::days_later;
+    use crate::clock::{days_later, earlier};
 
     #[test]
     fn short_transfers_get_fewer_reminders() {
-        let created: Timestamp = "2026-11-24T10:00:00Z".parse().unwrap();
-        // Days to live -> hours until the reminders.
+        let (zone, created) = (Zone::default(), "2026-11-24T10:00:00Z".parse().unwrap());
+        // Days to live -> hours until the reminders, at nine in the morning.
         for (days, half, last) in [
             (1, None, None),
-            (2, Some(24), None),
-            (3, None, Some(24)),
-            (5, None, Some(72)),
-            (6, Some(72), Some(96)),
-            (30, Some(360), Some(672)),
-            (365, Some(4380), Some(8712)),
+            (2, Some(22), None),
+            (3, None, Some(22)),
+            (4, None, Some(46)),
+            (5, Some(46), Some(70)),
+            (6, Some(70), Some(94)),
+            (30, Some(358), Some(670)),
+            (365, Some(4365), Some(8710)),
         ] {
-            let after =
-                |hours: Option<u64>| hours.map(|hours| later(created, Duration::from_secs(hours * 3600)));
-            let schedule = ReminderSchedule::of(created, days_later(created, days), &Zone::default());
+            let after = |hours: Option<u64>| hours.map(|hours| later(created, Duration::from_hours(hours)));
+            let schedule = ReminderSchedule::of(created, zone.end_of_day(created, days), &zone);
             assert_eq!(schedule, ReminderSchedule { half: after(half), last: after(last) }, "{days} days");
         }
-        assert_eq!(
-            ReminderSchedule::of(created, created, &Zone::default()),
-            ReminderSchedule { half: None, last: None }
-        );
-        assert_eq!(
-            ReminderSchedule::of(created, Timestamp::UNIX_EPOCH, &Zone::default()),
-            ReminderSchedule { half: None, last: None }
-        );
+        for never in [created, Timestamp::UNIX_EPOCH] {
+            let schedule = ReminderSchedule::of(created, never, &zone);
+            assert_eq!(schedule, ReminderSchedule { half: None, last: None });
+        }
+    }
+
+    #[test]
+    fn the_last_days_begin_when_the_last_reminder_is_due() {
+        let (zone, created) = (Zone::default(), "2026-11-24T10:00:00Z".parse().unwrap());
+        for days in [3, 4, 30, 130, 365] {
+            let expires = zone.end_of_day(created, days);
+            let last = ReminderSchedule::of(created, expires, &zone).last.unwrap();
+            assert!(ReminderSchedule::last_days(last, &zone) >= expires);
+            assert!(ReminderSchedule::last_days(earlier(last, Duration::from_secs(1)), &zone) < expires);
+        }
     }
 
     #[test]
@@ -75,8 +90,9 @@ mod tests {
         let created: Timestamp = "2026-11-24T10:00:00Z".parse().unwrap();
         let schedule = ReminderSchedule::of(created, days_later(created, 30), &Zone::default());
         assert!(schedule.half_is_worth_it(days_later(created, 15)));
-        assert!(schedule.half_is_worth_it(days_later(created, 27)));
-        assert!(!schedule.half_is_worth_it(later(days_later(created, 27), Duration::from_secs(1))));
+        let day_before = earlier(schedule.last.unwrap(), APART);
+        assert!(schedule.half_is_worth_it(day_before));
+        assert!(!schedule.half_is_worth_it(later(day_before, Duration::from_secs(1))));
     }
 
     proptest::proptest! {
@@ -86,7 +102,7 @@ mod tests {
             let expires = later(created, Duration::from_secs(seconds));
             let ReminderSchedule { half, last } = ReminderSchedule::of(created, expires, &Zone::default());
             for time in [half, last].into_iter().flatten() {
-                proptest::prop_assert!(time >= later(created, APART));
+                proptest::prop_assert!(time >= later(created, SETTLED));
             }
             if let (Some(half), Some(last)) = (half, last) {
                 proptest::prop_assert!(later(half, APART) <= last);
