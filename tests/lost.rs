@@ -93,9 +93,15 @@ fn a_part_that_is_missing_or_damaged_is_gone_and_told_once() {
     assert_eq!(lost, 1, "the sender hears once");
     assert_eq!(query(&site, "SELECT CAST(count(*) AS TEXT) FROM audit WHERE action = 'lost'"), "2");
     assert_eq!(query(&site, "SELECT CAST(count(*) AS TEXT) FROM audit WHERE action = 'download'"), "1");
-    let errors =
-        gateway.log().into_iter().filter(|line| line.contains("a part of a transfer is lost")).count();
-    assert_eq!(errors, 2, "once for each part");
+    let mut lines = gateway.log();
+    lines.retain(|line| line.contains("a part of a transfer is lost"));
+    assert_eq!(lines.len(), 2, "once for each part: {lines:?}");
+    assert!(
+        lines.iter().all(|line| line.contains(r#""level":"ERROR""#) && line.contains(r#""transfer":"#)),
+        "{lines:?}"
+    );
+    assert!(lines[0].contains(r#""part":1"#) && lines[0].contains("it is missing"), "{lines:?}");
+    assert!(lines[1].contains(r#""part":0"#) && lines[1].contains("it cannot be 5 bytes long"), "{lines:?}");
 }
 
 /// A part that is as long as it was, with another byte in it.

@@ -25,6 +25,7 @@ use crate::store::{
     Download, EnqueueOutcome, Extension, LimitedNotice, NewItem, Recall, SHOWN, SenderStore, StoreError,
     Transfer,
 };
+use crate::transfer::access::LostPart;
 use crate::transfer::action::{self, Purpose};
 use crate::transfer::pasted::{Around, Found};
 use crate::transfer::recall::{self, Proof};
@@ -292,14 +293,17 @@ impl Actions {
 
     /// A recipient could not read a part, because it is missing or damaged for good: said once, to the administrator, and
     /// to a sender who wants to be told. Whatever goes wrong with that is in the log.
-    pub async fn lost(&self, link: &Link, part: u32) {
-        match self.note_lost(link, part).await {
+    pub async fn lost(&self, lost: &LostPart) {
+        let LostPart { link, part, cause } = lost;
+        match self.note_lost(link, *part).await {
             Ok(true) => tracing::error!(
-                transfer = %link.transfer, part,
+                transfer = %link.transfer, part, cause,
                 "a part of a transfer is lost: `zegel check --data` tells whether others are"
             ),
             Ok(false) => {}
-            Err(error) => tracing::error!(%link, part, %error, "a part is lost, and that cannot be noted"),
+            Err(error) => {
+                tracing::error!(%link, part, cause, %error, "a part is lost, and that cannot be noted")
+            }
         }
     }
 

@@ -24,7 +24,7 @@ use crate::secret::{Keys, Secret};
 use crate::store::{AccessStore, Blobs, Recipient, Transfer, Try};
 use crate::throttle::Throttle;
 
-pub use super::error::AccessError;
+pub use super::error::{AccessError, LostPart};
 pub use super::grant::Grant;
 pub use super::pasted::{Around, Found};
 pub use super::session::Cookie;

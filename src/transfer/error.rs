@@ -35,9 +35,21 @@ pub enum AccessError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A part is missing or damaged for good.
-    #[error("part {1} of {0} is missing or damaged")]
-    Lost(Link, u32),
+    #[error("{0}")]
+    Lost(LostPart),
     /// What is stored cannot be opened. The cause is in the log.
     #[error("the transfer is damaged")]
     Damaged,
+}
+
+/// A part of a transfer that is missing or damaged for good.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("part {part} of {link} is missing or damaged: {cause}")]
+pub struct LostPart {
+    /// Through which it was asked for.
+    pub link: Link,
+    /// Its number.
+    pub part: u32,
+    /// What is wrong with it, for the log alone.
+    pub cause: String,
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::error::AccessError;
+use super::error::{AccessError, LostPart};
 use super::index::{Index, is_sealed_as};
 use crate::id::Link;
 use crate::seal::SealError;
@@ -113,7 +113,10 @@ impl Grant {
         let part = parts.iter().find(|part| part.number == number).ok_or(AccessError::Unknown)?;
         match self.blobs.look(&part.blob) {
             Ok(Some(facts)) if sealed_sizes(part.size).contains(&facts.size) => Ok((part, facts.size)),
-            Ok(_) => Err(self.lost(number, &"it is missing, or too short")),
+            Ok(Some(facts)) => {
+                Err(self.lost(number, &format_args!("it cannot be {} bytes long", facts.size)))
+            }
+            Ok(None) => Err(self.lost(number, &"it is missing")),
             Err(error) => Err(self.damaged(number, &error)),
         }
     }
@@ -135,7 +138,10 @@ impl Grant {
         let mut json = Vec::new();
         let read = self.open(0)?.take(MAX_INDEX).read_to_end(&mut json);
         read.map_err(|error| self.unreadable(0, &error))?;
-        serde_json::from_slice(&json).map_err(|error| self.lost(0, &error))
+        // The error itself may quote what it did not expect: a name, or the subject.
+        serde_json::from_slice(&json).map_err(|error| {
+            self.lost(0, &format_args!("{:?} error in the table of contents", error.classify()))
+        })
     }
 
     /// What is in the transfer.
@@ -161,8 +167,7 @@ impl Grant {
     }
 
     fn lost(&self, part: u32, cause: &dyn fmt::Display) -> AccessError {
-        tracing::debug!(transfer = %self.link.transfer, part, %cause, "a sealed part is lost");
-        AccessError::Lost(self.link.clone(), part)
+        AccessError::Lost(LostPart { link: self.link.clone(), part, cause: cause.to_string() })
     }
 
     /// The one place where the cause is known; outwards it is only "damaged".
@@ -275,7 +280,10 @@ mod tests {
             write(key, &mut sink, &sealed_name(2, "foto.jpg"), &mut &sample(100_000)[..]).unwrap();
         });
         for offset in [0, 90_000] {
-            assert!(matches!(grant.open_at(1, offset), Err(AccessError::Lost(_, 1))), "{offset}");
+            assert!(
+                matches!(grant.open_at(1, offset), Err(AccessError::Lost(LostPart { part: 1, .. }))),
+                "{offset}"
+            );
         }
         assert!(matches!(grant.open_at(7, 5), Err(AccessError::Unknown)));
     }
@@ -293,7 +301,10 @@ mod tests {
         assert!(from(&grant, 300_000) == plain[300_000..]);
         let mut opened = grant.open_at(1, 100_000).unwrap();
         let error = io::copy(&mut opened, &mut io::sink()).unwrap_err();
-        assert!(matches!(grant.unreadable(1, &error), AccessError::Lost(_, 1)), "{error}");
+        assert!(
+            matches!(grant.unreadable(1, &error), AccessError::Lost(LostPart { part: 1, .. })),
+            "{error}"
+        );
     }
 
     /// Parts from before were written by the library, in chunks of 4096 bytes.

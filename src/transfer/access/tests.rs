@@ -384,17 +384,20 @@ async fn damage_is_told_from_a_wrong_password() {
     let scene = Scene::new(PasswordMode::Generated);
     let grant = scene.grant().await;
     scene.blobs.change(&scene.blob(1), |bytes| bytes[60] ^= 1);
-    assert!(matches!(grant.open(1).err(), Some(AccessError::Lost(_, 1))));
+    assert!(matches!(grant.open(1).err(), Some(AccessError::Lost(LostPart { part: 1, .. }))));
 
     let (mut text, mut html) = (Vec::new(), Vec::new());
     scene.blobs.change(&scene.blob(3), |bytes| std::mem::swap(bytes, &mut text));
     scene.blobs.change(&scene.blob(4), |bytes| std::mem::swap(bytes, &mut html));
     scene.blobs.change(&scene.blob(3), |bytes| *bytes = html);
     assert!(grant.open(3).is_err(), "one part for another");
-    assert!(matches!(grant.open(4).err(), Some(AccessError::Lost(_, 4))), "cut to nothing");
+    assert!(
+        matches!(grant.open(4).err(), Some(AccessError::Lost(LostPart { part: 4, .. }))),
+        "cut to nothing"
+    );
 
     scene.blobs.change(&scene.blob(0), |bytes| bytes.truncate(20));
-    assert!(matches!(grant.read_index().await, Err(AccessError::Lost(_, 0))));
+    assert!(matches!(grant.read_index().await, Err(AccessError::Lost(LostPart { part: 0, .. }))));
 
     let scene = Scene::new(PasswordMode::None);
     scene.store.rows().recipient(&scene.link).key_packet.as_mut().unwrap()[80] ^= 1;

@@ -8,11 +8,10 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use crate::clock::Timestamp;
-use crate::id::Link;
 use crate::reply::ReplyError;
 use crate::sender::ActionError;
 use crate::store::StoreError;
-use crate::transfer::access::AccessError;
+use crate::transfer::access::{AccessError, LostPart};
 
 /// Why a request does not get what it asked for.
 #[derive(Clone, Debug)]
@@ -23,8 +22,8 @@ pub enum WebError {
     MethodNotAllowed,
     /// Recalled, or closed because its notification came back.
     Gone,
-    /// A part of it is missing or damaged for good: of this link, with this number.
-    Lost(Link, u32),
+    /// A part of it is missing or damaged for good.
+    Lost(LostPart),
     /// Its date has passed; the token with which its sender can be asked for it.
     Expired(Option<String>),
     /// The password does not fit.
@@ -77,7 +76,7 @@ impl WebError {
             AccessError::NoSession => Self::NoSession(token.to_owned()),
             AccessError::Store(StoreError::NearlyFull) => Self::Full,
             AccessError::Store(cause) => Self::Trouble(cause.to_string()),
-            AccessError::Lost(link, part) => Self::Lost(link, part),
+            AccessError::Lost(lost) => Self::Lost(lost),
             AccessError::Damaged => Self::Trouble("a sealed part is damaged".into()),
         }
     }
@@ -85,7 +84,7 @@ impl WebError {
     /// Of a sealed part that cannot be read.
     pub fn unreadable(error: io::Error) -> Self {
         match error.get_ref().and_then(|cause| cause.downcast_ref()) {
-            Some(AccessError::Lost(link, part)) => Self::Lost(link.clone(), *part),
+            Some(AccessError::Lost(lost)) => Self::Lost(lost.clone()),
             _ => Self::Trouble(format!("a sealed part cannot be read: {error}")),
         }
     }

@@ -37,8 +37,8 @@ pub async fn show(
 ) -> Response {
     let mut response = next.run(request).await;
     let Some(error) = response.extensions_mut().remove::<WebError>() else { return response };
-    if let WebError::Lost(link, part) = &error {
-        visit.actions(&sender).lost(link, *part).await;
+    if let WebError::Lost(lost) = &error {
+        visit.actions(&sender).lost(lost).await;
     }
     let allow = response.headers_mut().remove(ALLOW);
     let mut page = page(&visit, &error, clock.now()).unwrap_or(response);

@@ -85,8 +85,8 @@ impl Streams {
                 Err(error) => {
                     tracing::warn!(%error, "a download was broken off");
                     let broken = Err(io::Error::from(error.kind()));
-                    if let WebError::Lost(link, part) = WebError::unreadable(error) {
-                        download.actions.lost(&link, part).await;
+                    if let WebError::Lost(lost) = WebError::unreadable(error) {
+                        download.actions.lost(&lost).await;
                     }
                     broken
                 }

@@ -64,8 +64,8 @@ pub async fn show(
     let text = match index.text {
         Some(part) => match message::text(grant, part).await {
             // The files may be there all the same.
-            Err(WebError::Lost(link, part)) => {
-                visit.actions(&state.sender).lost(&link, part).await;
+            Err(WebError::Lost(lost)) => {
+                visit.actions(&state.sender).lost(&lost).await;
                 pieces(&visit.text("error-lost-text"))
             }
             text => pieces(&text?),
