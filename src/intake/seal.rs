@@ -27,10 +27,14 @@ use crate::settings::Organisation;
 use crate::smtp::inbox::Refusal;
 use crate::store::{Acceptance, NewItem, NewRecipient, NewTransfer};
 use crate::transfer::sealing::{self, FileContent, FileData, SealRequest, Sealed};
+use crate::transfer::strength::strength;
 use crate::transfer::{action, link, password};
 
 /// Addresses of a Reply-To that are kept: an answer goes to no more.
 const MAX_REPLY_TO: usize = 10;
+
+/// Addresses whose parts a password is compared with.
+const MAX_GUESSED: usize = 20;
 
 /// How one message is sealed: of what the rules ask for its recipients, the strictest; what the tag asks for
 /// takes the place of the configuration.
@@ -265,6 +269,15 @@ impl Notices<'_> {
     }
 }
 
+/// By the rule of the reply pages. Whoever guesses knows from the notification whom it is from and for.
+fn is_too_weak(password: &Secret, organisation: &Organisation, arrival: &Arrival) -> bool {
+    let sender = arrival.envelope.reverse_path.address().into_iter();
+    let people = sender.chain(arrival.seal.iter().map(|(recipient, _)| &recipient.address));
+    let people = people.take(MAX_GUESSED).map(Address::as_str);
+    let about: Vec<&str> = people.chain([organisation.name.as_str(), arrival.subject.as_str()]).collect();
+    !strength(password.reveal(), &about).accepted
+}
+
 impl Terms {
     /// Where recipients differ, the shortest time, a password, and the neutral subject win. Without
     /// anybody to tell a password to (an automatic message, a null reverse path) the link is all, or the
@@ -293,7 +306,7 @@ impl Terms {
             Some(TagPassword::Chosen(password)) => Some(password::normalise(password.reveal())),
             _ => None,
         };
-        remarks.too_weak = chosen.as_ref().is_some_and(password::is_too_weak);
+        remarks.too_weak = chosen.as_ref().is_some_and(|chosen| is_too_weak(chosen, organisation, arrival));
         let chosen = chosen.filter(|_| !remarks.too_weak);
         remarks.chosen = chosen.is_some();
         // A password that may not be used, or was not understood, was asked for all the same.

@@ -3,7 +3,6 @@
 
 use std::collections::HashSet;
 
-use super::password::strength;
 use super::recipients::{self, AllowedRecipients, Excluded, Parsed};
 use super::types::{Draft, ReplySettings, Typed, Upload, Verified};
 use super::{Field, LineFault, MAX_FILES, ReplyError, Result};
@@ -16,6 +15,7 @@ use crate::message::name::is_invisible;
 use crate::secret::Secret;
 use crate::settings::Organisation;
 use crate::transfer::password;
+use crate::transfer::strength::strength;
 
 /// Characters of a message; what is longer is a file.
 const LONGEST_MESSAGE: usize = 100_000;

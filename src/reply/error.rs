@@ -4,6 +4,7 @@ use crate::clock::Timestamp;
 use crate::id::UploadId;
 use crate::store::StoreError;
 use crate::transfer::access::AccessError;
+use crate::transfer::strength::Strength;
 use crate::verification::CodeError;
 
 /// A field of the answer.
@@ -127,7 +128,7 @@ pub enum ReplyError {
     },
     /// The chosen password is too weak.
     #[error("a weak password")]
-    WeakPassword(super::password::Strength),
+    WeakPassword(Strength),
     /// No address was verified in this browser.
     #[error("no verified address")]
     NotVerified,

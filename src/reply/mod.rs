@@ -16,7 +16,6 @@ mod files;
 mod impersonation;
 mod inspect;
 mod original;
-pub mod password;
 mod pieces;
 mod recipients;
 mod scanner;

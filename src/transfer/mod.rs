@@ -18,6 +18,7 @@ pub mod schedule;
 pub mod sealing;
 mod session;
 pub mod status;
+pub mod strength;
 #[cfg(test)]
 pub(crate) mod testing;
 

@@ -214,7 +214,7 @@ fn line(field: Field, fault: LineFault) -> &'static str {
 }
 
 /// How strong a password is and what would make it stronger, as sentences.
-pub fn advice(visit: &Visit, strength: &crate::reply::password::Strength) -> String {
+pub fn advice(visit: &Visit, strength: &crate::transfer::strength::Strength) -> String {
     let score = match strength.score {
         0 => "password-strength-0",
         1 => "password-strength-1",
@@ -230,7 +230,7 @@ pub fn advice(visit: &Visit, strength: &crate::reply::password::Strength) -> Str
 #[cfg(test)]
 mod tests {
     use crate::locale::Language;
-    use crate::reply::password::strength;
+    use crate::transfer::strength::strength;
 
     #[test]
     fn every_advice_has_its_words() {

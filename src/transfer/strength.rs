@@ -1,13 +1,65 @@
-//! How strong a chosen password is, with advice in plain words (H28). Used when an answer is sent, and by the page
-//! while somebody types. zxcvbn counts how many tries somebody would need who knows what people choose.
+//! How strong a chosen password is, with advice in plain words (H28): the one rule for a sender who puts it behind the
+//! tag, for an answer that is sent, and for the page while somebody types. zxcvbn counts how many tries somebody would
+//! need who knows what people choose.
 
 use zxcvbn::feedback::{Suggestion, Warning};
 use zxcvbn::{Score, zxcvbn};
 
-use crate::transfer::password::MIN_CHOSEN;
+/// Characters of a password that somebody chooses, at least.
+const MIN_CHOSEN: usize = 8;
 
 /// Characters that are looked at: what is longer is strong, and costs time.
 const LOOKED_AT: usize = 100;
+
+/// Words about the message that are looked at.
+const MOST_WORDS: usize = 200;
+
+/// What people in the Netherlands make passwords of when they do not think; zxcvbn knows the English words.
+const DUTCH: &[&str] = &[
+    "wachtwoord",
+    "wachtwurd",
+    "welkom",
+    "wolkom",
+    "geheim",
+    "vertrouwelijk",
+    "fertroulik",
+    "gemeente",
+    "gemeinte",
+    "inloggen",
+    "voetbal",
+    "tijdelijk",
+    "voorjaar",
+    "lente",
+    "zomer",
+    "herfst",
+    "najaar",
+    "winter",
+    "januari",
+    "februari",
+    "maart",
+    "april",
+    "juni",
+    "juli",
+    "augustus",
+    "september",
+    "oktober",
+    "november",
+    "december",
+    "maandag",
+    "dinsdag",
+    "woensdag",
+    "donderdag",
+    "vrijdag",
+    "zaterdag",
+    "zondag",
+    "nederland",
+    "amsterdam",
+    "friesland",
+    "fryslan",
+    "ajax",
+    "feyenoord",
+    "heerenveen",
+];
 
 /// What there is to say about a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,14 +73,18 @@ pub struct Strength {
     pub advice: Vec<&'static str>,
 }
 
-/// Measures a password. `about` are words that somebody who guesses would try first: names and addresses in the
-/// answer.
+/// Measures a password. `about` are words that somebody who guesses would try first: names, addresses and
+/// the subject of the message.
 pub fn strength(password: &str, about: &[&str]) -> Strength {
     let start: String = password.chars().take(LOOKED_AT).collect();
     let words: Vec<&str> = about.iter().flat_map(|text| text.split(['@', '.', ' ', '-'])).collect();
-    let inputs: Vec<&str> =
-        about.iter().copied().chain(words).filter(|word| word.chars().count() > 2).collect();
-    let estimate = zxcvbn(&start, &inputs);
+    let inputs = about.iter().copied().chain(words).filter(|word| word.chars().count() > 2);
+    let inputs: Vec<&str> = inputs.take(MOST_WORDS).chain(DUTCH.iter().copied()).collect();
+    let whole = zxcvbn(&start, &inputs);
+    let estimate = match word_in(&start).map(|word| zxcvbn(word, &inputs)) {
+        Some(word) if word.score() < whole.score() => word,
+        _ => whole,
+    };
     let long_enough = start.chars().count() >= MIN_CHOSEN;
     let score = if long_enough { u8::from(estimate.score()) } else { 0 };
     let mut advice = Vec::new();
@@ -45,6 +101,14 @@ pub fn strength(password: &str, about: &[&str]) -> Strength {
         feedback.suggestions().iter().filter_map(|suggestion| of_suggestion(*suggestion)).for_each(add);
     }
     Strength { score, accepted: long_enough && estimate.score() >= Score::Two, advice }
+}
+
+/// What is left without digits and signs around it, where that is the better half: `Wachtwoord` of `Wachtwoord123!`.
+/// Those are the first that somebody tries who guesses.
+fn word_in(password: &str) -> Option<&str> {
+    let word = password.trim_matches(|c: char| !c.is_alphabetic());
+    let (letters, all) = (word.chars().count(), password.chars().count());
+    (letters < all && 2 * letters >= all).then_some(word)
 }
 
 fn of_warning(warning: Warning) -> &'static str {
@@ -103,6 +167,33 @@ mod tests {
             let strength = strength(password, &["Piet Jansen", "piet@example.org"]);
             assert!(!strength.accepted && strength.score < 2, "{password}: {strength:?}");
             assert!(strength.advice.contains(&advice), "{password}: {strength:?}");
+        }
+    }
+
+    #[test]
+    fn what_people_choose_without_thinking_is_refused() {
+        for password in [
+            "zes",
+            "kort12!",
+            "wachtwoord",
+            "Wachtwoord123!",
+            "Welkom2026",
+            "P@ssw0rd",
+            "zomer2026",
+            "1234567890",
+            "abcdefgh",
+            "87654321",
+            "GeheimGeheim",
+            "!!december!!",
+            "qwerty123",
+            "Gemeente1!",
+        ] {
+            assert!(!strength(password, &[]).accepted, "{password}");
+        }
+        for password in
+            ["Zomer in Gent 2026", "kamperfoelie-7", "h7Gk2!pq", "90 fietsen", "abkwqsxz", "ajsajbsk"]
+        {
+            assert!(strength(password, &[]).accepted, "{password}");
         }
     }
 
