@@ -43,7 +43,7 @@ fn open_with_rpgp(message: &[u8], passphrase: &str) -> Result<(Vec<u8>, Vec<u8>)
 }
 
 fn open_with_ours(key_packet: &[u8], part: &[u8], password: Option<&str>) -> Option<Vec<u8>> {
-    let key = unlock(key_packet, &passphrase(password)).ok()??;
+    let key = unlock(key_packet, &passphrase(password), std::time::Duration::from_secs(600)).ok()??;
     let mut plain = Vec::new();
     read(&key, part).ok()?.read_to_end(&mut plain).ok()?;
     Some(plain)

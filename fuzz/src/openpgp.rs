@@ -3,6 +3,7 @@
 //! and holds the start of one endless text, so that pieces of one in another are found too.
 
 use std::io::{self, Read};
+use std::time::Duration;
 
 use zegel::seal::chunks::{ChunkReader, ChunkWriter};
 use zegel::seal::keys::{Passphrase, TransferKey, unlock};
@@ -38,7 +39,7 @@ pub fn holds(input: &[u8]) {
         is_authentic(&plain, ended);
     }
     let passphrase = Passphrase::new(&Secret::new("0123456789abcdefghjkmnpqrs".to_owned()), None);
-    if let Ok(Some(unlocked)) = unlock(input, &passphrase) {
+    if let Ok(Some(unlocked)) = unlock(input, &passphrase, Duration::from_secs(60)) {
         assert_eq!(unlocked.reveal(), &KEY);
     }
 }

@@ -282,6 +282,7 @@ impl From<crate::seal::SealError> for ReplyError {
     fn from(error: crate::seal::SealError) -> Self {
         match error {
             crate::seal::SealError::Io(error) => error.into(),
+            crate::seal::SealError::Busy => Self::Busy,
             error => Self::Trouble(error.to_string()),
         }
     }

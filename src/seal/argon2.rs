@@ -1,14 +1,15 @@
 //! Argon2id (RFC 9106): from a passphrase to a key, slowly and with much memory on purpose. Called by `keys`, on
 //! threads that may block.
 //!
-//! At most as many runs at once as there are cores, whoever asks; who comes then waits for a
-//! turn, those that a person waits for before those of a mail with much to lock (H40). The memory of a run is wiped after it. It goes on to whoever waits, because to get it from the kernel anew
+//! At most as many runs at once as there are cores, whoever asks; who comes then waits for a turn, but not for ever:
+//! those that a person waits for before those of a mail with much to lock (H40). The memory of a run is wiped after it. It goes on to whoever waits, because to get it from the kernel anew
 //! costs a third of what Argon2 itself costs; when nobody waits it is given back.
 
 use std::collections::VecDeque;
 use std::io;
 use std::mem::take;
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use zeroize::{Zeroize, Zeroizing};
@@ -42,22 +43,34 @@ pub(super) struct Work {
     pub exponent: u8,
 }
 
-/// The key that follows from a passphrase. Waits for a turn, then takes its time.
+/// The key that follows from a passphrase. Waits for a turn, but no longer than `patience`, then takes its time.
 pub(super) fn derive(
     passphrase: &[u8],
     salt: &[u8; 16],
     work: Work,
     urgency: Urgency,
+    patience: Duration,
 ) -> Result<Zeroizing<[u8; 32]>> {
     let impossible = |_| SealError::Foreign("the key packet asks for an impossible Argon2");
     let memory = 1u32.checked_shl(work.exponent.into()).unwrap_or(0);
     let params = Params::new(memory, work.passes.into(), work.lanes.into(), Some(32)).map_err(impossible)?;
-    let mut turn = TURNS.begin(params.block_count(), urgency)?;
+    let mut turn = TURNS.begin(params.block_count(), urgency, patience)?;
     let mut key = Zeroizing::new([0; 32]);
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
         .hash_password_into_with_memory(passphrase, salt, &mut key[..], &mut turn.memory)
         .map_err(impossible)?;
     Ok(key)
+}
+
+/// Takes every turn of this process, until what it gives is dropped.
+#[cfg(test)]
+pub fn hold_every_turn() -> impl Drop {
+    struct Held(#[allow(dead_code, reason = "held")] Vec<Turn<'static>>);
+    impl Drop for Held {
+        fn drop(&mut self) {}
+    }
+    let long = Duration::from_secs(600);
+    Held((0..TURNS.most).filter_map(|_| TURNS.begin(1, Urgency::Prompt, long).ok()).collect())
 }
 
 /// Who may run, and the memory that is handed on.
@@ -97,11 +110,19 @@ impl Turns {
         Self { most, state: Mutex::default() }
     }
 
-    fn begin(&self, blocks: usize, urgency: Urgency) -> Result<Turn<'_>> {
+    fn begin(&self, blocks: usize, urgency: Urgency, patience: Duration) -> Result<Turn<'_>> {
+        let since = Instant::now();
         let mut state = self.lock();
         let me = state.come(urgency);
         while state.next(self.most).is_none_or(|(_, next)| next.number != me.number) {
-            state = me.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+            let left = patience.saturating_sub(since.elapsed());
+            if left.is_zero() {
+                state.leave(&me);
+                // Whoever is next may have been kept waiting by this one alone.
+                state.wake_next(self.most);
+                return Err(SealError::Busy);
+            }
+            state = me.wake.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         state.begin(urgency);
         // There may be a turn for the next one as well.
@@ -132,6 +153,12 @@ impl State {
             Urgency::Bulk => self.bulk.push_back(waiter.clone()),
         }
         waiter
+    }
+
+    /// Waits no longer.
+    fn leave(&mut self, waiter: &Waiter) {
+        self.prompt.retain(|one| one.number != waiter.number);
+        self.bulk.retain(|one| one.number != waiter.number);
     }
 
     /// Whose turn it is, if there is one.
@@ -192,6 +219,8 @@ mod tests {
 
     use super::*;
 
+    const LONG: Duration = Duration::from_secs(600);
+
     #[test]
     fn no_more_run_at_once_than_may_and_memory_is_handed_on_wiped() {
         let turns = Turns::new(2);
@@ -199,7 +228,7 @@ mod tests {
         thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
-                    let mut turn = turns.begin(USUAL, Urgency::Prompt).unwrap();
+                    let mut turn = turns.begin(USUAL, Urgency::Prompt, LONG).unwrap();
                     most.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                     assert_eq!(turn.memory.len(), USUAL);
                     assert!(turn.memory.iter().all(|block| block.as_ref().iter().all(|word| *word == 0)));
@@ -216,17 +245,30 @@ mod tests {
     #[test]
     fn who_waits_gets_the_memory_of_who_ends() {
         let turns = Turns::new(1);
-        let first = turns.begin(USUAL, Urgency::Prompt).unwrap();
+        let first = turns.begin(USUAL, Urgency::Prompt, LONG).unwrap();
         let place = first.memory.as_ptr() as usize;
         thread::scope(|scope| {
             let second =
-                scope.spawn(|| turns.begin(USUAL, Urgency::Prompt).unwrap().memory.as_ptr() as usize);
+                scope.spawn(|| turns.begin(USUAL, Urgency::Prompt, LONG).unwrap().memory.as_ptr() as usize);
             while turns.lock().waiting() == 0 {
                 thread::yield_now();
             }
             drop(first);
             assert_eq!(second.join().unwrap(), place);
         });
+    }
+
+    #[test]
+    fn who_waits_too_long_is_told_and_leaves_the_queue() {
+        let turns = Turns::new(1);
+        let running = turns.begin(1, Urgency::Prompt, LONG).unwrap();
+        for urgency in [Urgency::Prompt, Urgency::Bulk] {
+            let refused = turns.begin(1, urgency, Duration::from_millis(1));
+            assert!(matches!(refused, Err(SealError::Busy)));
+        }
+        assert_eq!(turns.lock().waiting(), 0);
+        drop(running);
+        assert!(turns.begin(1, Urgency::Prompt, Duration::ZERO).is_ok(), "a free turn needs no patience");
     }
 
     /// H40: however many runs of mails with much to lock wait already, a person waits for the next turn only.
@@ -265,10 +307,10 @@ mod tests {
     #[test]
     fn a_chosen_passwords_run_has_its_own_memory() {
         let turns = Turns::new(1);
-        let chosen = turns.begin(4 * USUAL, Urgency::Prompt).unwrap();
+        let chosen = turns.begin(4 * USUAL, Urgency::Prompt, LONG).unwrap();
         assert_eq!(chosen.memory.len(), 4 * USUAL);
         drop(chosen);
-        assert_eq!(turns.begin(USUAL, Urgency::Prompt).unwrap().memory.len(), USUAL);
+        assert_eq!(turns.begin(USUAL, Urgency::Prompt, LONG).unwrap().memory.len(), USUAL);
     }
 
     #[test]
@@ -279,7 +321,7 @@ mod tests {
             Work { passes: 1, lanes: 4, exponent: 2 },
             Work { passes: 1, lanes: 1, exponent: 40 },
         ] {
-            let refused = derive(b"x", &[0; 16], work, Urgency::Prompt);
+            let refused = derive(b"x", &[0; 16], work, Urgency::Prompt, LONG);
             assert!(matches!(refused, Err(SealError::Foreign(_))), "{work:?}");
         }
     }

@@ -5,6 +5,8 @@
 //! costs an attacker memory as well, so the packet is put together here. The key that locks it is made here, too, so
 //! that `argon2` can bound how many do that at once.
 
+use std::time::Duration;
+
 use sequoia_openpgp as openpgp;
 
 use openpgp::PacketPile;
@@ -17,6 +19,8 @@ use openpgp::types::{AEADAlgorithm, SymmetricAlgorithm};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 pub use super::argon2::Urgency;
+#[cfg(test)]
+pub use super::argon2::hold_every_turn;
 use super::argon2::{self, Work};
 use super::{Result, SealError, ocb, openpgp as library};
 use crate::secret::{self, Secret};
@@ -83,6 +87,9 @@ impl Passphrase {
 /// KiB to go through, in all passes together: two chosen passwords, or two dozen generated ones.
 const MUCH: usize = 400 << 10;
 
+/// How long a mail that is sealed waits for each of its turns: an SMTP client waits ten minutes (RFC 5321 4.5.3.2.6).
+const LONGEST_WAIT: Duration = Duration::from_mins(2);
+
 /// How much one try costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cost {
@@ -109,11 +116,12 @@ impl Cost {
 }
 
 /// Locks a transfer's key: one key packet, ready to be put in front of a sealed part.
-/// Takes the time and memory of `cost`, and waits for its turn at both.
+/// Takes the time and memory of `cost`, and waits for its turn at both; [`SealError::Busy`] after two minutes, when a
+/// mail had better come again.
 pub fn lock(key: &TransferKey, passphrase: &Passphrase, cost: Cost, urgency: Urgency) -> Result<Vec<u8>> {
     let (work, salt, nonce) = (cost.work(), secret::random(), secret::random());
     let mut sealed = key.reveal().to_vec();
-    let wrapping = wrapping_key(passphrase, &salt, work, urgency)?;
+    let wrapping = wrapping_key(passphrase, &salt, work, urgency, LONGEST_WAIT)?;
     ocb::seal(&wrapping, nonce, &BOUND, &mut sealed)?;
     let s2k = S2K::Argon2 { salt, t: work.passes, p: work.lanes, m: work.exponent };
     let packet = SKESK6::new(CIPHER, MODE, s2k, nonce.into(), sealed.into()).map_err(library)?;
@@ -121,8 +129,9 @@ pub fn lock(key: &TransferKey, passphrase: &Passphrase, cost: Cost, urgency: Urg
 }
 
 /// Unlocks a key packet; `None` when the passphrase is wrong (or a byte of the packet was changed: the
-/// two cannot be told apart). Never spends more on a packet than [`Cost::Chosen`] asks (H14).
-pub fn unlock(key_packet: &[u8], passphrase: &Passphrase) -> Result<Option<TransferKey>> {
+/// two cannot be told apart). Never spends more on a packet than [`Cost::Chosen`] asks (H14), and waits for its turn no
+/// longer than `patience`: then it is [`SealError::Busy`], and nothing was tried.
+pub fn unlock(key_packet: &[u8], passphrase: &Passphrase, patience: Duration) -> Result<Option<TransferKey>> {
     let packet = parse(key_packet)?;
     let S2K::Argon2 { salt, t: passes, p: lanes, m: exponent } = *packet.s2k() else {
         return Err(SealError::Foreign("the key packet does not use Argon2"));
@@ -130,7 +139,7 @@ pub fn unlock(key_packet: &[u8], passphrase: &Passphrase) -> Result<Option<Trans
     let short = |_| SealError::Foreign("the nonce of the key packet has another length");
     let nonce = packet.aead_iv().try_into().map_err(short)?;
     let work = Work { passes, lanes, exponent };
-    let key = wrapping_key(passphrase, &salt, work, Urgency::Prompt)?;
+    let key = wrapping_key(passphrase, &salt, work, Urgency::Prompt, patience)?;
     let Some(opened) = ocb::open(&key, nonce, &BOUND, packet.esk())? else { return Ok(None) };
     match TransferKey::from_bytes(&opened) {
         Some(key) => Ok(Some(key)),
@@ -144,8 +153,9 @@ fn wrapping_key(
     salt: &[u8; 16],
     work: Work,
     urgency: Urgency,
+    patience: Duration,
 ) -> Result<Zeroizing<[u8; 32]>> {
-    let stretched = argon2::derive(passphrase.0.reveal().as_bytes(), salt, work, urgency)?;
+    let stretched = argon2::derive(passphrase.0.reveal().as_bytes(), salt, work, urgency, patience)?;
     Ok(secret::expand_bytes(&stretched, b"", &BOUND))
 }
 
@@ -175,6 +185,10 @@ fn parse(key_packet: &[u8]) -> Result<SKESK6> {
 mod tests {
     use super::*;
 
+    fn try_out(packet: &[u8], passphrase: &Passphrase) -> Result<Option<TransferKey>> {
+        unlock(packet, passphrase, LONGEST_WAIT)
+    }
+
     fn passphrase(password: Option<&str>) -> Passphrase {
         let link_secret = Secret::new("0123456789abcdefghjkmnpqrs".into());
         Passphrase::new(&link_secret, password.map(|text| Secret::new(text.into())).as_ref())
@@ -186,10 +200,10 @@ mod tests {
         for cost in [Cost::Generated, Cost::Chosen] {
             let packet = lock(&key, &passphrase(Some("wachtwoord")), cost, Urgency::Prompt).unwrap();
             assert_eq!(packet.len(), 90);
-            let unlocked = unlock(&packet, &passphrase(Some("wachtwoord"))).unwrap().unwrap();
+            let unlocked = try_out(&packet, &passphrase(Some("wachtwoord"))).unwrap().unwrap();
             assert_eq!(unlocked.reveal(), key.reveal());
-            assert!(unlock(&packet, &passphrase(Some("Wachtwoord"))).unwrap().is_none());
-            assert!(unlock(&packet, &passphrase(None)).unwrap().is_none());
+            assert!(try_out(&packet, &passphrase(Some("Wachtwoord"))).unwrap().is_none());
+            assert!(try_out(&packet, &passphrase(None)).unwrap().is_none());
         }
     }
 
@@ -206,7 +220,7 @@ mod tests {
             let (session_key, password) = (key.session_key(), password.into());
             let theirs = SKESK6::with_password(CIPHER, CIPHER, MODE, s2k, &session_key, &password).unwrap();
             let theirs = Packet::from(theirs).to_vec().unwrap();
-            assert_eq!(unlock(&theirs, &ours).unwrap().unwrap().reveal(), key.reveal());
+            assert_eq!(try_out(&theirs, &ours).unwrap().unwrap().reveal(), key.reveal());
         }
     }
 
@@ -232,10 +246,10 @@ mod tests {
         for at in 0..packet.len() {
             let mut changed = packet.clone();
             changed[at] ^= 1;
-            assert!(!matches!(unlock(&changed, &passphrase(None)), Ok(Some(_))), "byte {at}");
+            assert!(!matches!(try_out(&changed, &passphrase(None)), Ok(Some(_))), "byte {at}");
         }
         for length in 0..packet.len() {
-            assert!(!matches!(unlock(&packet[..length], &passphrase(None)), Ok(Some(_))), "{length} bytes");
+            assert!(!matches!(try_out(&packet[..length], &passphrase(None)), Ok(Some(_))), "{length} bytes");
         }
     }
 
@@ -245,13 +259,13 @@ mod tests {
             let s2k = S2K::Argon2 { salt: [7; 16], t, p, m };
             let packet = SKESK6::new(CIPHER, MODE, s2k, [0; 15].into(), [0; 48].into()).unwrap();
             let packet = Packet::from(packet).to_vec().unwrap();
-            let refused = unlock(&packet, &passphrase(None));
+            let refused = try_out(&packet, &passphrase(None));
             assert!(matches!(refused, Err(SealError::Foreign(_))), "{t} {p} {m}: {refused:?}");
         }
         let long = [0xc3; MAX_KEY_PACKET + 1];
-        assert!(matches!(unlock(&long, &passphrase(None)), Err(SealError::Foreign(_))));
+        assert!(matches!(try_out(&long, &passphrase(None)), Err(SealError::Foreign(_))));
         let cheap = SKESK6::new(CIPHER, MODE, S2K::default(), [0; 15].into(), [0; 48].into()).unwrap();
         let cheap = Packet::from(cheap).to_vec().unwrap();
-        assert!(matches!(unlock(&cheap, &passphrase(None)), Err(SealError::Foreign(_))));
+        assert!(matches!(try_out(&cheap, &passphrase(None)), Err(SealError::Foreign(_))));
     }
 }

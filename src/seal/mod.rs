@@ -32,6 +32,9 @@ pub enum SealError {
     /// It is valid, but nothing that we ever write.
     #[error("not sealed by us: {0}")]
     Foreign(&'static str),
+    /// Too many Argon2 runs at once: there was no turn for this one in time.
+    #[error("too many keys are being derived at once")]
+    Busy,
     /// More recipients than a link can number.
     #[error("too many recipients for one transfer")]
     TooManyRecipients,

@@ -14,6 +14,8 @@ use crate::limits::TryRule;
 pub trait AccessStore: TransferStore + RateStore + AuditStore {
     /// Counts a try on a link before it is made, and locks it when it was one too many.
     async fn begin_try(&self, link: Link, rule: TryRule, now: Timestamp) -> Result<Try>;
+    /// Takes back a try that was counted and then not made, with the lock `locked` that its count meant.
+    async fn withdraw_try(&self, link: Link, locked: Option<Timestamp>) -> Result<()>;
     /// A right password: tries are forgotten, the first opening noted, the session kept.
     /// [`StoreError::Gone`] when the link was closed meanwhile.
     async fn open(&self, session: Session, event: Event) -> Result<()>;

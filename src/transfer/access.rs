@@ -34,6 +34,8 @@ pub const SESSION_IDLE: Duration = Duration::from_mins(30);
 
 /// How long a password may wait for its turn: most of it behind others of the same link or client.
 const QUEUE: Duration = Duration::from_secs(10);
+/// The same for another reading of a password whose first reading was tried.
+const NEXT_READING: Duration = Duration::from_mins(10);
 /// Openings from one client address, right and wrong ones: a whole company may sit behind it.
 const PER_CLIENT: Rate = Rate::per(600, Duration::from_hours(1));
 /// Openings of one link, right and wrong ones: its recipient and their colleagues, and nobody else's share (H40).
@@ -117,9 +119,14 @@ impl Access {
         let permit =
             self.permits.acquire(&openable.link, client, self.queue).await.ok_or(AccessError::Busy)?;
         let lock = self.count_try(&openable).await?;
-        match self.try_passphrases(&openable, passphrases, permit).await? {
-            Some(key) => self.begin_session(&openable, &key, client).await,
-            None => Err(self.wrong_password(&openable, lock, client).await),
+        match self.try_passphrases(&openable, passphrases, permit).await {
+            Ok(Some(key)) => self.begin_session(&openable, &key, client).await,
+            Ok(None) => Err(self.wrong_password(&openable, lock, client).await),
+            Err(AccessError::Busy) => {
+                self.store.withdraw_try(openable.link, lock).await?;
+                Err(AccessError::Busy)
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -229,14 +236,18 @@ impl Access {
         passphrases: Vec<Passphrase>,
         turn: FairPermit,
     ) -> Result<Option<TransferKey>, AccessError> {
-        let key_packet = openable.key_packet.clone();
+        let (key_packet, patience) = (openable.key_packet.clone(), self.queue);
         let run = tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            let opened = passphrases.iter().map(|passphrase| unlock(&key_packet, passphrase));
+            // Once one reading was tried the try counts, so the others are tried as well.
+            let patience = std::iter::once(patience).chain(std::iter::repeat(NEXT_READING));
+            let opened =
+                passphrases.iter().zip(patience).map(|(one, patience)| unlock(&key_packet, one, patience));
             opened.into_iter().find_map(Result::transpose).transpose()
         });
         match run.await {
             Ok(Ok(key)) => Ok(key),
+            Ok(Err(SealError::Busy)) => Err(AccessError::Busy),
             Ok(Err(error)) => Err(openable.damaged(&error)),
             Err(error) => Err(openable.damaged(&SealError::Io(error.into()))),
         }

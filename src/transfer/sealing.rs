@@ -272,7 +272,7 @@ impl Drop for PartWriter<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seal::keys::unlock;
+    use crate::seal::keys;
     use crate::seal::read::read;
     use crate::secret::Keys;
     use crate::transfer::testing::{MemoryBlobs, ORIGINAL, request};
@@ -285,6 +285,10 @@ mod tests {
         let mut plain = Vec::new();
         read(key, blobs.open(&part.blob).unwrap()).unwrap().read_to_end(&mut plain).unwrap();
         plain
+    }
+
+    fn unlock(packet: &[u8], passphrase: &Passphrase) -> Result<Option<TransferKey>> {
+        keys::unlock(packet, passphrase, std::time::Duration::from_secs(600))
     }
 
     #[test]

@@ -286,6 +286,15 @@ impl AccessStore for MemoryStore {
         Ok(Try::Allowed { locked: recipient.locked_until })
     }
 
+    async fn withdraw_try(&self, link: Link, locked: Option<Timestamp>) -> Result<()> {
+        let mut rows = self.called();
+        let recipient = rows.recipient(&link);
+        if recipient.tries > 0 && recipient.locked_until == locked {
+            (recipient.tries, recipient.locked_until) = (recipient.tries - 1, None);
+        }
+        Ok(())
+    }
+
     async fn open(&self, session: Session, event: Event) -> Result<()> {
         let mut rows = self.called();
         let recipient = rows.recipient(&session.link);

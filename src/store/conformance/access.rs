@@ -33,6 +33,26 @@ pub async fn tries_are_counted_before_they_are_made(store: &dyn Store) {
     }
 }
 
+/// A try that was counted and not made counts no more; what was counted beside it does.
+pub async fn a_withdrawn_try_leaves_no_trace(store: &dyn Store) {
+    let link = linked(store).await;
+    for _ in 0..4 {
+        try_once(store, &link, noon()).await;
+    }
+    let Try::Allowed { locked } = try_once(store, &link, noon()).await else { panic!("it is the fifth") };
+    assert_eq!(locked, Some(minutes(15)));
+    store.withdraw_try(link.clone(), None).await.unwrap();
+    assert_eq!(recipient(store, &link).await.locked_until, locked, "the lock of another try stays");
+    store.withdraw_try(link.clone(), locked).await.unwrap();
+    let left = recipient(store, &link).await;
+    assert_eq!((left.tries, left.locked_until), (4, None));
+    assert!(matches!(try_once(store, &link, noon()).await, Try::Allowed { locked: Some(_) }));
+
+    let other = Link { recipient: 2, ..link };
+    store.withdraw_try(other.clone(), None).await.unwrap();
+    assert_eq!(recipient(store, &other).await.tries, 0, "there was none");
+}
+
 pub async fn every_lock_is_longer(store: &dyn Store) {
     let link = linked(store).await;
     let mut now = noon();

@@ -21,6 +21,10 @@ impl AccessStore for Sqlite {
         self.write(move |change| begin_try(change, &link, rule, now)).await
     }
 
+    async fn withdraw_try(&self, link: Link, locked: Option<Timestamp>) -> Result<()> {
+        self.write(move |change| withdraw_try(change, &link, locked)).await
+    }
+
     async fn open(&self, session: Session, event: Event) -> Result<()> {
         self.check_room(DiskShare::Mail).await?;
         self.write(move |change| open(change, &session, event)).await
@@ -51,6 +55,11 @@ pub(super) const TRIES: &str = "
     WHERE t.id = ?1 AND r.number = ?2";
 pub(super) const COUNT: &str = "
     UPDATE transfer_recipients SET tries = ?3, locked_until = ?4 WHERE transfer = ?1 AND number = ?2";
+/// Another try may have been counted since: its lock stays.
+pub(super) const WITHDRAW: &str = "
+    UPDATE transfer_recipients SET tries = tries - 1, locked_until = NULL
+    WHERE transfer = (SELECT number FROM transfers WHERE id = ?1) AND number = ?2
+        AND tries > 0 AND locked_until IS ?3";
 pub(super) const CLEAR: &str = "
     UPDATE transfer_recipients SET tries = 0, locked_until = NULL
     WHERE transfer = (SELECT number FROM transfers WHERE id = ?1) AND number = ?2
@@ -95,6 +104,12 @@ pub(super) fn begin_try(change: &mut Change<'_>, link: &Link, rule: TryRule, now
     let locked = rule.lock_after(tries).map(|lock| later(now, lock));
     change.db.prepare_cached(COUNT)?.execute(params![transfer, link.recipient, tries, locked.map(Time)])?;
     Ok(Try::Allowed { locked })
+}
+
+fn withdraw_try(change: &mut Change<'_>, link: &Link, locked: Option<Timestamp>) -> Result<()> {
+    let mut withdraw = change.db.prepare_cached(WITHDRAW)?;
+    withdraw.execute(params![link.transfer, link.recipient, locked.map(Time)])?;
+    Ok(())
 }
 
 /// Tries and lock are forgotten; the event is kept only if there were any.
