@@ -43,7 +43,9 @@ fn send(smarthost: &Smarthost, gateway: &Gateway, to: &[&str], mail: &[u8], coun
 fn open(link: &str, password: &str) -> String {
     let answer = post(link, &format!("password={password}"));
     assert_eq!(answer.status, 303, "{}", answer.text());
-    answer.cookie()
+    let cookie = answer.cookie();
+    assert_eq!(get_as(&format!("{link}/files"), &cookie).status, 200);
+    cookie
 }
 
 /// Moves all dates of transfers so many days into the past.

@@ -148,10 +148,12 @@ fn looking_at_a_link_changes_nothing() {
     // What does count is seen in the same places.
     assert_eq!(sealed.guess(0).status, 403);
     assert_eq!(show(&site, &sealed)["recipients"][0]["tries"], 1);
-    sealed.open(0);
+    let cookie = sealed.open(0);
     let shown = show(&site, &sealed);
     assert_eq!(shown["recipients"][0]["tries"], 0);
-    assert!(shown["recipients"][0]["opened"].is_string());
+    assert!(shown["recipients"][0]["opened"].is_null(), "nobody has come with the cookie");
+    assert_eq!(get_as(&format!("{link}/files"), &cookie).status, 200);
+    assert!(show(&site, &sealed)["recipients"][0]["opened"].is_string());
     assert!(everything(&site) != before);
 }
 
@@ -167,7 +169,7 @@ fn the_password_opens_message_files_and_zip() {
     assert_eq!(right.status, 303);
     let set_cookie = right.field("set-cookie");
     let (cookie, attributes) = set_cookie.split_once("; ").unwrap();
-    assert_eq!(attributes, "HttpOnly; SameSite=Lax; Path=/");
+    assert_eq!(attributes, "HttpOnly; SameSite=Lax; Path=/; Max-Age=43200");
 
     let page = get_as(&format!("{link}/files"), cookie);
     assert_eq!(page.status, 200);

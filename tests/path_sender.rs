@@ -72,7 +72,11 @@ impl Scene {
     }
 
     fn open(&self, link: usize) -> Answer {
-        post(&self.links[link], &format!("password={}", password_of(&self.receipt)))
+        let answer = post(&self.links[link], &format!("password={}", password_of(&self.receipt)));
+        if answer.status == 303 {
+            assert_eq!(get_as(&format!("{}/files", self.links[link]), &answer.cookie()).status, 200);
+        }
+        answer
     }
 
     fn command(&self, arguments: &[&str]) -> Value {

@@ -104,23 +104,25 @@ fn text(status: &Status) -> String {
     ];
     for recipient in &status.recipients {
         lines.push(format!("to        {} ({})", recipient.address, recipient.state.as_str()));
-        lines.extend(events(recipient, status.files));
+        lines.extend(events(recipient, status));
     }
     lines.join("\n")
 }
 
-fn events(recipient: &RecipientStatus, files: u32) -> Vec<String> {
+fn events(recipient: &RecipientStatus, status: &Status) -> Vec<String> {
     let event = |what: &str, time: Option<Timestamp>| time.map(|time| format!("          {what} {time}"));
     let mut events = vec![event("handed to the mail server", recipient.notified)];
     events.extend(recipient.reports.iter().map(|report| Some(reported(report))));
-    events.push(event("opened", recipient.opened));
+    // The password is known to its recipient only, the link to every program that the mail came past.
+    let opened = if status.password { "opened with the password" } else { "opened with the link alone" };
+    events.push(event(opened, recipient.opened));
     if let Some(bounce) = &recipient.bounced {
         events.push(Some(format!("          bounced {}: {}", bounce.time, bounce.reason)));
     }
     events.extend(recipient.read.iter().map(|Shown { first, last, count }| {
         Some(format!("          message shown {first}, {count} times, last {last}"))
     }));
-    events.extend(recipient.downloads.iter().map(|fetched| Some(download(fetched, files))));
+    events.extend(recipient.downloads.iter().map(|fetched| Some(download(fetched, status.files))));
     events.push(event("locked until", recipient.locked_until));
     events.push(event("recalled", recipient.recalled));
     events.into_iter().flatten().collect()

@@ -16,9 +16,14 @@ pub trait AccessStore: TransferStore + RateStore + AuditStore {
     async fn begin_try(&self, link: Link, rule: TryRule, now: Timestamp) -> Result<Try>;
     /// Takes back a try that was counted and then not made, with the lock `locked` that its count meant.
     async fn withdraw_try(&self, link: Link, locked: Option<Timestamp>) -> Result<()>;
-    /// A right password: tries are forgotten, the first opening noted, the session kept.
-    /// [`StoreError::Gone`] when the link was closed meanwhile.
+    /// A right password: tries are forgotten, the session is kept. [`StoreError::Gone`] when the link was closed
+    /// meanwhile. Whether its cookie ever comes back is not known yet: see [`AccessStore::note_opened`].
     async fn open(&self, session: Session, event: Event) -> Result<()>;
+    /// A request came with a session of this link: from then on it has been opened, since the first time.
+    /// [`StoreError::Gone`] when the link was closed meanwhile.
+    async fn note_opened(&self, link: Link, now: Timestamp) -> Result<()>;
+    /// What a session is for, if it was used at or after `idle_since`. This is no use of it.
+    async fn session_link(&self, id: [u8; 32], idle_since: Timestamp) -> Result<Option<Link>>;
     /// The live session with this id, not idle since `idle_since`; its use is noted, to the minute.
     async fn session(&self, id: [u8; 32], now: Timestamp, idle_since: Timestamp) -> Result<Option<Session>>;
     /// Ends a session; the event is kept if there was one.

@@ -54,6 +54,17 @@ pub struct LinkPreview {
     pub sender: Option<Address>,
 }
 
+/// What the session is for that a browser holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeldSession {
+    /// This very link.
+    Own,
+    /// Another one.
+    Other,
+    /// Nothing any more, or it never was one.
+    Ended,
+}
+
 /// Checks links, passwords and sessions.
 pub struct Access {
     store: Arc<dyn AccessStore>,
@@ -149,7 +160,24 @@ impl Access {
             return Err(AccessError::NoSession);
         }
         let key = cookie.unwrap(&self.keys.session, &session).ok_or(AccessError::NoSession)?;
+        // Before anything goes out. A password that is right is no proof that anybody sees the message; this is more.
+        if recipient.opened.is_none() {
+            self.store.note_opened(link.clone(), now).await?;
+        }
         Ok(Grant::new(link, transfer, recipient, key, cookie.session_id(), self.blobs.clone()))
+    }
+
+    /// What a browser's session is worth. This is no use of it, and begins nothing.
+    pub async fn look_at_session(&self, token: &str, cookie: &str) -> Result<HeldSession, AccessError> {
+        let idle_since = self.clock.now().saturating_sub(SESSION_IDLE).unwrap_or(Timestamp::MIN);
+        let Some(cookie) = CookieBytes::parse(cookie) else { return Ok(HeldSession::Ended) };
+        let held = self.store.session_link(cookie.session_id(), idle_since).await?;
+        let asked = link::parse(&self.keys.link, token).map(|(link, _)| link);
+        Ok(match held {
+            None => HeldSession::Ended,
+            held if held == asked => HeldSession::Own,
+            Some(_) => HeldSession::Other,
+        })
     }
 
     /// Whether what is being read through `grant` is still open: for streams that go on for long (C25).

@@ -17,6 +17,8 @@ const SECRET: usize = 26;
 const RETURN: &str = "return+";
 /// Characters of a token.
 pub const LENGTH: usize = TransferId::LENGTH + NUMBER + SECRET;
+/// Those before the secret: which link it is, and no more.
+pub const PUBLIC: usize = TransferId::LENGTH + NUMBER;
 /// The highest recipient number that a token has room for.
 pub const MAX_RECIPIENT: u16 = (1 << (5 * NUMBER)) - 1;
 

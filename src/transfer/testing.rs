@@ -299,10 +299,20 @@ impl AccessStore for MemoryStore {
         let mut rows = self.called();
         let recipient = rows.recipient(&session.link);
         (recipient.tries, recipient.locked_until) = (0, None);
-        recipient.opened.get_or_insert(session.used);
         rows.sessions.insert(session.id, (session.link, session.wrapped_key, session.used));
         rows.events.push(event);
         Ok(())
+    }
+
+    async fn note_opened(&self, link: Link, now: Timestamp) -> Result<()> {
+        self.called().recipient(&link).opened.get_or_insert(now);
+        Ok(())
+    }
+
+    async fn session_link(&self, id: [u8; 32], idle_since: Timestamp) -> Result<Option<Link>> {
+        let rows = self.called();
+        let session = rows.sessions.get(&id).filter(|(_, _, used)| *used >= idle_since);
+        Ok(session.map(|(link, ..)| link.clone()))
     }
 
     async fn session(&self, id: [u8; 32], now: Timestamp, idle_since: Timestamp) -> Result<Option<Session>> {

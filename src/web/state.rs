@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::http::stream::Streams;
 use super::http::throttles::Throttles;
+use super::recipient::awaited::Awaited;
 use super::recipient::handouts::Handouts;
 use crate::clock::Clock;
 use crate::reply::ReplyService;
@@ -39,6 +40,8 @@ pub struct RecipientState {
     pub sender: SenderService,
     /// Notes what goes out of it.
     pub handouts: Handouts,
+    /// Openings whose cookie has not come back yet.
+    pub awaited: Awaited,
     /// Everything that is being downloaded.
     pub streams: Streams,
     /// For Retry-After.
@@ -74,6 +77,7 @@ impl WebState {
             access: self.access.clone(),
             replies: self.replies.clone(),
             sender: sender.clone(),
+            awaited: Awaited::default(),
             streams: Streams::new(self.access.clone(), sender.clone()),
             handouts: Handouts { store: self.downloads.clone(), sender, clock: clock.clone() },
             clock,

@@ -76,15 +76,36 @@ pub async fn a_right_password_forgets_the_tries(store: &dyn Store) {
     for _ in 0..5 {
         try_once(store, &link, noon()).await;
     }
-    open(store, session(1, &link)).await.unwrap();
+    store.open(session(1, &link), event(Action::Open)).await.unwrap();
     let recipients = store.transfer(link.transfer.clone()).await.unwrap().unwrap().recipients;
     assert_eq!((recipients[0].tries, recipients[0].locked_until), (0, None));
-    assert_eq!((recipients[0].opened, recipients[1].opened), (Some(noon()), None));
+    assert_eq!(
+        (recipients[0].opened, recipients[1].opened),
+        (None, None),
+        "nobody has come with the session"
+    );
     assert!(matches!(try_once(store, &link, noon()).await, Try::Allowed { locked: None }));
+}
 
-    open(store, Session { used: minutes(3), ..session(2, &link) }).await.unwrap();
-    let recipients = store.transfer(link.transfer).await.unwrap().unwrap().recipients;
-    assert_eq!(recipients[0].opened, Some(noon()), "the first opening counts");
+pub async fn an_opening_is_noted_with_the_first_use_of_a_session(store: &dyn Store) {
+    let link = linked(store).await;
+    store.open(session(1, &link), event(Action::Open)).await.unwrap();
+    store.note_opened(link.clone(), minutes(1)).await.unwrap();
+    store.note_opened(link.clone(), minutes(3)).await.unwrap();
+    let recipients = store.transfer(link.transfer.clone()).await.unwrap().unwrap().recipients;
+    assert_eq!((recipients[0].opened, recipients[1].opened), (Some(minutes(1)), None));
+
+    let unknown = Link { recipient: 9, ..link };
+    assert!(matches!(store.note_opened(unknown, noon()).await, Err(StoreError::Gone)));
+}
+
+/// What a session is for can be asked without keeping it alive.
+pub async fn a_look_at_a_session_is_no_use(store: &dyn Store) {
+    let link = linked(store).await;
+    open(store, session(1, &link)).await.unwrap();
+    assert_eq!(store.session_link([1; 32], noon()).await.unwrap(), Some(link));
+    assert_eq!(store.session_link([1; 32], minutes(1)).await.unwrap(), None, "idle since then");
+    assert_eq!(store.session_link([2; 32], noon()).await.unwrap(), None);
 }
 
 /// C17: what a session opens is decided when it is made.

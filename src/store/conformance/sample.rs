@@ -139,8 +139,11 @@ pub fn session(id: u8, link: &Link) -> Session {
     Session { id: [id; 32], link: link.clone(), wrapped_key: vec![id; 48], used: noon() }
 }
 
+/// The right password, and a first request with its cookie.
 pub async fn open(store: &dyn Store, session: Session) -> Result<()> {
-    store.open(session, event(Action::Open)).await
+    let (link, used) = (session.link.clone(), session.used);
+    store.open(session, event(Action::Open)).await?;
+    store.note_opened(link, used).await
 }
 
 pub async fn live(store: &dyn Store, id: u8, now: Timestamp) -> Option<Session> {

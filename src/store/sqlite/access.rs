@@ -30,6 +30,15 @@ impl AccessStore for Sqlite {
         self.write(move |change| open(change, &session, event)).await
     }
 
+    async fn note_opened(&self, link: Link, now: Timestamp) -> Result<()> {
+        self.write(move |change| note_opened(change, &link, now)).await
+    }
+
+    async fn session_link(&self, id: [u8; 32], idle_since: Timestamp) -> Result<Option<Link>> {
+        let session = self.readers.read(move |db| session(db, id, idle_since)).await?;
+        Ok(session.map(|session| session.link))
+    }
+
     async fn session(&self, id: [u8; 32], now: Timestamp, idle_since: Timestamp) -> Result<Option<Session>> {
         let Some(session) = self.readers.read(move |db| session(db, id, idle_since)).await? else {
             return Ok(None);
@@ -65,11 +74,15 @@ pub(super) const CLEAR: &str = "
     WHERE transfer = (SELECT number FROM transfers WHERE id = ?1) AND number = ?2
         AND key_packet IS NOT NULL AND (tries > 0 OR locked_until IS NOT NULL)";
 /// A link whose key is gone, or that was recalled, is not opened any more.
-pub(super) const OPENED: &str = "
-    UPDATE transfer_recipients SET tries = 0, locked_until = NULL, opened = coalesce(opened, ?3)
+pub(super) const UNLOCKED: &str = "
+    UPDATE transfer_recipients SET tries = 0, locked_until = NULL
     WHERE transfer = (SELECT number FROM transfers WHERE id = ?1) AND number = ?2
         AND key_packet IS NOT NULL AND recalled IS NULL AND bounced IS NULL
     RETURNING transfer";
+pub(super) const OPENED: &str = "
+    UPDATE transfer_recipients SET opened = coalesce(opened, ?3)
+    WHERE transfer = (SELECT number FROM transfers WHERE id = ?1) AND number = ?2
+        AND key_packet IS NOT NULL AND recalled IS NULL AND bounced IS NULL";
 pub(super) const SESSION: &str = "
     SELECT t.id, s.recipient, s.wrapped_key, s.used FROM sessions s JOIN transfers t ON t.number = s.transfer
     WHERE s.id = ?1 AND s.used >= ?2";
@@ -126,8 +139,8 @@ pub(super) fn open(change: &mut Change<'_>, session: &Session, event: Event) -> 
     let link = &session.link;
     let transfer: i64 = change
         .db
-        .prepare_cached(OPENED)?
-        .query_row(params![link.transfer, link.recipient, Time(session.used)], |row| row.get(0))
+        .prepare_cached(UNLOCKED)?
+        .query_row(params![link.transfer, link.recipient], |row| row.get(0))
         .optional()?
         .ok_or(StoreError::Gone)?;
     change
@@ -143,6 +156,13 @@ pub(super) fn open(change: &mut Change<'_>, session: &Session, event: Event) -> 
         OTHER_SESSIONS
     ])?;
     change.record(event)
+}
+
+/// Fails when the link was closed since the password was checked.
+fn note_opened(change: &mut Change<'_>, link: &Link, now: Timestamp) -> Result<()> {
+    let noted =
+        change.db.prepare_cached(OPENED)?.execute(params![link.transfer, link.recipient, Time(now)])?;
+    if noted == 0 { Err(StoreError::Gone) } else { Ok(()) }
 }
 
 /// The session, if it was used at or after `idle_since`.

@@ -30,11 +30,15 @@ impl StatusStore for Sqlite {
 pub(super) const NOTIFIED: &str = "
     UPDATE transfer_recipients SET notified = ?3
     WHERE transfer = (SELECT number FROM transfers WHERE id = ?1) AND number = ?2";
-/// Only a link that can be opened and has not been: a recipient who has opened it has received the mail (H45).
+/// Only a link that can be opened and has not been: a recipient who has opened it, or has just given the
+/// password, has received the mail (H45).
 pub(super) const BOUNCED: &str = "
     UPDATE transfer_recipients SET bounced = ?3, bounce_reason = ?4
     WHERE transfer = (SELECT number FROM transfers WHERE id = ?1) AND number = ?2
         AND key_packet IS NOT NULL AND bounced IS NULL AND opened IS NULL
+        AND NOT EXISTS (
+            SELECT 1 FROM sessions
+            WHERE transfer = (SELECT number FROM transfers WHERE id = ?1) AND recipient = ?2)
     RETURNING transfer";
 /// The last of each kind, so that a thousand reports are no more rows. A link that is closed needs no second word.
 pub(super) const REPORTED: &str = "

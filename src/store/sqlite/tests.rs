@@ -342,6 +342,7 @@ fn every_hot_statement_uses_an_index() {
         transfers::SHREDDED,
         access::TRIES,
         access::COUNT,
+        access::UNLOCKED,
         access::OPENED,
         access::SESSION,
         access::TOUCH,

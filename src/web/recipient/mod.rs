@@ -1,6 +1,7 @@
 //! The pages of a recipient: the link, the password, and what the transfer holds.
 
 mod ask;
+pub(super) mod awaited;
 mod download;
 pub(super) mod guesses;
 pub(super) mod handouts;

@@ -8,7 +8,7 @@ use cookie::time::Duration;
 
 use crate::id::TransferId;
 use crate::reply::Browser;
-use crate::transfer::access::{Access, Grant};
+use crate::transfer::access::{Access, Grant, HeldSession};
 use crate::transfer::index::Index;
 use crate::verification::REMEMBERED_DAYS;
 use crate::web::http::cookies;
@@ -17,6 +17,16 @@ use crate::web::http::visit::Visit;
 
 /// How long a browser is remembered.
 const REMEMBERED: Duration = Duration::days(REMEMBERED_DAYS as i64);
+
+/// How long a browser keeps the cookie of a session. Longer than any idle session lives, so that a browser that comes back
+/// with a dead one can be told that it has ended.
+const KEPT: Duration = Duration::hours(12);
+/// Transfers that a browser can have open side by side: more of their cookies would not fit into a header.
+const MOST: usize = 20;
+/// Cookies that are looked at, and taken away, at once: their fields must fit into a header as well.
+const LOOKED_AT: usize = 40;
+/// What the name of a session's cookie begins with.
+const PREFIX: &str = "zegel-";
 
 /// What the session of this request opens, if it belongs to this very link.
 pub async fn grant(
@@ -57,21 +67,49 @@ pub fn remember_browser(visit: &Visit, browser: &Browser, response: &mut Respons
     cookies::set(response, cookie.max_age(REMEMBERED));
 }
 
-/// Gives the browser a session.
-pub fn begin(visit: &Visit, token: &str, value: &str, response: &mut Response) {
-    cookies::set(response, cookies::plain(&name(visit, token), value, visit.is_secure()));
+/// Gives the browser a session. The cookies of other transfers are taken away where their session has ended, or where
+/// they are too many: together they must fit into what a proxy takes as a header.
+pub async fn begin(
+    access: &Access,
+    visit: &Visit,
+    token: &str,
+    cookie: &str,
+    headers: &HeaderMap,
+    response: &mut Response,
+) -> Result<(), WebError> {
+    let own = name(visit, token);
+    let mut held = cookies::read_all(headers, &cookies::bound(PREFIX, visit.is_secure()));
+    held.retain(|(name, _)| *name != own && is_of_transfer(name));
+    let (mut live, mut gone) = (Vec::new(), Vec::new());
+    for (name, value) in held.into_iter().take(LOOKED_AT) {
+        let session = access.look_at_session(token, value).await;
+        match session.map_err(|error| WebError::access(error, token))? {
+            HeldSession::Ended => gone.push(name),
+            HeldSession::Own | HeldSession::Other => live.push(name),
+        }
+    }
+    gone.extend(live.drain(..live.len().saturating_sub(MOST - 1)));
+    for name in gone {
+        cookies::remove(response, &name, visit.is_secure());
+    }
+    cookies::set(response, cookies::plain(&own, cookie, visit.is_secure()).max_age(KEPT));
+    Ok(())
 }
 
 /// Takes it away.
 pub fn end(visit: &Visit, token: &str, response: &mut Response) {
-    let name = name(visit, token);
-    cookies::set(response, cookies::plain(&name, "", visit.is_secure()).max_age(Duration::ZERO));
+    cookies::remove(response, &name(visit, token), visit.is_secure());
 }
 
 /// One cookie per transfer, so that two of them can be open side by side.
 fn name(visit: &Visit, token: &str) -> String {
     let transfer = token.get(..TransferId::LENGTH).unwrap_or("");
-    cookies::bound(&format!("zegel-{transfer}"), visit.is_secure())
+    cookies::bound(&format!("{PREFIX}{transfer}"), visit.is_secure())
+}
+
+/// Not the language, and not the browser of an answer.
+fn is_of_transfer(name: &str) -> bool {
+    name.rsplit('-').next().is_some_and(|transfer| transfer.parse::<TransferId>().is_ok())
 }
 
 fn browser_name(visit: &Visit) -> String {

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::html::Dressed;
 use super::text::{Piece, pieces};
-use super::{message, preview, session};
+use super::{message, preview, session, unlock};
 use crate::reply::ReplyChannel;
 use crate::transfer::access::{AccessError, Grant};
 use crate::transfer::index::{Index, IndexFile};
@@ -50,6 +50,7 @@ pub async fn show(
     headers: HeaderMap,
 ) -> Result<Response, WebError> {
     let (grant, index) = session::open(&state.access, &visit, &token, &headers).await?;
+    state.awaited.remove(unlock::link_of(&token), visit.client);
     if index.text.is_some() || index.html.is_some() {
         state.handouts.read(&visit, &grant, &method).await?;
     }

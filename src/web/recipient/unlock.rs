@@ -13,7 +13,8 @@ use serde::Deserialize;
 use super::session;
 use crate::locale::Language;
 use crate::secret::Secret;
-use crate::transfer::access::{AccessError, LinkPreview};
+use crate::transfer::access::{AccessError, HeldSession, LinkPreview};
+use crate::transfer::link::PUBLIC as LINK;
 use crate::web::http::error::{Refusal, WebError};
 use crate::web::http::render;
 use crate::web::http::visit::Visit;
@@ -49,7 +50,9 @@ struct UnlockPage<'a> {
     /// What was typed, when only the language changes.
     password: &'a str,
     is_reply: bool,
-    /// The key of what is wrong with it.
+    /// The key of why the reader is here again.
+    notice: Option<&'static str>,
+    /// The key of what is wrong with the password.
     problem: Option<&'static str>,
 }
 
@@ -59,12 +62,36 @@ pub async fn show(
     visit: Visit,
     Path(token): Path<String>,
     query: Result<Query<UnlockQuery>, QueryRejection>,
+    headers: HeaderMap,
 ) -> Result<Response, WebError> {
     let preview = preview(&state, &token).await?;
     let is_reply = query.is_ok_and(|query| is_reply(query.0.next.as_deref()));
-    let page =
-        UnlockPage { visit: &visit, token: &token, preview: &preview, password: "", is_reply, problem: None };
-    render::page(&page)
+    let held = match session::value(&visit, &token, &headers) {
+        "" => None,
+        held => Some(state.access.look_at_session(&token, held).await),
+    };
+    let held = held.transpose().map_err(|error| WebError::access(error, &token))?;
+    let is_awaited = state.awaited.has(link_of(&token), visit.client, state.clock.now());
+    let notice = match held {
+        Some(HeldSession::Own) => None,
+        Some(HeldSession::Ended) => Some("unlock-ended"),
+        Some(HeldSession::Other) | None => is_awaited.then_some("unlock-cookies"),
+    };
+    let problem = None;
+    let page = UnlockPage {
+        visit: &visit,
+        token: &token,
+        preview: &preview,
+        password: "",
+        is_reply,
+        notice,
+        problem,
+    };
+    let mut response = render::page(&page)?;
+    if held == Some(HeldSession::Ended) {
+        session::end(&visit, &token, &mut response);
+    }
+    Ok(response)
 }
 
 /// `POST /t/{token}`
@@ -91,6 +118,7 @@ pub async fn open(
             preview: &preview,
             password: "",
             is_reply,
+            notice: None,
             problem: Some(problem),
         };
         render::refusal(refusal, &page)
@@ -98,8 +126,16 @@ pub async fn open(
     if let Some(language) = form.lang {
         let visit = visit.clone().in_language(language);
         let password = typed.reveal();
-        let page =
-            UnlockPage { visit: &visit, token: &token, preview: &preview, password, is_reply, problem: None };
+        let (notice, problem) = (None, None);
+        let page = UnlockPage {
+            visit: &visit,
+            token: &token,
+            preview: &preview,
+            password,
+            is_reply,
+            notice,
+            problem,
+        };
         let mut response = render::page(&page)?;
         visit.remember(&mut response);
         return Ok(response);
@@ -111,12 +147,18 @@ pub async fn open(
         Ok(cookie) => {
             let screen = if is_reply { "reply" } else { "files" };
             let mut response = Redirect::to(&format!("/t/{token}/{screen}")).into_response();
-            session::begin(&visit, &token, cookie.value(), &mut response);
+            session::begin(&state.access, &visit, &token, cookie.value(), &headers, &mut response).await?;
+            state.awaited.add(link_of(&token), visit.client, state.clock.now());
             Ok(response)
         }
         Err(AccessError::WrongPassword) => refuse(WebError::WrongPassword.refusal(), "unlock-wrong"),
         Err(error) => Err(WebError::access(error, &token)),
     }
+}
+
+/// The link without its secret.
+pub(super) fn link_of(token: &str) -> &str {
+    token.get(..LINK).unwrap_or("")
 }
 
 async fn preview(state: &RecipientState, token: &str) -> Result<LinkPreview, WebError> {

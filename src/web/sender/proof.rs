@@ -8,6 +8,7 @@ use axum::response::Response;
 
 use super::status::{self, as_json, file};
 use crate::audit::{ADMIN, Action, Entry};
+use crate::clock::Timestamp;
 use crate::store::DeliveryReport;
 use crate::transfer::recall::Proof;
 use crate::transfer::status::{Fetched, RecipientStatus};
@@ -78,6 +79,11 @@ struct ProofPage<'a> {
 }
 
 impl ProofPage<'_> {
+    fn opened(&self, first: &Timestamp) -> String {
+        let keys = ["proof-first-password", "proof-first-link"];
+        status::opened(self.visit, &self.proof.transfer, first, keys)
+    }
+
     fn others(&self) -> Vec<&RecipientStatus> {
         self.proof.transfer.recipients.iter().filter(|one| one.recalled.is_none()).collect()
     }

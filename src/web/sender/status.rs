@@ -59,10 +59,15 @@ impl StatusPage<'_> {
         self::report(self.visit, report)
     }
 
+    fn opened(&self, first: &Timestamp) -> String {
+        self::opened(self.visit, self.status, first, ["status-opened-password", "status-opened-link"])
+    }
+
     fn state(&self, recipient: &RecipientStatus) -> String {
         self.visit.text(match recipient.state {
             LinkState::Waiting => "state-waiting",
-            LinkState::Opened => "state-opened",
+            LinkState::Opened if self.status.password => "state-opened",
+            LinkState::Opened => "state-opened-link",
             LinkState::Expired => "state-expired",
             LinkState::Recalled => "state-recalled",
             LinkState::Bounced => "state-bounced",
@@ -81,6 +86,13 @@ pub fn file(visit: &Visit, fetched: &Fetched, files: u32, of_file: &str, of_mess
         None => visit.text(of_message),
     };
     if fetched.partial { visit.with("status-partly", "what", &what) } else { what }
+}
+
+/// When it was opened, and what was seen of that: a password is known to its recipient only, a link to every program
+/// that the mail came past. The keys are for the one and the other.
+pub fn opened(visit: &Visit, status: &Status, first: &Timestamp, keys: [&str; 2]) -> String {
+    let [with_password, with_link] = keys;
+    visit.with(if status.password { with_password } else { with_link }, "date", &visit.moment(first))
 }
 
 /// What a server reported, in words.

@@ -256,7 +256,7 @@ fn a_proof_is_complete() {
     let post = format!("POST /s/{token}/recall/1");
     assert_eq!(opened.site.send(&post, &[("Content-Length", "0")], "").status, 303);
     let proof = opened.site.get(&format!("/s/{token}/proof"));
-    assert!(proof.text().contains("Bericht op het scherm getoond"), "{}", proof.text());
+    assert!(proof.text().contains("Pagina met het bericht opgevraagd"), "{}", proof.text());
     let proof: serde_json::Value =
         serde_json::from_slice(&opened.site.get(&format!("/s/{token}/proof.json")).body).unwrap();
     assert_eq!(proof["recalled"][0]["read"]["count"], 1);

@@ -1,5 +1,6 @@
 //! The pages over real sockets, on a real store, with a client that sends exactly what a test says.
 
+mod cookies;
 mod files;
 mod guard;
 mod http2;
@@ -223,6 +224,13 @@ impl Site {
         answer.field("set-cookie").split(';').next().unwrap().to_owned()
     }
 
+    /// The same, and a first look at the page behind it, as every browser takes.
+    fn open(&self, token: &str, password: &str) -> String {
+        let cookie = self.unlock(token, password);
+        assert_eq!(self.get_with(&format!("/t/{token}/files"), &cookie).status, 200);
+        cookie
+    }
+
     fn get_with(&self, path: &str, cookie: &str) -> Answer {
         self.send(&format!("GET {path}"), &[("Cookie", cookie)], "")
     }
@@ -288,6 +296,11 @@ impl Answer {
             answer.is_whole = answer.body.len() == length;
         }
         answer
+    }
+
+    /// Every value of a field.
+    fn all(&self, name: &str) -> Vec<&str> {
+        self.fields.iter().filter(|(n, _)| n == name).map(|(_, value)| value.as_str()).collect()
     }
 
     /// The field's value, or nothing.

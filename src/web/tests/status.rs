@@ -24,7 +24,7 @@ impl Site {
         action::token(&self.keys.action, Purpose::Status, &id(sealed)).reveal().to_owned()
     }
 
-    fn post(&self, path: &str, form: &str) -> Answer {
+    pub(super) fn post(&self, path: &str, form: &str) -> Answer {
         match form {
             "" => self.send(&format!("POST {path}"), &[("Content-Length", "0")], ""),
             form => self.send(&format!("POST {path}"), &[], form),
@@ -190,7 +190,7 @@ fn a_recall_of_one_leaves_the_others() {
     let site = Site::start();
     let sealed = site.seal();
     let token = site.status_token(&sealed);
-    let cookie = site.unlock(&sealed.tokens[0], &sealed.password);
+    let cookie = site.open(&sealed.tokens[0], &sealed.password);
     assert_eq!(site.get(&format!("/s/{token}/proof")).status, 404, "nothing to prove");
 
     let ask = site.get(&format!("/s/{token}/recall/1"));

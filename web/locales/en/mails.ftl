@@ -86,9 +86,9 @@ lost-advice = Send the message again if the recipients still need it.
     Our administrator has been warned.
 
 ## To the sender: somebody has downloaded it
-download-subject = { $recipient } has downloaded your message
+download-subject = Your message to { $recipient } was downloaded
 download-heading = Your message was downloaded
-download-intro = { $recipient } has downloaded from your confidential message:
+download-intro = With the link of { $recipient }, this was downloaded from your confidential message:
 download-files = { $count ->
         [one] { $files } of { $count } file
        *[other] { $files } of { $count } files

@@ -86,9 +86,9 @@ lost-advice = Stjoer it berjocht op 'e nij as de ûntfangers it noch nedich haww
     Us behearder is warskôge.
 
 ## To the sender: somebody has downloaded it
-download-subject = { $recipient } hat jo berjocht delhelle
+download-subject = Jo berjocht oan { $recipient } is delhelle
 download-heading = Jo berjocht is delhelle
-download-intro = { $recipient } hat fan jo fertroulike berjocht delhelle:
+download-intro = Mei de link fan { $recipient } is fan jo fertroulike berjocht delhelle:
 download-files = { $count ->
         [one] { $files } fan { $count } bestân
        *[other] { $files } fan { $count } bestannen

@@ -86,9 +86,9 @@ lost-advice = Stuur het bericht opnieuw als de ontvangers het nog nodig hebben.
     Onze beheerder is gewaarschuwd.
 
 ## To the sender: somebody has downloaded it
-download-subject = { $recipient } heeft uw bericht gedownload
+download-subject = Uw bericht aan { $recipient } is gedownload
 download-heading = Uw bericht is gedownload
-download-intro = { $recipient } heeft van uw vertrouwelijke bericht gedownload:
+download-intro = Met de link van { $recipient } is van uw vertrouwelijke bericht gedownload:
 download-files = { $count ->
         [one] { $files } van { $count } bestand
        *[other] { $files } van { $count } bestanden
