@@ -46,6 +46,10 @@ fn hostile_structure_is_answered_soon_and_costs_little() {
         ("100,000 brackets", &format!("Subject: {}\r\n", "[x (y] ".repeat(100_000)), String::new()),
         ("80,000 near misses", &format!("Subject: [{}]\r\n", "vertrouwelij ".repeat(80_000)), String::new()),
         ("80,000 prefixes", &format!("Subject: {}\r\n", "veilige x: ".repeat(80_000)), String::new()),
+        ("200,000 uuencoded files", "", "begin 644 a\r\n#86)C\r\n`\r\nend\r\n".repeat(200_000)),
+        ("uuencode of nothing", "", format!("begin 644 a\r\n{}", "M\r\n".repeat(2_000_000))),
+        ("begin, and never an end", "", "begin 644 a\r\nM\r\n".repeat(100_000)),
+        ("1,000,000 alternatives", "Content-Type: multipart/alternative; boundary=b\r\n", parts(1_000_000)),
         ("broken base64", "Content-Transfer-Encoding: base64\r\n", "=A=".repeat(1_000_000)),
     ] {
         for tag in ["[vertrouwelijk] ", ""] {

@@ -20,6 +20,7 @@ pub mod smtp_reply;
 pub mod smtp_session;
 pub mod token;
 pub mod upload;
+pub mod uuencode;
 
 use zegel::message::crlf::CrlfBytes;
 
@@ -43,6 +44,7 @@ pub const TARGETS: &[(&str, Law)] = &[
     ("smtp_session", smtp_session::holds),
     ("token", token::holds),
     ("upload", upload::holds),
+    ("uuencode", uuencode::holds),
 ];
 
 /// A length to cut the input into, so that a seed needs no field for it: it follows from the bytes themselves.

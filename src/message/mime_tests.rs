@@ -355,6 +355,14 @@ fn hostile_structure_is_bounded() {
     let many = format!("{top}{}", "--x\r\n\r\ny\r\n".repeat(1_000_000));
     assert!(parts(&CrlfBytes::check(many.clone().into_bytes()).unwrap()).damaged);
     in_time("a million parts", many);
+    for kind in ["related; start=\"<nowhere>\"; type=\"a/b\"", "alternative"] {
+        let top = format!("Content-Type: multipart/{kind}; boundary=x\r\n\r\n");
+        in_time(kind, format!("{top}{}", "--x\r\nContent-ID: <a>\r\n\r\ny\r\n".repeat(300_000)));
+        let levels: String = (0..99)
+            .map(|i| format!("Content-Type: multipart/{kind}; boundary=b{i}\r\n\r\n--b{i}\r\n"))
+            .collect();
+        in_time(kind, format!("{levels}{top}{}", "--x\r\n\r\ny\r\n".repeat(300_000)));
+    }
     let lost = "--x\r\nContent-Type: multipart/mixed; boundary=nowhere\r\n\r\n";
     in_time("delimiters that never come", format!("{top}{}{}", lost.repeat(9_000), "y\r\n".repeat(3 << 20)));
     in_time(

@@ -9,11 +9,14 @@ use memchr::{memchr, memmem};
 use super::decode;
 
 /// Files of one message that are looked for.
-pub const MAX_FILES: usize = 500;
+pub const MAX_FILES: usize = 200;
 
 /// The shortest line of base64 by which a block without an end is known, and the shortest of uuencode: both are full.
 const FULL_BASE64: usize = 60;
 const FULL_LINE: usize = 45;
+
+/// Bytes of one file that may be blanks which were lost on the way: a line of nothing else is a single letter.
+const MAX_LOST: usize = 64 << 10;
 
 /// What may follow the data in a line: a checksum, in some writers.
 const MAX_CHECKSUM: usize = 2;
@@ -105,18 +108,17 @@ fn header(line: &[u8]) -> Option<(&[u8], bool)> {
 /// The lines of a block up to "end". A block that has none must begin with a full line, or it is no block: people write
 /// "begin 100 km" as well.
 fn data_lines(lines: &mut Lines) -> Option<(Vec<u8>, bool)> {
-    let (mut data, mut is_full) = (Vec::new(), None);
+    let (mut data, mut is_full, mut lost, mut lost_last) = (Vec::new(), None, 0, 0);
     loop {
-        let before = lines.at;
+        let (before, length) = (lines.at, data.len());
         let line = lines.take();
-        if let Some(line) = line.filter(|line| !line.is_empty())
-            && let Some(octets) = data_line(line)
-            && !octets.is_empty()
-        {
-            is_full.get_or_insert(octets.len() == FULL_LINE && line.len() > FULL_LINE);
-            data.extend(octets);
+        let octets = line.and_then(|line| data_line(line, &mut data)).filter(|octets| octets.count > 0);
+        if let Some(octets) = octets.filter(|octets| lost + octets.lost <= MAX_LOST) {
+            is_full.get_or_insert(octets.count == FULL_LINE && octets.lost == 0);
+            (lost, lost_last) = (lost + octets.lost, octets.lost);
             continue;
         }
+        data.truncate(length);
         // The line of no bytes before it is left out by some, and its blank is lost on the way of others.
         let is_closed = line.is_some_and(|line| matches!(line.trim_ascii_end(), b"`" | b""));
         let line = if is_closed { lines.take() } else { line };
@@ -124,30 +126,36 @@ fn data_lines(lines: &mut Lines) -> Option<(Vec<u8>, bool)> {
             return Some((data, true));
         }
         lines.at = before;
+        data.truncate(data.len() - lost_last);
         return is_full?.then_some((data, false));
     }
 }
 
-/// One line of data; none where it is no such line.
-fn data_line(line: &[u8]) -> Option<Vec<u8>> {
+/// What a line of data says.
+struct Octets {
+    count: usize,
+    /// How many of them are blanks that are not there any more.
+    lost: usize,
+}
+
+/// Adds one line to the data; none where it is no such line.
+fn data_line(line: &[u8], data: &mut Vec<u8>) -> Option<Octets> {
     let (first, text) = line.split_first()?;
-    if !line.iter().all(|c| (b' '..=b'`').contains(c)) {
-        return None;
-    }
-    let count = usize::from((first - b' ') & 0x3f);
+    let count = usize::from(first.checked_sub(b' ')? & 0x3f);
     let length = count.div_ceil(3) * 4;
-    if text.trim_ascii_end().len() > length + MAX_CHECKSUM {
+    let is_data = line.iter().all(|c| (b' '..=b'`').contains(c));
+    if !is_data || text.trim_ascii_end().len() > length + MAX_CHECKSUM {
         return None;
     }
     // Blanks at the end of a line are data; where they were lost they are put back.
     let six = |at: usize| u32::from((text.get(at).unwrap_or(&b' ') - b' ') & 0x3f);
-    let mut octets = Vec::with_capacity(length / 4 * 3);
+    let start = data.len();
     for at in (0..length).step_by(4) {
         let group = six(at) << 18 | six(at + 1) << 12 | six(at + 2) << 6 | six(at + 3);
-        octets.extend(group.to_be_bytes().into_iter().skip(1));
+        data.extend(group.to_be_bytes().into_iter().skip(1));
     }
-    octets.truncate(count);
-    Some(octets)
+    data.truncate(start + count);
+    Some(Octets { count, lost: count.saturating_sub(text.len() * 3 / 4) })
 }
 
 /// The lines of a "begin-base64" block up to "====".
@@ -294,11 +302,27 @@ mod tests {
         assert_eq!(body(b"x"), None);
     }
 
+    #[test]
+    fn what_was_lost_is_put_back_within_bounds() {
+        let (_, files) = taken(&format!("begin 644 a\r\n{}`\r\nend\r\n", "M\r\n".repeat(1000)));
+        assert_eq!((files[0].1.len(), files[0].2), (45_000, true));
+        let (text, files) = taken(&format!("begin 644 a\r\n{}`\r\nend\r\n", "M\r\n".repeat(2000)));
+        assert!(files.is_empty() && text.starts_with("begin 644 a"));
+        let whole = encoded("a", &[7; 100]);
+        for length in 0..whole.len() - 6 {
+            let (_, files) = taken(&whole[..length]);
+            assert!(
+                files.iter().all(|(_, data, is_whole)| !is_whole && [7; 100].starts_with(data)),
+                "{length}"
+            );
+        }
+    }
+
     proptest::proptest! {
         #[test]
         fn what_is_no_file_is_text(text in "(begin 644 a\n|M[ -`]{60}\n|`\n|end\n|#86\\)C\n|[a-z]{0,9}\n){0,12}") {
             let Split { text: rest, files } = split(text.as_bytes(), MAX_FILES);
-            assert!(rest.len() + files.iter().map(|file| file.data.len()).sum::<usize>() <= text.len());
+            assert!(rest.len() <= text.len() && files.len() <= text.len() / 12);
             if files.is_empty() {
                 assert_eq!(rest, text.as_bytes());
             }

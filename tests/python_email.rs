@@ -1,0 +1,45 @@
+//! Files that come out of a message, beside what Python's `email` reads in it: the same names, the same bytes. It writes
+//! half of the mails itself.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail so")]
+
+use std::process::Command;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+
+use zegel::message::crlf::CrlfBytes;
+use zegel::message::mime::parts;
+
+/// A mail and the files in it, in base64.
+#[derive(Deserialize)]
+struct Mail {
+    mail: String,
+    files: Vec<(String, String)>,
+}
+
+fn octets(base64: &str) -> Vec<u8> {
+    STANDARD.decode(base64).unwrap()
+}
+
+#[test]
+fn every_file_is_what_python_reads() {
+    let output = Command::new("python3").arg("tests/python_email/mails.py").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let lines = String::from_utf8(output.stdout).unwrap();
+    assert!(lines.lines().count() > 100);
+    for line in lines.lines() {
+        let Mail { mail, files } = serde_json::from_str(line).unwrap();
+        let message = CrlfBytes::check(octets(&mail)).unwrap();
+        let parts = parts(&message);
+        let shown = String::from_utf8_lossy(message.as_slice());
+        assert_eq!(parts.files.len(), files.len(), "{shown}");
+        for (name, content) in files {
+            let Some(file) = parts.files.iter().find(|file| file.name == name) else {
+                panic!("no {name} in {shown}");
+            };
+            assert_eq!(file.data.as_ref(), octets(&content), "{name} in {shown}");
+        }
+    }
+}
