@@ -16,6 +16,7 @@ use support::browser::Browser;
 use support::client::submit;
 use support::gateway::{Gateway, Site};
 use support::mail::{Notice, link_of, password_of};
+use support::resident::{Resident, seal};
 use support::smarthost::{Script, Smarthost};
 
 const STAFF: &str = "s.devries@voorbeeld.nl";
@@ -212,6 +213,30 @@ fn a_long_message_is_printed_whole() {
             browser.goto(&format!("{link}/files/{number}/view"));
             assert_eq!(numbers(&printed(&browser), word), all, "{word}, with scripts: {scripts}");
         }
+    }
+}
+
+/// What will be sent is printed whole as well, from the page where it is checked.
+#[test]
+fn a_long_answer_is_printed_whole() {
+    let scene = Scene::new();
+    let (links, password) = seal(&scene.smarthost, &scene.site, &scene.gateway, &[RESIDENT]);
+    let mut resident = Resident::verified(&links[0], &password, &scene.smarthost);
+    let text: String = (1..=200).map(|n| format!("Antwoord {n} is nog niet alles.\n\n")).collect();
+    assert_eq!(resident.message("j.jansen@voorbeeld.nl", &text, &[], "next").status, 303);
+    for scripts in [true, false] {
+        let browser = Browser::open(1280, 900, scripts);
+        browser.goto(&links[0]);
+        for (name, value) in &resident.cookies {
+            browser.set_cookie(name, value);
+        }
+        browser.goto(&format!("{}/reply/check", links[0]));
+        let printed = printed(&browser);
+        assert_eq!(
+            numbers(&printed, "Antwoord"),
+            (1..=200).collect::<Vec<_>>(),
+            "with scripts: {scripts}: {printed}"
+        );
     }
 }
 

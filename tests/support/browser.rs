@@ -163,6 +163,11 @@ impl Browser {
         self.get("window/handles").as_array().unwrap().len()
     }
 
+    /// Gives the browser a cookie of the page that it is at.
+    pub fn set_cookie(&self, name: &str, value: &str) {
+        self.post("cookie", json!({"cookie": {"name": name, "value": value}}));
+    }
+
     /// A picture of the window, for people.
     pub fn screenshot(&self, path: &Path) {
         std::fs::write(path, bytes_of(&self.get("screenshot"))).unwrap();

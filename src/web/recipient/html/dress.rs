@@ -216,7 +216,11 @@ impl<'a> Dresser<'a> {
         if self.is_bidirectional && BLOCKS.contains(&name) && !frame.has_direction {
             html.push_str(" dir=\"auto\"");
         }
-        for (name, value) in tag.attributes.iter().filter(|(name, _)| !REPLACED.contains(name)) {
+        // Words that stand for a picture need no box of its size.
+        let is_boxless = name == "img" && source.is_none();
+        let is_dropped =
+            |name: &str| REPLACED.contains(&name) || is_boxless && ["width", "height"].contains(&name);
+        for (name, value) in tag.attributes.iter().filter(|(name, _)| !is_dropped(name)) {
             html.extend([" ", name, "=\"", value, "\""]);
         }
         if let Some(source) = source {

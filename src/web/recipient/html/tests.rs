@@ -192,6 +192,14 @@ fn a_line_tells_of_pictures_of_elsewhere() {
 }
 
 #[test]
+fn words_stand_for_a_picture_that_is_not_there() {
+    let shown = looks("<img src=https://x.nl/foto.jpg alt='de stoep' width=300 height=200>");
+    assert_eq!(shown, "<img alt=\"de stoep\">");
+    let shown = looks("<img src=cid:logo@x width=300>");
+    assert!(shown.starts_with("<img width=\"300\" src=\"data:image/png;"), "{shown}");
+}
+
+#[test]
 fn text_runs_in_a_direction_of_its_own() {
     let html =
         dressed("<p>שלום</p><div dir=rtl><p>a</p></div><p style='direction:rtl'>b</p><span>c</span>").html;
