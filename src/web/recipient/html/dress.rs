@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write;
+use std::sync::Arc;
 
 use super::cascade::{Cascade, Element};
 use super::colour::Colour;
@@ -235,7 +236,7 @@ impl<'a> Dresser<'a> {
     }
 
     /// The picture of an `<img>`.
-    fn source(&mut self, tag: &Tag<'a>, look: &Look, frame: &Frame) -> Option<String> {
+    fn source(&mut self, tag: &Tag<'a>, look: &Look, frame: &Frame) -> Option<Arc<str>> {
         let is_pixel = |name: &str| {
             tag.raw(name)
                 .is_some_and(|size| ["0", "1", "2", "3"].contains(&size.trim().trim_end_matches("px")))

@@ -3,7 +3,9 @@
 //! document sends no cookie (C18); a picture of elsewhere is never fetched.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::alphabet;
@@ -34,8 +36,8 @@ const FORGIVING: GeneralPurpose = GeneralPurpose::new(
 /// What stands for a picture in HTML.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// A `data:` URL of a picture that was looked at.
-    Picture(String),
+    /// A `data:` URL of a picture that was looked at; shared, for a mail may call it by thousands of names.
+    Picture(Arc<str>),
     /// On a server of somebody.
     Remote,
     /// Nowhere, or nothing that is shown.
@@ -90,8 +92,7 @@ impl<'a> Names<'a> {
             by_location.or_else(by_name).map(|agreement| (agreement, *file))
         };
         // The first of those that agree alike.
-        let best =
-            candidates.iter().filter_map(|file| suits(file)).rev().max_by_key(|(agreement, _)| *agreement)?;
+        let best = candidates.iter().filter_map(suits).rev().max_by_key(|(agreement, _)| *agreement)?;
         Some(best.1)
     }
 }
@@ -141,15 +142,16 @@ impl Pictures {
                 continue;
             }
             let found = match names.find(source) {
-                Some(file) if by_part.contains_key(&file.part) || file.size <= room => {
-                    if !by_part.contains_key(&file.part) {
+                Some(file) => match by_part.entry(file.part) {
+                    Entry::Occupied(known) => known.get().clone(),
+                    Entry::Vacant(free) if file.size <= room => {
                         room = room.saturating_sub(file.size);
-                        by_part.insert(file.part, data_url(&read(file)?));
+                        free.insert(data_url(&read(file)?)).clone()
                     }
-                    by_part.get(&file.part).cloned().unwrap_or(Source::Missing)
-                }
+                    Entry::Vacant(_) => Source::Missing,
+                },
                 None if is_remote(source) => Source::Remote,
-                _ => Source::Missing,
+                None => Source::Missing,
             };
             by_source.insert(source.clone(), found);
         }
@@ -181,7 +183,9 @@ impl Room {
 
 fn data_url(bytes: &[u8]) -> Source {
     match picture_type(bytes) {
-        Some(media_type) => Source::Picture(format!("data:{media_type};base64,{}", STANDARD.encode(bytes))),
+        Some(media_type) => {
+            Source::Picture(format!("data:{media_type};base64,{}", STANDARD.encode(bytes)).into())
+        }
         None => Source::Missing,
     }
 }
@@ -347,8 +351,8 @@ mod tests {
         );
         assert_eq!(without, expected);
         let url = format!("data:image/png;base64,{data}");
-        assert_eq!(embedded.pictures["cid:merk-0"], Source::Picture(url.clone()));
-        assert_eq!(embedded.pictures["cid:merk-1"], Source::Picture(url));
+        assert_eq!(embedded.pictures["cid:merk-0"], Source::Picture(url.clone().into()));
+        assert_eq!(embedded.pictures["cid:merk-1"], Source::Picture(url.into()));
         assert_eq!(embedded.pictures["cid:merk-2"], Source::Missing);
     }
 
