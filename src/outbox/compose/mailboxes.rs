@@ -66,6 +66,11 @@ fn written(mailbox: &Mailbox, utf8: bool) -> Vec<u8> {
     let mut out = Vec::new();
     field.write_header(&mut out, 1);
     out.truncate(out.trim_ascii_end().len());
+    // Encoded words end at a blank (RFC 2047 5).
+    if out.ends_with(b"?=:;") {
+        out.truncate(out.len() - 2);
+        out.extend_from_slice(b" :;");
+    }
     out
 }
 
@@ -113,12 +118,12 @@ mod tests {
             assert_eq!(field(vec![mailbox(name, address)], utf8), expected);
         }
         let encoded =
-            field(vec![mailbox("Jörg Ü", "a@b.nl"), mailbox("J", "jörg@b.nl"), mailbox("", "c@d.nl")], false);
+            field(vec![mailbox("Jörg Ü", "a@b.nl"), mailbox("É", "jörg@b.nl"), mailbox("", "c@d.nl")], false);
         assert!(encoded.is_ascii() && encoded.ends_with(" c@d.nl\r\n"), "{encoded}");
         let read = mail_parser::MessageParser::new().parse(encoded.as_bytes()).unwrap();
         let to = read.to().unwrap();
         assert_eq!(to.first().unwrap().name(), Some("Jörg Ü"), "{encoded}");
-        assert!(encoded.contains(":;,"), "{encoded}");
+        assert!(encoded.contains("?= :;,"), "{encoded}");
     }
 
     #[test]
