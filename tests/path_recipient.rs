@@ -289,7 +289,7 @@ fn unknown_and_malformed_tokens_are_alike() {
     let other_recipient = format!("{}002{}", &token[..10], &token[13..]);
     let unknown = "0".repeat(token.len());
     let (cut, long) = (&token[..38], format!("{token}0"));
-    let tokens = [&forged, &other_recipient, &unknown, cut, &long, "x", "%00", "a.b", &token.to_uppercase()];
+    let tokens = [&forged, &other_recipient, &unknown, cut, &long, "x", "%00", "a.b"];
     let known = get(&format!("{}/t/{unknown}", site.public_url()));
     assert_eq!(known.status, 404);
     for token in tokens {

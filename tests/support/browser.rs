@@ -1,17 +1,26 @@
-//! A real Chromium, driven over WebDriver (W3C) by Debian's chromedriver.
+//! A real Chromium, driven over WebDriver (W3C) by Debian's chromedriver; and a real Firefox, by the same commands.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 
 use serde_json::{Value, json};
 
+use super::firefox::Marionette;
 use super::gateway::{free_port, wait_for};
 
 /// One browser window with a profile and a download folder of its own; closed when dropped.
 pub struct Browser {
     driver: Child,
-    session: String,
+    remote: Remote,
     folder: tempfile::TempDir,
+}
+
+/// How it is told what to do.
+enum Remote {
+    /// The address of the session.
+    WebDriver(String),
+    Marionette(Mutex<Marionette>),
 }
 
 /// Chromium's windows are never narrower.
@@ -33,7 +42,7 @@ impl Browser {
             .expect("chromedriver (Debian: chromium-driver)");
         let base = format!("http://127.0.0.1:{port}");
         wait_for("chromedriver", || ureq::get(format!("{base}/status")).call().ok());
-        let mut browser = Self { driver, session: String::new(), folder };
+        let mut browser = Self { driver, remote: Remote::WebDriver(String::new()), folder };
         let capabilities = json!({"capabilities": {"alwaysMatch": {
             "browserName": "chrome",
             "goog:loggingPrefs": {"performance": "ALL"},
@@ -52,11 +61,19 @@ impl Browser {
             },
         }}});
         let answer = call("POST", &format!("{base}/session"), Some(capabilities));
-        browser.session = format!("{base}/session/{}", answer["sessionId"].as_str().unwrap());
+        browser.remote =
+            Remote::WebDriver(format!("{base}/session/{}", answer["sessionId"].as_str().unwrap()));
         if width < NARROWEST {
             browser.be_a_telephone(width, height);
         }
         browser
+    }
+
+    /// Starts a headless Firefox of this size.
+    pub fn open_firefox(width: u32, height: u32) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (driver, marionette) = Marionette::start(folder.path(), width, height);
+        Self { driver, remote: Remote::Marionette(Mutex::new(marionette)), folder }
     }
 
     /// No window gets as narrow as a telephone; the page in it does.
@@ -186,17 +203,25 @@ impl Browser {
     }
 
     fn get(&self, path: &str) -> Value {
-        call("GET", &format!("{}/{path}", self.session), None)
+        match &self.remote {
+            Remote::WebDriver(session) => call("GET", &format!("{session}/{path}"), None),
+            Remote::Marionette(marionette) => marionette.lock().unwrap().ask("GET", path, json!({})),
+        }
     }
 
     fn post(&self, path: &str, body: Value) -> Value {
-        call("POST", &format!("{}/{path}", self.session), Some(body))
+        match &self.remote {
+            Remote::WebDriver(session) => call("POST", &format!("{session}/{path}"), Some(body)),
+            Remote::Marionette(marionette) => marionette.lock().unwrap().ask("POST", path, body),
+        }
     }
 }
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        let _ = ureq::delete(&self.session).call();
+        if let Remote::WebDriver(session) = &self.remote {
+            let _ = ureq::delete(session).call();
+        }
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }

@@ -17,7 +17,6 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// Configuration and data of one gateway; start it as often as you like.
 pub struct Site {
     folder: tempfile::TempDir,
-    web_port: u16,
 }
 
 /// A running gateway; killed when dropped.
@@ -60,7 +59,7 @@ listen = ["127.0.0.1:0"]
 "#
         );
         std::fs::write(folder.path().join("zegel.toml"), config).unwrap();
-        Self { folder, web_port }
+        Self { folder }
     }
 
     /// The configuration file.
@@ -75,7 +74,9 @@ listen = ["127.0.0.1:0"]
 
     /// What every link starts with.
     pub fn public_url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.web_port)
+        let config = std::fs::read_to_string(self.config()).unwrap();
+        let (_, url) = config.split_once("public_url = \"").unwrap();
+        url.split_once('"').unwrap().0.to_owned()
     }
 
     /// Runs a command of the binary to its end: status, standard output, standard error.
@@ -96,6 +97,14 @@ listen = ["127.0.0.1:0"]
         let heading = format!("[{section}]\n");
         assert!(config.contains(&heading), "no [{section}]");
         std::fs::write(self.config(), config.replace(&heading, &format!("{heading}{line}\n"))).unwrap();
+    }
+
+    /// Names the pages as a proxy in front of them does.
+    pub fn publish_at(&self, url: &str) {
+        let config = std::fs::read_to_string(self.config()).unwrap();
+        let own = format!("public_url = \"{}\"", self.public_url());
+        assert!(config.contains(&own), "{config}");
+        std::fs::write(self.config(), config.replace(&own, &format!("public_url = \"{url}\""))).unwrap();
     }
 
     /// Starts the gateway and waits until it says `ready`.

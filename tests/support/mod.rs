@@ -8,6 +8,7 @@ pub mod clamd;
 pub mod client;
 pub mod crash;
 pub mod disk;
+pub mod firefox;
 pub mod gateway;
 pub mod load;
 pub mod mail;

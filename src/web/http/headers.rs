@@ -52,7 +52,11 @@ fn set(headers: &mut HeaderMap, is_secure: bool, is_private: bool) {
         let opener = HeaderName::from_static("cross-origin-opener-policy");
         headers.insert(opener, HeaderValue::from_static("same-origin"));
     }
-    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        // A proxy that compresses a page lets its size tell of the secrets in it (BREACH). Apache and HAProxy heed this.
+        headers.append(CACHE_CONTROL, HeaderValue::from_static("no-transform"));
+    }
 }
 
 /// The policy of a response that holds bytes of a mail (C18). Sandboxed documents have no origin, no

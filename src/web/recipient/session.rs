@@ -23,8 +23,9 @@ const REMEMBERED: Duration = Duration::days(REMEMBERED_DAYS as i64);
 const KEPT: Duration = Duration::hours(12);
 /// Transfers that a browser can have open side by side: more of their cookies would not fit into a header.
 const MOST: usize = 20;
-/// Cookies that are looked at, and taken away, at once: their fields must fit into a header as well.
-const LOOKED_AT: usize = 40;
+/// Cookies that are looked at, and taken away, at once: their fields must fit into a header as well, of which nginx takes
+/// 4 KiB unless it is told otherwise.
+const LOOKED_AT: usize = 20;
 /// What the name of a session's cookie begins with.
 const PREFIX: &str = "zegel-";
 
