@@ -175,6 +175,15 @@ fn uploads_side_by_side_leave_the_disk_to_the_mail() {
     let page = anna.message(STAFF, "Beste Jan", &[], "next");
     assert_eq!(page.status, 507, "{}", page.text());
     assert!(page.text().contains("te weinig ruimte"), "{}", page.text());
+    // What cannot be kept stays on the page.
+    assert!(page.text().contains("Beste Jan</textarea>"), "{}", page.text());
+    let page = anna.post("/reply/check", "cc=els%40voorbeeld.nl");
+    assert_eq!(page.status, 507, "{}", page.text());
+    assert!(page.text().contains("els@voorbeeld.nl</textarea>"), "{}", page.text());
+    let mut eva = Resident::open(&links[0], &password);
+    let page = eva.post("/reply", "name=Eva&email=eva%40example.org&phone=06");
+    assert_eq!(page.status, 507, "{}", page.text());
+    assert!(page.text().contains("value=\"Eva\"") && page.text().contains("value=\"06\""), "{}", page.text());
     attempt_all(&gateway);
     disk.free();
     assert_eq!(anna.message(STAFF, "Beste Jan", &[], "keep").status, 204);

@@ -215,7 +215,7 @@ fn an_answer_goes_where_the_message_wants_it() {
 }
 
 #[test]
-fn the_password_for_staff_is_shown_once() {
+fn the_password_for_staff_is_shown_in_its_session_only() {
     let scene = scene("[reply]\ndelivery = \"transfer\"\n");
     let mut anna = scene.verified();
     anna.message(STAFF, "kanarie-antwoord", &[("a.txt", "text/plain", b"kanarie-bijlage")], "next");
@@ -233,13 +233,20 @@ fn the_password_for_staff_is_shown_once() {
     assert!(typo.text().contains("niet hetzelfde"), "{}", typo.text());
 
     let sent = anna.send("password_by=generate&confirm=1&downloaded=1");
-    assert_eq!(sent.status, 200, "{}", sent.text());
-    let page = sent.text();
+    assert_eq!((sent.status, anna.tail(&sent)), (303, "/reply/sent"), "{}", sent.text());
+    let page = anna.get("/reply/sent").text();
     let password = page.split("<code class=\"password\" id=\"password\">").nth(1).unwrap();
     let password = password.split('<').next().unwrap();
-    let later = anna.get("/reply/sent");
-    assert_eq!(later.status, 200);
-    assert!(!later.text().contains(password));
+    for again in ["/reply/sent", "/reply/sent?lang=fy", "/reply/sent?lang=nl"] {
+        assert!(anna.get(again).text().contains(password), "{again}");
+    }
+    // Another session, with the same link, password and browser, does not see it.
+    let mut later = Resident { link: anna.link.clone(), cookies: anna.cookies.clone() };
+    assert_eq!(later.post("", &form(&[("password", &scene.password)])).status, 303);
+    let page = later.get("/reply/sent");
+    assert_eq!(page.status, 200);
+    assert!(!page.text().contains(password), "{}", page.text());
+    assert!(page.text().contains("Wij kunnen het niet nog een keer laten zien"), "{}", page.text());
 
     let notice = Notice::of(&scene.mail_with("X-Zegel-Notice: reply\r\n"));
     assert_eq!(notice.to, [STAFF]);

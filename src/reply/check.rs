@@ -43,6 +43,8 @@ pub(super) struct Checked {
     /// One that was chosen.
     pub password: Option<Secret>,
     pub settings: ReplySettings,
+    /// The page that kept the message.
+    pub page: String,
 }
 
 impl Checked {
@@ -54,8 +56,8 @@ impl Checked {
 
 /// Refuses what would fill the store.
 pub(super) fn check_length(typed: &Typed) -> Result<()> {
-    let Typed { name, email, phone, message, to, cc, bcc, settings } = typed;
-    let all = [name, email, phone, message, to, cc, bcc, &settings.expiry_days, &settings.password];
+    let Typed { name, email, phone, message, to, cc, bcc, settings, page } = typed;
+    let all = [name, email, phone, message, to, cc, bcc, &settings.expiry_days, &settings.password, page];
     match all.iter().map(|text| text.len()).sum::<usize>() > ENDLESS {
         true => Err(ReplyError::TooLong { max: LONGEST_MESSAGE }),
         false => Ok(()),
@@ -82,8 +84,8 @@ pub(super) fn check(
     let password = keep(&mut faults, chosen(typed, organisation));
     match (name, phone, verified, expires, password) {
         (Some(name), Some(phone), Some(verified), Some(expires), Some(password)) if faults.is_empty() => {
-            let settings = typed.settings.clone();
-            Ok(Checked { name, phone, verified, message, to, cc, bcc, expires, password, settings })
+            let (settings, page) = (typed.settings.clone(), typed.page.clone());
+            Ok(Checked { name, phone, verified, message, to, cc, bcc, expires, password, settings, page })
         }
         _ => Err(faults),
     }
@@ -119,7 +121,7 @@ fn proved(typed: &Typed, verified: Option<&Verified>) -> Result<Verified> {
     let email = typed.email.trim();
     let proved = recipients::key(&verified.address);
     let same = Address::parse(email).is_ok_and(|address| recipients::key(&address) == proved);
-    if email.is_empty() || same { Ok(verified.clone()) } else { Err(ReplyError::NotVerified) }
+    if same { Ok(verified.clone()) } else { Err(ReplyError::NotVerified) }
 }
 
 /// To, Cc and Bcc; an address that is in two fields stays in the first of them.
@@ -224,7 +226,7 @@ fn chosen(typed: &Typed, organisation: &Organisation) -> Result<Option<Secret>> 
 }
 
 /// The message as it is sent: lines end in a line feed, and there is nothing in it that no reader sees.
-fn clean(message: &str) -> String {
+pub(super) fn clean(message: &str) -> String {
     let lines = message.replace("\r\n", "\n").replace(['\r', '\u{85}', '\u{2028}', '\u{2029}'], "\n");
     let kept: String = lines.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect();
     kept.trim_end().to_owned()

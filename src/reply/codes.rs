@@ -59,6 +59,13 @@ impl Replies {
         Ok(())
     }
 
+    /// Whether a code was mailed that may still be tried.
+    pub async fn has_code(&self, grant: &Grant, browser: &Browser) -> Result<bool> {
+        let parts = &self.service.parts;
+        let code = parts.store.code(self.author(grant, browser)).await?;
+        Ok(code.is_some_and(|code| code.expires > parts.clock.now()))
+    }
+
     /// Tries a code. When it is right the browser is remembered for 30 days, on every link.
     pub async fn verify(
         &self,
@@ -88,9 +95,9 @@ impl Replies {
         Ok(Some(Verified { name, address, phone, until: row.until }))
     }
 
-    /// Forgets the person to whom this browser belongs: for a computer that others use.
+    /// The same as [`super::ReplyService::forget`].
     pub async fn forget(&self, browser: &Browser) -> Result<()> {
-        Ok(self.service.parts.store.forget_browser(browser_hash(browser)).await?)
+        self.service.forget(browser).await
     }
 
     fn verifier(&self) -> Verifier<'_> {

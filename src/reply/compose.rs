@@ -270,6 +270,8 @@ impl CheckedReply {
         };
         let checked = &self.checked;
         Ok(SentReply {
+            sealed_password: None,
+            page: checked.page.clone(),
             at: self.now,
             files: self.files.iter().map(file).collect::<Result<_>>()?,
             recipients: checked.recipients(),

@@ -25,6 +25,7 @@ mod tests;
 mod types;
 mod uploads;
 mod vault;
+mod versions;
 mod writers;
 
 use std::net::IpAddr;
@@ -36,6 +37,7 @@ pub use self::types::{
     Verified,
 };
 use self::vault::Vault;
+pub use self::versions::{Kept, MessageEdit, PageVersion, SettingsEdit};
 use self::writers::Writers;
 use crate::address::Address;
 use crate::clock::{Clock, Timestamp};
@@ -43,7 +45,7 @@ use crate::delivery::smarthost::LargestMail;
 use crate::fair::{FairLimits, FairSemaphore};
 use crate::id::TransferId;
 use crate::queue::worker::WakeHandle;
-use crate::secret::Keys;
+use crate::secret::{Keys, Secret};
 use crate::settings::{self, Organisation};
 use crate::store::{Author, Blobs, ReplyStore, StoreError};
 use crate::transfer::access::Grant;
@@ -55,6 +57,9 @@ pub const MAX_FILES: usize = 100;
 /// What is sealed in a draft's vault.
 const TYPED: &str = "typed";
 const SENT: &str = "sent";
+const PASSWORD: &str = "password";
+/// Windows that change one draft at the same moment.
+const WINDOWS: usize = 20;
 /// How long a summary can be looked at again.
 const KEPT: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
 
@@ -103,6 +108,11 @@ impl ReplyService {
         Self { parts: Arc::new(parts), composing, scanning, writers: Writers::default() }
     }
 
+    /// Forgets who a browser belongs to: for a computer that others use. What they have written stays behind its link.
+    pub async fn forget(&self, browser: &Browser) -> Result<()> {
+        Ok(self.parts.store.forget_browser(vault::browser_hash(browser)).await?)
+    }
+
     /// Answers to one transfer, for one request, under these settings.
     pub fn under(&self, settings: Arc<settings::Settings>, transfer: &TransferId) -> Replies {
         let organisation = settings.for_transfer(transfer).clone();
@@ -112,7 +122,7 @@ impl ReplyService {
 
 impl Replies {
     /// This browser's draft for this link. Where there is none: an empty one, addressed to the sender and signed by
-    /// whom the browser is remembered as; nothing is stored before [`Replies::save`] or an upload.
+    /// whom the browser is remembered as; nothing is stored before something is kept or uploaded.
     pub async fn draft(&self, grant: &Grant, browser: &Browser) -> Result<Draft> {
         self.check_enabled()?;
         let row = self.service.parts.store.draft(self.author(grant, browser)).await?;
@@ -126,17 +136,67 @@ impl Replies {
         Ok(Draft { typed, uploads })
     }
 
-    /// Keeps what was typed, right or wrong; only what is endless is refused. Nothing of it is checked here:
-    /// [`Replies::check`] does that.
-    pub async fn save(&self, grant: &Grant, browser: &Browser, typed: Typed) -> Result<()> {
+    /// Keeps who answers, right or wrong, as everything that is kept: only what is endless is refused, and nothing of it
+    /// is checked here. [`Replies::check`] does that.
+    pub async fn keep_author(
+        &self,
+        grant: &Grant,
+        browser: &Browser,
+        name: &str,
+        email: &str,
+        phone: &str,
+    ) -> Result<Kept> {
+        let [name, email, phone] = [name, email, phone].map(str::to_owned);
+        let own = |there| Typed { name: name.clone(), email: email.clone(), phone: phone.clone(), ..there };
+        self.change(grant, browser, |there, _| Kept::of(own(there))).await
+    }
+
+    /// Keeps the message as a page brings it. What another window has changed as well is not kept, but comes back.
+    pub async fn keep_message(&self, grant: &Grant, browser: &Browser, edit: &MessageEdit) -> Result<Kept> {
+        let was_sent = self.sent(grant, browser).await?.is_some_and(|sent| edit.was_sent(&sent));
+        self.change(grant, browser, |there, is_kept| {
+            let kept = edit.over(there, is_kept);
+            Kept { is_sent: was_sent && !is_kept, ..kept }
+        })
+        .await
+    }
+
+    /// The same for what is folded away.
+    pub async fn keep_settings(&self, grant: &Grant, browser: &Browser, edit: &SettingsEdit) -> Result<Kept> {
+        self.change(grant, browser, |there, is_kept| edit.over(there, is_kept)).await
+    }
+
+    /// Changes what was typed. `change` sees what is there at that moment, and whether anybody has kept it; it is asked
+    /// again where another window was quicker, so that none overwrites what it has not seen.
+    async fn change(
+        &self,
+        grant: &Grant,
+        browser: &Browser,
+        change: impl Fn(Typed, bool) -> Kept,
+    ) -> Result<Kept> {
         self.check_enabled()?;
-        check::check_length(&typed)?;
-        let sealed = Vault::of_draft(grant, browser).seal(TYPED, &typed)?;
-        let author = self.author(grant, browser);
-        match self.service.parts.store.save_draft(author, sealed, self.service.parts.clock.now()).await {
-            Err(StoreError::TooMany(until)) => Err(ReplyError::TooManyDrafts(until)),
-            saved => Ok(saved?),
+        let (vault, parts) = (Vault::of_draft(grant, browser), &self.service.parts);
+        for _ in 0..WINDOWS {
+            let row = parts.store.draft(self.author(grant, browser)).await?;
+            let former = row.and_then(|row| row.typed);
+            let there = match &former {
+                Some(sealed) => vault.open(TYPED, sealed)?,
+                None => self.beginning(grant, browser).await?,
+            };
+            let kept = change(there, former.is_some());
+            if kept.is_sent || !kept.conflicts.is_empty() {
+                return Ok(kept);
+            }
+            check::check_length(&kept.typed)?;
+            let (author, sealed) = (self.author(grant, browser), vault.seal(TYPED, &kept.typed)?);
+            match parts.store.save_draft(author, sealed, former, parts.clock.now()).await {
+                Ok(()) => return Ok(kept),
+                Err(StoreError::Changed) => {}
+                Err(StoreError::TooMany(until)) => return Err(ReplyError::TooManyDrafts(until)),
+                Err(error) => return Err(error.into()),
+            }
         }
+        Err(ReplyError::Busy)
     }
 
     /// Every fault in what was typed and uploaded so far, for the messages beside the fields, in the order of the
@@ -151,8 +211,7 @@ impl Replies {
         Ok(checked.err().unwrap_or_default())
     }
 
-    /// Sends the draft, and ends it. Called twice it sends once: the second call gives the same summary, without
-    /// the password. It goes on when the caller goes away.
+    /// Sends the draft, and ends it. Called twice it sends once: the second call gives the same summary. It goes on when the caller goes away.
     pub async fn send(&self, grant: &Grant, browser: &Browser, client: IpAddr) -> Result<SentReply> {
         self.check_enabled()?;
         let task = tokio::spawn(self.clone().send_draft(grant.clone(), browser.clone(), client));
@@ -163,7 +222,12 @@ impl Replies {
     pub async fn sent(&self, grant: &Grant, browser: &Browser) -> Result<Option<SentReply>> {
         let since = self.service.parts.clock.now().saturating_sub(KEPT).unwrap_or(Timestamp::MIN);
         let sealed = self.service.parts.store.last_reply(self.author(grant, browser), since).await?;
-        sealed.map(|sealed| Vault::of_draft(grant, browser).open(SENT, &sealed)).transpose()
+        let Some(sealed) = sealed else { return Ok(None) };
+        let mut sent: SentReply = Vault::of_draft(grant, browser).open(SENT, &sealed)?;
+        // Under another session it stays closed: that is what it was sealed for.
+        let open = |sealed: &Vec<u8>| Vault::of_session(grant, browser).open::<String>(PASSWORD, sealed).ok();
+        sent.password = sent.sealed_password.as_ref().and_then(open).map(Secret::new);
+        Ok(Some(sent))
     }
 
     fn check_enabled(&self) -> Result<()> {
@@ -192,11 +256,14 @@ impl Replies {
         let domains = &self.organisation.domains;
         let to = recipients::addressees(grant, original.from.as_ref(), domains);
         let to = to.into_iter().map(Address::as_str).collect::<Vec<_>>().join(", ");
-        Ok(match self.verified(browser).await? {
+        let own = &grant.recipient().address;
+        let remembered = self.verified(browser).await?;
+        Ok(match remembered.filter(|verified| verified.address.is_same_mailbox(own)) {
             Some(Verified { name, address, phone, .. }) => {
                 Typed { name, email: address.to_string(), phone, to, ..Typed::default() }
             }
-            None => Typed { email: grant.recipient().address.to_string(), to, ..Typed::default() },
+            // Somebody else may sit here now: who answers says so, and nobody is shown whose browser it was.
+            None => Typed { email: own.to_string(), to, ..Typed::default() },
         })
     }
 }

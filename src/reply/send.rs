@@ -10,7 +10,7 @@ use super::compose::{CheckedReply, File};
 use super::files::LateHash;
 use super::types::{Browser, Draft, Preview, SentReply};
 use super::vault::Vault;
-use super::{Replies, ReplyError, Result, SENT, TYPED, check, original, recipients, uploads};
+use super::{PASSWORD, Replies, ReplyError, Result, SENT, TYPED, check, original, recipients, uploads};
 use crate::id::QueueId;
 use crate::message::name::Names;
 use crate::store::{Acceptance, DraftRow, EndedDraft, StoreError, discard};
@@ -116,12 +116,16 @@ impl Replies {
     async fn compose(&self, answer: CheckedReply, browser: &Browser) -> Result<(Acceptance, SentReply)> {
         let turn = self.service.composing.acquire(answer.grant.link(), answer.client, TURN).await;
         let turn = turn.ok_or(ReplyError::Busy)?;
-        let author = self.author(&answer.grant, browser);
+        let (author, browser) = (self.author(&answer.grant, browser), browser.clone());
         let composed = spawn_blocking(move || {
             let _turn = turn;
             let mut acceptance = Acceptance::new(answer.id.clone());
             match answer.fill(&mut acceptance) {
-                Ok((sent, thread)) => {
+                Ok((mut sent, thread)) => {
+                    if let Some(password) = &sent.password {
+                        let session = Vault::of_session(&answer.grant, &browser);
+                        sent.sealed_password = Some(session.seal(PASSWORD, &password.reveal())?);
+                    }
                     let summary = answer.vault.seal(SENT, &sent)?;
                     let (revision, time) = (answer.revision, answer.now);
                     acceptance.draft =

@@ -133,7 +133,12 @@ impl Desk {
 
     /// The answer to staff, sent with this text.
     async fn answer(&self, name: &str) -> Vec<u8> {
-        self.type_in(|typed| (typed.name, typed.message) = (name.into(), "Hallo".into())).await;
+        let verified = self.replies().verified(&self.browser).await.unwrap().unwrap();
+        let email = verified.address.to_string();
+        let own = |typed: &mut Typed| {
+            (typed.name, typed.email, typed.message) = (name.into(), email, "Hallo".into());
+        };
+        self.type_in(own).await;
         self.send().await.unwrap();
         let mails = self.mails().await;
         mails.into_iter().find(|(item, _)| item.kind == QueueItemKind::Reply).unwrap().1
@@ -189,7 +194,8 @@ impl Desk {
         let mut typed = self.replies().draft(&self.grant, &self.browser).await.unwrap().typed;
         typed.name = "Piet Jansen".into();
         change(&mut typed);
-        self.replies().save(&self.grant, &self.browser, typed).await.unwrap();
+        let kept = |_, _| Kept::of(typed.clone());
+        self.replies().change(&self.grant, &self.browser, kept).await.unwrap();
     }
 
     async fn begin(&self, name: &str, length: Option<u64>) -> Result<UploadId> {
@@ -344,8 +350,9 @@ async fn expiry_ends_what_was_being_written() {
     assert!(matches!(late, Err(ReplyError::Closed)), "{late:?}");
     desk.sweep().await;
     assert!(all_names(&*desk.blobs).unwrap().is_empty());
-    let saved = desk.replies().save(&desk.grant, &desk.browser, Typed::default()).await;
-    assert!(matches!(saved, Err(ReplyError::Closed)), "{saved:?}");
+    let edit = MessageEdit { message: Some("te laat".into()), ..MessageEdit::default() };
+    let kept = desk.replies().keep_message(&desk.grant, &desk.browser, &edit).await;
+    assert!(kept.is_err());
 }
 
 // ---- codes
@@ -837,7 +844,12 @@ async fn an_answer_may_be_a_transfer() {
     .await;
     let sent = desk.send().await.unwrap();
     let password = sent.password.unwrap();
-    assert!(desk.send().await.unwrap().password.is_none(), "shown once");
+    let again = desk.send().await.unwrap();
+    assert_eq!(again.password.unwrap().reveal(), password.reveal(), "as long as the session lasts");
+    assert!(!desk.is_on_disk(password.reveal().as_bytes()));
+    let other = unlock(&desk.access, &desk.token).await;
+    let later = desk.replies().sent(&other, &desk.browser).await.unwrap().unwrap();
+    assert!(later.password.is_none() && later.sealed_password.is_some(), "and no longer");
     let mails = desk.mails().await;
     let notices: Vec<_> = mails.iter().filter(|(item, _)| item.kind == QueueItemKind::Reply).collect();
     assert_eq!(notices.len(), 2);
@@ -932,6 +944,7 @@ async fn every_fault_is_told_with_its_field() {
         (|typed| typed.name = "x".repeat(101), "Some(Name) a line that cannot be used: TooLong"),
         (|typed| typed.phone = "06\n12".into(), "Some(Phone) a line that cannot be used: Controls"),
         (|typed| typed.email = "ander@example.org".into(), "Some(Email) no verified address"),
+        (|typed| typed.email = " ".into(), "Some(Email) no verified address"),
         (|typed| typed.to = "iemand@example.org".into(), "Some(To) a recipient outside the organisation"),
         (|typed| typed.bcc = "jan@voorbeeld.nl, geen adres".into(), "Some(Bcc) not an address"),
         (
@@ -957,7 +970,7 @@ async fn every_fault_is_told_with_its_field() {
         desk.type_in(|typed| {
             typed.message = "Hallo".into();
             (typed.to, typed.bcc) = ("jan@voorbeeld.nl".into(), String::new());
-            (typed.email, typed.phone) = (String::new(), String::new());
+            (typed.email, typed.phone) = ("piet@example.org".into(), String::new());
             typed.settings.expiry_days = "2026-12-24".into();
             change(typed);
         })

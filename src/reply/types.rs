@@ -87,6 +87,8 @@ pub struct Typed {
     pub bcc: String,
     /// What is folded away.
     pub settings: ReplySettings,
+    /// The page that kept the message last: see [`super::PageVersion`].
+    pub page: String,
 }
 
 impl fmt::Debug for Typed {
@@ -213,9 +215,15 @@ pub struct SentReply {
     pub message: String,
     /// SHA-256 of the message in UTF-8, in hexadecimal.
     pub message_sha256: String,
+    /// The page that kept the message: what it brings again was sent already.
+    #[serde(default)]
+    pub page: String,
     /// Where the confirmation goes, if one was asked for.
     pub confirmation: Option<Address>,
-    /// The password that was generated and that staff need: in the first answer only, never kept.
+    /// The same password as it is kept: sealed under the session in which it was made, so that nobody sees it after that.
+    #[serde(default)]
+    pub sealed_password: Option<Vec<u8>>,
+    /// The password that was generated and that staff need, while that session lasts.
     #[serde(skip)]
     pub password: Option<Secret>,
 }

@@ -37,6 +37,11 @@ impl Vault {
         Self(grant.draft_key(browser.reveal()))
     }
 
+    /// For what only the session sees in which it was sealed.
+    pub fn of_session(grant: &Grant, browser: &Browser) -> Self {
+        Self(grant.session_key(browser.reveal()))
+    }
+
     /// For what is remembered of a browser, whatever link it is on.
     pub fn of_browser(keys: &Keys, browser: &Browser) -> Self {
         Self(keys.reply.for_browser(browser.reveal()))

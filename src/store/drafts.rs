@@ -21,8 +21,15 @@ pub(super) const ANSWER_WINDOW: Duration = Duration::from_secs(24 * 3600);
 pub trait DraftStore: Send + Sync + 'static {
     /// The draft, if there is one.
     async fn draft(&self, author: Author) -> Result<Option<DraftRow>>;
-    /// Keeps what was typed. [`super::StoreError::Gone`] when the link is closed.
-    async fn save_draft(&self, author: Author, typed: Vec<u8>, now: Timestamp) -> Result<()>;
+    /// Keeps what was typed in place of `former`, what was read before: [`super::StoreError::Changed`] where something else
+    /// lies there by now, [`super::StoreError::Gone`] when the link is closed.
+    async fn save_draft(
+        &self,
+        author: Author,
+        typed: Vec<u8>,
+        former: Option<Vec<u8>>,
+        now: Timestamp,
+    ) -> Result<()>;
     /// The summary of what this author sent last, since then.
     async fn last_reply(&self, author: Author, since: Timestamp) -> Result<Option<Vec<u8>>>;
 }

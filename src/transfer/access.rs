@@ -164,7 +164,8 @@ impl Access {
         if recipient.opened.is_none() {
             self.store.note_opened(link.clone(), now).await?;
         }
-        Ok(Grant::new(link, transfer, recipient, key, cookie.session_id(), self.blobs.clone()))
+        let session = (cookie.session_id(), cookie.secret());
+        Ok(Grant::new(link, transfer, recipient, key, session, self.blobs.clone()))
     }
 
     /// What a browser's session is worth. This is no use of it, and begins nothing.

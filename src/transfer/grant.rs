@@ -29,6 +29,8 @@ pub struct Grant {
     recipient: Arc<Recipient>,
     key: TransferKey,
     session: [u8; 32],
+    /// The session's own secret, which only its browser has.
+    cookie: Zeroizing<[u8; 32]>,
     blobs: Arc<dyn Blobs>,
 }
 
@@ -38,10 +40,11 @@ impl Grant {
         transfer: Transfer,
         recipient: Recipient,
         key: TransferKey,
-        session: [u8; 32],
+        (session, cookie): ([u8; 32], Zeroizing<[u8; 32]>),
         blobs: Arc<dyn Blobs>,
     ) -> Self {
-        Self { link, transfer: Arc::new(transfer), recipient: Arc::new(recipient), key, session, blobs }
+        let (transfer, recipient) = (Arc::new(transfer), Arc::new(recipient));
+        Self { link, transfer, recipient, key, session, cookie, blobs }
     }
 
     /// The recipient's link.
@@ -63,6 +66,11 @@ impl Grant {
     /// needs the transfer's key, so it goes with that.
     pub fn draft_key(&self, secret: &[u8; 32]) -> Zeroizing<[u8; 32]> {
         secret::derive(self.key.reveal(), secret, "zegel reply draft")
+    }
+
+    /// The key of what is shown in this session and in no later one (`secret` is the browser's own).
+    pub fn session_key(&self, secret: &[u8; 32]) -> Zeroizing<[u8; 32]> {
+        secret::derive(&self.draft_key(secret), &self.cookie[..], "zegel session data")
     }
 
     /// [`crate::store::Session::id`]: what was handed out is noted under it.
@@ -249,7 +257,10 @@ mod tests {
         transfer.parts = vec![Part { number: 1, blob, size: size as u64 }];
         let link = Link { transfer: transfer.id.clone(), recipient: 1 };
         let (recipient, read) = (transfer.recipients[0].clone(), blobs.read.clone());
-        (Grant::new(link, transfer, recipient, key, [1; 32], Arc::new(blobs)), read)
+        (
+            Grant::new(link, transfer, recipient, key, ([1; 32], Zeroizing::new([2; 32])), Arc::new(blobs)),
+            read,
+        )
     }
 
     fn from(grant: &Grant, offset: usize) -> Vec<u8> {

@@ -41,6 +41,11 @@ impl CookieBytes {
         id
     }
 
+    /// What only the browser has.
+    pub(super) fn secret(&self) -> Zeroizing<[u8; 32]> {
+        self.0.clone()
+    }
+
     /// The key of the transfer that the session opens.
     pub(super) fn unwrap(&self, keys: &SessionKey, session: &Session) -> Option<TransferKey> {
         let wrapping = wrapping_key(keys, &self.0).ok()?;

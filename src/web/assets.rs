@@ -14,6 +14,7 @@ const LAYOUT: &str = include_str!("../../web/assets/layout.css");
 const LOGO: &str = include_str!("../../web/assets/logo.svg");
 const FAVICON: &str = include_str!("../../web/assets/favicon.svg");
 const PAGE_SCRIPT: &str = include_str!("../../web/assets/page.js");
+const KEEP_SCRIPT: &str = include_str!("../../web/assets/keep.js");
 const UPLOAD_SCRIPT: &str = include_str!("../../web/assets/upload.js");
 
 const CSS: &str = "text/css; charset=utf-8";
@@ -31,6 +32,7 @@ pub fn find(name: &str, branding: &Branding) -> Option<(&'static str, Bytes)> {
         },
         "favicon.svg" => (SVG, FAVICON.into()),
         "page.js" => (SCRIPT, PAGE_SCRIPT.into()),
+        "keep.js" => (SCRIPT, KEEP_SCRIPT.into()),
         "upload.js" => (SCRIPT, UPLOAD_SCRIPT.into()),
         _ => return None,
     })
@@ -44,7 +46,7 @@ fn theme(branding: &Branding) -> String {
 /// Changes whenever one of ours does; says nothing about the version of the program.
 pub fn version() -> &'static str {
     static VERSION: LazyLock<String> = LazyLock::new(|| {
-        let all = [THEME, LAYOUT, LOGO, FAVICON, PAGE_SCRIPT, UPLOAD_SCRIPT].concat();
+        let all = [THEME, LAYOUT, LOGO, FAVICON, PAGE_SCRIPT, KEEP_SCRIPT, UPLOAD_SCRIPT].concat();
         let mut version = base32(digest::digest(&digest::SHA256, all.as_bytes()).as_ref());
         version.truncate(8);
         version

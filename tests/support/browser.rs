@@ -83,7 +83,7 @@ impl Browser {
         for (command, parameters) in
             [("Emulation.setDeviceMetricsOverride", screen), ("Emulation.setTouchEmulationEnabled", touch)]
         {
-            self.post("goog/cdp/execute", json!({"cmd": command, "params": parameters}));
+            self.devtools(command, parameters);
         }
     }
 
@@ -173,6 +173,51 @@ impl Browser {
             (event["method"].as_str().unwrap().to_owned(), event["params"].clone())
         };
         messages.map(event).collect()
+    }
+
+    /// Loads the page once more.
+    pub fn reload(&self) {
+        self.post("refresh", json!({}));
+    }
+
+    /// The window that is looked at.
+    pub fn window(&self) -> String {
+        self.get("window").as_str().unwrap().to_owned()
+    }
+
+    /// Opens another one beside it, and looks at that.
+    pub fn open_window(&self) {
+        let opened = self.post("window/new", json!({"type": "tab"}));
+        self.switch_to(opened["handle"].as_str().unwrap());
+    }
+
+    /// Looks at another window.
+    pub fn switch_to(&self, window: &str) {
+        self.post("window", json!({ "handle": window }));
+    }
+
+    /// Takes the connection away, or gives it back.
+    pub fn offline(&self, is_offline: bool) {
+        let none =
+            json!({"offline": is_offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1});
+        self.devtools("Network.emulateNetworkConditions", none);
+    }
+
+    /// Drops files and folders onto an element, as a mouse does.
+    pub fn drop_files(&self, selector: &str, paths: &[&Path]) {
+        let middle = self.script(&format!(
+            "const e = document.querySelector('{selector}'); e.scrollIntoView({{block: 'center'}});
+             const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]"
+        ));
+        let data = json!({"items": [], "files": paths, "dragOperationsMask": 1});
+        for step in ["dragEnter", "dragOver", "drop"] {
+            let event = json!({"type": step, "x": middle[0], "y": middle[1], "data": data});
+            self.devtools("Input.dispatchDragEvent", event);
+        }
+    }
+
+    fn devtools(&self, command: &str, parameters: Value) {
+        self.post("goog/cdp/execute", json!({"cmd": command, "params": parameters}));
     }
 
     /// How many windows there are by now.

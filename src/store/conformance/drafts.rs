@@ -11,8 +11,8 @@ use crate::store::*;
 pub async fn a_draft_is_its_authors_only(store: &dyn Store) {
     let [author, other] = authors(store).await;
     assert_eq!(find(store, &author).await, None);
-    store.save_draft(author.clone(), b"one".to_vec(), noon()).await.unwrap();
-    store.save_draft(author.clone(), b"two".to_vec(), noon()).await.unwrap();
+    store.save_draft(author.clone(), b"one".to_vec(), None, noon()).await.unwrap();
+    store.save_draft(author.clone(), b"two".to_vec(), Some(b"one".to_vec()), noon()).await.unwrap();
     let (id, added) = begin(store, &author, Some(10)).await;
     assert_eq!(added, UploadOutcome::Kept(0));
     let draft = find(store, &author).await.unwrap();
@@ -27,13 +27,29 @@ pub async fn a_draft_is_its_authors_only(store: &dyn Store) {
     assert!(!store.mark_scanned(other, id, noon()).await.unwrap());
 }
 
+/// Two windows: what one has kept meanwhile is not overwritten unseen.
+pub async fn a_draft_is_replaced_as_it_was_read(store: &dyn Store) {
+    let [author, _] = authors(store).await;
+    let save = |typed: &'static [u8], former: Option<&'static [u8]>| {
+        store.save_draft(author.clone(), typed.to_vec(), former.map(<[u8]>::to_vec), noon())
+    };
+    save(b"one", None).await.unwrap();
+    for former in [None, Some(&b"zero"[..])] {
+        assert!(matches!(save(b"two", former).await, Err(StoreError::Changed)));
+    }
+    // Files are no change of what was typed.
+    begin(store, &author, Some(10)).await;
+    save(b"two", Some(b"one")).await.unwrap();
+    assert_eq!(find(store, &author).await.unwrap().typed.as_deref(), Some(&b"two"[..]));
+}
+
 /// C25
 pub async fn a_closed_link_takes_nothing(store: &dyn Store) {
     let [author, _] = authors(store).await;
     let late = hours(24 * 30);
-    assert!(matches!(store.save_draft(author.clone(), Vec::new(), late).await, Err(StoreError::Gone)));
+    assert!(matches!(store.save_draft(author.clone(), Vec::new(), None, late).await, Err(StoreError::Gone)));
     let unknown = Author { link: Link { recipient: 9, ..author.link.clone() }, ..author };
-    assert!(matches!(store.save_draft(unknown, Vec::new(), noon()).await, Err(StoreError::Gone)));
+    assert!(matches!(store.save_draft(unknown, Vec::new(), None, noon()).await, Err(StoreError::Gone)));
 }
 
 /// H42: a client without a cookie makes a draft each time; one that has proved an address keeps its draft.
@@ -46,10 +62,10 @@ pub async fn drafts_of_a_link_are_bounded(store: &dyn Store) {
         hash[..2].copy_from_slice(&browser.to_be_bytes());
         Author { link: author.link.clone(), browser: hash }
     };
-    store.save_draft(author.clone(), b"proved".to_vec(), noon()).await.unwrap();
+    store.save_draft(author.clone(), b"proved".to_vec(), None, noon()).await.unwrap();
     for browser in 0..600 {
         let now = later(noon(), Duration::from_secs(browser.into()));
-        store.save_draft(with(browser), b"typed".to_vec(), now).await.unwrap();
+        store.save_draft(with(browser), b"typed".to_vec(), None, now).await.unwrap();
     }
     let mut left = Vec::new();
     for browser in 0..600 {
@@ -61,8 +77,8 @@ pub async fn drafts_of_a_link_are_bounded(store: &dyn Store) {
 
 pub async fn an_answer_ends_the_draft_it_was_read_from(store: &dyn Store) {
     let [author, other] = authors(store).await;
-    store.save_draft(author.clone(), b"one".to_vec(), noon()).await.unwrap();
-    store.save_draft(author.clone(), b"two".to_vec(), noon()).await.unwrap();
+    store.save_draft(author.clone(), b"one".to_vec(), None, noon()).await.unwrap();
+    store.save_draft(author.clone(), b"two".to_vec(), Some(b"one".to_vec()), noon()).await.unwrap();
     let stale = store.commit(ended(&author, 1, noon())).await;
     assert!(matches!(stale, Err(StoreError::Changed)), "{stale:?}");
     assert!(store.queue().await.unwrap().is_empty() && !store.is_sealed_thread(vec![[9; 32]]).await.unwrap());
@@ -83,10 +99,10 @@ pub async fn an_answer_ends_the_draft_it_was_read_from(store: &dyn Store) {
 pub async fn answers_are_counted_by_the_day(store: &dyn Store) {
     let [author, other] = authors(store).await;
     for (author, time) in [(&author, noon()), (&other, hours(1))] {
-        store.save_draft(author.clone(), Vec::new(), time).await.unwrap();
+        store.save_draft(author.clone(), Vec::new(), None, time).await.unwrap();
         store.commit(ended(author, 1, time)).await.unwrap();
     }
-    store.save_draft(author.clone(), Vec::new(), hours(2)).await.unwrap();
+    store.save_draft(author.clone(), Vec::new(), None, hours(2)).await.unwrap();
     let third = store.commit(ended(&author, 1, hours(2))).await;
     assert!(matches!(third, Err(StoreError::TooMany(until)) if until == hours(24)), "{third:?}");
     assert!(find(store, &author).await.is_some(), "what was written is kept");

@@ -74,7 +74,7 @@ pub async fn an_idle_draft_is_swept(store: &dyn Store) {
     let [author, other] = authors(store).await;
     let (id, _) = begin(store, &author, None).await;
     add(store, &author, &id, 0, 8).await;
-    store.save_draft(other.clone(), Vec::new(), hours(2)).await.unwrap();
+    store.save_draft(other.clone(), Vec::new(), None, hours(2)).await.unwrap();
     assert_eq!(store.sweep_drafts(noon(), hours(3)).await.unwrap(), 0);
     assert_eq!(store.sweep_drafts(hours(1), hours(3)).await.unwrap(), 1);
     assert!(find(store, &author).await.is_none() && find(store, &other).await.is_some());

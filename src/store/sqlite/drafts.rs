@@ -20,9 +20,15 @@ impl DraftStore for Sqlite {
         self.readers.read(move |db| find(db, &author)).await
     }
 
-    async fn save_draft(&self, author: Author, typed: Vec<u8>, now: Timestamp) -> Result<()> {
+    async fn save_draft(
+        &self,
+        author: Author,
+        typed: Vec<u8>,
+        former: Option<Vec<u8>>,
+        now: Timestamp,
+    ) -> Result<()> {
         self.check_room(DiskShare::Pages).await?;
-        self.write(move |change| save(change, &author, Some(&typed), now).map(drop)).await
+        self.write(move |change| replace(change, &author, &typed, former.as_deref(), now)).await
     }
 
     async fn last_reply(&self, author: Author, since: Timestamp) -> Result<Option<Vec<u8>>> {
@@ -123,6 +129,21 @@ pub(super) fn open_link(db: &Connection, author: &Author, now: Timestamp) -> Res
         .prepare_cached(OPEN_LINK)?
         .query_row(params![link.transfer, link.recipient, Time(now)], |row| row.get(0));
     found.optional()?.ok_or(StoreError::Gone)
+}
+
+/// Keeps what was typed, unless another request was quicker.
+fn replace(
+    change: &mut Change<'_>,
+    author: &Author,
+    typed: &[u8],
+    former: Option<&[u8]>,
+    now: Timestamp,
+) -> Result<()> {
+    let there = draft(change.db, author)?.and_then(|head| head.typed);
+    if there.as_deref() != former {
+        return Err(StoreError::Changed);
+    }
+    save(change, author, Some(typed), now).map(drop)
 }
 
 /// Keeps what was typed, where there is something, and makes the draft where there is none.

@@ -21,6 +21,11 @@ pub fn refusal(refusal: Refusal, template: &impl Template) -> Result<Response, W
     Ok(response)
 }
 
+/// One line for a program that says why not.
+pub fn line(refusal: Refusal, words: String) -> Response {
+    (refusal.status, [(CONTENT_TYPE, "text/plain; charset=utf-8")], words).into_response()
+}
+
 fn with_status(status: StatusCode, template: &impl Template) -> Result<Response, WebError> {
     let text = template.render().map_err(|error| WebError::Trouble(format!("template: {error}")))?;
     Ok((status, [(CONTENT_TYPE, "text/html; charset=utf-8")], text).into_response())

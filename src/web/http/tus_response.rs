@@ -1,11 +1,12 @@
 //! What the tus protocol 1.0 answers to a client: statuses and header fields. `reply/upload` says what happened.
 
-use axum::http::header::{ALLOW, CONTENT_TYPE, HeaderName, LOCATION};
+use axum::http::header::{ALLOW, HeaderName, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::error::{Refusal, WebError};
 use super::headers::value;
+use super::render;
 use super::tus::{self, UPLOAD_DEFER_LENGTH, UPLOAD_LENGTH, UPLOAD_METADATA, UPLOAD_OFFSET};
 
 const VERSION: HeaderValue = HeaderValue::from_static("1.0.0");
@@ -81,7 +82,7 @@ pub fn done() -> Response {
 
 /// It was not done; one line of plain text says why.
 pub fn refused(refusal: Refusal, words: String) -> Response {
-    (refusal.status, [(CONTENT_TYPE, "text/plain; charset=utf-8")], words).into_response()
+    render::line(refusal, words)
 }
 
 /// The same, of a client that is mistaken about how much has come.

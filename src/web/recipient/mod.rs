@@ -11,6 +11,7 @@ mod parts;
 mod preview;
 pub(super) mod session;
 mod start;
+mod stay;
 mod text;
 mod transfer;
 mod unlock;
@@ -33,6 +34,7 @@ pub fn routes(state: RecipientState) -> Router {
         .route("/t/{token}/message.eml", get(download::original))
         .route("/t/{token}/zip", get(zip::download))
         .route("/t/{token}/finish", post(transfer::finish))
+        .route("/t/{token}/stay", post(stay::stay))
         .layer(from_fn(guesses::refuse));
     Router::new()
         .route("/", get(start::show))

@@ -97,7 +97,8 @@ async fn outline(grant: Grant, index: Index, part: u32) -> Result<Dressed, WebEr
     }
 }
 
-/// `POST /t/{token}/finish`: the session ends, the transfer stays for another visit.
+/// `POST /t/{token}/finish`: the session ends, the transfer stays for another visit. Who answered here is forgotten: the
+/// next one at this computer may be somebody else.
 pub async fn finish(
     State(state): State<RecipientState>,
     visit: Visit,
@@ -111,6 +112,9 @@ pub async fn finish(
         Err(error) => return Err(error),
     };
     ended.map_err(|error: AccessError| WebError::access(error, &token))?;
+    if let Some(browser) = session::browser(&visit, &headers) {
+        state.replies.forget(&browser).await.map_err(|error| WebError::Trouble(error.to_string()))?;
+    }
     let mut response = Redirect::to("/").into_response();
     session::end(&visit, &token, &mut response);
     Ok(response)

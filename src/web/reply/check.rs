@@ -4,54 +4,28 @@
 use std::collections::BTreeMap;
 
 use askama::Template;
-use axum::extract::Form;
 use axum::extract::rejection::FormRejection;
+use axum::extract::{Form, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{Html, IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
+use super::carried::{self, Screen};
 use super::context::{ReplyContext, read};
-use super::problem::{self, FieldProblem, Problems};
+use super::problem::{self, Problems};
+use super::settings::{CheckForm, Outcome, keep};
 use crate::address::Address;
 use crate::config::ReplyDelivery;
 use crate::id::base32;
 use crate::limits::EXPIRY_DAYS;
 use crate::locale::Language;
-use crate::reply::{Browser, Draft, Preview, ReplySettings, Typed, Verified};
+use crate::reply::{Browser, Draft, Preview, ReplySettings, SettingsEdit, Typed, Verified};
 use crate::secret;
 use crate::transfer::strength::strength as measure;
 use crate::web::http::error::WebError;
 use crate::web::http::headers;
 use crate::web::http::visit::Visit;
-
-/// The form. Where nothing was folded out, all of it has its defaults.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CheckForm {
-    #[serde(default)]
-    cc: String,
-    #[serde(default)]
-    bcc: String,
-    #[serde(default)]
-    expiry: String,
-    language: Option<Language>,
-    confirm: Option<String>,
-    downloaded: Option<String>,
-    names: Option<String>,
-    /// `choose`, or anything else for a generated one.
-    #[serde(default)]
-    password_by: String,
-    #[serde(default)]
-    password: String,
-    #[serde(default)]
-    password_again: String,
-    /// The password was typed in clear: nobody needs to type it twice.
-    password_shown: Option<String>,
-    /// Back to the screen before.
-    back: Option<String>,
-    /// A language button was pressed.
-    pub lang: Option<Language>,
-}
+use crate::web::state::ReplyState;
 
 /// What the strength of a password is asked with.
 #[derive(Deserialize)]
@@ -74,6 +48,9 @@ struct CheckPage<'a> {
     token: &'a str,
     me: &'a Verified,
     draft: &'a Draft,
+    /// What the fields hold: what was kept, or what could not be.
+    typed: &'a Typed,
+    version: String,
     settings: &'a ReplySettings,
     preview: Option<&'a Preview>,
     /// Staff open the answer with a password.
@@ -104,24 +81,32 @@ pub async fn show(reply: ReplyContext) -> Result<Response, WebError> {
         return Ok(reply.go(""));
     };
     let problems = reply.faults(browser).await?;
-    render(&reply, browser, &me, problems).await
+    render(&reply, browser, &me, problems.into()).await
 }
 
 /// `POST /t/{token}/reply/check`: keeps the settings, and shows everything again or goes back.
 pub async fn save(
-    reply: ReplyContext,
+    State(state): State<ReplyState>,
+    visit: Visit,
+    reply: Result<ReplyContext, WebError>,
     form: Result<Form<CheckForm>, FormRejection>,
 ) -> Result<Response, WebError> {
-    let form = read(form)?;
-    let (Some(me), Some(browser)) = (reply.verified().await?, &reply.browser) else {
-        return Ok(reply.go(""));
+    let reply = match (reply, &form) {
+        (Err(WebError::NoReplySession(token)), Ok(Form(form))) => {
+            return carried::ask(&state, &visit, &token, Screen::Check, form.texts()).await;
+        }
+        (reply, _) => reply?,
     };
-    let problems = keep(&reply, browser, &form).await?;
+    let form = read(form)?;
+    let Some(browser) = &reply.browser else { return Ok(reply.go("")) };
+    let outcome = keep(&reply, browser, &form).await?;
+    let Some(me) = reply.verified().await? else { return Ok(reply.go("")) };
     match form.lang {
+        _ if outcome.is_unsaved() => render(&reply, browser, &me, outcome).await,
         Some(language) => Ok(reply.go_in("/check", language)),
         None if form.back.is_some() => Ok(reply.go("/message")),
-        None if problems.is_empty() => Ok(reply.go("/check")),
-        None => render(&reply, browser, &me, problems).await,
+        None if outcome.problems.is_empty() => Ok(reply.go("/check")),
+        None => render(&reply, browser, &me, outcome).await,
     }
 }
 
@@ -160,43 +145,18 @@ pub async fn preview(reply: ReplyContext) -> Result<Response, WebError> {
     Ok(response)
 }
 
-/// Keeps what the form says; tells what is wrong with the passwords, and every fault of the draft.
-pub async fn keep(reply: &ReplyContext, browser: &Browser, form: &CheckForm) -> Result<Problems, WebError> {
-    let mut problems = Problems::default();
-    let is_chosen = form.password_by == "choose";
-    let typed = reply.draft(browser).await?.typed;
-    let settings = ReplySettings {
-        expiry_days: form.expiry.trim().to_owned(),
-        language: form.language,
-        page_language: Some(reply.visit.language),
-        confirm: form.confirm.is_some(),
-        tell_downloads: form.downloaded.is_some(),
-        show_names: form.names.is_some(),
-        password: if is_chosen { form.password.clone() } else { String::new() },
-    };
-    let typed = Typed { cc: form.cc.clone(), bcc: form.bcc.clone(), settings, ..typed };
-    reply.own(reply.replies().save(&reply.grant, browser, typed).await)?;
-    if is_chosen && form.password.is_empty() {
-        problems.push(FieldProblem::new("password", reply.visit.text("reply-error-password-empty")));
-    } else if is_chosen && form.password_shown.is_none() && form.password != form.password_again {
-        problems.push(FieldProblem::new("password-again", reply.visit.text("reply-error-password-differs")));
-    }
-    for fault in reply.faults(browser).await?.iter() {
-        problems.push(fault.clone());
-    }
-    Ok(problems)
-}
-
 /// The whole screen; without a preview as long as something is wrong.
 pub async fn render(
     reply: &ReplyContext,
     browser: &Browser,
     me: &Verified,
-    problems: Problems,
+    outcome: Outcome,
 ) -> Result<Response, WebError> {
     let (visit, organisation) = (&reply.visit, &reply.visit.organisation);
     let draft = reply.draft(browser).await?;
-    let settings = &draft.typed.settings;
+    let Outcome { problems, unsaved } = outcome;
+    let typed = unsaved.as_ref().unwrap_or(&draft.typed);
+    let settings = &typed.settings;
     let preview = match problems.is_empty() {
         true => Some(reply.own(reply.replies().preview(&reply.grant, browser).await)?),
         false => None,
@@ -213,6 +173,8 @@ pub async fn render(
         token: &reply.token,
         me,
         draft: &draft,
+        typed,
+        version: SettingsEdit::version_of(&draft.typed).to_text(),
         settings,
         preview: preview.as_ref(),
         is_transfer: organisation.reply.delivery == ReplyDelivery::Transfer,

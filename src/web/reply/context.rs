@@ -9,7 +9,7 @@ use crate::address::Address;
 use crate::locale::Language;
 use crate::reply::{Browser, Draft, Replies, ReplyError, Verified};
 use crate::secret::Secret;
-use crate::transfer::access::Grant;
+use crate::transfer::access::{AccessError, Grant};
 use crate::web::http::error::WebError;
 use crate::web::http::visit::Visit;
 use crate::web::recipient::session;
@@ -39,30 +39,42 @@ impl FromRequestParts<ReplyState> for ReplyContext {
             let known = state.access.preview(&token).await;
             return Err(known.map_or_else(|error| WebError::access(error, &token), |_| WebError::RepliesOff));
         }
-        let grant = match session::grant(&state.access, &visit, &token, &request.headers).await {
-            Err(WebError::NoSession(token)) => return Err(WebError::NoReplySession(token)),
-            granted => granted?,
-        };
         let cookie = Secret::new(session::value(&visit, &token, &request.headers).to_owned());
         let browser = session::browser(&visit, &request.headers);
-        let replies = state.replies.under(visit.settings.clone(), &grant.link().transfer);
-        Ok(Self { state: state.clone(), replies, visit, token, cookie, grant, browser })
+        Self::resume(state, visit, token, cookie, browser).await
     }
 }
 
 impl ReplyContext {
+    /// With the session behind this cookie, if it belongs to this very link.
+    pub async fn resume(
+        state: &ReplyState,
+        visit: Visit,
+        token: String,
+        cookie: Secret,
+        browser: Option<Browser>,
+    ) -> Result<Self, WebError> {
+        let grant = match state.access.resume(&token, cookie.reveal()).await {
+            Err(AccessError::NoSession) => return Err(WebError::NoReplySession(token)),
+            granted => granted.map_err(|error| WebError::access(error, &token))?,
+        };
+        let replies = state.replies.under(visit.settings.clone(), &grant.link().transfer);
+        Ok(Self { state: state.clone(), replies, visit, token, cookie, grant, browser })
+    }
+
     pub fn replies(&self) -> &Replies {
         &self.replies
     }
 
-    /// Whose browser this is, once that was proved; nobody while the draft names another address.
+    /// Whose browser this is, once that was proved; nobody while the draft names another address, or none: the next one
+    /// at this computer may have nothing to do with whoever is remembered.
     pub async fn verified(&self) -> Result<Option<Verified>, WebError> {
         let Some(browser) = &self.browser else { return Ok(None) };
         let Some(verified) = self.own(self.replies().verified(browser).await)? else { return Ok(None) };
         let typed = self.draft(browser).await?.typed.email;
         let is_same =
             Address::parse(typed.trim()).is_ok_and(|typed| typed.is_same_mailbox(&verified.address));
-        Ok((is_same || typed.trim().is_empty()).then_some(verified))
+        Ok(is_same.then_some(verified))
     }
 
     /// What was typed and uploaded so far in this browser.
@@ -90,6 +102,11 @@ impl ReplyContext {
     /// To another screen: `"/message"`, or `""` for the first one.
     pub fn go(&self, screen: &str) -> Response {
         Redirect::to(&format!("/t/{}/reply{screen}", self.token)).into_response()
+    }
+
+    /// Back to the message that is answered.
+    pub fn go_to_transfer(&self) -> Response {
+        Redirect::to(&format!("/t/{}/files", self.token)).into_response()
     }
 
     /// The same screen in another language; what was typed is in the draft.

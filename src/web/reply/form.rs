@@ -18,7 +18,7 @@ use super::problem::{FieldProblem, Problems};
 use crate::id::UploadId;
 use crate::locale::Language;
 use crate::message::rewrite::safe_name;
-use crate::reply::{Browser, NewUpload, ReplyError, Typed};
+use crate::reply::{Browser, Kept, MessageEdit, NewUpload, PageVersion, ReplyError, Typed, Upload};
 use crate::web::http::error::WebError;
 use crate::web::http::multipart::{self, FormFault};
 
@@ -37,10 +37,29 @@ pub enum Button {
     Add,
     /// Only keep what was typed: the page does that by itself while somebody types.
     Keep,
+    /// Back to the transfer.
+    Back,
+    /// It is not the one who is named here.
+    Other,
+    /// Of two texts, keep the one from the other window.
+    Theirs,
+    /// Of two texts, keep both, one below the other.
+    Both,
     /// Take a file out.
     Remove(UploadId),
     /// The same page in another language.
     Language(Language),
+}
+
+/// What came of a form.
+pub struct Received {
+    pub action: Button,
+    pub problems: Problems,
+    /// What the page shows, where it is not what the draft holds by now: it could not be kept, or another window has
+    /// changed it as well.
+    pub unsaved: Option<Typed>,
+    /// It brought what was sent already.
+    pub is_sent: bool,
 }
 
 /// Takes the form in: text into the draft, files into its uploads.
@@ -49,34 +68,91 @@ pub async fn receive(
     browser: &Browser,
     headers: &HeaderMap,
     body: Body,
-) -> Result<(Button, Problems), WebError> {
+) -> Result<Received, WebError> {
     // A form that is too large is read to its end all the same, within reason: a browser that is cut off shows no answer.
     let most = reply.visit.organisation.reply.max_size.bytes().saturating_mul(4).saturating_add(OVERHEAD);
     let pieces = incoming::pieces(reply, body, most);
     let form = multipart::open(content_type(headers), pieces)?;
-    let typed = reply.draft(browser).await?.typed;
     let at_most =
         headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0);
-    let (is_kept, has_files, problems) = (true, false, Problems::default());
-    Reading { reply, browser, typed, at_most, is_kept, has_files, problems }.read(form).await
+    let reading = Reading {
+        reply,
+        browser,
+        action: Button::default(),
+        edit: MessageEdit::default(),
+        at_most,
+        is_kept: true,
+        files: Vec::new(),
+        has_files: false,
+        kept: Kept::default(),
+        problems: Problems::default(),
+    };
+    reading.read(form).await
 }
 
-/// The message of a form that comes too late. It stands before the files, and nothing of those is read.
-pub async fn message(headers: &HeaderMap, body: Body) -> String {
+/// The texts of a form that comes too late, or without a session.
+#[derive(Default)]
+pub struct Texts {
+    pub fields: Vec<(String, String)>,
+    /// Files came along, or may have: nothing of them is read.
+    pub has_files: bool,
+}
+
+impl Texts {
+    /// Of a form that was read already.
+    pub fn of(fields: &[(&str, &String)]) -> Self {
+        let owned = |(name, text): &(&str, &String)| ((*name).to_owned(), (*text).clone());
+        Self { fields: fields.iter().map(owned).collect(), has_files: false }
+    }
+
+    /// One of them, or nothing.
+    pub fn get(&self, name: &str) -> &str {
+        self.fields.iter().find(|(field, _)| field == name).map_or("", |(_, text)| text)
+    }
+
+    /// The second screen.
+    pub fn message(&self) -> MessageEdit {
+        let field =
+            |name: &str| self.fields.iter().find(|(field, _)| field == name).map(|(_, text)| text.clone());
+        MessageEdit {
+            to: field("to"),
+            message: field("message").map(|text| text.replace("\r\n", "\n")),
+            version: PageVersion::parse(self.get("version")),
+        }
+    }
+
+    /// The page sends it by itself while somebody types.
+    pub fn is_kept_by_script(&self) -> bool {
+        self.fields.iter().any(|(name, _)| name == "keep")
+    }
+}
+
+/// Two texts, one below the other.
+pub fn both(theirs: &str, mine: &str) -> String {
+    format!("{}\n\n{mine}", theirs.trim_end())
+}
+
+/// What a form says in front of its first file: all that its page lets people type.
+pub async fn texts(headers: &HeaderMap, body: Body) -> Texts {
+    let mut texts = Texts::default();
     let read = async {
         let pieces = body.into_data_stream().map_err(io::Error::other);
         let mut form = multipart::open_texts(content_type(headers), pieces)?;
         while let Some(field) = form.next_field().await.map_err(FormFault::from)? {
-            match field.name() {
-                Some("message") => return multipart::text(field).await,
-                Some("file") => break,
-                _ => {}
+            let name = field.name().unwrap_or("").to_owned();
+            if field.file_name().is_some_and(|name| !name.is_empty()) {
+                texts.has_files = true;
+                break;
             }
+            texts.fields.push((name, multipart::text(field).await?));
         }
-        Ok::<_, FormFault>(String::new())
+        Ok::<_, FormFault>(())
     };
-    // Whatever is wrong with the form: that it comes too late is said all the same.
-    timeout(LATE, read).await.ok().and_then(Result::ok).unwrap_or_default()
+    // Whatever is wrong with the form: what could be read of it is given back all the same.
+    if !matches!(timeout(LATE, read).await, Ok(Ok(()))) {
+        tracing::debug!("a form without a session could not be read to its end");
+    }
+    texts
 }
 
 fn content_type(headers: &HeaderMap) -> &str {
@@ -86,42 +162,54 @@ fn content_type(headers: &HeaderMap) -> &str {
 struct Reading<'a> {
     reply: &'a ReplyContext,
     browser: &'a Browser,
-    typed: Typed,
+    action: Button,
+    edit: MessageEdit,
     /// Bytes of the whole form, as far as its sender says.
     at_most: u64,
     /// The store has what was typed.
     is_kept: bool,
+    /// Files that came in whole.
+    files: Vec<UploadId>,
     /// Files came along.
     has_files: bool,
+    kept: Kept,
     problems: Problems,
 }
 
 impl Reading<'_> {
-    async fn read(mut self, mut form: Multipart<'_>) -> Result<(Button, Problems), WebError> {
-        let mut action = Button::default();
+    async fn read(mut self, mut form: Multipart<'_>) -> Result<Received, WebError> {
         while let Some(field) = form.next_field().await.map_err(FormFault::from)? {
             match field.name().unwrap_or("").to_owned().as_str() {
                 "file" => self.file(field).await?,
-                name => self.field(name, multipart::text(field).await?, &mut action)?,
+                name => self.field(name, multipart::text(field).await?)?,
             }
         }
         self.keep().await?;
+        self.replace_unfinished().await?;
         // On the way to the next screen, files that were left over are scanned as well.
-        if self.has_files || matches!(action, Button::Next | Button::Add) {
+        if self.has_files || matches!(self.action, Button::Next | Button::Add) {
             self.problems.append(self.reply.inspect(self.browser).await?);
         }
-        Ok((action, self.problems))
+        let Self { action, problems, kept, is_kept, .. } = self;
+        let unsaved = (!is_kept || !kept.conflicts.is_empty()).then_some(kept.typed);
+        Ok(Received { action, problems, unsaved, is_sent: kept.is_sent })
     }
 
     /// A field too many is refused, not ignored (C12).
-    fn field(&mut self, name: &str, text: String, action: &mut Button) -> Result<(), WebError> {
+    fn field(&mut self, name: &str, text: String) -> Result<(), WebError> {
+        let action = &mut self.action;
         match name {
-            "to" => self.typed.to = text,
+            "version" => self.edit.version = PageVersion::parse(&text),
+            "to" => self.edit.to = Some(text),
             // Browsers send line ends as CRLF, whatever was typed (HTML 4.10.22.8).
-            "message" => self.typed.message = text.replace("\r\n", "\n"),
+            "message" => self.edit.message = Some(text.replace("\r\n", "\n")),
             "add" => *action = Button::Add,
             "keep" => *action = Button::Keep,
             "next" => *action = Button::Next,
+            "back" => *action = Button::Back,
+            "other" => *action = Button::Other,
+            "theirs" => *action = Button::Theirs,
+            "both" => *action = Button::Both,
             "remove" => *action = Button::Remove(text.parse().map_err(|_| WebError::NotFound)?),
             "lang" => *action = Button::Language(text.parse().map_err(|_| WebError::BadRequest)?),
             _ => return Err(WebError::BadRequest),
@@ -130,12 +218,35 @@ impl Reading<'_> {
         Ok(())
     }
 
+    /// Two texts were shown, and somebody has chosen: those buttons stand between the texts and the files.
+    async fn settle(&mut self) -> Result<(), WebError> {
+        let mine = match self.action {
+            Button::Theirs => None,
+            Button::Both => self.edit.message.take(),
+            _ => return Ok(()),
+        };
+        let theirs = self.reply.draft(self.browser).await?.typed.message;
+        self.edit.message = mine.map(|mine| both(&theirs, &mine));
+        Ok(())
+    }
+
     async fn keep(&mut self) -> Result<(), WebError> {
-        if !std::mem::replace(&mut self.is_kept, true) {
-            let kept = self.reply.replies().save(&self.reply.grant, self.browser, self.typed.clone()).await;
-            if let Err(error) = kept {
+        if std::mem::replace(&mut self.is_kept, true) {
+            return Ok(());
+        }
+        self.settle().await?;
+        let (replies, grant) = (self.reply.replies(), &self.reply.grant);
+        match replies.keep_message(grant, self.browser, &self.edit).await {
+            Ok(kept) => self.kept = kept,
+            Err(error) => {
                 self.problems.push(self.reply.problem(error)?);
+                self.kept.typed = self.edit.shown_over(self.reply.draft(self.browser).await?.typed);
+                self.is_kept = false;
             }
+        }
+        for field in self.kept.conflicts.clone() {
+            let theirs = self.reply.draft(self.browser).await?.typed;
+            self.problems.push(self.reply.conflict(field, &theirs));
         }
         Ok(())
     }
@@ -153,8 +264,8 @@ impl Reading<'_> {
         let name = safe_name(&given);
         let upload = NewUpload { name: given, media_type, length: None, at_most: self.at_most };
         match self.take(&mut field, upload).await {
-            Ok(0) => self.refuse("reply-error-file-empty", &name),
-            Ok(_) => {}
+            Ok(Some(id)) => self.files.push(id),
+            Ok(None) => self.refuse("reply-error-file-empty", &name),
             Err(ReplyError::Broken { cause, .. }) => {
                 tracing::debug!(%cause, "a form was broken off");
                 return Err(WebError::TooSlow);
@@ -170,8 +281,8 @@ impl Reading<'_> {
         Ok(multipart::skip(field).await?)
     }
 
-    /// Uploads it, and takes it out again when it does not fit or is empty.
-    async fn take(&self, field: &mut Field<'_>, upload: NewUpload) -> Result<u64, ReplyError> {
+    /// Uploads it, and takes it out again when it does not fit or is empty: then there is none.
+    async fn take(&self, field: &mut Field<'_>, upload: NewUpload) -> Result<Option<UploadId>, ReplyError> {
         let (replies, grant, browser) = (self.reply.replies(), &self.reply.grant, self.browser);
         let id = replies.create_upload(grant, browser, upload).await?;
         let pieces = field.map_err(io::Error::other);
@@ -182,7 +293,27 @@ impl Reading<'_> {
             }
             _ => replies.remove_upload(grant, browser, &id).await?,
         }
-        taken
+        taken.map(|length| (length > 0).then_some(id))
+    }
+
+    /// "Choose the same file again": what had come of it before is not waited for any more.
+    async fn replace_unfinished(&self) -> Result<(), WebError> {
+        if self.files.is_empty() {
+            return Ok(());
+        }
+        let uploads = self.reply.draft(self.browser).await?.uploads;
+        let is_whole = |upload: &&Upload| self.files.contains(&upload.id);
+        let is_again = |former: &&Upload| {
+            let is_same = |whole: &Upload| former.name == whole.name && former.length == whole.length;
+            !former.is_complete() && uploads.iter().filter(is_whole).any(is_same)
+        };
+        for upload in uploads.iter().filter(is_again) {
+            match self.reply.replies().remove_upload(&self.reply.grant, self.browser, &upload.id).await {
+                Err(ReplyError::UnknownUpload) => {}
+                removed => self.reply.own(removed)?,
+            }
+        }
+        Ok(())
     }
 
     fn refuse(&mut self, key: &str, name: &str) {

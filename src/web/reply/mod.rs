@@ -6,6 +6,7 @@
 //! for this very link (C17) — so every handler starts from a [`context::ReplyContext`], and there is no other way to one than
 //! that check —, an upload that is held in memory.
 
+mod carried;
 mod check;
 mod code;
 mod context;
@@ -14,7 +15,9 @@ mod gone;
 mod incoming;
 mod message;
 mod problem;
+mod resume;
 mod sent;
+mod settings;
 mod upload;
 mod who;
 
@@ -44,6 +47,7 @@ pub fn uploads(state: ReplyState) -> Router {
     let file = head(upload::status).patch(upload::append).delete(upload::remove).post(upload::overridden);
     Router::new()
         .route("/t/{token}/reply/message", get(message::show).post(message::submit))
+        .route("/t/{token}/reply/resume", post(resume::submit))
         .route("/t/{token}/reply/files", post(upload::create).options(upload::options))
         .route("/t/{token}/reply/files/{id}", file)
         .layer(from_fn(guesses::refuse))

@@ -6,7 +6,7 @@ use axum::response::Response;
 
 use super::context::ReplyContext;
 use crate::clock::Timestamp;
-use crate::reply::{self, Browser, Field, LineFault, ReplyError};
+use crate::reply::{self, Browser, Field, LineFault, ReplyError, Typed};
 use crate::web::http::error::{Refusal, WebError, seconds_until};
 use crate::web::http::render;
 use crate::web::http::visit::Visit;
@@ -82,6 +82,11 @@ impl Problems {
         self.of(field).next().is_some()
     }
 
+    /// Whether two windows have changed a field.
+    pub fn has_conflict(&self, field: &str) -> bool {
+        self.of(field).any(|problem| problem.refusal == Refusal::TOO_LATE)
+    }
+
     /// Those of the fields that stand on one screen.
     pub fn only(mut self, fields: &[&str]) -> Self {
         self.0.retain(|problem| fields.contains(&problem.field));
@@ -111,6 +116,23 @@ impl ReplyContext {
     /// Has the files looked at: every one that is refused, for it is gone, and nobody would tell of it later.
     pub async fn inspect(&self, browser: &Browser) -> Result<Problems, WebError> {
         self.problems(self.replies().inspect(&self.grant, browser, self.visit.client).await)
+    }
+
+    /// Two windows have changed one field.
+    pub fn conflict(&self, field: Field, theirs: &Typed) -> FieldProblem {
+        let visit = &self.visit;
+        let other = match field {
+            Field::To => &theirs.to,
+            Field::Cc => &theirs.cc,
+            Field::Bcc => &theirs.bcc,
+            _ => &theirs.message,
+        };
+        let text = match field {
+            Field::Message => visit.text("reply-conflict-message"),
+            _ if other.trim().is_empty() => visit.text("reply-conflict-empty"),
+            _ => visit.with("reply-conflict-field", "text", other.trim()),
+        };
+        FieldProblem { field: id(field), text, refusal: Refusal::TOO_LATE }
     }
 
     fn problems(&self, faults: reply::Result<Vec<ReplyError>>) -> Result<Problems, WebError> {

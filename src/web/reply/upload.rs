@@ -26,7 +26,7 @@ enum Fault {
     /// The session, or our own trouble.
     Web(WebError),
     /// The answer does not allow it.
-    Problem(FieldProblem),
+    FieldProblem(FieldProblem),
     /// The client is mistaken about what has come: this much.
     Offset(FieldProblem, u64),
     /// An empty file.
@@ -65,7 +65,7 @@ impl Uploader {
         }
         match (reply.verified().await?, reply.browser.clone()) {
             (Some(_), Some(browser)) => Ok(Self { reply, browser }),
-            _ => Err(Fault::Problem(reply.problem(ReplyError::NotVerified)?)),
+            _ => Err(Fault::FieldProblem(reply.problem(ReplyError::NotVerified)?)),
         }
     }
 
@@ -82,7 +82,7 @@ impl Uploader {
             };
             match (self.reply.problem(error), offset) {
                 (Ok(problem), Some(offset)) => Fault::Offset(problem, offset),
-                (Ok(problem), None) => Fault::Problem(problem),
+                (Ok(problem), None) => Fault::FieldProblem(problem),
                 (Err(error), _) => Fault::Web(error),
             }
         })
@@ -240,7 +240,7 @@ fn refuse(visit: &Visit, fault: Fault) -> Response {
         // A program that is sent to a page would take that page for its answer.
         Fault::Web(WebError::NoReplySession(_)) => (Refusal::UNPROVED, text("error-session-title")),
         Fault::Web(error) => (error.refusal(), text(error.texts().0)),
-        Fault::Problem(problem) => (problem.refusal, problem.text),
+        Fault::FieldProblem(problem) => (problem.refusal, problem.text),
         Fault::Offset(problem, offset) => {
             return tus_response::refused_at(problem.refusal, problem.text, offset);
         }

@@ -2,19 +2,23 @@
 //! without stopping.
 
 use askama::Template;
-use axum::extract::Form;
 use axum::extract::rejection::FormRejection;
+use axum::extract::{Form, State};
 use axum::response::Response;
 use serde::Deserialize;
 
+use super::carried::{self, Screen};
 use super::context::{ReplyContext, read};
+use super::form::Texts;
 use super::problem::Problems;
 use crate::address::Address;
 use crate::locale::Language;
 use crate::reply::{Browser, Field, ReplyChannel, ReplyError, Typed};
 use crate::web::http::error::WebError;
+use crate::web::http::render;
 use crate::web::http::visit::Visit;
 use crate::web::recipient::session;
+use crate::web::state::ReplyState;
 
 /// The form.
 #[derive(Deserialize)]
@@ -26,8 +30,34 @@ pub struct WhoForm {
     email: String,
     #[serde(default)]
     phone: String,
+    /// Back to the transfer.
+    back: Option<String>,
     /// A language button was pressed.
     lang: Option<Language>,
+}
+
+/// Who sits there now.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Who {
+    Same,
+    #[default]
+    Other,
+}
+
+/// What "Is this not you?" is answered with.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OtherForm {
+    #[serde(default)]
+    who: Who,
+}
+
+#[derive(Template)]
+#[template(path = "reply-other.html")]
+struct OtherPage<'a> {
+    visit: &'a Visit,
+    token: &'a str,
 }
 
 #[derive(Template)]
@@ -35,6 +65,8 @@ pub struct WhoForm {
 struct WhoPage<'a> {
     visit: &'a Visit,
     token: &'a str,
+    /// A code was mailed already, and still works.
+    has_code: bool,
     typed: &'a Typed,
     problems: &'a Problems,
 }
@@ -54,33 +86,72 @@ pub async fn show(reply: ReplyContext) -> Result<Response, WebError> {
     // For a browser that is not known yet nothing is stored: this only fills in the form.
     let browser = reply.browser.clone().unwrap_or_else(Browser::new);
     let typed = reply.draft(&browser).await?.typed;
-    render(&reply, &typed, &Problems::default())
+    show_page(&reply, &browser, &typed, &Problems::default()).await
 }
 
 /// `POST /t/{token}/reply`
 pub async fn submit(
-    reply: ReplyContext,
+    State(state): State<ReplyState>,
+    visit: Visit,
+    reply: Result<ReplyContext, WebError>,
     form: Result<Form<WhoForm>, FormRejection>,
 ) -> Result<Response, WebError> {
-    let WhoForm { name, email, phone, lang } = read(form)?;
+    let reply = match (reply, &form) {
+        (Err(WebError::NoReplySession(token)), Ok(Form(form))) => {
+            let fields = [("name", &form.name), ("email", &form.email), ("phone", &form.phone)];
+            return carried::ask(&state, &visit, &token, Screen::Who, Texts::of(&fields)).await;
+        }
+        (reply, _) => reply?,
+    };
+    let WhoForm { name, email, phone, back, lang } = read(form)?;
     let browser = reply.browser.clone().unwrap_or_else(Browser::new);
-    let typed = Typed { name, email, phone, ..reply.draft(&browser).await?.typed };
-    reply.own(reply.replies().save(&reply.grant, &browser, typed.clone()).await)?;
-    let mut response = match lang {
-        Some(language) => reply.go_in("", language),
-        None => request_code(&reply, &browser, &typed).await?,
+    let kept = reply.replies().keep_author(&reply.grant, &browser, &name, &email, &phone).await;
+    let mut response = match kept {
+        Ok(_) if back.is_some() => reply.go_to_transfer(),
+        Ok(kept) => match lang {
+            Some(language) => reply.go_in("", language),
+            None => request_code(&reply, &browser, &kept.typed).await?,
+        },
+        Err(error) => {
+            let typed = Typed { name, email, phone, ..Typed::default() };
+            let problem = reply.problem(error)?.at("name");
+            show_page(&reply, &browser, &typed, &Problems::from(problem)).await?
+        }
     };
     session::remember_browser(&reply.visit, &browser, &mut response);
     Ok(response)
 }
 
-/// `POST /t/{token}/reply/other`: somebody else sits at this browser now, and gets an empty draft.
-pub async fn forget(reply: ReplyContext) -> Result<Response, WebError> {
-    if let Some(browser) = &reply.browser {
-        reply.own(reply.replies().forget(browser).await)?;
+/// "Is this not you?": where something was written, which of the two it is must be said first.
+pub async fn leave(reply: &ReplyContext, browser: &Browser) -> Result<Response, WebError> {
+    let draft = reply.draft(browser).await?;
+    match draft.typed.message.trim().is_empty() && draft.uploads.is_empty() {
+        true => change(reply, Who::Other).await,
+        false => render::page(&OtherPage { visit: &reply.visit, token: &reply.token }),
     }
+}
+
+/// `POST /t/{token}/reply/other`: somebody else sits at this browser now, and gets an empty draft; or the same person wants
+/// another address, and keeps what was typed.
+pub async fn forget(
+    reply: ReplyContext,
+    form: Result<Form<OtherForm>, FormRejection>,
+) -> Result<Response, WebError> {
+    change(&reply, read(form)?.who).await
+}
+
+async fn change(reply: &ReplyContext, who: Who) -> Result<Response, WebError> {
     let mut response = reply.go("");
-    session::remember_browser(&reply.visit, &Browser::new(), &mut response);
+    let Some(browser) = &reply.browser else { return Ok(response) };
+    reply.own(reply.replies().forget(browser).await)?;
+    match who {
+        Who::Same => {
+            let Typed { name, phone, .. } = reply.draft(browser).await?.typed;
+            let kept = reply.replies().keep_author(&reply.grant, browser, &name, "", &phone).await;
+            reply.own(kept)?;
+        }
+        Who::Other => session::remember_browser(&reply.visit, &Browser::new(), &mut response),
+    }
     Ok(response)
 }
 
@@ -104,7 +175,7 @@ async fn request_code(reply: &ReplyContext, browser: &Browser, typed: &Typed) ->
             problems.push(reply.problem(ReplyError::BadAddress { field, text })?);
         }
     }
-    render(reply, typed, &problems)
+    show_page(reply, browser, typed, &problems).await
 }
 
 /// Asks for a code in the reader's language.
@@ -113,7 +184,13 @@ pub async fn code(reply: &ReplyContext, browser: &Browser, address: Address) -> 
     reply.replies().request_code(&reply.grant, browser, address, client, language).await
 }
 
-fn render(reply: &ReplyContext, typed: &Typed, problems: &Problems) -> Result<Response, WebError> {
-    let page = WhoPage { visit: &reply.visit, token: &reply.token, typed, problems };
+async fn show_page(
+    reply: &ReplyContext,
+    browser: &Browser,
+    typed: &Typed,
+    problems: &Problems,
+) -> Result<Response, WebError> {
+    let has_code = reply.own(reply.replies().has_code(&reply.grant, browser).await)?;
+    let page = WhoPage { visit: &reply.visit, token: &reply.token, has_code, typed, problems };
     problems.page(&page)
 }
