@@ -14,6 +14,9 @@ mod support;
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use support::client::{SmtpClient, submit};
 use support::gateway::{Gateway, Site};
 use support::smarthost::{Script, Smarthost};
@@ -50,6 +53,37 @@ fn hostile_structure_is_answered_soon_and_costs_little() {
         ("uuencode of nothing", "", format!("begin 644 a\r\n{}", "M\r\n".repeat(2_000_000))),
         ("begin, and never an end", "", "begin 644 a\r\nM\r\n".repeat(100_000)),
         ("1,000,000 alternatives", "Content-Type: multipart/alternative; boundary=b\r\n", parts(1_000_000)),
+        ("RTF that grows", WINMAIL, winmail(&bomb(600_000))),
+        (
+            "RTF of groups",
+            WINMAIL,
+            winmail(&rtf(b"MELA", 0, &[b"{\\rtf1 ", "{".repeat(3 << 20).as_bytes()].concat())),
+        ),
+        (
+            "RTF of fonts",
+            WINMAIL,
+            winmail(&rtf(b"MELA", 0, &[b"{\\rtf1 ", "\\f1 x\\u1".repeat(300_000).as_bytes()].concat())),
+        ),
+        ("40 messages in one another", WINMAIL, nested_winmail(40)),
+        (
+            "1,000,000 properties",
+            WINMAIL,
+            base64(&tnef(&attribute(
+                0x9003,
+                &[[0xff; 4].as_slice(), &[3, 0, 1, 0, 0, 0, 0, 0].repeat(1_000_000)].concat(),
+            ))),
+        ),
+        ("300,000 attachments", WINMAIL, base64(&tnef(&attribute(0x9002, b"").repeat(300_000)))),
+        (
+            "signed 30 times",
+            "Content-Type: application/pkcs7-mime\r\nContent-Transfer-Encoding: base64\r\n",
+            signed(30),
+        ),
+        (
+            "an element that never ends",
+            "Content-Type: application/pkcs7-mime\r\nContent-Transfer-Encoding: base64\r\n",
+            base64(&[&CMS[..], &[0x24, 0x80].repeat(3_000_000)].concat()),
+        ),
         ("broken base64", "Content-Transfer-Encoding: base64\r\n", "=A=".repeat(1_000_000)),
     ] {
         for tag in ["[vertrouwelijk] ", ""] {
@@ -71,6 +105,95 @@ fn answer(gateway: &Gateway, mail: &[u8]) -> (String, Duration) {
     let begun = Instant::now();
     let reply = client.send(STAFF, &[ANNA], mail).unwrap();
     (reply, begun.elapsed())
+}
+
+const WINMAIL: &str = "Content-Type: application/ms-tnef\r\nContent-Transfer-Encoding: base64\r\n";
+
+/// Signed data as they begin, without lengths, as far as their content.
+const CMS: [u8; 42] = [
+    0x30, 0x80, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 2, 0xa0, 0x80, 0x30, 0x80, 2, 1, 1, 0x31, 0,
+    0x30, 0x80, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 1, 0xa0, 0x80, 0x24, 0x80, 0x24, 0x80, 4,
+];
+
+fn base64(octets: &[u8]) -> String {
+    let line = |octets: &[u8]| STANDARD.encode(octets) + "\r\n";
+    octets.chunks(57).map(line).collect()
+}
+
+fn number(number: usize) -> [u8; 4] {
+    u32::try_from(number).unwrap().to_le_bytes()
+}
+
+fn tnef(attributes: &[u8]) -> Vec<u8> {
+    [&[0x78, 0x9f, 0x3e, 0x22, 1, 0][..], attributes].concat()
+}
+
+fn attribute(id: u16, data: &[u8]) -> Vec<u8> {
+    [&[1][..], &u32::from(id).to_le_bytes(), &number(data.len()), data, &[0, 0]].concat()
+}
+
+/// One property, of bytes or an object.
+fn property(kind: u16, id: u16, value: &[u8]) -> Vec<u8> {
+    let mut list =
+        [&number(1)[..], &kind.to_le_bytes(), &id.to_le_bytes(), &number(1), &number(value.len()), value]
+            .concat();
+    list.resize(list.len().next_multiple_of(4), 0);
+    list
+}
+
+fn winmail(rtf: &[u8]) -> String {
+    base64(&tnef(&attribute(0x9003, &property(0x102, 0x1009, rtf))))
+}
+
+fn rtf(kind: &[u8; 4], checksum: u32, content: &[u8]) -> Vec<u8> {
+    [&number(content.len() + 12)[..], &number(content.len()), kind, &checksum.to_le_bytes(), content].concat()
+}
+
+/// Compressed RTF in which each two bytes say that the last seventeen come again.
+fn bomb(references: usize) -> Vec<u8> {
+    let mut content = b"\0{\\rtf1  ".to_vec();
+    let mut at = 207 + 8;
+    for number in 0..references {
+        if number % 8 == 0 {
+            content.push(0xff);
+        }
+        content.extend(u16::to_be_bytes(u16::try_from(((at + 4095) % 4096) << 4 | 0xf).unwrap()));
+        at += 17;
+    }
+    let crc = content.iter().fold(0, |crc: u32, octet| {
+        (0..8).fold(crc ^ u32::from(*octet), |crc, _| (crc >> 1) ^ (0xedb8_8320 * (crc & 1)))
+    });
+    rtf(b"LZFu", crc, &content)
+}
+
+fn nested_winmail(depth: usize) -> String {
+    let interface = [7, 3, 2, 0, 0, 0, 0, 0, 0xc0, 0, 0, 0, 0, 0, 0, 0x46];
+    let file = [attribute(0x9002, b""), attribute(0x800f, &vec![7; 2 << 20])].concat();
+    let mut message = tnef(&file);
+    for _ in 0..depth {
+        let object = property(0x0d, 0x3701, &[&interface, &message[..]].concat());
+        message = tnef(&[attribute(0x9002, b""), attribute(0x9005, &object)].concat());
+    }
+    base64(&message)
+}
+
+/// Mail that is signed again and again.
+fn signed(times: usize) -> String {
+    let mut content = b"Content-Type: text/plain\r\n\r\nx\r\n".to_vec();
+    let element = |tag: u8, content: &[u8]| {
+        [&[tag, 0x84][..], &u32::try_from(content.len()).unwrap().to_be_bytes(), content].concat()
+    };
+    for _ in 0..times {
+        let fields = [
+            &[2, 1, 1, 0x31, 0][..],
+            &element(0x30, &[&CMS[24..35], &element(0xa0, &element(4, &content))].concat()),
+        ];
+        let file = element(0x30, &[&CMS[2..13], &element(0xa0, &element(0x30, &fields.concat()))].concat());
+        let header =
+            b"Content-Type: application/pkcs7-mime\r\nContent-Transfer-Encoding: base64\r\n\r\n".as_slice();
+        content = [header, base64(&file).as_bytes()].concat();
+    }
+    String::from_utf8(content).unwrap().split_once("\r\n\r\n").unwrap().1.to_owned()
 }
 
 /// Multiparts within one another.

@@ -13,11 +13,14 @@ pub mod flowed;
 pub mod header;
 pub mod mime;
 pub mod openpgp;
+pub mod pkcs7;
 pub mod policy;
 pub mod rewrite;
+pub mod rtf;
 pub mod smtp_line;
 pub mod smtp_reply;
 pub mod smtp_session;
+pub mod tnef;
 pub mod token;
 pub mod upload;
 pub mod uuencode;
@@ -37,11 +40,14 @@ pub const TARGETS: &[(&str, Law)] = &[
     ("header", header::holds),
     ("mime", mime::holds),
     ("openpgp", openpgp::holds),
+    ("pkcs7", pkcs7::holds),
     ("policy", policy::holds),
     ("rewrite", rewrite::holds),
+    ("rtf", rtf::holds),
     ("smtp_line", smtp_line::holds),
     ("smtp_reply", smtp_reply::holds),
     ("smtp_session", smtp_session::holds),
+    ("tnef", tnef::holds),
     ("token", token::holds),
     ("upload", upload::holds),
     ("uuencode", uuencode::holds),

@@ -14,6 +14,7 @@ use crate::locale::Language;
 use crate::message::header::Header;
 use crate::message::mailbox::Mailbox;
 use crate::message::mime::{self, MimePart};
+use crate::message::note::{Meeting, Note};
 use crate::message::rewrite;
 use crate::outbox::compose::Fields;
 use crate::outbox::notices::notification::Notification;
@@ -66,7 +67,7 @@ pub(super) fn seal(
     let recipients = envelope::each_mailbox_once(arrival.seal.iter().map(|(recipient, _)| recipient));
     let reply_to = reply_to(&header, &organisation.domains);
     let found = Found { header: &header, message_id: &message_id, reply_to: &reply_to };
-    let request = request(intake, arrival, &found, &copy, &terms, &recipients);
+    let request = request(intake, organisation, arrival, &found, &copy, &terms, &recipients);
     let Sealed { transfer, password, tokens } =
         sealing::seal(intake.blobs.as_ref(), &intake.keys.link, request)?;
     acceptance.events.extend(events(arrival, &transfer));
@@ -115,6 +116,7 @@ struct Found<'a> {
 /// What `sealing` needs of the message.
 fn request<'a>(
     intake: &Intake,
+    organisation: &Organisation,
     arrival: &'a Arrival,
     found: &Found<'_>,
     copy: &'a Copy<'a>,
@@ -145,6 +147,7 @@ fn request<'a>(
         text: parts.text.map(|part| part.data),
         html: parts.html.map(|part| part.data),
         files: parts.files.into_iter().map(content).collect(),
+        notes: parts.notes.into_iter().map(|note| without_tag(note, organisation)).collect(),
         sender: arrival.envelope.reverse_path.address().cloned(),
         automatic: receipt_address(arrival, header).is_none(),
         language: arrival.options.language,
@@ -158,6 +161,17 @@ fn request<'a>(
         chosen: terms.chosen.clone(),
         thread: hashes(thread),
         answers: hashes(header.answers()),
+    }
+}
+
+/// A meeting is about what the message is about; its subject may bear the tag too, and what is written beside it.
+fn without_tag(note: Note, organisation: &Organisation) -> Note {
+    match note {
+        Note::Meeting(meeting) => {
+            let subject = meeting.subject.map(|subject| organisation.policy.clean_subject(&subject));
+            Note::Meeting(Meeting { subject: subject.filter(|subject| !subject.is_empty()), ..meeting })
+        }
+        note => note,
     }
 }
 

@@ -170,6 +170,7 @@ impl CheckedReply {
             text: message.map(Into::into),
             html: None,
             files: files.iter().map(|file| self.content(file)).collect(),
+            notes: Vec::new(),
             // Without the wish to hear of downloads nothing about it is ever mailed outside.
             sender: Some(verified.address.clone()).filter(|_| checked.settings.tell_downloads),
             automatic: false,

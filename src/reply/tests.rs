@@ -262,6 +262,7 @@ async fn seal(store: &dyn Store, blobs: &dyn Blobs, keys: &Keys, clock: &Clock) 
         text: None,
         html: None,
         files: Vec::new(),
+        notes: Vec::new(),
         sender: Some(address("jan@voorbeeld.nl")),
         automatic: false,
         language: None,

@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::message::note::Note;
+
 /// What is in a transfer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Index {
@@ -29,6 +31,9 @@ pub struct Index {
     pub message: u32,
     /// The files, numbered from 1 in this order.
     pub files: Vec<IndexFile>,
+    /// What is to be said of the message besides.
+    #[serde(default)]
+    pub notes: Vec<Note>,
 }
 
 /// A file of a transfer.
@@ -89,6 +94,11 @@ mod tests {
         let index: Index = serde_json::from_str(stored).unwrap();
         assert_eq!(index.file(1).unwrap().name, "besluit.pdf");
         assert_eq!((index.text, index.message, index.file(2)), (Some(2), 3, None));
+        assert_eq!(index.notes, []);
+        let notes = r#"{"subject":"x","from_name":null,"from_address":null,"date":null,"text":null,"html":null,"message":1,
+            "files":[],"notes":["encrypted",{"signed":{"by":["Jan"]}},{"meeting":{"kind":"request","subject":"Gesprek",
+            "start":"2026-12-01T09:30:00Z","end":null,"is_whole_day":false,"place":null}}]}"#;
+        assert_eq!(serde_json::from_str::<Index>(notes).unwrap().notes.len(), 3);
         assert_eq!(serde_json::from_str::<Index>(&serde_json::to_string(&index).unwrap()).unwrap(), index);
     }
 }

@@ -20,6 +20,7 @@ use crate::config::PasswordMode;
 use crate::id::{Link, TransferId};
 use crate::locale::Language;
 use crate::message::mailbox::Mailbox;
+use crate::message::note::Note;
 use crate::seal::keys::{Cost, Passphrase, TransferKey, lock};
 use crate::seal::{Result, SealError, write::write};
 use crate::secret::{LinkKey, Secret};
@@ -50,6 +51,8 @@ pub struct SealRequest<'a> {
     pub html: Option<Cow<'a, [u8]>>,
     /// Attachments and pictures, in the order in which they are shown.
     pub files: Vec<FileContent<'a>>,
+    /// What is to be said of it besides.
+    pub notes: Vec<Note>,
     /// The receipt goes to this address.
     pub sender: Option<Address>,
     /// A machine sent it: nothing about it is ever mailed back.
@@ -227,6 +230,7 @@ fn write_parts(parts: &mut PartWriter<'_>, request: SealRequest<'_>) -> Result<(
         html,
         message,
         files,
+        notes: request.notes,
     };
     let index = serde_json::to_vec(&index).map_err(std::io::Error::from)?;
     parts.write(0, "index.json", &mut &index[..])?;

@@ -55,6 +55,7 @@ pub fn request(password: PasswordMode) -> SealRequest<'static> {
             content("besluit.pdf", "application/pdf", b"%PDF-1.7 KANARIE"),
             content("logo.png", "image/png", b"\x89PNG"),
         ],
+        notes: Vec::new(),
         sender: Some(address("jan@voorbeeld.nl")),
         automatic: false,
         language: None,

@@ -64,6 +64,11 @@ impl Writer {
     }
 
     fn message(&mut self, message: &Message, inner: Inner, depth: usize) {
+        self.cut |= message.is_unread;
+        if message.is_blank() {
+            // A multipart has at least one part.
+            return self.line("");
+        }
         let boundary = self.multipart("mixed");
         self.body(message, &boundary);
         for attachment in &message.attachments {
@@ -130,13 +135,17 @@ impl Writer {
         }
     }
 
-    /// An attached message; one that is too deep is the file that it came as.
+    /// An attached message. What is no mail (a contact, a list of addresses) or too deep is the file that it came as.
     fn inner_message(&mut self, attachment: &Attachment, file: &[u8], boundary: &str, depth: usize) {
-        if depth >= MAX_DEPTH {
-            self.cut = true;
-            return self.leaf(boundary, &disposition("winmail.dat"), file);
-        }
+        let message = read(file);
         let stem = attachment.name.strip_suffix(".msg").unwrap_or(&attachment.name);
+        if depth >= MAX_DEPTH || message.is_blank() {
+            self.cut |= depth >= MAX_DEPTH;
+            let stem = if stem.is_empty() { "winmail" } else { stem };
+            let header =
+                format!("Content-Type: application/ms-tnef\r\n{}", disposition(&format!("{stem}.dat")));
+            return self.leaf(boundary, &header, file);
+        }
         let name = if stem.is_empty() { String::new() } else { disposition(&format!("{stem}.eml")) };
         let fields = written(file);
         if !self.takes(name.len() + fields.len() + DELIMITER * 2) {
@@ -144,7 +153,7 @@ impl Writer {
         }
         self.line(&format!("--{boundary}\r\nContent-Type: message/rfc822\r\n{name}"));
         self.line(&format!("{fields}MIME-Version: 1.0"));
-        self.message(&read(file), Inner::Within, depth + 1);
+        self.message(&message, Inner::Within, depth + 1);
     }
 
     /// The text and the files of an attached message, on every level.

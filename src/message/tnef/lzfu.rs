@@ -9,13 +9,16 @@ const COMPRESSED: u32 = 0x7546_5a4c;
 const UNCOMPRESSED: u32 = 0x414c_454d;
 const DICTIONARY: usize = 4096;
 
+/// Bytes of RTF, beyond which nobody reads it.
+const MAX_RTF: usize = 16 << 20;
+
 /// What the dictionary begins with (MS-OXRTFCP 2.1.2.1).
 const PREFIX: &[u8] =
     b"{\\rtf1\\ansi\\mac\\deff0\\deftab720{\\fonttbl;}{\\f0\\fnil \\froman \\fswiss \\fmodern \\fscript \
     \\fdecor MS Sans SerifSymbolArialTimes New RomanCourier{\\colortbl\\red0\\green0\\blue0\r\n\\par \
     \\pard\\plain\\f0\\fs20\\b\\i\\u\\tab\\tx";
 
-/// The RTF; none where the checksum says that it is not what was written.
+/// The RTF; none where the checksum says that it is not what was written, or where it is too long.
 pub fn decompressed(data: &[u8]) -> Option<Cow<'_, [u8]>> {
     let mut reader = Reader(data);
     // The length counts from behind itself.
@@ -24,8 +27,8 @@ pub fn decompressed(data: &[u8]) -> Option<Cow<'_, [u8]>> {
     let (kind, checksum) = (reader.u32()?, reader.u32()?);
     let content = reader.0.get(..length)?;
     match kind {
-        UNCOMPRESSED => Some(content.get(..announced).unwrap_or(content).into()),
-        COMPRESSED if crc(content) == checksum => Some(expanded(content).into()),
+        UNCOMPRESSED if content.len() <= MAX_RTF => Some(content.get(..announced).unwrap_or(content).into()),
+        COMPRESSED if crc(content) == checksum => Some(expanded(content)?.into()),
         _ => None,
     }
 }
@@ -37,39 +40,59 @@ fn crc(content: &[u8]) -> u32 {
     !hasher.finalize()
 }
 
-fn expanded(content: &[u8]) -> Vec<u8> {
-    let mut dictionary = [b' '; DICTIONARY];
-    dictionary.iter_mut().zip(PREFIX).for_each(|(slot, byte)| *slot = *byte);
-    let (mut at, mut output) = (PREFIX.len(), Vec::with_capacity(content.len() * 2));
-    let mut put = |byte: u8, dictionary: &mut [u8; DICTIONARY], at: &mut usize| {
-        output.push(byte);
-        if let Some(slot) = dictionary.get_mut(*at) {
-            *slot = byte;
-        }
-        *at = (*at + 1) % DICTIONARY;
-    };
+fn expanded(content: &[u8]) -> Option<Vec<u8>> {
+    let mut window = Window::new();
     let mut input = content.iter().copied();
-    'all: while let Some(control) = input.next() {
+    while let Some(control) = input.next() {
+        if window.output.len() > MAX_RTF {
+            return None;
+        }
         for bit in 0..8 {
-            let Some(first) = input.next() else { break 'all };
+            let Some(first) = input.next() else { return Some(window.output) };
             if control >> bit & 1 == 0 {
-                put(first, &mut dictionary, &mut at);
+                window.put(first);
                 continue;
             }
-            let Some(second) = input.next() else { break 'all };
+            let Some(second) = input.next() else { return Some(window.output) };
             let reference = usize::from(first) << 8 | usize::from(second);
             let (offset, length) = (reference >> 4, (reference & 0xf) + 2);
             // The end refers to where the next byte would be written.
-            if offset == at {
-                break 'all;
+            if offset == window.at {
+                return Some(window.output);
             }
-            for step in 0..length {
-                let byte = dictionary.get((offset + step) % DICTIONARY).copied().unwrap_or(b' ');
-                put(byte, &mut dictionary, &mut at);
+            for from in offset..offset + length {
+                window.put(window.byte(from));
             }
         }
     }
-    output
+    Some(window.output)
+}
+
+/// The last bytes that were written, in a ring.
+struct Window {
+    bytes: [u8; DICTIONARY],
+    at: usize,
+    output: Vec<u8>,
+}
+
+impl Window {
+    fn new() -> Self {
+        let mut bytes = [b' '; DICTIONARY];
+        bytes.iter_mut().zip(PREFIX).for_each(|(slot, byte)| *slot = *byte);
+        Self { bytes, at: PREFIX.len(), output: Vec::new() }
+    }
+
+    fn byte(&self, at: usize) -> u8 {
+        self.bytes.get(at % DICTIONARY).copied().unwrap_or(b' ')
+    }
+
+    fn put(&mut self, byte: u8) {
+        self.output.push(byte);
+        if let Some(slot) = self.bytes.get_mut(self.at) {
+            *slot = byte;
+        }
+        self.at = (self.at + 1) % DICTIONARY;
+    }
 }
 
 #[cfg(test)]
@@ -134,5 +157,7 @@ pub mod tests {
         let bomb = file(COMPRESSED, 1, crc(&content), &content);
         let read = decompressed(&bomb).unwrap().len();
         assert!(read > content.len() && read <= content.len() * 8, "{read}");
+        assert!(decompressed(&compressed(&vec![b'x'; MAX_RTF])).is_some());
+        assert!(decompressed(&compressed(&vec![b'x'; MAX_RTF + 9])).is_none());
     }
 }

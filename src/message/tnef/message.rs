@@ -31,6 +31,16 @@ pub struct Message<'a> {
     pub attachments: Vec<Attachment<'a>>,
     /// It is about a meeting.
     pub meeting: Option<Meeting>,
+    /// It has a text that could not be read.
+    pub is_unread: bool,
+}
+
+impl Message<'_> {
+    /// There is neither a text nor a file in it.
+    pub fn is_blank(&self) -> bool {
+        let is_missing = |attachment: &Attachment| matches!(attachment.content, Content::Missing);
+        self.text.is_none() && self.html.is_none() && self.attachments.iter().all(is_missing)
+    }
 }
 
 /// An attachment.
@@ -80,9 +90,9 @@ pub fn read(file: &[u8]) -> Message<'_> {
             }
         }
     }
-    let (text, html) = body.finish(&pages);
+    let (text, html, is_unread) = body.finish(&pages);
     let attachments = attachments.into_iter().map(RawAttachment::finish).collect();
-    Message { text, html, attachments, meeting: meeting.finish() }
+    Message { text, html, attachments, meeting: meeting.finish(), is_unread }
 }
 
 /// The code pages that the file names, wherever it does so.
@@ -153,20 +163,22 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// Plain text and HTML. RTF is read only for what is not there otherwise.
-    fn finish(self, pages: &CodePages) -> (Option<String>, Option<String>) {
+    /// Plain text and HTML, and whether there is neither though there is RTF; which is read only for what is not there otherwise.
+    fn finish(self, pages: &CodePages) -> (Option<String>, Option<String>, bool) {
         let some = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
         let (mut text, mut html) = (some(self.text).or_else(|| some(self.attribute)), some(self.html));
         if html.is_none()
-            && let Some(rtf) = self.rtf.and_then(lzfu::decompressed)
+            && let Some(rtf) = self.rtf
         {
-            match rtf::read(&rtf, pages.message.or(pages.oem)) {
+            let read = lzfu::decompressed(rtf).and_then(|rtf| rtf::read(&rtf, pages.message.or(pages.oem)));
+            match read {
                 Some(rtf::Text::Html(found)) => html = some(Some(found)),
                 Some(rtf::Text::Plain(found)) => text = text.or_else(|| some(Some(found))),
+                None if text.is_none() => return (None, None, true),
                 None => {}
             }
         }
-        (text, html)
+        (text, html, false)
     }
 }
 

@@ -443,6 +443,16 @@ fn a_meeting_says_what_when_and_where() {
     assert_eq!(mime::parts(&old(b"IPM.Schedule.Meeting.Requested\0")).notes, []);
 }
 
+/// A contact or a list of addresses, which no mail can hold.
+#[test]
+fn what_says_nothing_stays_what_it_is() {
+    let list = file(&[message_properties(&[text(0x001a, "IPM.DistList")])]);
+    let outer = file(&[attached_message("Wijkteam", &list)]);
+    assert_eq!(files(&outer), one("Wijkteam.dat", &list));
+    let (text, html, files) = show(&file(&[attribute_at(1, id::MESSAGE_CLASS, b"IPM.Note\0")]));
+    assert!(text.unwrap_or_default().is_empty() && html.is_none() && files.is_empty());
+}
+
 #[test]
 fn so_many_attachments_and_no_more() {
     let one = [start(), data(b"x")].concat();

@@ -7,6 +7,7 @@ pub(super) mod guesses;
 pub(super) mod handouts;
 mod html;
 mod message;
+mod notes;
 mod parts;
 mod preview;
 pub(super) mod session;

@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::html::Dressed;
+use super::notes::Notes;
 use super::text::{Piece, pieces};
 use super::{message, preview, session, unlock};
 use crate::reply::ReplyChannel;
@@ -26,6 +27,7 @@ struct TransferPage<'a> {
     place: ReplyChannel,
     expires: String,
     sent: String,
+    notes: Notes,
     text: Vec<Piece>,
     /// The HTML for paper: sanitised, in bare elements.
     printed: String,
@@ -80,6 +82,7 @@ pub async fn show(
         place,
         expires,
         sent,
+        notes: Notes::of(&visit, &index.notes),
         text,
         printed: outline.plain,
         has_remote: outline.has_remote,

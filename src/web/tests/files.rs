@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::{PNG, Sealed, Site, content};
 use crate::config::PasswordMode;
+use crate::message::note::{Meeting, MeetingKind, Note};
+use crate::transfer::sealing::SealRequest;
 
 /// A site with an opened transfer; paths are relative to it.
 struct Opened {
@@ -31,6 +33,50 @@ impl Opened {
         fields.push(("Cookie", &self.cookie));
         self.site.send(&format!("{method} /t/{}/{rest}", self.sealed.tokens[0]), &fields, "")
     }
+}
+
+/// What a message is besides its text is said in the language and the time of its reader.
+#[test]
+fn the_page_says_what_was_signed_and_when_a_meeting_is() {
+    let page = |notes: Vec<Note>, language: &str| {
+        let site = Site::start();
+        let change = |request: &mut SealRequest<'_>| {
+            (request.text, request.html, request.notes) = (None, None, notes);
+        };
+        let sealed = site.seal_with(PasswordMode::None, change);
+        let cookie = site.unlock(&sealed.tokens[0], "");
+        site.get_with(&format!("/t/{}/files?lang={language}", sealed.tokens[0]), &cookie).text().to_string()
+    };
+    let meeting = |start: &str, end: &str, is_whole_day| {
+        Note::Meeting(Meeting {
+            kind: MeetingKind::Request,
+            subject: Some("Gesprek <b>".into()),
+            start: Some(start.parse().unwrap()),
+            end: Some(end.parse().unwrap()),
+            is_whole_day,
+            place: Some("Kamer 3".into()),
+        })
+    };
+    let hours = || meeting("2026-12-01T09:30:00Z", "2026-12-01T10:30:00Z", false);
+    let text = page(vec![hours()], "nl");
+    for expected in ["Uitnodiging voor een afspraak", "Gesprek &#60;b&#62;", "10:30 tot 11:30", "Kamer 3"] {
+        assert!(text.contains(expected), "{expected} in {text}");
+    }
+    assert!(!text.contains("Dit bericht heeft geen tekst"));
+    assert!(page(vec![hours()], "fy").contains("10:30 oant 11:30"));
+    assert!(page(vec![hours()], "en").contains("10:30 until 11:30"));
+    let night = page(vec![meeting("2026-12-01T22:30:00Z", "2026-12-01T23:30:00Z", false)], "nl");
+    assert!(night.contains("23:30 tot ") && night.contains("2 december 2026 om 00:30"), "{night}");
+    let days = page(vec![meeting("2026-11-30T23:00:00Z", "2026-12-02T23:00:00Z", true)], "nl");
+    assert!(days.contains("1 december 2026 tot en met ") && days.contains("2 december 2026<"), "{days}");
+    let day = page(vec![meeting("2026-11-30T23:00:00Z", "2026-12-01T23:00:00Z", true)], "nl");
+    assert!(!day.contains("tot en met ma") && !day.contains("tot en met di"), "{day}");
+
+    let signed = page(vec![Note::Signed { by: vec!["Jan & co".into(), "Piet".into()] }], "nl");
+    let sentence = "ondertekend met een certificaat op naam van Jan &#38; co, Piet. Wij hebben de handtekening niet gecontroleerd.";
+    assert!(signed.contains(sentence) && signed.contains("Dit bericht heeft geen tekst"), "{signed}");
+    let encrypted = page(vec![Note::Encrypted], "en");
+    assert!(encrypted.contains("encrypted for the owner of a certificate"), "{encrypted}");
 }
 
 /// H40: as many readers of one link as there ever were places, none of whom takes anything.

@@ -156,6 +156,7 @@ impl Site {
                 ),
                 content("tekening.svg", "image/svg+xml", b"<svg onload=alert(4)/>".as_slice().into()),
             ],
+            notes: Vec::new(),
             sender: Some(Address::parse("jan@voorbeeld.nl").unwrap()),
             recipients: ["piet@example.org", "els@example.org"].map(|a| Address::parse(a).unwrap()).into(),
             automatic: false,
