@@ -2,6 +2,7 @@
 //! embedded in the binary. Called by `notify` and `web`; formats dates for both as well.
 //! A language that lacks a key must never get out: the build fails (see `files`).
 
+pub mod direction;
 mod files;
 
 use std::fmt;
@@ -128,7 +129,11 @@ impl Texts {
         };
         let mut args = FluentArgs::new();
         for &(name, value) in values {
-            let value = if name == "count" { FluentValue::try_number(value) } else { value.into() };
+            let value = if name == "count" {
+                FluentValue::try_number(value)
+            } else {
+                direction::in_a_sentence(value).into()
+            };
             args.set(name, value);
         }
         let mut errors = Vec::new();
@@ -155,7 +160,7 @@ impl Texts {
 /// Tests hold the files to be free of faults; a fault here only costs the message it is in.
 fn bundle(language: Language, files: &[&str]) -> FluentBundle<FluentResource> {
     let mut bundle = FluentBundle::new_concurrent(vec![identifier(language)]);
-    // Names go into mail and HTML as they are: no invisible marks around them.
+    // Names go into mail and HTML as they are, without invisible marks; `format` knows the exception.
     bundle.set_use_isolating(false);
     for file in files {
         let resource = FluentResource::try_new((*file).to_owned()).unwrap_or_else(|(resource, errors)| {

@@ -12,6 +12,7 @@ use super::look::Look;
 use super::pictures::{Pictures, Room, Source};
 use super::plain::PlainPage;
 use super::tags::{Piece, Tag, pieces};
+use crate::locale::direction::runs_from_the_right;
 
 /// Different looks that one mail may have; further elements look as what is around them.
 const MAX_LOOKS: usize = 2000;
@@ -117,11 +118,6 @@ fn dress_with(html: &str, pictures: &Pictures, reveals: bool) -> Dressed {
     dresser.dressed
 }
 
-/// Hebrew, Arabic, Syriac, Thaana, N'Ko and their likes (Unicode's blocks of such scripts).
-fn runs_from_the_right(c: char) -> bool {
-    matches!(c, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{fefe}' | '\u{10800}'..='\u{10fff}' | '\u{1e800}'..='\u{1efff}')
-}
-
 impl<'a> Dresser<'a> {
     fn text(&mut self, text: &str) {
         self.dressed.html.push_str(text);
@@ -207,6 +203,9 @@ impl<'a> Dresser<'a> {
 
     fn write(&mut self, tag: &Tag<'a>, class: Option<usize>, look: &Look, frame: &Frame) {
         let source = if tag.name == "img" { self.source(tag, look, frame) } else { None };
+        if tag.name == "img" && source.is_none() {
+            return self.words_for(tag, class, frame);
+        }
         let html = &mut self.dressed.html;
         let name = if tag.name == "body" { "div" } else { tag.name };
         html.push('<');
@@ -217,11 +216,7 @@ impl<'a> Dresser<'a> {
         if self.is_bidirectional && BLOCKS.contains(&name) && !frame.has_direction {
             html.push_str(" dir=\"auto\"");
         }
-        // Words that stand for a picture need no box of its size.
-        let is_boxless = name == "img" && source.is_none();
-        let is_dropped =
-            |name: &str| REPLACED.contains(&name) || is_boxless && ["width", "height"].contains(&name);
-        for (name, value) in tag.attributes.iter().filter(|(name, _)| !is_dropped(name)) {
+        for (name, value) in tag.attributes.iter().filter(|(name, _)| !REPLACED.contains(name)) {
             html.extend([" ", name, "=\"", value, "\""]);
         }
         if let Some(source) = source {
@@ -232,6 +227,16 @@ impl<'a> Dresser<'a> {
             self.plain.open(name, tag, look);
         } else if !tag.is_void() {
             self.plain.skip();
+        }
+    }
+
+    /// What stands for a picture that is not there: a browser would draw a broken one.
+    fn words_for(&mut self, tag: &Tag<'a>, class: Option<usize>, frame: &Frame) {
+        let Some(words) = tag.raw("alt").filter(|words| !words.trim().is_empty()) else { return };
+        let class = class.map(|class| format!(" class=\"z{class}\"")).unwrap_or_default();
+        self.dressed.html.extend(["<span", &class, ">[", words, "]</span>"]);
+        if !frame.is_hidden {
+            self.plain.open(tag.name, tag, &Look::default());
         }
     }
 

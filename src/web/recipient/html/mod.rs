@@ -116,8 +116,12 @@ const ATTRIBUTES: &[(&str, &[&str])] = &[
     ("h1", &["align"]),
     ("h2", &["align"]),
     ("h3", &["align"]),
+    ("h4", &["align"]),
+    ("h5", &["align"]),
+    ("h6", &["align"]),
     ("hr", &["align", "size", "width"]),
-    ("ol", &["start", "type"]),
+    ("ol", &["start", "type", "reversed"]),
+    ("li", &["type", "value"]),
     ("ul", &["type"]),
 ];
 
@@ -149,7 +153,11 @@ fn filter<'a>(tag: &str, name: &str, value: &'a str) -> Option<Cow<'a, str>> {
     if name != "href" {
         return Some(Cow::Borrowed(value));
     }
-    let scheme = value.trim_start().split(':').next().unwrap_or("").to_ascii_lowercase();
+    let value = value.trim();
+    if tag == "a" && value.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("www.")) {
+        return Some(Cow::Owned(format!("https://{value}")));
+    }
+    let scheme = value.split(':').next().unwrap_or("").to_ascii_lowercase();
     let leads_away = ["http", "https", "mailto", "tel"].contains(&scheme.as_str());
     (tag == "a" && leads_away).then_some(Cow::Borrowed(value))
 }

@@ -192,9 +192,18 @@ fn a_line_tells_of_pictures_of_elsewhere() {
 }
 
 #[test]
+fn lists_and_links_stay_what_they_are() {
+    let list = "<ol type=\"a\" start=\"3\"><li value=\"7\">een</li></ol>";
+    assert_eq!(looks(list), list);
+    assert!(looks("<a href=' WWW.voorbeeld.nl/x '>a</a>").contains("href=\"https://WWW.voorbeeld.nl/x\""));
+    assert!(looks("<a href='HTTPS://voorbeeld.nl'>a</a>").contains("href=\"HTTPS://voorbeeld.nl\""));
+}
+
+#[test]
 fn words_stand_for_a_picture_that_is_not_there() {
     let shown = looks("<img src=https://x.nl/foto.jpg alt='de stoep' width=300 height=200>");
-    assert_eq!(shown, "<img alt=\"de stoep\">");
+    assert_eq!(shown, "<span>[de stoep]</span>");
+    assert_eq!(looks("<img src=https://x.nl/foto.jpg alt=' '>a"), "a");
     let shown = looks("<img src=cid:logo@x width=300>");
     assert!(shown.starts_with("<img width=\"300\" src=\"data:image/png;"), "{shown}");
 }
