@@ -10,7 +10,7 @@ use crate::step;
 
 /// Files that are looked for in one message, and bytes of each that may be blanks which were lost on the way.
 const MAX_FILES: usize = 200;
-const MAX_LOST: usize = 64 << 10;
+const MAX_LOST: usize = 16 << 10;
 
 pub fn holds(input: &[u8]) {
     let block = encoded(input);

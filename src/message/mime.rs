@@ -13,7 +13,7 @@ use super::note::Note;
 use super::opened::Arena;
 use super::references::References;
 use super::shown::{Shown, flow, hide_spare};
-use super::tnef::Inner;
+use super::tnef::{self, Inner};
 use super::walk::{Leaf, Survey, leaves, opened_leaves};
 use super::{decode, flowed, uuencode};
 
@@ -65,13 +65,18 @@ pub fn parts(message: &CrlfBytes) -> Parts<'_> {
 
 impl Parts<'_> {
     fn into_owned(self) -> Parts<'static> {
-        let own = |part: MimePart| MimePart { data: Cow::Owned(part.data.into_owned()), ..part };
         Parts {
-            text: self.text.map(own),
-            html: self.html.map(own),
-            files: self.files.into_iter().map(own).collect(),
+            text: self.text.map(MimePart::into_owned),
+            html: self.html.map(MimePart::into_owned),
+            files: self.files.into_iter().map(MimePart::into_owned).collect(),
             ..self
         }
+    }
+}
+
+impl MimePart<'_> {
+    fn into_owned(self) -> MimePart<'static> {
+        MimePart { data: Cow::Owned(self.data.into_owned()), ..self }
     }
 }
 
@@ -83,14 +88,18 @@ fn assembled<'a>(leaves: &[Leaf<'a>], mut survey: Survey) -> Parts<'a> {
     let mut files = Vec::new();
     for (name, data) in uuencoded {
         let name = if name.is_empty() { format!("bijlage-{}.bin", files.len() + 1) } else { name };
+        let (media_type, name) = (media_type_of(&name).to_owned(), names.give(&name));
+        let hidden = winmail_files(&data, &mut names, &mut survey);
+        let data = data.into();
         files.push(MimePart {
-            media_type: media_type_of(&name).to_owned(),
-            name: names.give(&name),
+            name,
+            media_type,
             content_id: None,
             content_location: None,
             inline: false,
-            data: data.into(),
+            data,
         });
+        files.extend(hidden);
     }
     for leaf in leaves.iter().filter(|leaf| leaf.is_file) {
         add_files(leaf, &pictures, &mut names, &mut survey, &mut files);
@@ -142,9 +151,7 @@ fn texts_within(
             let (content, sound) = leaf.content();
             let name = leaf.name().unwrap_or_default();
             if leaf.media_type.starts_with("text/") {
-                for (name, data) in uuencode::files(&content) {
-                    text_of(&data, media_type_of(&name), &name, None, each);
-                }
+                uuencoded_texts(&content, leaf.depth, arena, survey, each);
             }
             let charset = leaf.content_type.text("charset");
             let is_text = text_of(&content, &leaf.media_type, &name, charset.as_deref(), each);
@@ -153,6 +160,34 @@ fn texts_within(
             }
             let is_unknown = charset.is_some_and(|charset| !decode::is_readable(&charset));
             survey.damaged |= (is_text || leaf.may_hide_text()) && !sound || is_text && is_unknown;
+        }
+    }
+}
+
+/// The texts of files that uuencode wrote into a text.
+fn uuencoded_texts(
+    text: &[u8],
+    depth: usize,
+    arena: &Arena,
+    survey: &mut Survey,
+    each: &mut dyn FnMut(&str),
+) {
+    for (name, data) in uuencode::files(text) {
+        let media_type = media_type_of(&name);
+        text_of(&data, media_type, &name, None, each);
+        let (entity, cut) =
+            if tnef::is_tnef(&data) { tnef::entity(&data, arena.inner) } else { (Vec::new(), false) };
+        survey.damaged |= cut;
+        let message = if media_type == "message/rfc822" { data } else { entity };
+        if message.is_empty() {
+            continue;
+        }
+        // What was a file has the line ends of the system that it comes from.
+        let message = CrlfBytes::normalised(&message);
+        each(&Header::parse(message.as_slice()).subject());
+        match depth < super::walk::MAX_DEPTH {
+            true => texts_within(message.as_slice(), depth + 1, arena, survey, each),
+            false => survey.damaged = true,
         }
     }
 }
@@ -186,6 +221,21 @@ fn text_of(
         each(&if is_html { without_tags(&reading) } else { reading });
     }
     true
+}
+
+/// The files in a winmail.dat that is no part of its own.
+fn winmail_files(file: &[u8], names: &mut Names, survey: &mut Survey) -> Vec<MimePart<'static>> {
+    if !tnef::is_tnef(file) {
+        return Vec::new();
+    }
+    let (entity, cut) = tnef::entity(file, Inner::Beside);
+    survey.damaged |= cut;
+    let arena = Arena::new(entity.len(), Inner::Beside);
+    let mut files = Vec::new();
+    for leaf in opened_leaves(&entity, 1, &arena, survey).iter().filter(|leaf| leaf.is_file) {
+        add_files(leaf, &References::default(), names, survey, &mut files);
+    }
+    files.into_iter().map(MimePart::into_owned).collect()
 }
 
 /// The file that a leaf is.

@@ -259,15 +259,18 @@ pub fn show_only_text_twice(leaves: &mut [Leaf]) {
     }
 }
 
-/// A message in which no part is in the place of its text shows the first that could be.
+/// A message in which no part is in the place of its text shows the first that could be. One that says "attachment" is shown
+/// only where there is no other, and where nobody gave it a name.
 pub fn show_something(leaves: &mut [Leaf]) {
-    let is_text =
-        |leaf: &&mut Leaf| matches!(Form::of(&leaf.media_type), Form::Plain | Form::Html | Form::Other);
-    if !leaves.iter().any(Leaf::is_shown)
-        && let Some(leaf) = leaves.iter_mut().find(|leaf| is_text(leaf) && may_be_shown(leaf))
-    {
+    if leaves.iter().any(Leaf::is_shown) {
+        return;
+    }
+    let is_text = |leaf: &Leaf| matches!(Form::of(&leaf.media_type), Form::Plain | Form::Html | Form::Other);
+    let text = leaves.iter().position(|leaf| is_text(leaf) && may_be_shown(leaf));
+    let text = text.or_else(|| leaves.iter().position(|leaf| is_text(leaf) && leaf.name().is_none()));
+    if let Some(leaf) = text.and_then(|at| leaves.get_mut(at)) {
         (leaf.in_text, leaf.in_html) = (true, true);
-        leaf.is_file = leaf.name().is_some();
+        leaf.is_file = leaf.name().is_some() || leaf.disposition.value == "attachment";
     }
 }
 

@@ -89,6 +89,14 @@ fn text_html_and_pictures_are_found_in_any_order_of_nesting() {
         Some("<pre>eerst</pre>|<hr>|<p>rijk <img src=\"cid:a@b\">"),
         &[INLINE],
     );
+    // Telephones put empty lines around files.
+    let empty = "Content-Type: text/plain\n\n\n";
+    shows(
+        &multipart("mixed", "m", &[empty, HTML, empty, "Content-Type: text/plain\n\nvoet"]),
+        Some("rijk  ||voet"),
+        Some("<p>rijk <img src=\"cid:a@b\">|<hr>|<pre>voet</pre>"),
+        &[],
+    );
     let order =
         multipart("mixed", "m", &["\neen", PDF, "\ntwee", PICTURE, "Content-Type: text/x-odd\n\ndrie"]);
     shows(&order, Some("een||twee||drie"), None, &["a.pdf application/pdf: %PDF", "a.png image/png: PNG"]);
@@ -201,6 +209,8 @@ fn a_text_with_a_name_is_a_file_as_well() {
     shows(&multipart("alternative", "a", &[PLAIN, named]), Some("plat"), Some("<p>rijk"), &[file]);
     let attachment = "Content-Type: text/plain\nContent-Disposition: attachment; filename=log.txt\n\nregel";
     shows(attachment, None, None, &["log.txt text/plain: regel"]);
+    let only = "Content-Type: text/html\nContent-Disposition: attachment\n\n<p>rijk";
+    shows(only, None, Some("<p>rijk"), &["bijlage-1.html text/html: <p>rijk"]);
     // What is called a text and is none is not shown.
     let scan = "Content-Type: text/plain; name=scan.pdf\n\n%PDF-1.7";
     shows(scan, None, None, &["scan.pdf text/plain: %PDF-1.7"]);
@@ -261,6 +271,26 @@ fn uuencoded_files_come_out_of_the_text() {
     let mut found = Vec::new();
     texts(&message(&format!("Subject: x\n\n{block}")), &mut |text| found.push(text.to_owned()));
     assert!(found.contains(&"abc".to_owned()), "{found:?}");
+}
+
+#[test]
+fn what_is_in_a_uuencoded_file_is_found_as_well() {
+    let mail = |name: &str, data: &[u8]| {
+        format!("Subject: x\n\nZie\n{}", uuencode::encoded(name, data)).replace('\r', "")
+    };
+    let found = |mail: &str| {
+        let mut found = Vec::new();
+        texts(&message(mail), &mut |text| found.push(text.trim().to_owned()));
+        found
+    };
+    let winmail = mail("winmail.dat", &crate::message::tnef::tests::sample());
+    let files = show(&winmail).2;
+    assert!(files[0].starts_with("winmail.dat "), "{files:?}");
+    assert_eq!(files[1..], ["lange náám.txt text/plain: inhoud"]);
+    assert!(found(&winmail).contains(&"inhoud".to_owned()));
+    let inner = "Subject: =?utf-8?q?=C3=A9=C3=A9n?=\nContent-Transfer-Encoding: base64\n\naGFsbG8=\n";
+    let found = found(&mail("b.eml", inner.as_bytes()));
+    assert!(found.contains(&"één".to_owned()) && found.contains(&"hallo".to_owned()), "{found:?}");
 }
 
 /// RFC 2045 6.7, 6.8

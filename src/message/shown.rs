@@ -44,9 +44,13 @@ impl Shown {
                 plain.extend(in_plain.then(|| without_tags(&text)));
                 html.extend(in_html.then_some(text));
             } else {
-                html.extend(in_html.then(|| preformatted(&text)));
+                html.extend((in_html && !text.trim().is_empty()).then(|| preformatted(&text)));
                 plain.extend(in_plain.then_some(text));
             }
+        }
+        // What programs put between files, or before the HTML, may be an empty line.
+        if plain.len() > 1 {
+            plain.retain(|text: &String| !text.trim().is_empty());
         }
         let plain = has_plain.then(|| joined(plain, "\r\n\r\n"));
         let html = has_html.then(|| joined(html, "\r\n<hr>\r\n"));

@@ -16,7 +16,7 @@ const FULL_BASE64: usize = 60;
 const FULL_LINE: usize = 45;
 
 /// Bytes of one file that may be blanks which were lost on the way: a line of nothing else is a single letter.
-const MAX_LOST: usize = 64 << 10;
+const MAX_LOST: usize = 16 << 10;
 
 /// What may follow the data in a line: a checksum, in some writers.
 const MAX_CHECKSUM: usize = 2;
@@ -203,25 +203,26 @@ impl<'a> Lines<'a> {
     }
 }
 
+/// As POSIX uuencode writes it.
+#[cfg(test)]
+pub(super) fn encoded(name: &str, data: &[u8]) -> String {
+    let mut text = format!("begin 644 {name}\r\n");
+    let six = |value: u32| char::from(if value == 0 { b'`' } else { b' ' + value as u8 });
+    for line in data.chunks(45) {
+        text.push(six(line.len() as u32));
+        for group in line.chunks(3) {
+            let octet = |at: usize| u32::from(*group.get(at).unwrap_or(&0));
+            let value = octet(0) << 16 | octet(1) << 8 | octet(2);
+            text.extend([18, 12, 6, 0].map(|shift| six(value >> shift & 0x3f)));
+        }
+        text.push_str("\r\n");
+    }
+    text + "`\r\nend\r\n"
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// As POSIX uuencode writes it.
-    fn encoded(name: &str, data: &[u8]) -> String {
-        let mut text = format!("begin 644 {name}\r\n");
-        let six = |value: u32| char::from(if value == 0 { b'`' } else { b' ' + value as u8 });
-        for line in data.chunks(45) {
-            text.push(six(line.len() as u32));
-            for group in line.chunks(3) {
-                let octet = |at: usize| u32::from(*group.get(at).unwrap_or(&0));
-                let value = octet(0) << 16 | octet(1) << 8 | octet(2);
-                text.extend([18, 12, 6, 0].map(|shift| six(value >> shift & 0x3f)));
-            }
-            text.push_str("\r\n");
-        }
-        text + "`\r\nend\r\n"
-    }
 
     /// Text left, and `name: bytes, whole` of each file.
     fn taken(text: &str) -> (String, Vec<(String, Vec<u8>, bool)>) {
@@ -304,9 +305,9 @@ mod tests {
 
     #[test]
     fn what_was_lost_is_put_back_within_bounds() {
-        let (_, files) = taken(&format!("begin 644 a\r\n{}`\r\nend\r\n", "M\r\n".repeat(1000)));
-        assert_eq!((files[0].1.len(), files[0].2), (45_000, true));
-        let (text, files) = taken(&format!("begin 644 a\r\n{}`\r\nend\r\n", "M\r\n".repeat(2000)));
+        let (_, files) = taken(&format!("begin 644 a\r\n{}`\r\nend\r\n", "M\r\n".repeat(300)));
+        assert_eq!((files[0].1.len(), files[0].2), (13_500, true));
+        let (text, files) = taken(&format!("begin 644 a\r\n{}`\r\nend\r\n", "M\r\n".repeat(400)));
         assert!(files.is_empty() && text.starts_with("begin 644 a"));
         let whole = encoded("a", &[7; 100]);
         for length in 0..whole.len() - 6 {
