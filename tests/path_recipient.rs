@@ -135,6 +135,12 @@ fn looking_at_a_link_changes_nothing() {
         }
         for rest in INSIDE {
             let answer = send(method, &format!("{link}{rest}"), &fields, None);
+            let is_download = ["/files/1", "/files/1/preview", "/message.eml", "/zip"].contains(&rest);
+            // Whoever has a part of a file already has no use for a page.
+            if is_download && fields.iter().any(|(name, _)| *name == "Range") {
+                assert_eq!((answer.status, answer.field("location")), (403, ""), "{method} {rest}");
+                continue;
+            }
             assert_eq!(answer.status, 303, "{method} {rest} {fields:?}");
             assert_eq!(answer.field("location"), format!("/t/{}", sealed.token(0)));
         }

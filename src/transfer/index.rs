@@ -2,6 +2,8 @@
 //! sender's name must not be readable in the store (C04). Written by `transfer/sealing`, read
 //! through a `Grant`.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::message::note::Note;
@@ -34,6 +36,9 @@ pub struct Index {
     /// What is to be said of the message besides.
     #[serde(default)]
     pub notes: Vec<Note>,
+    /// The CRC-32 of each part, for the ZIP; of none in transfers from before.
+    #[serde(default)]
+    pub checksums: BTreeMap<u32, u32>,
 }
 
 /// A file of a transfer.
@@ -99,6 +104,7 @@ mod tests {
             "files":[],"notes":["encrypted",{"signed":{"by":["Jan"]}},{"meeting":{"kind":"request","subject":"Gesprek",
             "start":"2026-12-01T09:30:00Z","end":null,"is_whole_day":false,"place":null}}]}"#;
         assert_eq!(serde_json::from_str::<Index>(notes).unwrap().notes.len(), 3);
+        assert!(index.checksums.is_empty());
         assert_eq!(serde_json::from_str::<Index>(&serde_json::to_string(&index).unwrap()).unwrap(), index);
     }
 }

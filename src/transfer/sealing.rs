@@ -6,9 +6,12 @@
 //! behind after an error.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
-use std::io::Read;
+use std::io::{self, Read};
 use std::mem::take;
+
+use crc32fast::Hasher;
 
 use super::index::{Index, IndexFile, sealed_name};
 use super::schedule::ReminderSchedule;
@@ -141,7 +144,7 @@ pub fn seal(blobs: &dyn Blobs, link_key: &LinkKey, mut request: SealRequest<'_>)
         return Err(SealError::TooManyRecipients);
     }
     let key = TransferKey::random();
-    let mut parts = PartWriter { blobs, key: &key, parts: Vec::new() };
+    let mut parts = PartWriter { blobs, key: &key, parts: Vec::new(), checksums: BTreeMap::new() };
     let (created, expires, sender) = (request.created, request.expires, request.sender.take());
     let (language, file_names) = (request.language, request.file_names);
     let (message_id, reply_to) = (request.message_id.take(), take(&mut request.reply_to));
@@ -217,6 +220,7 @@ fn write_parts(parts: &mut PartWriter<'_>, request: SealRequest<'_>) -> Result<(
 
     let (subject, date) = (request.subject, request.date);
     let (from_name, from_address) = (request.from_name, request.from_address);
+    let checksums = take(&mut parts.checksums);
     let agent = request.agent.unwrap_or_default();
     let (agent_name, agent_address) = (agent.name, agent.address.map(String::from));
     let index = Index {
@@ -231,8 +235,9 @@ fn write_parts(parts: &mut PartWriter<'_>, request: SealRequest<'_>) -> Result<(
         message,
         files,
         notes: request.notes,
+        checksums,
     };
-    let index = serde_json::to_vec(&index).map_err(std::io::Error::from)?;
+    let index = serde_json::to_vec(&index).map_err(io::Error::from)?;
     parts.write(0, "index.json", &mut &index[..])?;
     Ok(())
 }
@@ -242,13 +247,16 @@ struct PartWriter<'a> {
     blobs: &'a dyn Blobs,
     key: &'a TransferKey,
     parts: Vec<Part>,
+    checksums: BTreeMap<u32, u32>,
 }
 
 impl PartWriter<'_> {
     fn write(&mut self, number: u32, name: &str, content: &mut dyn Read) -> Result<u64> {
         let mut sink = self.blobs.create()?;
-        let size = write(self.key, &mut *sink, &sealed_name(number, name), content)?;
+        let mut content = Checked { content, crc32: Hasher::new() };
+        let size = write(self.key, &mut *sink, &sealed_name(number, name), &mut content)?;
         let blob = sink.commit()?;
+        self.checksums.insert(number, content.crc32.finalize());
         self.parts.push(Part { number, blob, size });
         Ok(size)
     }
@@ -264,6 +272,20 @@ impl PartWriter<'_> {
         let mut parts = take(&mut self.parts);
         parts.sort_by_key(|part| part.number);
         parts
+    }
+}
+
+/// Takes the checksum of what is read from it.
+struct Checked<'a> {
+    content: &'a mut dyn Read,
+    crc32: Hasher,
+}
+
+impl Read for Checked<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.content.read(buffer)?;
+        self.crc32.update(buffer.get(..read).unwrap_or_default());
+        Ok(read)
     }
 }
 
@@ -321,6 +343,9 @@ mod tests {
             assert_eq!(plaintext(&blobs, &key, &transfer.parts[1]), b"%PDF-1.7 KANARIE");
             assert_eq!(plaintext(&blobs, &key, &transfer.parts[5]), ORIGINAL);
             assert_eq!(index.files[0].size, transfer.parts[1].size);
+            let checksums =
+                [1, 2, 3, 4, 5].map(|part| crc32fast::hash(&plaintext(&blobs, &key, &transfer.parts[part])));
+            assert_eq!(index.checksums, (1..).zip(checksums).collect());
         }
     }
 

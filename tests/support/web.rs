@@ -74,6 +74,10 @@ pub fn send_octets(method: &str, url: &str, fields: &[(&str, &str)], body: Optio
         .build()
         .into();
     let mut request = Request::builder().method(method).uri(url);
+    // What browsers send; without it a download is refused where a browser is sent to the unlock page.
+    if !fields.iter().any(|(name, _)| *name == "Accept") {
+        request = request.header("Accept", "text/html,application/xhtml+xml,*/*;q=0.8");
+    }
     for (name, value) in fields {
         request = request.header(*name, *value);
     }

@@ -34,6 +34,8 @@ pub enum WebError {
     Busy,
     /// The session has ended, or there never was one: to the unlock page of this token.
     NoSession(String),
+    /// The same, for a download by something that has no use for the unlock page.
+    NoSessionToResume,
     /// The same, on the way to the answer: the unlock page leads back there.
     NoReplySession(String),
     /// Recipients cannot answer here.
@@ -95,9 +97,11 @@ impl WebError {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Gone | Self::Expired(_) | Self::Lost(..) => StatusCode::GONE,
-            Self::WrongPassword | Self::CrossSite | Self::RepliesOff | Self::ReplyByMail => {
-                StatusCode::FORBIDDEN
-            }
+            Self::WrongPassword
+            | Self::NoSessionToResume
+            | Self::CrossSite
+            | Self::RepliesOff
+            | Self::ReplyByMail => StatusCode::FORBIDDEN,
             Self::Locked(_) | Self::Busy => StatusCode::TOO_MANY_REQUESTS,
             Self::NoSession(_) | Self::NoReplySession(_) => StatusCode::SEE_OTHER,
             Self::WrongHost => StatusCode::MISDIRECTED_REQUEST,
@@ -122,7 +126,9 @@ impl WebError {
             Self::WrongPassword => ("error-password-title", "error-password-text"),
             Self::Locked(_) => ("error-locked-title", "error-locked-text"),
             Self::Busy => ("error-busy-title", "error-busy-text"),
-            Self::NoSession(_) | Self::NoReplySession(_) => ("error-session-title", "error-session-text"),
+            Self::NoSession(_) | Self::NoReplySession(_) | Self::NoSessionToResume => {
+                ("error-session-title", "error-session-text")
+            }
             Self::RepliesOff => ("reply-title", "reply-off"),
             Self::ReplyByMail => ("reply-title", "reply-by-mail"),
             Self::CrossSite => ("error-cross-site-title", "error-cross-site-text"),

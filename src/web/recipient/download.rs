@@ -1,6 +1,8 @@
 //! One file, or the original message, on its way to a disk: always an attachment, never a document of ours
 //! (C19), in a stream, and resumable (RFC 9110 14, one range at a time).
 
+use std::io::Read;
+
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
@@ -24,15 +26,40 @@ pub const POLICY: &str = "sandbox; default-src 'none'; frame-ancestors 'none'";
 /// What RFC 8187 leaves unescaped in `filename*`.
 const VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_');
 
-/// What is sent, and under which name.
-struct Download {
-    part: u32,
-    name: String,
-    media_type: &'static str,
+/// Bytes of an opened transfer that somebody asks for, some of them or all.
+pub struct Request<'a> {
+    pub state: &'a RecipientState,
+    pub visit: &'a Visit,
+    pub grant: &'a Grant,
+    pub method: &'a Method,
+    pub headers: &'a HeaderMap,
+}
+
+/// What they are part of.
+pub struct Content {
     /// For the audit trail: a number or a word of ours.
-    what: String,
-    /// For the mail to the sender: the file's name, where it is one of the files.
-    told: Vec<String>,
+    pub what: String,
+    pub parts: Vec<u32>,
+    /// For the mail to the sender: the names of the files in it.
+    pub names: Vec<String>,
+    pub size: u64,
+    /// Names this version of it (RFC 9110 8.8.3).
+    pub tag: String,
+}
+
+impl Content {
+    /// One part of the transfer; `names` is its own, where it is one of the files.
+    pub fn part(grant: &Grant, part: u32, what: &str, names: &[&str]) -> Result<Self, WebError> {
+        let size = part_size(grant, part).ok_or(WebError::NotFound)?;
+        let tag = format!("\"{}-{part}\"", grant.transfer().id);
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        Ok(Self { what: what.to_owned(), parts: vec![part], names, size, tag })
+    }
+}
+
+/// Bytes of a part.
+pub fn part_size(grant: &Grant, part: u32) -> Option<u64> {
+    grant.transfer().parts.iter().find(|one| one.number == part).map(|one| one.size)
 }
 
 /// `GET /t/{token}/files/{number}`
@@ -43,13 +70,13 @@ pub async fn file(
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, WebError> {
-    let (grant, index) = session::open(&state.access, &visit, &token, &headers).await?;
+    let (grant, index) = session::open_download(&state.access, &visit, &token, &headers).await?;
     let file = find(&index, &number)?;
+    let content = Content::part(&grant, file.part, &file.part.to_string(), &[&file.name])?;
+    let request = Request { state: &state, visit: &visit, grant: &grant, method: &method, headers: &headers };
     // One type for all: the name's ending decides on the reader's side, and no browser shows it.
     let media_type = "application/octet-stream";
-    let (part, name) = (file.part, file.name.clone());
-    let download = Download { part, told: vec![name.clone()], name, media_type, what: part.to_string() };
-    send(&state, &visit, grant, download, &method, &headers).await
+    request.send_part(content, file.part, |body| attachment(body, &file.name, media_type)).await
 }
 
 /// `GET /t/{token}/message.eml`
@@ -60,11 +87,11 @@ pub async fn original(
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, WebError> {
-    let (grant, index) = session::open(&state.access, &visit, &token, &headers).await?;
-    let (name, media_type) = ("message.eml".into(), "message/rfc822");
-    let download =
-        Download { part: index.message, name, media_type, what: "message".into(), told: Vec::new() };
-    send(&state, &visit, grant, download, &method, &headers).await
+    let (grant, index) = session::open_download(&state.access, &visit, &token, &headers).await?;
+    let content = Content::part(&grant, index.message, "message", &[])?;
+    let request = Request { state: &state, visit: &visit, grant: &grant, method: &method, headers: &headers };
+    let (name, media_type) = ("message.eml", "message/rfc822");
+    request.send_part(content, index.message, |body| attachment(body, name, media_type)).await
 }
 
 /// The file with this number in the URL.
@@ -73,39 +100,49 @@ pub fn find<'a>(index: &'a Index, number: &str) -> Result<&'a IndexFile, WebErro
     index.file(number).ok_or(WebError::NotFound)
 }
 
-async fn send(
-    state: &RecipientState,
-    visit: &Visit,
-    grant: Grant,
-    download: Download,
-    method: &Method,
-    headers: &HeaderMap,
-) -> Result<Response, WebError> {
-    let Download { part, name, media_type, what, told } = download;
-    let sizes = &grant.transfer().parts;
-    let size = sizes.iter().find(|one| one.number == part).ok_or(WebError::NotFound)?.size;
-    let tag = format!("\"{}-{}\"", grant.transfer().id, part);
-    let Some(span) = Span::asked(headers, &tag, size) else {
-        let mut response = ranges::unsatisfiable(size)?;
-        headers::sandbox(&mut response, POLICY)?;
-        return Ok(response);
-    };
-    let noted = async {
-        let handout = Handout { what, parts: vec![part], whole: span.length == size, names: told };
-        state.handouts.download(visit, &grant, method, handout).await
-    };
-    let body = async {
-        if *method == Method::HEAD {
-            return Ok(Body::empty());
-        }
-        let reader = PartReader::new(grant.clone(), part, span.start, span.length);
-        state.streams.body(visit, &grant, reader).await
-    };
-    // The first bytes are made ready meanwhile; none goes out before the download has been noted.
-    let ((), body) = tokio::try_join!(noted, body)?;
-    let mut response = attachment(body, &name, media_type)?;
-    span.describe(&mut response, &tag, size)?;
-    Ok(response)
+impl Request<'_> {
+    /// Sends what is asked for of one part; `around` makes the response.
+    pub async fn send_part(
+        self,
+        content: Content,
+        part: u32,
+        around: impl FnOnce(Body) -> Result<Response, WebError>,
+    ) -> Result<Response, WebError> {
+        let grant = self.grant.clone();
+        self.send(content, move |start, length| PartReader::new(grant, part, start, length), around).await
+    }
+
+    /// Sends what is asked for of `content`. `read` gives so many bytes of it from one of them on, `around` makes the
+    /// response.
+    pub async fn send<R: Read + Send + 'static>(
+        self,
+        content: Content,
+        read: impl FnOnce(u64, u64) -> R,
+        around: impl FnOnce(Body) -> Result<Response, WebError>,
+    ) -> Result<Response, WebError> {
+        let Self { state, visit, grant, method, headers } = self;
+        let Content { what, parts, names, size, tag } = content;
+        let Some(span) = Span::asked(headers, &tag, size) else {
+            let mut response = ranges::unsatisfiable(size)?;
+            headers::sandbox(&mut response, POLICY)?;
+            return Ok(response);
+        };
+        let noted = async {
+            let handout = Handout { what, parts, whole: span.length == size, names };
+            state.handouts.download(visit, grant, method, handout).await
+        };
+        let body = async {
+            match *method == Method::HEAD {
+                true => Ok(Body::empty()),
+                false => state.streams.body(visit, grant, read(span.start, span.length)).await,
+            }
+        };
+        // The first bytes are made ready meanwhile; none goes out before the download has been noted.
+        let ((), body) = tokio::try_join!(noted, body)?;
+        let mut response = around(body)?;
+        span.describe(&mut response, &tag, size)?;
+        Ok(response)
+    }
 }
 
 /// A response that a browser saves under `name` (RFC 6266: a plain name, and the real one in UTF-8).

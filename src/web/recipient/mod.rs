@@ -16,7 +16,7 @@ mod stay;
 mod text;
 mod transfer;
 mod unlock;
-mod zip;
+pub(super) mod zip;
 
 use axum::Router;
 use axum::middleware::from_fn;

@@ -9,16 +9,17 @@
 use std::io::Read;
 
 use askama::Template;
+use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::response::Response;
 
+use super::download::{self, Content, Request};
 use super::handouts::Handout;
 use super::html::pictures::{Names, Pictures};
 use super::html::{CleanHtml, Dressed, MAX_READ};
-use super::parts::{self, PartReader};
-use super::{download, message, session};
+use super::{message, parts, session};
 use crate::message::html::decoded;
 use crate::message::kind::{ending, picture_type};
 use crate::transfer::access::Grant;
@@ -104,7 +105,7 @@ pub async fn content(
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, WebError> {
-    let (grant, index) = session::open(&state.access, &visit, &token, &headers).await?;
+    let (grant, index) = session::open_download(&state.access, &visit, &token, &headers).await?;
     let file = download::find(&index, &number)?.clone();
     let kind = detect(grant.clone(), file.clone()).await?;
     let media_type = match kind.ok_or(WebError::NoPreview)? {
@@ -114,20 +115,16 @@ pub async fn content(
         PreviewKind::Text(_) => "text/plain; charset=windows-1252",
         PreviewKind::Html => "text/html; charset=utf-8",
     };
-    if method == Method::HEAD {
-        return nothing(media_type);
-    }
-    note(&state, &visit, &grant, &method, &file).await?;
     if kind == Some(PreviewKind::Html) {
+        if method == Method::HEAD {
+            return sandboxed(Body::empty(), media_type);
+        }
+        note(&state, &visit, &grant, &method, &file).await?;
         return message::document(&visit, html(grant, file.part).await?);
     }
-    let size = file.size;
-    let reader = PartReader::new(grant.clone(), file.part, 0, size);
-    let mut response = Response::new(state.streams.body(&visit, &grant, reader).await?);
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
-    response.headers_mut().insert(CONTENT_LENGTH, size.into());
-    headers::sandbox(&mut response, POLICY)?;
-    Ok(response)
+    let content = Content::part(&grant, file.part, &file.part.to_string(), &[&file.name])?;
+    let request = Request { state: &state, visit: &visit, grant: &grant, method: &method, headers: &headers };
+    request.send_part(content, file.part, |body| sandboxed(body, media_type)).await
 }
 
 /// Somebody who has seen a file has it: for the sender that is a download.
@@ -143,9 +140,8 @@ async fn note(
     state.handouts.download(visit, grant, method, handout).await
 }
 
-/// What HEAD is told.
-fn nothing(media_type: &'static str) -> Result<Response, WebError> {
-    let mut response = Response::default();
+fn sandboxed(body: Body, media_type: &'static str) -> Result<Response, WebError> {
+    let mut response = Response::new(body);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers::sandbox(&mut response, POLICY)?;
     Ok(response)

@@ -2,7 +2,8 @@
 //! from. What they are called, how they are set, and the opened transfer behind the session. Which transfer it
 //! opens is decided by `transfer::access` alone (C17).
 
-use axum::http::HeaderMap;
+use axum::http::header::{ACCEPT, IF_RANGE, RANGE};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 use cookie::time::Duration;
 
@@ -49,6 +50,30 @@ pub async fn open(
     let grant = grant(access, visit, token, headers).await?;
     let index = grant.read_index().await.map_err(|error| WebError::access(error, token))?;
     Ok((grant, index))
+}
+
+/// The same for what is saved rather than read. A program that goes on with a file it has a part of, or would save the
+/// page of the password as the file, is refused in place of being sent there.
+pub async fn open_download(
+    access: &Access,
+    visit: &Visit,
+    token: &str,
+    headers: &HeaderMap,
+) -> Result<(Grant, Index), WebError> {
+    open(access, visit, token, headers).await.map_err(|error| match error {
+        WebError::NoSession(_) if !takes_a_page(headers) => WebError::NoSessionToResume,
+        error => error,
+    })
+}
+
+/// Whether whoever asks can do something with a page: a range of it is never wanted, and browsers say that they take HTML.
+fn takes_a_page(headers: &HeaderMap) -> bool {
+    let accepted = |accept: &HeaderValue| {
+        accept.to_str().is_ok_and(|accept| accept.to_ascii_lowercase().contains("html"))
+    };
+    let says_nothing = !headers.contains_key(ACCEPT);
+    let is_range = headers.contains_key(RANGE) || headers.contains_key(IF_RANGE);
+    !is_range && (says_nothing || headers.get_all(ACCEPT).iter().any(accepted))
 }
 
 /// What the browser sent as its session for this link; nothing is known about it yet.

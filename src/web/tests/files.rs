@@ -8,6 +8,7 @@ use super::{PNG, Sealed, Site, content};
 use crate::config::PasswordMode;
 use crate::message::note::{Meeting, MeetingKind, Note};
 use crate::transfer::sealing::SealRequest;
+use crate::web::recipient::zip::strict;
 
 /// A site with an opened transfer; paths are relative to it.
 struct Opened {
@@ -222,7 +223,11 @@ fn whatever_hands_out_content_is_noted() {
             );
         }
     }
-    assert!(handed_out >= 6 * ranges.len(), "page, message, file, preview, ZIP and original: {handed_out}");
+    // The last bytes of a ZIP are none of a file.
+    assert!(
+        handed_out >= 6 * ranges.len() - 1,
+        "page, message, file, preview, ZIP and original: {handed_out}"
+    );
 }
 
 /// C39: what says that nobody has asked for it yet gets nothing, and HEAD gets no body.
@@ -388,6 +393,15 @@ fn previews_by_content_and_only_in_a_sandbox() {
         assert_eq!(page.status, 200);
         assert!(page.text().contains(&format!("/files/{number}/preview\"")));
     }
+    // A viewer of PDF asks for pieces.
+    let piece = opened.send("GET", "files/1/preview", &[("Range", "bytes=-7")]);
+    assert_eq!(
+        (piece.status, piece.text(), piece.field("content-type")),
+        (206, "KANARIE", "application/pdf")
+    );
+    assert_eq!(piece.field("content-range"), "bytes 9-15/16");
+    let head = opened.send("HEAD", "files/1/preview", &[]);
+    assert_eq!((head.status, head.field("content-length"), head.body.len()), (200, "16", 0));
     let html = opened.get("files/3/preview");
     assert!(html.text().contains("<b>hoi</b>") && !html.text().contains("onclick"));
     let svg = opened.get("files/4/preview");
@@ -450,4 +464,53 @@ fn the_zip_holds_everything_under_safe_names() {
     assert!(find("message.txt").unwrap().starts_with(b"Regel"));
     let html = String::from_utf8_lossy(find("message.html").unwrap());
     assert!(html.contains("KANARIE") && html.contains("data:image/png") && !html.contains("alert"));
+}
+
+/// Programs that read from a pipe see no directory; `strict` is one of them.
+#[test]
+fn the_zip_can_be_read_as_it_comes_and_taken_up_again() {
+    let opened = Opened::new();
+    let whole = opened.get("zip");
+    assert_eq!(strict::read(&whole.body).len(), 7);
+    assert_eq!(whole.field("content-length"), whole.body.len().to_string());
+    let head = opened.send("HEAD", "zip", &[]);
+    for name in ["content-length", "content-type", "content-disposition", "accept-ranges", "etag"] {
+        assert_eq!(head.field(name), whole.field(name), "{name}");
+    }
+    let tag = whole.field("etag");
+    let length = whole.body.len();
+    for start in [0, 1, 29, 30, 40, 62, 70, length / 2, length - 23, length - 1] {
+        let range = format!("bytes={start}-");
+        let rest = opened.send("GET", "zip", &[("Range", &range), ("If-Range", tag)]);
+        assert_eq!((rest.status, rest.is_whole), (206, true), "{start}");
+        assert_eq!(rest.field("content-range"), format!("bytes {start}-{}/{length}", length - 1));
+        assert!(rest.body == whole.body[start..], "from {start}");
+    }
+    let beyond = opened.send("GET", "zip", &[("Range", &format!("bytes={length}-"))]);
+    assert_eq!((beyond.status, beyond.field("content-range")), (416, format!("bytes */{length}").as_str()));
+    let other = opened.send("GET", "zip", &[("Range", "bytes=9-"), ("If-Range", "\"other\"")]);
+    assert_eq!((other.status, other.body.len()), (200, length));
+}
+
+#[test]
+fn the_files_of_the_zip_have_the_date_of_the_message() {
+    let site = Site::start();
+    for (date, expected) in [
+        (Some("Fri, 20 Nov 2026 09:30:07 +0100"), (2026, 11, 20, 9, 30, 6)),
+        (Some("Wed, 1 Jul 2026 10:00:00 +0000 (UTC)"), (2026, 7, 1, 12, 0, 0)),
+        (Some("wo, 1 jul 2026 12:00:00 CEST"), (2026, 11, 23, 11, 0, 0)),
+        (Some("Thu, 1 Jul 2026 12:00:00 CEST"), (2026, 7, 1, 12, 0, 0)),
+        // Not a date: when it came.
+        (Some("gisteren"), (2026, 11, 23, 11, 0, 0)),
+        (None, (2026, 11, 23, 11, 0, 0)),
+    ] {
+        let sealed = site.seal_with(PasswordMode::None, |request| request.date = date.map(str::to_owned));
+        let cookie = site.unlock(&sealed.tokens[0], "");
+        let answer = site.get_with(&format!("/t/{}/zip", sealed.tokens[0]), &cookie);
+        let mut zip = zip::ZipArchive::new(Cursor::new(&answer.body)).unwrap();
+        let member = zip.by_name("besluit.pdf").unwrap();
+        let is = member.last_modified().unwrap();
+        let is = (is.year(), is.month(), is.day(), is.hour(), is.minute(), is.second());
+        assert_eq!(is, expected, "{date:?}");
+    }
 }

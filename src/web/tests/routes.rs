@@ -288,6 +288,50 @@ fn pages_without_a_session_lead_to_the_unlock_page() {
     }
 }
 
+/// A program would save the unlock page as the file, or call a file complete that has a page for its end.
+#[test]
+fn downloads_by_programs_are_refused_without_a_session() {
+    let site = Site::start();
+    let sealed = site.seal();
+    let token = &sealed.tokens[0];
+    let page = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+    let programs: [&[(&str, &str)]; 6] = [
+        &[("Range", "bytes=5-")],
+        &[("Range", "bytes=5-"), ("Accept", page)],
+        &[("If-Range", "\"x\""), ("Accept", page)],
+        &[("Accept", "*/*")],
+        &[("Accept", "application/octet-stream"), ("Accept", "*/*")],
+        &[("Accept", "image/avif,image/webp,*/*;q=0.8")],
+    ];
+    let get = |rest: &str, fields: &[(&str, &str)]| {
+        ["GET", "HEAD"].map(|method| site.send(&format!("{method} /t/{token}/{rest}"), fields, ""))
+    };
+    for rest in ["files/1", "files/1/preview", "message.eml", "zip"] {
+        for fields in programs {
+            for answer in get(rest, fields) {
+                assert_eq!((answer.status, answer.field("location")), (403, ""), "{rest} {fields:?}");
+                assert_eq!(answer.field("cache-control"), "no-store");
+            }
+        }
+        for answer in get(rest, &[("Accept", page)]) {
+            assert_eq!(
+                (answer.status, answer.field("location")),
+                (303, format!("/t/{token}").as_str()),
+                "{rest}"
+            );
+        }
+    }
+    for answer in get("files", &[("Accept", "*/*")]) {
+        assert_eq!(answer.status, 303, "a page leads to the other");
+    }
+    let ended = site.unlock(token, &sealed.password);
+    site.clock.advance(Duration::from_mins(31));
+    let wget = [("Cookie", ended.as_str()), ("Range", "bytes=5-")];
+    assert_eq!(get("files/1", &wget).map(|answer| answer.status), [403, 403]);
+    site.clock.advance(Duration::from_secs(31 * 86_400));
+    assert_eq!(get("files/1", &wget).map(|answer| answer.status), [410, 410]);
+}
+
 #[test]
 fn a_session_ends_after_half_an_hour_of_silence() {
     let site = Site::start();
