@@ -9,7 +9,7 @@ use crate::store::{Item, PendingRecipient, QueueItemKind};
 pub(super) fn organisation<'a>(settings: &'a Settings, item: &Item) -> &'a Organisation {
     let of_sender = || settings.for_sender(item.reverse_path.address()?);
     match &item.link {
-        Some(link) => settings.for_transfer(&link.transfer),
+        Some(_) => settings.of_transfers(),
         None => of_sender().unwrap_or(settings.operator()),
     }
 }

@@ -43,7 +43,6 @@ use crate::address::Address;
 use crate::clock::{Clock, Timestamp};
 use crate::delivery::smarthost::LargestMail;
 use crate::fair::{FairLimits, FairSemaphore};
-use crate::id::TransferId;
 use crate::queue::worker::WakeHandle;
 use crate::secret::{Keys, Secret};
 use crate::settings::{self, Organisation};
@@ -113,9 +112,9 @@ impl ReplyService {
         Ok(self.parts.store.forget_browser(vault::browser_hash(browser)).await?)
     }
 
-    /// Answers to one transfer, for one request, under these settings.
-    pub fn under(&self, settings: Arc<settings::Settings>, transfer: &TransferId) -> Replies {
-        let organisation = settings.for_transfer(transfer).clone();
+    /// Answers for one request, under these settings.
+    pub fn under(&self, settings: Arc<settings::Settings>) -> Replies {
+        let organisation = settings.of_transfers().clone();
         Replies { service: self.clone(), settings, organisation }
     }
 }

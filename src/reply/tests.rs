@@ -116,7 +116,7 @@ impl Desk {
 
     /// As for a request that begins now.
     fn replies(&self) -> Replies {
-        self.service.under(self.settings.get(), &self.grant.link().transfer)
+        self.service.under(self.settings.get())
     }
 
     /// Changes the settings, as SIGHUP does.

@@ -124,7 +124,7 @@ impl Actions {
 
     /// The status of a transfer, or [`ActionError::Unknown`] if there is none.
     pub async fn status(&self, id: &TransferId) -> Result<Status> {
-        let (Organisation { seal, zone, .. }, now) = (self.organisation(id), self.service.clock.now());
+        let (Organisation { seal, zone, .. }, now) = (self.organisation(), self.service.clock.now());
         let found = status::of(self.service.store.as_ref(), id, seal.grace_days, zone, now).await?;
         found.ok_or(ActionError::Unknown)
     }
@@ -153,7 +153,7 @@ impl Actions {
             false => Vec::new(),
         };
         let recipients = targets.iter().map(|link| link.recipient).collect();
-        let (by, closed) = (by.initiator(&transfer), self.closed(id, now));
+        let (by, closed) = (by.initiator(&transfer), self.closed(now));
         let recall = Recall { transfer: id.clone(), recipients, now, closed, by, notices };
         let recalled = self.service.store.recall(recall).await?;
         if recalled.is_empty() {
@@ -173,10 +173,10 @@ impl Actions {
             return Err(ActionError::Days);
         }
         let (transfer, now) = (self.transfer(id).await?, self.service.clock.now());
-        let expires = self.organisation(id).zone.end_of_day(now, days);
+        let expires = self.organisation().zone.end_of_day(now, days);
         let event =
             by.initiator(&transfer).event(now, Action::Extend, id.to_string(), EventResult::Until(expires));
-        let extension = Extension { transfer: id.clone(), expires, closed: self.closed(id, now), event };
+        let extension = Extension { transfer: id.clone(), expires, closed: self.closed(now), event };
         match self.service.store.extend(extension).await? {
             true => Ok(()),
             false => Err(ActionError::Closed),
@@ -329,13 +329,13 @@ impl Actions {
     }
 
     /// A transfer whose date lies at or before this is gone for good.
-    fn closed(&self, id: &TransferId, now: Timestamp) -> Timestamp {
-        let Organisation { seal, zone, .. } = self.organisation(id);
+    fn closed(&self, now: Timestamp) -> Timestamp {
+        let Organisation { seal, zone, .. } = self.organisation();
         zone.days_earlier(now, seal.grace_days)
     }
 
-    fn organisation(&self, id: &TransferId) -> &Organisation {
-        self.settings.for_transfer(id)
+    fn organisation(&self) -> &Organisation {
+        self.settings.of_transfers()
     }
 
     async fn transfer(&self, id: &TransferId) -> Result<Transfer> {
@@ -344,7 +344,7 @@ impl Actions {
 
     /// Writes mails about a transfer.
     pub fn mails<'a>(&'a self, transfer: &'a Transfer, now: Timestamp) -> Mails<'a> {
-        let organisation = self.organisation(&transfer.id);
+        let organisation = self.organisation();
         Mails { organisation, keys: &self.service.keys, transfer, now }
     }
 }

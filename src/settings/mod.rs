@@ -19,7 +19,6 @@ use ipnet::IpNet;
 
 use crate::address::Address;
 use crate::config::{self, Config};
-use crate::id::TransferId;
 
 pub use certificates::{Certificates, PROTOCOLS};
 pub use organisation::{Organisation, authority_of};
@@ -93,8 +92,8 @@ impl Settings {
         Some(&self.organisation).filter(|organisation| organisation.is_at(host))
     }
 
-    /// The organisation that a transfer belongs to.
-    pub fn for_transfer(&self, _transfer: &TransferId) -> &Arc<Organisation> {
+    /// The organisation whose transfers are in the store. A transfer names none: all belong to this one.
+    pub fn of_transfers(&self) -> &Arc<Organisation> {
         &self.organisation
     }
 

@@ -58,7 +58,7 @@ impl ReplyContext {
             Err(AccessError::NoSession) => return Err(WebError::NoReplySession(token)),
             granted => granted.map_err(|error| WebError::access(error, &token))?,
         };
-        let replies = state.replies.under(visit.settings.clone(), &grant.link().transfer);
+        let replies = state.replies.under(visit.settings.clone());
         Ok(Self { state: state.clone(), replies, visit, token, cookie, grant, browser })
     }
 
