@@ -55,6 +55,7 @@ pub fn untold<'a>(item: &'a Item, outcomes: &'a [(u32, Outcome)]) -> Vec<Failed<
 /// that there is no end of them. `kept`: the mail is frozen.
 pub fn notice(
     settings: &Settings,
+    server: &str,
     outbox: Outbox<'_>,
     now: Timestamp,
     item: &Item,
@@ -70,7 +71,7 @@ pub fn notice(
         item: &item.id,
         kind: item.kind.as_str(),
         arrived: item.created,
-        smarthost: &settings.relay.next_hop(routing::direction(settings, item)).smarthost,
+        smarthost: server,
         failed: &failed,
         kept,
     };
@@ -81,6 +82,7 @@ pub fn notice(
 /// still be read. Blocking.
 pub fn report(
     settings: &Settings,
+    server: &str,
     outbox: Outbox<'_>,
     now: Timestamp,
     item: &Item,
@@ -99,7 +101,7 @@ pub fn report(
         to,
         arrived: item.created,
         envid: item.parameters.envid.as_deref(),
-        smarthost: &settings.relay.next_hop(routing::direction(settings, item)).smarthost,
+        smarthost: server,
         about: match item.kind {
             QueueItemKind::Notification => About::Notification,
             QueueItemKind::Reminder => About::Reminder,
@@ -242,7 +244,16 @@ pub(super) mod tests {
         let sent = item(QueueItemKind::Message, Some("jan@voorbeeld.nl"), &[None]);
         let outcomes = failed(&[1]);
         let failed = to_report(&sent, &outcomes);
-        let report = report(&settings(""), outbox(), Timestamp::UNIX_EPOCH, &sent, &failed, None).unwrap();
+        let report = report(
+            &settings(""),
+            "smarthost.voorbeeld.nl:25",
+            outbox(),
+            Timestamp::UNIX_EPOCH,
+            &sent,
+            &failed,
+            None,
+        )
+        .unwrap();
         assert_eq!(report.envelope.reverse_path, ReversePath::Null);
         assert_eq!(report.envelope.recipients[0].address.as_str(), "jan@voorbeeld.nl");
         assert_eq!(report.kind, QueueItemKind::Report);
@@ -252,8 +263,15 @@ pub(super) mod tests {
         let sent = item(kind, Some("jan@voorbeeld.nl"), &[None]);
         let outcomes = failed(&[1]);
         let failed = to_report(&sent, &outcomes);
-        let report =
-            report(&settings(""), outbox(), Timestamp::UNIX_EPOCH, &sent, &failed, Some(opener(MESSAGE)));
+        let report = report(
+            &settings(""),
+            "smarthost.voorbeeld.nl:25",
+            outbox(),
+            Timestamp::UNIX_EPOCH,
+            &sent,
+            &failed,
+            Some(opener(MESSAGE)),
+        );
         let chunks = body::open(&keys().body, &MemoryBlobs::default(), &report.unwrap().body).unwrap();
         String::from_utf8(chunks.collect::<Result<Vec<_>, _>>().unwrap().concat()).unwrap()
     }

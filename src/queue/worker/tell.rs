@@ -57,6 +57,7 @@ impl Shared {
                 let failed = bounce::untold(item, outcomes);
                 bounce::notice(
                     settings,
+                    server,
                     outbox(&self.parts.key, &self.parts.link_key),
                     now,
                     item,
@@ -64,7 +65,7 @@ impl Shared {
                     keep,
                 )
             }
-            false => self.report(settings, item, outcomes, now).await,
+            false => self.report(settings, server, item, outcomes, now).await,
         };
         if !keep && mail.is_some() {
             if from_nobody {
@@ -85,6 +86,7 @@ impl Shared {
     async fn report(
         &self,
         settings: &Arc<Settings>,
+        server: &str,
         item: &Item,
         outcomes: &[(u32, Outcome)],
         now: Timestamp,
@@ -92,10 +94,11 @@ impl Shared {
         // A body that cannot be read is no reason to keep silent: the report then goes without it.
         let original = self.source(item).open().await.ok();
         let (settings, item, outcomes) = (Arc::clone(settings), item.clone(), outcomes.to_vec());
-        let (key, link_key) = (self.parts.key.clone(), self.parts.link_key.clone());
+        let (key, link_key, server) =
+            (self.parts.key.clone(), self.parts.link_key.clone(), server.to_owned());
         let made = spawn_blocking(move || {
             let failed = bounce::to_report(&item, &outcomes);
-            bounce::report(&settings, outbox(&key, &link_key), now, &item, &failed, original)
+            bounce::report(&settings, &server, outbox(&key, &link_key), now, &item, &failed, original)
         });
         made.await.unwrap_or_else(|error| {
             tracing::error!(%error, "a failure report could not be made");
