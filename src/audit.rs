@@ -2,6 +2,8 @@
 //! An event is kept by `store` in the same transaction as what it tells of, and logged once, when that
 //! has happened. It never holds a password, token, code, subject, body, file name or BSN.
 
+mod recorded;
+
 use std::fmt;
 use std::net::IpAddr;
 
@@ -10,6 +12,8 @@ use crate::clock::Timestamp;
 use crate::diagnostic::Codes;
 use crate::envelope::Reported;
 use crate::id::QueueId;
+
+pub use recorded::{Entry, Recorded};
 
 /// What was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,38 +72,49 @@ pub enum Action {
     Repair,
 }
 
-impl Action {
-    /// The word in the log.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Accept => "accept",
-            Self::Seal => "seal",
-            Self::Notify => "notify",
-            Self::Relay => "relay",
-            Self::Open => "open",
-            Self::Lock => "lock",
-            Self::Download => "download",
-            Self::Read => "read",
-            Self::Finish => "finish",
-            Self::Recall => "recall",
-            Self::Extend => "extend",
-            Self::Remind => "remind",
-            Self::Resend => "resend",
-            Self::Unlock => "unlock",
-            Self::Ask => "ask",
-            Self::Bounce => "bounce",
-            Self::Report => "report",
-            Self::Expire => "expire",
-            Self::Drop => "drop",
-            Self::Retry => "retry",
-            Self::Reply => "reply",
-            Self::Scan => "scan",
-            Self::Code => "code",
-            Self::Configuration => "configuration",
-            Self::Lost => "lost",
-            Self::Repair => "repair",
+macro_rules! words {
+    ($($action:ident => $word:literal),* $(,)?) => {
+        impl Action {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$action),*];
+
+            /// The word in the log.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$action => $word),*
+                }
+            }
         }
-    }
+    };
+}
+
+words! {
+    Accept => "accept",
+    Seal => "seal",
+    Notify => "notify",
+    Relay => "relay",
+    Open => "open",
+    Lock => "lock",
+    Download => "download",
+    Read => "read",
+    Finish => "finish",
+    Recall => "recall",
+    Extend => "extend",
+    Remind => "remind",
+    Resend => "resend",
+    Unlock => "unlock",
+    Ask => "ask",
+    Bounce => "bounce",
+    Report => "report",
+    Expire => "expire",
+    Drop => "drop",
+    Retry => "retry",
+    Reply => "reply",
+    Scan => "scan",
+    Code => "code",
+    Configuration => "configuration",
+    Lost => "lost",
+    Repair => "repair",
 }
 
 impl Action {
@@ -198,6 +213,12 @@ impl Initiator {
     pub fn event(&self, time: Timestamp, action: Action, object: String, result: EventResult) -> Event {
         let (actor, origin) = (self.actor.clone(), self.origin.clone());
         Event { time, action, object, result, actor, origin }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -352,23 +373,6 @@ impl fmt::Display for EventResult {
         };
         f.write_str(text)
     }
-}
-
-/// An event as it was read back from the audit trail.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Entry {
-    /// When.
-    pub time: Timestamp,
-    /// What was done: [`Action::as_str`].
-    pub action: String,
-    /// To what.
-    pub object: String,
-    /// How it ended.
-    pub result: String,
-    /// By whom.
-    pub actor: String,
-    /// From where.
-    pub origin: String,
 }
 
 impl Event {

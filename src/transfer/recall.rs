@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::status::{RecipientStatus, Status};
-use crate::audit::{Action, Entry};
+use crate::audit::{Action, Actor, Entry, Recorded};
 use crate::clock::Timestamp;
 use crate::id::Link;
 use crate::store::{Result, StatusStore};
@@ -28,7 +28,7 @@ pub struct Recalled {
     /// When.
     pub recalled: Timestamp,
     /// By whom: the sender's address, or `admin` with the user's name.
-    pub by: Option<String>,
+    pub by: Option<Recorded<Actor>>,
     /// Whether it had been opened by then.
     pub opened_before: bool,
     /// What is known of its recipient.
@@ -48,7 +48,7 @@ pub async fn proof(store: &dyn StatusStore, status: Status, now: Timestamp) -> R
 
 fn recalled(status: &Status, recipient: &RecipientStatus, trail: &[Entry]) -> Option<Recalled> {
     let link = Link { transfer: status.id.clone(), recipient: recipient.number }.to_string();
-    let is_this = |entry: &&Entry| entry.action == Action::Recall.as_str() && entry.object == link;
+    let is_this = |entry: &&Entry| entry.action == Action::Recall && entry.object == link;
     Some(Recalled {
         recalled: recipient.recalled?,
         by: trail.iter().find(is_this).map(|entry| entry.actor.clone()),

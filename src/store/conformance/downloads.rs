@@ -12,7 +12,7 @@ use crate::store::*;
 
 async fn download_events(store: &dyn Store, link: &Link) -> usize {
     let trail = store.audit_log(link.transfer.clone()).await.unwrap();
-    trail.iter().filter(|entry| entry.action == Action::Download.as_str()).count()
+    trail.iter().filter(|entry| entry.action == Action::Download).count()
 }
 
 pub async fn downloads_are_counted_per_part(store: &dyn Store) {

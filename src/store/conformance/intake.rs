@@ -145,7 +145,7 @@ pub async fn a_bounce_closes_a_link_until_the_next_notification(store: &dyn Stor
     store.recall(recall(&link, None)).await.unwrap();
     assert!(!store.note_delivery_report(link.clone(), failed).await.unwrap(), "it is taken back");
     let trail = store.audit_log(link.transfer).await.unwrap();
-    let closed = trail.iter().filter(|entry| entry.action == Action::Bounce.as_str()).count();
-    let taken_back = trail.iter().filter(|entry| entry.action == Action::Recall.as_str()).count();
+    let closed = trail.iter().filter(|entry| entry.action == Action::Bounce).count();
+    let taken_back = trail.iter().filter(|entry| entry.action == Action::Recall).count();
     assert_eq!((closed, taken_back), (2, 2));
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::sample::*;
-use crate::audit::Action;
+use crate::audit::{Action, EventResult};
 use crate::clock::days_later;
 use crate::id::Link;
 use crate::limits::Rate;
@@ -38,9 +38,11 @@ pub async fn a_recall_destroys_one_key_or_all(store: &dyn Store) {
         "it is over already"
     );
     let trail = store.audit_log(first.transfer.clone()).await.unwrap();
-    let results: Vec<_> = trail.iter().map(|entry| (entry.object.as_str(), entry.result.as_str())).collect();
+    let results: Vec<_> =
+        trail.iter().map(|entry| (entry.object.clone(), entry.result.known().cloned())).collect();
     let (one, two) = (first.to_string(), second.to_string());
-    assert_eq!(results, [(one.as_str(), "ok, opened before"), (two.as_str(), "ok, opened before")]);
+    let opened = Some(EventResult::OpenedBefore);
+    assert_eq!(results, [(one, opened.clone()), (two, opened)]);
 }
 
 pub async fn of_two_recalls_one_does_it(store: &dyn Store) {

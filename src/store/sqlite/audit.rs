@@ -5,7 +5,7 @@ use rusqlite::Connection;
 
 use super::Sqlite;
 use super::columns::Time;
-use crate::audit::{Entry, Event};
+use crate::audit::{Entry, Event, Recorded};
 use crate::id::TransferId;
 use crate::store::{AuditStore, Result};
 
@@ -25,13 +25,14 @@ pub(super) const TRAIL: &str = "
 pub(super) fn trail(db: &Connection, transfer: &TransferId) -> Result<Vec<Entry>> {
     let mut trail = db.prepare_cached(TRAIL)?;
     let rows = trail.query_map([transfer], |row| {
+        let action = Recorded::action(row.get("action")?);
         let entry = Entry {
             time: row.get::<_, Time>("time")?.0,
-            action: row.get("action")?,
             object: row.get("object")?,
-            result: row.get("result")?,
-            actor: row.get("actor")?,
-            origin: row.get("origin")?,
+            result: Recorded::result(&action, row.get("result")?),
+            actor: Recorded::actor(row.get("actor")?),
+            origin: Recorded::origin(row.get("origin")?),
+            action,
         };
         Ok((row.get("number")?, entry))
     })?;

@@ -1,5 +1,7 @@
 //! The proof of a recall, as a page that prints well and as JSON: for the file of a data breach.
 
+use std::fmt;
+
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::HeaderValue;
@@ -7,8 +9,9 @@ use axum::http::header::CONTENT_DISPOSITION;
 use axum::response::Response;
 
 use super::status::{self, as_json, file};
-use crate::audit::{ADMIN, Action, Entry};
+use crate::audit::{Action, Actor, Entry, EventResult, Origin, Recorded};
 use crate::clock::Timestamp;
+use crate::envelope::Reported;
 use crate::store::DeliveryReport;
 use crate::transfer::recall::Proof;
 use crate::transfer::status::{Fetched, RecipientStatus};
@@ -16,59 +19,6 @@ use crate::web::http::error::WebError;
 use crate::web::http::render;
 use crate::web::http::visit::Visit;
 use crate::web::state::SenderState;
-
-/// The actions that have a text of their own.
-const ACTIONS: &[(&str, &str)] = &[
-    ("seal", "trail-seal"),
-    ("notify", "trail-notify"),
-    ("open", "trail-open"),
-    ("lock", "trail-lock"),
-    ("download", "trail-download"),
-    ("read", "trail-read"),
-    ("finish", "trail-finish"),
-    ("recall", "trail-recall"),
-    ("expire", "trail-expire"),
-    ("extend", "trail-extend"),
-    ("remind", "trail-remind"),
-    ("resend", "trail-resend"),
-    ("unlock", "trail-unlock"),
-    ("ask", "trail-ask"),
-    ("bounce", "trail-bounce"),
-    ("report", "trail-report"),
-    ("reply", "trail-reply"),
-    ("scan", "trail-scan"),
-    ("code", "trail-code"),
-];
-/// The results that are always the same.
-const RESULTS: &[(&str, &str)] = &[
-    ("ok", "result-ok"),
-    ("ok, opened before", "result-opened"),
-    ("ok, never opened", "result-unopened"),
-    ("wrong password", "result-wrong-password"),
-    ("closed", "result-closed"),
-    ("failed", "result-failed"),
-    ("delayed", "result-delayed"),
-    ("delivered", "result-delivered"),
-    ("relayed", "result-relayed"),
-    ("expanded", "result-expanded"),
-    ("forwarded copy", "result-copy"),
-    ("download", "result-download"),
-    ("unopened", "result-not-opened"),
-    ("recall", "result-recall"),
-    ("sent", "result-sent"),
-    ("too many", "result-too-many"),
-    ("verified", "result-verified"),
-    ("wrong", "result-wrong"),
-    ("expired", "result-expired"),
-    ("too large", "result-too-large"),
-    ("other type", "result-other-type"),
-];
-/// The actors that are no address.
-const ACTORS: &[(&str, &str)] =
-    &[("recipient", "actor-recipient"), (ADMIN, "actor-admin"), ("zegel", "actor-zegel")];
-
-/// The origin that is no address.
-const ORIGINS: &[(&str, &str)] = &[("local", "origin-local")];
 
 #[derive(Template)]
 #[template(path = "proof.html")]
@@ -96,39 +46,43 @@ impl ProofPage<'_> {
         status::report(self.visit, report)
     }
 
-    fn by(&self, by: &Option<String>) -> String {
-        by.as_deref().map_or_else(|| "–".to_owned(), |actor| self.actor(actor))
+    fn by(&self, by: &Option<Recorded<Actor>>) -> String {
+        by.as_ref().map_or_else(|| "–".to_owned(), |actor| self.actor(actor))
     }
 
     /// An administrator has a name as well, but for what older versions wrote.
-    fn actor(&self, actor: &str) -> String {
-        match actor.split_once(' ') {
-            Some((ADMIN, user)) => format!("{} ({user})", self.word(ACTORS, ADMIN)),
-            _ => self.word(ACTORS, actor),
+    fn actor(&self, actor: &Recorded<Actor>) -> String {
+        match actor.known() {
+            Some(Actor::Admin(user)) => format!("{} ({user})", self.visit.text("actor-admin")),
+            Some(Actor::Signal) => self.visit.text("actor-admin"),
+            Some(Actor::Recipient) => self.visit.text("actor-recipient"),
+            Some(Actor::Zegel) => self.visit.text("actor-zegel"),
+            Some(Actor::Sender(_) | Actor::UnknownSender) | None => actor.to_string(),
         }
     }
 
     fn action(&self, entry: &Entry) -> String {
-        self.word(ACTIONS, &entry.action)
+        self.text_of(entry.action.known().and_then(action_key), &entry.action)
     }
 
     /// Some results hold a time, or the name of a mail.
     fn result(&self, entry: &Entry) -> String {
-        match entry.result.strip_prefix("until ").map(str::parse) {
-            Some(Ok(time)) => self.visit.with("result-until", "date", &self.visit.moment(&time)),
-            _ if entry.action == Action::Reply.as_str() => self.word(RESULTS, "ok"),
-            _ => self.word(RESULTS, &entry.result),
+        match entry.result.known() {
+            Some(EventResult::Until(time)) => {
+                self.visit.with("result-until", "date", &self.visit.moment(time))
+            }
+            known => self.text_of(known.and_then(result_key), &entry.result),
         }
     }
 
     fn origin(&self, entry: &Entry) -> String {
-        self.word(ORIGINS, &entry.origin)
+        let is_local = entry.origin == Origin::Local;
+        self.text_of(is_local.then_some("origin-local"), &entry.origin)
     }
 
-    /// In the reader's language, where there is a text for it.
-    fn word(&self, texts: &[(&str, &str)], word: &str) -> String {
-        let known = texts.iter().find(|(known, _)| *known == word);
-        known.map_or_else(|| word.to_owned(), |(_, key)| self.visit.text(key))
+    /// In the reader's language, where there is a text for it; else as the trail has it.
+    fn text_of(&self, key: Option<&str>, recorded: &dyn fmt::Display) -> String {
+        key.map_or_else(|| recorded.to_string(), |key| self.visit.text(key))
     }
 
     /// The recipient in place of the number, and the part of the transfer behind it.
@@ -142,6 +96,66 @@ impl ProofPage<'_> {
             (None, _) => entry.object.clone(),
         }
     }
+}
+
+/// The text of an action; none for those that are about no transfer.
+fn action_key(action: &Action) -> Option<&'static str> {
+    Some(match action {
+        Action::Seal => "trail-seal",
+        Action::Notify => "trail-notify",
+        Action::Open => "trail-open",
+        Action::Lock => "trail-lock",
+        Action::Download => "trail-download",
+        Action::Read => "trail-read",
+        Action::Finish => "trail-finish",
+        Action::Recall => "trail-recall",
+        Action::Expire => "trail-expire",
+        Action::Extend => "trail-extend",
+        Action::Remind => "trail-remind",
+        Action::Resend => "trail-resend",
+        Action::Unlock => "trail-unlock",
+        Action::Ask => "trail-ask",
+        Action::Bounce => "trail-bounce",
+        Action::Report => "trail-report",
+        Action::Reply => "trail-reply",
+        Action::Scan => "trail-scan",
+        Action::Code => "trail-code",
+        Action::Accept
+        | Action::Relay
+        | Action::Drop
+        | Action::Retry
+        | Action::Configuration
+        | Action::Lost
+        | Action::Repair => return None,
+    })
+}
+
+/// The text of a result that is always the same.
+fn result_key(result: &EventResult) -> Option<&'static str> {
+    Some(match result {
+        EventResult::Ok | EventResult::Answered { .. } => "result-ok",
+        EventResult::OpenedBefore => "result-opened",
+        EventResult::NeverOpened => "result-unopened",
+        EventResult::WrongPassword => "result-wrong-password",
+        EventResult::Closed => "result-closed",
+        EventResult::Reported(Reported::Failed) => "result-failed",
+        EventResult::Reported(Reported::Delayed) => "result-delayed",
+        EventResult::Reported(Reported::Delivered) => "result-delivered",
+        EventResult::Reported(Reported::Relayed) => "result-relayed",
+        EventResult::Reported(Reported::Expanded) => "result-expanded",
+        EventResult::ForwardedCopy => "result-copy",
+        EventResult::DownloadNotice => "result-download",
+        EventResult::UnopenedNotice => "result-not-opened",
+        EventResult::RecallNotice => "result-recall",
+        EventResult::CodeSent => "result-sent",
+        EventResult::TooManyCodes => "result-too-many",
+        EventResult::CodeVerified => "result-verified",
+        EventResult::WrongCode => "result-wrong",
+        EventResult::ExpiredCode => "result-expired",
+        EventResult::TooLargeToScan => "result-too-large",
+        EventResult::OtherType => "result-other-type",
+        _ => return None,
+    })
 }
 
 /// `GET /s/{token}/proof`
@@ -182,9 +196,37 @@ mod tests {
 
     #[test]
     fn every_word_has_its_text() {
-        for language in Language::ALL {
-            for (_, key) in ACTIONS.iter().chain(ACTORS).chain(RESULTS).chain(ORIGINS) {
-                assert_ne!(language.text(key), *key, "{language}");
+        let results = [
+            "ok",
+            "ok, opened before",
+            "ok, never opened",
+            "wrong password",
+            "closed",
+            "failed",
+            "delayed",
+            "delivered",
+            "relayed",
+            "expanded",
+            "forwarded copy",
+            "download",
+            "unopened",
+            "recall",
+            "sent",
+            "too many",
+            "verified",
+            "wrong",
+            "expired",
+            "too large",
+            "other type",
+        ];
+        let keys = Action::ALL.iter().filter_map(action_key).chain(results.map(|text| {
+            let recorded = Recorded::result(&Recorded::Known(Action::Report), text.to_owned());
+            recorded.known().and_then(result_key).unwrap_or_else(|| panic!("{text} has no text"))
+        }));
+        let others = ["actor-admin", "actor-recipient", "actor-zegel", "origin-local"];
+        for key in keys.chain(others) {
+            for language in Language::ALL {
+                assert_ne!(language.text(key), key, "{language}");
             }
         }
     }
