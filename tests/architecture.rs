@@ -106,7 +106,7 @@ fn only_the_clock_asks_for_the_time() {
     let library = &*LIBRARY;
     let asks = |path: &[String]| {
         let [.., kind, function] = path else { return false };
-        function == "now" && ["SystemTime", "Timestamp", "Zoned"].contains(&kind.as_str())
+        function == "now" && ["SystemTime", "Timestamp", "ZonedDateTime"].contains(&kind.as_str())
     };
     let asking = library
         .files

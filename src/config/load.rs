@@ -123,6 +123,16 @@ const KEYS: &[(&str, &[&str])] = &[
     ("policy", &["files"]),
 ];
 
+/// Every key, with its section in front: `relay.inside.smarthost`.
+pub fn keys() -> impl Iterator<Item = String> {
+    let is_section = |name: &str| KEYS.iter().any(|(section, _)| *section == name);
+    let of_section = move |(section, keys): &(&str, &'static [&str])| {
+        let prefix = if section.is_empty() { String::new() } else { format!("{section}.") };
+        keys.iter().map(move |key| format!("{prefix}{key}"))
+    };
+    KEYS.iter().flat_map(of_section).filter(move |key| !is_section(key))
+}
+
 fn keys_of(section: &str) -> &'static [&'static str] {
     KEYS.iter().find(|(name, _)| *name == section).map_or(&[], |(_, keys)| keys)
 }

@@ -18,7 +18,7 @@ use crate::address::Address;
 use crate::calendar::Zone;
 
 pub use branding::{Branding, Logo};
-pub use load::{ConfigError, DEFAULT_PATH, check_name, load, parse};
+pub use load::{ConfigError, DEFAULT_PATH, check_name, keys, load, parse};
 pub use relay::{Direction, Inside, NextHopSettings, Relay, RelayTls};
 pub use units::ByteSize;
 use units::duration;
