@@ -8,7 +8,7 @@ mod support;
 use support::gateway::{Gateway, Site};
 use support::resident::{RESIDENT, Resident, STAFF, attachments, form, multipart, noise, seal};
 use support::smarthost::{Script, Smarthost, Taken};
-use support::web::{Answer, send_octets};
+use support::web::{Answer, send, send_octets};
 
 const PARTNER: &str = "bob@example.net";
 const TEXT: &str = "Beste Jan,\r\n\r\nkanarie-tekst met \"aanhalingen\" & <haken>.\r\n\r\nGroet";
@@ -364,6 +364,27 @@ fn a_text_survives_another_link_and_a_restart() {
     }
     assert_eq!(Window::open(&mut anna).message, TEXT);
     assert!(scene.gateway.log().iter().all(|line| !line.contains("kanarie")));
+}
+
+/// Whoever was on our pages just now hears why the password is asked again, also where no cookie is left to tell.
+#[test]
+fn the_password_page_says_why_it_is_there() {
+    let scene = scene("");
+    let mut anna = scene.verified();
+    anna.post("/finish", "");
+    anna.cookies.retain(|name, _| name == "zegel-browser");
+    let cookie = anna.cookie();
+    for screen in ["/files", "/reply", "/reply/message", "/reply/check", "/reply/sent"] {
+        let url = format!("{}{screen}", scene.links[0]);
+        let ask = |site: &str| {
+            let answer = send("GET", &url, &[("Cookie", &cookie), ("Sec-Fetch-Site", site)], None);
+            assert_eq!(answer.status, 303, "{screen}");
+            let location = format!("{}{}", scene.site.public_url(), answer.field("location"));
+            send("GET", &location, &[("Cookie", &cookie)], None).text()
+        };
+        assert!(ask("same-origin").contains("Uw vorige bezoek is afgelopen"), "{screen}");
+        assert!(!ask("cross-site").contains("Uw vorige bezoek is afgelopen"), "{screen}: from a mail");
+    }
 }
 
 /// Meanwhile another window has written something else.

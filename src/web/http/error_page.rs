@@ -35,20 +35,22 @@ pub async fn show(
     request: Request,
     next: Next,
 ) -> Response {
+    let is_within = request.headers().get("sec-fetch-site").is_some_and(|site| site == "same-origin");
     let mut response = next.run(request).await;
     let Some(error) = response.extensions_mut().remove::<WebError>() else { return response };
     if let WebError::Lost(lost) = &error {
         visit.actions(&sender).lost(lost).await;
     }
     let allow = response.headers_mut().remove(ALLOW);
-    let mut page = page(&visit, &error, clock.now()).unwrap_or(response);
+    let mut page = page(&visit, &error, is_within, clock.now()).unwrap_or(response);
     if let Some(methods) = allow {
         page.headers_mut().insert(ALLOW, methods);
     }
     page
 }
 
-fn page(visit: &Visit, error: &WebError, now: Timestamp) -> Result<Response, WebError> {
+/// `is_within`: who asks was on our pages just now, so that a session that is missing has ended.
+fn page(visit: &Visit, error: &WebError, is_within: bool, now: Timestamp) -> Result<Response, WebError> {
     let request = matches!(error, WebError::Trouble(_)).then(QueueId::random);
     if let (WebError::Trouble(cause), Some(request)) = (error, &request) {
         tracing::error!(%request, cause = %cause.escape_debug(), "a web request failed");
@@ -74,7 +76,9 @@ fn page(visit: &Visit, error: &WebError, now: Timestamp) -> Result<Response, Web
     let refusal = wait.map_or(refusal, |seconds| refusal.retry_after(seconds));
     let mut page = render::refusal(refusal, &template)?;
     let location = match error {
+        WebError::NoSession(token) if is_within => Some(format!("/t/{token}?ended")),
         WebError::NoSession(token) => Some(format!("/t/{token}")),
+        WebError::NoReplySession(token) if is_within => Some(format!("/t/{token}?next=reply&ended")),
         WebError::NoReplySession(token) => Some(format!("/t/{token}?next=reply")),
         _ => None,
     };

@@ -115,6 +115,7 @@ pub async fn finish(
         Err(error) => return Err(error),
     };
     ended.map_err(|error: AccessError| WebError::access(error, &token))?;
+    state.awaited.remove(unlock::link_of(&token), visit.client);
     if let Some(browser) = session::browser(&visit, &headers) {
         state.replies.forget(&browser).await.map_err(|error| WebError::Trouble(error.to_string()))?;
     }

@@ -34,6 +34,8 @@ pub struct UnlockForm {
 #[derive(Default, Deserialize)]
 pub struct UnlockQuery {
     next: Option<String>,
+    /// A page of ours sent the reader here, because the session was over.
+    ended: Option<String>,
 }
 
 /// Whether the transfer is opened in order to answer it.
@@ -65,7 +67,8 @@ pub async fn show(
     headers: HeaderMap,
 ) -> Result<Response, WebError> {
     let preview = preview(&state, &token).await?;
-    let is_reply = query.is_ok_and(|query| is_reply(query.0.next.as_deref()));
+    let query = query.map(|query| query.0).unwrap_or_default();
+    let is_reply = is_reply(query.next.as_deref());
     let held = match session::value(&visit, &token, &headers) {
         "" => None,
         held => Some(state.access.look_at_session(&token, held).await),
@@ -75,7 +78,8 @@ pub async fn show(
     let notice = match held {
         Some(HeldSession::Own) => None,
         Some(HeldSession::Ended) => Some("unlock-ended"),
-        Some(HeldSession::Other) | None => is_awaited.then_some("unlock-cookies"),
+        Some(HeldSession::Other) | None if is_awaited => Some("unlock-cookies"),
+        Some(HeldSession::Other) | None => query.ended.and(Some("unlock-ended")),
     };
     let problem = None;
     let page = UnlockPage {
