@@ -444,6 +444,22 @@ fn files_arrive_where_requests_must_be_small() {
     behind("client_max_body_size 3m;");
 }
 
+/// A rule set that takes what somebody writes for an attack: its page does not take the place of the text.
+#[test]
+fn a_text_that_is_refused_on_the_way_stays_on_the_page() {
+    let scene = scene("");
+    let rules = "set $refused \"\"; if ($request_uri ~ /reply/message$) { set $refused M; }
+        if ($request_method = POST) { set $refused \"${refused}P\"; } if ($refused = MP) { return 403; }";
+    let (_nginx, base) = nginx(scene.gateway.as_ref().unwrap(), rules);
+    let browser = Browser::open(1280, 900, true);
+    scene.identify(&browser, &base);
+    browser.type_into("#message", "select * from bezwaar");
+    browser.click(NEXT);
+    wait_for_words(&browser, "#keep-news", "Wij konden uw tekst nu niet bewaren");
+    assert!(browser.url().ends_with("/reply/message"));
+    assert_eq!(message(&browser), "select * from bezwaar");
+}
+
 // ---- what is no file
 
 #[test]

@@ -18,7 +18,7 @@
   let isRefused = false;
   let goesOn = false; // The form may be sent.
 
-  function alert(text, hasChoice = false) {
+  function tell(text, hasChoice = false) {
     isRefused = Boolean(text);
     compare.hidden = !hasChoice;
     const line = alarm.querySelector("p");
@@ -39,19 +39,22 @@
     const response = await fetch(form.action, request).catch(() => null);
     if (response?.status === 204) {
       kept = now;
-      alert("");
+      tell("");
       document.dispatchEvent(new Event("zegel-used"));
       return true;
     }
-    const isPassing = !response || response.status >= 500 && response.status !== 507 || response.status === 429;
-    if (isPassing) {
+    // A 403 that is not in words of ours is somebody's on the way: its page must not take the place of the text either.
+    const isOurs = response?.headers.get("Content-Type")?.startsWith("text/plain");
+    const isForeign = response?.status === 403 && !isOurs;
+    const isPassing = response?.status >= 500 && response.status !== 507 || response?.status === 429;
+    if (!response || isPassing || isForeign) {
       clearTimeout(timer);
       timer = setTimeout(keep, RETRY);
-      alert(navigator.onLine && response ? alarm.dataset.trouble : alarm.dataset.offline);
+      tell(navigator.onLine && response ? alarm.dataset.trouble : alarm.dataset.offline);
       return false;
     }
-    if (response.status === 409) alert(alarm.dataset.conflict, true);
-    else if (response.status === 403) alert(alarm.dataset.session);
+    if (response.status === 409) tell(alarm.dataset.conflict, true);
+    else if (response.status === 403) tell(await response.text());
     return true;
   }
 
@@ -66,7 +69,7 @@
     clearTimeout(timer);
     timer = setTimeout(keep, TYPING);
   });
-  window.addEventListener("offline", () => alert(alarm.dataset.offline));
+  window.addEventListener("offline", () => tell(alarm.dataset.offline));
   window.addEventListener("online", keep);
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "hidden") store(typed().length < MOST_AT_THE_END);
@@ -78,7 +81,7 @@
     event.preventDefault();
     const button = event.submitter;
     clearTimeout(timer);
-    if (!navigator.onLine) return alert(alarm.dataset.offline);
+    if (!navigator.onLine) return tell(alarm.dataset.offline);
     if (!(await keep())) return;
     // Not from within the event: a form that is being sent is not sent (HTML 4.10.21.3).
     setTimeout(() => {
