@@ -631,6 +631,8 @@ fn the_browser_is_remembered_until_somebody_says_not_me() {
 fn looking_changes_nothing() {
     let scene = scene("");
     let mut anna = Resident::open(scene.link(), &scene.password);
+    // The first page behind the password is what tells that the message was opened.
+    anna.get("/reply");
     let look = |scene: &Scene, anna: &mut Resident| {
         let before = scene.everything();
         for screen in SCREENS {
