@@ -49,6 +49,8 @@ impl Marionette {
             ("GET", ["url"]) => "GetCurrentURL",
             ("POST", ["elements"]) => "FindElements",
             ("POST", ["frame"]) => "SwitchToFrame",
+            ("POST", ["print"]) => "Print",
+            ("POST", ["cookie"]) => "AddCookie",
             ("POST", ["execute", "sync"]) => "ExecuteScript",
             ("POST", ["element", _, "click"]) => "ElementClick",
             ("POST", ["element", _, "value"]) => "ElementSendKeys",
