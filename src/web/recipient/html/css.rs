@@ -6,6 +6,7 @@ use cssparser::{Delimiter, ParseError, Parser, Token};
 
 use super::colour::{Colour, Paint};
 use super::look::{Setting, settings};
+use super::value::Value;
 
 /// Parts of a value; those that are kept are short.
 const MAX_VALUE: usize = 32;
@@ -14,21 +15,6 @@ const MAX_DECLARATIONS: usize = 200;
 /// Selectors of all style sheets of a mail, and the levels that one of them names.
 const MAX_SELECTORS: usize = 1000;
 const MAX_LEVELS: usize = 8;
-
-/// A piece of a value.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Value {
-    /// In lower case.
-    Word(String),
-    Number(f32),
-    /// A number and its unit, in lower case.
-    Length(f32, String),
-    Percent(f32),
-    Paint(Paint),
-    Comma,
-    /// Text, addresses, functions, …
-    Other,
-}
 
 /// What a rule or an attribute asks for.
 #[derive(Clone, Debug, Default)]

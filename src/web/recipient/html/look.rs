@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::colour::Paint;
-use super::css::Value;
+use super::value::Value;
 
 /// The widest margin, padding and border that is kept, in pixels.
 const MAX_SPACE: f32 = 64.0;

@@ -9,6 +9,7 @@ mod look;
 pub mod pictures;
 mod plain;
 mod tags;
+mod value;
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
