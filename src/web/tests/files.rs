@@ -239,9 +239,12 @@ fn what_nobody_asked_for_hands_out_nothing_and_is_not_noted() {
         for guess in [
             ("Sec-Purpose", "prefetch"),
             ("Sec-Purpose", "prefetch;prerender"),
+            ("Sec-Purpose", "Prefetch; anonymous-client-ip"),
+            ("sec-purpose", "x;y=1, PREFETCH"),
             ("Purpose", "prefetch"),
             ("X-Moz", "prefetch"),
             ("X-Purpose", "preview"),
+            ("X-Purpose", ": Preview"),
         ] {
             let answer = opened.send("GET", path, &[guess, ("Range", "bytes=1-")]);
             assert_eq!((answer.status, answer.body.len()), (204, 0), "{path} {guess:?}");

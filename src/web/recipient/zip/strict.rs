@@ -51,5 +51,5 @@ fn zip64(mut extra: &[u8], index: usize) -> u64 {
 }
 
 fn number(bytes: &[u8], at: usize, length: usize) -> u64 {
-    bytes[at..at + length].iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
+    bytes[at..at + length].iter().rev().fold(0, |number, byte| (number << 8) | u64::from(*byte))
 }
