@@ -274,6 +274,10 @@ fn all_notices() -> Vec<(String, CrlfBytes)> {
         lines.push(ReceiptLine { address: &other, disposition: Disposition::Passed { rule: None } });
         let mixed = sample.receipt_of(&sample.receipt_facts(&lines));
         all.push((format!("receipt-mixed.{language}"), mixed));
+        let mut behalf = Sample::new(language);
+        behalf.sender.on_behalf_of = Some("Wethouder Bos".into());
+        let facts = behalf.notification_facts();
+        all.push((format!("notification-on-behalf.{language}"), behalf.notification(&facts)));
         all.push((format!("recall.{language}"), sample.recall()));
         all.push((format!("reminder.{language}"), sample.reminder(true)));
         all.push((format!("unopened.{language}"), sample.unopened()));

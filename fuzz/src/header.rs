@@ -2,6 +2,7 @@
 //! change because another one stands above them (C06, C13, H13).
 
 use zegel::message::crlf::CrlfBytes;
+use zegel::message::date;
 use zegel::message::header::Header;
 use zegel::outbox::compose::Fields;
 
@@ -13,6 +14,9 @@ pub fn holds(input: &[u8]) {
         let readings = field.readings(|| None);
         assert_eq!(readings.first(), Some(&field.value()));
         assert!(readings.iter().all(|reading| is_one_line(reading)), "{readings:?}");
+        if let Some(date) = date::canonical(&field.value()) {
+            assert_eq!(date::canonical(&date).as_ref(), Some(&date), "a date stays what it is");
+        }
         let name = field.name();
         assert!(
             header.all(&name).next().is_some() || !name.bytes().all(|c| c.is_ascii_graphic()),

@@ -4,6 +4,8 @@
 use std::collections::HashSet;
 
 use zegel::message::crlf::CrlfBytes;
+use zegel::message::header::Header;
+use zegel::message::invitation;
 use zegel::message::mime::{self, MimePart};
 use zegel::message::rewrite::safe_name;
 
@@ -29,6 +31,17 @@ pub fn holds(input: &[u8]) {
     mime::texts(&message, &mut |text| length += text.len());
     assert!(length <= most, "{length}");
     comes_out_whole(&message);
+    invitations_are_renamed_once(&message);
+}
+
+/// What has no name to change stays as it is, and what was changed has no other.
+fn invitations_are_renamed_once(message: &CrlfBytes) {
+    assert!(invitation::renamed(message, &|_| None).is_none());
+    let rename = |name: &str| Some("x".to_owned()).filter(|_| name != "x");
+    let Some(renamed) = invitation::renamed(message, &rename) else { return };
+    assert!(CrlfBytes::check(renamed.as_slice().to_vec()).is_ok(), "C08");
+    let named = Header::parse(renamed.as_slice()).fields().count();
+    assert!(named <= Header::parse(message.as_slice()).fields().count() + 1);
 }
 
 fn comes_out_whole(message: &CrlfBytes) {

@@ -5,7 +5,9 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use super::{PNG, Sealed, Site, content};
+use crate::address::Address;
 use crate::config::PasswordMode;
+use crate::message::mailbox::Mailbox;
 use crate::message::note::{Meeting, MeetingKind, Note};
 use crate::transfer::sealing::SealRequest;
 use crate::web::recipient::zip::strict;
@@ -516,4 +518,27 @@ fn the_files_of_the_zip_have_the_date_of_the_message() {
         let is = (is.year(), is.month(), is.day(), is.hour(), is.minute(), is.second());
         assert_eq!(is, expected, "{date:?}");
     }
+}
+
+#[test]
+fn the_page_says_on_whose_behalf_a_message_was_sent() {
+    let site = Site::start();
+    let sealed = site.seal_with(PasswordMode::None, |request| {
+        request.from_name = Some("Wethouder Bos".into());
+        request.agent = Some(Mailbox {
+            name: Some("Secretariaat <b>".into()),
+            address: Some(Address::parse("sec@voorbeeld.nl").unwrap()),
+        });
+    });
+    let token = &sealed.tokens[0];
+    let page = site.get_with(&format!("/t/{token}/files"), &site.unlock(token, ""));
+    let plain = page
+        .text()
+        .replace("<bdi>", "")
+        .replace("</bdi>", "")
+        .replace("<span class=\"address\">", "")
+        .replace("</span>", "");
+    let expected =
+        "Secretariaat &#60;b&#62; &lt;sec@voorbeeld.nl&gt; namens Wethouder Bos &lt;jan@voorbeeld.nl&gt;";
+    assert!(plain.contains(expected), "{plain}");
 }
