@@ -126,6 +126,7 @@ impl<'a> Walk<'a, '_> {
             return None;
         }
         let opened = opened::open(form, &leaf.content().0, leaf.name().as_deref(), arena.inner)?;
+        let has_nothing = opened.entity.is_empty();
         let kept = if leaf.depth < MAX_DEPTH { arena.keep(opened.entity) } else { None };
         let is_cut = opened.cut || kept.is_none();
         self.survey.damaged |= is_cut;
@@ -133,7 +134,7 @@ impl<'a> Walk<'a, '_> {
         if kept.is_some() {
             opened.note.into_iter().for_each(|note| self.note(note));
         }
-        kept
+        kept.filter(|_| !has_nothing)
     }
 
     fn note(&mut self, note: Note) {

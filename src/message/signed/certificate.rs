@@ -66,7 +66,8 @@ impl<'a> Certificate<'a> {
     }
 
     fn mail(&self) -> Option<String> {
-        let mut names = Ber(self.extension(ALTERNATIVE_NAMES)?).optional(SEQUENCE).map(Element::elements);
+        let names = self.extension(ALTERNATIVE_NAMES).and_then(|names| Ber(names).optional(SEQUENCE));
+        let mut names = names.map(Element::elements);
         let found = std::iter::from_fn(|| names.as_mut()?.next()).find(|name| name.tag == PRIMITIVE + 1);
         let found = found.map(|name| one_line(&decode::charset(name.content, None)));
         found.filter(|mail| !mail.is_empty()).or_else(|| self.named(MAIL))

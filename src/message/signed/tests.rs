@@ -28,6 +28,10 @@ fn identity(name: &str, mail: Option<&str>) -> (X509, PKey<Private>) {
     let mut subject = X509NameBuilder::new().unwrap();
     subject.append_entry_by_nid(Nid::COUNTRYNAME, "NL").unwrap();
     subject.append_entry_by_nid(Nid::COMMONNAME, name).unwrap();
+    // Where there is no other address, as certificates of before had it.
+    if mail.is_none() {
+        subject.append_entry_by_nid(Nid::PKCS9_EMAILADDRESS, "oud@voorbeeld.nl").unwrap();
+    }
     let subject = subject.build();
     let mut builder = X509::builder().unwrap();
     builder.set_version(2).unwrap();
@@ -111,6 +115,10 @@ fn what_was_signed_is_shown_and_the_signed_file_stays() {
     }
     let by_key = sign(ENTITY.as_bytes(), CMSOptions::USE_KEYID);
     assert_eq!(show(&mail(HEADER, &by_key)).2, by(&["S. de Vries (s.devries@voorbeeld.nl)"]));
+    let (certificate, key) = identity("Burger", None);
+    let old =
+        CmsContentInfo::sign(Some(&certificate), Some(&key), None, Some(b"x"), CMSOptions::BINARY).unwrap();
+    assert_eq!(read(&old.to_der().unwrap()).unwrap().by, ["Burger (oud@voorbeeld.nl)"]);
     let unnamed = sign(ENTITY.as_bytes(), CMSOptions::CMS_NOCERTS);
     assert_eq!(show(&mail(HEADER, &unnamed)).2, by(&[]));
 }
@@ -185,7 +193,7 @@ fn a_name_says_no_more_than_a_name() {
     let signed =
         CmsContentInfo::sign(Some(&certificate), Some(&key), None, Some(b"x"), CMSOptions::BINARY).unwrap();
     let read = read(&signed.to_der().unwrap()).unwrap();
-    assert_eq!(read.by, ["Burgemeester Controle: in orde"]);
+    assert_eq!(read.by, ["Burgemeester Controle: in orde (oud@voorbeeld.nl)"]);
 }
 
 #[test]

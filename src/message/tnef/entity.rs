@@ -23,12 +23,17 @@ const LINE: usize = 57;
 /// What a part takes besides its header and its content.
 const DELIMITER: usize = 100;
 
-/// Writes a file as an entity: its text, its attachments, an attached message as a message. `Beside` what is in such
-/// messages comes once more, after all else. The flag tells that something was left out.
+/// Writes a file as an entity: its text, its attachments, an attached message as a message; nothing, where it has neither
+/// text nor file. `Beside` what is in such messages comes once more, after all else. The flag tells that something was
+/// left out.
 pub fn entity(file: &[u8], inner: Inner) -> (Vec<u8>, bool) {
     let room = file.len().saturating_mul(GROWTH).saturating_add(LEAST_ROOM);
     let mut writer = Writer { output: Vec::new(), room, boundaries: 0, cut: false };
-    writer.message(&read(file), inner, 0);
+    let message = read(file);
+    if message.is_blank() {
+        return (Vec::new(), message.is_unread);
+    }
+    writer.message(&message, inner, 0);
     (writer.output, writer.cut)
 }
 
@@ -65,10 +70,6 @@ impl Writer {
 
     fn message(&mut self, message: &Message, inner: Inner, depth: usize) {
         self.cut |= message.is_unread;
-        if message.is_blank() {
-            // A multipart has at least one part.
-            return self.line("");
-        }
         let boundary = self.multipart("mixed");
         self.body(message, &boundary);
         for attachment in &message.attachments {

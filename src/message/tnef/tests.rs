@@ -449,8 +449,11 @@ fn what_says_nothing_stays_what_it_is() {
     let list = file(&[message_properties(&[text(0x001a, "IPM.DistList")])]);
     let outer = file(&[attached_message("Wijkteam", &list)]);
     assert_eq!(files(&outer), one("Wijkteam.dat", &list));
+    let html = message_properties(&[bytes(0x1013, b"<p>Lijst")]);
+    let (text, html, _) = show(&file(&[html, attached_message("Wijkteam", &list)]));
+    assert_eq!((text, html.as_deref()), (None, Some("<p>Lijst")));
     let (text, html, files) = show(&file(&[attribute_at(1, id::MESSAGE_CLASS, b"IPM.Note\0")]));
-    assert!(text.unwrap_or_default().is_empty() && html.is_none() && files.is_empty());
+    assert!(text.is_none() && html.is_none() && files.is_empty());
 }
 
 #[test]
