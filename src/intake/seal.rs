@@ -128,7 +128,7 @@ fn request<'a>(
     if parts.damaged {
         tracing::warn!(id = %arrival.id, "a sealed message is damaged; its original is kept whole");
     }
-    let from = header.from();
+    let (from, sender) = (header.from(), arrival.envelope.reverse_path.address());
     // Those who answer the notification name it by this, whatever the message itself is called.
     let mut thread = header.thread_ids();
     if !thread.iter().any(|id| id == found.message_id) {
@@ -139,7 +139,7 @@ fn request<'a>(
         original: FileData::Stream(Box::new(copy.stream())),
         subject: arrival.subject.clone(),
         from_name: from.name,
-        from_address: from.address.map(String::from),
+        from_address: from.address.or_else(|| sender.cloned()).map(String::from),
         agent: header.agent(),
         message_id: header.message_id().or_else(|| Some(found.message_id.to_owned())),
         reply_to: found.reply_to.iter().filter_map(|mailbox| mailbox.address.clone()).collect(),
@@ -148,7 +148,7 @@ fn request<'a>(
         html: parts.html.map(|part| part.data),
         files: parts.files.into_iter().map(content).collect(),
         notes: parts.notes.into_iter().map(|note| without_tag(note, organisation)).collect(),
-        sender: arrival.envelope.reverse_path.address().cloned(),
+        sender: sender.cloned(),
         automatic: receipt_address(arrival, header).is_none(),
         language: arrival.options.language,
         download_notice: terms.download_notice,

@@ -24,11 +24,7 @@ pub fn safe_name(name: &str) -> String {
     let mut plain = String::with_capacity(visible.len());
     for c in ComposingNormalizerBorrowed::new_nfc().normalize(&visible).chars() {
         match c {
-            c if c.is_whitespace() => {
-                if !plain.ends_with(' ') {
-                    plain.push(' ');
-                }
-            }
+            c if c.is_whitespace() => plain.push(' '),
             c if c.is_control() || "/\\<>:\"|?*\u{fffd}".contains(c) => plain.push('_'),
             c => plain.push(c),
         }
