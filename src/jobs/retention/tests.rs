@@ -101,8 +101,9 @@ impl Node {
     async fn open(&self, transfer: &TransferId, recipient: u16) {
         let (id, link) = (crate::secret::random(), link(transfer, recipient));
         let event = event(self.clock.now());
-        let session = Session { id, link, wrapped_key: vec![1], used: self.clock.now() };
+        let session = Session { id, link: link.clone(), wrapped_key: vec![1], used: self.clock.now() };
         self.store.open(session, event).await.unwrap();
+        self.store.note_opened(link, self.clock.now()).await.unwrap();
     }
 
     /// Lets time pass as a gateway lives through it: with turns.
