@@ -154,6 +154,43 @@ fn a_resident_without_javascript_on_a_telephone() {
     walk(&browser, &scene);
 }
 
+/// The right password, and the page that asks for it again: with a word why.
+#[test]
+fn a_browser_without_cookies_is_told_so() {
+    let scene = scene();
+    let browser = Browser::open_without_cookies(1280, 900);
+    browser.goto(&scene.link);
+    assert!(!browser.has("main [role=status]"));
+    for _ in 0..2 {
+        unlock(&browser, &scene.password);
+        browser.wait_for_url(&scene.link);
+        wait_for("a word about cookies", || browser.has("main [role=status]").then_some(()));
+        // No cookie keeps its language either: it is that of the browser.
+        let notice = browser.text("main [role=status]");
+        assert!(notice.contains("keeps out our cookie") || notice.contains("houdt uw browser"), "{notice}");
+    }
+    browser.goto(&format!("{}?lang=nl", scene.status));
+    assert!(browser.text("main").contains("Nog niet geopend"), "nobody has seen it");
+}
+
+/// What people paste: the link of a scanner with words around it, and the password as a chat shows it.
+#[test]
+fn what_was_pasted_opens() {
+    let scene = scene();
+    let browser = Browser::open(1280, 900, true);
+    let wrapped = scene.link.replace(':', "%3A").replace('/', "%2F");
+    let pasted =
+        format!("Zie https://eur05.safelinks.example/?url={wrapped}&data=05%7C02&reserved=0 (graag vandaag)");
+    browser.goto(&format!("{}/?lang=nl", scene.site.public_url()));
+    browser.type_into("input[name=transfer]", &pasted);
+    browser.click("main button.button[type=submit]");
+    browser.wait_for_url(&scene.link);
+    browser.goto(&format!("{}/?utm_source=mail", scene.link.to_uppercase().replace("HTTP", "http")));
+    browser.wait_for_url(&scene.link);
+    unlock(&browser, &format!("*{}*,\u{200b}", scene.password.replace('-', "\u{2011}")));
+    browser.wait_for_url(&format!("{}/files", scene.link));
+}
+
 /// From the button in the receipt to the proof that it was never opened.
 fn take_back(browser: &Browser, scene: &Scene) {
     let status = &scene.status;

@@ -227,6 +227,27 @@ fn a_misplaced_password_is_nowhere_to_be_read() {
     }
 }
 
+/// RFC 8265 4.2: a Mac writes accents as characters of their own, a telephone does not; word processors change blanks.
+#[test]
+fn a_chosen_password_opens_in_every_spelling() {
+    let (smarthost, site, gateway) = start("[seal]\nsubject = \"keep\"\n");
+    // [vertrouwelijk wachtwoord="Frûlju yn Dronryp 8"] with a circumflex of its own.
+    let subject = "=?utf-8?Q?[vertrouwelijk_wachtwoord=3D=22Fru=CC=82lju_yn_Dronryp_8=22]_Zaak?=";
+    let taken = send(&smarthost, &gateway, &[RESIDENT], &mail(&format!("Subject: {subject}"), RESIDENT), 2);
+    let link = link_of(&notice(&taken, "notification").text, &site.public_url());
+    let forms = [
+        "Fr%C3%BBlju+yn+Dronryp+8",
+        "Fru%CC%82lju%C2%A0yn%E2%80%89Dronryp%C2%A08",
+        "%EF%BB%BFFr%C3%BBlju+yn+Dronryp+8+",
+    ];
+    for typed in forms {
+        assert_eq!(post(&link, &format!("password={typed}")).status, 303, "{typed}");
+    }
+    assert_eq!(post(&link, "password=fr%C3%BBlju+yn+Dronryp+8").status, 403, "capitals count");
+    let page = get(&link).text();
+    assert!(page.contains("Typ een ander wachtwoord precies zoals u het kreeg"), "{page}");
+}
+
 #[test]
 fn a_sealed_thread_stays_sealed() {
     let (smarthost, _site, gateway) = start("");

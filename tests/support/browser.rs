@@ -32,6 +32,15 @@ const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 impl Browser {
     /// Starts chromedriver and a headless window of this size.
     pub fn open(width: u32, height: u32, scripts: bool) -> Self {
+        Self::open_chromium(width, height, scripts, true)
+    }
+
+    /// The same for a browser that keeps no cookies.
+    pub fn open_without_cookies(width: u32, height: u32) -> Self {
+        Self::open_chromium(width, height, true, false)
+    }
+
+    fn open_chromium(width: u32, height: u32, scripts: bool, cookies: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = free_port();
         let driver = Command::new("chromedriver")
@@ -57,6 +66,7 @@ impl Browser {
                 "prefs": {
                     "download.default_directory": browser.downloads(),
                     "profile.managed_default_content_settings.javascript": if scripts { 1 } else { 2 },
+                    "profile.managed_default_content_settings.cookies": if cookies { 1 } else { 2 },
                 },
             },
         }}});

@@ -182,6 +182,14 @@ fn what_is_put_around_a_token_leads_to_its_page() {
             "{asked}"
         );
     }
+    for gap in ["=%0D%0A", "%20", "%E2%80%8B", "%0A%3E%20", "%250A"] {
+        let answer = site.get(&format!("/t/{}{gap}{}/reply", &token[..20], &token[20..]));
+        assert_eq!(
+            (answer.status, answer.field("location")),
+            (303, format!("/t/{token}/reply").as_str()),
+            "{gap}"
+        );
+    }
     let answer = site.get(&format!("/t/{token}/files/2).)"));
     assert_eq!(answer.field("location"), format!("/t/{token}/files/2"));
     assert_eq!(site.send(&format!("HEAD /t/{token})"), &[], "").status, 303);
