@@ -163,7 +163,7 @@ mod tests {
             format!("Content-Type: text/calendar; name=a.ics\r\n\r\n{calendar}"),
             format!("Content-Type: text/calendar\r\nContent-Disposition: attachment\r\n\r\n{calendar}"),
             format!("Content-Type: text/calendar\r\nContent-Transfer-Encoding: base64\r\n\r\n{calendar}"),
-            format!("Content-Type: text/calendar\r\n\r\nSUMMARY:a\r\n"),
+            "Content-Type: text/calendar\r\n\r\nSUMMARY:a\r\n".to_owned(),
             invitation("", calendar)
                 .replace("--m--", "--m\r\nContent-Type: application/pgp-signature\r\n\r\nx\r\n--m--"),
             "Content-Type: text/calendar".to_owned(),

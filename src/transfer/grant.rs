@@ -272,8 +272,8 @@ mod tests {
     #[test]
     fn a_range_costs_what_it_brings() {
         let plain = sample(3_000_000);
-        let (grant, read) = granted(plain.len(), |key, mut sink| {
-            write(key, &mut sink, &sealed_name(1, "foto.jpg"), &mut &plain[..]).unwrap();
+        let (grant, read) = granted(plain.len(), |key, sink| {
+            write(key, sink, &sealed_name(1, "foto.jpg"), &mut &plain[..]).unwrap();
         });
         for offset in [0, 1, 70_000, 1_500_000, 2_999_999] {
             assert!(from(&grant, offset) == plain[offset..], "from {offset}");
@@ -287,8 +287,8 @@ mod tests {
     /// C14, C37: a part in another's place is as good as lost, wherever it is read.
     #[test]
     fn another_part_in_its_place_is_refused() {
-        let (grant, _) = granted(100_000, |key, mut sink| {
-            write(key, &mut sink, &sealed_name(2, "foto.jpg"), &mut &sample(100_000)[..]).unwrap();
+        let (grant, _) = granted(100_000, |key, sink| {
+            write(key, sink, &sealed_name(2, "foto.jpg"), &mut &sample(100_000)[..]).unwrap();
         });
         for offset in [0, 90_000] {
             assert!(

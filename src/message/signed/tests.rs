@@ -80,7 +80,9 @@ fn mail(header: &str, file: &[u8]) -> CrlfBytes {
 
 const HEADER: &str = "Content-Type: application/pkcs7-mime; smime-type=signed-data; name=smime.p7m\n";
 
-fn show(mail: &CrlfBytes) -> (Option<String>, Vec<(String, Vec<u8>)>, Vec<Note>) {
+type Files = Vec<(String, Vec<u8>)>;
+
+fn show(mail: &CrlfBytes) -> (Option<String>, Files, Vec<Note>) {
     let parts = mime::parts(mail);
     let text = parts.text.map(|text| String::from_utf8(text.data.to_vec()).unwrap());
     (text, parts.files.into_iter().map(|file| (file.name, file.data.to_vec())).collect(), parts.notes)

@@ -130,8 +130,10 @@ fn mail(file: &[u8]) -> CrlfBytes {
     )
 }
 
+type Files = Vec<(String, Vec<u8>)>;
+
 /// Text, HTML, and name and content of every file but the winmail.dat itself.
-fn show(file: &[u8]) -> (Option<String>, Option<String>, Vec<(String, Vec<u8>)>) {
+fn show(file: &[u8]) -> (Option<String>, Option<String>, Files) {
     let mail = mail(file);
     let parts = mime::parts(&mail);
     let [winmail, files @ ..] = parts.files.as_slice() else { panic!("no file") };
@@ -210,7 +212,7 @@ fn the_best_name_counts_wherever_it_stands() {
     );
     assert_eq!(name(&[properties(&[long.clone(), display.clone()]), title(b"titel.txt")]), "lang.txt");
     assert_eq!(name(&[properties(&[display.clone(), short.clone()])]), "kort.txt");
-    assert_eq!(name(&[title(b"titel.txt"), properties(&[display.clone()])]), "titel.txt");
+    assert_eq!(name(&[title(b"titel.txt"), properties(std::slice::from_ref(&display))]), "titel.txt");
     assert_eq!(
         name(&[properties(&[narrow(NAME, b"LANGEN~1.TXT")]), title(b"lange naam.txt")]),
         "lange naam.txt"

@@ -80,8 +80,6 @@ fn when(visit: &Visit, meeting: &Meeting) -> Option<String> {
         (moment(start), meeting.end.filter(|end| *end > start).map(until))
     };
     let key = if meeting.is_whole_day { "transfer-meeting-days" } else { "transfer-meeting-times" };
-    match to.filter(|to| *to != from) {
-        Some(to) => Some(language.format(key, &[("start", &from), ("end", &to)])),
-        None => Some(from),
-    }
+    let Some(to) = to.filter(|to| *to != from) else { return Some(from) };
+    Some(language.format(key, &[("start", &from), ("end", &to)]))
 }
