@@ -2,7 +2,13 @@
 //!
 //! Pictures for people are in `target/looks/` afterwards: each mail as its page and by itself, 360 and 1280 pixels wide.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail so")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail so"
+)]
 
 mod support;
 
@@ -97,7 +103,8 @@ fn numbers(text: &str, word: &str) -> Vec<usize> {
 
 /// Whatever people print with, one after the other.
 fn browsers() -> impl Iterator<Item = (&'static str, Browser)> {
-    let open: [(&'static str, fn() -> Browser); 3] = [
+    type Open = fn() -> Browser;
+    let open: [(&'static str, Open); 3] = [
         ("Chromium", || Browser::open(1280, 900, true)),
         ("Chromium without JavaScript", || Browser::open(1280, 900, false)),
         ("Firefox", || Browser::open_firefox(1280, 900)),

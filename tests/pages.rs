@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use support::browser::Browser;
 use support::client::submit;
 use support::gateway::{Gateway, Site, wait_for};
-use support::mail::{Notice, link_of, password_of};
+use support::mail::{Notice, as_opened, link_of, password_of};
 use support::smarthost::{Script, Smarthost};
 
 const STAFF: &str = "j.jansen@voorbeeld.nl";
@@ -132,7 +132,7 @@ fn walk(browser: &Browser, scene: &Scene) {
     let mut archive = zip::ZipArchive::new(Cursor::new(browser.downloaded(".zip"))).unwrap();
     let mut original = Vec::new();
     archive.by_name("message.eml").unwrap().read_to_end(&mut original).unwrap();
-    assert_eq!(original, hostile_mail());
+    assert_eq!(original, as_opened(&hostile_mail()));
 
     browser.click("form[action$='/finish'] button");
     browser.wait_for_url(&format!("{}/", scene.site.public_url()));

@@ -13,7 +13,7 @@ use rusqlite::types::Value as Column;
 use serde_json::Value;
 use support::client::submit;
 use support::gateway::{Gateway, Site, all_bytes, wait_for};
-use support::mail::{Notice, canaries, link_of, password_of, tagged, text_of};
+use support::mail::{Notice, as_opened, canaries, link_of, password_of, tagged, text_of};
 use support::smarthost::{Script, Smarthost};
 use support::web::{Answer, get, get_as, post, send};
 
@@ -193,7 +193,7 @@ fn the_password_opens_message_files_and_zip() {
 
     let original = get_as(&format!("{link}/message.eml"), cookie);
     assert_eq!((original.status, original.field("content-type")), (200, "message/rfc822"));
-    assert!(original.body == sealed.mail, "the .eml is what was sent");
+    assert!(original.body == as_opened(&sealed.mail), "the .eml is what was sent");
 
     let zip = get_as(&format!("{link}/zip"), cookie);
     assert_eq!((zip.status, zip.field("content-type")), (200, "application/zip"));
@@ -201,7 +201,7 @@ fn the_password_opens_message_files_and_zip() {
     let names: Vec<&str> = members.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["kanarie-bestandsnaam.txt", "message.html", "message.txt", "message.eml"]);
     assert_eq!(members[0].1, b"kanarie-inhoud");
-    assert!(members[3].1 == sealed.mail);
+    assert!(members[3].1 == as_opened(&sealed.mail));
 }
 
 fn unzip(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
@@ -465,7 +465,7 @@ fn nobody_sees_who_got_a_blind_copy() {
     assert!(!to_resident.raw.contains("c@example.net") && !to_resident.raw.contains("Bcc"));
     let cookie = sealed.open(0);
     let original = get_as(&format!("{}/message.eml", sealed.links[0]), &cookie);
-    assert!(original.body == plain, "{}", original.text());
+    assert!(original.body == as_opened(&plain), "{}", original.text());
     let page = get_as(&format!("{}/files", sealed.links[0]), &cookie);
     assert!(!page.text().contains("c@example.net"));
 }
@@ -489,12 +489,12 @@ fn without_a_password_the_link_is_enough() {
         let answer = send("POST", link, &[], form);
         assert_eq!(answer.status, 303, "{form:?}");
         let original = get_as(&format!("{link}/message.eml"), &answer.cookie());
-        assert!(original.body == sealed.mail, "{form:?}");
+        assert!(original.body == as_opened(&sealed.mail), "{form:?}");
     }
 
     let parts = export(&site, &sealed);
     let secret = &sealed.token(0)[13..];
-    assert!(decrypt(parts.last().unwrap(), secret).unwrap() == sealed.mail);
+    assert!(decrypt(parts.last().unwrap(), secret).unwrap() == as_opened(&sealed.mail));
 }
 
 /// H24, H25, L01
@@ -622,7 +622,7 @@ fn an_export_opens_in_another_openpgp_program() {
         assert_eq!(part(&file["part"]), b"kanarie-inhoud");
         assert_eq!(String::from_utf8_lossy(part(&index["text"])).trim_end(), "kanarie-tekst");
         assert_eq!(String::from_utf8_lossy(part(&index["html"])).trim_end(), "<p>kanarie-opmaak</p>");
-        assert!(*part(&index["message"]) == sealed.mail);
+        assert!(*part(&index["message"]) == as_opened(&sealed.mail));
         assert_eq!(plain.len(), 5, "index, file, text, HTML and message; nothing else");
 
         let wrong = [secret, &sealed.password, &format!("{secret}-0000-0000-0000"), ""];

@@ -24,7 +24,13 @@ pub fn safe_name(name: &str) -> String {
     let mut plain = String::with_capacity(visible.len());
     for c in ComposingNormalizerBorrowed::new_nfc().normalize(&visible).chars() {
         match c {
-            c if c.is_whitespace() => plain.push(' '),
+            ' ' => plain.push(' '),
+            // Line breaks and tabs of a header that was folded.
+            c if c.is_whitespace() => {
+                if !plain.ends_with(' ') {
+                    plain.push(' ');
+                }
+            }
             c if c.is_control() || "/\\<>:\"|?*\u{fffd}".contains(c) => plain.push('_'),
             c => plain.push(c),
         }
@@ -117,7 +123,7 @@ mod tests {
             (".htaccess", "htaccess"),
             ("...", "bijlage"),
             ("", "bijlage"),
-            (" a  b .txt ", "a b .txt"),
+            (" a  b .txt ", "a  b .txt"),
             ("a\r\nb\t.txt", "a b .txt"),
             ("a\0b\u{7}.txt", "a_b_.txt"),
             ("factuur\u{202e}fdp.exe", "factuurfdp.exe"),

@@ -81,6 +81,15 @@ impl Notice {
     }
 }
 
+/// The message as a recipient downloads it: without the tag in its subject, and else byte for byte what was sent.
+pub fn as_opened(mail: &[u8]) -> Vec<u8> {
+    const TAG: &[u8] = b"[vertrouwelijk] ";
+    match mail.windows(TAG.len()).position(|window| window == TAG) {
+        Some(at) => [&mail[..at], &mail[at + TAG.len()..]].concat(),
+        None => mail.to_vec(),
+    }
+}
+
 /// A mail as text.
 pub fn text_of(taken: &Taken) -> String {
     String::from_utf8_lossy(&taken.message).into_owned()

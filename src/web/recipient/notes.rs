@@ -81,5 +81,6 @@ fn when(visit: &Visit, meeting: &Meeting) -> Option<String> {
     };
     let key = if meeting.is_whole_day { "transfer-meeting-days" } else { "transfer-meeting-times" };
     let Some(to) = to.filter(|to| *to != from) else { return Some(from) };
-    Some(language.format(key, &[("start", &from), ("end", &to)]))
+    let times = [("start", from.as_str()), ("end", to.as_str())];
+    Some(language.format(key, &times))
 }
