@@ -3,7 +3,13 @@
 //! (`UPDATE_GOLDEN=1 cargo test --test corpus`); what leaves in the place of each is a message that parsers find no fault
 //! with (RFC 5322).
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test may fail so")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test may fail so"
+)]
 
 mod support;
 

@@ -163,7 +163,7 @@ fn a_browser_without_cookies_is_told_so() {
     assert!(!browser.has("main [role=status]"));
     for _ in 0..2 {
         unlock(&browser, &scene.password);
-        browser.wait_for_url(&scene.link);
+        browser.wait_for_url(&format!("{}?ended", scene.link));
         wait_for("a word about cookies", || browser.has("main [role=status]").then_some(()));
         // No cookie keeps its language either: it is that of the browser.
         let notice = browser.text("main [role=status]");

@@ -1,7 +1,7 @@
 //! What residents type is never lost, whatever becomes of their session, their windows and their connection: through the
 //! real binary, without a browser. What needs a script is in `pages_kept.rs`.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail so")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail so")]
 
 mod support;
 
