@@ -43,8 +43,11 @@ pub async fn lead(State(tokens): State<Tokens>, request: Request, next: Next) ->
         return Redirect::to(&address).into_response();
     }
     let response = next.run(request).await;
-    let is_found = !matches!(response.extensions().get(), Some(WebError::NotFound));
-    match address(&tokens, &asked).filter(|_| !is_found) {
+    // The search costs more than most pages: only what is not there is worth it.
+    if !matches!(response.extensions().get(), Some(WebError::NotFound)) {
+        return response;
+    }
+    match address(&tokens, &asked) {
         Some(address) if address != asked.to_string() => Redirect::to(&address).into_response(),
         _ => response,
     }
