@@ -5,44 +5,24 @@
 
 mod support;
 
-use support::gateway::{Gateway, Site};
-use support::resident::{RESIDENT, Resident, STAFF, attachments, form, multipart, noise, seal};
-use support::smarthost::{Script, Smarthost, Taken};
+use support::resident::{RESIDENT, Resident, STAFF, Scene, attachments, form, multipart, noise, seal};
+use support::smarthost::Taken;
 use support::web::{Answer, send, send_octets};
 
 const PARTNER: &str = "bob@example.net";
 const TEXT: &str = "Beste Jan,\r\n\r\nkanarie-tekst met \"aanhalingen\" & <haken>.\r\n\r\nGroet";
 
-struct Scene {
-    smarthost: Smarthost,
-    site: Site,
-    gateway: Gateway,
-    links: Vec<String>,
-    password: String,
-}
-
 fn scene(extra: &str) -> Scene {
-    let smarthost = Smarthost::start(Script::usual());
-    let site = Site::new(smarthost.address(), extra);
-    let gateway = site.start();
-    let (links, password) = seal(&smarthost, &site, &gateway, &[RESIDENT, PARTNER]);
-    Scene { smarthost, site, gateway, links, password }
+    Scene::new(extra, &[RESIDENT, PARTNER])
 }
 
 impl Scene {
-    fn verified(&self) -> Resident {
-        Resident::verified(&self.links[0], &self.password, &self.smarthost)
-    }
-
     fn execute(&self, change: &str) -> usize {
-        let db = rusqlite::Connection::open(self.site.data().join("zegel.db")).unwrap();
-        db.busy_timeout(support::gateway::PATIENCE).unwrap();
-        db.execute(change, []).unwrap()
+        self.database().execute(change, []).unwrap()
     }
 
     fn count(&self, query: &str) -> u32 {
-        let db = rusqlite::Connection::open(self.site.data().join("zegel.db")).unwrap();
-        db.query_row(query, [], |row| row.get(0)).unwrap()
+        self.database().query_row(query, [], |row| row.get(0)).unwrap()
     }
 
     /// Everything that was ever kept of drafts that are there.

@@ -10,12 +10,12 @@ use std::net::TcpStream;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use support::client::submit;
-use support::gateway::{Gateway, Site, wait_for};
+use support::gateway::wait_for;
 use support::mail::{Notice, link_of, password_of};
 use support::resident::{
-    RESIDENT, Resident, STAFF, attachments, base64, code_to, form, multipart, noise, seal,
+    RESIDENT, Resident, STAFF, Scene, attachments, base64, code_to, form, multipart, noise, seal,
 };
-use support::smarthost::{Script, Smarthost, Taken};
+use support::smarthost::Taken;
 use support::web::{Answer, get, get_as, post, send, send_octets};
 
 const PARTNER: &str = "bob@example.net";
@@ -24,33 +24,13 @@ const PARTNER: &str = "bob@example.net";
 const SCREENS: [&str; 6] =
     ["/reply", "/reply/code", "/reply/message", "/reply/check", "/reply/preview", "/reply/sent"];
 
-struct Scene {
-    smarthost: Smarthost,
-    site: Site,
-    gateway: Gateway,
-    links: Vec<String>,
-    password: String,
-}
-
 fn scene(extra: &str) -> Scene {
-    scene_for(extra, &[RESIDENT])
-}
-
-fn scene_for(extra: &str, to: &[&str]) -> Scene {
-    let smarthost = Smarthost::start(Script::usual());
-    let site = Site::new(smarthost.address(), extra);
-    let gateway = site.start();
-    let (links, password) = seal(&smarthost, &site, &gateway, to);
-    Scene { smarthost, site, gateway, links, password }
+    Scene::new(extra, &[RESIDENT])
 }
 
 impl Scene {
     fn link(&self) -> &str {
         &self.links[0]
-    }
-
-    fn verified(&self) -> Resident {
-        Resident::verified(self.link(), &self.password, &self.smarthost)
     }
 
     /// The mail with this in its header, once it has come.
@@ -63,12 +43,6 @@ impl Scene {
     /// The answer as staff get it.
     fn staff_mail(&self) -> Taken {
         self.mail_with("\nReply-To:")
-    }
-
-    fn database(&self) -> rusqlite::Connection {
-        let db = rusqlite::Connection::open(self.site.data().join("zegel.db")).unwrap();
-        db.busy_timeout(support::gateway::PATIENCE).unwrap();
-        db
     }
 
     /// Every row of every table, as text.
@@ -560,7 +534,7 @@ fn no_field_can_be_added() {
 /// C17: link, browser and session belong together.
 #[test]
 fn a_session_answers_only_its_own_transfer() {
-    let scene = scene_for("", &[RESIDENT, PARTNER]);
+    let scene = Scene::new("", &[RESIDENT, PARTNER]);
     let (others, _) = seal(&scene.smarthost, &scene.site, &scene.gateway, &[RESIDENT]);
     let mut anna = scene.verified();
     let id = anna.begin("geheim.txt", 10);

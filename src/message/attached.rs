@@ -1,6 +1,6 @@
 //! The messages within a message: forwarded as attachments, in a digest, returned in a report, as an `.eml` or in a
-//! winmail.dat. `policy` reads their headers as it reads the outer one (C31). A message of one text holds none, and
-//! costs a look at its header.
+//! winmail.dat. `policy` reads their headers as it reads the outer one (C31). A message of one text holds
+//! none but where uuencode wrote files into it, and costs a look at its header and for those.
 
 use memchr::memchr2_iter;
 

@@ -241,38 +241,24 @@ pub(super) mod tests {
 
     #[test]
     fn comes_from_nobody_and_goes_to_the_sender() {
-        let sent = item(QueueItemKind::Message, Some("jan@voorbeeld.nl"), &[None]);
-        let outcomes = failed(&[1]);
-        let failed = to_report(&sent, &outcomes);
-        let report = report(
-            &settings(""),
-            "smarthost.voorbeeld.nl:25",
-            outbox(),
-            Timestamp::UNIX_EPOCH,
-            &sent,
-            &failed,
-            None,
-        )
-        .unwrap();
+        let report = report_on(QueueItemKind::Message, None);
         assert_eq!(report.envelope.reverse_path, ReversePath::Null);
         assert_eq!(report.envelope.recipients[0].address.as_str(), "jan@voorbeeld.nl");
         assert_eq!(report.kind, QueueItemKind::Report);
     }
 
-    fn text_of(kind: QueueItemKind) -> String {
+    /// The report on a mail that reached none of its recipients.
+    fn report_on(kind: QueueItemKind, opener: Option<Opener>) -> NewItem {
         let sent = item(kind, Some("jan@voorbeeld.nl"), &[None]);
         let outcomes = failed(&[1]);
         let failed = to_report(&sent, &outcomes);
-        let report = report(
-            &settings(""),
-            "smarthost.voorbeeld.nl:25",
-            outbox(),
-            Timestamp::UNIX_EPOCH,
-            &sent,
-            &failed,
-            Some(opener(MESSAGE)),
-        );
-        let chunks = body::open(&keys().body, &MemoryBlobs::default(), &report.unwrap().body).unwrap();
+        let next_hop = "smarthost.voorbeeld.nl:25";
+        report(&settings(""), next_hop, outbox(), Timestamp::UNIX_EPOCH, &sent, &failed, opener).unwrap()
+    }
+
+    fn text_of(kind: QueueItemKind) -> String {
+        let report = report_on(kind, Some(opener(MESSAGE)));
+        let chunks = body::open(&keys().body, &MemoryBlobs::default(), &report.body).unwrap();
         String::from_utf8(chunks.collect::<Result<Vec<_>, _>>().unwrap().concat()).unwrap()
     }
 

@@ -10,9 +10,9 @@ use base64::engine::general_purpose::STANDARD;
 use mail_parser::{MessageParser, MimeHeaders};
 
 use super::client::submit;
-use super::gateway::{Gateway, Site};
+use super::gateway::{Gateway, PATIENCE, Site};
 use super::mail::{Notice, link_of, password_of, tagged};
-use super::smarthost::{Smarthost, Taken};
+use super::smarthost::{Script, Smarthost, Taken};
 use super::web::{Answer, send, send_octets};
 
 pub const STAFF: &str = "j.jansen@voorbeeld.nl";
@@ -31,6 +31,38 @@ pub fn seal(smarthost: &Smarthost, site: &Site, gateway: &Gateway, to: &[&str]) 
 
 /// A file in a form: name, type, bytes.
 pub type File<'a> = (&'a str, &'a str, &'a [u8]);
+
+/// A gateway, a smarthost behind it, and one transfer in it: a link for each recipient, and the password.
+pub struct Scene {
+    pub smarthost: Smarthost,
+    pub site: Site,
+    pub gateway: Gateway,
+    pub links: Vec<String>,
+    pub password: String,
+}
+
+impl Scene {
+    /// With these lines behind the configuration.
+    pub fn new(extra: &str, to: &[&str]) -> Self {
+        let smarthost = Smarthost::start(Script::usual());
+        let site = Site::new(smarthost.address(), extra);
+        let gateway = site.start();
+        let (links, password) = seal(&smarthost, &site, &gateway, to);
+        Self { smarthost, site, gateway, links, password }
+    }
+
+    /// The first recipient, who has proved an address.
+    pub fn verified(&self) -> Resident {
+        Resident::verified(&self.links[0], &self.password, &self.smarthost)
+    }
+
+    /// The gateway's own, while it is running.
+    pub fn database(&self) -> rusqlite::Connection {
+        let db = rusqlite::Connection::open(self.site.data().join("zegel.db")).unwrap();
+        db.busy_timeout(PATIENCE).unwrap();
+        db
+    }
+}
 
 /// A visit to one link.
 pub struct Resident {
