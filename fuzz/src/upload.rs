@@ -38,7 +38,7 @@ fn describes(metadata: &[u8]) {
     let safe = safe_name(&name);
     assert_eq!(safe_name(&safe), safe);
     assert!(
-        !safe.is_empty() && safe.len() <= 200 && !safe.contains(['/', '\\', '\0']) && safe != "..",
+        !safe.is_empty() && safe.len() <= 255 && !safe.contains(['/', '\\', '\0']) && safe != "..",
         "{safe:?}"
     );
 }
