@@ -125,9 +125,20 @@ identifier!(
     QueueId, 12, "queue id"
 );
 identifier!(
-    /// A blob in the blob store. 130 random bits: never reused, never guessed.
+    /// A blob in the blob store. 130 random bits, or 120 beside another: never reused, never guessed.
     BlobName, 26, "blob name"
 );
+
+impl BlobName {
+    /// Characters that neighbours have in common.
+    pub const SHARED: usize = 2;
+
+    /// A new one that begins as this one does.
+    pub fn neighbour(&self) -> Self {
+        let own = Self::random();
+        Self(self.0.chars().take(Self::SHARED).chain(own.0.chars().skip(Self::SHARED)).collect())
+    }
+}
 
 identifier!(
     /// A file that is being uploaded for an answer; it is in URLs. 80 random bits, and worth nothing without session

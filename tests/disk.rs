@@ -20,7 +20,7 @@ use std::process::Command;
 use std::thread;
 
 use rusqlite::{Connection, OpenFlags};
-use support::client::SmtpClient;
+use support::client::{SmtpClient, submit};
 use support::disk::{Act, Call, Disk, EINTR, EIO, EMFILE, ENOSPC, Fault};
 use support::gateway::{Gateway, Site, all_bytes, wait_for};
 use support::load::{CANARY, Mail, RESIDENTS, Random, STAFF, arrivals, assert_nothing_lost};
@@ -229,6 +229,35 @@ fn a_250_follows_every_flush() {
         assert!(written > 0, "{kind:?}: nothing was written before the 250: {trace:#?}");
         assert!(dirty.is_empty(), "{kind:?}: not flushed: {dirty:?} in {trace:#?}");
     }
+}
+
+/// Each of many files is flushed (C02), and their folders together: nobody waits minutes for a mail with a thousand.
+#[test]
+fn many_files_share_the_flushes_of_their_folders() {
+    const FILES: usize = 1000;
+    let stand = Stand::new(Script::usual().at(Stage::Connect, Say::Hang));
+    let gateway = stand.start();
+    stand.disk.forget();
+    let file =
+        |n| format!("--b\r\nContent-Disposition: attachment; filename={n}.txt\r\n\r\n{CANARY} {n}\r\n");
+    let mail = format!(
+        "From: {STAFF}\r\nSubject: [vertrouwelijk] x\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n\
+         {}--b--\r\n",
+        (0..FILES).map(file).collect::<String>()
+    );
+    submit(gateway.smtp, STAFF, &RESIDENTS[..1], mail.as_bytes());
+    let trace = stand.disk.trace();
+    let promise = trace.iter().position(|(what, _)| what == "PROMISED").expect("a promise");
+    let (_, dirty) = not_flushed(&trace[..promise]);
+    assert!(dirty.is_empty(), "not flushed: {dirty:?}");
+    let synced = |is_one: fn(&str) -> bool| {
+        trace[..promise].iter().filter(|(what, path)| what == "sync" && is_one(path)).count()
+    };
+    let files = synced(|path| path.starts_with("blobs/tmp/"));
+    assert!(files >= FILES, "{files} files");
+    let folders = synced(|path| path.starts_with("blobs") && !path.starts_with("blobs/tmp/"));
+    assert!(folders < FILES / 20, "{folders} folders");
+    stand.assert_no_plaintext();
 }
 
 /// How many calls wrote, and what of it is not on disk.

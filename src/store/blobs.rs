@@ -30,6 +30,10 @@ pub trait Blobs: Send + Sync + 'static {
     fn open_at(&self, name: &BlobName, offset: u64) -> io::Result<Box<dyn Read + Send>>;
     /// Removes a blob; one that is gone already is fine.
     fn remove(&self, name: &BlobName) -> io::Result<()>;
+    /// Makes these durable, which [`BlobWriter::close`] has named: one flush for many of them.
+    fn settle(&self, _names: &[BlobName]) -> io::Result<()> {
+        Ok(())
+    }
     /// Bytes that are free; `None` where nothing bounds them, as in an object store.
     fn room(&self) -> io::Result<Option<u64>>;
     /// Bytes of them that may still be written from here, what others were promised aside.
@@ -64,8 +68,12 @@ pub fn all_names(blobs: &dyn Blobs) -> io::Result<Vec<BlobName>> {
 
 /// A blob that is being written.
 pub trait BlobWriter: Write + Send {
-    /// Flushes file and folder to disk and gives the blob its name.
+    /// Makes the blob durable and gives it its name.
     fn commit(self: Box<Self>) -> io::Result<BlobName>;
+    /// The same for one of many: its name is durable only after [`Blobs::settle`].
+    fn close(self: Box<Self>) -> io::Result<BlobName> {
+        self.commit()
+    }
 }
 
 /// A blob, seen from outside.

@@ -1,15 +1,15 @@
 //! [`Blobs`] as files: `<folder>/<first two characters>/<name>`, written in `<folder>/tmp` and moved when
 //! complete. The only place that knows a path of sealed bytes.
 //!
-//! A name is given out only when file and folders are on disk (C02); what is not complete never has one. No byte is
+//! A name is promised only when file and folders are on disk (C02); what is not complete never has one. No byte is
 //! written that [`super::room`] has no room for (H39).
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::room::{Disk, DiskShare, Reservation, Room};
 use super::{BlobFacts, BlobWriter, Blobs, Removal, at};
@@ -22,6 +22,8 @@ const BUFFER: usize = 64 * 1024;
 const ID: &str = "folder-";
 /// Where blobs are that are being written.
 const UNFINISHED: &str = "tmp";
+/// Blobs in a row that come into the same subfolder: those of one message are flushed with one or two.
+const NEIGHBOURS: usize = 64;
 
 /// A folder of blobs, for one kind of writer: each has a share of the disk.
 pub struct LocalBlobs {
@@ -33,13 +35,15 @@ struct Folder {
     path: PathBuf,
     /// Subfolders whose entry in `path` is known to be on disk.
     durable: Mutex<HashSet<PathBuf>>,
+    /// Beside which blob the next ones come, and how many.
+    neighbour: Mutex<Option<(BlobName, usize)>>,
     room: Room,
 }
 
 impl LocalBlobs {
     /// Opens the folder for new mail, and makes it where there is none.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let folder = Folder { path: path.to_owned(), durable: Mutex::default(), room: Room::default() };
+        let folder = Folder::at(path);
         private_folder(&folder.unfinished()).map_err(|error| at(path, error))?;
         Ok(Self { folder: Arc::new(folder), share: DiskShare::Mail })
     }
@@ -88,7 +92,7 @@ impl LocalBlobs {
 
     /// As it is, whether there is one or not: to read from.
     pub fn existing(path: &Path) -> Self {
-        let folder = Folder { path: path.to_owned(), durable: Mutex::default(), room: Room::default() };
+        let folder = Folder::at(path);
         Self { folder: Arc::new(folder), share: DiskShare::Mail }
     }
 
@@ -140,7 +144,7 @@ impl Blobs for LocalBlobs {
 
     fn create_for(&self, octets: u64) -> io::Result<Box<dyn BlobWriter>> {
         let reservation = Reservation::new(&self.folder.room, self.share, octets, || self.folder.disk())?;
-        let name = BlobName::random();
+        let name = self.folder.next_name();
         let path = self.folder.unfinished().join(name.as_str());
         let file = OpenOptions::new()
             .write(true)
@@ -164,6 +168,11 @@ impl Blobs for LocalBlobs {
         remove(&self.folder.path_of(name))
     }
 
+    fn settle(&self, names: &[BlobName]) -> io::Result<()> {
+        let subfolders: BTreeSet<_> = names.iter().map(|name| self.folder.subfolder_of(name)).collect();
+        subfolders.iter().try_for_each(|subfolder| self.folder.settle(subfolder))
+    }
+
     fn room(&self) -> io::Result<Option<u64>> {
         Ok(Some(self.folder.disk()?.free))
     }
@@ -175,7 +184,7 @@ impl Blobs for LocalBlobs {
 
     /// A subfolder is named after the start of the names in it, so both have the same order.
     fn names(&self, after: Option<&BlobName>, limit: usize) -> io::Result<Vec<BlobName>> {
-        let first = after.and_then(|after| Some(self.folder.path_of(after).parent()?.to_owned()));
+        let first = after.map(|after| self.folder.subfolder_of(after));
         let mut subfolders = subfolders(&self.folder.path)?;
         subfolders.retain(|subfolder| first.as_ref().is_none_or(|first| subfolder >= first));
         subfolders.sort_unstable();
@@ -253,23 +262,52 @@ impl Folder {
         self.path.join(UNFINISHED)
     }
 
-    /// The names are random: their first two characters spread them over 1024 subfolders.
-    fn path_of(&self, name: &BlobName) -> PathBuf {
-        let (subfolder, _) = name.as_str().split_at_checked(2).unwrap_or(("", ""));
-        self.path.join(subfolder).join(name.as_str())
+    fn at(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            durable: Mutex::default(),
+            neighbour: Mutex::default(),
+            room: Room::default(),
+        }
     }
 
-    /// Makes a subfolder if need be, and flushes its entry unless that was done before. A subfolder that another
-    /// writer has made need not be on disk yet.
-    fn ensure(&self, subfolder: &Path) -> io::Result<()> {
-        let durable = || self.durable.lock().unwrap_or_else(PoisonError::into_inner);
-        if durable().contains(subfolder) {
-            return Ok(());
+    /// A name for a new blob: up to [`NEIGHBOURS`] in a row begin alike.
+    fn next_name(&self) -> BlobName {
+        let mut neighbour = self.neighbour.lock().unwrap_or_else(PoisonError::into_inner);
+        let (name, more) = match neighbour.take() {
+            Some((last, more @ 1..)) => (last.neighbour(), more - 1),
+            _ => (BlobName::random(), NEIGHBOURS - 1),
+        };
+        *neighbour = Some((name.clone(), more));
+        name
+    }
+
+    fn path_of(&self, name: &BlobName) -> PathBuf {
+        self.subfolder_of(name).join(name.as_str())
+    }
+
+    /// Named after the first two characters of the names in it, of which there are 1024.
+    fn subfolder_of(&self, name: &BlobName) -> PathBuf {
+        self.path.join(name.as_str().get(..BlobName::SHARED).unwrap_or(""))
+    }
+
+    /// Flushes what was moved into a subfolder, and the subfolder's own entry unless that was done before. A subfolder
+    /// that another writer has made need not be on disk yet.
+    fn settle(&self, subfolder: &Path) -> io::Result<()> {
+        sync(subfolder).map_err(|error| at(subfolder, error))?;
+        if !self.is_durable(subfolder) {
+            sync(&self.path).map_err(|error| at(&self.path, error))?;
+            self.durable().insert(subfolder.to_owned());
         }
-        private_folder(subfolder)?;
-        sync(&self.path)?;
-        durable().insert(subfolder.to_owned());
         Ok(())
+    }
+
+    fn is_durable(&self, subfolder: &Path) -> bool {
+        self.durable().contains(subfolder)
+    }
+
+    fn durable(&self) -> MutexGuard<'_, HashSet<PathBuf>> {
+        self.durable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -308,12 +346,26 @@ impl Write for Writer {
     }
 }
 
-impl BlobWriter for Writer {
-    fn commit(self: Box<Self>) -> io::Result<BlobName> {
-        let Self { file, unfinished } = *self;
+impl Writer {
+    /// Flushes the file and moves it to its place.
+    fn place(self) -> io::Result<Unfinished> {
+        let Self { file, mut unfinished } = self;
         let file = file.into_inner().map_err(|error| at(&unfinished.path, error.into_error()))?;
         file.file.sync_all().map_err(|error| at(&unfinished.path, error))?;
-        unfinished.finish()
+        unfinished.place()?;
+        Ok(unfinished)
+    }
+}
+
+impl BlobWriter for Writer {
+    fn commit(self: Box<Self>) -> io::Result<BlobName> {
+        let placed = self.place()?;
+        placed.folder.settle(&placed.folder.subfolder_of(&placed.name))?;
+        Ok(placed.finish())
+    }
+
+    fn close(self: Box<Self>) -> io::Result<BlobName> {
+        Ok(self.place()?.finish())
     }
 }
 
@@ -325,16 +377,20 @@ struct Unfinished {
 }
 
 impl Unfinished {
-    /// Moves the flushed file to its place, and flushes that.
-    fn finish(mut self) -> io::Result<BlobName> {
-        let path = self.folder.path_of(&self.name);
-        let subfolder = path.parent().unwrap_or(&self.folder.path);
-        self.folder.ensure(subfolder).map_err(|error| at(subfolder, error))?;
+    /// Moves the flushed file to its place.
+    fn place(&mut self) -> io::Result<()> {
+        let (subfolder, path) = (self.folder.subfolder_of(&self.name), self.folder.path_of(&self.name));
+        if !self.folder.is_durable(&subfolder) {
+            private_folder(&subfolder).map_err(|error| at(&subfolder, error))?;
+        }
         fs::rename(&self.path, &path).map_err(|error| at(&path, error))?;
-        self.path.clone_from(&path);
-        sync(subfolder).map_err(|error| at(subfolder, error))?;
+        self.path = path;
+        Ok(())
+    }
+
+    fn finish(mut self) -> BlobName {
         self.path.clear();
-        Ok(self.name.clone())
+        self.name.clone()
     }
 }
 
@@ -398,6 +454,29 @@ mod tests {
         for folder in [file.parent().unwrap(), &dir.path().join("blobs"), &dir.path().join("blobs/tmp")] {
             assert_eq!(mode(folder), 0o700, "{}", folder.display());
         }
+    }
+
+    /// A flush of a folder costs as much as one of a file.
+    #[test]
+    fn blobs_in_a_row_share_a_subfolder() {
+        let (blobs, _dir) = fresh();
+        let names: Vec<BlobName> = (0..10 * NEIGHBOURS).map(|_| blobs.folder.next_name()).collect();
+        let distinct: BTreeSet<&str> = names.iter().map(|name| name.as_str()).collect();
+        assert_eq!(distinct.len(), names.len());
+        let subfolders: BTreeSet<PathBuf> =
+            names.iter().map(|name| blobs.folder.subfolder_of(name)).collect();
+        assert!((8..=10).contains(&subfolders.len()), "{subfolders:?}");
+    }
+
+    #[test]
+    fn what_cannot_be_settled_is_an_error() {
+        let (blobs, _dir) = fresh();
+        let mut writer = blobs.create().unwrap();
+        writer.write_all(b"sealed").unwrap();
+        let name = writer.close().unwrap();
+        blobs.remove(&name).unwrap();
+        fs::remove_dir(blobs.folder.subfolder_of(&name)).unwrap();
+        assert_eq!(blobs.settle(&[name]).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 
     /// H39: room that was promised is there, and no handle has more than its share.

@@ -11,6 +11,7 @@ pub mod export;
 pub mod grant;
 pub mod index;
 pub mod link;
+mod part_writer;
 pub mod password;
 pub mod pasted;
 pub mod recall;

@@ -6,14 +6,12 @@
 //! behind after an error.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::fmt;
-use std::io::{self, Read};
+use std::io;
 use std::mem::take;
 
-use crc32fast::Hasher;
-
-use super::index::{Index, IndexFile, sealed_name};
+use super::index::{Index, IndexFile};
+pub use super::part_writer::FileData;
+use super::part_writer::{NewPart, PartWriter};
 use super::schedule::ReminderSchedule;
 use super::{link, password};
 use crate::address::Address;
@@ -25,9 +23,9 @@ use crate::locale::Language;
 use crate::message::mailbox::Mailbox;
 use crate::message::note::Note;
 use crate::seal::keys::{Cost, Passphrase, TransferKey, lock};
-use crate::seal::{Result, SealError, write::write};
+use crate::seal::{Result, SealError};
 use crate::secret::{LinkKey, Secret};
-use crate::store::{Blobs, NewRecipient, NewTransfer, Part, discard};
+use crate::store::{Blobs, NewRecipient, NewTransfer};
 
 /// A message that is to become a transfer.
 #[derive(Debug)]
@@ -101,29 +99,6 @@ pub struct FileContent<'a> {
     pub data: FileData<'a>,
 }
 
-/// The bytes of a file: in memory, or as they come.
-pub enum FileData<'a> {
-    /// All of them.
-    Bytes(Cow<'a, [u8]>),
-    /// They are read once, when the part is written.
-    Stream(Box<dyn Read + Send + 'a>),
-}
-
-impl<'a, T: Into<Cow<'a, [u8]>>> From<T> for FileData<'a> {
-    fn from(octets: T) -> Self {
-        Self::Bytes(octets.into())
-    }
-}
-
-impl fmt::Debug for FileData<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Bytes(octets) => write!(f, "{} bytes", octets.len()),
-            Self::Stream(_) => f.write_str("a stream"),
-        }
-    }
-}
-
 /// A transfer whose parts are durable, ready for the store, and what is told of it once only.
 #[derive(Debug)]
 pub struct Sealed {
@@ -144,7 +119,7 @@ pub fn seal(blobs: &dyn Blobs, link_key: &LinkKey, mut request: SealRequest<'_>)
         return Err(SealError::TooManyRecipients);
     }
     let key = TransferKey::random();
-    let mut parts = PartWriter { blobs, key: &key, parts: Vec::new(), checksums: BTreeMap::new() };
+    let parts = PartWriter::new(blobs, &key);
     let (created, expires, sender) = (request.created, request.expires, request.sender.take());
     let (language, file_names) = (request.language, request.file_names);
     let (message_id, reply_to) = (request.message_id.take(), take(&mut request.reply_to));
@@ -161,7 +136,7 @@ pub fn seal(blobs: &dyn Blobs, link_key: &LinkKey, mut request: SealRequest<'_>)
     let cost = if chosen.is_some() { Cost::Chosen } else { Cost::Generated };
     let urgency = cost.urgency(addresses.len());
     let password = chosen.as_ref().or(generated.as_ref());
-    write_parts(&mut parts, request)?;
+    write_parts(&parts, request)?;
 
     let id = TransferId::random();
     let mut tokens = Vec::with_capacity(addresses.len());
@@ -173,7 +148,7 @@ pub fn seal(blobs: &dyn Blobs, link_key: &LinkKey, mut request: SealRequest<'_>)
         recipients.push(NewRecipient { number, address, key_packet });
         tokens.push(link::token(link_key, &link));
     }
-    let parts = parts.finish();
+    let parts = parts.finish()?;
     let transfer = NewTransfer {
         id,
         created,
@@ -198,29 +173,30 @@ pub fn seal(blobs: &dyn Blobs, link_key: &LinkKey, mut request: SealRequest<'_>)
 
 /// Files first, so that the number in a file's URL is its part's; then text, HTML and the message
 /// itself; the index, which tells of all of them, last.
-fn write_parts(parts: &mut PartWriter<'_>, request: SealRequest<'_>) -> Result<()> {
-    let mut files = Vec::with_capacity(request.files.len());
-    let mut next = 1u32;
+fn write_parts(parts: &PartWriter<'_>, request: SealRequest<'_>) -> Result<()> {
+    let (mut new, mut files) = (Vec::with_capacity(request.files.len() + 3), Vec::new());
+    let mut add = |name: &str, data| {
+        let number = u32::try_from(new.len() + 1).unwrap_or(u32::MAX);
+        new.push(NewPart { number, name: name.to_owned(), data });
+        number
+    };
     for file in request.files {
         let FileContent { name, media_type, content_id, content_location, inline, data } = file;
-        let size = parts.write_data(next, &name, data)?;
-        files.push(IndexFile { part: next, name, media_type, size, inline, content_id, content_location });
-        next += 1;
+        let part = add(&name, data);
+        files.push(IndexFile { part, name, media_type, size: 0, inline, content_id, content_location });
     }
-    let mut optional = |name: &str, data: Option<Cow<'_, [u8]>>| -> Result<Option<u32>> {
-        let Some(data) = data else { return Ok(None) };
-        parts.write(next, name, &mut &data[..])?;
-        next += 1;
-        Ok(Some(next - 1))
-    };
-    let text = optional("message.txt", request.text)?;
-    let html = optional("message.html", request.html)?;
-    let message = next;
-    parts.write_data(message, "message.eml", request.original)?;
+    let text = request.text.map(|text| add("message.txt", FileData::Bytes(text)));
+    let html = request.html.map(|html| add("message.html", FileData::Bytes(html)));
+    let message = add("message.eml", request.original);
+    parts.write_all(new)?;
 
+    let facts = parts.facts();
+    for file in &mut files {
+        file.size = facts.get(&file.part).map_or(0, |fact| fact.size);
+    }
     let (subject, date) = (request.subject, request.date);
     let (from_name, from_address) = (request.from_name, request.from_address);
-    let checksums = take(&mut parts.checksums);
+    let checksums = facts.into_iter().map(|(number, fact)| (number, fact.crc32)).collect();
     let agent = request.agent.unwrap_or_default();
     let (agent_name, agent_address) = (agent.name, agent.address.map(String::from));
     let index = Index {
@@ -237,70 +213,19 @@ fn write_parts(parts: &mut PartWriter<'_>, request: SealRequest<'_>) -> Result<(
         notes: request.notes,
         checksums,
     };
-    let index = serde_json::to_vec(&index).map_err(io::Error::from)?;
-    parts.write(0, "index.json", &mut &index[..])?;
-    Ok(())
-}
-
-/// Writes sealed parts, and takes them back unless it comes to [`PartWriter::finish`].
-struct PartWriter<'a> {
-    blobs: &'a dyn Blobs,
-    key: &'a TransferKey,
-    parts: Vec<Part>,
-    checksums: BTreeMap<u32, u32>,
-}
-
-impl PartWriter<'_> {
-    fn write(&mut self, number: u32, name: &str, content: &mut dyn Read) -> Result<u64> {
-        let mut sink = self.blobs.create()?;
-        let mut content = Checked { content, crc32: Hasher::new() };
-        let size = write(self.key, &mut *sink, &sealed_name(number, name), &mut content)?;
-        let blob = sink.commit()?;
-        self.checksums.insert(number, content.crc32.finalize());
-        self.parts.push(Part { number, blob, size });
-        Ok(size)
-    }
-
-    fn write_data(&mut self, number: u32, name: &str, data: FileData<'_>) -> Result<u64> {
-        match data {
-            FileData::Bytes(octets) => self.write(number, name, &mut &octets[..]),
-            FileData::Stream(mut stream) => self.write(number, name, &mut stream),
-        }
-    }
-
-    fn finish(mut self) -> Vec<Part> {
-        let mut parts = take(&mut self.parts);
-        parts.sort_by_key(|part| part.number);
-        parts
-    }
-}
-
-/// Takes the checksum of what is read from it.
-struct Checked<'a> {
-    content: &'a mut dyn Read,
-    crc32: Hasher,
-}
-
-impl Read for Checked<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.content.read(buffer)?;
-        self.crc32.update(buffer.get(..read).unwrap_or_default());
-        Ok(read)
-    }
-}
-
-impl Drop for PartWriter<'_> {
-    fn drop(&mut self) {
-        discard(self.blobs, self.parts.iter().map(|part| &part.blob));
-    }
+    let data = serde_json::to_vec(&index).map_err(io::Error::from)?.into();
+    parts.write_all(vec![NewPart { number: 0, name: "index.json".to_owned(), data }])
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+
     use super::*;
     use crate::seal::keys;
     use crate::seal::read::read;
     use crate::secret::Keys;
+    use crate::store::{Part, discard};
     use crate::transfer::testing::{MemoryBlobs, ORIGINAL, request};
 
     fn link_key() -> LinkKey {

@@ -138,11 +138,9 @@ impl MemoryBlobs {
 
 impl Blobs for MemoryBlobs {
     fn create(&self) -> io::Result<Box<dyn BlobWriter>> {
-        let left = self.left.load(Ordering::Relaxed);
-        if left == 0 {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
-        self.left.store(left - 1, Ordering::Relaxed);
+        let one_less = |left: usize| left.checked_sub(1);
+        let left = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less);
+        left.map_err(|_| io::ErrorKind::StorageFull)?;
         Ok(Box::new(MemoryWriter { bytes: Vec::new(), contents: self.contents.clone() }))
     }
 

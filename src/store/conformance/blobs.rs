@@ -37,6 +37,22 @@ pub fn what_is_not_committed_is_not_there(blobs: &dyn Blobs) {
     assert!(all_names(blobs).unwrap().is_empty());
 }
 
+pub fn many_blobs_are_settled_together(blobs: &dyn Blobs) {
+    let close = |number: u8| {
+        let mut writer = blobs.create().unwrap();
+        writer.write_all(&[number; 100]).unwrap();
+        writer.close().unwrap()
+    };
+    let names: Vec<BlobName> = (0..100).map(close).collect();
+    blobs.settle(&names).unwrap();
+    for (number, name) in (0..).zip(&names) {
+        assert_eq!(read(blobs, name).unwrap(), [number; 100]);
+    }
+    let mut sorted = names;
+    sorted.sort();
+    assert_eq!(all_names(blobs).unwrap(), sorted);
+}
+
 pub fn what_is_removed_is_gone(blobs: &dyn Blobs) {
     let (gone, kept) = (write(blobs, b"gone"), write(blobs, b"kept"));
     let mut open = blobs.open(&gone).unwrap();

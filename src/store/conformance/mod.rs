@@ -63,7 +63,7 @@ pub(super) use store_conformance;
 /// One test for each statement about blobs.
 macro_rules! blobs_conformance {
     ($open:expr) => {
-        $crate::store::conformance::blobs_conformance! { $open => bytes_come_back, what_is_not_committed_is_not_there, what_is_removed_is_gone, a_blob_can_be_read_from_anywhere }
+        $crate::store::conformance::blobs_conformance! { $open => bytes_come_back, what_is_not_committed_is_not_there, what_is_removed_is_gone, many_blobs_are_settled_together, a_blob_can_be_read_from_anywhere }
     };
     ($open:expr => $($case:ident),+) => {$(
         #[test]
