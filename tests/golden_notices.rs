@@ -275,9 +275,11 @@ fn all_notices() -> Vec<(String, CrlfBytes)> {
         let mixed = sample.receipt_of(&sample.receipt_facts(&lines));
         all.push((format!("receipt-mixed.{language}"), mixed));
         let mut behalf = Sample::new(language);
-        behalf.sender.on_behalf_of = Some("Wethouder Bos".into());
+        behalf.sender.on_behalf_of = vec!["Wethouder Bos".into()];
         let facts = behalf.notification_facts();
         all.push((format!("notification-on-behalf.{language}"), behalf.notification(&facts)));
+        behalf.sender.on_behalf_of = ["Burgemeester Vos", "Wethouder Bos", "A. Das"].map(Into::into).into();
+        all.push((format!("reminder-on-behalf.{language}"), behalf.reminder(true)));
         all.push((format!("recall.{language}"), sample.recall()));
         all.push((format!("reminder.{language}"), sample.reminder(true)));
         all.push((format!("unopened.{language}"), sample.unopened()));

@@ -347,6 +347,35 @@ fn an_outsider_has_no_foreign_thread_sealed() {
     }
 }
 
+/// As the notification did, by the names of the staff list.
+#[test]
+fn a_reminder_says_on_whose_behalf() {
+    let folder = tempfile::tempdir().unwrap();
+    let staff = folder.path().join("staff.csv");
+    std::fs::write(&staff, "email,name\nbos@voorbeeld.nl,Wethouder Bos\n").unwrap();
+    let (smarthost, site, gateway) = start("");
+    let config = std::fs::read_to_string(site.config()).unwrap();
+    let with_staff = format!("[organisation]\nstaff = {:?}", staff.display().to_string());
+    std::fs::write(site.config(), config.replacen("[organisation]", &with_staff, 1)).unwrap();
+    assert_eq!(gateway.stop(), 0);
+    let gateway = site.start();
+    let mail = format!(
+        "From: Bos <bos@voorbeeld.nl>, Vos <vos@voorbeeld.nl>, Inwoner <i@example.net>\r\nSender: Jan <{STAFF}>\r\n\
+         To: {RESIDENT}\r\nSubject: [vertrouwelijk] a\r\n\r\nkanarie\r\n"
+    );
+    let taken = send(&smarthost, &gateway, &[RESIDENT], mail.as_bytes(), 2);
+    let first = notice(&taken, "notification").text;
+    assert!(first.contains("Jan namens Wethouder Bos en Vos van"), "{first}");
+    assert_eq!(gateway.stop(), 0);
+    let_days_pass(&site, 16);
+    let _gateway = site.start();
+    assert_eq!(notices(&smarthost, 2, 1), [format!("reminder {RESIDENT}")]);
+    let reminder = Notice::of(&smarthost.seen().taken[2]).text;
+    let names = format!("{STAFF} namens Wethouder Bos en vos@voorbeeld.nl");
+    assert_eq!(reminder.matches(&names).count(), 2, "{reminder}");
+    assert!(!reminder.contains("nwoner"), "{reminder}");
+}
+
 #[test]
 fn who_has_not_opened_is_reminded_once() {
     let (smarthost, site, gateway) = start("");

@@ -230,6 +230,12 @@ fn whoever_sent_it_is_of_the_organisation() {
             "Secretariaat namens Wethouder Bos van",
             None,
         ),
+        (
+            "From: Bos <bos@voorbeeld.nl>, Inwoner <i@example.net>, Vos <vos@voorbeeld.nl>, Bos <BOS@voorbeeld.nl>,\r\n \
+             Das <das@voorbeeld.nl>\r\nSender: Secretariaat <sec@voorbeeld.nl>",
+            "Secretariaat namens Bos, Vos en Das van",
+            Some("Inwoner"),
+        ),
         ("From: Jan <jan@gmail.example>", "j.jansen@voorbeeld.nl van", Some("Jan van")),
         (
             "From: Inwoner <inwoner@example.net>\r\nResent-From: Jan Jansen <j.jansen@voorbeeld.nl>",

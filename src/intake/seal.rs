@@ -21,7 +21,7 @@ use crate::outbox::notices::notification::Notification;
 use crate::outbox::notices::receipt::{Disposition, Receipt, ReceiptLine, Remarks};
 use crate::outbox::notices::{Notice, ToSender};
 use crate::outbox::original::{self, Original};
-use crate::outbox::{Context, Outbox, SenderCard};
+use crate::outbox::{Context, Outbox, SenderCard, represented};
 use crate::policy::{SealOptions, TagPassword};
 use crate::secret::Secret;
 use crate::settings::Organisation;
@@ -140,7 +140,9 @@ fn request<'a>(
         subject: arrival.subject.clone(),
         from_name: from.name,
         from_address: from.address.or_else(|| sender.cloned()).map(String::from),
+        co_authors: header.co_authors(),
         agent: header.agent(),
+        on_behalf_of: represented(header, organisation),
         message_id: header.message_id().or_else(|| Some(found.message_id.to_owned())),
         reply_to: found.reply_to.iter().filter_map(|mailbox| mailbox.address.clone()).collect(),
         date: header.first("Date").map(|field| field.value()),

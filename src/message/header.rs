@@ -111,6 +111,16 @@ impl<'a> Header<'a> {
         self.mailboxes("From").find(|author| author.address.is_some()).or_else(first).unwrap_or_default()
     }
 
+    /// The authors besides [`Header::from`].
+    pub fn co_authors(&self) -> Vec<Mailbox> {
+        let mut authors: Vec<Mailbox> = self.mailboxes("From").take(MAX_MAILBOXES).collect();
+        let from = self.from();
+        if let Some(at) = authors.iter().position(|author| *author == from) {
+            authors.remove(at);
+        }
+        authors
+    }
+
     /// Who sent the message for its author (RFC 5322 3.6.2), where that is somebody else.
     pub fn agent(&self) -> Option<Mailbox> {
         let agent = self.mailboxes("Sender").find(|one| one.address.is_some())?;

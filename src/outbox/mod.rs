@@ -20,7 +20,7 @@ pub mod text;
 
 pub use self::context::Context;
 pub use self::queue_item::Outbox;
-pub use self::sender_card::SenderCard;
+pub use self::sender_card::{SenderCard, represented};
 use crate::message::crlf::LineError;
 use crate::store::StoreError;
 

@@ -171,8 +171,12 @@ impl Mails<'_> {
 
     /// As in the first notification, as far as the database knows.
     fn sender_card(&self) -> SenderCard {
-        let address = self.transfer.sender.as_ref().unwrap_or(&self.organisation.postmaster);
-        SenderCard::new(address, None, self.organisation.staff.find(address), self.organisation)
+        let organisation = self.organisation;
+        let card = |address| SenderCard::new(address, None, organisation.staff.find(address), organisation);
+        match &self.transfer.sender {
+            Some(sender) => card(sender).for_authors(&self.transfer.on_behalf_of, organisation),
+            None => card(&organisation.postmaster),
+        }
     }
 
     /// The header of the original made anew, but for the thread: an answer by mail to this mail goes on with that of

@@ -40,6 +40,8 @@ pub struct NewTransfer {
     pub message_id: Option<String>,
     /// Where answers go in place of the sender: addresses of the organisation. Empty: to the sender.
     pub reply_to: Vec<Address>,
+    /// The authors of the organisation for whom the sender has sent it.
+    pub on_behalf_of: Vec<Address>,
     /// Whether a password is needed besides the link.
     pub password: bool,
     /// A machine sent it: nothing about it is ever mailed back (RFC 3834).
@@ -100,6 +102,8 @@ pub struct Transfer {
     pub message_id: Option<String>,
     /// Where answers go in place of the sender: addresses of the organisation. Empty: to the sender.
     pub reply_to: Vec<Address>,
+    /// The authors of the organisation for whom the sender has sent it.
+    pub on_behalf_of: Vec<Address>,
     /// Whether a password is needed besides the link.
     pub password: bool,
     /// A machine sent it: nothing about it is ever mailed back (RFC 3834).

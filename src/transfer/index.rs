@@ -17,7 +17,10 @@ pub struct Index {
     pub from_name: Option<String>,
     /// The address in the From field.
     pub from_address: Option<String>,
-    /// The name in the Sender field, where somebody else sent it for its author.
+    /// The other mailboxes there.
+    #[serde(default)]
+    pub co_authors: Vec<IndexAuthor>,
+    /// The name in the Sender field, where somebody else sent it for its authors.
     #[serde(default)]
     pub agent_name: Option<String>,
     /// The address there.
@@ -39,6 +42,13 @@ pub struct Index {
     /// The CRC-32 of each part, for the ZIP; of none in transfers from before.
     #[serde(default)]
     pub checksums: BTreeMap<u32, u32>,
+}
+
+/// One of several authors.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexAuthor {
+    pub name: Option<String>,
+    pub address: Option<String>,
 }
 
 /// A file of a transfer.

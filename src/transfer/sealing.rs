@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::io;
 use std::mem::take;
 
-use super::index::{Index, IndexFile};
+use super::index::{Index, IndexAuthor, IndexFile};
 pub use super::part_writer::FileData;
 use super::part_writer::{NewPart, PartWriter};
 use super::schedule::ReminderSchedule;
@@ -38,8 +38,12 @@ pub struct SealRequest<'a> {
     pub from_name: Option<String>,
     /// The address in its From field.
     pub from_address: Option<String>,
-    /// Who sent it for its author.
+    /// The other mailboxes there.
+    pub co_authors: Vec<Mailbox>,
+    /// Who sent it for its authors.
     pub agent: Option<Mailbox>,
+    /// Those of them who may be named in mails.
+    pub on_behalf_of: Vec<Address>,
     /// Its Message-ID, in angle brackets.
     pub message_id: Option<String>,
     /// The addresses to which answers go, where they do not go to the sender.
@@ -123,6 +127,7 @@ pub fn seal(blobs: &dyn Blobs, link_key: &LinkKey, mut request: SealRequest<'_>)
     let (created, expires, sender) = (request.created, request.expires, request.sender.take());
     let (language, file_names) = (request.language, request.file_names);
     let (message_id, reply_to) = (request.message_id.take(), take(&mut request.reply_to));
+    let on_behalf_of = take(&mut request.on_behalf_of);
     let download_notice = request.download_notice && !request.automatic;
     let first_reminder = ReminderSchedule::of(created, expires, &request.zone).half;
     let (automatic, files) = (request.automatic, u32::try_from(request.files.len()).unwrap_or(u32::MAX));
@@ -156,6 +161,7 @@ pub fn seal(blobs: &dyn Blobs, link_key: &LinkKey, mut request: SealRequest<'_>)
         sender,
         message_id,
         reply_to,
+        on_behalf_of,
         password: password.is_some(),
         automatic,
         language,
@@ -199,10 +205,13 @@ fn write_parts(parts: &PartWriter<'_>, request: SealRequest<'_>) -> Result<()> {
     let checksums = facts.into_iter().map(|(number, fact)| (number, fact.crc32)).collect();
     let agent = request.agent.unwrap_or_default();
     let (agent_name, agent_address) = (agent.name, agent.address.map(String::from));
+    let author = |one: Mailbox| IndexAuthor { name: one.name, address: one.address.map(String::from) };
+    let co_authors = request.co_authors.into_iter().map(author).collect();
     let index = Index {
         subject,
         from_name,
         from_address,
+        co_authors,
         agent_name,
         agent_address,
         date,

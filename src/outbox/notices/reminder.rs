@@ -36,6 +36,12 @@ pub struct Reminder<'a> {
     pub fields: Fields,
 }
 
+impl Reminder<'_> {
+    fn sender_name(&self, context: &Context<'_>) -> String {
+        self.sender.full_name(context.language)
+    }
+}
+
 impl Notice for Reminder<'_> {
     const KIND: QueueItemKind = QueueItemKind::Reminder;
 

@@ -68,6 +68,7 @@ pub fn transfer() -> NewTransfer {
         expires: days_later(noon(), 30),
         sender: Some(address("jan@voorbeeld.nl")),
         message_id: Some("<besluit@voorbeeld.nl>".into()),
+        on_behalf_of: vec![address("wethouder@voorbeeld.nl")],
         reply_to: vec![address("zaak-12@voorbeeld.nl"), address("zaak@voorbeeld.nl")],
         password: true,
         automatic: false,

@@ -8,7 +8,7 @@ use crate::store::*;
 pub async fn a_transfer_comes_back_as_it_went_in(store: &dyn Store) {
     let (first, mut second) = (transfer(), transfer());
     (second.sender, second.password) = (None, false);
-    second.reply_to = Vec::new();
+    (second.reply_to, second.on_behalf_of) = (Vec::new(), Vec::new());
     let (parts, ids) = (first.parts.clone(), [second.id.clone(), first.id.clone()]);
     store.commit(sealed(first)).await.unwrap();
     store.commit(sealed(second)).await.unwrap();
@@ -18,6 +18,7 @@ pub async fn a_transfer_comes_back_as_it_went_in(store: &dyn Store) {
     assert_eq!((found.sender, found.password), (Some(address("jan@voorbeeld.nl")), true));
     assert_eq!(found.message_id.as_deref(), Some("<besluit@voorbeeld.nl>"));
     assert_eq!(found.reply_to, [address("zaak-12@voorbeeld.nl"), address("zaak@voorbeeld.nl")]);
+    assert_eq!(found.on_behalf_of, [address("wethouder@voorbeeld.nl")]);
     assert_eq!(found.parts, parts);
     let second = &found.recipients[1];
     assert_eq!((second.number, second.address.as_str()), (2, "b@example.org"));

@@ -76,8 +76,8 @@ fn insert_transfer(db: &Connection, transfer: &NewTransfer) -> Result<()> {
     db.prepare_cached(
         "INSERT INTO transfers
             (id, created, expires, sender, password, automatic, files, language, download_notice, file_names,
-             first_reminder, message_id, reply_to)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+             first_reminder, message_id, reply_to, on_behalf_of)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     )?
     .execute(params![
         transfer.id,
@@ -93,6 +93,7 @@ fn insert_transfer(db: &Connection, transfer: &NewTransfer) -> Result<()> {
         transfer.first_reminder.map(Time),
         transfer.message_id,
         Json(&transfer.reply_to),
+        Json(&transfer.on_behalf_of),
     ])?;
     let number = db.last_insert_rowid();
 

@@ -72,6 +72,7 @@ fn transfer(row: &Row<'_>) -> rusqlite::Result<(i64, Transfer)> {
         sender: row.get("sender")?,
         message_id: row.get("message_id")?,
         reply_to: row.get::<_, Json<_>>("reply_to")?.0,
+        on_behalf_of: row.get::<_, Json<_>>("on_behalf_of")?.0,
         password: row.get("password")?,
         automatic: row.get("automatic")?,
         language: row.get("language")?,

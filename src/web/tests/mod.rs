@@ -170,6 +170,8 @@ impl Site {
             chosen: None,
             thread: Vec::new(),
             reply_to: Vec::new(),
+            co_authors: Vec::new(),
+            on_behalf_of: Vec::new(),
             answers: Vec::new(),
         };
         request.files[1].content_id = Some("p1".into());

@@ -2,6 +2,7 @@
 
 ## In every mail
 mail-greeting = Hello,
+mail-and = { $others } and { $last }
 mail-on-behalf = { $sender } on behalf of { $author }
 mail-until = Available up to and including { $date }
 mail-password = Password

@@ -2,6 +2,7 @@
 
 ## In every mail
 mail-greeting = Goeie dei,
+mail-and = { $others } en { $last }
 mail-on-behalf = { $sender } út namme fan { $author }
 mail-until = Beskikber oant en mei { $date }
 mail-password = Wachtwurd

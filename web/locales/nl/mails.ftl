@@ -2,6 +2,7 @@
 
 ## In every mail
 mail-greeting = Goedendag,
+mail-and = { $others } en { $last }
 mail-on-behalf = { $sender } namens { $author }
 mail-until = Beschikbaar tot en met { $date }
 mail-password = Wachtwoord
