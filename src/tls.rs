@@ -44,18 +44,7 @@ fn provider() -> Arc<CryptoProvider> {
 
 /// A server with one certificate. `protocols` is what ALPN offers, in order of preference.
 pub fn server(certificate: &Path, key: &Path, protocols: &[&[u8]]) -> Result<Arc<ServerConfig>, TlsError> {
-    let pem = |path: &Path, error: rustls_pki_types::pem::Error| TlsError::Pem {
-        path: path.to_owned(),
-        reason: error.to_string(),
-    };
-    let chain = CertificateDer::pem_file_iter(certificate)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| pem(certificate, error))?;
-    if chain.is_empty() {
-        let reason = "no certificate in this file".to_owned();
-        return Err(TlsError::Pem { path: certificate.to_owned(), reason });
-    }
-    let key = PrivateKeyDer::from_pem_file(key).map_err(|error| pem(key, error))?;
+    let (chain, key) = (chain(certificate)?, private_key(key)?);
     let refused = |source| TlsError::Refused { path: certificate.to_owned(), source };
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
@@ -68,14 +57,59 @@ pub fn server(certificate: &Path, key: &Path, protocols: &[&[u8]]) -> Result<Arc
     Ok(Arc::new(config))
 }
 
-/// A client that checks the server's name and chain against the system's roots.
-pub fn verifying_client() -> Result<Arc<ClientConfig>, TlsError> {
+fn chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let chain = CertificateDer::pem_file_iter(file)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| TlsError::Pem { path: file.to_owned(), reason: error.to_string() })?;
+    if chain.is_empty() {
+        let reason = "no certificate in this file".to_owned();
+        return Err(TlsError::Pem { path: file.to_owned(), reason });
+    }
+    Ok(chain)
+}
+
+fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    PrivateKeyDer::from_pem_file(file)
+        .map_err(|error| TlsError::Pem { path: file.to_owned(), reason: error.to_string() })
+}
+
+fn system_roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots
+}
+
+/// A client that checks the server's name and chain against the system's roots.
+pub fn verifying_client() -> Result<Arc<ClientConfig>, TlsError> {
+    let roots = system_roots();
     if roots.is_empty() {
         return Err(TlsError::NoRoots);
     }
     builder(|config| config.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// A client that checks the server's name and chain, against the roots in a PEM file where one is named, and shows a
+/// certificate of its own where it has one.
+pub fn client_of(
+    roots: Option<&Path>,
+    certificate: Option<&Path>,
+    key: Option<&Path>,
+) -> Result<ClientConfig, TlsError> {
+    let trusted = match roots {
+        Some(path) => {
+            let mut trusted = RootCertStore::empty();
+            trusted.add_parsable_certificates(chain(path)?);
+            trusted
+        }
+        None => system_roots(),
+    };
+    if trusted.is_empty() {
+        return Err(TlsError::NoRoots);
+    }
+    let builder = client_builder()?.with_root_certificates(trusted);
+    let (Some(certificate), Some(key)) = (certificate, key) else { return Ok(builder.with_no_client_auth()) };
+    let refused = |source| TlsError::Refused { path: certificate.to_owned(), source };
+    builder.with_client_auth_cert(chain(certificate)?, private_key(key)?).map_err(refused)
 }
 
 /// A client for `tls = "opportunistic"`: encrypts against listeners, believes any certificate.
@@ -91,10 +125,13 @@ pub fn opportunistic_client() -> Result<Arc<ClientConfig>, TlsError> {
 fn builder(
     finish: impl FnOnce(rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>) -> ClientConfig,
 ) -> Result<Arc<ClientConfig>, TlsError> {
-    let config = ClientConfig::builder_with_provider(provider())
+    Ok(Arc::new(finish(client_builder()?)))
+}
+
+fn client_builder() -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>, TlsError> {
+    ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
-        .map_err(|source| TlsError::Refused { path: PathBuf::new(), source })?;
-    Ok(Arc::new(finish(config)))
+        .map_err(|source| TlsError::Refused { path: PathBuf::new(), source })
 }
 
 /// Accepts every certificate, but still checks that the peer holds its key.

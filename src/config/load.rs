@@ -89,6 +89,19 @@ const KEYS: &[(&str, &[&str])] = &[
         ],
     ),
     ("relay.inside", &["smarthost", "tls", "username", "password_file"]),
+    (
+        "store",
+        &[
+            "database",
+            "password_file",
+            "connections",
+            "journal",
+            "blobs",
+            "endpoint",
+            "region",
+            "credentials_file",
+        ],
+    ),
     ("web", &["listen", "public_url", "tls_certificate", "tls_key", "trusted_proxies", "default_language"]),
     ("admin", &["listen", "audit_days"]),
     (
@@ -188,7 +201,16 @@ fn set(table: &mut Table, keys: &str, value: String) -> Result<(), String> {
 /// An empty path or address in the file means "none", which is `None` from here on.
 fn drop_empty_paths(table: &mut Table) {
     for section in table.iter_mut().filter_map(|(_, value)| value.as_table_mut()) {
-        for key in ["staff", "theme", "logo", "tls_certificate", "tls_key", "password_file", "scanner"] {
+        for key in [
+            "staff",
+            "theme",
+            "logo",
+            "tls_certificate",
+            "tls_key",
+            "password_file",
+            "credentials_file",
+            "scanner",
+        ] {
             if section.get(key).and_then(Value::as_str) == Some("") {
                 section.remove(key);
             }
@@ -210,6 +232,8 @@ impl Config {
             &mut self.smtp.tls_key,
             &mut self.relay.password_file,
             &mut self.relay.inside.password_file,
+            &mut self.store.password_file,
+            &mut self.store.credentials_file,
             &mut self.web.tls_certificate,
             &mut self.web.tls_key,
         ]
@@ -280,7 +304,7 @@ impl Config {
         self.web.public_url = url;
         match rules.iter().find(|(holds, _)| !holds) {
             Some((_, reason)) => Err((*reason).to_owned()),
-            None => self.relay.check(),
+            None => self.relay.check().and_then(|()| self.store.check()),
         }
     }
 }

@@ -4,6 +4,7 @@
 mod branding;
 mod load;
 mod relay;
+mod store;
 mod units;
 
 use std::net::SocketAddr;
@@ -20,6 +21,7 @@ use crate::calendar::Zone;
 pub use branding::{Branding, Logo};
 pub use load::{ConfigError, DEFAULT_PATH, check_name, keys, load, parse};
 pub use relay::{Direction, Inside, NextHopSettings, Relay, RelayTls};
+pub use store::{Bucket, Database, JournalPlace, StoreSection};
 pub use units::ByteSize;
 use units::duration;
 
@@ -47,6 +49,9 @@ pub struct Config {
     /// `[policy]`
     #[serde(default)]
     pub policy: PolicyFiles,
+    /// `[store]`
+    #[serde(default)]
+    pub store: StoreSection,
 }
 
 /// `[organisation]`

@@ -29,6 +29,8 @@ pub struct Settings {
     organisation: Arc<Organisation>,
     /// Where database, blobs and keys are.
     pub data_dir: PathBuf,
+    /// What several nodes share.
+    pub store: config::StoreSection,
     /// The SMTP listener.
     pub smtp: config::Smtp,
     /// The next hops.
@@ -67,9 +69,10 @@ impl Settings {
     /// The same without certificates, for a command that serves nobody and may not be able to read their keys.
     pub fn for_command(config: Config) -> Result<Self, Misconfigured> {
         let organisation = Arc::new(Organisation::read(&config)?);
-        let Config { data_dir, smtp, relay, web, admin, .. } = config;
+        let Config { data_dir, smtp, relay, web, admin, store, .. } = config;
         let web = WebSettings { listen: web.listen, trusted_proxies: web.trusted_proxies };
-        Ok(Self { organisation, data_dir, smtp, relay, web, admin, certificates: Certificates::default() })
+        let certificates = Certificates::default();
+        Ok(Self { organisation, data_dir, store, smtp, relay, web, admin, certificates })
     }
 
     /// The organisation that runs this gateway: it greets peers, and is told of what belongs to nobody else.
@@ -110,6 +113,7 @@ impl Settings {
         let keys = [
             ("hostname", old_organisation.hostname != organisation.hostname),
             ("data_dir", self.data_dir != new.data_dir),
+            ("store", self.store != new.store),
             ("smtp.listen", self.smtp.listen != new.smtp.listen),
             ("web.listen", self.web.listen != new.web.listen),
             ("admin.listen", self.admin.listen != new.admin.listen),

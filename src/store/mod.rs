@@ -7,7 +7,7 @@
 //! a message, and only this folder can make one.
 
 mod access;
-mod audit;
+pub(crate) mod audit;
 mod author;
 mod blobs;
 mod body_keys;
@@ -19,6 +19,8 @@ pub mod files;
 mod gauges;
 pub mod identity;
 mod intake;
+#[cfg(feature = "cluster")]
+pub mod postgresql;
 mod queue;
 mod queue_admin;
 mod rates;

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-use super::folder::Identity;
 use super::journal::Found;
 use super::{Sqlite, blobs, connection, folder, handover, keys, queue, verification};
 use crate::clock::Timestamp;
 use crate::id::BlobName;
 use crate::secret::keyring::{KeyId, Keyring};
+use crate::store::identity::Identity;
 use crate::store::{NamedBlob, Result};
 
 /// An open database.

@@ -6,15 +6,7 @@ use super::columns::{Octets, Time};
 use crate::clock::Timestamp;
 use crate::id::FolderId;
 use crate::store::Result;
-
-/// Which data folder a database is of, and the proof of the master key that it was made with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
-    /// The same lies beside the blobs.
-    pub id: FolderId,
-    /// [`crate::secret::FolderKey::check_value`]
-    pub key_check: [u8; 32],
-}
+use crate::store::identity::Identity;
 
 /// What the row says.
 pub(super) fn identity(db: &Connection) -> Result<Option<Identity>> {

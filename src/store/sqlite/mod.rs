@@ -44,7 +44,6 @@ use rusqlite::Connection;
 
 pub use self::database::{Alone, Database};
 use self::due::Due;
-pub use self::folder::Identity;
 use self::journal::Journal;
 use self::reader::Readers;
 use self::room::Log;

@@ -3,7 +3,6 @@
 //! one flush of the disk (docs/decisions/0004). No caller ever hears `Ok` before that.
 
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior, ffi, params};
 use tokio::sync::{mpsc, oneshot};
@@ -12,11 +11,8 @@ use super::columns::Time;
 use super::connection::BUSY;
 use super::limits;
 use crate::audit::Event;
-use crate::limits::Rate;
+use crate::store::audit::VISITOR_ROWS;
 use crate::store::{Result, StoreError};
-
-/// Rows of the audit trail that visitors make of one kind and one link.
-const VISITOR_ROWS: Rate = Rate::per(100, Duration::from_secs(86_400));
 
 /// The most commands in one transaction.
 const BATCH: usize = 256;

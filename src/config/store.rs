@@ -1,0 +1,169 @@
+//! `[store]`: one database and one bucket that several nodes share, in place of the data folder.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+/// `[store]`. Without it rows, sealed bytes and keys are in the data folder.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreSection {
+    /// `postgresql://user@host/database?sslmode=verify-full`, as libpq has it.
+    pub database: Option<String>,
+    /// File whose first line is the password for the database.
+    pub password_file: Option<PathBuf>,
+    /// The most connections of one node to the database.
+    pub connections: usize,
+    /// Where ordinary mail waits that was just accepted.
+    pub journal: JournalPlace,
+    /// `s3://bucket/prefix`
+    pub blobs: Option<String>,
+    /// URL of the S3 service; unset: Amazon's of the region.
+    pub endpoint: Option<String>,
+    /// The region that requests are signed for.
+    pub region: String,
+    /// File with `aws_access_key_id = …` and `aws_secret_access_key = …`; unset: the environment.
+    pub credentials_file: Option<PathBuf>,
+}
+
+/// `store.journal`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum JournalPlace {
+    /// In the database: whichever node is lost, its mail is delivered by another.
+    #[default]
+    Shared,
+    /// In the data folder of the node that accepted it: faster, and only as safe as that node's disk.
+    Local,
+}
+
+impl Default for StoreSection {
+    fn default() -> Self {
+        Self {
+            database: None,
+            password_file: None,
+            connections: 16,
+            journal: JournalPlace::default(),
+            blobs: None,
+            endpoint: None,
+            region: "us-east-1".to_owned(),
+            credentials_file: None,
+        }
+    }
+}
+
+/// How to reach the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Database {
+    /// As in [`StoreSection::database`].
+    pub url: String,
+    /// As in [`StoreSection::password_file`].
+    pub password_file: Option<PathBuf>,
+    /// The most connections.
+    pub connections: usize,
+}
+
+/// How to reach the bucket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bucket {
+    /// Its name.
+    pub name: String,
+    /// What the name of each object begins with; empty, or without a slash at either end.
+    pub prefix: String,
+    /// As in [`StoreSection::endpoint`].
+    pub endpoint: Option<String>,
+    /// As in [`StoreSection::region`].
+    pub region: String,
+    /// As in [`StoreSection::credentials_file`].
+    pub credentials_file: Option<PathBuf>,
+}
+
+impl StoreSection {
+    /// Database and bucket; `None` where all is in the data folder.
+    pub fn shared(&self) -> Option<(Database, Bucket)> {
+        let (url, blobs) = (self.database.clone()?, self.blobs.as_deref()?);
+        let (name, prefix) = bucket_and_prefix(blobs)?;
+        let database =
+            Database { url, password_file: self.password_file.clone(), connections: self.connections };
+        let bucket = Bucket {
+            name,
+            prefix,
+            endpoint: self.endpoint.clone(),
+            region: self.region.clone(),
+            credentials_file: self.credentials_file.clone(),
+        };
+        Some((database, bucket))
+    }
+
+    /// Checks what the types cannot express.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let is_url = |text: &str, schemes: &[&str]| schemes.iter().any(|scheme| text.starts_with(scheme));
+        let rules = [
+            (
+                self.database.is_some() == self.blobs.is_some(),
+                "store.database and store.blobs go together: nodes share rows and sealed bytes, or neither",
+            ),
+            (
+                self.database.as_deref().is_none_or(|url| is_url(url, &["postgresql://", "postgres://"])),
+                "store.database must be a URL that begins with postgresql://",
+            ),
+            (
+                self.blobs.as_deref().is_none_or(|url| bucket_and_prefix(url).is_some()),
+                "store.blobs must be s3://BUCKET or s3://BUCKET/PREFIX",
+            ),
+            (
+                self.endpoint.as_deref().is_none_or(|url| is_url(url, &["https://", "http://"])),
+                "store.endpoint must be a URL that begins with https:// or http://",
+            ),
+            ((4..=1000).contains(&self.connections), "store.connections must be from 4 to 1000"),
+            (!self.region.is_empty(), "store.region must not be empty"),
+        ];
+        match rules.iter().find(|(holds, _)| !holds) {
+            Some((_, reason)) => Err((*reason).to_owned()),
+            None => Ok(()),
+        }
+    }
+}
+
+fn bucket_and_prefix(url: &str) -> Option<(String, String)> {
+    let (name, prefix) = match url.strip_prefix("s3://")?.split_once('/') {
+        Some((name, prefix)) => (name, prefix.trim_matches('/')),
+        None => (url.strip_prefix("s3://")?, ""),
+    };
+    let is_name = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || b"-._".contains(&c);
+    let is_prefix = |c: u8| c.is_ascii_alphanumeric() || b"-._/".contains(&c);
+    let fits = !name.is_empty() && name.bytes().all(is_name) && prefix.bytes().all(is_prefix);
+    fits.then(|| (name.to_owned(), prefix.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_has_a_name_and_perhaps_a_prefix() {
+        for (url, found) in [
+            ("s3://zegel", Some(("zegel", ""))),
+            ("s3://zegel/", Some(("zegel", ""))),
+            ("s3://zegel/a/b/", Some(("zegel", "a/b"))),
+            ("s3:///a", None),
+            ("s3://Zegel", None),
+            ("https://zegel", None),
+            ("s3://zegel/a b", None),
+        ] {
+            let found = found.map(|(name, prefix)| (name.to_owned(), prefix.to_owned()));
+            assert_eq!(bucket_and_prefix(url), found, "{url}");
+        }
+    }
+
+    #[test]
+    fn rows_and_bytes_are_shared_together() {
+        let alone =
+            StoreSection { database: Some("postgresql://db/zegel".into()), ..StoreSection::default() };
+        assert!(alone.check().unwrap_err().contains("go together"));
+        let both = StoreSection { blobs: Some("s3://zegel/x".into()), ..alone };
+        both.check().unwrap();
+        assert_eq!(both.shared().unwrap().1.prefix, "x");
+        assert_eq!(StoreSection::default().shared(), None);
+    }
+}

@@ -1,0 +1,176 @@
+//! The only ways to the database: [`Postgres::read`], and [`Postgres::write`], which is one transaction. Both bound the time,
+//! and give a connection back only when nothing is left open on it; any other is closed, and the database undoes what was
+//! begun there.
+//!
+//! Transactions are READ COMMITTED. Where a rule spans rows, its statements lock them (`FOR UPDATE`), always in the order
+//! transfers, recipients, drafts, uploads, items; or they take one of the locks in [`super::locks`].
+
+use std::time::Duration;
+
+use deadpool_postgres::{Object, PoolError};
+use futures_util::future::BoxFuture;
+use tokio::time::timeout;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Row, Statement};
+
+use super::{Postgres, audit};
+use crate::audit::Event;
+use crate::store::{Result, StoreError};
+
+/// No call of the store takes longer: a database that does not answer is one that is away.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The parameters of a statement.
+pub(super) type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+/// A connection, lent from the pool. Statements are prepared once for each connection. Dropped without
+/// [`Connection::give_back`], it is closed.
+pub(super) struct Connection(Option<Object>);
+
+impl Connection {
+    fn lent(&self) -> Result<&Object> {
+        self.0.as_ref().ok_or(StoreError::Closed)
+    }
+
+    async fn prepare(&self, sql: &str) -> Result<Statement> {
+        Ok(self.lent()?.prepare_cached(sql).await?)
+    }
+
+    /// All rows of a query.
+    pub async fn query(&self, sql: &str, parameters: Parameters<'_>) -> Result<Vec<Row>> {
+        Ok(self.lent()?.query(&self.prepare(sql).await?, parameters).await?)
+    }
+
+    /// The one row of a query.
+    pub async fn one(&self, sql: &str, parameters: Parameters<'_>) -> Result<Row> {
+        Ok(self.lent()?.query_one(&self.prepare(sql).await?, parameters).await?)
+    }
+
+    /// The row of a query that gives one or none.
+    pub async fn row(&self, sql: &str, parameters: Parameters<'_>) -> Result<Option<Row>> {
+        Ok(self.lent()?.query_opt(&self.prepare(sql).await?, parameters).await?)
+    }
+
+    /// Runs a statement; tells how many rows it touched.
+    pub async fn execute(&self, sql: &str, parameters: Parameters<'_>) -> Result<u64> {
+        Ok(self.lent()?.execute(&self.prepare(sql).await?, parameters).await?)
+    }
+
+    /// Runs statements without parameters and results.
+    pub async fn batch(&self, sql: &str) -> Result<()> {
+        Ok(self.lent()?.batch_execute(sql).await?)
+    }
+
+    /// For the next caller, unless a statement has failed: it may be to a server that only reads, or is about to end.
+    fn give_back<T>(mut self, outcome: Result<T>) -> Result<T> {
+        if !matches!(outcome, Err(StoreError::Database(_))) {
+            drop(self.0.take());
+        }
+        outcome
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let Some(object) = self.0.take() {
+            drop(Object::take(object));
+        }
+    }
+}
+
+/// What a transaction may do.
+pub(super) struct Change {
+    /// Within the transaction.
+    pub db: Connection,
+    events: Vec<Event>,
+}
+
+impl Change {
+    /// Keeps an event with the change; it is logged once the change has been committed. Of what visitors can repeat only so
+    /// much becomes rows, which stay for ever (H42); every event is a line of the log.
+    pub async fn record(&mut self, event: Event) -> Result<()> {
+        audit::insert(&self.db, &event).await?;
+        self.events.push(event);
+        Ok(())
+    }
+
+    /// The same for several.
+    pub async fn record_all(&mut self, events: Vec<Event>) -> Result<()> {
+        for event in events {
+            self.record(event).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Postgres {
+    /// Runs `work` on a connection, outside of a transaction: one statement, or several that need not agree.
+    pub(super) async fn read<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send,
+        F: for<'a> FnOnce(&'a Connection) -> BoxFuture<'a, Result<T>> + Send,
+    {
+        bounded(async {
+            let db = self.connection().await?;
+            let outcome = work(&db).await;
+            db.give_back(outcome)
+        })
+        .await
+    }
+
+    /// Runs `work` in a transaction. When it returns `Ok` the change is durable; after an error nothing was changed, but
+    /// where the connection was lost during the commit: nobody can tell then, and the caller says "later".
+    pub(super) async fn write<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send,
+        F: for<'a> FnOnce(&'a mut Change) -> BoxFuture<'a, Result<T>> + Send,
+    {
+        bounded(async {
+            let mut change = Change { db: self.connection().await?, events: Vec::new() };
+            if let Err(error) = change.db.batch("BEGIN").await {
+                return change.db.give_back(Err(error));
+            }
+            let outcome = work(&mut change).await;
+            let end = change.db.batch(if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" }).await;
+            let Change { db, events } = change;
+            let done = db.give_back(end).and(outcome)?;
+            events.iter().for_each(Event::log);
+            Ok(done)
+        })
+        .await
+    }
+
+    async fn connection(&self) -> Result<Connection> {
+        Ok(Connection(Some(self.pool.get().await?)))
+    }
+}
+
+async fn bounded<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    timeout(PATIENCE, work).await.unwrap_or_else(|_| Err(database("the database does not answer in time")))
+}
+
+/// An error of the database in our words.
+pub(super) fn database(text: &str) -> StoreError {
+    StoreError::Database(text.into())
+}
+
+impl From<tokio_postgres::Error> for StoreError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        match error.code() {
+            Some(code) if *code == SqlState::DISK_FULL => Self::NearlyFull,
+            _ => Self::Database(Box::new(error)),
+        }
+    }
+}
+
+impl From<PoolError> for StoreError {
+    fn from(error: PoolError) -> Self {
+        match error {
+            PoolError::Backend(error) => error.into(),
+            PoolError::Closed => Self::Closed,
+            PoolError::Timeout(_) => database("no connection to the database became free in time"),
+            error => Self::Database(Box::new(error)),
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! One row that says which blobs and which master key the database belongs to.
+
+use futures_util::FutureExt;
+
+use super::Postgres;
+use super::change::Connection;
+use super::columns::{Number, get, number, octets};
+use super::locks::Lock;
+use crate::id::FolderId;
+use crate::store::Result;
+use crate::store::identity::Identity;
+
+const IDENTITY: &str = "SELECT id, key_check FROM folder";
+const FOUND: &str = "INSERT INTO folder (number, id, key_check) VALUES (1, $1, $2) ON CONFLICT DO NOTHING";
+const SET: &str = "UPDATE folder SET id = $1, key_check = $2";
+const LOST: &str = "SELECT coalesce(max(lost), 0) AS lost FROM folder";
+const SET_LOST: &str = "UPDATE folder SET lost = $1";
+
+impl Postgres {
+    /// What the row says; `None` for a database that was never used.
+    pub async fn identity(&self) -> Result<Option<Identity>> {
+        self.read(|db| identity(db).boxed()).await
+    }
+
+    /// Gives the database an identity, if it has none; tells the one that it has. Of several nodes that start at once, one
+    /// founds it.
+    pub async fn found(&self, new: Identity) -> Result<Identity> {
+        self.write(|change| {
+            async move {
+                change.db.batch(&Lock::Identity.in_transaction()).await?;
+                if let Some(found) = identity(&change.db).await? {
+                    return Ok(found);
+                }
+                change.db.execute(FOUND, &[&new.id, &&new.key_check[..]]).await?;
+                Ok(new)
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// Gives it another identity: an administrator says that key or blobs are lost for good.
+    pub async fn set_identity(&self, new: Identity) -> Result<()> {
+        self.read(|db| {
+            async move {
+                db.execute(SET, &[&new.id, &&new.key_check[..]]).await?;
+                Ok(())
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// How many of the blobs that rows name are known to be lost.
+    pub async fn lost(&self) -> Result<u64> {
+        self.read(|db| async move { number(&db.one(LOST, &[]).await?, "lost") }.boxed()).await
+    }
+
+    /// So many are lost for good.
+    pub async fn set_lost(&self, blobs: u64) -> Result<()> {
+        self.read(|db| async move { db.execute(SET_LOST, &[&Number(blobs)]).await.map(drop) }.boxed()).await
+    }
+
+    /// The node that this is.
+    pub fn node(&self) -> &FolderId {
+        &self.node
+    }
+}
+
+async fn identity(db: &Connection) -> Result<Option<Identity>> {
+    let Some(row) = db.row(IDENTITY, &[]).await? else { return Ok(None) };
+    Ok(Some(Identity { id: get(&row, "id")?, key_check: octets(&row, "key_check")? }))
+}

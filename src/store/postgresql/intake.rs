@@ -1,0 +1,124 @@
+//! A message and all that it became, in one go: transfer, queue rows, audit. Called for every message
+//! that is accepted, before its 250.
+
+use async_trait::async_trait;
+use futures_util::FutureExt;
+
+use super::change::{Change, Connection};
+use super::columns::{Json, Number, Time, number};
+use super::{Postgres, queue};
+use crate::clock::Timestamp;
+use crate::id::Link;
+use crate::store::{
+    Acceptance, Committed, DeliveryReport, IntakeStore, MessageStore, NewTransfer, Result, StoreError,
+};
+
+#[async_trait]
+impl MessageStore for Postgres {
+    async fn commit(&self, acceptance: Acceptance) -> Result<Committed> {
+        self.write(move |change| commit(change, acceptance).boxed()).await
+    }
+}
+
+#[async_trait]
+impl IntakeStore for Postgres {
+    async fn is_sealed_thread(&self, hashes: Vec<[u8; 32]>) -> Result<bool> {
+        if hashes.is_empty() {
+            return Ok(false);
+        }
+        let hashes: Vec<Vec<u8>> = hashes.iter().map(|hash| hash.to_vec()).collect();
+        self.read(move |db| async move { Ok(!db.query(SEALED_THREAD, &[&hashes]).await?.is_empty()) }.boxed())
+            .await
+    }
+
+    async fn note_delivery_report(&self, _link: Link, _report: DeliveryReport) -> Result<bool> {
+        // STUB
+        Err(StoreError::Closed)
+    }
+}
+
+pub(super) const SEALED_THREAD: &str = "SELECT 1 FROM threads WHERE hash = ANY($1) LIMIT 1";
+pub(super) const RENEW_THREADS: &str = "
+    UPDATE threads SET created = greatest(created, $2) WHERE hash = ANY($1)";
+/// An earlier message of the same thread may have brought the same hash: its time to live begins anew. In the order of the
+/// hashes, so that two messages of one thread wait for each other instead of locking one another out.
+pub(super) const INSERT_THREADS: &str = "
+    INSERT INTO threads (hash, created) SELECT hash, $2 FROM (SELECT DISTINCT unnest($1::bytea[]) AS hash ORDER BY 1) AS new
+    ON CONFLICT (hash) DO UPDATE SET created = greatest(threads.created, excluded.created)";
+pub(super) const INSERT_TRANSFER: &str = "
+    INSERT INTO transfers
+        (id, created, expires, sender, password, automatic, files, language, download_notice, file_names, first_reminder,
+         message_id, reply_to)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+    RETURNING number";
+pub(super) const INSERT_RECIPIENT: &str = "
+    INSERT INTO transfer_recipients (transfer, number, address, key_packet) VALUES ($1, $2, $3, $4)";
+pub(super) const INSERT_PART: &str =
+    "INSERT INTO parts (transfer, number, blob, size) VALUES ($1, $2, $3, $4)";
+
+/// Everything or nothing: an error undoes what came before it.
+pub(super) async fn commit(change: &mut Change, acceptance: Acceptance) -> Result<Committed> {
+    if let Some(transfer) = &acceptance.transfer {
+        insert_transfer(&change.db, transfer).await?;
+    }
+    for item in &acceptance.items {
+        queue::insert(&change.db, item).await?;
+    }
+    if acceptance.draft.is_some() {
+        // STUB: drafts::end, and its thread
+        return Err(StoreError::Closed);
+    }
+    change.record_all(acceptance.events).await?;
+    Ok(Committed { id: acceptance.id })
+}
+
+async fn insert_transfer(db: &Connection, transfer: &NewTransfer) -> Result<()> {
+    let row = db
+        .one(
+            INSERT_TRANSFER,
+            &[
+                &transfer.id,
+                &Time(transfer.created),
+                &Time(transfer.expires),
+                &transfer.sender,
+                &transfer.password,
+                &transfer.automatic,
+                &Number(transfer.files),
+                &transfer.language,
+                &transfer.download_notice,
+                &transfer.file_names,
+                &transfer.first_reminder.map(Time),
+                &transfer.message_id,
+                &Json(&transfer.reply_to),
+            ],
+        )
+        .await?;
+    let number: i64 = number(&row, "number")?;
+    for recipient in &transfer.recipients {
+        let (place, packet) = (Number(recipient.number), &recipient.key_packet);
+        db.execute(INSERT_RECIPIENT, &[&number, &place, &recipient.address, packet]).await?;
+    }
+    for part in &transfer.parts {
+        db.execute(INSERT_PART, &[&number, &Number(part.number), &part.blob, &Number(part.size)]).await?;
+    }
+    insert_threads(db, &transfer.thread, transfer.created).await?;
+    renew_threads(db, &transfer.answers, transfer.created).await
+}
+
+/// A sealed message that is answered keeps its thread alive. A message that was not sealed here begins no thread.
+async fn renew_threads(db: &Connection, hashes: &[[u8; 32]], created: Timestamp) -> Result<()> {
+    threads(db, RENEW_THREADS, hashes, created).await
+}
+
+pub(super) async fn insert_threads(db: &Connection, hashes: &[[u8; 32]], created: Timestamp) -> Result<()> {
+    threads(db, INSERT_THREADS, hashes, created).await
+}
+
+async fn threads(db: &Connection, statement: &str, hashes: &[[u8; 32]], created: Timestamp) -> Result<()> {
+    if hashes.is_empty() {
+        return Ok(());
+    }
+    let hashes: Vec<&[u8]> = hashes.iter().map(|hash| &hash[..]).collect();
+    db.execute(statement, &[&hashes, &Time(created)]).await?;
+    Ok(())
+}

@@ -1,0 +1,51 @@
+//! The store on PostgreSQL, which any number of nodes share: statements in the files named after the role that they implement,
+//! and the two ways to run them in [`change`]. Made for PostgreSQL 13 and later.
+//!
+//! All that one node must know of another is a row: nothing is kept in memory that another node could change, and what
+//! a node has claimed is its own only while its lease lasts ([`nodes`]).
+
+mod access;
+mod audit;
+mod blobs;
+mod change;
+mod columns;
+mod connection;
+mod downloads;
+mod drafts;
+mod gauges;
+mod identity;
+mod intake;
+mod keys;
+mod limits;
+mod locks;
+mod migrate;
+mod queue;
+mod queue_admin;
+mod reminders;
+mod retention;
+mod sender;
+mod status;
+#[cfg(all(test, feature = "system-tests"))]
+mod tests;
+mod transfers;
+mod uploads;
+mod verification;
+
+use deadpool_postgres::Pool;
+
+use super::Result;
+use crate::config::Database;
+use crate::id::FolderId;
+
+/// The rows of a gateway of several nodes, as one of them sees them.
+pub struct Postgres {
+    pool: Pool,
+    node: FolderId,
+}
+
+impl Postgres {
+    /// For the node `node`. Connects when it is first used, and again whenever it has to; an error is of the configuration.
+    pub fn new(database: &Database, node: FolderId) -> Result<Self> {
+        Ok(Self { pool: connection::pool(database, &node)?, node })
+    }
+}

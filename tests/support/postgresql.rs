@@ -1,0 +1,204 @@
+//! A PostgreSQL of our own (Debian's `postgresql`): one server for a test binary, in memory where there is room, on a Unix
+//! socket and a loopback port, and a database for each test. It ends with the process that started it, however that ends.
+
+#![allow(dead_code)]
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+/// The server's superuser, whom it trusts on loopback.
+const SUPERUSER: &str = "postgres";
+
+/// Ends the server and removes its folder when its input ends, which is when whoever started it is gone.
+const KEEPER: &str = r#"
+trap : INT TERM HUP
+"$@" >&2 &
+server=$!
+cat >/dev/null
+kill -INT "$server" 2>/dev/null
+wait "$server"
+rm -rf "$FOLDER"
+"#;
+
+/// A running server.
+pub struct Server {
+    keeper: Child,
+    folder: PathBuf,
+    /// Where it listens on loopback.
+    pub port: u16,
+}
+
+impl Server {
+    /// A new one. `settings` are lines of `postgresql.conf`.
+    pub fn start(settings: &[&str]) -> Self {
+        let (folder, port) = (folder(), free_port());
+        let data = folder.join("data");
+        run(as_owner(&program("initdb"))
+            .args(["--username", SUPERUSER, "--auth", "trust", "--encoding", "UTF8"])
+            .args(["--locale", "C.UTF-8", "--no-sync", "-D"])
+            .arg(&data));
+        Self::serve(folder, port, settings)
+    }
+
+    /// Runs the server in a folder that [`Server::start`] or a copy of one has made.
+    pub fn serve(folder: PathBuf, port: u16, settings: &[&str]) -> Self {
+        let mut server = Command::new("sh");
+        server.args(["-c", KEEPER, "keeper"]).env("FOLDER", &folder);
+        let as_owner = as_owner(&program("postgres"));
+        server.arg(as_owner.get_program()).args(as_owner.get_args());
+        server.arg("-D").arg(folder.join("data")).args(["-c", "listen_addresses=127.0.0.1"]);
+        server.args([
+            "-c",
+            &format!("port={port}"),
+            "-c",
+            &format!("unix_socket_directories={}", folder.display()),
+        ]);
+        for setting in settings {
+            server.args(["-c", setting]);
+        }
+        let log = std::fs::File::create(folder.join("log")).expect("its log");
+        let keeper = server.stdin(Stdio::piped()).stderr(log).spawn().expect("sh");
+        let server = Self { keeper, folder, port };
+        server.wait();
+        server
+    }
+
+    fn wait(&self) {
+        let ready = || {
+            let mut probe = Command::new(program("pg_isready"));
+            probe.args(["-q", "-h", "127.0.0.1", "-p", &self.port.to_string(), "-t", "1"]);
+            probe.status().is_ok_and(|status| status.success())
+        };
+        let begun = std::time::Instant::now();
+        while !ready() {
+            let log = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
+            assert!(begun.elapsed().as_secs() < 60, "PostgreSQL does not start: {log}");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+
+    /// Runs SQL in a database, and gives what `psql` prints, without headings.
+    pub fn sql(&self, database: &str, sql: &str) -> String {
+        let mut psql = Command::new(program("psql"));
+        psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", SUPERUSER]);
+        run(psql.args(["-p", &self.port.to_string(), "-d", database, "-c", sql])).trim_end().to_owned()
+    }
+
+    /// The URL of a database.
+    pub fn url(&self, database: &str) -> String {
+        format!("postgresql://{SUPERUSER}@127.0.0.1:{}/{database}?sslmode=disable", self.port)
+    }
+
+    /// The folder that everything of it is in; the database cluster is in `data`.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The process id of the postmaster.
+    pub fn pid(&self) -> u32 {
+        let file = self.folder.join("data/postmaster.pid");
+        let text = std::fs::read_to_string(&file).expect("postmaster.pid");
+        text.lines().next().and_then(|pid| pid.trim().parse().ok()).expect("a process id")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.keeper.stdin.take());
+        self.keeper.wait().ok();
+    }
+}
+
+/// A database of its own on the server of this test binary.
+pub struct TestDatabase {
+    name: String,
+}
+
+impl TestDatabase {
+    /// A new, empty one.
+    pub fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        // PostgreSQL copies a template for one database at a time.
+        static MAKING: Mutex<()> = Mutex::new(());
+        let name = format!("zegel_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let _alone = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
+        shared().sql("postgres", &format!("CREATE DATABASE {name}"));
+        Self { name }
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> String {
+        shared().url(&self.name)
+    }
+
+    /// Runs SQL in it, and gives what `psql` prints, without headings.
+    pub fn sql(&self, sql: &str) -> String {
+        shared().sql(&self.name, sql)
+    }
+}
+
+/// The one server of this test binary. Nothing in it needs to outlive a crash of the machine.
+fn shared() -> &'static Server {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    SERVER.get_or_init(|| {
+        Server::start(&["fsync=off", "full_page_writes=off", "max_connections=400", "shared_buffers=64MB"])
+    })
+}
+
+/// PostgreSQL will not run as root.
+fn as_owner(program: &Path) -> Command {
+    if is_root() {
+        // It becomes the program, which so has the process id that the keeper knows.
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", SUPERUSER, "--regid", SUPERUSER, "--init-groups"]).arg(program);
+        command
+    } else {
+        Command::new(program)
+    }
+}
+
+fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output().expect("id");
+    id.stdout.trim_ascii() == b"0"
+}
+
+/// A new folder that the server's user owns: in memory, if there is a place for that.
+fn folder() -> PathBuf {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let base =
+        Some(PathBuf::from("/dev/shm")).filter(|base| base.is_dir()).unwrap_or_else(std::env::temp_dir);
+    let name = format!("zegel-postgresql-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+    let folder = base.join(name);
+    std::fs::create_dir_all(&folder).expect("a folder");
+    if is_root() {
+        run(Command::new("chown").arg(SUPERUSER).arg(&folder));
+    }
+    folder
+}
+
+/// Debian keeps the programs of each version apart, outside of PATH.
+fn program(name: &str) -> PathBuf {
+    let mut versions: Vec<_> = std::fs::read_dir("/usr/lib/postgresql")
+        .map(|entries| entries.flatten().map(|entry| entry.path()).collect())
+        .unwrap_or_default();
+    versions.sort();
+    let found =
+        versions.iter().rev().map(|version| version.join("bin").join(name)).find(|path| path.exists());
+    found.unwrap_or_else(|| PathBuf::from(name))
+}
+
+fn free_port() -> u16 {
+    let port = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let first = 24_000 + (std::process::id() % 400) as u16 * 10;
+    (first..28_999).find(port).expect("a free port")
+}
+
+fn run(command: &mut Command) -> String {
+    let output = command.current_dir("/").output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{command:?}: {text}{}", String::from_utf8_lossy(&output.stderr));
+    text
+}
