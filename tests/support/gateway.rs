@@ -99,6 +99,20 @@ listen = ["127.0.0.1:0"]
         std::fs::write(self.config(), config.replace(&heading, &format!("{heading}{line}\n"))).unwrap();
     }
 
+    /// Gives every listener a port of its own that stays the same from one start to the next: SMTP, pages, administrator.
+    pub fn listen_at_fixed_ports(&self) -> [SocketAddr; 3] {
+        let config = std::fs::read_to_string(self.config()).unwrap();
+        let web = self.public_url().rsplit_once(':').unwrap().1.parse().unwrap();
+        let [smtp, admin] = [free_port(), free_port()];
+        let mut ports = [smtp, admin].into_iter();
+        let lines = config.lines().map(|line| match line {
+            "listen = [\"127.0.0.1:0\"]" => format!("listen = [\"127.0.0.1:{}\"]", ports.next().unwrap()),
+            line => line.to_owned(),
+        });
+        std::fs::write(self.config(), lines.collect::<Vec<_>>().join("\n") + "\n").unwrap();
+        [smtp, web, admin].map(|port| SocketAddr::from(([127, 0, 0, 1], port)))
+    }
+
     /// Names the pages as a proxy in front of them does.
     pub fn publish_at(&self, url: &str) {
         let config = std::fs::read_to_string(self.config()).unwrap();

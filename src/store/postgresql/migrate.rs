@@ -1,6 +1,9 @@
 //! Brings a database to the schema that this binary knows. Forward only, all of it in one transaction under a lock, so that
-//! nodes which start at once do it once. A step must leave the database good for the release before it: it adds, and what
-//! nobody needs any more is taken away a release later.
+//! nodes which start at once do it once.
+//!
+//! Nodes are upgraded one by one, so a step must leave the database good for the release before it: it adds (tables, columns
+//! that may be left out, indexes), and what nobody needs any more is taken away a release later. Each step says which binaries
+//! still work once it is done.
 
 use futures_util::FutureExt;
 
@@ -10,45 +13,108 @@ use super::columns::number;
 use super::locks::Lock;
 use crate::store::{Result, StoreError};
 
-/// Every step, oldest first. A released step is never changed: add one.
-const MIGRATIONS: &[&str] = &[include_str!("../../../migrations/postgresql/0001_initial.sql")];
+/// One step. A released one is never changed: add another.
+struct Step {
+    sql: &'static str,
+    /// A binary that knows fewer steps than this can no longer work with the database.
+    needs: u32,
+}
+
+/// Every step, oldest first.
+const MIGRATIONS: &[Step] =
+    &[Step { sql: include_str!("../../../migrations/postgresql/0001_initial.sql"), needs: 1 }];
 
 /// The table that counts the steps; by its name it is ours.
 const VERSION: &str = "
-    CREATE TABLE IF NOT EXISTS zegel_schema (number BIGINT PRIMARY KEY CHECK (number = 1), version BIGINT NOT NULL)";
-const CURRENT: &str = "SELECT coalesce(max(version), 0) AS version FROM zegel_schema";
+    CREATE TABLE IF NOT EXISTS zegel_schema (
+        number BIGINT PRIMARY KEY CHECK (number = 1), version BIGINT NOT NULL, needs BIGINT NOT NULL)";
+const CURRENT: &str = "
+    SELECT coalesce(max(version), 0) AS version, coalesce(max(needs), 0) AS needs FROM zegel_schema";
+const SET: &str = "
+    INSERT INTO zegel_schema (number, version, needs) VALUES (1, $1, $2)
+    ON CONFLICT (number) DO UPDATE SET version = excluded.version, needs = excluded.needs";
 const FOREIGN: &str = "
-    SELECT EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'items')
+    SELECT EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename <> 'zegel_schema')
         AND NOT EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'zegel_schema')
         AS is_foreign";
 
 impl Postgres {
-    /// Applies what is missing; tells how many steps that were.
+    /// Applies what is missing; tells how many steps that were. A database that a newer release has extended is used as it
+    /// is, unless that release has said that this one no longer can.
     pub async fn migrate(&self) -> Result<u32> {
         self.write(|change| apply(change, MIGRATIONS).boxed()).await
     }
 }
 
-async fn apply(change: &mut Change, migrations: &[&str]) -> Result<u32> {
+async fn apply(change: &mut Change, migrations: &[Step]) -> Result<u32> {
     let known = migrations.len() as u32;
     change.db.batch(&Lock::Migrations.in_transaction()).await?;
     if change.db.one(FOREIGN, &[]).await?.try_get("is_foreign")? {
         return Err(StoreError::Foreign);
     }
     change.db.batch(VERSION).await?;
-    let found: u32 = number(&change.db.one(CURRENT, &[]).await?, "version")?;
-    if found > known {
+    let row = change.db.one(CURRENT, &[]).await?;
+    let (found, needs): (u32, u32) = (number(&row, "version")?, number(&row, "needs")?);
+    if needs > known {
         return Err(StoreError::Newer { found, known });
     }
-    for step in migrations.iter().skip(found as usize) {
-        change.db.batch(step).await?;
+    let missing = migrations.get(found as usize..).unwrap_or_default();
+    for step in missing {
+        change.db.batch(step.sql).await?;
     }
-    if found < known {
-        let version = format!(
-            "INSERT INTO zegel_schema (number, version) VALUES (1, {known})
-             ON CONFLICT (number) DO UPDATE SET version = {known}"
-        );
-        change.db.batch(&version).await?;
+    if let Some(last) = missing.last() {
+        change.db.execute(SET, &[&i64::from(known), &i64::from(last.needs)]).await?;
     }
-    Ok(known - found)
+    Ok(missing.len() as u32)
+}
+
+#[cfg(all(test, feature = "system-tests"))]
+mod tests {
+    use super::super::tests::empty;
+    use super::*;
+    use crate::store::conformance::{item, message};
+    use crate::store::{MessageStore, QueueAdmin};
+
+    const FIRST: Step = Step { sql: MIGRATIONS[0].sql, needs: 1 };
+    /// As a later release may add it.
+    const ADDS: Step =
+        Step { sql: "ALTER TABLE items ADD COLUMN colour TEXT; CREATE TABLE later (a BIGINT)", needs: 1 };
+    const TAKES: Step = Step { sql: "DROP TABLE later", needs: 3 };
+
+    async fn apply_all(store: &Postgres, steps: &'static [Step]) -> Result<u32> {
+        store.write(|change| apply(change, steps).boxed()).await
+    }
+
+    /// The new release on one node, the old one on the other.
+    #[tokio::test]
+    async fn a_node_works_on_while_a_newer_one_extends_the_database() {
+        let (old, _database) = empty();
+        assert_eq!(old.migrate().await.unwrap(), 1);
+        old.commit(message(vec![item()])).await.unwrap();
+        assert_eq!(apply_all(&old, &[FIRST, ADDS]).await.unwrap(), 1);
+        old.commit(message(vec![item()])).await.unwrap();
+        assert_eq!(old.queue().await.unwrap().len(), 2);
+        assert_eq!(old.migrate().await.unwrap(), 0, "and can be started again");
+        assert_eq!(apply_all(&old, &[FIRST, ADDS, TAKES]).await.unwrap(), 1);
+        assert!(matches!(old.migrate().await, Err(StoreError::Newer { found: 3, known: 1 })));
+    }
+
+    #[tokio::test]
+    async fn a_step_that_fails_leaves_nothing() {
+        const BROKEN: Step =
+            Step { sql: "CREATE TABLE two (a BIGINT); INSERT INTO missing VALUES (1)", needs: 1 };
+        let (store, database) = empty();
+        store.migrate().await.unwrap();
+        assert!(apply_all(&store, &[FIRST, BROKEN]).await.is_err());
+        assert_eq!(database.sql("SELECT version FROM zegel_schema"), "1");
+        assert_eq!(database.sql("SELECT count(*) FROM pg_tables WHERE tablename = 'two'"), "0");
+    }
+
+    #[tokio::test]
+    async fn another_programs_database_is_left_alone() {
+        let (store, database) = empty();
+        database.sql("CREATE TABLE customers (a BIGINT)");
+        assert!(matches!(store.migrate().await, Err(StoreError::Foreign)));
+        assert_eq!(database.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "1");
+    }
 }

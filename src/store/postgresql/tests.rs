@@ -4,9 +4,9 @@ use super::*;
 use crate::store::conformance::store_conformance;
 
 #[path = "../../../tests/support/postgresql.rs"]
-mod server;
+pub(super) mod server;
 
-use self::server::TestDatabase;
+pub(super) use self::server::TestDatabase;
 
 mod conformance {
     use super::*;
@@ -14,18 +14,27 @@ mod conformance {
 }
 
 async fn fresh() -> (Postgres, TestDatabase) {
-    let database = TestDatabase::new();
-    let settings = Database { url: database.url(), password_file: None, connections: 4 };
-    let store = Postgres::new(&settings, FolderId::random()).unwrap();
+    let (store, database) = empty();
     store.migrate().await.unwrap();
     (store, database)
+}
+
+/// A node on a database that has no tables yet.
+pub(super) fn empty() -> (Postgres, TestDatabase) {
+    let database = TestDatabase::new();
+    (node(&database), database)
+}
+
+/// One more node on a database.
+fn node(database: &TestDatabase) -> Postgres {
+    let settings = Database { url: database.url(), password_file: None, connections: 4 };
+    Postgres::new(&settings, FolderId::random()).unwrap()
 }
 
 #[tokio::test]
 async fn nodes_that_start_at_once_make_the_tables_once() {
     let database = TestDatabase::new();
-    let settings = Database { url: database.url(), password_file: None, connections: 4 };
-    let nodes: Vec<_> = (0..5).map(|_| Postgres::new(&settings, FolderId::random()).unwrap()).collect();
+    let nodes: Vec<_> = (0..5).map(|_| node(&database)).collect();
     let steps = futures_util::future::join_all(nodes.iter().map(Postgres::migrate)).await;
     let mut steps: Vec<_> = steps.into_iter().map(Result::unwrap).collect();
     steps.sort_unstable();
