@@ -101,6 +101,19 @@ pub fn discard<'a>(blobs: &dyn Blobs, names: impl IntoIterator<Item = &'a BlobNa
     }
 }
 
+/// What is written down of blobs before they are there. Where many gateways share a blob store, nobody can tell by a look
+/// whether a blob that no row names is on its way to one, or was left by a gateway that died.
+#[async_trait]
+pub trait BlobIntents: Send + Sync + 'static {
+    /// From now on blobs of these names may be there. Durable when it returns. The commit of a row that names one takes its
+    /// intent away, and fails where there is none any more.
+    async fn intend(&self, names: Vec<BlobName>, now: Timestamp) -> Result<()>;
+    /// Names that were intended before then, and that no row has come to name, at most `limit`.
+    async fn stale_intents(&self, before: Timestamp, limit: usize) -> Result<Vec<BlobName>>;
+    /// Nothing of these names is in the blob store, and nothing will be.
+    async fn forget_intents(&self, names: Vec<BlobName>) -> Result<()>;
+}
+
 /// Which blobs rows name, and which of them are given up.
 #[async_trait]
 pub trait BlobIndex: Send + Sync + 'static {

@@ -43,7 +43,7 @@ pub use self::access::{AccessStore, Session, Try};
 pub use self::audit::AuditStore;
 pub use self::author::Author;
 pub use self::blobs::{
-    BlobContent, BlobFacts, BlobIndex, BlobWriter, Blobs, NamedBlob, Removal, all_names, discard,
+    BlobContent, BlobFacts, BlobIndex, BlobIntents, BlobWriter, Blobs, NamedBlob, Removal, all_names, discard,
 };
 pub use self::body_keys::BodyKeys;
 pub use self::downloads::{DownloadStore, Fetch, SHOWN};
