@@ -81,6 +81,7 @@ CREATE TABLE transfers (
     reminded        BIGINT,                          -- when reminders last went out
     message_id      TEXT,                            -- the original's, so that mail about it stands in its thread
     reply_to        TEXT,                            -- who is answered in the sender's place, as a JSON list
+    on_behalf_of    TEXT,                            -- the authors for whom the sender has sent it, as a JSON list
     shredded        BIGINT                           -- when the keys were destroyed; NULL: they exist
 );
 CREATE INDEX transfers_expires ON transfers (expires) WHERE shredded IS NULL;

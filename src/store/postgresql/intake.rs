@@ -48,8 +48,8 @@ pub(super) const INSERT_THREADS: &str = "
 pub(super) const INSERT_TRANSFER: &str = "
     INSERT INTO transfers
         (id, created, expires, sender, password, automatic, files, language, download_notice, file_names, first_reminder,
-         message_id, reply_to)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+         message_id, reply_to, on_behalf_of)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
     RETURNING number";
 pub(super) const INSERT_RECIPIENT: &str = "
     INSERT INTO transfer_recipients (transfer, number, address, key_packet) VALUES ($1, $2, $3, $4)";
@@ -90,6 +90,7 @@ async fn insert_transfer(db: &Connection, transfer: &NewTransfer) -> Result<()> 
                 &transfer.first_reminder.map(Time),
                 &transfer.message_id,
                 &Json(&transfer.reply_to),
+                &Json(&transfer.on_behalf_of),
             ],
         )
         .await?;

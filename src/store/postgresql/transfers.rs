@@ -1,28 +1,184 @@
-//! STUB.
-#![allow(clippy::all, unused_imports)]
-use super::Postgres;
-use crate::address::Address;
-use crate::audit::{Entry, Event};
-use crate::clock::Timestamp;
-use crate::id::*;
-use crate::limits::{Rate, TryRule};
-use crate::secret::keyring::Destroyed;
-use crate::store::retention::*;
-use crate::store::room::Disk;
-use crate::store::*;
+//! Transfers: what is known of them, and their end. At expiry the keys go, in one commit with the sessions
+//! that hold them; the blobs, worthless from then on, are given up to the sweeper (C25).
+
 use async_trait::async_trait;
-use std::time::Duration;
+use futures_util::FutureExt;
+use tokio_postgres::Row;
+
+use super::Postgres;
+use super::change::{Change, Connection};
+use super::columns::{Json, Number, Time, get, number, time, time_or_none};
+use crate::clock::Timestamp;
+use crate::id::{BlobName, Link, TransferId};
+use crate::store::{Bounce, Part, Recipient, Result, Transfer, TransferAdmin, TransferStore};
 
 #[async_trait]
 impl TransferStore for Postgres {
-    async fn transfer(&self, _id: TransferId) -> Result<Option<Transfer>> {
-        Err(StoreError::Closed)
+    async fn transfer(&self, id: TransferId) -> Result<Option<Transfer>> {
+        self.read(move |db| find(db, id).boxed()).await
     }
 }
 
 #[async_trait]
 impl TransferAdmin for Postgres {
+    /// Page after page, so that neither the database's patience nor ours ends with many of them.
     async fn transfers(&self) -> Result<Vec<Transfer>> {
-        Err(StoreError::Closed)
+        let mut all = Vec::new();
+        let mut before = i64::MAX;
+        loop {
+            let rows = self.read(move |db| async move { db.query(PAGE, &[&before]).await }.boxed()).await?;
+            let Some(last) = rows.last() else { return Ok(all) };
+            before = number(last, "transfer")?;
+            all.extend(assembled(&rows)?);
+        }
     }
+}
+
+macro_rules! select_transfers {
+    ($parts_and_rest:literal) => {
+        concat!(
+            "
+    SELECT t.number AS transfer, t.id, t.created, t.expires, t.sender, t.message_id, t.reply_to, t.on_behalf_of, t.password,
+        t.automatic, t.language, t.download_notice, t.file_names, t.files,
+        r.number, r.address, r.key_packet, r.key, r.tries, r.locked_until, r.notified, r.bounced, r.bounce_reason, r.opened,
+        r.recalled, ",
+            $parts_and_rest
+        )
+    };
+}
+
+/// A transfer with its recipients, a row for each; its parts are in the row of the first. One statement, so that whoever
+/// reads a key reads the parts that it opens.
+pub(super) const TRANSFER: &str = select_transfers!(
+    "p.numbers, p.blobs, p.sizes
+    FROM transfers t JOIN transfer_recipients r ON r.transfer = t.number
+    LEFT JOIN LATERAL (
+        SELECT array_agg(number ORDER BY number) AS numbers, array_agg(blob ORDER BY number) AS blobs,
+            array_agg(size ORDER BY number) AS sizes
+        FROM parts WHERE transfer = t.number AND r.number = 1) p ON TRUE
+    WHERE t.id = $1 ORDER BY r.number"
+);
+/// The same of the newest before `$1`, without parts.
+pub(super) const PAGE: &str = select_transfers!(
+    "NULL::bigint[] AS numbers, NULL::text[] AS blobs, NULL::bigint[] AS sizes
+    FROM (SELECT * FROM transfers WHERE number < $1 ORDER BY number DESC LIMIT 1000) t
+    JOIN transfer_recipients r ON r.transfer = t.number
+    ORDER BY t.number DESC, r.number"
+);
+pub(super) const RECIPIENTS: &str = "
+    SELECT number, address, key_packet, key, tries, locked_until, notified, bounced, bounce_reason, opened, recalled
+    FROM transfer_recipients WHERE transfer = $1 ORDER BY number";
+pub(super) const LOCK: &str = "SELECT number FROM transfers WHERE id = $1 FOR UPDATE";
+pub(super) const LOCK_LINK: &str = "
+    SELECT r.transfer FROM transfers t JOIN transfer_recipients r ON r.transfer = t.number
+    WHERE t.id = $1 AND r.number = $2 FOR UPDATE OF r";
+/// The order is the promise: keys, then what they were unwrapped into, then the blobs.
+pub(super) const SHRED: [&str; 4] = [
+    "UPDATE transfer_recipients SET key_packet = NULL, key = NULL
+     WHERE transfer = ANY($1) AND (key_packet IS NOT NULL OR key IS NOT NULL)",
+    "DELETE FROM sessions WHERE transfer = ANY($1)",
+    "INSERT INTO doomed (blob) SELECT blob FROM parts WHERE transfer = ANY($1) ON CONFLICT DO NOTHING",
+    "DELETE FROM parts WHERE transfer = ANY($1)",
+];
+pub(super) const SHREDDED: &str = "UPDATE transfers SET shredded = $2 WHERE number = ANY($1)";
+
+/// One transfer with its recipients and parts.
+async fn find(db: &Connection, id: TransferId) -> Result<Option<Transfer>> {
+    Ok(assembled(&db.query(TRANSFER, &[&id]).await?)?.pop())
+}
+
+/// Locks a transfer, as all must who change several of its rows; gives its number.
+pub(super) async fn lock(db: &Connection, id: &TransferId) -> Result<Option<i64>> {
+    db.row(LOCK, &[id]).await?.map(|row| number(&row, "number")).transpose()
+}
+
+/// Locks one recipient of a transfer, as all must who change what belongs to this link alone; gives the number of the
+/// transfer. What is read after that is of after the lock. Who has locked an item may not lock its link: the other
+/// order is that of recall.
+pub(super) async fn lock_link(db: &Connection, link: &Link) -> Result<Option<i64>> {
+    let row = db.row(LOCK_LINK, &[&link.transfer, &Number(link.recipient)]).await?;
+    row.map(|row| number(&row, "transfer")).transpose()
+}
+
+/// Transfers, of a row for each recipient; those of one transfer follow each other.
+fn assembled(rows: &[Row]) -> Result<Vec<Transfer>> {
+    let mut found: Vec<Transfer> = Vec::new();
+    let mut current = None;
+    for row in rows {
+        let number = number::<i64>(row, "transfer")?;
+        if current != Some(number) {
+            found.push(transfer(row)?);
+            current = Some(number);
+        }
+        if let Some(last) = found.last_mut() {
+            last.recipients.push(recipient(row)?);
+        }
+    }
+    Ok(found)
+}
+
+fn transfer(row: &Row) -> Result<Transfer> {
+    Ok(Transfer {
+        id: get(row, "id")?,
+        created: time(row, "created")?,
+        expires: time(row, "expires")?,
+        sender: get(row, "sender")?,
+        message_id: get(row, "message_id")?,
+        reply_to: get::<Json<_>>(row, "reply_to")?.0,
+        on_behalf_of: get::<Json<_>>(row, "on_behalf_of")?.0,
+        password: get(row, "password")?,
+        automatic: get(row, "automatic")?,
+        language: get(row, "language")?,
+        download_notice: get(row, "download_notice")?,
+        file_names: get(row, "file_names")?,
+        parts: parts(row)?,
+        files: number(row, "files")?,
+        recipients: Vec::new(),
+    })
+}
+
+fn parts(row: &Row) -> Result<Vec<Part>> {
+    let numbers: Option<Vec<Number<u32>>> = get(row, "numbers")?;
+    let blobs: Option<Vec<BlobName>> = get(row, "blobs")?;
+    let sizes: Option<Vec<Number<u64>>> = get(row, "sizes")?;
+    let places = numbers.unwrap_or_default().into_iter().zip(sizes.unwrap_or_default());
+    let parts = places.zip(blobs.unwrap_or_default());
+    Ok(parts.map(|((number, size), blob)| Part { number: number.0, blob, size: size.0 }).collect())
+}
+
+/// The recipients of a transfer as they are now.
+pub(super) async fn recipients(db: &Connection, transfer: i64) -> Result<Vec<Recipient>> {
+    db.query(RECIPIENTS, &[&transfer]).await?.iter().map(recipient).collect()
+}
+
+fn recipient(row: &Row) -> Result<Recipient> {
+    Ok(Recipient {
+        number: number(row, "number")?,
+        address: get(row, "address")?,
+        key_packet: key_packet(row)?,
+        tries: number(row, "tries")?,
+        locked_until: time_or_none(row, "locked_until")?,
+        notified: time_or_none(row, "notified")?,
+        bounced: bounced(row)?,
+        opened: time_or_none(row, "opened")?,
+        recalled: time_or_none(row, "recalled")?,
+    })
+}
+
+fn key_packet(row: &Row) -> Result<Option<Vec<u8>>> {
+    get(row, "key_packet")
+}
+
+fn bounced(row: &Row) -> Result<Option<Bounce>> {
+    let (time, reason) = (time_or_none(row, "bounced")?, get::<Option<String>>(row, "bounce_reason")?);
+    Ok(time.map(|time| Bounce { time, reason: reason.unwrap_or_default() }))
+}
+
+/// Destroys every key of these transfers, and gives up their blobs. The caller has locked them.
+pub(super) async fn shred(change: &mut Change, transfers: &[i64], now: Timestamp) -> Result<()> {
+    for step in SHRED {
+        change.db.execute(step, &[&transfers]).await?;
+    }
+    change.db.execute(SHREDDED, &[&transfers, &Time(now)]).await?;
+    Ok(())
 }
