@@ -5,7 +5,10 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-use super::{AuditStore, BodyData, DeliveryReport, EndedDraft, NewItem, NewTransfer, Result, TransferStore};
+use super::{
+    AuditStore, BodyData, DeliveryReport, EndedDraft, NewItem, NewTransfer, QueueItemKind, Result,
+    TransferStore,
+};
 use crate::audit::Event;
 use crate::id::{BlobName, Link, QueueId};
 
@@ -67,5 +70,15 @@ impl Acceptance {
         };
         let parts = self.transfer.iter().flat_map(|transfer| &transfer.parts);
         self.items.iter().filter_map(of_item).chain(parts.map(|part| part.blob.clone())).collect()
+    }
+
+    /// Takes the message out, if it is all that there is to keep: ordinary mail, most of it gone again in a moment. What the
+    /// audit trail says of it is in the service log, not in a table.
+    pub(super) fn take_plain(&mut self) -> Option<NewItem> {
+        let is_plain = |item: &NewItem| item.kind == QueueItemKind::Message && item.link.is_none();
+        match self.items.as_slice() {
+            [item] if self.transfer.is_none() && self.draft.is_none() && is_plain(item) => self.items.pop(),
+            _ => None,
+        }
     }
 }

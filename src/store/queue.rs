@@ -291,6 +291,14 @@ pub struct Attempt {
     pub events: Vec<Event>,
 }
 
+impl Attempt {
+    /// Whether it was delivered to all of so many recipients, and nobody needs to be told.
+    pub(super) fn delivers_all(&self, recipients: usize) -> bool {
+        let delivered = self.outcomes.iter().filter(|(_, outcome)| *outcome == Outcome::Delivered);
+        self.reports.is_empty() && delivered.count() == recipients
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

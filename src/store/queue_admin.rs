@@ -2,11 +2,12 @@
 
 use async_trait::async_trait;
 
-use super::{Problem, QueueItemKind, Result};
-use crate::address::Address;
+use super::{NewItem, Problem, QueueItemKind, Result, StoreError};
+use crate::address::{Address, ReversePath};
 use crate::audit::Event;
 use crate::clock::Timestamp;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Outcome};
+use crate::envelope::EnvelopeRecipient;
 use crate::id::{QueueId, TransferId};
 
 /// Looks at the queue, and changes it by hand.
@@ -44,6 +45,33 @@ pub struct QueueEntry {
     pub problem: Option<Problem>,
 }
 
+impl QueueEntry {
+    /// One whose first attempt is to come, or being made.
+    pub(super) fn of(item: &NewItem) -> Self {
+        let waiting = |recipient: &EnvelopeRecipient| QueueEntryRecipient {
+            address: recipient.address.clone(),
+            state: RecipientState::Waiting,
+            diagnostic: None,
+        };
+        Self {
+            id: item.id.clone(),
+            kind: item.kind,
+            from: Self::sender(&item.envelope.reverse_path),
+            recipients: item.envelope.recipients.iter().map(waiting).collect(),
+            transfer: None,
+            created: item.created,
+            attempts: 0,
+            next_attempt: item.created,
+            problem: None,
+        }
+    }
+
+    /// How a reverse path is shown.
+    pub(super) fn sender(path: &ReversePath) -> String {
+        path.address().map_or_else(|| "<>".to_owned(), ToString::to_string)
+    }
+}
+
 /// One recipient of a [`QueueEntry`].
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct QueueEntryRecipient {
@@ -77,6 +105,26 @@ impl RecipientState {
             Self::Frozen => "frozen",
             Self::Delivered => "delivered",
             Self::Failed => "failed",
+        }
+    }
+
+    /// The state that an outcome brings.
+    pub(super) fn after(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Delivered => Self::Delivered,
+            Outcome::Deferred(_) => Self::Waiting,
+            Outcome::Failed(_) => Self::Failed,
+        }
+    }
+
+    /// From the database's word. Those that a frozen item still has to reach are frozen with it.
+    pub(super) fn read(word: &str, is_frozen: bool) -> Result<Self> {
+        match word {
+            "waiting" if is_frozen => Ok(Self::Frozen),
+            "waiting" => Ok(Self::Waiting),
+            "delivered" => Ok(Self::Delivered),
+            "failed" => Ok(Self::Failed),
+            _ => Err(StoreError::Corrupt("recipient state")),
         }
     }
 }

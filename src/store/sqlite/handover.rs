@@ -12,11 +12,9 @@ use tokio::time::sleep;
 use super::journal::{self, Cleared, Found, Journal, Waiting};
 use super::{Sqlite, queue, queue_admin, status};
 use crate::clock::Timestamp;
-use crate::diagnostic::Outcome;
 use crate::id::{FolderId, QueueId};
 use crate::store::{
-    Acceptance, Attempt, AttemptEnd, Committed, Gauges, Item, NewItem, QueueEntry, QueueItemKind, Result,
-    StoreError,
+    Acceptance, Attempt, AttemptEnd, Committed, Gauges, Item, NewItem, QueueEntry, Result, StoreError,
 };
 
 /// How long a tool waits for a message to become a row, and how often it looks.
@@ -46,7 +44,7 @@ impl Sqlite {
     /// service log, not in a table.
     pub(super) async fn journalled(&self, mut acceptance: Acceptance) -> Result<Kept> {
         let Some(journal) = &self.journal else { return Ok(Kept::Nowhere(Box::new(acceptance))) };
-        let Some(item) = take_plain(&mut acceptance) else { return Ok(Kept::Nowhere(Box::new(acceptance))) };
+        let Some(item) = acceptance.take_plain() else { return Ok(Kept::Nowhere(Box::new(acceptance))) };
         // What is not delivered at once needs a row: while none can be written, nothing is taken in (C05).
         self.due.is_writable(self.writer.run(|_| Ok(()))).await?;
         if let Some(item) = journal.keep(item).await? {
@@ -100,7 +98,7 @@ impl Sqlite {
         let _nothing_moves = journal.recording().await;
         let Some(waiting) = journal.find(&attempt.item) else { return self.finish_row(None, attempt).await };
         let item = attempt.item.clone();
-        if is_all_delivered(&waiting.item, &attempt) {
+        if attempt.delivers_all(waiting.item.envelope.recipients.len()) {
             journal.delivered(item).await?;
             attempt.events.iter().for_each(|event| event.log());
             return Ok(AttemptEnd::Recorded);
@@ -154,7 +152,7 @@ impl Sqlite {
         let journalled = self.journalled_elsewhere().await?;
         let mut entries = self.readers.read(queue_admin::list).await?;
         let rows: HashSet<_> = entries.iter().map(|entry| entry.id.clone()).collect();
-        entries.extend(journalled.iter().filter(|item| !rows.contains(&item.id)).map(queue_admin::entry_of));
+        entries.extend(journalled.iter().filter(|item| !rows.contains(&item.id)).map(QueueEntry::of));
         entries.sort_by_key(|entry| entry.created);
         Ok(entries)
     }
@@ -188,20 +186,4 @@ impl Sqlite {
         gauges.queued += queued;
         gauges.oldest_queued = gauges.oldest_queued.into_iter().chain(oldest).min();
     }
-}
-
-/// The message, if it is all that there is to keep.
-fn take_plain(acceptance: &mut Acceptance) -> Option<NewItem> {
-    let is_plain = |item: &NewItem| item.kind == QueueItemKind::Message && item.link.is_none();
-    match acceptance.items.as_slice() {
-        [item] if acceptance.transfer.is_none() && acceptance.draft.is_none() && is_plain(item) => {
-            acceptance.items.pop()
-        }
-        _ => None,
-    }
-}
-
-fn is_all_delivered(item: &NewItem, attempt: &Attempt) -> bool {
-    let delivered = attempt.outcomes.iter().filter(|(_, outcome)| *outcome == Outcome::Delivered);
-    attempt.reports.is_empty() && delivered.count() == item.envelope.recipients.len()
 }

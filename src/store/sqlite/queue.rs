@@ -15,7 +15,7 @@ use super::writer::Change;
 use super::{Sqlite, blobs};
 use crate::address::ReversePath;
 use crate::clock::Timestamp;
-use crate::diagnostic::{Diagnostic, Outcome, Source};
+use crate::diagnostic::{Diagnostic, Source};
 use crate::envelope::EnvelopeRecipient;
 use crate::id::{BlobName, FolderId, Link, QueueId};
 use crate::secret::keyring::{KeyId, KeyRef};
@@ -252,7 +252,7 @@ pub(super) fn finish_attempt(change: &mut Change<'_>, attempt: Attempt) -> Resul
             note.execute(params![
                 number,
                 recipient,
-                state(outcome).as_str(),
+                RecipientState::after(outcome).as_str(),
                 why.and_then(|why| why.stage),
                 why.and_then(|why| why.source.reply_code()),
                 why.and_then(|why| why.status),
@@ -271,14 +271,6 @@ pub(super) fn finish_attempt(change: &mut Change<'_>, attempt: Attempt) -> Resul
         insert(change.db, report)?;
     }
     attempt.events.into_iter().try_for_each(|event| change.record(event))
-}
-
-fn state(outcome: &Outcome) -> RecipientState {
-    match outcome {
-        Outcome::Delivered => RecipientState::Delivered,
-        Outcome::Deferred(_) => RecipientState::Waiting,
-        Outcome::Failed(_) => RecipientState::Failed,
-    }
 }
 
 /// Why a recipient was not reached, out of its row; `None` before the first attempt, and where it was reached.

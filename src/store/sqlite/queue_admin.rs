@@ -8,14 +8,10 @@ use super::Sqlite;
 use super::columns::Time;
 use super::queue::{diagnostic, number, remove, reverse_path};
 use super::writer::Change;
-use crate::address::Address;
 use crate::audit::Event;
 use crate::clock::Timestamp;
-use crate::envelope::EnvelopeRecipient;
 use crate::id::QueueId;
-use crate::store::{
-    NewItem, Problem, QueueAdmin, QueueEntry, QueueEntryRecipient, RecipientState, Result, StoreError,
-};
+use crate::store::{Problem, QueueAdmin, QueueEntry, QueueEntryRecipient, RecipientState, Result};
 
 #[async_trait]
 impl QueueAdmin for Sqlite {
@@ -55,7 +51,7 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<QueueEntry> {
     Ok(QueueEntry {
         id: row.get("id")?,
         kind: row.get("kind")?,
-        from: sender(reverse_path(row)?.address()),
+        from: QueueEntry::sender(&reverse_path(row)?),
         recipients: Vec::new(),
         transfer: row.get("transfer")?,
         created: row.get::<_, Time>("created")?.0,
@@ -65,31 +61,6 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<QueueEntry> {
     })
 }
 
-/// One that has no row: its first attempt is to come, or being made.
-pub(super) fn entry_of(item: &NewItem) -> QueueEntry {
-    let waiting = |recipient: &EnvelopeRecipient| QueueEntryRecipient {
-        address: recipient.address.clone(),
-        state: RecipientState::Waiting,
-        diagnostic: None,
-    };
-    QueueEntry {
-        id: item.id.clone(),
-        kind: item.kind,
-        from: sender(item.envelope.reverse_path.address()),
-        recipients: item.envelope.recipients.iter().map(waiting).collect(),
-        transfer: None,
-        created: item.created,
-        attempts: 0,
-        next_attempt: item.created,
-        problem: None,
-    }
-}
-
-fn sender(address: Option<&Address>) -> String {
-    address.map_or_else(|| "<>".to_owned(), ToString::to_string)
-}
-
-/// Those that a frozen item still has to reach are frozen with it.
 fn recipients(db: &Connection, item: i64, is_frozen: bool) -> Result<Vec<QueueEntryRecipient>> {
     let mut recipients = db.prepare_cached(
         "SELECT address, state, stage, code, status, answer FROM item_recipients WHERE item = ?1 ORDER BY number",
@@ -97,13 +68,8 @@ fn recipients(db: &Connection, item: i64, is_frozen: bool) -> Result<Vec<QueueEn
     let mut rows = recipients.query([item])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let state = match row.get_ref("state")?.as_str().map_err(rusqlite::Error::from)? {
-            "waiting" if is_frozen => RecipientState::Frozen,
-            "waiting" => RecipientState::Waiting,
-            "delivered" => RecipientState::Delivered,
-            "failed" => RecipientState::Failed,
-            _ => return Err(StoreError::Corrupt("recipient state")),
-        };
+        let word = row.get_ref("state")?.as_str().map_err(rusqlite::Error::from)?;
+        let state = RecipientState::read(word, is_frozen)?;
         found.push(QueueEntryRecipient { address: row.get("address")?, state, diagnostic: diagnostic(row)? });
     }
     Ok(found)
