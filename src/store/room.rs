@@ -58,6 +58,9 @@ pub struct Disk {
 }
 
 impl Disk {
+    /// Somewhere else, where others watch over it: a write fails when it is full.
+    pub const ELSEWHERE: Self = Self { free: u64::MAX, capacity: u64::MAX };
+
     /// The one that an open folder is on. One call of the operating system, which asks no disk.
     pub fn of(folder: impl AsFd) -> io::Result<Self> {
         Ok(rustix::fs::fstatvfs(folder)?.into())

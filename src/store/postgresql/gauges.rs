@@ -1,24 +1,55 @@
-//! STUB.
-#![allow(clippy::all, unused_imports)]
-use super::Postgres;
-use crate::address::Address;
-use crate::audit::{Entry, Event};
-use crate::clock::Timestamp;
-use crate::id::*;
-use crate::limits::{Rate, TryRule};
-use crate::secret::keyring::Destroyed;
-use crate::store::retention::*;
-use crate::store::room::Disk;
-use crate::store::*;
+//! Figures; counted, so for a scrape now and then, not for a request.
+
 use async_trait::async_trait;
-use std::time::Duration;
+use futures_util::FutureExt;
+use tokio_postgres::Row;
+
+use super::Postgres;
+use super::change::Connection;
+use super::columns::{Time, get, number, time_or_none};
+use super::items::diagnostic;
+use crate::clock::Timestamp;
+use crate::store::room::Disk;
+use crate::store::{GaugeStore, Gauges, ProblemGauge, Result};
 
 #[async_trait]
 impl GaugeStore for Postgres {
-    async fn gauges(&self, _now: Timestamp) -> Result<Gauges> {
-        Err(StoreError::Closed)
+    async fn gauges(&self, now: Timestamp) -> Result<Gauges> {
+        self.read(move |db| gauges(db, now).boxed()).await
     }
+
+    /// Rows are on the database's disk, which its administrator watches. When it is full, new mail is told to come later.
     async fn disk(&self) -> Result<Disk> {
-        Err(StoreError::Closed)
+        Ok(Disk::ELSEWHERE)
     }
+}
+
+pub(super) const QUEUED: &str = "
+    SELECT count(*) AS queued, min(created) FILTER (WHERE problem IS DISTINCT FROM 'frozen') AS oldest FROM items";
+pub(super) const TRANSFERS: &str = "SELECT count(*) AS transfers FROM transfers WHERE shredded IS NULL";
+pub(super) const LOCKED: &str = "SELECT count(*) AS locked FROM transfer_recipients WHERE locked_until > $1";
+/// Of each problem, why the newest item waits.
+pub(super) const PROBLEMS: &str = "
+    SELECT problem, items, stage, code, status, answer
+    FROM (SELECT problem, count(*) AS items, max(number) AS newest FROM items WHERE problem IS NOT NULL GROUP BY problem)
+        AS problems
+    LEFT JOIN LATERAL (
+        SELECT stage, code, status, answer FROM item_recipients
+        WHERE item = newest AND state = 'waiting' ORDER BY number LIMIT 1) AS why ON TRUE";
+
+async fn gauges(db: &Connection, now: Timestamp) -> Result<Gauges> {
+    let queue = db.one(QUEUED, &[]).await?;
+    Ok(Gauges {
+        queued: number(&queue, "queued")?,
+        oldest_queued: time_or_none(&queue, "oldest")?,
+        transfers: number(&db.one(TRANSFERS, &[]).await?, "transfers")?,
+        locked_links: number(&db.one(LOCKED, &[&Time(now)]).await?, "locked")?,
+        problems: db.query(PROBLEMS, &[]).await?.iter().map(problem).collect::<Result<_>>()?,
+    })
+}
+
+fn problem(row: &Row) -> Result<ProblemGauge> {
+    let text = get::<Option<_>>(row, "answer")?.unwrap_or_default();
+    let diagnostic = diagnostic(get(row, "stage")?, get(row, "code")?, get(row, "status")?, text);
+    Ok(ProblemGauge { problem: get(row, "problem")?, items: number(row, "items")?, diagnostic })
 }

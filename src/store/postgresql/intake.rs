@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 
 use super::change::{Change, Connection};
 use super::columns::{Json, Number, Time, number};
-use super::{Postgres, queue};
+use super::{Postgres, items};
 use crate::clock::Timestamp;
 use crate::id::Link;
 use crate::store::{
@@ -61,9 +61,7 @@ pub(super) async fn commit(change: &mut Change, acceptance: Acceptance) -> Resul
     if let Some(transfer) = &acceptance.transfer {
         insert_transfer(&change.db, transfer).await?;
     }
-    for item in &acceptance.items {
-        queue::insert(&change.db, item).await?;
-    }
+    items::insert(&change.db, &acceptance.items, None).await?;
     if acceptance.draft.is_some() {
         // STUB: drafts::end, and its thread
         return Err(StoreError::Closed);

@@ -15,6 +15,7 @@ mod drafts;
 mod gauges;
 mod identity;
 mod intake;
+mod items;
 mod keys;
 mod limits;
 mod locks;

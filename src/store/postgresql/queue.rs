@@ -1,76 +1,168 @@
-//! STUB but for `insert`.
-#![allow(clippy::all, unused_imports)]
-use async_trait::async_trait;
+//! The queue as the worker uses it: claim, record an attempt, remove.
+//!
+//! `due` is when an item may be claimed next: its next attempt, or, while a node holds it, the end of that claim. So one
+//! index serves, and an item in delivery is never handed out a second time. What is frozen is [`NEVER`] due. The claims of a
+//! node that has gone are freed by any other ([`free_claims_of`]); their tokens rise, so that nothing it still says counts.
 
-use super::Postgres;
-use super::change::Connection;
-use super::columns::{Json, Number, Time, number};
+use async_trait::async_trait;
+use futures_util::FutureExt;
+
+use super::change::{Change, Connection};
+use super::columns::{Number, Time, get, limit, number, time_or_none};
+use super::{Postgres, items};
 use crate::clock::Timestamp;
-use crate::id::FolderId;
-use crate::secret::keyring::KeyRef;
-use crate::store::*;
+use crate::id::{FolderId, Link};
+use crate::store::{Attempt, AttemptEnd, Item, Problem, QueueStore, RecipientState, Result};
 
 #[async_trait]
 impl QueueStore for Postgres {
     async fn claim_due(
         &self,
-        _o: &FolderId,
-        _n: Timestamp,
-        _l: Timestamp,
-        _limit: usize,
+        owner: &FolderId,
+        now: Timestamp,
+        lease: Timestamp,
+        most: usize,
     ) -> Result<Vec<Item>> {
-        Err(StoreError::Closed)
+        let owner = owner.clone();
+        self.read(move |db| async move { claim_due(db, &owner, now, lease, most).await }.boxed()).await
     }
-    async fn release_claims(&self, _owner: &FolderId) -> Result<()> {
-        Err(StoreError::Closed)
+
+    async fn release_claims(&self, owner: &FolderId) -> Result<()> {
+        let owner = owner.clone();
+        self.read(move |db| async move { db.execute(RELEASE_ALL, &[&owner]).await.map(drop) }.boxed()).await
     }
+
     async fn next_due(&self) -> Result<Option<Timestamp>> {
-        Err(StoreError::Closed)
+        self.read(|db| async move { time_or_none(&db.one(NEXT_DUE, &[&NEVER]).await?, "due") }.boxed()).await
     }
-    async fn finish_attempt(&self, _attempt: Attempt) -> Result<AttemptEnd> {
-        Err(StoreError::Closed)
+
+    async fn finish_attempt(&self, attempt: Attempt) -> Result<AttemptEnd> {
+        self.write(move |change| finish_attempt(change, attempt).boxed()).await
     }
-    async fn make_all_due(&self, _now: Timestamp) -> Result<()> {
-        Err(StoreError::Closed)
+
+    async fn make_all_due(&self, now: Timestamp) -> Result<()> {
+        self.read(move |db| async move { db.execute(HURRY, &[&Time(now)]).await.map(drop) }.boxed()).await
     }
 }
 
-pub(super) const INSERT: &str = "
-    INSERT INTO items
-        (id, kind, reverse_path, parameters, transfer, recipient, body, blob, key, created, next_attempt, due)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $10)
-    RETURNING number";
-pub(super) const INSERT_RECIPIENT: &str = "
-    INSERT INTO item_recipients (item, number, address, parameters) VALUES ($1, $2, $3, $4)";
+/// The oldest first. What another node is claiming just now is passed over. A node whose claim has run out takes it up again
+/// with the same token: the attempt may still be waiting to be recorded, and the worker does not begin it twice.
+pub(super) const CLAIM: &str = "
+    WITH due AS (
+        SELECT number FROM items WHERE due <= $1 ORDER BY due LIMIT $3 FOR UPDATE SKIP LOCKED),
+    claimed AS (
+        UPDATE items SET
+            due = $2, claimed = TRUE, owner = $4,
+            token = token + (CASE WHEN claimed AND owner IS NOT DISTINCT FROM $4 THEN 0 ELSE 1 END)
+        FROM due WHERE items.number = due.number
+        RETURNING items.*)
+    SELECT * FROM claimed CROSS JOIN LATERAL (
+        SELECT array_agg(number ORDER BY number) AS numbers, array_agg(address ORDER BY number) AS addresses,
+            array_agg(parameters ORDER BY number) AS options
+        FROM item_recipients WHERE item = claimed.number AND state = 'waiting') AS waiting
+    ORDER BY next_attempt, number";
+/// As much as has been claimed by a node, in the order in which rows of the queue are locked.
+pub(super) const RELEASE_ALL: &str = "
+    WITH held AS (SELECT number FROM items WHERE claimed AND owner = $1 ORDER BY number FOR UPDATE)
+    UPDATE items SET due = next_attempt, claimed = FALSE FROM held WHERE items.number = held.number";
+pub(super) const FREE: &str = "
+    WITH held AS (SELECT number FROM items WHERE claimed AND owner = ANY($1) ORDER BY number FOR UPDATE)
+    UPDATE items SET due = next_attempt, claimed = FALSE, token = token + 1 FROM held WHERE items.number = held.number";
+pub(super) const NEXT_DUE: &str = "SELECT min(due) AS due FROM items WHERE due < $1";
+/// Everything that is tried again by itself.
+const HURRY: &str = "
+    WITH waiting AS (
+        SELECT number FROM items WHERE NOT claimed AND problem IS DISTINCT FROM 'frozen' ORDER BY number FOR UPDATE)
+    UPDATE items SET next_attempt = $1, due = $1 FROM waiting WHERE items.number = waiting.number";
+/// The links of notifications are locked before their items: a recall does so too.
+pub(super) const LOCK_LINK: &str = "
+    SELECT r.number FROM transfers t JOIN transfer_recipients r ON r.transfer = t.number
+    WHERE t.id = $1 AND r.number = $2 FOR UPDATE OF r";
+/// Locks an item, and tells whether this claim holds it.
+pub(super) const HELD: &str = "
+    SELECT number, claimed AND owner IS NOT DISTINCT FROM $2 AND token = $3 AS is_held FROM items WHERE id = $1 FOR UPDATE";
+pub(super) const NOTE: &str = "
+    UPDATE item_recipients AS one
+    SET state = new.state, stage = new.stage, code = new.code, status = new.status, answer = new.answer
+    FROM unnest($2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[])
+        AS new (number, state, stage, code, status, answer)
+    WHERE one.item = $1 AND one.number = new.number AND one.state = 'waiting'";
+/// If it still waits for anybody.
+pub(super) const RESCHEDULE: &str = "
+    UPDATE items SET attempts = attempts + 1, next_attempt = $2, due = $3, claimed = FALSE, problem = $4
+    WHERE number = $1 AND EXISTS (SELECT 1 FROM item_recipients WHERE item = $1 AND state = 'waiting')";
+/// With its recipients; its blob is given up.
+pub(super) const REMOVE: &str = "
+    WITH gone AS (DELETE FROM items WHERE number = $1 RETURNING blob)
+    INSERT INTO doomed (blob) SELECT blob FROM gone WHERE blob IS NOT NULL ON CONFLICT DO NOTHING";
 
-/// Puts an item into the queue, due at once.
-pub(super) async fn insert(db: &Connection, item: &NewItem) -> Result<()> {
-    let (body, blob) = match &item.body.data {
-        BodyData::Inline(body) => (Some(&body[..]), None),
-        BodyData::Blob(blob) => (None, Some(blob)),
-    };
-    let link = item.link.as_ref();
-    let row = db
-        .one(
-            INSERT,
-            &[
-                &item.id,
-                &item.kind,
-                &item.envelope.reverse_path.address(),
-                &Json(&item.envelope.parameters),
-                &link.map(|link| &link.transfer),
-                &link.map(|link| Number(link.recipient)),
-                &body,
-                &blob,
-                &item.body.key.as_ref().map(KeyRef::id),
-                &Time(item.created),
-            ],
-        )
-        .await?;
-    let number: i64 = number(&row, "number")?;
-    for (recipient, place) in item.envelope.recipients.iter().zip(1u32..) {
-        let parameters = Json(&recipient.parameters);
-        db.execute(INSERT_RECIPIENT, &[&number, &Number(place), &recipient.address, &parameters]).await?;
+/// Later than any moment.
+const NEVER: i64 = i64::MAX;
+
+/// Claims what is due, or was claimed until a moment that has passed. A row that cannot be read keeps its claim, and the others
+/// go on.
+async fn claim_due(
+    db: &Connection,
+    owner: &FolderId,
+    now: Timestamp,
+    lease: Timestamp,
+    most: usize,
+) -> Result<Vec<Item>> {
+    let rows = db.query(CLAIM, &[&Time(now), &Time(lease), &limit(most), owner]).await?;
+    let mut items = Vec::with_capacity(rows.len());
+    for row in &rows {
+        match items::claimed(row, owner, lease) {
+            Ok(item) => items.push(item),
+            Err(error) => {
+                let number: i64 = get(row, "number")?;
+                tracing::error!(number, %error, "a row of the queue cannot be read; it waits");
+            }
+        }
+    }
+    Ok(items)
+}
+
+/// Frees what nodes hold that have gone, and tells how many items that were: whatever still comes of them is late.
+pub(super) async fn free_claims_of(db: &Connection, dead: &[FolderId]) -> Result<u64> {
+    if dead.is_empty() { Ok(0) } else { db.execute(FREE, &[&dead]).await }
+}
+
+/// Records an attempt, if its claim holds the item. That may have been dropped meanwhile; what happened has happened all the
+/// same.
+async fn finish_attempt(change: &mut Change, attempt: Attempt) -> Result<AttemptEnd> {
+    if let Some(Link { transfer, recipient }) = &attempt.notifies {
+        change.db.row(LOCK_LINK, &[transfer, &Number(*recipient)]).await?;
+    }
+    let Attempt { item, claim, .. } = &attempt;
+    let held = change.db.row(HELD, &[item, &claim.owner, &Number(claim.token)]).await?;
+    let is_held = held.as_ref().map(|row| get(row, "is_held")).transpose()?;
+    if claim.end(is_held, attempt.now) == AttemptEnd::ClaimLost {
+        return Ok(AttemptEnd::ClaimLost);
+    }
+    if let Some(row) = held {
+        record(&change.db, number(&row, "number")?, &attempt).await?;
+    }
+    items::insert(&change.db, &attempt.reports, None).await?;
+    change.record_all(attempt.events).await?;
+    Ok(AttemptEnd::Recorded)
+}
+
+async fn record(db: &Connection, number: i64, attempt: &Attempt) -> Result<()> {
+    let why: Vec<_> = attempt.outcomes.iter().map(|(_, outcome)| outcome.diagnostic()).collect();
+    let numbers: Vec<_> = attempt.outcomes.iter().map(|(number, _)| Number(*number)).collect();
+    let states: Vec<_> =
+        attempt.outcomes.iter().map(|(_, outcome)| RecipientState::after(outcome).as_str()).collect();
+    let stages: Vec<_> = why.iter().map(|why| why.and_then(|why| why.stage)).collect();
+    let codes: Vec<_> =
+        why.iter().map(|why| why.and_then(|why| why.source.reply_code()).map(Number)).collect();
+    let statuses: Vec<_> = why.iter().map(|why| why.and_then(|why| why.status)).collect();
+    let answers: Vec<_> = why.iter().map(|why| why.map_or("", |why| &why.text)).collect();
+    db.execute(NOTE, &[&number, &numbers, &states, &stages, &codes, &statuses, &answers]).await?;
+
+    let next = attempt.next_attempt;
+    let due = if attempt.problem == Some(Problem::Frozen) { NEVER } else { next.as_microsecond() };
+    if db.execute(RESCHEDULE, &[&number, &Time(next), &due, &attempt.problem]).await? == 0 {
+        db.execute(REMOVE, &[&number]).await?;
     }
     Ok(())
 }
