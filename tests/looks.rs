@@ -129,10 +129,10 @@ fn five_mails_look_as_they_were_written() {
             let source = fs::read(Path::new("tests/looks").join(format!("{name}.eml"))).unwrap();
             let link = scene.open(&browser, &source);
             browser.screenshot(&folder.join(format!("{name}-{width}.png")));
-            let overflow = browser.script("return document.documentElement.scrollWidth - window.innerWidth");
-            assert!(overflow.as_i64().unwrap() <= 0, "{name}: {overflow} pixels too wide at {width}");
+            assert_eq!(overflow(&browser), 0, "{name}: pixels too wide at {width}");
             let page = if browser.has("iframe.message-frame") {
                 browser.enter_frame("iframe.message-frame");
+                assert_eq!(overflow(&browser), 0, "{name}: pixels too wide in its frame at {width}");
                 let text = browser.text("body");
                 browser.leave_frame();
                 text
@@ -147,10 +147,17 @@ fn five_mails_look_as_they_were_written() {
             }
             if browser.has("iframe.message-frame") {
                 browser.goto(&format!("{link}/message"));
+                assert_eq!(overflow(&browser), 0, "{name}: pixels too wide by itself at {width}");
                 browser.screenshot(&folder.join(format!("{name}-message-{width}.png")));
             }
         }
     }
+}
+
+/// How much wider the document is than its window.
+fn overflow(browser: &Browser) -> i64 {
+    let script = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
+    browser.script(script).as_i64().unwrap()
 }
 
 /// A mail in `tests/looks/`, words that are seen of it, and how some of it looks.

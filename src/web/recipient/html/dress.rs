@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::cascade::{Cascade, Element};
 use super::colour::Colour;
+use super::long_words;
 use super::look::Look;
 use super::pictures::{Pictures, Room, Source};
 use super::plain::PlainPage;
@@ -70,6 +71,8 @@ struct Frame<'a> {
     ground: Colour,
     is_hidden: bool,
     has_direction: bool,
+    /// It is a cell of a table, or in one.
+    is_in_cell: bool,
 }
 
 struct Dresser<'a> {
@@ -120,7 +123,10 @@ fn dress_with(html: &str, pictures: &Pictures, reveals: bool) -> Dressed {
 
 impl<'a> Dresser<'a> {
     fn text(&mut self, text: &str) {
-        self.dressed.html.push_str(text);
+        match self.around.last() {
+            Some(around) if around.is_in_cell => long_words::write(text, &mut self.dressed.html),
+            _ => self.dressed.html.push_str(text),
+        }
         if !self.around.last().is_some_and(|around| around.is_hidden) {
             self.dressed.is_visible |= !text.replace("&nbsp;", " ").trim().is_empty();
             self.plain.text(text);
@@ -131,6 +137,7 @@ impl<'a> Dresser<'a> {
         let element = Element::of(tag);
         let look = self.cascade.look(tag, &element, self.around.iter().rev().map(|frame| &frame.element));
         let around = self.around.last();
+        let is_in_cell = ["td", "th"].contains(&tag.name) || around.is_some_and(|frame| frame.is_in_cell);
         let (ink, shown_ink, ground, is_hidden, has_direction) = match around {
             Some(frame) => (frame.ink, frame.shown_ink, frame.ground, frame.is_hidden, frame.has_direction),
             None => (Colour::INK, Colour::INK, Colour::PAPER, false, false),
@@ -150,6 +157,7 @@ impl<'a> Dresser<'a> {
             ground: below,
             is_hidden: is_hidden || look.is_hidden() && !self.reveals,
             has_direction: has_direction || look.has_direction() || tag.raw("dir").is_some(),
+            is_in_cell,
         };
         let inherited = if is_link { Colour::LINK } else { shown_ink };
         let css = self.css(&look, &frame, own_ground, inherited);

@@ -5,6 +5,7 @@ mod cascade;
 mod colour;
 mod css;
 mod dress;
+mod long_words;
 mod look;
 pub mod pictures;
 mod plain;
