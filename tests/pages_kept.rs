@@ -207,6 +207,32 @@ fn a_visit_is_one_for_all_windows() {
 
 // ---- two windows
 
+/// Two residents share a computer, and one transfer: neither ends the visit of the other.
+#[test]
+fn the_link_of_another_recipient_ends_no_visit() {
+    let scene = scene("");
+    let browser = scene.at_the_message(true);
+    let (anna, other) = (browser.window(), scene.links[1].clone());
+    browser.type_into("#message", "van Anna");
+    browser.open_window();
+    browser.goto(&format!("{other}?lang=nl"));
+    browser.type_into("input[name=password]", &scene.password);
+    browser.click("main button.button[type=submit]");
+    browser.wait_for_url(&format!("{other}/files"));
+    let bob = browser.window();
+    browser.switch_to(&anna);
+    browser.click(NEXT);
+    browser.wait_for_url(&scene.at("/reply/check"));
+    browser.goto(&scene.at("/files"));
+    browser.click("form.finish button");
+    browser.wait_for_url(&format!("{}/", scene.site.public_url()));
+    browser.switch_to(&bob);
+    browser.reload();
+    browser.wait_for_url(&format!("{other}/files"));
+    browser.goto(&scene.at("/files"));
+    browser.wait_for_url(&scene.at(""));
+}
+
 #[test]
 fn the_text_of_one_tab_and_the_photo_of_another_both_stay() {
     let scene = scene("");
@@ -568,5 +594,8 @@ fn the_next_one_at_the_computer_is_not_taken_for_the_last() {
         assert_eq!(browser.property("#name", "value"), "");
         assert_eq!(browser.property("#email", "value"), PARTNER);
         assert!(!browser.text("body").contains("Anna"));
+        browser.goto(&format!("{}/files", scene.links[1]));
+        browser.click("form.finish button");
+        browser.wait_for_url(&format!("{}/", scene.site.public_url()));
     }
 }

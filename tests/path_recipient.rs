@@ -267,9 +267,9 @@ fn a_session_opens_only_its_own_link() {
     let second = seal(&smarthost, &site, &gateway, &[RESIDENT]);
     let cookie = first.open(0);
     let (name, value) = cookie.split_once('=').unwrap();
-    assert_eq!(name, format!("zegel-{}", first.id()));
+    assert_eq!(name, format!("zegel-{}", &first.token(0)[..13]));
     for link in [&first.links[1], &second.links[0]] {
-        let renamed = format!("zegel-{}={value}", &link.rsplit('/').next().unwrap()[..10]);
+        let renamed = format!("zegel-{}={value}", &link.rsplit('/').next().unwrap()[..13]);
         for cookie in [cookie.as_str(), &renamed, &format!("{cookie}; {renamed}")] {
             for rest in INSIDE {
                 assert_eq!(get_as(&format!("{link}{rest}"), cookie).status, 303, "{rest}");

@@ -7,10 +7,11 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 use cookie::time::Duration;
 
-use crate::id::TransferId;
+use crate::id::is_base32;
 use crate::reply::Browser;
 use crate::transfer::access::{Access, Grant, HeldSession};
 use crate::transfer::index::Index;
+use crate::transfer::link;
 use crate::verification::REMEMBERED_DAYS;
 use crate::web::http::cookies;
 use crate::web::http::error::WebError;
@@ -105,7 +106,7 @@ pub async fn begin(
 ) -> Result<(), WebError> {
     let own = name(visit, token);
     let mut held = cookies::read_all(headers, &cookies::bound(PREFIX, visit.is_secure()));
-    held.retain(|(name, _)| *name != own && is_of_transfer(name));
+    held.retain(|(name, _)| *name != own && is_of_link(name));
     let (mut live, mut gone) = (Vec::new(), Vec::new());
     for (name, value) in held.into_iter().take(LOOKED_AT) {
         let session = access.look_at_session(token, value).await;
@@ -127,15 +128,15 @@ pub fn end(visit: &Visit, token: &str, response: &mut Response) {
     cookies::remove(response, &name(visit, token), visit.is_secure());
 }
 
-/// One cookie per transfer, so that two of them can be open side by side.
+/// One cookie for each link, so that two of them can be open side by side: two transfers, or one for two recipients.
 fn name(visit: &Visit, token: &str) -> String {
-    let transfer = token.get(..TransferId::LENGTH).unwrap_or("");
-    cookies::bound(&format!("{PREFIX}{transfer}"), visit.is_secure())
+    let link = token.get(..link::PUBLIC).unwrap_or("");
+    cookies::bound(&format!("{PREFIX}{link}"), visit.is_secure())
 }
 
 /// Not the language, and not the browser of an answer.
-fn is_of_transfer(name: &str) -> bool {
-    name.rsplit('-').next().is_some_and(|transfer| transfer.parse::<TransferId>().is_ok())
+fn is_of_link(name: &str) -> bool {
+    name.rsplit('-').next().is_some_and(|link| link.len() == link::PUBLIC && is_base32(link))
 }
 
 fn browser_name(visit: &Visit) -> String {
