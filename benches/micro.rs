@@ -21,6 +21,7 @@ use zegel::envelope::{Envelope, Peer};
 use zegel::message::crlf::CrlfBytes;
 use zegel::message::header::Header;
 use zegel::policy::{MessageContent, Policy, RuleInput};
+use zegel::proxy_protocol::HeaderSenders;
 use zegel::seal::keys::TransferKey;
 use zegel::seal::{read, write};
 use zegel::smtp::SmtpSettings;
@@ -91,6 +92,7 @@ fn session(criterion: &mut Criterion) {
     let settings = Arc::new(SmtpSettings {
         hostname: "veilig.voorbeeld.nl".into(),
         allowed: Allowed::new(vec!["127.0.0.0/8".parse().unwrap()]),
+        header_senders: HeaderSenders::default(),
         max_message_size: 50 << 20,
         max_recipients: 1000,
         max_connections: 1000,

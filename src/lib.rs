@@ -54,6 +54,7 @@ pub mod diagnostic;
 pub mod fair;
 pub mod id;
 pub mod limits;
+pub mod proxy_protocol;
 
 pub mod clock;
 pub mod memory;

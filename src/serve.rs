@@ -31,6 +31,7 @@ use crate::store::room::DiskShare;
 use crate::transfer::access::Access;
 use crate::web::WebState;
 use crate::web::admin::AdminState;
+use crate::web::http::server::{Server as WebServer, Transport};
 use crate::{sandbox, smtp, web};
 
 /// The signal for a file that has reached the size that the system allows (`LimitFSIZE`, `ulimit -f`). It has the same
@@ -157,10 +158,8 @@ impl Gateway {
         let admin = web::admin::router(admin);
 
         let smtp = smtp::Server::bind(&first.smtp.listen, smtp_settings(&settings), Arc::new(intake))?;
-        let web = web::http::server::Server::bind(&first.web.listen, pages, settings.clone(), |settings| {
-            settings.certificates.web.clone()
-        })?;
-        let admin = web::http::server::Server::bind(&first.admin.listen, admin, settings.clone(), |_| None)?;
+        let web = WebServer::bind(&first.web.listen, pages, settings.clone(), Transport::AsConfigured)?;
+        let admin = WebServer::bind(&first.admin.listen, admin, settings.clone(), Transport::Plain)?;
 
         // The addresses are bound, so no other gateway uses this folder, and no message has been accepted yet.
         match blobs.sweep_unfinished()? {

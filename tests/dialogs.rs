@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use zegel::address::{Address, ReversePath};
 use zegel::envelope::{BodyType, Envelope, MailParameters, Peer, RcptParameters, Ret};
 use zegel::message::crlf::CrlfBytes;
+use zegel::proxy_protocol::HeaderSenders;
 use zegel::smtp::inbox::{Inbox, Refusal};
 use zegel::smtp::peers::Allowed;
 use zegel::smtp::{Server, SmtpSettings};
@@ -170,6 +171,7 @@ fn settings() -> SmtpSettings {
     SmtpSettings {
         hostname: "mx.voorbeeld.nl".into(),
         allowed: Allowed::new(vec!["127.0.0.0/8".parse().unwrap()]),
+        header_senders: HeaderSenders::default(),
         max_message_size: 100_000,
         max_recipients: 1000,
         max_connections: 10,

@@ -15,6 +15,7 @@ pub mod mime;
 pub mod openpgp;
 pub mod pkcs7;
 pub mod policy;
+pub mod proxy_header;
 pub mod rewrite;
 pub mod rtf;
 pub mod smtp_line;
@@ -42,6 +43,7 @@ pub const TARGETS: &[(&str, Law)] = &[
     ("openpgp", openpgp::holds),
     ("pkcs7", pkcs7::holds),
     ("policy", policy::holds),
+    ("proxy_header", proxy_header::holds),
     ("rewrite", rewrite::holds),
     ("rtf", rtf::holds),
     ("smtp_line", smtp_line::holds),

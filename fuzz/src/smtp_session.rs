@@ -7,6 +7,7 @@ use std::time::Duration;
 use zegel::address::{Address, ReversePath};
 use zegel::envelope::{Envelope, Peer};
 use zegel::message::crlf::CrlfBytes;
+use zegel::proxy_protocol::HeaderSenders;
 use zegel::smtp::SmtpSettings;
 use zegel::smtp::inbox::{Inbox, Refusal};
 use zegel::smtp::peers::Allowed;
@@ -105,6 +106,7 @@ fn settings() -> SmtpSettings {
     SmtpSettings {
         hostname: "mx.voorbeeld.nl".into(),
         allowed: Allowed::new(vec!["127.0.0.0/8".parse().expect("it is one")]),
+        header_senders: HeaderSenders::default(),
         max_message_size: MAX_MESSAGE,
         max_recipients: MAX_RECIPIENTS,
         max_connections: 1,

@@ -62,6 +62,8 @@ const KEYS: &[(&str, &[&str])] = &[
         &[
             "listen",
             "allow",
+            "proxy_protocol",
+            "trusted_proxies",
             "max_message_size",
             "max_recipients",
             "max_connections",
@@ -102,7 +104,18 @@ const KEYS: &[(&str, &[&str])] = &[
             "credentials_file",
         ],
     ),
-    ("web", &["listen", "public_url", "tls_certificate", "tls_key", "trusted_proxies", "default_language"]),
+    (
+        "web",
+        &[
+            "listen",
+            "public_url",
+            "tls_certificate",
+            "tls_key",
+            "trusted_proxies",
+            "proxy_protocol",
+            "default_language",
+        ],
+    ),
     ("admin", &["listen", "audit_days"]),
     (
         "seal",
@@ -302,10 +315,35 @@ impl Config {
             ),
         ];
         self.web.public_url = url;
-        match rules.iter().find(|(holds, _)| !holds) {
-            Some((_, reason)) => Err((*reason).to_owned()),
-            None => self.relay.check().and_then(|()| self.store.check()),
+        if let Some((_, reason)) = rules.iter().find(|(holds, _)| !holds) {
+            return Err((*reason).to_owned());
         }
+        self.check_proxies()?;
+        self.relay.check()?;
+        self.store.check()
+    }
+
+    /// Whoever may send a PROXY header says who the client is, and so who may relay.
+    fn check_proxies(&self) -> Result<(), String> {
+        let (smtp, web) = (&self.smtp, &self.web);
+        if !smtp.proxy_protocol && !smtp.trusted_proxies.is_empty() {
+            return Err("smtp.trusted_proxies does nothing without smtp.proxy_protocol = true".to_owned());
+        }
+        for (section, is_on, trusted) in [
+            ("smtp", smtp.proxy_protocol, &smtp.trusted_proxies),
+            ("web", web.proxy_protocol, &web.trusted_proxies),
+        ] {
+            if is_on && trusted.is_empty() {
+                return Err(format!("{section}.proxy_protocol needs {section}.trusted_proxies"));
+            }
+            if is_on && trusted.iter().any(|network| network.prefix_len() == 0) {
+                return Err(format!(
+                    "{section}.trusted_proxies must not hold every address: with {section}.proxy_protocol whoever is in it \
+                     says which client it is"
+                ));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -430,6 +468,17 @@ mod tests {
     }
 
     #[test]
+    fn proxies_are_named_where_they_send_a_header() {
+        let proxies = "proxy_protocol = true\ntrusted_proxies = [\"10.0.0.9/32\", \"2001:db8::/64\"]";
+        let text = SMALL.replace("[smtp]", &format!("[smtp]\n{proxies}"));
+        let config = read(&text.replace("[web]", &format!("[web]\n{proxies}")), &[]).unwrap();
+        assert!(config.smtp.proxy_protocol && config.web.proxy_protocol);
+        assert_eq!(config.smtp.trusted_proxies, config.web.trusted_proxies);
+        let config = read(&SMALL.replace("[web]", "[web]\ntrusted_proxies = [\"0.0.0.0/0\"]"), &[]).unwrap();
+        assert!(!config.smtp.proxy_protocol && !config.web.proxy_protocol, "off unless it is asked for");
+    }
+
+    #[test]
     fn endings_are_kept_in_small_letters() {
         let config = read(&format!("{SMALL}\n[reply]\nfile_types = [\"PDF\", \"jpg\"]"), &[]).unwrap();
         assert_eq!(config.reply.file_types, ["pdf", "jpg"]);
@@ -444,6 +493,25 @@ mod tests {
             ("[smtp]", "[smpt]\n", "did you mean smtp?"),
             ("[smtp]", "[smtp]\nmax_message_size = \"50MB\"", "smtp.max_message_size"),
             ("[smtp]", "[smtp]\nidle_timeout = 5", "smtp.idle_timeout"),
+            ("[smtp]", "[smtp]\nproxy_protocol = true", "smtp.proxy_protocol needs smtp.trusted_proxies"),
+            ("[web]", "[web]\nproxy_protocol = true", "web.proxy_protocol needs web.trusted_proxies"),
+            ("[web]", "[web]\nproxy_protocol = \"v2\"", "web.proxy_protocol"),
+            ("[web]", "[web]\nproxy_protocols = true", "did you mean web.proxy_protocol?"),
+            (
+                "[smtp]",
+                "[smtp]\ntrusted_proxies = [\"10.0.0.9/32\"]",
+                "smtp.trusted_proxies does nothing without smtp.proxy_protocol",
+            ),
+            (
+                "[smtp]",
+                "[smtp]\nproxy_protocol = true\ntrusted_proxies = [\"10.0.0.9/32\", \"::/0\"]",
+                "smtp.trusted_proxies must not hold every address",
+            ),
+            (
+                "[web]",
+                "[web]\nproxy_protocol = true\ntrusted_proxies = [\"0.0.0.0/0\"]",
+                "web.trusted_proxies must not hold every address",
+            ),
             ("[smtp]", "[smtp]\ntls_key = \"k.pem\"", "smtp.tls_certificate and smtp.tls_key"),
             ("[smtp]", "[seal]\nexpiry_days = 0\n[smtp]", "seal.expiry_days"),
             ("[smtp]", "[seal]\ngrace_days = 366\n[smtp]", "seal.grace_days"),

@@ -91,6 +91,12 @@ pub struct Smtp {
     /// Clients that may relay.
     #[serde(default = "default::allow")]
     pub allow: Vec<IpNet>,
+    /// Whether connections of `trusted_proxies` begin with a PROXY header.
+    #[serde(default)]
+    pub proxy_protocol: bool,
+    /// The proxies whose PROXY header is believed.
+    #[serde(default)]
+    pub trusted_proxies: Vec<IpNet>,
     /// The most bytes of one message, advertised in SIZE.
     #[serde(default = "default::max_message_size")]
     pub max_message_size: ByteSize,
@@ -137,9 +143,12 @@ pub struct Web {
     /// PEM file with the private key.
     #[serde(default)]
     pub tls_key: Option<PathBuf>,
-    /// The proxies whose X-Forwarded-For is believed.
+    /// The proxies whose X-Forwarded-For is believed, and whose PROXY header.
     #[serde(default)]
     pub trusted_proxies: Vec<IpNet>,
+    /// Whether connections of `trusted_proxies` begin with a PROXY header.
+    #[serde(default)]
+    pub proxy_protocol: bool,
     /// Language of pages and mails where nobody chose another: `nl`, `fy` or `en`.
     #[serde(default)]
     pub default_language: crate::locale::Language,

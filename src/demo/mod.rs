@@ -22,7 +22,7 @@ use crate::id::QueueId;
 use crate::serve::Gateway;
 use crate::settings::{CurrentSettings, Settings};
 use crate::smtp;
-use crate::web::http::server::Server;
+use crate::web::http::server::{Server, Transport};
 use mailbox::DemoMailbox;
 use pages::Demo;
 
@@ -84,7 +84,7 @@ async fn serve_until_interrupted(options: &Options, folder: &Path) -> Result<()>
     let (smtp, web) = smtp.zip(web).context("the gateway has no address")?;
 
     let pages = pages::router(Demo { mailbox, gateway: smtp });
-    let pages = Server::bind(&[options.mailbox], pages, CurrentSettings::new(settings), |_| None)?;
+    let pages = Server::bind(&[options.mailbox], pages, CurrentSettings::new(settings), Transport::Plain)?;
     let mailbox = *pages.addresses().first().context("the mailbox has no address")?;
     running.spawn(pages.run(stop.clone()));
 

@@ -19,6 +19,7 @@ use ipnet::IpNet;
 
 use crate::address::Address;
 use crate::config::{self, Config};
+use crate::proxy_protocol::HeaderSenders;
 
 pub use certificates::{Certificates, PROTOCOLS};
 pub use organisation::{Organisation, authority_of};
@@ -50,6 +51,8 @@ pub struct WebSettings {
     pub listen: Vec<SocketAddr>,
     /// The proxies whose X-Forwarded-For is believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Those of them whose connections begin with a PROXY header: all or none.
+    pub header_senders: HeaderSenders,
 }
 
 /// A fault in what the configuration points to: policies, staff list, certificates, usage.
@@ -70,7 +73,11 @@ impl Settings {
     pub fn for_command(config: Config) -> Result<Self, Misconfigured> {
         let organisation = Arc::new(Organisation::read(&config)?);
         let Config { data_dir, smtp, relay, web, admin, store, .. } = config;
-        let web = WebSettings { listen: web.listen, trusted_proxies: web.trusted_proxies };
+        let web = WebSettings {
+            listen: web.listen,
+            header_senders: HeaderSenders::new(web.proxy_protocol, &web.trusted_proxies),
+            trusted_proxies: web.trusted_proxies,
+        };
         let certificates = Certificates::default();
         Ok(Self { organisation, data_dir, store, smtp, relay, web, admin, certificates })
     }

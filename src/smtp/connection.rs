@@ -198,7 +198,7 @@ impl<I: Inbox> Connection<I> {
 
 /// Closes in such a way that the client can still read our last response: a socket that is closed with
 /// bytes unread sends a reset, which may overtake it.
-async fn goodbye<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> io::Result<()> {
+pub(super) async fn goodbye<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> io::Result<()> {
     let drain = async {
         stream.shutdown().await?;
         let mut octets = [0; 1024];

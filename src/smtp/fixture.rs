@@ -7,6 +7,7 @@ use super::peers::Allowed;
 use crate::address::{Address, ReversePath};
 use crate::envelope::{Envelope, Peer};
 use crate::message::crlf::CrlfBytes;
+use crate::proxy_protocol::HeaderSenders;
 use crate::smtp::inbox::{Inbox, Refusal};
 
 /// Loopback may relay, and small limits.
@@ -14,6 +15,7 @@ pub fn settings() -> SmtpSettings {
     SmtpSettings {
         hostname: "mx.voorbeeld.nl".into(),
         allowed: Allowed::new(vec!["127.0.0.0/8".parse().unwrap()]),
+        header_senders: HeaderSenders::default(),
         max_message_size: 100,
         max_recipients: 3,
         max_connections: 200,

@@ -1,6 +1,6 @@
-//! Accepts connections on every address, within the limits, and starts a `connection` for each. Made and stopped by
-//! `serve` and `demo`. What must never happen: an error that ends the accept loop, or a client that is left
-//! without an answer.
+//! Accepts connections on every address, within the limits, and starts a `connection` for each; of a proxy that passes
+//! connections on only once it has said whose this one is. Made and stopped by `serve` and `demo`. What must never happen:
+//! an error that ends the accept loop, or a client that is left without an answer.
 
 #[cfg(test)]
 mod tests;
@@ -17,9 +17,10 @@ use tokio_util::task::TaskTracker;
 use super::refusals::{self, RefusalLine, Refusals};
 use super::response::Response;
 use super::session::{Common, Session};
-use super::{SettingsSource, connection};
+use super::{SettingsSource, SmtpSettings, connection};
 use crate::connections::{ClientLimit, Connections, listen};
 use crate::limits::{Rate, client_key};
+use crate::proxy_protocol::{self, ProxyError};
 use crate::smtp::inbox::Inbox;
 use crate::throttle::Throttle;
 
@@ -40,8 +41,17 @@ struct Shared<I> {
     settings: SettingsSource,
     inbox: Arc<I>,
     connections: Arc<Connections>,
+    /// Connections of proxies that have not said yet whose they are.
+    unnamed: Arc<Connections>,
     common: Common,
     strangers: Throttle,
+}
+
+/// What the server does with everything that runs in it: waits for it, and tells it to stop.
+#[derive(Clone)]
+struct Running {
+    tasks: TaskTracker,
+    stop: CancellationToken,
 }
 
 impl<I: Inbox> Server<I> {
@@ -50,8 +60,8 @@ impl<I: Inbox> Server<I> {
     pub fn bind(addresses: &[SocketAddr], settings: SettingsSource, inbox: Arc<I>) -> io::Result<Self> {
         let listeners = listen(addresses)?;
         let common = Common::new(settings().memory_budget);
-        let (connections, strangers) = (Arc::default(), Throttle::new(STRANGERS));
-        Ok(Self { listeners, shared: Shared { settings, inbox, connections, common, strangers } })
+        let (connections, unnamed, strangers) = (Arc::default(), Arc::default(), Throttle::new(STRANGERS));
+        Ok(Self { listeners, shared: Shared { settings, inbox, connections, unnamed, common, strangers } })
     }
 
     /// The addresses that are bound, with their real ports.
@@ -62,14 +72,14 @@ impl<I: Inbox> Server<I> {
     /// Serves until `stop`, and then until the last session has ended: one between commands is told to try
     /// again later, one within a message may finish it.
     pub async fn run(self, stop: CancellationToken) {
-        let tasks = TaskTracker::new();
+        let running = Running { tasks: TaskTracker::new(), stop };
         let shared = Arc::new(self.shared);
         for listener in self.listeners {
-            tasks.spawn(accept(listener, Arc::clone(&shared), tasks.clone(), stop.clone()));
+            running.tasks.spawn(accept(listener, Arc::clone(&shared), running.clone()));
         }
-        tasks.close();
+        running.tasks.close();
         tokio::select! {
-            () = tasks.wait() => {}
+            () = running.tasks.wait() => {}
             () = tell_by_the_minute(&shared.common.refusals) => {}
         }
         shared.common.refusals.end_minute();
@@ -84,25 +94,20 @@ async fn tell_by_the_minute(refusals: &Refusals) {
     }
 }
 
-async fn accept<I: Inbox>(
-    listener: TcpListener,
-    shared: Arc<Shared<I>>,
-    tasks: TaskTracker,
-    stop: CancellationToken,
-) {
+async fn accept<I: Inbox>(listener: TcpListener, shared: Arc<Shared<I>>, running: Running) {
     loop {
         let accepted = tokio::select! {
-            () = stop.cancelled() => return,
+            () = running.stop.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((tcp, client)) => shared.admit(tcp, client, &tasks, &stop),
+            Ok((tcp, peer)) => shared.arrive(tcp, peer, &running),
             // The client went away before we came to it.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
                 tracing::warn!(%error, "cannot accept SMTP connections");
                 tokio::select! {
-                    () = stop.cancelled() => return,
+                    () = running.stop.cancelled() => return,
                     () = tokio::time::sleep(PAUSE) => {}
                 }
             }
@@ -111,20 +116,45 @@ async fn accept<I: Inbox>(
 }
 
 impl<I: Inbox> Shared<I> {
-    fn admit(&self, tcp: TcpStream, client: SocketAddr, tasks: &TaskTracker, stop: &CancellationToken) {
+    /// Admits the peer, or the client that it must name first.
+    fn arrive(self: &Arc<Self>, mut tcp: TcpStream, peer: SocketAddr, running: &Running) {
         let settings = (self.settings)();
+        if !settings.header_senders.contains(peer.ip()) {
+            return self.admit(tcp, peer, settings, running);
+        }
+        let most = settings.max_connections;
+        let Some(unnamed) = self.unnamed.enter(peer.ip(), most, ClientLimit::Fixed(most)) else {
+            return self.refuse(&tcp, peer);
+        };
+        let (shared, running) = (Arc::clone(self), running.clone());
+        running.tasks.clone().spawn(async move {
+            let named = tokio::select! {
+                named = proxy_protocol::client(&mut tcp, peer) => named,
+                () = running.stop.cancelled() => return say(&tcp, peer, &Response::SHUTDOWN),
+            };
+            match named {
+                Ok(client) => shared.admit(tcp, client, settings, &running),
+                Err(error) => shared.refuse_proxy(tcp, peer, &error).await,
+            }
+            drop(unnamed);
+        });
+    }
+
+    fn admit(&self, tcp: TcpStream, client: SocketAddr, settings: Arc<SmtpSettings>, running: &Running) {
         let limit = ClientLimit::Fixed(settings.max_connections_per_client);
         // Strangers are refused in any case: they leave half of the connections to the others, and may not come
-        // again and again.
-        let is_stranger = !settings.allowed.contains(client.ip());
+        // again and again. A proxy that asks for itself, to see whether we are well, is none.
+        let may_come =
+            settings.allowed.contains(client.ip()) || settings.header_senders.contains(client.ip());
+        let is_stranger = !may_come;
         let total = if is_stranger { settings.max_connections.div_ceil(2) } else { settings.max_connections };
         let is_too_often = is_stranger && !self.strangers.allows(&client_key(client.ip()));
         let ticket = self.connections.enter(client.ip(), total, limit).filter(|_| !is_too_often);
         let Some(ticket) = ticket else { return self.refuse(&tcp, client) };
         let inbox = Arc::clone(&self.inbox);
         let session = Session::new(Arc::clone(&inbox), Arc::clone(&settings), self.common.clone(), client);
-        let stop = stop.clone();
-        tasks.spawn(async move {
+        let stop = running.stop.clone();
+        running.tasks.spawn(async move {
             // Answers are small and awaited: they must not wait for a full packet.
             let served = match tcp.set_nodelay(true) {
                 Ok(()) => connection::serve(tcp, session, inbox, settings, stop).await,
@@ -140,11 +170,29 @@ impl<I: Inbox> Shared<I> {
     /// Says so at once and without waiting, so that those beyond the limit cost nothing.
     fn refuse(&self, tcp: &TcpStream, client: SocketAddr) {
         let response = Response::TOO_MANY_CONNECTIONS;
-        let mut out = Vec::new();
-        response.write_to(&mut out);
-        if let Err(error) = tcp.try_write(&out) {
-            tracing::debug!(%client, %error, "SMTP client was not told");
-        }
+        say(tcp, client, &response);
         self.common.refusals.tell(RefusalLine::of_client(client.ip(), &response));
+    }
+
+    /// A client whom nobody names has no limits of its own and may not relay, so there is nothing to go on with.
+    async fn refuse_proxy(&self, mut tcp: TcpStream, peer: SocketAddr, error: &ProxyError) {
+        if matches!(error, ProxyError::Nothing) {
+            return tracing::debug!(%peer, %error, "SMTP connection ended");
+        }
+        let response = Response::NO_PROXY_HEADER;
+        say(&tcp, peer, &response);
+        self.common.refusals.tell(RefusalLine::because(peer.ip(), &response, error.to_string()));
+        if let Err(error) = connection::goodbye(&mut tcp).await {
+            tracing::debug!(%peer, %error, "SMTP connection ended");
+        }
+    }
+}
+
+/// Without waiting: a new connection has room for one line.
+fn say(tcp: &TcpStream, peer: SocketAddr, response: &Response) {
+    let mut out = Vec::new();
+    response.write_to(&mut out);
+    if let Err(error) = tcp.try_write(&out) {
+        tracing::debug!(%peer, %error, "SMTP client was not told");
     }
 }

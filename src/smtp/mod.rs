@@ -26,6 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{self, ByteSize};
+use crate::proxy_protocol::HeaderSenders;
 use peers::Allowed;
 
 pub use listener::Server;
@@ -40,6 +41,8 @@ pub struct SmtpSettings {
     pub hostname: String,
     /// Clients that may relay.
     pub allowed: Allowed,
+    /// Proxies whose connections begin with a PROXY header.
+    pub header_senders: HeaderSenders,
     /// Bytes of one message.
     pub max_message_size: u64,
     /// Recipients of one message.
@@ -66,6 +69,7 @@ impl SmtpSettings {
         Self {
             hostname: hostname.to_owned(),
             allowed: Allowed::new(smtp.allow.clone()),
+            header_senders: HeaderSenders::new(smtp.proxy_protocol, &smtp.trusted_proxies),
             max_message_size: smtp.max_message_size.bytes(),
             max_recipients: smtp.max_recipients,
             max_connections: smtp.max_connections,

@@ -37,8 +37,12 @@ pub struct RefusalLine {
 impl RefusalLine {
     /// Of a client that nothing more is known of.
     pub fn of_client(client: IpAddr, response: &Response) -> Self {
-        let (code, reason) = (Some(response.code()), response.text().to_owned());
-        Self { client: client.to_canonical(), helo: None, sender: None, code, reason }
+        Self::because(client, response, response.text().to_owned())
+    }
+
+    /// The same for a reason that the client is not told.
+    pub fn because(client: IpAddr, response: &Response, reason: String) -> Self {
+        Self { client: client.to_canonical(), helo: None, sender: None, code: Some(response.code()), reason }
     }
 
     fn log(&self) {

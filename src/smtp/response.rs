@@ -79,6 +79,9 @@ impl Response {
     pub const SHUTDOWN: Self = Self::fixed(421, "4.3.2 Service is shutting down, try again later");
     /// Instead of the greeting.
     pub const TOO_MANY_CONNECTIONS: Self = Self::fixed(421, "4.7.0 Too many connections, try again later");
+    /// Instead of the greeting: a proxy in `smtp.trusted_proxies` does not say who the client is.
+    pub const NO_PROXY_HEADER: Self =
+        Self::fixed(421, "4.3.5 The proxy in front sent no PROXY header of version 2");
 
     const fn fixed(code: u16, text: &'static str) -> Self {
         Self { code, text: Cow::Borrowed(text) }

@@ -32,11 +32,19 @@ use super::linger::Lingering;
 use super::stalling::Stalling;
 use crate::connections::{ClientLimit, Connections, Ticket, listen};
 use crate::limits::{Rate, client_key};
-use crate::settings::{CurrentSettings, Settings};
+use crate::proxy_protocol::{self, ProxyError};
+use crate::settings::CurrentSettings;
 use crate::throttle::Throttle;
 
-/// The certificate that a listener uses; without one it speaks plain HTTP.
-type Certificate = fn(&Settings) -> Option<Arc<ServerConfig>>;
+/// What a listener speaks before HTTP.
+#[derive(Clone, Copy, Debug)]
+pub enum Transport {
+    /// What the settings of the pages say: TLS where there is a certificate, behind the PROXY header of proxies that send
+    /// one.
+    AsConfigured,
+    /// Nothing: the administrator's listener, and the mailbox of the demo.
+    Plain,
+}
 
 /// Connections at once. Of them a client has no more than it leaves free.
 const MAX_CONNECTIONS: usize = 1000;
@@ -44,6 +52,8 @@ const MAX_CONNECTIONS: usize = 1000;
 const CROWDED: usize = 900;
 /// New connections of one client: a whole town hall may sit behind it.
 const NEW_CONNECTIONS: Rate = Rate { interval: Duration::from_millis(50), burst: 400 };
+/// Lines of the log about one proxy that sends no header.
+const COMPLAINTS: Rate = Rate { interval: Duration::from_mins(1), burst: 1 };
 /// For the TLS handshake, for a request's header, and between two requests.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes and fields of a request's header. Over it: 431.
@@ -68,15 +78,88 @@ pub struct Server {
 struct Shared {
     router: Router,
     settings: CurrentSettings,
-    certificate: Certificate,
+    transport: Transport,
     tickets: Arc<Connections>,
+    /// Connections of proxies that have not said yet whose they are.
+    unnamed: Arc<Connections>,
+    complaints: Throttle,
     slots: OpenConnections,
     newcomers: Throttle,
     patience: Patience,
     connections: TaskTracker,
 }
 
+/// What ends connections: `stop` asks them to finish, `kill` ends those that have not.
+#[derive(Clone)]
+struct Ends {
+    stop: CancellationToken,
+    kill: CancellationToken,
+}
+
 impl Shared {
+    /// Whether this peer must say first whose connection it is.
+    fn must_send_header(&self, peer: IpAddr) -> bool {
+        match self.transport {
+            Transport::AsConfigured => self.settings.get().web.header_senders.contains(peer),
+            Transport::Plain => false,
+        }
+    }
+
+    /// Without it the listener speaks plain HTTP.
+    fn certificate(&self) -> Option<Arc<ServerConfig>> {
+        match self.transport {
+            Transport::AsConfigured => self.settings.get().certificates.web.clone(),
+            Transport::Plain => None,
+        }
+    }
+
+    /// Admits the peer, or the client that it must name first.
+    fn arrive(self: &Arc<Self>, mut stream: TcpStream, peer: SocketAddr, ends: &Ends) {
+        if !self.must_send_header(peer.ip()) {
+            return self.admit(stream, peer, ends);
+        }
+        let limit = ClientLimit::Fixed(MAX_CONNECTIONS);
+        let Some(unnamed) = self.unnamed.enter(peer.ip(), MAX_CONNECTIONS, limit) else { return };
+        let (shared, ends) = (Arc::clone(self), ends.clone());
+        self.connections.spawn(async move {
+            let named = tokio::select! {
+                named = proxy_protocol::client(&mut stream, peer) => named,
+                () = ends.stop.cancelled() => return,
+            };
+            match named {
+                Ok(client) => shared.admit(stream, client, &ends),
+                Err(error) => shared.complain(peer, &error),
+            }
+            drop(unnamed);
+        });
+    }
+
+    fn complain(&self, peer: SocketAddr, error: &ProxyError) {
+        match error {
+            ProxyError::Nothing => tracing::debug!(%peer, %error, "web connection"),
+            _ if self.complaints.allows(&client_key(peer.ip())) => {
+                tracing::warn!(%peer, %error, "a proxy does not say whose web connection it is; nothing is served");
+            }
+            _ => tracing::debug!(%peer, %error, "web connection"),
+        }
+    }
+
+    /// Without a ticket a connection is closed at once: that costs nothing and frees the backlog.
+    fn admit(self: &Arc<Self>, stream: TcpStream, client: SocketAddr, ends: &Ends) {
+        let Some(ticket) = self.ticket(client.ip()) else { return };
+        let activity = Activity::new(self.patience);
+        let slot = self.slots.enter(activity.clone());
+        let (shared, ends) = (Arc::clone(self), ends.clone());
+        self.connections.spawn(async move {
+            let _ticket = ticket;
+            tokio::select! {
+                () = connection(stream, client, &shared, activity, &ends.stop) => {}
+                () = ends.kill.cancelled() => {}
+                () = slot.lost() => tracing::debug!("an idle web connection made room"),
+            }
+        });
+    }
+
     /// Lets a connection of this client in, if there is room for it.
     fn ticket(&self, client: IpAddr) -> Option<Ticket> {
         let limit = match self.settings.get().is_proxy(client) {
@@ -90,30 +173,28 @@ impl Shared {
 }
 
 impl Server {
-    /// Binds every address. New connections speak HTTPS where the settings have a `certificate` by then (M13), else
-    /// plain HTTP. Trusted proxies may hold as many connections as they need. Must be called within tokio's runtime.
+    /// Binds every address. New connections go by the settings of that moment (M13). Trusted proxies may hold as many
+    /// connections as they need. Must be called within tokio's runtime.
     pub fn bind(
         addresses: &[SocketAddr],
         router: Router,
         settings: CurrentSettings,
-        certificate: Certificate,
+        transport: Transport,
     ) -> io::Result<Self> {
         let listeners = listen(addresses)?;
-        let (tickets, connections, patience) = (Arc::default(), TaskTracker::new(), Patience::default());
-        let (slots, newcomers) = (OpenConnections::default(), Throttle::new(NEW_CONNECTIONS));
-        Ok(Self {
-            listeners,
-            shared: Shared {
-                router,
-                settings,
-                certificate,
-                tickets,
-                slots,
-                newcomers,
-                patience,
-                connections,
-            },
-        })
+        let shared = Shared {
+            router,
+            settings,
+            transport,
+            tickets: Arc::default(),
+            unnamed: Arc::default(),
+            complaints: Throttle::new(COMPLAINTS),
+            slots: OpenConnections::default(),
+            newcomers: Throttle::new(NEW_CONNECTIONS),
+            patience: Patience::default(),
+            connections: TaskTracker::new(),
+        };
+        Ok(Self { listeners, shared })
     }
 
     /// The same with another patience.
@@ -131,50 +212,29 @@ impl Server {
     /// Serves until `stop`, then finishes what was started.
     pub async fn run(self, stop: CancellationToken) {
         let accepting = TaskTracker::new();
-        let kill = CancellationToken::new();
+        let ends = Ends { stop, kill: CancellationToken::new() };
         let shared = Arc::new(self.shared);
         for listener in self.listeners {
-            accepting.spawn(accept(listener, shared.clone(), stop.clone(), kill.clone()));
+            accepting.spawn(accept(listener, shared.clone(), ends.clone()));
         }
         accepting.close();
         accepting.wait().await;
         shared.connections.close();
         if timeout(DRAIN, shared.connections.wait()).await.is_err() {
-            kill.cancel();
+            ends.kill.cancel();
             shared.connections.wait().await;
         }
     }
 }
 
-async fn accept(
-    listener: TcpListener,
-    shared: Arc<Shared>,
-    stop: CancellationToken,
-    kill: CancellationToken,
-) {
+async fn accept(listener: TcpListener, shared: Arc<Shared>, ends: Ends) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = stop.cancelled() => return,
+            () = ends.stop.cancelled() => return,
         };
         match accepted {
-            Ok((stream, peer)) => {
-                // Without a ticket it is closed at once: that costs nothing and frees the backlog.
-                if let Some(ticket) = shared.ticket(peer.ip()) {
-                    let (shared, stop, kill) = (shared.clone(), stop.clone(), kill.clone());
-                    let tracker = shared.connections.clone();
-                    let activity = Activity::new(shared.patience);
-                    let slot = shared.slots.enter(activity.clone());
-                    tracker.spawn(async move {
-                        let _ticket = ticket;
-                        tokio::select! {
-                            () = connection(stream, peer, &shared, activity, &stop) => {}
-                            () = kill.cancelled() => {}
-                            () = slot.lost() => tracing::debug!("an idle web connection made room"),
-                        }
-                    });
-                }
-            }
+            Ok((stream, peer)) => shared.arrive(stream, peer, &ends),
             Err(error) => {
                 // Out of file descriptors, mostly: spinning would make it worse.
                 tracing::warn!(%error, "cannot accept a web connection");
@@ -196,7 +256,7 @@ async fn connection(
         tracing::debug!(%error, "web connection");
     }
     let stream = Stalling::new(stream);
-    let Some(config) = (shared.certificate)(&shared.settings.get()) else {
+    let Some(config) = shared.certificate() else {
         return http(stream, peer, false, shared, activity, stop).await;
     };
     match timeout(PATIENCE, TlsAcceptor::from(config).accept(stream)).await {

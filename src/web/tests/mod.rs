@@ -4,6 +4,7 @@ mod cookies;
 mod files;
 mod guard;
 mod http2;
+mod proxy_header;
 mod routes;
 mod sessions;
 mod status;
@@ -38,7 +39,7 @@ use crate::store::{Acceptance, Store};
 use crate::transfer::access::Access;
 use crate::transfer::sealing::{self, FileContent, SealRequest};
 use crate::web::http::activity::Patience;
-use crate::web::http::server::Server;
+use crate::web::http::server::{Server, Transport};
 use crate::web::{WebState, router};
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\nplaatje";
@@ -118,10 +119,7 @@ impl Site {
         };
         let listen = ["127.0.0.1:0".parse().unwrap()];
         let inside = runtime.enter();
-        let server = Server::bind(&listen, router(state), settings.clone(), |settings| {
-            settings.certificates.web.clone()
-        })
-        .unwrap();
+        let server = Server::bind(&listen, router(state), settings.clone(), Transport::AsConfigured).unwrap();
         let server = server.with_patience(patience);
         drop(inside);
         let address = server.addresses()[0];
