@@ -22,6 +22,8 @@ pub mod smtp;
 
 pub mod delivery;
 
+pub mod home;
+
 pub mod backup;
 pub mod data_folder;
 pub mod inventory;

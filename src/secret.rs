@@ -15,6 +15,8 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::{hkdf, hmac, rand};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use self::keyring::{KeyId, KeyRef, Keyring};
@@ -66,6 +68,8 @@ impl fmt::Debug for Secret {
 
 /// The file with the master key, in the data folder.
 pub const MASTER_KEY: &str = "master.key";
+/// The environment variable in which a node may be given the master key, in base64. It is no key of the configuration.
+pub const MASTER_KEY_VARIABLE: &str = "ZEGEL_MASTER_KEY";
 
 /// Why `master.key` cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -123,11 +127,24 @@ impl Keys {
             }
             Err(source) => return Err(MasterKeyError::Io { path, source }),
         }
-        let bytes = Zeroizing::new(
-            fs::read(&path).map_err(|source| MasterKeyError::Io { path: path.clone(), source })?,
-        );
-        let master: &[u8; 32] = bytes.as_slice().try_into().map_err(|_| MasterKeyError::Damaged(path))?;
-        Ok(Self::derive(master))
+        Self::read(&path)
+    }
+
+    /// Those of the key in a file that somebody else keeps from others: a credential, which systemd(1) opens to one user by
+    /// means that its mode does not show.
+    pub fn read(path: &Path) -> Result<Self, MasterKeyError> {
+        let bytes = fs::read(path).map_err(|source| MasterKeyError::Io { path: path.to_owned(), source })?;
+        Self::of_bytes(bytes).ok_or_else(|| MasterKeyError::Damaged(path.to_owned()))
+    }
+
+    /// Those of a key in base64; `None` where it is not 32 bytes.
+    pub fn from_base64(text: &str) -> Option<Self> {
+        Self::of_bytes(STANDARD.decode(text.trim()).ok()?)
+    }
+
+    fn of_bytes(master: Vec<u8>) -> Option<Self> {
+        let master = Zeroizing::new(master);
+        Some(Self::derive(master.as_slice().try_into().ok()?))
     }
 
     /// The same with the keyring of the data folder: without it no body that is sealed outlives the process.

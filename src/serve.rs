@@ -14,9 +14,10 @@ use tokio_util::task::TaskTracker;
 use crate::audit::{Action, Actor, EventResult, Initiator, Origin};
 use crate::clock::Clock;
 use crate::config::{self, Config, ConfigError};
-use crate::data_folder::{self, DataFolder};
+use crate::data_folder;
 use crate::delivery::Timeouts;
 use crate::delivery::smarthost::{Smarthost, TlsClients};
+use crate::home::Home;
 use crate::intake::Intake;
 use crate::jobs::reminders::Reminders;
 use crate::jobs::retention::Retention;
@@ -27,7 +28,6 @@ use crate::reply::{self, ReplyService};
 use crate::sender::SenderService;
 use crate::settings::{CurrentSettings, Settings};
 use crate::store::Store;
-use crate::store::room::DiskShare;
 use crate::transfer::access::Access;
 use crate::web::WebState;
 use crate::web::admin::AdminState;
@@ -106,16 +106,17 @@ impl Gateway {
         // Without a handler this signal ends the process. With one, the write fails and the message is answered with 451
         // (C03). The handler stays when this value is dropped.
         drop(signal(SignalKind::from_raw(SIGXFSZ))?);
-        let DataFolder { store, blobs, keys, before, id, .. } = DataFolder::open(&settings.data_dir)?;
+        let Home { store, blobs, keys, before, owner } =
+            Home::open(&settings.data_dir, &settings.store).await?;
         let clock = Clock::system();
         warn(&settings);
         let settings = CurrentSettings::new(settings);
         let smarthost = Smarthost::new(TlsClients::system()?, Timeouts::default());
         let largest = smarthost.largest_mail();
         let worker = Worker::new(WorkerParts {
-            owner: id.context("the data folder has no id")?,
+            owner: owner.context("the data folder has no id")?,
             store: store.clone(),
-            blobs: Arc::new(blobs.shared(DiskShare::Queue)),
+            blobs: blobs.queue,
             key: keys.body.clone(),
             link_key: keys.link.clone(),
             clock: clock.clone(),
@@ -124,7 +125,7 @@ impl Gateway {
         });
         let intake = Intake::new(
             store.clone(),
-            blobs.clone(),
+            blobs.mail.clone(),
             keys.clone(),
             clock.clone(),
             settings.clone(),
@@ -132,7 +133,7 @@ impl Gateway {
         );
         let replies = ReplyService::new(reply::ReplyParts {
             store: store.clone(),
-            blobs: Arc::new(blobs.shared(DiskShare::Pages)),
+            blobs: blobs.pages,
             keys: keys.clone(),
             clock: clock.clone(),
             wake: worker.wake_handle(),
@@ -140,11 +141,17 @@ impl Gateway {
         });
         let sender = SenderService::new(store.clone(), keys.clone(), clock.clone(), worker.wake_handle());
         let reminders = Reminders::new(store.clone(), sender.clone());
-        let retention =
-            Retention::new(store.clone(), blobs.clone(), clock.clone(), settings.clone(), reminders, before);
+        let retention = Retention::new(
+            store.clone(),
+            blobs.mail.clone(),
+            clock.clone(),
+            settings.clone(),
+            reminders,
+            before,
+        );
         let first = settings.get();
         let try_rule = TryRule { attempts: first.operator().seal.max_password_attempts, lock: FIRST_LOCK };
-        let access = Arc::new(Access::new(store.clone(), blobs.clone(), keys, clock.clone(), try_rule));
+        let access = Arc::new(Access::new(store.clone(), blobs.mail.clone(), keys, clock.clone(), try_rule));
         let pages = web::router(WebState {
             access,
             replies,
@@ -154,7 +161,7 @@ impl Gateway {
             clock: clock.clone(),
         });
         let admin =
-            AdminState { store: store.clone(), blobs: blobs.clone(), settings: settings.clone(), clock };
+            AdminState { store: store.clone(), blobs: blobs.mail.clone(), settings: settings.clone(), clock };
         let admin = web::admin::router(admin);
 
         let smtp = smtp::Server::bind(&first.smtp.listen, smtp_settings(&settings), Arc::new(intake))?;
@@ -162,7 +169,7 @@ impl Gateway {
         let admin = WebServer::bind(&first.admin.listen, admin, settings.clone(), Transport::Plain)?;
 
         // The addresses are bound, so no other gateway uses this folder, and no message has been accepted yet.
-        match blobs.sweep_unfinished()? {
+        match blobs.mail.sweep_unfinished()? {
             0 => {}
             removed => tracing::info!(removed, "unfinished blobs of a former life were removed"),
         }

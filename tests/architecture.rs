@@ -84,6 +84,7 @@ fn what_has_one_place_is_nowhere_else() {
         );
     };
     only("store/sqlite/", &["rusqlite"]);
+    only("store/postgresql/", &["tokio_postgres", "deadpool_postgres"]);
     only("web/http/", &["StatusCode"]);
     only("seal/", &["sequoia_openpgp"]);
 }
@@ -94,11 +95,16 @@ fn sql_is_only_in_the_store() {
     let is_sql = |text: &String| {
         ["SELECT ", "INSERT INTO ", "UPDATE ", "DELETE FROM "].iter().any(|sql| text.contains(sql))
     };
+    let stores = ["store/sqlite/", "store/postgresql/"];
     let elsewhere = library
         .files
         .iter()
-        .filter(|file| !file.name.starts_with("store/sqlite/") && file.literals.iter().any(is_sql));
-    none(elsewhere.map(|file| file.name.clone()).collect(), "only in src/store/sqlite");
+        .filter(|file| !stores.iter().any(|store| file.name.starts_with(store)))
+        .filter(|file| file.literals.iter().any(is_sql));
+    none(
+        elsewhere.map(|file| file.name.clone()).collect(),
+        "only in src/store/sqlite and src/store/postgresql",
+    );
 }
 
 #[test]

@@ -7,12 +7,13 @@ use anyhow::{Result, bail};
 use super::ConfigArgs;
 use crate::backup::{self, Manifest};
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::data_folder::DataFolder;
 use crate::serve;
 
 /// Makes a backup, beside a running gateway or without one.
 pub fn backup(args: &ConfigArgs, out: &Path, with_key: bool) -> Result<()> {
-    let config = serve::load_config(&args.config)?;
+    let config = data_folder_config(args)?;
     // It belongs together, and what a crash has left in the journal is in the database then.
     let folder = DataFolder::open_existing(&config.data_dir)?;
     let made = backup::make(&folder.path, out, with_key, Clock::system().now())?;
@@ -36,7 +37,7 @@ pub fn backup(args: &ConfigArgs, out: &Path, with_key: bool) -> Result<()> {
 
 /// Puts a backup back.
 pub fn restore(args: &ConfigArgs, from: &Path, key: Option<&Path>) -> Result<()> {
-    let config = serve::load_config(&args.config)?;
+    let config = data_folder_config(args)?;
     let Manifest { created, blobs, lost, .. } = backup::restore(from, &config.data_dir, key)?;
     let folder = DataFolder::open_existing(&config.data_dir)?;
     let (transfers, queued) = tokio::runtime::Runtime::new()?.block_on(async {
@@ -54,4 +55,15 @@ pub fn restore(args: &ConfigArgs, from: &Path, key: Option<&Path>) -> Result<()>
         );
     }
     Ok(())
+}
+
+/// The configuration of a gateway that has a data folder: what nodes share is backed up where it is.
+fn data_folder_config(args: &ConfigArgs) -> Result<Config> {
+    let config = serve::load_config(&args.config)?;
+    if config.store.shared().is_some() {
+        bail!(
+            "[store]: back up the database and the bucket with their own tools, and master.key apart from both"
+        );
+    }
+    Ok(config)
 }

@@ -1,14 +1,12 @@
 //! `zegel check`: everything that `serve` would stumble over, told before it does. Makes nothing: run by
 //! root, it would make it for the wrong user. With `--data` also whether every blob is there that a row names.
 
-use std::path::Path;
-
 use anyhow::{Result, bail};
 
 use super::CheckArgs;
 use crate::clock::{Clock, earlier};
 use crate::config::{Direction, NextHopSettings};
-use crate::data_folder::DataFolder;
+use crate::home::Home;
 use crate::inventory::Inventory;
 use crate::limits::LONGEST_WRITING;
 use crate::serve;
@@ -18,8 +16,10 @@ use crate::settings::{Misconfigured, Settings};
 pub fn run(args: &CheckArgs) -> Result<()> {
     let settings = Settings::read(serve::load_config(&args.config.config)?)?;
     let organisation = settings.operator();
-    let data = &settings.data_dir;
-    let folder = open(data).map_err(|error| fault(data, &error))?;
+    let runtime = tokio::runtime::Runtime::new()?;
+    let place = place(&settings);
+    let home = runtime.block_on(Home::check(&settings.data_dir, &settings.store));
+    let home = home.map_err(|error| Misconfigured(format!("{place}: {error:#}")))?;
     say!("{}: fine", args.config.config.display());
     say!("  {} rules, {} staff", organisation.policy.rule_count(), organisation.staff.len());
     say!("  mail in on {}, out to {}", join(&settings.smtp.listen), shown(&settings, Direction::Outside));
@@ -28,36 +28,36 @@ pub fn run(args: &CheckArgs) -> Result<()> {
         shown(&settings, Direction::Inside)
     );
     say!("  pages on {} as {}", join(&settings.web.listen), organisation.public_url);
-    say!("  data in {}: {}", data.display(), state(folder.as_ref()));
+    say!("  data in {place}: {}", state(home.as_ref()));
     for warning in settings.relay.notes().into_iter().chain(settings.relay.advice()) {
         say!("  warning: {warning}");
     }
-    match folder {
-        Some(folder) if args.data => compare(&folder),
+    match home {
+        Some(home) if args.data => runtime.block_on(compare(&home, &place)),
         _ => Ok(()),
     }
 }
 
-fn open(folder: &Path) -> Result<Option<DataFolder>> {
-    if folder.is_file() {
-        bail!("this is not a folder");
+/// Where the data are. A URL of a database may hold a password.
+fn place(settings: &Settings) -> String {
+    match settings.store.shared() {
+        None => settings.data_dir.display().to_string(),
+        Some((database, bucket)) => format!("{} and {}", database.shown(), bucket.shown()),
     }
-    DataFolder::exists(folder)?.then(|| DataFolder::open_to_check(folder)).transpose()
 }
 
-fn state(folder: Option<&DataFolder>) -> &'static str {
-    match folder {
-        Some(DataFolder { id: Some(_), .. }) => "opens; database, blobs and key belong together",
+fn state(home: Option<&Home>) -> &'static str {
+    match home {
+        Some(Home { owner: Some(_), .. }) => "opens; database, blobs and key belong together",
         Some(_) => "opens; it gets an id of its own at the next start",
         None => "will be made at the first start",
     }
 }
 
 /// Names every blob that is missing, damaged, or known to nobody.
-fn compare(folder: &DataFolder) -> Result<()> {
+async fn compare(home: &Home, place: &str) -> Result<()> {
     let until = earlier(Clock::system().now(), LONGEST_WRITING);
-    let taking = Inventory::take(folder.store.as_ref(), folder.blobs.clone(), until);
-    let found = tokio::runtime::Runtime::new()?.block_on(taking)?;
+    let found = Inventory::take(home.store.as_ref(), home.blobs.mail.clone(), until).await?;
     for named in &found.missing {
         say!("  missing  {}  {}", named.blob, named.content);
     }
@@ -72,16 +72,11 @@ fn compare(folder: &DataFolder) -> Result<()> {
         return Ok(());
     }
     bail!(
-        "{}: {} blobs missing, {} damaged, {} unknown; see \"Blobs that do not fit\" in the operations manual",
-        folder.path.display(),
+        "{place}: {} blobs missing, {} damaged, {} unknown; see \"Blobs that do not fit\" in the operations manual",
         found.missing.len(),
         found.damaged.len(),
         found.unknown.len()
     )
-}
-
-fn fault(path: &Path, reason: &anyhow::Error) -> Misconfigured {
-    Misconfigured(format!("{}: {reason:#}", path.display()))
 }
 
 fn shown(settings: &Settings, direction: Direction) -> String {

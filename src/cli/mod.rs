@@ -23,7 +23,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::address::Address;
 use crate::config::{self, Config, ConfigError};
-use crate::data_folder::DataFolder;
+use crate::home::Home;
 use crate::id::{QueueId, TransferId};
 use crate::limits::EXPIRY_DAYS;
 use crate::serve;
@@ -145,9 +145,10 @@ impl ReportArgs {
         serve::load_config(&self.config.config)
     }
 
-    /// The data folder of the gateway that the configuration describes.
-    fn folder(&self) -> anyhow::Result<DataFolder> {
-        DataFolder::open_existing(&self.config()?.data_dir)
+    /// What the gateway that the configuration describes keeps.
+    async fn home(&self) -> anyhow::Result<Home> {
+        let config = self.config()?;
+        Home::open_existing(&config.data_dir, &config.store).await
     }
 }
 

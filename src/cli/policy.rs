@@ -9,7 +9,8 @@ use serde_json::json;
 
 use super::{ReportArgs, print_json};
 use crate::address::{Address, ReversePath};
-use crate::data_folder::DataFolder;
+use crate::config::Config;
+use crate::home::Home;
 use crate::message::crlf::CrlfBytes;
 use crate::message::header::Header;
 use crate::policy::{Decision, MessageContent, RuleInput, RuleTrace, TagReading};
@@ -23,8 +24,7 @@ pub fn explain(report: &ReportArgs, from: &str, to: &[Address], file: &Path) -> 
     let message = CrlfBytes::normalised(&read(file)?);
     let header = Header::parse(message.as_slice());
     let content = MessageContent::new(&header, &message);
-    let sealed_thread =
-        organisation.policy.needs_thread() && is_in_sealed_thread(&config.data_dir, &content)?;
+    let sealed_thread = organisation.policy.needs_thread() && is_in_sealed_thread(&config, &content)?;
     let asked = organisation.policy.tag_options(&header.subject());
     let (options, reading) = (asked.describe(), asked.reading.as_ref());
     let mut answers = Vec::new();
@@ -99,11 +99,10 @@ fn read(file: &Path) -> Result<Vec<u8>> {
     std::fs::read(file).with_context(|| file.display().to_string())
 }
 
-fn is_in_sealed_thread(data_dir: &Path, content: &MessageContent<'_>) -> Result<bool> {
-    if !DataFolder::exists(data_dir)? {
-        return Ok(false);
-    }
-    let folder = DataFolder::open_existing(data_dir)?;
-    let hashes: Vec<_> = content.answers().iter().map(|id| folder.keys.thread.hash(id)).collect();
-    Ok(tokio::runtime::Runtime::new()?.block_on(folder.store.is_sealed_thread(hashes))?)
+fn is_in_sealed_thread(config: &Config, content: &MessageContent<'_>) -> Result<bool> {
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let Some(home) = Home::find(&config.data_dir, &config.store).await? else { return Ok(false) };
+        let hashes: Vec<_> = content.answers().iter().map(|id| home.keys.thread.hash(id)).collect();
+        Ok(home.store.is_sealed_thread(hashes).await?)
+    })
 }

@@ -14,7 +14,7 @@ pub fn run(command: QueueCommand) -> Result<()> {
         match command {
             QueueCommand::List(report) => list(&report).await,
             QueueCommand::Show { id, report } => {
-                let store = report.folder()?;
+                let store = report.home().await?;
                 match store.store.queue().await?.into_iter().find(|entry| entry.id == id) {
                     Some(entry) => show(&entry, report.json),
                     None => bail!("no item {id} in the queue"),
@@ -24,7 +24,7 @@ pub fn run(command: QueueCommand) -> Result<()> {
                 let now = Clock::system().now();
                 let object = id.as_ref().map_or_else(|| "queue".to_owned(), ToString::to_string);
                 let event = operator::actor().event(now, Action::Retry, object, EventResult::Ok);
-                let due = report.folder()?.store.retry(id.clone(), now, Some(event)).await?;
+                let due = report.home().await?.store.retry(id.clone(), now, Some(event)).await?;
                 match id {
                     Some(id) if due == 0 => bail!("no item {id} in the queue"),
                     _ if report.json => print_json(&json!({ "due": due })),
@@ -35,7 +35,7 @@ pub fn run(command: QueueCommand) -> Result<()> {
             QueueCommand::Drop { id, report } => {
                 let now = Clock::system().now();
                 let event = operator::actor().event(now, Action::Drop, id.to_string(), EventResult::Ok);
-                if !report.folder()?.store.drop_item(id.clone(), event).await? {
+                if !report.home().await?.store.drop_item(id.clone(), event).await? {
                     bail!("no item {id} in the queue");
                 }
                 match report.json {
@@ -49,7 +49,7 @@ pub fn run(command: QueueCommand) -> Result<()> {
 }
 
 async fn list(report: &ReportArgs) -> Result<()> {
-    let entries = report.folder()?.store.queue().await?;
+    let entries = report.home().await?.store.queue().await?;
     if report.json {
         print_json(&entries);
         return Ok(());

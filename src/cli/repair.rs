@@ -1,7 +1,7 @@
 //! `zegel repair`: an administrator says that something is lost for good, and that the gateway is to go on without it.
 //! Works only while no gateway is at work; keeps an event of what was done.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use super::{ConfigArgs, Lost, operator};
 use crate::audit::{Action, EventResult};
@@ -14,6 +14,11 @@ use crate::store::discard;
 /// Goes on without `lost`.
 pub fn run(lost: Lost, args: &ConfigArgs) -> Result<()> {
     let config = serve::load_config(&args.config)?;
+    if config.store.shared().is_some() {
+        bail!(
+            "[store]: this repairs a data folder; what is lost of a database or a bucket comes back from its backup"
+        );
+    }
     let _alone = DataFolder::keep_gateways_out(&config.data_dir)?;
     match lost {
         Lost::Key => DataFolder::adopt_key(&config.data_dir)?,

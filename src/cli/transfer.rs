@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use serde_json::json;
+use tokio::task::block_in_place;
 
 use super::{ReportArgs, TransferCommand, operator, print_json};
 use crate::address::Address;
 use crate::clock::{Clock, Timestamp};
-use crate::data_folder::DataFolder;
+use crate::home::Home;
 use crate::id::TransferId;
 use crate::queue::worker::WakeHandle;
 use crate::sender::{Actions, By, SenderService};
@@ -49,13 +50,13 @@ pub fn run(command: TransferCommand) -> Result<()> {
     })
 }
 
-async fn find(folder: &DataFolder, id: TransferId) -> Result<Transfer> {
-    folder.store.transfer(id.clone()).await?.with_context(|| format!("no transfer {id}"))
+async fn find(home: &Home, id: TransferId) -> Result<Transfer> {
+    home.store.transfer(id.clone()).await?.with_context(|| format!("no transfer {id}"))
 }
 
 async fn known(report: &ReportArgs, id: &TransferId) -> Result<Status> {
     let config = report.config()?;
-    let store = DataFolder::open_existing(&config.data_dir)?.store;
+    let store = report.home().await?.store;
     let (grace_days, zone, now) =
         (config.seal.grace_days, &config.organisation.time_zone, Clock::system().now());
     let status = status::of(store.as_ref(), id, grace_days, zone, now).await?;
@@ -64,7 +65,7 @@ async fn known(report: &ReportArgs, id: &TransferId) -> Result<Status> {
 
 async fn list(report: &ReportArgs) -> Result<()> {
     let config = report.config()?;
-    let transfers = DataFolder::open_existing(&config.data_dir)?.store.transfers().await?;
+    let transfers = report.home().await?.store.transfers().await?;
     let (grace_days, zone, now) =
         (config.seal.grace_days, &config.organisation.time_zone, Clock::system().now());
     let status = |transfer| Status::new(transfer, &Known::default(), grace_days, zone, now);
@@ -154,7 +155,7 @@ enum Meant {
 }
 
 async fn recall(report: &ReportArgs, id: TransferId, meant: Meant, tell: bool) -> Result<()> {
-    let actions = actions(report)?;
+    let actions = actions(report).await?;
     let number = match &meant {
         Meant::One(address) => number(&actions, &id, Some(address)).await?,
         Meant::All => None,
@@ -207,7 +208,7 @@ fn confirm(status: &Status) -> Result<()> {
 }
 
 async fn extend(report: &ReportArgs, id: TransferId, days: u32) -> Result<()> {
-    let actions = actions(report)?;
+    let actions = actions(report).await?;
     actions.extend(by(), &id, days).await.with_context(|| id.to_string())?;
     let expires = actions.status(&id).await?.expires;
     match report.json {
@@ -218,7 +219,7 @@ async fn extend(report: &ReportArgs, id: TransferId, days: u32) -> Result<()> {
 }
 
 async fn resend(report: &ReportArgs, id: TransferId, recipient: Option<Address>) -> Result<()> {
-    let actions = actions(report)?;
+    let actions = actions(report).await?;
     let number = number(&actions, &id, recipient.as_ref()).await?;
     let sent = actions.resend(by(), &id, number).await.with_context(|| id.to_string())?;
     let status = actions.status(&id).await?;
@@ -233,9 +234,9 @@ async fn resend(report: &ReportArgs, id: TransferId, recipient: Option<Address>)
 
 /// The same actions as those of the status page. A gateway that runs looks at its queue every two seconds, so it
 /// need not be told.
-fn actions(report: &ReportArgs) -> Result<Actions> {
+async fn actions(report: &ReportArgs) -> Result<Actions> {
     let settings = Settings::for_command(report.config()?)?;
-    let DataFolder { store, keys, .. } = DataFolder::open_existing(&settings.data_dir)?;
+    let Home { store, keys, .. } = Home::open_existing(&settings.data_dir, &settings.store).await?;
     let service = SenderService::new(store, keys, Clock::system(), WakeHandle::default());
     Ok(service.under(Arc::new(settings)))
 }
@@ -254,8 +255,8 @@ async fn number(actions: &Actions, id: &TransferId, recipient: Option<&Address>)
 
 /// Each part as `part-<n>.pgp`: an OpenPGP message that any recipient's passphrase opens.
 async fn export(report: &ReportArgs, id: TransferId, out: &Path) -> Result<()> {
-    let folder = report.folder()?;
-    let transfer = find(&folder, id).await?;
+    let home = report.home().await?;
+    let transfer = find(&home, id).await?;
     if transfer.parts.is_empty() {
         bail!("{}: nothing is left to export", transfer.id);
     }
@@ -263,7 +264,8 @@ async fn export(report: &ReportArgs, id: TransferId, out: &Path) -> Result<()> {
     let mut written = Vec::with_capacity(transfer.parts.len());
     for part in &transfer.parts {
         let path = out.join(format!("part-{}.pgp", part.number));
-        write_part(&folder, &transfer, part, &path).with_context(|| path.display().to_string())?;
+        block_in_place(|| write_part(&home, &transfer, part, &path))
+            .with_context(|| path.display().to_string())?;
         written.push(path);
     }
     match report.json {
@@ -273,8 +275,8 @@ async fn export(report: &ReportArgs, id: TransferId, out: &Path) -> Result<()> {
     Ok(())
 }
 
-fn write_part(folder: &DataFolder, transfer: &Transfer, part: &Part, path: &Path) -> Result<()> {
-    let mut message = export::message(folder.blobs.as_ref(), transfer, part)?;
+fn write_part(home: &Home, transfer: &Transfer, part: &Part, path: &Path) -> Result<()> {
+    let mut message = export::message(home.blobs.mail.as_ref(), transfer, part)?;
     let mut file = fs::File::create(path)?;
     io::copy(&mut message, &mut file)?;
     Ok(file.sync_all()?)

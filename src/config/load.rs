@@ -7,6 +7,7 @@ use toml::{Table, Value};
 use super::{Branding, Config, Scanner};
 use crate::address::Address;
 use crate::limits::EXPIRY_DAYS;
+use crate::secret::MASTER_KEY_VARIABLE;
 
 /// The file that is read if `--config` is not given.
 pub const DEFAULT_PATH: &str = "/etc/zegel/zegel.toml";
@@ -36,6 +37,10 @@ pub fn parse(
     let fault = |message: String| ConfigError { file: path.to_owned(), message };
     let mut table: Table = toml::from_str(text).map_err(|error| fault(error.to_string()))?;
     for (name, value) in environment {
+        // A secret manager may hand that to a node; it is kept in no settings.
+        if name == MASTER_KEY_VARIABLE {
+            continue;
+        }
         if let Some(keys) = name.strip_prefix("ZEGEL_") {
             set(&mut table, &keys.to_lowercase(), value).map_err(|m| fault(format!("{name}: {m}")))?;
         }

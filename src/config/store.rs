@@ -63,6 +63,16 @@ pub struct Database {
     pub connections: usize,
 }
 
+impl Database {
+    /// For people: without user, password and parameters.
+    pub fn shown(&self) -> String {
+        let without_parameters = self.url.split('?').next().unwrap_or_default();
+        let (scheme, rest) = without_parameters.split_once("://").unwrap_or_default();
+        let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
+        format!("{scheme}://{place}")
+    }
+}
+
 /// How to reach the bucket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bucket {
@@ -78,7 +88,20 @@ pub struct Bucket {
     pub credentials_file: Option<PathBuf>,
 }
 
+impl Bucket {
+    /// For people.
+    pub fn shown(&self) -> String {
+        match self.prefix.as_str() {
+            "" => format!("s3://{}", self.name),
+            prefix => format!("s3://{}/{prefix}", self.name),
+        }
+    }
+}
+
 impl StoreSection {
+    /// What is said of the section by a binary that cannot do it.
+    pub const NOT_BUILT: &str = "[store]: this zegel was built without the feature cluster";
+
     /// Database and bucket; `None` where all is in the data folder.
     pub fn shared(&self) -> Option<(Database, Bucket)> {
         let (url, blobs) = (self.database.clone()?, self.blobs.as_deref()?);
@@ -154,6 +177,14 @@ mod tests {
             let found = found.map(|(name, prefix)| (name.to_owned(), prefix.to_owned()));
             assert_eq!(bucket_and_prefix(url), found, "{url}");
         }
+    }
+
+    #[test]
+    fn a_database_is_shown_without_its_password() {
+        let shown = |url: &str| Database { url: url.to_owned(), password_file: None, connections: 4 }.shown();
+        let plain = "postgresql://db.example:5433/zegel";
+        assert_eq!(shown("postgresql://zegel:ge@heim@db.example:5433/zegel?password=geheim"), plain);
+        assert_eq!(shown(plain), plain);
     }
 
     #[test]

@@ -71,6 +71,9 @@ impl Settings {
 
     /// The same without certificates, for a command that serves nobody and may not be able to read their keys.
     pub fn for_command(config: Config) -> Result<Self, Misconfigured> {
+        if config.store.shared().is_some() && !cfg!(feature = "cluster") {
+            return Err(Misconfigured(config::StoreSection::NOT_BUILT.to_owned()));
+        }
         let organisation = Arc::new(Organisation::read(&config)?);
         let Config { data_dir, smtp, relay, web, admin, store, .. } = config;
         let web = WebSettings {

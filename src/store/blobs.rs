@@ -44,6 +44,11 @@ pub trait Blobs: Send + Sync + 'static {
     fn names(&self, after: Option<&BlobName>, limit: usize) -> io::Result<Vec<BlobName>>;
     /// What is known of a blob from outside; `None` when it is not there.
     fn look(&self, name: &BlobName) -> io::Result<Option<BlobFacts>>;
+    /// Removes what was being written when the process before this one ended; tells how much that was. Only a gateway that is
+    /// alone may call it, before it takes in anything. Where others write too, nothing is removed.
+    fn sweep_unfinished(&self) -> io::Result<usize> {
+        Ok(0)
+    }
     /// Ask for it before blobs are removed that rows have named, and keep it until they are; `None` while a backup is
     /// being made, which may name them still.
     fn removal(&self) -> io::Result<Option<Removal>> {

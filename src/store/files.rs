@@ -78,6 +78,11 @@ impl LocalBlobs {
         Ok(false)
     }
 
+    /// Which data folder the blobs are of.
+    pub fn id(&self) -> io::Result<Option<FolderId>> {
+        Self::id_in(&self.folder.path)
+    }
+
     /// Says which data folder the blobs are of, in place of what was said before. Durable when it returns.
     pub fn set_id(&self, id: &FolderId) -> io::Result<()> {
         let path = &self.folder.path;
@@ -122,18 +127,6 @@ impl LocalBlobs {
             io::copy(&mut source, &mut target)
         };
         copy().map(Some).map_err(|error| at(&to, error))
-    }
-
-    /// Removes what was being written when the process ended; tells how much that was. Only the server may call this,
-    /// before it takes in anything: another process's blobs in the making look the same.
-    pub fn sweep_unfinished(&self) -> io::Result<usize> {
-        let folder = self.folder.unfinished();
-        let mut removed = 0;
-        for entry in fs::read_dir(&folder).map_err(|error| at(&folder, error))? {
-            remove(&entry?.path())?;
-            removed += 1;
-        }
-        Ok(removed)
     }
 }
 
@@ -200,6 +193,16 @@ impl Blobs for LocalBlobs {
         }
         names.truncate(limit);
         Ok(names)
+    }
+
+    fn sweep_unfinished(&self) -> io::Result<usize> {
+        let folder = self.folder.unfinished();
+        let mut removed = 0;
+        for entry in fs::read_dir(&folder).map_err(|error| at(&folder, error))? {
+            remove(&entry?.path())?;
+            removed += 1;
+        }
+        Ok(removed)
     }
 
     fn removal(&self) -> io::Result<Option<Removal>> {

@@ -30,6 +30,7 @@ const VERSION: &str = "
         number BIGINT PRIMARY KEY CHECK (number = 1), version BIGINT NOT NULL, needs BIGINT NOT NULL)";
 const CURRENT: &str = "
     SELECT coalesce(max(version), 0) AS version, coalesce(max(needs), 0) AS needs FROM zegel_schema";
+const IS_THERE: &str = "SELECT to_regclass('zegel_schema') IS NOT NULL AS is_there";
 const SET: &str = "
     INSERT INTO zegel_schema (number, version, needs) VALUES (1, $1, $2)
     ON CONFLICT (number) DO UPDATE SET version = excluded.version, needs = excluded.needs";
@@ -38,7 +39,38 @@ const FOREIGN: &str = "
         AND NOT EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'zegel_schema')
         AS is_foreign";
 
+/// How the database is, beside what this binary knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Schema {
+    /// No zegel has made any table.
+    None,
+    /// Steps are missing.
+    Older,
+    /// This binary can work with it.
+    Fits,
+}
+
 impl Postgres {
+    /// Looks, and changes nothing.
+    pub async fn schema(&self) -> Result<Schema> {
+        self.read(|db| {
+            async move {
+                if !db.one(IS_THERE, &[]).await?.try_get::<_, bool>("is_there")? {
+                    return Ok(Schema::None);
+                }
+                let row = db.one(CURRENT, &[]).await?;
+                let (found, needs): (u32, u32) = (number(&row, "version")?, number(&row, "needs")?);
+                match MIGRATIONS.len() as u32 {
+                    known if needs > known => Err(StoreError::Newer { found, known }),
+                    known if found < known => Ok(Schema::Older),
+                    _ => Ok(Schema::Fits),
+                }
+            }
+            .boxed()
+        })
+        .await
+    }
+
     /// Applies what is missing; tells how many steps that were. A database that a newer release has extended is used as it
     /// is, unless that release has said that this one no longer can.
     pub async fn migrate(&self) -> Result<u32> {

@@ -34,6 +34,8 @@ mod verification;
 
 use deadpool_postgres::Pool;
 
+pub use self::migrate::Schema;
+
 use super::Result;
 use crate::config::Database;
 use crate::id::FolderId;

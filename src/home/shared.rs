@@ -1,0 +1,181 @@
+//! The database and the bucket of `[store]`, and the master key that every node has. They belong together as the parts of a
+//! data folder do: the database says which id the bucket bears, and what only the master key derives from that id.
+//!
+//! What must never happen: that a node works with a bucket or a key that are another gateway's; that it removes at its start
+//! what another node is just writing.
+
+use std::env;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use tokio::task::spawn_blocking;
+
+use super::{BlobShares, Home};
+use crate::config::{Bucket, Database};
+use crate::data_folder::{self, Before};
+use crate::id::FolderId;
+use crate::secret::{Keys, MASTER_KEY, MASTER_KEY_VARIABLE};
+use crate::store::files::LocalBlobs;
+use crate::store::identity::Identity;
+use crate::store::postgresql::{Postgres, Schema};
+use crate::store::{BlobIndex, Blobs};
+
+/// For a node: it brings the database up to date, and the first node of all gives it its identity.
+pub(super) async fn open(data_dir: &Path, (database, bucket): (Database, Bucket)) -> Result<Home> {
+    data_folder::make(data_dir)?;
+    let rows = connect(&database)?;
+    rows.migrate().await.context(DATABASE)?;
+    let known = rows.identity().await.context(DATABASE)?;
+    let parts = Parts {
+        keys: NodeKeys::read(data_dir, known.is_none())?,
+        bucket: open_bucket(data_dir, &bucket)?,
+        rows,
+    };
+    match known {
+        Some(known) => parts.verify(&known).await?,
+        None => parts.found().await?,
+    }
+    Ok(parts.into_home())
+}
+
+/// For a command; `None` where no node has run yet. It makes nothing.
+pub(super) async fn find(data_dir: &Path, (database, bucket): (Database, Bucket)) -> Result<Option<Home>> {
+    let rows = connect(&database)?;
+    match rows.schema().await.context(DATABASE)? {
+        Schema::None => return Ok(None),
+        Schema::Older => bail!(
+            "{DATABASE}: it is of an older zegel; `zegel migrate` brings it up to date, and so does a node that starts"
+        ),
+        Schema::Fits => {}
+    }
+    let Some(known) = rows.identity().await.context(DATABASE)? else { return Ok(None) };
+    let parts =
+        Parts { keys: NodeKeys::read(data_dir, false)?, bucket: open_bucket(data_dir, &bucket)?, rows };
+    parts.verify(&known).await?;
+    Ok(Some(parts.into_home()))
+}
+
+/// For errors: the key that says where it is.
+const DATABASE: &str = "store.database";
+
+/// Each start of a node, and each command, is one of its own.
+fn connect(database: &Database) -> Result<Postgres> {
+    Postgres::new(database, FolderId::random()).context(DATABASE)
+}
+
+/// What belongs together.
+struct Parts {
+    rows: Postgres,
+    bucket: Arc<LocalBlobs>,
+    keys: NodeKeys,
+}
+
+impl Parts {
+    /// Fails where key or bucket are not those of the database.
+    async fn verify(&self, known: &Identity) -> Result<()> {
+        let NodeKeys { keys, place } = &self.keys;
+        if keys.folder.check_value(known.id.as_str()) != known.key_check {
+            bail!(
+                "{place}: this is not the master key that the database of [store] was made with; every node needs the same"
+            );
+        }
+        match self.bucket_id().await? {
+            Some(found) if found == known.id => Ok(()),
+            Some(found) => bail!(
+                "store.blobs: these are the blobs of another gateway (id {found}, the database has {}); name those that \
+                 belong to the database",
+                known.id
+            ),
+            // The first start of all was cut off, or another node is at it.
+            None if self.is_unused().await? => self.mark(known.id.clone()).await,
+            None => bail!(
+                "store.blobs: these are not the blobs of the database: there is no object folder-{}; name those that \
+                 belong to it",
+                known.id
+            ),
+        }
+    }
+
+    /// Gives a new database its identity. Of nodes that start at once, one does; the others find it done.
+    async fn found(&self) -> Result<()> {
+        if !self.is_bucket_empty().await? {
+            let meanwhile = self.rows.identity().await.context(DATABASE)?;
+            let known = meanwhile.context(
+                "store.database: the database is new, but store.blobs is not empty; name the database that belongs to the \
+                 blobs, or blobs that are empty",
+            )?;
+            return self.verify(&known).await;
+        }
+        let id = self.bucket_id().await?.unwrap_or_else(FolderId::random);
+        let key_check = self.keys.keys.folder.check_value(id.as_str());
+        let known = self.rows.found(Identity { id, key_check }).await.context(DATABASE)?;
+        self.verify(&known).await
+    }
+
+    /// Whether neither rows nor blobs say that anything was ever kept.
+    async fn is_unused(&self) -> Result<bool> {
+        Ok(self.is_bucket_empty().await?
+            && self.rows.named_blobs(None, 1).await.context(DATABASE)?.is_empty())
+    }
+
+    async fn is_bucket_empty(&self) -> Result<bool> {
+        self.ask_bucket(|bucket| Ok(bucket.names(None, 1)?.is_empty())).await
+    }
+
+    async fn bucket_id(&self) -> Result<Option<FolderId>> {
+        self.ask_bucket(|bucket| bucket.id()).await
+    }
+
+    async fn mark(&self, id: FolderId) -> Result<()> {
+        self.ask_bucket(move |bucket| bucket.set_id(&id)).await
+    }
+
+    async fn ask_bucket<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&LocalBlobs) -> std::io::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let bucket = Arc::clone(&self.bucket);
+        spawn_blocking(move || question(&bucket)).await?.context("store.blobs")
+    }
+
+    fn into_home(self) -> Home {
+        let Self { rows, bucket, keys: NodeKeys { keys, .. } } = self;
+        let owner = Some(rows.node().clone());
+        let blobs = BlobShares { mail: bucket.clone(), queue: bucket.clone(), pages: bucket };
+        // Nothing here was left behind by this node, which is new: another's may be at work on all there is.
+        Home { store: Arc::new(rows), blobs, keys, before: Before::default(), owner }
+    }
+}
+
+/// The keys of a node, and where it has the master key from, for errors.
+struct NodeKeys {
+    keys: Keys,
+    place: String,
+}
+
+impl NodeKeys {
+    /// What a secret manager gives comes first: in the environment, or as a credential of the unit. Only in the data folder
+    /// is one made, and only for a database that is new.
+    fn read(data_dir: &Path, is_new: bool) -> Result<Self> {
+        if let Ok(text) = env::var(MASTER_KEY_VARIABLE) {
+            let keys = Keys::from_base64(&text);
+            let keys = keys.with_context(|| format!("{MASTER_KEY_VARIABLE}: not 32 bytes in base64"))?;
+            return Ok(Self { keys, place: MASTER_KEY_VARIABLE.to_owned() });
+        }
+        let credential =
+            env::var_os("CREDENTIALS_DIRECTORY").map(|folder| Path::new(&folder).join(MASTER_KEY));
+        if let Some(file) = credential.filter(|file| file.exists()) {
+            return Ok(Self { keys: Keys::read(&file)?, place: file.display().to_string() });
+        }
+        let file = data_dir.join(MASTER_KEY);
+        if is_new && !file.exists() {
+            tracing::info!(file = %file.display(), "a master key is made: every other node needs a copy of it");
+        }
+        Ok(Self { keys: Keys::open(data_dir, is_new)?, place: file.display().to_string() })
+    }
+}
+
+fn open_bucket(data_dir: &Path, _bucket: &Bucket) -> Result<Arc<LocalBlobs>> {
+    Ok(Arc::new(LocalBlobs::open(&data_dir.join("blobs"))?))
+}
