@@ -1,6 +1,7 @@
 -- The rows of a gateway of several nodes, as the files in the folder above make them for SQLite. Numbers and times are BIGINT
 -- (microseconds since 1970 UTC), identifiers texts as src/id.rs writes them. No name, subject or file name of a mail is kept
 -- here, and no secret that opens anything by itself: keys of short life are in the blob store (src/secret/keyring.rs).
+-- Names of blobs are compared byte by byte, as the blob store lists them.
 
 -- What this database is. `key_check` can only be made with master.key and the id, which is beside the blobs too.
 CREATE TABLE folder (
@@ -32,7 +33,7 @@ CREATE TABLE items (
     transfer     TEXT,                           -- the link that it notifies of
     recipient    BIGINT,
     body         BYTEA,                          -- NULL: it is a blob
-    blob         TEXT,
+    blob         TEXT COLLATE "C",
     key          BIGINT,                         -- the key of short life that the body is sealed under
     created      BIGINT  NOT NULL,
     attempts     BIGINT  NOT NULL DEFAULT 0,
@@ -112,7 +113,7 @@ CREATE INDEX transfer_recipients_key ON transfer_recipients (key) WHERE key IS N
 CREATE TABLE parts (
     transfer BIGINT NOT NULL REFERENCES transfers (number),
     number   BIGINT NOT NULL,
-    blob     TEXT   NOT NULL UNIQUE,
+    blob     TEXT   NOT NULL COLLATE "C" UNIQUE,
     size     BIGINT NOT NULL,
     lost     BIGINT,                             -- when it was found that the blob is missing or damaged: told once
     PRIMARY KEY (transfer, number)
@@ -172,14 +173,14 @@ CREATE INDEX threads_created ON threads (created);
 
 -- Blobs that may be in the blob store without a row: named before their upload begins.
 CREATE TABLE intents (
-    blob TEXT   PRIMARY KEY,
+    blob TEXT   COLLATE "C" PRIMARY KEY,
     made BIGINT NOT NULL
 );
 CREATE INDEX intents_made ON intents (made);
 
 -- Blobs that no row uses any more and that are still to be removed from the blob store.
 CREATE TABLE doomed (
-    blob TEXT PRIMARY KEY
+    blob TEXT COLLATE "C" PRIMARY KEY
 );
 
 -- The sheets of keys of short life: which node takes keys from it, and the object that it is in (src/secret/sheet.rs).
@@ -246,7 +247,7 @@ CREATE INDEX uploads_draft ON uploads (draft);
 CREATE TABLE pieces (
     upload BIGINT NOT NULL REFERENCES uploads (number) ON DELETE CASCADE,
     number BIGINT NOT NULL,                      -- from 0
-    blob   TEXT   NOT NULL UNIQUE,
+    blob   TEXT   NOT NULL COLLATE "C" UNIQUE,
     size   BIGINT NOT NULL,                      -- before sealing
     PRIMARY KEY (upload, number)
 );

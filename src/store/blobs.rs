@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -110,14 +111,15 @@ pub fn discard<'a>(blobs: &dyn Blobs, names: impl IntoIterator<Item = &'a BlobNa
 /// whether a blob that no row names is on its way to one, or was left by a gateway that died.
 #[async_trait]
 pub trait BlobIntents: Send + Sync + 'static {
-    /// From now on blobs of these names may be there. Durable when it returns. The commit of a row that names one takes its
-    /// intent away, and fails where there is none any more.
+    /// From now on blobs of these names may be there. Durable when it returns; a name is used within an hour. The commit of
+    /// a row that names one takes its intent away. What no row names after [`INTENT_LASTS`] is given up, as other blobs are
+    /// that are to be removed ([`BlobIndex::pending_deletion`]); a commit that comes later still fails.
     async fn intend(&self, names: Vec<BlobName>, now: Timestamp) -> Result<()>;
-    /// Names that were intended before then, and that no row has come to name, at most `limit`.
-    async fn stale_intents(&self, before: Timestamp, limit: usize) -> Result<Vec<BlobName>>;
-    /// Nothing of these names is in the blob store, and nothing will be.
-    async fn forget_intents(&self, names: Vec<BlobName>) -> Result<()>;
 }
+
+/// What was intended so long ago, and is named by no row, is of a gateway that died or changed its mind. No message and no
+/// upload takes as long.
+pub const INTENT_LASTS: Duration = Duration::from_hours(24);
 
 /// Which blobs rows name, and which of them are given up.
 #[async_trait]

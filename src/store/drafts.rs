@@ -13,6 +13,8 @@ const DRAFTS_PER_LINK: u32 = 20;
 pub(super) const DRAFTS_IN_ALL: u32 = 10_000;
 /// Answers that are taken from everybody within an hour.
 pub(super) const ANSWERS_IN_ALL: Rate = Rate::per(1000, Duration::from_secs(3600));
+/// An author who finds no room for a draft is told to come back after this long.
+pub(super) const WAIT_FOR_ROOM: Duration = Duration::from_secs(3600);
 /// Answers to one transfer are counted over this long, and a summary is kept as long.
 pub(super) const ANSWER_WINDOW: Duration = Duration::from_secs(24 * 3600);
 

@@ -43,7 +43,8 @@ pub use self::access::{AccessStore, Session, Try};
 pub use self::audit::AuditStore;
 pub use self::author::Author;
 pub use self::blobs::{
-    BlobContent, BlobFacts, BlobIndex, BlobIntents, BlobWriter, Blobs, NamedBlob, Removal, all_names, discard,
+    BlobContent, BlobFacts, BlobIndex, BlobIntents, BlobWriter, Blobs, INTENT_LASTS, NamedBlob, Removal,
+    all_names, discard,
 };
 pub use self::body_keys::BodyKeys;
 pub use self::downloads::{DownloadStore, Fetch, SHOWN};
@@ -63,7 +64,9 @@ pub use self::status::{DeliveryReport, Download, StatusStore};
 pub use self::transfers::{
     Bounce, NewRecipient, NewTransfer, Part, Recipient, Transfer, TransferAdmin, TransferStore,
 };
-pub use self::uploads::{NewUploadRow, PieceRow, UploadLimits, UploadOutcome, UploadRow, UploadStore};
+pub use self::uploads::{
+    NewUploadRow, PieceRow, UploadLimits, UploadOutcome, UploadRow, UploadStore, UploadedBytes,
+};
 pub use self::verification::{BrowserRow, CodeLimits, CodeRow, CodeTry, NewCode, VerificationStore};
 
 /// Why the store did not do it. The caller answers "later" (451, 503): nothing was changed.

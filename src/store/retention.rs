@@ -17,6 +17,12 @@ const USUAL: Duration = Duration::from_secs(24 * 3600);
 /// How long a larger step must hold before it is believed: a clock that is put right within it harms nothing.
 const PROOF: Duration = Duration::from_secs(3600);
 
+/// Transfers, drafts and rows of other kinds that one call ends: whoever needs the same rows, or the one writer of SQLite,
+/// waits as long as that takes.
+pub(super) const TRANSFERS_AT_ONCE: usize = 500;
+pub(super) const DRAFTS_AT_ONCE: usize = 100;
+pub(super) const ROWS_AT_ONCE: usize = 1000;
+
 /// Ends what has had its time.
 #[async_trait]
 pub trait RetentionStore: BlobIndex {

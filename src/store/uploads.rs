@@ -99,6 +99,30 @@ pub struct UploadLimits {
     pub link_octets: u64,
 }
 
+impl UploadLimits {
+    /// Whether so many bytes more may come.
+    pub fn admit(&self, taken: UploadedBytes, more: u64) -> bool {
+        more <= self.room(taken)
+    }
+
+    /// Bytes that may still come.
+    pub fn room(&self, taken: UploadedBytes) -> u64 {
+        let link = self.link_octets.saturating_sub(taken.link_octets);
+        self.octets.saturating_sub(taken.octets).min(link)
+    }
+}
+
+/// What uploads have come to, as announced, or as far as they have come.
+#[derive(Clone, Copy, Debug)]
+pub struct UploadedBytes {
+    /// Files of one draft
+    pub files: usize,
+    /// Bytes of it
+    pub octets: u64,
+    /// Bytes of all drafts behind its link
+    pub link_octets: u64,
+}
+
 /// What became of an upload that was to begin or to grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UploadOutcome {

@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 
 use super::change::{Change, Connection};
 use super::columns::{Json, Number, Time, number};
-use super::{Postgres, items};
+use super::{Postgres, blobs, drafts, items};
 use crate::clock::Timestamp;
 use crate::id::Link;
 use crate::store::{
@@ -62,9 +62,9 @@ pub(super) async fn commit(change: &mut Change, acceptance: Acceptance) -> Resul
         insert_transfer(&change.db, transfer).await?;
     }
     items::insert(&change.db, &acceptance.items, None).await?;
-    if acceptance.draft.is_some() {
-        // STUB: drafts::end, and its thread
-        return Err(StoreError::Closed);
+    if let Some(ended) = &acceptance.draft {
+        drafts::end(&change.db, ended).await?;
+        insert_threads(&change.db, &ended.thread, ended.time).await?;
     }
     change.record_all(acceptance.events).await?;
     Ok(Committed { id: acceptance.id })
@@ -97,6 +97,8 @@ async fn insert_transfer(db: &Connection, transfer: &NewTransfer) -> Result<()> 
         let (place, packet) = (Number(recipient.number), &recipient.key_packet);
         db.execute(INSERT_RECIPIENT, &[&number, &place, &recipient.address, packet]).await?;
     }
+    let blobs: Vec<_> = transfer.parts.iter().map(|part| part.blob.clone()).collect();
+    blobs::named(db, &blobs).await?;
     for part in &transfer.parts {
         db.execute(INSERT_PART, &[&number, &Number(part.number), &part.blob, &Number(part.size)]).await?;
     }

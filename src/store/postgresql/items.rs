@@ -3,6 +3,7 @@
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, ToSql};
 
+use super::blobs::named;
 use super::change::Connection;
 use super::columns::{Json, Number, Time, get, number, time};
 use crate::address::{Address, ReversePath};
@@ -51,6 +52,8 @@ pub(super) async fn insert(db: &Connection, items: &[NewItem], claim: Option<&Cl
     });
     let keys = column(items, |item| item.body.key.as_ref().map(KeyRef::id));
     let created = column(items, |item| Time(item.created));
+
+    named(db, &blobs.iter().copied().flatten().cloned().collect::<Vec<_>>()).await?;
 
     let recipients: Vec<_> = items
         .iter()

@@ -13,6 +13,8 @@ pub(super) enum Lock {
     Timer = 3,
     /// Counting mails with a verification code.
     CodeMails = 4,
+    /// Counting drafts before another begins.
+    NewDraft = 5,
 }
 
 /// The first half of each key.

@@ -1,33 +1,111 @@
-//! STUB.
-#![allow(clippy::all, unused_imports)]
-use super::Postgres;
-use crate::address::Address;
-use crate::audit::{Entry, Event};
-use crate::clock::Timestamp;
-use crate::id::*;
-use crate::limits::{Rate, TryRule};
-use crate::secret::keyring::Destroyed;
-use crate::store::retention::*;
-use crate::store::room::Disk;
-use crate::store::*;
+//! The end of what has had its time: at expiry the keys go, in one commit with the sessions that hold them; the blobs,
+//! worthless from then on, are given up to the sweeper (C25). Each call does a bounded part of the work, and leaves rows
+//! alone that another transaction has locked: they have their turn a minute later.
+
 use async_trait::async_trait;
-use std::time::Duration;
+use futures_util::FutureExt;
+
+use super::change::{Change, Connection};
+use super::columns::{Time, get, limit, time, time_or_none};
+use super::{Postgres, drafts, limits, transfers};
+use crate::audit::{Action, EventResult, Initiator};
+use crate::clock::Timestamp;
+use crate::id::TransferId;
+use crate::store::retention::{ROWS_AT_ONCE, TRANSFERS_AT_ONCE};
+use crate::store::{ClockGuard, ClockVerdict, Forget, Result, RetentionStore};
 
 #[async_trait]
 impl RetentionStore for Postgres {
-    async fn check_clock(&self, _now: Timestamp) -> Result<ClockVerdict> {
-        Err(StoreError::Closed)
+    async fn check_clock(&self, now: Timestamp) -> Result<ClockVerdict> {
+        self.write(move |change| async move { begin_turn(&change.db, now).await }.boxed()).await
     }
-    async fn expire(&self, _closed: Timestamp, _now: Timestamp) -> Result<Vec<TransferId>> {
-        Err(StoreError::Closed)
+
+    async fn expire(&self, closed: Timestamp, now: Timestamp) -> Result<Vec<TransferId>> {
+        self.write(move |change| expire(change, closed, now).boxed()).await
     }
-    async fn sweep_sessions(&self, _idle_since: Timestamp) -> Result<u64> {
-        Err(StoreError::Closed)
+
+    async fn sweep_sessions(&self, idle_since: Timestamp) -> Result<u64> {
+        self.read(move |db| async move { db.execute(SWEEP_SESSIONS, &[&Time(idle_since)]).await }.boxed())
+            .await
     }
-    async fn sweep_drafts(&self, _idle_since: Timestamp, _now: Timestamp) -> Result<u64> {
-        Err(StoreError::Closed)
+
+    async fn sweep_drafts(&self, idle_since: Timestamp, now: Timestamp) -> Result<u64> {
+        self.write(move |change| async move { drafts::sweep(&change.db, idle_since, now).await }.boxed())
+            .await
     }
-    async fn forget(&self, _before: Forget) -> Result<usize> {
-        Err(StoreError::Closed)
+
+    async fn forget(&self, before: Forget) -> Result<usize> {
+        self.write(move |change| async move { forget(&change.db, before).await }.boxed()).await
     }
+}
+
+/// Locks the row, which a first turn makes, and tells what is in it.
+pub(super) const TURN: &str = "
+    INSERT INTO turns (number, trusted) VALUES (1, $1) ON CONFLICT (number) DO UPDATE SET trusted = turns.trusted
+    RETURNING trusted, doubted, seen";
+pub(super) const KEEP_TURN: &str = "UPDATE turns SET trusted = $1, doubted = $2, seen = $3";
+pub(super) const EXPIRED: &str = "
+    SELECT number, id FROM transfers WHERE shredded IS NULL AND expires <= $1
+    ORDER BY expires LIMIT $2 FOR UPDATE SKIP LOCKED";
+pub(super) const SWEEP_SESSIONS: &str = "
+    DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE used < $1 FOR UPDATE SKIP LOCKED)";
+pub(super) const FORGOTTEN: &str = "
+    SELECT number FROM transfers WHERE shredded <= $1 ORDER BY shredded LIMIT $2 FOR UPDATE SKIP LOCKED";
+/// What points at a row goes before it.
+pub(super) const FORGET: [&str; 4] = [
+    "DELETE FROM delivery_reports WHERE transfer = ANY($1)",
+    "DELETE FROM downloads WHERE transfer = ANY($1)",
+    "DELETE FROM transfer_recipients WHERE transfer = ANY($1)",
+    "DELETE FROM transfers WHERE number = ANY($1)",
+];
+pub(super) const FORGET_THREADS: &str = "
+    DELETE FROM threads WHERE hash IN (
+        SELECT hash FROM threads WHERE created < $1 ORDER BY created LIMIT $2 FOR UPDATE SKIP LOCKED)";
+/// The oldest stand first, clocks that were set back aside.
+pub(super) const FORGET_AUDIT: &str = "
+    DELETE FROM audit WHERE number IN (SELECT number FROM audit ORDER BY number LIMIT $2) AND time < $1";
+
+/// Whether the timer may act at `now`; remembers that it asked.
+async fn begin_turn(db: &Connection, now: Timestamp) -> Result<ClockVerdict> {
+    let row = db.one(TURN, &[&Time(now)]).await?;
+    let doubt = time_or_none(&row, "doubted")?.zip(time_or_none(&row, "seen")?);
+    let before = ClockGuard { trusted: time(&row, "trusted")?, doubt };
+    let (turns, turn) = ClockGuard::next(Some(before), now);
+    let (doubted, seen) = turns.doubt.unzip();
+    db.execute(KEEP_TURN, &[&Time(turns.trusted), &doubted.map(Time), &seen.map(Time)]).await?;
+    Ok(turn)
+}
+
+/// Ends transfers whose date has come, the oldest first; call again while it gives some. Limits that no
+/// longer limit anything go on the same round.
+async fn expire(change: &mut Change, closed: Timestamp, now: Timestamp) -> Result<Vec<TransferId>> {
+    limits::sweep(&change.db, now).await?;
+    let rows = change.db.query(EXPIRED, &[&Time(closed), &limit(TRANSFERS_AT_ONCE)]).await?;
+    let numbers = rows.iter().map(|row| get(row, "number")).collect::<Result<Vec<i64>>>()?;
+    let expired = rows.iter().map(|row| get(row, "id")).collect::<Result<Vec<TransferId>>>()?;
+    if !numbers.is_empty() {
+        transfers::shred(change, &numbers, now).await?;
+    }
+    let event =
+        |id: &TransferId| Initiator::zegel().event(now, Action::Expire, id.to_string(), EventResult::Ok);
+    change.record_all(expired.iter().map(event).collect()).await?;
+    Ok(expired)
+}
+
+/// Forgets what has had its time, a bounded number of rows; gives how many.
+async fn forget(db: &Connection, before: Forget) -> Result<usize> {
+    let most = limit(ROWS_AT_ONCE);
+    let over = db.query(FORGOTTEN, &[&Time(before.transfers), &most]).await?;
+    let over = over.iter().map(|row| get(row, "number")).collect::<Result<Vec<i64>>>()?;
+    if !over.is_empty() {
+        for step in FORGET {
+            db.execute(step, &[&over]).await?;
+        }
+    }
+    let mut forgotten = over.len();
+    for (rows, time) in [(FORGET_THREADS, Some(before.threads)), (FORGET_AUDIT, before.audit)] {
+        let Some(time) = time else { continue };
+        forgotten += db.execute(rows, &[&Time(time), &most]).await? as usize;
+    }
+    Ok(forgotten)
 }

@@ -1,7 +1,5 @@
 //! Drafts: rows that belong to one author, and what was sent of them.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -9,7 +7,8 @@ use super::columns::{Octets, Time, limit};
 use super::writer::Change;
 use super::{Sqlite, limits};
 use crate::clock::{Timestamp, earlier, later};
-use crate::store::drafts::{ANSWER_WINDOW, ANSWERS_IN_ALL, DRAFTS_IN_ALL, DraftRoom};
+use crate::store::drafts::{ANSWER_WINDOW, ANSWERS_IN_ALL, DRAFTS_IN_ALL, DraftRoom, WAIT_FOR_ROOM};
+use crate::store::retention::DRAFTS_AT_ONCE;
 use crate::store::room::DiskShare;
 use crate::store::verification::CODE_WINDOW;
 use crate::store::{Author, DraftRow, DraftStore, EndedDraft, PieceRow, Result, StoreError, UploadRow};
@@ -35,11 +34,6 @@ impl DraftStore for Sqlite {
         self.readers.read(move |db| last_reply(db, &author, since)).await
     }
 }
-
-/// Drafts that end in one call: other writers wait as long as that takes.
-const SWEEP_AT_ONCE: usize = 100;
-/// An author who finds no room is told to come back after this long.
-const HOUR: Duration = Duration::from_secs(3600);
 
 /// The link of an author, as long as it is open.
 pub(super) const OPEN_LINK: &str = "
@@ -163,7 +157,7 @@ pub(super) fn save(
 
 /// Before a new draft.
 fn make_room(db: &Connection, transfer: i64, recipient: u16, now: Timestamp) -> Result<()> {
-    let full = || StoreError::TooMany(later(now, HOUR));
+    let full = || StoreError::TooMany(later(now, WAIT_FOR_ROOM));
     let behind_link: u32 =
         db.prepare_cached(DRAFTS_HERE)?.query_row(params![transfer, recipient], |row| row.get(0))?;
     let in_all: u32 = db.prepare_cached(DRAFTS)?.query_row([DRAFTS_IN_ALL], |row| row.get(0))?;
@@ -225,7 +219,7 @@ fn last_reply(db: &Connection, author: &Author, since: Timestamp) -> Result<Opti
 pub(super) fn sweep(change: &mut Change<'_>, idle_since: Timestamp, now: Timestamp) -> Result<u64> {
     let before = |span| Time(earlier(now, span));
     let db = change.db;
-    let mut swept = db.prepare_cached(IDLE)?.execute(params![Time(idle_since), limit(SWEEP_AT_ONCE)])?;
+    let mut swept = db.prepare_cached(IDLE)?.execute(params![Time(idle_since), limit(DRAFTS_AT_ONCE)])?;
     swept += db.execute(
         "DELETE FROM codes WHERE since <= ?1 AND expires <= ?2",
         params![before(CODE_WINDOW), Time(now)],

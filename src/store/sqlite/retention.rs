@@ -8,6 +8,7 @@ use super::writer::Change;
 use super::{Sqlite, access, drafts, folder, transfers};
 use crate::clock::Timestamp;
 use crate::id::TransferId;
+use crate::store::retention::ROWS_AT_ONCE;
 use crate::store::{ClockGuard, ClockVerdict, Forget, Result, RetentionStore};
 
 #[async_trait]
@@ -32,9 +33,6 @@ impl RetentionStore for Sqlite {
         self.write(move |change| forget(change, before)).await
     }
 }
-
-/// Rows that one call forgets of a kind: other writers wait as long as that takes.
-const FORGET_AT_ONCE: usize = 1000;
 
 pub(super) const FORGOTTEN: &str =
     "SELECT number FROM transfers WHERE shredded <= ?1 ORDER BY shredded LIMIT ?2";
@@ -79,7 +77,7 @@ fn forget(change: &mut Change<'_>, before: Forget) -> Result<usize> {
     let transfers = change
         .db
         .prepare_cached(FORGOTTEN)?
-        .query_map(params![Time(before.transfers), limit(FORGET_AT_ONCE)], |row| row.get(0))?
+        .query_map(params![Time(before.transfers), limit(ROWS_AT_ONCE)], |row| row.get(0))?
         .collect::<rusqlite::Result<Vec<i64>>>()?;
     for number in &transfers {
         for step in FORGET {
@@ -89,7 +87,7 @@ fn forget(change: &mut Change<'_>, before: Forget) -> Result<usize> {
     let mut forgotten = transfers.len();
     for (rows, time) in [(FORGET_THREADS, Some(before.threads)), (FORGET_AUDIT, before.audit)] {
         let Some(time) = time else { continue };
-        forgotten += change.db.prepare_cached(rows)?.execute(params![Time(time), limit(FORGET_AT_ONCE)])?;
+        forgotten += change.db.prepare_cached(rows)?.execute(params![Time(time), limit(ROWS_AT_ONCE)])?;
     }
     Ok(forgotten)
 }

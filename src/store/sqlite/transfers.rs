@@ -10,6 +10,7 @@ use super::{Sqlite, limits};
 use crate::audit::{Action, EventResult, Initiator};
 use crate::clock::Timestamp;
 use crate::id::TransferId;
+use crate::store::retention::TRANSFERS_AT_ONCE;
 use crate::store::{Bounce, Part, Recipient, Result, Transfer, TransferAdmin, TransferStore};
 
 #[async_trait]
@@ -25,9 +26,6 @@ impl TransferAdmin for Sqlite {
         self.readers.read(list).await
     }
 }
-
-/// The most transfers that one call expires: other writers wait as long as that takes.
-const EXPIRE_AT_ONCE: usize = 500;
 
 pub(super) const TRANSFER: &str = "SELECT * FROM transfers WHERE id = ?1";
 pub(super) const RECIPIENTS: &str = "SELECT * FROM transfer_recipients WHERE transfer = ?1 ORDER BY number";
@@ -125,7 +123,7 @@ pub(super) fn expire(change: &mut Change<'_>, closed: Timestamp, now: Timestamp)
     let expired = change
         .db
         .prepare_cached(EXPIRED)?
-        .query_map(params![Time(closed), limit(EXPIRE_AT_ONCE)], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .query_map(params![Time(closed), limit(TRANSFERS_AT_ONCE)], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<Vec<(i64, TransferId)>>>()?;
     for (number, id) in &expired {
         shred(change, *number, now)?;

@@ -12,7 +12,9 @@ use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::id::UploadId;
 use crate::store::room::DiskShare;
-use crate::store::{Author, NewUploadRow, PieceRow, Result, UploadLimits, UploadOutcome, UploadStore};
+use crate::store::{
+    Author, NewUploadRow, PieceRow, Result, UploadLimits, UploadOutcome, UploadStore, UploadedBytes,
+};
 
 #[async_trait]
 impl UploadStore for Sqlite {
@@ -89,11 +91,11 @@ fn add_upload(
     now: Timestamp,
 ) -> Result<UploadOutcome> {
     let draft = drafts::save(change, author, None, now)?;
-    let (files, ..) = taken(change.db, draft)?;
-    if files >= limits.files {
+    let taken = taken(change.db, draft)?;
+    if taken.files >= limits.files {
         return Ok(UploadOutcome::TooMany);
     }
-    if !fits(change.db, draft, upload.length.unwrap_or(0), limits)? {
+    if !limits.admit(taken, upload.length.unwrap_or(0)) {
         return Ok(UploadOutcome::TooLarge);
     }
     change
@@ -103,24 +105,18 @@ fn add_upload(
     Ok(UploadOutcome::Kept(0))
 }
 
-/// Files and bytes of a draft, and bytes of all drafts behind its link.
-fn taken(db: &Connection, draft: i64) -> Result<(usize, u64, u64)> {
+fn taken(db: &Connection, draft: i64) -> Result<UploadedBytes> {
     let taken = db.prepare_cached(TAKEN)?.query_row([draft], |row| {
-        Ok((row.get::<_, Octets>(0)?.0, row.get::<_, Octets>(1)?.0, row.get::<_, Octets>(2)?.0))
+        let (files, Octets(octets), Octets(link_octets)) = (row.get::<_, u32>(0)?, row.get(1)?, row.get(2)?);
+        Ok(UploadedBytes { files: files as usize, octets, link_octets })
     })?;
-    Ok((usize::try_from(taken.0).unwrap_or(usize::MAX), taken.1, taken.2))
-}
-
-fn fits(db: &Connection, draft: i64, more: u64, limits: UploadLimits) -> Result<bool> {
-    let (_, octets, link_octets) = taken(db, draft)?;
-    Ok(octets.saturating_add(more) <= limits.octets && link_octets.saturating_add(more) <= limits.link_octets)
+    Ok(taken)
 }
 
 /// Bytes that may still come into the draft of an author.
 fn upload_room(db: &Connection, author: &Author, limits: UploadLimits) -> Result<u64> {
     let Some(Head { number, .. }) = drafts::draft(db, author)? else { return Ok(0) };
-    let (_, octets, link_octets) = taken(db, number)?;
-    Ok(limits.octets.saturating_sub(octets).min(limits.link_octets.saturating_sub(link_octets)))
+    Ok(limits.room(taken(db, number)?))
 }
 
 /// An upload by its number: `length` and `offset`.
@@ -155,7 +151,7 @@ fn set_length(
         None if length < found.offset => return Ok(UploadOutcome::OtherLength),
         None => {}
     }
-    if !fits(change.db, found.draft, length - found.offset, limits)? {
+    if !limits.admit(taken(change.db, found.draft)?, length - found.offset) {
         return Ok(UploadOutcome::TooLarge);
     }
     change
@@ -183,7 +179,9 @@ fn add_piece(
     let end = offset.saturating_add(piece.size);
     match found.length {
         Some(length) if end > length => return Ok(UploadOutcome::OtherLength),
-        None if !fits(change.db, found.draft, piece.size, limits)? => return Ok(UploadOutcome::TooLarge),
+        None if !limits.admit(taken(change.db, found.draft)?, piece.size) => {
+            return Ok(UploadOutcome::TooLarge);
+        }
         _ => {}
     }
     change
