@@ -2,10 +2,11 @@
 //! `transfer/access` alone.
 
 use async_trait::async_trait;
+use jiff::SignedDuration;
 
 use super::{AuditStore, RateStore, Result, TransferStore};
 use crate::audit::Event;
-use crate::clock::Timestamp;
+use crate::clock::{Timestamp, later};
 use crate::id::Link;
 use crate::limits::TryRule;
 
@@ -28,6 +29,31 @@ pub trait AccessStore: TransferStore + RateStore + AuditStore {
     async fn session(&self, id: [u8; 32], now: Timestamp, idle_since: Timestamp) -> Result<Option<Session>>;
     /// Ends a session; the event is kept if there was one.
     async fn end_session(&self, id: [u8; 32], event: Event) -> Result<()>;
+}
+
+/// A session's use is noted to the minute: a page with twenty pictures costs one commit, not twenty.
+pub(super) const USE_NOTED: SignedDuration = SignedDuration::from_secs(60);
+/// Sessions of one link beside a new one (H42): the one that was used longest ago ends.
+pub(super) const OTHER_SESSIONS: u32 = 19;
+
+/// The tries on a link since the last right password, and until when it is closed for them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tries {
+    pub made: u32,
+    pub locked_until: Option<Timestamp>,
+}
+
+impl Tries {
+    /// Counts one more, before it is made. `Err` is the moment before which none may be made.
+    pub fn and_one(self, rule: TryRule, now: Timestamp) -> std::result::Result<Self, Timestamp> {
+        if let Some(until) = self.locked_until
+            && until > now
+        {
+            return Err(until);
+        }
+        let made = self.made.saturating_add(1);
+        Ok(Self { made, locked_until: rule.lock_after(made).map(|lock| later(now, lock)) })
+    }
 }
 
 /// Whether a password may be tried now. A try is counted before it is made, so that no number of

@@ -8,9 +8,14 @@ use super::{NewItem, Result};
 use crate::audit::Event;
 use crate::clock::{Timestamp, earlier};
 use crate::id::Link;
+use crate::limits::Rate;
 
 /// Requests for one thing in one session are one download until there was none for so long.
 const PAUSE: Duration = Duration::from_secs(10 * 60);
+/// What was noted within this is not noted again: the last time is known to the minute.
+pub(super) const NOTED: Duration = Duration::from_secs(60);
+/// Events of one link about what it has fetched before. What is new is always an event, and all of it is counted.
+pub(super) const REPEATED: Rate = Rate::per(200, Duration::from_secs(24 * 3600));
 
 /// Notes what is handed out.
 #[async_trait]

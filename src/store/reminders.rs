@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use super::{NewItem, Recipient, Result, TransferStore};
+use crate::audit::{Action, Event, EventResult, Initiator};
 use crate::clock::Timestamp;
 use crate::id::{Link, TransferId};
 
@@ -43,6 +44,21 @@ pub struct DueReminder {
     pub occasion: Occasion,
 }
 
+impl DueReminder {
+    /// Each transfer once: those whose last days have begun, then the others whose first reminder is due.
+    pub(super) fn once_each(last_days: Vec<TransferId>, first: Vec<TransferId>) -> Vec<Self> {
+        let half_time: Vec<_> = first.into_iter().filter(|id| !last_days.contains(id)).collect();
+        let of = |occasion| move |transfer| Self { transfer, occasion };
+        let last_days = last_days.into_iter().map(of(Occasion::LastDays));
+        last_days.chain(half_time.into_iter().map(of(Occasion::HalfTime))).collect()
+    }
+}
+
+/// What the audit trail says of a mail that tells the sender of downloads.
+pub(super) fn download_notice_event(link: &Link, now: Timestamp) -> Event {
+    Initiator::zegel().event(now, Action::Notify, link.to_string(), EventResult::DownloadNotice)
+}
+
 /// Reminders about one transfer, on one occasion. Of two calls for the same occasion only the first queues its mails.
 #[derive(Clone, Debug)]
 pub struct ReminderMails {
@@ -68,6 +84,17 @@ impl ReminderMails {
         let to_recipients: Vec<_> = linked.filter(|(link, _)| waits(link)).collect();
         let is_of_use = !to_recipients.is_empty() || self.to_recipients.is_empty();
         (to_recipients, self.to_sender.as_ref().filter(|_| is_of_use))
+    }
+
+    /// What the audit trail says of a recipient's mail.
+    pub(super) fn event(&self, link: &Link) -> Event {
+        Initiator::zegel().event(self.now, Action::Remind, link.to_string(), EventResult::Ok)
+    }
+
+    /// What the audit trail says of the sender's.
+    pub(super) fn sender_event(&self) -> Event {
+        let object = self.transfer.to_string();
+        Initiator::zegel().event(self.now, Action::Notify, object, EventResult::UnopenedNotice)
     }
 }
 

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::{NewItem, Result, StatusStore};
-use crate::audit::{Event, Initiator};
+use crate::audit::{Action, Event, EventResult, Initiator};
 use crate::clock::Timestamp;
 use crate::id::{Link, TransferId};
 use crate::limits::Rate;
@@ -50,6 +50,21 @@ pub struct Recall {
     /// Mails that tell recipients of it, each with its link. One goes out only if its link is taken back now,
     /// and if the recipient has heard of it at all.
     pub notices: Vec<NewItem>,
+}
+
+impl Recall {
+    /// What the audit trail says of a link that is taken back now.
+    pub(super) fn event(&self, link: &Link, opened: bool) -> Event {
+        let result = if opened { EventResult::OpenedBefore } else { EventResult::NeverOpened };
+        self.by.event(self.now, Action::Recall, link.to_string(), result)
+    }
+
+    /// The mail that tells the recipient of this link, who has heard of it, and what the audit trail says of that.
+    pub(super) fn notice(&self, link: &Link) -> Option<(&NewItem, Event)> {
+        let notice = self.notices.iter().find(|item| item.link.as_ref() == Some(link))?;
+        let result = EventResult::RecallNotice;
+        Some((notice, self.by.event(self.now, Action::Notify, link.to_string(), result)))
+    }
 }
 
 /// Gives a transfer another date.

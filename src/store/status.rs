@@ -4,10 +4,10 @@ use async_trait::async_trait;
 use serde::Serialize;
 
 use super::{Result, TransferStore};
-use crate::audit::Entry;
+use crate::audit::{Action, Entry, Event, EventResult, Initiator};
 use crate::clock::Timestamp;
 use crate::envelope::Reported;
-use crate::id::TransferId;
+use crate::id::{Link, TransferId};
 
 /// What the sender of a transfer may know of it.
 #[async_trait]
@@ -31,6 +31,24 @@ pub struct DeliveryReport {
     pub time: Timestamp,
     /// What the last server said; one line.
     pub reason: String,
+}
+
+impl DeliveryReport {
+    /// Our own notification was given up: nobody has heard of the link.
+    pub(super) fn can_close(&self) -> bool {
+        self.own && self.action == Reported::Failed
+    }
+
+    /// What the audit trail says of it where it closes the link.
+    pub(super) fn closing_event(&self, link: &Link) -> Event {
+        Initiator::zegel().event(self.time, Action::Bounce, link.to_string(), EventResult::Closed)
+    }
+
+    /// What the audit trail says of the first of its kind.
+    pub(super) fn event(&self, link: &Link) -> Event {
+        let result = if self.own { EventResult::Reported(self.action) } else { EventResult::ForwardedCopy };
+        Initiator::zegel().event(self.time, Action::Report, link.to_string(), result)
+    }
 }
 
 /// A part of a transfer that a recipient has fetched, once or more often.

@@ -2,16 +2,16 @@
 //! so neither a restart nor a second node sets them back (C16, H19).
 
 use async_trait::async_trait;
-use jiff::SignedDuration;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::Sqlite;
 use super::columns::Time;
 use super::writer::Change;
 use crate::audit::Event;
-use crate::clock::{Timestamp, later};
+use crate::clock::Timestamp;
 use crate::id::Link;
 use crate::limits::TryRule;
+use crate::store::access::{OTHER_SESSIONS, Tries, USE_NOTED};
 use crate::store::room::DiskShare;
 use crate::store::{AccessStore, Result, Session, StoreError, Try};
 
@@ -56,9 +56,6 @@ impl AccessStore for Sqlite {
     }
 }
 
-/// A session's use is noted to the minute: a page with twenty pictures costs one commit, not twenty.
-const USE_NOTED: SignedDuration = SignedDuration::from_secs(60);
-
 pub(super) const TRIES: &str = "
     SELECT r.transfer, r.tries, r.locked_until FROM transfers t JOIN transfer_recipients r ON r.transfer = t.number
     WHERE t.id = ?1 AND r.number = ?2";
@@ -95,28 +92,25 @@ const CROWD: &str = "
     DELETE FROM sessions WHERE id IN (
         SELECT id FROM sessions WHERE transfer = ?1 AND recipient = ?2 AND id <> ?3 ORDER BY used DESC LIMIT -1 OFFSET ?4)";
 
-/// Sessions of one link beside a new one (H42): the one that was used longest ago ends.
-const OTHER_SESSIONS: u32 = 19;
-
 /// Counts a try before it is made; one writer makes look and count one step.
 pub(super) fn begin_try(change: &mut Change<'_>, link: &Link, rule: TryRule, now: Timestamp) -> Result<Try> {
     let found = change
         .db
         .prepare_cached(TRIES)?
         .query_row(params![link.transfer, link.recipient], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, u32>(1)?, row.get::<_, Option<Time>>(2)?))
+            let locked_until = row.get::<_, Option<Time>>(2)?.map(|time| time.0);
+            Ok((row.get::<_, i64>(0)?, Tries { made: row.get(1)?, locked_until }))
         })
         .optional()?;
-    let Some((transfer, tries, lock)) = found else { return Ok(Try::Unknown) };
-    if let Some(Time(until)) = lock
-        && until > now
-    {
-        return Ok(Try::Locked(until));
+    let Some((transfer, before)) = found else { return Ok(Try::Unknown) };
+    match before.and_one(rule, now) {
+        Err(until) => Ok(Try::Locked(until)),
+        Ok(Tries { made, locked_until: locked }) => {
+            let counted = params![transfer, link.recipient, made, locked.map(Time)];
+            change.db.prepare_cached(COUNT)?.execute(counted)?;
+            Ok(Try::Allowed { locked })
+        }
     }
-    let tries = tries.saturating_add(1);
-    let locked = rule.lock_after(tries).map(|lock| later(now, lock));
-    change.db.prepare_cached(COUNT)?.execute(params![transfer, link.recipient, tries, locked.map(Time)])?;
-    Ok(Try::Allowed { locked })
 }
 
 fn withdraw_try(change: &mut Change<'_>, link: &Link, locked: Option<Timestamp>) -> Result<()> {

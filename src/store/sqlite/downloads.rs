@@ -2,8 +2,6 @@
 //! a session, and again after a pause. So a thousand ranges are one row and one event, and nothing that a client sends
 //! keeps a fetch from being noted.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -12,7 +10,7 @@ use super::writer::Change;
 use super::{Sqlite, limits, reminders};
 use crate::clock::{Timestamp, earlier};
 use crate::id::TransferId;
-use crate::limits::Rate;
+use crate::store::downloads::{NOTED, REPEATED};
 use crate::store::{Download, DownloadStore, Fetch, Result, StoreError};
 
 #[async_trait]
@@ -31,11 +29,6 @@ impl DownloadStore for Sqlite {
         self.readers.read(move |db| is_noted(db, session, &what, whole, now)).await
     }
 }
-
-/// What was noted within this is not noted again: the last time is known to the minute.
-const NOTED: Duration = Duration::from_secs(60);
-/// Events of one link about what it has fetched before. What is new is always an event, and all of it is counted.
-const REPEATED: Rate = Rate::per(200, Duration::from_secs(24 * 3600));
 
 pub(super) const IN_SESSION: &str = "SELECT last FROM session_downloads WHERE session = ?1 AND what = ?2";
 /// Nothing, where the session has ended.

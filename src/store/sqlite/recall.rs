@@ -6,7 +6,6 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::columns::Time;
 use super::writer::Change;
 use super::{queue, transfers};
-use crate::audit::{Action, EventResult};
 use crate::clock::Timestamp;
 use crate::id::{Link, TransferId};
 use crate::store::{Recall, Result};
@@ -63,17 +62,10 @@ fn close(change: &mut Change<'_>, transfer: i64, recall: &Recall, one: &Open) ->
     change.shredded = true;
     let link = Link { transfer: recall.transfer.clone(), recipient: one.number };
     drop_unsent(change, &link)?;
-    let result = if one.opened { EventResult::OpenedBefore } else { EventResult::NeverOpened };
-    change.record(recall.by.event(recall.now, Action::Recall, link.to_string(), result))?;
-    let notice = recall.notices.iter().find(|item| item.link.as_ref() == Some(&link));
-    if let Some(notice) = notice.filter(|_| one.notified) {
+    change.record(recall.event(&link, one.opened))?;
+    if let Some((notice, event)) = recall.notice(&link).filter(|_| one.notified) {
         queue::insert(change.db, notice)?;
-        change.record(recall.by.event(
-            recall.now,
-            Action::Notify,
-            link.to_string(),
-            EventResult::RecallNotice,
-        ))?;
+        change.record(event)?;
     }
     Ok(())
 }

@@ -7,9 +7,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::columns::{Time, limit};
 use super::writer::Change;
 use super::{Sqlite, queue, transfers};
-use crate::audit::{Action, EventResult, Initiator};
 use crate::clock::Timestamp;
 use crate::id::Link;
+use crate::store::reminders::download_notice_event;
 use crate::store::{DueReminder, NewItem, Occasion, ReminderMails, ReminderStore, Result};
 
 #[async_trait]
@@ -71,20 +71,15 @@ fn due_reminders(
     quiet_since: Timestamp,
     most: usize,
 ) -> Result<Vec<DueReminder>> {
-    let mut due = Vec::new();
-    let mut last = db.prepare_cached(LAST_DUE)?;
     let window = params![Time(now), Time(last_days), Time(quiet_since), limit(most)];
-    for transfer in last.query_map(window, |row| row.get(0))? {
-        due.push(DueReminder { transfer: transfer?, occasion: Occasion::LastDays });
-    }
-    let mut first = db.prepare_cached(FIRST_DUE)?;
-    for transfer in first.query_map(params![Time(now), limit(most)], |row| row.get(0))? {
-        let due_first = DueReminder { transfer: transfer?, occasion: Occasion::HalfTime };
-        if !due.iter().any(|other| other.transfer == due_first.transfer) {
-            due.push(due_first);
-        }
-    }
-    Ok(due)
+    let last =
+        db.prepare_cached(LAST_DUE)?.query_map(window, |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    let by_now = params![Time(now), limit(most)];
+    let first = db
+        .prepare_cached(FIRST_DUE)?
+        .query_map(by_now, |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(DueReminder::once_each(last, first))
 }
 
 /// Queues reminders, unless that was done before. Gives how many mails were queued.
@@ -103,22 +98,11 @@ fn remind(change: &mut Change<'_>, reminders: ReminderMails) -> Result<usize> {
     let (to_recipients, to_sender) = reminders.due(&recipients);
     for (link, item) in &to_recipients {
         queue::insert(change.db, item)?;
-        change.record(Initiator::zegel().event(
-            reminders.now,
-            Action::Remind,
-            link.to_string(),
-            EventResult::Ok,
-        ))?;
+        change.record(reminders.event(link))?;
     }
     if let Some(item) = to_sender {
         queue::insert(change.db, item)?;
-        let object = reminders.transfer.to_string();
-        change.record(Initiator::zegel().event(
-            reminders.now,
-            Action::Notify,
-            object,
-            EventResult::UnopenedNotice,
-        ))?;
+        change.record(reminders.sender_event())?;
     }
     let queued = to_recipients.len() + usize::from(to_sender.is_some());
     if queued > 0 {
@@ -142,12 +126,7 @@ pub(super) fn notice_download(
         return Ok(false);
     }
     queue::insert(change.db, notice)?;
-    change.record(Initiator::zegel().event(
-        now,
-        Action::Notify,
-        link.to_string(),
-        EventResult::DownloadNotice,
-    ))?;
+    change.record(download_notice_event(link, now))?;
     Ok(true)
 }
 

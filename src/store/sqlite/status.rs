@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::columns::Time;
 use super::writer::Change;
 use super::{Sqlite, audit, downloads};
-use crate::audit::{Action, Entry, EventResult, Initiator};
+use crate::audit::Entry;
 use crate::diagnostic::Outcome;
 use crate::envelope::Reported;
 use crate::id::{Link, TransferId};
@@ -74,7 +74,7 @@ pub(super) fn note_deliveries(change: &mut Change<'_>, link: &Link, attempt: &At
 /// Notes what a server reports of a notification: closes the link, or is kept for its sender. An event for the first
 /// of each kind.
 pub(super) fn report(change: &mut Change<'_>, link: &Link, report: &DeliveryReport) -> Result<bool> {
-    if report.own && report.action == Reported::Failed && bounce(change, link, report)? {
+    if report.can_close() && bounce(change, link, report)? {
         return Ok(true);
     }
     let DeliveryReport { own, action, time, reason } = report;
@@ -82,8 +82,7 @@ pub(super) fn report(change: &mut Change<'_>, link: &Link, report: &DeliveryRepo
     let count: Option<u32> =
         change.db.prepare_cached(REPORTED)?.query_row(noted, |row| row.get(0)).optional()?;
     if count == Some(1) {
-        let result = if *own { EventResult::Reported(*action) } else { EventResult::ForwardedCopy };
-        change.record(Initiator::zegel().event(*time, Action::Report, link.to_string(), result))?;
+        change.record(report.event(link))?;
     }
     Ok(false)
 }
@@ -95,12 +94,7 @@ fn bounce(change: &mut Change<'_>, link: &Link, report: &DeliveryReport) -> Resu
         change.db.prepare_cached(BOUNCED)?.query_row(closed, |row| row.get(0)).optional()?;
     let Some(row) = row else { return Ok(false) };
     change.db.prepare_cached(END_SESSIONS)?.execute(params![row, link.recipient])?;
-    change.record(Initiator::zegel().event(
-        report.time,
-        Action::Bounce,
-        link.to_string(),
-        EventResult::Closed,
-    ))?;
+    change.record(report.closing_event(link))?;
     Ok(true)
 }
 
