@@ -6,12 +6,10 @@ use futures_util::FutureExt;
 
 use super::change::{Change, Connection};
 use super::columns::{Json, Number, Time, number};
-use super::{Postgres, blobs, drafts, items};
+use super::{Postgres, blobs, drafts, items, status};
 use crate::clock::Timestamp;
 use crate::id::Link;
-use crate::store::{
-    Acceptance, Committed, DeliveryReport, IntakeStore, MessageStore, NewTransfer, Result, StoreError,
-};
+use crate::store::{Acceptance, Committed, DeliveryReport, IntakeStore, MessageStore, NewTransfer, Result};
 
 #[async_trait]
 impl MessageStore for Postgres {
@@ -31,9 +29,8 @@ impl IntakeStore for Postgres {
             .await
     }
 
-    async fn note_delivery_report(&self, _link: Link, _report: DeliveryReport) -> Result<bool> {
-        // STUB
-        Err(StoreError::Closed)
+    async fn note_delivery_report(&self, link: Link, report: DeliveryReport) -> Result<bool> {
+        self.write(move |change| async move { status::report(change, &link, &report).await }.boxed()).await
     }
 }
 

@@ -9,9 +9,9 @@ use futures_util::FutureExt;
 
 use super::change::{Change, Connection};
 use super::columns::{Number, Time, get, limit, number, time_or_none};
-use super::{Postgres, items};
+use super::{Postgres, items, status, transfers};
 use crate::clock::Timestamp;
-use crate::id::{FolderId, Link};
+use crate::id::FolderId;
 use crate::store::{Attempt, AttemptEnd, Item, Problem, QueueStore, RecipientState, Result};
 
 #[async_trait]
@@ -74,10 +74,6 @@ const HURRY: &str = "
     WITH waiting AS (
         SELECT number FROM items WHERE NOT claimed AND problem IS DISTINCT FROM 'frozen' ORDER BY number FOR UPDATE)
     UPDATE items SET next_attempt = $1, due = $1 FROM waiting WHERE items.number = waiting.number";
-/// The links of notifications are locked before their items: a recall does so too.
-pub(super) const LOCK_LINK: &str = "
-    SELECT r.number FROM transfers t JOIN transfer_recipients r ON r.transfer = t.number
-    WHERE t.id = $1 AND r.number = $2 FOR UPDATE OF r";
 /// Locks an item, and tells whether this claim holds it.
 pub(super) const HELD: &str = "
     SELECT number, claimed AND owner IS NOT DISTINCT FROM $2 AND token = $3 AS is_held FROM items WHERE id = $1 FOR UPDATE";
@@ -130,9 +126,11 @@ pub(super) async fn free_claims_of(db: &Connection, dead: &[FolderId]) -> Result
 /// Records an attempt, if its claim holds the item. That may have been dropped meanwhile; what happened has happened all the
 /// same.
 async fn finish_attempt(change: &mut Change, attempt: Attempt) -> Result<AttemptEnd> {
-    if let Some(Link { transfer, recipient }) = &attempt.notifies {
-        change.db.row(LOCK_LINK, &[transfer, &Number(*recipient)]).await?;
-    }
+    // Before its item: a recall does so too.
+    let notifies = match &attempt.notifies {
+        Some(link) => transfers::lock_link(&change.db, link).await?.map(|transfer| (transfer, link)),
+        None => None,
+    };
     let Attempt { item, claim, .. } = &attempt;
     let held = change.db.row(HELD, &[item, &claim.owner, &Number(claim.token)]).await?;
     let is_held = held.as_ref().map(|row| get(row, "is_held")).transpose()?;
@@ -141,6 +139,9 @@ async fn finish_attempt(change: &mut Change, attempt: Attempt) -> Result<Attempt
     }
     if let Some(row) = held {
         record(&change.db, number(&row, "number")?, &attempt).await?;
+    }
+    if let Some((transfer, link)) = notifies {
+        status::note_deliveries(change, transfer, link, &attempt).await?;
     }
     items::insert(&change.db, &attempt.reports, None).await?;
     change.record_all(attempt.events).await?;

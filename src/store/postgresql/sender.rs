@@ -1,47 +1,105 @@
-//! STUB.
-#![allow(clippy::all, unused_imports)]
-use super::Postgres;
-use crate::address::Address;
-use crate::audit::{Entry, Event};
-use crate::clock::Timestamp;
-use crate::id::*;
-use crate::limits::{Rate, TryRule};
-use crate::secret::keyring::Destroyed;
-use crate::store::retention::*;
-use crate::store::room::Disk;
-use crate::store::*;
+//! What is done with a transfer after it was sent: another date, or a mail about it once more. Recall is in [`super::recall`].
+
 use async_trait::async_trait;
-use std::time::Duration;
+use futures_util::FutureExt;
+
+use super::change::Change;
+use super::columns::{Number, Time, get, number};
+use super::{Postgres, access, items, limits, lost, recall, reminders};
+use crate::audit::Event;
+use crate::clock::Timestamp;
+use crate::id::{Link, TransferId};
+use crate::store::{
+    EnqueueOutcome, Extension, LimitedNotice, NewItem, Recall, Result, SenderStore, StoreError,
+};
 
 #[async_trait]
 impl SenderStore for Postgres {
-    async fn recall(&self, _recall: Recall) -> Result<Vec<u16>> {
-        Err(StoreError::Closed)
+    async fn recall(&self, recall: Recall) -> Result<Vec<u16>> {
+        self.write(move |change| recall::recall(change, recall).boxed()).await
     }
-    async fn extend(&self, _extension: Extension) -> Result<bool> {
-        Err(StoreError::Closed)
+
+    async fn extend(&self, extension: Extension) -> Result<bool> {
+        self.write(move |change| extend(change, extension).boxed()).await
     }
-    async fn clear_tries(&self, _link: Link, _event: Event) -> Result<bool> {
-        Err(StoreError::Closed)
+
+    async fn clear_tries(&self, link: Link, event: Event) -> Result<bool> {
+        self.write(move |change| async move { access::clear_tries(change, &link, event).await }.boxed()).await
     }
-    async fn enqueue_limited(&self, _notice: LimitedNotice, _now: Timestamp) -> Result<EnqueueOutcome> {
-        Err(StoreError::Closed)
+
+    async fn enqueue_limited(&self, notice: LimitedNotice, now: Timestamp) -> Result<EnqueueOutcome> {
+        match self.write(move |change| send(change, notice, now).boxed()).await {
+            Err(StoreError::TooMany(again)) => Ok(EnqueueOutcome::NotBefore(again)),
+            sent => sent,
+        }
     }
-    async fn enqueue_follow_up(
-        &self,
-        _link: Link,
-        _notice: NewItem,
-        _quiet_since: Timestamp,
-    ) -> Result<bool> {
-        Err(StoreError::Closed)
+
+    async fn enqueue_follow_up(&self, link: Link, notice: NewItem, quiet_since: Timestamp) -> Result<bool> {
+        self.write(move |change| {
+            async move { reminders::follow_up(change, &link, &notice, quiet_since).await }.boxed()
+        })
+        .await
     }
+
     async fn note_lost_part(
         &self,
-        _transfer: TransferId,
-        _part: u32,
-        _event: Event,
-        _notice: Option<NewItem>,
+        transfer: TransferId,
+        part: u32,
+        event: Event,
+        notice: Option<NewItem>,
     ) -> Result<bool> {
-        Err(StoreError::Closed)
+        self.write(move |change| {
+            async move { lost::part(change, &transfer, part, event, notice).await }.boxed()
+        })
+        .await
     }
+}
+
+/// Locks the link, and tells whether its recipient may be invited.
+pub(super) const INVITABLE: &str = "
+    SELECT t.number, t.expires > $3 AND r.key_packet IS NOT NULL AS is_invitable
+    FROM transfers t JOIN transfer_recipients r ON r.transfer = t.number
+    WHERE t.id = $1 AND r.number = $2 FOR UPDATE OF r";
+pub(super) const REOPEN: &str = "
+    UPDATE transfer_recipients SET bounced = NULL, bounce_reason = NULL WHERE transfer = $1 AND number = $2";
+pub(super) const EXTEND: &str = "
+    UPDATE transfers SET expires = $2 WHERE id = $1 AND shredded IS NULL AND expires > $3";
+
+/// A new date for a transfer that is not gone.
+async fn extend(change: &mut Change, extension: Extension) -> Result<bool> {
+    let (expires, closed) = (Time(extension.expires), Time(extension.closed));
+    let extended = change.db.execute(EXTEND, &[&extension.transfer, &expires, &closed]).await? > 0;
+    if extended {
+        change.record(extension.event).await?;
+    }
+    Ok(extended)
+}
+
+/// Looks at the link before the limit: what cannot go out takes nothing from it.
+async fn send(change: &mut Change, notice: LimitedNotice, now: Timestamp) -> Result<EnqueueOutcome> {
+    let invited = invitable(change, &notice.link, now).await?.filter(|_| notice.invites);
+    if notice.invites && invited.is_none() {
+        return Ok(EnqueueOutcome::Closed);
+    }
+    if let Some(again) = limits::take(&change.db, &notice.bucket, notice.rate, now).await? {
+        return Ok(EnqueueOutcome::NotBefore(again));
+    }
+    let (all, most) = notice.in_all;
+    if let Some(again) = limits::take(&change.db, all, most, now).await? {
+        // An error, so that the link keeps the one that was just taken from it.
+        return Err(StoreError::TooMany(again));
+    }
+    if let Some(transfer) = invited {
+        change.db.execute(REOPEN, &[&transfer, &Number(notice.link.recipient)]).await?;
+    }
+    items::insert(&change.db, &[notice.item], None).await?;
+    change.record(notice.event).await?;
+    Ok(EnqueueOutcome::Queued)
+}
+
+/// The number of the transfer, if the recipient of this link may be invited to it.
+async fn invitable(change: &Change, link: &Link, now: Timestamp) -> Result<Option<i64>> {
+    let found = change.db.row(INVITABLE, &[&link.transfer, &Number(link.recipient), &Time(now)]).await?;
+    let Some(row) = found else { return Ok(None) };
+    Ok(if get(&row, "is_invitable")? { Some(number(&row, "number")?) } else { None })
 }

@@ -1,27 +1,123 @@
-//! STUB.
-#![allow(clippy::all, unused_imports)]
-use super::Postgres;
-use crate::address::Address;
-use crate::audit::{Entry, Event};
-use crate::clock::Timestamp;
-use crate::id::*;
-use crate::limits::{Rate, TryRule};
-use crate::secret::keyring::Destroyed;
-use crate::store::retention::*;
-use crate::store::room::Disk;
-use crate::store::*;
+//! What the sender may know of a transfer: what became of its notifications. A link that none can reach is closed.
+
 use async_trait::async_trait;
-use std::time::Duration;
+use futures_util::FutureExt;
+use tokio_postgres::Row;
+
+use super::change::{Change, Connection};
+use super::columns::{Number, Time, get, number, time};
+use super::{Postgres, audit, downloads, transfers};
+use crate::audit::Entry;
+use crate::clock::Timestamp;
+use crate::diagnostic::Outcome;
+use crate::envelope::Reported;
+use crate::id::{Link, TransferId};
+use crate::store::{Attempt, DeliveryReport, Download, Result, StatusStore};
 
 #[async_trait]
 impl StatusStore for Postgres {
-    async fn delivery_reports(&self, _transfer: TransferId) -> Result<Vec<(u16, DeliveryReport)>> {
-        Err(StoreError::Closed)
+    async fn delivery_reports(&self, transfer: TransferId) -> Result<Vec<(u16, DeliveryReport)>> {
+        self.read(move |db| reports(db, transfer).boxed()).await
     }
-    async fn downloads(&self, _transfer: TransferId) -> Result<Vec<Download>> {
-        Err(StoreError::Closed)
+
+    async fn downloads(&self, transfer: TransferId) -> Result<Vec<Download>> {
+        self.read(move |db| async move { downloads::of(db, &transfer).await }.boxed()).await
     }
-    async fn audit_log(&self, _transfer: TransferId) -> Result<Vec<Entry>> {
-        Err(StoreError::Closed)
+
+    async fn audit_log(&self, transfer: TransferId) -> Result<Vec<Entry>> {
+        self.read(move |db| async move { audit::trail(db, &transfer).await }.boxed()).await
     }
+}
+
+pub(super) const NOTIFIED: &str =
+    "UPDATE transfer_recipients SET notified = $3 WHERE transfer = $1 AND number = $2";
+/// Only a link that can be opened and has not been: a recipient who has opened it, or has just given the
+/// password, has received the mail (H45). The link is locked before: no session begins meanwhile.
+pub(super) const BOUNCED: &str = "
+    UPDATE transfer_recipients SET bounced = $3, bounce_reason = $4
+    WHERE transfer = $1 AND number = $2
+        AND key_packet IS NOT NULL AND bounced IS NULL AND opened IS NULL
+        AND NOT EXISTS (SELECT 1 FROM sessions WHERE transfer = $1 AND recipient = $2)";
+/// The last of each kind, so that a thousand reports are no more rows. A link that is closed needs no second word.
+pub(super) const REPORTED: &str = "
+    INSERT INTO delivery_reports AS noted (transfer, recipient, own, action, time, reason)
+    SELECT transfer, number, $3::boolean, $4::text, $5::bigint, $6::text FROM transfer_recipients
+    WHERE transfer = $1 AND number = $2 AND bounced IS NULL
+    ON CONFLICT (transfer, recipient, own, action)
+        DO UPDATE SET time = excluded.time, reason = excluded.reason, count = noted.count + 1
+    RETURNING count";
+pub(super) const REPORTS: &str = "
+    SELECT d.recipient, d.own, d.action, d.time, d.reason
+    FROM transfers t JOIN delivery_reports d ON d.transfer = t.number WHERE t.id = $1 ORDER BY d.recipient, d.time";
+
+/// How the delivery of a notification ended: its recipient knows of the link now, or it is closed. The caller has locked
+/// the link, and gives the number of its transfer.
+pub(super) async fn note_deliveries(
+    change: &mut Change,
+    transfer: i64,
+    link: &Link,
+    attempt: &Attempt,
+) -> Result<()> {
+    for (_, outcome) in &attempt.outcomes {
+        match outcome {
+            Outcome::Delivered => notified(&change.db, transfer, link, attempt.now).await?,
+            Outcome::Failed(why) => {
+                let (time, reason) = (attempt.now, why.to_string());
+                let failed = DeliveryReport { own: true, action: Reported::Failed, time, reason };
+                note(change, transfer, link, &failed).await?;
+            }
+            Outcome::Deferred(_) => {}
+        }
+    }
+    Ok(())
+}
+
+async fn notified(db: &Connection, transfer: i64, link: &Link, now: Timestamp) -> Result<()> {
+    db.execute(NOTIFIED, &[&transfer, &Number(link.recipient), &Time(now)]).await.map(drop)
+}
+
+/// Notes what a server reports of a notification; tells whether that closed the link.
+pub(super) async fn report(change: &mut Change, link: &Link, report: &DeliveryReport) -> Result<bool> {
+    match transfers::lock_link(&change.db, link).await? {
+        Some(transfer) => note(change, transfer, link, report).await,
+        None => Ok(false),
+    }
+}
+
+/// Closes the link, or keeps the report for its sender. An event for the first of each kind.
+async fn note(change: &mut Change, transfer: i64, link: &Link, report: &DeliveryReport) -> Result<bool> {
+    if report.can_close() && bounce(change, transfer, link, report).await? {
+        return Ok(true);
+    }
+    let DeliveryReport { own, action, time, reason } = report;
+    let noted = change
+        .db
+        .row(REPORTED, &[&transfer, &Number(link.recipient), own, action, &Time(*time), reason])
+        .await?;
+    if let Some(row) = noted
+        && number::<u32>(&row, "count")? == 1
+    {
+        change.record(report.event(link)).await?;
+    }
+    Ok(false)
+}
+
+/// Closes a link; tells whether it was open. There is no session of it that could be ended.
+async fn bounce(change: &mut Change, transfer: i64, link: &Link, report: &DeliveryReport) -> Result<bool> {
+    let (recipient, time) = (Number(link.recipient), Time(report.time));
+    if change.db.execute(BOUNCED, &[&transfer, &recipient, &time, &report.reason]).await? == 0 {
+        return Ok(false);
+    }
+    change.record(report.closing_event(link)).await?;
+    Ok(true)
+}
+
+/// What was reported of a transfer.
+async fn reports(db: &Connection, transfer: TransferId) -> Result<Vec<(u16, DeliveryReport)>> {
+    db.query(REPORTS, &[&transfer]).await?.iter().map(reported).collect()
+}
+
+fn reported(row: &Row) -> Result<(u16, DeliveryReport)> {
+    let (own, action, reason) = (get(row, "own")?, get(row, "action")?, get(row, "reason")?);
+    Ok((number(row, "recipient")?, DeliveryReport { own, action, time: time(row, "time")?, reason }))
 }
