@@ -20,7 +20,7 @@ pub mod transfers;
 pub mod uploads;
 pub mod verification;
 
-pub use self::sample::{attempt, event, in_blob, inline, item, message, noon, owner, said, transfer};
+pub use self::sample::*;
 
 /// One test for each statement. `$open` is an expression that gives a new, empty store, and whatever must live
 /// as long as it.

@@ -11,7 +11,6 @@ use super::change::{Connection, database};
 use super::columns::{Time, get, limit, number};
 use crate::clock::Timestamp;
 use crate::id::{BlobName, FolderId};
-use crate::store::retention::ROWS_AT_ONCE;
 use crate::store::{BlobContent, BlobIndex, BlobIntents, NamedBlob, Result};
 
 #[async_trait]
@@ -21,11 +20,7 @@ impl BlobIndex for Postgres {
     }
 
     async fn unreferenced_blobs(&self, names: Vec<BlobName>) -> Result<Vec<BlobName>> {
-        self.read(move |db| {
-            async move { db.query(UNKNOWN, &[&texts(&names)]).await?.iter().map(|row| get(row, "blob")).collect() }
-                .boxed()
-        })
-        .await
+        self.read(move |db| async move { blobs(&db.query(UNKNOWN, &[&texts(&names)]).await?) }.boxed()).await
     }
 
     async fn others_at_work(&self, owner: &FolderId, since: Timestamp) -> Result<bool> {
@@ -37,11 +32,7 @@ impl BlobIndex for Postgres {
     }
 
     async fn pending_deletion(&self, most: usize) -> Result<Vec<BlobName>> {
-        self.read(move |db| {
-            async move { db.query(DOOMED, &[&limit(most)]).await?.iter().map(|row| get(row, "blob")).collect() }
-                .boxed()
-        })
-        .await
+        self.read(move |db| async move { blobs(&db.query(DOOMED, &[&limit(most)]).await?) }.boxed()).await
     }
 
     async fn forget_blobs(&self, names: Vec<BlobName>) -> Result<()> {
@@ -57,6 +48,14 @@ impl BlobIntents for Postgres {
             async move { db.execute(INTEND, &[&texts(&names), &Time(now)]).await.map(drop) }.boxed()
         })
         .await
+    }
+
+    async fn stale_intents(&self, before: Timestamp, most: usize) -> Result<Vec<BlobName>> {
+        self.write(move |change| async move { give_up_intents(&change.db, before, most).await }.boxed()).await
+    }
+
+    async fn forget_intents(&self, names: Vec<BlobName>) -> Result<()> {
+        self.forget_blobs(names).await
     }
 }
 
@@ -121,19 +120,24 @@ pub(super) async fn doom(db: &Connection, names: &[BlobName]) -> Result<()> {
     db.execute(DOOM, &[&texts(names)]).await.map(drop)
 }
 
-/// Gives up what was intended before then and never came to be named, a bounded number of blobs; tells how many intents
-/// went.
-pub(super) async fn sweep_intents(db: &Connection, before: Timestamp) -> Result<u64> {
-    let old = db.query(OLD_INTENTS, &[&Time(before), &limit(ROWS_AT_ONCE)]).await?;
-    let old = old.iter().map(|row| get(row, "blob")).collect::<Result<Vec<BlobName>>>()?;
+/// Gives up what was intended before then and never came to be named, a bounded number of blobs; tells which.
+pub(super) async fn give_up_intents(
+    db: &Connection,
+    before: Timestamp,
+    most: usize,
+) -> Result<Vec<BlobName>> {
+    let old = blobs(&db.query(OLD_INTENTS, &[&Time(before), &limit(most)]).await?)?;
     if old.is_empty() {
-        return Ok(0);
+        return Ok(old);
     }
-    let gone = db.execute(FULFIL, &[&texts(&old)]).await?;
-    let unknown = db.query(UNKNOWN, &[&texts(&old)]).await?;
-    let unknown = unknown.iter().map(|row| get(row, "blob")).collect::<Result<Vec<BlobName>>>()?;
+    db.execute(FULFIL, &[&texts(&old)]).await?;
+    let unknown = blobs(&db.query(UNKNOWN, &[&texts(&old)]).await?)?;
     doom(db, &unknown).await?;
-    Ok(gone)
+    Ok(unknown)
+}
+
+fn blobs(rows: &[Row]) -> Result<Vec<BlobName>> {
+    rows.iter().map(|row| get(row, "blob")).collect()
 }
 
 fn texts(names: &[BlobName]) -> Vec<&str> {

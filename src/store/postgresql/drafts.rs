@@ -13,7 +13,7 @@ use super::locks::Lock;
 use super::{Postgres, blobs, limits, transfers};
 use crate::clock::{Timestamp, earlier, later};
 use crate::store::drafts::{ANSWER_WINDOW, ANSWERS_IN_ALL, DRAFTS_IN_ALL, DraftRoom, WAIT_FOR_ROOM};
-use crate::store::retention::DRAFTS_AT_ONCE;
+use crate::store::retention::{DRAFTS_AT_ONCE, ROWS_AT_ONCE};
 use crate::store::verification::CODE_WINDOW;
 use crate::store::{
     Author, DraftRow, DraftStore, EndedDraft, INTENT_LASTS, PieceRow, Result, StoreError, UploadRow,
@@ -269,5 +269,6 @@ pub(super) async fn sweep(db: &Connection, idle_since: Timestamp, now: Timestamp
     swept += db.execute(OLD_CODE_MAILS, &[&before(CODE_WINDOW)]).await?;
     swept += db.execute(OLD_BROWSERS, &[&now]).await?;
     swept += db.execute(OLD_REPLIES, &[&before(ANSWER_WINDOW)]).await?;
-    Ok(swept + blobs::sweep_intents(db, before(INTENT_LASTS).0).await?)
+    swept += blobs::give_up_intents(db, before(INTENT_LASTS).0, ROWS_AT_ONCE).await?.len() as u64;
+    Ok(swept)
 }

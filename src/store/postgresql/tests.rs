@@ -6,6 +6,8 @@ use crate::store::conformance::store_conformance;
 #[path = "../../../tests/support/postgresql.rs"]
 pub(super) mod server;
 
+mod answers;
+
 pub(super) use self::server::TestDatabase;
 
 mod conformance {
