@@ -20,6 +20,8 @@ mod gauges;
 pub mod identity;
 mod intake;
 #[cfg(feature = "cluster")]
+pub mod objects;
+#[cfg(feature = "cluster")]
 pub mod postgresql;
 mod queue;
 mod queue_admin;

@@ -1,0 +1,149 @@
+//! What gateways have left that died: blobs that were written and that no row came to name, and uploads in parts that nobody
+//! ended. Done by one node, never at a start, and only to what is a day old: nobody works on that any more.
+
+use std::io;
+use std::time::Duration;
+
+use hyper::{Method, Request};
+use object_store::client::HttpRequestBody;
+use object_store::multipart::MultipartStore;
+use object_store::path::Path;
+use object_store::signer::{SignedUrlOptions, Signer};
+use serde::Deserialize;
+
+use super::retry::call;
+use super::service::Kind;
+use super::{BLOBS, ObjectBlobs, key_of};
+use crate::clock::{DAY, Timestamp, earlier};
+
+/// Names that are looked at at once.
+const PAGE: usize = 1000;
+/// How long a signed address is good for.
+const SIGNED: Duration = Duration::from_secs(60);
+
+/// What a sweep has removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Names that no row has come to name, whether there was a blob or not.
+    pub names: usize,
+    /// Uploads that nobody ended.
+    pub uploads: usize,
+}
+
+impl ObjectBlobs {
+    /// Removes what is older than a day and belongs to nobody. It can be broken off at any point, and is begun again by the next.
+    pub async fn sweep(&self) -> io::Result<Swept> {
+        let before = earlier(self.inner.names.clock.now(), DAY);
+        Ok(Swept { names: self.sweep_names(before).await?, uploads: self.sweep_uploads(before).await? })
+    }
+
+    async fn sweep_names(&self, before: Timestamp) -> io::Result<usize> {
+        let (intents, remote, mut swept) = (&self.inner.names.intents, &self.inner.remote, 0);
+        loop {
+            let stale = intents.stale_intents(before, PAGE).await.map_err(io::Error::other)?;
+            if stale.is_empty() {
+                return Ok(swept);
+            }
+            for name in &stale {
+                remote.remove(&remote.key(key_of(name))).await?;
+            }
+            swept += stale.len();
+            // Only now: a blob that was not removed must be found again.
+            intents.forget_intents(stale).await.map_err(io::Error::other)?;
+        }
+    }
+
+    async fn sweep_uploads(&self, before: Timestamp) -> io::Result<usize> {
+        let (remote, mut swept, mut after) = (&self.inner.remote, 0, None);
+        loop {
+            let page = call(0, || self.uploads(after.clone())).await;
+            let page = page.map_err(|fault| fault.about("uploads in parts"))?;
+            for upload in page.uploads.iter().filter(|upload| upload.initiated < before) {
+                let key = Path::from(upload.key.as_str());
+                match call(0, || remote.s3.abort_multipart(&key, &upload.upload_id)).await {
+                    Err(fault) if fault.kind != Kind::Absent => return Err(remote.error(fault, &key)),
+                    _ => swept += 1,
+                }
+            }
+            after = page.next();
+            if after.is_none() {
+                return Ok(swept);
+            }
+        }
+    }
+
+    /// A page of the uploads that have begun and not ended (ListMultipartUploads), which the library cannot list.
+    async fn uploads(&self, after: Option<(String, String)>) -> object_store::Result<Uploads> {
+        let remote = &self.inner.remote;
+        let prefix = remote.key(BLOBS.trim_end_matches('/')).to_string();
+        let mut query =
+            vec![("uploads".to_owned(), String::new()), ("prefix".to_owned(), format!("{prefix}/"))];
+        if let Some((key, id)) = after {
+            query.extend([("key-marker".to_owned(), key), ("upload-id-marker".to_owned(), id)]);
+        }
+        let options = SignedUrlOptions::default().with_query(query);
+        let url = remote.s3.signed_url_opts(Method::GET, &Path::default(), SIGNED, &options).await?;
+        // What went wrong must not quote the address: it is signed.
+        let request = Request::get(url.as_str()).body(HttpRequestBody::empty());
+        let request = request.map_err(|_| generic("the address cannot be one".into()))?;
+        let answer = remote.http.execute(request).await.map_err(|error| generic(Box::new(error)))?;
+        let body = answer.into_body().bytes().await.map_err(|error| generic(Box::new(error)))?;
+        quick_xml::de::from_reader(&body[..]).map_err(|error| generic(Box::new(error)))
+    }
+}
+
+fn generic(source: Box<dyn std::error::Error + Send + Sync>) -> object_store::Error {
+    object_store::Error::Generic { store: "S3", source }
+}
+
+/// ListMultipartUploadsResult
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Uploads {
+    #[serde(default, rename = "Upload")]
+    uploads: Vec<Upload>,
+    #[serde(default)]
+    is_truncated: bool,
+    #[serde(default)]
+    next_key_marker: String,
+    #[serde(default)]
+    next_upload_id_marker: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Upload {
+    key: String,
+    upload_id: String,
+    initiated: Timestamp,
+}
+
+impl Uploads {
+    /// Where the next page begins; `None` after the last one.
+    fn next(&self) -> Option<(String, String)> {
+        let more = self.is_truncated && !self.next_key_marker.is_empty();
+        more.then(|| (self.next_key_marker.clone(), self.next_upload_id_marker.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_of_uploads_is_read() {
+        let page = r#"<?xml version="1.0"?><ListMultipartUploadsResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">
+            <Bucket>b</Bucket><NextKeyMarker>k</NextKeyMarker><NextUploadIdMarker>u</NextUploadIdMarker>
+            <IsTruncated>true</IsTruncated>
+            <Upload><Key>p/blobs/x</Key><UploadId>2~a</UploadId><Initiator><ID>i</ID></Initiator><StorageClass>STANDARD</StorageClass>
+            <Initiated>2026-11-30T16:00:00.000Z</Initiated></Upload>
+            <Upload><Key>p/blobs/y</Key><UploadId>2~b</UploadId><Initiated>2026-11-29T16:00:00Z</Initiated></Upload>
+            </ListMultipartUploadsResult>"#;
+        let page: Uploads = quick_xml::de::from_str(page).unwrap();
+        assert_eq!(page.next(), Some(("k".to_owned(), "u".to_owned())));
+        let found: Vec<_> = page.uploads.iter().map(|upload| (&*upload.key, &*upload.upload_id)).collect();
+        assert_eq!(found, [("p/blobs/x", "2~a"), ("p/blobs/y", "2~b")]);
+        let none: Uploads = quick_xml::de::from_str("<ListMultipartUploadsResult/>").unwrap();
+        assert!(none.uploads.is_empty() && none.next().is_none());
+    }
+}

@@ -1,0 +1,549 @@
+//! A bucket that has every trouble, and a real one.
+
+use std::io::{ErrorKind, Read, Write};
+use std::mem;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use tempfile::TempDir;
+use tokio::runtime::{Builder, Runtime};
+
+use super::write::PART;
+use super::*;
+use crate::clock::{DAY, later};
+use crate::store::conformance::blobs_conformance;
+use crate::store::{Result, StoreError, all_names};
+
+#[cfg(feature = "system-tests")]
+#[path = "../../../tests/support/radosgw.rs"]
+mod radosgw;
+#[path = "../../../tests/support/s3.rs"]
+mod s3;
+
+use self::s3::{Double, Trouble};
+
+/// A service that ignores conditions.
+mod careless {
+    use super::*;
+    blobs_conformance!(fresh());
+
+    fn fresh() -> (ObjectBlobs, (Gateway, Double)) {
+        let double = Double::start();
+        let gateway = Gateway::new(&double.endpoint(), "");
+        (gateway.blobs(), (gateway, double))
+    }
+}
+
+/// What a gateway knows, but for its database.
+struct Gateway {
+    runtime: Runtime,
+    bucket: Bucket,
+    intents: Arc<Noted>,
+    clock: Clock,
+    _dir: TempDir,
+}
+
+impl Gateway {
+    fn new(endpoint: &str, prefix: &str) -> Self {
+        Self::with_secret(endpoint, prefix, "geheim")
+    }
+
+    fn with_secret(endpoint: &str, prefix: &str, secret: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("credentials");
+        std::fs::write(&file, format!("aws_access_key_id=zegel\naws_secret_access_key={secret}\n")).unwrap();
+        let bucket = Bucket {
+            name: "zegel".to_owned(),
+            prefix: prefix.to_owned(),
+            endpoint: Some(endpoint.to_owned()),
+            region: "us-east-1".to_owned(),
+            credentials_file: Some(file),
+        };
+        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let clock = Clock::movable(Timestamp::now());
+        Self { runtime, bucket, intents: Arc::default(), clock, _dir: dir }
+    }
+
+    /// A node whose bucket is known to be its own.
+    fn blobs(&self) -> ObjectBlobs {
+        let blobs = self.node();
+        self.runtime.block_on(blobs.set_id(&FolderId::random())).unwrap();
+        blobs
+    }
+
+    fn node(&self) -> ObjectBlobs {
+        let intents: Arc<dyn BlobIntents> = Arc::clone(&self.intents) as _;
+        ObjectBlobs::new(&self.bucket, intents, self.clock.clone(), self.runtime.handle().clone()).unwrap()
+    }
+}
+
+/// Names that were written down.
+#[derive(Default)]
+struct Noted {
+    names: Mutex<Vec<(BlobName, Timestamp)>>,
+    is_away: AtomicBool,
+}
+
+#[async_trait]
+impl BlobIntents for Noted {
+    async fn intend(&self, names: Vec<BlobName>, now: Timestamp) -> Result<()> {
+        if self.is_away.load(Ordering::Relaxed) {
+            return Err(StoreError::Closed);
+        }
+        self.names.lock().unwrap().extend(names.into_iter().map(|name| (name, now)));
+        Ok(())
+    }
+
+    async fn stale_intents(&self, before: Timestamp, limit: usize) -> Result<Vec<BlobName>> {
+        let names = self.names.lock().unwrap();
+        let stale = names.iter().filter(|(_, since)| *since < before).map(|(name, _)| name.clone());
+        Ok(stale.take(limit).collect())
+    }
+
+    async fn forget_intents(&self, names: Vec<BlobName>) -> Result<()> {
+        self.names.lock().unwrap().retain(|(name, _)| !names.contains(name));
+        Ok(())
+    }
+}
+
+impl Noted {
+    /// A row has come to name it.
+    fn named(&self, name: &BlobName) {
+        self.names.lock().unwrap().retain(|(noted, _)| noted != name);
+    }
+}
+
+fn fresh() -> (Double, Gateway, ObjectBlobs) {
+    let double = Double::start();
+    let gateway = Gateway::new(&double.endpoint(), "gemeente");
+    let blobs = gateway.blobs();
+    (double, gateway, blobs)
+}
+
+/// Bytes that are different wherever one looks.
+fn bytes(count: usize) -> Vec<u8> {
+    (0..count as u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
+}
+
+fn write(blobs: &ObjectBlobs, bytes: &[u8]) -> io::Result<BlobName> {
+    let mut writer = blobs.create()?;
+    writer.write_all(bytes)?;
+    writer.commit()
+}
+
+fn read(blobs: &ObjectBlobs, name: &BlobName, from: u64) -> io::Result<Vec<u8>> {
+    let mut all = Vec::new();
+    blobs.open_at(name, from)?.read_to_end(&mut all)?;
+    Ok(all)
+}
+
+/// How many requests began so.
+fn asked(double: &Double, request: &str) -> usize {
+    double.requests().iter().filter(|line| line.starts_with(request)).count()
+}
+
+fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "never: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn a_small_blob_is_one_request_each_way() {
+    let (double, _gateway, blobs) = fresh();
+    let name = write(&blobs, &bytes(PART)).unwrap();
+    let before = double.requests().len();
+    assert!(read(&blobs, &name, 0).unwrap() == bytes(PART));
+    assert_eq!(double.requests().len(), before + 1);
+    assert_eq!(asked(&double, &format!("PUT /zegel/gemeente/blobs/{name}")), 1);
+    assert_eq!(asked(&double, "POST"), 0, "no upload in parts");
+}
+
+#[test]
+fn a_large_blob_goes_in_parts_and_comes_back_from_anywhere() {
+    let (double, _gateway, blobs) = fresh();
+    let content = bytes(2 * PART + 3);
+    let name = write(&blobs, &content).unwrap();
+    assert_eq!(asked(&double, "PUT /zegel/gemeente/blobs/"), 3);
+    assert_eq!(double.uploads(), 0);
+    for from in [0, 1, PART, 2 * PART + 2] {
+        assert!(read(&blobs, &name, from as u64).unwrap() == content[from..], "from {from}");
+    }
+    assert_eq!(blobs.look(&name).unwrap().unwrap().size, content.len() as u64);
+}
+
+/// The library alone cannot send a part again (it is given up with its upload).
+#[test]
+fn a_part_that_fails_is_sent_again_by_itself() {
+    let (double, _gateway, blobs) = fresh();
+    let mut writer = blobs.create().unwrap();
+    let content = bytes(2 * PART + 3);
+    writer.write_all(&content[..PART + 1]).unwrap();
+    double.trouble("PUT", Trouble::TornRequest(PART / 2));
+    double.trouble("PUT", Trouble::LostAnswer);
+    double.trouble("PUT", Trouble::Refused(500, "InternalError", None));
+    writer.write_all(&content[PART + 1..]).unwrap();
+    let name = writer.commit().unwrap();
+    assert!(read(&blobs, &name, 0).unwrap() == content);
+    for (part, times) in [(1, 1), (2, 4), (3, 1)] {
+        let of_part =
+            double.requests().iter().filter(|line| line.contains(&format!("partNumber={part}"))).count();
+        assert_eq!(of_part, times, "part {part}");
+    }
+}
+
+#[test]
+fn an_answer_that_got_lost_is_no_failure() {
+    let (double, _gateway, blobs) = fresh();
+    let content = bytes(PART + 1);
+    let mut writer = blobs.create().unwrap();
+    writer.write_all(&content).unwrap();
+    double.trouble("POST", Trouble::LostAnswer);
+    let name = writer.commit().unwrap();
+    assert!(read(&blobs, &name, 0).unwrap() == content);
+    double.trouble("PUT", Trouble::LostAnswer);
+    let name = write(&blobs, b"sealed").unwrap();
+    assert_eq!(read(&blobs, &name, 0).unwrap(), b"sealed");
+    double.trouble("DELETE", Trouble::LostAnswer);
+    blobs.remove(&name).unwrap();
+}
+
+#[test]
+fn a_service_that_asks_for_time_gets_it() {
+    let (double, _gateway, blobs) = fresh();
+    let begun = Instant::now();
+    double.trouble("PUT", Trouble::Refused(503, "SlowDown", Some(1)));
+    double.trouble("PUT", Trouble::TornRequest(2));
+    let name = write(&blobs, b"sealed").unwrap();
+    assert!(begun.elapsed() >= Duration::from_secs(1), "{:?}", begun.elapsed());
+    double.trouble("GET", Trouble::Refused(503, "SlowDown", None));
+    assert_eq!(read(&blobs, &name, 0).unwrap(), b"sealed");
+    double.trouble("DELETE", Trouble::Refused(503, "SlowDown", None));
+    blobs.remove(&name).unwrap();
+    double.trouble("GET", Trouble::Refused(503, "SlowDown", None));
+    assert_eq!(all_names(&blobs).unwrap(), []);
+}
+
+#[test]
+fn a_torn_answer_is_taken_up_where_it_broke() {
+    let (double, _gateway, blobs) = fresh();
+    let content = bytes(3_000_000);
+    let name = write(&blobs, &content).unwrap();
+    double.trouble("GET", Trouble::TornAnswer(1_000_000));
+    double.trouble("GET", Trouble::TornAnswer(0));
+    double.trouble("GET", Trouble::TornAnswer(500_000));
+    assert!(read(&blobs, &name, 7).unwrap() == content[7..]);
+    let gets =
+        double.requests().into_iter().filter(|line| line.starts_with("GET /zegel/gemeente/blobs")).count();
+    assert_eq!(gets, 4);
+    let from = |line: &String| line.rsplit_once("bytes=")?.1.trim_end_matches('-').parse::<usize>().ok();
+    let froms: Vec<usize> = double.requests().iter().filter_map(from).collect();
+    assert_eq!(froms.first(), Some(&7));
+    assert!(froms.is_sorted() && froms.last().is_some_and(|last| *last > 1_400_000), "{froms:?}");
+}
+
+#[test]
+fn a_torn_blob_that_is_gone_is_an_error() {
+    let (double, _gateway, blobs) = fresh();
+    let name = write(&blobs, &bytes(3_000_000)).unwrap();
+    double.trouble("GET", Trouble::Gone(1_000_000));
+    let mut reader = blobs.open(&name).unwrap();
+    let error = reader.read_to_end(&mut Vec::new()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+}
+
+#[test]
+fn a_reader_whose_runtime_ends_does_not_come_to_the_end() {
+    let (_double, gateway, blobs) = fresh();
+    let name = write(&blobs, &bytes(6_000_000)).unwrap();
+    let mut reader = blobs.open(&name).unwrap();
+    reader.read_exact(&mut [0; 10]).unwrap();
+    let Gateway { runtime, .. } = gateway;
+    runtime.shutdown_timeout(Duration::from_secs(5));
+    let error = reader.read_to_end(&mut Vec::new()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::UnexpectedEof, "{error}");
+}
+
+#[test]
+fn wrong_credentials_are_told_once_and_not_shown() {
+    let (double, _gateway, blobs) = fresh();
+    let before = double.requests().len();
+    double.trouble("PUT", Trouble::Refused(403, "SignatureDoesNotMatch", None));
+    let error = write(&blobs, b"sealed").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+    let text = error.to_string();
+    assert!(
+        text.starts_with("s3://zegel/gemeente/blobs/") && text.ends_with(": 403 SignatureDoesNotMatch"),
+        "{text}"
+    );
+    assert_eq!(double.requests().len(), before + 1, "it is not tried again");
+}
+
+/// Whoever waits is told in bounded time, and all is well once it is back.
+#[test]
+fn a_service_that_is_away_is_told_and_comes_back() {
+    let (double, gateway, blobs) = fresh();
+    for _ in 0..3 {
+        double.trouble("PUT", Trouble::Silence);
+    }
+    let begun = Instant::now();
+    let error = write(&blobs, b"sealed").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    let port = double.port;
+    drop(double);
+    let node = gateway.node();
+    let begun = Instant::now();
+    let error = write(&node, b"sealed").unwrap_err();
+    assert!(error.to_string().contains("blobs/"), "{error}");
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    let double = Double::start_on(port);
+    let name = write(&node, b"sealed").unwrap();
+    assert!(double.objects().contains(&format!("zegel/gemeente/blobs/{name}")));
+}
+
+/// What the service says of a bucket that was emptied, or of another one in its place, is not that every blob is lost.
+#[test]
+fn nothing_is_lost_because_everything_is() {
+    let (double, gateway, blobs) = fresh();
+    let (gone, name) = (write(&blobs, b"gone").unwrap(), write(&blobs, b"sealed").unwrap());
+    blobs.remove(&gone).unwrap();
+    assert_eq!(blobs.look(&gone).unwrap(), None);
+    double.empty();
+    let error = blobs.look(&name).unwrap_err();
+    assert!(error.to_string().contains("is this our bucket?"), "{error}");
+    assert_ne!(read(&blobs, &name, 0).unwrap_err().kind(), ErrorKind::NotFound);
+    assert!(gateway.runtime.block_on(blobs.get("sheet")).is_err());
+    double.trouble("GET", Trouble::Refused(404, "NoSuchBucket", None));
+    assert_ne!(read(&blobs, &name, 0).unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn a_name_is_written_down_before_its_blob_is_there() {
+    let (double, gateway, blobs) = fresh();
+    let name = write(&blobs, b"sealed").unwrap();
+    assert!(gateway.intents.names.lock().unwrap().iter().any(|(noted, _)| *noted == name));
+    gateway.intents.is_away.store(true, Ordering::Relaxed);
+    let before = asked(&double, "PUT");
+    let written = (0..1000).map_while(|_| write(&blobs, b"sealed").ok()).count();
+    assert!(written < 100, "names are taken ahead, but not many");
+    assert_eq!(asked(&double, "PUT"), before + written);
+    assert!(blobs.create().is_err());
+}
+
+#[test]
+fn what_a_dead_node_has_left_is_swept_after_a_day() {
+    let (double, gateway, blobs) = fresh();
+    let (kept, orphan) = (write(&blobs, b"kept").unwrap(), write(&blobs, b"orphan").unwrap());
+    gateway.intents.named(&kept);
+    let mut writer = blobs.create().unwrap();
+    writer.write_all(&bytes(PART + 1)).unwrap();
+    // As a process does that is killed.
+    mem::forget(writer);
+    assert_eq!(double.uploads(), 1);
+    let sweep = || gateway.runtime.block_on(blobs.sweep()).unwrap();
+    assert_eq!(sweep(), Swept::default());
+    assert_eq!((all_names(&blobs).unwrap().len(), double.uploads()), (2, 1));
+    gateway.clock.advance(later_than_a_day());
+    double.trouble("DELETE", Trouble::Refused(403, "AccessDenied", None));
+    assert!(gateway.runtime.block_on(blobs.sweep()).is_err());
+    let noted = gateway.intents.names.lock().unwrap().len();
+    assert!(noted > 0, "what was not removed is not forgotten");
+    assert_eq!(sweep(), Swept { names: noted, uploads: 1 });
+    assert_eq!(all_names(&blobs).unwrap(), [kept]);
+    assert!(!double.objects().iter().any(|object| object.contains(orphan.as_str())));
+    assert_eq!(double.uploads(), 0);
+    assert_eq!(sweep(), Swept::default());
+}
+
+/// The double says that an upload began on 30 November 2026.
+fn later_than_a_day() -> Duration {
+    DAY * 400
+}
+
+#[test]
+fn an_upload_that_is_given_up_is_ended() {
+    let (double, _gateway, blobs) = fresh();
+    let mut writer = blobs.create().unwrap();
+    writer.write_all(&bytes(PART + 1)).unwrap();
+    assert_eq!(double.uploads(), 1);
+    drop(writer);
+    wait_for("the upload is ended", || double.uploads() == 0);
+    let mut writer = blobs.create().unwrap();
+    writer.write_all(&bytes(PART)).unwrap();
+    double.trouble("PUT", Trouble::Refused(403, "AccessDenied", None));
+    assert!(writer.write_all(b"more").is_err());
+    assert!(writer.write_all(b"more").is_err(), "a part is missing");
+    assert!(writer.commit().is_err(), "a part is missing");
+    wait_for("the upload is ended", || double.uploads() == 0);
+    assert_eq!(all_names(&blobs).unwrap(), []);
+}
+
+#[test]
+fn lists_are_whole_whatever_a_page_holds() {
+    let (double, _gateway, blobs) = fresh();
+    let mut names: Vec<BlobName> = (0..12).map(|_| write(&blobs, b"sealed").unwrap()).collect();
+    names.sort();
+    let pages = |limit: usize| {
+        let mut found: Vec<BlobName> = Vec::new();
+        while let page = blobs.names(found.last(), limit).unwrap()
+            && !page.is_empty()
+        {
+            assert!(page.len() <= limit);
+            found.extend(page);
+        }
+        found
+    };
+    assert_eq!(pages(5), names);
+    double.ignore_start_after();
+    assert_eq!(pages(5), names);
+}
+
+#[test]
+fn a_bucket_says_whose_it_is() {
+    let (double, gateway, blobs) = fresh();
+    let ask = || gateway.runtime.block_on(blobs.id());
+    let id = FolderId::random();
+    gateway.runtime.block_on(blobs.set_id(&id)).unwrap();
+    assert_eq!(ask().unwrap(), Some(id.clone()));
+    assert_eq!(double.objects(), [format!("zegel/gemeente/folder-{id}")]);
+    let other = Gateway::new(&double.endpoint(), "gemeente/folder");
+    assert_eq!(other.runtime.block_on(other.node().id()).unwrap(), None);
+    double.empty();
+    assert_eq!(ask().unwrap(), None);
+}
+
+#[test]
+fn keys_are_apart_from_blobs() {
+    let (_double, gateway, blobs) = fresh();
+    let name = write(&blobs, b"sealed").unwrap();
+    gateway.runtime.block_on(async {
+        assert_eq!(blobs.get("7-x").await.unwrap(), None);
+        for (object, content) in [("7-y", "old"), ("7-x", "new"), ("8-x", "")] {
+            blobs.put(object, content.into()).await.unwrap();
+        }
+        assert_eq!(blobs.get("7-x").await.unwrap().as_deref(), Some(&b"new"[..]));
+        assert_eq!(blobs.get("8-x").await.unwrap().as_deref(), Some(&b""[..]));
+        assert_eq!(blobs.list("").await.unwrap(), ["7-x", "7-y", "8-x"]);
+        assert_eq!(blobs.list("7-").await.unwrap(), ["7-x", "7-y"]);
+        blobs.delete("7-y").await.unwrap();
+        blobs.delete("7-y").await.unwrap();
+        assert_eq!(blobs.list("").await.unwrap(), ["7-x", "8-x"]);
+        for wrong in ["", "../blobs", "a/b", ".", "a b", "é"] {
+            assert_eq!(
+                blobs.put(wrong, vec![]).await.unwrap_err().kind(),
+                ErrorKind::InvalidInput,
+                "{wrong}"
+            );
+        }
+    });
+    assert_eq!(all_names(&blobs).unwrap(), [name]);
+}
+
+#[test]
+fn many_large_writers_wait_for_each_other() {
+    let (_double, gateway, blobs) = fresh();
+    let blobs = Arc::new(blobs);
+    let writers: Vec<_> = (0..3 * LARGE_AT_ONCE)
+        .map(|_| {
+            let blobs = Arc::clone(&blobs);
+            gateway.runtime.spawn_blocking(move || write(&blobs, &bytes(2_000_000)).unwrap())
+        })
+        .collect();
+    let written = gateway.runtime.block_on(futures_util::future::join_all(writers));
+    assert_eq!(written.into_iter().flatten().count(), 3 * LARGE_AT_ONCE);
+    assert_eq!(blobs.inner.large.available_permits(), LARGE_AT_ONCE);
+}
+
+/// A real service.
+#[cfg(feature = "system-tests")]
+mod real {
+    use super::radosgw::{SECRET, shared};
+    use super::s3::{Cut, Line};
+    use super::*;
+
+    blobs_conformance!(fresh());
+
+    fn fresh() -> (ObjectBlobs, Gateway) {
+        let gateway = Gateway::with_secret(&shared().endpoint(), BlobName::random().as_str(), SECRET);
+        (gateway.blobs(), gateway)
+    }
+
+    #[test]
+    fn a_blob_in_parts_comes_back() {
+        let (blobs, _gateway) = fresh();
+        let content = bytes(2 * PART + 3);
+        let name = write(&blobs, &content).unwrap();
+        for from in [0, PART - 1, 2 * PART + 3] {
+            assert!(read(&blobs, &name, from as u64).unwrap() == content[from..], "from {from}");
+        }
+        blobs.remove(&name).unwrap();
+        assert_eq!(blobs.look(&name).unwrap(), None);
+    }
+
+    #[test]
+    fn a_line_that_breaks_tears_nothing() {
+        let (_, gateway) = fresh();
+        let line = Line::to(shared().port);
+        let bucket =
+            Bucket { endpoint: Some(format!("http://127.0.0.1:{}", line.port)), ..gateway.bucket.clone() };
+        let gateway = Gateway { bucket, ..gateway };
+        for cut in [Cut::Up(100), Cut::Up(1_000_000), Cut::Down(0), Cut::Down(20)] {
+            line.cut(cut);
+            let blobs = gateway.node();
+            let content = bytes(3_000_000);
+            let name = write(&blobs, &content).unwrap();
+            line.cut(Cut::Down(1_000_000));
+            // It has no connection yet.
+            assert!(read(&gateway.node(), &name, 0).unwrap() == content, "{cut:?}");
+            assert_eq!(line.left(), 0, "{cut:?}");
+        }
+        let names = all_names(&gateway.node()).unwrap();
+        assert_eq!(names.len(), 4);
+        for name in names {
+            assert_eq!(gateway.node().look(&name).unwrap().unwrap().size, 3_000_000);
+        }
+    }
+
+    #[test]
+    fn wrong_credentials_are_refused() {
+        let gateway = Gateway::with_secret(&shared().endpoint(), "x", "anders");
+        let error = write(&gateway.node(), b"sealed").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+        assert!(error.to_string().ends_with(": 403 SignatureDoesNotMatch"), "{error}");
+        let error = gateway.node().look(&BlobName::random()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+    }
+
+    #[test]
+    fn another_bucket_is_no_empty_one() {
+        let (_, gateway) = fresh();
+        let bucket = Bucket { name: "another".to_owned(), ..gateway.bucket.clone() };
+        let gateway = Gateway { bucket, ..gateway };
+        let blobs = gateway.node();
+        assert!(write(&blobs, b"sealed").unwrap_err().to_string().ends_with("404 NoSuchBucket"));
+        assert!(blobs.look(&BlobName::random()).is_err());
+        assert!(all_names(&blobs).is_err());
+    }
+
+    #[test]
+    fn what_a_dead_node_has_left_is_swept() {
+        let (blobs, gateway) = fresh();
+        let orphan = write(&blobs, b"orphan").unwrap();
+        let mut writer = blobs.create().unwrap();
+        writer.write_all(&bytes(PART + 1)).unwrap();
+        mem::forget(writer);
+        let sweep = || gateway.runtime.block_on(blobs.sweep()).unwrap();
+        assert_eq!(sweep(), Swept::default());
+        gateway.clock.advance(DAY + Duration::from_secs(60));
+        let swept = sweep();
+        assert!(swept.names > 0);
+        assert_eq!(swept.uploads, 1);
+        assert_eq!(blobs.look(&orphan).unwrap(), None);
+        assert_eq!(sweep(), Swept::default());
+    }
+}
