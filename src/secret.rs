@@ -6,7 +6,10 @@
 //! under keys of short life as well ([`keyring`]).
 
 pub mod keyring;
-mod sheet;
+pub(crate) mod sheet;
+mod sheet_files;
+#[cfg(feature = "cluster")]
+pub(crate) mod wrap;
 
 use std::fmt;
 use std::fs;

@@ -2,31 +2,35 @@
 //! What is left of the body in a log, a freed page or an unlinked file cannot be read from then on, not with
 //! `master.key` either (docs/decisions/0010). Taken by `outbox/body`, destroyed by the store, which knows what is live.
 //!
-//! A key lies in a *slot* of a file in `<data_dir>/keys/` (folder 0700, files 0600, [`sheet`](super::sheet)): 32 random
-//! bytes at 32 times the number of the slot. Files have random names of eight hexadecimal digits, no header and no fixed
-//! length. A body's key follows from its slot, its salt and `master.key`, so that this folder alone opens nothing.
+//! A key lies in a *slot* of a [`sheet`](super::sheet): 32 random bytes at 32 times the number of the slot. Sheets are kept
+//! in files in `<data_dir>/keys/` (folder 0700, files 0600, [`sheet_files`](super::sheet_files)), which have random names
+//! of eight hexadecimal digits, no header and no fixed length; or, where several nodes share one store, in objects of the
+//! blob store (`store/postgresql/sheets`). A body's key follows from its slot, its salt and `master.key`, so that the
+//! sheets alone open nothing.
 //!
-//! - Keys are made ahead, and are on disk before they are free to be taken: mail waits for no flush of them.
-//! - Destroying a key is writing a new one over it, in place, and a flush. The new one is the next that is taken.
-//! - A file belongs to the process that has locked it (`flock`). What a process leaves behind the server takes over.
+//! - Keys are made ahead, and are durable before they are free to be taken: mail waits for no flush of them.
+//! - Destroying a key is putting a new one in its place. The new one is the next that is taken.
+//! - A sheet belongs to one process. What a process leaves behind another takes over.
 //! - Whoever holds a shared lock on the folder ([`keep_all`]) makes every process put off destroying keys.
 //!
-//! What must never happen: a key that is used before it is on disk, or destroyed while a message may still need it.
+//! What must never happen: a key that is used before it is durable, or destroyed while a message may still need it.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
 pub use super::sheet::KeyId;
-use super::sheet::{self, KEY, Sheet, Slot};
+use super::sheet::{Changes, KEY, Sheet, SheetKeys, SheetStore, Slot, fresh};
+use super::sheet_files::{self, SheetFiles};
 
-/// Keys in a file of the server. With half of them free it makes others free, at the latest.
+/// Keys in a sheet of the server. With half of them free it makes others free, at the latest.
 const SERVER: usize = 4096;
 /// In one of a command line tool, and in memory.
 const TOOL: usize = 64;
@@ -83,16 +87,20 @@ impl Drop for Hold {
     }
 }
 
-/// The keys of one data folder. Clones are the same keyring.
+/// The keys that one process takes from, and those that it finds beside them. Clones are the same keyring.
 #[derive(Clone)]
 pub struct Keyring(Arc<Shared>);
 
 struct Shared {
-    /// `None`: in memory only.
-    folder: Option<PathBuf>,
+    store: Box<dyn SheetStore>,
+    /// Keys in a new sheet.
     slots: usize,
+    /// With fewer of them free, it is time to make others.
+    ahead: usize,
+    /// Whether somebody who finds no key free waits until a sheet was made.
+    waits: bool,
     state: Mutex<State>,
-    /// Held while files are written.
+    /// Held while sheets are written.
     changing: Mutex<()>,
     low: Notify,
 }
@@ -113,31 +121,48 @@ pub enum Destroyed {
 }
 
 impl Keyring {
-    /// For the server.
+    /// For the server, with files in `folder`.
     pub fn of_server(folder: PathBuf) -> Self {
-        Self::new(Some(folder), SERVER)
+        Self::new(Box::new(SheetFiles::new(folder)), SERVER, SERVER / 2, true)
     }
 
     /// For a command line tool; makes nothing before a key is taken.
     pub fn of_tool(folder: PathBuf) -> Self {
-        Self::new(Some(folder), TOOL)
+        Self::new(Box::new(SheetFiles::new(folder)), TOOL, TOOL / 2, true)
     }
 
     /// Keys that end with the process: for what is never kept.
     pub fn in_memory() -> Self {
-        Self::new(None, TOOL)
+        Self::new(Box::new(Memory::default()), TOOL, TOOL / 2, true)
     }
 
-    fn new(folder: Option<PathBuf>, slots: usize) -> Self {
+    /// For the server of a node, with sheets that are reached over a network: a whole one is always free ahead, and when
+    /// there is none left nobody waits for one.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn of_node(store: Box<dyn SheetStore>) -> Self {
+        Self::new(store, SERVER, SERVER, false)
+    }
+
+    /// For a command line tool beside such nodes.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn of_tool_beside_nodes(store: Box<dyn SheetStore>) -> Self {
+        Self::new(store, TOOL, TOOL / 2, true)
+    }
+
+    fn new(store: Box<dyn SheetStore>, slots: usize, ahead: usize, waits: bool) -> Self {
         let (state, changing, low) = (Mutex::default(), Mutex::default(), Notify::new());
-        Self(Arc::new(Shared { folder, slots, state, changing, low }))
+        Self(Arc::new(Shared { store, slots, ahead, waits, state, changing, low }))
     }
 
-    /// A key that was never used. Touches the disk only when there is none left.
+    /// A key that was never used. Waits for the sheets only when there is none left, and not on a node.
     pub fn take(&self) -> io::Result<(KeyRef, Zeroizing<[u8; KEY]>)> {
         loop {
             if let Some(taken) = self.pop() {
                 return Ok(taken);
+            }
+            if !self.0.waits {
+                self.0.low.notify_one();
+                return Err(io::Error::new(io::ErrorKind::WouldBlock, "no key of short life is free"));
             }
             let _alone = lock(&self.0.changing);
             if self.state().free.is_empty() {
@@ -149,7 +174,7 @@ impl Keyring {
     fn pop(&self) -> Option<(KeyRef, Zeroizing<[u8; KEY]>)> {
         let mut state = self.state();
         let id = state.free.pop()?;
-        if state.free.len() < self.0.slots / 2 {
+        if state.free.len() < self.0.ahead {
             self.0.low.notify_one();
         }
         let sheet = state.sheets.get_mut(&id.sheet())?;
@@ -160,19 +185,20 @@ impl Keyring {
 
     /// A key that is in use.
     pub fn find(&self, id: KeyId) -> io::Result<Zeroizing<[u8; KEY]>> {
-        if let Some(sheet) = self.state().sheets.get(&id.sheet()) {
-            let slot = sheet.slots.get(id.slot() as usize);
-            let key = slot.filter(|slot| !matches!(slot, Slot::Free | Slot::Spent));
-            return key.and_then(|_| sheet.key(id.slot())).ok_or_else(gone);
-        }
-        // Of a tool that is at work beside this process.
-        match &self.0.folder {
-            Some(folder) => sheet::peek(folder, id).map_err(|error| match error.kind() {
-                io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof => gone(),
-                _ => error,
-            }),
-            None => Err(gone()),
-        }
+        let found = self.find_here(id).unwrap_or_else(|| self.0.store.peek(id));
+        found.map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => gone(),
+            _ => error,
+        })
+    }
+
+    /// The same, if its sheet is one of this process.
+    pub(crate) fn find_here(&self, id: KeyId) -> Option<io::Result<Zeroizing<[u8; KEY]>>> {
+        let state = self.state();
+        let sheet = state.sheets.get(&id.sheet())?;
+        let slot = sheet.slots.get(id.slot() as usize);
+        let key = slot.filter(|slot| !matches!(slot, Slot::Free | Slot::Spent));
+        Some(key.and_then(|_| sheet.key(id.slot())).ok_or_else(gone))
     }
 
     /// Waits until few keys are free.
@@ -183,7 +209,7 @@ impl Keyring {
     /// Takes over what other processes have left, and gives all keys that nothing in memory needs: those of them that
     /// the store does not need either are for [`Keyring::destroy`]. Ask the store afterwards, not before.
     pub fn unheld(&self) -> io::Result<Vec<KeyId>> {
-        self.adopt()?;
+        self.look()?;
         let state = self.state();
         let of_sheet = |(number, sheet): (&u32, &Sheet)| {
             let kept =
@@ -194,17 +220,36 @@ impl Keyring {
         Ok(state.sheets.iter().flat_map(of_sheet).collect())
     }
 
-    fn adopt(&self) -> io::Result<()> {
-        let Some(folder) = &self.0.folder else { return Ok(()) };
-        for number in sheet::numbers(folder)? {
-            if self.state().sheets.contains_key(&number) {
-                continue;
-            }
-            if let Some(sheet) = Sheet::adopt(folder, number)? {
-                self.state().sheets.insert(number, sheet);
-            }
+    fn look(&self) -> io::Result<()> {
+        let known = self.state().sheets.keys().copied().collect();
+        let Changes { taken, lost } = self.0.store.look(&known)?;
+        let State { sheets, free } = &mut *self.state();
+        if !lost.is_empty() {
+            sheets.retain(|number, _| !lost.contains(number));
+            free.retain(|id| !lost.contains(&id.sheet()));
+        }
+        for (number, keys) in taken {
+            sheets.entry(number).or_insert_with(|| Sheet::new(keys, Slot::Kept));
         }
         Ok(())
+    }
+
+    /// The store needs these keys, and will say when it does not any more: [`Keyring::unheld`] leaves them out.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn lasting(&self, keys: &[KeyId]) {
+        self.change(keys, Slot::Kept, Slot::Lasting);
+    }
+
+    /// What the store needed of these has ended.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn ended(&self, keys: &[KeyId]) {
+        self.change(keys, Slot::Lasting, Slot::Kept);
+    }
+
+    /// The numbers of this process's sheets.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn sheets(&self) -> Vec<u32> {
+        self.state().sheets.keys().copied().collect()
     }
 
     /// Overwrites these keys, if nothing has come to need them, and sees to it that enough others are free. On an error
@@ -219,7 +264,7 @@ impl Keyring {
                 self.drop_surplus()
             })?,
         };
-        if self.state().free.len() < self.0.slots / 2 {
+        if self.state().free.len() < self.0.ahead {
             self.add_sheet()?;
         }
         Ok(destroyed)
@@ -237,19 +282,17 @@ impl Keyring {
         }
     }
 
-    /// New keys in the place of the spent ones. Nobody waits for this flush: the state is not locked meanwhile.
+    /// New keys in the place of the spent ones. Nobody waits for the sheet's being written: the state is not locked meanwhile.
     fn renew(&self, number: u32) -> io::Result<()> {
-        let mut new = Zeroizing::new(Vec::new());
-        let write = {
-            let octets = self.state().sheets.get(&number).map_or(0, |sheet| sheet.slots.len() * KEY);
-            new.resize(octets, 0);
-            super::fill(&mut new);
+        let slots = self.state().sheets.get(&number).map_or(0, |sheet| sheet.slots.len());
+        let new = fresh(slots);
+        let keys = {
             let mut state = self.state();
             let Some(sheet) = state.sheets.get_mut(&number) else { return Ok(()) };
             sheet.replace_spent(&new);
-            sheet.writer()
+            sheet.keys.clone()
         };
-        write()?;
+        self.0.store.replace(number, &keys)?;
         let State { sheets, free } = &mut *self.state();
         let slots = sheets.get_mut(&number).into_iter().flat_map(|sheet| &mut sheet.slots);
         for (slot, state) in (0..).zip(slots).filter(|(_, state)| **state == Slot::Spent) {
@@ -259,36 +302,34 @@ impl Keyring {
         Ok(())
     }
 
-    /// After a backlog: files whose keys are all free go, as long as the others have a file's worth of free ones.
+    /// After a backlog: sheets whose keys are all free go, as long as the others have a sheet's worth of free ones.
     fn drop_surplus(&self) -> io::Result<()> {
-        let Some(folder) = &self.0.folder else { return Ok(()) };
-        let State { sheets, free } = &mut *self.state();
-        let mut left = free.len();
         let mut gone = Vec::new();
-        for (number, sheet) in &*sheets {
-            let all = sheet.slots.len();
-            if left >= all + self.0.slots && sheet.slots.iter().all(|slot| *slot == Slot::Free) {
-                left -= all;
-                gone.push(*number);
+        {
+            let State { sheets, free } = &mut *self.state();
+            let mut left = free.len();
+            for (number, sheet) in &*sheets {
+                let all = sheet.slots.len();
+                if left >= all + self.0.slots && sheet.slots.iter().all(|slot| *slot == Slot::Free) {
+                    left -= all;
+                    gone.push(*number);
+                }
             }
+            if gone.is_empty() {
+                return Ok(());
+            }
+            free.retain(|id| !gone.contains(&id.sheet()));
+            sheets.retain(|number, _| !gone.contains(number));
         }
-        if gone.is_empty() {
-            return Ok(());
-        }
-        free.retain(|id| !gone.contains(&id.sheet()));
-        sheets.retain(|number, _| !gone.contains(number));
-        sheet::remove(folder, &gone)
+        self.0.store.remove(&gone)
     }
 
     fn add_sheet(&self) -> io::Result<()> {
-        let slots = self.0.slots;
-        let (number, sheet) = match &self.0.folder {
-            Some(folder) => Sheet::create(folder, slots)?,
-            None => (self.state().sheets.len() as u32, Sheet::in_memory(slots)),
-        };
+        let keys = fresh(self.0.slots);
+        let number = self.0.store.create(&keys)?;
         let mut state = self.state();
-        state.sheets.insert(number, sheet);
-        state.free.extend((0..slots as u32).map(|slot| KeyId::new(number, slot)));
+        state.sheets.insert(number, Sheet::new(keys, Slot::Free));
+        state.free.extend((0..self.0.slots as u32).map(|slot| KeyId::new(number, slot)));
         Ok(())
     }
 
@@ -308,13 +349,22 @@ impl Keyring {
         }
     }
 
+    fn change(&self, keys: &[KeyId], from: Slot, to: Slot) {
+        let mut state = self.state();
+        for id in keys {
+            let sheet = state.sheets.get_mut(&id.sheet());
+            match sheet.and_then(|sheet| sheet.slots.get_mut(id.slot() as usize)) {
+                Some(slot) if *slot == from => *slot = to,
+                _ => {}
+            }
+        }
+    }
+
     /// Only one process destroys at a time, and none while a backup is made.
     fn unless_kept(&self, work: impl FnOnce() -> io::Result<()>) -> io::Result<Destroyed> {
-        let lock = self.0.folder.as_ref().map(File::open).transpose()?;
-        match lock.as_ref().map_or(Ok(()), File::try_lock) {
-            Ok(()) => work().map(|()| Destroyed::All),
-            Err(TryLockError::WouldBlock) => Ok(Destroyed::Later),
-            Err(TryLockError::Error(error)) => Err(error),
+        match self.0.store.begin_destroying()? {
+            Some(_alone) => work().map(|()| Destroyed::All),
+            None => Ok(Destroyed::Later),
         }
     }
 
@@ -326,23 +376,44 @@ impl Keyring {
 /// While what this gives is held, no process destroys a key of this folder: for a backup, which copies database, journal, blobs
 /// and keys. `None` where no key was ever made.
 pub fn keep_all(folder: &Path) -> io::Result<Option<File>> {
-    let file = match File::open(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        file => file?,
-    };
-    file.lock_shared()?;
-    Ok(Some(file))
+    sheet_files::keep_all(folder)
 }
 
 /// Copies the keys `wanted` from one folder into another, and no other key. Hold [`keep_all`] since before it was
 /// found out which are wanted.
 pub fn copy(folder: &Path, target: &Path, wanted: &HashSet<KeyId>) -> io::Result<()> {
     let is_wanted = |id| wanted.contains(&id);
-    sheet::numbers(folder)?.into_iter().try_for_each(|number| sheet::copy(folder, target, number, &is_wanted))
+    sheet_files::numbers(folder)?
+        .into_iter()
+        .try_for_each(|number| sheet_files::copy(folder, target, number, &is_wanted))
 }
 
 fn gone() -> io::Error {
-    io::Error::new(io::ErrorKind::NotFound, "the key of this message is not in the folder keys")
+    io::Error::new(io::ErrorKind::NotFound, "the key of this message is not among the keys")
+}
+
+/// Where nothing is kept.
+#[derive(Default)]
+struct Memory {
+    sheets: AtomicU32,
+}
+
+impl SheetStore for Memory {
+    fn create(&self, _: &SheetKeys) -> io::Result<u32> {
+        Ok(self.sheets.fetch_add(1, Ordering::Relaxed))
+    }
+    fn replace(&self, _: u32, _: &SheetKeys) -> io::Result<()> {
+        Ok(())
+    }
+    fn remove(&self, _: &[u32]) -> io::Result<()> {
+        Ok(())
+    }
+    fn look(&self, _: &HashSet<u32>) -> io::Result<Changes> {
+        Ok(Changes::default())
+    }
+    fn peek(&self, _: KeyId) -> io::Result<Zeroizing<[u8; KEY]>> {
+        Err(gone())
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -30,6 +30,8 @@ mod reminders;
 mod retention;
 pub mod room;
 mod sender;
+#[cfg(feature = "cluster")]
+mod sheets;
 pub mod sqlite;
 mod status;
 mod transfers;
@@ -62,6 +64,8 @@ pub use self::rates::RateStore;
 pub use self::reminders::{DueReminder, Occasion, ReminderMails, ReminderStore};
 pub use self::retention::{ClockGuard, ClockVerdict, Forget, RetentionStore};
 pub use self::sender::{EnqueueOutcome, Extension, LimitedNotice, Recall, SenderStore};
+#[cfg(feature = "cluster")]
+pub use self::sheets::SheetObjects;
 pub use self::status::{DeliveryReport, Download, StatusStore};
 pub use self::transfers::{
     Bounce, NewRecipient, NewTransfer, Part, Recipient, Transfer, TransferAdmin, TransferStore,
