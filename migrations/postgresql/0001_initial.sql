@@ -183,13 +183,28 @@ CREATE TABLE doomed (
     blob TEXT COLLATE "C" PRIMARY KEY
 );
 
--- The sheets of keys of short life: which node takes keys from it, and the object that it is in (src/secret/sheet.rs).
+-- The sheets of keys of short life: which node takes keys from it, and the object that holds them (src/secret/sheet.rs).
 CREATE TABLE sheets (
     number BIGINT PRIMARY KEY,
     owner  TEXT   NOT NULL,
-    object TEXT   NOT NULL
+    object TEXT   NOT NULL,
+    since  BIGINT NOT NULL                       -- when that node made it or took it over
 );
 CREATE INDEX sheets_owner ON sheets (owner);
+
+-- Every object in the blob store that may hold such keys: from before it is written until the blob store says that it is gone.
+CREATE TABLE sheet_objects (
+    object TEXT   PRIMARY KEY,
+    owner  TEXT   NOT NULL,
+    since  BIGINT NOT NULL,
+    state  TEXT   NOT NULL DEFAULT 'writing' CHECK (state IN ('writing', 'current', 'doomed'))
+);
+CREATE INDEX sheet_objects_owner ON sheet_objects (owner) WHERE state <> 'current';
+
+-- Keys that transfers do not need any more and that are still to be destroyed. Those of mail are found out (store/postgresql/keys.rs).
+CREATE TABLE ended_keys (
+    key BIGINT PRIMARY KEY
+);
 
 -- Rate limits; `arrival` is the theoretical arrival time of src/limits.rs. NULL: nothing was taken yet.
 CREATE TABLE limits (
@@ -314,3 +329,33 @@ BEGIN
 END $$;
 CREATE TRIGGER drafts_closed AFTER UPDATE OF key_packet ON transfer_recipients
     FOR EACH ROW WHEN (NEW.key_packet IS NULL AND OLD.key_packet IS NOT NULL) EXECUTE FUNCTION drafts_closed();
+
+-- Whichever way a key packet goes, the key that it is sealed under is given up in the same commit (C29).
+CREATE FUNCTION key_packet_gone() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO ended_keys (key) VALUES (OLD.key) ON CONFLICT DO NOTHING;
+    IF TG_OP = 'DELETE' THEN
+        RETURN OLD;
+    END IF;
+    NEW.key := NULL;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER key_packet_gone BEFORE UPDATE OF key_packet ON transfer_recipients
+    FOR EACH ROW WHEN (NEW.key_packet IS NULL AND OLD.key IS NOT NULL) EXECUTE FUNCTION key_packet_gone();
+CREATE TRIGGER key_packet_removed BEFORE DELETE ON transfer_recipients
+    FOR EACH ROW WHEN (OLD.key IS NOT NULL) EXECUTE FUNCTION key_packet_gone();
+
+-- A node whose sheets were taken over, because it was away for too long, brings no row with a key of them: another node may
+-- just destroy it. Numbers of sheets below 2^30 are of keys in memory, which nobody takes over.
+CREATE FUNCTION keys_still_ours() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM new_rows WHERE key >= 1::bigint << 62 AND NOT EXISTS (
+            SELECT 1 FROM sheets WHERE number = key >> 32 AND owner = current_setting('zegel.node', TRUE))) THEN
+        RAISE EXCEPTION 'another node has taken over keys of this one, which was away for too long';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER keys_still_ours AFTER INSERT ON items REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION keys_still_ours();
+CREATE TRIGGER keys_still_ours AFTER INSERT ON transfer_recipients REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION keys_still_ours();

@@ -13,7 +13,7 @@ pub mod queue_admin;
 pub mod rates;
 pub mod reminders;
 pub mod retention;
-mod sample;
+pub mod sample;
 pub mod sender;
 pub mod status;
 pub mod transfers;

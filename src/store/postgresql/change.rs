@@ -5,6 +5,7 @@
 //! Transactions are READ COMMITTED. Where a rule spans rows, its statements lock them (`FOR UPDATE`), always in the order
 //! transfers, recipients, drafts, uploads, items; or they take one of the locks in [`super::locks`].
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use deadpool_postgres::{Object, PoolError};
@@ -14,8 +15,10 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
 
+use super::keys::ShortKeys;
 use super::{Postgres, audit};
 use crate::audit::Event;
+use crate::secret::keyring::{KeyId, KeyRef};
 use crate::store::{Result, StoreError};
 
 /// No call of the store takes longer: a database that does not answer is one that is away.
@@ -26,11 +29,33 @@ pub(super) type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
 
 /// A connection, lent from the pool. Statements are prepared once for each connection. Dropped without
 /// [`Connection::give_back`], it is closed.
-pub(super) struct Connection(Option<Object>);
+pub(super) struct Connection {
+    object: Option<Object>,
+    keys: Arc<ShortKeys>,
+    /// Keys of rows that were inserted here: they stay until it is known what became of the rows.
+    held: Mutex<Vec<KeyRef>>,
+}
 
 impl Connection {
     fn lent(&self) -> Result<&Object> {
-        self.0.as_ref().ok_or(StoreError::Closed)
+        self.object.as_ref().ok_or(StoreError::Closed)
+    }
+
+    /// To be called with every key that a new row names.
+    pub fn hold(&self, key: KeyRef) {
+        self.held().push(key);
+    }
+
+    /// Seals a key packet for its row, and gives the name of its key for the row too (C29).
+    pub fn wrap(&self, packet: &[u8]) -> Result<(Vec<u8>, KeyId)> {
+        let (sealed, key) = self.keys.wrap(packet)?;
+        let name = key.id();
+        self.hold(key);
+        Ok((sealed, name))
+    }
+
+    fn held(&self) -> MutexGuard<'_, Vec<KeyRef>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn prepare(&self, sql: &str) -> Result<Statement> {
@@ -65,7 +90,7 @@ impl Connection {
     /// For the next caller, unless a statement has failed: it may be to a server that only reads, or is about to end.
     fn give_back<T>(mut self, outcome: Result<T>) -> Result<T> {
         if !matches!(outcome, Err(StoreError::Database(_))) {
-            drop(self.0.take());
+            drop(self.object.take());
         }
         outcome
     }
@@ -73,8 +98,9 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        if let Some(object) = self.0.take() {
+        if let Some(object) = self.object.take() {
             drop(Object::take(object));
+            self.keys.keep_in_doubt(std::mem::take(&mut *self.held()));
         }
     }
 }
@@ -142,7 +168,8 @@ impl Postgres {
     }
 
     async fn connection(&self) -> Result<Connection> {
-        Ok(Connection(Some(self.pool.get().await?)))
+        let (object, keys) = (Some(self.pool.get().await?), Arc::clone(&self.keys));
+        Ok(Connection { object, keys, held: Mutex::default() })
     }
 }
 

@@ -24,7 +24,8 @@ const CONNECT: Duration = Duration::from_secs(5);
 const SILENCE: Duration = Duration::from_secs(10);
 
 /// What every session is told: that a commit is on disk when it returns, whatever the server's default is, unless that
-/// promises more; and that nothing it holds outlives a node that has gone.
+/// promises more; and that nothing it holds outlives a node that has gone. Which node it is for is said beside it, for the
+/// trigger `keys_still_ours`.
 const SESSION: &str = "-c statement_timeout=20s -c lock_timeout=10s -c idle_in_transaction_session_timeout=30s \
      -c default_transaction_isolation=read\\ committed";
 
@@ -39,9 +40,8 @@ pub(super) fn pool(settings: &Database, node: &FolderId) -> Result<Pool> {
         config.password(password);
     }
     config.application_name(format!("zegel {node}"));
-    let options =
-        config.get_options().map_or_else(|| SESSION.to_owned(), |given| format!("{SESSION} {given}"));
-    config.options(options);
+    let given = config.get_options().unwrap_or_default();
+    config.options(format!("{SESSION} -c zegel.node={node} {given}"));
     config.connect_timeout(CONNECT).tcp_user_timeout(SILENCE).keepalives_idle(SILENCE);
     config.target_session_attrs(TargetSessionAttrs::ReadWrite);
     let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };

@@ -49,7 +49,7 @@ pub(super) const INSERT_TRANSFER: &str = "
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
     RETURNING number";
 pub(super) const INSERT_RECIPIENT: &str = "
-    INSERT INTO transfer_recipients (transfer, number, address, key_packet) VALUES ($1, $2, $3, $4)";
+    INSERT INTO transfer_recipients (transfer, number, address, key_packet, key) VALUES ($1, $2, $3, $4, $5)";
 pub(super) const INSERT_PART: &str =
     "INSERT INTO parts (transfer, number, blob, size) VALUES ($1, $2, $3, $4)";
 
@@ -91,8 +91,8 @@ async fn insert_transfer(db: &Connection, transfer: &NewTransfer) -> Result<()> 
         .await?;
     let number: i64 = number(&row, "number")?;
     for recipient in &transfer.recipients {
-        let (place, packet) = (Number(recipient.number), &recipient.key_packet);
-        db.execute(INSERT_RECIPIENT, &[&number, &place, &recipient.address, packet]).await?;
+        let (place, (packet, key)) = (Number(recipient.number), db.wrap(&recipient.key_packet)?);
+        db.execute(INSERT_RECIPIENT, &[&number, &place, &recipient.address, &packet, &key]).await?;
     }
     let blobs: Vec<_> = transfer.parts.iter().map(|part| part.blob.clone()).collect();
     blobs::named(db, &blobs).await?;

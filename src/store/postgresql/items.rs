@@ -51,6 +51,7 @@ pub(super) async fn insert(db: &Connection, items: &[NewItem], claim: Option<&Cl
         BodyData::Blob(blob) => Some(blob),
     });
     let keys = column(items, |item| item.body.key.as_ref().map(KeyRef::id));
+    items.iter().filter_map(|item| item.body.key.clone()).for_each(|key| db.hold(key));
     let created = column(items, |item| Time(item.created));
 
     named(db, &blobs.iter().copied().flatten().cloned().collect::<Vec<_>>()).await?;

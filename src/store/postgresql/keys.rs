@@ -1,27 +1,194 @@
-//! STUB.
-#![allow(clippy::all, unused_imports)]
-use super::Postgres;
-use crate::address::Address;
-use crate::audit::{Entry, Event};
-use crate::clock::Timestamp;
-use crate::id::*;
-use crate::limits::{Rate, TryRule};
-use crate::secret::keyring::Destroyed;
-use crate::store::retention::*;
-use crate::store::room::Disk;
-use crate::store::*;
+//! Keys of short life: which of them rows still need, and that all others are destroyed (C29). What is on its way to a commit
+//! holds its key in memory; a row of the queue is asked for; a transfer, which lasts, says itself when it has ended
+//! (table `ended_keys`).
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
 use async_trait::async_trait;
-use std::time::Duration;
+use futures_util::FutureExt;
+use tokio::task::spawn_blocking;
+
+use super::Postgres;
+use super::change::Connection;
+use super::columns::get;
+use super::sheets::Sheets;
+use crate::secret::keyring::{Destroyed, KeyId, KeyRef, Keyring};
+use crate::secret::sheet::SheetStore;
+use crate::secret::wrap;
+use crate::store::{BodyKeys, Result, SheetObjects, StoreError};
+
+/// How long a commit of which nobody heard may take to show, by a database that answers: longer than any statement may.
+const DOUBT: Duration = Duration::from_secs(30);
+
+/// Keys of the queue in the sheets that are given: whatever else a sheet is used for costs nothing.
+pub(super) const NEEDED_BY_MAIL: &str = "
+    SELECT key FROM unnest($1::bigint[]) AS sheet JOIN items ON key BETWEEN sheet << 32 AND (sheet << 32) + 4294967295";
+pub(super) const NEEDED_BY_TRANSFERS: &str = "SELECT key FROM transfer_recipients WHERE key = ANY($1)";
+pub(super) const ENDED: &str = "
+    SELECT key FROM unnest($1::bigint[]) AS sheet
+    JOIN ended_keys ON key BETWEEN sheet << 32 AND (sheet << 32) + 4294967295";
+pub(super) const FORGET_ENDED: &str = "DELETE FROM ended_keys WHERE key = ANY($1)";
+
+/// The keys of short life of one node.
+pub(super) struct ShortKeys {
+    ring: Keyring,
+    /// `None`: the ring is in memory, and ends with the process.
+    pub sheets: Option<Sheets>,
+    doubtful: Mutex<Vec<Doubtful>>,
+}
+
+/// Keys of rows of which nobody knows whether they were committed.
+struct Doubtful {
+    /// When the database first answered after that.
+    answered: Option<Instant>,
+    _keys: Vec<KeyRef>,
+}
+
+impl ShortKeys {
+    pub fn in_memory() -> Self {
+        Self::new(Keyring::in_memory(), None)
+    }
+
+    fn new(ring: Keyring, sheets: Option<Sheets>) -> Self {
+        Self { ring, sheets, doubtful: Mutex::default() }
+    }
+
+    /// Seals a key packet for its row. Whoever inserts the row keeps the [`KeyRef`] until it is committed.
+    pub fn wrap(&self, packet: &[u8]) -> Result<(Vec<u8>, KeyRef)> {
+        Ok(wrap::wrap(&self.ring, packet)?)
+    }
+
+    /// Whether rows with these keys were committed will show: they stay until then.
+    pub fn keep_in_doubt(&self, keys: Vec<KeyRef>) {
+        if !keys.is_empty() {
+            self.doubtful().push(Doubtful { answered: None, _keys: keys });
+        }
+    }
+
+    /// The database answers: what was sent to it before is done soon, and shows when it is asked after that.
+    pub fn answered(&self, now: Instant) {
+        self.doubtful().retain_mut(|keys| now.duration_since(*keys.answered.get_or_insert(now)) < DOUBT);
+    }
+
+    fn doubtful(&self) -> MutexGuard<'_, Vec<Doubtful>> {
+        self.doubtful.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Postgres {
+    /// With keys that are kept in `objects`: those of a node, made ahead. Without the blob store mail is refused for a
+    /// while until there are some.
+    pub async fn with_keys(self, objects: Arc<dyn SheetObjects>) -> Self {
+        let store = self.with_sheets(objects, Keyring::of_node);
+        if let Err(error) = store.destroy_keys().await {
+            tracing::error!(%error, "no keys of short life can be made; trying again");
+        }
+        store
+    }
+
+    /// The same for a command line tool, which makes keys when it needs some.
+    pub fn with_keys_of_tool(self, objects: Arc<dyn SheetObjects>) -> Self {
+        self.with_sheets(objects, Keyring::of_tool_beside_nodes)
+    }
+
+    fn with_sheets(self, objects: Arc<dyn SheetObjects>, ring: fn(Box<dyn SheetStore>) -> Keyring) -> Self {
+        let sheets = Sheets::new(Self::of(self.pool.clone(), self.node.clone()), objects);
+        let keys = ShortKeys::new(ring(Box::new(sheets.clone())), Some(sheets));
+        Self { keys: Arc::new(keys), ..self }
+    }
+
+    /// Used to seal and open bodies.
+    pub fn keyring(&self) -> Keyring {
+        self.keys.ring.clone()
+    }
+
+    /// Opens the key packet of a row. `None` where its key was destroyed since the row was read.
+    pub(super) async fn unwrap(&self, sealed: &[u8], key: KeyId) -> Result<Option<Vec<u8>>> {
+        let opened = |found: zeroize::Zeroizing<[u8; 32]>| wrap::unwrap(key, &found, sealed);
+        if let Some(found) = self.keys.ring.find_here(key) {
+            return Ok(found.ok().and_then(opened));
+        }
+        let Some(sheets) = &self.keys.sheets else { return Ok(None) };
+        // Nobody else's key opens it: one that is out of date is found out.
+        if let Some(packet) = sheets.held(key).and_then(opened) {
+            return Ok(Some(packet));
+        }
+        Ok(sheets.read(key).await?.and_then(opened))
+    }
+
+    /// Which of these keys rows of the queue need, and which transfers.
+    async fn needed(&self, keys: &[KeyId]) -> Result<(HashSet<KeyId>, Vec<KeyId>)> {
+        if keys.is_empty() {
+            return Ok((HashSet::new(), Vec::new()));
+        }
+        let sheets: HashSet<_> = keys.iter().map(|key| i64::from(key.sheet())).collect();
+        let (sheets, keys): (Vec<_>, _) = (sheets.into_iter().collect(), keys.to_vec());
+        let work = self.read(move |db| {
+            async move {
+                let mail: HashSet<_> = names(db, NEEDED_BY_MAIL, &sheets).await?.into_iter().collect();
+                let others: Vec<_> = keys.into_iter().filter(|key| !mail.contains(key)).collect();
+                let transfers = names(db, NEEDED_BY_TRANSFERS, &others).await?;
+                Ok((mail, transfers))
+            }
+            .boxed()
+        });
+        work.await
+    }
+
+    async fn ended_keys(&self) -> Result<Vec<KeyId>> {
+        let sheets: Vec<_> = self.keys.ring.sheets().into_iter().map(i64::from).collect();
+        self.read(move |db| async move { names(db, ENDED, &sheets).await }.boxed()).await
+    }
+}
 
 #[async_trait]
 impl BodyKeys for Postgres {
+    /// The order is the promise: nothing in memory needs these keys, so whatever does is a row that is committed, and what
+    /// is no row any more went with a commit.
     async fn destroy_keys(&self) -> Result<Destroyed> {
-        Err(StoreError::Closed)
+        let ended = self.ended_keys().await?;
+        self.keys.answered(Instant::now());
+        self.keys.ring.ended(&ended);
+        let ring = self.keyring();
+        let unheld = blocking(move || ring.unheld()).await?;
+        let (mail, transfers) = self.needed(&unheld).await?;
+        self.keys.ring.lasting(&transfers);
+        let lasting: HashSet<_> = transfers.into_iter().collect();
+        let is_unused = |key: &KeyId| !mail.contains(key) && !lasting.contains(key);
+        let unused: Vec<_> = unheld.into_iter().filter(is_unused).collect();
+        let ring = self.keyring();
+        let destroyed = blocking(move || ring.destroy(&unused)).await?;
+        if !ended.is_empty() {
+            self.read(move |db| async move { db.execute(FORGET_ENDED, &[&ended]).await }.boxed()).await?;
+        }
+        if let Some(sheets) = &self.keys.sheets {
+            sheets.clear().await?;
+        }
+        Ok(destroyed)
     }
+
     async fn keys_run_low(&self) {
-        std::future::pending().await
+        self.keys.ring.low().await;
     }
+
+    /// The database's own affair.
     async fn shrink_log(&self) -> Result<()> {
-        Err(StoreError::Closed)
+        Ok(())
     }
+}
+
+async fn names(
+    db: &Connection,
+    statement: &str,
+    of: &(dyn tokio_postgres::types::ToSql + Sync),
+) -> Result<Vec<KeyId>> {
+    db.query(statement, &[of]).await?.iter().map(|row| get(row, "key")).collect()
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> Result<T> {
+    Ok(spawn_blocking(work).await.map_err(|_| StoreError::Closed)??)
 }

@@ -27,12 +27,15 @@ mod recall;
 mod reminders;
 mod retention;
 mod sender;
+mod sheets;
 mod status;
 #[cfg(all(test, feature = "system-tests"))]
 mod tests;
 mod transfers;
 mod uploads;
 mod verification;
+
+use std::sync::Arc;
 
 use deadpool_postgres::Pool;
 
@@ -46,11 +49,17 @@ use crate::id::FolderId;
 pub struct Postgres {
     pool: Pool,
     node: FolderId,
+    keys: Arc<keys::ShortKeys>,
 }
 
 impl Postgres {
     /// For the node `node`. Connects when it is first used, and again whenever it has to; an error is of the configuration.
+    /// Keys that are taken end with the process, until [`Postgres::with_keys`] says where they are kept.
     pub fn new(database: &Database, node: FolderId) -> Result<Self> {
-        Ok(Self { pool: connection::pool(database, &node)?, node })
+        Ok(Self::of(connection::pool(database, &node)?, node))
+    }
+
+    fn of(pool: Pool, node: FolderId) -> Self {
+        Self { pool, node, keys: Arc::new(keys::ShortKeys::in_memory()) }
     }
 }

@@ -10,6 +10,9 @@ mod answers;
 
 pub(super) use self::server::TestDatabase;
 
+mod keys;
+mod objects;
+
 mod conformance {
     use super::*;
     store_conformance!(fresh().await);

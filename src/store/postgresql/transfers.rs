@@ -10,12 +10,20 @@ use super::change::{Change, Connection};
 use super::columns::{Json, Number, Time, get, number, time, time_or_none};
 use crate::clock::Timestamp;
 use crate::id::{BlobName, Link, TransferId};
+use crate::secret::keyring::KeyId;
 use crate::store::{Bounce, Part, Recipient, Result, Transfer, TransferAdmin, TransferStore};
 
 #[async_trait]
 impl TransferStore for Postgres {
     async fn transfer(&self, id: TransferId) -> Result<Option<Transfer>> {
-        self.read(move |db| find(db, id).boxed()).await
+        let found = self.read(move |db| find(db, id).boxed()).await?;
+        let Some((mut transfer, keys)) = found else { return Ok(None) };
+        for (recipient, key) in transfer.recipients.iter_mut().zip(keys) {
+            if let (Some(sealed), Some(key)) = (&recipient.key_packet, key) {
+                recipient.key_packet = self.unwrap(sealed, key).await?;
+            }
+        }
+        Ok(Some(transfer))
     }
 }
 
@@ -82,9 +90,11 @@ pub(super) const SHRED: [&str; 4] = [
 ];
 pub(super) const SHREDDED: &str = "UPDATE transfers SET shredded = $2 WHERE number = ANY($1)";
 
-/// One transfer with its recipients and parts.
-async fn find(db: &Connection, id: TransferId) -> Result<Option<Transfer>> {
-    Ok(assembled(&db.query(TRANSFER, &[&id]).await?)?.pop())
+/// One transfer with its recipients and parts, and the names of the keys that the recipients' key packets are sealed under.
+async fn find(db: &Connection, id: TransferId) -> Result<Option<(Transfer, Vec<Option<KeyId>>)>> {
+    let rows = db.query(TRANSFER, &[&id]).await?;
+    let keys = rows.iter().map(|row| get(row, "key")).collect::<Result<_>>()?;
+    Ok(assembled(&rows)?.pop().map(|transfer| (transfer, keys)))
 }
 
 /// Locks a transfer, as all must who change several of its rows; gives its number.
