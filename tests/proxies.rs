@@ -13,68 +13,18 @@
 mod support;
 
 use std::fs::Permissions;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use support::browser::Browser;
 use support::client::submit;
-use support::gateway::{Gateway, Site, all_bytes, free_port, wait_for};
+use support::gateway::{Gateway, Site, free_port, wait_for};
 use support::mail::{Notice, link_of};
+use support::proxy::{Proxy, documented, with};
 use support::resident::{RESIDENT, STAFF, attachments, code_to, noise, seal};
 use support::smarthost::{Script, Smarthost, Taken};
 use support::web::{get, get_as, post, send, send_octets};
-
-/// A proxy that runs, and everything that it wrote.
-struct Proxy {
-    process: Child,
-    folder: tempfile::TempDir,
-}
-
-impl Proxy {
-    /// Runs this with its folder, to which standard error goes as well, until it listens.
-    fn start(folder: tempfile::TempDir, port: u16, command: &mut Command) -> Self {
-        let errors = std::fs::File::create(folder.path().join("stderr")).unwrap();
-        let output = errors.try_clone().unwrap();
-        let process = command.stdin(Stdio::null()).stdout(output).stderr(errors).spawn();
-        let proxy = Self { process: process.expect("the proxy is installed"), folder };
-        wait_for("the proxy", || TcpStream::connect(("127.0.0.1", port)).ok());
-        proxy
-    }
-
-    /// What it has written, wherever.
-    fn written(&self) -> String {
-        let files = all_bytes(self.folder.path());
-        files.iter().map(|(_, bytes)| String::from_utf8_lossy(bytes)).collect()
-    }
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        // It ends its workers; killed, it could not.
-        let _ = Command::new("kill").arg(self.process.id().to_string()).status();
-        let _ = self.process.wait();
-    }
-}
-
-/// The block of docs/operations.md that follows this line.
-fn documented(heading: &str) -> String {
-    let docs =
-        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operations.md")).unwrap();
-    let (_, rest) = docs.split_once(&format!("\n{heading}\n\n")).expect("it is documented");
-    let lines = rest.lines().take_while(|line| line.is_empty() || line.starts_with("    "));
-    lines.map(|line| format!("{}\n", line.strip_prefix("    ").unwrap_or(line))).collect()
-}
-
-/// Says the same with these texts for those, each of which must be there.
-fn with(mut text: String, changes: &[(&str, String)]) -> String {
-    for (from, to) in changes {
-        assert!(text.contains(from), "{from:?} is not in {text}");
-        text = text.replace(from, to);
-    }
-    text
-}
 
 /// Debian's own nginx with the documented server: what is in its configuration, `gzip on` for one, is there too.
 fn nginx(gateway: SocketAddr, port: u16) -> Proxy {
@@ -100,6 +50,8 @@ fn nginx(gateway: SocketAddr, port: u16) -> Proxy {
         debian,
         &[
             ("pid /run/nginx.pid;", format!("pid {path}/pid;\ndaemon off;")),
+            // Their paths are from Debian's prefix, and none of them is needed.
+            ("include /etc/nginx/modules-enabled/*.conf;", String::new()),
             ("worker_processes auto;", "worker_processes 1;".to_owned()),
             ("/var/log/nginx/", format!("{path}/")),
             ("http {", format!("http {{\n{temporary}")),

@@ -15,6 +15,7 @@ pub mod load;
 pub mod mail;
 pub mod postfix;
 pub mod postgresql;
+pub mod proxy;
 pub mod queue;
 pub mod remains;
 pub mod resident;
