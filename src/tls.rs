@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::server::ServerSessionMemoryCache;
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
@@ -38,6 +39,9 @@ pub enum TlsError {
     NoRoots,
 }
 
+/// Sessions that a client may go on with, of each listener.
+const SESSIONS: usize = 256;
+
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
@@ -54,6 +58,9 @@ pub fn server(certificate: &Path, key: &Path, protocols: &[&[u8]]) -> Result<Arc
         .map_err(refused)?;
     config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
     config.max_early_data_size = 0;
+    // A ticket is the random name of a session in this memory: there is no key that could open recorded ones, and none
+    // that several gateways would have to share. One that does not know the name shakes hands anew.
+    config.session_storage = ServerSessionMemoryCache::new(SESSIONS);
     Ok(Arc::new(config))
 }
 
@@ -170,5 +177,22 @@ impl ServerCertVerifier for AnyCertificate {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tickets_are_names_and_have_no_key() {
+        let dir = tempfile::tempdir().unwrap();
+        let made = rcgen::generate_simple_self_signed(["veilig.voorbeeld.nl".to_owned()]).unwrap();
+        let (certificate, key) = (dir.path().join("c.pem"), dir.path().join("k.pem"));
+        std::fs::write(&certificate, made.cert.pem()).unwrap();
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        let config = server(&certificate, &key, &[]).unwrap();
+        assert!(!config.ticketer.enabled());
+        assert!(config.session_storage.can_cache());
     }
 }

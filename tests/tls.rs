@@ -150,6 +150,38 @@ fn both_doors_speak_what_ncsc_calls_good_and_nothing_else() {
     }
 }
 
+/// A client that comes to another gateway with the session of the first shakes hands anew, and is served.
+#[test]
+fn a_session_of_another_gateway_begins_anew() {
+    let (site, first) = start(&["-newkey", "rsa:2048"]);
+    let folder = site.config().parent().unwrap().to_owned();
+    let other = Site::new("127.0.0.1:9".parse().unwrap(), "");
+    for section in ["smtp", "web"] {
+        let path = |name: &str| folder.join(name).display().to_string();
+        other.set(
+            section,
+            &format!("tls_certificate = \"{}\"\ntls_key = \"{}\"", path("c.pem"), path("k.pem")),
+        );
+    }
+    let second = other.start();
+    let file = folder.join("session").display().to_string();
+    for version in ["-tls1_2", "-tls1_3"] {
+        for (own, foreign) in Door::of(&first).into_iter().zip(Door::of(&second)) {
+            let at = format!("{version}, mail: {}", own.is_mail);
+            let keep = ["-sess_out", &file];
+            let bring = ["-sess_in", &file];
+            let is_new = |said: &str| said.contains("\nNew, TLSv1") && said.contains("Verify return code");
+            assert!(is_new(&own.ask(&[&[version], &keep[..]].concat())), "{at}");
+            let again = own.ask(&[&[version], &bring[..], &keep[..]].concat());
+            assert!(again.contains("\nReused, TLSv1"), "{at}: {again}");
+            let elsewhere = foreign.ask(&[&[version], &bring[..]].concat());
+            assert!(is_new(&elsewhere), "{at}: {elsewhere}");
+            let served = if foreign.is_mail { "221 2.0.0 " } else { "HTTP/1.0 " };
+            assert!(elsewhere.contains(served), "{at}: {elsewhere}");
+        }
+    }
+}
+
 /// OpenSSL has the hybrid key exchange from 3.5 on; here rustls asks for it.
 #[test]
 fn both_doors_offer_a_key_exchange_for_the_time_of_quantum_computers() {
