@@ -2,6 +2,7 @@
 //! embedded in the binary. Called by `notify` and `web`; formats dates for both as well.
 //! A language that lacks a key must never get out: the build fails (see `files`).
 
+pub mod digits;
 pub mod direction;
 mod files;
 

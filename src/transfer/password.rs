@@ -4,6 +4,7 @@
 use icu_normalizer::ComposingNormalizerBorrowed;
 use zeroize::Zeroizing;
 
+use crate::locale::digits;
 use crate::message::name::is_invisible;
 use crate::secret::{self, Secret};
 
@@ -50,7 +51,7 @@ fn generated(typed: &str) -> Option<Secret> {
     let behind_label = text.rsplit(':').next().filter(|rest| rest.len() < text.len());
     [Some(text.as_str()), behind_label].into_iter().flatten().find_map(|text| {
         let is_letter = |c: &char| c.is_alphanumeric() && *c != LONG_MARK;
-        let letters = || text.chars().filter(is_letter).map(as_digit).map(as_heard);
+        let letters = || text.chars().filter(is_letter).map(digits::as_ascii).map(as_heard);
         let is_one = letters().take(LENGTH + 1).count() == LENGTH && letters().all(|c| ALPHABET.contains(&c));
         is_one.then(|| grouped(letters().map(char::from)))
     })
@@ -77,78 +78,8 @@ fn grouped(characters: impl Iterator<Item = char>) -> Secret {
     Secret::new(text)
 }
 
-/// The zeros of the scripts that have digits of their own (Unicode, general category Nd); the other nine follow them.
-const ZEROS: &[char] = &[
-    '\u{660}',
-    '\u{6f0}',
-    '\u{7c0}',
-    '\u{966}',
-    '\u{9e6}',
-    '\u{a66}',
-    '\u{ae6}',
-    '\u{b66}',
-    '\u{be6}',
-    '\u{c66}',
-    '\u{ce6}',
-    '\u{d66}',
-    '\u{de6}',
-    '\u{e50}',
-    '\u{ed0}',
-    '\u{f20}',
-    '\u{1040}',
-    '\u{1090}',
-    '\u{17e0}',
-    '\u{1810}',
-    '\u{1946}',
-    '\u{19d0}',
-    '\u{1a80}',
-    '\u{1a90}',
-    '\u{1b50}',
-    '\u{1bb0}',
-    '\u{1c40}',
-    '\u{1c50}',
-    '\u{a620}',
-    '\u{a8d0}',
-    '\u{a900}',
-    '\u{a9d0}',
-    '\u{a9f0}',
-    '\u{aa50}',
-    '\u{abf0}',
-    '\u{104a0}',
-    '\u{10d30}',
-    '\u{11066}',
-    '\u{110f0}',
-    '\u{11136}',
-    '\u{111d0}',
-    '\u{112f0}',
-    '\u{11450}',
-    '\u{114d0}',
-    '\u{11650}',
-    '\u{116c0}',
-    '\u{11730}',
-    '\u{118e0}',
-    '\u{11950}',
-    '\u{11c50}',
-    '\u{11d50}',
-    '\u{11da0}',
-    '\u{11f50}',
-    '\u{16a60}',
-    '\u{16ac0}',
-    '\u{16b50}',
-    '\u{1e140}',
-    '\u{1e2f0}',
-    '\u{1e4f0}',
-    '\u{1e950}',
-];
-
 /// A letter by the book, and what a Japanese keyboard gives for a hyphen.
 const LONG_MARK: char = '\u{30fc}';
-
-/// A digit of any script as that of ASCII.
-fn as_digit(c: char) -> char {
-    let value = |zero: &char| u32::from(c).checked_sub(u32::from(*zero)).filter(|value| *value < 10);
-    ZEROS.iter().find_map(value).and_then(|value| char::from_digit(value, 10)).unwrap_or(c)
-}
 
 /// The character of the alphabet that was meant; 0 for none.
 fn as_heard(c: char) -> u8 {
@@ -238,16 +169,6 @@ mod tests {
             let right = normalise(typed);
             assert_eq!(normalise(right.reveal()).reveal(), right.reveal(), "{typed}");
         }
-    }
-
-    #[test]
-    fn digits_of_every_script_are_digits() {
-        for zero in ZEROS {
-            let seven = char::from_u32(u32::from(*zero) + 7).unwrap();
-            assert_eq!((as_digit(*zero), as_digit(seven)), ('0', '7'), "{zero:?}");
-            assert!(zero.is_numeric() && seven.is_numeric(), "{zero:?}");
-        }
-        assert_eq!((as_digit('k'), as_digit('7'), as_digit('\u{66a}')), ('k', '7', '\u{66a}'));
     }
 
     #[test]

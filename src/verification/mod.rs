@@ -10,10 +10,13 @@ mod mail;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use icu_normalizer::ComposingNormalizerBorrowed;
+
 pub use self::mail::{MailChannel, is_unambiguous};
 use crate::audit::{Action, Event, EventResult, Initiator};
 use crate::clock::{Clock, Timestamp, later};
 use crate::limits::{Rate, client_key};
+use crate::locale::digits;
 use crate::outbox::NoticeError;
 use crate::secret::{self, ReplyKey, Secret};
 use crate::store::{
@@ -24,6 +27,8 @@ use crate::store::{
 const LIFE: Duration = Duration::from_mins(10);
 /// Days that a browser is remembered after a right code.
 pub const REMEMBERED_DAYS: u32 = 30;
+/// Characters that are looked at for a code.
+const MOST: usize = 1000;
 /// Digits of a code.
 const DIGITS: usize = 8;
 /// C23, H18 and H42.
@@ -173,13 +178,10 @@ fn new_code() -> Secret {
     }
 }
 
-/// What people make of a code when they paste or type it: spaces and dashes aside.
+/// What people make of a code when they paste or type it: everything but digits aside, of whatever script and width.
 fn digits(typed: &str) -> String {
-    typed
-        .chars()
-        .filter(|c| !c.is_whitespace() && !matches!(c, '-' | '\u{2010}'..='\u{2015}'))
-        .take(64)
-        .collect()
+    let normal = ComposingNormalizerBorrowed::new_nfkc().normalize_iter(typed.chars().take(MOST));
+    normal.map(digits::as_ascii).filter(char::is_ascii_digit).take(64).collect()
 }
 
 #[cfg(test)]
@@ -195,9 +197,18 @@ mod tests {
     }
 
     #[test]
-    fn a_code_may_be_pasted_with_blanks() {
-        for typed in ["12345678", " 1234 5678\r\n", "1234-5678", "1234\u{a0}5678"] {
-            assert_eq!(digits(typed), "12345678");
+    fn a_code_may_be_pasted_with_what_is_around_it() {
+        for typed in [
+            "12345678",
+            " 1234 5678\r\n",
+            "1234-5678",
+            "1234\u{a0}5678",
+            "\u{200b}1234\u{2011}5678\u{feff}",
+            "*１２３４５６７８*",
+            "١٢٣٤٥٦٧٨",
+            "Code: 12345678.",
+        ] {
+            assert_eq!(digits(typed), "12345678", "{typed}");
         }
         assert_eq!(digits(&"1".repeat(10_000)).len(), 64);
     }
