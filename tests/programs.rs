@@ -12,8 +12,7 @@ use std::process::{Command, Output, Stdio};
 
 use support::client::submit;
 use support::gateway::{Gateway, Site};
-use support::mail::{Notice, link_of, password_of};
-use support::resident::base64;
+use support::mail::{Notice, link_of, password_of, with_file};
 use support::smarthost::{Script, Smarthost};
 use support::web::{get_as, post, send};
 
@@ -34,16 +33,7 @@ fn opened() -> Opened {
     let site = Site::new(smarthost.address(), "");
     let gateway = site.start();
     let file: Vec<u8> = (0..3_000_000u32).map(|at| (at * 31 + at / 251) as u8).collect();
-    let lines: Vec<String> = file.chunks(57).map(base64).collect();
-    let mail = format!(
-        "From: {STAFF}\r\nTo: {RESIDENT}\r\nSubject: [vertrouwelijk] Foto\r\nMessage-ID: <foto@voorbeeld.nl>\r\n\
-         Date: Fri, 20 Nov 2026 09:30:07 +0100\r\nMIME-Version: 1.0\r\n\
-         Content-Type: multipart/mixed; boundary=grens\r\n\r\n--grens\r\nContent-Type: text/plain\r\n\r\nHierbij.\r\n\
-         --grens\r\nContent-Type: application/octet-stream; name*=UTF-8''f%C3%B4to.bin\r\n\
-         Content-Disposition: attachment\r\nContent-Transfer-Encoding: base64\r\n\r\n{}\r\n--grens--\r\n",
-        lines.join("\r\n")
-    );
-    submit(gateway.smtp, STAFF, &[RESIDENT], mail.as_bytes());
+    submit(gateway.smtp, STAFF, &[RESIDENT], &with_file(STAFF, RESIDENT, &file));
     let seen = smarthost.wait(|seen| seen.taken.len() == 2);
     let notices: Vec<Notice> = seen.taken.iter().map(Notice::of).collect();
     let text = |kind: &str| &notices.iter().find(|notice| notice.kind == kind).unwrap().text;

@@ -157,6 +157,16 @@ impl Browser {
         self.post(&format!("element/{element}/value"), json!({ "text": text }));
     }
 
+    /// Pastes into an element what was copied elsewhere.
+    pub fn paste_into(&self, selector: &str, text: &str) {
+        let beside = "const area = document.createElement('textarea'); area.id = 'elsewhere'; document.body.append(area); area.value =";
+        self.script(&format!("{beside} {}", json!(text)));
+        // With Control held: all of it, copied.
+        self.type_into("#elsewhere", "\u{e009}ac");
+        self.script("document.getElementById('elsewhere').remove()");
+        self.type_into(selector, "\u{e009}v");
+    }
+
     /// Looks into a frame until [`Browser::leave_frame`].
     pub fn enter_frame(&self, selector: &str) {
         let element = self.find(selector);

@@ -2,6 +2,7 @@
 
 use mail_parser::MessageParser;
 
+use super::resident::base64;
 use super::smarthost::Taken;
 
 /// Texts of [`tagged`] that nobody but the recipient may ever see.
@@ -48,6 +49,20 @@ pub fn tagged(from: &str, to: &str) -> Vec<u8> {
          \r\n\
          a2FuYXJpZS1pbmhvdWQ=\r\n\
          --m--\r\n"
+    )
+    .into_bytes()
+}
+
+/// A confidential mail with this file in it, which is called `fôto.bin`.
+pub fn with_file(from: &str, to: &str, file: &[u8]) -> Vec<u8> {
+    let lines: Vec<String> = file.chunks(57).map(base64).collect();
+    format!(
+        "From: {from}\r\nTo: {to}\r\nSubject: [vertrouwelijk] Foto\r\nMessage-ID: <foto@voorbeeld.nl>\r\n\
+         Date: Fri, 20 Nov 2026 09:30:07 +0100\r\nMIME-Version: 1.0\r\n\
+         Content-Type: multipart/mixed; boundary=grens\r\n\r\n--grens\r\nContent-Type: text/plain\r\n\r\nHierbij.\r\n\
+         --grens\r\nContent-Type: application/octet-stream; name*=UTF-8''f%C3%B4to.bin\r\n\
+         Content-Disposition: attachment\r\nContent-Transfer-Encoding: base64\r\n\r\n{}\r\n--grens--\r\n",
+        lines.join("\r\n")
     )
     .into_bytes()
 }
