@@ -1,7 +1,9 @@
 //! `[store]`: one database and one bucket that several nodes share, in place of the data folder.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
+use hyper::Uri;
 use serde::Deserialize;
 
 /// `[store]`. Without it rows, sealed bytes and keys are in the data folder.
@@ -138,6 +140,10 @@ impl StoreSection {
                 self.endpoint.as_deref().is_none_or(|url| is_url(url, &["https://", "http://"])),
                 "store.endpoint must be a URL that begins with https:// or http://",
             ),
+            (
+                self.endpoint.as_deref().is_none_or(|url| !url.starts_with("http://") || is_here(url)),
+                "store.endpoint: http:// is for a service on this machine; use https://",
+            ),
             ((4..=1000).contains(&self.connections), "store.connections must be from 4 to 1000"),
             (!self.region.is_empty(), "store.region must not be empty"),
         ];
@@ -146,6 +152,15 @@ impl StoreSection {
             None => Ok(()),
         }
     }
+}
+
+/// Whether a URL is of this machine.
+fn is_here(url: &str) -> bool {
+    let host = url
+        .parse::<Uri>()
+        .ok()
+        .and_then(|url| url.host().map(|host| host.trim_matches(['[', ']']).to_owned()));
+    host.is_some_and(|host| host == "localhost" || host.parse().is_ok_and(|host: IpAddr| host.is_loopback()))
 }
 
 fn bucket_and_prefix(url: &str) -> Option<(String, String)> {
@@ -196,5 +211,26 @@ mod tests {
         both.check().unwrap();
         assert_eq!(both.shared().unwrap().1.prefix, "x");
         assert_eq!(StoreSection::default().shared(), None);
+    }
+
+    #[test]
+    fn plain_http_stays_on_this_machine() {
+        let check = |endpoint: &str| {
+            let store = StoreSection { endpoint: Some(endpoint.to_owned()), ..StoreSection::default() };
+            store.check()
+        };
+        for fine in ["https://s3.example", "http://127.0.0.1:9000", "http://localhost", "http://[::1]:9000/"]
+        {
+            assert_eq!(check(fine), Ok(()), "{fine}");
+        }
+        for wrong in [
+            "http://s3.example",
+            "http://10.0.0.5:9000",
+            "http://127.0.0.1.example",
+            "http://",
+            "http://localhost@s3.example",
+        ] {
+            assert!(check(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -9,27 +9,29 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
 use super::{BlobShares, Home};
+use crate::clock::Clock;
 use crate::config::{Bucket, Database};
 use crate::data_folder::{self, Before};
 use crate::id::FolderId;
 use crate::secret::{Keys, MASTER_KEY, MASTER_KEY_VARIABLE};
-use crate::store::files::LocalBlobs;
 use crate::store::identity::Identity;
+use crate::store::objects::ObjectBlobs;
 use crate::store::postgresql::{Postgres, Schema};
 use crate::store::{BlobIndex, Blobs};
 
 /// For a node: it brings the database up to date, and the first node of all gives it its identity.
 pub(super) async fn open(data_dir: &Path, (database, bucket): (Database, Bucket)) -> Result<Home> {
     data_folder::make(data_dir)?;
-    let rows = connect(&database)?;
+    let rows = Arc::new(connect(&database)?);
     rows.migrate().await.context(DATABASE)?;
     let known = rows.identity().await.context(DATABASE)?;
     let parts = Parts {
         keys: NodeKeys::read(data_dir, known.is_none())?,
-        bucket: open_bucket(data_dir, &bucket)?,
+        bucket: open_bucket(&bucket, &rows)?,
         rows,
     };
     match known {
@@ -41,7 +43,7 @@ pub(super) async fn open(data_dir: &Path, (database, bucket): (Database, Bucket)
 
 /// For a command; `None` where no node has run yet. It makes nothing.
 pub(super) async fn find(data_dir: &Path, (database, bucket): (Database, Bucket)) -> Result<Option<Home>> {
-    let rows = connect(&database)?;
+    let rows = Arc::new(connect(&database)?);
     match rows.schema().await.context(DATABASE)? {
         Schema::None => return Ok(None),
         Schema::Older => bail!(
@@ -50,14 +52,15 @@ pub(super) async fn find(data_dir: &Path, (database, bucket): (Database, Bucket)
         Schema::Fits => {}
     }
     let Some(known) = rows.identity().await.context(DATABASE)? else { return Ok(None) };
-    let parts =
-        Parts { keys: NodeKeys::read(data_dir, false)?, bucket: open_bucket(data_dir, &bucket)?, rows };
+    let parts = Parts { keys: NodeKeys::read(data_dir, false)?, bucket: open_bucket(&bucket, &rows)?, rows };
     parts.verify(&known).await?;
     Ok(Some(parts.into_home()))
 }
 
 /// For errors: the key that says where it is.
 const DATABASE: &str = "store.database";
+/// The same of the bucket.
+const BUCKET: &str = "store.blobs";
 
 /// Each start of a node, and each command, is one of its own.
 fn connect(database: &Database) -> Result<Postgres> {
@@ -66,8 +69,8 @@ fn connect(database: &Database) -> Result<Postgres> {
 
 /// What belongs together.
 struct Parts {
-    rows: Postgres,
-    bucket: Arc<LocalBlobs>,
+    rows: Arc<Postgres>,
+    bucket: Arc<ObjectBlobs>,
     keys: NodeKeys,
 }
 
@@ -120,23 +123,17 @@ impl Parts {
     }
 
     async fn is_bucket_empty(&self) -> Result<bool> {
-        self.ask_bucket(|bucket| Ok(bucket.names(None, 1)?.is_empty())).await
+        let bucket = Arc::clone(&self.bucket);
+        let first = spawn_blocking(move || bucket.names(None, 1)).await?;
+        Ok(first.context(BUCKET)?.is_empty())
     }
 
     async fn bucket_id(&self) -> Result<Option<FolderId>> {
-        self.ask_bucket(|bucket| bucket.id()).await
+        self.bucket.id().await.context(BUCKET)
     }
 
     async fn mark(&self, id: FolderId) -> Result<()> {
-        self.ask_bucket(move |bucket| bucket.set_id(&id)).await
-    }
-
-    async fn ask_bucket<T: Send + 'static>(
-        &self,
-        question: impl FnOnce(&LocalBlobs) -> std::io::Result<T> + Send + 'static,
-    ) -> Result<T> {
-        let bucket = Arc::clone(&self.bucket);
-        spawn_blocking(move || question(&bucket)).await?.context("store.blobs")
+        self.bucket.set_id(&id).await.context(BUCKET)
     }
 
     fn into_home(self) -> Home {
@@ -144,7 +141,7 @@ impl Parts {
         let owner = Some(rows.node().clone());
         let blobs = BlobShares { mail: bucket.clone(), queue: bucket.clone(), pages: bucket };
         // Nothing here was left behind by this node, which is new: another's may be at work on all there is.
-        Home { store: Arc::new(rows), blobs, keys, before: Before::default(), owner }
+        Home { store: rows, blobs, keys, before: Before::default(), owner }
     }
 }
 
@@ -176,6 +173,7 @@ impl NodeKeys {
     }
 }
 
-fn open_bucket(data_dir: &Path, _bucket: &Bucket) -> Result<Arc<LocalBlobs>> {
-    Ok(Arc::new(LocalBlobs::open(&data_dir.join("blobs"))?))
+fn open_bucket(bucket: &Bucket, rows: &Arc<Postgres>) -> Result<Arc<ObjectBlobs>> {
+    let blobs = ObjectBlobs::new(bucket, Arc::clone(rows) as _, Clock::system(), Handle::current());
+    Ok(Arc::new(blobs.context(BUCKET)?))
 }

@@ -17,7 +17,7 @@ use crate::data_folder::Before;
 use crate::id::BlobName;
 use crate::jobs::reminders::Reminders;
 use crate::settings::{CurrentSettings, Settings};
-use crate::store::{Blobs, ClockVerdict, Forget, Result, RetentionStore};
+use crate::store::{Blobs, ClockVerdict, Forget, INTENT_LASTS, Result, RetentionStore};
 use crate::transfer::access::SESSION_IDLE;
 
 /// How often it looks.
@@ -97,7 +97,18 @@ impl Retention {
         while store.sweep_drafts(earlier(now, DRAFT_IDLE), now).await? > 0 {}
         self.reminders.turn(&settings, now).await?;
         while store.forget(past(&settings, now)).await? > 0 {}
+        self.end_unfinished(earlier(now, INTENT_LASTS)).await;
         Ok(())
+    }
+
+    /// What a gateway has begun that died costs room, and nothing else: no trouble with it keeps the timer from its work.
+    async fn end_unfinished(&self, before: Timestamp) {
+        let blobs = self.blobs.clone();
+        match blocking(move || blobs.end_unfinished(before)).await {
+            Ok(0) => {}
+            Ok(ended) => tracing::info!(ended, "uploads that nobody had finished were ended"),
+            Err(error) => tracing::warn!(%error, "uploads that nobody finished stay behind"),
+        }
     }
 
     async fn remove_doomed(&self) -> Result<()> {

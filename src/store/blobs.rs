@@ -50,6 +50,11 @@ pub trait Blobs: Send + Sync + 'static {
     fn sweep_unfinished(&self) -> io::Result<usize> {
         Ok(0)
     }
+    /// Ends what was begun before then and came to be no blob, where a gateway that died cannot have ended it itself and no
+    /// start may; tells how much that was.
+    fn end_unfinished(&self, _before: Timestamp) -> io::Result<usize> {
+        Ok(0)
+    }
     /// Ask for it before blobs are removed that rows have named, and keep it until they are; `None` while a backup is
     /// being made, which may name them still.
     fn removal(&self) -> io::Result<Option<Removal>> {

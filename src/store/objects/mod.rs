@@ -2,7 +2,7 @@
 //! whose they are and `keys/` for keys of short life. The only place that knows names of objects.
 //!
 //! An object is there whole or not at all, and never changed. A name is written down before the upload begins ([`names`]), so that what a
-//! gateway left that died is found ([`sweep`]) without a look at what others write. Nothing depends on conditional requests, which
+//! gateway left that died is found without a look at what others write. Nothing depends on conditional requests, which
 //! some services ignore: names are random. Every call is bounded in time and memory, and made again while its fault may
 //! pass ([`retry`]); what failed is an error that says which object it was and what the service said ([`service`]).
 
@@ -21,13 +21,12 @@ mod write;
 
 use std::future::Future;
 use std::io::{self, Read};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::block_in_place;
-
-pub use self::sweep::Swept;
 
 use self::names::Names;
 use self::remote::Remote;
@@ -40,6 +39,9 @@ use crate::id::{BlobName, FolderId};
 /// Beneath which blobs are.
 const BLOBS: &str = "blobs/";
 
+/// Uploads that nobody ended are looked for no more often: they are rare, and a look is a request that costs.
+const BETWEEN_LOOKS: Duration = Duration::from_hours(1);
+
 /// The blobs of a gateway of several nodes, as one of them sees them.
 pub struct ObjectBlobs {
     inner: Arc<Inner>,
@@ -48,6 +50,8 @@ pub struct ObjectBlobs {
 struct Inner {
     remote: Remote,
     names: Names,
+    /// When uploads were last looked for that nobody ended.
+    looked: Mutex<Option<Instant>>,
     /// Turns of the writers that hold much.
     large: Arc<Semaphore>,
     runtime: Handle,
@@ -65,6 +69,7 @@ impl ObjectBlobs {
         let inner = Inner {
             remote: Remote::new(bucket)?,
             names: Names::new(intents, clock),
+            looked: Mutex::default(),
             large: Arc::new(Semaphore::new(LARGE_AT_ONCE)),
             runtime,
         };
@@ -123,5 +128,15 @@ impl Blobs for ObjectBlobs {
         let Some(object) = self.inner.wait(remote.look(&remote.key(key_of(name))))? else { return Ok(None) };
         let written = Timestamp::from_microsecond(object.last_modified.timestamp_micros());
         Ok(Some(BlobFacts { size: object.size, written: written.map_err(io::Error::other)? }))
+    }
+
+    fn end_unfinished(&self, before: Timestamp) -> io::Result<usize> {
+        let mut looked = self.inner.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        if looked.is_some_and(|looked| looked.elapsed() < BETWEEN_LOOKS) {
+            return Ok(0);
+        }
+        *looked = Some(Instant::now());
+        drop(looked);
+        self.inner.wait(self.end_uploads(before))
     }
 }

@@ -15,15 +15,15 @@ use crate::store::BlobIntents;
 
 /// Names that are taken at once.
 const AHEAD: usize = 64;
-/// A name waits no longer for its blob, and a blob may take as long again to be written and named by a row: far from the
-/// age at which what no row names is removed ([`super::sweep`]).
+/// A name waits no longer for its blob, and a blob may take as long again to be written: far from the age at which what no
+/// row names is given up ([`INTENT_LASTS`](crate::store::INTENT_LASTS)).
 const FRESH: Duration = Duration::from_hours(1);
 /// How long names may take to come.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(super) struct Names {
-    pub intents: Arc<dyn BlobIntents>,
-    pub clock: Clock,
+    intents: Arc<dyn BlobIntents>,
+    clock: Clock,
     ahead: Mutex<Vec<Intended>>,
 }
 

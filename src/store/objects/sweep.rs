@@ -1,5 +1,5 @@
-//! What gateways have left that died: blobs that were written and that no row came to name, and uploads in parts that nobody
-//! ended. Done by one node, never at a start, and only to what is a day old: nobody works on that any more.
+//! Uploads in parts that a gateway left which died: they are no blobs, and cost room all the same. Blobs that no row came to
+//! name are found by their intents ([`super::names`]).
 
 use std::io;
 use std::time::Duration;
@@ -13,47 +13,15 @@ use serde::Deserialize;
 
 use super::retry::call;
 use super::service::Kind;
-use super::{BLOBS, ObjectBlobs, key_of};
-use crate::clock::{DAY, Timestamp, earlier};
+use super::{BLOBS, ObjectBlobs};
+use crate::clock::Timestamp;
 
-/// Names that are looked at at once.
-const PAGE: usize = 1000;
 /// How long a signed address is good for.
 const SIGNED: Duration = Duration::from_secs(60);
 
-/// What a sweep has removed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Swept {
-    /// Names that no row has come to name, whether there was a blob or not.
-    pub names: usize,
-    /// Uploads that nobody ended.
-    pub uploads: usize,
-}
-
 impl ObjectBlobs {
-    /// Removes what is older than a day and belongs to nobody. It can be broken off at any point, and is begun again by the next.
-    pub async fn sweep(&self) -> io::Result<Swept> {
-        let before = earlier(self.inner.names.clock.now(), DAY);
-        Ok(Swept { names: self.sweep_names(before).await?, uploads: self.sweep_uploads(before).await? })
-    }
-
-    async fn sweep_names(&self, before: Timestamp) -> io::Result<usize> {
-        let (intents, remote, mut swept) = (&self.inner.names.intents, &self.inner.remote, 0);
-        loop {
-            let stale = intents.stale_intents(before, PAGE).await.map_err(io::Error::other)?;
-            if stale.is_empty() {
-                return Ok(swept);
-            }
-            for name in &stale {
-                remote.remove(&remote.key(key_of(name))).await?;
-            }
-            swept += stale.len();
-            // Only now: a blob that was not removed must be found again.
-            intents.forget_intents(stale).await.map_err(io::Error::other)?;
-        }
-    }
-
-    async fn sweep_uploads(&self, before: Timestamp) -> io::Result<usize> {
+    /// Ends uploads that were begun before then; tells how many.
+    pub(super) async fn end_uploads(&self, before: Timestamp) -> io::Result<usize> {
         let (remote, mut swept, mut after) = (&self.inner.remote, 0, None);
         loop {
             let page = call(0, || self.uploads(after.clone())).await;

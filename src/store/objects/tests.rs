@@ -12,7 +12,8 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::write::PART;
 use super::*;
-use crate::clock::{DAY, later};
+#[cfg(feature = "system-tests")]
+use crate::clock::{DAY, earlier, later};
 use crate::store::conformance::blobs_conformance;
 use crate::store::{Result, StoreError, all_names};
 
@@ -96,22 +97,13 @@ impl BlobIntents for Noted {
         Ok(())
     }
 
-    async fn stale_intents(&self, before: Timestamp, limit: usize) -> Result<Vec<BlobName>> {
-        let names = self.names.lock().unwrap();
-        let stale = names.iter().filter(|(_, since)| *since < before).map(|(name, _)| name.clone());
-        Ok(stale.take(limit).collect())
+    /// The database gives blobs up, which are then removed as others are.
+    async fn stale_intents(&self, _before: Timestamp, _limit: usize) -> Result<Vec<BlobName>> {
+        Ok(Vec::new())
     }
 
-    async fn forget_intents(&self, names: Vec<BlobName>) -> Result<()> {
-        self.names.lock().unwrap().retain(|(name, _)| !names.contains(name));
+    async fn forget_intents(&self, _names: Vec<BlobName>) -> Result<()> {
         Ok(())
-    }
-}
-
-impl Noted {
-    /// A row has come to name it.
-    fn named(&self, name: &BlobName) {
-        self.names.lock().unwrap().retain(|(noted, _)| noted != name);
     }
 }
 
@@ -335,34 +327,27 @@ fn a_name_is_written_down_before_its_blob_is_there() {
     assert!(blobs.create().is_err());
 }
 
+/// The double says that every upload began on 30 November 2026 at four.
 #[test]
-fn what_a_dead_node_has_left_is_swept_after_a_day() {
+fn what_a_dead_node_has_begun_is_ended_a_day_later() {
     let (double, gateway, blobs) = fresh();
-    let (kept, orphan) = (write(&blobs, b"kept").unwrap(), write(&blobs, b"orphan").unwrap());
-    gateway.intents.named(&kept);
+    let kept = write(&blobs, &bytes(PART + 1)).unwrap();
     let mut writer = blobs.create().unwrap();
     writer.write_all(&bytes(PART + 1)).unwrap();
     // As a process does that is killed.
     mem::forget(writer);
+    let end = |before: &str| gateway.runtime.block_on(blobs.end_uploads(before.parse().unwrap()));
+    assert_eq!(end("2026-11-30T16:00:00Z").unwrap(), 0);
     assert_eq!(double.uploads(), 1);
-    let sweep = || gateway.runtime.block_on(blobs.sweep()).unwrap();
-    assert_eq!(sweep(), Swept::default());
-    assert_eq!((all_names(&blobs).unwrap().len(), double.uploads()), (2, 1));
-    gateway.clock.advance(later_than_a_day());
     double.trouble("DELETE", Trouble::Refused(403, "AccessDenied", None));
-    assert!(gateway.runtime.block_on(blobs.sweep()).is_err());
-    let noted = gateway.intents.names.lock().unwrap().len();
-    assert!(noted > 0, "what was not removed is not forgotten");
-    assert_eq!(sweep(), Swept { names: noted, uploads: 1 });
-    assert_eq!(all_names(&blobs).unwrap(), [kept]);
-    assert!(!double.objects().iter().any(|object| object.contains(orphan.as_str())));
-    assert_eq!(double.uploads(), 0);
-    assert_eq!(sweep(), Swept::default());
-}
-
-/// The double says that an upload began on 30 November 2026.
-fn later_than_a_day() -> Duration {
-    DAY * 400
+    assert!(end("2026-11-30T16:00:01Z").is_err());
+    assert_eq!(double.uploads(), 1);
+    let before = "2026-11-30T16:00:01Z".parse().unwrap();
+    assert_eq!(blobs.end_unfinished(before).unwrap(), 1);
+    assert_eq!((double.uploads(), all_names(&blobs).unwrap()), (0, vec![kept]));
+    let asked_before = asked(&double, "GET /zegel/?");
+    assert_eq!(blobs.end_unfinished(before).unwrap(), 0);
+    assert_eq!(asked(&double, "GET /zegel/?"), asked_before, "once an hour");
 }
 
 #[test]
@@ -531,19 +516,17 @@ mod real {
     }
 
     #[test]
-    fn what_a_dead_node_has_left_is_swept() {
+    fn what_a_dead_node_has_begun_is_ended() {
         let (blobs, gateway) = fresh();
-        let orphan = write(&blobs, b"orphan").unwrap();
+        let kept = write(&blobs, b"kept").unwrap();
         let mut writer = blobs.create().unwrap();
         writer.write_all(&bytes(PART + 1)).unwrap();
         mem::forget(writer);
-        let sweep = || gateway.runtime.block_on(blobs.sweep()).unwrap();
-        assert_eq!(sweep(), Swept::default());
-        gateway.clock.advance(DAY + Duration::from_secs(60));
-        let swept = sweep();
-        assert!(swept.names > 0);
-        assert_eq!(swept.uploads, 1);
-        assert_eq!(blobs.look(&orphan).unwrap(), None);
-        assert_eq!(sweep(), Swept::default());
+        let end = |before| gateway.runtime.block_on(blobs.end_uploads(before)).unwrap();
+        let now = gateway.clock.now();
+        assert_eq!(end(earlier(now, DAY)), 0);
+        assert_eq!(end(later(now, DAY)), 1);
+        assert_eq!(end(later(now, DAY)), 0);
+        assert_eq!(all_names(&blobs).unwrap(), [kept]);
     }
 }

@@ -154,7 +154,8 @@ impl BlobWriter for Writer {
 }
 
 impl Drop for Writer {
-    /// Parts that were sent are given up. Where that fails, or the process ends before, the sweep finds them.
+    /// Parts that were sent are given up. Where that fails, or the process ends before, they are found a day later
+    /// (see `super::sweep`).
     fn drop(&mut self) {
         let Some(upload) = self.upload.take() else { return };
         let (inner, key) = (Arc::clone(&self.inner), self.key.clone());
@@ -162,7 +163,7 @@ impl Drop for Writer {
             let ended = call(0, || inner.remote.s3.abort_multipart(&key, &upload.id)).await;
             if let Err(fault) = ended {
                 let error = inner.remote.error(fault, &key);
-                tracing::warn!(%error, "parts of a blob that was given up stay behind until they are swept");
+                tracing::warn!(%error, "parts of a blob that was given up stay behind for a day");
             }
         });
     }
