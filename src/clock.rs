@@ -5,6 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 pub use jiff::Timestamp;
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::secret;
 
 /// A day as a duration. Days that people count are in [`crate::calendar`].
 pub const DAY: Duration = Duration::from_hours(24);
@@ -56,6 +59,19 @@ pub fn days_later(start: Timestamp, days: u32) -> Timestamp {
     later(start, DAY.saturating_mul(days))
 }
 
+/// How long this machine has been up, the time in which it slept or this process was stopped included (CLOCK_BOOTTIME): what
+/// a promise is measured by that others rely on meanwhile.
+pub fn since_boot() -> Duration {
+    let time = clock_gettime(ClockId::Boottime);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+/// Between half of `pause` and all of it, at random: nodes that met with the same trouble do not come back at the same moment.
+pub fn jittered(pause: Duration) -> Duration {
+    let part = u32::from(u16::from_be_bytes(secret::random()));
+    pause / 2 + pause / 2 * part / u32::from(u16::MAX)
+}
+
 /// The date and time format of RFC 5322 3.3, in UTC: `Mon, 23 Nov 2026 23:58:33 +0000`.
 pub fn rfc5322(time: Timestamp) -> String {
     time.strftime("%a, %d %b %Y %H:%M:%S +0000").to_string()
@@ -73,6 +89,14 @@ mod tests {
         assert_eq!(clock.now().as_second(), 90);
         assert_eq!(days_later(clock.now(), 2).as_second(), 90 + 172_800);
         assert_eq!(later(Timestamp::MAX, Duration::from_secs(1)), Timestamp::MAX);
+    }
+
+    #[test]
+    fn a_jittered_pause_is_no_longer_and_at_least_half() {
+        let pause = Duration::from_secs(8);
+        let pauses: Vec<_> = (0..100).map(|_| jittered(pause)).collect();
+        assert!(pauses.iter().all(|it| (pause / 2..=pause).contains(it)), "{pauses:?}");
+        assert!(pauses.iter().any(|it| *it != pauses[0]));
     }
 
     #[test]

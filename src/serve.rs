@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -19,6 +20,7 @@ use crate::delivery::Timeouts;
 use crate::delivery::smarthost::{Smarthost, TlsClients};
 use crate::home::Home;
 use crate::intake::Intake;
+use crate::jobs::heartbeat::Heartbeat;
 use crate::jobs::reminders::Reminders;
 use crate::jobs::retention::Retention;
 use crate::limits::TryRule;
@@ -96,8 +98,10 @@ pub struct Gateway {
     settings: CurrentSettings,
     accepting: CancellationToken,
     relaying: CancellationToken,
+    leaving: CancellationToken,
     servers: TaskTracker,
     workers: TaskTracker,
+    heartbeat: JoinHandle<()>,
 }
 
 impl Gateway {
@@ -160,9 +164,13 @@ impl Gateway {
             settings: settings.clone(),
             clock: clock.clone(),
         });
-        let admin =
-            AdminState { store: store.clone(), blobs: blobs.mail.clone(), settings: settings.clone(), clock };
-        let admin = web::admin::router(admin);
+        let admin = web::admin::router(AdminState {
+            store: store.clone(),
+            node: store.clone(),
+            blobs: blobs.mail.clone(),
+            settings: settings.clone(),
+            clock: clock.clone(),
+        });
 
         let smtp = smtp::Server::bind(&first.smtp.listen, smtp_settings(&settings), Arc::new(intake))?;
         let web = WebServer::bind(&first.web.listen, pages, settings.clone(), Transport::AsConfigured)?;
@@ -173,6 +181,7 @@ impl Gateway {
             0 => {}
             removed => tracing::info!(removed, "unfinished blobs of a former life were removed"),
         }
+        let heartbeat = Heartbeat::begin(store.clone(), clock).await?;
         let (accepting, relaying) = (CancellationToken::new(), CancellationToken::new());
         let (servers, workers) = (TaskTracker::new(), TaskTracker::new());
         let addresses = (smtp.addresses()?, web.addresses(), admin.addresses());
@@ -180,10 +189,24 @@ impl Gateway {
         servers.spawn(web.run(accepting.clone()));
         workers.spawn(admin.run(relaying.clone()));
         workers.spawn(worker.run(relaying.clone()));
-        workers.spawn(retention.run(relaying.clone()));
+        workers.spawn(retention.run(store.clone(), relaying.clone()));
         workers.spawn(forget::run(store.clone(), relaying.clone()));
+        let leaving = CancellationToken::new();
+        let heartbeat = tokio::spawn(heartbeat.run(accepting.clone(), leaving.clone()));
         let (smtp, web, admin) = addresses;
-        Ok(Self { smtp, web, admin, store, settings, accepting, relaying, servers, workers })
+        Ok(Self {
+            smtp,
+            web,
+            admin,
+            store,
+            settings,
+            accepting,
+            relaying,
+            leaving,
+            servers,
+            workers,
+            heartbeat,
+        })
     }
 
     /// Tells the log and systemd that the gateway is ready.
@@ -235,6 +258,11 @@ impl Gateway {
         }
         if let Err(error) = self.store.destroy_keys().await {
             tracing::error!(%error, "keys of delivered mail are left for the next start");
+        }
+        // The last of all: until here other nodes leave alone what this one was delivering.
+        self.leaving.cancel();
+        if let Err(error) = self.heartbeat.await {
+            tracing::error!(%error, "the signs of life have broken down");
         }
         tracing::info!("stopped");
     }

@@ -8,6 +8,7 @@ macro_rules! say {
 
 mod backup;
 mod check;
+mod nodes;
 mod operator;
 mod policy;
 mod queue;
@@ -79,6 +80,10 @@ enum Command {
         #[command(flatten)]
         config: ConfigArgs,
     },
+    /// The gateways that share a [store]
+    Nodes(ReportArgs),
+    /// Bring the database of a [store] up to date, ahead of the nodes that need it
+    Migrate(ConfigArgs),
     /// What the policy makes of a message
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -288,6 +293,8 @@ pub fn run() -> ExitCode {
         Command::Backup { out, without_key, config } => backup::backup(&config, &out, !without_key),
         Command::Restore { from, key, config } => backup::restore(&config, &from, key.as_deref()),
         Command::Repair { lost, config } => repair::run(lost, &config),
+        Command::Nodes(report) => nodes::list(&report),
+        Command::Migrate(config) => nodes::migrate(&config),
         Command::Policy(PolicyCommand::Explain { report, from, to, file }) => {
             policy::explain(&report, &from, &to, &file)
         }

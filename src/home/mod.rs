@@ -82,6 +82,17 @@ impl Home {
     }
 }
 
+/// Brings the database of `[store]` up to date; tells how many steps that were.
+pub async fn migrate(store: &StoreSection) -> Result<u32> {
+    match store.shared() {
+        None => bail!("there is no [store]"),
+        #[cfg(feature = "cluster")]
+        Some((database, _)) => shared::migrate(&database).await,
+        #[cfg(not(feature = "cluster"))]
+        Some(_) => bail!(StoreSection::NOT_BUILT),
+    }
+}
+
 /// A data folder has its key in it: one that is given besides would be forgotten in no backup, and used by nobody.
 fn alone(folder: DataFolder) -> Result<Home> {
     if std::env::var_os(MASTER_KEY_VARIABLE).is_some() {

@@ -57,6 +57,11 @@ pub(super) async fn find(data_dir: &Path, (database, bucket): (Database, Bucket)
     Ok(Some(parts.into_home()))
 }
 
+/// Brings the database up to date.
+pub(super) async fn migrate(database: &Database) -> Result<u32> {
+    connect(database)?.migrate().await.context(DATABASE)
+}
+
 /// For errors: the key that says where it is.
 const DATABASE: &str = "store.database";
 /// The same of the bucket.

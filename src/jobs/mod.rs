@@ -1,4 +1,5 @@
 //! Work that is done at intervals. `serve` starts and stops it.
 
+pub mod heartbeat;
 pub mod reminders;
 pub mod retention;

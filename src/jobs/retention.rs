@@ -6,10 +6,12 @@
 
 mod sweep;
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::spawn_blocking;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, Timestamp, earlier};
@@ -17,7 +19,7 @@ use crate::data_folder::Before;
 use crate::id::BlobName;
 use crate::jobs::reminders::Reminders;
 use crate::settings::{CurrentSettings, Settings};
-use crate::store::{Blobs, ClockVerdict, Forget, INTENT_LASTS, Result, RetentionStore};
+use crate::store::{Blobs, ClockVerdict, Forget, INTENT_LASTS, NodeStore, Result, RetentionStore};
 use crate::transfer::access::SESSION_IDLE;
 
 /// How often it looks.
@@ -54,8 +56,24 @@ impl Retention {
         Self { store, blobs, clock, settings, reminders, before }
     }
 
-    /// Runs until `stop`. Trouble is logged and tried again at the next turn.
-    pub async fn run(self, stop: CancellationToken) {
+    /// Runs until `stop`, whenever this node is the one that leads. Where it no longer is, what it is doing ends between two
+    /// steps: each is a transaction, and the next leader does what is left.
+    pub async fn run(self, nodes: Arc<dyn NodeStore>, stop: CancellationToken) {
+        loop {
+            let lead = tokio::select! {
+                () = stop.cancelled() => return,
+                lead = nodes.lead() => lead,
+            };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = lead.lost().cancelled() => tracing::warn!("another node may run the timer; this one stops"),
+                () = self.turns() => {}
+            }
+        }
+    }
+
+    /// Turn after turn. Trouble is logged and tried again at the next one.
+    async fn turns(&self) {
         let mut is_swept = false;
         loop {
             if !is_swept {
@@ -67,10 +85,7 @@ impl Retention {
             if let Err(error) = self.turn().await {
                 tracing::error!(%error, "expiry did not finish; it goes on in a minute");
             }
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(INTERVAL) => {}
-            }
+            sleep(INTERVAL).await;
         }
     }
 
@@ -184,9 +199,15 @@ impl Retention {
         blocking(look).await
     }
 
+    /// Stops between two blobs when whoever asked for it is gone.
     async fn remove(&self, names: Vec<BlobName>) -> Result<()> {
-        let blobs = self.blobs.clone();
-        blocking(move || names.iter().try_for_each(|name| blobs.remove(name))).await
+        let (blobs, asked) = (self.blobs.clone(), CancellationToken::new());
+        let (gone, _asked) = (asked.clone(), asked.drop_guard());
+        let remove = move |name: &BlobName| match gone.is_cancelled() {
+            true => Err(ErrorKind::Interrupted.into()),
+            false => blobs.remove(name),
+        };
+        blocking(move || names.iter().try_for_each(remove)).await
     }
 }
 

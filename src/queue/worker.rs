@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -22,7 +23,7 @@ use super::retry::{Next, RetrySchedule};
 use super::routing;
 use crate::address::ReversePath;
 use crate::audit::{Action, Actor, Event, EventResult, Initiator, Origin};
-use crate::clock::{Clock, Timestamp, later};
+use crate::clock::{Clock, Timestamp, jittered, later};
 use crate::config::{Direction, ReturnPath};
 use crate::delivery::outcome::{self, Delivery};
 use crate::delivery::{NextHop, OutgoingMail};
@@ -109,7 +110,7 @@ impl Worker {
                 Ok(pause) => pause,
                 Err(error) => {
                     tracing::error!(%error, "the queue cannot be read; trying again");
-                    TROUBLE
+                    jittered(TROUBLE)
                 }
             };
             self.shared.parts.next_hop.sweep().await;
@@ -133,6 +134,9 @@ impl Worker {
         if !*released {
             store.release_claims(&shared.parts.owner).await?;
             *released = true;
+        }
+        if !store.holds_claims() {
+            return Ok(TROUBLE);
         }
         let settings = shared.parts.settings.get();
         let most = settings.relay.max_connections.max(1);
@@ -183,6 +187,11 @@ struct Shared {
 impl Shared {
     /// One attempt, from the claimed item to the recorded outcome.
     async fn attempt(self: Arc<Self>, item: Item, slot: ConnectionSlot) {
+        if !self.parts.store.holds_claims() {
+            tracing::warn!(item = %item.id, "a delivery is not begun: it may have become another node's");
+            drop(slot);
+            return self.record(give_back(item, self.parts.clock.now())).await;
+        }
         let settings = self.parts.settings.get();
         let direction = routing::direction(&settings, &item);
         let server = self.parts.next_hop.name(&settings, direction);
@@ -201,7 +210,7 @@ impl Shared {
             Ok(message) => message,
             Err(error) => {
                 tracing::error!(item = %item.id, %error, "a queued body cannot be read");
-                return self.unreadable(&error, item);
+                return self.unreadable(&error, item).await;
             }
         };
         let recipients: Vec<EnvelopeRecipient> =
@@ -213,7 +222,10 @@ impl Shared {
             recipients: &recipients,
             traits: message.traits(),
             secret: routing::is_secret(item.kind),
-            open: &|| message.blocks(),
+            open: &|| {
+                let store = Arc::clone(&self.parts.store);
+                message.blocks().as_long_as(move || store.holds_claims())
+            },
         };
         self.parts.next_hop.deliver(settings, &mail).await
     }
@@ -238,9 +250,12 @@ impl Shared {
 
     /// A body whose blob is missing, or that is damaged, does not come back: its sender is told now, and not after five
     /// days of silence. What a disk cannot give just now, or a folder of keys that is not there, may come later.
-    fn unreadable(&self, error: &io::Error, item: &Item) -> Delivery {
-        let is_missing = match &item.body.data {
-            BodyData::Blob(name) => matches!(self.parts.blobs.look(name), Ok(None)),
+    async fn unreadable(&self, error: &io::Error, item: &Item) -> Delivery {
+        let is_missing = match item.body.data.clone() {
+            BodyData::Blob(name) => {
+                let blobs = Arc::clone(&self.parts.blobs);
+                matches!(spawn_blocking(move || blobs.look(&name)).await, Ok(Ok(None)))
+            }
             BodyData::Inline(_) => false,
         };
         let outcome = if is_missing || error.kind() == io::ErrorKind::InvalidData {
@@ -307,6 +322,7 @@ impl Shared {
         loop {
             match self.parts.store.finish_attempt(attempt.clone()).await {
                 Ok(AttemptEnd::Recorded) => return,
+                Ok(AttemptEnd::ClaimLost) if attempt.outcomes.is_empty() => return,
                 Ok(AttemptEnd::ClaimLost) => {
                     tracing::warn!(
                         item = %attempt.item,
@@ -325,8 +341,24 @@ impl Shared {
                 }
                 Err(_) => {}
             }
-            sleep(TROUBLE).await;
+            sleep(jittered(TROUBLE)).await;
         }
+    }
+}
+
+/// The end of an attempt that was not made: the item is due again at once.
+fn give_back(item: Item, now: Timestamp) -> Attempt {
+    let Item { id, claim, .. } = item;
+    Attempt {
+        item: id,
+        claim,
+        notifies: None,
+        now,
+        outcomes: Vec::new(),
+        next_attempt: now,
+        problem: None,
+        reports: Vec::new(),
+        events: Vec::new(),
     }
 }
 

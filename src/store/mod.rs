@@ -19,6 +19,7 @@ pub mod files;
 mod gauges;
 pub mod identity;
 mod intake;
+pub mod nodes;
 #[cfg(feature = "cluster")]
 pub mod objects;
 #[cfg(feature = "cluster")]
@@ -55,6 +56,7 @@ pub use self::downloads::{DownloadStore, Fetch, SHOWN};
 pub use self::drafts::{DraftRow, DraftStore, EndedDraft};
 pub use self::gauges::{GaugeStore, Gauges, ProblemGauge};
 pub use self::intake::{Acceptance, Committed, IntakeStore, MessageStore};
+pub use self::nodes::NodeStore;
 pub use self::queue::{
     Attempt, AttemptEnd, Body, BodyData, Claim, Item, NewItem, PendingRecipient, Problem, QueueItemKind,
     QueueStore,
@@ -144,6 +146,7 @@ pub trait Store:
     + RetentionStore
     + ReplyStore
     + GaugeStore
+    + NodeStore
 {
 }
 impl<T> Store for T where
@@ -159,5 +162,6 @@ impl<T> Store for T where
         + RetentionStore
         + ReplyStore
         + GaugeStore
+        + NodeStore
 {
 }

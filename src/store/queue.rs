@@ -32,6 +32,10 @@ pub trait QueueStore: Send + Sync + 'static {
     /// up. Where the claim no longer holds the item, nothing is changed. An item that was removed while the claim held
     /// it is no error: reports and events are kept all the same.
     async fn finish_attempt(&self, attempt: Attempt) -> Result<AttemptEnd>;
+    /// Whether what was claimed here is surely still its owner's, so that an attempt may begin or go on. Asks nobody.
+    fn holds_claims(&self) -> bool {
+        true
+    }
     /// Makes due now whatever is tried again by itself: the clock was set back.
     async fn make_all_due(&self, now: Timestamp) -> Result<()>;
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::{Display, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -12,8 +13,9 @@ use axum::routing::get;
 use crate::clock::{Clock, Timestamp};
 use crate::diagnostic::Diagnostic;
 use crate::settings::{Certificates, CurrentSettings, Settings};
+use crate::store::nodes::{NodeHealth, SKEW_NOTED};
 use crate::store::room::{Disk, DiskShare, Shortage};
-use crate::store::{Blobs, GaugeStore, Gauges, Problem, ProblemGauge};
+use crate::store::{Blobs, GaugeStore, Gauges, NodeStore, Problem, ProblemGauge};
 use crate::web::http::error::PlainError;
 
 /// What the figures come from.
@@ -21,6 +23,8 @@ use crate::web::http::error::PlainError;
 pub struct AdminState {
     /// Asked at every request.
     pub store: Arc<dyn GaugeStore>,
+    /// How this node is.
+    pub node: Arc<dyn NodeStore>,
     /// For the room on the disk.
     pub blobs: Arc<dyn Blobs>,
     /// For certificates, and for what is worth a note.
@@ -38,10 +42,13 @@ pub fn router(admin: AdminState) -> Router {
         .with_state(admin)
 }
 
-/// Ready means: the store answers, there is room for new mail (H43), whoever checks our certificates finds them valid (M13),
+/// Ready means: this node holds its lease, by a clock that is right; the store answers, there is room for new mail (H43), whoever checks our certificates finds them valid (M13),
 /// and no mail waits for an administrator (C38). Every reason is a line.
 async fn ready(State(admin): State<AdminState>) -> Result<String, PlainError> {
     let now = admin.clock.now();
+    if let Some(reason) = admin.node.health().and_then(|node| node.not_ready()) {
+        return Err(PlainError::Unavailable(reason));
+    }
     let gauges = admin.store.gauges(now).await.map_err(|error| silent("store", &error))?;
     let disk = admin.store.disk().await.map_err(|error| silent("disk", &error))?;
     let full = (disk.shortage() == Some(Shortage::Mail)).then(|| {
@@ -53,7 +60,10 @@ async fn ready(State(admin): State<AdminState>) -> Result<String, PlainError> {
     let reasons: Vec<String> =
         expired.into_iter().chain(full).chain(gauges.problems.iter().map(stuck)).collect();
     match reasons.as_slice() {
-        [] => Ok(format!("ok\n{}{}", note_of(disk), notes(&settings))),
+        [] => {
+            let node = admin.node.health().map(|node| note_of_node(&node)).unwrap_or_default();
+            Ok(format!("ok\n{node}{}{}", note_of(disk), notes(&settings)))
+        }
         reasons => Err(PlainError::Unavailable(reasons.join("\n"))),
     }
 }
@@ -75,6 +85,26 @@ fn note_of(disk: Disk) -> String {
     }
 }
 
+/// What is said of a node that is ready all the same.
+fn note_of_node(node: &NodeHealth) -> String {
+    let skew = Duration::from_micros(node.skew.unsigned_abs());
+    let mut notes = String::new();
+    if skew >= SKEW_NOTED {
+        notes += &format!(
+            "note: the clock of this node differs by {:.1} s from the database's\n",
+            skew.as_secs_f64()
+        );
+    }
+    if let (Some((reason, ago)), false) = (&node.trouble, node.answers) {
+        notes += &format!("note: the database did not answer {} s ago: {reason}\n", ago.as_secs());
+    }
+    if node.waiting > 0 {
+        notes +=
+            &format!("note: {} wait for one of {} connections to the database\n", node.waiting, node.most);
+    }
+    notes
+}
+
 fn room_of(disk: Disk, share: DiskShare) -> String {
     let mib = |octets: u64| octets >> 20;
     format!("{} MiB of room, of which {} MiB must stay free", mib(disk.free), mib(disk.floor(share)))
@@ -87,16 +117,57 @@ fn notes(settings: &Settings) -> String {
 
 async fn metrics(State(admin): State<AdminState>) -> Result<Response, PlainError> {
     let now = admin.clock.now();
-    let gauges = admin.store.gauges(now).await.map_err(|error| silent("store", &error))?;
+    let node = admin.node.health().map(|node| of_node(&node));
+    let gauges = match (admin.store.gauges(now).await, node.as_ref()) {
+        (Ok(gauges), _) => gauges,
+        (Err(error), None) => return Err(silent("store", &error)),
+        // What can be known without the database is worth most when it is away.
+        (Err(_), Some(node)) => return Ok(([(CONTENT_TYPE, FORMAT)], node.clone()).into_response()),
+    };
     // One call of the operating system, which asks no disk.
     let room = admin.blobs.room().map_err(|error| silent("disk", &error))?;
-    let text = exposition(&gauges, room, &admin.settings.get().certificates, now);
-    Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
+    let mut text = exposition(&gauges, room, &admin.settings.get().certificates, now);
+    text.insert_str(0, node.as_deref().unwrap_or_default());
+    Ok(([(CONTENT_TYPE, FORMAT)], text).into_response())
 }
 
 fn silent(what: &str, error: &dyn Display) -> PlainError {
     PlainError::Unavailable(format!("the {what} does not answer: {error}"))
 }
+
+/// The figures of one of several nodes.
+fn of_node(node: &NodeHealth) -> String {
+    let mut text = String::new();
+    let one = |value: String| vec![(String::new(), value)];
+    let connections = [("lent", node.lent), ("idle", node.idle), ("most", node.most)];
+    let connections = connections.map(|(state, count)| (format!("{{state=\"{state}\"}}"), count.to_string()));
+    let seconds = |time: Duration| format!("{:.3}", time.as_secs_f64());
+    for (name, help, values) in [
+        (
+            "zegel_database_up",
+            "Whether the database answered this node last.",
+            one(u8::from(node.answers).to_string()),
+        ),
+        ("zegel_database_connections", "Connections of this node to the database.", connections.to_vec()),
+        ("zegel_database_waiting", "Callers that wait for a connection.", one(node.waiting.to_string())),
+        (
+            "zegel_node_lease_seconds",
+            "What is left of the lease of this node.",
+            one(seconds(node.lease.unwrap_or_default())),
+        ),
+        (
+            "zegel_node_clock_skew_seconds",
+            "How far the clock of this node is ahead of the database's.",
+            one(format!("{:.3}", node.skew as f64 / 1e6)),
+        ),
+        ("zegel_node_timer", "Whether this node runs the timer.", one(u8::from(node.leads).to_string())),
+    ] {
+        gauge(&mut text, name, help, &values);
+    }
+    text
+}
+
+const FORMAT: &str = "text/plain; version=0.0.4";
 
 /// The Prometheus text format, version 0.0.4.
 fn exposition(gauges: &Gauges, room: Option<u64>, certificates: &Certificates, now: Timestamp) -> String {
@@ -145,6 +216,7 @@ fn gauge(text: &mut String, name: &str, help: &str, values: &[(String, String)])
 mod tests {
     use super::*;
     use crate::diagnostic::Stage;
+    use crate::id::FolderId;
 
     fn valid_until(valid_until: Vec<(&'static str, Timestamp)>) -> Certificates {
         Certificates { valid_until, ..Certificates::default() }
@@ -184,6 +256,36 @@ mod tests {
         assert!(note_of(at(100)).contains("answers and uploads are refused: 100 MiB"));
         assert_eq!(at(33).shortage(), Some(Shortage::Pages));
         assert_eq!(at(32).shortage(), Some(Shortage::Mail));
+    }
+
+    #[test]
+    fn a_node_without_a_lease_or_a_clock_is_not_ready() {
+        let well = NodeHealth {
+            id: FolderId::random(),
+            lent: 2,
+            idle: 1,
+            most: 16,
+            waiting: 0,
+            lease: Some(Duration::from_secs(28)),
+            skew: 0,
+            leads: true,
+            trouble: None,
+            answers: true,
+        };
+        assert_eq!((well.not_ready(), note_of_node(&well)), (None, String::new()));
+        let text = of_node(&well);
+        assert!(text.contains("\nzegel_database_connections{state=\"lent\"} 2\n"), "{text}");
+        assert!(
+            text.contains("\nzegel_node_lease_seconds 28.000\n") && text.contains("\nzegel_node_timer 1\n")
+        );
+
+        let late = NodeHealth { skew: -3_000_000, ..well.clone() };
+        assert!(late.not_ready().is_none() && note_of_node(&late).contains("differs by 3.0 s"));
+        let wrong = NodeHealth { skew: -11_000_000, ..well.clone() };
+        assert!(wrong.not_ready().unwrap().contains("11.0 s"));
+        let trouble = Some(("connection refused".to_owned(), Duration::from_secs(40)));
+        let lost = NodeHealth { lease: None, answers: false, trouble, ..well };
+        assert!(lost.not_ready().unwrap().contains("connection refused"));
     }
 
     #[test]

@@ -8,7 +8,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use deadpool_postgres::{Object, PoolError};
+use deadpool_postgres::{Object, PoolError, TimeoutType};
 use futures_util::future::BoxFuture;
 use tokio::time::timeout;
 use tokio_postgres::error::SqlState;
@@ -16,7 +16,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
 
 use super::keys::ShortKeys;
-use super::{Postgres, audit};
+use super::{Postgres, audit, trouble};
 use crate::audit::Event;
 use crate::secret::keyring::{KeyId, KeyRef};
 use crate::store::{Result, StoreError};
@@ -137,12 +137,12 @@ impl Postgres {
         T: Send,
         F: for<'a> FnOnce(&'a Connection) -> BoxFuture<'a, Result<T>> + Send,
     {
-        bounded(async {
+        let outcome = bounded(async {
             let db = self.connection().await?;
             let outcome = work(&db).await;
             db.give_back(outcome)
-        })
-        .await
+        });
+        self.look_at(outcome.await)
     }
 
     /// Runs `work` in a transaction. When it returns `Ok` the change is durable; after an error nothing was changed, but
@@ -152,8 +152,30 @@ impl Postgres {
         T: Send,
         F: for<'a> FnOnce(&'a mut Change) -> BoxFuture<'a, Result<T>> + Send,
     {
+        let outcome = self.transaction(self.connection(), work);
+        self.look_at(outcome.await)
+    }
+
+    /// The same on a connection of the node's own.
+    pub(super) async fn write_aside<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send,
+        F: for<'a> FnOnce(&'a mut Change) -> BoxFuture<'a, Result<T>> + Send,
+    {
+        self.transaction(async { Ok(self.lend(self.aside.get().await?)) }, work).await
+    }
+
+    async fn transaction<T, F>(
+        &self,
+        connection: impl Future<Output = Result<Connection>> + Send,
+        work: F,
+    ) -> Result<T>
+    where
+        T: Send,
+        F: for<'a> FnOnce(&'a mut Change) -> BoxFuture<'a, Result<T>> + Send,
+    {
         bounded(async {
-            let mut change = Change { db: self.connection().await?, events: Vec::new() };
+            let mut change = Change { db: connection.await?, events: Vec::new() };
             if let Err(error) = change.db.batch("BEGIN").await {
                 return change.db.give_back(Err(error));
             }
@@ -167,9 +189,32 @@ impl Postgres {
         .await
     }
 
+    fn lend(&self, object: Object) -> Connection {
+        Connection { object: Some(object), keys: Arc::clone(&self.keys), held: Mutex::default() }
+    }
+
     async fn connection(&self) -> Result<Connection> {
-        let (object, keys) = (Some(self.pool.get().await?), Arc::clone(&self.keys));
-        Ok(Connection { object, keys, held: Mutex::default() })
+        if self.pool.status().available == 0 {
+            self.trouble.refuse()?;
+        }
+        match self.pool.get().await {
+            Ok(object) => Ok(self.lend(object)),
+            // All of them are lent: that says nothing of the server.
+            Err(error @ PoolError::Timeout(TimeoutType::Wait)) => Err(error.into()),
+            Err(error) => {
+                let error = error.into();
+                self.trouble.note(&error);
+                Err(error)
+            }
+        }
+    }
+
+    /// Where the server ends or only reads, the connections that idle lead nowhere either.
+    fn look_at<T>(&self, outcome: Result<T>) -> Result<T> {
+        if outcome.as_ref().is_err_and(trouble::is_about_the_server) {
+            self.pool.retain(|_, _| false);
+        }
+        outcome
     }
 }
 

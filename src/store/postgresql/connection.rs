@@ -29,8 +29,11 @@ const SILENCE: Duration = Duration::from_secs(10);
 const SESSION: &str = "-c statement_timeout=20s -c lock_timeout=10s -c idle_in_transaction_session_timeout=30s \
      -c default_transaction_isolation=read\\ committed";
 
-/// The pool of a node. Nothing is connected yet.
-pub(super) fn pool(settings: &Database, node: &FolderId) -> Result<Pool> {
+/// What each session calls itself, before the name of its node.
+pub(super) const NAME: &str = "zegel ";
+
+/// A pool of a node, of so many connections. Nothing is connected yet.
+pub(super) fn pool(settings: &Database, most: usize, node: &FolderId) -> Result<Pool> {
     let Url { mut config, tls } = Url::parse(&settings.url)?;
     if let Some(file) = &settings.password_file {
         config.password(first_line(file)?);
@@ -39,7 +42,7 @@ pub(super) fn pool(settings: &Database, node: &FolderId) -> Result<Pool> {
     {
         config.password(password);
     }
-    config.application_name(format!("zegel {node}"));
+    config.application_name(format!("{NAME}{node}"));
     let given = config.get_options().unwrap_or_default();
     config.options(format!("{SESSION} -c zegel.node={node} {given}"));
     config.connect_timeout(CONNECT).tcp_user_timeout(SILENCE).keepalives_idle(SILENCE);
@@ -55,8 +58,7 @@ pub(super) fn pool(settings: &Database, node: &FolderId) -> Result<Pool> {
         None => Manager::from_config(config, NoTls, recycling),
     };
     let timeouts = Timeouts { wait: Some(CONNECT), create: Some(CONNECT), recycle: Some(CONNECT) };
-    let pool =
-        Pool::builder(manager).max_size(settings.connections).timeouts(timeouts).runtime(Runtime::Tokio1);
+    let pool = Pool::builder(manager).max_size(most).timeouts(timeouts).runtime(Runtime::Tokio1);
     pool.build().map_err(|error| StoreError::Database(Box::new(error)))
 }
 

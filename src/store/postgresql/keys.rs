@@ -94,9 +94,9 @@ impl Postgres {
     }
 
     fn with_sheets(self, objects: Arc<dyn SheetObjects>, ring: fn(Box<dyn SheetStore>) -> Keyring) -> Self {
-        let sheets = Sheets::new(Self::of(self.pool.clone(), self.node.clone()), objects);
+        let sheets = Sheets::new(self.beside(Arc::new(ShortKeys::in_memory())), objects);
         let keys = ShortKeys::new(ring(Box::new(sheets.clone())), Some(sheets));
-        Self { keys: Arc::new(keys), ..self }
+        self.beside(Arc::new(keys))
     }
 
     /// Used to seal and open bodies.

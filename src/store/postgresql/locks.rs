@@ -26,6 +26,11 @@ impl Lock {
         format!("SELECT pg_advisory_xact_lock({ZEGEL}, {})", self as i32)
     }
 
+    /// As `pg_locks` shows it.
+    pub fn key(self) -> (i32, i32) {
+        (ZEGEL, self as i32)
+    }
+
     /// A query that takes the lock for the session, if it is free: one row, whether it did.
     pub fn of_session(self) -> String {
         format!("SELECT pg_try_advisory_lock({ZEGEL}, {})", self as i32)

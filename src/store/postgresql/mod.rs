@@ -21,6 +21,7 @@ mod limits;
 mod locks;
 mod lost;
 mod migrate;
+mod nodes;
 mod queue;
 mod queue_admin;
 mod recall;
@@ -32,6 +33,7 @@ mod status;
 #[cfg(all(test, feature = "system-tests"))]
 mod tests;
 mod transfers;
+mod trouble;
 mod uploads;
 mod verification;
 
@@ -40,7 +42,8 @@ use std::sync::Arc;
 use deadpool_postgres::Pool;
 
 pub use self::migrate::Schema;
-
+use self::nodes::Own;
+use self::trouble::Trouble;
 use super::Result;
 use crate::config::Database;
 use crate::id::FolderId;
@@ -48,18 +51,31 @@ use crate::id::FolderId;
 /// The rows of a gateway of several nodes, as one of them sees them.
 pub struct Postgres {
     pool: Pool,
+    /// For signs of life and for the lock of the timer, which no crowd of callers may keep waiting.
+    aside: Pool,
     node: FolderId,
     keys: Arc<keys::ShortKeys>,
+    own: Arc<Own>,
+    trouble: Arc<Trouble>,
 }
+
+/// Connections of a node that its callers have no part in.
+const ASIDE: usize = 2;
 
 impl Postgres {
     /// For the node `node`. Connects when it is first used, and again whenever it has to; an error is of the configuration.
     /// Keys that are taken end with the process, until [`Postgres::with_keys`] says where they are kept.
     pub fn new(database: &Database, node: FolderId) -> Result<Self> {
-        Ok(Self::of(connection::pool(database, &node)?, node))
+        let pool = |most| connection::pool(database, most, &node);
+        let (pool, aside) = (pool(database.connections)?, pool(ASIDE)?);
+        let keys = Arc::new(keys::ShortKeys::in_memory());
+        Ok(Self { pool, aside, node, keys, own: Arc::default(), trouble: Arc::default() })
     }
 
-    fn of(pool: Pool, node: FolderId) -> Self {
-        Self { pool, node, keys: Arc::new(keys::ShortKeys::in_memory()) }
+    /// The same node on the same connections, with other keys of short life.
+    fn beside(&self, keys: Arc<keys::ShortKeys>) -> Self {
+        let Self { pool, aside, node, own, trouble, .. } = self;
+        let (pool, aside, node) = (pool.clone(), aside.clone(), node.clone());
+        Self { pool, aside, node, keys, own: own.clone(), trouble: trouble.clone() }
     }
 }

@@ -27,6 +27,10 @@ impl QueueStore for Postgres {
         self.read(move |db| async move { claim_due(db, &owner, now, lease, most).await }.boxed()).await
     }
 
+    fn holds_claims(&self) -> bool {
+        self.holds_lease()
+    }
+
     async fn release_claims(&self, owner: &FolderId) -> Result<()> {
         let owner = owner.clone();
         self.read(move |db| async move { db.execute(RELEASE_ALL, &[&owner]).await.map(drop) }.boxed()).await
@@ -37,6 +41,7 @@ impl QueueStore for Postgres {
     }
 
     async fn finish_attempt(&self, attempt: Attempt) -> Result<AttemptEnd> {
+        self.check_lease()?;
         self.write(move |change| finish_attempt(change, attempt).boxed()).await
     }
 

@@ -48,7 +48,7 @@ use self::journal::Journal;
 use self::reader::Readers;
 use self::room::Log;
 use self::writer::{Change, Writer};
-use super::Result;
+use super::{NodeStore, Result};
 use crate::secret::keyring::Keyring;
 
 /// An open database. Dropping it finishes what was asked of it, so that nothing is left in its log.
@@ -64,6 +64,9 @@ pub struct Sqlite {
     log: Log,
     due: Due,
 }
+
+/// A data folder is for one gateway.
+impl NodeStore for Sqlite {}
 
 impl Sqlite {
     /// Opens the database file, makes it where there is none, and brings it up to date.

@@ -1,0 +1,177 @@
+//! The gateways that share a store. Each is a *node*: it shows signs of life, and what it has claimed is its own only while
+//! its lease lasts. One of them leads, and runs the timer. A gateway that has its store for itself is always alone, holds
+//! what it has claimed, and leads. Used by `jobs`, `web/admin` and `zegel nodes`.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::Result;
+use crate::clock::{Clock, Timestamp};
+use crate::id::FolderId;
+
+/// How long what a node has claimed is kept for it after its last sign of life.
+pub const LEASE: Duration = Duration::from_secs(30);
+/// A clock that differs so much from the database's is worth a warning.
+pub const SKEW_NOTED: Duration = Duration::from_secs(2);
+/// With one that differs so much a node is not ready: limits, locks and dates are shared, and count by the clock of each.
+pub const SKEW_REFUSED: Duration = Duration::from_secs(10);
+
+/// What a node does as one of several. A store that is for one gateway does nothing of it.
+#[async_trait]
+pub trait NodeStore: Send + Sync + 'static {
+    /// Renews the lease of this node, and frees what nodes have claimed whose lease has ended.
+    async fn heartbeat(&self, _me: &NodeFacts, _clock: &Clock) -> Result<Heartbeat> {
+        Ok(Heartbeat::default())
+    }
+    /// Ends the lease, and frees what this node has claimed: it stops.
+    async fn leave(&self) -> Result<()> {
+        Ok(())
+    }
+    /// The nodes that there are, the longest at work first; none where the store is for one gateway.
+    async fn nodes(&self) -> Result<Vec<Node>> {
+        Ok(Vec::new())
+    }
+    /// Waits until this node is the one that runs the timer.
+    async fn lead(&self) -> Lead {
+        Lead::for_ever()
+    }
+    /// How this node is, without asking anybody; `None` where the store is for one gateway.
+    fn health(&self) -> Option<NodeHealth> {
+        None
+    }
+}
+
+/// What a node says of itself.
+#[derive(Clone, Debug)]
+pub struct NodeFacts {
+    /// The host that it runs on.
+    pub host: String,
+    /// Its version.
+    pub version: String,
+    /// Since when.
+    pub started: Timestamp,
+    /// It is stopping: it takes in nothing new.
+    pub draining: bool,
+}
+
+/// What a sign of life brought to light.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// The lease had ended before it was renewed.
+    pub had_ended: bool,
+    /// Items of other nodes that are free now.
+    pub freed: u64,
+    /// How far this node's clock is ahead of the database's, in microseconds, what cannot be told apart from the way there
+    /// taken off.
+    pub skew: i64,
+}
+
+/// A node as all of them see it.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Node {
+    /// Its name, another one after each start.
+    pub id: FolderId,
+    pub host: String,
+    pub version: String,
+    pub started: Timestamp,
+    /// Its last sign of life, by the database's clock.
+    pub seen: Timestamp,
+    pub state: NodeState,
+    /// What is left of its lease, in seconds; less than none where it has ended.
+    pub lease_seconds: f64,
+    /// How far its clock is ahead of the database's.
+    pub skew_seconds: f64,
+    /// It runs the timer.
+    pub timer: bool,
+    /// Items of the queue that it has claimed.
+    pub claimed: u64,
+}
+
+/// What a node is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NodeState {
+    /// It works.
+    Working,
+    /// It is stopping.
+    Draining,
+    /// Its lease has ended without a word: it is dead, stopped, or cut off from the database.
+    Lost,
+}
+
+impl NodeState {
+    /// The word on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Working => "working",
+            Self::Draining => "draining",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+/// How a node is, as it sees itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodeHealth {
+    /// Its name.
+    pub id: FolderId,
+    /// Connections to the database that are lent just now.
+    pub lent: usize,
+    /// Those that are free.
+    pub idle: usize,
+    /// The most that there may be.
+    pub most: usize,
+    /// Callers that wait for one.
+    pub waiting: usize,
+    /// What is left of its lease; `None`: it has ended.
+    pub lease: Option<Duration>,
+    /// As in [`Heartbeat::skew`].
+    pub skew: i64,
+    /// Whether it runs the timer.
+    pub leads: bool,
+    /// Why the database could not be used the last time that it could not, and how long ago that was.
+    pub trouble: Option<(String, Duration)>,
+    /// Whether that is over.
+    pub answers: bool,
+}
+
+impl NodeHealth {
+    /// Why mail should come to another node; `None`: it need not.
+    pub fn not_ready(&self) -> Option<String> {
+        if self.lease.is_none() {
+            let why = self.trouble.as_ref().map_or("", |(reason, _)| reason.as_str());
+            return Some(format!("the lease of this node has ended, nothing is delivered from here: {why}"));
+        }
+        let skew = Duration::from_micros(self.skew.unsigned_abs());
+        (skew >= SKEW_REFUSED).then(|| {
+            format!("the clock of this node differs by {:.1} s from the database's", skew.as_secs_f64())
+        })
+    }
+}
+
+/// Running the timer: until it is dropped, or lost.
+#[derive(Debug)]
+pub struct Lead {
+    lost: CancellationToken,
+    _watch: Option<AbortOnDropHandle<()>>,
+}
+
+impl Lead {
+    /// Of a gateway that is alone.
+    pub fn for_ever() -> Self {
+        Self { lost: CancellationToken::new(), _watch: None }
+    }
+
+    /// Of one that is watched by a task, which cancels `lost` when another node may lead. Dropping it ends the task.
+    pub fn watched(lost: CancellationToken, watch: tokio::task::JoinHandle<()>) -> Self {
+        Self { lost, _watch: Some(AbortOnDropHandle::new(watch)) }
+    }
+
+    /// Cancelled when this node no longer leads: what it is doing as the leader must stop.
+    pub fn lost(&self) -> &CancellationToken {
+        &self.lost
+    }
+}

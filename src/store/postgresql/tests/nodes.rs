@@ -1,0 +1,235 @@
+//! Several nodes on one database, and a database that fails them.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use tokio::time::timeout;
+
+use super::server::Server;
+use super::*;
+use crate::clock::Clock;
+use crate::store::conformance::{attempt, delivered, item, message, minutes, noon};
+use crate::store::nodes::{Heartbeat, NodeFacts, NodeState};
+use crate::store::{AttemptEnd, Item, MessageStore, NodeStore, QueueAdmin, QueueStore, StoreError};
+
+/// How long a test waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn facts() -> NodeFacts {
+    let (host, version) = ("post".to_owned(), "0.1.0".to_owned());
+    NodeFacts { host, version, started: noon(), draining: false }
+}
+
+async fn beat(node: &Postgres) -> Heartbeat {
+    node.heartbeat(&facts(), &Clock::system()).await.unwrap()
+}
+
+async fn claim(node: &Postgres) -> Vec<Item> {
+    node.claim_due(node.node(), noon(), minutes(120), 10).await.unwrap()
+}
+
+/// Waits until it holds, as others see it.
+async fn until(what: &str, holds: impl AsyncFn() -> bool) {
+    let begun = Instant::now();
+    while !holds().await {
+        assert!(begun.elapsed() < PATIENCE, "{what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_lost_node_has_claimed_is_anothers() {
+    let (lost, database) = fresh().await;
+    let other = node(&database);
+    beat(&lost).await;
+    lost.commit(message(vec![item()])).await.unwrap();
+    let claimed = claim(&lost).await;
+    assert_eq!((beat(&other).await.freed, claim(&other).await.len()), (0, 0), "its lease lasts");
+    database.sql(&format!("UPDATE nodes SET lease = 0 WHERE id = '{}'", lost.node()));
+    assert_eq!(other.nodes().await.unwrap()[0].state, NodeState::Lost);
+    assert_eq!(beat(&other).await.freed, 1);
+    assert_eq!(claim(&other).await.len(), 1);
+    let late = lost.finish_attempt(attempt(&claimed[0], delivered())).await.unwrap();
+    assert_eq!(late, AttemptEnd::ClaimLost, "the fence holds");
+    assert_eq!(other.queue().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn what_nobody_is_known_to_hold_is_free() {
+    let (gone, database) = fresh().await;
+    gone.commit(message(vec![item()])).await.unwrap();
+    assert_eq!(claim(&gone).await.len(), 1);
+    let other = node(&database);
+    assert_eq!(beat(&other).await.freed, 1);
+    assert_eq!(claim(&other).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_node_that_leaves_gives_everything_back() {
+    let (leaving, database) = fresh().await;
+    let other = node(&database);
+    beat(&leaving).await;
+    beat(&other).await;
+    leaving.commit(message(vec![item()])).await.unwrap();
+    assert_eq!(claim(&leaving).await.len(), 1);
+    assert_eq!(other.nodes().await.unwrap().iter().map(|node| node.claimed).sum::<u64>(), 1);
+    leaving.leave().await.unwrap();
+    assert_eq!(claim(&other).await.len(), 1);
+    let left: Vec<_> = other.nodes().await.unwrap().into_iter().map(|node| node.id).collect();
+    assert_eq!(left, [other.node().clone()]);
+    assert!(!leaving.holds_lease());
+}
+
+/// As after a pause that was longer than the lease.
+#[tokio::test]
+async fn a_node_whose_lease_has_ended_records_nothing_until_it_has_another() {
+    let (node, _database) = fresh().await;
+    node.commit(message(vec![item()])).await.unwrap();
+    assert!(node.holds_claims(), "who is no node has no lease to lose");
+    assert!(!beat(&node).await.had_ended);
+    let claimed = claim(&node).await;
+    node.own.end();
+    assert!(!node.holds_claims() && node.health().unwrap().not_ready().is_some());
+    let attempt = attempt(&claimed[0], delivered());
+    assert!(matches!(node.finish_attempt(attempt.clone()).await, Err(StoreError::Database(_))));
+    assert_eq!(node.queue().await.unwrap().len(), 1);
+    assert!(beat(&node).await.had_ended);
+    assert_eq!(node.finish_attempt(attempt).await.unwrap(), AttemptEnd::Recorded, "nobody had taken it");
+}
+
+#[tokio::test]
+async fn a_clock_that_is_wrong_is_noticed() {
+    let (node, _database) = fresh().await;
+    let clock = Clock::movable(crate::clock::later(Clock::system().now(), Duration::from_secs(90)));
+    let skew = node.heartbeat(&facts(), &clock).await.unwrap().skew;
+    assert!((60_000_000..=90_000_000).contains(&skew), "{skew}");
+    assert!(node.health().unwrap().not_ready().unwrap().contains("clock"));
+    beat(&node).await;
+    assert_eq!(node.health().unwrap().not_ready(), None);
+    assert!(node.nodes().await.unwrap()[0].skew_seconds.abs() < 1.0);
+}
+
+#[tokio::test]
+async fn one_node_leads_and_another_takes_over() {
+    let (first, database) = fresh().await;
+    let second = node(&database);
+    beat(&first).await;
+    beat(&second).await;
+    let lead = first.lead().await;
+    assert!(first.leads() && !second.leads());
+    assert!(timeout(Duration::from_millis(300), second.lead()).await.is_err(), "there is one");
+    let timers = |nodes: Vec<crate::store::nodes::Node>| {
+        nodes.into_iter().filter(|node| node.timer).map(|node| node.id).collect::<Vec<_>>()
+    };
+    assert_eq!(timers(second.nodes().await.unwrap()), [first.node().clone()]);
+
+    let killed = Instant::now();
+    database.sql("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'");
+    timeout(PATIENCE, lead.lost().cancelled()).await.unwrap();
+    assert!(killed.elapsed() < Duration::from_secs(2), "{:?}", killed.elapsed());
+    until("it knows", async || !first.leads()).await;
+    let lead = timeout(PATIENCE, second.lead()).await.unwrap();
+    assert!(killed.elapsed() < Duration::from_secs(5), "{:?}", killed.elapsed());
+    drop(lead);
+    timeout(PATIENCE, first.lead()).await.unwrap();
+}
+
+/// As when its process is stopped: the session is there, and nothing comes from it.
+#[tokio::test]
+async fn a_leader_that_is_silent_is_none_for_long() {
+    let (silent, database) = fresh().await;
+    let other = node(&database);
+    let session = silent.try_to_lead().await.unwrap().unwrap();
+    let begun = Instant::now();
+    let _lead = timeout(PATIENCE, other.lead()).await.unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    assert!(session.simple_query("SELECT 1").await.is_err());
+}
+
+#[tokio::test]
+async fn a_leader_that_cannot_reach_the_database_stops() {
+    let server = Server::start(&["fsync=off"]);
+    let settings = Database { url: server.url("postgres"), password_file: None, connections: 4 };
+    let node = Postgres::new(&settings, FolderId::random()).unwrap();
+    node.migrate().await.unwrap();
+    let lead = node.lead().await;
+    let stopped = Instant::now();
+    all("-STOP", &server);
+    timeout(PATIENCE, lead.lost().cancelled()).await.unwrap();
+    assert!(stopped.elapsed() < Duration::from_secs(2), "{:?}", stopped.elapsed());
+    assert!(node.heartbeat(&facts(), &Clock::system()).await.is_err());
+    assert!(!node.health().unwrap().answers);
+    all("-CONT", &server);
+    let begun = Instant::now();
+    drop(lead);
+    timeout(PATIENCE, node.lead()).await.unwrap();
+    beat(&node).await;
+    node.commit(message(vec![item()])).await.unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    assert!(node.health().unwrap().answers);
+}
+
+/// Sends a signal to every process of a server.
+fn all(signal: &str, server: &Server) {
+    let children =
+        Command::new("ps").args(["-o", "pid=", "--ppid", &server.pid().to_string()]).output().unwrap();
+    let children = String::from_utf8(children.stdout).unwrap();
+    let pids =
+        std::iter::once(server.pid().to_string()).chain(children.split_whitespace().map(str::to_owned));
+    // What has ended meanwhile needs no signal.
+    Command::new("kill").arg(signal).args(pids).output().unwrap();
+}
+
+#[tokio::test]
+async fn a_crowd_waits_in_vain_and_the_node_lives() {
+    let (node, database) = fresh().await;
+    beat(&node).await;
+    let sleep = || node.read(|db| async move { db.batch("SELECT pg_sleep(8)").await }.boxed());
+    let crowd = async { futures_util::join!(sleep(), sleep(), sleep(), sleep()) };
+    let others = async {
+        let asleep =
+            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'
+             AND datname = current_database()";
+        until("all are lent", async || database.sql(asleep) == "4").await;
+        let refused = node.commit(message(vec![item()])).await.unwrap_err().to_string();
+        assert!(refused.contains("no connection"), "{refused}");
+        assert!(!beat(&node).await.had_ended);
+        assert!(node.health().unwrap().answers);
+    };
+    let ((one, ..), ()) = futures_util::join!(crowd, others);
+    one.unwrap();
+    node.commit(message(vec![item()])).await.unwrap();
+    assert_eq!(database.sql("SELECT count(*) FROM items"), "1");
+}
+
+#[tokio::test]
+async fn a_database_that_only_reads_takes_nothing_and_loses_nothing() {
+    let (node, database) = fresh().await;
+    node.commit(message(vec![item()])).await.unwrap();
+    let name = database.sql("SELECT current_database()");
+    database.sql(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on"));
+    database
+        .sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'zegel %'");
+    assert!(node.commit(message(vec![item()])).await.is_err());
+    assert!(node.heartbeat(&facts(), &Clock::system()).await.is_err());
+    database
+        .sql(&format!("BEGIN READ WRITE; ALTER DATABASE {name} RESET default_transaction_read_only; COMMIT"));
+    let begun = Instant::now();
+    until("it takes mail again", async || node.commit(message(vec![item()])).await.is_ok()).await;
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert_eq!(node.queue().await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn connections_that_were_cut_are_made_anew() {
+    let (node, database) = fresh().await;
+    let commit = || node.commit(message(vec![item()]));
+    let (one, two, three) = futures_util::join!(commit(), commit(), commit());
+    assert!(one.and(two).and(three).is_ok());
+    database
+        .sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'zegel %'");
+    let begun = Instant::now();
+    until("it goes on", async || commit().await.is_ok()).await;
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+}

@@ -1,0 +1,110 @@
+//! Whether the database can be reached, as this node found it the last time. While it cannot, not every caller knocks: for a
+//! moment after a failure the others are told at once what it was. So nobody waits behind many who wait for nothing, and a
+//! database that comes back is met by few.
+
+use std::error::Error;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio_postgres::error::SqlState;
+
+use super::change::database;
+use crate::clock::jittered;
+use crate::store::{Result, StoreError};
+
+/// How long nobody knocks after a failure, at most.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// The memory of it.
+#[derive(Debug, Default)]
+pub(super) struct Trouble(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    last: Option<(String, Instant)>,
+    is_away: bool,
+    knock: Option<Instant>,
+}
+
+impl Trouble {
+    /// It could not be reached.
+    pub fn note(&self, error: &StoreError) {
+        let mut state = self.state();
+        state.last = Some((in_full(error), Instant::now()));
+        state.is_away = true;
+        state.knock = Instant::now().checked_add(jittered(PAUSE));
+    }
+
+    /// It was reached.
+    pub fn over(&self) {
+        let mut state = self.state();
+        state.is_away = false;
+        state.knock = None;
+    }
+
+    /// Fails as long as nobody is to knock.
+    pub fn refuse(&self) -> Result<()> {
+        let state = self.state();
+        match (&state.last, state.knock) {
+            (Some((reason, _)), Some(knock)) if Instant::now() < knock => Err(database(reason)),
+            _ => Ok(()),
+        }
+    }
+
+    /// What it was the last time and how long ago, and whether that is over.
+    pub fn last(&self) -> (Option<(String, Duration)>, bool) {
+        let state = self.state();
+        let last = state.last.as_ref().map(|(reason, at)| (reason.clone(), at.elapsed()));
+        (last, !state.is_away)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// With its causes: what the driver says first is only that there was an error.
+fn in_full(error: &StoreError) -> String {
+    let mut cause: Option<&dyn Error> = match error {
+        StoreError::Database(error) => Some(error.as_ref()),
+        error => Some(error),
+    };
+    let mut reasons = Vec::new();
+    while let Some(error) = cause {
+        reasons.push(error.to_string());
+        cause = error.source();
+    }
+    reasons.join(": ")
+}
+
+/// Whether the server said that it ends or only reads, or the connection broke: what else leads there is worth nothing.
+pub(super) fn is_about_the_server(error: &StoreError) -> bool {
+    let StoreError::Database(error) = error else { return false };
+    let Some(error) = error.downcast_ref::<tokio_postgres::Error>() else { return false };
+    let ends = [
+        SqlState::READ_ONLY_SQL_TRANSACTION,
+        SqlState::ADMIN_SHUTDOWN,
+        SqlState::CRASH_SHUTDOWN,
+        SqlState::CANNOT_CONNECT_NOW,
+    ];
+    error.is_closed() || error.code().is_some_and(|code| ends.contains(code))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_failure_nobody_knocks_for_a_moment() {
+        let trouble = Trouble::default();
+        trouble.refuse().unwrap();
+        assert_eq!(trouble.last(), (None, true));
+        trouble.note(&database("connection refused"));
+        assert!(trouble.refuse().unwrap_err().to_string().contains("connection refused"));
+        let (last, answers) = trouble.last();
+        assert!(last.unwrap().0.contains("connection refused") && !answers);
+        trouble.over();
+        trouble.refuse().unwrap();
+        assert!(trouble.last().1);
+    }
+}
