@@ -165,7 +165,6 @@ impl Keys {
             reply: ReplyKey {
                 browser: expand(master, "zegel browser"),
                 address: hmac_key(master, "zegel code"),
-                code: hmac::Key::new(hmac::HMAC_SHA256, &Zeroizing::new(random::<32>())[..]),
             },
             action: ActionKey(hmac_key(master, "zegel action")),
             folder: FolderKey(hmac_key(master, "zegel folder")),
@@ -276,8 +275,6 @@ impl SessionKey {
 pub struct ReplyKey {
     browser: Zeroizing<[u8; 32]>,
     address: hmac::Key,
-    /// Random, and gone with the process: whoever has `master.key` and what is left of a row could try all codes.
-    code: hmac::Key,
 }
 
 impl ReplyKey {
@@ -286,9 +283,11 @@ impl ReplyKey {
         derive(&self.browser, browser, "browser")
     }
 
-    /// The hash of a code with all that it is bound to; another one after a restart.
-    pub fn hash_code(&self, text: &[u8]) -> [u8; 32] {
-        sign(&self.code, text)
+    /// The hash of a code that this browser asked for, with all that it is bound to. The browser's secret is nowhere but in
+    /// its cookie: whoever has `master.key` and what is left of a row could try all codes without it.
+    pub fn hash_code(&self, browser: &[u8; 32], text: &[u8]) -> [u8; 32] {
+        let key = derive(&self.browser, browser, "code");
+        sign(&hmac::Key::new(hmac::HMAC_SHA256, &key[..]), text)
     }
 
     /// The hash by which mails to an address are counted.

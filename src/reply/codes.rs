@@ -54,7 +54,7 @@ impl Replies {
             to: &person.address,
             transfer: &grant.transfer().id,
         };
-        self.verifier().send(self.asker(grant, browser, client), facts, &channel).await?;
+        self.verifier(browser).send(self.asker(grant, browser, client), facts, &channel).await?;
         self.service.parts.wake.wake();
         Ok(())
     }
@@ -76,12 +76,12 @@ impl Replies {
     ) -> Result<Verified> {
         self.check_enabled()?;
         let asker = self.asker(grant, browser, client);
-        let facts = self.verifier().facts(asker.author.clone()).await?;
+        let facts = self.verifier(browser).facts(asker.author.clone()).await?;
         let person: VerifiedPerson = Vault::of_draft(grant, browser).open("code", &facts)?;
         let until = days_later(self.service.parts.clock.now(), REMEMBERED_DAYS);
         let facts = Vault::of_browser(&self.service.parts.keys, browser).seal("browser", &person)?;
         let destination = person.address.mailbox();
-        self.verifier().verify(&asker, &destination, typed, BrowserRow { facts, until }).await?;
+        self.verifier(browser).verify(&asker, &destination, typed, BrowserRow { facts, until }).await?;
         let VerifiedPerson { name, address, phone } = person;
         Ok(Verified { name, address, phone, until })
     }
@@ -100,9 +100,10 @@ impl Replies {
         self.service.forget(browser).await
     }
 
-    fn verifier(&self) -> Verifier<'_> {
+    fn verifier<'a>(&'a self, browser: &'a Browser) -> Verifier<'a> {
         let parts = &self.service.parts;
-        Verifier { store: parts.store.as_ref(), key: &parts.keys.reply, clock: &parts.clock }
+        let (key, browser) = (&parts.keys.reply, browser.reveal());
+        Verifier { store: parts.store.as_ref(), key, browser, clock: &parts.clock }
     }
 
     fn asker(&self, grant: &Grant, browser: &Browser, client: IpAddr) -> Asker {

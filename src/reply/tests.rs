@@ -1174,6 +1174,19 @@ async fn where_answers_are_off_nothing_works() {
     assert!(matches!(desk.send().await, Err(ReplyError::Disabled)));
 }
 
+/// What hashes a code is no secret of the process, so another gateway on the same store takes it as well.
+#[tokio::test]
+async fn a_code_survives_a_restart() {
+    let desk = Desk::new().await;
+    desk.type_in(|typed| (typed.name, typed.email) = ("Piet".into(), "piet@example.org".into())).await;
+    let code = desk.code("piet@example.org").await;
+    let Desk { dir, token, browser, .. } = desk;
+    let again = Desk::in_folder(dir).await;
+    let grant = unlock(&again.access, &token).await;
+    let verified = again.replies().verify(&grant, &browser, &code, client()).await.unwrap();
+    assert_eq!(verified.address, address("piet@example.org"));
+}
+
 /// What is durable is there for the next process.
 #[tokio::test]
 async fn a_draft_survives_a_restart() {

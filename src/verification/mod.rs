@@ -92,8 +92,10 @@ pub enum CodeError {
 pub struct Verifier<'a> {
     /// Keeps and counts them.
     pub store: &'a dyn VerificationStore,
-    /// Makes their hashes.
+    /// Makes their hashes, together with the secret of the browser that asks.
     pub key: &'a ReplyKey,
+    /// That secret.
+    pub browser: &'a [u8; 32],
     /// Says how old they are.
     pub clock: &'a Clock,
 }
@@ -158,7 +160,7 @@ impl Verifier<'_> {
     fn hash(&self, author: &Author, destination: &str, code: &str) -> [u8; 32] {
         let Author { link, browser } = author;
         let bound = format!("{link}\n{destination}\n{code}\n");
-        self.key.hash_code(&[bound.as_bytes(), browser].concat())
+        self.key.hash_code(self.browser, &[bound.as_bytes(), browser].concat())
     }
 
     fn event(&self, asker: &Asker, result: EventResult) -> Event {
