@@ -65,7 +65,7 @@ impl AccessStore for Postgres {
 
 pub(super) const TRIES: &str = "
     SELECT r.transfer, r.tries, r.locked_until FROM transfers t JOIN transfer_recipients r ON r.transfer = t.number
-    WHERE t.id = $1 AND r.number = $2 FOR UPDATE OF r";
+    WHERE t.id = $1 AND r.number = $2 FOR NO KEY UPDATE OF r";
 pub(super) const COUNT: &str = "
     UPDATE transfer_recipients SET tries = $3, locked_until = $4 WHERE transfer = $1 AND number = $2";
 /// Another try may have been counted since: its lock stays.

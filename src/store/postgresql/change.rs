@@ -2,8 +2,11 @@
 //! and give a connection back only when nothing is left open on it; any other is closed, and the database undoes what was
 //! begun there.
 //!
-//! Transactions are READ COMMITTED. Where a rule spans rows, its statements lock them (`FOR UPDATE`), always in the order
-//! transfers, recipients, drafts, uploads, items; or they take one of the locks in [`super::locks`].
+//! Transactions are READ COMMITTED. Where a rule spans rows, its statements lock them, always in the order transfers,
+//! recipients, drafts, uploads, items; or they take one of the locks in [`super::locks`]. What a lock was waited for is read
+//! by a later statement: the one that waited still sees the other tables as they were. Transfers and recipients are locked
+//! `FOR NO KEY UPDATE`, which lets through those that only check whether the row is there: PostgreSQL does that for every
+//! row that is new, and for every row that is changed twice in one transaction.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

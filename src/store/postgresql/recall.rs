@@ -14,11 +14,11 @@ use crate::id::{Link, TransferId};
 use crate::store::{Recall, Result};
 
 pub(super) const LIVE: &str =
-    "SELECT number FROM transfers WHERE id = $1 AND shredded IS NULL AND expires > $2 FOR UPDATE";
+    "SELECT number FROM transfers WHERE id = $1 AND shredded IS NULL AND expires > $2 FOR NO KEY UPDATE";
 /// Links that can still be taken back.
 pub(super) const OPEN: &str = "
     SELECT number, opened IS NOT NULL AS is_opened, notified IS NOT NULL AS is_notified FROM transfer_recipients
-    WHERE transfer = $1 AND number = ANY($2) AND key_packet IS NOT NULL ORDER BY number FOR UPDATE";
+    WHERE transfer = $1 AND number = ANY($2) AND key_packet IS NOT NULL ORDER BY number FOR NO KEY UPDATE";
 /// The order is the promise: the key, then what it was unwrapped into.
 pub(super) const CLOSE: &str = "
     UPDATE transfer_recipients SET key_packet = NULL, key = NULL, recalled = $3

@@ -46,7 +46,7 @@ pub(super) const TURN: &str = "
 pub(super) const KEEP_TURN: &str = "UPDATE turns SET trusted = $1, doubted = $2, seen = $3";
 pub(super) const EXPIRED: &str = "
     SELECT number, id FROM transfers WHERE shredded IS NULL AND expires <= $1
-    ORDER BY expires LIMIT $2 FOR UPDATE SKIP LOCKED";
+    ORDER BY expires LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED";
 pub(super) const SWEEP_SESSIONS: &str = "
     DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE used < $1 FOR UPDATE SKIP LOCKED)";
 pub(super) const FORGOTTEN: &str = "
@@ -79,7 +79,6 @@ async fn begin_turn(db: &Connection, now: Timestamp) -> Result<ClockVerdict> {
 /// Ends transfers whose date has come, the oldest first; call again while it gives some. Limits that no
 /// longer limit anything go on the same round.
 async fn expire(change: &mut Change, closed: Timestamp, now: Timestamp) -> Result<Vec<TransferId>> {
-    limits::sweep(&change.db, now).await?;
     let rows = change.db.query(EXPIRED, &[&Time(closed), &limit(TRANSFERS_AT_ONCE)]).await?;
     let numbers = rows.iter().map(|row| get(row, "number")).collect::<Result<Vec<i64>>>()?;
     let expired = rows.iter().map(|row| get(row, "id")).collect::<Result<Vec<TransferId>>>()?;
@@ -89,6 +88,8 @@ async fn expire(change: &mut Change, closed: Timestamp, now: Timestamp) -> Resul
     let event =
         |id: &TransferId| Initiator::zegel().event(now, Action::Expire, id.to_string(), EventResult::Ok);
     change.record_all(expired.iter().map(event).collect()).await?;
+    // At the end, because it waits for nobody: who counts something has locked the link before.
+    limits::sweep(&change.db, now).await?;
     Ok(expired)
 }
 

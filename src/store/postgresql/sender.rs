@@ -59,7 +59,7 @@ impl SenderStore for Postgres {
 pub(super) const INVITABLE: &str = "
     SELECT t.number, t.expires > $3 AND r.key_packet IS NOT NULL AS is_invitable
     FROM transfers t JOIN transfer_recipients r ON r.transfer = t.number
-    WHERE t.id = $1 AND r.number = $2 FOR UPDATE OF r";
+    WHERE t.id = $1 AND r.number = $2 FOR NO KEY UPDATE OF r";
 pub(super) const REOPEN: &str = "
     UPDATE transfer_recipients SET bounced = NULL, bounce_reason = NULL WHERE transfer = $1 AND number = $2";
 pub(super) const EXTEND: &str = "

@@ -8,7 +8,6 @@ use super::change::{Change, Connection};
 use super::columns::{Number, Time, get, number, time};
 use super::{Postgres, audit, downloads, transfers};
 use crate::audit::Entry;
-use crate::clock::Timestamp;
 use crate::diagnostic::Outcome;
 use crate::envelope::Reported;
 use crate::id::{Link, TransferId};
@@ -58,22 +57,19 @@ pub(super) async fn note_deliveries(
     link: &Link,
     attempt: &Attempt,
 ) -> Result<()> {
-    for (_, outcome) in &attempt.outcomes {
-        match outcome {
-            Outcome::Delivered => notified(&change.db, transfer, link, attempt.now).await?,
-            Outcome::Failed(why) => {
-                let (time, reason) = (attempt.now, why.to_string());
-                let failed = DeliveryReport { own: true, action: Reported::Failed, time, reason };
-                note(change, transfer, link, &failed).await?;
-            }
-            Outcome::Deferred(_) => {}
+    let outcomes = || attempt.outcomes.iter().map(|(_, outcome)| outcome);
+    if outcomes().any(|outcome| matches!(outcome, Outcome::Delivered)) {
+        let (recipient, now) = (Number(link.recipient), Time(attempt.now));
+        change.db.execute(NOTIFIED, &[&transfer, &recipient, &now]).await?;
+    }
+    for outcome in outcomes() {
+        if let Outcome::Failed(why) = outcome {
+            let (time, reason) = (attempt.now, why.to_string());
+            let failed = DeliveryReport { own: true, action: Reported::Failed, time, reason };
+            note(change, transfer, link, &failed).await?;
         }
     }
     Ok(())
-}
-
-async fn notified(db: &Connection, transfer: i64, link: &Link, now: Timestamp) -> Result<()> {
-    db.execute(NOTIFIED, &[&transfer, &Number(link.recipient), &Time(now)]).await.map(drop)
 }
 
 /// Notes what a server reports of a notification; tells whether that closed the link.

@@ -11,6 +11,7 @@ mod answers;
 pub(super) use self::server::TestDatabase;
 
 mod keys;
+mod links;
 mod nodes;
 mod objects;
 

@@ -76,10 +76,10 @@ pub(super) const PAGE: &str = select_transfers!(
 pub(super) const RECIPIENTS: &str = "
     SELECT number, address, key_packet, key, tries, locked_until, notified, bounced, bounce_reason, opened, recalled
     FROM transfer_recipients WHERE transfer = $1 ORDER BY number";
-pub(super) const LOCK: &str = "SELECT number FROM transfers WHERE id = $1 FOR UPDATE";
+pub(super) const LOCK: &str = "SELECT number FROM transfers WHERE id = $1 FOR NO KEY UPDATE";
 pub(super) const LOCK_LINK: &str = "
     SELECT r.transfer FROM transfers t JOIN transfer_recipients r ON r.transfer = t.number
-    WHERE t.id = $1 AND r.number = $2 FOR UPDATE OF r";
+    WHERE t.id = $1 AND r.number = $2 FOR NO KEY UPDATE OF r";
 /// The order is the promise: keys, then what they were unwrapped into, then the blobs.
 pub(super) const SHRED: [&str; 4] = [
     "UPDATE transfer_recipients SET key_packet = NULL, key = NULL
