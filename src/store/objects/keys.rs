@@ -3,13 +3,16 @@
 
 use std::io;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
+use zeroize::Zeroizing;
 
 use super::ObjectBlobs;
 use super::retry::call;
 use super::service::Kind;
+use crate::store::SheetObjects;
 
 /// Beneath which these objects are.
 const KEYS: &str = "keys/";
@@ -52,5 +55,24 @@ impl ObjectBlobs {
             true => Ok(self.inner.remote.key(format_args!("{KEYS}{name}"))),
             false => Err(io::Error::new(io::ErrorKind::InvalidInput, "not the name of an object of keys")),
         }
+    }
+}
+
+#[async_trait]
+impl SheetObjects for ObjectBlobs {
+    async fn put(&self, name: &str, octets: Zeroizing<Vec<u8>>) -> io::Result<()> {
+        Self::put(self, name, octets.to_vec()).await
+    }
+
+    async fn get(&self, name: &str) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+        Ok(Self::get(self, name).await?.map(Zeroizing::new))
+    }
+
+    async fn delete(&self, name: &str) -> io::Result<()> {
+        Self::delete(self, name).await
+    }
+
+    async fn list(&self) -> io::Result<Vec<String>> {
+        Self::list(self, "").await
     }
 }

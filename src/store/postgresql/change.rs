@@ -18,7 +18,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
 
-use super::keys::ShortKeys;
+use super::short_keys::ShortKeys;
 use super::{Postgres, audit, trouble};
 use crate::audit::Event;
 use crate::secret::keyring::{KeyId, KeyRef};

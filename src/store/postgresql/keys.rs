@@ -3,8 +3,8 @@
 //! (table `ended_keys`).
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
@@ -14,13 +14,11 @@ use super::Postgres;
 use super::change::Connection;
 use super::columns::get;
 use super::sheets::Sheets;
-use crate::secret::keyring::{Destroyed, KeyId, KeyRef, Keyring};
+use super::short_keys::ShortKeys;
+use crate::secret::keyring::{Destroyed, KeyId, Keyring};
 use crate::secret::sheet::SheetStore;
 use crate::secret::wrap;
 use crate::store::{BodyKeys, Result, SheetObjects, StoreError};
-
-/// How long a commit of which nobody heard may take to show, by a database that answers: longer than any statement may.
-const DOUBT: Duration = Duration::from_secs(30);
 
 /// Keys of the queue in the sheets that are given: whatever else a sheet is used for costs nothing.
 pub(super) const NEEDED_BY_MAIL: &str = "
@@ -30,52 +28,6 @@ pub(super) const ENDED: &str = "
     SELECT key FROM unnest($1::bigint[]) AS sheet
     JOIN ended_keys ON key BETWEEN sheet << 32 AND (sheet << 32) + 4294967295";
 pub(super) const FORGET_ENDED: &str = "DELETE FROM ended_keys WHERE key = ANY($1)";
-
-/// The keys of short life of one node.
-pub(super) struct ShortKeys {
-    ring: Keyring,
-    /// `None`: the ring is in memory, and ends with the process.
-    pub sheets: Option<Sheets>,
-    doubtful: Mutex<Vec<Doubtful>>,
-}
-
-/// Keys of rows of which nobody knows whether they were committed.
-struct Doubtful {
-    /// When the database first answered after that.
-    answered: Option<Instant>,
-    _keys: Vec<KeyRef>,
-}
-
-impl ShortKeys {
-    pub fn in_memory() -> Self {
-        Self::new(Keyring::in_memory(), None)
-    }
-
-    fn new(ring: Keyring, sheets: Option<Sheets>) -> Self {
-        Self { ring, sheets, doubtful: Mutex::default() }
-    }
-
-    /// Seals a key packet for its row. Whoever inserts the row keeps the [`KeyRef`] until it is committed.
-    pub fn wrap(&self, packet: &[u8]) -> Result<(Vec<u8>, KeyRef)> {
-        Ok(wrap::wrap(&self.ring, packet)?)
-    }
-
-    /// Whether rows with these keys were committed will show: they stay until then.
-    pub fn keep_in_doubt(&self, keys: Vec<KeyRef>) {
-        if !keys.is_empty() {
-            self.doubtful().push(Doubtful { answered: None, _keys: keys });
-        }
-    }
-
-    /// The database answers: what was sent to it before is done soon, and shows when it is asked after that.
-    pub fn answered(&self, now: Instant) {
-        self.doubtful().retain_mut(|keys| now.duration_since(*keys.answered.get_or_insert(now)) < DOUBT);
-    }
-
-    fn doubtful(&self) -> MutexGuard<'_, Vec<Doubtful>> {
-        self.doubtful.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 impl Postgres {
     /// With keys that are kept in `objects`: those of a node, made ahead. Without the blob store mail is refused for a
@@ -94,9 +46,9 @@ impl Postgres {
     }
 
     fn with_sheets(self, objects: Arc<dyn SheetObjects>, ring: fn(Box<dyn SheetStore>) -> Keyring) -> Self {
-        let sheets = Sheets::new(self.beside(Arc::new(ShortKeys::in_memory())), objects);
-        let keys = ShortKeys::new(ring(Box::new(sheets.clone())), Some(sheets));
-        self.beside(Arc::new(keys))
+        let sheets = Sheets::new(self.beside(), objects);
+        let keys = Arc::new(ShortKeys::new(ring(Box::new(sheets.clone()))));
+        Self { keys, sheets: Some(sheets), ..self }
     }
 
     /// Used to seal and open bodies.
@@ -110,7 +62,7 @@ impl Postgres {
         if let Some(found) = self.keys.ring.find_here(key) {
             return Ok(found.ok().and_then(opened));
         }
-        let Some(sheets) = &self.keys.sheets else { return Ok(None) };
+        let Some(sheets) = &self.sheets else { return Ok(None) };
         // Nobody else's key opens it: one that is out of date is found out.
         if let Some(packet) = sheets.held(key).and_then(opened) {
             return Ok(Some(packet));
@@ -163,7 +115,7 @@ impl BodyKeys for Postgres {
         if !ended.is_empty() {
             self.read(move |db| async move { db.execute(FORGET_ENDED, &[&ended]).await }.boxed()).await?;
         }
-        if let Some(sheets) = &self.keys.sheets {
+        if let Some(sheets) = &self.sheets {
             sheets.clear().await?;
         }
         Ok(destroyed)

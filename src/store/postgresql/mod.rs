@@ -29,6 +29,7 @@ mod reminders;
 mod retention;
 mod sender;
 mod sheets;
+mod short_keys;
 mod status;
 #[cfg(all(test, feature = "system-tests"))]
 mod tests;
@@ -43,10 +44,13 @@ use deadpool_postgres::Pool;
 
 pub use self::migrate::Schema;
 use self::nodes::Own;
+use self::sheets::Sheets;
+use self::short_keys::ShortKeys;
 use self::trouble::Trouble;
 use super::Result;
 use crate::config::Database;
 use crate::id::FolderId;
+use crate::secret::keyring::Keyring;
 
 /// The rows of a gateway of several nodes, as one of them sees them.
 pub struct Postgres {
@@ -54,7 +58,9 @@ pub struct Postgres {
     /// For signs of life and for the lock of the timer, which no crowd of callers may keep waiting.
     aside: Pool,
     node: FolderId,
-    keys: Arc<keys::ShortKeys>,
+    keys: Arc<ShortKeys>,
+    /// `None`: keys are in memory, and end with the process.
+    sheets: Option<Sheets>,
     own: Arc<Own>,
     trouble: Arc<Trouble>,
 }
@@ -68,14 +74,16 @@ impl Postgres {
     pub fn new(database: &Database, node: FolderId) -> Result<Self> {
         let pool = |most| connection::pool(database, most, &node);
         let (pool, aside) = (pool(database.connections)?, pool(ASIDE)?);
-        let keys = Arc::new(keys::ShortKeys::in_memory());
-        Ok(Self { pool, aside, node, keys, own: Arc::default(), trouble: Arc::default() })
+        let keys = Arc::new(ShortKeys::new(Keyring::in_memory()));
+        let (own, trouble) = (Arc::default(), Arc::default());
+        Ok(Self { pool, aside, node, keys, sheets: None, own, trouble })
     }
 
-    /// The same node on the same connections, with other keys of short life.
-    fn beside(&self, keys: Arc<keys::ShortKeys>) -> Self {
+    /// The same node on the same connections, for what is needed before there are keys. It takes none that last.
+    pub fn beside(&self) -> Self {
         let Self { pool, aside, node, own, trouble, .. } = self;
         let (pool, aside, node) = (pool.clone(), aside.clone(), node.clone());
-        Self { pool, aside, node, keys, own: own.clone(), trouble: trouble.clone() }
+        let keys = Arc::new(ShortKeys::new(Keyring::in_memory()));
+        Self { pool, aside, node, keys, sheets: None, own: own.clone(), trouble: trouble.clone() }
     }
 }

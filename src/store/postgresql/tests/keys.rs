@@ -361,7 +361,7 @@ async fn what_no_row_names_is_searched_for() {
     let scene = Scene::new().await;
     let store = scene.node().await;
     scene.objects.add("40000000-late", b"keys");
-    store.keys.sheets.as_ref().unwrap().search().await.unwrap();
+    store.sheets.as_ref().unwrap().search().await.unwrap();
     scene.assert_tidy();
     assert!(!scene.objects.names().is_empty());
 }
