@@ -26,7 +26,7 @@ use crate::store::{BlobIndex, Blobs};
 /// For a node: it brings the database up to date, and the first node of all gives it its identity.
 pub(super) async fn open(data_dir: &Path, (database, bucket): (Database, Bucket)) -> Result<Home> {
     data_folder::make(data_dir)?;
-    let rows = Arc::new(connect(&database)?);
+    let rows = connect(&database)?;
     rows.migrate().await.context(DATABASE)?;
     let known = rows.identity().await.context(DATABASE)?;
     let parts = Parts {
@@ -38,12 +38,13 @@ pub(super) async fn open(data_dir: &Path, (database, bucket): (Database, Bucket)
         Some(known) => parts.verify(&known).await?,
         None => parts.found().await?,
     }
-    Ok(parts.into_home())
+    let Parts { rows, bucket, keys } = parts;
+    Ok(home(rows.with_keys(bucket.clone()).await, bucket, keys.keys))
 }
 
 /// For a command; `None` where no node has run yet. It makes nothing.
 pub(super) async fn find(data_dir: &Path, (database, bucket): (Database, Bucket)) -> Result<Option<Home>> {
-    let rows = Arc::new(connect(&database)?);
+    let rows = connect(&database)?;
     match rows.schema().await.context(DATABASE)? {
         Schema::None => return Ok(None),
         Schema::Older => bail!(
@@ -54,7 +55,8 @@ pub(super) async fn find(data_dir: &Path, (database, bucket): (Database, Bucket)
     let Some(known) = rows.identity().await.context(DATABASE)? else { return Ok(None) };
     let parts = Parts { keys: NodeKeys::read(data_dir, false)?, bucket: open_bucket(&bucket, &rows)?, rows };
     parts.verify(&known).await?;
-    Ok(Some(parts.into_home()))
+    let Parts { rows, bucket, keys } = parts;
+    Ok(Some(home(rows.with_keys_of_tool(bucket.clone()), bucket, keys.keys)))
 }
 
 /// Brings the database up to date.
@@ -74,7 +76,7 @@ fn connect(database: &Database) -> Result<Postgres> {
 
 /// What belongs together.
 struct Parts {
-    rows: Arc<Postgres>,
+    rows: Postgres,
     bucket: Arc<ObjectBlobs>,
     keys: NodeKeys,
 }
@@ -140,14 +142,15 @@ impl Parts {
     async fn mark(&self, id: FolderId) -> Result<()> {
         self.bucket.set_id(&id).await.context(BUCKET)
     }
+}
 
-    fn into_home(self) -> Home {
-        let Self { rows, bucket, keys: NodeKeys { keys, .. } } = self;
-        let owner = Some(rows.node().clone());
-        let blobs = BlobShares { mail: bucket.clone(), queue: bucket.clone(), pages: bucket };
-        // Nothing here was left behind by this node, which is new: another's may be at work on all there is.
-        Home { store: rows, blobs, keys, before: Before::default(), owner }
-    }
+/// Of parts that belong together.
+fn home(rows: Postgres, bucket: Arc<ObjectBlobs>, keys: Keys) -> Home {
+    let owner = Some(rows.node().clone());
+    let keys = keys.with_keyring(rows.keyring());
+    let blobs = BlobShares { mail: bucket.clone(), queue: bucket.clone(), pages: bucket };
+    // Nothing here was left behind by this node, which is new: another's may be at work on all there is.
+    Home { store: Arc::new(rows), blobs, keys, before: Before::default(), owner }
 }
 
 /// The keys of a node, and where it has the master key from, for errors.
@@ -178,7 +181,7 @@ impl NodeKeys {
     }
 }
 
-fn open_bucket(bucket: &Bucket, rows: &Arc<Postgres>) -> Result<Arc<ObjectBlobs>> {
-    let blobs = ObjectBlobs::new(bucket, Arc::clone(rows) as _, Clock::system(), Handle::current());
+fn open_bucket(bucket: &Bucket, rows: &Postgres) -> Result<Arc<ObjectBlobs>> {
+    let blobs = ObjectBlobs::new(bucket, Arc::new(rows.beside()), Clock::system(), Handle::current());
     Ok(Arc::new(blobs.context(BUCKET)?))
 }

@@ -16,7 +16,7 @@ mod retry;
 mod service;
 mod sweep;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod write;
 
 use std::future::Future;

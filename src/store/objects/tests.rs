@@ -19,7 +19,7 @@ use crate::store::{Result, StoreError, all_names};
 
 #[cfg(feature = "system-tests")]
 #[path = "../../../tests/support/radosgw.rs"]
-mod radosgw;
+pub mod radosgw;
 #[path = "../../../tests/support/s3.rs"]
 mod s3;
 

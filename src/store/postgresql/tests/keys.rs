@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,11 +13,17 @@ use tokio::task::spawn_blocking;
 
 use super::objects::{Call, MemoryObjects, Stop};
 use super::*;
-use crate::id::TransferId;
+use crate::clock::Clock;
+use crate::config::Bucket;
+use crate::id::{Link, TransferId};
 use crate::secret::keyring::{Destroyed, KeyId, KeyRef};
 use crate::secret::wrap;
-use crate::store::conformance::sample::{address, item, message, sealed, transfer};
-use crate::store::{BodyKeys, MessageStore, NewRecipient, NewTransfer, Transfer, TransferStore};
+use crate::store::conformance::sample::{address, days, item, message, recall, sealed, transfer};
+use crate::store::objects::ObjectBlobs;
+use crate::store::objects::tests::radosgw;
+use crate::store::{
+    BodyKeys, MessageStore, NewRecipient, NewTransfer, RetentionStore, SenderStore, Transfer, TransferStore,
+};
 
 type Secret = [u8; 32];
 
@@ -381,7 +388,7 @@ async fn no_file_of_the_database_ever_holds_a_key() {
     let packet = b"KANARIE key packet KANARIE";
     let mut secrets = vec![*body_secret];
     let mut left = Vec::new();
-    for _ in 0..2 {
+    for is_recalled in [true, false] {
         let new = NewTransfer {
             recipients: vec![NewRecipient {
                 number: 1,
@@ -403,7 +410,12 @@ async fn no_file_of_the_database_ever_holds_a_key() {
         secrets.push(secret_of(&store, key));
         left.push((key, hex(sealed)));
         turn(&store).await;
-        server.sql("postgres", "UPDATE transfer_recipients SET key_packet = NULL WHERE key IS NOT NULL");
+        if is_recalled {
+            let link = Link { transfer: id.clone(), recipient: 1 };
+            assert_eq!(store.recall(recall(&link, Some(1))).await.unwrap(), [1]);
+        } else {
+            assert_eq!(store.expire(days(31), days(31)).await.unwrap(), [id.clone()]);
+        }
         turn(&store).await;
     }
     server.sql("postgres", "DELETE FROM items");
@@ -435,4 +447,62 @@ fn found_in(folder: &Path, octets: &[u8]) -> bool {
             false => fs::read(&path).is_ok_and(|file| memchr::memmem::find(&file, octets).is_some()),
         }
     })
+}
+
+/// The same on a real S3 service: of no object is there any version with the key.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_bucket_holds_no_version_of_a_destroyed_key() {
+    let service = spawn_blocking(radosgw::shared).await.unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let credentials = dir.path().join("credentials");
+    let text = format!("aws_access_key_id={}\naws_secret_access_key={}\n", radosgw::KEY_ID, radosgw::SECRET);
+    fs::write(&credentials, text).unwrap();
+    let bucket = Bucket {
+        name: radosgw::BUCKET.to_owned(),
+        prefix: "short".to_owned(),
+        endpoint: Some(service.endpoint()),
+        region: "us-east-1".to_owned(),
+        credentials_file: Some(credentials),
+    };
+    let (store, _database) = fresh().await;
+    let runtime = tokio::runtime::Handle::current();
+    let blobs = ObjectBlobs::new(&bucket, Arc::new(store.beside()), Clock::system(), runtime).unwrap();
+    let blobs = Arc::new(blobs);
+    blobs.set_id(&FolderId::random()).await.unwrap();
+    let store = store.with_keys(blobs.clone()).await;
+
+    let (name, secret) = store.keyring().take().unwrap();
+    let (waits, of_waits) = store.keyring().take().unwrap();
+    queue(&store, waits.clone()).await.unwrap();
+    drop(name);
+    assert!(versions(service).iter().any(|object| holds(object, &secret)));
+    turn(&store).await;
+    let after = versions(service);
+    assert!(!after.is_empty() && !after.iter().any(|object| holds(object, &secret)));
+    assert!(after.iter().any(|object| holds(object, &of_waits)));
+    assert_eq!(find(&store, waits.id()).await, Some(*of_waits));
+}
+
+fn holds(object: &[u8], secret: &Secret) -> bool {
+    memchr::memmem::find(object, secret).is_some()
+}
+
+/// Every version of every object with keys.
+fn versions(service: &radosgw::Radosgw) -> Vec<Vec<u8>> {
+    let get = |what: &str| {
+        let mut curl = Command::new("curl");
+        curl.args(["-sS", "--fail", "--header", "x-amz-content-sha256: UNSIGNED-PAYLOAD"]);
+        curl.args(["--aws-sigv4", "aws:amz:us-east-1:s3", "--user"]);
+        curl.arg(format!("{}:{}", radosgw::KEY_ID, radosgw::SECRET));
+        let output = curl.arg(format!("{}/{}{what}", service.endpoint(), radosgw::BUCKET)).output().unwrap();
+        assert!(output.status.success(), "{what}: {}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    };
+    let list = String::from_utf8(get("?prefix=short%2Fkeys%2F&versions=")).unwrap();
+    let objects = list.split("<Key>").skip(1).map(|rest| {
+        let version = rest.split("<VersionId>").nth(1).unwrap();
+        let text = |text: &str| text.split('<').next().unwrap().to_owned();
+        get(&format!("/{}?versionId={}", text(rest), text(version)))
+    });
+    objects.collect()
 }
