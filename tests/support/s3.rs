@@ -356,6 +356,7 @@ fn complete(state: &State, request: &Request) -> Answer {
 pub struct Line {
     pub port: u16,
     cuts: Arc<Mutex<VecDeque<Cut>>>,
+    open: Arc<Mutex<Option<Vec<TcpStream>>>>,
 }
 
 /// After how many bytes a connection ends, up to the service or down from it.
@@ -371,10 +372,12 @@ impl Line {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("its address").port();
         let cuts = Arc::<Mutex<VecDeque<Cut>>>::default();
-        let shared = Arc::clone(&cuts);
+        let open = Arc::new(Mutex::new(Some(Vec::new())));
+        let (cuts_of_all, all) = (Arc::clone(&cuts), Arc::clone(&open));
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let (up, down) = match lock(&shared).pop_front() {
+                let Some(open) = &mut *lock(&all) else { continue };
+                let (up, down) = match lock(&cuts_of_all).pop_front() {
                     Some(Cut::Up(after)) => (after, u64::MAX),
                     Some(Cut::Down(after)) => (u64::MAX, after),
                     None => (u64::MAX, u64::MAX),
@@ -382,9 +385,22 @@ impl Line {
                 let Ok(server) = TcpStream::connect(("127.0.0.1", target)) else { continue };
                 carry(&client, &server, up);
                 carry(&server, &client, down);
+                open.push(client);
             }
         });
-        Self { port, cuts }
+        Self { port, cuts, open }
+    }
+
+    /// Every connection ends, and every new one at once, until [`Line::mend`].
+    pub fn down(&self) {
+        for client in lock(&self.open).take().into_iter().flatten() {
+            client.shutdown(Shutdown::Both).ok();
+        }
+    }
+
+    /// All is as before.
+    pub fn mend(&self) {
+        *lock(&self.open) = Some(Vec::new());
     }
 
     /// The next connection breaks here. Those that are open go on.

@@ -402,6 +402,60 @@ fn a_bucket_says_whose_it_is() {
     assert_eq!(ask().unwrap(), None);
 }
 
+/// With an authority of one's own: the variables that OpenSSL knows name it.
+#[test]
+fn a_private_authority_is_believed_when_it_is_named() {
+    let (double, gateway, _) = fresh();
+    let dir = tempfile::tempdir().unwrap();
+    let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let roots = dir.path().join("roots.pem");
+    std::fs::write(&roots, certified.cert.pem()).unwrap();
+    let key = rustls_pki_types::PrivateKeyDer::try_from(certified.signing_key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config =
+        rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config =
+        config.with_no_client_auth().with_single_cert(vec![certified.cert.der().clone()], key).unwrap();
+    let port = gateway.runtime.block_on(tls_in_front_of(double.port, config));
+    let endpoint = format!("https://localhost:{port}");
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+    child.args(["--ignored", "--exact", "store::objects::tests::in_a_process_of_its_own"]);
+    let run =
+        |child: &mut std::process::Command| child.env("ZEGEL_TEST_ENDPOINT", &endpoint).output().unwrap();
+    let named = run(child.env("SSL_CERT_FILE", &roots));
+    let text = String::from_utf8_lossy(&named.stdout).into_owned();
+    assert!(named.status.success() && text.contains("1 passed"), "{text}");
+    let unknown = run(child.env_remove("SSL_CERT_FILE"));
+    let text = [unknown.stdout, unknown.stderr].concat();
+    let text = String::from_utf8_lossy(&text);
+    assert!(!unknown.status.success() && text.contains("UnknownIssuer"), "{text}");
+}
+
+async fn tls_in_front_of(target: u16, config: rustls::ServerConfig) -> u16 {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                let Ok(mut client) = acceptor.accept(client).await else { return };
+                let mut server = tokio::net::TcpStream::connect(("127.0.0.1", target)).await.unwrap();
+                tokio::io::copy_bidirectional(&mut client, &mut server).await.ok();
+            });
+        }
+    });
+    port
+}
+
+/// For the test above: the variables count for a whole process.
+#[test]
+#[ignore = "run by a_private_authority_is_believed_when_it_is_named"]
+fn in_a_process_of_its_own() {
+    let gateway = Gateway::new(&std::env::var("ZEGEL_TEST_ENDPOINT").unwrap(), "gemeente");
+    write(&gateway.node(), b"sealed").unwrap();
+}
+
 #[test]
 fn keys_are_apart_from_blobs() {
     let (_double, gateway, blobs) = fresh();
