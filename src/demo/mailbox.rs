@@ -111,7 +111,7 @@ impl CaughtMail {
         let raw = self.raw.as_slice();
         let header = Header::parse(raw);
         let from = header.from();
-        let mime::Parts { text, html, .. } = mime::parts(&self.raw);
+        let mime::MimeParts { text, html, .. } = mime::parts(&self.raw);
         let end = memchr::memmem::find(raw, b"\r\n\r\n").unwrap_or(raw.len());
         let readable = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         View {

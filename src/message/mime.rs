@@ -19,7 +19,7 @@ use super::{decode, flowed, uuencode};
 
 /// A message as its reader sees it.
 #[derive(Clone, Debug, Default)]
-pub struct Parts<'a> {
+pub struct MimeParts<'a> {
     /// The plain text, in UTF-8.
     pub text: Option<MimePart<'a>>,
     /// The HTML as sent, in UTF-8. Not sanitised.
@@ -50,7 +50,7 @@ pub struct MimePart<'a> {
 }
 
 /// Takes a message apart.
-pub fn parts(message: &CrlfBytes) -> Parts<'_> {
+pub fn parts(message: &CrlfBytes) -> MimeParts<'_> {
     let mut survey = Survey::default();
     let closed = leaves(message.as_slice(), 0, &mut survey);
     if closed.iter().all(|leaf| leaf.form.is_none()) {
@@ -63,9 +63,9 @@ pub fn parts(message: &CrlfBytes) -> Parts<'_> {
     assembled(&leaves, survey).into_owned()
 }
 
-impl Parts<'_> {
-    fn into_owned(self) -> Parts<'static> {
-        Parts {
+impl MimeParts<'_> {
+    fn into_owned(self) -> MimeParts<'static> {
+        MimeParts {
             text: self.text.map(MimePart::into_owned),
             html: self.html.map(MimePart::into_owned),
             files: self.files.into_iter().map(MimePart::into_owned).collect(),
@@ -80,7 +80,7 @@ impl MimePart<'_> {
     }
 }
 
-fn assembled<'a>(leaves: &[Leaf<'a>], mut survey: Survey) -> Parts<'a> {
+fn assembled<'a>(leaves: &[Leaf<'a>], mut survey: Survey) -> MimeParts<'a> {
     let mut names = Names::default();
     let Shown { plain, html, files: uuencoded } = Shown::of(leaves, &mut survey);
     let pictures = html.as_deref().map(References::of).unwrap_or_default();
@@ -118,7 +118,7 @@ fn assembled<'a>(leaves: &[Leaf<'a>], mut survey: Survey) -> Parts<'a> {
     };
     let text = part(plain, "bericht.txt", "text/plain", &mut names);
     let html = part(html, "bericht.html", "text/html", &mut names);
-    Parts { text, html, files, notes: survey.notes, damaged: survey.damaged }
+    MimeParts { text, html, files, notes: survey.notes, damaged: survey.damaged }
 }
 
 /// Hands every text in the message to `each`, those of attachments and of messages in it included, HTML

@@ -183,7 +183,7 @@ fn a_text_with_a_name_is_a_file_as_well() {
     let csv = b"Content-Type: text/plain; charset=iso-8859-1; name=\"lijst.txt\"\r\n\
         Content-Disposition: inline; filename=\"lijst.txt\"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nna=E9m=0A";
     let mail = CrlfBytes::check(csv.to_vec()).unwrap();
-    let Parts { text, files, .. } = parts(&mail);
+    let MimeParts { text, files, .. } = parts(&mail);
     assert_eq!(text.unwrap().data.as_ref(), "naém\n".as_bytes());
     assert_eq!(
         (files[0].name.as_str(), files[0].data.as_ref(), files.len()),
