@@ -291,13 +291,50 @@ fn two_texts(scripts: bool, button: &str, expected: &str) {
         browser.type_into("#message", ", langer");
         browser.open_window();
         browser.goto(&scene.at("/reply/message"));
-        assert_eq!(message(&browser), "tekst van A");
+        assert_eq!(browser.property("#theirs", "value"), "tekst van A");
+        assert_eq!(message(&browser), "tekst van B");
         browser.switch_to(&b);
     }
     browser.click(button);
     wait_for("a choice", || (!browser.has("#theirs")).then_some(()));
     browser.goto(&scene.at("/reply/message"));
     assert_eq!(message(&browser), expected);
+}
+
+/// Whoever leaves the page with both, by a link and without JavaScript, finds both again, and sends neither unseen.
+#[test]
+fn of_two_texts_none_is_lost_when_the_page_is_left() {
+    let scene = scene("");
+    let browser = scene.at_the_message(false);
+    let a = browser.window();
+    browser.open_window();
+    let b = browser.window();
+    browser.goto(&scene.at("/reply/message"));
+    browser.switch_to(&a);
+    browser.type_into("#message", "tekst van A");
+    browser.click(NEXT);
+    browser.wait_for_url(&scene.at("/reply/check"));
+    browser.switch_to(&b);
+    browser.type_into("#message", "tekst van B");
+    browser.click(NEXT);
+    wait_for("both texts", || browser.has("#theirs").then_some(()));
+    browser.click(".page-menu a[href='/help']");
+    browser.wait_for_url(&format!("{}/help", scene.site.public_url()));
+    // The window that did not see them does not send its own either.
+    browser.switch_to(&a);
+    browser.click("button[formaction]");
+    browser.wait_for_url(&scene.at("/reply/message"));
+    for _ in 0..2 {
+        assert_eq!(message(&browser), "tekst van B");
+        assert_eq!(browser.property("#theirs", "value"), "tekst van A");
+        browser.goto(&scene.at("/reply/check"));
+        browser.wait_for_url(&scene.at("/reply/message"));
+    }
+    browser.click("button[name=both]");
+    wait_for("a choice", || (!browser.has("#theirs")).then_some(()));
+    assert_eq!(message(&browser), "tekst van A\n\ntekst van B");
+    browser.click(NEXT);
+    browser.wait_for_url(&scene.at("/reply/check"));
 }
 
 #[test]

@@ -56,9 +56,10 @@ impl Checked {
 
 /// Refuses what would fill the store.
 pub(super) fn check_length(typed: &Typed) -> Result<()> {
-    let Typed { name, email, phone, message, to, cc, bcc, settings, page } = typed;
+    let Typed { name, email, phone, message, to, cc, bcc, settings, page, aside } = typed;
+    let aside = aside.as_ref().map_or(0, |aside| aside.message.len());
     let all = [name, email, phone, message, to, cc, bcc, &settings.expiry_days, &settings.password, page];
-    match all.iter().map(|text| text.len()).sum::<usize>() > ENDLESS {
+    match all.iter().map(|text| text.len()).sum::<usize>().max(aside) > ENDLESS {
         true => Err(ReplyError::TooLong { max: LONGEST_MESSAGE }),
         false => Ok(()),
     }
@@ -80,6 +81,7 @@ pub(super) fn check(
     let (to, cc, bcc) = all_recipients(typed, allowed, &mut faults);
     let message = clean(&typed.message);
     faults.extend(content_faults(&message, &draft.uploads, organisation));
+    faults.extend(typed.aside.as_ref().map(|_| ReplyError::TwoTexts));
     let expires = keep(&mut faults, expiry(&typed.settings.expiry_days, organisation, now));
     let password = keep(&mut faults, chosen(typed, organisation));
     match (name, phone, verified, expires, password) {

@@ -94,6 +94,9 @@ pub enum ReplyError {
     /// Neither a message nor a file.
     #[error("neither a message nor a file")]
     Empty,
+    /// Two windows have written a message, and nobody has chosen between the two yet.
+    #[error("two messages to choose from")]
+    TwoTexts,
     /// Message and files together are more than this many bytes.
     #[error("more than {max} octets")]
     TooLarge {
@@ -233,7 +236,7 @@ impl ReplyError {
             | Self::BadAddress { field, .. }
             | Self::BadLine { field, .. } => *field,
             Self::NoRecipient | Self::TooManyRecipients { .. } => Field::To,
-            Self::Empty | Self::TooLong { .. } => Field::Message,
+            Self::Empty | Self::TwoTexts | Self::TooLong { .. } => Field::Message,
             Self::TooLarge { .. }
             | Self::TooManyFiles { .. }
             | Self::DiskShort

@@ -33,8 +33,8 @@ use std::sync::Arc;
 
 pub use self::error::{Field, LineFault, ReplyError, Result};
 pub use self::types::{
-    Browser, Draft, NewUpload, Preview, ReplyChannel, ReplySettings, SentFile, SentReply, Typed, Upload,
-    Verified,
+    Aside, Browser, Draft, NewUpload, Preview, ReplyChannel, ReplySettings, SentFile, SentReply, Typed,
+    Upload, Verified,
 };
 use self::vault::Vault;
 pub use self::versions::{Kept, MessageEdit, PageVersion, SettingsEdit};
@@ -182,12 +182,15 @@ impl Replies {
                 Some(sealed) => vault.open(TYPED, sealed)?,
                 None => self.beginning(grant, browser).await?,
             };
-            let kept = change(there, former.is_some());
-            if kept.is_sent || !kept.conflicts.is_empty() {
+            let kept = change(there.clone(), former.is_some());
+            let with_aside = || Typed { aside: kept.aside.clone(), ..there.clone() };
+            let changed = if kept.conflicts.is_empty() { kept.typed.clone() } else { with_aside() };
+            let is_nothing = !kept.conflicts.is_empty() && (kept.aside.is_none() || changed == there);
+            if kept.is_sent || is_nothing {
                 return Ok(kept);
             }
-            check::check_length(&kept.typed)?;
-            let (author, sealed) = (self.author(grant, browser), vault.seal(TYPED, &kept.typed)?);
+            check::check_length(&changed)?;
+            let (author, sealed) = (self.author(grant, browser), vault.seal(TYPED, &changed)?);
             match parts.store.save_draft(author, sealed, former, parts.clock.now()).await {
                 Ok(()) => return Ok(kept),
                 Err(StoreError::Changed) => {}

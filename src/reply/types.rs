@@ -89,6 +89,17 @@ pub struct Typed {
     pub settings: ReplySettings,
     /// The page that kept the message last: see [`super::PageVersion`].
     pub page: String,
+    /// What another page brought meanwhile, until somebody has chosen between the two.
+    pub aside: Option<Aside>,
+}
+
+/// A message that is kept beside that of a draft.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Aside {
+    /// As it was typed.
+    pub message: String,
+    /// The page that brought it.
+    pub page: String,
 }
 
 impl fmt::Debug for Typed {

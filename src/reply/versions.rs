@@ -6,7 +6,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 
 use super::Field;
 use super::check::clean;
-use super::types::{ReplySettings, SentReply, Typed};
+use super::types::{Aside, ReplySettings, SentReply, Typed};
 use crate::id::base32;
 use crate::secret;
 
@@ -102,8 +102,10 @@ pub struct SettingsEdit {
 pub struct Kept {
     /// What the fields of this page hold from now on: its own text where it is in conflict with what is there.
     pub typed: Typed,
-    /// Fields that another window has changed as well. Where there are any, nothing was kept.
+    /// Fields that another window has changed as well. Where there are any, nothing was kept but the message, aside.
     pub conflicts: Vec<Field>,
+    /// What goes aside.
+    pub aside: Option<Aside>,
     /// This very text was sent already, and nobody has touched it since: nothing was kept.
     pub is_sent: bool,
 }
@@ -111,14 +113,15 @@ pub struct Kept {
 impl Kept {
     /// All of it is kept.
     pub(super) fn of(typed: Typed) -> Self {
-        Self { typed, conflicts: Vec::new(), is_sent: false }
+        Self { typed, ..Self::default() }
     }
 }
 
 impl MessageEdit {
     /// The version of a page that is made with these fields.
     pub fn version_of(typed: &Typed) -> PageVersion {
-        PageVersion::of(&[&typed.to, &typed.message])
+        let aside = typed.aside.as_ref().map_or("", |aside| aside.message.as_str());
+        PageVersion::of(&[&typed.to, &typed.message, aside])
     }
 
     /// What its page shows where it could not be kept.
@@ -143,13 +146,30 @@ impl MessageEdit {
         let to = merge.field(0, Field::To, self.to.as_ref(), &there.to);
         let message = merge.field(1, Field::Message, self.message.as_ref(), &there.message);
         let conflicts = merge.conflicts;
+        let aside = if conflicts.is_empty() { None } else { self.set_aside(&there) };
+        let left = there.aside.clone().filter(|aside| !self.has_settled(aside));
         // Where the other window's text stays, it stays that window's.
         let is_own = to != there.to || message != there.message;
         let page = match &self.version {
             Some(version) if is_own || !is_kept => version.page.clone(),
             _ => writer,
         };
-        Kept { typed: Typed { to, message, page, ..there }, conflicts, is_sent: false }
+        Kept { typed: Typed { to, message, page, aside: left, ..there }, conflicts, aside, is_sent: false }
+    }
+
+    /// A message of its own, which is not to be lost with its page.
+    fn set_aside(&self, there: &Typed) -> Option<Aside> {
+        let (message, version) = (self.message.as_ref()?, self.version.as_ref()?);
+        let is_own = *message != there.message && !version.is_unchanged(1, message);
+        let aside = || Aside { message: message.clone(), page: version.page.clone() };
+        (is_own && !message.trim().is_empty()).then(aside)
+    }
+
+    /// Whether its page has shown what was set aside, so that somebody has chosen, or has brought it and does so no more.
+    fn has_settled(&self, aside: &Aside) -> bool {
+        let is_settled =
+            |version: &PageVersion| version.is_unchanged(2, &aside.message) || version.page == aside.page;
+        self.version.as_ref().is_some_and(is_settled)
     }
 }
 
@@ -173,7 +193,7 @@ impl SettingsEdit {
         let bcc = merge.field(1, Field::Bcc, Some(&self.bcc), &there.bcc);
         let conflicts = merge.conflicts;
         let typed = Typed { cc, bcc, settings: self.settings.clone(), ..there };
-        Kept { typed, conflicts, is_sent: false }
+        Kept { typed, conflicts, ..Kept::default() }
     }
 }
 
@@ -273,5 +293,29 @@ mod tests {
             assert_eq!(PageVersion::parse(wrong), None, "{wrong}");
         }
         assert_ne!(PageVersion::of(&["a", "b"]), version, "every page has its own name");
+    }
+
+    #[test]
+    fn what_is_set_aside_stays_until_somebody_has_seen_both() {
+        let there = typed("theirs", "another");
+        let mine = edit("old", "mine");
+        let aside = mine.over(there.clone(), true).aside;
+        assert!(aside.as_ref().is_some_and(|aside| aside.message == "mine"));
+        let waiting = Typed { aside: aside.clone(), ..there.clone() };
+        let left = |edit: &MessageEdit| edit.over(waiting.clone(), true).typed.aside.is_some();
+        // Another window, which knows nothing of it, and one that brings nothing new.
+        assert!(left(&edit("theirs", "theirs, longer")) && left(&edit("theirs", "theirs")));
+        let both = MessageEdit { message: Some("both".into()), ..chosen(&waiting) };
+        let theirs = chosen(&waiting);
+        assert!(!left(&both) && !left(&theirs), "somebody has chosen");
+        let undone = MessageEdit { message: Some("old".into()), ..mine };
+        assert!(!left(&undone), "its own page brings it no more");
+        // What is empty, or not of this page, is no loss.
+        assert!(edit("old", " ").over(there.clone(), true).aside.is_none());
+        assert!(edit("old", "old").over(there, true).aside.is_none());
+    }
+
+    fn chosen(shown: &Typed) -> MessageEdit {
+        MessageEdit { to: None, message: None, version: Some(MessageEdit::version_of(shown)) }
     }
 }

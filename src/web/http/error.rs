@@ -203,7 +203,7 @@ impl Refusal {
             ReplyError::Infected { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             ReplyError::NotScanned { .. } => StatusCode::SERVICE_UNAVAILABLE,
             ReplyError::DiskShort => StatusCode::INSUFFICIENT_STORAGE,
-            ReplyError::WrongOffset { .. } => StatusCode::CONFLICT,
+            ReplyError::WrongOffset { .. } | ReplyError::TwoTexts => StatusCode::CONFLICT,
             ReplyError::UploadLocked => StatusCode::LOCKED,
             ReplyError::UnknownUpload => StatusCode::NOT_FOUND,
             ReplyError::NotVerified | ReplyError::WrongCode { .. } => StatusCode::FORBIDDEN,

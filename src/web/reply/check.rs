@@ -155,6 +155,10 @@ pub async fn render(
     let (visit, organisation) = (&reply.visit, &reply.visit.organisation);
     let draft = reply.draft(browser).await?;
     let Outcome { problems, unsaved } = outcome;
+    // Two texts are shown where somebody can choose.
+    if problems.has_conflict("message") && unsaved.is_none() {
+        return Ok(reply.go("/message"));
+    }
     let typed = unsaved.as_ref().unwrap_or(&draft.typed);
     let settings = &typed.settings;
     let preview = match problems.is_empty() {

@@ -12,7 +12,7 @@ use super::context::ReplyContext;
 use super::form::{self, Button, Received, Texts, both};
 use super::problem::Problems;
 use super::{gone, sent, who};
-use crate::reply::{Browser, Draft, MAX_FILES, MessageEdit, ReplyError, Typed, Upload, Verified};
+use crate::reply::{Browser, Draft, Field, MAX_FILES, MessageEdit, ReplyError, Typed, Upload, Verified};
 use crate::web::http::error::WebError;
 use crate::web::http::visit::Visit;
 use crate::web::recipient::session;
@@ -123,9 +123,10 @@ pub async fn keep_for_later(reply: &ReplyContext, texts: Texts) -> Result<Respon
     let (replies, grant, edit) = (reply.replies(), &reply.grant, texts.message());
     let kept = reply.own(replies.keep_message(grant, &browser, &edit).await)?;
     if !kept.conflicts.is_empty() {
-        let theirs = reply.draft(&browser).await?.typed.message;
-        let message = edit.message.map(|mine| both(&theirs, &mine));
-        let edit = MessageEdit { message, ..MessageEdit::default() };
+        let theirs = reply.draft(&browser).await?.typed;
+        let version = Some(MessageEdit::version_of(&theirs));
+        let message = edit.message.map(|mine| both(&theirs.message, &mine));
+        let edit = MessageEdit { message, version, to: None };
         reply.own(replies.keep_message(grant, &browser, &edit).await)?;
     }
     let mut response = match texts.is_kept_by_script() {
@@ -136,7 +137,8 @@ pub async fn keep_for_later(reply: &ReplyContext, texts: Texts) -> Result<Respon
     Ok(response)
 }
 
-/// The screen. `unsaved`: what its fields hold in place of what was kept.
+/// The screen. `unsaved`: what its fields hold in place of what was kept; or else, where two texts wait for somebody to choose,
+/// the one that was set aside.
 pub async fn render(
     reply: &ReplyContext,
     browser: &Browser,
@@ -145,6 +147,13 @@ pub async fn render(
     unsaved: Option<&Typed>,
 ) -> Result<Response, WebError> {
     let draft = reply.draft(browser).await?;
+    let set_aside = draft.typed.aside.as_ref().filter(|_| unsaved.is_none());
+    let set_aside = set_aside.map(|aside| Typed { message: aside.message.clone(), ..draft.typed.clone() });
+    let mut shown = problems.clone();
+    if set_aside.is_some() {
+        shown.push(reply.conflict(Field::Message, &draft.typed));
+    }
+    let unsaved = unsaved.or(set_aside.as_ref());
     let max_size = reply.visit.organisation.reply.max_size.bytes();
     let visit = &reply.visit;
     let size = visit.size(&max_size);
@@ -156,11 +165,11 @@ pub async fn render(
         draft: &draft,
         typed: unsaved.unwrap_or(&draft.typed),
         unsaved: match unsaved {
-            Some(_) if FIELDS.iter().any(|field| problems.has_conflict(field)) => "conflict",
+            Some(_) if FIELDS.iter().any(|field| shown.has_conflict(field)) => "conflict",
             Some(_) => "refused",
             None => "",
         },
-        theirs: problems.has_conflict("message").then_some(draft.typed.message.as_str()),
+        theirs: shown.has_conflict("message").then_some(draft.typed.message.as_str()),
         version: MessageEdit::version_of(&draft.typed).to_text(),
         max_files: MAX_FILES.to_string(),
         max_size,
@@ -170,7 +179,7 @@ pub async fn render(
         size,
         types: &visit.organisation.reply.file_types,
         has_scanner: visit.organisation.reply.scanner.is_some(),
-        problems,
+        problems: &shown,
     })
 }
 

@@ -170,6 +170,7 @@ fn problem(visit: &Visit, error: &ReplyError, now: Timestamp) -> Option<FieldPro
         ReplyError::NoRecipient => text("reply-error-recipient-empty"),
         ReplyError::TooManyRecipients { max } => count("reply-error-recipients", max),
         ReplyError::Empty => text("reply-error-empty"),
+        ReplyError::TwoTexts => text("reply-conflict-message"),
         ReplyError::TooLong { max } => count("reply-error-message", max),
         ReplyError::TooLarge { max } => visit.with("reply-error-size", "size", &visit.size(max)),
         ReplyError::TooManyFiles { max } => count("reply-error-files", max),
