@@ -279,7 +279,7 @@ impl Intake {
         })
     }
 
-    /// Writes the acceptance. What fails here was promised to nobody: its blobs go again.
+    /// Writes the acceptance. What fails here was promised to nobody: its blobs go again, unless rows may name them.
     async fn commit(&self, acceptance: Acceptance) -> Result<Committed, Refusal> {
         let blobs = acceptance.blobs();
         match self.store.commit(acceptance).await {
@@ -288,8 +288,10 @@ impl Intake {
                 Ok(committed)
             }
             Err(error) => {
-                let blobs_of_nobody = self.blobs.clone();
-                spawn_blocking(move || discard(blobs_of_nobody.as_ref(), &blobs)).await.ok();
+                if error.is_certain() {
+                    let blobs_of_nobody = self.blobs.clone();
+                    spawn_blocking(move || discard(blobs_of_nobody.as_ref(), &blobs)).await.ok();
+                }
                 Err(error.into())
             }
         }

@@ -16,7 +16,7 @@ use super::writers::Writing;
 use super::{Replies, ReplyError, Result};
 use crate::id::{BlobName, UploadId};
 use crate::seal::chunks::{ChunkWriter, sealed_size};
-use crate::store::{Author, BlobWriter, PieceRow, discard};
+use crate::store::{Author, BlobWriter, PieceRow, StoreError, discard};
 
 /// Bytes of a piece: what a crash may cost.
 const PIECE: u64 = 8 * 1024 * 1024;
@@ -198,8 +198,9 @@ impl PieceIntake {
         let limits = self.replies.limits();
         let (author, id, now) = (self.author.clone(), self.id.clone(), parts.clock.now());
         let added = parts.store.add_piece(author, id, self.offset, piece, limits, now).await;
+        let is_certain = added.as_ref().err().is_none_or(StoreError::is_certain);
         let kept = added.map_err(ReplyError::from).and_then(|added| self.replies.outcome(added));
-        if kept.is_err() {
+        if kept.is_err() && is_certain {
             self.give_up(blob).await;
         }
         kept

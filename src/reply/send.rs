@@ -58,8 +58,10 @@ impl Replies {
                     return Ok(sent);
                 }
                 Err(error) => {
-                    let store = self.service.parts.blobs.clone();
-                    spawn_blocking(move || discard(store.as_ref(), &blobs)).await.ok();
+                    if error.is_certain() {
+                        let store = self.service.parts.blobs.clone();
+                        spawn_blocking(move || discard(store.as_ref(), &blobs)).await.ok();
+                    }
                     // Another click has sent it, or somebody goes on writing in another window.
                     if !matches!(error, StoreError::Changed) {
                         return Err(error.into());

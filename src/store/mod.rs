@@ -15,6 +15,7 @@ mod body_keys;
 mod conformance;
 mod downloads;
 mod drafts;
+mod due;
 pub mod files;
 mod gauges;
 pub mod identity;
@@ -77,12 +78,15 @@ pub use self::uploads::{
 };
 pub use self::verification::{BrowserRow, CodeLimits, CodeRow, CodeTry, NewCode, VerificationStore};
 
-/// Why the store did not do it. The caller answers "later" (451, 503): nothing was changed.
+/// Why the store did not do it. The caller answers "later" (451, 503): nothing was changed, unless it is [`StoreError::Unclear`].
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database refused: full, locked, read-only, damaged. The cause is for the log alone.
     #[error("database: {0}")]
     Database(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The answer of the database was lost, and nobody knows whether it was done: what it names must stay.
+    #[error("database: the answer was lost: {0}")]
+    Unclear(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A file could not be written or read.
     #[error("file: {0}")]
     File(#[from] io::Error),
@@ -118,6 +122,13 @@ pub enum StoreError {
     /// The store is shutting down.
     #[error("the store is closed")]
     Closed,
+}
+
+impl StoreError {
+    /// Whether nothing was changed, so that what was written for it is worthless.
+    pub fn is_certain(&self) -> bool {
+        !matches!(self, Self::Unclear(_))
+    }
 }
 
 /// An error with the path it is about.

@@ -186,6 +186,27 @@ pub struct Item {
     pub claim: Claim,
 }
 
+impl Item {
+    /// As it is when it was just taken in, and its first attempt is to come.
+    pub(super) fn first_attempt(item: NewItem, claim: Claim) -> Self {
+        let recipients = (1..).zip(item.envelope.recipients);
+        Self {
+            id: item.id,
+            kind: item.kind,
+            reverse_path: item.envelope.reverse_path,
+            parameters: item.envelope.parameters,
+            recipients: recipients
+                .map(|(number, recipient)| PendingRecipient { number, recipient })
+                .collect(),
+            body: item.body,
+            link: item.link,
+            created: item.created,
+            attempts: 0,
+            claim,
+        }
+    }
+}
+
 /// The right to make one attempt to deliver an item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {

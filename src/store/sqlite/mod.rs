@@ -11,7 +11,6 @@ mod copy;
 mod database;
 mod downloads;
 mod drafts;
-mod due;
 mod folder;
 mod gauges;
 mod handover;
@@ -43,11 +42,11 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 pub use self::database::{Alone, Database};
-use self::due::Due;
 use self::journal::Journal;
 use self::reader::Readers;
 use self::room::Log;
 use self::writer::{Change, Writer};
+use super::due::Due;
 use super::{NodeStore, Result};
 use crate::secret::keyring::Keyring;
 

@@ -9,7 +9,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::clock::Timestamp;
 use crate::id::{FolderId, QueueId};
 use crate::secret::keyring::KeyRef;
-use crate::store::{Claim, Item, NewItem, PendingRecipient};
+use crate::store::{Claim, Item, NewItem};
 
 /// All of it.
 #[derive(Default)]
@@ -75,7 +75,7 @@ impl Live {
                 && !entry.is_moving
             {
                 let claim = Claim { owner: owner.clone(), token: 1, until: lease };
-                claimed.push(first_attempt(&entry.item, claim.clone()));
+                claimed.push(Item::first_attempt(entry.item.clone(), claim.clone()));
                 entry.claim = Some(claim);
             }
         }
@@ -148,23 +148,5 @@ impl State {
 impl Waiting {
     fn of(entry: &Entry) -> Self {
         Self { item: entry.item.clone(), claim: entry.claim.clone() }
-    }
-}
-
-fn first_attempt(item: &NewItem, claim: Claim) -> Item {
-    let recipients = (1..).zip(&item.envelope.recipients);
-    Item {
-        id: item.id.clone(),
-        kind: item.kind,
-        reverse_path: item.envelope.reverse_path.clone(),
-        parameters: item.envelope.parameters.clone(),
-        recipients: recipients
-            .map(|(number, recipient)| PendingRecipient { number, recipient: recipient.clone() })
-            .collect(),
-        body: item.body.clone(),
-        link: item.link.clone(),
-        created: item.created,
-        attempts: 0,
-        claim,
     }
 }

@@ -34,8 +34,13 @@ impl Due {
     /// Does work that may change what is due: what was known before it no longer counts.
     pub async fn changes<T>(&self, work: impl Future<Output = T>) -> T {
         let done = work.await;
-        self.changes.fetch_add(1, Ordering::SeqCst);
+        self.changed();
         done
+    }
+
+    /// What was known before no longer counts.
+    pub fn changed(&self) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Whether rows could be written a moment ago; else `probe` tells.
