@@ -34,7 +34,14 @@ pub struct Server {
 impl Server {
     /// A new one. `settings` are lines of `postgresql.conf`.
     pub fn start(settings: &[&str]) -> Self {
-        let (folder, port) = (folder(), free_port());
+        let memory = Path::new("/dev/shm");
+        let base = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+        Self::start_in(&base, settings)
+    }
+
+    /// A new one, in a folder of its own within this one.
+    pub fn start_in(base: &Path, settings: &[&str]) -> Self {
+        let (folder, port) = (folder(base), free_port());
         let data = folder.join("data");
         run(as_owner(&program("initdb"))
             .args(["--username", SUPERUSER, "--auth", "trust", "--encoding", "UTF8"])
@@ -165,11 +172,9 @@ fn is_root() -> bool {
     id.stdout.trim_ascii() == b"0"
 }
 
-/// A new folder that the server's user owns: in memory, if there is a place for that.
-fn folder() -> PathBuf {
+/// A new folder that the server's user owns.
+fn folder(base: &Path) -> PathBuf {
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    let base =
-        Some(PathBuf::from("/dev/shm")).filter(|base| base.is_dir()).unwrap_or_else(std::env::temp_dir);
     let name = format!("zegel-postgresql-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
     let folder = base.join(name);
     std::fs::create_dir_all(&folder).expect("a folder");
