@@ -8,6 +8,7 @@
 //! `FOR NO KEY UPDATE`, which lets through those that only check whether the row is there: PostgreSQL does that for every
 //! row that is new, and for every row that is changed twice in one transaction.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
 
 use super::short_keys::ShortKeys;
+use super::unclear::is_lost;
 use super::{Postgres, audit, trouble};
 use crate::audit::Event;
 use crate::secret::keyring::{KeyId, KeyRef};
@@ -149,7 +151,8 @@ impl Postgres {
     }
 
     /// Runs `work` in a transaction. When it returns `Ok` the change is durable; after an error nothing was changed, but
-    /// where the connection was lost during the commit: nobody can tell then, and the caller says "later".
+    /// for [`StoreError::Unclear`]: the connection was lost during the commit. The work may change
+    /// what is due, so the remembered due time no longer counts.
     pub(super) async fn write<T, F>(&self, work: F) -> Result<T>
     where
         T: Send,
@@ -177,19 +180,24 @@ impl Postgres {
         T: Send,
         F: for<'a> FnOnce(&'a mut Change) -> BoxFuture<'a, Result<T>> + Send,
     {
-        bounded(async {
+        let is_ending = AtomicBool::new(false);
+        let transaction = bounded(async {
             let mut change = Change { db: connection.await?, events: Vec::new() };
             if let Err(error) = change.db.batch("BEGIN").await {
                 return change.db.give_back(Err(error));
             }
             let outcome = work(&mut change).await;
+            is_ending.store(outcome.is_ok(), Ordering::Relaxed);
             let end = change.db.batch(if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" }).await;
             let Change { db, events } = change;
             let done = db.give_back(end).and(outcome)?;
             events.iter().for_each(Event::log);
             Ok(done)
-        })
-        .await
+        });
+        match self.due.changes(transaction).await {
+            Err(error) if is_ending.into_inner() && is_lost(&error) => Err(StoreError::Unclear(error.into())),
+            done => done,
+        }
     }
 
     fn lend(&self, object: Object) -> Connection {

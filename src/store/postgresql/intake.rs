@@ -1,20 +1,87 @@
 //! A message and all that it became, in one go: transfer, queue rows, audit. Called for every message
 //! that is accepted, before its 250.
 
+use std::time::Instant;
+
 use async_trait::async_trait;
 use futures_util::FutureExt;
+use tokio::time::sleep;
 
-use super::change::{Change, Connection};
+use super::change::{Change, Connection, database};
 use super::columns::{Json, Number, Time, number};
+use super::ordinary::{AGAIN, RESOLVE};
+use super::unclear::is_known;
 use super::{Postgres, blobs, drafts, items, status};
+use crate::audit::Event;
 use crate::clock::Timestamp;
-use crate::id::Link;
-use crate::store::{Acceptance, Committed, DeliveryReport, IntakeStore, MessageStore, NewTransfer, Result};
+use crate::id::{Link, QueueId, TransferId};
+use crate::store::{
+    Acceptance, BodyData, Committed, DeliveryReport, IntakeStore, MessageStore, NewTransfer, Result,
+    StoreError,
+};
 
 #[async_trait]
 impl MessageStore for Postgres {
-    async fn commit(&self, acceptance: Acceptance) -> Result<Committed> {
-        self.write(move |change| commit(change, acceptance).boxed()).await
+    async fn commit(&self, mut acceptance: Acceptance) -> Result<Committed> {
+        match acceptance.take_plain() {
+            Some(mail) if matches!(mail.body.data, BodyData::Inline(_)) => {
+                self.keep_ordinary(mail).await?;
+                acceptance.events.iter().for_each(Event::log);
+                return Ok(Committed { id: acceptance.id });
+            }
+            large => acceptance.items.extend(large),
+        }
+        let (id, mark) = (acceptance.id.clone(), Mark::of(&acceptance));
+        match (self.write(move |change| commit(change, acceptance).boxed()).await, mark) {
+            (Err(lost @ StoreError::Unclear(_)), Some(mark)) => {
+                self.find_out(mark, lost).await.map(|()| Committed { id })
+            }
+            (done, _) => done,
+        }
+    }
+}
+
+/// A row that a message leaves behind, by which it is found.
+#[derive(Clone)]
+enum Mark {
+    Transfer(TransferId),
+    Item(QueueId),
+}
+
+impl Mark {
+    /// What stays longest.
+    fn of(acceptance: &Acceptance) -> Option<Self> {
+        let transfer = acceptance.transfer.as_ref().map(|transfer| Self::Transfer(transfer.id.clone()));
+        transfer.or_else(|| acceptance.items.first().map(|item| Self::Item(item.id.clone())))
+    }
+
+    /// Fails when the row is there; waits for whoever is still putting it in.
+    async fn put_in(&self, db: &Connection) -> Result<u64> {
+        match self {
+            Self::Transfer(id) => db.execute(PROBE_TRANSFER, &[id]).await,
+            Self::Item(id) => db.execute(PROBE_ITEM, &[id]).await,
+        }
+    }
+}
+
+impl Postgres {
+    /// Whether a message is there though the answer to its commit was lost: to refuse it would make a duplicate.
+    async fn find_out(&self, mark: Mark, lost: StoreError) -> Result<()> {
+        let begun = Instant::now();
+        while begun.elapsed() < RESOLVE {
+            sleep(AGAIN).await;
+            let mark = mark.clone();
+            // Whatever comes of it is undone.
+            let probe = self.write(move |change| {
+                async move { mark.put_in(&change.db).await.and(Err::<(), _>(StoreError::Changed)) }.boxed()
+            });
+            match probe.await {
+                Err(error) if is_known(&error) => return Ok(()),
+                Err(StoreError::Changed) => return Err(database(&lost.to_string())),
+                _ => {}
+            }
+        }
+        Err(lost)
     }
 }
 
@@ -34,6 +101,10 @@ impl IntakeStore for Postgres {
     }
 }
 
+const PROBE_ITEM: &str = "
+    INSERT INTO items (id, kind, created, next_attempt, due) VALUES ($1, 'message', 0, 0, 9223372036854775807)";
+const PROBE_TRANSFER: &str = "
+    INSERT INTO transfers (id, created, expires, password) VALUES ($1, 0, 0, FALSE)";
 pub(super) const SEALED_THREAD: &str = "SELECT 1 FROM threads WHERE hash = ANY($1) LIMIT 1";
 pub(super) const RENEW_THREADS: &str = "
     UPDATE threads SET created = greatest(created, $2) WHERE hash = ANY($1)";

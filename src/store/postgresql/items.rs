@@ -10,7 +10,7 @@ use crate::address::{Address, ReversePath};
 use crate::clock::Timestamp;
 use crate::diagnostic::{Diagnostic, EnhancedCode, Source, Stage};
 use crate::envelope::{EnvelopeRecipient, RcptParameters};
-use crate::id::{FolderId, Link};
+use crate::id::{FolderId, Link, QueueId};
 use crate::secret::keyring::{KeyId, KeyRef};
 use crate::store::{Body, BodyData, Claim, Item, NewItem, PendingRecipient, Result, StoreError};
 
@@ -98,6 +98,18 @@ pub(super) async fn insert(db: &Connection, items: &[NewItem], claim: Option<&Cl
 
 fn column<'a, T: ToSql>(items: &'a [NewItem], value: impl Fn(&'a NewItem) -> T) -> Vec<T> {
     items.iter().map(value).collect()
+}
+
+pub(super) const KNOWN: &str = "SELECT id FROM items WHERE id = ANY($1::text[])";
+
+/// Those that are not in the queue.
+pub(super) async fn missing(db: &Connection, items: &[NewItem]) -> Result<Vec<NewItem>> {
+    if items.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = db.query(KNOWN, &[&column(items, |item| &item.id)]).await?;
+    let known = rows.iter().map(|row| get(row, "id")).collect::<Result<Vec<QueueId>>>()?;
+    Ok(items.iter().filter(|item| !known.contains(&item.id)).cloned().collect())
 }
 
 /// A row of an item that `owner` has claimed until then, with the recipients that still wait, each column of theirs an array.

@@ -6,6 +6,7 @@
 
 mod access;
 mod audit;
+mod batches;
 mod blobs;
 mod change;
 mod columns;
@@ -13,6 +14,7 @@ mod connection;
 mod downloads;
 mod drafts;
 mod gauges;
+mod held;
 mod identity;
 mod intake;
 mod items;
@@ -22,6 +24,7 @@ mod locks;
 mod lost;
 mod migrate;
 mod nodes;
+mod ordinary;
 mod queue;
 mod queue_admin;
 mod recall;
@@ -35,6 +38,7 @@ mod status;
 mod tests;
 mod transfers;
 mod trouble;
+mod unclear;
 mod uploads;
 mod verification;
 
@@ -42,17 +46,24 @@ use std::sync::Arc;
 
 use deadpool_postgres::Pool;
 
+use self::batches::Batches;
+use self::held::Held;
 pub use self::migrate::Schema;
 use self::nodes::Own;
 use self::sheets::Sheets;
 use self::short_keys::ShortKeys;
 use self::trouble::Trouble;
-use super::Result;
+use super::due::Due;
+use super::{NewItem, Result};
 use crate::config::Database;
-use crate::id::FolderId;
+use crate::id::{FolderId, QueueId};
 use crate::secret::keyring::Keyring;
 
-/// The rows of a gateway of several nodes, as one of them sees them.
+/// So many statements for ordinary mail are on their way side by side; what comes meanwhile shares the next one.
+const SIDE_BY_SIDE: usize = 2;
+
+/// The rows of a gateway of several nodes, as one of them sees them. Clones are the same store.
+#[derive(Clone)]
 pub struct Postgres {
     pool: Pool,
     /// For signs of life and for the lock of the timer, which no crowd of callers may keep waiting.
@@ -63,6 +74,11 @@ pub struct Postgres {
     sheets: Option<Sheets>,
     own: Arc<Own>,
     trouble: Arc<Trouble>,
+    /// What this node holds of the queue.
+    held: Arc<Held>,
+    due: Arc<Due>,
+    new_mail: Arc<Batches<NewItem, ()>>,
+    delivered: Arc<Batches<(QueueId, u64), bool>>,
 }
 
 /// Connections of a node that its callers have no part in.
@@ -74,16 +90,23 @@ impl Postgres {
     pub fn new(database: &Database, node: FolderId) -> Result<Self> {
         let pool = |most| connection::pool(database, most, &node);
         let (pool, aside) = (pool(database.connections)?, pool(ASIDE)?);
-        let keys = Arc::new(ShortKeys::new(Keyring::in_memory()));
-        let (own, trouble) = (Arc::default(), Arc::default());
-        Ok(Self { pool, aside, node, keys, sheets: None, own, trouble })
+        Ok(Self {
+            pool,
+            aside,
+            node,
+            keys: Arc::new(ShortKeys::new(Keyring::in_memory())),
+            sheets: None,
+            own: Arc::default(),
+            trouble: Arc::default(),
+            held: Arc::default(),
+            due: Arc::default(),
+            new_mail: Batches::new(SIDE_BY_SIDE),
+            delivered: Batches::new(SIDE_BY_SIDE),
+        })
     }
 
     /// The same node on the same connections, for what is needed before there are keys. It takes none that last.
     pub fn beside(&self) -> Self {
-        let Self { pool, aside, node, own, trouble, .. } = self;
-        let (pool, aside, node) = (pool.clone(), aside.clone(), node.clone());
-        let keys = Arc::new(ShortKeys::new(Keyring::in_memory()));
-        Self { pool, aside, node, keys, sheets: None, own: own.clone(), trouble: trouble.clone() }
+        Self { keys: Arc::new(ShortKeys::new(Keyring::in_memory())), sheets: None, ..self.clone() }
     }
 }

@@ -141,6 +141,9 @@ impl NodeStore for Postgres {
             .unwrap_or_else(|_| Err(database("the database does not answer in time")));
         match beat {
             Ok((skew, freed)) => {
+                if had_ended {
+                    self.held.lapse();
+                }
                 self.own.lease.renew(asked);
                 self.own.skew.store(skew, Ordering::Relaxed);
                 self.trouble.over();

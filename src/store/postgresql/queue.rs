@@ -10,43 +10,165 @@ use futures_util::FutureExt;
 use super::change::{Change, Connection};
 use super::columns::{Number, Time, get, limit, number, time_or_none};
 use super::{Postgres, items, status, transfers};
+use crate::audit::Event;
 use crate::clock::Timestamp;
-use crate::id::FolderId;
+use crate::id::{FolderId, QueueId};
 use crate::store::{Attempt, AttemptEnd, Item, Problem, QueueStore, RecipientState, Result};
 
 #[async_trait]
 impl QueueStore for Postgres {
+    /// New mail first, but rows that are due get half of the turns, so that neither waits for the other (H35).
     async fn claim_due(
         &self,
         owner: &FolderId,
         now: Timestamp,
         lease: Timestamp,
-        most: usize,
+        limit: usize,
     ) -> Result<Vec<Item>> {
-        let owner = owner.clone();
-        self.read(move |db| async move { claim_due(db, &owner, now, lease, most).await }.boxed()).await
+        let is_ours = *owner == self.node;
+        if is_ours {
+            self.check_lease()?;
+            self.release_what_waits().await?;
+        }
+        let rows_are_due = self.next_row_due().await?.is_some_and(|due| due <= now);
+        let for_rows = if rows_are_due { self.due.share(limit) } else { 0 };
+        let mut items = if is_ours { self.held.take_ready(now, limit - for_rows) } else { Vec::new() };
+        let left = limit - items.len();
+        if rows_are_due && left > 0 {
+            match self.claim_rows(owner, now, lease, left).await {
+                Ok(claimed) => items.extend(claimed),
+                // What is ready is handed out all the same; the rows are asked for again.
+                Err(error) if !items.is_empty() => {
+                    tracing::error!(%error, "rows of the queue cannot be claimed")
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(items)
     }
 
     fn holds_claims(&self) -> bool {
         self.holds_lease()
     }
 
+    /// Every claim of the node, when its worker begins.
     async fn release_claims(&self, owner: &FolderId) -> Result<()> {
-        let owner = owner.clone();
-        self.read(move |db| async move { db.execute(RELEASE_ALL, &[&owner]).await.map(drop) }.boxed()).await
+        if *owner == self.node {
+            let _nothing_is_claimed = self.held.comparing().await;
+            self.release_all(owner).await?;
+            self.held.begin();
+            return Ok(());
+        }
+        self.release_all(owner).await
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>> {
-        self.read(|db| async move { time_or_none(&db.one(NEXT_DUE, &[&NEVER]).await?, "due") }.boxed()).await
+        match self.held.ready_since() {
+            Some(since) => Ok(Some(since)),
+            None => self.next_row_due().await,
+        }
     }
 
+    /// Ordinary mail that was delivered at once ends together with others.
     async fn finish_attempt(&self, attempt: Attempt) -> Result<AttemptEnd> {
         self.check_lease()?;
-        self.write(move |change| finish_attempt(change, attempt).boxed()).await
+        let (item, token) = (attempt.item.clone(), attempt.claim.token);
+        let is_ours = attempt.claim.owner == self.node;
+        let recipients = if is_ours { self.held.ordinary(&item, token) } else { None };
+        if recipients.is_some_and(|recipients| attempt.delivers_all(recipients))
+            && self.end_ordinary(item.clone(), token).await?
+        {
+            self.held.ended(&item, token);
+            attempt.events.iter().for_each(Event::log);
+            return Ok(AttemptEnd::Recorded);
+        }
+        let end = self.write(move |change| finish_attempt(change, attempt).boxed()).await?;
+        if is_ours {
+            self.held.ended(&item, token);
+        }
+        Ok(end)
     }
 
     async fn make_all_due(&self, now: Timestamp) -> Result<()> {
-        self.read(move |db| async move { db.execute(HURRY, &[&Time(now)]).await.map(drop) }.boxed()).await
+        self.write(move |change| {
+            async move { change.db.execute(HURRY, &[&Time(now)]).await.map(drop) }.boxed()
+        })
+        .await
+    }
+}
+
+impl Postgres {
+    /// The first moment at which a row can be claimed.
+    async fn next_row_due(&self) -> Result<Option<Timestamp>> {
+        let read =
+            self.read(|db| async move { time_or_none(&db.one(NEXT_DUE, &[&NEVER]).await?, "due") }.boxed());
+        self.due.get(read).await
+    }
+
+    async fn claim_rows(
+        &self,
+        owner: &FolderId,
+        now: Timestamp,
+        lease: Timestamp,
+        most: usize,
+    ) -> Result<Vec<Item>> {
+        let _not_compared = self.held.claiming().await;
+        let by = owner.clone();
+        let claim = self.read(move |db| async move { claim_due(db, &by, now, lease, most).await }.boxed());
+        let claimed = self.due.changes(claim).await;
+        if *owner == self.node {
+            match &claimed {
+                Ok(items) => self.held.add_claimed(items),
+                Err(_) => self.held.doubt(),
+            }
+        }
+        claimed
+    }
+
+    async fn release_all(&self, owner: &FolderId) -> Result<()> {
+        let owner = owner.clone();
+        self.write(move |change| {
+            async move { change.db.execute(RELEASE_ALL, &[&owner]).await.map(drop) }.boxed()
+        })
+        .await
+    }
+
+    /// Gives others what has been ready too long, and rows that are claimed for this node and unknown to it: the answer to the
+    /// claim was lost.
+    async fn release_what_waits(&self) -> Result<()> {
+        let old = self.held.take_old();
+        if let Err(error) = self.release(old).await {
+            self.held.doubt();
+            return Err(error);
+        }
+        if !self.held.is_look_due() {
+            return Ok(());
+        }
+        let _nothing_is_claimed = self.held.comparing().await;
+        let owner = self.node.clone();
+        let claimed = self.read(move |db| {
+            async move {
+                let rows = db.query(CLAIMED, &[&owner]).await?;
+                rows.iter().map(|row| get(row, "id")).collect::<Result<Vec<QueueId>>>()
+            }
+            .boxed()
+        });
+        let strays = self.held.strays(claimed.await?);
+        if !strays.is_empty() {
+            tracing::warn!(items = strays.len(), "claims whose answer was lost are released");
+        }
+        self.release(strays).await
+    }
+
+    async fn release(&self, items: Vec<QueueId>) -> Result<()> {
+        if items.is_empty() {
+            return Ok(());
+        }
+        let owner = self.node.clone();
+        self.write(move |change| {
+            async move { change.db.execute(RELEASE, &[&items, &owner]).await.map(drop) }.boxed()
+        })
+        .await
     }
 }
 
@@ -70,6 +192,11 @@ pub(super) const CLAIM: &str = "
 pub(super) const RELEASE_ALL: &str = "
     WITH held AS (SELECT number FROM items WHERE claimed AND owner = $1 ORDER BY number FOR UPDATE)
     UPDATE items SET due = next_attempt, claimed = FALSE FROM held WHERE items.number = held.number";
+pub(super) const RELEASE: &str = "
+    WITH held AS (
+        SELECT number FROM items WHERE id = ANY($1::text[]) AND claimed AND owner = $2 ORDER BY number FOR UPDATE)
+    UPDATE items SET due = next_attempt, claimed = FALSE, token = token + 1 FROM held WHERE items.number = held.number";
+pub(super) const CLAIMED: &str = "SELECT id FROM items WHERE claimed AND owner = $1";
 pub(super) const FREE: &str = "
     WITH held AS (SELECT number FROM items WHERE claimed AND owner = ANY($1) ORDER BY number FOR UPDATE)
     UPDATE items SET due = next_attempt, claimed = FALSE, token = token + 1 FROM held WHERE items.number = held.number";
@@ -142,13 +269,18 @@ async fn finish_attempt(change: &mut Change, attempt: Attempt) -> Result<Attempt
     if claim.end(is_held, attempt.now) == AttemptEnd::ClaimLost {
         return Ok(AttemptEnd::ClaimLost);
     }
-    if let Some(row) = held {
-        record(&change.db, number(&row, "number")?, &attempt).await?;
+    if let Some(row) = &held {
+        record(&change.db, number(row, "number")?, &attempt).await?;
     }
     if let Some((transfer, link)) = notifies {
         status::note_deliveries(change, transfer, link, &attempt).await?;
     }
-    items::insert(&change.db, &attempt.reports, None).await?;
+    let reports = match held {
+        Some(_) => attempt.reports,
+        // It may have been recorded before, and only the answer was lost.
+        None => items::missing(&change.db, &attempt.reports).await?,
+    };
+    items::insert(&change.db, &reports, None).await?;
     change.record_all(attempt.events).await?;
     Ok(AttemptEnd::Recorded)
 }

@@ -1,5 +1,7 @@
 //! What is particular to this implementation; each test has a database of its own.
 
+mod queue;
+
 use super::*;
 use crate::store::conformance::store_conformance;
 

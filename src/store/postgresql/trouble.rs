@@ -79,7 +79,7 @@ fn in_full(error: &StoreError) -> String {
 
 /// Whether the server said that it ends or only reads, or the connection broke: what else leads there is worth nothing.
 pub(super) fn is_about_the_server(error: &StoreError) -> bool {
-    let StoreError::Database(error) = error else { return false };
+    let StoreError::Database(error) = error else { return matches!(error, StoreError::Unclear(_)) };
     let Some(error) = error.downcast_ref::<tokio_postgres::Error>() else { return false };
     let ends = [
         SqlState::READ_ONLY_SQL_TRANSACTION,
