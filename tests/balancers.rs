@@ -6,16 +6,15 @@
 mod support;
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::process::Command;
 
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
-use socket2::{Domain, Socket, Type};
 
-use support::client::SmtpClient;
-use support::gateway::{Gateway, PATIENCE, Site, free_port, wait_for};
+use support::client::{SmtpClient, stream_from};
+use support::gateway::{Gateway, Site, free_port, wait_for};
 use support::proxy::{Proxy, documented, with};
 use support::resident::{RESIDENT, STAFF, seal};
 use support::smarthost::{Script, Smarthost};
@@ -84,17 +83,6 @@ impl Scene {
     }
 }
 
-/// Connects from this address.
-fn connect(client: &str, to: SocketAddr) -> TcpStream {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    let client: IpAddr = client.parse().unwrap();
-    socket.bind(&SocketAddr::new(client, 0).into()).unwrap();
-    socket.connect(&to.into()).unwrap();
-    let stream = TcpStream::from(socket);
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream
-}
-
 fn over_tls(stream: TcpStream) -> StreamOwned<ClientConnection, TcpStream> {
     let config = zegel::tls::opportunistic_client().unwrap();
     let name = ServerName::try_from("localhost").unwrap();
@@ -105,7 +93,7 @@ fn over_tls(stream: TcpStream) -> StreamOwned<ClientConnection, TcpStream> {
 fn first_line(client: &str, to: SocketAddr) -> String {
     let mut line = String::new();
     // A balancer may pass a reset on.
-    let _ = BufReader::new(connect(client, to)).read_line(&mut line);
+    let _ = BufReader::new(stream_from(client, to).unwrap()).read_line(&mut line);
     line
 }
 
@@ -152,7 +140,7 @@ fn a_password_is_tried_by_the_client_behind_haproxy() {
     let _haproxy = scene.haproxy("send-proxy-v2");
     let (links, _) = seal(&scene.smarthost, &scene.site, &scene.gateway, &[RESIDENT]);
     let (path, body) = (links[0].strip_prefix(&scene.site.public_url()).unwrap(), "password=fout");
-    let mut stream = over_tls(connect(STRANGER, scene.pages));
+    let mut stream = over_tls(stream_from(STRANGER, scene.pages).unwrap());
     write!(
         stream,
         "POST {path} HTTP/1.1\r\nHost: localhost:{}\r\nConnection: close\r\nX-Forwarded-For: 203.0.113.9\r\n\
@@ -203,7 +191,7 @@ fn version_1_is_refused(scene: &Scene) {
     assert!(line.is_empty() || line.starts_with("421 4.3.5 "), "{line}");
     let line = scene.gateway.wait_for_log("SMTP refused");
     assert!(line.contains(BALANCER) && line.contains("of version 1, and only version 2"), "{line}");
-    let mut stream = over_tls(connect(PEER, scene.pages));
+    let mut stream = over_tls(stream_from(PEER, scene.pages).unwrap());
     assert!(stream.write_all(b"GET / HTTP/1.0\r\n\r\n").is_err(), "nothing is served");
     let line = scene.gateway.wait_for_log("whose web connection");
     assert!(line.contains(BALANCER) && line.contains("of version 1"), "{line}");

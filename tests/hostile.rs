@@ -11,13 +11,15 @@
 
 mod support;
 
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::{Read, Write as _};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use support::client::{SmtpClient, submit};
+use support::client::{SmtpClient, stream_from, submit};
 use support::gateway::{Gateway, Site};
 use support::smarthost::{Script, Smarthost};
 
@@ -97,6 +99,40 @@ fn hostile_structure_is_answered_soon_and_costs_little() {
     assert!(gateway.is_alive());
     assert!(gateway.peak_memory() < MEMORY, "{} MiB", gateway.peak_memory() >> 20);
     submit(gateway.smtp, STAFF, &["els@example.com"], b"Subject: gewoon\r\n\r\nx\r\n");
+    smarthost.wait(|seen| seen.copies("els@example.com") == 1);
+}
+
+/// A balancer that went mad: it begins headers and never ends them.
+#[test]
+fn proxy_headers_that_never_end_hold_nothing() {
+    const BALANCER: &str = "127.0.0.9";
+    const EACH: usize = 150;
+    let smarthost = Smarthost::start(Script::usual());
+    let site = Site::new(smarthost.address(), "");
+    for section in ["smtp", "web"] {
+        site.set(section, &format!("proxy_protocol = true\ntrusted_proxies = [\"{BALANCER}/32\"]"));
+    }
+    let mut gateway = site.start();
+    // Up to the longest header there may be, but for its last byte.
+    let half = [&b"\r\n\r\n\0\r\nQUIT\n\x21\x11\x0f\xf0"[..], &[4; 4079]].concat();
+    let begin = |door| {
+        let mut stream = stream_from(BALANCER, door).unwrap();
+        stream.write_all(&half).unwrap();
+        stream
+    };
+    let doors = [gateway.smtp, gateway.web].into_iter();
+    let held: Vec<TcpStream> = doors.flat_map(|door| (0..EACH).map(move |_| begin(door))).collect();
+    submit(gateway.smtp, STAFF, &["els@example.com"], b"Subject: gewoon\r\n\r\nx\r\n");
+    for mut stream in held {
+        let mut said = Vec::new();
+        // It ends by itself, with a reset where bytes were left unread.
+        let _ = stream.read_to_end(&mut said);
+        assert!(said.is_empty() || said.starts_with(b"421 4.3.5 "), "{}", String::from_utf8_lossy(&said));
+    }
+    let lines = gateway.log().iter().filter(|line| line.contains(BALANCER)).count();
+    assert!(lines <= 2, "one of each door, and not of each connection: {lines}");
+    assert!(gateway.is_alive());
+    assert!(gateway.peak_memory() < MEMORY / 2, "{} MiB", gateway.peak_memory() >> 20);
     smarthost.wait(|seen| seen.copies("els@example.com") == 1);
 }
 

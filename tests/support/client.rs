@@ -8,6 +8,17 @@ use socket2::{Domain, SockRef, Socket, TcpKeepalive, Type};
 
 use super::gateway::PATIENCE;
 
+/// A connection from this address of loopback.
+pub fn stream_from(client: &str, address: SocketAddr) -> std::io::Result<TcpStream> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    let client: IpAddr = client.parse().unwrap();
+    socket.bind(&SocketAddr::new(client, 0).into())?;
+    socket.connect(&address.into())?;
+    let stream = TcpStream::from(socket);
+    stream.set_read_timeout(Some(PATIENCE))?;
+    Ok(stream)
+}
+
 /// One connection.
 pub struct SmtpClient<S: Read + Write = TcpStream> {
     reader: BufReader<S>,
@@ -21,11 +32,7 @@ impl SmtpClient {
 
     /// The same from this address of loopback.
     pub fn connect_from(client: &str, address: SocketAddr) -> std::io::Result<Self> {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-        let client: IpAddr = client.parse().unwrap();
-        socket.bind(&SocketAddr::new(client, 0).into())?;
-        socket.connect(&address.into())?;
-        Self::begin(socket.into())
+        Self::begin(stream_from(client, address)?)
     }
 
     fn begin(stream: TcpStream) -> std::io::Result<Self> {
