@@ -23,8 +23,8 @@ pub(super) const ARRIVAL: &str = "
     RETURNING arrival";
 pub(super) const KEEP: &str = "UPDATE limits SET arrival = $2 WHERE bucket = $1";
 pub(super) const SWEEP: &str = "
-    DELETE FROM limits WHERE bucket IN (
-        SELECT bucket FROM limits WHERE arrival <= $1 ORDER BY arrival LIMIT 10000 FOR UPDATE SKIP LOCKED)";
+    DELETE FROM limits WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM limits WHERE arrival <= $1 ORDER BY arrival LIMIT 10000 FOR UPDATE SKIP LOCKED))";
 
 /// Takes one; `Some` is when there will be one again. What is refused leaves the bucket as it is.
 pub(super) async fn take(

@@ -59,11 +59,11 @@ pub(super) const FORGET: [&str; 4] = [
     "DELETE FROM transfers WHERE number = ANY($1)",
 ];
 pub(super) const FORGET_THREADS: &str = "
-    DELETE FROM threads WHERE hash IN (
-        SELECT hash FROM threads WHERE created < $1 ORDER BY created LIMIT $2 FOR UPDATE SKIP LOCKED)";
+    DELETE FROM threads WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM threads WHERE created < $1 ORDER BY created LIMIT $2 FOR UPDATE SKIP LOCKED))";
 /// The oldest stand first, clocks that were set back aside.
 pub(super) const FORGET_AUDIT: &str = "
-    DELETE FROM audit WHERE number IN (SELECT number FROM audit ORDER BY number LIMIT $2) AND time < $1";
+    DELETE FROM audit WHERE ctid = ANY(ARRAY(SELECT ctid FROM audit ORDER BY number LIMIT $2)) AND time < $1";
 
 /// Whether the timer may act at `now`; remembers that it asked.
 async fn begin_turn(db: &Connection, now: Timestamp) -> Result<ClockVerdict> {

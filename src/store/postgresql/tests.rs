@@ -16,6 +16,7 @@ mod keys;
 mod links;
 mod nodes;
 mod objects;
+mod plans;
 
 mod conformance {
     use super::*;
