@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::store::SheetObjects;
 
+/// The blob store.
 #[derive(Default)]
 pub struct MemoryObjects {
     state: Mutex<State>,
@@ -32,6 +33,7 @@ pub struct Stop {
     pub is_done: bool,
 }
 
+/// A kind of call that changes something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Call {
     Put,
