@@ -204,6 +204,23 @@ fn nothing_in_clear(seen: &Seen) {
     }
 }
 
+/// A node that was stopped for longer than its lease: what it had claimed and not begun may be another's.
+#[tokio::test]
+async fn nothing_is_begun_that_may_be_anothers() {
+    let smarthost = Smarthost::start(Script::usual());
+    let gateway = Gateway::run(&smarthost, "");
+    // It may claim, and then hears that its lease has ended.
+    gateway.queue.hold_claims_for(Some(1));
+    gateway.send(&["piet@example.org"]);
+    let state = gateway.finished(1).await;
+    assert!(state.outcomes.is_empty() && state.events.is_empty(), "{state:?}");
+    assert_eq!((state.rows.len(), smarthost.seen_connections()), (1, 0));
+    gateway.queue.hold_claims_for(None);
+    gateway.wake.wake();
+    gateway.empty().await;
+    assert_eq!(smarthost.seen().taken.len(), 1);
+}
+
 #[tokio::test]
 async fn passes_a_message_byte_for_byte() {
     let smarthost = Smarthost::start(Script::usual());

@@ -18,10 +18,9 @@ use crate::config::{Bucket, Database};
 use crate::data_folder::{self, Before};
 use crate::id::FolderId;
 use crate::secret::{Keys, MASTER_KEY, MASTER_KEY_VARIABLE};
-use crate::store::identity::Identity;
 use crate::store::objects::ObjectBlobs;
 use crate::store::postgresql::{Postgres, Schema};
-use crate::store::{BlobIndex, Blobs};
+use crate::store::{Blobs, Identity};
 
 /// For a node: it brings the database up to date, and the first node of all gives it its identity.
 pub(super) async fn open(data_dir: &Path, (database, bucket): (Database, Bucket)) -> Result<Home> {
@@ -123,10 +122,9 @@ impl Parts {
         self.verify(&known).await
     }
 
-    /// Whether neither rows nor blobs say that anything was ever kept.
+    /// Whether neither rows nor blobs say that a node was ever at work.
     async fn is_unused(&self) -> Result<bool> {
-        Ok(self.is_bucket_empty().await?
-            && self.rows.named_blobs(None, 1).await.context(DATABASE)?.is_empty())
+        Ok(self.is_bucket_empty().await? && self.rows.is_unused().await.context(DATABASE)?)
     }
 
     async fn is_bucket_empty(&self) -> Result<bool> {

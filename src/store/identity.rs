@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::files::LocalBlobs;
 use super::sqlite::{Database, Sqlite};
-use super::{Blobs, NamedBlob, StoreError, at};
+use super::{Blobs, Identity, NamedBlob, StoreError, at};
 use crate::id::FolderId;
 use crate::secret::{FolderKey, MASTER_KEY};
 
@@ -31,15 +31,6 @@ const REMAINS: [&str; 5] = [MASTER_KEY, BLOBS, "journal", KEYS, "zegel.db-wal"];
 const SEVERAL: u64 = 20;
 /// Rows that are read at once.
 const PAGE: usize = 1000;
-
-/// Which data folder a database is of, and the proof of the master key that it was made with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
-    /// The same lies beside the blobs.
-    pub id: FolderId,
-    /// [`crate::secret::FolderKey::check_value`]
-    pub key_check: [u8; 32],
-}
 
 /// Why a data folder is not opened. Nothing was changed.
 #[derive(Debug, thiserror::Error)]

@@ -44,6 +44,7 @@ use std::io;
 use std::path::Path;
 
 use crate::clock::Timestamp;
+use crate::id::FolderId;
 
 pub use self::access::{AccessStore, Session, Try};
 pub use self::audit::AuditStore;
@@ -77,6 +78,15 @@ pub use self::uploads::{
     NewUploadRow, PieceRow, UploadLimits, UploadOutcome, UploadRow, UploadStore, UploadedBytes,
 };
 pub use self::verification::{BrowserRow, CodeLimits, CodeRow, CodeTry, NewCode, VerificationStore};
+
+/// Which data folder a database is of, and the proof of the master key that it was made with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The same lies beside the blobs.
+    pub id: FolderId,
+    /// [`crate::secret::FolderKey::check_value`]
+    pub key_check: [u8; 32],
+}
 
 /// Why the store did not do it. The caller answers "later" (451, 503): nothing was changed, unless it is [`StoreError::Unclear`].
 #[derive(Debug, thiserror::Error)]

@@ -141,9 +141,12 @@ pub struct NodeHealth {
 impl NodeHealth {
     /// Why mail should come to another node; `None`: it need not.
     pub fn not_ready(&self) -> Option<String> {
+        let why = self.trouble.as_ref().map_or("", |(reason, _)| reason.as_str());
         if self.lease.is_none() {
-            let why = self.trouble.as_ref().map_or("", |(reason, _)| reason.as_str());
             return Some(format!("the lease of this node has ended, nothing is delivered from here: {why}"));
+        }
+        if !self.answers {
+            return Some(format!("the database does not answer: {why}"));
         }
         let skew = Duration::from_micros(self.skew.unsigned_abs());
         (skew >= SKEW_REFUSED).then(|| {

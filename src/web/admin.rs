@@ -95,9 +95,6 @@ fn note_of_node(node: &NodeHealth) -> String {
             skew.as_secs_f64()
         );
     }
-    if let (Some((reason, ago)), false) = (&node.trouble, node.answers) {
-        notes += &format!("note: the database did not answer {} s ago: {reason}\n", ago.as_secs());
-    }
     if node.waiting > 0 {
         notes +=
             &format!("note: {} wait for one of {} connections to the database\n", node.waiting, node.most);
@@ -117,13 +114,13 @@ fn notes(settings: &Settings) -> String {
 
 async fn metrics(State(admin): State<AdminState>) -> Result<Response, PlainError> {
     let now = admin.clock.now();
-    let node = admin.node.health().map(|node| of_node(&node));
-    let gauges = match (admin.store.gauges(now).await, node.as_ref()) {
-        (Ok(gauges), _) => gauges,
-        (Err(error), None) => return Err(silent("store", &error)),
-        // What can be known without the database is worth most when it is away.
-        (Err(_), Some(node)) => return Ok(([(CONTENT_TYPE, FORMAT)], node.clone()).into_response()),
-    };
+    let health = admin.node.health();
+    let node = health.as_ref().map(of_node);
+    // What can be known without the database is worth most when it is away.
+    if let (Some(text), false) = (&node, health.is_none_or(|node| node.answers)) {
+        return Ok(([(CONTENT_TYPE, FORMAT)], text.clone()).into_response());
+    }
+    let gauges = admin.store.gauges(now).await.map_err(|error| silent("store", &error))?;
     // One call of the operating system, which asks no disk.
     let room = admin.blobs.room().map_err(|error| silent("disk", &error))?;
     let mut text = exposition(&gauges, room, &admin.settings.get().certificates, now);

@@ -104,6 +104,16 @@ impl Server {
         &self.folder
     }
 
+    /// Sends a signal to every process of it.
+    pub fn signal_all(&self, signal: &str) {
+        let postmaster = self.pid().to_string();
+        let children = Command::new("pgrep").args(["--parent", &postmaster]).output().expect("pgrep");
+        let children = String::from_utf8_lossy(&children.stdout).into_owned();
+        let pids = std::iter::once(postmaster.as_str()).chain(children.split_whitespace());
+        // What has ended meanwhile needs no signal.
+        Command::new("kill").arg(format!("-{signal}")).args(pids).output().expect("kill");
+    }
+
     /// The process id of the postmaster.
     pub fn pid(&self) -> u32 {
         let file = self.folder.join("data/postmaster.pid");
@@ -114,6 +124,10 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        // What is stopped would not end.
+        if self.folder.join("data/postmaster.pid").exists() {
+            self.signal_all("CONT");
+        }
         drop(self.keeper.stdin.take());
         self.keeper.wait().ok();
     }

@@ -53,6 +53,8 @@ pub struct State {
     pub finished: usize,
     /// So many calls of `finish_attempt` fail from now on.
     pub broken: usize,
+    /// After so many questions the worker hears that it no longer surely holds its claims.
+    pub held_for: Option<usize>,
 }
 
 /// A queue without a disk.
@@ -92,6 +94,11 @@ impl MemoryQueue {
 
     pub fn break_finish(&self, times: usize) {
         self.state.send_modify(|state| state.broken = times);
+    }
+
+    /// From the question after `times` more on, claims are no longer surely held; `None`: they are.
+    pub fn hold_claims_for(&self, times: Option<usize>) {
+        self.state.send_modify(|state| state.held_for = times);
     }
 
     /// Waits until the state satisfies `enough`; fails after 20 seconds.
@@ -150,6 +157,17 @@ impl QueueStore for MemoryQueue {
             };
             state.rows.iter_mut().filter(free).take(limit).map(|row| claim(row, owner, lease)).collect()
         }))
+    }
+
+    fn holds_claims(&self) -> bool {
+        self.change(|state| match &mut state.held_for {
+            None => true,
+            Some(0) => false,
+            Some(times) => {
+                *times -= 1;
+                true
+            }
+        })
     }
 
     async fn release_claims(&self, owner: &FolderId) -> Result<()> {

@@ -1,8 +1,9 @@
 //! Whole lives of transfers with a clock that is moved by hand.
 
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{LazyLock, Mutex, mpsc};
 
+use async_trait::async_trait;
 use tempfile::TempDir;
 
 use super::*;
@@ -19,6 +20,7 @@ use crate::secret::Keys;
 use crate::sender::{Actions, By, SenderService};
 use crate::settings;
 use crate::store::files::LocalBlobs;
+use crate::store::nodes::Lead;
 use crate::store::sqlite::Sqlite;
 use crate::store::{
     Acceptance, Attempt, BlobFacts, BlobWriter, Claim, DeliveryReport, Fetch, Item, Recall, Session, Store,
@@ -332,6 +334,59 @@ async fn names_and_notices_as_the_sender_wants_them() {
     }
 }
 
+// ---- the leader
+
+/// A node that leads once, as long as it is let.
+struct LeadsOnce {
+    lost: Mutex<Option<CancellationToken>>,
+    tries_again: CancellationToken,
+}
+
+#[async_trait]
+impl NodeStore for LeadsOnce {
+    async fn lead(&self) -> Lead {
+        let lost = self.lost.lock().unwrap().take();
+        if let Some(lost) = lost {
+            return Lead::watched(lost, tokio::spawn(std::future::pending()));
+        }
+        self.tries_again.cancel();
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn who_no_longer_leads_stops_between_two_steps() {
+    let dir = Arc::new(tempfile::tempdir().unwrap());
+    let ((begins, begun), (go_on, goes_on)) = (mpsc::channel(), mpsc::channel());
+    let disk = Arc::new(FaultyBlobs {
+        disk: LocalBlobs::open(&dir.path().join("blobs")).unwrap(),
+        broken: AtomicBool::new(false),
+        gate: Some(Mutex::new((begins, goes_on))),
+    });
+    let node = Node::beside(dir, Clock::movable(testing::start()), "", Some(disk.clone()));
+    node.seal(|request| request.expires = days_later(request.created, 1)).await;
+    let before = all_names(&*disk).unwrap().len();
+    assert!(before > 1, "{before}");
+    node.timer.turn().await.unwrap();
+    node.clock.advance(Duration::from_hours(24));
+
+    let (lost, tries_again, stop) =
+        (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
+    let leads = LeadsOnce { lost: Mutex::new(Some(lost.clone())), tries_again: tries_again.clone() };
+    let timer = tokio::spawn(node.timer.run(Arc::new(leads), stop.clone()));
+    tokio::task::spawn_blocking(move || begun.recv().unwrap()).await.unwrap();
+    lost.cancel();
+    tries_again.cancelled().await;
+    drop(go_on);
+    stop.cancel();
+    timer.await.unwrap();
+    // Whatever still runs holds a copy of it.
+    while Arc::strong_count(&disk) > 2 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(all_names(&*disk).unwrap().len(), before - 1, "the one that it was at");
+}
+
 // ---- the end
 
 /// C25: a crash between the keys and the blobs, at the date or after a recall.
@@ -347,6 +402,7 @@ async fn ends_after_a_crash(is_recalled: bool) {
     let disk = Arc::new(FaultyBlobs {
         disk: LocalBlobs::open(&dir.path().join("blobs")).unwrap(),
         broken: AtomicBool::new(true),
+        gate: None,
     });
     let node = Node::beside(dir, Clock::movable(testing::start()), "", Some(disk.clone()));
     let id = node.seal(|request| request.expires = days_later(request.created, 1)).await;
@@ -372,6 +428,8 @@ async fn ends_after_a_crash(is_recalled: bool) {
 struct FaultyBlobs {
     disk: LocalBlobs,
     broken: AtomicBool,
+    /// A removal says through it that it begins, and waits until it may go on.
+    gate: Option<Mutex<(mpsc::Sender<()>, mpsc::Receiver<()>)>>,
 }
 
 impl Blobs for FaultyBlobs {
@@ -390,6 +448,11 @@ impl Blobs for FaultyBlobs {
     fn remove(&self, name: &BlobName) -> std::io::Result<()> {
         if self.broken.load(Ordering::Relaxed) {
             return Err(std::io::Error::other("unplugged"));
+        }
+        if let Some(gate) = &self.gate {
+            let (begins, goes_on) = &*gate.lock().unwrap();
+            begins.send(()).ok();
+            goes_on.recv().ok();
         }
         self.disk.remove(name)
     }

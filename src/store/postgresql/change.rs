@@ -142,7 +142,7 @@ impl Postgres {
         T: Send,
         F: for<'a> FnOnce(&'a Connection) -> BoxFuture<'a, Result<T>> + Send,
     {
-        let outcome = bounded(async {
+        let outcome = bounded(PATIENCE, async {
             let db = self.connection().await?;
             let outcome = work(&db).await;
             db.give_back(outcome)
@@ -158,7 +158,7 @@ impl Postgres {
         T: Send,
         F: for<'a> FnOnce(&'a mut Change) -> BoxFuture<'a, Result<T>> + Send,
     {
-        let outcome = self.transaction(self.connection(), work);
+        let outcome = self.transaction(PATIENCE, self.connection(), work);
         self.look_at(outcome.await)
     }
 
@@ -168,11 +168,21 @@ impl Postgres {
         T: Send,
         F: for<'a> FnOnce(&'a mut Change) -> BoxFuture<'a, Result<T>> + Send,
     {
-        self.transaction(async { Ok(self.lend(self.aside.get().await?)) }, work).await
+        self.write_within(PATIENCE, work).await
+    }
+
+    /// The same for what may take longer.
+    pub(super) async fn write_within<T, F>(&self, patience: Duration, work: F) -> Result<T>
+    where
+        T: Send,
+        F: for<'a> FnOnce(&'a mut Change) -> BoxFuture<'a, Result<T>> + Send,
+    {
+        self.transaction(patience, async { Ok(self.lend(self.aside.get().await?)) }, work).await
     }
 
     async fn transaction<T, F>(
         &self,
+        patience: Duration,
         connection: impl Future<Output = Result<Connection>> + Send,
         work: F,
     ) -> Result<T>
@@ -181,7 +191,7 @@ impl Postgres {
         F: for<'a> FnOnce(&'a mut Change) -> BoxFuture<'a, Result<T>> + Send,
     {
         let is_ending = AtomicBool::new(false);
-        let transaction = bounded(async {
+        let transaction = bounded(patience, async {
             let mut change = Change { db: connection.await?, events: Vec::new() };
             if let Err(error) = change.db.batch("BEGIN").await {
                 return change.db.give_back(Err(error));
@@ -229,9 +239,12 @@ impl Postgres {
     }
 }
 
-async fn bounded<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    timeout(PATIENCE, work).await.unwrap_or_else(|_| Err(database("the database does not answer in time")))
+async fn bounded<T>(patience: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
+    timeout(patience, work).await.unwrap_or_else(|_| Err(database(SILENT)))
 }
+
+/// What is said of a database that does not answer.
+pub(super) const SILENT: &str = "the database does not answer in time";
 
 /// An error of the database in our words.
 pub(super) fn database(text: &str) -> StoreError {
@@ -252,7 +265,10 @@ impl From<PoolError> for StoreError {
         match error {
             PoolError::Backend(error) => error.into(),
             PoolError::Closed => Self::Closed,
-            PoolError::Timeout(_) => database("no connection to the database became free in time"),
+            PoolError::Timeout(TimeoutType::Wait) => {
+                database("no connection to the database became free in time")
+            }
+            PoolError::Timeout(_) => database(SILENT),
             error => Self::Database(Box::new(error)),
         }
     }

@@ -7,12 +7,15 @@ use super::change::Connection;
 use super::columns::{Number, get, number, octets};
 use super::locks::Lock;
 use crate::id::FolderId;
+use crate::store::Identity;
 use crate::store::Result;
-use crate::store::identity::Identity;
 
 const IDENTITY: &str = "SELECT id, key_check FROM folder";
 const FOUND: &str = "INSERT INTO folder (number, id, key_check) VALUES (1, $1, $2) ON CONFLICT DO NOTHING";
 const SET: &str = "UPDATE folder SET id = $1, key_check = $2";
+const UNUSED: &str = "
+    SELECT NOT (EXISTS (SELECT 1 FROM turns) OR EXISTS (SELECT 1 FROM nodes) OR EXISTS (SELECT 1 FROM items)
+        OR EXISTS (SELECT 1 FROM transfers) OR EXISTS (SELECT 1 FROM audit)) AS is_unused";
 const LOST: &str = "SELECT coalesce(max(lost), 0) AS lost FROM folder";
 const SET_LOST: &str = "UPDATE folder SET lost = $1";
 
@@ -37,6 +40,11 @@ impl Postgres {
             .boxed()
         })
         .await
+    }
+
+    /// Whether no node was ever at work: its first start was cut off.
+    pub async fn is_unused(&self) -> Result<bool> {
+        self.read(|db| async move { get(&db.one(UNUSED, &[]).await?, "is_unused") }.boxed()).await
     }
 
     /// Gives it another identity: an administrator says that key or blobs are lost for good.

@@ -5,12 +5,16 @@
 //! that may be left out, indexes), and what nobody needs any more is taken away a release later. Each step says which binaries
 //! still work once it is done.
 
-use futures_util::FutureExt;
+use std::time::{Duration, Instant};
 
-use super::Postgres;
+use futures_util::FutureExt;
+use tokio::time::sleep;
+
 use super::change::Change;
 use super::columns::number;
 use super::locks::Lock;
+use super::{Postgres, trouble};
+use crate::clock::jittered;
 use crate::store::{Result, StoreError};
 
 /// One step. A released one is never changed: add another.
@@ -74,13 +78,43 @@ impl Postgres {
     /// Applies what is missing; tells how many steps that were. A database that a newer release has extended is used as it
     /// is, unless that release has said that this one no longer can.
     pub async fn migrate(&self) -> Result<u32> {
-        self.write(|change| apply(change, MIGRATIONS).boxed()).await
+        self.reach().await?;
+        self.write_within(LONGEST, |change| apply(change, MIGRATIONS).boxed()).await
+    }
+
+    /// A database that starts together with its nodes, or is just failing over, is waited for. Whatever else is wrong with the
+    /// way to it is told at once.
+    async fn reach(&self) -> Result<()> {
+        let begun = Instant::now();
+        loop {
+            match self.schema().await {
+                Err(error) if trouble::may_pass(&error) && begun.elapsed() < START => {
+                    tracing::warn!(%error, "the database does not answer yet; waiting for it");
+                    sleep(jittered(PAUSE)).await;
+                }
+                reached => return reached.map(drop),
+            }
+        }
     }
 }
 
+/// A step may rewrite a large table.
+const LONGEST: Duration = Duration::from_hours(24);
+/// How long a database is waited for, and how often it is asked meanwhile.
+const START: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// A step may take as long as it takes, and so may other nodes' steps. Only a lock on a table that is in use is not waited for
+/// long: everybody who comes to the table would wait behind it.
+const LIMITS: [&str; 2] =
+    ["SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0", "SET LOCAL lock_timeout = '10s'"];
+
 async fn apply(change: &mut Change, migrations: &[Step]) -> Result<u32> {
     let known = migrations.len() as u32;
+    let [unbounded, bounded] = LIMITS;
+    change.db.batch(unbounded).await?;
     change.db.batch(&Lock::Migrations.in_transaction()).await?;
+    change.db.batch(bounded).await?;
     if change.db.one(FOREIGN, &[]).await?.try_get("is_foreign")? {
         return Err(StoreError::Foreign);
     }

@@ -15,7 +15,7 @@ use tokio::time::{sleep, timeout};
 use tokio_postgres::Row;
 use tokio_util::sync::CancellationToken;
 
-use super::change::{Change, database};
+use super::change::{Change, SILENT, database};
 use super::columns::{Time, get, number, time};
 use super::locks::Lock;
 use super::{Postgres, connection, queue};
@@ -136,9 +136,7 @@ impl NodeStore for Postgres {
         let begun = (clock.now(), Instant::now());
         let (id, me, skew) = (self.node.clone(), me.clone(), self.own.skew.load(Ordering::Relaxed));
         let beat = self.write_aside(move |change| beat(change, id, me, skew, begun).boxed());
-        let beat = timeout(BEAT, beat)
-            .await
-            .unwrap_or_else(|_| Err(database("the database does not answer in time")));
+        let beat = timeout(BEAT, beat).await.unwrap_or_else(|_| Err(database(SILENT)));
         match beat {
             Ok((skew, freed)) => {
                 if had_ended {
@@ -169,7 +167,7 @@ impl NodeStore for Postgres {
             }
             .boxed()
         });
-        timeout(BEAT, leave).await.unwrap_or_else(|_| Err(database("the database does not answer in time")))
+        timeout(BEAT, leave).await.unwrap_or_else(|_| Err(database(SILENT)))
     }
 
     async fn nodes(&self) -> Result<Vec<Node>> {
@@ -191,7 +189,7 @@ impl NodeStore for Postgres {
                 Ok(Ok(Some(session))) => return self.watched(session),
                 Ok(Ok(None)) => {}
                 Ok(Err(error)) => self.trouble.note(&error),
-                Err(_) => self.trouble.note(&database("the database does not answer in time")),
+                Err(_) => self.trouble.note(&database(SILENT)),
             }
             sleep(jittered(TURN)).await;
         }

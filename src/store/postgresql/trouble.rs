@@ -3,12 +3,12 @@
 //! database that comes back is met by few.
 
 use std::error::Error;
+use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio_postgres::error::SqlState;
 
-use super::change::database;
 use crate::clock::jittered;
 use crate::store::{Result, StoreError};
 
@@ -46,7 +46,9 @@ impl Trouble {
     pub fn refuse(&self) -> Result<()> {
         let state = self.state();
         match (&state.last, state.knock) {
-            (Some((reason, _)), Some(knock)) if Instant::now() < knock => Err(database(reason)),
+            (Some((reason, _)), Some(knock)) if Instant::now() < knock => {
+                Err(StoreError::Database(reason.clone().into()))
+            }
             _ => Ok(()),
         }
     }
@@ -90,6 +92,26 @@ pub(super) fn is_about_the_server(error: &StoreError) -> bool {
     error.is_closed() || error.code().is_some_and(|code| ends.contains(code))
 }
 
+/// Whether it may be that the server only starts, is exchanged for another, or cannot be reached just now.
+pub(super) fn may_pass(error: &StoreError) -> bool {
+    let StoreError::Database(error) = error else { return false };
+    let Some(error) = error.downcast_ref::<tokio_postgres::Error>() else { return true };
+    match error.code() {
+        Some(code) => [
+            SqlState::CANNOT_CONNECT_NOW,
+            SqlState::ADMIN_SHUTDOWN,
+            SqlState::CRASH_SHUTDOWN,
+            SqlState::TOO_MANY_CONNECTIONS,
+        ]
+        .contains(code),
+        // The rest is wrong here: a name, a certificate, a password that is missing.
+        None => error
+            .source()
+            .and_then(|cause| cause.downcast_ref::<io::Error>())
+            .is_some_and(|cause| cause.kind() != io::ErrorKind::InvalidData),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,7 +121,7 @@ mod tests {
         let trouble = Trouble::default();
         trouble.refuse().unwrap();
         assert_eq!(trouble.last(), (None, true));
-        trouble.note(&database("connection refused"));
+        trouble.note(&StoreError::Database("connection refused".into()));
         assert!(trouble.refuse().unwrap_err().to_string().contains("connection refused"));
         let (last, answers) = trouble.last();
         assert!(last.unwrap().0.contains("connection refused") && !answers);

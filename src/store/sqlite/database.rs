@@ -12,7 +12,7 @@ use super::{Sqlite, blobs, connection, folder, handover, keys, queue, verificati
 use crate::clock::Timestamp;
 use crate::id::BlobName;
 use crate::secret::keyring::{KeyId, Keyring};
-use crate::store::identity::Identity;
+use crate::store::Identity;
 use crate::store::{NamedBlob, Result};
 
 /// An open database.

@@ -5,8 +5,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::columns::{Octets, Time};
 use crate::clock::Timestamp;
 use crate::id::FolderId;
+use crate::store::Identity;
 use crate::store::Result;
-use crate::store::identity::Identity;
 
 /// What the row says.
 pub(super) fn identity(db: &Connection) -> Result<Option<Identity>> {

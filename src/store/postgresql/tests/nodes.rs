@@ -1,6 +1,5 @@
 //! Several nodes on one database, and a database that fails them.
 
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
@@ -155,12 +154,12 @@ async fn a_leader_that_cannot_reach_the_database_stops() {
     node.migrate().await.unwrap();
     let lead = node.lead().await;
     let stopped = Instant::now();
-    all("-STOP", &server);
+    server.signal_all("STOP");
     timeout(PATIENCE, lead.lost().cancelled()).await.unwrap();
     assert!(stopped.elapsed() < Duration::from_secs(2), "{:?}", stopped.elapsed());
     assert!(node.heartbeat(&facts(), &Clock::system()).await.is_err());
     assert!(!node.health().unwrap().answers);
-    all("-CONT", &server);
+    server.signal_all("CONT");
     let begun = Instant::now();
     drop(lead);
     timeout(PATIENCE, node.lead()).await.unwrap();
@@ -168,17 +167,6 @@ async fn a_leader_that_cannot_reach_the_database_stops() {
     node.commit(message(vec![item()])).await.unwrap();
     assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
     assert!(node.health().unwrap().answers);
-}
-
-/// Sends a signal to every process of a server.
-fn all(signal: &str, server: &Server) {
-    let children =
-        Command::new("ps").args(["-o", "pid=", "--ppid", &server.pid().to_string()]).output().unwrap();
-    let children = String::from_utf8(children.stdout).unwrap();
-    let pids =
-        std::iter::once(server.pid().to_string()).chain(children.split_whitespace().map(str::to_owned));
-    // What has ended meanwhile needs no signal.
-    Command::new("kill").arg(signal).args(pids).output().unwrap();
 }
 
 #[tokio::test]
@@ -232,4 +220,23 @@ async fn connections_that_were_cut_are_made_anew() {
     let begun = Instant::now();
     until("it goes on", async || commit().await.is_ok()).await;
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_there_yet_is_waited_for_and_a_wrong_one_is_not() {
+    let server = Server::start(&["fsync=off"]);
+    let settings = |url: String| Database { url, password_file: None, connections: 4 };
+    let begun = Instant::now();
+    let wrong = Postgres::new(&settings(server.url("nothing")), FolderId::random()).unwrap();
+    assert!(wrong.migrate().await.is_err());
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+
+    let early = Postgres::new(&settings(server.url("postgres")), FolderId::random()).unwrap();
+    server.signal_all("STOP");
+    let start = async {
+        until("it knocks", async || early.trouble.last().0.is_some()).await;
+        server.signal_all("CONT");
+    };
+    let (migrated, ()) = futures_util::join!(early.migrate(), start);
+    assert_eq!(migrated.unwrap(), 1);
 }
