@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 use cookie::time::Duration;
 
-use crate::id::is_base32;
+use crate::id::{TransferId, is_base32};
 use crate::reply::Browser;
 use crate::transfer::access::{Access, Grant, HeldSession};
 use crate::transfer::index::Index;
@@ -134,9 +134,10 @@ fn name(visit: &Visit, token: &str) -> String {
     cookies::bound(&format!("{PREFIX}{link}"), visit.is_secure())
 }
 
-/// Not the language, and not the browser of an answer.
+/// Not the language, and not the browser of an answer. Those of an older release, for a whole transfer, go in time as well.
 fn is_of_link(name: &str) -> bool {
-    name.rsplit('-').next().is_some_and(|link| link.len() == link::PUBLIC && is_base32(link))
+    let lengths = [link::PUBLIC, TransferId::LENGTH];
+    name.rsplit('-').next().is_some_and(|link| lengths.contains(&link.len()) && is_base32(link))
 }
 
 fn browser_name(visit: &Visit) -> String {
