@@ -1,0 +1,194 @@
+//! Several gateways on one `[store]`, as an administrator sees them: who is there, who may join, and what happens while the
+//! database is away. How they behave under load is in `cluster`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail so"
+)]
+
+mod support;
+
+#[path = "support/s3.rs"]
+mod s3;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use support::client::SmtpClient;
+use support::gateway::{Gateway, Site, wait_for, zegel};
+use support::postgresql::Server;
+use support::smarthost::{Script, Smarthost};
+use support::web::get;
+
+const MAIL: &[u8] = b"From: jan@voorbeeld.nl\r\nSubject: x\r\n\r\nTekst\r\n";
+const KEY: [u8; 32] = [7; 32];
+/// The same in base64.
+const KEY_TEXT: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
+
+/// What nodes share.
+struct Shared {
+    database: Server,
+    objects: s3::Double,
+    smarthost: Smarthost,
+}
+
+impl Shared {
+    fn new() -> Self {
+        let database = Server::start(&["fsync=off"]);
+        Self { database, objects: s3::Double::start(), smarthost: Smarthost::start(Script::usual()) }
+    }
+
+    /// A node whose key is in its data folder.
+    fn site(&self) -> Site {
+        let site = self.site_without_key("zegel");
+        fs::create_dir(site.data()).unwrap();
+        let key = site.data().join("master.key");
+        fs::write(&key, KEY).unwrap();
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+        site
+    }
+
+    fn site_without_key(&self, prefix: &str) -> Site {
+        let url = self.database.url("postgres");
+        let endpoint = self.objects.endpoint();
+        let store = format!(
+            "[store]\ndatabase = \"{url}\"\nblobs = \"s3://zegel/{prefix}\"\nendpoint = \"{endpoint}\"\n\
+             credentials_file = \"credentials\"\n"
+        );
+        let site = Site::new(self.smarthost.address(), &store);
+        let credentials = "[default]\naws_access_key_id = a\naws_secret_access_key = b\n";
+        fs::write(site.config().with_file_name("credentials"), credentials).unwrap();
+        site
+    }
+}
+
+fn with_key(key: &str) -> Command {
+    let mut command = zegel();
+    command.env("ZEGEL_MASTER_KEY", key);
+    command
+}
+
+fn nodes(site: &Site) -> Vec<Value> {
+    let (status, list, error) = site.command(&["nodes", "--json"]);
+    assert_eq!(status, 0, "{error}");
+    serde_json::from_str(&list).unwrap()
+}
+
+fn timers(site: &Site) -> usize {
+    nodes(site).iter().filter(|node| node["timer"] == true).count()
+}
+
+fn sent(node: &Gateway) -> String {
+    let mut client = SmtpClient::connect(node.smtp).unwrap();
+    client.send("jan@voorbeeld.nl", &["piet@example.org"], MAIL).unwrap()
+}
+
+fn ready(node: &Gateway) -> (u16, String) {
+    let answer = get(&format!("http://{}/readyz", node.admin));
+    (answer.status, answer.text())
+}
+
+#[test]
+fn nodes_are_listed_and_one_has_the_timer() {
+    let shared = Shared::new();
+    let (first, second) = (shared.site(), shared.site_without_key("zegel"));
+    assert!(first.command(&["nodes"]).2.contains("no gateway has run here yet"));
+    let (status, text, error) = first.command(&["migrate"]);
+    assert_eq!((status, text.contains("1 steps")), (0, true), "{text}{error}");
+    assert!(first.command(&["migrate"]).1.contains("is up to date"));
+    assert!(first.command(&["check"]).1.contains("will be made at the first start"));
+
+    let (one, two) = (first.start(), second.start_as(with_key(KEY_TEXT)));
+    wait_for("a leader", || (timers(&first) == 1).then_some(()));
+    let there = nodes(&first);
+    assert_eq!(there.len(), 2);
+    for node in &there {
+        assert_eq!(node["state"], "working");
+        assert_eq!(node["version"], env!("CARGO_PKG_VERSION"));
+        assert!(node["lease_seconds"].as_f64().unwrap() > 20.0, "{node}");
+        assert!(node["skew_seconds"].as_f64().unwrap().abs() < 2.0, "{node}");
+    }
+    assert!(first.command(&["check"]).1.contains("belong together"));
+    let (_, text, _) = first.command(&["nodes"]);
+    assert!(text.contains("2 nodes") && text.contains("  timer"), "{text}");
+    for node in [&one, &two] {
+        assert!(sent(node).starts_with("250 "));
+        assert_eq!(ready(node).0, 200);
+        let metrics = get(&format!("http://{}/metrics", node.admin)).text();
+        assert!(
+            metrics.contains("\nzegel_database_up 1\n") && metrics.contains("\nzegel_queue_items "),
+            "{metrics}"
+        );
+    }
+    shared.smarthost.wait(|seen| seen.taken.len() == 2);
+
+    // One that stops says goodbye; one that is killed is missed, and the other has the timer.
+    assert_eq!(one.stop(), 0);
+    assert_eq!(nodes(&first).len(), 1);
+    wait_for("another leader", || (timers(&first) == 1).then_some(()));
+    two.kill();
+    shared.database.sql("postgres", "UPDATE nodes SET lease = 0");
+    assert_eq!(nodes(&first)[0]["state"], "lost");
+}
+
+#[test]
+fn what_does_not_belong_together_is_not_started() {
+    let shared = Shared::new();
+    let node = shared.site().start();
+    assert!(sent(&node).starts_with("250 "));
+    node.stop();
+    let refused = |site: &Site, key: &str| {
+        let mut command = with_key(key);
+        let output = command.args(["serve", "--config"]).arg(site.config()).output().unwrap();
+        assert!(!output.status.success());
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let other_key = refused(&shared.site_without_key("zegel"), &KEY_TEXT.replace("Bwc", "Cwc"));
+    assert!(other_key.contains("ZEGEL_MASTER_KEY: this is not the master key"), "{other_key}");
+    let no_key = refused(&shared.site_without_key("zegel"), "BwcH");
+    assert!(no_key.contains("ZEGEL_MASTER_KEY: not 32 bytes in base64"), "{no_key}");
+    let other_blobs = refused(&shared.site_without_key("elsewhere"), KEY_TEXT);
+    assert!(other_blobs.contains("these are not the blobs of the database"), "{other_blobs}");
+    let none = shared.site_without_key("zegel");
+    let (_, _, error) = none.command(&["queue", "list"]);
+    assert!(error.contains("the master key is missing"), "{error}");
+
+    // A data folder has a key of its own.
+    let alone = Site::new(shared.smarthost.address(), "");
+    assert!(refused(&alone, KEY_TEXT).contains("a data folder has its own master.key"));
+}
+
+#[test]
+fn without_the_database_mail_waits_and_nothing_is_lost() {
+    let shared = Shared::new();
+    let site = shared.site();
+    let node = site.start();
+    assert!(sent(&node).starts_with("250 "));
+    shared.smarthost.wait(|seen| seen.taken.len() == 1);
+
+    shared.database.signal_all("STOP");
+    let answer = sent(&node);
+    assert!(answer.starts_with("451 "), "{answer}");
+    let text = wait_for("that it is not ready", || {
+        let (status, text) = ready(&node);
+        (status == 503).then_some(text)
+    });
+    assert!(text.contains("the database does not answer"), "{text}");
+    let metrics = get(&format!("http://{}/metrics", node.admin)).text();
+    assert!(metrics.contains("\nzegel_database_up 0\n"), "{metrics}");
+
+    shared.database.signal_all("CONT");
+    let back = Instant::now();
+    wait_for("mail again", || sent(&node).starts_with("250 ").then_some(()));
+    assert!(back.elapsed() < Duration::from_secs(5), "{:?}", back.elapsed());
+    wait_for("readiness", || (ready(&node).0 == 200).then_some(()));
+    shared.smarthost.wait(|seen| seen.taken.len() >= 2);
+    wait_for("a leader", || (timers(&site) == 1).then_some(()));
+}
