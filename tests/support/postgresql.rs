@@ -209,10 +209,12 @@ fn program(name: &str) -> PathBuf {
     found.unwrap_or_else(|| PathBuf::from(name))
 }
 
+/// Each server of this test binary is given another: they start side by side, and none has its port yet.
 fn free_port() -> u16 {
-    let port = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
-    let first = 24_000 + (std::process::id() % 400) as u16 * 10;
-    (first..28_999).find(port).expect("a free port")
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let first = 24_000 + std::process::id() % 400 * 10;
+    let mut ports = std::iter::from_fn(|| u16::try_from(first + NEXT.fetch_add(1, Ordering::Relaxed)).ok());
+    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a free port")
 }
 
 fn run(command: &mut Command) -> String {
