@@ -178,7 +178,7 @@ fn serve(state: &State, stream: TcpStream) {
         let done = match trouble {
             Some(Trouble::Silence) => {
                 // Until the client gives up.
-                input.read(&mut [0]).ok();
+                io::copy(&mut input, &mut io::sink()).ok();
                 return;
             }
             Some(Trouble::Refused(status, code, wait)) => {
