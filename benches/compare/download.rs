@@ -17,15 +17,15 @@ use crate::nginx::{CIPHER, Nginx};
 use crate::report::{Line, Section, mib, number};
 use crate::transfer::{Certificate, Transfer};
 
-const SIZE: usize = 256 << 20;
+pub const SIZE: usize = 256 << 20;
 /// What OpenSSL is asked to decrypt at once instead of a chunk.
 const BULK: usize = 4 << 20;
 const CHUNK: usize = 64 << 10;
 
 /// One download.
-struct Run {
+pub struct Run {
     /// MB/s, as curl counts them.
-    speed: f64,
+    pub speed: f64,
     /// Milliseconds from the request to the first byte of the answer.
     first: f64,
     /// CPU seconds of the server.
@@ -76,7 +76,7 @@ pub fn row(plan: &Plan, name: &str) -> Section {
 }
 
 /// A confidential mail with one attachment.
-fn mail(file: &[u8]) -> Vec<u8> {
+pub fn mail(file: &[u8]) -> Vec<u8> {
     let mut mail = format!(
         "From: <{FROM}>\r\nTo: <{TO}>\r\nSubject: [vertrouwelijk] groot\r\nMessage-ID: <groot@voorbeeld.nl>\r\n\
          MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=m\r\n\r\n\
@@ -93,7 +93,7 @@ fn mail(file: &[u8]) -> Vec<u8> {
 }
 
 /// Gives the password; the cookie of the session.
-fn unlock(transfer: &Transfer) -> String {
+pub fn unlock(transfer: &Transfer) -> String {
     let answer = curl(&[
         "--data",
         &format!("password={}", transfer.password),
@@ -106,7 +106,7 @@ fn unlock(transfer: &Transfer) -> String {
     answer.split(';').next().unwrap_or_default().to_owned()
 }
 
-fn download(url: &str, cookie: &str, group: &Group) -> Run {
+pub fn download(url: &str, cookie: &str, group: &Group) -> Run {
     let before = group.cpu();
     let figures = "%{http_code} %{size_download} %{speed_download} %{time_pretransfer} %{time_starttransfer}";
     let cookie = format!("Cookie: {cookie}");

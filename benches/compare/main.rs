@@ -15,6 +15,8 @@
 mod support;
 
 mod alike;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod download;
 mod fill;
 mod load;
@@ -72,6 +74,8 @@ const ROWS: &[Row] = &[
     ("memory", memory::row),
     ("start", start::row),
     ("million", million::row),
+    #[cfg(feature = "cluster")]
+    ("cluster", cluster::row),
 ];
 
 fn main() {

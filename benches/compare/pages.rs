@@ -70,6 +70,14 @@ pub fn row(plan: &Plan, name: &str) -> Section {
     Section { name: name.into(), how, lines }
 }
 
+/// Requests per second for the page with the password field of a transfer.
+pub fn rate_of_unlock_page(plan: &Plan, transfer: &Transfer) -> f64 {
+    let path = format!("/t/{}", transfer.link.rsplit('/').next().expect("a token"));
+    let size = get(&format!("http://{}{path}", transfer.zegel.web)).body.len();
+    let run = || requests(transfer.zegel.web, &path, size, plan.seconds).0;
+    median(&(0..plan.rounds).map(|_| run()).collect::<Vec<_>>())
+}
+
 /// Asks for a page again and again; requests per second, and how many there were.
 fn requests(address: SocketAddr, path: &str, size: usize, seconds: f64) -> (f64, f64) {
     let (over, count) = (AtomicBool::new(false), AtomicU64::new(0));

@@ -14,7 +14,7 @@ use super::smarthost::{Act, Script, Seen, Smarthost, Stage, say};
 pub const CLIENTS: u64 = 4;
 const CONNECTIONS: usize = 3;
 /// Deliveries in flight at once: two for each connection.
-const FLIGHTS: usize = 6;
+pub const FLIGHTS: usize = 6;
 /// Transfers that are opened at the end.
 const OPENED: usize = 8;
 
@@ -134,7 +134,7 @@ fn assert_no_plaintext(data: &Path) {
 }
 
 /// Every link answers, every transfer is there, and some are opened and compared with what was sent.
-fn assert_transfers_open(site: &Site, sent: &[Mail], seen: &Seen) {
+pub fn assert_transfers_open(site: &Site, sent: &[Mail], seen: &Seen) {
     let notices =
         seen.taken.iter().filter(|taken| memchr::memmem::find(&taken.message, b"X-Zegel-Notice").is_some());
     let notices: Vec<Notice> = notices.map(Notice::of).collect();

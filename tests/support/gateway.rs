@@ -282,7 +282,8 @@ pub fn all_bytes(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     found
 }
 
-fn signal(process: u32, name: &str) {
+/// Sends a process a signal.
+pub fn signal(process: u32, name: &str) {
     assert!(
         Command::new("kill").arg(format!("-{name}")).arg(process.to_string()).status().unwrap().success()
     );

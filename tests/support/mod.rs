@@ -6,9 +6,12 @@
 pub mod browser;
 pub mod clamd;
 pub mod client;
+#[cfg(feature = "cluster")]
+pub mod cluster;
 pub mod crash;
 pub mod disk;
 pub mod firefox;
+pub mod gate;
 pub mod gateway;
 pub mod haproxy;
 pub mod load;

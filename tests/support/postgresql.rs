@@ -27,6 +27,7 @@ rm -rf "$FOLDER"
 pub struct Server {
     keeper: Child,
     folder: PathBuf,
+    settings: Vec<String>,
     /// Where it listens on loopback.
     pub port: u16,
 }
@@ -47,13 +48,19 @@ impl Server {
             .args(["--username", SUPERUSER, "--auth", "trust", "--encoding", "UTF8"])
             .args(["--locale", "C.UTF-8", "--no-sync", "-D"])
             .arg(&data));
-        Self::serve(folder, port, settings)
+        Self::serve(folder, port, settings.iter().map(|&setting| setting.to_owned()).collect())
     }
 
-    /// Runs the server in a folder that [`Server::start`] or a copy of one has made.
-    pub fn serve(folder: PathBuf, port: u16, settings: &[&str]) -> Self {
+    fn serve(folder: PathBuf, port: u16, settings: Vec<String>) -> Self {
+        let keeper = Self::spawn(&folder, port, &settings);
+        let server = Self { keeper, folder, settings, port };
+        server.wait();
+        server
+    }
+
+    fn spawn(folder: &Path, port: u16, settings: &[String]) -> Child {
         let mut server = Command::new("sh");
-        server.args(["-c", KEEPER, "keeper"]).env("FOLDER", &folder);
+        server.args(["-c", KEEPER, "keeper"]).env("FOLDER", folder);
         let as_owner = as_owner(&program("postgres"));
         server.arg(as_owner.get_program()).args(as_owner.get_args());
         server.arg("-D").arg(folder.join("data")).args(["-c", "listen_addresses=127.0.0.1"]);
@@ -67,22 +74,79 @@ impl Server {
             server.args(["-c", setting]);
         }
         let log = std::fs::File::create(folder.join("log")).expect("its log");
-        let keeper = server.stdin(Stdio::piped()).stderr(log).spawn().expect("sh");
-        let server = Self { keeper, folder, port };
-        server.wait();
-        server
+        server.stdin(Stdio::piped()).stderr(log).spawn().expect("sh")
+    }
+
+    /// As a loss of power: every process of it ends at once. Its files stay.
+    pub fn kill(&mut self) {
+        let pid = self.pid().to_string();
+        // The keeper first, or it would remove the folder.
+        run(Command::new("kill").args(["-KILL", &self.keeper.id().to_string()]));
+        let _ = self.keeper.wait();
+        run(Command::new("kill").args(["-KILL", &pid]));
+        let begun = std::time::Instant::now();
+        while Path::new(&format!("/proc/{pid}")).exists() {
+            assert!(begun.elapsed().as_secs() < 60, "PostgreSQL does not end");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+    }
+
+    /// Starts it again where it was; gives the moment at which it took connections.
+    pub fn start_again(&mut self) -> std::time::Instant {
+        let begun = std::time::Instant::now();
+        loop {
+            self.keeper = Self::spawn(&self.folder, self.port, &self.settings);
+            let mut ended = || self.keeper.try_wait().ok().flatten().is_some();
+            while !is_ready(self.port) && !ended() {
+                std::thread::sleep(std::time::Duration::from_millis(10));
+            }
+            if is_ready(self.port) {
+                return std::time::Instant::now();
+            }
+            // Children of the one before still hold its memory.
+            assert!(begun.elapsed().as_secs() < 60, "PostgreSQL does not start again: {}", self.log());
+        }
+    }
+
+    /// A second server that has everything of this one before a commit returns.
+    pub fn synchronous_standby(&mut self, name: &str) -> Self {
+        let folder = folder(self.folder.parent().expect("a folder above"));
+        let data = folder.join("data");
+        let port = self.port.to_string();
+        run(as_owner(&program("pg_basebackup"))
+            .args(["-h", "127.0.0.1", "-p", &port, "-U", SUPERUSER, "-X", "stream", "-R", "-c", "fast", "-D"])
+            .arg(&data));
+        let settings = self.settings.iter().cloned().chain([format!(
+            "primary_conninfo=host=127.0.0.1 port={port} user={SUPERUSER} application_name={name}"
+        )]);
+        let standby = Self::serve(folder, free_port(), settings.collect());
+        self.sql("postgres", &format!("ALTER SYSTEM SET synchronous_standby_names = '{name}'"));
+        self.sql("postgres", "SELECT pg_reload_conf()");
+        let begun = std::time::Instant::now();
+        while self.sql("postgres", "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'")
+            != "1"
+        {
+            assert!(begun.elapsed().as_secs() < 60, "the standby does not follow: {}", standby.log());
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        standby
+    }
+
+    /// Makes a standby the primary. It waits for no standby of its own.
+    pub fn promote(&self) {
+        self.sql("postgres", "SELECT pg_promote()");
+        self.sql("postgres", "ALTER SYSTEM SET synchronous_standby_names = ''");
+        self.sql("postgres", "SELECT pg_reload_conf()");
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 
     fn wait(&self) {
-        let ready = || {
-            let mut probe = Command::new(program("pg_isready"));
-            probe.args(["-q", "-h", "127.0.0.1", "-p", &self.port.to_string(), "-t", "1"]);
-            probe.status().is_ok_and(|status| status.success())
-        };
         let begun = std::time::Instant::now();
-        while !ready() {
-            let log = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
-            assert!(begun.elapsed().as_secs() < 60, "PostgreSQL does not start: {log}");
+        while !is_ready(self.port) {
+            assert!(begun.elapsed().as_secs() < 60, "PostgreSQL does not start: {}", self.log());
             std::thread::sleep(std::time::Duration::from_millis(20));
         }
     }
@@ -130,7 +194,15 @@ impl Drop for Server {
         }
         drop(self.keeper.stdin.take());
         self.keeper.wait().ok();
+        // A keeper that was killed has not done it.
+        std::fs::remove_dir_all(&self.folder).ok();
     }
+}
+
+fn is_ready(port: u16) -> bool {
+    let mut probe = Command::new(program("pg_isready"));
+    probe.args(["-q", "-h", "127.0.0.1", "-p", &port.to_string(), "-t", "1"]);
+    probe.status().is_ok_and(|status| status.success())
 }
 
 /// A database of its own on the server of this test binary.
@@ -210,11 +282,16 @@ fn program(name: &str) -> PathBuf {
 }
 
 /// Each server of this test binary is given another: they start side by side, and none has its port yet.
+/// A port that nobody listens on, and that this process has given to no other server.
 fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    let first = 24_000 + std::process::id() % 400 * 10;
-    let mut ports = std::iter::from_fn(|| u16::try_from(first + NEXT.fetch_add(1, Ordering::Relaxed)).ok());
-    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a free port")
+    let first = std::process::id().wrapping_mul(8) % 4000;
+    loop {
+        let port = 24_000 + ((first + NEXT.fetch_add(1, Ordering::Relaxed)) % 4000) as u16;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 fn run(command: &mut Command) -> String {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use super::journal::Found;
-use super::{Sqlite, blobs, connection, folder, handover, keys, queue, verification};
+use super::{Sqlite, blobs, connection, folder, handover, keys, queue};
 use crate::clock::Timestamp;
 use crate::id::BlobName;
 use crate::secret::keyring::{KeyId, Keyring};
@@ -94,7 +94,6 @@ impl Database {
         let journal = handover::recover(&mut db, found)?.start()?;
         let ring = Keyring::of_server(connection::keys(&path));
         keys::start(&db, &ring)?;
-        verification::forget_all(&db)?;
         Sqlite::with(&path, db, Some(journal), ring)
     }
 }

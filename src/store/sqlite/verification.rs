@@ -142,12 +142,6 @@ fn code(db: &Connection, author: &Author) -> Result<Option<CodeRow>> {
     Ok(found.map(|Found { facts, expires, .. }| CodeRow { facts, expires }))
 }
 
-/// Spends every code: their hashes are under a key that ended with the process that made them (C29). Tries stay counted.
-pub(super) fn forget_all(db: &Connection) -> Result<()> {
-    db.execute("UPDATE codes SET hash = NULL WHERE hash IS NOT NULL", [])?;
-    Ok(())
-}
-
 /// Counts the try, then compares. A right code is spent, and so is one that was tried too often.
 fn try_code(
     change: &mut Change<'_>,

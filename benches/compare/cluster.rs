@@ -1,0 +1,212 @@
+//! What it costs that nodes share PostgreSQL and an S3 store: the same work on SQLite and files, on one node that shares, on
+//! two and three. All of them, the database and the store have the same two cores, so more nodes are not faster here; what
+//! must not grow is the cost of a mail.
+
+use std::thread;
+use std::time::Instant;
+
+use crate::Plan;
+use crate::download;
+use crate::load::Mails;
+use crate::measure::median;
+use crate::pages;
+use crate::party::{Party, Run, in_turn, middle};
+use crate::peers::{Rival, Source, Zegel};
+use crate::report::{Line, Section};
+use crate::sealed;
+use crate::sink::Sink;
+use crate::stop;
+use crate::support::cluster::Service;
+use crate::support::postgresql::Server;
+use crate::transfer::{Certificate, Transfer};
+
+/// Rows of transfers that the full database has.
+const TRANSFERS: u64 = 1_000_000;
+const DATABASE: &str = "zegel";
+/// Of all nodes, in base64.
+const MASTER_KEY: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
+const PATIENT: (&str, &str) = ("SMTP__MAX_CONNECTIONS_PER_CLIENT", "1000");
+/// "The same", within what two runs of the same differ by.
+const SAME: f64 = 0.9;
+
+/// A database on disk, as a gateway's own is, and a store in memory.
+struct Shared {
+    database: Server,
+    service: Service,
+    _disk: tempfile::TempDir,
+}
+
+impl Shared {
+    fn new() -> Self {
+        let disk = tempfile::Builder::new().prefix("zegel-bench").tempdir().expect("a folder");
+        let database = Server::start_in(disk.path(), &["max_connections=200", "shared_buffers=256MB"]);
+        database.sql("postgres", &format!("CREATE DATABASE {DATABASE}"));
+        Self { database, service: Service::start(), _disk: disk }
+    }
+
+    /// The keys of `[store]`, as the environment has them.
+    fn settings(&self) -> Vec<(String, String)> {
+        let (database, endpoint) = (self.database.url(DATABASE), self.service.radosgw.endpoint());
+        let settings = self.service.settings(&database, &endpoint).into_iter();
+        let mut settings: Vec<_> =
+            settings.map(|(key, value)| (format!("STORE__{}", key.to_uppercase()), value)).collect();
+        settings.push(("MASTER_KEY".to_owned(), MASTER_KEY.to_owned()));
+        settings
+    }
+
+    /// A node that relays to this sink.
+    fn node(&self, sink: &Sink) -> Zegel {
+        let settings = self.settings();
+        let mut settings: Vec<(&str, &str)> =
+            settings.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        settings.push(PATIENT);
+        Zegel::start(sink.address, &settings)
+    }
+}
+
+/// The row.
+pub fn row(plan: &Plan, name: &str) -> Section {
+    let shared = Shared::new();
+    let mut lines = ordinary(plan, &shared);
+    lines.extend(sealing(plan, &shared));
+    lines.extend(reading(plan, &shared));
+    lines.extend(growing(plan, &shared));
+    let how = "Nodes, PostgreSQL (on disk, its defaults but for `shared_buffers`), a Ceph object gateway (in memory), client and \
+               sink share two cores. CPU is the gateways' own. \"Alone\" is the same on SQLite and files."
+        .to_owned();
+    Section { name: name.into(), how, lines }
+}
+
+fn ordinary(plan: &Plan, shared: &Shared) -> Vec<Line> {
+    let sinks = [Sink::start(), Sink::start(), Sink::start()];
+    let (alone, node) = (Zegel::start(sinks[0].address, &[PATIENT]), shared.node(&sinks[1]));
+    let rival = Rival::start(sinks[2].address, "message_size_limit = 52428800\n");
+    let parties =
+        [Party::zegel(&alone, &sinks[0]), Party::zegel(&node, &sinks[1]), Party::postfix(&rival, &sinks[2])];
+    let source = Source { own: false, sessions: 50, size: 1 << 10, subject: "gewone post", kept: true };
+    let runs = in_turn(plan, &parties, &source);
+    let [rate, cpu]: [fn(&Run) -> f64; 2] = [|run| run.arrived, |run| run.cpu];
+    let of = |place: usize, figure| middle(&runs[place], figure);
+    let what = "ordinary 1 KiB, 50 sessions kept";
+    vec![
+        Line::at_least(what, "mails/s", of(1, rate), ("Postfix", of(2, rate)), 3.0),
+        Line::compare(what, "mails/s", of(1, rate), ("alone", of(0, rate))),
+        Line::at_most("CPU for 1000 of them", "s", of(1, cpu), ("alone", of(0, cpu)), 1.5),
+    ]
+}
+
+fn sealing(plan: &Plan, shared: &Shared) -> Vec<Line> {
+    let sinks = [Sink::start(), Sink::start()];
+    let (alone, node) = (Zegel::start(sinks[0].address, &[]), shared.node(&sinks[1]));
+    let parties = [Party::sealing(&alone, &sinks[0]), Party::sealing(&node, &sinks[1])];
+    let source = Source { own: false, sessions: 10, size: 10 << 10, subject: sealed::SUBJECT, kept: false };
+    let runs = in_turn(plan, &parties, &source);
+    let [rate, cpu]: [fn(&Run) -> f64; 2] = [|run| run.arrived, |run| run.cpu];
+    let of = |place: usize, figure| middle(&runs[place], figure);
+    vec![
+        Line::at_least("sealed 10 KiB, 10 sessions", "mails/s", of(1, rate), ("alone", of(0, rate)), 0.8),
+        Line::at_most("CPU for 1000 of them", "s", of(1, cpu), ("alone", of(0, cpu)), 1.5),
+    ]
+}
+
+/// The page with the password field, and a large file.
+fn reading(plan: &Plan, shared: &Shared) -> Vec<Line> {
+    let certificate = Certificate::new();
+    let file: Vec<u8> = (0..download::SIZE / 32).flat_map(|_| zegel::secret::random::<32>()).collect();
+    let mail = download::mail(&file);
+    drop(file);
+    let large = [("SMTP__MAX_MESSAGE_SIZE", "512MiB"), ("SMTP__MEMORY_BUDGET", "2GiB")];
+    let settings = shared.settings();
+    let mut with_store = large.to_vec();
+    with_store.extend(settings.iter().map(|(key, value)| (key.as_str(), value.as_str())));
+    let both = [
+        Transfer::of(&mail, Some(&certificate), &large),
+        Transfer::of(&mail, Some(&certificate), &with_store),
+    ];
+    let mut speeds = [Vec::new(), Vec::new()];
+    let cookies = both.each_ref().map(download::unlock);
+    for round in 0..=plan.rounds.max(2) {
+        for ((transfer, cookie), speeds) in both.iter().zip(&cookies).zip(&mut speeds) {
+            stop::if_asked();
+            let url = format!("{}/files/1", transfer.link);
+            let run = download::download(&url, cookie, &transfer.zegel.group);
+            if round > 0 {
+                speeds.push(run.speed);
+            }
+        }
+    }
+    let [alone, node] = speeds.each_ref().map(|speeds| median(speeds));
+    let mut lines = vec![Line::compare("download of 256 MiB", "MB/s", node, ("alone", alone))];
+    drop(both);
+    let small = Mails::new(sealed::SUBJECT, 1 << 10).one(1);
+    let settings: Vec<(&str, &str)> =
+        settings.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    let both = [Transfer::of(&small, None, &[]), Transfer::of(&small, None, &settings)];
+    let [alone, node] = both.each_ref().map(|transfer| pages::rate_of_unlock_page(plan, transfer));
+    lines.push(Line::compare("unlock page", "requests/s", node, ("alone", alone)));
+    lines
+}
+
+/// Two and three nodes, and a million transfers: the cost of a mail stays.
+fn growing(plan: &Plan, shared: &Shared) -> Vec<Line> {
+    let source = Source { own: false, sessions: 48, size: 1 << 10, subject: "gewone post", kept: true };
+    let sink = Sink::start();
+    let nodes: Vec<Zegel> = (0..3).map(|_| shared.node(&sink)).collect();
+    let of = |count: usize| split(plan, &nodes[..count], &sink, &source);
+    let (one, two, three) = (of(1), of(2), of(3));
+    let mut lines = vec![
+        Line::compare("ordinary 1 KiB, 2 nodes", "mails/s", two.0, ("1 node", one.0)),
+        Line::at_most("CPU of both for 1000 of them", "s", two.1, ("1 node", one.1), 1.0 / SAME),
+        Line::compare("ordinary 1 KiB, 3 nodes", "mails/s", three.0, ("1 node", one.0)),
+        Line::at_most("CPU of all for 1000 of them", "s", three.1, ("1 node", one.1), 1.0 / SAME),
+    ];
+    fill(&shared.database);
+    let full = of(1);
+    lines.push(Line::at_least(
+        "ordinary 1 KiB, a million transfers",
+        "mails/s",
+        full.0,
+        ("none", one.0),
+        SAME,
+    ));
+    lines.push(Line::at_most("CPU for 1000 of them", "s", full.1, ("none", one.1), 1.0 / SAME));
+    lines
+}
+
+/// Mails per second at the sink, and CPU seconds of all nodes for 1000, where each node has its share of the sessions.
+fn split(plan: &Plan, nodes: &[Zegel], sink: &Sink, source: &Source) -> (f64, f64) {
+    let share = Source { sessions: source.sessions / nodes.len() as u64, ..source.clone() };
+    let first = Party::zegel(&nodes[0], sink).sized(&share, plan);
+    let (mut rates, mut costs) = (Vec::new(), Vec::new());
+    for _ in 0..plan.rounds {
+        stop::if_asked();
+        let each = first / nodes.len() as u64;
+        let cpu = || nodes.iter().map(|node| node.group.cpu().as_secs_f64()).sum::<f64>();
+        let (before, goal, start) = (cpu(), sink.count() + each * nodes.len() as u64, Instant::now());
+        thread::scope(|scope| {
+            for node in nodes {
+                let share = &share;
+                scope.spawn(move || share.send(node.smtp, each));
+            }
+        });
+        let mails = (each * nodes.len() as u64) as f64;
+        rates.push(mails / (sink.wait(goal) - start).as_secs_f64());
+        costs.push((cpu() - before) / mails * 1000.0);
+    }
+    (median(&rates), median(&costs))
+}
+
+/// Rows as many transfers leave them, without their blobs.
+fn fill(database: &Server) {
+    let rows = format!(
+        "INSERT INTO transfers (id, created, expires, sender, password, files)
+             SELECT lpad(i::text, 10, '0'), i, 4102444800000000, 'j.jansen@voorbeeld.nl', true, 1
+             FROM generate_series(1, {TRANSFERS}) AS i;
+         INSERT INTO transfer_recipients (transfer, number, address, key_packet)
+             SELECT number, 1, 'anna@example.org', '\\x00' FROM transfers WHERE created <= {TRANSFERS};
+         INSERT INTO parts (transfer, number, blob, size)
+             SELECT number, 1, lpad(number::text, 26, '0'), 1000 FROM transfers WHERE created <= {TRANSFERS};
+         ANALYZE;"
+    );
+    database.sql(DATABASE, &rows);
+}

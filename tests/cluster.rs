@@ -1,0 +1,241 @@
+//! Several gateways on one PostgreSQL and one S3 store, HAProxy in front: nodes, database and store are killed, paused and cut
+//! off under load; then everything is counted. What is acknowledged arrives, whole, and a kill doubles no more than was in
+//! flight.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail so"
+)]
+
+mod support;
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use support::client::{SmtpClient, submit};
+use support::cluster::Cluster;
+use support::crash::{CLIENTS, FLIGHTS, assert_transfers_open};
+use support::gateway::{Gateway, signal, wait_for};
+use support::load::{Load, Random, STAFF, arrivals, assert_nothing_lost};
+use support::mail::tagged;
+use support::resident::{RESIDENT, Resident, attachments, seal};
+use support::smarthost::{Script, Smarthost};
+use support::web::{get_as, post, send};
+
+/// A node has at most so many connections to the smarthost, and twice as many deliveries in flight.
+const RELAY: (&str, &str) = ("relay", "max_connections = 3");
+
+fn cluster(nodes: usize, smarthost: &Smarthost) -> Cluster {
+    let cluster = Cluster::new(nodes, smarthost.address(), "");
+    for node in 0..nodes {
+        cluster.site(node).set(RELAY.0, RELAY.1);
+    }
+    cluster
+}
+
+/// After the load has ended: nothing is lost or torn, and no more doubled than `kills` allow.
+fn settle(cluster: &Cluster, smarthost: &Smarthost, load: Load, kills: usize) {
+    let sent = load.end();
+    cluster.drain(0);
+    let seen = smarthost.seen();
+    let arrivals = arrivals(&sent, &seen.taken);
+    assert_nothing_lost(&sent, &arrivals);
+    let doubled: usize = arrivals.values().map(|connections| connections.len() - 1).sum();
+    assert!(doubled <= kills * FLIGHTS * 4, "{doubled} recipients of {kills} kills");
+    assert_transfers_open(cluster.site(0), &sent, &seen);
+    println!("{} mails, {kills} kills, {doubled} arrived twice", sent.len());
+}
+
+#[test]
+fn nodes_that_are_killed_lose_nothing() {
+    let mut random = Random::new(seed());
+    let smarthost = Smarthost::start(Script::usual());
+    let cluster = cluster(3, &smarthost);
+    let mut nodes: Vec<_> = cluster.start_all().into_iter().map(Some).collect();
+    let load = Load::start(CLIENTS, random.below(1 << 20) as u64);
+    load.gateway_is(Some(cluster.balancer.smtp));
+    let kills = std::env::var("TEST_KILLS").map_or(6, |text| text.parse().expect("TEST_KILLS is a number"));
+    for _ in 0..kills {
+        load.wait(1 + random.below(60));
+        let node = random.below(3);
+        nodes[node].take().expect("a node").kill();
+        load.wait(1 + random.below(20));
+        nodes[node] = Some(cluster.start(node));
+    }
+    settle(&cluster, &smarthost, load, kills);
+}
+
+#[test]
+fn a_database_that_is_killed_and_started_again_loses_nothing() {
+    let mut random = Random::new(seed());
+    let smarthost = Smarthost::start(Script::usual());
+    let mut cluster = cluster(2, &smarthost);
+    let _nodes = cluster.start_all();
+    let load = Load::start(CLIENTS, random.below(1 << 20) as u64);
+    load.gateway_is(Some(cluster.balancer.smtp));
+    for _ in 0..2 {
+        load.wait(20 + random.below(60));
+        cluster.database.kill();
+        let back = cluster.database.start_again();
+        load.wait(1);
+        assert!(back.elapsed() < Duration::from_secs(5), "normal {:?} after its return", back.elapsed());
+    }
+    settle(&cluster, &smarthost, load, 2 * 2);
+}
+
+#[test]
+fn a_synchronous_standby_takes_over_and_nothing_is_lost() {
+    let mut random = Random::new(seed());
+    let smarthost = Smarthost::start(Script::usual());
+    let mut cluster = cluster(2, &smarthost);
+    let standby = cluster.database.synchronous_standby("standby");
+    cluster.use_either(&standby);
+    let _nodes = cluster.start_all();
+    let load = Load::start(CLIENTS, random.below(1 << 20) as u64);
+    load.gateway_is(Some(cluster.balancer.smtp));
+    load.wait(50 + random.below(60));
+    cluster.database.kill();
+    standby.promote();
+    let promoted = Instant::now();
+    load.wait(1);
+    assert!(promoted.elapsed() < Duration::from_secs(10), "it took {:?}", promoted.elapsed());
+    load.wait(50);
+    cluster.database = standby;
+    settle(&cluster, &smarthost, load, 2);
+}
+
+/// SIGSTOP beyond the lease: another node delivers what this one held, and when it comes back it says nothing of it.
+#[test]
+fn a_node_that_slept_past_its_lease_is_fenced() {
+    let smarthost = Smarthost::start(Script::usual());
+    let cluster = cluster(2, &smarthost);
+    let sleeper = cluster.start(0);
+    let mut client = SmtpClient::connect(sleeper.smtp).unwrap();
+    for number in 0..20 {
+        let mail = format!(
+            "From: {STAFF}\r\nSubject: {number}\r\nMessage-ID: <{number}@voorbeeld.nl>\r\n\r\nTekst\r\n"
+        );
+        assert!(client.send(STAFF, &[RESIDENT], mail.as_bytes()).unwrap().starts_with("250 "));
+    }
+    signal(sleeper.process(), "STOP");
+    let _other = cluster.start(1);
+    smarthost.wait(|seen| seen.taken.len() >= 20);
+    wait_for("an empty queue", || (cluster.count("SELECT count(*) FROM items") == 0).then_some(()));
+    let claimed = cluster.count("SELECT count(*) FROM items WHERE claimed");
+    assert_eq!(claimed, 0);
+    signal(sleeper.process(), "CONT");
+    sleeper.wait_for_log("lease");
+    // It goes on as a node like any other.
+    submit(sleeper.smtp, STAFF, &[RESIDENT], &tagged(STAFF, RESIDENT));
+    cluster.drain(0);
+    let twice = smarthost.seen().taken.len() - 20 - 2;
+    assert!(twice <= FLIGHTS, "{twice} arrived twice");
+}
+
+/// Whatever a resident is in the middle of: one node dies, and the other goes on with it.
+#[test]
+fn a_resident_goes_on_through_another_node() {
+    let smarthost = Smarthost::start(Script::usual());
+    let cluster = cluster(2, &smarthost);
+    let mut node = cluster.start(0);
+    let (links, password) = seal(&smarthost, cluster.site(0), &node, &[RESIDENT]);
+    let mut turn = 0;
+    // The balancer knows by its own checks which one is there.
+    let mut other_node = |node: Gateway| {
+        node.kill();
+        turn += 1;
+        let other = cluster.start(turn % 2);
+        wait_for("the other node behind the balancer", || is_there(&links[0]));
+        other
+    };
+    wait_for("the pages", || is_there(&links[0]));
+
+    let mut anna = Resident::open(&links[0], &password);
+    let eml = format!("{}/message.eml", anna.link);
+    let whole = get_as(&eml, &anna.cookie());
+    assert_eq!(whole.status, 200);
+    node = other_node(node);
+    let cookie = anna.cookie();
+    let rest = send("GET", &eml, &[("Cookie", cookie.as_str()), ("Range", "bytes=100-")], None);
+    assert_eq!((rest.status, &rest.body[..]), (206, &whole.body[100..]));
+
+    let code = anna.ask_for_code(&smarthost, "Anna de Vries", RESIDENT);
+    node = other_node(node);
+    anna.give_code(&code);
+    let upload = anna.begin("brief.txt", 11);
+    assert_eq!(anna.piece(&upload, 0, b"hallo ").status, 204);
+    node = other_node(node);
+    assert_eq!(anna.offset(&upload), 6);
+    assert_eq!(anna.piece(&upload, 6, b"allen").status, 204);
+    node = other_node(node);
+    let answer = anna.message(STAFF, "Graag gedaan", &[], "check");
+    assert_eq!((answer.status, anna.tail(&answer)), (303, "/reply/check"), "{}", answer.text());
+    let before = smarthost.seen().taken.len();
+    let sent = anna.send("confirm=1");
+    assert_eq!((sent.status, anna.tail(&sent)), (303, "/reply/sent"), "{}", sent.text());
+    let seen = smarthost.wait(|seen| seen.taken.len() > before);
+    assert_eq!(attachments(&seen.taken[before]), [("brief.txt".to_owned(), b"hallo allen".to_vec())]);
+    drop(node);
+}
+
+/// A password is guessed at two nodes no more often than at one.
+#[test]
+fn tries_are_counted_together() {
+    let smarthost = Smarthost::start(Script::usual());
+    let cluster = cluster(2, &smarthost);
+    let nodes = cluster.start_all();
+    let (links, password) = seal(&smarthost, cluster.site(0), &nodes[0], &[RESIDENT]);
+    wait_for("the pages", || is_there(&links[0]));
+    let guesses: Vec<_> = (0..12)
+        .map(|number| {
+            let link = links[0].clone();
+            thread::spawn(move || post(&link, &format!("password=fout{number}")).status)
+        })
+        .collect();
+    for guess in guesses {
+        assert!(matches!(guess.join().unwrap(), 403 | 429 | 503));
+    }
+    assert_eq!(cluster.count("SELECT max(tries) FROM transfer_recipients"), 5);
+    let right = post(&links[0], &format!("password={password}"));
+    assert_ne!(right.status, 303, "it is locked");
+}
+
+/// Sealed mail waits outside, ordinary mail goes on, and pages say so.
+#[test]
+fn without_the_object_store_nothing_is_lost() {
+    let smarthost = Smarthost::start(Script::usual());
+    let cluster = cluster(1, &smarthost);
+    let node = cluster.start(0);
+    let send = |confidential: bool, number: usize| {
+        let tag = if confidential { "[vertrouwelijk] " } else { "" };
+        let mail = format!(
+            "From: {STAFF}\r\nSubject: {tag}{number}\r\nMessage-ID: <{number}@voorbeeld.nl>\r\n\r\nTekst\r\n"
+        );
+        SmtpClient::connect(node.smtp).unwrap().send(STAFF, &[RESIDENT], mail.as_bytes()).unwrap()
+    };
+    assert!(send(true, 1).starts_with("250 "));
+    cluster.objects.shut();
+    let refused = send(true, 2);
+    assert!(refused.starts_with("451 "), "{refused}");
+    assert!(send(false, 3).starts_with("250 "));
+    cluster.objects.open();
+    let back = Instant::now();
+    wait_for("sealed mail to be taken", || send(true, 4).starts_with("250 ").then_some(()));
+    assert!(back.elapsed() < Duration::from_secs(5), "{:?}", back.elapsed());
+    cluster.drain(0);
+}
+
+/// Whether a page can be had; the balancer closes connections for which it has no node.
+fn is_there(url: &str) -> Option<()> {
+    ureq::get(url).call().is_ok().then_some(())
+}
+
+fn seed() -> u64 {
+    let now = || std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis() as u64;
+    let seed = std::env::var("TEST_SEED").map_or_else(|_| now(), |text| text.parse().unwrap());
+    println!("TEST_SEED={seed}");
+    seed
+}
