@@ -19,7 +19,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::block_in_place;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
@@ -165,7 +166,8 @@ impl Sheets {
         self.0.search().await
     }
 
-    /// Waits, on this thread, for work that the runtime does.
+    /// Waits, on this thread, for work that the runtime does. On one that runs tasks, the others go on elsewhere: all of them
+    /// may wait for a key at once, and then nobody would be left to fetch it.
     fn wait<T: Send + 'static>(
         &self,
         work: impl Future<Output = io::Result<T>> + Send + 'static,
@@ -176,7 +178,11 @@ impl Sheets {
                 |_| Err(io::Error::new(io::ErrorKind::TimedOut, "the keys could not be reached in time"));
             done.send(timeout(PATIENCE, work).await.unwrap_or_else(late)).ok();
         });
-        outcome.recv().unwrap_or_else(|_| Err(io::Error::other("the runtime has ended")))
+        let wait = || outcome.recv().unwrap_or_else(|_| Err(io::Error::other("the runtime has ended")));
+        match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+            Ok(RuntimeFlavor::MultiThread) => block_in_place(wait),
+            _ => wait(),
+        }
     }
 }
 
