@@ -47,6 +47,7 @@ impl DataFolder {
     /// Opens the folder for the gateway, and makes it if it does not exist. There is one gateway to a folder.
     pub fn open(folder: &Path) -> Result<Self> {
         make(folder)?;
+        identity::refuse_moved(folder)?;
         let OpenedFolder { database, keys, blobs, id } = OpenedFolder::open(folder)?;
         let id = match id {
             Some(id) => id,
@@ -65,6 +66,7 @@ impl DataFolder {
     /// Whether a gateway has used this folder. It is an error if there are blobs or keys but no database.
     pub fn exists(folder: &Path) -> Result<bool> {
         let database = database(folder);
+        identity::refuse_moved(folder)?;
         identity::refuse_remains(folder, &database)?;
         Ok(Sqlite::exists(&database))
     }
@@ -89,6 +91,37 @@ impl DataFolder {
         Self::open_existing(folder)
     }
 
+    /// Opens a folder to move what is in it; it may have been moved before. No gateway can be at work meanwhile.
+    #[cfg(feature = "cluster")]
+    pub fn open_still(folder: &Path) -> Result<StillFolder> {
+        if !Sqlite::exists(&database(folder)) {
+            bail!("{}: no gateway has run here yet", folder.display());
+        }
+        let OpenedFolder { database, blobs, id, .. } = OpenedFolder::open(folder)?;
+        if id.is_none() {
+            bail!(
+                "{}: this data folder has no id yet; start the gateway once, then move it",
+                folder.display()
+            );
+        }
+        Ok(StillFolder { rows: database.still()?, blobs })
+    }
+
+    /// Makes a folder that is to be filled; nothing may be in it but `master.key`. What a move has left in it that was cut off
+    /// says that the folder is to be emptied.
+    #[cfg(feature = "cluster")]
+    pub fn create_still(folder: &Path) -> Result<StillFolder> {
+        identity::refuse_remains(folder, &database(folder)).or_else(|error| match error {
+            identity::IdentityError::NoDatabase { remains, .. } if remains == MASTER_KEY => Ok(()),
+            error => Err(error),
+        })?;
+        if Sqlite::exists(&database(folder)) {
+            bail!("{}: there is a data folder already; name another one", folder.display());
+        }
+        let rows = Database::open(&database(folder))?.still()?;
+        Ok(StillFolder { rows, blobs: LocalBlobs::open(&blobs_folder(folder))? })
+    }
+
     /// A lock: while it is held no gateway uses the folder. It is an error if one does already.
     pub fn keep_gateways_out(folder: &Path) -> Result<Alone> {
         if !Self::exists(folder)? {
@@ -110,6 +143,15 @@ impl DataFolder {
             (Database::open(&database(folder))?, LocalBlobs::open(&blobs_folder(folder))?);
         Ok(identity::adopt_blobs(&database, &keys.folder, &folder.join(MASTER_KEY), &blobs)?)
     }
+}
+
+/// A data folder at which no gateway can be at work: all of it is in rows, blobs and keys.
+#[cfg(feature = "cluster")]
+pub struct StillFolder {
+    /// The rows.
+    pub rows: crate::store::sqlite::Still,
+    /// The sealed files.
+    pub blobs: LocalBlobs,
 }
 
 /// The parts of a [`DataFolder`]: they were verified, and the database is not running yet.

@@ -23,6 +23,8 @@ pub mod smtp;
 pub mod delivery;
 
 pub mod home;
+#[cfg(feature = "cluster")]
+pub mod moving;
 
 pub mod backup;
 pub mod data_folder;

@@ -8,7 +8,8 @@ CREATE TABLE folder (
     number    BIGINT PRIMARY KEY CHECK (number = 1),
     id        TEXT   NOT NULL,
     key_check BYTEA  NOT NULL,
-    lost      BIGINT NOT NULL DEFAULT 0          -- blobs that rows name and an administrator has given up
+    lost      BIGINT NOT NULL DEFAULT 0,         -- blobs that rows name and an administrator has given up
+    moved     TEXT                               -- the data folder that all rows were moved to; NULL: they are here
 );
 
 -- The gateways that share it. The lease ends by the clock of the database; what its holder has claimed is free then.

@@ -8,6 +8,8 @@ macro_rules! say {
 
 mod backup;
 mod check;
+#[cfg(feature = "cluster")]
+mod moving;
 mod nodes;
 mod operator;
 mod policy;
@@ -72,6 +74,13 @@ enum Command {
         #[command(flatten)]
         config: ConfigArgs,
     },
+    /// Move a stopped gateway into a database and a bucket that several share, or back
+    Move {
+        #[command(flatten)]
+        target: MoveTarget,
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
     /// Go on without what is lost for good; only while no gateway runs
     Repair {
         /// What is lost
@@ -101,6 +110,25 @@ pub struct ConfigArgs {
     /// The configuration file
     #[arg(long, value_name = "FILE", default_value = config::DEFAULT_PATH)]
     pub config: PathBuf,
+}
+
+/// Where everything is moved to.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+#[cfg_attr(
+    not(feature = "cluster"),
+    allow(dead_code, reason = "the command says then that it was not built")
+)]
+pub struct MoveTarget {
+    /// The new database, which is empty
+    #[arg(long, value_name = "URL", requires = "blobs", conflicts_with = "to_folder")]
+    to: Option<String>,
+    /// The new bucket, which is empty: s3://BUCKET/PREFIX; its other settings are those of [store]
+    #[arg(long, value_name = "URL", requires = "to", conflicts_with = "to_folder")]
+    blobs: Option<String>,
+    /// A new data folder, with nothing in it but perhaps master.key
+    #[arg(long, value_name = "DIR")]
+    to_folder: Option<PathBuf>,
 }
 
 /// What is to be checked.
@@ -292,6 +320,10 @@ pub fn run() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Backup { out, without_key, config } => backup::backup(&config, &out, !without_key),
         Command::Restore { from, key, config } => backup::restore(&config, &from, key.as_deref()),
+        #[cfg(feature = "cluster")]
+        Command::Move { target, config } => moving::run(&config, target),
+        #[cfg(not(feature = "cluster"))]
+        Command::Move { .. } => Err(anyhow::Error::msg(config::StoreSection::NOT_BUILT)),
         Command::Repair { lost, config } => repair::run(lost, &config),
         Command::Nodes(report) => nodes::list(&report),
         Command::Migrate(config) => nodes::migrate(&config),

@@ -121,7 +121,7 @@ impl StoreSection {
     }
 
     /// Checks what the types cannot express.
-    pub(super) fn check(&self) -> Result<(), String> {
+    pub fn check(&self) -> Result<(), String> {
         let is_url = |text: &str, schemes: &[&str]| schemes.iter().any(|scheme| text.starts_with(scheme));
         let rules = [
             (

@@ -2,6 +2,8 @@
 //! nodes share. `serve` opens it for the gateway, and the command line opens it beside one.
 
 #[cfg(feature = "cluster")]
+mod moved;
+#[cfg(feature = "cluster")]
 mod shared;
 
 use std::path::Path;

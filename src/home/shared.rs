@@ -69,7 +69,7 @@ const DATABASE: &str = "store.database";
 const BUCKET: &str = "store.blobs";
 
 /// Each start of a node, and each command, is one of its own.
-fn connect(database: &Database) -> Result<Postgres> {
+pub(super) fn connect(database: &Database) -> Result<Postgres> {
     Postgres::new(database, FolderId::random()).context(DATABASE)
 }
 
@@ -179,7 +179,7 @@ impl NodeKeys {
     }
 }
 
-fn open_bucket(bucket: &Bucket, rows: &Postgres) -> Result<Arc<ObjectBlobs>> {
+pub(super) fn open_bucket(bucket: &Bucket, rows: &Postgres) -> Result<Arc<ObjectBlobs>> {
     let blobs = ObjectBlobs::new(bucket, Arc::new(rows.beside()), Clock::system(), Handle::current());
     Ok(Arc::new(blobs.context(BUCKET)?))
 }

@@ -149,6 +149,28 @@ impl Keyring {
         Self::new(store, TOOL, TOOL / 2, true)
     }
 
+    /// For a move, which may take many keys at once.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn of_move(store: Box<dyn SheetStore>) -> Self {
+        Self::new(store, SERVER, SERVER / 2, true)
+    }
+
+    /// Keeps keys of another keyring, which have other names here. They are durable when this returns, and as good as kept for
+    /// rows that name them.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn import(&self, keys: &[Zeroizing<[u8; KEY]>]) -> io::Result<Vec<KeyId>> {
+        let mut names = Vec::new();
+        for keys in keys.chunks(SERVER) {
+            // No reallocation may leave a copy behind.
+            let mut sheet = Zeroizing::new(Vec::with_capacity(keys.len() * KEY));
+            keys.iter().for_each(|key| sheet.extend_from_slice(&key[..]));
+            let number = self.0.store.create(&sheet)?;
+            self.state().sheets.insert(number, Sheet::new(sheet, Slot::Kept));
+            names.extend((0..keys.len() as u32).map(|slot| KeyId::new(number, slot)));
+        }
+        Ok(names)
+    }
+
     fn new(store: Box<dyn SheetStore>, slots: usize, ahead: usize, waits: bool) -> Self {
         let (state, changing, low) = (Mutex::default(), Mutex::default(), Notify::new());
         Self(Arc::new(Shared { store, slots, ahead, waits, state, changing, low }))

@@ -23,6 +23,10 @@ pub trait Blobs: Send + Sync + 'static {
             _ => self.create(),
         }
     }
+    /// Starts a blob that has its name already, from another store, in place of what may be there of an earlier attempt.
+    fn create_as(&self, _name: &BlobName) -> io::Result<Box<dyn BlobWriter>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
     /// Reads a blob from its start.
     fn open(&self, name: &BlobName) -> io::Result<Box<dyn Read + Send>> {
         self.open_at(name, 0)

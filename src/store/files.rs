@@ -128,16 +128,9 @@ impl LocalBlobs {
         };
         copy().map(Some).map_err(|error| at(&to, error))
     }
-}
 
-impl Blobs for LocalBlobs {
-    fn create(&self) -> io::Result<Box<dyn BlobWriter>> {
-        self.create_for(0)
-    }
-
-    fn create_for(&self, octets: u64) -> io::Result<Box<dyn BlobWriter>> {
+    fn begin(&self, name: BlobName, octets: u64) -> io::Result<Box<dyn BlobWriter>> {
         let reservation = Reservation::new(&self.folder.room, self.share, octets, || self.folder.disk())?;
-        let name = self.folder.next_name();
         let path = self.folder.unfinished().join(name.as_str());
         let file = OpenOptions::new()
             .write(true)
@@ -148,6 +141,21 @@ impl Blobs for LocalBlobs {
         let unfinished = Unfinished { folder: Arc::clone(&self.folder), name, path };
         let file = Reserved { file, reservation, folder: Arc::clone(&self.folder) };
         Ok(Box::new(Writer { file: BufWriter::with_capacity(BUFFER, file), unfinished }))
+    }
+}
+
+impl Blobs for LocalBlobs {
+    fn create(&self) -> io::Result<Box<dyn BlobWriter>> {
+        self.create_for(0)
+    }
+
+    fn create_for(&self, octets: u64) -> io::Result<Box<dyn BlobWriter>> {
+        self.begin(self.folder.next_name(), octets)
+    }
+
+    fn create_as(&self, name: &BlobName) -> io::Result<Box<dyn BlobWriter>> {
+        remove(&self.folder.unfinished().join(name.as_str()))?;
+        self.begin(name.clone(), 0)
     }
 
     fn open_at(&self, name: &BlobName, offset: u64) -> io::Result<Box<dyn Read + Send>> {

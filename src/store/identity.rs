@@ -23,6 +23,8 @@ pub const BLOBS: &str = "blobs";
 pub const KEYS: &str = "keys";
 /// The file that is there while a backup is being put back.
 pub const RESTORING: &str = "restore.unfinished";
+/// The file that is there since everything was moved to a database and a bucket, which it names.
+pub const MOVED: &str = "moved";
 
 /// What can only lie in the data folder of a gateway that was at work. The log of a database counts as well: a new one
 /// would take in what it holds.
@@ -41,6 +43,17 @@ pub enum IdentityError {
          marks it)"
     )]
     Restoring(PathBuf),
+    /// Everything is elsewhere by now.
+    #[error(
+        "{folder}: everything in it was moved to {to}: start the gateway with that as its [store]. Only if the move is to be \
+         undone, remove the file moved: mail in the queue would be sent from both"
+    )]
+    Moved {
+        /// The data folder
+        folder: PathBuf,
+        /// What the file says
+        to: String,
+    },
     /// There are remains, and no database.
     #[error(
         "{database}: the database is missing, but {remains} are there from before; restore the database that belongs \
@@ -108,6 +121,16 @@ pub enum IdentityError {
     /// A file could not be read.
     #[error(transparent)]
     File(#[from] io::Error),
+}
+
+/// Fails when everything was moved elsewhere.
+pub fn refuse_moved(folder: &Path) -> Result<(), IdentityError> {
+    let path = folder.join(MOVED);
+    match fs::read_to_string(&path) {
+        Ok(to) => Err(IdentityError::Moved { folder: folder.to_owned(), to: to.trim().to_owned() }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(at(&path, error).into()),
+    }
 }
 
 /// Fails when there is no database, but something that only belongs beside one. Ask it before anything is opened.

@@ -12,7 +12,7 @@ mod author;
 mod blobs;
 mod body_keys;
 #[cfg(test)]
-mod conformance;
+pub(crate) mod conformance;
 mod downloads;
 mod drafts;
 mod due;
@@ -36,6 +36,8 @@ mod sender;
 mod sheets;
 pub mod sqlite;
 mod status;
+#[cfg(feature = "cluster")]
+pub mod tables;
 mod transfers;
 mod uploads;
 mod verification;
@@ -126,9 +128,12 @@ pub enum StoreError {
     /// The file belongs to another program.
     #[error("this is not a database of zegel")]
     Foreign,
-    /// Another server works on the same folder.
-    #[error("another zegel is running on this data folder")]
+    /// A server works on the same folder, or a node on the same database.
+    #[error("another zegel is running on this data folder or database")]
     InUse,
+    /// All of it was moved elsewhere.
+    #[error("everything was moved to {0}, and is used from there")]
+    Moved(String),
     /// The store is shutting down.
     #[error("the store is closed")]
     Closed,

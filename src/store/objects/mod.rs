@@ -28,7 +28,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::block_in_place;
 
-use self::names::Names;
+use self::names::{Intended, Names};
 use self::remote::Remote;
 use self::write::{LARGE_AT_ONCE, Writer};
 use super::{BlobFacts, BlobIntents, BlobWriter, Blobs};
@@ -103,6 +103,10 @@ impl Blobs for ObjectBlobs {
     fn create(&self) -> io::Result<Box<dyn BlobWriter>> {
         let name = self.inner.wait(self.inner.names.next())?;
         Ok(Box::new(Writer::new(Arc::clone(&self.inner), name)))
+    }
+
+    fn create_as(&self, name: &BlobName) -> io::Result<Box<dyn BlobWriter>> {
+        Ok(Box::new(Writer::new(Arc::clone(&self.inner), Intended::given(name.clone()))))
     }
 
     fn open_at(&self, name: &BlobName, offset: u64) -> io::Result<Box<dyn Read + Send>> {

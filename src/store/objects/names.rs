@@ -58,6 +58,11 @@ impl Names {
 }
 
 impl Intended {
+    /// The name of a blob that is moved here: the move itself is what finds it again.
+    pub fn given(name: BlobName) -> Self {
+        Self { name, since: Instant::now() }
+    }
+
     fn is_fresh(&self) -> bool {
         self.since.elapsed() < FRESH
     }

@@ -214,7 +214,8 @@ impl Postgres {
         Connection { object: Some(object), keys: Arc::clone(&self.keys), held: Mutex::default() }
     }
 
-    async fn connection(&self) -> Result<Connection> {
+    /// A connection from the pool. Outside of this file only for what takes longer than any other call may.
+    pub(super) async fn connection(&self) -> Result<Connection> {
         if self.pool.status().available == 0 {
             self.trouble.refuse()?;
         }

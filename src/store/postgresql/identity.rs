@@ -7,22 +7,32 @@ use super::change::Connection;
 use super::columns::{Number, get, number, octets};
 use super::locks::Lock;
 use crate::id::FolderId;
-use crate::store::Identity;
-use crate::store::Result;
+use crate::store::{Identity, Result, StoreError};
 
 const IDENTITY: &str = "SELECT id, key_check FROM folder";
-const FOUND: &str = "INSERT INTO folder (number, id, key_check) VALUES (1, $1, $2) ON CONFLICT DO NOTHING";
+const MOVED: &str = "SELECT moved FROM folder WHERE moved IS NOT NULL";
+pub(super) const FOUND: &str =
+    "INSERT INTO folder (number, id, key_check) VALUES (1, $1, $2) ON CONFLICT DO NOTHING";
 const SET: &str = "UPDATE folder SET id = $1, key_check = $2";
 const UNUSED: &str = "
     SELECT NOT (EXISTS (SELECT 1 FROM turns) OR EXISTS (SELECT 1 FROM nodes) OR EXISTS (SELECT 1 FROM items)
         OR EXISTS (SELECT 1 FROM transfers) OR EXISTS (SELECT 1 FROM audit)) AS is_unused";
 const LOST: &str = "SELECT coalesce(max(lost), 0) AS lost FROM folder";
-const SET_LOST: &str = "UPDATE folder SET lost = $1";
+pub(super) const SET_LOST: &str = "UPDATE folder SET lost = $1";
 
 impl Postgres {
-    /// What the row says; `None` for a database that was never used.
+    /// What the row says; `None` for a database that was never used. It is an error where all rows were moved elsewhere.
     pub async fn identity(&self) -> Result<Option<Identity>> {
-        self.read(|db| identity(db).boxed()).await
+        self.read(|db| {
+            async move {
+                match db.row(MOVED, &[]).await? {
+                    Some(row) => Err(StoreError::Moved(get(&row, "moved")?)),
+                    None => identity(db).await,
+                }
+            }
+            .boxed()
+        })
+        .await
     }
 
     /// Gives the database an identity, if it has none; tells the one that it has. Of several nodes that start at once, one
@@ -61,7 +71,7 @@ impl Postgres {
 
     /// How many of the blobs that rows name are known to be lost.
     pub async fn lost(&self) -> Result<u64> {
-        self.read(|db| async move { number(&db.one(LOST, &[]).await?, "lost") }.boxed()).await
+        self.read(|db| lost(db).boxed()).await
     }
 
     /// So many are lost for good.
@@ -75,7 +85,12 @@ impl Postgres {
     }
 }
 
-async fn identity(db: &Connection) -> Result<Option<Identity>> {
+pub(super) async fn lost(db: &Connection) -> Result<u64> {
+    number(&db.one(LOST, &[]).await?, "lost")
+}
+
+/// What the row says, whether the rows were moved elsewhere or not.
+pub(super) async fn identity(db: &Connection) -> Result<Option<Identity>> {
     let Some(row) = db.row(IDENTITY, &[]).await? else { return Ok(None) };
     Ok(Some(Identity { id: get(&row, "id")?, key_check: octets(&row, "key_check")? }))
 }

@@ -45,6 +45,11 @@ impl Postgres {
         self.with_sheets(objects, Keyring::of_tool_beside_nodes)
     }
 
+    /// The same for a move, which needs many.
+    pub fn with_keys_of_move(self, objects: Arc<dyn SheetObjects>) -> Self {
+        self.with_sheets(objects, Keyring::of_move)
+    }
+
     fn with_sheets(self, objects: Arc<dyn SheetObjects>, ring: fn(Box<dyn SheetStore>) -> Keyring) -> Self {
         let sheets = Sheets::new(self.beside(), objects);
         let keys = Arc::new(ShortKeys::new(ring(Box::new(sheets.clone()))));

@@ -6,16 +6,16 @@ use super::*;
 use crate::store::conformance::store_conformance;
 
 #[path = "../../../tests/support/postgresql.rs"]
-pub(super) mod server;
+pub(crate) mod server;
 
 mod answers;
 
-pub(super) use self::server::TestDatabase;
+pub(crate) use self::server::TestDatabase;
 
 mod keys;
 mod links;
 mod nodes;
-mod objects;
+pub(crate) mod objects;
 mod plans;
 
 mod conformance {
@@ -30,7 +30,7 @@ async fn fresh() -> (Postgres, TestDatabase) {
 }
 
 /// A node on a database that has no tables yet.
-pub(super) fn empty() -> (Postgres, TestDatabase) {
+pub(crate) fn empty() -> (Postgres, TestDatabase) {
     let database = TestDatabase::new();
     (node(&database), database)
 }

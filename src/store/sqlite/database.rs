@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use super::journal::Found;
+#[cfg(feature = "cluster")]
+use super::still::Still;
 use super::{Sqlite, blobs, connection, folder, handover, keys, queue};
 use crate::clock::Timestamp;
 use crate::id::BlobName;
@@ -85,6 +87,12 @@ impl Database {
         }
         let ring = Keyring::of_tool(connection::keys(&path));
         Sqlite::with(&path, db, None, ring)
+    }
+
+    /// For a move, while no server is running.
+    #[cfg(feature = "cluster")]
+    pub fn still(self) -> Result<Still> {
+        Still::new(self.path, self.db)
     }
 
     /// For the server, of which there is one.

@@ -29,6 +29,8 @@ mod retention;
 mod room;
 mod sender;
 mod status;
+#[cfg(feature = "cluster")]
+mod still;
 #[cfg(test)]
 mod tests;
 mod transfers;
@@ -45,6 +47,8 @@ pub use self::database::{Alone, Database};
 use self::journal::Journal;
 use self::reader::Readers;
 use self::room::Log;
+#[cfg(feature = "cluster")]
+pub use self::still::Still;
 use self::writer::{Change, Writer};
 use super::due::Due;
 use super::{NodeStore, Result};
