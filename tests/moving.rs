@@ -49,8 +49,7 @@ fn a_gateway_is_moved_to_a_database_and_a_bucket_and_back() {
     let seen = smarthost.wait(|seen| seen.taken.len() == 2);
     let notices: Vec<Notice> = seen.taken.iter().map(Notice::of).collect();
     let text = |kind: &str| &notices.iter().find(|notice| notice.kind == kind).unwrap().text;
-    let (link, password) =
-        (link_of(text("notification"), &site.public_url()), password_of(text("receipt")));
+    let (link, password) = (link_of(text("notification"), &site.public_url()), password_of(text("receipt")));
     let cookie = post(&link, &format!("password={password}")).cookie();
     assert_opens(&link, &password, &cookie);
 
