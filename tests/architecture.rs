@@ -95,7 +95,8 @@ fn sql_is_only_in_the_store() {
     let is_sql = |text: &String| {
         ["SELECT ", "INSERT INTO ", "UPDATE ", "DELETE FROM "].iter().any(|sql| text.contains(sql))
     };
-    let stores = ["store/sqlite/", "store/postgresql/"];
+    // The last looks at what was moved from one into the other.
+    let stores = ["store/sqlite/", "store/postgresql/", "moving/tests.rs"];
     let elsewhere = library
         .files
         .iter()

@@ -115,10 +115,7 @@ pub struct ConfigArgs {
 /// Where everything is moved to.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
-#[cfg_attr(
-    not(feature = "cluster"),
-    allow(dead_code, reason = "the command says then that it was not built")
-)]
+#[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "the command is not built then"))]
 pub struct MoveTarget {
     /// The new database, which is empty
     #[arg(long, value_name = "URL", requires = "blobs", conflicts_with = "to_folder")]

@@ -82,6 +82,8 @@ pub fn to_shared(
     }
     let named = rows::named(&folder.rows)?;
     bytes::refuse_others(target.bucket, &named)?;
+    // Only beside the mark of its gateway a blob is believed to be missing.
+    (target.mark)(&identity)?;
     let copied = bytes::copy(&folder.blobs, target.bucket, &named, progress)?;
 
     let moving = wait.block_on(target.rows.begin_move(Direction::Here))?;
@@ -91,7 +93,6 @@ pub fn to_shared(
     let keys = keys::of_folder(&folder.rows)?
         .moved(&Keyring::of_tool(folder.rows.keys()), &target.rows.keyring())?;
     let rows = rows::to_shared(&folder.rows, &moving, &keys, wait, progress)?;
-    (target.mark)(&identity)?;
     // From here on the folder is not used any more, whatever happens: the move is made again, and comes to its end.
     mark_folder(path, name)?;
     let lost = folder.rows.lost()?.max(copied.lost.len() as u64);

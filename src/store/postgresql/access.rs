@@ -5,8 +5,9 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 
 use super::Postgres;
-use super::change::{Change, Connection};
+use super::change::Change;
 use super::columns::{Number, Time, get, number, time, time_or_none};
+use super::lent::Connection;
 use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::id::Link;

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use tokio_postgres::Row;
 
-use super::change::Connection;
 use super::columns::{Time, get, time};
+use super::lent::Connection;
 use super::{Postgres, limits};
 use crate::audit::{Entry, Event, Recorded};
 use crate::id::TransferId;

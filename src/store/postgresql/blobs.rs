@@ -7,8 +7,9 @@ use futures_util::FutureExt;
 use tokio_postgres::Row;
 
 use super::Postgres;
-use super::change::{Connection, database};
+use super::change::database;
 use super::columns::{Time, get, limit, number};
+use super::lent::Connection;
 use crate::clock::Timestamp;
 use crate::id::{BlobName, FolderId};
 use crate::store::{BlobContent, BlobIndex, BlobIntents, NamedBlob, Result};

@@ -8,107 +8,23 @@
 //! `FOR NO KEY UPDATE`, which lets through those that only check whether the row is there: PostgreSQL does that for every
 //! row that is new, and for every row that is changed twice in one transaction.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use deadpool_postgres::{Object, PoolError, TimeoutType};
 use futures_util::future::BoxFuture;
 use tokio::time::timeout;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::types::ToSql;
-use tokio_postgres::{Row, Statement};
 
-use super::short_keys::ShortKeys;
+use super::lent::Connection;
 use super::unclear::is_lost;
 use super::{Postgres, audit, trouble};
 use crate::audit::Event;
-use crate::secret::keyring::{KeyId, KeyRef};
 use crate::store::{Result, StoreError};
 
 /// No call of the store takes longer: a database that does not answer is one that is away.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// The parameters of a statement.
-pub(super) type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
-
-/// A connection, lent from the pool. Statements are prepared once for each connection. Dropped without
-/// [`Connection::give_back`], it is closed.
-pub(super) struct Connection {
-    object: Option<Object>,
-    keys: Arc<ShortKeys>,
-    /// Keys of rows that were inserted here: they stay until it is known what became of the rows.
-    held: Mutex<Vec<KeyRef>>,
-}
-
-impl Connection {
-    fn lent(&self) -> Result<&Object> {
-        self.object.as_ref().ok_or(StoreError::Closed)
-    }
-
-    /// To be called with every key that a new row names.
-    pub fn hold(&self, key: KeyRef) {
-        self.held().push(key);
-    }
-
-    /// Seals a key packet for its row, and gives the name of its key for the row too (C29).
-    pub fn wrap(&self, packet: &[u8]) -> Result<(Vec<u8>, KeyId)> {
-        let (sealed, key) = self.keys.wrap(packet)?;
-        let name = key.id();
-        self.hold(key);
-        Ok((sealed, name))
-    }
-
-    fn held(&self) -> MutexGuard<'_, Vec<KeyRef>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn prepare(&self, sql: &str) -> Result<Statement> {
-        Ok(self.lent()?.prepare_cached(sql).await?)
-    }
-
-    /// All rows of a query.
-    pub async fn query(&self, sql: &str, parameters: Parameters<'_>) -> Result<Vec<Row>> {
-        Ok(self.lent()?.query(&self.prepare(sql).await?, parameters).await?)
-    }
-
-    /// The one row of a query.
-    pub async fn one(&self, sql: &str, parameters: Parameters<'_>) -> Result<Row> {
-        Ok(self.lent()?.query_one(&self.prepare(sql).await?, parameters).await?)
-    }
-
-    /// The row of a query that gives one or none.
-    pub async fn row(&self, sql: &str, parameters: Parameters<'_>) -> Result<Option<Row>> {
-        Ok(self.lent()?.query_opt(&self.prepare(sql).await?, parameters).await?)
-    }
-
-    /// Runs a statement; tells how many rows it touched.
-    pub async fn execute(&self, sql: &str, parameters: Parameters<'_>) -> Result<u64> {
-        Ok(self.lent()?.execute(&self.prepare(sql).await?, parameters).await?)
-    }
-
-    /// Runs statements without parameters and results.
-    pub async fn batch(&self, sql: &str) -> Result<()> {
-        Ok(self.lent()?.batch_execute(sql).await?)
-    }
-
-    /// For the next caller, unless a statement has failed: it may be to a server that only reads, or is about to end.
-    fn give_back<T>(mut self, outcome: Result<T>) -> Result<T> {
-        if !matches!(outcome, Err(StoreError::Database(_))) {
-            drop(self.object.take());
-        }
-        outcome
-    }
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        if let Some(object) = self.object.take() {
-            drop(Object::take(object));
-            self.keys.keep_in_doubt(std::mem::take(&mut *self.held()));
-        }
-    }
-}
 
 /// What a transaction may do.
 pub(super) struct Change {
@@ -211,7 +127,7 @@ impl Postgres {
     }
 
     fn lend(&self, object: Object) -> Connection {
-        Connection { object: Some(object), keys: Arc::clone(&self.keys), held: Mutex::default() }
+        Connection::of(object, Arc::clone(&self.keys))
     }
 
     /// A connection from the pool. Outside of this file only for what takes longer than any other call may.

@@ -6,8 +6,9 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use tokio_postgres::Row;
 
-use super::change::{Change, Connection};
+use super::change::Change;
 use super::columns::{Number, Time, get, number, time, time_or_none};
+use super::lent::Connection;
 use super::{Postgres, limits, reminders, transfers};
 use crate::clock::{Timestamp, earlier};
 use crate::id::TransferId;

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use tokio_postgres::Row;
 
-use super::change::Connection;
 use super::columns::{Number, Time, get, limit, number, time, time_or_none};
+use super::lent::Connection;
 use super::locks::Lock;
 use super::{Postgres, blobs, limits, transfers};
 use crate::clock::{Timestamp, earlier, later};

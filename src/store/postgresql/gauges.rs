@@ -5,9 +5,9 @@ use futures_util::FutureExt;
 use tokio_postgres::Row;
 
 use super::Postgres;
-use super::change::Connection;
 use super::columns::{Time, get, number, time_or_none};
 use super::items::diagnostic;
+use super::lent::Connection;
 use crate::clock::Timestamp;
 use crate::store::room::Disk;
 use crate::store::{GaugeStore, Gauges, ProblemGauge, Result};

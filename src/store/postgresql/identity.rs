@@ -3,8 +3,8 @@
 use futures_util::FutureExt;
 
 use super::Postgres;
-use super::change::Connection;
 use super::columns::{Number, get, number, octets};
+use super::lent::Connection;
 use super::locks::Lock;
 use crate::id::FolderId;
 use crate::store::{Identity, Result, StoreError};

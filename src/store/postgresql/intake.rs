@@ -7,8 +7,9 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use tokio::time::sleep;
 
-use super::change::{Change, Connection, database};
+use super::change::{Change, database};
 use super::columns::{Json, Number, Time, number};
+use super::lent::Connection;
 use super::ordinary::{AGAIN, RESOLVE};
 use super::unclear::is_known;
 use super::{Postgres, blobs, drafts, items, status};

@@ -4,8 +4,8 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, ToSql};
 
 use super::blobs::named;
-use super::change::Connection;
 use super::columns::{Json, Number, Time, get, number, time};
+use super::lent::Connection;
 use crate::address::{Address, ReversePath};
 use crate::clock::Timestamp;
 use crate::diagnostic::{Diagnostic, EnhancedCode, Source, Stage};

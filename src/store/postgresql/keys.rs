@@ -11,8 +11,8 @@ use futures_util::FutureExt;
 use tokio::task::spawn_blocking;
 
 use super::Postgres;
-use super::change::Connection;
 use super::columns::get;
+use super::lent::Connection;
 use super::sheets::Sheets;
 use super::short_keys::ShortKeys;
 use crate::secret::keyring::{Destroyed, KeyId, Keyring};

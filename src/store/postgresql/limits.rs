@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 
 use super::Postgres;
-use super::change::Connection;
 use super::columns::{Time, time_or_none};
+use super::lent::Connection;
 use crate::clock::Timestamp;
 use crate::limits::Rate;
 use crate::store::{RateStore, Result};

@@ -19,6 +19,7 @@ mod identity;
 mod intake;
 mod items;
 mod keys;
+mod lent;
 mod limits;
 mod locks;
 mod lost;

@@ -7,8 +7,9 @@ use std::future::Future;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use super::change::{Connection, database};
+use super::change::database;
 use super::columns::{Number, get};
+use super::lent::Connection;
 use super::locks::Lock;
 use super::{Postgres, identity};
 use crate::store::Identity;

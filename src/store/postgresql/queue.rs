@@ -7,8 +7,9 @@
 use async_trait::async_trait;
 use futures_util::FutureExt;
 
-use super::change::{Change, Connection};
+use super::change::Change;
 use super::columns::{Number, Time, get, limit, number, time_or_none};
+use super::lent::Connection;
 use super::{Postgres, items, status, transfers};
 use crate::audit::Event;
 use crate::clock::Timestamp;
@@ -135,7 +136,7 @@ impl Postgres {
 
     /// Gives others what has been ready too long, and rows that are claimed for this node and unknown to it: the answer to the
     /// claim was lost.
-    async fn release_what_waits(&self) -> Result<()> {
+    pub(super) async fn release_what_waits(&self) -> Result<()> {
         let old = self.held.take_old();
         if let Err(error) = self.release(old).await {
             self.held.doubt();

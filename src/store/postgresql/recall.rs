@@ -6,8 +6,9 @@
 
 use tokio_postgres::Row;
 
-use super::change::{Change, Connection};
+use super::change::Change;
 use super::columns::{Number, Time, get, number};
+use super::lent::Connection;
 use super::{items, transfers};
 use crate::clock::Timestamp;
 use crate::id::{Link, TransferId};

@@ -5,8 +5,9 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use tokio_postgres::Row;
 
-use super::change::{Change, Connection};
+use super::change::Change;
 use super::columns::{Number, Time, get, limit, number};
+use super::lent::Connection;
 use super::{Postgres, items, transfers};
 use crate::clock::Timestamp;
 use crate::id::{Link, TransferId};

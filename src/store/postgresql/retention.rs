@@ -5,8 +5,9 @@
 use async_trait::async_trait;
 use futures_util::FutureExt;
 
-use super::change::{Change, Connection};
+use super::change::Change;
 use super::columns::{Time, get, limit, time, time_or_none};
+use super::lent::Connection;
 use super::{Postgres, drafts, limits, transfers};
 use crate::audit::{Action, EventResult, Initiator};
 use crate::clock::Timestamp;

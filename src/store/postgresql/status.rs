@@ -4,8 +4,9 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use tokio_postgres::Row;
 
-use super::change::{Change, Connection};
+use super::change::Change;
 use super::columns::{Number, Time, get, number, time};
+use super::lent::Connection;
 use super::{Postgres, audit, downloads, transfers};
 use crate::audit::Entry;
 use crate::diagnostic::Outcome;

@@ -6,8 +6,9 @@ use futures_util::FutureExt;
 use tokio_postgres::Row;
 
 use super::Postgres;
-use super::change::{Change, Connection};
+use super::change::Change;
 use super::columns::{Json, Number, Time, get, number, time, time_or_none};
+use super::lent::Connection;
 use crate::clock::Timestamp;
 use crate::id::{BlobName, Link, TransferId};
 use crate::secret::keyring::KeyId;

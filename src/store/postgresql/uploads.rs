@@ -4,9 +4,10 @@
 use async_trait::async_trait;
 use futures_util::FutureExt;
 
-use super::change::{Change, Connection};
+use super::change::Change;
 use super::columns::{Number, Time, get, number};
 use super::drafts::{self, Head};
+use super::lent::Connection;
 use super::{Postgres, blobs};
 use crate::audit::Event;
 use crate::clock::Timestamp;

@@ -5,8 +5,9 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use tokio_postgres::types::ToSql;
 
-use super::change::{Change, Connection};
+use super::change::Change;
 use super::columns::{Number, Time, get, number, time, time_or_none};
+use super::lent::Connection;
 use super::locks::Lock;
 use super::{Postgres, drafts, items, limits};
 use crate::audit::Event;
