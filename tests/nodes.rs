@@ -11,9 +11,6 @@
 
 mod support;
 
-#[path = "support/s3.rs"]
-mod s3;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
@@ -24,6 +21,7 @@ use serde_json::Value;
 use support::client::SmtpClient;
 use support::gateway::{Gateway, Site, wait_for, zegel};
 use support::postgresql::Server;
+use support::s3;
 use support::smarthost::{Script, Smarthost};
 use support::web::get;
 

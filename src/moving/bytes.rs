@@ -59,9 +59,8 @@ pub fn copy(from: &dyn Blobs, to: &dyn Blobs, named: &[BlobName], progress: &dyn
     };
     thread::scope(|scope| {
         let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(work)).collect();
-        let ends = workers.into_iter().map(|worker| worker.join());
-        ends.map(|end| end.unwrap_or_else(|_| bail!("a thread that copies blobs has died")))
-            .collect::<Result<()>>()
+        let mut ends = workers.into_iter().map(|worker| worker.join());
+        ends.try_for_each(|end| end.unwrap_or_else(|_| bail!("a thread that copies blobs has died")))
     })?;
     to.settle(named)?;
     Ok(copied.into_inner().unwrap_or_else(PoisonError::into_inner))

@@ -11,7 +11,8 @@
 mod bytes;
 mod keys;
 mod rows;
-#[cfg(all(test, feature = "system-tests"))]
+#[cfg(test)]
+#[cfg(feature = "system-tests")]
 mod tests;
 
 use std::fs::{self, File};

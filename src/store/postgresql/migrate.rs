@@ -134,7 +134,8 @@ async fn apply(change: &mut Change, migrations: &[Step]) -> Result<u32> {
     Ok(missing.len() as u32)
 }
 
-#[cfg(all(test, feature = "system-tests"))]
+#[cfg(test)]
+#[cfg(feature = "system-tests")]
 mod tests {
     use super::super::tests::empty;
     use super::*;

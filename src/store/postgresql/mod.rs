@@ -36,7 +36,8 @@ mod sender;
 mod sheets;
 mod short_keys;
 mod status;
-#[cfg(all(test, feature = "system-tests"))]
+#[cfg(test)]
+#[cfg(feature = "system-tests")]
 pub(crate) mod tests;
 mod transfers;
 mod trouble;

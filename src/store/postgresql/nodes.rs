@@ -146,9 +146,8 @@ impl NodeStore for Postgres {
                 self.own.skew.store(skew, Ordering::Relaxed);
                 self.trouble.over();
                 // A worker whose connections are all taken asks for nothing, and what is ready here waits for others too.
-                match timeout(BEAT, self.release_what_waits()).await {
-                    Ok(Err(error)) => self.trouble.note(&error),
-                    Ok(Ok(())) | Err(_) => {}
+                if let Ok(Err(error)) = timeout(BEAT, self.release_what_waits()).await {
+                    self.trouble.note(&error);
                 }
                 Ok(Heartbeat { had_ended, freed, skew })
             }

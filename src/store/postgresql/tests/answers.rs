@@ -190,7 +190,7 @@ async fn an_intent_is_fulfilled_by_its_row_or_given_up() {
     nodes[1].sweep_drafts(noon(), later(noon(), INTENT_LASTS)).await.unwrap();
     assert!(nodes[1].pending_deletion(10).await.unwrap().is_empty(), "not yet");
     nodes[1].sweep_drafts(noon(), days_later(noon(), 2)).await.unwrap();
-    assert_eq!(nodes[1].pending_deletion(10).await.unwrap(), [left.clone()]);
+    assert_eq!(nodes[1].pending_deletion(10).await.unwrap(), std::slice::from_ref(&left));
     // Its node was not dead, but very late.
     let late = NewItem { body: in_blob(left), ..item() };
     assert!(nodes[0].commit(message(vec![late])).await.is_err());
