@@ -1,7 +1,13 @@
 //! Balancers that pass TCP on, before a real gateway: HAProxy as docs/operations.md configures it, and what version 1 of
 //! the protocol comes to. Each client has an address of loopback of its own, and so has the balancer.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail so")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail so"
+)]
 
 mod support;
 

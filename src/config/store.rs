@@ -16,8 +16,6 @@ pub struct StoreSection {
     pub password_file: Option<PathBuf>,
     /// The most connections of one node to the database.
     pub connections: usize,
-    /// Where ordinary mail waits that was just accepted.
-    pub journal: JournalPlace,
     /// `s3://bucket/prefix`
     pub blobs: Option<String>,
     /// URL of the S3 service; unset: Amazon's of the region.
@@ -28,24 +26,12 @@ pub struct StoreSection {
     pub credentials_file: Option<PathBuf>,
 }
 
-/// `store.journal`
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum JournalPlace {
-    /// In the database: whichever node is lost, its mail is delivered by another.
-    #[default]
-    Shared,
-    /// In the data folder of the node that accepted it: faster, and only as safe as that node's disk.
-    Local,
-}
-
 impl Default for StoreSection {
     fn default() -> Self {
         Self {
             database: None,
             password_file: None,
             connections: 16,
-            journal: JournalPlace::default(),
             blobs: None,
             endpoint: None,
             region: "us-east-1".to_owned(),

@@ -7,7 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Timeouts};
+use deadpool_postgres::{
+    ClientWrapper, Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Timeouts,
+};
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use tokio_postgres::{Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -23,11 +25,16 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// After so long without an acknowledgement the operating system gives a connection up.
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// What every session is told: that a commit is on disk when it returns, whatever the server's default is, unless that
-/// promises more; and that nothing it holds outlives a node that has gone. Which node it is for is said beside it, for the
-/// trigger `keys_still_ours`.
+/// What every session is told: that nothing it holds outlives a node that has gone. Which node it is for is said beside it, for
+/// the trigger `keys_still_ours`.
 const SESSION: &str = "-c statement_timeout=20s -c lock_timeout=10s -c idle_in_transaction_session_timeout=30s \
      -c default_transaction_isolation=read\\ committed";
+
+/// A commit is on disk, and with a synchronous standby on its disk as well, when it returns (C02): whatever the server's default
+/// is, unless that promises more.
+const DURABLE: &str = "
+    SELECT set_config('synchronous_commit', 'on', FALSE)
+    WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write')";
 
 /// What each session calls itself, before the name of its node.
 pub(super) const NAME: &str = "zegel ";
@@ -58,8 +65,11 @@ pub(super) fn pool(settings: &Database, most: usize, node: &FolderId) -> Result<
         None => Manager::from_config(config, NoTls, recycling),
     };
     let timeouts = Timeouts { wait: Some(CONNECT), create: Some(CONNECT), recycle: Some(CONNECT) };
+    let durable = Hook::async_fn(|client: &mut ClientWrapper, _| {
+        Box::pin(async move { client.batch_execute(DURABLE).await.map_err(HookError::Backend) })
+    });
     let pool = Pool::builder(manager).max_size(most).timeouts(timeouts).runtime(Runtime::Tokio1);
-    pool.build().map_err(|error| StoreError::Database(Box::new(error)))
+    pool.post_create(durable).build().map_err(|error| StoreError::Database(Box::new(error)))
 }
 
 /// The database's URL, without what only libpq knows.

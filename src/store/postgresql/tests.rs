@@ -2,6 +2,8 @@
 
 mod queue;
 
+use futures_util::FutureExt;
+
 use super::*;
 use crate::store::conformance::store_conformance;
 
@@ -49,4 +51,20 @@ async fn nodes_that_start_at_once_make_the_tables_once() {
     let mut steps: Vec<_> = steps.into_iter().map(Result::unwrap).collect();
     steps.sort_unstable();
     assert_eq!(steps, [0, 0, 0, 0, 1]);
+}
+
+/// C02: whatever the server's default is. `psql` has it as it is set for the database.
+#[tokio::test]
+async fn a_commit_is_durable_where_the_server_says_otherwise() {
+    let (_, database) = empty();
+    let name = database.sql("SELECT current_database()");
+    for (default, found) in [("off", "on"), ("local", "on"), ("remote_apply", "remote_apply")] {
+        database.sql(&format!("ALTER DATABASE {name} SET synchronous_commit = {default}"));
+        let store = node(&database);
+        let row = store
+            .read(|db| async move { db.one("SHOW synchronous_commit", &[]).await }.boxed())
+            .await
+            .unwrap();
+        assert_eq!(row.get::<_, String>(0), found, "{default}");
+    }
 }

@@ -124,7 +124,10 @@ async fn one_node_leads_and_another_takes_over() {
     assert_eq!(timers(second.nodes().await.unwrap()), [first.node().clone()]);
 
     let killed = Instant::now();
-    database.sql("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'");
+    database.sql(
+        "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'
+         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+    );
     timeout(PATIENCE, lead.lost().cancelled()).await.unwrap();
     assert!(killed.elapsed() < Duration::from_secs(2), "{:?}", killed.elapsed());
     until("it knows", async || !first.leads()).await;
@@ -197,8 +200,10 @@ async fn a_database_that_only_reads_takes_nothing_and_loses_nothing() {
     node.commit(message(vec![item()])).await.unwrap();
     let name = database.sql("SELECT current_database()");
     database.sql(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on"));
-    database
-        .sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'zegel %'");
+    database.sql(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'zegel %'
+         AND datname = current_database()",
+    );
     assert!(node.commit(message(vec![item()])).await.is_err());
     assert!(node.heartbeat(&facts(), &Clock::system()).await.is_err());
     database
@@ -215,8 +220,10 @@ async fn connections_that_were_cut_are_made_anew() {
     let commit = || node.commit(message(vec![item()]));
     let (one, two, three) = futures_util::join!(commit(), commit(), commit());
     assert!(one.and(two).and(three).is_ok());
-    database
-        .sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'zegel %'");
+    database.sql(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'zegel %'
+         AND datname = current_database()",
+    );
     let begun = Instant::now();
     until("it goes on", async || commit().await.is_ok()).await;
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
