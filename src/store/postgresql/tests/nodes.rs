@@ -46,7 +46,8 @@ async fn what_a_lost_node_has_claimed_is_anothers() {
     let claimed = claim(&lost).await;
     assert_eq!((beat(&other).await.freed, claim(&other).await.len()), (0, 0), "its lease lasts");
     database.sql(&format!("UPDATE nodes SET lease = 0 WHERE id = '{}'", lost.node()));
-    assert_eq!(other.nodes().await.unwrap()[0].state, NodeState::Lost);
+    let nodes = other.nodes().await.unwrap();
+    assert_eq!(nodes.iter().find(|node| node.id == *lost.node()).unwrap().state, NodeState::Lost);
     assert_eq!(beat(&other).await.freed, 1);
     assert_eq!(claim(&other).await.len(), 1);
     let late = lost.finish_attempt(attempt(&claimed[0], delivered())).await.unwrap();
