@@ -371,6 +371,7 @@ impl Keyring {
         }
     }
 
+    #[cfg(feature = "cluster")]
     fn change(&self, keys: &[KeyId], from: Slot, to: Slot) {
         let mut state = self.state();
         for id in keys {

@@ -56,6 +56,7 @@ pub(super) enum Slot {
     /// Nothing in memory needs it; the store may.
     Kept,
     /// The store needs it, and will say when it does not any more.
+    #[cfg(feature = "cluster")]
     Lasting,
     /// It stays until the next start.
     Pinned,
