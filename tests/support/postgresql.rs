@@ -35,9 +35,7 @@ pub struct Server {
 impl Server {
     /// A new one. `settings` are lines of `postgresql.conf`.
     pub fn start(settings: &[&str]) -> Self {
-        let memory = Path::new("/dev/shm");
-        let base = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
-        Self::start_in(&base, settings)
+        Self::start_in(&base(), settings)
     }
 
     /// A new one, in a folder of its own within this one.
@@ -239,6 +237,13 @@ fn shared() -> &'static Server {
     SERVER.get_or_init(|| {
         Server::start(&["fsync=off", "full_page_writes=off", "max_connections=400", "shared_buffers=64MB"])
     })
+}
+
+/// In memory where there is enough room, which a container often has not.
+fn base() -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    let free = rustix::fs::statvfs(memory).map_or(0, |disk| disk.f_bavail * disk.f_frsize);
+    if free > 4 << 30 { memory.to_owned() } else { std::env::temp_dir() }
 }
 
 /// PostgreSQL will not run as root.

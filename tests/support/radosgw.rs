@@ -65,13 +65,21 @@ pub fn shared() -> &'static Radosgw {
     SERVICE.get_or_init(Radosgw::start)
 }
 
+/// In memory where there is enough room, which a container often has not.
+fn base() -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    let free = rustix::fs::statvfs(memory).map_or(0, |disk| disk.f_bavail * disk.f_frsize);
+    if free > 4 << 30 { memory.to_owned() } else { std::env::temp_dir() }
+}
+
 /// A new folder, in memory if there is a place for that.
 fn folder() -> PathBuf {
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    let base = Some(Path::new("/dev/shm")).filter(|base| base.is_dir());
-    let base = base.map_or_else(std::env::temp_dir, Path::to_owned);
-    let folder =
-        base.join(format!("zegel-radosgw-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
+    let folder = base().join(format!(
+        "zegel-radosgw-{}-{}",
+        std::process::id(),
+        COUNT.fetch_add(1, Ordering::Relaxed)
+    ));
     std::fs::create_dir_all(&folder).expect("a folder");
     folder
 }
