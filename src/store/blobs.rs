@@ -124,11 +124,6 @@ pub trait BlobIntents: Send + Sync + 'static {
     /// a row that names one takes its intent away. What no row names after [`INTENT_LASTS`] is given up, as other blobs are
     /// that are to be removed ([`BlobIndex::pending_deletion`]); a commit that comes later still fails.
     async fn intend(&self, names: Vec<BlobName>, now: Timestamp) -> Result<()>;
-    /// Gives up names that were intended before then and that no row has come to name, at most `limit`: they are to be
-    /// removed from now on, whoever does it.
-    async fn stale_intents(&self, before: Timestamp, limit: usize) -> Result<Vec<BlobName>>;
-    /// Nothing of these names, which were given up, is in the blob store, and nothing will be.
-    async fn forget_intents(&self, names: Vec<BlobName>) -> Result<()>;
 }
 
 /// What was intended so long ago, and is named by no row, is of a gateway that died or changed its mind. No message and no

@@ -50,14 +50,6 @@ impl BlobIntents for Postgres {
         })
         .await
     }
-
-    async fn stale_intents(&self, before: Timestamp, most: usize) -> Result<Vec<BlobName>> {
-        self.write(move |change| async move { give_up_intents(&change.db, before, most).await }.boxed()).await
-    }
-
-    async fn forget_intents(&self, names: Vec<BlobName>) -> Result<()> {
-        self.forget_blobs(names).await
-    }
 }
 
 pub(super) const INTEND: &str = "

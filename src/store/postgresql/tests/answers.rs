@@ -6,6 +6,7 @@ use super::*;
 use crate::clock::{days_later, later};
 use crate::id::{BlobName, Link, UploadId};
 use crate::store::conformance::*;
+use crate::store::postgresql::blobs::give_up_intents;
 use crate::store::*;
 
 /// Two nodes on one new database.
@@ -205,10 +206,10 @@ async fn a_blob_is_named_or_given_up_and_never_both() {
         let blob = BlobName::random();
         nodes[0].intend(vec![blob.clone()], noon()).await.unwrap();
         let item = NewItem { body: in_blob(blob), ..item() };
-        let (committed, swept) = tokio::join!(
-            nodes[0].commit(message(vec![item])),
-            nodes[1].stale_intents(days_later(noon(), 2), 10)
-        );
+        let sweep = nodes[1].write(|change| {
+            async move { give_up_intents(&change.db, days_later(noon(), 2), 10).await }.boxed()
+        });
+        let (committed, swept) = tokio::join!(nodes[0].commit(message(vec![item])), sweep);
         assert_eq!(committed.is_ok(), swept.unwrap().is_empty());
     }
     assert_eq!(database.sql("SELECT count(*) FROM items JOIN doomed ON doomed.blob = items.blob"), "0");
