@@ -11,6 +11,8 @@
     reason = "a measurement that fails must stop"
 )]
 
+#[path = "../tests/support/place.rs"]
+mod place;
 #[path = "../tests/support/postgresql.rs"]
 mod server;
 

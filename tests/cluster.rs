@@ -19,7 +19,7 @@ use support::client::SmtpClient;
 use support::cluster::Cluster;
 use support::crash::{CLIENTS, FLIGHTS, assert_transfers_open};
 use support::gateway::{Gateway, signal, wait_for};
-use support::load::{Load, Random, STAFF, arrivals, assert_nothing_lost};
+use support::load::{Load, Random, STAFF, arrivals, assert_nothing_lost, seed};
 use support::resident::{RESIDENT, Resident, attachments, seal};
 use support::smarthost::{Act, Script, Smarthost, Stage};
 use support::web::{get_as, post, send};
@@ -50,7 +50,7 @@ fn settle(cluster: &Cluster, smarthost: &Smarthost, load: Load, kills: usize) {
 
 #[test]
 fn nodes_that_are_killed_lose_nothing() {
-    let mut random = Random::new(seed());
+    let mut random = Random::new(seed("nodes"));
     let smarthost = Smarthost::start(Script::usual());
     let cluster = cluster(3, &smarthost);
     let mut nodes: Vec<_> = cluster.start_all().into_iter().map(Some).collect();
@@ -69,7 +69,7 @@ fn nodes_that_are_killed_lose_nothing() {
 
 #[test]
 fn a_database_that_is_killed_and_started_again_loses_nothing() {
-    let mut random = Random::new(seed());
+    let mut random = Random::new(seed("database"));
     let smarthost = Smarthost::start(Script::usual());
     let mut cluster = cluster(2, &smarthost);
     let _nodes = cluster.start_all();
@@ -87,7 +87,7 @@ fn a_database_that_is_killed_and_started_again_loses_nothing() {
 
 #[test]
 fn a_synchronous_standby_takes_over_and_nothing_is_lost() {
-    let mut random = Random::new(seed());
+    let mut random = Random::new(seed("standby"));
     let smarthost = Smarthost::start(Script::usual());
     let mut cluster = cluster(2, &smarthost);
     let standby = cluster.database.synchronous_standby("standby");
@@ -116,7 +116,7 @@ fn a_node_that_slept_past_its_lease_is_fenced() {
     let sleeper = cluster.start(0);
     let mut client = SmtpClient::connect(sleeper.smtp).unwrap();
     for number in 0..mails {
-        assert!(client.send(STAFF, &[RESIDENT], ordinary(number).as_bytes()).unwrap().starts_with("250 "));
+        assert!(client.send(STAFF, &[RESIDENT], mail("", number).as_bytes()).unwrap().starts_with("250 "));
     }
     signal(sleeper.process(), "STOP");
     smarthost.change(Script::usual());
@@ -128,7 +128,7 @@ fn a_node_that_slept_past_its_lease_is_fenced() {
     assert!(
         SmtpClient::connect(sleeper.smtp)
             .unwrap()
-            .send(STAFF, &[RESIDENT], ordinary(mails).as_bytes())
+            .send(STAFF, &[RESIDENT], mail("", mails).as_bytes())
             .unwrap()
             .starts_with("250 ")
     );
@@ -138,8 +138,8 @@ fn a_node_that_slept_past_its_lease_is_fenced() {
     assert!(twice <= FLIGHTS, "{twice} arrived twice");
 }
 
-fn ordinary(number: usize) -> String {
-    format!("From: {STAFF}\r\nSubject: {number}\r\nMessage-ID: <{number}@voorbeeld.nl>\r\n\r\nTekst\r\n")
+fn mail(tag: &str, number: usize) -> String {
+    format!("From: {STAFF}\r\nSubject: {tag}{number}\r\nMessage-ID: <{number}@voorbeeld.nl>\r\n\r\nTekst\r\n")
 }
 
 /// Whatever a resident is in the middle of: one node dies, and the other goes on with it.
@@ -217,18 +217,15 @@ fn without_the_object_store_nothing_is_lost() {
     let cluster = cluster(1, &smarthost);
     let node = cluster.start(0);
     let send = |confidential: bool, number: usize| {
-        let tag = if confidential { "[vertrouwelijk] " } else { "" };
-        let mail = format!(
-            "From: {STAFF}\r\nSubject: {tag}{number}\r\nMessage-ID: <{number}@voorbeeld.nl>\r\n\r\nTekst\r\n"
-        );
+        let mail = mail(if confidential { "[vertrouwelijk] " } else { "" }, number);
         SmtpClient::connect(node.smtp).unwrap().send(STAFF, &[RESIDENT], mail.as_bytes()).unwrap()
     };
     assert!(send(true, 1).starts_with("250 "));
-    cluster.objects.shut();
+    cluster.objects.down();
     let refused = send(true, 2);
     assert!(refused.starts_with("451 "), "{refused}");
     assert!(send(false, 3).starts_with("250 "));
-    cluster.objects.open();
+    cluster.objects.mend();
     let back = Instant::now();
     wait_for("sealed mail to be taken", || send(true, 4).starts_with("250 ").then_some(()));
     assert!(back.elapsed() < Duration::from_secs(5), "{:?}", back.elapsed());
@@ -238,11 +235,4 @@ fn without_the_object_store_nothing_is_lost() {
 /// Whether a page can be had; the balancer closes connections for which it has no node.
 fn is_there(url: &str) -> Option<()> {
     ureq::get(url).call().is_ok().then_some(())
-}
-
-fn seed() -> u64 {
-    let now = || std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis() as u64;
-    let seed = std::env::var("TEST_SEED").map_or_else(|_| now(), |text| text.parse().unwrap());
-    println!("TEST_SEED={seed}");
-    seed
 }

@@ -16,7 +16,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use support::crash::{CLIENTS, Plan, drain, failing, kill_again_and_again, site};
-use support::load::{Load, Random, arrivals, assert_nothing_lost};
+use support::load::{Load, Random, arrivals, assert_nothing_lost, seed};
 use support::smarthost::{Script, Smarthost};
 
 /// How long the gateway may take to stop (H01).
@@ -61,11 +61,4 @@ fn sigterm_loses_and_doubles_nothing() {
     for (delivery, connections) in arrivals {
         assert_eq!(connections.len(), 1, "{delivery:?} arrived more than once");
     }
-}
-
-fn seed(name: &str) -> u64 {
-    let now = || std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis() as u64;
-    let seed = std::env::var("TEST_SEED").map_or_else(|_| now(), |text| text.parse().unwrap());
-    println!("{name}: TEST_SEED={seed}");
-    seed
 }

@@ -5,11 +5,11 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 
-use super::gate::Gate;
 use super::gateway::{Gateway, Site, free_port, wait_for};
 use super::haproxy::{Backend, HaProxy};
 use super::postgresql::Server;
 use super::radosgw::{BUCKET, KEY_ID, Radosgw, SECRET};
+use super::s3::Line;
 
 /// The name of the database.
 pub const DATABASE: &str = "zegel";
@@ -19,7 +19,7 @@ pub struct Cluster {
     /// Rows.
     pub database: Server,
     /// The way to the blobs.
-    pub objects: Gate,
+    pub objects: Line,
     _service: Service,
     /// In front of all nodes.
     pub balancer: HaProxy,
@@ -57,10 +57,10 @@ impl Cluster {
         let database = Server::start(&["max_connections=200", "shared_buffers=128MB"]);
         database.sql("postgres", &format!("CREATE DATABASE {DATABASE}"));
         let service = Service::start();
-        let objects = Gate::to(SocketAddr::from(([127, 0, 0, 1], service.radosgw.port)));
+        let objects = Line::to(service.radosgw.port);
         let published = SocketAddr::from(([127, 0, 0, 1], free_port()));
         let key: [u8; 32] = std::array::from_fn(|place| place as u8);
-        let store = service.settings(&database.url(DATABASE), &format!("http://{}", objects.address));
+        let store = service.settings(&database.url(DATABASE), &format!("http://127.0.0.1:{}", objects.port));
         let store: String = store.iter().map(|(key, value)| format!("{key} = {value:?}\n")).collect();
         let store = format!("{extra}\n[store]\n{store}");
         let mut backends = Vec::new();

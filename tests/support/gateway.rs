@@ -1,15 +1,16 @@
 //! The real binary on ports of its own, over a data folder that outlives it.
 
 use std::io::{BufRead, BufReader};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
+
+pub use super::place::free_port;
 
 /// How long a test waits for anything before it gives up.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -251,20 +252,6 @@ pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         }
         assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
         std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// A port that nobody listens on just now, below those that the system gives out by itself: between this and
-/// its use another test may be given any of those.
-pub fn free_port() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let process = std::process::id() as u16;
-    loop {
-        let offset = process.wrapping_mul(61).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
-        let port = 10_000 + offset % 20_000;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
     }
 }
 

@@ -32,6 +32,14 @@ impl Random {
     }
 }
 
+/// What a run follows from; `TEST_SEED` repeats one.
+pub fn seed(name: &str) -> u64 {
+    let now = || std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis() as u64;
+    let seed = std::env::var("TEST_SEED").map_or_else(|_| now(), |text| text.parse().unwrap());
+    println!("{name}: TEST_SEED={seed}");
+    seed
+}
+
 /// A mail as one of the clients sends it.
 #[derive(Clone, Debug)]
 pub struct Mail {

@@ -3,11 +3,12 @@
 
 #![allow(dead_code)]
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
+
+use super::place::{base, free_port};
 
 /// The server's superuser, whom it trusts on loopback.
 const SUPERUSER: &str = "postgres";
@@ -239,13 +240,6 @@ fn shared() -> &'static Server {
     })
 }
 
-/// In memory where there is enough room, which a container often has not.
-fn base() -> PathBuf {
-    let memory = Path::new("/dev/shm");
-    let free = rustix::fs::statvfs(memory).map_or(0, |disk| disk.f_bavail * disk.f_frsize);
-    if free > 4 << 30 { memory.to_owned() } else { std::env::temp_dir() }
-}
-
 /// PostgreSQL will not run as root.
 fn as_owner(program: &Path) -> Command {
     if is_root() {
@@ -287,18 +281,6 @@ fn program(name: &str) -> PathBuf {
 }
 
 /// Each server of this test binary is given another: they start side by side, and none has its port yet.
-/// A port that nobody listens on, and that this process has given to no other server.
-fn free_port() -> u16 {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let first = std::process::id().wrapping_mul(8) % 4000;
-    loop {
-        let port = 24_000 + ((first + NEXT.fetch_add(1, Ordering::Relaxed)) % 4000) as u16;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
-}
-
 fn run(command: &mut Command) -> String {
     let output = command.current_dir("/").output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let text = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -4,11 +4,12 @@
 #![allow(dead_code)]
 
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::place::{base, free_port};
 
 /// Its bucket.
 pub const BUCKET: &str = "zegel";
@@ -65,13 +66,6 @@ pub fn shared() -> &'static Radosgw {
     SERVICE.get_or_init(Radosgw::start)
 }
 
-/// In memory where there is enough room, which a container often has not.
-fn base() -> PathBuf {
-    let memory = Path::new("/dev/shm");
-    let free = rustix::fs::statvfs(memory).map_or(0, |disk| disk.f_bavail * disk.f_frsize);
-    if free > 4 << 30 { memory.to_owned() } else { std::env::temp_dir() }
-}
-
 /// A new folder, in memory if there is a place for that.
 fn folder() -> PathBuf {
     static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -82,16 +76,4 @@ fn folder() -> PathBuf {
     ));
     std::fs::create_dir_all(&folder).expect("a folder");
     folder
-}
-
-/// A port that nobody listens on, and that nobody is given for a connection of theirs.
-fn free_port() -> u16 {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let first = std::process::id().wrapping_mul(8) % 4000;
-    loop {
-        let port = 20_000 + ((first + NEXT.fetch_add(1, Ordering::Relaxed)) % 4000) as u16;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return port;
-        }
-    }
 }

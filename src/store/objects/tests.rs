@@ -15,6 +15,8 @@ use super::*;
 #[cfg(feature = "system-tests")]
 use crate::clock::{DAY, earlier, later};
 use crate::store::conformance::blobs_conformance;
+#[cfg(feature = "system-tests")]
+use crate::store::postgresql::tests::place;
 use crate::store::{Result, StoreError, all_names};
 
 #[cfg(feature = "system-tests")]
@@ -94,15 +96,6 @@ impl BlobIntents for Noted {
             return Err(StoreError::Closed);
         }
         self.names.lock().unwrap().extend(names.into_iter().map(|name| (name, now)));
-        Ok(())
-    }
-
-    /// The database gives blobs up, which are then removed as others are.
-    async fn stale_intents(&self, _before: Timestamp, _limit: usize) -> Result<Vec<BlobName>> {
-        Ok(Vec::new())
-    }
-
-    async fn forget_intents(&self, _names: Vec<BlobName>) -> Result<()> {
         Ok(())
     }
 }

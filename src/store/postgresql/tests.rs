@@ -7,6 +7,8 @@ use futures_util::FutureExt;
 use super::*;
 use crate::store::conformance::store_conformance;
 
+#[path = "../../../tests/support/place.rs"]
+pub(crate) mod place;
 #[path = "../../../tests/support/postgresql.rs"]
 pub(crate) mod server;
 
