@@ -202,6 +202,11 @@ impl Stage {
         Self::Done,
     ];
 
+    /// Whether nothing of a mail had been said by then.
+    pub fn is_before_mail(self) -> bool {
+        matches!(self, Self::Connect | Self::Greeting | Self::Hello | Self::StartTls | Self::Auth)
+    }
+
     /// What was said or awaited, for the reader of a report; also the word in the database.
     pub fn as_str(self) -> &'static str {
         match self {

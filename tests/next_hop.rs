@@ -56,7 +56,7 @@ impl NextHop for Fake {
         let outcomes: Vec<Outcome> = answers.collect();
         self.seen.lock().unwrap().push((to.clone(), first));
         let problem = to.iter().any(|to| to.starts_with("us@")).then_some(Problem::Refused);
-        Delivery { outcomes, problem }
+        Delivery { outcomes, problem, is_away: false }
     }
 }
 

@@ -20,9 +20,10 @@ use serde_json::Value;
 
 use support::client::SmtpClient;
 use support::gateway::{Gateway, Site, wait_for, zegel};
+use support::outage::{check_all_once, check_log, submit_many, wait_until_all_wait};
 use support::postgresql::Server;
 use support::s3;
-use support::smarthost::{Script, Smarthost};
+use support::smarthost::{Script, Smarthost, Stage, say};
 use support::web::get;
 
 const MAIL: &[u8] = b"From: jan@voorbeeld.nl\r\nSubject: x\r\n\r\nTekst\r\n";
@@ -189,4 +190,32 @@ fn without_the_database_mail_waits_and_nothing_is_lost() {
     wait_for("readiness", || (ready(&node).0 == 200).then_some(()));
     shared.smarthost.wait(|seen| seen.taken.len() >= 2);
     wait_for("a leader", || (timers(&site) == 1).then_some(()));
+}
+
+/// Each node finds out by itself, asks with one connection at a time, and takes its part of what waited.
+#[test]
+fn five_thousand_mails_of_two_nodes_leave_within_a_minute_of_the_return_of_the_next_hop() {
+    const MAILS: usize = 5000;
+    let shared = Shared::new();
+    shared.smarthost.change(Script::usual().at(Stage::Connect, say("421 4.3.2 not now")));
+    let sites = [shared.site(), shared.site()];
+    for site in &sites {
+        site.replace("retry = [\"1s\"]", "retry = [\"4h\"]");
+    }
+    let nodes = sites.each_ref().map(Site::start);
+    let begun = Instant::now();
+    submit_many(&[nodes[0].smtp, nodes[1].smtp], MAILS);
+    wait_until_all_wait(&sites[0], MAILS);
+    let lasted = begun.elapsed();
+    nodes.iter().for_each(|node| check_log(node, lasted));
+    // At the start as many as there may be deliveries at once, then a probe now and then.
+    let knocks = shared.smarthost.seen_connections();
+    let most = 2 * (40 + lasted.as_secs() as usize);
+    assert!(knocks < most, "{knocks} connections in {lasted:?}");
+
+    shared.smarthost.change(Script::usual());
+    let back = Instant::now();
+    wait_for("the mails", || (shared.smarthost.taken() >= MAILS).then_some(()));
+    assert!(back.elapsed() < Duration::from_secs(60), "{:?}", back.elapsed());
+    check_all_once(&shared.smarthost.seen(), MAILS);
 }

@@ -18,6 +18,11 @@ pub trait NextHop: Send + Sync + 'static {
     /// again, and nobody else.
     async fn deliver(&self, settings: &Settings, mail: &OutgoingMail<'_>) -> Delivery;
 
+    /// Whether the server takes mail at all, asked without one: up to where a mail would begin.
+    async fn probe(&self, _settings: &Settings, _direction: Direction) -> Result<(), Delivery> {
+        Ok(())
+    }
+
     /// Closes connections that have idled too long. Called now and then.
     async fn sweep(&self) {}
 

@@ -16,6 +16,8 @@ pub struct Delivery {
     pub outcomes: Vec<Outcome>,
     /// What an administrator has to mend before those that wait can go.
     pub problem: Option<Problem>,
+    /// The server takes no mail, whatever mail it is: it ended before anything of this one was said.
+    pub is_away: bool,
 }
 
 /// Why a delivery, or all of it that was left, came to an end.
@@ -76,7 +78,7 @@ pub enum Cause {
 impl Delivery {
     /// The same for each of so many recipients.
     pub fn same(outcome: Outcome, recipients: usize) -> Self {
-        Self { outcomes: vec![outcome; recipients], problem: None }
+        Self { outcomes: vec![outcome; recipients], problem: None, is_away: false }
     }
 
     /// Why the first of those that wait does.
@@ -91,7 +93,11 @@ impl Delivery {
 impl Failure {
     /// What it means for so many recipients.
     pub fn delivery(&self, recipients: usize) -> Delivery {
-        Delivery { outcomes: vec![self.outcome(); recipients], problem: self.problem() }
+        Delivery {
+            outcomes: vec![self.outcome(); recipients],
+            problem: self.problem(),
+            is_away: self.is_away(),
+        }
     }
 
     /// What it means for every recipient that was not yet settled.
@@ -108,6 +114,11 @@ impl Failure {
             Cause::Content(_) => EnhancedCode::new(4, 3, 0),
         };
         Outcome::Deferred(Diagnostic::local(Some(self.stage), status, &self.cause.to_string()))
+    }
+
+    /// Whether other mail would have met with it as well. What needs TLS and finds none says nothing of the rest.
+    fn is_away(&self) -> bool {
+        self.stage.is_before_mail() && !matches!(self.cause, Cause::NeedsTls { .. })
     }
 
     fn problem(&self) -> Option<Problem> {

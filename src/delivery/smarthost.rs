@@ -122,7 +122,7 @@ impl Smarthost {
             self.lock().push(Idle { connection, settings, since: Instant::now() });
         }
         let problem = ended.refuses_us.then_some(Problem::Refused);
-        Delivery { outcomes: ended.outcomes, problem }
+        Delivery { outcomes: ended.outcomes, problem, is_away: false }
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Idle>> {
@@ -139,6 +139,16 @@ impl NextHop for Smarthost {
     async fn deliver(&self, settings: &Settings, mail: &OutgoingMail<'_>) -> Delivery {
         let delivered = self.try_deliver(&ServerSettings::of(settings, mail.direction), mail).await;
         delivered.unwrap_or_else(|failure| failure.delivery(mail.recipients.len()))
+    }
+
+    /// The connection is kept for the first mail.
+    async fn probe(&self, settings: &Settings, direction: Direction) -> Result<(), Delivery> {
+        let settings = ServerSettings::of(settings, direction);
+        let opened = open(&settings, &self.tls, &self.timeouts).await;
+        let connection = opened.map_err(|failure| failure.delivery(1))?;
+        self.largest.note(settings.smarthost(), connection.offered.size);
+        self.lock().push(Idle { connection, settings, since: Instant::now() });
+        Ok(())
     }
 
     async fn sweep(&self) {

@@ -5,19 +5,21 @@
 //! cannot be written just then, makes at most one duplicate and loses nothing (H02). While an outcome is not
 //! recorded its item is not tried again. One slow delivery holds one connection and nothing else (H35).
 
+mod probe;
 mod tell;
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::alarm::Alarms;
 use super::in_flight::{ConnectionSlot, ConnectionSlots, InFlight};
+use super::outage::{Moment, NextHops};
 use super::queued_message::{BodySource, QueuedMessage};
 use super::retry::{Next, RetrySchedule};
 use super::routing;
@@ -93,7 +95,13 @@ impl Worker {
     pub fn new(parts: WorkerParts) -> Self {
         let wake = Arc::new(Notify::new());
         let slots = ConnectionSlots::new(Arc::clone(&wake));
-        Self { shared: Arc::new(Shared { parts, slots, alarms: Alarms::default() }), wake }
+        let shared = Shared { parts, slots, alarms: Alarms::default(), next_hops: NextHops::default() };
+        Self { shared: Arc::new(shared), wake }
+    }
+
+    /// What it learns of the next hops, for monitoring.
+    pub fn next_hops(&self) -> NextHops {
+        self.shared.next_hops.clone()
     }
 
     /// For those who commit mail.
@@ -103,7 +111,7 @@ impl Worker {
 
     /// Works until `stop`, then finishes what is in flight, at most 25 seconds long.
     pub async fn run(self, stop: CancellationToken) {
-        let mut in_flight = InFlight::default();
+        let (mut in_flight, mut probes) = (InFlight::default(), JoinSet::new());
         let mut released = false;
         while !stop.is_cancelled() {
             let pause = match self.start_due(&mut in_flight, &mut released).await {
@@ -114,6 +122,7 @@ impl Worker {
                 }
             };
             self.shared.parts.next_hop.sweep().await;
+            self.shared.look_after_next_hops(&mut probes, &self.wake_handle());
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = in_flight.ended() => {}
@@ -133,6 +142,8 @@ impl Worker {
         let store = &shared.parts.store;
         if !*released {
             store.release_claims(&shared.parts.owner).await?;
+            // A next hop that was away before this start may be back, and nobody would know.
+            shared.make_due().await?;
             *released = true;
         }
         if !store.holds_claims() {
@@ -141,7 +152,8 @@ impl Worker {
         let settings = shared.parts.settings.get();
         let most = settings.relay.max_connections.max(1);
         let unused = most.saturating_sub(shared.slots.taken());
-        let free = most.saturating_mul(IN_FLIGHT).saturating_sub(in_flight.count()).min(unused);
+        let free = most.saturating_mul(IN_FLIGHT).min(shared.next_hops.allowed(Instant::now()));
+        let free = free.saturating_sub(in_flight.count()).min(unused);
         if free == 0 {
             return Ok(POLL);
         }
@@ -182,6 +194,7 @@ struct Shared {
     parts: WorkerParts,
     slots: ConnectionSlots,
     alarms: Alarms,
+    next_hops: NextHops,
 }
 
 impl Shared {
@@ -195,14 +208,26 @@ impl Shared {
         let settings = self.parts.settings.get();
         let direction = routing::direction(&settings, &item);
         let server = self.parts.next_hop.name(&settings, direction);
-        let delivery = timeout(DEADLINE, self.deliver(&settings, direction, &item)).await;
+        let delivery = match self.next_hops.ended_before(&server, item.recipients.len()) {
+            Some(ended) => ended,
+            None => self.deliver_in_time(&settings, direction, &item).await,
+        };
         drop(slot);
-        let delivery = delivery.unwrap_or_else(|_| {
-            let why = Diagnostic::local(None, EnhancedCode::new(4, 4, 2), "the delivery took too long");
-            Delivery::same(Outcome::Deferred(why), item.recipients.len())
-        });
+        self.next_hops.note(&server, direction, &delivery, Moment::now(&self.parts.clock));
+        let is_away = delivery.is_away;
         let conclusion = self.conclude(&settings, &server, item, delivery).await;
         self.record(conclusion).await;
+        if is_away {
+            self.next_hops.recorded(&server);
+        }
+    }
+
+    async fn deliver_in_time(&self, settings: &Settings, direction: Direction, item: &Item) -> Delivery {
+        let delivery = timeout(DEADLINE, self.deliver(settings, direction, item)).await;
+        delivery.unwrap_or_else(|_| {
+            let why = Diagnostic::local(None, EnhancedCode::new(4, 4, 2), "the delivery took too long");
+            Delivery::same(Outcome::Deferred(why), item.recipients.len())
+        })
     }
 
     async fn deliver(&self, settings: &Settings, direction: Direction, item: &Item) -> Delivery {
@@ -301,6 +326,8 @@ impl Shared {
         let told = self.tell(settings, server, &item, &mut outcomes, now).await;
         let problem = if told.frozen { Some(Problem::Frozen) } else { ended.problem };
         let mut events = events(server, &item, &outcomes, told.frozen, now);
+        // An outage has a line of its own, and not one for each mail that waits for its end.
+        events.retain(|event| !(ended.is_away && matches!(event.result, EventResult::Deferred { .. })));
         events.extend(told.event(&item.id, now));
         let reports = told.mail.into_iter().collect();
         Attempt {

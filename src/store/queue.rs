@@ -38,6 +38,9 @@ pub trait QueueStore: Send + Sync + 'static {
     }
     /// Makes due now whatever is tried again by itself: the clock was set back.
     async fn make_all_due(&self, now: Timestamp) -> Result<()>;
+    /// Makes due now what waits because a next hop took no mail, and tells how many: items that failed before anything of them
+    /// was said ([`crate::diagnostic::Stage::is_before_mail`]), or without an answer.
+    async fn make_unreached_due(&self, now: Timestamp) -> Result<u64>;
 }
 
 /// What a queue item is.

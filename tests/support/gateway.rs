@@ -100,6 +100,13 @@ listen = ["127.0.0.1:0"]
         std::fs::write(self.config(), config.replace(&heading, &format!("{heading}{line}\n"))).unwrap();
     }
 
+    /// Writes something else in the place of a text of the configuration.
+    pub fn replace(&self, old: &str, new: &str) {
+        let config = std::fs::read_to_string(self.config()).unwrap();
+        assert!(config.contains(old), "{config}");
+        std::fs::write(self.config(), config.replace(old, new)).unwrap();
+    }
+
     /// Gives every listener a port of its own that stays the same from one start to the next: SMTP, pages, administrator.
     pub fn listen_at_fixed_ports(&self) -> [SocketAddr; 3] {
         let config = std::fs::read_to_string(self.config()).unwrap();

@@ -15,6 +15,7 @@ pub mod gateway;
 pub mod haproxy;
 pub mod load;
 pub mod mail;
+pub mod outage;
 pub mod place;
 pub mod postfix;
 pub mod postgresql;

@@ -217,6 +217,21 @@ impl QueueStore for MemoryQueue {
         })
     }
 
+    async fn make_unreached_due(&self, now: Timestamp) -> Result<u64> {
+        self.change(|state| {
+            let outcomes = &state.outcomes;
+            let unreached = |row: &&mut Row| {
+                let own = |(item, _, _): &&(QueueId, u32, Outcome)| *item == row.item.id;
+                let last = outcomes.iter().rfind(own).and_then(|(_, _, outcome)| outcome.diagnostic());
+                let stage = last.and_then(|why| why.stage);
+                stage.is_some_and(|stage| stage.is_before_mail())
+            };
+            let waiting = |row: &&mut Row| row.claim.is_none() && !row.is_frozen() && row.due > now;
+            let due = state.rows.iter_mut().filter(waiting).filter(unreached);
+            Ok(due.map(|row| row.due = now).count() as u64)
+        })
+    }
+
     async fn make_all_due(&self, now: Timestamp) -> Result<()> {
         let waiting = |row: &&mut Row| row.claim.is_none() && !row.is_frozen();
         self.change(|state| state.rows.iter_mut().filter(waiting).for_each(|row| row.due = now));

@@ -266,6 +266,11 @@ impl Smarthost {
         self.shared.seen.lock().unwrap().clone()
     }
 
+    /// How many mails it took.
+    pub fn taken(&self) -> usize {
+        self.shared.seen.lock().unwrap().taken.len()
+    }
+
     /// The number of the last connection.
     pub fn seen_connections(&self) -> usize {
         self.shared.seen.lock().unwrap().connections

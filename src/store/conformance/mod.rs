@@ -27,7 +27,7 @@ pub use self::sample::*;
 macro_rules! store_conformance {
     ($open:expr) => {
         $crate::store::conformance::store_conformance! { $open =>
-            queue: a_message_comes_back_as_it_went_in, an_item_is_claimed_by_one, a_claim_runs_out, claims_are_released_at_start, a_late_end_changes_nothing, a_released_claim_ends_nothing, the_oldest_goes_first_and_no_more_than_asked, an_attempt_is_recorded_per_recipient, a_finished_item_goes_with_its_blob, a_report_is_queued_with_the_failure, an_attempt_on_a_dropped_item_is_no_error;
+            queue: a_message_comes_back_as_it_went_in, an_item_is_claimed_by_one, a_claim_runs_out, claims_are_released_at_start, a_late_end_changes_nothing, a_released_claim_ends_nothing, the_oldest_goes_first_and_no_more_than_asked, an_attempt_is_recorded_per_recipient, a_finished_item_goes_with_its_blob, a_report_is_queued_with_the_failure, an_attempt_on_a_dropped_item_is_no_error, what_was_not_reached_is_made_due;
             queue_admin: retry_makes_due_but_never_twice, what_is_frozen_waits_for_somebody, a_dropped_item_is_gone, the_queue_can_be_looked_at;
             intake: what_is_refused_leaves_nothing, one_refusal_spoils_no_other, a_sealed_thread_is_known, a_delivered_notification_is_noted, reports_are_kept_and_close_only_what_nobody_has_opened, a_bounce_closes_a_link_until_the_next_notification;
             transfers: a_transfer_comes_back_as_it_went_in;

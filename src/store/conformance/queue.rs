@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use super::sample::*;
 use crate::address::ReversePath;
 use crate::audit::Action;
-use crate::diagnostic::Outcome;
+use crate::diagnostic::{Diagnostic, EnhancedCode, Outcome, Stage};
 use crate::envelope::{BodyType, Envelope, MailParameters, Notify, RcptParameters, Ret};
 use crate::id::{BlobName, FolderId, Link, TransferId};
 use crate::store::*;
@@ -187,4 +187,43 @@ pub async fn an_attempt_on_a_dropped_item_is_no_error(store: &dyn Store) {
     assert!(store.drop_item(first.id.clone(), event(Action::Drop)).await.unwrap());
     store.finish_attempt(attempt(&first, delivered())).await.unwrap();
     assert!(store.queue().await.unwrap().is_empty());
+}
+
+/// What waits for a next hop goes on when it is back; what was refused by one that works keeps its own time, and so does what
+/// is frozen or claimed.
+pub async fn what_was_not_reached_is_made_due(store: &dyn Store) {
+    let local = |stage, text| Diagnostic::local(stage, EnhancedCode::new(4, 4, 1), text);
+    let waits = [
+        local(Some(Stage::Connect), "no connection"),
+        Diagnostic::remote(Stage::Greeting, 421, "not now"),
+        local(Some(Stage::Done), "the connection was closed"),
+        Diagnostic::remote(Stage::Auth, 535, "5.7.8 wrong"),
+    ];
+    let stays =
+        [Diagnostic::remote(Stage::Recipient, 450, "4.2.0 greylisted"), local(None, "it cannot be read")];
+    let deferred = async |why: &Diagnostic, problem| {
+        let first = claimed(store, item()).await;
+        let outcomes = vec![(1, Outcome::Deferred(why.clone())), (2, Outcome::Delivered)];
+        store.finish_attempt(Attempt { problem, ..attempt(&first, outcomes) }).await.unwrap();
+        first.id
+    };
+    let mut expected = Vec::new();
+    for why in &waits {
+        expected.push(deferred(why, None).await);
+    }
+    for why in &stays {
+        deferred(why, None).await;
+    }
+    deferred(&waits[0], Some(Problem::Frozen)).await;
+    claimed(store, item()).await;
+
+    assert!(store.claim_due(&owner(), minutes(2), minutes(9), 20).await.unwrap().is_empty());
+    assert_eq!(store.make_unreached_due(minutes(2)).await.unwrap(), 4);
+    assert_eq!(store.next_due().await.unwrap(), Some(minutes(2)));
+    let due = store.claim_due(&owner(), minutes(2), minutes(9), 20).await.unwrap();
+    let mut found: Vec<_> = due.into_iter().map(|item| item.id).collect();
+    found.sort();
+    expected.sort();
+    assert_eq!(found, expected);
+    assert_eq!(store.make_unreached_due(minutes(2)).await.unwrap(), 0);
 }

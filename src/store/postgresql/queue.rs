@@ -96,6 +96,13 @@ impl QueueStore for Postgres {
         })
         .await
     }
+
+    async fn make_unreached_due(&self, now: Timestamp) -> Result<u64> {
+        let write = self.write(move |change| {
+            async move { change.db.execute(HURRY_UNREACHED, &[&Time(now)]).await }.boxed()
+        });
+        self.due.changes(write).await
+    }
 }
 
 impl Postgres {
@@ -206,6 +213,15 @@ pub(super) const NEXT_DUE: &str = "SELECT min(due) AS due FROM items WHERE due <
 const HURRY: &str = "
     WITH waiting AS (
         SELECT number FROM items WHERE NOT claimed AND problem IS DISTINCT FROM 'frozen' ORDER BY number FOR UPDATE)
+    UPDATE items SET next_attempt = $1, due = $1 FROM waiting WHERE items.number = waiting.number";
+/// Stages before a mail as in `Stage::is_before_mail`; no code is no answer.
+const HURRY_UNREACHED: &str = "
+    WITH waiting AS (
+        SELECT number FROM items
+        WHERE NOT claimed AND due > $1 AND problem IS DISTINCT FROM 'frozen' AND EXISTS (
+            SELECT 1 FROM item_recipients WHERE item = items.number AND state = 'waiting' AND stage IS NOT NULL
+                AND (code IS NULL OR stage IN ('connecting', 'greeting', 'EHLO', 'STARTTLS', 'AUTH')))
+        ORDER BY number FOR UPDATE SKIP LOCKED)
     UPDATE items SET next_attempt = $1, due = $1 FROM waiting WHERE items.number = waiting.number";
 /// Locks an item, and tells whether this claim holds it.
 pub(super) const HELD: &str = "

@@ -55,6 +55,11 @@ impl QueueStore for Sqlite {
     async fn make_all_due(&self, now: Timestamp) -> Result<()> {
         self.write(move |change| hurry(change, now)).await
     }
+
+    async fn make_unreached_due(&self, now: Timestamp) -> Result<u64> {
+        let due = self.write(move |change| Ok(change.db.execute(HURRY_UNREACHED, [Time(now)])?));
+        Ok(due.await? as u64)
+    }
 }
 
 /// A gateway whose claim has run out takes it up again with the same token: the attempt may still be waiting to be
@@ -80,6 +85,12 @@ pub(super) const RESCHEDULE: &str = "
     UPDATE items SET attempts = attempts + 1, next_attempt = ?2, due = coalesce(?3, ?2), claimed = 0, problem = ?4
     WHERE number = ?1";
 pub(super) const REMOVE: &str = "DELETE FROM items WHERE number = ?1 RETURNING blob, key IS NULL";
+/// Stages before a mail as in `Stage::is_before_mail`; no code is no answer.
+const HURRY_UNREACHED: &str = "
+    UPDATE items SET next_attempt = ?1, due = ?1
+    WHERE claimed = 0 AND due > ?1 AND problem IS NOT 'frozen' AND EXISTS (
+        SELECT 1 FROM item_recipients WHERE item = items.number AND state = 'waiting' AND stage IS NOT NULL
+            AND (code IS NULL OR stage IN ('connecting', 'greeting', 'EHLO', 'STARTTLS', 'AUTH')))";
 const KEYS: &str = "SELECT key FROM items WHERE key IS NOT NULL";
 
 /// Later than any moment.
