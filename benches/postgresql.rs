@@ -1,7 +1,8 @@
-//! The queue on PostgreSQL by itself: how much ordinary mail is taken in, handed out and ended, by so many callers at once, on
-//! a server of its own whose folder is on a disk (`TMPDIR`). Run by `cargo bench --features cluster --bench postgresql`.
+//! The rows of PostgreSQL by themselves: how many messages are taken in, and their mail handed out and ended, by so many callers
+//! at once, on a server of its own whose folder is on a disk (`TMPDIR`). *Ordinary* is one mail; *sealed* is what a message of
+//! 10 KiB becomes: a transfer, its notification and its receipt. Run by `cargo bench --features cluster --bench postgresql`.
 //!
-//! Beside each rate: what a mail costs in processor time, in this process and in the server.
+//! Beside each rate: what a message costs in processor time, in this process and in the server.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -23,14 +24,16 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 use zegel::address::{Address, ReversePath};
+use zegel::audit::{Action, EventResult, Initiator};
 use zegel::clock::{Clock, later};
 use zegel::config::Database;
 use zegel::diagnostic::Outcome;
 use zegel::envelope::{Envelope, MailParameters};
-use zegel::id::{FolderId, QueueId};
+use zegel::id::{BlobName, FolderId, Link, QueueId, TransferId};
 use zegel::store::postgresql::Postgres;
 use zegel::store::{
-    Acceptance, Attempt, AttemptEnd, Body, BodyData, Item, MessageStore, NewItem, QueueItemKind, QueueStore,
+    Acceptance, Attempt, AttemptEnd, Body, BodyData, Item, MessageStore, NewItem, NewRecipient, NewTransfer,
+    Part, QueueItemKind, QueueStore,
 };
 
 use self::server::Server;
@@ -51,14 +54,17 @@ fn main() {
         let store = Postgres::new(&settings, FolderId::random()).unwrap();
         store.migrate().await.unwrap();
         store.release_claims(store.node()).await.unwrap();
-        println!("callers  taken in and ended/s  us/mail here  us/mail PostgreSQL");
+        println!("what      callers  taken in and ended/s  us each here  us each PostgreSQL");
         for callers in [1, 10, 50, 200] {
-            row(&store, &server, callers).await;
+            row(&store, &server, "ordinary", callers, ordinary).await;
+        }
+        for callers in [1, 10, 50] {
+            row(&store, &server, "sealed", callers, sealed).await;
         }
     });
 }
 
-async fn row(store: &Postgres, server: &Server, callers: usize) {
+async fn row(store: &Postgres, server: &Server, what: &str, callers: usize, message: fn() -> Acceptance) {
     let (taken_in, ended) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let wake = Arc::new(Notify::new());
     let (begun, before) = (Instant::now(), (cpu_here(), cpu_of(server.pid())));
@@ -67,9 +73,10 @@ async fn row(store: &Postgres, server: &Server, callers: usize) {
         let (store, taken_in, wake) = (store.clone(), Arc::clone(&taken_in), Arc::clone(&wake));
         tokio::spawn(async move {
             while begun.elapsed() < SPAN {
-                let acceptance = Acceptance { items: vec![mail()], ..Acceptance::new(QueueId::random()) };
-                store.commit(acceptance).await.unwrap();
-                taken_in.fetch_add(1, Ordering::Relaxed);
+                let message = message();
+                let mails = message.items.len();
+                store.commit(message).await.unwrap();
+                taken_in.fetch_add(mails, Ordering::Relaxed);
                 wake.notify_one();
             }
         })
@@ -81,11 +88,12 @@ async fn row(store: &Postgres, server: &Server, callers: usize) {
         wake.notify_one();
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    let (count, seconds) = (taken_in.load(Ordering::Relaxed) as f64, begun.elapsed().as_secs_f64());
+    let mails = taken_in.load(Ordering::Relaxed);
+    let (count, seconds) = ((mails / message().items.len()) as f64, begun.elapsed().as_secs_f64());
     let (here, there) = (cpu_here() - before.0, cpu_of(server.pid()) - before.1);
     worker.abort();
     let each = |seconds: f64| seconds / count * 1e6;
-    println!("{callers:7}  {:20.0}  {:12.0}  {:18.0}", count / seconds, each(here), each(there));
+    println!("{what:8}  {callers:7}  {:20.0}  {:12.0}  {:18.0}", count / seconds, each(here), each(there));
 }
 
 /// As the worker does: so many at once, each ended for itself.
@@ -112,18 +120,57 @@ async fn deliver(store: Postgres, ended: Arc<AtomicUsize>, wake: Arc<Notify>) {
     }
 }
 
-fn mail() -> NewItem {
-    let address = |text| Address::parse(text).unwrap();
+fn ordinary() -> Acceptance {
+    Acceptance { items: vec![mail(QueueItemKind::Message, None)], ..Acceptance::new(QueueId::random()) }
+}
+
+/// The index, the text and the original.
+fn sealed() -> Acceptance {
+    let (id, now) = (TransferId::random(), Clock::system().now());
+    let link = Link { transfer: id.clone(), recipient: 1 };
+    let part = |number| Part { number, blob: BlobName::random(), size: 10 << 10 };
+    let recipient = NewRecipient { number: 1, address: address("a@example.org"), key_packet: vec![7; 120] };
+    let transfer = NewTransfer {
+        id: id.clone(),
+        created: now,
+        expires: later(now, Duration::from_hours(24 * 30)),
+        sender: Some(address("jan@voorbeeld.nl")),
+        message_id: Some(format!("<{id}@voorbeeld.nl>")),
+        reply_to: Vec::new(),
+        on_behalf_of: Vec::new(),
+        password: true,
+        automatic: false,
+        language: None,
+        download_notice: true,
+        file_names: false,
+        first_reminder: None,
+        parts: vec![part(0), part(1), part(2)],
+        files: 0,
+        recipients: vec![recipient],
+        thread: vec![zegel::secret::random()],
+        answers: Vec::new(),
+    };
+    let event = |action| Initiator::zegel().event(now, action, id.to_string(), EventResult::Ok);
+    let events = [Action::Accept, Action::Seal, Action::Notify].map(event).to_vec();
+    let items = vec![mail(QueueItemKind::Notification, Some(link)), mail(QueueItemKind::Receipt, None)];
+    Acceptance { transfer: Some(transfer), items, events, ..Acceptance::new(QueueId::random()) }
+}
+
+fn address(text: &str) -> Address {
+    Address::parse(text).unwrap()
+}
+
+fn mail(kind: QueueItemKind, link: Option<Link>) -> NewItem {
     NewItem {
         id: QueueId::random(),
-        kind: QueueItemKind::Message,
+        kind,
         envelope: Envelope {
             reverse_path: ReversePath::Address(address("jan@voorbeeld.nl")),
             parameters: MailParameters::default(),
             recipients: vec![address("a@example.org").into()],
         },
         body: Body { key: None, data: BodyData::Inline(vec![7; OCTETS]) },
-        link: None,
+        link,
         created: Clock::system().now(),
     }
 }
@@ -133,7 +180,7 @@ fn delivered(item: Item) -> Attempt {
     Attempt {
         item: item.id,
         claim: item.claim,
-        notifies: None,
+        notifies: item.link,
         now,
         outcomes: vec![(1, Outcome::Delivered)],
         next_attempt: now,

@@ -72,6 +72,16 @@ impl Acceptance {
         self.items.iter().filter_map(of_item).chain(parts.map(|part| part.blob.clone())).collect()
     }
 
+    /// How much of it rides in rows.
+    #[cfg(feature = "cluster")]
+    pub(super) fn octets(&self) -> usize {
+        let of_item = |item: &NewItem| match &item.body.data {
+            BodyData::Inline(body) => body.len(),
+            BodyData::Blob(_) => 0,
+        };
+        self.items.iter().map(of_item).sum()
+    }
+
     /// Takes the message out, if it is all that there is to keep: ordinary mail, most of it gone again in a moment. What the
     /// audit trail says of it is in the service log, not in a table.
     pub(super) fn take_plain(&mut self) -> Option<NewItem> {

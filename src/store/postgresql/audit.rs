@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use tokio_postgres::Row;
 
-use super::columns::{Time, get, time};
+use super::columns::{Time, column, get, time};
 use super::lent::Connection;
 use super::{Postgres, limits};
 use crate::audit::{Entry, Event, Recorded};
@@ -20,7 +20,8 @@ impl AuditStore for Postgres {
 }
 
 pub(super) const INSERT: &str = "
-    INSERT INTO audit (time, action, object, result, actor, origin) VALUES ($1, $2, $3, $4, $5, $6)";
+    INSERT INTO audit (time, action, object, result, actor, origin)
+    SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])";
 
 /// Objects of a transfer are its id, and its id, a slash, and more; `0` comes next after the slash.
 pub(super) const TRAIL: &str = "
@@ -28,15 +29,27 @@ pub(super) const TRAIL: &str = "
     WHERE action <> 'accept' AND action <> 'relay' AND object >= $1 AND object < $1 || '0'
     ORDER BY time, number";
 
-/// Makes a row of an event, unless visitors have made enough of its kind.
-pub(super) async fn insert(db: &Connection, event: &Event) -> Result<()> {
-    if let Some(bucket) = event.bucket()
-        && limits::take(db, &bucket, VISITOR_ROWS, event.time).await?.is_some()
-    {
+/// Makes a row of each event, unless visitors have made enough of its kind.
+pub(super) async fn insert(db: &Connection, events: &[Event]) -> Result<()> {
+    let mut kept = Vec::new();
+    for event in events {
+        if let Some(bucket) = event.bucket()
+            && limits::take(db, &bucket, VISITOR_ROWS, event.time).await?.is_some()
+        {
+            continue;
+        }
+        kept.push(event);
+    }
+    if kept.is_empty() {
         return Ok(());
     }
-    let (time, action) = (Time(event.time), event.action.as_str());
-    db.execute(INSERT, &[&time, &action, &event.object, &event.result, &event.actor, &event.origin]).await?;
+    let times = column(&kept, |event| Time(event.time));
+    let actions = column(&kept, |event| event.action.as_str());
+    let objects = column(&kept, |event| &event.object);
+    let results = column(&kept, |event| &event.result);
+    let actors = column(&kept, |event| &event.actor);
+    let origins = column(&kept, |event| &event.origin);
+    db.execute(INSERT, &[&times, &actions, &objects, &results, &actors, &origins]).await?;
     Ok(())
 }
 

@@ -7,12 +7,12 @@ use futures_util::FutureExt;
 use tokio_postgres::Row;
 
 use super::Postgres;
-use super::change::database;
 use super::columns::{Time, get, limit, number};
 use super::lent::Connection;
+use super::unclear::GivenUp;
 use crate::clock::Timestamp;
 use crate::id::{BlobName, FolderId};
-use crate::store::{BlobContent, BlobIndex, BlobIntents, NamedBlob, Result};
+use crate::store::{BlobContent, BlobIndex, BlobIntents, NamedBlob, Result, StoreError};
 
 #[async_trait]
 impl BlobIndex for Postgres {
@@ -103,9 +103,11 @@ pub(super) async fn named(db: &Connection, names: &[BlobName]) -> Result<()> {
     }
     let names = texts(names);
     // In this order: who gives a blob up holds the row of its intent until it is among the doomed.
-    db.execute(FULFIL, &[&names]).await?;
-    let given_up = db.row(GIVEN_UP, &[&names]).await?;
-    given_up.map_or(Ok(()), |_| Err(database("a blob was given up before a row named it")))
+    let rows = db.in_turn(&[(FULFIL, &[&names]), (GIVEN_UP, &[&names])]).await?;
+    match rows.iter().all(Vec::is_empty) {
+        true => Ok(()),
+        false => Err(StoreError::Database(GivenUp.into())),
+    }
 }
 
 /// Gives blobs up.

@@ -37,17 +37,19 @@ impl Change {
     /// Keeps an event with the change; it is logged once the change has been committed. Of what visitors can repeat only so
     /// much becomes rows, which stay for ever (H42); every event is a line of the log.
     pub async fn record(&mut self, event: Event) -> Result<()> {
-        audit::insert(&self.db, &event).await?;
-        self.events.push(event);
-        Ok(())
+        self.record_all(vec![event]).await
     }
 
     /// The same for several.
     pub async fn record_all(&mut self, events: Vec<Event>) -> Result<()> {
-        for event in events {
-            self.record(event).await?;
-        }
+        audit::insert(&self.db, &events).await?;
+        self.log_once_committed(events);
         Ok(())
+    }
+
+    /// For events whose rows were made with others.
+    pub fn log_once_committed(&mut self, events: Vec<Event>) {
+        self.events.extend(events);
     }
 }
 
@@ -166,6 +168,17 @@ pub(super) const SILENT: &str = "the database does not answer in time";
 /// An error of the database in our words.
 pub(super) fn database(text: &str) -> StoreError {
     StoreError::Database(text.into())
+}
+
+/// An error of work that was done for several callers, for each of them.
+pub(super) fn same(error: &StoreError) -> StoreError {
+    match error {
+        StoreError::NearlyFull => StoreError::NearlyFull,
+        StoreError::Closed => StoreError::Closed,
+        StoreError::Database(cause) => database(&cause.to_string()),
+        StoreError::Unclear(cause) => StoreError::Unclear(cause.to_string().into()),
+        other => database(&other.to_string()),
+    }
 }
 
 impl From<tokio_postgres::Error> for StoreError {

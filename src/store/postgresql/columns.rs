@@ -185,6 +185,11 @@ pub(super) fn octets<const N: usize>(row: &Row, column: &str) -> Result<[u8; N]>
     get::<&[u8]>(row, column)?.try_into().map_err(|_| StoreError::Corrupt("length of a column"))
 }
 
+/// One column of many rows, as the array that `unnest` makes rows of.
+pub(super) fn column<'a, R, T: ToSql>(rows: &'a [R], value: impl Fn(&'a R) -> T) -> Vec<T> {
+    rows.iter().map(value).collect()
+}
+
 /// The most rows a query may give.
 pub(super) fn limit(rows: usize) -> i64 {
     i64::try_from(rows).unwrap_or(i64::MAX)

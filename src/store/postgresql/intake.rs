@@ -1,24 +1,26 @@
 //! A message and all that it became, in one go: transfer, queue rows, audit. Called for every message
 //! that is accepted, before its 250.
 
+use std::ops::Range;
+use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
+use futures_util::future::try_join4;
 use tokio::time::sleep;
 
-use super::change::{Change, database};
-use super::columns::{Json, Number, Time, number};
+use super::change::{Change, database, same};
+use super::columns::{Time, column};
 use super::lent::Connection;
 use super::ordinary::{AGAIN, RESOLVE};
-use super::unclear::is_known;
-use super::{Postgres, blobs, drafts, items, status};
+use super::unclear::{is_known, is_of_a_row};
+use super::{Postgres, audit, drafts, items, new_transfers, status};
 use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::id::{Link, QueueId, TransferId};
 use crate::store::{
-    Acceptance, BodyData, Committed, DeliveryReport, IntakeStore, MessageStore, NewTransfer, Result,
-    StoreError,
+    Acceptance, BodyData, Committed, DeliveryReport, IntakeStore, MessageStore, Result, StoreError,
 };
 
 #[async_trait]
@@ -33,12 +35,52 @@ impl MessageStore for Postgres {
             large => acceptance.items.extend(large),
         }
         let (id, mark) = (acceptance.id.clone(), Mark::of(&acceptance));
-        match (self.write(move |change| commit(change, acceptance).boxed()).await, mark) {
-            (Err(lost @ StoreError::Unclear(_)), Some(mark)) => {
-                self.find_out(mark, lost).await.map(|()| Committed { id })
-            }
-            (done, _) => done,
+        match (self.keep_message(acceptance).await, mark) {
+            (Err(lost @ StoreError::Unclear(_)), Some(mark)) => self.find_out(mark, lost).await?,
+            (done, _) => done?,
         }
+        Ok(Committed { id })
+    }
+}
+
+impl Postgres {
+    /// Keeps a message with all that it became, together with those of others. One that ends a draft goes alone: it may find
+    /// that the draft was changed, and waits for whoever is behind the same link.
+    async fn keep_message(&self, message: Acceptance) -> Result<()> {
+        if message.draft.is_some() {
+            return self.write_messages(&Arc::new(vec![message]), 0..1).await;
+        }
+        let (store, octets) = (self.clone(), message.octets());
+        let work = move |messages| {
+            let store = store.clone();
+            async move { store.keep_messages(messages).await }
+        };
+        self.messages.run(message, octets, work).await
+    }
+
+    async fn keep_messages(&self, messages: Vec<Acceptance>) -> Vec<Result<()>> {
+        let (count, messages) = (messages.len(), Arc::new(messages));
+        match self.write_messages(&messages, 0..count).await {
+            Ok(()) => (0..count).map(|_| Ok(())).collect(),
+            // One of them cannot be kept; that is no reason to refuse the others.
+            Err(error) if count > 1 && is_of_a_row(&error) => {
+                let mut results = Vec::new();
+                for place in 0..count {
+                    results.push(self.write_messages(&messages, place..place + 1).await);
+                }
+                results
+            }
+            Err(error) => (0..count).map(|_| Err(same(&error))).collect(),
+        }
+    }
+
+    /// All or none.
+    async fn write_messages(&self, messages: &Arc<Vec<Acceptance>>, which: Range<usize>) -> Result<()> {
+        let messages = Arc::clone(messages);
+        self.write(move |change| {
+            async move { commit(change, messages.get(which).unwrap_or_default()).await }.boxed()
+        })
+        .await
     }
 }
 
@@ -107,88 +149,60 @@ const PROBE_ITEM: &str = "
 const PROBE_TRANSFER: &str = "
     INSERT INTO transfers (id, created, expires, password) VALUES ($1, 0, 0, FALSE)";
 pub(super) const SEALED_THREAD: &str = "SELECT 1 FROM threads WHERE hash = ANY($1) LIMIT 1";
-pub(super) const RENEW_THREADS: &str = "
-    UPDATE threads SET created = greatest(created, $2) WHERE hash = ANY($1)";
-/// An earlier message of the same thread may have brought the same hash: its time to live begins anew. In the order of the
-/// hashes, so that two messages of one thread wait for each other instead of locking one another out.
-pub(super) const INSERT_THREADS: &str = "
-    INSERT INTO threads (hash, created) SELECT hash, $2 FROM (SELECT DISTINCT unnest($1::bytea[]) AS hash ORDER BY 1) AS new
+/// What is said of threads: messages begin them, or answer in some that were begun. An earlier message of the same thread may
+/// have brought the same hash: its time to live begins anew. In the order of the hashes, so that two commits wait for each
+/// other instead of locking one another out.
+pub(super) const THREADS: &str = "
+    INSERT INTO threads (hash, created)
+    SELECT hash, max(said.created) FROM unnest($1::bytea[], $2::bigint[], $3::boolean[]) AS said (hash, created, begins)
+    GROUP BY hash
+    HAVING bool_or(begins) OR EXISTS (SELECT 1 FROM threads WHERE threads.hash = said.hash)
+    ORDER BY hash
     ON CONFLICT (hash) DO UPDATE SET created = greatest(threads.created, excluded.created)";
-pub(super) const INSERT_TRANSFER: &str = "
-    INSERT INTO transfers
-        (id, created, expires, sender, password, automatic, files, language, download_notice, file_names, first_reminder,
-         message_id, reply_to, on_behalf_of)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
-    RETURNING number";
-pub(super) const INSERT_RECIPIENT: &str = "
-    INSERT INTO transfer_recipients (transfer, number, address, key_packet, key) VALUES ($1, $2, $3, $4, $5)";
-pub(super) const INSERT_PART: &str =
-    "INSERT INTO parts (transfer, number, blob, size) VALUES ($1, $2, $3, $4)";
 
-/// Everything or nothing: an error undoes what came before it.
-pub(super) async fn commit(change: &mut Change, acceptance: Acceptance) -> Result<Committed> {
-    if let Some(transfer) = &acceptance.transfer {
-        insert_transfer(&change.db, transfer).await?;
+/// Everything or nothing: an error undoes what came before it. However much there is to keep, it is a handful of statements,
+/// and those that need not wait for one another are on their way together.
+async fn commit(change: &mut Change, messages: &[Acceptance]) -> Result<()> {
+    let db = &change.db;
+    for ended in messages.iter().filter_map(|message| message.draft.as_ref()) {
+        drafts::end(db, ended).await?;
     }
-    items::insert(&change.db, &acceptance.items, None).await?;
-    if let Some(ended) = &acceptance.draft {
-        drafts::end(&change.db, ended).await?;
-        insert_threads(&change.db, &ended.thread, ended.time).await?;
-    }
-    change.record_all(acceptance.events).await?;
-    Ok(Committed { id: acceptance.id })
+    let transfers: Vec<_> = messages.iter().filter_map(|message| message.transfer.as_ref()).collect();
+    let items: Vec<_> = messages.iter().flat_map(|message| &message.items).collect();
+    let events: Vec<_> = messages.iter().flat_map(|message| message.events.iter().cloned()).collect();
+    try_join4(
+        new_transfers::insert(db, &transfers),
+        items::insert(db, &items, None),
+        threads(db, messages),
+        audit::insert(db, &events),
+    )
+    .await?;
+    change.log_once_committed(events);
+    Ok(())
 }
 
-async fn insert_transfer(db: &Connection, transfer: &NewTransfer) -> Result<()> {
-    let row = db
-        .one(
-            INSERT_TRANSFER,
-            &[
-                &transfer.id,
-                &Time(transfer.created),
-                &Time(transfer.expires),
-                &transfer.sender,
-                &transfer.password,
-                &transfer.automatic,
-                &Number(transfer.files),
-                &transfer.language,
-                &transfer.download_notice,
-                &transfer.file_names,
-                &transfer.first_reminder.map(Time),
-                &transfer.message_id,
-                &Json(&transfer.reply_to),
-                &Json(&transfer.on_behalf_of),
-            ],
-        )
-        .await?;
-    let number: i64 = number(&row, "number")?;
-    for recipient in &transfer.recipients {
-        let (place, (packet, key)) = (Number(recipient.number), db.wrap(&recipient.key_packet)?);
-        db.execute(INSERT_RECIPIENT, &[&number, &place, &recipient.address, &packet, &key]).await?;
+/// A sealed message begins its thread, and keeps those alive in which it answers. A message that was not sealed here begins no
+/// thread.
+async fn threads(db: &Connection, messages: &[Acceptance]) -> Result<()> {
+    let mut said = Vec::new();
+    let mut say = |hashes: &[[u8; 32]], time: Timestamp, begins: bool| {
+        said.extend(hashes.iter().map(|hash| (hash.to_vec(), Time(time), begins)));
+    };
+    for message in messages {
+        if let Some(transfer) = &message.transfer {
+            say(&transfer.thread, transfer.created, true);
+            say(&transfer.answers, transfer.created, false);
+        }
+        if let Some(ended) = &message.draft {
+            say(&ended.thread, ended.time, true);
+        }
     }
-    let blobs: Vec<_> = transfer.parts.iter().map(|part| part.blob.clone()).collect();
-    blobs::named(db, &blobs).await?;
-    for part in &transfer.parts {
-        db.execute(INSERT_PART, &[&number, &Number(part.number), &part.blob, &Number(part.size)]).await?;
-    }
-    insert_threads(db, &transfer.thread, transfer.created).await?;
-    renew_threads(db, &transfer.answers, transfer.created).await
-}
-
-/// A sealed message that is answered keeps its thread alive. A message that was not sealed here begins no thread.
-async fn renew_threads(db: &Connection, hashes: &[[u8; 32]], created: Timestamp) -> Result<()> {
-    threads(db, RENEW_THREADS, hashes, created).await
-}
-
-pub(super) async fn insert_threads(db: &Connection, hashes: &[[u8; 32]], created: Timestamp) -> Result<()> {
-    threads(db, INSERT_THREADS, hashes, created).await
-}
-
-async fn threads(db: &Connection, statement: &str, hashes: &[[u8; 32]], created: Timestamp) -> Result<()> {
-    if hashes.is_empty() {
+    if said.is_empty() {
         return Ok(());
     }
-    let hashes: Vec<&[u8]> = hashes.iter().map(|hash| &hash[..]).collect();
-    db.execute(statement, &[&hashes, &Time(created)]).await?;
+    let hashes = column(&said, |(hash, ..)| &hash[..]);
+    let times = column(&said, |(_, time, _)| *time);
+    let begins = column(&said, |(.., begins)| *begins);
+    db.execute(THREADS, &[&hashes, &times, &begins]).await?;
     Ok(())
 }

@@ -1,10 +1,12 @@
 //! Items of the queue as rows: many of them are put in by one statement, whole, and read by one.
 
+use std::borrow::Borrow;
+
 use tokio_postgres::Row;
-use tokio_postgres::types::{FromSql, ToSql};
+use tokio_postgres::types::FromSql;
 
 use super::blobs::named;
-use super::columns::{Json, Number, Time, get, number, time};
+use super::columns::{Json, Number, Time, column, get, number, time};
 use super::lent::Connection;
 use crate::address::{Address, ReversePath};
 use crate::clock::Timestamp;
@@ -32,10 +34,14 @@ pub(super) const INSERT: &str = "
     JOIN new ON new.id = one.item";
 
 /// Puts items into the queue, in this order, due at once or born with a claim. One statement: all of them or none.
-pub(super) async fn insert(db: &Connection, items: &[NewItem], claim: Option<&Claim>) -> Result<()> {
+pub(super) async fn insert<T>(db: &Connection, items: &[T], claim: Option<&Claim>) -> Result<()>
+where
+    T: Borrow<NewItem> + Sync,
+{
     if items.is_empty() {
         return Ok(());
     }
+    let items: &[&NewItem] = &items.iter().map(Borrow::borrow).collect::<Vec<_>>();
     let ids = column(items, |item| &item.id);
     let kinds = column(items, |item| item.kind);
     let paths = column(items, |item| item.envelope.reverse_path.address());
@@ -94,10 +100,6 @@ pub(super) async fn insert(db: &Connection, items: &[NewItem], claim: Option<&Cl
     )
     .await?;
     Ok(())
-}
-
-fn column<'a, T: ToSql>(items: &'a [NewItem], value: impl Fn(&'a NewItem) -> T) -> Vec<T> {
-    items.iter().map(value).collect()
 }
 
 pub(super) const KNOWN: &str = "SELECT id FROM items WHERE id = ANY($1::text[])";

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use deadpool_postgres::Object;
+use futures_util::future::try_join_all;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Statement};
 
@@ -71,6 +72,19 @@ impl Connection {
     /// Runs a statement; tells how many rows it touched.
     pub async fn execute(&self, sql: &str, parameters: Parameters<'_>) -> Result<u64> {
         Ok(self.lent()?.execute(&self.prepare(sql).await?, parameters).await?)
+    }
+
+    /// Runs statements one after the other, in this order, and sends each without waiting for the one before; gives the rows
+    /// of each. After one that fails the others do nothing: for use in a transaction.
+    pub async fn in_turn(&self, statements: &[(&str, Parameters<'_>)]) -> Result<Vec<Vec<Row>>> {
+        let mut prepared = Vec::with_capacity(statements.len());
+        for (sql, _) in statements {
+            prepared.push(self.prepare(sql).await?);
+        }
+        let client = self.lent()?;
+        let statements = prepared.iter().zip(statements);
+        let runs = statements.map(|(statement, (_, parameters))| client.query(statement, parameters));
+        Ok(try_join_all(runs).await?)
     }
 
     /// Runs statements without parameters and results.

@@ -25,6 +25,7 @@ mod locks;
 mod lost;
 mod migrate;
 mod moving;
+mod new_transfers;
 mod nodes;
 mod ordinary;
 mod queue;
@@ -58,12 +59,12 @@ use self::sheets::Sheets;
 use self::short_keys::ShortKeys;
 use self::trouble::Trouble;
 use super::due::Due;
-use super::{NewItem, Result};
+use super::{Acceptance, NewItem, Result};
 use crate::config::Database;
 use crate::id::{FolderId, QueueId};
 use crate::secret::keyring::Keyring;
 
-/// So many statements for ordinary mail are on their way side by side; what comes meanwhile shares the next one.
+/// So many commits of one kind are on their way side by side; what comes meanwhile shares the next one.
 const SIDE_BY_SIDE: usize = 2;
 
 /// The rows of a gateway of several nodes, as one of them sees them. Clones are the same store.
@@ -82,6 +83,7 @@ pub struct Postgres {
     held: Arc<Held>,
     due: Arc<Due>,
     new_mail: Arc<Batches<NewItem, ()>>,
+    messages: Arc<Batches<Acceptance, ()>>,
     delivered: Arc<Batches<(QueueId, u64), bool>>,
 }
 
@@ -105,6 +107,7 @@ impl Postgres {
             held: Arc::default(),
             due: Arc::default(),
             new_mail: Batches::new(SIDE_BY_SIDE),
+            messages: Batches::new(SIDE_BY_SIDE),
             delivered: Batches::new(SIDE_BY_SIDE),
         })
     }

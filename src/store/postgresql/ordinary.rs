@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt;
 use tokio::time::sleep;
 
-use super::change::database;
+use super::change::same;
 use super::columns::{Number, get};
 use super::unclear::{is_lost, is_of_a_row};
 use super::{Postgres, items};
@@ -158,15 +158,5 @@ impl Postgres {
             Ok(gone) => ended.iter().map(|(item, _)| Ok(gone.contains(item))).collect(),
             Err(error) => ended.iter().map(|_| Err(same(&error))).collect(),
         }
-    }
-}
-
-/// For each caller of a batch.
-fn same(error: &StoreError) -> StoreError {
-    match error {
-        StoreError::NearlyFull => StoreError::NearlyFull,
-        StoreError::Closed => StoreError::Closed,
-        StoreError::Database(cause) => database(&cause.to_string()),
-        other => database(&other.to_string()),
     }
 }

@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 
 use super::change::Change;
 use super::columns::{Number, Time, get, limit, number, time_or_none};
-use super::lent::Connection;
+use super::lent::{Connection, Parameters};
 use super::{Postgres, items, status, transfers};
 use crate::audit::Event;
 use crate::clock::Timestamp;
@@ -240,6 +240,13 @@ pub(super) const RESCHEDULE: &str = "
 pub(super) const REMOVE: &str = "
     WITH gone AS (DELETE FROM items WHERE number = $1 RETURNING blob)
     INSERT INTO doomed (blob) SELECT blob FROM gone WHERE blob IS NOT NULL ON CONFLICT DO NOTHING";
+/// If it waits for nobody any more.
+pub(super) const REMOVE_DONE: &str = "
+    WITH gone AS (
+        DELETE FROM items
+        WHERE number = $1 AND NOT EXISTS (SELECT 1 FROM item_recipients WHERE item = $1 AND state = 'waiting')
+        RETURNING blob)
+    INSERT INTO doomed (blob) SELECT blob FROM gone WHERE blob IS NOT NULL ON CONFLICT DO NOTHING";
 
 /// Later than any moment.
 const NEVER: i64 = i64::MAX;
@@ -312,12 +319,13 @@ async fn record(db: &Connection, number: i64, attempt: &Attempt) -> Result<()> {
         why.iter().map(|why| why.and_then(|why| why.source.reply_code()).map(Number)).collect();
     let statuses: Vec<_> = why.iter().map(|why| why.and_then(|why| why.status)).collect();
     let answers: Vec<_> = why.iter().map(|why| why.map_or("", |why| &why.text)).collect();
-    db.execute(NOTE, &[&number, &numbers, &states, &stages, &codes, &statuses, &answers]).await?;
 
     let next = attempt.next_attempt;
     let due = if attempt.problem == Some(Problem::Frozen) { NEVER } else { next.as_microsecond() };
-    if db.execute(RESCHEDULE, &[&number, &Time(next), &due, &attempt.problem]).await? == 0 {
-        db.execute(REMOVE, &[&number]).await?;
-    }
-    Ok(())
+    let statements: [(&str, Parameters<'_>); 3] = [
+        (NOTE, &[&number, &numbers, &states, &stages, &codes, &statuses, &answers]),
+        (RESCHEDULE, &[&number, &Time(next), &due, &attempt.problem]),
+        (REMOVE_DONE, &[&number]),
+    ];
+    db.in_turn(&statements).await.map(drop)
 }

@@ -21,6 +21,7 @@ mod links;
 mod nodes;
 pub(crate) mod objects;
 mod plans;
+mod sealed;
 
 mod conformance {
     use super::*;

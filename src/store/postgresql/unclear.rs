@@ -7,9 +7,16 @@ use tokio_postgres::error::SqlState;
 
 use crate::store::StoreError;
 
-/// Whether the database refused what a row holds (SQLSTATE classes 22 and 23).
+/// A row cannot name a blob any more.
+#[derive(Debug, thiserror::Error)]
+#[error("a blob was given up before a row named it")]
+pub(super) struct GivenUp;
+
+/// Whether what one row holds was refused (SQLSTATE classes 22 and 23).
 pub(super) fn is_of_a_row(error: &StoreError) -> bool {
-    code(error).is_some_and(|code| code.code().starts_with("22") || code.code().starts_with("23"))
+    let is_given_up = matches!(error, StoreError::Database(cause) if cause.is::<GivenUp>());
+    is_given_up
+        || code(error).is_some_and(|code| code.code().starts_with("22") || code.code().starts_with("23"))
 }
 
 /// Whether another row has this name.
