@@ -22,7 +22,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-use self::keyring::{KeyId, KeyRef, Keyring};
+use self::keyring::{KeyRef, Keyring};
 
 /// `N` bytes from the operating system's generator.
 ///
@@ -103,6 +103,8 @@ pub struct Keys {
     pub link: LinkKey,
     /// For the bodies of queued mail.
     pub body: BodyKey,
+    /// For those of ordinary mail that ride in their rows: with another keyring where a node has a journal of its own.
+    pub ordinary: BodyKey,
     /// For what a browser session keeps in the store.
     pub session: SessionKey,
     /// For the hashes of Message-IDs of sealed threads.
@@ -152,14 +154,22 @@ impl Keys {
 
     /// The same with the keyring of the data folder: without it no body that is sealed outlives the process.
     pub fn with_keyring(self, ring: Keyring) -> Self {
-        Self { body: BodyKey { ring, ..self.body }, ..self }
+        let body = BodyKey { ring, ..self.body };
+        Self { ordinary: body.clone(), body, ..self }
+    }
+
+    /// The same with another keyring for ordinary mail.
+    pub fn with_ordinary_keyring(self, ring: Keyring) -> Self {
+        Self { ordinary: BodyKey { ring, ..self.ordinary }, ..self }
     }
 
     /// All keys of a master key (HKDF-SHA-256, RFC 5869; the purpose is the info), and a keyring in memory.
     pub fn derive(master: &[u8; 32]) -> Self {
+        let body = BodyKey { master: expand(master, "zegel queue body"), ring: Keyring::in_memory() };
         Self {
             link: LinkKey(hmac_key(master, "zegel link")),
-            body: BodyKey { master: expand(master, "zegel queue body"), ring: Keyring::in_memory() },
+            ordinary: body.clone(),
+            body,
             session: SessionKey(expand(master, "zegel session")),
             thread: ThreadKey(hmac_key(master, "zegel thread")),
             reply: ReplyKey {
@@ -245,9 +255,9 @@ impl BodyKey {
     }
 
     /// The same for a body that is there; one without a name is from before keys had a short life.
-    pub fn for_body(&self, name: Option<KeyId>, salt: &[u8; 16]) -> io::Result<Zeroizing<[u8; 32]>> {
+    pub fn for_body(&self, name: Option<&KeyRef>, salt: &[u8; 16]) -> io::Result<Zeroizing<[u8; 32]>> {
         match name {
-            Some(name) => Ok(self.of_both(&*self.ring.find(name)?, salt)),
+            Some(name) => Ok(self.of_both(&*name.find(&self.ring)?, salt)),
             None => Ok(derive(&self.master, salt, "body")),
         }
     }

@@ -266,14 +266,20 @@ impl Intake {
             &arrival.id,
             arrival.now,
         );
+        let is_ordinary = arrival.seal.is_empty();
         let recipients = arrival.pass.into_iter().map(|(recipient, _)| recipient).collect();
         let envelope = Envelope { recipients, ..arrival.envelope };
         let message = arrival.message.prepend(&received);
+        let (keys, blobs) = (&self.keys, self.blobs.as_ref());
+        let body = match is_ordinary {
+            true => body::store_ordinary(keys, blobs, &message)?,
+            false => body::store_body(&keys.body, blobs, &message)?,
+        };
         Ok(NewItem {
             id: arrival.id,
             kind: QueueItemKind::Message,
             envelope,
-            body: body::store_body(&self.keys.body, self.blobs.as_ref(), &message)?,
+            body,
             link: None,
             created: arrival.now,
         })

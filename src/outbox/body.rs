@@ -11,8 +11,8 @@ use std::io::{self, Cursor, Read, Write};
 use crate::message::crlf::{CrlfBytes, LineCheck};
 use crate::message::traits::Traits;
 use crate::seal::chunks::{ChunkReader, ChunkWriter, read_start, sealed_size};
-use crate::secret::keyring::{KeyId, KeyRef};
-use crate::secret::{self, BodyKey};
+use crate::secret::keyring::KeyRef;
+use crate::secret::{self, BodyKey, Keys};
 use crate::store::{Blobs, Body, BodyData, StoreError};
 
 const SALT: usize = 16;
@@ -41,11 +41,24 @@ pub fn seal(key: &BodyKey, message: &CrlfBytes) -> io::Result<Body> {
 /// Seals a message to where it will wait: in its row when it is small, else in a blob, which is durable when
 /// this returns. Blocking.
 pub fn store_body(key: &BodyKey, blobs: &dyn Blobs, message: &CrlfBytes) -> Result<Body, StoreError> {
-    if HEADER + sealed_size(message.as_slice().len()) <= INLINE {
+    if rides_in_its_row(message) {
         return Ok(seal(key, message)?);
     }
     let (name, writer) = write(key, blobs.create()?, message)?;
     Ok(Body { key: Some(name), data: BodyData::Blob(writer.commit()?) })
+}
+
+/// The same for a message of which nothing is sealed into a transfer: a small one may be kept by this node alone. Blocking only
+/// when it is not small.
+pub fn store_ordinary(keys: &Keys, blobs: &dyn Blobs, message: &CrlfBytes) -> Result<Body, StoreError> {
+    match rides_in_its_row(message) {
+        true => Ok(seal(&keys.ordinary, message)?),
+        false => store_body(&keys.body, blobs, message),
+    }
+}
+
+fn rides_in_its_row(message: &CrlfBytes) -> bool {
+    HEADER + sealed_size(message.as_slice().len()) <= INLINE
 }
 
 /// Seals a message that is larger than memory, as it comes out of `source`; `traits` must be true of it. Its lines
@@ -93,7 +106,20 @@ pub fn open(key: &BodyKey, blobs: &dyn Blobs, body: &Body) -> io::Result<Opener>
         BodyData::Inline(sealed) => Box::new(Cursor::new(sealed.clone())),
         BodyData::Blob(name) => blobs.open(name)?,
     };
-    Opener::new(key, body.key.as_ref().map(KeyRef::id), source)
+    Opener::new(key, body.key.as_ref(), source)
+}
+
+/// Seals a body anew that rides in its row: from a key of one keyring to a key of another. What comes out is not looked at.
+pub fn reseal(from: &BodyKey, to: &BodyKey, body: &Body) -> io::Result<Body> {
+    let BodyData::Inline(sealed) = &body.data else {
+        return Err(io::Error::other("a body that is a blob is not sealed anew"));
+    };
+    let opener = Opener::new(from, body.key.as_ref(), Box::new(Cursor::new(sealed.clone())))?;
+    let (name, mut writer) = begin(to, Vec::with_capacity(sealed.len()), opener.traits())?;
+    for chunk in opener {
+        writer.write_all(&chunk?)?;
+    }
+    Ok(Body { key: Some(name), data: BodyData::Inline(writer.finish()?) })
 }
 
 fn write<W: Write>(key: &BodyKey, sink: W, message: &CrlfBytes) -> io::Result<(KeyRef, W)> {
@@ -128,7 +154,7 @@ pub struct Opener {
 
 impl Opener {
     /// Reads header and first chunk: what [`Opener::traits`] tells is authentic.
-    pub fn new(key: &BodyKey, name: Option<KeyId>, mut source: Box<dyn Read + Send>) -> io::Result<Self> {
+    pub fn new(key: &BodyKey, name: Option<&KeyRef>, mut source: Box<dyn Read + Send>) -> io::Result<Self> {
         let mut header = [0; HEADER];
         read_start(&mut source, &mut header)?;
         let [salt @ .., _, _, _, _, _, _, _, _, _] = &header;
@@ -162,7 +188,7 @@ mod tests {
 
     use super::*;
     use crate::seal::chunks::{CHUNK, TAG};
-    use crate::secret::Keys;
+    use crate::secret::keyring::Keyring;
     use crate::transfer::testing::MemoryBlobs;
 
     fn key() -> BodyKey {
@@ -182,7 +208,7 @@ mod tests {
     }
 
     fn opener(key: &BodyKey, name: &KeyRef, sealed: &[u8]) -> io::Result<Opener> {
-        Opener::new(key, Some(name.id()), Box::new(Cursor::new(sealed.to_vec())))
+        Opener::new(key, Some(name), Box::new(Cursor::new(sealed.to_vec())))
     }
 
     fn read(name: &KeyRef, sealed: &[u8]) -> io::Result<Vec<u8>> {
@@ -262,7 +288,7 @@ mod tests {
         let (name, octets) = sealed(&message(CHUNK));
         let kind_after = |good: usize, rest: Box<dyn Read + Send>| {
             let source = Cursor::new(octets[..good].to_vec()).chain(rest);
-            let opener = Opener::new(&key(), Some(name.id()), Box::new(source));
+            let opener = Opener::new(&key(), Some(&name), Box::new(source));
             opener.and_then(|opener| opener.collect::<io::Result<Vec<_>>>()).unwrap_err().kind()
         };
         for good in [0, 1, HEADER, HEADER + 1, octets.len() - 1] {
@@ -287,6 +313,54 @@ mod tests {
         let mut opener = opener(&key(), &name, &sealed).unwrap();
         assert!(opener.next().unwrap().is_err());
         assert!(opener.next().is_none());
+    }
+
+    #[test]
+    fn what_is_sealed_anew_is_the_same_under_a_key_of_the_other_keyring() {
+        let other = Keys::derive(&[7; 32]).body;
+        for size in [0, 1, CHUNK, 2 * CHUNK + 5] {
+            let message = message(size);
+            let body = seal(&key(), &message).unwrap();
+            let again = reseal(&key(), &other, &body).unwrap();
+            let stored =
+                Body { key: again.key.as_ref().map(|key| KeyRef::stored(key.id())), ..again.clone() };
+            let opened = |key: &BodyKey| open(key, &MemoryBlobs::default(), &stored);
+            assert_eq!(opened(&other).unwrap().traits(), Traits::of(message.as_slice()));
+            let chunks = opened(&other).unwrap().collect::<io::Result<Vec<_>>>().unwrap();
+            assert_eq!(chunks.concat(), message.as_slice());
+            assert!(opened(&key()).is_err(), "{size}");
+        }
+    }
+
+    #[test]
+    fn a_damaged_body_is_not_sealed_anew() {
+        let Body { key: name, data: BodyData::Inline(mut sealed) } = seal(&key(), &message(40)).unwrap()
+        else {
+            panic!("in its row")
+        };
+        *sealed.last_mut().unwrap() ^= 1;
+        let damaged = Body { key: name, data: BodyData::Inline(sealed) };
+        let error = reseal(&key(), &key(), &damaged).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+    }
+
+    /// What was taken from one keyring is found there, whatever keyring is asked.
+    #[test]
+    fn a_key_that_is_held_is_found_in_its_own_keyring() {
+        let keys = Keys::derive(&[7; 32]).with_ordinary_keyring(Keyring::in_memory());
+        let message = message(40);
+        let body = store_ordinary(&keys, &MemoryBlobs::default(), &message).unwrap();
+        let chunks = open(&keys.body, &MemoryBlobs::default(), &body).unwrap();
+        assert_eq!(chunks.collect::<io::Result<Vec<_>>>().unwrap().concat(), message.as_slice());
+        let stored = Body { key: body.key.as_ref().map(|key| KeyRef::stored(key.id())), ..body };
+        assert!(open(&keys.body, &MemoryBlobs::default(), &stored).is_err());
+        assert!(open(&keys.ordinary, &MemoryBlobs::default(), &stored).is_ok());
+        // What is a blob may be read by every node.
+        let large = CrlfBytes::check(vec![b'a'; INLINE]).unwrap();
+        let blobs = MemoryBlobs::default();
+        let large = store_ordinary(&keys, &blobs, &large).unwrap();
+        let stored = Body { key: large.key.as_ref().map(|key| KeyRef::stored(key.id())), ..large };
+        assert!(open(&keys.body, &blobs, &stored).is_ok());
     }
 
     #[test]

@@ -54,6 +54,17 @@ impl KeyRef {
         self.id
     }
 
+    /// The key: from the keyring that it was taken from in this process, else from `ring`.
+    pub fn find(&self, ring: &Keyring) -> io::Result<Zeroizing<[u8; KEY]>> {
+        self.hold.as_ref().map_or(ring, |hold| &hold.ring).find(self.id)
+    }
+
+    /// Whether it was taken from this keyring, in this process.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn is_from(&self, ring: &Keyring) -> bool {
+        self.hold.as_ref().is_some_and(|hold| Arc::ptr_eq(&hold.ring.0, &ring.0))
+    }
+
     /// Nobody knows whether a record that needs this key got to disk: it stays until the next start, which will see.
     pub fn keep_until_restart(&self) {
         if let Some(hold) = &self.hold {

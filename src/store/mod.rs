@@ -20,6 +20,7 @@ pub mod files;
 mod gauges;
 pub mod identity;
 mod intake;
+mod journal;
 pub mod nodes;
 #[cfg(feature = "cluster")]
 pub mod objects;

@@ -7,9 +7,9 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
-use super::journal::{self, Waiting};
 use super::{connection, queue};
 use crate::id::QueueId;
+use crate::store::journal::{self, Waiting};
 use crate::store::{NewItem, Result, StoreError, at};
 
 /// Writes the database at `from` into the new file `to`. Mail that is in the journal only becomes rows of the copy.
@@ -29,7 +29,7 @@ fn add(copy: &mut Connection, journalled: Vec<NewItem>) -> Result<()> {
     let transaction = copy.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for item in journalled {
         if !has(&transaction, &item.id)? {
-            queue::take_over(&transaction, &Waiting { item, claim: None })?;
+            queue::take_over(&transaction, &Waiting::unclaimed(item))?;
         }
     }
     Ok(transaction.commit()?)

@@ -7,15 +7,14 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-use super::journal::Found;
 #[cfg(feature = "cluster")]
 use super::still::Still;
 use super::{Sqlite, blobs, connection, folder, handover, keys, queue};
 use crate::clock::Timestamp;
 use crate::id::BlobName;
 use crate::secret::keyring::{KeyId, Keyring};
-use crate::store::Identity;
-use crate::store::{NamedBlob, Result};
+use crate::store::journal::Found;
+use crate::store::{Identity, NamedBlob, Result};
 
 /// An open database.
 pub struct Database {

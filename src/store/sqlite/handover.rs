@@ -2,24 +2,13 @@
 //! everything that belongs to a transfer, and for what is too large. A message is never in neither of them:
 //! it is in the database before the journal says that it is done with it.
 
-use std::collections::HashSet;
-use std::time::{Duration, Instant};
-
 use rusqlite::{Connection, TransactionBehavior};
-use tokio::task::spawn_blocking;
-use tokio::time::sleep;
 
-use super::journal::{self, Cleared, Found, Journal, Waiting};
 use super::{Sqlite, queue, queue_admin, status};
 use crate::clock::Timestamp;
 use crate::id::{FolderId, QueueId};
-use crate::store::{
-    Acceptance, Attempt, AttemptEnd, Committed, Gauges, Item, NewItem, QueueEntry, Result, StoreError,
-};
-
-/// How long a tool waits for a message to become a row, and how often it looks.
-const ROW_PATIENCE: Duration = Duration::from_secs(10);
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
+use crate::store::journal::{self, Cleared, Found, Journal, Waiting};
+use crate::store::{Acceptance, Attempt, AttemptEnd, Committed, Gauges, Item, QueueEntry, Result};
 
 /// What the journal made of an acceptance.
 pub(super) enum Kept {
@@ -33,7 +22,7 @@ pub(super) enum Kept {
 pub(super) fn recover(db: &mut Connection, found: Found) -> Result<Cleared> {
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for item in &found.items {
-        queue::take_over(&transaction, &Waiting { item: item.clone(), claim: None })?;
+        queue::take_over(&transaction, &Waiting::unclaimed(item.clone()))?;
     }
     transaction.commit()?;
     found.clear()
@@ -145,39 +134,23 @@ impl Sqlite {
         }
     }
 
-    /// The queue: rows, and what is in the journal of the server. That is read first, for a message may become a
-    /// row meanwhile, but never the other way round.
+    /// The queue: rows, and what is in the journal of the server.
     pub(super) async fn list(&self) -> Result<Vec<QueueEntry>> {
         self.move_to_rows(true).await?;
-        let journalled = self.journalled_elsewhere().await?;
-        let mut entries = self.readers.read(queue_admin::list).await?;
-        let rows: HashSet<_> = entries.iter().map(|entry| entry.id.clone()).collect();
-        entries.extend(journalled.iter().filter(|item| !rows.contains(&item.id)).map(QueueEntry::of));
-        entries.sort_by_key(|entry| entry.created);
-        Ok(entries)
+        let journalled = match &self.journal {
+            Some(_) => Vec::new(),
+            None => journal::peek_from(self.journal_folder.clone()).await?,
+        };
+        Ok(journal::with_rows(&journalled, self.readers.read(queue_admin::list).await?))
     }
 
     /// Waits while a message, or any, is in the journal of the server, which makes rows of what stays there.
     pub(super) async fn wait_for_row(&self, item: Option<&QueueId>) -> Result<()> {
         self.move_to_rows(true).await?;
-        let begun = Instant::now();
-        while begun.elapsed() < ROW_PATIENCE {
-            let journalled = self.journalled_elsewhere().await?;
-            if !journalled.iter().any(|other| item.is_none_or(|item| *item == other.id)) {
-                break;
-            }
-            sleep(LOOK_AGAIN).await;
+        match &self.journal {
+            Some(_) => Ok(()),
+            None => journal::wait_while_there(&self.journal_folder, item).await,
         }
-        Ok(())
-    }
-
-    /// What another process has in its journal.
-    async fn journalled_elsewhere(&self) -> Result<Vec<NewItem>> {
-        if self.journal.is_some() {
-            return Ok(Vec::new());
-        }
-        let folder = self.journal_folder.clone();
-        spawn_blocking(move || journal::peek(&folder)).await.map_err(|_| StoreError::Closed)?
     }
 
     /// Counts what has no row.

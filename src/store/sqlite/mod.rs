@@ -15,7 +15,6 @@ mod folder;
 mod gauges;
 mod handover;
 mod intake;
-mod journal;
 mod keys;
 mod limits;
 mod lost;
@@ -44,13 +43,13 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 pub use self::database::{Alone, Database};
-use self::journal::Journal;
 use self::reader::Readers;
 use self::room::Log;
 #[cfg(feature = "cluster")]
 pub use self::still::Still;
 use self::writer::{Change, Writer};
 use super::due::Due;
+use super::journal::Journal;
 use super::{NodeStore, Result};
 use crate::secret::keyring::Keyring;
 

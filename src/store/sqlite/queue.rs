@@ -10,7 +10,6 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::columns::{Json, Octets, Time, limit};
-use super::journal::Waiting;
 use super::writer::Change;
 use super::{Sqlite, blobs};
 use crate::address::ReversePath;
@@ -19,6 +18,7 @@ use crate::diagnostic::{Diagnostic, Source};
 use crate::envelope::EnvelopeRecipient;
 use crate::id::{BlobName, FolderId, Link, QueueId};
 use crate::secret::keyring::{KeyId, KeyRef};
+use crate::store::journal::Waiting;
 use crate::store::{
     Attempt, AttemptEnd, Body, BodyData, Claim, Item, NewItem, PendingRecipient, Problem, QueueStore,
     RecipientState, Result,

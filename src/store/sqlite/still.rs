@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use rusqlite::types::{Value as Stored, ValueRef};
 use rusqlite::{Connection, params, params_from_iter};
 
-use super::journal::{Cleared, Found};
 use super::{blobs, connection, folder, handover};
 use crate::id::BlobName;
 use crate::store::Identity;
+use crate::store::journal::{Cleared, Found};
 use crate::store::tables::{Table, Value};
 use crate::store::{NamedBlob, Result, StoreError};
 

@@ -39,6 +39,8 @@ pub struct Waiting {
     pub item: NewItem,
     /// The claim that holds it.
     pub claim: Option<Claim>,
+    /// It is on its way into the database, or may be there already.
+    pub is_moving: bool,
 }
 
 impl Live {
@@ -73,6 +75,7 @@ impl Live {
         {
             if let Some(entry) = state.entries.get_mut(&id)
                 && !entry.is_moving
+                && entry.claim.is_none()
             {
                 let claim = Claim { owner: owner.clone(), token: 1, until: lease };
                 claimed.push(Item::first_attempt(entry.item.clone(), claim.clone()));
@@ -146,7 +149,12 @@ impl State {
 }
 
 impl Waiting {
+    /// What an earlier life left.
+    pub fn unclaimed(item: NewItem) -> Self {
+        Self { item, claim: None, is_moving: true }
+    }
+
     fn of(entry: &Entry) -> Self {
-        Self { item: entry.item.clone(), claim: entry.claim.clone() }
+        Self { item: entry.item.clone(), claim: entry.claim.clone(), is_moving: entry.is_moving }
     }
 }

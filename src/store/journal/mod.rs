@@ -1,7 +1,7 @@
 //! The journal: where ordinary mail waits for its first attempt. A record is appended when a message is
 //! accepted and one when it is delivered; records that come at the same time share one flush of the disk. Most mail
 //! is gone again within moments and never becomes a row. What waits longer, or is not delivered at the first
-//! attempt, is moved into the database by [`super::handover`], which owns the journal and is its only caller
+//! attempt, is moved into the database by the `handover` of each store, which owns the journal and is its only caller
 //! (docs/decisions/0008).
 //!
 //! What must never happen: an acceptance that is answered before its record is on disk (C02), a file that is used
@@ -14,7 +14,7 @@ mod segment;
 mod tests;
 mod writer;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -24,7 +24,8 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore};
-use tokio::time::timeout;
+use tokio::task::spawn_blocking;
+use tokio::time::{sleep, timeout};
 
 use self::files::Files;
 use self::live::Live;
@@ -35,7 +36,7 @@ use crate::clock::Timestamp;
 use crate::envelope::Envelope;
 use crate::id::{FolderId, QueueId};
 use crate::secret::keyring::{KeyId, KeyRef};
-use crate::store::{Body, BodyData, Item, NewItem, QueueItemKind, Result, StoreError, at};
+use crate::store::{Body, BodyData, Item, NewItem, QueueEntry, QueueItemKind, Result, StoreError, at};
 
 /// Bytes of all mail that may wait here. A message counts at least for [`LEAST`].
 const MOST: usize = 64 << 20;
@@ -44,6 +45,9 @@ const LEAST: usize = 16 << 10;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long mail waits here; then it is moved into the database, where an administrator can see it.
 const STAY: Duration = Duration::from_secs(5);
+/// How long a tool waits for a message to become a row, and how often it looks.
+const ROW_PATIENCE: Duration = Duration::from_secs(10);
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// How long to wait for a command line tool that reads what a crash left.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -116,6 +120,33 @@ impl Found {
         self.files = kept;
         Ok(Cleared(self))
     }
+}
+
+/// The mail in a journal that another process owns, as it is just now; without the runtime's waiting for it.
+pub async fn peek_from(folder: PathBuf) -> Result<Vec<NewItem>> {
+    spawn_blocking(move || peek(&folder)).await.map_err(|_| StoreError::Closed)?
+}
+
+/// Waits while a message, or any, is in a journal that another process owns, which makes rows of what stays there.
+pub async fn wait_while_there(folder: &Path, item: Option<&QueueId>) -> Result<()> {
+    let begun = Instant::now();
+    while begun.elapsed() < ROW_PATIENCE {
+        let journalled = peek_from(folder.to_owned()).await?;
+        if !journalled.iter().any(|other| item.is_none_or(|item| *item == other.id)) {
+            break;
+        }
+        sleep(LOOK_AGAIN).await;
+    }
+    Ok(())
+}
+
+/// The queue: rows, and what a journal holds. That must have been read first, for a message may become a row meanwhile, but
+/// never the other way round.
+pub fn with_rows(journalled: &[NewItem], mut rows: Vec<QueueEntry>) -> Vec<QueueEntry> {
+    let known: HashSet<_> = rows.iter().map(|entry| entry.id.clone()).collect();
+    rows.extend(journalled.iter().filter(|item| !known.contains(&item.id)).map(QueueEntry::of));
+    rows.sort_by_key(|entry| entry.created);
+    rows
 }
 
 /// The mail in a journal that another process owns, as it is just now.
