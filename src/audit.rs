@@ -2,7 +2,9 @@
 //! An event is kept by `store` in the same transaction as what it tells of, and logged once, when that
 //! has happened. It never holds a password, token, code, subject, body, file name or BSN.
 
+pub mod chain;
 mod recorded;
+pub mod verify;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -70,6 +72,9 @@ pub enum Action {
     Lost,
     /// An administrator went on without what was lost.
     Repair,
+    /// An administrator had a person taken out of what is kept, or all of that written to files.
+    Erase,
+    Export,
 }
 
 macro_rules! words {
@@ -115,6 +120,8 @@ words! {
     Configuration => "configuration",
     Lost => "lost",
     Repair => "repair",
+    Erase => "erase",
+    Export => "export",
 }
 
 impl Action {

@@ -30,6 +30,7 @@ pub mod backup;
 pub mod data_folder;
 pub mod inventory;
 pub mod outbox;
+pub mod person;
 pub mod transfer;
 
 pub mod settings;

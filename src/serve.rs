@@ -20,6 +20,7 @@ use crate::delivery::Timeouts;
 use crate::delivery::smarthost::{Smarthost, TlsClients};
 use crate::home::Home;
 use crate::intake::Intake;
+use crate::jobs::chain::AuditChain;
 use crate::jobs::heartbeat::Heartbeat;
 use crate::jobs::reminders::Reminders;
 use crate::jobs::retention::Retention;
@@ -181,6 +182,7 @@ impl Gateway {
             0 => {}
             removed => tracing::info!(removed, "unfinished blobs of a former life were removed"),
         }
+        let chain = AuditChain::new(store.clone(), clock.clone());
         let heartbeat = Heartbeat::begin(store.clone(), clock).await?;
         let (accepting, relaying) = (CancellationToken::new(), CancellationToken::new());
         let (servers, workers) = (TaskTracker::new(), TaskTracker::new());
@@ -189,7 +191,7 @@ impl Gateway {
         servers.spawn(web.run(accepting.clone()));
         workers.spawn(admin.run(relaying.clone()));
         workers.spawn(worker.run(relaying.clone()));
-        workers.spawn(retention.run(store.clone(), relaying.clone()));
+        workers.spawn(retention.run(chain, store.clone(), relaying.clone()));
         workers.spawn(forget::run(store.clone(), relaying.clone()));
         let leaving = CancellationToken::new();
         let heartbeat = tokio::spawn(heartbeat.run(accepting.clone(), leaving.clone()));

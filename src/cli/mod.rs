@@ -6,6 +6,7 @@ macro_rules! say {
     ($($text:tt)*) => { $crate::cli::print_line(format_args!($($text)*)) };
 }
 
+mod audit;
 mod backup;
 mod check;
 #[cfg(feature = "cluster")]
@@ -102,6 +103,9 @@ enum Command {
     /// Sealed transfers
     #[command(subcommand)]
     Transfer(TransferCommand),
+    /// The audit trail and its hash chain
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
 }
 
 /// Where the configuration is.
@@ -329,6 +333,7 @@ pub fn run() -> ExitCode {
         }
         Command::Queue(command) => queue::run(command),
         Command::Transfer(command) => transfer::run(command),
+        Command::Audit(command) => audit::run(command),
     };
     match end {
         Ok(()) => ExitCode::SUCCESS,

@@ -420,7 +420,10 @@ mod tests {
         assert_eq!(config.relay.retry.len(), 6);
         assert_eq!(config.organisation.time_zone, Zone::try_from("Europe/Amsterdam".to_owned()).unwrap());
         assert_eq!(config.seal.expiry_days, 30);
-        assert_eq!((config.seal.grace_days, config.seal.retention_days, config.admin.audit_days), (0, 90, 0));
+        assert_eq!(
+            (config.seal.grace_days, config.seal.retention_days, config.admin.audit_days),
+            (0, 90, 549)
+        );
         assert!(config.seal.reminders && config.seal.download_notice && !config.seal.file_names);
         assert_eq!(config.admin.listen[0].to_string(), "127.0.0.1:9090");
         assert_eq!(config.smtp.tls_certificate, None);

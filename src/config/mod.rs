@@ -154,6 +154,9 @@ pub struct Web {
     pub default_language: crate::locale::Language,
 }
 
+/// Eighteen months: the longest that the months of a year and a half have days.
+const AUDIT_DAYS: u32 = 549;
+
 /// The administrator's listener.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -307,7 +310,7 @@ const SHIPPED_POLICY: &str = "policies/default.toml";
 
 impl Default for Admin {
     fn default() -> Self {
-        Self { listen: vec![SocketAddr::from(([127, 0, 0, 1], 9090))], audit_days: 0 }
+        Self { listen: vec![SocketAddr::from(([127, 0, 0, 1], 9090))], audit_days: AUDIT_DAYS }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Work that is done at intervals. `serve` starts and stops it.
 
+pub mod chain;
 pub mod heartbeat;
 pub mod reminders;
 pub mod retention;

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::{Clock, Timestamp, earlier};
 use crate::data_folder::Before;
 use crate::id::BlobName;
+use crate::jobs::chain::AuditChain;
 use crate::jobs::reminders::Reminders;
 use crate::settings::{CurrentSettings, Settings};
 use crate::store::{Blobs, ClockVerdict, Forget, INTENT_LASTS, NodeStore, Result, RetentionStore};
@@ -56,9 +57,9 @@ impl Retention {
         Self { store, blobs, clock, settings, reminders, before }
     }
 
-    /// Runs until `stop`, whenever this node is the one that leads. Where it no longer is, what it is doing ends between two
+    /// Runs until `stop`, and `chain` with it, whenever this node is the one that leads. Where it no longer is, what it is doing ends between two
     /// steps: each is a transaction, and the next leader does what is left.
-    pub async fn run(self, nodes: Arc<dyn NodeStore>, stop: CancellationToken) {
+    pub async fn run(self, chain: AuditChain, nodes: Arc<dyn NodeStore>, stop: CancellationToken) {
         loop {
             let lead = tokio::select! {
                 () = stop.cancelled() => return,
@@ -68,6 +69,7 @@ impl Retention {
                 () = stop.cancelled() => return,
                 () = lead.lost().cancelled() => tracing::warn!("another node may run the timer; this one stops"),
                 () = self.turns() => {}
+                () = chain.run() => {}
             }
         }
     }
@@ -225,6 +227,7 @@ fn past(settings: &Settings, now: Timestamp) -> Forget {
         transfers: operator.zone.days_earlier(now, operator.seal.retention_days),
         threads: operator.zone.days_earlier(now, THREAD_DAYS),
         audit: (audit_days > 0).then(|| operator.zone.days_earlier(now, audit_days)),
+        now,
     }
 }
 

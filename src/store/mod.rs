@@ -50,7 +50,7 @@ use crate::clock::Timestamp;
 use crate::id::FolderId;
 
 pub use self::access::{AccessStore, Session, Try};
-pub use self::audit::AuditStore;
+pub use self::audit::{AuditStore, AuditTrail, verify_trail};
 pub use self::author::Author;
 pub use self::blobs::{
     BlobContent, BlobFacts, BlobIndex, BlobIntents, BlobWriter, Blobs, INTENT_LASTS, NamedBlob, Removal,
@@ -174,6 +174,7 @@ pub trait Store:
     + ReplyStore
     + GaugeStore
     + NodeStore
+    + AuditTrail
 {
 }
 impl<T> Store for T where
@@ -190,5 +191,6 @@ impl<T> Store for T where
         + ReplyStore
         + GaugeStore
         + NodeStore
+        + AuditTrail
 {
 }

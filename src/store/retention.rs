@@ -93,6 +93,8 @@ pub struct Forget {
     pub threads: Timestamp,
     /// The audit trail; `None`: it is kept.
     pub audit: Option<Timestamp>,
+    /// The present moment.
+    pub now: Timestamp,
 }
 
 #[cfg(test)]

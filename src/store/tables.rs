@@ -78,6 +78,8 @@ pub const TABLES: &[Table] = tables! {
     "threads": hash Bytes, created Number;
     "limits": bucket Text, arrival Number;
     "audit": number Number, time Number, action Text, object Text, result Text, actor Text, origin Text;
+    "audit_chain": block Number, made Number, kind Number, newest Number, content Bytes, salts Bytes, gaps Bytes, reach Number,
+        hash Bytes;
     "turns": number Number, trusted Number, doubted Number, seen Number;
     "drafts": number Number, transfer Number, recipient Number, browser Bytes, typed Bytes, revision Number, used Number;
     "uploads": number Number, id Text, draft Number, facts Bytes, length Number, offset Number, scanned Number;

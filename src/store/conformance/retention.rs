@@ -93,7 +93,7 @@ pub async fn what_had_its_time_is_forgotten(store: &dyn Store) {
     store.expire(days(30), days(30)).await.unwrap();
 
     let forget = async |transfers: Timestamp, threads: Timestamp, audit: Option<Timestamp>| {
-        let before = Forget { transfers, threads, audit };
+        let before = Forget { transfers, threads, audit, now: days(40) };
         while store.forget(before).await.unwrap() > 0 {}
         store.transfer(id.clone()).await.unwrap().is_some()
     };
@@ -102,6 +102,9 @@ pub async fn what_had_its_time_is_forgotten(store: &dyn Store) {
     assert!(store.transfer(kept_id).await.unwrap().is_some());
     assert!(store.is_sealed_thread(vec![[1; 32]]).await.unwrap());
     assert!(!store.audit_log(id.clone()).await.unwrap().is_empty(), "what happened stays");
+    forget(days(30), minutes(1), Some(days(31))).await;
+    assert!(!store.audit_log(id.clone()).await.unwrap().is_empty(), "what is in no block stays");
+    while store.extend_chain(days(31)).await.unwrap() > 0 {}
     forget(days(30), minutes(1), Some(days(31))).await;
     assert!(!store.is_sealed_thread(vec![[1; 32]]).await.unwrap());
     assert!(store.audit_log(id.clone()).await.unwrap().is_empty());
@@ -122,7 +125,7 @@ pub async fn a_thread_lives_from_its_last_message(store: &dyn Store) {
     let answered = NewTransfer { thread: vec![[2; 32]], ..transfer() };
     store.commit(sealed(answered)).await.unwrap();
     store.commit(sealed(answer)).await.unwrap();
-    let before = Forget { transfers: noon(), threads: minutes(5), audit: None };
+    let before = Forget { transfers: noon(), threads: minutes(5), audit: None, now: noon() };
     store.forget(before).await.unwrap();
     assert!(known([1; 32]).await.unwrap());
     store.forget(Forget { threads: minutes(6), ..before }).await.unwrap();

@@ -15,6 +15,8 @@ pub(super) enum Lock {
     CodeMails = 4,
     /// Counting drafts before another begins.
     NewDraft = 5,
+    /// Adding a block to the chain of the audit trail.
+    AuditChain = 6,
 }
 
 /// The first half of each key.

@@ -18,15 +18,17 @@ use crate::clock::jittered;
 use crate::store::{Result, StoreError};
 
 /// One step. A released one is never changed: add another.
-struct Step {
+pub(super) struct Step {
     sql: &'static str,
     /// A binary that knows fewer steps than this can no longer work with the database.
     needs: u32,
 }
 
 /// Every step, oldest first.
-const MIGRATIONS: &[Step] =
-    &[Step { sql: include_str!("../../../migrations/postgresql/0001_initial.sql"), needs: 1 }];
+pub(super) const MIGRATIONS: &[Step] = &[
+    Step { sql: include_str!("../../../migrations/postgresql/0001_initial.sql"), needs: 1 },
+    Step { sql: include_str!("../../../migrations/postgresql/0002_audit_chain.sql"), needs: 1 },
+];
 
 /// The table that counts the steps; by its name it is ours.
 const VERSION: &str = "

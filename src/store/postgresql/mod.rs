@@ -8,6 +8,7 @@ mod access;
 mod audit;
 mod batches;
 mod blobs;
+mod chain;
 mod change;
 mod columns;
 mod connection;

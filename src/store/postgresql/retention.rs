@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use super::change::Change;
 use super::columns::{Time, get, limit, time, time_or_none};
 use super::lent::Connection;
-use super::{Postgres, drafts, limits, transfers};
+use super::{Postgres, chain, drafts, limits, transfers};
 use crate::audit::{Action, EventResult, Initiator};
 use crate::clock::Timestamp;
 use crate::id::TransferId;
@@ -62,9 +62,6 @@ pub(super) const FORGET: [&str; 4] = [
 pub(super) const FORGET_THREADS: &str = "
     DELETE FROM threads WHERE ctid = ANY(ARRAY(
         SELECT ctid FROM threads WHERE created < $1 ORDER BY created LIMIT $2 FOR UPDATE SKIP LOCKED))";
-/// The oldest stand first, clocks that were set back aside.
-pub(super) const FORGET_AUDIT: &str = "
-    DELETE FROM audit WHERE ctid = ANY(ARRAY(SELECT ctid FROM audit ORDER BY number LIMIT $2)) AND time < $1";
 
 /// Whether the timer may act at `now`; remembers that it asked.
 async fn begin_turn(db: &Connection, now: Timestamp) -> Result<ClockVerdict> {
@@ -105,9 +102,9 @@ async fn forget(db: &Connection, before: Forget) -> Result<usize> {
         }
     }
     let mut forgotten = over.len();
-    for (rows, time) in [(FORGET_THREADS, Some(before.threads)), (FORGET_AUDIT, before.audit)] {
-        let Some(time) = time else { continue };
-        forgotten += db.execute(rows, &[&Time(time), &most]).await? as usize;
+    forgotten += db.execute(FORGET_THREADS, &[&Time(before.threads), &most]).await? as usize;
+    if let Some(audit) = before.audit {
+        forgotten += chain::forget(db, audit, before.now).await?;
     }
     Ok(forgotten)
 }

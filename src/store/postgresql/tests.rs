@@ -53,7 +53,7 @@ async fn nodes_that_start_at_once_make_the_tables_once() {
     let steps = futures_util::future::join_all(nodes.iter().map(Postgres::migrate)).await;
     let mut steps: Vec<_> = steps.into_iter().map(Result::unwrap).collect();
     steps.sort_unstable();
-    assert_eq!(steps, [0, 0, 0, 0, 1]);
+    assert_eq!(steps, [0, 0, 0, 0, migrate::MIGRATIONS.len() as u32]);
 }
 
 /// C02: whatever the server's default is. `psql` has it as it is set for the database.

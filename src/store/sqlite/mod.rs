@@ -5,6 +5,7 @@
 mod access;
 mod audit;
 mod blobs;
+mod chain;
 mod columns;
 mod connection;
 mod copy;

@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::columns::{Time, limit};
 use super::writer::Change;
-use super::{Sqlite, access, drafts, folder, transfers};
+use super::{Sqlite, access, chain, drafts, folder, transfers};
 use crate::clock::Timestamp;
 use crate::id::TransferId;
 use crate::store::retention::ROWS_AT_ONCE;
@@ -48,10 +48,6 @@ pub(super) const FORGET: [&str; 4] = [
 pub(super) const FORGET_THREADS: &str = "
     DELETE FROM threads WHERE hash IN (SELECT hash FROM threads WHERE created < ?1 ORDER BY created LIMIT ?2)";
 
-/// The oldest stand first, clocks that were set back aside.
-const FORGET_AUDIT: &str = "
-    DELETE FROM audit WHERE number IN (SELECT number FROM audit ORDER BY number LIMIT ?2) AND time < ?1";
-
 /// Whether the timer may act at `now`; remembers that it asked.
 fn begin_turn(change: &mut Change<'_>, now: Timestamp) -> Result<ClockVerdict> {
     let before = change.db.query_row("SELECT trusted, doubted, seen FROM turns", [], |row| {
@@ -85,9 +81,10 @@ fn forget(change: &mut Change<'_>, before: Forget) -> Result<usize> {
         }
     }
     let mut forgotten = transfers.len();
-    for (rows, time) in [(FORGET_THREADS, Some(before.threads)), (FORGET_AUDIT, before.audit)] {
-        let Some(time) = time else { continue };
-        forgotten += change.db.prepare_cached(rows)?.execute(params![Time(time), limit(ROWS_AT_ONCE)])?;
+    let threads = params![Time(before.threads), limit(ROWS_AT_ONCE)];
+    forgotten += change.db.prepare_cached(FORGET_THREADS)?.execute(threads)?;
+    if let Some(audit) = before.audit {
+        forgotten += chain::forget(change.db, audit, before.now)?;
     }
     Ok(forgotten)
 }

@@ -17,6 +17,12 @@ use crate::store::{Result, StoreError};
 /// The most commands in one transaction.
 const BATCH: usize = 256;
 
+/// A number is never given twice, also where all rows before it were forgotten: the hash chain knows how far they went.
+const RECORD: &str = "
+    INSERT INTO audit (number, time, action, object, result, actor, origin) VALUES (
+        1 + max(coalesce((SELECT max(number) FROM audit), 0), coalesce((SELECT max(reach) FROM audit_chain), 0)),
+        ?1, ?2, ?3, ?4, ?5, ?6)";
+
 /// The way to the writer thread. Dropping it finishes what was asked and ends the thread.
 pub(super) struct Writer {
     commands: Option<mpsc::Sender<Box<dyn Command>>>,
@@ -42,18 +48,14 @@ impl Change<'_> {
             self.events.push(event);
             return Ok(());
         }
-        self.db
-            .prepare_cached(
-                "INSERT INTO audit (time, action, object, result, actor, origin) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?
-            .execute(params![
-                Time(event.time),
-                event.action.as_str(),
-                event.object,
-                event.result,
-                event.actor,
-                event.origin
-            ])?;
+        self.db.prepare_cached(RECORD)?.execute(params![
+            Time(event.time),
+            event.action.as_str(),
+            event.object,
+            event.result,
+            event.actor,
+            event.origin
+        ])?;
         self.events.push(event);
         Ok(())
     }

@@ -126,7 +126,9 @@ fn action_key(action: &Action) -> Option<&'static str> {
         | Action::Retry
         | Action::Configuration
         | Action::Lost
-        | Action::Repair => return None,
+        | Action::Repair
+        | Action::Erase
+        | Action::Export => return None,
     })
 }
 

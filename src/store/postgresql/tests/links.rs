@@ -327,3 +327,67 @@ impl Scene {
         }
     }
 }
+
+/// Rows of the audit trail are committed in another order than that of their numbers, and what is undone leaves a gap.
+#[tokio::test]
+async fn a_row_that_is_committed_late_is_in_the_chain_once() {
+    let ([store, other], database) = two_nodes().await;
+    let append = async |node: &Postgres| node.append_audit(event(Action::Seal)).await.unwrap();
+    append(&store).await;
+    let (begun, is_begun) = tokio::sync::oneshot::channel();
+    let (end, may_end) = tokio::sync::oneshot::channel::<()>();
+    let late = other.write(move |change| {
+        async move {
+            change.record(event(Action::Recall)).await?;
+            begun.send(()).unwrap();
+            may_end.await.unwrap();
+            Ok(())
+        }
+        .boxed()
+    });
+    let meanwhile = async {
+        is_begun.await.unwrap();
+        append(&store).await;
+        let undone = store.write(|change| {
+            async move {
+                change.record(event(Action::Recall)).await?;
+                Err::<(), _>(StoreError::Gone)
+            }
+            .boxed()
+        });
+        assert!(undone.await.is_err());
+        append(&store).await;
+        assert_eq!(store.extend_chain(noon()).await.unwrap(), 3);
+        assert_eq!(store.extend_chain(noon()).await.unwrap(), 0);
+        end.send(()).unwrap();
+    };
+    let (late, ()) = join(late, meanwhile).await;
+    late.unwrap();
+    assert_eq!(verify_trail(&store, None).await.unwrap().unchained, 1);
+    let both = join(store.extend_chain(noon()), other.extend_chain(noon())).await;
+    assert_eq!(both.0.unwrap() + both.1.unwrap(), 1);
+    let verdict = verify_trail(&store, None).await.unwrap();
+    assert_eq!((verdict.rows, verdict.blocks, verdict.unchained, verdict.faults_in_all), (4, 2, 0, 0));
+    assert_eq!(count(&database, "audit"), 4);
+}
+
+/// Rows of three nodes that write all the time, put into the chain by two that both believe they lead.
+#[tokio::test]
+async fn the_chain_holds_while_nodes_write_and_two_extend_it() {
+    let ([first, second], database) = two_nodes().await;
+    let third = node(&database);
+    let write = async |node: &Postgres| {
+        for _ in 0..60 {
+            node.append_audit(event(Action::Seal)).await.unwrap();
+        }
+    };
+    let extend = async |node: &Postgres| {
+        for _ in 0..40 {
+            node.extend_chain(noon()).await.unwrap();
+        }
+    };
+    tokio::join!(write(&first), write(&second), write(&third), extend(&first), extend(&second));
+    first.extend_chain(noon()).await.unwrap();
+    let verdict = verify_trail(&first, None).await.unwrap();
+    assert_eq!((verdict.rows, verdict.unchained, verdict.faults_in_all), (180, 0, 0), "{verdict:?}");
+}

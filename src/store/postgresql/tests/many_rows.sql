@@ -20,6 +20,8 @@ INSERT INTO doomed (blob) SELECT 'd' || n FROM generate_series(1, 100000) n;
 INSERT INTO ended_keys (key) SELECT n FROM generate_series(1, 100000) n;
 INSERT INTO limits (bucket, arrival) SELECT 'l' || n, n FROM generate_series(1, 100000) n;
 INSERT INTO audit (time, action, object, result, actor, origin) SELECT n, 'open', 't' || n, 'ok', 'zegel', 'local' FROM generate_series(1, 100000) n;
+INSERT INTO audit_chain (block, made, kind, newest, content, salts, gaps, reach, hash)
+    SELECT n, n, CASE WHEN n % 1000 = 0 THEN 1 ELSE 0 END, n, '', '', '', n, '' FROM generate_series(1, 100000) n;
 INSERT INTO drafts (number, transfer, recipient, browser, used) SELECT n, n, 1, int8send(n), n FROM generate_series(1, 100000) n;
 INSERT INTO uploads (number, id, draft, facts) SELECT n, 'u' || n, n, '' FROM generate_series(1, 100000) n;
 INSERT INTO pieces (upload, number, blob, size) SELECT n, 0, 'q' || n, n FROM generate_series(1, 100000) n;

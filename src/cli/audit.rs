@@ -1,0 +1,260 @@
+//! `zegel audit`: the audit trail, listed, written out, and checked against its hash chain.
+
+use std::fs::OpenOptions;
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::json;
+
+use super::{ReportArgs, parse_address, print_json};
+use crate::address::Address;
+use crate::audit::chain::{Head, Row};
+use crate::audit::verify::Verdict;
+use crate::clock::Timestamp;
+use crate::person::{self, Person};
+use crate::store::{Store, verify_trail};
+
+/// Rows that are read at once.
+const PAGE: usize = 1000;
+
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Show rows, the oldest first
+    List {
+        #[command(flatten)]
+        filter: Filter,
+        #[command(flatten)]
+        report: ReportArgs,
+    },
+    /// Write rows to a file or to standard output
+    Export {
+        #[command(flatten)]
+        filter: Filter,
+        /// The form of a row
+        #[arg(long, value_enum, default_value = "jsonl")]
+        format: Format,
+        /// A new file; without it standard output
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        #[command(flatten)]
+        report: ReportArgs,
+    },
+    /// Check every row against the hash chain, and print its head
+    Verify {
+        /// A head that was written down before: the chain must still have it
+        #[arg(long, value_name = "BLOCK:HASH")]
+        head: Option<Head>,
+        #[command(flatten)]
+        report: ReportArgs,
+    },
+}
+
+/// How a row is written.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Format {
+    /// One JSON object a line
+    Jsonl,
+    /// Comma-separated values with a header (RFC 4180)
+    Csv,
+}
+
+/// Which rows; all that is given must hold.
+#[derive(Debug, Args)]
+pub struct Filter {
+    /// Not before this time: 2026-11-30T12:00:00Z, or a day
+    #[arg(long, value_name = "TIME", value_parser = parse_start)]
+    since: Option<Timestamp>,
+    /// Before this time, or to the end of this day
+    #[arg(long, value_name = "TIME", value_parser = parse_end)]
+    until: Option<Timestamp>,
+    /// What was done: open, download, recall …
+    #[arg(long, value_name = "WORD")]
+    action: Option<String>,
+    /// A transfer with all its links, one link, or a queue item
+    #[arg(long, value_name = "ID")]
+    object: Option<String>,
+    /// By whom, as the list shows it
+    #[arg(long, value_name = "WHO")]
+    actor: Option<String>,
+    /// What a person did, and what was done to transfers that they sent or were sent
+    #[arg(long, value_name = "ADDR", value_parser = parse_address)]
+    person: Option<Address>,
+}
+
+impl Filter {
+    fn admits(&self, row: &Row, person: Option<&Person>) -> bool {
+        let is = |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|wanted| wanted == found);
+        let is_about = |wanted: &String| {
+            row.object == *wanted
+                || row.object.strip_prefix(wanted.as_str()).is_some_and(|rest| rest.starts_with('/'))
+        };
+        self.since.is_none_or(|since| row.time >= since)
+            && self.until.is_none_or(|until| row.time < until)
+            && is(&self.action, &row.action)
+            && is(&self.actor, &row.actor)
+            && self.object.as_ref().is_none_or(is_about)
+            && person.is_none_or(|person| person.is_in(row))
+    }
+}
+
+fn parse_start(text: &str) -> Result<Timestamp, String> {
+    parse_time(text, "T00:00:00Z")
+}
+
+fn parse_end(text: &str) -> Result<Timestamp, String> {
+    parse_time(text, "T23:59:59.999999Z")
+}
+
+/// A moment, or a day with this time of it (UTC, as in the log).
+fn parse_time(text: &str, of_day: &str) -> Result<Timestamp, String> {
+    let whole = if text.contains('T') { text.to_owned() } else { format!("{text}{of_day}") };
+    whole.parse().map_err(|_| "a time is written 2026-11-30T12:00:00Z, a day 2026-11-30".to_owned())
+}
+
+/// Runs one of the commands.
+pub fn run(command: AuditCommand) -> Result<()> {
+    tokio::runtime::Runtime::new()?.block_on(async {
+        match command {
+            AuditCommand::List { filter, report } => list(&filter, &report).await,
+            AuditCommand::Export { filter, format, out, report } => {
+                export(&filter, format, out.as_deref(), &report).await
+            }
+            AuditCommand::Verify { head, report } => verify(head, &report).await,
+        }
+    })
+}
+
+async fn list(filter: &Filter, report: &ReportArgs) -> Result<()> {
+    let store = report.home().await?.store;
+    let mut rows = 0_u64;
+    let show = |row: &Row| -> Result<()> {
+        rows += 1;
+        match report.json {
+            true => say!("{}", json!(row)),
+            false => say!("{}", line(row)),
+        }
+        Ok(())
+    };
+    each(store.as_ref(), filter, show).await?;
+    if !report.json {
+        say!("{rows} rows");
+    }
+    Ok(())
+}
+
+/// Texts come from mail servers too: none of them can write a line of its own.
+fn line(row: &Row) -> String {
+    let short = |text: &str| match text.strip_prefix("erased ") {
+        Some(digest) => format!("erased {}", digest.get(..8).unwrap_or(digest)),
+        None => text.escape_debug().to_string(),
+    };
+    let Row { number, time, action, object, result, .. } = row;
+    format!(
+        "{number:>8}  {time}  {action:<13}  {}  {}  by {} from {}",
+        object.escape_debug(),
+        result.escape_debug(),
+        short(&row.actor),
+        short(&row.origin)
+    )
+}
+
+async fn export(filter: &Filter, format: Format, out: Option<&Path>, report: &ReportArgs) -> Result<()> {
+    let store = report.home().await?.store;
+    let sink: Box<dyn Write> = match out {
+        None => Box::new(io::stdout().lock()),
+        Some(path) => {
+            let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+            Box::new(file.with_context(|| path.display().to_string())?)
+        }
+    };
+    let mut sink = BufWriter::new(sink);
+    match format {
+        Format::Jsonl => {
+            each(store.as_ref(), filter, |row| {
+                serde_json::to_writer(&mut sink, row)?;
+                Ok(sink.write_all(b"\n")?)
+            })
+            .await?;
+        }
+        Format::Csv => {
+            let mut csv = csv::Writer::from_writer(&mut sink);
+            csv.write_record(["number", "time", "action", "object", "result", "actor", "origin"])?;
+            each(store.as_ref(), filter, |row| Ok(csv.write_record(fields(row))?)).await?;
+            csv.flush()?;
+        }
+    }
+    Ok(sink.flush()?)
+}
+
+/// A spreadsheet must not take a text for a formula: one that begins like one has an apostrophe in front.
+fn fields(row: &Row) -> [String; 7] {
+    let (number, time) = (row.number.to_string(), row.time.to_string());
+    let text = |text: &str| match text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        true => format!("'{text}"),
+        false => text.to_owned(),
+    };
+    let [action, object, result, actor, origin] =
+        [&row.action, &row.object, &row.result, &row.actor, &row.origin].map(|field| text(field));
+    [number, time, action, object, result, actor, origin]
+}
+
+/// Calls `found` with every row that the filter admits.
+async fn each(store: &dyn Store, filter: &Filter, mut found: impl FnMut(&Row) -> Result<()>) -> Result<()> {
+    let person = match &filter.person {
+        Some(address) => Some(person::find(store, address).await?),
+        None => None,
+    };
+    let mut after = 0;
+    loop {
+        let rows = store.audit_rows(after, u64::MAX, PAGE).await?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        after = last.number;
+        rows.iter().filter(|row| filter.admits(row, person.as_ref())).try_for_each(&mut found)?;
+    }
+}
+
+async fn verify(head: Option<Head>, report: &ReportArgs) -> Result<()> {
+    let store = report.home().await?.store;
+    let verdict = verify_trail(store.as_ref(), head).await?;
+    if report.json {
+        print_json(&json!({
+            "rows": verdict.rows, "erased": verdict.erased, "blocks": verdict.blocks, "unchained": verdict.unchained,
+            "head": verdict.head.map(|head| head.to_string()),
+            "faults": verdict.faults.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "faults_in_all": verdict.faults_in_all,
+        }));
+    } else {
+        tell(&verdict);
+    }
+    match verdict.faults_in_all {
+        0 => Ok(()),
+        count => bail!("the audit trail is not what was written: {count} faults"),
+    }
+}
+
+fn tell(verdict: &Verdict) {
+    verdict.faults.iter().for_each(|fault| say!("  {fault}"));
+    let more = verdict.faults_in_all.saturating_sub(verdict.faults.len() as u64);
+    if more > 0 {
+        say!("  and {more} more");
+    }
+    say!("{} rows in {} blocks are as they were written", verdict.rows, verdict.blocks);
+    if verdict.erased > 0 {
+        say!("  in {} of them a person was erased", verdict.erased);
+    }
+    if verdict.unchained > 0 {
+        say!("  {} rows are not in the chain yet: the gateway adds them every second", verdict.unchained);
+    }
+    match verdict.head {
+        Some(head) => {
+            say!("head {head}");
+            say!(
+                "keep it elsewhere: `zegel audit verify --head` then shows whether anything was cut off at the end"
+            );
+        }
+        None => say!("there is no chain yet"),
+    }
+}
