@@ -51,6 +51,34 @@ impl Radosgw {
     pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
+
+    /// Makes a request that no gateway makes, and gives what is answered: `PUT`, `/bucket?versioning=`, a body.
+    pub fn request(&self, method: &str, target: &str, body: &str) -> String {
+        String::from_utf8_lossy(&self.send(method, target, body)).into_owned()
+    }
+
+    /// What is in an object.
+    pub fn bytes(&self, target: &str) -> Vec<u8> {
+        self.send("GET", target, "")
+    }
+
+    fn send(&self, method: &str, target: &str, body: &str) -> Vec<u8> {
+        let mut curl = Command::new("curl");
+        curl.args(["-sf", "--aws-sigv4", "aws:amz:us-east-1:s3", "--user", &format!("{KEY_ID}:{SECRET}")]);
+        curl.args(["-H", "x-amz-content-sha256: UNSIGNED-PAYLOAD", "-X", method, "--data-binary", body]);
+        let md5 = openssl::hash::hash(openssl::hash::MessageDigest::md5(), body.as_bytes()).expect("MD5");
+        curl.args(["-H", &format!("Content-MD5: {}", openssl::base64::encode_block(&md5))]);
+        let output = curl.arg(format!("{}{target}", self.endpoint())).output().expect("curl");
+        assert!(output.status.success(), "{method} {target}: {}", String::from_utf8_lossy(&output.stdout));
+        output.stdout
+    }
+
+    /// A new bucket that keeps versions.
+    pub fn bucket_with_versions(&self, name: &str) {
+        self.request("PUT", &format!("/{name}"), "");
+        let enabled = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+        self.request("PUT", &format!("/{name}?versioning="), enabled);
+    }
 }
 
 impl Drop for Radosgw {

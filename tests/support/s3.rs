@@ -40,6 +40,7 @@ struct State {
     troubles: Mutex<VecDeque<(String, Trouble)>>,
     requests: Mutex<Vec<String>>,
     ignores_start_after: AtomicBool,
+    keeps_versions: AtomicBool,
     ended: AtomicBool,
 }
 
@@ -92,6 +93,11 @@ impl Double {
     /// From now on `start-after` means nothing.
     pub fn ignore_start_after(&self) {
         self.state.ignores_start_after.store(true, Ordering::Relaxed);
+    }
+
+    /// From now on it says that what is removed is only marked.
+    pub fn keep_versions(&self) {
+        self.state.keeps_versions.store(true, Ordering::Relaxed);
     }
 
     /// The lines of all requests so far, each with its `Range`.
@@ -255,6 +261,8 @@ fn handle(state: &State, request: &Request) -> Answer {
     match request.method.as_str() {
         "GET" if has("list-type") => list(state, request),
         "GET" if has("uploads") => list_uploads(state),
+        "GET" if has("versions") => answer(200, "<ListVersionsResult/>"),
+        "GET" if has("versioning") => versioning(state),
         "GET" | "HEAD" => get(state, request),
         "POST" if has("uploads") => begin(state, request),
         "PUT" if has("uploadId") => put_part(state, request),
@@ -269,7 +277,9 @@ fn handle(state: &State, request: &Request) -> Answer {
         }
         "DELETE" => {
             lock(&state.objects).remove(&request.path);
-            answer(204, "")
+            let marked = state.keeps_versions.load(Ordering::Relaxed);
+            let headers = if marked { "x-amz-delete-marker: true\r\n" } else { "" };
+            Answer { headers: headers.to_owned(), ..answer(204, "") }
         }
         _ => refusal(405, "MethodNotAllowed"),
     }
@@ -309,6 +319,11 @@ fn list(state: &State, request: &Request) -> Answer {
             &format!("<IsTruncated>true</IsTruncated><NextContinuationToken>{last}</NextContinuationToken>");
     }
     answer(200, xml + "</ListBucketResult>")
+}
+
+fn versioning(state: &State) -> Answer {
+    let status = if state.keeps_versions.load(Ordering::Relaxed) { "<Status>Enabled</Status>" } else { "" };
+    answer(200, format!("<VersioningConfiguration>{status}</VersioningConfiguration>"))
 }
 
 fn list_uploads(state: &State) -> Answer {

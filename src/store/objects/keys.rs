@@ -38,9 +38,10 @@ impl ObjectBlobs {
         }
     }
 
-    /// Removes an object, and returns once the service has said that it is gone; one that is gone already is fine.
+    /// Removes an object with every version of it, and returns once the service has said that it is gone; one that is gone already
+    /// is fine.
     pub async fn delete(&self, name: &str) -> io::Result<()> {
-        self.inner.remote.remove(&self.small(name)?).await
+        self.inner.remote.remove_all_versions(&self.small(name)?, &self.inner.versions_told).await
     }
 
     /// The names of all objects that begin so, in order.

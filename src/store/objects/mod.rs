@@ -17,6 +17,7 @@ mod service;
 mod sweep;
 #[cfg(test)]
 pub(super) mod tests;
+mod versions;
 mod write;
 
 use std::future::Future;
@@ -30,6 +31,7 @@ use tokio::task::block_in_place;
 
 use self::names::{Intended, Names};
 use self::remote::Remote;
+use self::versions::Told;
 use self::write::{LARGE_AT_ONCE, Writer};
 use super::{BlobFacts, BlobIntents, BlobWriter, Blobs};
 use crate::clock::{Clock, Timestamp};
@@ -52,6 +54,8 @@ struct Inner {
     names: Names,
     /// When uploads were last looked for that nobody ended.
     looked: Mutex<Option<Instant>>,
+    /// When it was last told that old versions of keys stay.
+    versions_told: Told,
     /// Turns of the writers that hold much.
     large: Arc<Semaphore>,
     runtime: Handle,
@@ -70,6 +74,7 @@ impl ObjectBlobs {
             remote: Remote::new(bucket)?,
             names: Names::new(intents, clock),
             looked: Mutex::default(),
+            versions_told: Told::default(),
             large: Arc::new(Semaphore::new(LARGE_AT_ONCE)),
             runtime,
         };

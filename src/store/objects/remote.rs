@@ -2,11 +2,14 @@
 
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
+use hyper::{Method, Request};
 use object_store::aws::AmazonS3;
-use object_store::client::HttpClient;
+use object_store::client::{HttpClient, HttpRequestBody, HttpResponse};
 use object_store::list::{PaginatedListOptions, PaginatedListStore};
 use object_store::path::Path;
+use object_store::signer::{SignedUrlOptions, Signer};
 use object_store::{ObjectMeta, ObjectStoreExt};
 
 use super::connect;
@@ -19,6 +22,9 @@ use crate::id::FolderId;
 const PAGE: usize = 1000;
 /// The name of an empty object that says which installation the objects are of; the id follows.
 const ID: &str = "folder-";
+
+/// How long a signed address is good for.
+const SIGNED: Duration = Duration::from_secs(60);
 
 /// A bucket, and what the name of each of our objects begins with.
 pub(super) struct Remote {
@@ -45,6 +51,27 @@ impl Remote {
     /// An object as messages name it.
     pub fn place(&self, key: &Path) -> String {
         format!("s3://{}/{key}", self.bucket)
+    }
+
+    /// A request that the library does not know; its address is signed.
+    pub async fn request(
+        &self,
+        method: Method,
+        path: &Path,
+        query: Vec<(String, String)>,
+    ) -> object_store::Result<HttpResponse> {
+        let options = SignedUrlOptions::default().with_query(query);
+        let url = self.s3.signed_url_opts(method.clone(), path, SIGNED, &options).await?;
+        let request = Request::builder().method(method).uri(url.as_str()).body(HttpRequestBody::empty());
+        // What went wrong must not quote the address.
+        let request = request.map_err(|_| generic("the address cannot be one".into()))?;
+        self.http.execute(request).await.map_err(|error| generic(Box::new(error)))
+    }
+
+    /// What the bucket answers to a question that the library does not know.
+    pub async fn ask(&self, query: Vec<(String, String)>) -> object_store::Result<bytes::Bytes> {
+        let answer = self.request(Method::GET, &Path::default(), query).await?;
+        answer.into_body().bytes().await.map_err(|error| generic(Box::new(error)))
     }
 
     /// Stores a small object. When it returns, the service has said that it is there.
@@ -168,4 +195,9 @@ impl Remote {
     pub fn error(&self, fault: Fault, key: &Path) -> io::Error {
         fault.about(self.place(key))
     }
+}
+
+/// An error of a request that the library does not know.
+pub(super) fn generic(source: Box<dyn std::error::Error + Send + Sync>) -> object_store::Error {
+    object_store::Error::Generic { store: "S3", source }
 }

@@ -2,22 +2,16 @@
 //! name are found by their intents ([`super::names`]).
 
 use std::io;
-use std::time::Duration;
 
-use hyper::{Method, Request};
-use object_store::client::HttpRequestBody;
 use object_store::multipart::MultipartStore;
 use object_store::path::Path;
-use object_store::signer::{SignedUrlOptions, Signer};
 use serde::Deserialize;
 
+use super::remote::generic;
 use super::retry::call;
 use super::service::Kind;
 use super::{BLOBS, ObjectBlobs};
 use crate::clock::Timestamp;
-
-/// How long a signed address is good for.
-const SIGNED: Duration = Duration::from_secs(60);
 
 impl ObjectBlobs {
     /// Ends uploads that were begun before then; tells how many.
@@ -49,19 +43,9 @@ impl ObjectBlobs {
         if let Some((key, id)) = after {
             query.extend([("key-marker".to_owned(), key), ("upload-id-marker".to_owned(), id)]);
         }
-        let options = SignedUrlOptions::default().with_query(query);
-        let url = remote.s3.signed_url_opts(Method::GET, &Path::default(), SIGNED, &options).await?;
-        // What went wrong must not quote the address: it is signed.
-        let request = Request::get(url.as_str()).body(HttpRequestBody::empty());
-        let request = request.map_err(|_| generic("the address cannot be one".into()))?;
-        let answer = remote.http.execute(request).await.map_err(|error| generic(Box::new(error)))?;
-        let body = answer.into_body().bytes().await.map_err(|error| generic(Box::new(error)))?;
+        let body = remote.ask(query).await?;
         quick_xml::de::from_reader(&body[..]).map_err(|error| generic(Box::new(error)))
     }
-}
-
-fn generic(source: Box<dyn std::error::Error + Send + Sync>) -> object_store::Error {
-    object_store::Error::Generic { store: "S3", source }
 }
 
 /// ListMultipartUploadsResult

@@ -320,6 +320,26 @@ fn a_name_is_written_down_before_its_blob_is_there() {
     assert!(blobs.create().is_err());
 }
 
+/// Where versions may not be removed, the object is gone all the same, and what may pass is asked again.
+#[test]
+fn a_service_that_forbids_the_removal_of_versions_holds_up_nothing() {
+    let (double, gateway, blobs) = fresh();
+    let asked_for_versions = || double.requests().iter().filter(|line| line.contains("versions")).count();
+    let delete = || gateway.runtime.block_on(blobs.delete("sheet")).unwrap();
+    delete();
+    assert_eq!(asked_for_versions(), 0, "where none are kept, nothing is asked");
+    double.keep_versions();
+    double.trouble("GET /zegel", Trouble::Refused(403, "AccessDenied", None));
+    delete();
+    assert_eq!(asked_for_versions(), 1);
+    double.trouble("GET /zegel", Trouble::Refused(503, "SlowDown", None));
+    delete();
+    assert_eq!(asked_for_versions(), 3);
+    double.trouble("GET /zegel", Trouble::TornAnswer(3));
+    delete();
+    assert_eq!(asked_for_versions(), 5);
+}
+
 /// The double says that every upload began on 30 November 2026 at four.
 #[test]
 fn what_a_dead_node_has_begun_is_ended_a_day_later() {
@@ -560,6 +580,43 @@ mod real {
         assert!(write(&blobs, b"sealed").unwrap_err().to_string().ends_with("404 NoSuchBucket"));
         assert!(blobs.look(&BlobName::random()).is_err());
         assert!(all_names(&blobs).is_err());
+    }
+
+    /// C29 in a bucket that keeps versions.
+    #[test]
+    fn of_keys_every_version_goes() {
+        let (_, gateway) = fresh();
+        shared().bucket_with_versions("versions");
+        let bucket = Bucket { name: "versions".to_owned(), ..gateway.bucket.clone() };
+        let gateway = Gateway { bucket, ..gateway };
+        let blobs = gateway.blobs();
+        let there = || shared().request("GET", "/versions?versions=", "");
+        gateway.runtime.block_on(async {
+            for content in ["first", "second"] {
+                blobs.put("sheet", content.into()).await.unwrap();
+            }
+            blobs.put("sheet-of-another", "kept".into()).await.unwrap();
+            assert_eq!(there().matches("/keys/sheet<").count(), 2);
+            blobs.delete("sheet").await.unwrap();
+            assert_eq!(there().matches("/keys/sheet<").count(), 0, "{}", there());
+            assert_eq!(blobs.get("sheet").await.unwrap(), None);
+            assert_eq!(blobs.get("sheet-of-another").await.unwrap().as_deref(), Some(&b"kept"[..]));
+            let advice = blobs.advice().await.join("\n");
+            assert!(
+                advice.contains("s3://versions/") && advice.contains("NoncurrentVersionExpiration"),
+                "{advice}"
+            );
+        });
+        shared().request(
+            "PUT",
+            "/versions?lifecycle=",
+            "<LifecycleConfiguration><Rule><ID>zegel</ID><Status>Enabled</Status><Filter><Prefix></Prefix></Filter>\
+             <NoncurrentVersionExpiration><NoncurrentDays>7</NoncurrentDays></NoncurrentVersionExpiration></Rule>\
+             </LifecycleConfiguration>",
+        );
+        assert_eq!(gateway.runtime.block_on(blobs.advice()), [""; 0]);
+        let (blobs, gateway) = super::real::fresh();
+        assert_eq!(gateway.runtime.block_on(blobs.advice()), [""; 0], "no versions, no advice");
     }
 
     #[test]
