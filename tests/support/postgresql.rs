@@ -1,5 +1,6 @@
 //! A PostgreSQL of our own (Debian's `postgresql`): one server for a test binary, in memory where there is room, on a Unix
 //! socket and a loopback port, and a database for each test. It ends with the process that started it, however that ends.
+//! `POSTGRESQL_BIN` names the folder of another server's programs: `./run postgresql` tests every version that we support.
 
 #![allow(dead_code)]
 
@@ -269,8 +270,15 @@ fn folder(base: &Path) -> PathBuf {
     folder
 }
 
-/// Debian keeps the programs of each version apart, outside of PATH.
+/// Of the server that is asked for; its clients may be Debian's.
 fn program(name: &str) -> PathBuf {
+    let named = std::env::var_os("POSTGRESQL_BIN").map(|folder| PathBuf::from(folder).join(name));
+    let is_server = ["initdb", "postgres"].contains(&name);
+    named.filter(|path| is_server || path.exists()).unwrap_or_else(|| of_debian(name))
+}
+
+/// Debian keeps the programs of each version apart, outside of PATH.
+fn of_debian(name: &str) -> PathBuf {
     let mut versions: Vec<_> = std::fs::read_dir("/usr/lib/postgresql")
         .map(|entries| entries.flatten().map(|entry| entry.path()).collect())
         .unwrap_or_default();
