@@ -238,6 +238,13 @@ impl FolderKey {
     pub fn check_value(&self, id: &str) -> [u8; 32] {
         sign(&self.0, id.as_bytes())
     }
+
+    /// The same of a text that belongs under a name: equal where both are.
+    pub fn digest(&self, name: &str, text: &str) -> String {
+        let digest = sign(&self.0, format!("digest\0{name}\0{text}").as_bytes());
+        let (start, _) = digest.split_at(8);
+        start.iter().map(|octet| format!("{octet:02x}")).collect()
+    }
 }
 
 /// From which each queued body gets a key of its own, with a key of short life.

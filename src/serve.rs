@@ -113,7 +113,7 @@ impl Gateway {
         drop(signal(SignalKind::from_raw(SIGXFSZ))?);
         let Home { store, blobs, keys, before, owner } =
             Home::open(&settings.data_dir, &settings.store).await?;
-        let clock = Clock::system();
+        let (clock, folder_key) = (Clock::system(), keys.folder.clone());
         warn(&settings);
         let settings = CurrentSettings::new(settings);
         let smarthost = Smarthost::new(TlsClients::system()?, Timeouts::default());
@@ -183,7 +183,7 @@ impl Gateway {
             removed => tracing::info!(removed, "unfinished blobs of a former life were removed"),
         }
         let chain = AuditChain::new(store.clone(), clock.clone());
-        let heartbeat = Heartbeat::begin(store.clone(), clock).await?;
+        let heartbeat = Heartbeat::begin(store.clone(), clock, settings.clone(), folder_key).await?;
         let (accepting, relaying) = (CancellationToken::new(), CancellationToken::new());
         let (servers, workers) = (TaskTracker::new(), TaskTracker::new());
         let addresses = (smtp.addresses()?, web.addresses(), admin.addresses());

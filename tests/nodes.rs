@@ -100,7 +100,7 @@ fn nodes_are_listed_and_one_has_the_timer() {
     let (first, second) = (shared.site(), shared.site_without_key("zegel"));
     assert!(first.command(&["nodes"]).2.contains("no gateway has run here yet"));
     let (status, text, error) = first.command(&["migrate"]);
-    assert_eq!((status, text.contains("1 steps")), (0, true), "{text}{error}");
+    assert_eq!((status, text.contains(" steps: the database is up to date now")), (0, true), "{text}{error}");
     assert!(first.command(&["migrate"]).1.contains("is up to date"));
     assert!(first.command(&["check"]).1.contains("will be made at the first start"));
 
@@ -162,6 +162,34 @@ fn what_does_not_belong_together_is_not_started() {
     // A data folder has a key of its own.
     let alone = Site::new(shared.smarthost.address(), "");
     assert!(refused(&alone, KEY_TEXT).contains("a data folder has its own master.key"));
+}
+
+#[test]
+fn nodes_that_go_by_other_settings_are_named() {
+    let shared = Shared::new();
+    let (first, second) = (shared.site(), shared.site());
+    for site in [&first, &second] {
+        // Where the pages are is a node's own in these tests, and would differ.
+        site.publish_at("https://veilig.voorbeeld.nl");
+    }
+    let config = fs::read_to_string(second.config()).unwrap();
+    fs::write(second.config(), format!("{config}\n[seal]\nexpiry_days = 7\n")).unwrap();
+    let one = first.start();
+    wait_for("the first node", || (nodes(&first).len() == 1).then_some(()));
+    let two = second.start();
+    let note = wait_for("a note", || Some(ready(&one).1).filter(|text| text.contains("other settings")));
+    assert!(
+        note.contains("note: nodes go by other settings than this one: ") && note.ends_with(": seal\n"),
+        "{note}"
+    );
+    assert!(two.wait_for_log("nodes go by different settings").contains(": seal"));
+    let (_, list, _) = first.command(&["nodes"]);
+    assert_eq!(list.matches("differs from the others: seal").count(), 1, "{list}");
+
+    fs::write(second.config(), config).unwrap();
+    two.reload();
+    wait_for("no note", || (!ready(&one).1.contains("other settings")).then_some(()));
+    assert!(nodes(&first).iter().all(|node| node["differs"].as_array().unwrap().is_empty()));
 }
 
 #[test]

@@ -30,9 +30,13 @@ pub fn list(report: &ReportArgs) -> Result<()> {
 fn line(node: &Node) -> String {
     let Node { id, host, version, started, state, lease_seconds, skew_seconds, claimed, .. } = node;
     let timer = if node.timer { "  timer" } else { "" };
+    let differs = match node.differs.as_slice() {
+        [] => String::new(),
+        sections => format!("  differs from the others: {}", sections.join(", ")),
+    };
     format!(
         "{id}  {host}  {version}  since {started}  {:<8}  lease {lease_seconds:.0} s  clock {skew_seconds:+.1} s  \
-         {claimed} claimed{timer}",
+         {claimed} claimed{timer}{differs}",
         state.as_str()
     )
 }

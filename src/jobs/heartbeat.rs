@@ -8,7 +8,9 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, jittered};
-use crate::store::nodes::{self, NodeFacts, SKEW_NOTED};
+use crate::secret::FolderKey;
+use crate::settings::{CurrentSettings, Settings};
+use crate::store::nodes::{self, Difference, NodeFacts, SKEW_NOTED, SettingsDigests};
 use crate::store::{NodeStore, Result};
 
 /// How often, at most: six of them fit into a lease.
@@ -20,21 +22,36 @@ const TROUBLE: Duration = Duration::from_secs(1);
 pub struct Heartbeat {
     store: Arc<dyn NodeStore>,
     clock: Clock,
+    settings: CurrentSettings,
+    key: FolderKey,
+    /// Of which settings the digests are that others are shown.
+    shown: Option<Arc<Settings>>,
     me: NodeFacts,
     is_away: bool,
     is_skewed: bool,
+    differs: Vec<Difference>,
 }
 
 impl Heartbeat {
-    /// The first one: from here on what this node claims is its own. Fails where the database cannot be reached.
-    pub async fn begin(store: Arc<dyn NodeStore>, clock: Clock) -> Result<Self> {
+    /// The first one: from here on what this node claims is its own. Fails where the database cannot be reached. `key` makes
+    /// the digests of the settings by which nodes that differ are noticed.
+    pub async fn begin(
+        store: Arc<dyn NodeStore>,
+        clock: Clock,
+        settings: CurrentSettings,
+        key: FolderKey,
+    ) -> Result<Self> {
         let me = NodeFacts {
-            host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            host: nodes::host(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started: clock.now(),
             draining: false,
+            settings: SettingsDigests::new(),
         };
-        let mut heart = Self { store, clock, me, is_away: false, is_skewed: false };
+        let (shown, differs) = (None, Vec::new());
+        let (is_away, is_skewed) = (false, false);
+        let mut heart = Self { store, clock, settings, key, shown, me, is_away, is_skewed, differs };
+        heart.show_settings();
         let beat = heart.store.heartbeat(&heart.me, &heart.clock).await?;
         heart.note(beat);
         Ok(heart)
@@ -60,8 +77,17 @@ impl Heartbeat {
         }
     }
 
+    fn show_settings(&mut self) {
+        let now = self.settings.get();
+        if !self.shown.as_ref().is_some_and(|shown| Arc::ptr_eq(shown, &now)) {
+            self.me.settings = now.digests(&self.key);
+            self.shown = Some(now);
+        }
+    }
+
     /// Whether it could be given.
     async fn beat(&mut self) -> bool {
+        self.show_settings();
         match self.store.heartbeat(&self.me, &self.clock).await {
             Ok(beat) => {
                 if std::mem::take(&mut self.is_away) {
@@ -96,5 +122,13 @@ impl Heartbeat {
             );
         }
         self.is_skewed = is_skewed;
+        let differs = self.store.health().map(|health| health.differs).unwrap_or_default();
+        if differs != self.differs && !differs.is_empty() {
+            tracing::warn!(
+                differs = Difference::list(&differs),
+                "nodes go by different settings: mail and pages depend on which of them they come to"
+            );
+        }
+        self.differs = differs;
     }
 }

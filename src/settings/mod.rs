@@ -6,6 +6,7 @@
 //! the sender, the host or the transfer that it belongs to.
 
 mod certificates;
+mod digests;
 mod organisation;
 #[cfg(test)]
 pub mod testing;

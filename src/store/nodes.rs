@@ -2,6 +2,7 @@
 //! its lease lasts. One of them leads, and runs the timer. A gateway that has its store for itself is always alone, holds
 //! what it has claimed, and leads. Used by `jobs`, `web/admin` and `zegel nodes`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -44,6 +45,11 @@ pub trait NodeStore: Send + Sync + 'static {
     }
 }
 
+/// The name of the host that this process runs on.
+pub fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
 /// What a node says of itself.
 #[derive(Clone, Debug)]
 pub struct NodeFacts {
@@ -55,6 +61,57 @@ pub struct NodeFacts {
     pub started: Timestamp,
     /// It is stopping: it takes in nothing new.
     pub draining: bool,
+    /// What it goes by.
+    pub settings: SettingsDigests,
+}
+
+/// Of each section that all nodes must have alike, a digest: equal where the section is.
+pub type SettingsDigests = BTreeMap<String, String>;
+
+/// What nodes do not have alike.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The host of the other node.
+    pub host: String,
+    /// The sections.
+    pub sections: Vec<String>,
+}
+
+impl Difference {
+    /// Of one node from another; `None`: they have all of it alike.
+    pub fn between(mine: &SettingsDigests, host: &str, other: &SettingsDigests) -> Option<Self> {
+        let sections: Vec<_> = other
+            .iter()
+            .filter(|(section, digest)| mine.get(*section).is_some_and(|mine| mine != *digest))
+            .map(|(section, _)| section.clone())
+            .collect();
+        (!sections.is_empty()).then(|| Self { host: host.to_owned(), sections })
+    }
+
+    /// Several in words: `node2: policy, seal; node3: seal`.
+    pub fn list(all: &[Self]) -> String {
+        let one = |Self { host, sections }: &Self| format!("{host}: {}", sections.join(", "));
+        all.iter().map(one).collect::<Vec<_>>().join("; ")
+    }
+}
+
+/// In which sections each of these nodes, the longest at work first, differs from most of them; from the first of all where
+/// there are no most.
+pub fn differing(nodes: &[&SettingsDigests]) -> Vec<Vec<String>> {
+    let sections: BTreeSet<&String> = nodes.iter().flat_map(|node| node.keys()).collect();
+    let mut differing = vec![Vec::new(); nodes.len()];
+    for section in sections {
+        let digests: Vec<_> = nodes.iter().map(|node| node.get(section)).collect();
+        let count = |digest: &String| digests.iter().filter(|one| **one == Some(digest)).count();
+        // Of several that are as often, the last is the maximum: so from the youngest to the oldest.
+        let usual = digests.iter().rev().flatten().max_by_key(|digest| count(digest));
+        for (found, differing) in digests.iter().zip(&mut differing) {
+            if found.is_some_and(|found| usual.is_some_and(|usual| found != *usual)) {
+                differing.push(section.clone());
+            }
+        }
+    }
+    differing
 }
 
 /// What a sign of life brought to light.
@@ -88,6 +145,8 @@ pub struct Node {
     pub timer: bool,
     /// Items of the queue that it has claimed.
     pub claimed: u64,
+    /// Sections of the configuration that it does not have as most nodes have them.
+    pub differs: Vec<String>,
 }
 
 /// What a node is doing.
@@ -132,6 +191,8 @@ pub struct NodeHealth {
     pub skew: i64,
     /// Whether it runs the timer.
     pub leads: bool,
+    /// Nodes of the same version that go by other settings.
+    pub differs: Vec<Difference>,
     /// Why the database could not be used the last time that it could not, and how long ago that was.
     pub trouble: Option<(String, Duration)>,
     /// Whether that is over.
@@ -176,5 +237,34 @@ impl Lead {
     /// Cancelled when this node no longer leads: what it is doing as the leader must stop.
     pub fn lost(&self) -> &CancellationToken {
         &self.lost
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(policy: &str, seal: &str) -> SettingsDigests {
+        [("policy", policy), ("seal", seal)].map(|(name, digest)| (name.to_owned(), digest.to_owned())).into()
+    }
+
+    #[test]
+    fn whoever_is_not_as_most_are_differs() {
+        let (usual, other) = (node("1", "1"), node("2", "1"));
+        assert_eq!(differing(&[&usual, &other, &usual]), [vec![], vec!["policy".to_owned()], vec![]]);
+        assert_eq!(differing(&[&other, &usual, &usual]), [vec!["policy".to_owned()], vec![], vec![]]);
+        assert_eq!(differing(&[&usual, &other]), [vec![], vec!["policy".to_owned()]], "the older is right");
+        let unknown = SettingsDigests::new();
+        assert_eq!(differing(&[&unknown, &usual]), [vec![""; 0], vec![]], "an older release says nothing");
+        assert_eq!(differing(&[]), [vec![""; 0]; 0]);
+    }
+
+    #[test]
+    fn a_difference_names_host_and_sections() {
+        let between = |other| Difference::between(&node("1", "1"), "b", &other);
+        assert_eq!(between(node("1", "1")), None);
+        assert_eq!(between(SettingsDigests::new()), None);
+        let found = [between(node("2", "2")).unwrap(), between(node("1", "2")).unwrap()];
+        assert_eq!(Difference::list(&found), "b: policy, seal; b: seal");
     }
 }

@@ -13,7 +13,7 @@ use axum::routing::get;
 use crate::clock::{Clock, Timestamp};
 use crate::diagnostic::Diagnostic;
 use crate::settings::{Certificates, CurrentSettings, Settings};
-use crate::store::nodes::{NodeHealth, SKEW_NOTED};
+use crate::store::nodes::{Difference, NodeHealth, SKEW_NOTED};
 use crate::store::room::{Disk, DiskShare, Shortage};
 use crate::store::{Blobs, GaugeStore, Gauges, NodeStore, Problem, ProblemGauge};
 use crate::web::http::error::PlainError;
@@ -98,6 +98,10 @@ fn note_of_node(node: &NodeHealth) -> String {
     if node.waiting > 0 {
         notes +=
             &format!("note: {} wait for one of {} connections to the database\n", node.waiting, node.most);
+    }
+    if !node.differs.is_empty() {
+        notes +=
+            &format!("note: nodes go by other settings than this one: {}\n", Difference::list(&node.differs));
     }
     notes
 }
@@ -266,6 +270,7 @@ mod tests {
             lease: Some(Duration::from_secs(28)),
             skew: 0,
             leads: true,
+            differs: Vec::new(),
             trouble: None,
             answers: true,
         };
@@ -278,6 +283,11 @@ mod tests {
 
         let late = NodeHealth { skew: -3_000_000, ..well.clone() };
         assert!(late.not_ready().is_none() && note_of_node(&late).contains("differs by 3.0 s"));
+        let difference = Difference { host: "b".to_owned(), sections: vec!["policy".to_owned()] };
+        let differing = NodeHealth { differs: vec![difference], ..well.clone() };
+        assert!(
+            differing.not_ready().is_none() && note_of_node(&differing).ends_with("this one: b: policy\n")
+        );
         let wrong = NodeHealth { skew: -11_000_000, ..well.clone() };
         assert!(wrong.not_ready().unwrap().contains("11.0 s"));
         let trouble = Some(("connection refused".to_owned(), Duration::from_secs(40)));

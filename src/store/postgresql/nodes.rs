@@ -4,8 +4,9 @@
 //! before its renewal was sent, by a clock that goes on while the process is stopped); that two run the timer for longer than
 //! it takes to notice. Signs of life and the timer have connections of their own, so that no crowd of callers keeps them away.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -21,8 +22,11 @@ use super::locks::Lock;
 use super::{Postgres, connection, queue};
 use crate::clock::{Clock, Timestamp, jittered, later, since_boot};
 use crate::id::FolderId;
-use crate::store::Result;
-use crate::store::nodes::{Heartbeat, LEASE, Lead, Node, NodeFacts, NodeHealth, NodeState, NodeStore};
+use crate::store::nodes::{
+    Difference, Heartbeat, LEASE, Lead, Node, NodeFacts, NodeHealth, NodeState, NodeStore, SettingsDigests,
+    differing,
+};
+use crate::store::{Result, StoreError};
 
 /// A sign of life that takes longer has failed.
 const BEAT: Duration = Duration::from_secs(5);
@@ -45,9 +49,15 @@ macro_rules! now {
 
 const NOW: &str = concat!("SELECT ", now!(), " AS now");
 const BEAT_SQL: &str = "
-    INSERT INTO nodes (id, name, version, started, seen, lease, skew, draining) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+    INSERT INTO nodes (id, name, version, started, seen, lease, skew, draining, settings)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
     ON CONFLICT (id) DO UPDATE
-    SET seen = excluded.seen, lease = excluded.lease, skew = excluded.skew, draining = excluded.draining";
+    SET seen = excluded.seen, lease = excluded.lease, skew = excluded.skew, draining = excluded.draining,
+        settings = excluded.settings";
+/// Releases may write the same settings down in another way.
+const OTHERS: &str = "
+    SELECT name, settings FROM nodes
+    WHERE lease > $1 AND id <> $2 AND version = $3 AND settings IS NOT NULL ORDER BY started, id";
 /// Whoever holds items and is no node with a lease: it has ended, or was forgotten before.
 pub(super) const DEAD: &str = "
     SELECT DISTINCT owner FROM items WHERE claimed AND owner IS NOT NULL
@@ -56,7 +66,7 @@ pub(super) const DEAD: &str = "
 const FORGET: &str = "DELETE FROM nodes WHERE lease < $1";
 const LEAVE: &str = "DELETE FROM nodes WHERE id = $1";
 const LIST: &str = concat!(
-    "SELECT id, name, version, started, seen, lease, skew, draining, ",
+    "SELECT id, name, version, started, seen, lease, skew, draining, settings, ",
     now!(),
     " AS now,
         (SELECT count(*) FROM items WHERE claimed AND items.owner = nodes.id) AS claimed,
@@ -102,9 +112,14 @@ pub(super) struct Own {
     lease: Lease,
     skew: AtomicI64,
     leads: AtomicBool,
+    differs: Mutex<Vec<Difference>>,
 }
 
 impl Own {
+    fn set_differences(&self, differs: Vec<Difference>) {
+        *self.differs.lock().unwrap_or_else(PoisonError::into_inner) = differs;
+    }
+
     /// The lease has ended: nothing that was claimed is surely its node's.
     pub fn end(&self) {
         self.lease.end();
@@ -138,12 +153,13 @@ impl NodeStore for Postgres {
         let beat = self.write_aside(move |change| beat(change, id, me, skew, begun).boxed());
         let beat = timeout(BEAT, beat).await.unwrap_or_else(|_| Err(database(SILENT)));
         match beat {
-            Ok((skew, freed)) => {
+            Ok((skew, freed, differs)) => {
                 if had_ended {
                     self.held.lapse();
                 }
                 self.own.lease.renew(asked);
                 self.own.skew.store(skew, Ordering::Relaxed);
+                self.own.set_differences(differs);
                 self.trouble.over();
                 // A worker whose connections are all taken asks for nothing, and what is ready here waits for others too.
                 if let Ok(Err(error)) = timeout(BEAT, self.release_what_waits()).await {
@@ -180,7 +196,7 @@ impl NodeStore for Postgres {
             async move {
                 let rows =
                     db.query(LIST, &[&i64::from(class), &i64::from(object), &connection::NAME]).await?;
-                rows.iter().map(node).collect()
+                nodes(&rows)
             }
             .boxed()
         })
@@ -211,37 +227,50 @@ impl NodeStore for Postgres {
             lease: self.own.lease.left(since_boot()),
             skew: self.own.skew.load(Ordering::Relaxed),
             leads: self.leads(),
+            differs: self.own.differs.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             trouble,
             answers,
         })
     }
 }
 
-/// One sign of life; gives the skew and how many items it has freed.
+/// One sign of life; gives the skew, how many items it has freed, and which nodes go by other settings.
 async fn beat(
     change: &mut Change,
     id: FolderId,
     me: NodeFacts,
     skew: i64,
     (clock, begun): (Timestamp, Instant),
-) -> Result<(i64, u64)> {
+) -> Result<(i64, u64, Vec<Difference>)> {
     let asked = begun.elapsed();
     let there = time(&change.db.one(NOW, &[]).await?, "now")?;
     let skew = skew_of(clock, asked, begun.elapsed(), there).unwrap_or(skew);
-    let NodeFacts { host, version, started, draining } = me;
+    let NodeFacts { host, version, started, draining, settings } = me;
     let lease = later(there, LEASE);
+    let digests = serde_json::to_string(&settings).map_err(|_| StoreError::Corrupt("settings of a node"))?;
     change
         .db
         .execute(
             BEAT_SQL,
-            &[&id, &host, &version, &Time(started), &Time(there), &Time(lease), &skew, &draining],
+            &[&id, &host, &version, &Time(started), &Time(there), &Time(lease), &skew, &draining, &digests],
         )
         .await?;
     let dead = change.db.query(DEAD, &[&Time(there)]).await?;
     let dead = dead.iter().map(|row| get(row, "owner")).collect::<Result<Vec<FolderId>>>()?;
     let freed = queue::free_claims_of(&change.db, &dead).await?;
     change.db.execute(FORGET, &[&Time(crate::clock::earlier(there, LOST))]).await?;
-    Ok((skew, freed))
+    let others = change.db.query(OTHERS, &[&Time(there), &id, &version]).await?;
+    let mut differs = Vec::new();
+    for other in &others {
+        differs.extend(Difference::between(&settings, get(other, "name")?, &digests_of(other)?));
+    }
+    Ok((skew, freed, differs))
+}
+
+fn digests_of(row: &Row) -> Result<SettingsDigests> {
+    let text: Option<&str> = get(row, "settings")?;
+    let digests = text.map_or_else(|| Ok(SettingsDigests::new()), serde_json::from_str);
+    digests.map_err(|_| StoreError::Corrupt("settings of a node"))
 }
 
 /// How far our clock is ahead, which said `clock` at the beginning: the question was sent `asked` after that and answered
@@ -252,6 +281,21 @@ fn skew_of(clock: Timestamp, asked: Duration, answered: Duration, there: Timesta
     let skew = ours.as_microsecond() - there.as_microsecond();
     let doubt = i64::try_from(half.as_micros()).ok()?;
     Some(skew.signum() * (skew.abs() - doubt).max(0))
+}
+
+fn nodes(rows: &[Row]) -> Result<Vec<Node>> {
+    let mut nodes = rows.iter().map(node).collect::<Result<Vec<_>>>()?;
+    let digests = rows.iter().map(digests_of).collect::<Result<Vec<_>>>()?;
+    let versions: BTreeSet<_> = nodes.iter().map(|node| node.version.clone()).collect();
+    for version in versions {
+        let is_of = |node: &Node| node.version == version && node.state != NodeState::Lost;
+        let (mut of_version, alike): (Vec<_>, Vec<_>) =
+            nodes.iter_mut().zip(&digests).filter(|(node, _)| is_of(node)).unzip();
+        for (node, differs) in of_version.iter_mut().zip(differing(&alike)) {
+            node.differs = differs;
+        }
+    }
+    Ok(nodes)
 }
 
 fn node(row: &Row) -> Result<Node> {
@@ -274,6 +318,7 @@ fn node(row: &Row) -> Result<Node> {
         skew_seconds: seconds(get(row, "skew")?),
         timer: get(row, "timer")?,
         claimed: number(row, "claimed")?,
+        differs: Vec::new(),
     })
 }
 

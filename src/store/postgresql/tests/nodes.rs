@@ -9,7 +9,7 @@ use super::server::Server;
 use super::*;
 use crate::clock::Clock;
 use crate::store::conformance::{attempt, delivered, item, message, minutes, noon};
-use crate::store::nodes::{Heartbeat, NodeFacts, NodeState};
+use crate::store::nodes::{Difference, Heartbeat, NodeFacts, NodeState, SettingsDigests};
 use crate::store::{AttemptEnd, Item, MessageStore, NodeStore, QueueAdmin, QueueStore, StoreError};
 
 /// How long a test waits for what must come.
@@ -17,7 +17,45 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 fn facts() -> NodeFacts {
     let (host, version) = ("post".to_owned(), "0.1.0".to_owned());
-    NodeFacts { host, version, started: noon(), draining: false }
+    NodeFacts { host, version, started: noon(), draining: false, settings: SettingsDigests::new() }
+}
+
+fn going_by(host: &str, version: &str, policy: &str) -> NodeFacts {
+    let settings = [("policy".to_owned(), policy.to_owned()), ("seal".to_owned(), "0".to_owned())].into();
+    NodeFacts { host: host.to_owned(), version: version.to_owned(), settings, ..facts() }
+}
+
+#[tokio::test]
+async fn a_node_with_other_settings_is_noticed_by_all() {
+    let (a, database) = fresh().await;
+    let (b, c, newer) = (node(&database), node(&database), node(&database));
+    let told = |of: &Postgres| Difference::list(&of.health().unwrap().differs);
+    let beat = async |node: &Postgres, facts: &NodeFacts| {
+        node.heartbeat(facts, &Clock::system()).await.unwrap();
+        told(node)
+    };
+    let (of_a, of_b, of_c) = (going_by("a", "1", "x"), going_by("b", "1", "y"), going_by("c", "1", "x"));
+    assert_eq!(beat(&a, &of_a).await, "", "it is alone");
+    assert_eq!(beat(&b, &of_b).await, "a: policy");
+    assert_eq!(beat(&c, &of_c).await, "b: policy");
+    assert_eq!(
+        beat(&newer, &going_by("d", "2", "z")).await,
+        "",
+        "another release writes them down in its own way"
+    );
+    assert_eq!(beat(&a, &of_a).await, "b: policy");
+    let listed = a.nodes().await.unwrap();
+    let differing = listed.iter().filter(|node| !node.differs.is_empty());
+    assert_eq!(
+        differing.map(|node| (&*node.host, &*node.differs)).collect::<Vec<_>>(),
+        [("b", &["policy".to_owned()][..])]
+    );
+    beat(&b, &of_c).await;
+    assert_eq!(beat(&a, &of_a).await, "", "until it is mended");
+    // A node of the release before knows nothing of it.
+    database.sql(&format!("UPDATE nodes SET settings = NULL WHERE id = '{}'", c.node()));
+    assert_eq!(beat(&a, &of_a).await, "");
+    assert!(a.nodes().await.unwrap().iter().all(|node| node.differs.is_empty()));
 }
 
 async fn beat(node: &Postgres) -> Heartbeat {
@@ -246,5 +284,5 @@ async fn a_database_that_is_not_there_yet_is_waited_for_and_a_wrong_one_is_not()
         server.signal_all("CONT");
     };
     let (migrated, ()) = futures_util::join!(early.migrate(), start);
-    assert_eq!(migrated.unwrap(), 1);
+    assert_eq!(migrated.unwrap(), migrate::MIGRATIONS.len() as u32);
 }
