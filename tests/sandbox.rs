@@ -12,10 +12,16 @@ use std::process::Command;
 use support::clamd::Clamd;
 use support::gateway::{Gateway, Site, wait_for, zegel};
 use support::mail::Notice;
+#[cfg(feature = "cluster")]
+use support::postgresql::TestDatabase;
+#[cfg(feature = "cluster")]
+use support::radosgw::{self, BUCKET, KEY_ID, SECRET};
 use support::resident::{RESIDENT, Resident, STAFF, form, seal};
 use support::smarthost::{Script, Smarthost};
 
 const UNIT: &str = "systemd/zegel.service";
+const BACKUP: &str = "systemd/zegel-backup.service";
+const TIMER: &str = "systemd/zegel-backup.timer";
 /// SQLite gives files it makes to the owner of the database, when root runs it; the service is never root.
 const ONLY_AS_ROOT: &str = "fchown";
 
@@ -28,8 +34,31 @@ fn output_of(program: &str, arguments: &[&str]) -> String {
 
 /// `systemd-analyze security`, as tenths.
 #[test]
-fn systemd_finds_the_service_hardly_exposed() {
-    output_of("systemd-analyze", &["security", "--offline=yes", "--threshold=20", UNIT]);
+fn systemd_finds_the_services_hardly_exposed() {
+    for unit in [UNIT, BACKUP] {
+        output_of("systemd-analyze", &["security", "--offline=yes", "--threshold=20", unit]);
+    }
+}
+
+/// What the unit of the backup says is a command line that zegel takes, and the moments of its timer are some.
+#[test]
+fn the_backup_that_a_timer_starts_is_one_that_zegel_makes() {
+    let line = |file: &str, key: &str| {
+        let unit = std::fs::read_to_string(file).unwrap();
+        unit.lines().find_map(|line| line.strip_prefix(key)).unwrap().to_owned()
+    };
+    output_of("systemd-analyze", &["calendar", &line(TIMER, "OnCalendar=")]);
+    let smarthost = Smarthost::start(Script::usual());
+    let site = Site::new(smarthost.address(), "");
+    assert_eq!(site.start().stop(), 0);
+    let into = site.config().with_file_name("backups");
+    let command =
+        line(BACKUP, "ExecStart=/usr/bin/zegel ").replace("/var/backups/zegel", into.to_str().unwrap());
+    let (command, _) = command.split_once(" --config").unwrap();
+    let (status, out, error) = site.command(&command.split(' ').collect::<Vec<_>>());
+    assert!(status == 0 && out.contains("complete"), "{out}{error}");
+    let made = std::fs::read_dir(&into).unwrap().next().unwrap().unwrap().path();
+    assert!(made.join("backup.json").exists() && !made.join("master.key").exists());
 }
 
 /// Names in a line `SystemCallFilter=` of the unit; those behind `~` are taken away again.
@@ -87,19 +116,9 @@ fn a_whole_day(site: &Site, smarthost: &Smarthost, gateway: Gateway) {
     smarthost.wait(|seen| seen.taken[before..].iter().any(|taken| Notice::of(taken).to == [STAFF]));
 
     gateway.reload();
-    wait_for("the reload in the audit trail", || {
-        let list = site.command(&["transfer", "list"]);
-        (list.0 == 0 && database_holds(site, "configuration")).then_some(())
-    });
+    gateway.wait_for_log("\"configuration\"");
+    assert_eq!(site.command(&["transfer", "list"]).0, 0);
     assert_eq!(gateway.stop(), 0);
-}
-
-fn database_holds(site: &Site, action: &str) -> bool {
-    let database = rusqlite::Connection::open(site.data().join("zegel.db")).unwrap();
-    database.busy_timeout(support::gateway::PATIENCE).unwrap();
-    let count = database
-        .query_row("SELECT count(*) FROM audit WHERE action = ?1", [action], |row| row.get::<_, u32>(0));
-    count.unwrap() > 0
 }
 
 /// The smarthost by a name, so that it is looked up.
@@ -109,10 +128,33 @@ fn by_name(address: SocketAddr) -> String {
 
 #[test]
 fn every_system_call_is_one_that_the_unit_allows() {
+    assert_allowed("");
+}
+
+/// The same with a database and a bucket: other sockets, other libraries, other threads.
+#[cfg(feature = "cluster")]
+#[test]
+fn every_system_call_with_a_store_is_one_that_the_unit_allows() {
+    let (database, service) = (TestDatabase::new(), radosgw::shared());
+    let folder = tempfile::tempdir().unwrap();
+    let (password, credentials) = (folder.path().join("password"), folder.path().join("credentials"));
+    std::fs::write(&password, "not asked for on loopback\n").unwrap();
+    std::fs::write(&credentials, format!("aws_access_key_id = {KEY_ID}\naws_secret_access_key = {SECRET}\n"))
+        .unwrap();
+    assert_allowed(&format!(
+        "[store]\ndatabase = \"{}\"\npassword_file = {password:?}\nblobs = \"s3://{BUCKET}/sandbox\"\nendpoint = \"{}\"\n\
+         credentials_file = {credentials:?}\n",
+        database.url(),
+        service.endpoint()
+    ));
+}
+
+/// A whole day with these lines behind the configuration makes no call that the unit would refuse.
+fn assert_allowed(store: &str) {
     let smarthost = Smarthost::start(Script::usual());
     let clamd = Clamd::start();
     let scanner = format!("[reply]\nscanner = \"{}\"\n", clamd.socket().display());
-    let site = Site::new(smarthost.address(), &scanner);
+    let site = Site::new(smarthost.address(), &format!("{scanner}{store}"));
     let config = std::fs::read_to_string(site.config()).unwrap();
     let named = config.replace(&smarthost.address().to_string(), &by_name(smarthost.address()));
     std::fs::write(site.config(), named).unwrap();

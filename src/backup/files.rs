@@ -42,14 +42,14 @@ fn is_empty(path: &Path) -> io::Result<bool> {
 }
 
 /// Copies a file; gives its size.
-pub(super) fn copy(from: &Path, to: &Path) -> Result<u64, BackupError> {
+pub fn copy(from: &Path, to: &Path) -> Result<u64, BackupError> {
     let mut source = File::open(from).map_err(at(from))?;
     let mut target = new_file(to)?;
     io::copy(&mut source, &mut target).map_err(at(to))
 }
 
 /// Copies the files of a folder, where there is one. One that goes meanwhile was of no use any more.
-pub(super) fn copy_folder(from: &Path, to: &Path) -> Result<(), BackupError> {
+pub fn copy_folder(from: &Path, to: &Path) -> Result<(), BackupError> {
     let entries = match fs::read_dir(from) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -69,12 +69,12 @@ pub(super) fn copy_folder(from: &Path, to: &Path) -> Result<(), BackupError> {
 }
 
 /// Makes a folder that only we may enter, where there is none.
-pub(super) fn new_folder(path: &Path) -> Result<(), BackupError> {
+pub fn new_folder(path: &Path) -> Result<(), BackupError> {
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(at(path))
 }
 
 /// Makes a file that only we may read.
-pub(super) fn new_file(path: &Path) -> Result<File, BackupError> {
+pub fn new_file(path: &Path) -> Result<File, BackupError> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(at(path))
 }
 

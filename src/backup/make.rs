@@ -4,21 +4,34 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use super::files::{at, clear, copy, empty_folder, flush, new_file, new_folder};
-use super::{BackupError, FORMAT, LIST, MANIFEST, Manifest, PAGE};
+use super::{BackupError, LIST, MANIFEST, Manifest, PAGE};
 use crate::clock::Timestamp;
+use crate::id::BlobName;
 use crate::inventory::fits;
 use crate::secret::{MASTER_KEY, keyring};
 use crate::store::files::LocalBlobs;
 use crate::store::identity::{BLOBS, DATABASE, KEYS};
 use crate::store::sqlite::{Database, Sqlite};
 
+/// What there may be in a backup.
+const CONTENTS: [&str; 9] =
+    [MANIFEST, LIST, DATABASE, "zegel.db-wal", "zegel.db-shm", "journal", BLOBS, KEYS, MASTER_KEY];
+
 /// Writes a backup of the data folder `folder` into the folder `out`. Beside a running gateway it is of the moment at
 /// which it began; what the gateway gives up meanwhile stays until it is done.
 pub fn make(folder: &Path, out: &Path, with_key: bool, now: Timestamp) -> Result<Manifest, BackupError> {
+    in_new_folder(out, || write(folder, out, with_key, now))
+}
+
+/// Fills a folder that is empty. Where that fails nothing is left in it.
+pub fn in_new_folder<E: From<BackupError>>(
+    out: &Path,
+    fill: impl FnOnce() -> Result<Manifest, E>,
+) -> Result<Manifest, E> {
     empty_folder(out)?;
-    let made = write(folder, out, with_key, now);
+    let made = fill();
     if made.is_err() {
-        clear(out, &[MANIFEST, LIST, DATABASE, "zegel.db-wal", "zegel.db-shm", BLOBS, KEYS, MASTER_KEY]);
+        clear(out, &CONTENTS);
     }
     made
 }
@@ -37,17 +50,10 @@ fn write(folder: &Path, out: &Path, with_key: bool, now: Timestamp) -> Result<Ma
     copy_keys(&database, &keys, &out.join(KEYS))?;
     let identity = database.identity().map_err(|error| BackupError::Store(copied, error))?;
     let id = identity.ok_or_else(|| BackupError::NoId(folder.to_owned()))?.id;
-    let mut manifest = Manifest {
-        format: FORMAT,
-        zegel: env!("CARGO_PKG_VERSION").to_owned(),
-        created: now,
-        folder: id,
-        blobs: 0,
-        octets: 0,
-        has_key: with_key,
-        lost: Vec::new(),
-    };
-    copy_blobs(&database, &blobs, out, &mut manifest)?;
+    let mut manifest = Manifest::new(id, now, with_key);
+    let copies = LocalBlobs::open(&out.join(BLOBS)).map_err(at(out))?;
+    copies.set_id(&manifest.folder).map_err(at(out))?;
+    list_blobs(&database, out, &mut manifest, |name| blobs.copy_to(name, &copies).map_err(at(out)))?;
     drop(database);
     finish(out, &manifest)?;
     Ok(manifest)
@@ -64,17 +70,15 @@ fn copy_keys(database: &Database, keys: &Path, copies: &Path) -> Result<(), Back
     keyring::copy(keys, copies, &needed).map_err(at(keys))
 }
 
-/// Every blob that the copy of the database names.
-fn copy_blobs(
+/// Lists every blob that the copy of the database names. `copied` gives its size, once it is in the backup.
+pub fn list_blobs(
     database: &Database,
-    blobs: &LocalBlobs,
     out: &Path,
     manifest: &mut Manifest,
+    mut copied: impl FnMut(&BlobName) -> Result<Option<u64>, BackupError>,
 ) -> Result<(), BackupError> {
     let list = out.join(LIST);
     let mut lines = BufWriter::new(new_file(&list)?);
-    let copies = LocalBlobs::open(&out.join(BLOBS)).map_err(at(out))?;
-    copies.set_id(&manifest.folder).map_err(at(out))?;
     let mut after = None;
     loop {
         let page = database.named_blobs(after.as_ref(), PAGE);
@@ -82,7 +86,7 @@ fn copy_blobs(
         let Some(last) = page.last() else { break };
         after = Some(last.blob.clone());
         for named in page {
-            match blobs.copy_to(&named.blob, &copies).map_err(at(out))? {
+            match copied(&named.blob)? {
                 Some(size) => {
                     writeln!(lines, "{size} {}", named.blob).map_err(at(&list))?;
                     (manifest.blobs, manifest.octets) = (manifest.blobs + 1, manifest.octets + size);
@@ -98,7 +102,7 @@ fn copy_blobs(
 }
 
 /// The manifest comes last, when everything else is on disk.
-fn finish(out: &Path, manifest: &Manifest) -> Result<(), BackupError> {
+pub fn finish(out: &Path, manifest: &Manifest) -> Result<(), BackupError> {
     flush(out)?;
     let path = out.join(MANIFEST);
     let json = serde_json::to_vec_pretty(manifest).map_err(|error| at(&path)(error.into()))?;

@@ -1,5 +1,5 @@
 //! Backups of a data folder, made beside a running gateway, and put back into an empty one. Called by `zegel backup` and
-//! `zegel restore`.
+//! `zegel restore`. Those of a database and a bucket ([`crate::moving`]) have the same form, so that each can be put back into either.
 //!
 //! A backup is a folder: `zegel.db`, `blobs/` as in a data folder, `keys/` and `master.key` where they are wanted,
 //! `blobs.txt` with size and name of every blob, and `backup.json`, which is written last: without it the backup is not
@@ -11,6 +11,7 @@
 mod files;
 mod make;
 mod restore;
+mod rotation;
 
 use std::fs;
 use std::io;
@@ -18,8 +19,16 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use self::files::new_folder as make_folder;
+#[cfg(feature = "cluster")]
+pub(crate) use self::files::{copy, copy_folder, new_file, new_folder};
 pub use self::make::make;
+#[cfg(feature = "cluster")]
+pub(crate) use self::make::{finish, in_new_folder, list_blobs};
 pub use self::restore::restore;
+#[cfg(feature = "cluster")]
+pub(crate) use self::restore::verify;
+pub use self::rotation::{name_at, remove_surplus};
 use crate::clock::Timestamp;
 use crate::id::{BlobName, FolderId};
 use crate::secret::MasterKeyError;
@@ -57,6 +66,12 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// Of a backup in which no blob is yet.
+    pub(crate) fn new(folder: FolderId, created: Timestamp, has_key: bool) -> Self {
+        let (zegel, lost) = (env!("CARGO_PKG_VERSION").to_owned(), Vec::new());
+        Self { format: FORMAT, zegel, created, folder, blobs: 0, octets: 0, has_key, lost }
+    }
+
     /// Reads that of the backup in the folder `from`.
     pub fn read(from: &Path) -> Result<Self, BackupError> {
         let path = from.join(MANIFEST);

@@ -32,6 +32,9 @@ pub fn run(args: &CheckArgs) -> Result<()> {
     for warning in settings.relay.notes().into_iter().chain(settings.relay.advice()) {
         say!("  warning: {warning}");
     }
+    for advice in runtime.block_on(Home::advice(&settings.store))? {
+        say!("  warning: {advice}");
+    }
     match home {
         Some(home) if args.data => runtime.block_on(compare(&home, &place)),
         _ => Ok(()),

@@ -14,6 +14,8 @@ mod moving;
 mod nodes;
 mod operator;
 mod policy;
+#[cfg(feature = "cluster")]
+mod progress;
 mod queue;
 mod repair;
 mod transfer;
@@ -27,7 +29,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::address::Address;
 use crate::config::{self, Config, ConfigError};
-use crate::home::Home;
+use crate::home::{Home, Lost};
 use crate::id::{QueueId, TransferId};
 use crate::limits::EXPIRY_DAYS;
 use crate::serve;
@@ -53,18 +55,9 @@ enum Command {
     Serve(ConfigArgs),
     /// Check configuration, policies, certificates and data folder
     Check(CheckArgs),
-    /// Write a backup of the data folder, beside a running gateway or without one
-    Backup {
-        /// A folder that is empty, or does not exist
-        #[arg(long, value_name = "DIR")]
-        out: PathBuf,
-        /// Leave master.key out: keep it elsewhere
-        #[arg(long)]
-        without_key: bool,
-        #[command(flatten)]
-        config: ConfigArgs,
-    },
-    /// Put a backup back into a data folder that is empty
+    /// Write a backup of everything, beside running gateways or without one
+    Backup(BackupArgs),
+    /// Put a backup back where it is empty: into a data folder, or the database and the bucket of [store]
     Restore {
         /// The backup
         #[arg(long, value_name = "DIR")]
@@ -86,7 +79,7 @@ enum Command {
     Repair {
         /// What is lost
         #[arg(value_enum)]
-        lost: Lost,
+        lost: LostArg,
         #[command(flatten)]
         config: ConfigArgs,
     },
@@ -114,6 +107,36 @@ pub struct ConfigArgs {
     /// The configuration file
     #[arg(long, value_name = "FILE", default_value = config::DEFAULT_PATH)]
     pub config: PathBuf,
+}
+
+/// Where a backup goes, and what is in it.
+#[derive(Debug, Args)]
+pub struct BackupArgs {
+    #[command(flatten)]
+    target: BackupTarget,
+    /// With --into: of the backups there, only this many stay
+    #[arg(long, value_name = "N", requires = "into", value_parser = clap::value_parser!(u16).range(1..))]
+    keep: Option<u16>,
+    /// Leave master.key out: keep it elsewhere
+    #[arg(long)]
+    without_key: bool,
+    /// With [store]: only where the node that runs the timer is on this host
+    #[arg(long)]
+    if_leader: bool,
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+/// Either of them.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct BackupTarget {
+    /// A folder that is empty, or does not exist
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// A folder of backups, in which each has one of its own that is named after the time
+    #[arg(long, value_name = "DIR")]
+    into: Option<PathBuf>,
 }
 
 /// Where everything is moved to.
@@ -144,7 +167,7 @@ pub struct CheckArgs {
 
 /// What is lost for good.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Lost {
+enum LostArg {
     /// The master key that the database was made with: the one that lies there now takes its place
     Key,
     /// Blobs that the database names: those that lie there now are all there are
@@ -153,7 +176,17 @@ enum Lost {
     Leftovers,
 }
 
-impl Lost {
+impl From<LostArg> for Lost {
+    fn from(arg: LostArg) -> Self {
+        match arg {
+            LostArg::Key => Self::Key,
+            LostArg::Blobs => Self::Blobs,
+            LostArg::Leftovers => Self::Leftovers,
+        }
+    }
+}
+
+impl LostArg {
     fn as_str(self) -> &'static str {
         match self {
             Self::Key => "key",
@@ -319,7 +352,7 @@ pub fn run() -> ExitCode {
             serve::run(&args.config)
         }
         Command::Check(args) => check::run(&args),
-        Command::Backup { out, without_key, config } => backup::backup(&config, &out, !without_key),
+        Command::Backup(args) => backup::backup(&args),
         Command::Restore { from, key, config } => backup::restore(&config, &from, key.as_deref()),
         #[cfg(feature = "cluster")]
         Command::Move { target, config } => moving::run(&config, target),

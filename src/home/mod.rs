@@ -2,6 +2,8 @@
 //! nodes share. `serve` opens it for the gateway, and the command line opens it beside one.
 
 #[cfg(feature = "cluster")]
+mod kept;
+#[cfg(feature = "cluster")]
 mod moved;
 #[cfg(feature = "cluster")]
 mod shared;
@@ -80,6 +82,52 @@ impl Home {
             None if !DataFolder::exists(data_dir)? => Ok(None),
             None => alone(DataFolder::open_to_check(data_dir)?).map(Some),
             Some(_) => Self::find(data_dir, store).await,
+        }
+    }
+}
+
+/// What an administrator says is lost for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// The master key that the store was made with.
+    Key,
+    /// Blobs that rows name.
+    Blobs,
+    /// The rows of blobs that no row names.
+    Leftovers,
+}
+
+impl Home {
+    /// Goes on without `lost`, and does `work` before any gateway may start. It is an error while one is at work.
+    pub async fn repair<T>(
+        data_dir: &Path,
+        store: &StoreSection,
+        lost: Lost,
+        work: impl AsyncFnOnce(Home) -> Result<T>,
+    ) -> Result<T> {
+        if store.shared().is_some() {
+            #[cfg(feature = "cluster")]
+            return kept::repair(data_dir, store, lost, work).await;
+            #[cfg(not(feature = "cluster"))]
+            bail!(StoreSection::NOT_BUILT);
+        }
+        let _alone = DataFolder::keep_gateways_out(data_dir)?;
+        match lost {
+            Lost::Key => DataFolder::adopt_key(data_dir)?,
+            Lost::Blobs => DataFolder::adopt_blobs(data_dir)?,
+            Lost::Leftovers => {}
+        }
+        work(Self::open_existing(data_dir, store).await?).await
+    }
+
+    /// What an administrator should know of where everything is kept.
+    pub async fn advice(store: &StoreSection) -> Result<Vec<String>> {
+        match store.shared() {
+            None => Ok(Vec::new()),
+            #[cfg(feature = "cluster")]
+            Some(_) => kept::advice(store).await,
+            #[cfg(not(feature = "cluster"))]
+            Some(_) => bail!(StoreSection::NOT_BUILT),
         }
     }
 }

@@ -68,13 +68,13 @@ fn refuse_contents(folder: &Path) -> Result<()> {
 }
 
 /// The database and the bucket.
-struct Ends {
-    rows: Postgres,
+pub(super) struct Ends {
+    pub rows: Postgres,
     bucket: Arc<ObjectBlobs>,
 }
 
 impl Ends {
-    fn open(runtime: &Runtime, store: &StoreSection) -> Result<Self> {
+    pub fn open(runtime: &Runtime, store: &StoreSection) -> Result<Self> {
         let _inside = runtime.enter();
         let (database, bucket) = store.shared().context("[store]: it names no database and no bucket")?;
         let rows = shared::connect(&database)?;
@@ -83,7 +83,7 @@ impl Ends {
         Ok(Self { rows, bucket })
     }
 
-    fn with(&self, runtime: &Handle, work: impl FnOnce(&Shared<'_>) -> Result<Moved>) -> Result<Moved> {
+    pub fn with<T>(&self, runtime: &Handle, work: impl FnOnce(&Shared<'_>) -> Result<T>) -> Result<T> {
         let mark =
             |identity: &Identity| -> io::Result<()> { runtime.block_on(self.bucket.set_id(&identity.id)) };
         let bucket = self.bucket.as_ref();

@@ -5,7 +5,7 @@
 //! what another node is just writing.
 
 use std::env;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
@@ -13,10 +13,11 @@ use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
 use super::{BlobShares, Home};
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::config::{Bucket, Database};
 use crate::data_folder::{self, Before};
 use crate::id::FolderId;
+use crate::inventory::Inventory;
 use crate::secret::{Keys, MASTER_KEY, MASTER_KEY_VARIABLE};
 use crate::store::objects::ObjectBlobs;
 use crate::store::postgresql::{Postgres, Schema};
@@ -73,6 +74,17 @@ pub(super) fn connect(database: &Database) -> Result<Postgres> {
     Postgres::new(database, FolderId::random()).context(DATABASE)
 }
 
+/// These are all the blobs there are, an administrator says: what else rows name is lost for good. Bucket and database get a new
+/// id; the bucket first, so that a repair which was cut off is made again.
+pub(super) async fn adopt_bucket(rows: &Postgres, bucket: &Arc<ObjectBlobs>, keys: &NodeKeys) -> Result<()> {
+    let id = FolderId::random();
+    bucket.set_id(&id).await.context(BUCKET)?;
+    let blobs: Arc<dyn Blobs> = bucket.clone();
+    let found = Inventory::take(rows, blobs, Timestamp::UNIX_EPOCH).await?;
+    rows.set_identity(keys.identity(id)).await.context(DATABASE)?;
+    rows.set_lost(found.missing.len() as u64).await.context(DATABASE)
+}
+
 /// What belongs together.
 struct Parts {
     rows: Postgres,
@@ -83,12 +95,7 @@ struct Parts {
 impl Parts {
     /// Fails where key or bucket are not those of the database.
     async fn verify(&self, known: &Identity) -> Result<()> {
-        let NodeKeys { keys, place } = &self.keys;
-        if keys.folder.check_value(known.id.as_str()) != known.key_check {
-            bail!(
-                "{place}: this is not the master key that the database of [store] was made with; every node needs the same"
-            );
-        }
+        self.keys.verify(known)?;
         match self.bucket_id().await? {
             Some(found) if found == known.id => Ok(()),
             Some(found) => bail!(
@@ -117,8 +124,7 @@ impl Parts {
             return self.verify(&known).await;
         }
         let id = self.bucket_id().await?.unwrap_or_else(FolderId::random);
-        let key_check = self.keys.keys.folder.check_value(id.as_str());
-        let known = self.rows.found(Identity { id, key_check }).await.context(DATABASE)?;
+        let known = self.rows.found(self.keys.identity(id)).await.context(DATABASE)?;
         self.verify(&known).await
     }
 
@@ -152,31 +158,51 @@ fn home(rows: Postgres, bucket: Arc<ObjectBlobs>, keys: Keys) -> Home {
 }
 
 /// The keys of a node, and where it has the master key from, for errors.
-struct NodeKeys {
-    keys: Keys,
-    place: String,
+pub(super) struct NodeKeys {
+    pub keys: Keys,
+    pub place: String,
 }
 
 impl NodeKeys {
     /// What a secret manager gives comes first: in the environment, or as a credential of the unit. Only in the data folder
     /// is one made, and only for a database that is new.
-    fn read(data_dir: &Path, is_new: bool) -> Result<Self> {
+    pub fn read(data_dir: &Path, is_new: bool) -> Result<Self> {
         if let Ok(text) = env::var(MASTER_KEY_VARIABLE) {
             let keys = Keys::from_base64(&text);
             let keys = keys.with_context(|| format!("{MASTER_KEY_VARIABLE}: not 32 bytes in base64"))?;
             return Ok(Self { keys, place: MASTER_KEY_VARIABLE.to_owned() });
         }
-        let credential =
-            env::var_os("CREDENTIALS_DIRECTORY").map(|folder| Path::new(&folder).join(MASTER_KEY));
-        if let Some(file) = credential.filter(|file| file.exists()) {
+        let file = key_file(data_dir);
+        if !file.starts_with(data_dir) {
             return Ok(Self { keys: Keys::read(&file)?, place: file.display().to_string() });
         }
-        let file = data_dir.join(MASTER_KEY);
         if is_new && !file.exists() {
             tracing::info!(file = %file.display(), "a master key is made: every other node needs a copy of it");
         }
         Ok(Self { keys: Keys::open(data_dir, is_new)?, place: file.display().to_string() })
     }
+
+    /// With this id and this key.
+    pub fn identity(&self, id: FolderId) -> Identity {
+        Identity { key_check: self.keys.folder.check_value(id.as_str()), id }
+    }
+
+    /// Fails where the database was made with another key.
+    pub fn verify(&self, known: &Identity) -> Result<()> {
+        if self.keys.folder.check_value(known.id.as_str()) == known.key_check {
+            return Ok(());
+        }
+        bail!(
+            "{}: this is not the master key that the database of [store] was made with; every node needs the same",
+            self.place
+        )
+    }
+}
+
+/// The file that the master key is in, unless the environment has it.
+pub(super) fn key_file(data_dir: &Path) -> PathBuf {
+    let credential = env::var_os("CREDENTIALS_DIRECTORY").map(|folder| Path::new(&folder).join(MASTER_KEY));
+    credential.filter(|file| file.exists()).unwrap_or_else(|| data_dir.join(MASTER_KEY))
 }
 
 pub(super) fn open_bucket(bucket: &Bucket, rows: &Postgres) -> Result<Arc<ObjectBlobs>> {

@@ -60,27 +60,33 @@ impl WantedKeys {
 
     /// Copies the keys. It is an error when one is missing: its mail could never be read on the other side.
     pub fn moved(self, from: &Keyring, to: &Keyring) -> Result<KeyNames> {
-        let (mut names, mut keys, mut missing) = (Vec::new(), Vec::new(), 0);
+        match self.copied(from, to)? {
+            (names, 0) => Ok(names),
+            (_, missing) => bail!(
+                "the keys of {missing} mails in the queue are missing, so that nobody can read them: restore the keys, or drop \
+                 the mails (zegel queue drop), then move"
+            ),
+        }
+    }
+
+    /// Copies the keys that there are, and tells how many are not: their mail can be read as little on the other side as here.
+    pub fn copied(self, from: &Keyring, to: &Keyring) -> Result<(KeyNames, usize)> {
+        let (mut names, mut keys, mut missing) = (Vec::new(), Vec::new(), Vec::new());
         for name in self.0 {
             match from.find(KeyId::from_number(name as u64)) {
                 Ok(key) => {
                     names.push(name);
                     keys.push(key);
                 }
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => missing += 1,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => missing.push(name),
                 Err(error) => return Err(error.into()),
             }
         }
-        if missing > 0 {
-            bail!(
-                "the keys of {missing} mails in the queue are missing, so that nobody can read them: restore the keys, or drop \
-                 the mails (zegel queue drop), then move"
-            );
-        }
         let there = to.import(&keys)?;
-        Ok(KeyNames(
-            names.into_iter().zip(there).map(|(name, there)| (name, there.number() as i64)).collect(),
-        ))
+        let found = names.into_iter().zip(there).map(|(name, there)| (name, there.number() as i64));
+        let count = missing.len();
+        let missing = missing.into_iter().map(|name| (name, name));
+        Ok((KeyNames(found.chain(missing).collect()), count))
     }
 }
 

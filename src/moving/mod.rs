@@ -8,12 +8,15 @@
 //! What must never happen: that both sides can be put to work, so that mail is sent from both; that something is missing on the other
 //! side and nobody is told.
 
+mod backup;
 mod bytes;
 mod keys;
 mod rows;
 #[cfg(test)]
 #[cfg(feature = "system-tests")]
 mod tests;
+
+pub use self::backup::{BackedUp, Restore, back_up, put_back};
 
 use std::fs::{self, File};
 use std::io::{self, Write};

@@ -8,7 +8,9 @@ use tokio_postgres::Row;
 
 use super::Postgres;
 use super::columns::{Time, get, limit, number};
+use super::kept::is_kept;
 use super::lent::Connection;
+use super::locks::Lock;
 use super::unclear::GivenUp;
 use crate::clock::Timestamp;
 use crate::id::{BlobName, FolderId};
@@ -33,7 +35,16 @@ impl BlobIndex for Postgres {
     }
 
     async fn pending_deletion(&self, most: usize) -> Result<Vec<BlobName>> {
-        self.read(move |db| async move { blobs(&db.query(DOOMED, &[&limit(most)]).await?) }.boxed()).await
+        self.read(move |db| {
+            async move {
+                match is_kept(db, Lock::KeepBlobs).await? {
+                    true => Ok(Vec::new()),
+                    false => blobs(&db.query(DOOMED, &[&limit(most)]).await?),
+                }
+            }
+            .boxed()
+        })
+        .await
     }
 
     async fn forget_blobs(&self, names: Vec<BlobName>) -> Result<()> {

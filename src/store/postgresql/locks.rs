@@ -17,6 +17,10 @@ pub(super) enum Lock {
     NewDraft = 5,
     /// Adding a block to the chain of the audit trail.
     AuditChain = 6,
+    /// A backup is made: blobs that are given up stay until it has them. Held by its session.
+    KeepBlobs = 7,
+    /// The same of keys of short life.
+    KeepKeys = 8,
 }
 
 /// The first half of each key.
@@ -36,5 +40,20 @@ impl Lock {
     /// A query that takes the lock for the session, if it is free: one row, whether it did.
     pub fn of_session(self) -> String {
         format!("SELECT pg_try_advisory_lock({ZEGEL}, {})", self as i32)
+    }
+
+    /// A query that gives back what the session holds.
+    pub fn give_back(self) -> String {
+        format!("SELECT pg_advisory_unlock({ZEGEL}, {})", self as i32)
+    }
+
+    /// A query whose one row says in `is_held` whether any session has it.
+    pub fn look(self) -> String {
+        format!(
+            "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted
+                AND classid::BIGINT = {ZEGEL} AND objid::BIGINT = {} AND objsubid = 2
+                AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) AS is_held",
+            self as i32
+        )
     }
 }

@@ -19,6 +19,7 @@ mod held;
 mod identity;
 mod intake;
 mod items;
+mod kept;
 mod keys;
 mod lent;
 mod limits;
@@ -53,6 +54,7 @@ use deadpool_postgres::Pool;
 
 use self::batches::Batches;
 use self::held::Held;
+pub use self::kept::Kept;
 pub use self::migrate::Schema;
 pub use self::moving::{Direction, Moving};
 use self::nodes::Own;

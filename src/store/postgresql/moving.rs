@@ -1,8 +1,9 @@
 //! All rows of the database at once, as both databases have them ([`crate::store::tables`]): to fill it from a data folder, or to
 //! read it for one. One transaction, so that a move which does not come to its end leaves nothing; while it lasts no node
-//! can start.
+//! can start. A backup reads the same rows beside nodes that are at work.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -28,6 +29,8 @@ const MOVED: &str = "UPDATE folder SET moved = $1";
 pub struct Moving<'a> {
     store: &'a Postgres,
     db: Connection,
+    /// Of a backup: key packets that nobody can open any more, which are left out. A move fails instead.
+    unreadable: Option<AtomicU64>,
 }
 
 /// Which way rows are moved.
@@ -57,8 +60,16 @@ impl Postgres {
         db.batch(&Lock::Migrations.in_transaction()).await?;
         match get(&db.one(AT_WORK, &[]).await?, "is_so")? {
             true => Err(StoreError::InUse),
-            false => Ok(Moving { store: self, db }),
+            false => Ok(Moving { store: self, db, unreadable: None }),
         }
+    }
+
+    /// Begins to read everything as it is at this moment, beside nodes that are at work.
+    pub async fn begin_backup(&self) -> Result<Moving<'_>> {
+        let db = self.connection().await?;
+        db.batch("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        db.batch(UNBOUNDED).await?;
+        Ok(Moving { store: self, db, unreadable: Some(AtomicU64::new(0)) })
     }
 }
 
@@ -149,9 +160,20 @@ impl Moving<'_> {
 
     async fn open(&self, packet: &mut Value, row: &Row) -> Result<()> {
         let (Value::Bytes(sealed), Some(key)) = (&*packet, get(row, "key")?) else { return Ok(()) };
-        let opened = self.store.unwrap(sealed, key).await?;
-        *packet = Value::Bytes(opened.ok_or(StoreError::Corrupt("key packet, or its key"))?);
+        *packet = match (self.store.unwrap(sealed, key).await?, &self.unreadable) {
+            (Some(opened), _) => Value::Bytes(opened),
+            (None, Some(unreadable)) => {
+                unreadable.fetch_add(1, Ordering::Relaxed);
+                Value::Null
+            }
+            (None, None) => return Err(StoreError::Corrupt("key packet, or its key")),
+        };
         Ok(())
+    }
+
+    /// How many key packets a backup has left out because their keys are gone.
+    pub fn unreadable(&self) -> u64 {
+        self.unreadable.as_ref().map_or(0, |unreadable| unreadable.load(Ordering::Relaxed))
     }
 
     /// All rows are there: gives the database its identity, and commits.

@@ -27,9 +27,11 @@ use zeroize::Zeroizing;
 use super::Postgres;
 use super::change::{Change, database};
 use super::columns::{Number, get, number};
+use super::kept::is_kept;
+use super::locks::Lock;
 use crate::id::FolderId;
 use crate::secret::keyring::KeyId;
-use crate::secret::sheet::{Changes, KEY, SheetKeys, SheetStore, key_at, random_number};
+use crate::secret::sheet::{Changes, Destroying, KEY, SheetKeys, SheetStore, key_at, random_number};
 use crate::store::{Result, SheetObjects};
 
 /// No step takes longer.
@@ -208,6 +210,15 @@ impl SheetStore for Sheets {
     fn look(&self, known: &HashSet<u32>) -> io::Result<Changes> {
         let (inner, known) = (Arc::clone(&self.0), known.clone());
         self.wait(async move { inner.look(known).await })
+    }
+
+    fn begin_destroying(&self) -> io::Result<Option<Destroying>> {
+        let inner = Arc::clone(&self.0);
+        let is_kept = self.wait(async move {
+            let look = inner.rows.read(|db| is_kept(db, Lock::KeepKeys).boxed());
+            look.await.map_err(io::Error::other)
+        })?;
+        Ok((!is_kept).then(Destroying::default))
     }
 
     fn peek(&self, id: KeyId) -> io::Result<Zeroizing<[u8; KEY]>> {
