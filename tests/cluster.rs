@@ -12,59 +12,25 @@
 
 mod support;
 
+use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use support::client::SmtpClient;
 use support::cluster::Cluster;
-use support::crash::{CLIENTS, FLIGHTS, assert_transfers_open};
+use support::crash::{CLIENTS, FLIGHTS};
+use support::crash_cluster::{cluster, kill_nodes_and_database, settle};
 use support::gateway::{Gateway, signal, wait_for};
-use support::load::{Load, Random, STAFF, arrivals, assert_nothing_lost, seed};
+use support::load::{Load, Random, STAFF, seed};
 use support::resident::{RESIDENT, Resident, attachments, seal};
 use support::smarthost::{Act, Script, Smarthost, Stage};
-use support::web::{get_as, post, send};
+use support::web::{get, get_as, post, send};
 
-/// A node has at most so many connections to the smarthost, and twice as many deliveries in flight.
-const RELAY: (&str, &str) = ("relay", "max_connections = 3");
-
-fn cluster(nodes: usize, smarthost: &Smarthost) -> Cluster {
-    let cluster = Cluster::new(nodes, smarthost.address(), "");
-    for node in 0..nodes {
-        cluster.site(node).set(RELAY.0, RELAY.1);
-    }
-    cluster
-}
-
-/// After the load has ended: nothing is lost or torn, and no more doubled than `kills` allow.
-fn settle(cluster: &Cluster, smarthost: &Smarthost, load: Load, kills: usize) {
-    let sent = load.end();
-    cluster.drain(0);
-    let seen = smarthost.seen();
-    let arrivals = arrivals(&sent, &seen.taken);
-    assert_nothing_lost(&sent, &arrivals);
-    let doubled: usize = arrivals.values().map(|connections| connections.len() - 1).sum();
-    assert!(doubled <= kills * FLIGHTS * 4, "{doubled} recipients of {kills} kills");
-    assert_transfers_open(cluster.site(0), &sent, &seen);
-    println!("{} mails, {kills} kills, {doubled} arrived twice", sent.len());
-}
-
+/// `TEST_KILLS` for more of it, `./run crash --cluster` for hours of it.
 #[test]
-fn nodes_that_are_killed_lose_nothing() {
-    let mut random = Random::new(seed("nodes"));
-    let smarthost = Smarthost::start(Script::usual());
-    let cluster = cluster(3, &smarthost);
-    let mut nodes: Vec<_> = cluster.start_all().into_iter().map(Some).collect();
-    let load = Load::start(CLIENTS, random.below(1 << 20) as u64);
-    load.gateway_is(Some(cluster.balancer.smtp));
+fn nodes_and_database_are_killed_and_nothing_is_lost() {
     let kills = std::env::var("TEST_KILLS").map_or(6, |text| text.parse().expect("TEST_KILLS is a number"));
-    for _ in 0..kills {
-        load.wait(1 + random.below(60));
-        let node = random.below(3);
-        nodes[node].take().expect("a node").kill();
-        load.wait(1 + random.below(20));
-        nodes[node] = Some(cluster.start(node));
-    }
-    settle(&cluster, &smarthost, load, kills);
+    println!("{:?}", kill_nodes_and_database(kills, seed("nodes")));
 }
 
 #[test]
@@ -82,7 +48,7 @@ fn a_database_that_is_killed_and_started_again_loses_nothing() {
         load.wait(1);
         assert!(back.elapsed() < Duration::from_secs(5), "normal {:?} after its return", back.elapsed());
     }
-    settle(&cluster, &smarthost, load, 2 * 2);
+    println!("{:?}", settle(&cluster, &smarthost, load, 2 * 2));
 }
 
 #[test]
@@ -103,7 +69,7 @@ fn a_synchronous_standby_takes_over_and_nothing_is_lost() {
     assert!(promoted.elapsed() < Duration::from_secs(10), "it took {:?}", promoted.elapsed());
     load.wait(50);
     cluster.database = standby;
-    settle(&cluster, &smarthost, load, 2);
+    println!("{:?}", settle(&cluster, &smarthost, load, 2));
 }
 
 /// SIGSTOP beyond the lease: another node delivers what this one held, and when it comes back it says nothing of it.
@@ -136,6 +102,77 @@ fn a_node_that_slept_past_its_lease_is_fenced() {
     let seen = smarthost.wait(|seen| seen.taken.len() > mails);
     let twice = seen.taken.len() - mails - 1;
     assert!(twice <= FLIGHTS, "{twice} arrived twice");
+}
+
+/// Nothing comes through between a node and the database for longer than its lease, and nobody is told.
+#[test]
+fn a_node_that_is_cut_off_from_the_database_is_fenced_and_comes_back() {
+    let mut random = Random::new(seed("partition"));
+    let smarthost = Smarthost::start(Script::usual());
+    let cluster = cluster(2, &smarthost);
+    let line = cluster.line_to_database(0);
+    let nodes = cluster.start_all();
+    let load = Load::start(CLIENTS, random.below(1 << 20) as u64);
+    load.gateway_is(Some(cluster.balancer.smtp));
+    load.wait(40 + random.below(40));
+    line.silence();
+    wait_for("the balancer to pass it by", || (!Cluster::is_ready(&nodes[0])).then_some(()));
+    let readyz = get(&format!("http://{}/readyz", nodes[0].admin));
+    assert!(readyz.text().contains("the database does not answer"), "{}", readyz.text());
+    load.wait(40);
+    nodes[1].wait_for_log("what a node had claimed whose lease has ended is free");
+    load.wait(40);
+    line.mend();
+    let back = Instant::now();
+    wait_for("the node to be itself again", || Cluster::is_ready(&nodes[0]).then_some(()));
+    assert!(back.elapsed() < Duration::from_secs(5), "{:?}", back.elapsed());
+    nodes[0].wait_for_log("the lease of this node had ended");
+    load.gateway_is(Some(nodes[0].smtp));
+    load.wait(20);
+    println!("{:?}", settle(&cluster, &smarthost, load, 1));
+}
+
+/// Stopped as a whole, so that connections stay and nothing answers: a crowd is told within seconds, and then at once.
+#[test]
+fn a_frozen_database_is_told_to_a_crowd_within_seconds() {
+    let smarthost = Smarthost::start(Script::usual());
+    let cluster = cluster(1, &smarthost);
+    let node = cluster.start(0);
+    let (links, _) = seal(&smarthost, cluster.site(0), &node, &[RESIDENT]);
+    wait_for("the pages", || is_there(&links[0]));
+    let crowd = || -> Vec<String> {
+        let clients: Vec<_> = (0..50)
+            .map(|number| (number, node.smtp))
+            .map(|(number, smtp)| thread::spawn(move || deliver(smtp, "", number)))
+            .collect();
+        clients.into_iter().map(|client| client.join().unwrap()).collect()
+    };
+    cluster.database.signal_all("STOP");
+    let begun = Instant::now();
+    for answer in crowd() {
+        assert!(answer.starts_with("451 "), "{answer}");
+    }
+    assert!(begun.elapsed() < Duration::from_secs(12), "{:?}", begun.elapsed());
+    let begun = Instant::now();
+    for answer in crowd() {
+        assert!(answer.starts_with("451 "), "{answer}");
+    }
+    let (_, place) = links[0].split_once("://").unwrap();
+    let (host, path) = place.split_once('/').unwrap();
+    let page = send("GET", &format!("http://{}/{path}", node.web), &[("Host", host)], None);
+    assert_eq!(page.status, 503, "{}", page.text());
+    assert!(begun.elapsed() < Duration::from_secs(3), "nobody waits any more: {:?}", begun.elapsed());
+    cluster.database.signal_all("CONT");
+    let back = Instant::now();
+    wait_for("mail to be taken", || deliver(node.smtp, "", 100).starts_with("250 ").then_some(()));
+    assert!(back.elapsed() < Duration::from_secs(5), "{:?}", back.elapsed());
+    assert!(crowd().iter().all(|answer| answer.starts_with("250 ")));
+    cluster.drain(0);
+}
+
+/// Sends an ordinary mail; the answer that decides.
+fn deliver(smtp: SocketAddr, tag: &str, number: usize) -> String {
+    SmtpClient::connect(smtp).unwrap().send(STAFF, &[RESIDENT], mail(tag, number).as_bytes()).unwrap()
 }
 
 fn mail(tag: &str, number: usize) -> String {
@@ -228,6 +265,27 @@ fn without_the_object_store_nothing_is_lost() {
     cluster.objects.mend();
     let back = Instant::now();
     wait_for("sealed mail to be taken", || send(true, 4).starts_with("250 ").then_some(()));
+    assert!(back.elapsed() < Duration::from_secs(5), "{:?}", back.elapsed());
+
+    // Nothing comes through any more, and nobody is told.
+    cluster.objects.silence();
+    let begun = Instant::now();
+    let crowd: Vec<_> = (0..20)
+        .map(|number| (number, node.smtp))
+        .map(|(number, smtp)| thread::spawn(move || deliver(smtp, "[vertrouwelijk] ", 100 + number)))
+        .collect();
+    for answer in crowd {
+        let answer = answer.join().unwrap();
+        assert!(answer.starts_with("451 "), "{answer}");
+    }
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    let begun = Instant::now();
+    assert!(send(true, 5).starts_with("451 ") && send(false, 6).starts_with("250 "));
+    assert!(begun.elapsed() < Duration::from_secs(3), "nobody waits any more: {:?}", begun.elapsed());
+    node.wait_for_log("the object store is away");
+    cluster.objects.mend();
+    let back = Instant::now();
+    wait_for("sealed mail to be taken", || send(true, 7).starts_with("250 ").then_some(()));
     assert!(back.elapsed() < Duration::from_secs(5), "{:?}", back.elapsed());
     cluster.drain(0);
 }

@@ -17,6 +17,8 @@ use crate::store::{NodeStore, Result};
 const INTERVAL: Duration = Duration::from_secs(5);
 /// After one that failed.
 const TROUBLE: Duration = Duration::from_secs(1);
+/// No more often, whoever asks for one.
+const LEAST: Duration = Duration::from_millis(300);
 
 /// Gives them.
 pub struct Heartbeat {
@@ -69,6 +71,7 @@ impl Heartbeat {
                 () = stop.cancelled() => break,
                 () = draining.cancelled(), if !self.me.draining => self.me.draining = true,
                 () = sleep(pause) => {}
+                () = self.asked_for() => {}
             }
             pause = jittered(if self.beat().await { INTERVAL } else { TROUBLE });
         }
@@ -83,6 +86,12 @@ impl Heartbeat {
             self.me.settings = now.digests(&self.key);
             self.shown = Some(now);
         }
+    }
+
+    /// Waits until one is asked for.
+    async fn asked_for(&self) {
+        sleep(LEAST).await;
+        self.store.suspected().await;
     }
 
     /// Whether it could be given.

@@ -6,7 +6,8 @@
 
 mod sweep;
 
-use std::io::ErrorKind;
+use std::collections::HashSet;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -120,8 +121,9 @@ impl Retention {
 
     /// What a gateway has begun that died costs room, and nothing else: no trouble with it keeps the timer from its work.
     async fn end_unfinished(&self, before: Timestamp) {
-        let blobs = self.blobs.clone();
-        match blocking(move || blobs.end_unfinished(before)).await {
+        let (blobs, asked) = (self.blobs.clone(), CancellationToken::new());
+        let (stop, _asked) = (asked.clone(), asked.drop_guard());
+        match blocking(move || blobs.end_unfinished(before, &stop)).await {
             Ok(0) => {}
             Ok(ended) => tracing::info!(ended, "uploads that nobody had finished were ended"),
             Err(error) => tracing::warn!(%error, "uploads that nobody finished stay behind"),
@@ -130,8 +132,10 @@ impl Retention {
 
     async fn remove_doomed(&self) -> Result<()> {
         let (mut removed, mut removal) = (0, None);
+        let (mut left, mut trouble) = (HashSet::new(), None);
         loop {
-            let doomed = self.store.pending_deletion(BATCH).await?;
+            let mut doomed = self.store.pending_deletion(BATCH + left.len()).await?;
+            doomed.retain(|name| !left.contains(name));
             if doomed.is_empty() {
                 break;
             }
@@ -143,14 +147,24 @@ impl Retention {
                 tracing::info!("a backup is being made: blobs that were given up stay until it is done");
                 break;
             }
-            removed += doomed.len();
-            self.remove(doomed.clone()).await?;
-            self.store.forget_blobs(doomed).await?;
+            let Removed { gone, left: stay } = self.remove(doomed).await?;
+            let is_in_vain = gone.is_empty();
+            removed += gone.len();
+            self.store.forget_blobs(gone).await?;
+            for (name, error) in stay {
+                trouble.get_or_insert(error);
+                left.insert(name);
+            }
+            if is_in_vain {
+                break;
+            }
         }
         if removed > 0 {
             tracing::info!(removed, "blobs that had been given up were removed");
         }
-        Ok(())
+        let Some(error) = trouble else { return Ok(()) };
+        let text = format!("{} blobs that were given up cannot be removed yet: {error}", left.len());
+        Err(io::Error::new(error.kind(), text).into())
     }
 
     /// Removes blobs that were written, but whose message never reached its commit, where a crash explains them. Gives
@@ -187,8 +201,10 @@ impl Retention {
         for blob in &orphans {
             tracing::info!(%blob, "removed: its message was cut off before it was accepted");
         }
-        self.remove(orphans).await?;
-        Ok(true)
+        match self.remove(orphans).await?.left.into_iter().next() {
+            None => Ok(true),
+            Some((_, error)) => Err(error.into()),
+        }
     }
 
     /// When these were written.
@@ -201,22 +217,36 @@ impl Retention {
         blocking(look).await
     }
 
-    /// Stops between two blobs when whoever asked for it is gone.
-    async fn remove(&self, names: Vec<BlobName>) -> Result<()> {
+    /// One that cannot be removed does not keep the others. Stops between two blobs when whoever asked for it is gone.
+    async fn remove(&self, names: Vec<BlobName>) -> Result<Removed> {
         let (blobs, asked) = (self.blobs.clone(), CancellationToken::new());
-        let (gone, _asked) = (asked.clone(), asked.drop_guard());
-        let remove = move |name: &BlobName| match gone.is_cancelled() {
-            true => Err(ErrorKind::Interrupted.into()),
-            false => blobs.remove(name),
+        let (stop, _asked) = (asked.clone(), asked.drop_guard());
+        let remove = move || {
+            let mut removed = Removed::default();
+            for name in names {
+                if stop.is_cancelled() {
+                    return Err(ErrorKind::Interrupted.into());
+                }
+                match blobs.remove(&name) {
+                    Ok(()) => removed.gone.push(name),
+                    Err(error) => removed.left.push((name, error)),
+                }
+            }
+            Ok(removed)
         };
-        blocking(move || names.iter().try_for_each(remove)).await
+        blocking(remove).await
     }
 }
 
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
-) -> Result<T> {
-    let done = spawn_blocking(work).await.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+/// What became of blobs that were to be removed.
+#[derive(Default)]
+struct Removed {
+    gone: Vec<BlobName>,
+    left: Vec<(BlobName, io::Error)>,
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> Result<T> {
+    let done = spawn_blocking(work).await.unwrap_or_else(|error| Err(io::Error::other(error)));
     Ok(done?)
 }
 

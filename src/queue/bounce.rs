@@ -203,7 +203,7 @@ pub(super) mod tests {
             link: None,
             created: Timestamp::UNIX_EPOCH,
             attempts: 0,
-            claim: Claim { owner: FolderId::random(), token: 1, until: Timestamp::UNIX_EPOCH },
+            claim: Claim { owner: FolderId::random(), token: 1, until: Timestamp::UNIX_EPOCH, lease: 0 },
         }
     }
 

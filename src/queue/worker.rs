@@ -146,7 +146,7 @@ impl Worker {
             shared.make_due().await?;
             *released = true;
         }
-        if !store.holds_claims() {
+        if !store.has_lease() {
             return Ok(TROUBLE);
         }
         let settings = shared.parts.settings.get();
@@ -200,7 +200,7 @@ struct Shared {
 impl Shared {
     /// One attempt, from the claimed item to the recorded outcome.
     async fn attempt(self: Arc<Self>, item: Item, slot: ConnectionSlot) {
-        if !self.parts.store.holds_claims() {
+        if !self.parts.store.holds(&item.claim) {
             tracing::warn!(item = %item.id, "a delivery is not begun: it may have become another node's");
             drop(slot);
             return self.record(give_back(item, self.parts.clock.now())).await;
@@ -248,8 +248,8 @@ impl Shared {
             traits: message.traits(),
             secret: routing::is_secret(item.kind),
             open: &|| {
-                let store = Arc::clone(&self.parts.store);
-                message.blocks().as_long_as(move || store.holds_claims())
+                let (store, claim) = (Arc::clone(&self.parts.store), item.claim.clone());
+                message.blocks().as_long_as(move || store.holds(&claim))
             },
         };
         self.parts.next_hop.deliver(settings, &mail).await

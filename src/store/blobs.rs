@@ -6,6 +6,7 @@ use std::io::{self, Read, Write};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
 
 use super::Result;
 use crate::clock::Timestamp;
@@ -55,8 +56,8 @@ pub trait Blobs: Send + Sync + 'static {
         Ok(0)
     }
     /// Ends what was begun before then and came to be no blob, where a gateway that died cannot have ended it itself and no
-    /// start may; tells how much that was.
-    fn end_unfinished(&self, _before: Timestamp) -> io::Result<usize> {
+    /// start may; tells how much that was. It is given up as soon as `stop` says so.
+    fn end_unfinished(&self, _before: Timestamp, _stop: &CancellationToken) -> io::Result<usize> {
         Ok(0)
     }
     /// Ask for it before blobs are removed that rows have named, and keep it until they are; `None` while a backup is

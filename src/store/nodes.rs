@@ -27,6 +27,10 @@ pub trait NodeStore: Send + Sync + 'static {
     async fn heartbeat(&self, _me: &NodeFacts, _clock: &Clock) -> Result<Heartbeat> {
         Ok(Heartbeat::default())
     }
+    /// Waits until a caller of the store doubts that the database answers: a sign of life tells.
+    async fn suspected(&self) {
+        std::future::pending().await
+    }
     /// Ends the lease, and frees what this node has claimed: it stops.
     async fn leave(&self) -> Result<()> {
         Ok(())

@@ -32,8 +32,12 @@ pub trait QueueStore: Send + Sync + 'static {
     /// up. Where the claim no longer holds the item, nothing is changed. An item that was removed while the claim held
     /// it is no error: reports and events are kept all the same.
     async fn finish_attempt(&self, attempt: Attempt) -> Result<AttemptEnd>;
-    /// Whether what was claimed here is surely still its owner's, so that an attempt may begin or go on. Asks nobody.
-    fn holds_claims(&self) -> bool {
+    /// Whether this node has a lease, so that what it claims now is its own. Asks nobody.
+    fn has_lease(&self) -> bool {
+        true
+    }
+    /// Whether what was claimed is surely still its owner's, so that an attempt may begin or go on. Asks nobody.
+    fn holds(&self, _claim: &Claim) -> bool {
         true
     }
     /// Makes due now whatever is tried again by itself: the clock was set back.
@@ -220,6 +224,9 @@ pub struct Claim {
     pub token: u64,
     /// Until when it keeps others away.
     pub until: Timestamp,
+    /// Which of its owner's leases it was made under: once that has ended, a later one does not bring it back. A gateway
+    /// that has its store for itself has one lease, which is 0.
+    pub lease: u64,
 }
 
 /// What became of the end of an attempt.
@@ -335,7 +342,7 @@ mod tests {
     #[test]
     fn an_end_counts_only_under_the_claim_that_holds_the_item() {
         let until: Timestamp = "2026-11-24T12:00:00Z".parse().unwrap();
-        let claim = Claim { owner: FolderId::random(), token: 1, until };
+        let claim = Claim { owner: FolderId::random(), token: 1, until, lease: 0 };
         let before = until.saturating_sub(std::time::Duration::from_secs(1)).unwrap();
         let after = later(until, std::time::Duration::from_secs(1));
         for (is_current, now, end) in [

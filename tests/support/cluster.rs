@@ -106,6 +106,22 @@ impl Cluster {
         }
     }
 
+    /// Has a node reach the database over a line of its own.
+    pub fn line_to_database(&self, node: usize) -> Line {
+        let line = Line::to(self.database.port);
+        let site = &self.sites[node];
+        let config = fs::read_to_string(site.config()).unwrap();
+        let direct = format!("127.0.0.1:{}/", self.database.port);
+        assert!(config.contains(&direct), "{config}");
+        fs::write(site.config(), config.replace(&direct, &format!("127.0.0.1:{}/", line.port))).unwrap();
+        line
+    }
+
+    /// Whether mail may come to this node.
+    pub fn is_ready(gateway: &Gateway) -> bool {
+        ureq::get(format!("http://{}/readyz", gateway.admin)).call().is_ok()
+    }
+
     /// Runs a query, and gives its one value.
     pub fn count(&self, query: &str) -> u64 {
         self.database.sql(DATABASE, query).trim().parse().unwrap()

@@ -9,6 +9,8 @@ pub mod client;
 #[cfg(feature = "cluster")]
 pub mod cluster;
 pub mod crash;
+#[cfg(feature = "cluster")]
+pub mod crash_cluster;
 pub mod disk;
 pub mod firefox;
 pub mod gateway;

@@ -111,6 +111,17 @@ impl MemoryQueue {
         }
     }
 
+    fn is_held(&self) -> bool {
+        self.change(|state| match &mut state.held_for {
+            None => true,
+            Some(0) => false,
+            Some(times) => {
+                *times -= 1;
+                true
+            }
+        })
+    }
+
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let mut result = None;
         self.state.send_modify(|state| result = Some(change(state)));
@@ -123,7 +134,7 @@ fn claim(row: &mut Row, owner: &FolderId, until: Timestamp) -> Item {
     if row.claim.as_ref().is_none_or(|claim| claim.owner != *owner) {
         row.claims += 1;
     }
-    let claim = Claim { owner: owner.clone(), token: row.claims, until };
+    let claim = Claim { owner: owner.clone(), token: row.claims, until, lease: 0 };
     row.claim = Some(claim.clone());
     Item {
         id: row.item.id.clone(),
@@ -159,15 +170,12 @@ impl QueueStore for MemoryQueue {
         }))
     }
 
-    fn holds_claims(&self) -> bool {
-        self.change(|state| match &mut state.held_for {
-            None => true,
-            Some(0) => false,
-            Some(times) => {
-                *times -= 1;
-                true
-            }
-        })
+    fn has_lease(&self) -> bool {
+        self.is_held()
+    }
+
+    fn holds(&self, _claim: &Claim) -> bool {
+        self.is_held()
     }
 
     async fn release_claims(&self, owner: &FolderId) -> Result<()> {

@@ -372,6 +372,8 @@ pub struct Line {
     pub port: u16,
     cuts: Arc<Mutex<VecDeque<Cut>>>,
     open: Arc<Mutex<Option<Vec<TcpStream>>>>,
+    /// Turned to true, it makes the connections of its time silent for ever, and those that follow.
+    silence: Arc<Mutex<Arc<AtomicBool>>>,
 }
 
 /// After how many bytes a connection ends, up to the service or down from it.
@@ -389,6 +391,8 @@ impl Line {
         let cuts = Arc::<Mutex<VecDeque<Cut>>>::default();
         let open = Arc::new(Mutex::new(Some(Vec::new())));
         let (cuts_of_all, all) = (Arc::clone(&cuts), Arc::clone(&open));
+        let silence = Arc::<Mutex<Arc<AtomicBool>>>::default();
+        let silence_of_all = Arc::clone(&silence);
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let Some(open) = &mut *lock(&all) else { continue };
@@ -398,12 +402,13 @@ impl Line {
                     None => (u64::MAX, u64::MAX),
                 };
                 let Ok(server) = TcpStream::connect(("127.0.0.1", target)) else { continue };
-                carry(&client, &server, up);
-                carry(&server, &client, down);
+                let silence = Arc::clone(&lock(&silence_of_all));
+                carry(&client, &server, up, &silence);
+                carry(&server, &client, down, &silence);
                 open.push(client);
             }
         });
-        Self { port, cuts, open }
+        Self { port, cuts, open, silence }
     }
 
     /// Every connection ends, and every new one at once, until [`Line::mend`].
@@ -413,9 +418,16 @@ impl Line {
         }
     }
 
-    /// All is as before.
+    /// As where every packet is dropped: from now on nothing comes through, not even the end of a connection, and nobody is told.
+    /// New connections are as silent, until [`Line::mend`].
+    pub fn silence(&self) {
+        lock(&self.silence).store(true, Ordering::SeqCst);
+    }
+
+    /// All is as before, but for connections that have fallen silent: those stay so.
     pub fn mend(&self) {
-        *lock(&self.open) = Some(Vec::new());
+        *lock(&self.silence) = Arc::default();
+        lock(&self.open).get_or_insert_default();
     }
 
     /// The next connection breaks here. Those that are open go on.
@@ -429,11 +441,32 @@ impl Line {
     }
 }
 
-fn carry(from: &TcpStream, to: &TcpStream, most: u64) {
-    let (from, mut to) = (from.try_clone().expect("a connection"), to.try_clone().expect("a connection"));
+fn carry(from: &TcpStream, to: &TcpStream, most: u64, silence: &Arc<AtomicBool>) {
+    let (from, to) = (from.try_clone().expect("a connection"), to.try_clone().expect("a connection"));
+    let silence = Arc::clone(silence);
     thread::spawn(move || {
+        let mut to = Silenced { to, silence };
         io::copy(&mut (&from).take(most), &mut to).ok();
+        while to.silence.load(Ordering::SeqCst) {
+            thread::park();
+        }
         from.shutdown(Shutdown::Both).ok();
-        to.shutdown(Shutdown::Both).ok();
+        to.to.shutdown(Shutdown::Both).ok();
     });
+}
+
+/// What is written while there is silence is gone.
+struct Silenced {
+    to: TcpStream,
+    silence: Arc<AtomicBool>,
+}
+
+impl Write for Silenced {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.silence.load(Ordering::SeqCst) { Ok(bytes.len()) } else { self.to.write(bytes) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }

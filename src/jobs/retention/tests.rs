@@ -88,7 +88,12 @@ impl Node {
     async fn settle(&self, transfer: &TransferId, recipient: u16, outcome: Outcome) {
         let attempt = Attempt {
             item: QueueId::random(),
-            claim: Claim { owner: FolderId::random(), token: 1, until: days_later(self.clock.now(), 1) },
+            claim: Claim {
+                owner: FolderId::random(),
+                token: 1,
+                until: days_later(self.clock.now(), 1),
+                lease: 0,
+            },
             notifies: Some(link(transfer, recipient)),
             now: self.clock.now(),
             outcomes: vec![(1, outcome)],
@@ -361,6 +366,7 @@ async fn who_no_longer_leads_stops_between_two_steps() {
     let disk = Arc::new(FaultyBlobs {
         disk: LocalBlobs::open(&dir.path().join("blobs")).unwrap(),
         broken: AtomicBool::new(false),
+        stuck: Mutex::default(),
         gate: Some(Mutex::new((begins, goes_on))),
     });
     let node = Node::beside(dir, Clock::movable(testing::start()), "", Some(disk.clone()));
@@ -403,6 +409,7 @@ async fn ends_after_a_crash(is_recalled: bool) {
     let disk = Arc::new(FaultyBlobs {
         disk: LocalBlobs::open(&dir.path().join("blobs")).unwrap(),
         broken: AtomicBool::new(true),
+        stuck: Mutex::default(),
         gate: None,
     });
     let node = Node::beside(dir, Clock::movable(testing::start()), "", Some(disk.clone()));
@@ -425,10 +432,42 @@ async fn ends_after_a_crash(is_recalled: bool) {
     assert!(node.store.pending_deletion(1).await.unwrap().is_empty());
 }
 
+/// One blob that cannot be removed keeps no other, and is removed as soon as it can be.
+#[tokio::test]
+async fn a_blob_that_cannot_be_removed_holds_up_no_other() {
+    let dir = Arc::new(tempfile::tempdir().unwrap());
+    let disk = Arc::new(FaultyBlobs {
+        disk: LocalBlobs::open(&dir.path().join("blobs")).unwrap(),
+        broken: AtomicBool::new(false),
+        stuck: Mutex::default(),
+        gate: None,
+    });
+    let node = Node::beside(dir, Clock::movable(testing::start()), "", Some(disk.clone()));
+    node.seal(|_| ()).await;
+    let stuck = all_names(&*disk).unwrap().remove(0);
+    node.seal(|_| ()).await;
+    disk.stuck.lock().unwrap().push(stuck.clone());
+    node.timer.turn().await.unwrap();
+    node.clock.advance(Duration::from_hours(12));
+    node.timer.turn().await.unwrap();
+    node.days(29).await;
+    node.clock.advance(Duration::from_hours(12));
+    let error = node.timer.turn().await.unwrap_err().to_string();
+    assert!(error.contains("1 blobs") && error.contains("unplugged"), "{error}");
+    assert_eq!(all_names(&*disk).unwrap(), [stuck.clone()]);
+    assert_eq!(node.store.pending_deletion(10).await.unwrap(), [stuck]);
+    disk.stuck.lock().unwrap().clear();
+    node.timer.turn().await.unwrap();
+    assert!(all_names(&*disk).unwrap().is_empty());
+    assert!(node.store.pending_deletion(1).await.unwrap().is_empty());
+}
+
 /// A disk that cannot remove anything, for a while.
 struct FaultyBlobs {
     disk: LocalBlobs,
     broken: AtomicBool,
+    /// Nor these.
+    stuck: Mutex<Vec<BlobName>>,
     /// A removal says through it that it begins, and waits until it may go on.
     gate: Option<Mutex<(mpsc::Sender<()>, mpsc::Receiver<()>)>>,
 }
@@ -447,7 +486,7 @@ impl Blobs for FaultyBlobs {
         self.disk.open_at(name, offset)
     }
     fn remove(&self, name: &BlobName) -> std::io::Result<()> {
-        if self.broken.load(Ordering::Relaxed) {
+        if self.broken.load(Ordering::Relaxed) || self.stuck.lock().unwrap().contains(name) {
             return Err(std::io::Error::other("unplugged"));
         }
         if let Some(gate) = &self.gate {

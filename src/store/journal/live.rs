@@ -77,7 +77,7 @@ impl Live {
                 && !entry.is_moving
                 && entry.claim.is_none()
             {
-                let claim = Claim { owner: owner.clone(), token: 1, until: lease };
+                let claim = Claim { owner: owner.clone(), token: 1, until: lease, lease: 0 };
                 claimed.push(Item::first_attempt(entry.item.clone(), claim.clone()));
                 entry.claim = Some(claim);
             }

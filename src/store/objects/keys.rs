@@ -10,7 +10,6 @@ use object_store::path::Path;
 use zeroize::Zeroizing;
 
 use super::ObjectBlobs;
-use super::retry::call;
 use super::service::Kind;
 use crate::store::SheetObjects;
 
@@ -28,7 +27,7 @@ impl ObjectBlobs {
     pub async fn get(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
         let (remote, key) = (&self.inner.remote, self.small(name)?);
         let fetch = || async { remote.s3.get(&key).await?.bytes().await };
-        match call(0, fetch).await {
+        match remote.call(0, fetch).await {
             Ok(bytes) => Ok(Some(bytes.into())),
             Err(fault) if fault.kind == Kind::Absent => match remote.certain(fault, &key).await {
                 error if error.kind() == io::ErrorKind::NotFound => Ok(None),

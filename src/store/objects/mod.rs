@@ -8,6 +8,7 @@
 
 mod connect;
 mod credentials;
+mod health;
 mod keys;
 mod names;
 mod read;
@@ -28,6 +29,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::block_in_place;
+use tokio_util::sync::CancellationToken;
 
 use self::names::{Intended, Names};
 use self::remote::Remote;
@@ -139,13 +141,18 @@ impl Blobs for ObjectBlobs {
         Ok(Some(BlobFacts { size: object.size, written: written.map_err(io::Error::other)? }))
     }
 
-    fn end_unfinished(&self, before: Timestamp) -> io::Result<usize> {
+    fn end_unfinished(&self, before: Timestamp, stop: &CancellationToken) -> io::Result<usize> {
         let mut looked = self.inner.looked.lock().unwrap_or_else(PoisonError::into_inner);
         if looked.is_some_and(|looked| looked.elapsed() < BETWEEN_LOOKS) {
             return Ok(0);
         }
         *looked = Some(Instant::now());
         drop(looked);
-        self.inner.wait(self.end_uploads(before))
+        self.inner.wait(async {
+            tokio::select! {
+                ended = self.end_uploads(before) => ended,
+                () = stop.cancelled() => Err(io::ErrorKind::Interrupted.into()),
+            }
+        })
     }
 }

@@ -17,7 +17,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::Inner;
-use super::retry::{Pauses, call};
+use super::retry::Pauses;
 use super::service::{Fault, Kind};
 
 /// Pieces that are fetched ahead; the network gives at most some 400 KiB at once.
@@ -106,7 +106,7 @@ impl Source {
             let options = GetOptions { range: range.clone(), ..GetOptions::default() };
             self.inner.remote.s3.get_opts(&self.key, options)
         };
-        let answer = call(0, request).await?;
+        let answer = self.inner.remote.call(0, request).await?;
         let size = answer.meta.size;
         if self.size.is_some_and(|known| known != size) || answer.range != (self.next..size) {
             return Err(Fault::nonsense("other bytes than were asked for"));

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::{Method, Request};
@@ -13,7 +14,8 @@ use object_store::signer::{SignedUrlOptions, Signer};
 use object_store::{ObjectMeta, ObjectStoreExt};
 
 use super::connect;
-use super::retry::call;
+use super::health::{Health, watch};
+use super::retry;
 use super::service::{Fault, Kind};
 use crate::config::Bucket;
 use crate::id::FolderId;
@@ -34,13 +36,34 @@ pub(super) struct Remote {
     bucket: String,
     /// Empty, or with a slash at its end.
     prefix: String,
+    health: Arc<Health>,
 }
 
 impl Remote {
     pub fn new(bucket: &Bucket) -> io::Result<Self> {
         let prefix = if bucket.prefix.is_empty() { String::new() } else { format!("{}/", bucket.prefix) };
         let (s3, http) = connect::clients(bucket)?;
-        Ok(Self { s3, http, bucket: bucket.name.clone(), prefix })
+        Ok(Self { s3, http, bucket: bucket.name.clone(), prefix, health: Arc::default() })
+    }
+
+    /// Makes a request with so many bytes, again and again while that may help.
+    pub async fn call<T, F>(&self, bytes: u64, request: impl FnMut() -> F) -> Result<T, Fault>
+    where
+        F: Future<Output = object_store::Result<T>>,
+    {
+        let done = retry::call(&self.health, bytes, request).await;
+        if self.health.begins_to_be_away() {
+            let (s3, prefix) = (self.s3.clone(), format!("{}{ID}", self.prefix));
+            let probe = move || {
+                let (s3, prefix) = (s3.clone(), prefix.clone());
+                async move {
+                    let options = PaginatedListOptions { max_keys: Some(1), ..Default::default() };
+                    s3.list_paginated(Some(&prefix), options).await.map(drop)
+                }
+            };
+            tokio::spawn(watch(Arc::downgrade(&self.health), probe));
+        }
+        done
     }
 
     /// The key of an object.
@@ -76,12 +99,12 @@ impl Remote {
 
     /// Stores a small object. When it returns, the service has said that it is there.
     pub async fn put(&self, key: &Path, bytes: bytes::Bytes) -> Result<(), Fault> {
-        call(bytes.len() as u64, || self.s3.put(key, bytes.clone().into())).await.map(drop)
+        self.call(bytes.len() as u64, || self.s3.put(key, bytes.clone().into())).await.map(drop)
     }
 
     /// What is known of an object from outside; `None` where it is not there.
     pub async fn look(&self, key: &Path) -> io::Result<Option<ObjectMeta>> {
-        match call(0, || self.s3.head(key)).await {
+        match self.call(0, || self.s3.head(key)).await {
             Ok(facts) => Ok(Some(facts)),
             Err(fault) if fault.kind == Kind::Absent => self.absent(key).await.map(|()| None),
             Err(fault) => Err(self.error(fault, key)),
@@ -90,7 +113,7 @@ impl Remote {
 
     /// Removes an object, and returns once the service has said that it is gone.
     pub async fn remove(&self, key: &Path) -> io::Result<()> {
-        match call(0, || self.s3.delete(key)).await {
+        match self.call(0, || self.s3.delete(key)).await {
             Err(fault) if fault.kind != Kind::Absent => Err(self.error(fault, key)),
             _ => Ok(()),
         }
@@ -118,7 +141,7 @@ impl Remote {
                 let options = PaginatedListOptions { offset, max_keys, page_token, ..Default::default() };
                 self.s3.list_paginated(Some(&prefix), options)
             };
-            let page = call(0, request).await.map_err(|fault| fault.about(place()))?;
+            let page = self.call(0, request).await.map_err(|fault| fault.about(place()))?;
             let keys: Vec<String> =
                 page.result.objects.into_iter().map(|object| object.location.into()).collect();
             if !keys.is_sorted() {

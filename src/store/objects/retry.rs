@@ -1,10 +1,11 @@
-//! A request is made again until it is answered or its time is up.
+//! A request is made again until it is answered, its time is up, or the service is believed to be away.
 
 use std::future::Future;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
+use super::health::Health;
 use super::service::Fault;
 use crate::secret;
 
@@ -26,25 +27,41 @@ pub(super) fn patience(bytes: u64) -> Duration {
     ANSWER + Duration::from_millis(bytes.saturating_mul(1000) / SLOWEST)
 }
 
-/// Makes a request with so many bytes, and makes it again while its fault may pass.
-pub(super) async fn call<T, F>(bytes: u64, mut request: impl FnMut() -> F) -> Result<T, Fault>
+/// Makes a request with so many bytes, and makes it again while its fault may pass. While the service is away it is not made.
+pub(super) async fn call<T, F>(
+    health: &Health,
+    bytes: u64,
+    mut request: impl FnMut() -> F,
+) -> Result<T, Fault>
 where
     F: Future<Output = object_store::Result<T>>,
 {
     let (patience, mut pauses) = (patience(bytes), Pauses::default());
     let end = Instant::now() + patience * REQUESTS;
     loop {
-        let left = end.saturating_duration_since(Instant::now());
-        let fault = match timeout(patience.min(left), request()).await {
-            Ok(Ok(done)) => return Ok(done),
+        health.refuse_while_away()?;
+        let begun = Instant::now();
+        let fault = match timeout(patience.min(end.saturating_duration_since(begun)), request()).await {
+            Ok(Ok(done)) => {
+                health.answered();
+                return Ok(done);
+            }
             Ok(Err(error)) => Fault::of(&error),
             Err(_) => Fault::silent(),
         };
         let pause = pauses.after(&fault);
-        if !fault.may_pass() || Instant::now() + pause >= end {
+        if !fault.may_pass() {
+            health.answered();
             return Err(fault);
         }
-        sleep(pause).await;
+        health.failed(begun, &fault);
+        if Instant::now() + pause >= end {
+            return Err(fault);
+        }
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = health.away() => return Err(fault),
+        }
     }
 }
 

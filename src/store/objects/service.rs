@@ -137,6 +137,12 @@ pub(super) enum Kind {
     Silent,
 }
 
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
 impl Fault {
     /// What came of a request.
     pub fn of(error: &object_store::Error) -> Self {

@@ -8,7 +8,6 @@ use object_store::path::Path;
 use serde::Deserialize;
 
 use super::remote::generic;
-use super::retry::call;
 use super::service::Kind;
 use super::{BLOBS, ObjectBlobs};
 use crate::clock::Timestamp;
@@ -18,11 +17,11 @@ impl ObjectBlobs {
     pub(super) async fn end_uploads(&self, before: Timestamp) -> io::Result<usize> {
         let (remote, mut swept, mut after) = (&self.inner.remote, 0, None);
         loop {
-            let page = call(0, || self.uploads(after.clone())).await;
+            let page = remote.call(0, || self.uploads(after.clone())).await;
             let page = page.map_err(|fault| fault.about("uploads in parts"))?;
             for upload in page.uploads.iter().filter(|upload| upload.initiated < before) {
                 let key = Path::from(upload.key.as_str());
-                match call(0, || remote.s3.abort_multipart(&key, &upload.upload_id)).await {
+                match remote.call(0, || remote.s3.abort_multipart(&key, &upload.upload_id)).await {
                     Err(fault) if fault.kind != Kind::Absent => return Err(remote.error(fault, &key)),
                     _ => swept += 1,
                 }

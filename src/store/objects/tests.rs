@@ -285,10 +285,65 @@ fn a_service_that_is_away_is_told_and_comes_back() {
     let begun = Instant::now();
     let error = write(&node, b"sealed").unwrap_err();
     assert!(error.to_string().contains("blobs/"), "{error}");
-    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    let begun = Instant::now();
+    for _ in 0..50 {
+        assert!(write(&node, b"sealed").is_err());
+    }
+    assert!(begun.elapsed() < Duration::from_secs(1), "nobody waits for it: {:?}", begun.elapsed());
     let double = Double::start_on(port);
+    let begun = Instant::now();
+    wait_for("it to be back", || write(&node, b"sealed").is_ok());
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert_eq!(double.objects().iter().filter(|name| name.contains("/blobs/")).count(), 1);
+}
+
+/// One small request at a time asks whether it is back, and what it asks for does not matter to a service that refuses.
+#[test]
+fn a_crowd_is_kept_from_a_service_that_is_away() {
+    let (double, _gateway, blobs) = fresh();
+    let line = s3::Line::to(double.port);
+    let gateway = Gateway::new(&format!("http://127.0.0.1:{}", line.port), "gemeente");
+    let node = gateway.node();
     let name = write(&node, b"sealed").unwrap();
-    assert!(double.objects().contains(&format!("zegel/gemeente/blobs/{name}")));
+    line.silence();
+    let begun = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..20 {
+            scope.spawn(|| assert!(write(&node, b"sealed").is_err()));
+        }
+    });
+    assert!(begun.elapsed() < Duration::from_secs(11), "{:?}", begun.elapsed());
+    let begun = Instant::now();
+    assert!(read(&node, &name, 0).is_err() && node.look(&name).is_err() && node.remove(&name).is_err());
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    let before = double.requests().len();
+    line.mend();
+    let begun = Instant::now();
+    wait_for("it to be back", || read(&node, &name, 0).is_ok());
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    let requests = double.requests().split_off(before);
+    assert!(requests.len() <= 3, "{requests:#?}");
+    assert_eq!(read(&blobs, &name, 0).unwrap(), b"sealed");
+}
+
+/// What the leader does that is no leader any more.
+#[test]
+fn a_look_for_unfinished_uploads_stops_at_once() {
+    let (double, _gateway, blobs) = fresh();
+    for _ in 0..3 {
+        double.trouble("GET /zegel/?", Trouble::Silence);
+    }
+    let (stop, before) = (CancellationToken::new(), "2026-11-30T16:00:01Z".parse().unwrap());
+    let asked_before = asked(&double, "GET /zegel/?");
+    std::thread::scope(|scope| {
+        let look = scope.spawn(|| blobs.end_unfinished(before, &stop));
+        wait_for("the question", || asked(&double, "GET /zegel/?") > asked_before);
+        let begun = Instant::now();
+        stop.cancel();
+        assert_eq!(look.join().unwrap().unwrap_err().kind(), ErrorKind::Interrupted);
+        assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    });
 }
 
 /// What the service says of a bucket that was emptied, or of another one in its place, is not that every blob is lost.
@@ -356,10 +411,10 @@ fn what_a_dead_node_has_begun_is_ended_a_day_later() {
     assert!(end("2026-11-30T16:00:01Z").is_err());
     assert_eq!(double.uploads(), 1);
     let before = "2026-11-30T16:00:01Z".parse().unwrap();
-    assert_eq!(blobs.end_unfinished(before).unwrap(), 1);
+    assert_eq!(blobs.end_unfinished(before, &CancellationToken::new()).unwrap(), 1);
     assert_eq!((double.uploads(), all_names(&blobs).unwrap()), (0, vec![kept]));
     let asked_before = asked(&double, "GET /zegel/?");
-    assert_eq!(blobs.end_unfinished(before).unwrap(), 0);
+    assert_eq!(blobs.end_unfinished(before, &CancellationToken::new()).unwrap(), 0);
     assert_eq!(asked(&double, "GET /zegel/?"), asked_before, "once an hour");
 }
 

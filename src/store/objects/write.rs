@@ -14,7 +14,6 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use super::names::Intended;
-use super::retry::call;
 use super::service::Fault;
 use super::{Inner, key_of};
 use crate::id::BlobName;
@@ -81,16 +80,16 @@ impl Writer {
 
     async fn send(&mut self, bytes: Bytes) -> Result<(), Fault> {
         let Self { inner, key, .. } = self;
-        let s3 = &inner.remote.s3;
+        let (remote, s3) = (&inner.remote, &inner.remote.s3);
         let upload = match &mut self.upload {
             Some(upload) => upload,
             none => {
-                let id = call(0, || s3.create_multipart(key)).await?;
+                let id = remote.call(0, || s3.create_multipart(key)).await?;
                 none.insert(Upload { id, parts: Vec::new(), size: 0 })
             }
         };
         let (size, number) = (bytes.len() as u64, upload.parts.len());
-        let part = call(size, || s3.put_part(key, &upload.id, number, bytes.clone().into())).await?;
+        let part = remote.call(size, || s3.put_part(key, &upload.id, number, bytes.clone().into())).await?;
         upload.parts.push(part);
         upload.size += size;
         Ok(())
@@ -99,10 +98,12 @@ impl Writer {
     /// Makes one object of the parts. Where the answer got lost, the object itself says whether it was done.
     async fn complete(&mut self) -> Result<(), Fault> {
         let Some(upload) = &self.upload else { return Ok(()) };
-        let s3 = &self.inner.remote.s3;
-        let done = call(0, || s3.complete_multipart(&self.key, &upload.id, upload.parts.clone())).await;
+        let (remote, s3) = (&self.inner.remote, &self.inner.remote.s3);
+        let done =
+            remote.call(0, || s3.complete_multipart(&self.key, &upload.id, upload.parts.clone())).await;
         if let Err(fault) = done {
-            let whole = call(0, || s3.head(&self.key)).await.is_ok_and(|object| object.size == upload.size);
+            let whole =
+                remote.call(0, || s3.head(&self.key)).await.is_ok_and(|object| object.size == upload.size);
             if !whole {
                 return Err(fault);
             }
@@ -160,7 +161,7 @@ impl Drop for Writer {
         let Some(upload) = self.upload.take() else { return };
         let (inner, key) = (Arc::clone(&self.inner), self.key.clone());
         self.inner.runtime.spawn(async move {
-            let ended = call(0, || inner.remote.s3.abort_multipart(&key, &upload.id)).await;
+            let ended = inner.remote.call(0, || inner.remote.s3.abort_multipart(&key, &upload.id)).await;
             if let Err(fault) = ended {
                 let error = inner.remote.error(fault, &key);
                 tracing::warn!(%error, "parts of a blob that was given up stay behind for a day");

@@ -8,6 +8,7 @@
 //! `FOR NO KEY UPDATE`, which lets through those that only check whether the row is there: PostgreSQL does that for every
 //! row that is new, and for every row that is changed twice in one transaction.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -23,8 +24,10 @@ use super::{Postgres, audit, trouble};
 use crate::audit::Event;
 use crate::store::{Result, StoreError};
 
-/// No call of the store takes longer: a database that does not answer is one that is away.
+/// No call of the store takes longer, though the database lives.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// A caller that has waited so long asks for a sign of life: where that fails, it waits no longer.
+const SUSPICION: Duration = Duration::from_secs(2);
 
 /// What a transaction may do.
 pub(super) struct Change {
@@ -60,7 +63,7 @@ impl Postgres {
         T: Send,
         F: for<'a> FnOnce(&'a Connection) -> BoxFuture<'a, Result<T>> + Send,
     {
-        let outcome = bounded(PATIENCE, async {
+        let outcome = self.answered(async {
             let db = self.connection().await?;
             let outcome = work(&db).await;
             db.give_back(outcome)
@@ -76,8 +79,9 @@ impl Postgres {
         T: Send,
         F: for<'a> FnOnce(&'a mut Change) -> BoxFuture<'a, Result<T>> + Send,
     {
-        let outcome = self.transaction(PATIENCE, self.connection(), work);
-        self.look_at(outcome.await)
+        let is_ending = AtomicBool::new(false);
+        let outcome = self.answered(self.transaction(&is_ending, self.connection(), work));
+        self.look_at(self.ended(outcome, &is_ending).await)
     }
 
     /// The same on a connection of the node's own.
@@ -95,12 +99,15 @@ impl Postgres {
         T: Send,
         F: for<'a> FnOnce(&'a mut Change) -> BoxFuture<'a, Result<T>> + Send,
     {
-        self.transaction(patience, async { Ok(self.lend(self.aside.get().await?)) }, work).await
+        let is_ending = AtomicBool::new(false);
+        let connection = async { Ok(self.lend(self.aside.get().await?)) };
+        let outcome = bounded(patience, self.transaction(&is_ending, connection, work));
+        self.ended(outcome, &is_ending).await
     }
 
     async fn transaction<T, F>(
         &self,
-        patience: Duration,
+        is_ending: &AtomicBool,
         connection: impl Future<Output = Result<Connection>> + Send,
         work: F,
     ) -> Result<T>
@@ -108,23 +115,43 @@ impl Postgres {
         T: Send,
         F: for<'a> FnOnce(&'a mut Change) -> BoxFuture<'a, Result<T>> + Send,
     {
-        let is_ending = AtomicBool::new(false);
-        let transaction = bounded(patience, async {
-            let mut change = Change { db: connection.await?, events: Vec::new() };
-            if let Err(error) = change.db.batch("BEGIN").await {
-                return change.db.give_back(Err(error));
-            }
-            let outcome = work(&mut change).await;
-            is_ending.store(outcome.is_ok(), Ordering::Relaxed);
-            let end = change.db.batch(if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" }).await;
-            let Change { db, events } = change;
-            let done = db.give_back(end).and(outcome)?;
-            events.iter().for_each(Event::log);
-            Ok(done)
-        });
+        let mut change = Change { db: connection.await?, events: Vec::new() };
+        if let Err(error) = change.db.batch("BEGIN").await {
+            return change.db.give_back(Err(error));
+        }
+        let outcome = work(&mut change).await;
+        is_ending.store(outcome.is_ok(), Ordering::Relaxed);
+        let end = change.db.batch(if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" }).await;
+        let Change { db, events } = change;
+        let done = db.give_back(end).and(outcome)?;
+        events.iter().for_each(Event::log);
+        Ok(done)
+    }
+
+    /// What became of a transaction.
+    async fn ended<T>(
+        &self,
+        transaction: impl Future<Output = Result<T>> + Send,
+        is_ending: &AtomicBool,
+    ) -> Result<T> {
         match self.due.changes(transaction).await {
-            Err(error) if is_ending.into_inner() && is_lost(&error) => Err(StoreError::Unclear(error.into())),
+            Err(error) if is_ending.load(Ordering::Relaxed) && is_lost(&error) => {
+                Err(StoreError::Unclear(error.into()))
+            }
             done => done,
+        }
+    }
+
+    /// What comes of it, as long as the database gives signs of life.
+    async fn answered<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let mut work = pin!(work);
+        if let Ok(done) = timeout(SUSPICION, &mut work).await {
+            return done;
+        }
+        self.trouble.suspect();
+        tokio::select! {
+            done = bounded(PATIENCE - SUSPICION, work) => done,
+            away = self.trouble.begins() => Err(away),
         }
     }
 
@@ -134,6 +161,7 @@ impl Postgres {
 
     /// A connection from the pool. Outside of this file only for what takes longer than any other call may.
     pub(super) async fn connection(&self) -> Result<Connection> {
+        self.trouble.refuse_while_away()?;
         if self.pool.status().available == 0 {
             self.trouble.refuse()?;
         }
@@ -153,6 +181,7 @@ impl Postgres {
     fn look_at<T>(&self, outcome: Result<T>) -> Result<T> {
         if outcome.as_ref().is_err_and(trouble::is_about_the_server) {
             self.pool.retain(|_, _| false);
+            self.trouble.suspect();
         }
         outcome
     }

@@ -114,8 +114,22 @@ pub(super) async fn missing(db: &Connection, items: &[NewItem]) -> Result<Vec<Ne
     Ok(items.iter().filter(|item| !known.contains(&item.id)).cloned().collect())
 }
 
-/// A row of an item that `owner` has claimed until then, with the recipients that still wait, each column of theirs an array.
-pub(super) fn claimed(row: &Row, owner: &FolderId, until: Timestamp) -> Result<Item> {
+/// Who claims, until when, and under which lease.
+#[derive(Clone, Debug)]
+pub(super) struct Claimant {
+    pub owner: FolderId,
+    pub until: Timestamp,
+    pub lease: u64,
+}
+
+impl Claimant {
+    fn claim(&self, token: u64) -> Claim {
+        Claim { owner: self.owner.clone(), token, until: self.until, lease: self.lease }
+    }
+}
+
+/// A row of an item that was claimed so, with the recipients that still wait, each column of theirs an array.
+pub(super) fn claimed(row: &Row, by: &Claimant) -> Result<Item> {
     let data = match get(row, "blob")? {
         Some(blob) => BodyData::Blob(blob),
         None => BodyData::Inline(get::<Option<_>>(row, "body")?.ok_or(StoreError::Corrupt("queue body"))?),
@@ -130,7 +144,7 @@ pub(super) fn claimed(row: &Row, owner: &FolderId, until: Timestamp) -> Result<I
         link: link(row)?,
         created: time(row, "created")?,
         attempts: number(row, "attempts")?,
-        claim: Claim { owner: owner.clone(), token: number(row, "token")?, until },
+        claim: by.claim(number(row, "token")?),
     })
 }
 

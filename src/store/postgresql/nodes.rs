@@ -17,7 +17,7 @@ use tokio_postgres::Row;
 use tokio_util::sync::CancellationToken;
 
 use super::change::{Change, SILENT, database};
-use super::columns::{Time, get, number, time};
+use super::columns::{Time, get, number, time, time_or_none};
 use super::locks::Lock;
 use super::{Postgres, connection, queue};
 use crate::clock::{Clock, Timestamp, jittered, later, since_boot};
@@ -29,7 +29,9 @@ use crate::store::nodes::{
 use crate::store::{Result, StoreError};
 
 /// A sign of life that takes longer has failed.
-const BEAT: Duration = Duration::from_secs(5);
+const BEAT: Duration = Duration::from_secs(4);
+/// The same while the database is away, so that its return is noticed soon.
+const KNOCK: Duration = Duration::from_millis(2500);
 /// How often the leader proves that its lock is still held, and how long the proof may take. Together less than a second.
 const PROOF: Duration = Duration::from_millis(400);
 const ANSWER: Duration = Duration::from_millis(500);
@@ -47,7 +49,8 @@ macro_rules! now {
     };
 }
 
-const NOW: &str = concat!("SELECT ", now!(), " AS now");
+/// And until when the lease of this node was, as all others see it.
+const NOW: &str = concat!("SELECT ", now!(), " AS now, (SELECT lease FROM nodes WHERE id = $1) AS lease");
 const BEAT_SQL: &str = "
     INSERT INTO nodes (id, name, version, started, seen, lease, skew, draining, settings)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
@@ -80,28 +83,36 @@ const LIST: &str = concat!(
 /// How long a lost node stays in the list.
 const LOST: Duration = Duration::from_hours(24);
 
-/// Until when this node holds what it has claimed.
+/// Until when this node holds what it has claimed, and its how-manieth lease that is, from 0.
 #[derive(Debug, Default)]
-pub(super) struct Lease(AtomicU64);
+pub(super) struct Lease {
+    until: AtomicU64,
+    number: AtomicU64,
+}
 
 impl Lease {
     /// What has claimed nothing as a node has nothing to lose: a command, a test.
     fn is_taken(&self) -> bool {
-        self.0.load(Ordering::Acquire) != 0
+        self.until.load(Ordering::Acquire) != 0
     }
 
     fn renew(&self, asked: Duration) {
         let until = asked.saturating_add(LEASE).as_micros();
-        self.0.store(u64::try_from(until).unwrap_or(u64::MAX).max(1), Ordering::Release);
+        self.until.store(u64::try_from(until).unwrap_or(u64::MAX).max(1), Ordering::Release);
     }
 
     fn end(&self) {
-        self.0.store(1, Ordering::Release);
+        self.until.store(1, Ordering::Release);
+    }
+
+    /// Whatever was claimed before is held no more. Call it before the next lease begins.
+    fn lapse(&self) {
+        self.number.fetch_add(1, Ordering::AcqRel);
     }
 
     /// What is left of it at `now`.
     fn left(&self, now: Duration) -> Option<Duration> {
-        let left = Duration::from_micros(self.0.load(Ordering::Acquire)).checked_sub(now)?;
+        let left = Duration::from_micros(self.until.load(Ordering::Acquire)).checked_sub(now)?;
         (!left.is_zero()).then_some(left)
     }
 }
@@ -124,12 +135,23 @@ impl Own {
     pub fn end(&self) {
         self.lease.end();
     }
+
+    /// So much is left of the lease.
+    #[cfg(test)]
+    pub fn shorten_lease(&self, left: Duration) {
+        self.lease.renew((since_boot() + left).saturating_sub(LEASE));
+    }
 }
 
 impl Postgres {
     /// Whether what this node has claimed is surely still its own.
     pub(super) fn holds_lease(&self) -> bool {
         !self.own.lease.is_taken() || self.own.lease.left(since_boot()).is_some()
+    }
+
+    /// The number of this node's lease, for what it claims. Ask for it before the claim is made.
+    pub(super) fn lease(&self) -> u64 {
+        self.own.lease.number.load(Ordering::Acquire)
     }
 
     /// Whether this node runs the timer.
@@ -147,17 +169,22 @@ impl Postgres {
 impl NodeStore for Postgres {
     async fn heartbeat(&self, me: &NodeFacts, clock: &Clock) -> Result<Heartbeat> {
         let asked = since_boot();
-        let had_ended = self.own.lease.is_taken() && self.own.lease.left(asked).is_none();
         let begun = (clock.now(), Instant::now());
         let (id, me, skew) = (self.node.clone(), me.clone(), self.own.skew.load(Ordering::Relaxed));
         let beat = self.write_aside(move |change| beat(change, id, me, skew, begun).boxed());
-        let beat = timeout(BEAT, beat).await.unwrap_or_else(|_| Err(database(SILENT)));
+        let patience = if self.trouble.is_away() { KNOCK } else { BEAT };
+        let beat = timeout(patience, beat).await.unwrap_or_else(|_| Err(database(SILENT)));
         match beat {
-            Ok((skew, freed, differs)) => {
+            Ok(Beat { skew, freed, was_lost, differs }) => {
+                // It may have ended while the sign of life was on its way, or, after a leap of the database's clock, for
+                // the other nodes only.
+                let lease = &self.own.lease;
+                let had_ended = lease.is_taken() && (was_lost || lease.left(since_boot()).is_none());
                 if had_ended {
+                    lease.lapse();
                     self.held.lapse();
                 }
-                self.own.lease.renew(asked);
+                lease.renew(asked);
                 self.own.skew.store(skew, Ordering::Relaxed);
                 self.own.set_differences(differs);
                 self.trouble.over();
@@ -171,10 +198,14 @@ impl NodeStore for Postgres {
                 // What is idle may lead to a server that is gone: whoever comes next connects anew.
                 self.pool.retain(|_, _| false);
                 self.aside.retain(|_, _| false);
-                self.trouble.note(&error);
+                self.trouble.begin(&error);
                 Err(error)
             }
         }
+    }
+
+    async fn suspected(&self) {
+        self.trouble.suspected().await;
     }
 
     async fn leave(&self) -> Result<()> {
@@ -234,16 +265,29 @@ impl NodeStore for Postgres {
     }
 }
 
-/// One sign of life; gives the skew, how many items it has freed, and which nodes go by other settings.
+/// What a sign of life found.
+struct Beat {
+    skew: i64,
+    /// Items of other nodes that are free now.
+    freed: u64,
+    /// The lease of this node had ended by the clock of the database, or nobody knew of it.
+    was_lost: bool,
+    /// Nodes that go by other settings.
+    differs: Vec<Difference>,
+}
+
+/// One sign of life.
 async fn beat(
     change: &mut Change,
     id: FolderId,
     me: NodeFacts,
     skew: i64,
     (clock, begun): (Timestamp, Instant),
-) -> Result<(i64, u64, Vec<Difference>)> {
+) -> Result<Beat> {
     let asked = begun.elapsed();
-    let there = time(&change.db.one(NOW, &[]).await?, "now")?;
+    let row = change.db.one(NOW, &[&id]).await?;
+    let there = time(&row, "now")?;
+    let was_lost = time_or_none(&row, "lease")?.is_none_or(|lease| lease <= there);
     let skew = skew_of(clock, asked, begun.elapsed(), there).unwrap_or(skew);
     let NodeFacts { host, version, started, draining, settings } = me;
     let lease = later(there, LEASE);
@@ -264,7 +308,7 @@ async fn beat(
     for other in &others {
         differs.extend(Difference::between(&settings, get(other, "name")?, &digests_of(other)?));
     }
-    Ok((skew, freed, differs))
+    Ok(Beat { skew, freed, was_lost, differs })
 }
 
 fn digests_of(row: &Row) -> Result<SettingsDigests> {

@@ -79,9 +79,10 @@ impl Postgres {
         mails: Vec<NewItem>,
     ) -> std::result::Result<(), (StoreError, Vec<NewItem>)> {
         let _not_compared = self.held.claiming().await;
+        let lease = self.lease();
         let room = if self.holds_lease() { self.held.room_for(&mails) } else { None };
         let born = room.zip(mails.iter().map(|mail| mail.created).max()).map(|(room, created)| {
-            (room, Claim { owner: self.node.clone(), token: 1, until: later(created, LEASE) })
+            (room, Claim { owner: self.node.clone(), token: 1, until: later(created, LEASE), lease })
         });
         let (mails, asked) = (Arc::new(mails), Arc::new(AtomicBool::new(false)));
         let done = self.insert_surely(&mails, born.as_ref().map(|(_, claim)| claim), &asked).await;

@@ -9,12 +9,13 @@ use futures_util::FutureExt;
 
 use super::change::Change;
 use super::columns::{Number, Time, get, limit, number, time_or_none};
+use super::items::Claimant;
 use super::lent::{Connection, Parameters};
 use super::{Postgres, items, status, transfers};
 use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::id::{FolderId, QueueId};
-use crate::store::{Attempt, AttemptEnd, Item, Problem, QueueStore, RecipientState, Result};
+use crate::store::{Attempt, AttemptEnd, Claim, Item, Problem, QueueStore, RecipientState, Result};
 
 #[async_trait]
 impl QueueStore for Postgres {
@@ -48,8 +49,13 @@ impl QueueStore for Postgres {
         Ok(items)
     }
 
-    fn holds_claims(&self) -> bool {
+    fn has_lease(&self) -> bool {
         self.holds_lease()
+    }
+
+    /// The lease may have ended and begun anew between two looks: another node may have had the item meanwhile.
+    fn holds(&self, claim: &Claim) -> bool {
+        self.holds_lease() && claim.lease == self.lease()
     }
 
     /// Every claim of the node, when its worker begins.
@@ -121,8 +127,8 @@ impl Postgres {
         most: usize,
     ) -> Result<Vec<Item>> {
         let _not_compared = self.held.claiming().await;
-        let by = owner.clone();
-        let claim = self.read(move |db| async move { claim_due(db, &by, now, lease, most).await }.boxed());
+        let by = Claimant { owner: owner.clone(), until: lease, lease: self.lease() };
+        let claim = self.read(move |db| async move { claim_due(db, &by, now, most).await }.boxed());
         let claimed = self.due.changes(claim).await;
         if *owner == self.node {
             match &claimed {
@@ -253,17 +259,11 @@ const NEVER: i64 = i64::MAX;
 
 /// Claims what is due, or was claimed until a moment that has passed. A row that cannot be read keeps its claim, and the others
 /// go on.
-async fn claim_due(
-    db: &Connection,
-    owner: &FolderId,
-    now: Timestamp,
-    lease: Timestamp,
-    most: usize,
-) -> Result<Vec<Item>> {
-    let rows = db.query(CLAIM, &[&Time(now), &Time(lease), &limit(most), owner]).await?;
+async fn claim_due(db: &Connection, by: &Claimant, now: Timestamp, most: usize) -> Result<Vec<Item>> {
+    let rows = db.query(CLAIM, &[&Time(now), &Time(by.until), &limit(most), &by.owner]).await?;
     let mut items = Vec::with_capacity(rows.len());
     for row in &rows {
-        match items::claimed(row, owner, lease) {
+        match items::claimed(row, by) {
             Ok(item) => items.push(item),
             Err(error) => {
                 let number: i64 = get(row, "number")?;

@@ -1,12 +1,16 @@
-//! Whether the database can be reached, as this node found it the last time. While it cannot, not every caller knocks: for a
-//! moment after a failure the others are told at once what it was. So nobody waits behind many who wait for nothing, and a
-//! database that comes back is met by few.
+//! Whether the database can be reached, as this node found it the last time.
+//!
+//! A sign of life that fails says that it is *away*: whoever waits for it is told so, and whoever comes is, at once, until a
+//! sign of life succeeds again, which is tried about once a second. So nobody waits behind many who wait for nothing, and a
+//! database that comes back is met by one. A caller that could not connect, or waits long, only *suspects*: it has the next
+//! sign of life given at once, and for a moment the others do not try to connect.
 
 use std::error::Error;
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::{Notify, watch};
 use tokio_postgres::error::SqlState;
 
 use crate::clock::jittered;
@@ -17,7 +21,12 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// The memory of it.
 #[derive(Debug, Default)]
-pub(super) struct Trouble(Mutex<State>);
+pub(super) struct Trouble {
+    state: Mutex<State>,
+    /// Why it is away, while it is.
+    away: watch::Sender<Option<String>>,
+    suspected: Notify,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -27,22 +36,65 @@ struct State {
 }
 
 impl Trouble {
-    /// It could not be reached.
+    /// A caller could not reach it.
     pub fn note(&self, error: &StoreError) {
-        let mut state = self.state();
-        state.last = Some((in_full(error), Instant::now()));
-        state.is_away = true;
-        state.knock = Instant::now().checked_add(jittered(PAUSE));
+        self.remember(in_full(error));
+        self.suspect();
     }
 
-    /// It was reached.
+    /// A caller waits for it.
+    pub fn suspect(&self) {
+        self.suspected.notify_one();
+    }
+
+    /// Waits until somebody suspects it.
+    pub async fn suspected(&self) {
+        self.suspected.notified().await;
+    }
+
+    /// A sign of life has failed.
+    pub fn begin(&self, error: &StoreError) {
+        let reason = in_full(error);
+        self.remember(reason.clone());
+        self.away.send_replace(Some(reason));
+    }
+
+    /// A sign of life was given.
     pub fn over(&self) {
         let mut state = self.state();
         state.is_away = false;
         state.knock = None;
+        self.away.send_replace(None);
     }
 
-    /// Fails as long as nobody is to knock.
+    fn remember(&self, reason: String) {
+        let mut state = self.state();
+        state.last = Some((reason, Instant::now()));
+        state.is_away = true;
+        state.knock = Instant::now().checked_add(jittered(PAUSE));
+    }
+
+    /// Whether it is away.
+    pub fn is_away(&self) -> bool {
+        self.away.borrow().is_some()
+    }
+
+    /// Fails where it is away.
+    pub fn refuse_while_away(&self) -> Result<()> {
+        match &*self.away.borrow() {
+            None => Ok(()),
+            Some(reason) => Err(StoreError::Database(reason.clone().into())),
+        }
+    }
+
+    /// Waits until it is away, and tells why.
+    pub async fn begins(&self) -> StoreError {
+        let mut away = self.away.subscribe();
+        let reason = away.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone());
+        reason.map_or(StoreError::Closed, |reason| StoreError::Database(reason.into()))
+    }
+
+    /// Fails as long as nobody is to connect.
     pub fn refuse(&self) -> Result<()> {
         let state = self.state();
         match (&state.last, state.knock) {
@@ -61,7 +113,7 @@ impl Trouble {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -128,5 +180,21 @@ mod tests {
         trouble.over();
         trouble.refuse().unwrap();
         assert!(trouble.last().1);
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_hears_that_it_is_away() {
+        let trouble = Trouble::default();
+        trouble.note(&StoreError::Database("connection refused".into()));
+        trouble.suspected().await;
+        trouble.refuse_while_away().expect("it is only suspected");
+        let begin = async { trouble.begin(&StoreError::Database("no answer".into())) };
+        let (heard, ()) = tokio::join!(trouble.begins(), begin);
+        assert!(heard.to_string().contains("no answer"));
+        assert!(
+            trouble.refuse_while_away().unwrap_err().to_string().contains("no answer") && trouble.is_away()
+        );
+        trouble.over();
+        trouble.refuse_while_away().unwrap();
     }
 }

@@ -139,7 +139,7 @@ pub(super) fn take_over(db: &Connection, waiting: &Waiting) -> Result<()> {
         return Ok(());
     }
     insert(db, &waiting.item)?;
-    if let Some(Claim { owner, token, until }) = &waiting.claim {
+    if let Some(Claim { owner, token, until, .. }) = &waiting.claim {
         let claim = "UPDATE items SET due = ?2, claimed = 1, owner = ?3, token = ?4 WHERE id = ?1";
         db.prepare_cached(claim)?.execute(params![waiting.item.id, Time(*until), owner, Octets(*token)])?;
     }
@@ -156,7 +156,7 @@ pub(super) fn claim_due(
 ) -> Result<Vec<Item>> {
     let claim = |row: &Row<'_>| {
         let token = row.get::<_, Octets>("token")?.0;
-        Claimed::read(row, Claim { owner: owner.clone(), token, until: lease })
+        Claimed::read(row, Claim { owner: owner.clone(), token, until: lease, lease: 0 })
     };
     let mut claimed = change
         .db

@@ -124,16 +124,75 @@ async fn a_node_that_leaves_gives_everything_back() {
 async fn a_node_whose_lease_has_ended_records_nothing_until_it_has_another() {
     let (node, _database) = fresh().await;
     node.commit(message(vec![item()])).await.unwrap();
-    assert!(node.holds_claims(), "who is no node has no lease to lose");
+    assert!(node.has_lease(), "who is no node has no lease to lose");
     assert!(!beat(&node).await.had_ended);
     let claimed = claim(&node).await;
     node.own.end();
-    assert!(!node.holds_claims() && node.health().unwrap().not_ready().is_some());
+    assert!(
+        !node.has_lease() && !node.holds(&claimed[0].claim) && node.health().unwrap().not_ready().is_some()
+    );
     let attempt = attempt(&claimed[0], delivered());
     assert!(matches!(node.finish_attempt(attempt.clone()).await, Err(StoreError::Database(_))));
     assert_eq!(node.queue().await.unwrap().len(), 1);
     assert!(beat(&node).await.had_ended);
     assert_eq!(node.finish_attempt(attempt).await.unwrap(), AttemptEnd::Recorded, "nobody had taken it");
+}
+
+/// It claims, is stopped, and on waking renews its lease before its worker asks.
+#[tokio::test]
+async fn a_claim_does_not_outlive_the_lease_that_it_was_made_under() {
+    let (sleeper, database) = fresh().await;
+    let other = node(&database);
+    beat(&sleeper).await;
+    sleeper.commit(message(vec![item()])).await.unwrap();
+    let claimed = claim(&sleeper).await;
+    assert!(sleeper.holds(&claimed[0].claim));
+    sleeper.own.end();
+    database.sql(&format!("UPDATE nodes SET lease = 0 WHERE id = '{}'", sleeper.node()));
+    assert_eq!(beat(&other).await.freed, 1);
+    assert_eq!(claim(&other).await.len(), 1);
+    assert!(beat(&sleeper).await.had_ended);
+    assert!(sleeper.has_lease() && !sleeper.holds(&claimed[0].claim), "another node delivers it");
+    sleeper.commit(message(vec![item()])).await.unwrap();
+    assert!(
+        claim(&sleeper).await.iter().all(|item| sleeper.holds(&item.claim)),
+        "what is claimed anew is its own"
+    );
+}
+
+/// The sign of life is on its way while the lease ends: it was in time when it was sent, and too late when it arrived.
+#[tokio::test]
+async fn a_lease_that_ends_while_it_is_renewed_has_ended() {
+    let (slow, database) = fresh().await;
+    beat(&slow).await;
+    slow.commit(message(vec![item()])).await.unwrap();
+    let claimed = claim(&slow).await;
+    let other = node(&database);
+    let lock = "BEGIN; SELECT 1 FROM nodes FOR UPDATE; SELECT pg_sleep(1.5); COMMIT";
+    let locked = other.read(|db| async move { db.batch(lock).await }.boxed());
+    let late = async {
+        let asleep = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()";
+        until("the row is locked", async || database.sql(asleep) == "1").await;
+        slow.own.shorten_lease(Duration::from_millis(500));
+        assert!(beat(&slow).await.had_ended);
+        assert!(!slow.holds(&claimed[0].claim));
+    };
+    futures_util::join!(locked, late).0.unwrap();
+}
+
+/// As when the database's clock leaps: all others believe that this node is lost, though its own lease lasts.
+#[tokio::test]
+async fn a_node_that_others_believe_lost_takes_that_as_it_is() {
+    let (node, database) = fresh().await;
+    beat(&node).await;
+    node.commit(message(vec![item()])).await.unwrap();
+    let claimed = claim(&node).await;
+    for lost in ["UPDATE nodes SET lease = 0", "DELETE FROM nodes"] {
+        database.sql(lost);
+        assert!(beat(&node).await.had_ended, "{lost}");
+        assert!(!node.holds(&claimed[0].claim), "{lost}");
+    }
+    assert!(!beat(&node).await.had_ended);
 }
 
 #[tokio::test]
@@ -248,7 +307,11 @@ async fn a_database_that_only_reads_takes_nothing_and_loses_nothing() {
     database
         .sql(&format!("BEGIN READ WRITE; ALTER DATABASE {name} RESET default_transaction_read_only; COMMIT"));
     let begun = Instant::now();
-    until("it takes mail again", async || node.commit(message(vec![item()])).await.is_ok()).await;
+    until("it takes mail again", async || {
+        node.heartbeat(&facts(), &Clock::system()).await.is_ok()
+            && node.commit(message(vec![item()])).await.is_ok()
+    })
+    .await;
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     assert_eq!(node.queue().await.unwrap().len(), 2);
 }
