@@ -111,17 +111,6 @@ impl MemoryQueue {
         }
     }
 
-    fn is_held(&self) -> bool {
-        self.change(|state| match &mut state.held_for {
-            None => true,
-            Some(0) => false,
-            Some(times) => {
-                *times -= 1;
-                true
-            }
-        })
-    }
-
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         let mut result = None;
         self.state.send_modify(|state| result = Some(change(state)));
@@ -170,12 +159,15 @@ impl QueueStore for MemoryQueue {
         }))
     }
 
-    fn has_lease(&self) -> bool {
-        self.is_held()
-    }
-
     fn holds(&self, _claim: &Claim) -> bool {
-        self.is_held()
+        self.change(|state| match &mut state.held_for {
+            None => true,
+            Some(0) => false,
+            Some(times) => {
+                *times -= 1;
+                true
+            }
+        })
     }
 
     async fn release_claims(&self, owner: &FolderId) -> Result<()> {

@@ -11,7 +11,6 @@ use serde::Deserialize;
 
 use super::ObjectBlobs;
 use super::remote::Remote;
-use super::retry::call;
 use super::service::{Fault, Kind};
 
 /// Every page of versions is removed before the next is asked for. So many, and the service does not do what it says.
@@ -63,7 +62,7 @@ impl Remote {
     /// Removes an object and every version of it, and returns once the service has said that they are gone. One that does not
     /// let us remove versions keeps them, which is told.
     pub async fn remove_all_versions(&self, key: &Path, told: &Told) -> io::Result<()> {
-        let removed = match call(0, || self.request(Method::DELETE, key, Vec::new())).await {
+        let removed = match self.call(0, || self.request(Method::DELETE, key, Vec::new())).await {
             Ok(answer) => answer,
             Err(fault) if fault.kind == Kind::Absent => return Ok(()),
             Err(fault) => return Err(self.error(fault, key)),
@@ -95,7 +94,7 @@ impl Remote {
             }
             for id in versions {
                 let version = || vec![("versionId".to_owned(), id.clone())];
-                match call(0, || self.request(Method::DELETE, key, version())).await {
+                match self.call(0, || self.request(Method::DELETE, key, version())).await {
                     Err(fault) if fault.kind != Kind::Absent => return Err(fault),
                     _ => {}
                 }
@@ -110,13 +109,13 @@ impl Remote {
             let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
             vec![pair("versions", ""), pair("prefix", key.as_ref())]
         };
-        let page = call(0, || self.ask(query())).await?;
+        let page = self.call(0, || self.ask(query())).await?;
         versions_of(&page, key.as_ref()).ok_or_else(|| Fault::nonsense("a list of versions that is none"))
     }
 
     /// What the bucket says of itself when it is asked for this.
     async fn say(&self, what: &str) -> Result<bytes::Bytes, Fault> {
-        call(0, || self.ask(vec![(what.to_owned(), String::new())])).await
+        self.call(0, || self.ask(vec![(what.to_owned(), String::new())])).await
     }
 }
 
