@@ -20,7 +20,7 @@ impl Shared {
                 tracing::error!(%error, "a probe of a next hop broke down; there is another one later");
             }
         }
-        if !self.parts.store.holds_claims() {
+        if !self.parts.store.has_lease() {
             return;
         }
         let settings = self.parts.settings.get();
