@@ -13,9 +13,9 @@ use crate::config::StoreSection;
 use crate::data_folder::{self, DataFolder};
 use crate::moving::{self, Moved, Progress, Shared};
 use crate::secret::MASTER_KEY;
-use crate::store::Identity;
 use crate::store::objects::ObjectBlobs;
 use crate::store::postgresql::Postgres;
+use crate::store::{Blobs, Identity};
 
 impl Home {
     /// Moves the data folder, at which no gateway is at work, into the empty database and bucket of `store`.
@@ -71,6 +71,7 @@ fn refuse_contents(folder: &Path) -> Result<()> {
 pub(super) struct Ends {
     pub rows: Postgres,
     bucket: Arc<ObjectBlobs>,
+    blobs: Arc<dyn Blobs>,
 }
 
 impl Ends {
@@ -80,13 +81,14 @@ impl Ends {
         let rows = shared::connect(&database)?;
         let bucket = shared::open_bucket(&bucket, &rows)?;
         let rows = rows.with_keys_of_move(bucket.clone());
-        Ok(Self { rows, bucket })
+        let blobs = shared::blobs_of(&rows, bucket.clone());
+        Ok(Self { rows, bucket, blobs })
     }
 
     pub fn with<T>(&self, runtime: &Handle, work: impl FnOnce(&Shared<'_>) -> Result<T>) -> Result<T> {
         let mark =
             |identity: &Identity| -> io::Result<()> { runtime.block_on(self.bucket.set_id(&identity.id)) };
-        let bucket = self.bucket.as_ref();
-        work(&Shared { rows: &self.rows, bucket, mark: &mark, runtime: runtime.clone() })
+        let blobs = self.blobs.as_ref();
+        work(&Shared { rows: &self.rows, blobs, mark: &mark, runtime: runtime.clone() })
     }
 }

@@ -20,7 +20,7 @@ use crate::id::FolderId;
 use crate::inventory::Inventory;
 use crate::secret::{Keys, MASTER_KEY, MASTER_KEY_VARIABLE};
 use crate::store::objects::ObjectBlobs;
-use crate::store::postgresql::{Postgres, Schema};
+use crate::store::postgresql::{Postgres, Schema, SmallBlobs};
 use crate::store::{Blobs, Identity};
 
 /// For a node: it brings the database up to date, and the first node of all gives it its identity.
@@ -152,9 +152,15 @@ impl Parts {
 fn home(rows: Postgres, bucket: Arc<ObjectBlobs>, keys: Keys) -> Home {
     let owner = Some(rows.node().clone());
     let keys = keys.with_keyring(rows.keyring());
-    let blobs = BlobShares { mail: bucket.clone(), queue: bucket.clone(), pages: bucket };
+    let blobs = blobs_of(&rows, bucket);
+    let blobs = BlobShares { mail: blobs.clone(), queue: blobs.clone(), pages: blobs };
     // Nothing here was left behind by this node, which is new: another's may be at work on all there is.
     Home { store: Arc::new(rows), blobs, keys, before: Before::default(), owner }
+}
+
+/// Large ones in the bucket, small ones beside the rows that name them.
+pub(super) fn blobs_of(rows: &Postgres, bucket: Arc<ObjectBlobs>) -> Arc<dyn Blobs> {
+    Arc::new(SmallBlobs::new(rows.beside(), bucket, Clock::system(), Handle::current()))
 }
 
 /// The keys of a node, and where it has the master key from, for errors.

@@ -61,7 +61,7 @@ fn write(
     let (identity, folder) = copy_rows(source, out, progress, unreadable)?;
     wait.block_on(kept.release_keys())?;
     let named = rows::named(&folder.rows)?;
-    bytes::copy(source.bucket, &folder.blobs, &named, progress)?;
+    bytes::copy(source.blobs, &folder.blobs, &named, progress)?;
     wait.block_on(kept.end())?;
 
     let StillFolder { rows, blobs } = folder;

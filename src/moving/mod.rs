@@ -44,7 +44,7 @@ pub trait Progress: Sync {
 /// The database and the bucket, on either side of a move. `bucket_id` reads and sets the object that says whose blobs they are.
 pub struct Shared<'a> {
     pub rows: &'a Postgres,
-    pub bucket: &'a dyn Blobs,
+    pub blobs: &'a dyn Blobs,
     /// Marks the bucket as that of this gateway.
     pub mark: &'a dyn Fn(&Identity) -> io::Result<()>,
     pub runtime: Handle,
@@ -85,10 +85,10 @@ pub fn to_shared(
         None => {}
     }
     let named = rows::named(&folder.rows)?;
-    bytes::refuse_others(target.bucket, &named)?;
+    bytes::refuse_others(target.blobs, &named)?;
     // Only beside the mark of its gateway a blob is believed to be missing.
     (target.mark)(&identity)?;
-    let copied = bytes::copy(&folder.blobs, target.bucket, &named, progress)?;
+    let copied = bytes::copy(&folder.blobs, target.blobs, &named, progress)?;
 
     let moving = wait.block_on(target.rows.begin_move(Direction::Here))?;
     if !wait.block_on(moving.is_empty())? {
@@ -122,7 +122,7 @@ pub fn to_folder(
     let keys = wanted.moved(&source.rows.keyring(), &Keyring::of_tool(folder.rows.keys()))?;
     let rows = rows::to_folder(&moving, &folder.rows, &keys, wait, progress)?;
     let named = rows::named(&folder.rows)?;
-    let copied = bytes::copy(source.bucket, &folder.blobs, &named, progress)?;
+    let copied = bytes::copy(source.blobs, &folder.blobs, &named, progress)?;
     if !path.join(MASTER_KEY).exists() {
         let bytes = fs::read(key).with_context(|| key.display().to_string())?;
         let mut file = private(&path.join(MASTER_KEY))?;

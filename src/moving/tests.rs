@@ -193,14 +193,14 @@ impl Target {
     fn take_into(&self, before: &Before, bucket: &dyn Blobs) -> Result<Moved> {
         let folder = DataFolder::open_still(&before.data())?;
         let mark = |identity: &Identity| self.bucket.set_id(&identity.id);
-        let shared = Shared { rows: &self.rows, bucket, mark: &mark, runtime: self.runtime.clone() };
+        let shared = Shared { rows: &self.rows, blobs: bucket, mark: &mark, runtime: self.runtime.clone() };
         to_shared(&before.data(), &folder, &shared, "s3://zegel", &Silent)
     }
 
     fn give(&self, before: &Before, to: &Path) -> Result<Moved> {
         let mark = |identity: &Identity| self.bucket.set_id(&identity.id);
         let shared =
-            Shared { rows: &self.rows, bucket: &self.bucket, mark: &mark, runtime: self.runtime.clone() };
+            Shared { rows: &self.rows, blobs: &self.bucket, mark: &mark, runtime: self.runtime.clone() };
         to_folder(&shared, to, &before.data().join(MASTER_KEY), DataFolder::create_still, &Silent)
     }
 }
@@ -353,6 +353,7 @@ fn every_column_is_moved_or_is_known_not_to_be() {
         "nodes",
         "sheets",
         "sheet_objects",
+        "small_blobs",
         "ended_keys",
         "zegel_schema",
         "items.claimed",

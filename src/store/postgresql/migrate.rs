@@ -30,6 +30,8 @@ pub(super) const MIGRATIONS: &[Step] = &[
     Step { sql: include_str!("../../../migrations/postgresql/0001_initial.sql"), needs: 1 },
     Step { sql: include_str!("../../../migrations/postgresql/0002_audit_chain.sql"), needs: 1 },
     Step { sql: include_str!("../../../migrations/postgresql/0003_settings_of_nodes.sql"), needs: 1 },
+    // A binary that does not know small blobs takes them to be lost.
+    Step { sql: include_str!("../../../migrations/postgresql/0004_small_blobs.sql"), needs: 4 },
 ];
 
 /// The table that counts the steps; by its name it is ours.
@@ -132,8 +134,8 @@ async fn apply(change: &mut Change, migrations: &[Step]) -> Result<u32> {
     for step in missing {
         change.db.batch(step.sql).await?;
     }
-    if let Some(last) = missing.last() {
-        change.db.execute(SET, &[&i64::from(known), &i64::from(last.needs)]).await?;
+    if let Some(needs) = missing.iter().map(|step| step.needs.max(needs)).max() {
+        change.db.execute(SET, &[&i64::from(known), &i64::from(needs)]).await?;
     }
     Ok(missing.len() as u32)
 }

@@ -38,6 +38,7 @@ mod retention;
 mod sender;
 mod sheets;
 mod short_keys;
+mod small_blobs;
 mod status;
 #[cfg(test)]
 #[cfg(feature = "system-tests")]
@@ -60,6 +61,7 @@ pub use self::moving::{Direction, Moving};
 use self::nodes::Own;
 use self::sheets::Sheets;
 use self::short_keys::ShortKeys;
+pub use self::small_blobs::SmallBlobs;
 use self::trouble::Trouble;
 use super::due::Due;
 use super::{Acceptance, NewItem, Result};

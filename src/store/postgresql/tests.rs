@@ -23,6 +23,7 @@ mod nodes;
 pub(crate) mod objects;
 mod plans;
 mod sealed;
+mod small_blobs;
 
 mod conformance {
     use super::*;

@@ -16,6 +16,7 @@ INSERT INTO items (number, id, kind, transfer, recipient, blob, key, created, ne
 INSERT INTO item_recipients (item, number, address) SELECT n, 1, 'a@example.org' FROM generate_series(1, 100000) n;
 INSERT INTO threads (hash, created) SELECT int8send(n), n FROM generate_series(1, 100000) n;
 INSERT INTO intents (blob, made) SELECT 'n' || n, n FROM generate_series(1, 100000) n;
+INSERT INTO small_blobs (blob, written, content) SELECT 's' || n, n, 'x' FROM generate_series(1, 100000) n;
 INSERT INTO doomed (blob) SELECT 'd' || n FROM generate_series(1, 100000) n;
 INSERT INTO ended_keys (key) SELECT n FROM generate_series(1, 100000) n;
 INSERT INTO limits (bucket, arrival) SELECT 'l' || n, n FROM generate_series(1, 100000) n;
