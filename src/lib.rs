@@ -43,6 +43,7 @@ pub mod store;
 
 pub mod audit;
 pub mod config;
+pub mod control;
 pub mod locale;
 pub mod log;
 pub mod sandbox;

@@ -7,14 +7,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
+use tokio::time::Interval;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::audit::{Action, Actor, EventResult, Initiator, Origin};
 use crate::clock::Clock;
 use crate::config::{self, Config, ConfigError};
+use crate::control::{Control, ReloadRequest};
 use crate::data_folder;
 use crate::delivery::Timeouts;
 use crate::delivery::smarthost::{Smarthost, TlsClients};
@@ -55,33 +58,71 @@ pub fn run(path: &Path) -> Result<()> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut hangup = signal(SignalKind::hangup())?;
+        let folder = settings.data_dir.clone();
         let gateway = Gateway::start(settings).await?;
+        // The folder is ours since the gateway has started.
+        let mut control = Control::listen(&folder)
+            .inspect_err(
+                |error| tracing::warn!(%error, "no control socket: zegel reload will not work, SIGHUP does"),
+            )
+            .ok();
         gateway.announce();
+        let mut watchdog = Watchdog::new();
         loop {
             tokio::select! {
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,
-                _ = hangup.recv() => gateway.reload(path).await,
-                () = watchdog() => {}
+                // Told in the log.
+                _ = hangup.recv() => drop(gateway.reload(path).await),
+                request = asked(&mut control) => request.answer(gateway.reload(path).await),
+                () = watchdog.tick() => tell_systemd(&[NotifyState::Watchdog]),
             }
         }
+        drop(control);
         gateway.stop().await;
         Ok(())
     })
 }
 
-/// Tells systemd at intervals that the gateway is alive, if its unit asks for that.
-async fn watchdog() {
-    match sd_notify::watchdog_enabled() {
-        Some(limit) => {
-            tokio::time::sleep(limit / 2).await;
-            tell_systemd(&[sd_notify::NotifyState::Watchdog]);
-        }
+async fn asked(control: &mut Option<Control>) -> ReloadRequest {
+    match control {
+        Some(control) => control.next().await,
         None => std::future::pending().await,
     }
 }
 
-fn tell_systemd(states: &[sd_notify::NotifyState<'_>]) {
+/// When systemd is to be told that the gateway is alive, if its unit asks for that. The times are kept whatever else happens
+/// meanwhile, however often.
+struct Watchdog(Option<Interval>);
+
+impl Watchdog {
+    fn new() -> Self {
+        Self(sd_notify::watchdog_enabled().map(|limit| tokio::time::interval(limit / 3)))
+    }
+
+    async fn tick(&mut self) {
+        match &mut self.0 {
+            Some(interval) => drop(interval.tick().await),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// From here to the next "ready" `systemctl` shows the service as reloading.
+fn tell_systemd_of_a_reload() {
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => tell_systemd(&[NotifyState::Reloading, now]),
+        Err(error) => tracing::warn!(%error, "systemd could not be told of the reload"),
+    }
+}
+
+/// What `systemctl status` shows after a reload that changed nothing. A line break would begin another assignment.
+fn refusal(reason: &str) -> String {
+    let line: String = reason.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    format!("the configuration on disk is refused, an older one is in force: {line}")
+}
+
+fn tell_systemd(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
         tracing::warn!(%error, "systemd could not be told");
     }
@@ -214,19 +255,18 @@ impl Gateway {
     /// Tells the log and systemd that the gateway is ready.
     pub fn announce(&self) {
         tracing::info!(smtp = join(&self.smtp), web = join(&self.web), admin = join(&self.admin), "ready");
-        tell_systemd(&[sd_notify::NotifyState::Ready]);
+        tell_systemd(&[NotifyState::Ready]);
     }
 
-    /// Reads configuration, policies, staff and certificates again. A fault changes nothing (M12).
-    pub async fn reload(&self, path: &Path) {
-        let result = match self.read_again(path) {
+    /// Reads configuration, policies, staff and certificates again. A fault changes nothing (M12), and is the reason in `Err`.
+    pub async fn reload(&self, path: &Path) -> Result<(), String> {
+        tell_systemd_of_a_reload();
+        let end = self.read_again(path).map_err(|error| format!("{error:#}"));
+        let result = match &end {
             Ok(()) => EventResult::Ok,
-            Err(error) => {
-                tracing::error!(
-                    error = format!("{error:#}"),
-                    "the new configuration is refused, the old one stays"
-                );
-                EventResult::RefusedConfiguration(format!("{error:#}"))
+            Err(reason) => {
+                tracing::error!(error = reason, "the new configuration is refused, the old one stays");
+                EventResult::RefusedConfiguration(reason.clone())
             }
         };
         let by = Initiator { actor: Actor::Signal, origin: Origin::Local };
@@ -235,6 +275,9 @@ impl Gateway {
         if let Err(error) = self.store.append_audit(event).await {
             tracing::error!(%error, "the audit trail could not be written");
         }
+        let status = end.as_ref().err().map(|reason| refusal(reason)).unwrap_or_default();
+        tell_systemd(&[NotifyState::Ready, NotifyState::Status(&status)]);
+        end
     }
 
     /// Reads everything before it replaces anything.
@@ -246,7 +289,7 @@ impl Gateway {
 
     /// Stops in reverse: it accepts no new connection, and then waits up to 30 seconds for those that are open.
     pub async fn stop(self) {
-        tell_systemd(&[sd_notify::NotifyState::Stopping]);
+        tell_systemd(&[NotifyState::Stopping]);
         self.accepting.cancel();
         self.servers.close();
         self.workers.close();

@@ -29,7 +29,7 @@ fn every_command_has_the_options_of_all() {
     }
     let command = zegel::cli::command();
     let has = |command: &Command, option: &str| command.get_arguments().any(|arg| arg.get_id() == option);
-    for leaf in command.get_subcommands() {
+    for leaf in command.get_subcommands().filter(|command| !command.is_hide_set()) {
         let leaves: Vec<&Command> =
             if leaf.has_subcommands() { leaf.get_subcommands().collect() } else { vec![leaf] };
         for one in leaves {
@@ -98,7 +98,7 @@ fn every_route_is_in_the_reference() {
 /// The usage of every command without those below it, and without the options that all have.
 fn usages(command: &Command, path: &str, found: &mut BTreeSet<String>) {
     if command.has_subcommands() {
-        for below in command.get_subcommands() {
+        for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
             usages(below, &format!("{path} {}", below.get_name()), found);
         }
         return;

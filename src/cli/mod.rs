@@ -9,6 +9,9 @@ macro_rules! say {
 mod audit;
 mod backup;
 mod check;
+mod health;
+#[cfg(feature = "manual")]
+mod manual;
 #[cfg(feature = "cluster")]
 mod moving;
 mod nodes;
@@ -17,6 +20,7 @@ mod policy;
 #[cfg(feature = "cluster")]
 mod progress;
 mod queue;
+mod reload;
 mod repair;
 mod transfer;
 
@@ -55,6 +59,24 @@ enum Command {
     Serve(ConfigArgs),
     /// Check configuration, policies, certificates and data folder
     Check(CheckArgs),
+    /// Have the running gateway read its configuration again, and say what came of it
+    Reload(ConfigArgs),
+    /// Ask the running gateway whether it is ready for mail
+    Health {
+        /// Ask only whether it answers
+        #[arg(long)]
+        live: bool,
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+    /// Write configuration file, man pages and completions for a package
+    #[cfg(feature = "manual")]
+    #[command(hide = true)]
+    Manual {
+        /// A folder; it is made if it is not there
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
     /// Write a backup of everything, beside running gateways or without one
     Backup(BackupArgs),
     /// Put a backup back where it is empty: into a data folder, or the database and the bucket of [store]
@@ -352,6 +374,10 @@ pub fn run() -> ExitCode {
             serve::run(&args.config)
         }
         Command::Check(args) => check::run(&args),
+        Command::Reload(config) => reload::run(&config),
+        Command::Health { live, config } => health::run(&config, live),
+        #[cfg(feature = "manual")]
+        Command::Manual { folder } => manual::write(&folder),
         Command::Backup(args) => backup::backup(&args),
         Command::Restore { from, key, config } => backup::restore(&config, &from, key.as_deref()),
         #[cfg(feature = "cluster")]
