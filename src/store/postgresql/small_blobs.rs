@@ -13,6 +13,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
+use tokio_util::sync::CancellationToken;
 
 use super::Postgres;
 use super::batches::Batches;
@@ -198,8 +199,8 @@ impl Blobs for SmallBlobs {
         facts().map(Some).map_err(io::Error::other)
     }
 
-    fn end_unfinished(&self, before: Timestamp) -> io::Result<usize> {
-        self.inner.large.end_unfinished(before)
+    fn end_unfinished(&self, before: Timestamp, stop: &CancellationToken) -> io::Result<usize> {
+        self.inner.large.end_unfinished(before, stop)
     }
 }
 
