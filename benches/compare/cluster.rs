@@ -8,7 +8,7 @@ use std::time::Instant;
 use crate::Plan;
 use crate::download;
 use crate::load::Mails;
-use crate::measure::median;
+use crate::measure::{Group, median};
 use crate::pages;
 use crate::party::{Party, Run, in_turn, middle};
 use crate::peers::{Rival, Source, Zegel};
@@ -23,6 +23,7 @@ use crate::transfer::{Certificate, Transfer};
 /// Rows of transfers that the full database has.
 const TRANSFERS: u64 = 1_000_000;
 const DATABASE: &str = "zegel";
+const OF_DATABASE: &str = "CPU of the database for 1000 of them";
 /// Of all nodes, in base64.
 const MASTER_KEY: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
 const PATIENT: (&str, &str) = ("SMTP__MAX_CONNECTIONS_PER_CLIENT", "1000");
@@ -34,6 +35,8 @@ const SAME_COST: f64 = 1.1;
 /// A database on disk, as a gateway's own is, and a store in memory.
 struct Shared {
     database: Server,
+    /// Its CPU time.
+    group: Group,
     service: Service,
     _disk: tempfile::TempDir,
 }
@@ -43,7 +46,8 @@ impl Shared {
         let disk = tempfile::Builder::new().prefix("zegel-bench").tempdir().expect("a folder");
         let database = Server::start_in(disk.path(), &["max_connections=200", "shared_buffers=256MB"]);
         database.sql("postgres", &format!("CREATE DATABASE {DATABASE}"));
-        Self { database, service: Service::start(), _disk: disk }
+        let group = Group::of(&[database.pid()]);
+        Self { database, group, service: Service::start(), _disk: disk }
     }
 
     /// The keys of `[store]`, as the environment has them.
@@ -54,6 +58,10 @@ impl Shared {
             settings.map(|(key, value)| (format!("STORE__{}", key.to_uppercase()), value)).collect();
         settings.push(("MASTER_KEY".to_owned(), MASTER_KEY.to_owned()));
         settings
+    }
+
+    fn transfers(&self) -> f64 {
+        self.database.sql(DATABASE, "SELECT count(*) FROM transfers").parse().expect("a number")
     }
 
     /// A node that relays to this sink.
@@ -102,12 +110,17 @@ fn sealing(plan: &Plan, shared: &Shared) -> Vec<Line> {
     let (alone, node) = (Zegel::start(sinks[0].address, &[]), shared.node(&sinks[1]));
     let parties = [Party::sealing(&alone, &sinks[0]), Party::sealing(&node, &sinks[1])];
     let source = Source { own: false, sessions: 10, size: 10 << 10, subject: sealed::SUBJECT, kept: false };
+    let so_far = || (shared.group.cpu().as_secs_f64(), shared.transfers());
+    let before = so_far();
     let runs = in_turn(plan, &parties, &source);
+    let after = so_far();
     let [rate, cpu]: [fn(&Run) -> f64; 2] = [|run| run.arrived, |run| run.cpu];
     let of = |place: usize, figure| middle(&runs[place], figure);
+    let database = (after.0 - before.0) / (after.1 - before.1) * 1000.0;
     vec![
         Line::at_least("sealed 10 KiB, 10 sessions", "mails/s", of(1, rate), ("alone", of(0, rate)), 0.8),
         Line::at_most("CPU for 1000 of them", "s", of(1, cpu), ("alone", of(0, cpu)), 1.5),
+        Line::alone(OF_DATABASE, "s", database),
     ]
 }
 
@@ -154,46 +167,72 @@ fn growing(plan: &Plan, shared: &Shared) -> Vec<Line> {
     let source = Source { own: false, sessions: 50, size: 1 << 10, subject: "gewone post", kept: true };
     let sink = Sink::start();
     let nodes: Vec<Zegel> = (0..3).map(|_| shared.node(&sink)).collect();
-    let of = |count: usize| split(plan, &nodes[..count], &sink, &source);
-    let (one, two, three) = (of(1), of(2), of(3));
-    let mut lines = vec![
-        Line::compare("ordinary 1 KiB, 2 nodes", "mails/s", two.0, ("1 node", one.0)),
-        Line::at_most("CPU of both for 1000 of them", "s", two.1, ("1 node", one.1), SAME_COST),
-        Line::compare("ordinary 1 KiB, 3 nodes", "mails/s", three.0, ("1 node", one.0)),
-        Line::at_most("CPU of all for 1000 of them", "s", three.1, ("1 node", one.1), SAME_COST),
-    ];
+    let of = |count: usize| split(plan, &nodes[..count], &sink, &source, &shared.group);
+    let one = of(1);
+    let mut lines = vec![Line::alone(OF_DATABASE, "s", one.database)];
+    for count in [2, 3] {
+        let (several, nodes) = (of(count), format!("{count} nodes"));
+        lines.extend([
+            Line::compare(format!("ordinary 1 KiB, {nodes}"), "mails/s", several.rate, ("1 node", one.rate)),
+            Line::at_most(
+                format!("CPU of {nodes} for 1000 of them"),
+                "s",
+                several.nodes,
+                ("1 node", one.nodes),
+                SAME_COST,
+            ),
+            Line::compare(OF_DATABASE, "s", several.database, ("1 node", one.database)),
+        ]);
+    }
     fill(&shared.database);
     let full = of(1);
-    lines.push(Line::at_least(
-        "ordinary 1 KiB, a million transfers",
-        "mails/s",
-        full.0,
-        ("none", one.0),
-        SAME,
-    ));
-    lines.push(Line::at_most("CPU for 1000 of them", "s", full.1, ("none", one.1), SAME_COST));
+    lines.extend([
+        Line::at_least("ordinary 1 KiB, a million transfers", "mails/s", full.rate, ("none", one.rate), SAME),
+        Line::at_most("CPU for 1000 of them", "s", full.nodes, ("none", one.nodes), SAME_COST),
+        Line::at_most(OF_DATABASE, "s", full.database, ("none", one.database), SAME_COST),
+    ]);
     lines
 }
 
-/// Mails per second at the sink, and CPU seconds of all nodes for 1000, where each node has so many sessions.
-fn split(plan: &Plan, nodes: &[Zegel], sink: &Sink, source: &Source) -> (f64, f64) {
-    let first = Party::zegel(&nodes[0], sink).sized(source, plan);
-    let (mut rates, mut costs) = (Vec::new(), Vec::new());
+/// Of mails that several nodes relayed.
+struct Cost {
+    /// Mails per second at the sink.
+    rate: f64,
+    /// CPU seconds of all nodes for 1000.
+    nodes: f64,
+    /// The same of the database.
+    database: f64,
+}
+
+/// Each node has so many sessions.
+fn split(plan: &Plan, nodes: &[Zegel], sink: &Sink, source: &Source, database: &Group) -> Cost {
+    let each = Party::zegel(&nodes[0], sink).sized(source, plan) / nodes.len() as u64;
+    let mails = each * nodes.len() as u64;
+    let cpu = || {
+        let nodes: f64 = nodes.iter().map(|node| node.group.cpu().as_secs_f64()).sum();
+        [nodes, database.cpu().as_secs_f64()]
+    };
+    let mut costs = Vec::new();
     for _ in 0..plan.rounds {
         stop::if_asked();
-        let each = first / nodes.len() as u64;
-        let cpu = || nodes.iter().map(|node| node.group.cpu().as_secs_f64()).sum::<f64>();
-        let (before, goal, start) = (cpu(), sink.count() + each * nodes.len() as u64, Instant::now());
+        let (before, goal, start) = (cpu(), sink.count() + mails, Instant::now());
         thread::scope(|scope| {
             for node in nodes {
                 scope.spawn(move || source.send(node.smtp, each));
             }
         });
-        let mails = (each * nodes.len() as u64) as f64;
-        rates.push(mails / (sink.wait(goal) - start).as_secs_f64());
-        costs.push((cpu() - before) / mails * 1000.0);
+        let seconds = (sink.wait(goal) - start).as_secs_f64();
+        let after = cpu();
+        let thousands = mails as f64 / 1000.0;
+        let [nodes, database] = [0, 1].map(|of| (after[of] - before[of]) / thousands);
+        costs.push(Cost { rate: mails as f64 / seconds, nodes, database });
     }
-    (median(&rates), median(&costs))
+    let middle = |figure: fn(&Cost) -> f64| median(&costs.iter().map(figure).collect::<Vec<_>>());
+    Cost {
+        rate: middle(|cost| cost.rate),
+        nodes: middle(|cost| cost.nodes),
+        database: middle(|cost| cost.database),
+    }
 }
 
 /// Rows as many transfers leave them, without their blobs.
