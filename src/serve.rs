@@ -328,7 +328,8 @@ fn smtp_settings(settings: &CurrentSettings) -> smtp::SettingsSource {
 
 /// Logs settings that work but are not safe for ever; `/readyz` shows them too.
 fn warn(settings: &Settings) {
-    settings.relay.notes().iter().for_each(|note| tracing::warn!("{note}"));
+    let notes = settings.relay.notes().into_iter().chain(settings.store.notes());
+    notes.for_each(|note| tracing::warn!("{note}"));
 }
 
 /// Reads the configuration; the environment overrides it.

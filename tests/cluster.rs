@@ -12,6 +12,7 @@
 
 mod support;
 
+use std::fs;
 use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -23,14 +24,17 @@ use support::crash_cluster::{cluster, kill_nodes_and_database, settle};
 use support::gateway::{Gateway, signal, wait_for};
 use support::load::{Load, Random, STAFF, seed};
 use support::resident::{RESIDENT, Resident, attachments, seal};
-use support::smarthost::{Act, Script, Smarthost, Stage};
+use support::smarthost::{Act, Script, Seen, Smarthost, Stage, say};
 use support::web::{get, get_as, post, send};
 
-/// `TEST_KILLS` for more of it, `./run crash --cluster` for hours of it.
+/// How often nodes are killed, unless `TEST_KILLS` says: for more of it. `./run crash --cluster` does it for hours.
+fn kills(usual: usize) -> usize {
+    std::env::var("TEST_KILLS").map_or(usual, |text| text.parse().expect("TEST_KILLS is a number"))
+}
+
 #[test]
 fn nodes_and_database_are_killed_and_nothing_is_lost() {
-    let kills = std::env::var("TEST_KILLS").map_or(6, |text| text.parse().expect("TEST_KILLS is a number"));
-    println!("{:?}", kill_nodes_and_database(kills, seed("nodes")));
+    println!("{:?}", kill_nodes_and_database(kills(6), seed("nodes")));
 }
 
 #[test]
@@ -288,6 +292,116 @@ fn without_the_object_store_nothing_is_lost() {
     wait_for("sealed mail to be taken", || send(true, 7).starts_with("250 ").then_some(()));
     assert!(back.elapsed() < Duration::from_secs(5), "{:?}", back.elapsed());
     cluster.drain(0);
+}
+
+/// Nodes that keep ordinary mail themselves (`store.journal = "local"`).
+fn with_journals(nodes: usize, smarthost: &Smarthost) -> Cluster {
+    let cluster = cluster(nodes, smarthost);
+    (0..nodes).for_each(|node| cluster.site(node).set("store", "journal = \"local\""));
+    cluster
+}
+
+fn journal_is(cluster: &Cluster, node: usize, place: &str) {
+    let config = fs::read_to_string(cluster.site(node).config()).unwrap();
+    let other = if place == "local" { "shared" } else { "local" };
+    let config = config.replace(&format!("journal = \"{other}\""), &format!("journal = \"{place}\""));
+    fs::write(cluster.site(node).config(), config).unwrap();
+}
+
+/// What a node has accepted is on its own disk, and there after kill -9; the other node goes on meanwhile.
+#[test]
+fn nodes_that_keep_ordinary_mail_themselves_are_killed_and_lose_nothing() {
+    let mut random = Random::new(seed("journals"));
+    let smarthost = Smarthost::start(Script::usual());
+    let cluster = with_journals(2, &smarthost);
+    let mut nodes: Vec<_> = cluster.start_all().into_iter().map(Some).collect();
+    let load = Load::start(CLIENTS, random.below(1 << 20) as u64);
+    load.gateway_is(Some(cluster.balancer.smtp));
+    let kills = kills(4);
+    for _ in 0..kills {
+        load.wait(1 + random.below(60));
+        let node = random.below(2);
+        nodes[node].take().expect("a node").kill();
+        load.wait(20 + random.below(20));
+        nodes[node] = Some(cluster.start(node));
+    }
+    settle(&cluster, &smarthost, load, kills);
+    assert!((0..2).all(|node| cluster.site(node).data().join("node/journal").exists()));
+    assert_eq!(cluster.count("SELECT count(*) FROM journal_moved"), 0);
+}
+
+/// What is left in a journal comes into the queue whatever `store.journal` says by then, and by a command where no node is
+/// started on its folder again.
+#[test]
+fn a_journal_is_turned_on_and_off_and_loses_nothing() {
+    let mails = 20;
+    let hangs = || Script::usual().when(Stage::Dot, "", Act::Hang, 1000);
+    let smarthost = Smarthost::start(hangs());
+    let cluster = with_journals(2, &smarthost);
+    let address = |number: usize| format!("r{number}@example.org");
+    let take_in = |node: &Gateway, first: usize| {
+        let mut client = SmtpClient::connect(node.smtp).unwrap();
+        for number in first..first + mails {
+            let said = client.send(STAFF, &[&address(number)], mail("", number).as_bytes()).unwrap();
+            assert!(said.starts_with("250 "), "{said}");
+        }
+    };
+    let killed_with_mail = |first: usize| {
+        let node = cluster.start(0);
+        take_in(&node, first);
+        node.kill();
+        assert!(cluster.count("SELECT count(*) FROM items") < mails as u64, "it was in the journal");
+    };
+    let arrived = |first: usize| {
+        let all = |seen: &Seen| (first..first + mails).all(|number| seen.copies(&address(number)) > 0);
+        smarthost.wait(all);
+    };
+
+    killed_with_mail(0);
+    journal_is(&cluster, 0, "shared");
+    smarthost.change(Script::usual());
+    let node = cluster.start(0);
+    node.wait_for_log("left in the journal of a node");
+    arrived(0);
+    take_in(&node, mails);
+    arrived(mails);
+    assert_eq!(node.stop(), 0);
+
+    journal_is(&cluster, 0, "local");
+    smarthost.change(hangs());
+    killed_with_mail(2 * mails);
+    smarthost.change(Script::usual());
+    let _other = cluster.start(1);
+    let (status, list, _) = cluster.site(0).command(&["queue", "list"]);
+    assert_eq!(status, 0, "{list}");
+    arrived(2 * mails);
+    cluster.drain(1);
+    let seen = smarthost.seen();
+    let twice: usize = (0..3 * mails).map(|number| seen.copies(&address(number)) - 1).sum();
+    assert!(twice <= 2 * FLIGHTS * 2, "{twice} arrived twice");
+}
+
+/// A node that is stopped, not killed, leaves nothing in its folder that another would miss.
+#[test]
+fn a_node_that_stops_gives_its_mail_to_the_others() {
+    let smarthost = Smarthost::start(Script::usual().when(Stage::Dot, "", say("451 4.3.0 later"), 1000));
+    let cluster = with_journals(2, &smarthost);
+    let node = cluster.start(0);
+    let mut client = SmtpClient::connect(node.smtp).unwrap();
+    for number in 0..20 {
+        let said =
+            client.send(STAFF, &[&format!("r{number}@example.org")], mail("", number).as_bytes()).unwrap();
+        assert!(said.starts_with("250 "), "{said}");
+    }
+    drop(client);
+    assert_eq!(node.stop(), 0);
+    assert_eq!(cluster.count("SELECT count(*) FROM items"), 20);
+    smarthost.change(Script::usual());
+    fs::remove_dir_all(cluster.site(0).data().join("node")).unwrap();
+    let _other = cluster.start(1);
+    cluster.drain(1);
+    let seen = smarthost.seen();
+    assert!((0..20).all(|number| seen.copies(&format!("r{number}@example.org")) == 1));
 }
 
 /// Whether a page can be had; the balancer closes connections for which it has no node.

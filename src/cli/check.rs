@@ -29,7 +29,8 @@ pub fn run(args: &CheckArgs) -> Result<()> {
     );
     say!("  pages on {} as {}", join(&settings.web.listen), organisation.public_url);
     say!("  data in {place}: {}", state(home.as_ref()));
-    for warning in settings.relay.notes().into_iter().chain(settings.relay.advice()) {
+    let notes = settings.relay.notes().into_iter().chain(settings.store.notes());
+    for warning in notes.chain(settings.relay.advice()) {
         say!("  warning: {warning}");
     }
     for advice in runtime.block_on(Home::advice(&settings.store))? {

@@ -98,7 +98,16 @@ const KEYS: &[(&str, &[&str])] = &[
     ("relay.inside", &["smarthost", "tls", "username", "password_file"]),
     (
         "store",
-        &["database", "password_file", "connections", "blobs", "endpoint", "region", "credentials_file"],
+        &[
+            "database",
+            "password_file",
+            "connections",
+            "journal",
+            "blobs",
+            "endpoint",
+            "region",
+            "credentials_file",
+        ],
     ),
     (
         "web",

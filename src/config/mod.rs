@@ -21,7 +21,7 @@ use crate::calendar::Zone;
 pub use branding::{Branding, Logo};
 pub use load::{ConfigError, DEFAULT_PATH, check_name, keys, load, parse};
 pub use relay::{Direction, Inside, NextHopSettings, Relay, RelayTls};
-pub use store::{Bucket, Database, StoreSection};
+pub use store::{Bucket, Database, JournalPlace, StoreSection};
 pub use units::ByteSize;
 use units::duration;
 

@@ -16,6 +16,8 @@ pub struct StoreSection {
     pub password_file: Option<PathBuf>,
     /// The most connections of one node to the database.
     pub connections: usize,
+    /// Where ordinary mail waits that was just accepted.
+    pub journal: JournalPlace,
     /// `s3://bucket/prefix`
     pub blobs: Option<String>,
     /// URL of the S3 service; unset: Amazon's of the region.
@@ -26,12 +28,24 @@ pub struct StoreSection {
     pub credentials_file: Option<PathBuf>,
 }
 
+/// `store.journal`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum JournalPlace {
+    /// In the database: whichever node is lost, its mail is delivered by another.
+    #[default]
+    Shared,
+    /// In the data folder of the node that accepted it: faster, and only as safe as that node's disk.
+    Local,
+}
+
 impl Default for StoreSection {
     fn default() -> Self {
         Self {
             database: None,
             password_file: None,
             connections: 16,
+            journal: JournalPlace::default(),
             blobs: None,
             endpoint: None,
             region: "us-east-1".to_owned(),
@@ -106,6 +120,16 @@ impl StoreSection {
         Some((database, bucket))
     }
 
+    /// What works but is not safe against everything.
+    pub fn notes(&self) -> Vec<String> {
+        let local = (self.journal == JournalPlace::Local).then(|| {
+            "store.journal is \"local\": ordinary mail that a node has just accepted is on its own disk alone, for some seconds; a \
+             node that is lost for good takes it along, until the folder node in its data_dir is mounted elsewhere"
+                .to_owned()
+        });
+        local.into_iter().collect()
+    }
+
     /// Checks what the types cannot express.
     pub fn check(&self) -> Result<(), String> {
         let is_url = |text: &str, schemes: &[&str]| schemes.iter().any(|scheme| text.starts_with(scheme));
@@ -129,6 +153,10 @@ impl StoreSection {
             (
                 self.endpoint.as_deref().is_none_or(|url| !url.starts_with("http://") || is_here(url)),
                 "store.endpoint: http:// is for a service on this machine; use https://",
+            ),
+            (
+                self.journal == JournalPlace::Shared || self.database.is_some(),
+                "store.journal is for nodes that share a database: name store.database, or take it out",
             ),
             ((4..=1000).contains(&self.connections), "store.connections must be from 4 to 1000"),
             (!self.region.is_empty(), "store.region must not be empty"),
@@ -197,6 +225,19 @@ mod tests {
         both.check().unwrap();
         assert_eq!(both.shared().unwrap().1.prefix, "x");
         assert_eq!(StoreSection::default().shared(), None);
+    }
+
+    #[test]
+    fn a_journal_of_its_own_is_for_a_node_and_is_warned_of() {
+        let local = StoreSection { journal: JournalPlace::Local, ..StoreSection::default() };
+        assert!(local.check().unwrap_err().contains("store.journal"));
+        let node = StoreSection {
+            database: Some("postgresql://db/zegel".into()),
+            blobs: Some("s3://zegel".into()),
+            ..local
+        };
+        assert_eq!((node.check(), node.notes().len()), (Ok(()), 1));
+        assert!(StoreSection::default().notes().is_empty());
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //! nodes share. `serve` opens it for the gateway, and the command line opens it beside one.
 
 #[cfg(feature = "cluster")]
+mod journal;
+#[cfg(feature = "cluster")]
 mod kept;
 #[cfg(feature = "cluster")]
 mod moved;
@@ -50,7 +52,7 @@ impl Home {
         match store.shared() {
             None => alone(DataFolder::open(data_dir)?),
             #[cfg(feature = "cluster")]
-            Some(shared) => shared::open(data_dir, shared).await,
+            Some(shared) => shared::open(data_dir, shared, store.journal).await,
             #[cfg(not(feature = "cluster"))]
             Some(_) => bail!(StoreSection::NOT_BUILT),
         }
@@ -62,7 +64,7 @@ impl Home {
             None if !DataFolder::exists(data_dir)? => Ok(None),
             None => alone(DataFolder::open_existing(data_dir)?).map(Some),
             #[cfg(feature = "cluster")]
-            Some(shared) => shared::find(data_dir, shared).await,
+            Some(shared) => shared::find(data_dir, shared, shared::Left::IsQueued).await,
             #[cfg(not(feature = "cluster"))]
             Some(_) => bail!(StoreSection::NOT_BUILT),
         }
@@ -81,7 +83,10 @@ impl Home {
             None if data_dir.is_file() => bail!("this is not a folder"),
             None if !DataFolder::exists(data_dir)? => Ok(None),
             None => alone(DataFolder::open_to_check(data_dir)?).map(Some),
-            Some(_) => Self::find(data_dir, store).await,
+            #[cfg(feature = "cluster")]
+            Some(shared) => shared::find(data_dir, shared, shared::Left::Stays).await,
+            #[cfg(not(feature = "cluster"))]
+            Some(_) => bail!(StoreSection::NOT_BUILT),
         }
     }
 }

@@ -45,6 +45,7 @@ impl Home {
         data_folder::make(to)?;
         refuse_contents(to)?;
         let source = Ends::open(&runtime, store)?;
+        runtime.block_on(shared::empty_journal(&source.rows, data_dir))?;
         source.with(runtime.handle(), |shared| {
             moving::to_folder(shared, to, &key, DataFolder::create_still, progress)
         })

@@ -12,9 +12,9 @@ use anyhow::{Context, Result, bail};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
-use super::{BlobShares, Home};
+use super::{BlobShares, Home, journal};
 use crate::clock::{Clock, Timestamp};
-use crate::config::{Bucket, Database};
+use crate::config::{Bucket, Database, JournalPlace};
 use crate::data_folder::{self, Before};
 use crate::id::FolderId;
 use crate::inventory::Inventory;
@@ -24,7 +24,11 @@ use crate::store::postgresql::{Postgres, Schema, SmallBlobs};
 use crate::store::{Blobs, Identity};
 
 /// For a node: it brings the database up to date, and the first node of all gives it its identity.
-pub(super) async fn open(data_dir: &Path, (database, bucket): (Database, Bucket)) -> Result<Home> {
+pub(super) async fn open(
+    data_dir: &Path,
+    (database, bucket): (Database, Bucket),
+    journal: JournalPlace,
+) -> Result<Home> {
     data_folder::make(data_dir)?;
     let rows = connect(&database)?;
     rows.migrate().await.context(DATABASE)?;
@@ -34,16 +38,38 @@ pub(super) async fn open(data_dir: &Path, (database, bucket): (Database, Bucket)
         bucket: open_bucket(&bucket, &rows)?,
         rows,
     };
-    match known {
-        Some(known) => parts.verify(&known).await?,
+    let known = match known {
+        Some(known) => parts.verify(&known).await.map(|()| known)?,
         None => parts.found().await?,
-    }
+    };
     let Parts { rows, bucket, keys } = parts;
-    Ok(home(rows.with_keys(bucket.clone()).await, bucket, keys.keys))
+    let rows = rows.with_keys(bucket.clone()).await;
+    let keys = keys.keys.with_keyring(rows.keyring());
+    let (rows, keys) = match journal {
+        JournalPlace::Local => journal::keep(rows, keys, data_dir, &known.id).await?,
+        JournalPlace::Shared => {
+            journal::drain(&rows, &keys, data_dir, &known.id).await?;
+            (rows, keys)
+        }
+    };
+    Ok(home(rows, bucket, keys))
+}
+
+/// What a command does with mail that a node has left in its journal here, and no node is at work on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Left {
+    /// It is put into the queue, where every node has it.
+    IsQueued,
+    /// Nothing: the command only looks.
+    Stays,
 }
 
 /// For a command; `None` where no node has run yet. It makes nothing.
-pub(super) async fn find(data_dir: &Path, (database, bucket): (Database, Bucket)) -> Result<Option<Home>> {
+pub(super) async fn find(
+    data_dir: &Path,
+    (database, bucket): (Database, Bucket),
+    left: Left,
+) -> Result<Option<Home>> {
     let rows = connect(&database)?;
     match rows.schema().await.context(DATABASE)? {
         Schema::None => return Ok(None),
@@ -56,7 +82,23 @@ pub(super) async fn find(data_dir: &Path, (database, bucket): (Database, Bucket)
     let parts = Parts { keys: NodeKeys::read(data_dir, false)?, bucket: open_bucket(&bucket, &rows)?, rows };
     parts.verify(&known).await?;
     let Parts { rows, bucket, keys } = parts;
-    Ok(Some(home(rows.with_keys_of_tool(bucket.clone()), bucket, keys.keys)))
+    let rows = rows.with_keys_of_tool(bucket.clone());
+    let keys = keys.keys.with_keyring(rows.keyring());
+    let rows = journal::beside(rows, data_dir, &known.id)?;
+    if left == Left::IsQueued {
+        journal::drain(&rows, &keys, data_dir, &known.id).await?;
+    }
+    Ok(Some(home(rows, bucket, keys)))
+}
+
+/// Before everything is moved away: what a node has left here goes along.
+pub(super) async fn empty_journal(rows: &Postgres, data_dir: &Path) -> Result<()> {
+    let Some(known) = rows.identity().await.context(DATABASE)? else { return Ok(()) };
+    if !journal::is_here(data_dir) {
+        return Ok(());
+    }
+    let keys = NodeKeys::read(data_dir, false)?.keys.with_keyring(rows.keyring());
+    journal::drain(rows, &keys, data_dir, &known.id).await
 }
 
 /// Brings the database up to date.
@@ -114,18 +156,18 @@ impl Parts {
     }
 
     /// Gives a new database its identity. Of nodes that start at once, one does; the others find it done.
-    async fn found(&self) -> Result<()> {
+    async fn found(&self) -> Result<Identity> {
         if !self.is_bucket_empty().await? {
             let meanwhile = self.rows.identity().await.context(DATABASE)?;
             let known = meanwhile.context(
                 "store.database: the database is new, but store.blobs is not empty; name the database that belongs to the \
                  blobs, or blobs that are empty",
             )?;
-            return self.verify(&known).await;
+            return self.verify(&known).await.map(|()| known);
         }
         let id = self.bucket_id().await?.unwrap_or_else(FolderId::random);
         let known = self.rows.found(self.keys.identity(id)).await.context(DATABASE)?;
-        self.verify(&known).await
+        self.verify(&known).await.map(|()| known)
     }
 
     /// Whether neither rows nor blobs say that a node was ever at work.
@@ -151,7 +193,6 @@ impl Parts {
 /// Of parts that belong together.
 fn home(rows: Postgres, bucket: Arc<ObjectBlobs>, keys: Keys) -> Home {
     let owner = Some(rows.node().clone());
-    let keys = keys.with_keyring(rows.keyring());
     let blobs = blobs_of(&rows, bucket);
     let blobs = BlobShares { mail: blobs.clone(), queue: blobs.clone(), pages: blobs };
     // Nothing here was left behind by this node, which is new: another's may be at work on all there is.

@@ -350,6 +350,7 @@ fn every_column_is_moved_or_is_known_not_to_be() {
         "doomed",
         "folder",
         "intents",
+        "journal_moved",
         "nodes",
         "sheets",
         "sheet_objects",

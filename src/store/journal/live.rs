@@ -34,6 +34,7 @@ struct Entry {
 }
 
 /// A message that is to be moved into the database.
+#[derive(Clone, Debug)]
 pub struct Waiting {
     /// The message.
     pub item: NewItem,

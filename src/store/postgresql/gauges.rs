@@ -15,7 +15,9 @@ use crate::store::{GaugeStore, Gauges, ProblemGauge, Result};
 #[async_trait]
 impl GaugeStore for Postgres {
     async fn gauges(&self, now: Timestamp) -> Result<Gauges> {
-        self.read(move |db| gauges(db, now).boxed()).await
+        let mut gauges = self.read(move |db| gauges(db, now).boxed()).await?;
+        self.add_journal(&mut gauges);
+        Ok(gauges)
     }
 
     /// Rows are on the database's disk, which its administrator watches. When it is full, new mail is told to come later.

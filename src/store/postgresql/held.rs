@@ -150,6 +150,11 @@ impl Held {
         }
     }
 
+    /// Ordinary mail for so many recipients that is in delivery here becomes a row that is claimed by this token.
+    pub fn add_ordinary(&self, item: &QueueId, token: u64, recipients: usize) {
+        self.state().known.insert(item.clone(), Known { token, ordinary: Some(recipients) });
+    }
+
     /// For how many recipients an item is that we hold by this token, if it is ordinary mail.
     pub fn ordinary(&self, item: &QueueId, token: u64) -> Option<usize> {
         self.state().known.get(item).filter(|known| known.token == token)?.ordinary

@@ -28,7 +28,9 @@ impl MessageStore for Postgres {
     async fn commit(&self, mut acceptance: Acceptance) -> Result<Committed> {
         match acceptance.take_plain() {
             Some(mail) if matches!(mail.body.data, BodyData::Inline(_)) => {
-                self.keep_ordinary(mail).await?;
+                if let Some(mail) = self.journalled(mail).await? {
+                    self.keep_ordinary(mail).await?;
+                }
                 acceptance.events.iter().for_each(Event::log);
                 return Ok(Committed { id: acceptance.id });
             }

@@ -105,6 +105,9 @@ impl BodyKeys for Postgres {
     /// The order is the promise: nothing in memory needs these keys, so whatever does is a row that is committed, and what
     /// is no row any more went with a commit.
     async fn destroy_keys(&self) -> Result<Destroyed> {
+        if let Some(journal) = &self.journal {
+            journal.destroy_keys().await?;
+        }
         let ended = self.ended_keys().await?;
         self.keys.answered(Instant::now());
         self.keys.ring.ended(&ended);
@@ -127,7 +130,13 @@ impl BodyKeys for Postgres {
     }
 
     async fn keys_run_low(&self) {
-        self.keys.ring.low().await;
+        match &self.journal {
+            Some(journal) => tokio::select! {
+                () = self.keys.ring.low() => {}
+                () = journal.keys_run_low() => {}
+            },
+            None => self.keys.ring.low().await,
+        }
     }
 
     /// The database's own affair.

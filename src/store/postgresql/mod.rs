@@ -15,6 +15,7 @@ mod connection;
 mod downloads;
 mod drafts;
 mod gauges;
+mod handover;
 mod held;
 mod identity;
 mod intake;
@@ -28,6 +29,7 @@ mod lost;
 mod migrate;
 mod moving;
 mod new_transfers;
+mod node_folder;
 mod nodes;
 mod ordinary;
 mod queue;
@@ -49,15 +51,19 @@ mod unclear;
 mod uploads;
 mod verification;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use deadpool_postgres::Pool;
 
 use self::batches::Batches;
+use self::handover::NodeJournal;
+pub use self::handover::Reseal;
 use self::held::Held;
 pub use self::kept::Kept;
 pub use self::migrate::Schema;
 pub use self::moving::{Direction, Moving};
+pub use self::node_folder::NodeFolder;
 use self::nodes::Own;
 use self::sheets::Sheets;
 use self::short_keys::ShortKeys;
@@ -87,6 +93,10 @@ pub struct Postgres {
     /// What this node holds of the queue.
     held: Arc<Held>,
     due: Arc<Due>,
+    /// With `store.journal = "local"`.
+    journal: Option<Arc<NodeJournal>>,
+    /// Where a node here may have one.
+    journal_folder: Option<PathBuf>,
     new_mail: Arc<Batches<NewItem, ()>>,
     messages: Arc<Batches<Acceptance, ()>>,
     delivered: Arc<Batches<(QueueId, u64), bool>>,
@@ -111,6 +121,8 @@ impl Postgres {
             trouble: Arc::default(),
             held: Arc::default(),
             due: Arc::default(),
+            journal: None,
+            journal_folder: None,
             new_mail: Batches::new(SIDE_BY_SIDE),
             messages: Batches::new(SIDE_BY_SIDE),
             delivered: Batches::new(SIDE_BY_SIDE),

@@ -209,6 +209,7 @@ impl NodeStore for Postgres {
     }
 
     async fn leave(&self) -> Result<()> {
+        self.leave_no_journal().await;
         self.own.end();
         let id = self.node.clone();
         let leave = self.write_aside(move |change| {

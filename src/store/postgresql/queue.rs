@@ -34,7 +34,11 @@ impl QueueStore for Postgres {
         }
         let rows_are_due = self.next_row_due().await?.is_some_and(|due| due <= now);
         let for_rows = if rows_are_due { self.due.share(limit) } else { 0 };
-        let mut items = if is_ours { self.held.take_ready(now, limit - for_rows) } else { Vec::new() };
+        let mut items = Vec::new();
+        if is_ours {
+            items = self.claim_journalled(owner, lease, limit - for_rows);
+            items.extend(self.held.take_ready(now, limit - for_rows - items.len()));
+        }
         let left = limit - items.len();
         if rows_are_due && left > 0 {
             match self.claim_rows(owner, now, lease, left).await {
@@ -70,7 +74,7 @@ impl QueueStore for Postgres {
     }
 
     async fn next_due(&self) -> Result<Option<Timestamp>> {
-        match self.held.ready_since() {
+        match self.journal_ready_since().or_else(|| self.held.ready_since()) {
             Some(since) => Ok(Some(since)),
             None => self.next_row_due().await,
         }
@@ -79,6 +83,9 @@ impl QueueStore for Postgres {
     /// Ordinary mail that was delivered at once ends together with others.
     async fn finish_attempt(&self, attempt: Attempt) -> Result<AttemptEnd> {
         self.check_lease()?;
+        if let Some(end) = self.finish_journalled(&attempt).await? {
+            return Ok(end);
+        }
         let (item, token) = (attempt.item.clone(), attempt.claim.token);
         let is_ours = attempt.claim.owner == self.node;
         let recipients = if is_ours { self.held.ordinary(&item, token) } else { None };
@@ -150,6 +157,7 @@ impl Postgres {
     /// Gives others what has been ready too long, and rows that are claimed for this node and unknown to it: the answer to the
     /// claim was lost.
     pub(super) async fn release_what_waits(&self) -> Result<()> {
+        self.move_what_waits().await?;
         let old = self.held.take_old();
         if let Err(error) = self.release(old).await {
             self.held.doubt();
@@ -281,7 +289,7 @@ pub(super) async fn free_claims_of(db: &Connection, dead: &[FolderId]) -> Result
 
 /// Records an attempt, if its claim holds the item. That may have been dropped meanwhile; what happened has happened all the
 /// same.
-async fn finish_attempt(change: &mut Change, attempt: Attempt) -> Result<AttemptEnd> {
+pub(super) async fn finish_attempt(change: &mut Change, attempt: Attempt) -> Result<AttemptEnd> {
     // Before its item: a recall does so too.
     let notifies = match &attempt.notifies {
         Some(link) => transfers::lock_link(&change.db, link).await?.map(|transfer| (transfer, link)),

@@ -19,14 +19,18 @@ use crate::store::{Problem, QueueAdmin, QueueEntry, QueueEntryRecipient, Recipie
 #[async_trait]
 impl QueueAdmin for Postgres {
     async fn queue(&self) -> Result<Vec<QueueEntry>> {
-        self.read(|db| async move { db.query(LIST, &[]).await?.iter().map(entry).collect() }.boxed()).await
+        let rows =
+            self.read(|db| async move { db.query(LIST, &[]).await?.iter().map(entry).collect() }.boxed());
+        self.with_journalled(rows).await
     }
 
     async fn retry(&self, item: Option<QueueId>, now: Timestamp, event: Option<Event>) -> Result<u64> {
+        self.wait_for_row(item.as_ref()).await?;
         self.write(move |change| retry(change, item, now, event).boxed()).await
     }
 
     async fn drop_item(&self, item: QueueId, event: Event) -> Result<bool> {
+        self.wait_for_row(Some(&item)).await?;
         self.write(move |change| drop_item(change, item, event).boxed()).await
     }
 }

@@ -16,6 +16,7 @@ mod answers;
 
 pub(crate) use self::server::TestDatabase;
 
+mod journal;
 mod kept;
 mod keys;
 mod links;

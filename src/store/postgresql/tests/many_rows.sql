@@ -30,4 +30,5 @@ INSERT INTO codes (transfer, recipient, browser, facts, hash, expires, since) SE
 INSERT INTO code_mails (time, address, client) SELECT n, int8send(n), 'c' || n FROM generate_series(1, 100000) n;
 INSERT INTO browsers (browser, facts, until) SELECT int8send(n), '', n FROM generate_series(1, 100000) n;
 INSERT INTO replies (transfer, recipient, browser, time, summary) SELECT n, 1, int8send(n), n, '' FROM generate_series(1, 100000) n;
+INSERT INTO journal_moved (item, journal) SELECT 'i' || n, 'j' || n FROM generate_series(1, 100000) n;
 ANALYZE;

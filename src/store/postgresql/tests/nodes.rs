@@ -15,7 +15,7 @@ use crate::store::{AttemptEnd, Item, MessageStore, NodeStore, QueueAdmin, QueueS
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-fn facts() -> NodeFacts {
+pub(super) fn facts() -> NodeFacts {
     let (host, version) = ("post".to_owned(), "0.1.0".to_owned());
     NodeFacts { host, version, started: noon(), draining: false, settings: SettingsDigests::new() }
 }

@@ -114,7 +114,7 @@ fn plan(database: &TestDatabase, name: &str, sql: &str) -> Value {
             database.sql(&format!("{prepared}{}", explained(&format!("({values})")).repeat(7)))
         }
         None => {
-            let count = (1..30).rev().find(|number| sql.contains(&format!("${number}"))).unwrap_or(0);
+            let count = (1..=40).rev().find(|number| sql.contains(&format!("${number}"))).unwrap_or(0);
             let values =
                 if count > 0 { format!("({})", vec!["NULL"; count].join(",")) } else { String::new() };
             database

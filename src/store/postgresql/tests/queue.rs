@@ -63,7 +63,7 @@ async fn claim(node: &Postgres, limit: usize) -> Vec<Item> {
     node.claim_due(node.node(), minutes(1), minutes(60), limit).await.unwrap()
 }
 
-fn delivered() -> Vec<(u32, Outcome)> {
+pub(super) fn delivered() -> Vec<(u32, Outcome)> {
     vec![(1, Outcome::Delivered), (2, Outcome::Delivered)]
 }
 
@@ -204,13 +204,13 @@ async fn an_administrator_elsewhere_drops_what_is_ready_here() {
 }
 
 /// A connection to the server that can lose an answer: the statement is done, and nobody hears of it.
-struct Lossy {
-    url: String,
+pub(super) struct Lossy {
+    pub(super) url: String,
     loses: Arc<Mutex<Option<&'static str>>>,
 }
 
 impl Lossy {
-    async fn before(database: &TestDatabase) -> Self {
+    pub(super) async fn before(database: &TestDatabase) -> Self {
         let url = database.url();
         let (head, tail) = url.split_once("@127.0.0.1:").unwrap();
         let (port, tail) = tail.split_once('/').unwrap();
@@ -234,11 +234,11 @@ impl Lossy {
 
     /// Loses the next answer of the server that says this: `SELECT` the end of a query, `INSERT` of such a statement, and so on
     /// (CommandComplete).
-    fn lose_the_answer(&self, says: &'static str) {
+    pub(super) fn lose_the_answer(&self, says: &'static str) {
         *self.loses.lock().unwrap() = Some(says);
     }
 
-    fn has_lost_it(&self) -> bool {
+    pub(super) fn has_lost_it(&self) -> bool {
         self.loses.lock().unwrap().is_none()
     }
 }
