@@ -334,5 +334,5 @@ fn warn(settings: &Settings) {
 
 /// Reads the configuration; the environment overrides it.
 pub fn load_config(path: &Path) -> Result<Config, ConfigError> {
-    config::load(path, std::env::vars())
+    config::load(path, config::environment())
 }

@@ -23,7 +23,9 @@ pub fn run(args: &ConfigArgs, target: MoveTarget) -> Result<()> {
                 );
             }
             let store = StoreSection { database: Some(to), blobs: Some(blobs.clone()), ..config.store };
-            store.check().map_err(anyhow::Error::msg)?;
+            if let Some(reason) = store.refusal() {
+                bail!(reason);
+            }
             let moved = Home::move_to_store(&config.data_dir, &store, &progress)?;
             progress.end();
             tell(&moved);

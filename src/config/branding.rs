@@ -5,6 +5,7 @@ use std::path::Path;
 
 use aws_lc_rs::digest;
 
+use super::rules::Fault;
 use crate::id::base32;
 
 /// The most bytes of either file: every new visitor fetches both.
@@ -31,14 +32,14 @@ pub struct Logo {
 }
 
 impl Branding {
-    /// Reads the files that are set. An error names key, file and reason.
-    pub fn load(theme: Option<&Path>, logo: Option<&Path>) -> Result<Self, String> {
-        let theme = theme.map(|path| style_sheet(path).map_err(fault("organisation.theme", path)));
-        let logo = logo.map(|path| picture(path).map_err(fault("organisation.logo", path)));
-        let mut branding =
-            Self { theme: theme.transpose()?, logo: logo.transpose()?, version: String::new() };
+    /// Reads the files that are set. A fault names key, file and reason.
+    pub fn load(theme: Option<&Path>, logo: Option<&Path>) -> (Self, Vec<Fault>) {
+        let mut faults = Vec::new();
+        let theme = read_or_tell(&mut faults, "organisation.theme", theme, style_sheet);
+        let logo = read_or_tell(&mut faults, "organisation.logo", logo, picture);
+        let mut branding = Self { theme, logo, version: String::new() };
         branding.version = branding.fingerprint();
-        Ok(branding)
+        (branding, faults)
     }
 
     fn fingerprint(&self) -> String {
@@ -51,8 +52,18 @@ impl Branding {
     }
 }
 
-fn fault(key: &str, path: &Path) -> impl FnOnce(String) -> String {
-    move |reason| format!("{key}: {}: {reason}", path.display())
+fn read_or_tell<T>(
+    faults: &mut Vec<Fault>,
+    key: &'static str,
+    path: Option<&Path>,
+    read: fn(&Path) -> Result<T, String>,
+) -> Option<T> {
+    let path = path?;
+    let told = |reason: String| {
+        let remedy = "name another file, or leave the key out";
+        faults.push(Fault::new(&[key], format!("{key}: {}: {reason}", path.display()), remedy));
+    };
+    read(path).map_err(told).ok()
 }
 
 fn style_sheet(path: &Path) -> Result<String, String> {
@@ -93,10 +104,11 @@ mod tests {
         let css = file("theme.css", b":root { --utrecht-link-color: #00c; }");
         let svg = file("logo.svg", b"<?xml version=\"1.0\"?><svg xmlns=\"http://www.w3.org/2000/svg\"/>");
         let png = file("logo.png", b"\x89PNG\r\n\x1a\n....");
-        let branding = Branding::load(Some(&css), Some(&svg)).unwrap();
+        let (branding, faults) = Branding::load(Some(&css), Some(&svg));
+        assert_eq!(faults, []);
         assert!(branding.theme.unwrap().contains("link-color"));
         assert_eq!(branding.logo.unwrap().media_type, "image/svg+xml");
-        assert_eq!(Branding::load(None, Some(&png)).unwrap().logo.unwrap().media_type, "image/png");
+        assert_eq!(Branding::load(None, Some(&png)).0.logo.unwrap().media_type, "image/png");
 
         let large = file("large.css", &vec![b' '; MAX_SIZE + 1]);
         for (theme, logo, expected) in [
@@ -105,8 +117,8 @@ mod tests {
             (None, Some(&css), "SVG or a PNG"),
             (None, Some(&folder.path().join("none.png")), "none.png: No such file"),
         ] {
-            let error = Branding::load(theme.map(|p| p.as_path()), logo.map(|p| p.as_path())).unwrap_err();
-            assert!(error.contains(expected), "{error}");
+            let (_, faults) = Branding::load(theme.map(|p| p.as_path()), logo.map(|p| p.as_path()));
+            assert!(faults.len() == 1 && faults[0].reason.contains(expected), "{faults:?}");
         }
     }
 }

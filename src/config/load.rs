@@ -1,31 +1,60 @@
-//! Reads file and environment into a checked [`Config`]. Every error names file, key and reason.
+//! Reads file and environment into a checked [`Config`]. Every error names file, line or variable, key and reason.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use toml::{Table, Value};
-
-use super::{Branding, Config, Scanner};
-use crate::address::Address;
-use crate::limits::EXPIRY_DAYS;
+use super::document::{Document, NOT_UTF8, Variable};
+use super::finding::{Finding, Place, Places, Severity, StandIns};
+use super::rules::is_one_line;
+use super::{Branding, Config, Scanner, kubernetes};
 use crate::secret::MASTER_KEY_VARIABLE;
 
 /// The file that is read if `--config` is not given.
 pub const DEFAULT_PATH: &str = "/etc/zegel/zegel.toml";
 
-/// Why a configuration cannot be used, in the words that the administrator reads.
+/// Why a configuration cannot be used, in the words that the administrator reads: the first fault, and how many more there
+/// are.
 #[derive(Debug, thiserror::Error)]
-#[error("{file}: {message}")]
+#[error("{first}{}", more(*.others))]
 pub struct ConfigError {
-    file: PathBuf,
-    message: String,
+    first: Box<Finding>,
+    others: usize,
 }
 
-/// Reads and checks `path`. `environment` (usually `std::env::vars()`) overrides it. Paths in the file are relative to its
-/// folder.
+fn more(others: usize) -> String {
+    match others {
+        0 => String::new(),
+        1 => " (`zegel check` names one more fault)".to_owned(),
+        others => format!(" (`zegel check` names {others} more faults)"),
+    }
+}
+
+/// What was read, with all that is wrong with it.
+#[derive(Debug)]
+pub struct Loaded {
+    /// With stand-ins for what is wrong or missing; `None` where nothing can be made of the file.
+    pub config: Option<Config>,
+    /// Errors, and notes about the environment.
+    pub findings: Vec<Finding>,
+    /// Where each key was written.
+    pub places: Places,
+    /// Keys whose value is a stand-in: nothing else is to be said of them.
+    pub replaced: StandIns,
+}
+
+/// The environment of this process.
+pub fn environment() -> impl Iterator<Item = (String, String)> {
+    let text = |value: OsString| {
+        let broken = |value: OsString| format!("{NOT_UTF8}{}", value.to_string_lossy());
+        value.into_string().unwrap_or_else(broken)
+    };
+    // A name that is not UTF-8 is none of ours.
+    std::env::vars_os().filter_map(move |(name, value)| Some((name.into_string().ok()?, text(value))))
+}
+
+/// Reads and checks `path`. `environment` overrides it. Paths in the file are relative to its folder.
 pub fn load(path: &Path, environment: impl Iterator<Item = (String, String)>) -> Result<Config, ConfigError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| ConfigError { file: path.to_owned(), message: error.to_string() })?;
-    parse(path, &text, environment)
+    into_config(examine(path, environment))
 }
 
 /// The same for a text that was read already; `path` is for messages and relative paths.
@@ -34,207 +63,106 @@ pub fn parse(
     text: &str,
     environment: impl Iterator<Item = (String, String)>,
 ) -> Result<Config, ConfigError> {
-    let fault = |message: String| ConfigError { file: path.to_owned(), message };
-    let mut table: Table = toml::from_str(text).map_err(|error| fault(error.to_string()))?;
-    for (name, value) in environment {
-        // A secret manager may hand that to a node; it is kept in no settings.
-        if name == MASTER_KEY_VARIABLE {
-            continue;
-        }
-        if let Some(keys) = name.strip_prefix("ZEGEL_") {
-            set(&mut table, &keys.to_lowercase(), value).map_err(|m| fault(format!("{name}: {m}")))?;
-        }
-    }
-    check_names(&table).map_err(fault)?;
-    drop_empty_paths(&mut table);
-    let mut config: Config =
-        table.try_into().map_err(|error: toml::de::Error| fault(error.to_string().trim().to_owned()))?;
-    config.resolve_paths(path.parent().unwrap_or(Path::new(".")));
-    config.check().map_err(fault)?;
-    let organisation = &mut config.organisation;
-    let branding =
-        Branding::load(organisation.theme.as_deref(), organisation.logo.as_deref()).map_err(fault)?;
-    organisation.branding = branding.into();
-    Ok(config)
+    into_config(examine_text(path, text, environment))
 }
 
-/// Every section and key, to suggest the right one for a misspelt name.
-const KEYS: &[(&str, &[&str])] = &[
-    ("", &["hostname", "data_dir"]),
-    ("organisation", &["name", "domains", "phone", "time_zone", "staff", "theme", "logo"]),
-    (
-        "smtp",
-        &[
-            "listen",
-            "allow",
-            "proxy_protocol",
-            "trusted_proxies",
-            "max_message_size",
-            "max_recipients",
-            "max_connections",
-            "max_connections_per_client",
-            "idle_timeout",
-            "memory_budget",
-            "memory_budget_per_client",
-            "tls_certificate",
-            "tls_key",
-            "require_tls",
-        ],
-    ),
-    (
-        "relay",
-        &[
-            "smarthost",
-            "tls",
-            "username",
-            "password_file",
-            "max_connections",
-            "retry",
-            "give_up_after",
-            "soft_bounce",
-            "inside",
-        ],
-    ),
-    ("relay.inside", &["smarthost", "tls", "username", "password_file"]),
-    (
-        "store",
-        &[
-            "database",
-            "password_file",
-            "connections",
-            "journal",
-            "blobs",
-            "endpoint",
-            "region",
-            "credentials_file",
-        ],
-    ),
-    (
-        "web",
-        &[
-            "listen",
-            "public_url",
-            "tls_certificate",
-            "tls_key",
-            "trusted_proxies",
-            "proxy_protocol",
-            "default_language",
-        ],
-    ),
-    ("admin", &["listen", "audit_days"]),
-    (
-        "seal",
-        &[
-            "expiry_days",
-            "password",
-            "subject",
-            "max_password_attempts",
-            "reminders",
-            "download_notice",
-            "file_names",
-            "grace_days",
-            "retention_days",
-            "return_path",
-        ],
-    ),
-    (
-        "reply",
-        &[
-            "enabled",
-            "delivery",
-            "max_size",
-            "max_mail_size",
-            "bounces",
-            "scanner",
-            "file_types",
-            "programs",
-            "recipients",
-        ],
-    ),
-    ("policy", &["files"]),
-];
-
-/// Every key, with its section in front: `relay.inside.smarthost`.
-pub fn keys() -> impl Iterator<Item = String> {
-    let is_section = |name: &str| KEYS.iter().any(|(section, _)| *section == name);
-    let of_section = move |(section, keys): &(&str, &'static [&str])| {
-        let prefix = if section.is_empty() { String::new() } else { format!("{section}.") };
-        keys.iter().map(move |key| format!("{prefix}{key}"))
-    };
-    KEYS.iter().flat_map(of_section).filter(move |key| !is_section(key))
-}
-
-fn keys_of(section: &str) -> &'static [&'static str] {
-    KEYS.iter().find(|(name, _)| *name == section).map_or(&[], |(_, keys)| keys)
-}
-
-fn check_names(table: &Table) -> Result<(), String> {
-    let is_section = |name: &&str| !name.is_empty() && !name.contains('.');
-    let sections: Vec<&str> = KEYS.iter().map(|(name, _)| *name).filter(is_section).collect();
-    for (name, value) in table {
-        match value {
-            Value::Table(section) if sections.contains(&name.as_str()) => check_section(name, section)?,
-            _ => check_name(name, &[keys_of(""), &sections].concat(), "")?,
+fn into_config(loaded: Loaded) -> Result<Config, ConfigError> {
+    let mut errors = loaded.findings.into_iter().filter(|finding| finding.severity == Severity::Error);
+    match (errors.next(), loaded.config) {
+        (None, Some(config)) => Ok(config),
+        (Some(first), _) => Err(ConfigError { first: first.into(), others: errors.count() }),
+        (None, None) => {
+            let first = Finding::error(loaded.places.of(""), "nothing can be made of this file", "");
+            Err(ConfigError { first: first.into(), others: 0 })
         }
     }
-    Ok(())
 }
 
-fn check_section(name: &str, section: &Table) -> Result<(), String> {
-    for (key, value) in section {
-        check_name(key, keys_of(name), &format!("{name}."))?;
-        let inner = format!("{name}.{key}");
-        if let (Value::Table(table), false) = (value, keys_of(&inner).is_empty()) {
-            check_section(&inner, table)?;
-        }
-    }
-    Ok(())
-}
-
-/// An unknown name is an error that names the nearest known one.
-pub fn check_name(name: &str, known: &[&str], prefix: &str) -> Result<(), String> {
-    if known.contains(&name) {
-        return Ok(());
-    }
-    let nearest = known.iter().min_by_key(|key| strsim::levenshtein(key, name)).copied().unwrap_or("");
-    Err(format!("unknown key {prefix}{name}; did you mean {prefix}{nearest}?"))
-}
-
-/// Sets one value from the environment: `section__key`, or `section__section__key`. The value is TOML if it parses as
-/// that, else text.
-fn set(table: &mut Table, keys: &str, value: String) -> Result<(), String> {
-    if let Some((section, rest)) = keys.split_once("__") {
-        let entry = table.entry(section.to_owned()).or_insert_with(|| Value::Table(Table::new()));
-        let inner = entry.as_table_mut().ok_or_else(|| format!("{section} is not a section"))?;
-        return set(inner, rest, value);
-    }
-    let value = match toml::from_str::<Table>(&format!("value = {value}")) {
-        Ok(mut parsed) => parsed.remove("value").unwrap_or(Value::String(value)),
-        Err(_) => Value::String(value),
-    };
-    table.insert(keys.to_owned(), value);
-    Ok(())
-}
-
-/// An empty path or address in the file means "none", which is `None` from here on.
-fn drop_empty_paths(table: &mut Table) {
-    for section in table.iter_mut().filter_map(|(_, value)| value.as_table_mut()) {
-        for key in [
-            "staff",
-            "theme",
-            "logo",
-            "tls_certificate",
-            "tls_key",
-            "password_file",
-            "credentials_file",
-            "scanner",
-        ] {
-            if section.get(key).and_then(Value::as_str) == Some("") {
-                section.remove(key);
+/// Reads `path` and names everything that is wrong.
+pub fn examine(path: &Path, environment: impl Iterator<Item = (String, String)>) -> Loaded {
+    match std::fs::read(path) {
+        Ok(bytes) => match std::str::from_utf8(&bytes) {
+            Ok(text) => examine_text(path, text, environment),
+            Err(error) => {
+                let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
+                let line = memchr::memchr_iter(b'\n', before).count() + 1;
+                let place = Place { line: Some(line), ..Place::file(path) };
+                unusable(Finding::error(place, "the file is not UTF-8", "save it in UTF-8"))
             }
+        },
+        Err(error) => {
+            let remedy = "name the file with --config, and let the service's user read it";
+            unusable(Finding::error(Place::file(path), error.to_string(), remedy))
         }
-        drop_empty_paths(section);
     }
+}
+
+fn unusable(finding: Finding) -> Loaded {
+    let places = Places::new(&finding.place.file);
+    Loaded { config: None, findings: vec![finding], places, replaced: StandIns::default() }
+}
+
+fn examine_text(path: &Path, text: &str, environment: impl Iterator<Item = (String, String)>) -> Loaded {
+    let (variables, notes) = variables(path, environment);
+    let mut document = match Document::parse(path, text, &variables) {
+        Ok(document) => document,
+        Err(findings) => {
+            return Loaded {
+                config: None,
+                findings,
+                places: Places::new(path),
+                replaced: StandIns::default(),
+            };
+        }
+    };
+    let places = document.places();
+    let mut config = document.config();
+    let Document { mut findings, replaced, .. } = document;
+    if let Some(config) = &mut config {
+        config.resolve_paths(path.parent().unwrap_or(Path::new(".")));
+        let organisation = &mut config.organisation;
+        let (branding, branding_faults) =
+            Branding::load(organisation.theme.as_deref(), organisation.logo.as_deref());
+        organisation.branding = branding.into();
+        let faults = config.check().into_iter().chain(branding_faults);
+        let told = faults.filter(|fault| !fault.keys.iter().any(|key| replaced.has(key)));
+        findings.extend(told.map(|fault| fault.at(&places)));
+    }
+    findings.extend(notes);
+    Loaded { config, findings, places, replaced }
+}
+
+/// The variables that set a key, and a note for those that something else has set.
+fn variables(
+    path: &Path,
+    environment: impl Iterator<Item = (String, String)>,
+) -> (Vec<Variable>, Vec<Finding>) {
+    let (mut variables, mut foreign) = (Vec::new(), Vec::new());
+    for (name, value) in environment {
+        match name.strip_prefix("ZEGEL_") {
+            // A secret manager may hand the master key to a node; it is kept in no settings.
+            Some(_) if name == MASTER_KEY_VARIABLE => {}
+            Some(rest) if kubernetes::is_service_variable(rest, &value) => foreign.push(name),
+            Some(rest) => variables.push(Variable { key: rest.to_lowercase(), name, value }),
+            None => {}
+        }
+    }
+    // The environment has no order; findings do.
+    variables.sort_by(|one, other| one.name.cmp(&other.name));
+    foreign.sort();
+    let notes = foreign.first().map(|first| {
+        let place = Place { variable: Some(first.clone()), ..Place::file(path) };
+        let others = match foreign.len() - 1 {
+            0 => String::new(),
+            others => format!(" and {others} others"),
+        };
+        Finding::note(
+            place,
+            format!("{first}{others} were set by Kubernetes for a service of this name; they are ignored"),
+            "enableServiceLinks: false in the pod keeps them away",
+        )
+    });
+    (variables, notes.into_iter().collect())
 }
 
 impl Config {
@@ -259,97 +187,6 @@ impl Config {
         .flatten()
         .for_each(absolute);
     }
-
-    /// Checks what the types cannot express.
-    fn check(&mut self) -> Result<(), String> {
-        for domain in &mut self.organisation.domains {
-            *domain = domain.to_lowercase();
-        }
-        for ending in &mut self.reply.file_types {
-            *ending = ending.to_lowercase();
-        }
-        let pairs = [
-            ("smtp", &self.smtp.tls_certificate, &self.smtp.tls_key),
-            ("web", &self.web.tls_certificate, &self.web.tls_key),
-        ];
-        for (section, certificate, key) in pairs {
-            if certificate.is_some() != key.is_some() {
-                return Err(format!("{section}.tls_certificate and {section}.tls_key go together"));
-            }
-        }
-        let url = self.web.public_url.trim_end_matches('/').to_owned();
-        let rules = [
-            (!self.organisation.domains.is_empty(), "organisation.domains must not be empty"),
-            (
-                self.organisation.domains.iter().all(|domain| is_domain(domain)),
-                "organisation.domains must be domain names",
-            ),
-            (is_one_line(&self.organisation.name), "organisation.name must be one line"),
-            (is_one_line(&self.organisation.phone), "organisation.phone must be one line"),
-            (self.hostname.is_ascii() && is_domain(&self.hostname), "hostname must be a host name"),
-            (
-                url.starts_with("https://") || url.starts_with("http://"),
-                "web.public_url must start with https:// or http://",
-            ),
-            (is_base_of_links(&url), "web.public_url must be a scheme, a host and perhaps a port, no more"),
-            (EXPIRY_DAYS.contains(&self.seal.expiry_days), "seal.expiry_days must be from 1 to 365"),
-            (self.seal.max_password_attempts > 0, "seal.max_password_attempts must be 1 or more"),
-            (self.seal.grace_days <= 365, "seal.grace_days must be from 0 to 365"),
-            (self.seal.retention_days <= 36_500, "seal.retention_days must be from 0 to 36500"),
-            (self.admin.audit_days <= 36_500, "admin.audit_days must be from 0 (for ever) to 36500"),
-            (
-                !self.smtp.require_tls || self.smtp.tls_certificate.is_some(),
-                "smtp.require_tls needs smtp.tls_certificate and smtp.tls_key",
-            ),
-            (
-                self.smtp.memory_budget >= self.smtp.max_message_size,
-                "smtp.memory_budget must not be below smtp.max_message_size",
-            ),
-            (
-                self.smtp.memory_budget_per_client.is_none_or(|share| share >= self.smtp.max_message_size),
-                "smtp.memory_budget_per_client must not be below smtp.max_message_size",
-            ),
-            // A bounce may quote the answer, so it must stay inside the organisation.
-            (
-                self.reply.bounces.as_ref().is_none_or(|to| to.is_internal(&self.organisation.domains)),
-                "reply.bounces must be in one of organisation.domains",
-            ),
-            (
-                self.reply.file_types.iter().all(|ending| is_ending(ending)),
-                "reply.file_types must be endings of file names without the dot, such as \"pdf\"",
-            ),
-        ];
-        self.web.public_url = url;
-        if let Some((_, reason)) = rules.iter().find(|(holds, _)| !holds) {
-            return Err((*reason).to_owned());
-        }
-        self.check_proxies()?;
-        self.relay.check()?;
-        self.store.check()
-    }
-
-    /// Whoever may send a PROXY header says who the client is, and so who may relay.
-    fn check_proxies(&self) -> Result<(), String> {
-        let (smtp, web) = (&self.smtp, &self.web);
-        if !smtp.proxy_protocol && !smtp.trusted_proxies.is_empty() {
-            return Err("smtp.trusted_proxies does nothing without smtp.proxy_protocol = true".to_owned());
-        }
-        for (section, is_on, trusted) in [
-            ("smtp", smtp.proxy_protocol, &smtp.trusted_proxies),
-            ("web", web.proxy_protocol, &web.trusted_proxies),
-        ] {
-            if is_on && trusted.is_empty() {
-                return Err(format!("{section}.proxy_protocol needs {section}.trusted_proxies"));
-            }
-            if is_on && trusted.iter().any(|network| network.prefix_len() == 0) {
-                return Err(format!(
-                    "{section}.trusted_proxies must not hold every address: with {section}.proxy_protocol whoever is in it \
-                     says which client it is"
-                ));
-            }
-        }
-        Ok(())
-    }
 }
 
 impl TryFrom<String> for Scanner {
@@ -364,27 +201,6 @@ impl TryFrom<String> for Scanner {
             other => Err(format!("{other:?} is neither host:port nor the absolute path of a Unix socket")),
         }
     }
-}
-
-/// Such a name is used in EHLO, in `Received` and behind the `@` of zegel's own addresses.
-fn is_domain(text: &str) -> bool {
-    Address::parse(&format!("noreply@{text}")).is_ok()
-}
-
-/// Such a text may be part of a header field.
-fn is_one_line(text: &str) -> bool {
-    !text.contains(char::is_control)
-}
-
-/// Whether it can be what follows the last dot of a file name; longer endings are cut (`message::name`).
-fn is_ending(text: &str) -> bool {
-    (1..=16).contains(&text.len()) && text.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
-}
-
-/// Every link begins with it, and is alone on a line.
-fn is_base_of_links(url: &str) -> bool {
-    let host = url.split_once("://").map_or("", |(_, host)| host);
-    !host.is_empty() && host.bytes().all(|c| c.is_ascii_alphanumeric() || b"-._:[]".contains(&c))
 }
 
 pub(super) fn is_host_and_port(text: &str) -> bool {

@@ -2,8 +2,13 @@
 //! checked at start and at SIGHUP. [`settings`](crate::settings) makes of it what the rest of the program goes by.
 
 mod branding;
+mod document;
+mod finding;
+mod keys;
+mod kubernetes;
 mod load;
 mod relay;
+mod rules;
 mod store;
 mod units;
 
@@ -19,7 +24,9 @@ use crate::address::Address;
 use crate::calendar::Zone;
 
 pub use branding::{Branding, Logo};
-pub use load::{ConfigError, DEFAULT_PATH, check_name, keys, load, parse};
+pub use finding::{Finding, Place, Places, Severity, StandIns};
+pub use keys::{check_name, keys};
+pub use load::{ConfigError, DEFAULT_PATH, Loaded, environment, examine, load, parse};
 pub use relay::{Direction, Inside, NextHopSettings, Relay, RelayTls};
 pub use store::{Bucket, Database, JournalPlace, StoreSection};
 pub use units::ByteSize;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::load::is_host_and_port;
+use super::rules::{Fault, broken};
 use super::units::{duration, durations};
 
 /// `[relay]`
@@ -117,22 +118,30 @@ impl Relay {
         self.inside.smarthost.as_ref().is_none_or(is_same)
     }
 
-    /// Checks what the types cannot express. The reason names the key.
-    pub(super) fn check(&self) -> Result<(), String> {
-        for (key, smarthost) in [
-            ("relay.smarthost", Some(&self.smarthost)),
-            ("relay.inside.smarthost", self.inside.smarthost.as_ref()),
-        ] {
-            if smarthost.is_some_and(|smarthost| !is_host_and_port(smarthost)) {
-                return Err(format!("{key} must have the form host:port"));
-            }
-        }
+    /// The rules that are broken, of what the types cannot express.
+    pub(super) fn check(&self) -> Vec<Fault> {
+        let is_address = |smarthost: &String| is_host_and_port(smarthost);
+        let form = "must have the form host:port";
+        let remedy =
+            "write name and port, such as smarthost.voorbeeld.nl:25; an IPv6 address stands in brackets";
         let inside = self.next_hop(Direction::Inside);
-        if !self.is_one_server() && inside.username.is_empty() == inside.password_file.is_some() {
-            let reason = "go together; those of [relay] are not for another server";
-            return Err(format!("relay.inside.username and relay.inside.password_file {reason}"));
-        }
-        Ok(())
+        let is_half = !self.is_one_server() && inside.username.is_empty() == inside.password_file.is_some();
+        broken(&[
+            (is_address(&self.smarthost), &["relay.smarthost"], &format!("relay.smarthost {form}"), remedy),
+            (
+                self.inside.smarthost.as_ref().is_none_or(is_address),
+                &["relay.inside.smarthost"],
+                &format!("relay.inside.smarthost {form}"),
+                remedy,
+            ),
+            (
+                !is_half,
+                &["relay.inside.username", "relay.inside.password_file"],
+                "relay.inside.username and relay.inside.password_file go together; those of [relay] are not for another \
+                 server",
+                "set both below [relay.inside], or none",
+            ),
+        ])
     }
 
     /// Settings that work but are not safe for ever, for the log and for monitoring.
@@ -268,7 +277,7 @@ mod tests {
             let relay = relay(more);
             assert_eq!(relay.next_hop(Direction::Inside), expected, "{more}");
             assert_eq!(relay.next_hop(Direction::Outside).smarthost, "buiten:25");
-            assert_eq!(relay.check(), Ok(()), "{more}");
+            assert_eq!(relay.check(), [], "{more}");
         }
     }
 
@@ -276,10 +285,10 @@ mod tests {
     fn half_a_login_for_another_server_is_a_fault() {
         for half in ["username = \"x\"", "password_file = \"x.txt\""] {
             let relay = relay(&format!("[inside]\nsmarthost = \"binnen:25\"\n{half}"));
-            assert!(relay.check().unwrap_err().starts_with("relay.inside.username and"), "{half}");
+            assert!(relay.check()[0].reason.starts_with("relay.inside.username and"), "{half}");
         }
         assert!(
-            relay("[inside]\nsmarthost = \"binnen\"").check().unwrap_err().contains("relay.inside.smarthost")
+            relay("[inside]\nsmarthost = \"binnen\"").check()[0].reason.contains("relay.inside.smarthost")
         );
     }
 

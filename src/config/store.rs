@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use hyper::Uri;
 use serde::Deserialize;
 
+use super::rules::{Fault, broken};
+
 /// `[store]`. Without it rows, sealed bytes and keys are in the data folder.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -130,41 +132,65 @@ impl StoreSection {
         local.into_iter().collect()
     }
 
-    /// Checks what the types cannot express.
-    pub fn check(&self) -> Result<(), String> {
+    /// Why it cannot be used, for a command that changes the section; the first of the reasons.
+    pub fn refusal(&self) -> Option<String> {
+        self.check().into_iter().next().map(|fault| fault.reason)
+    }
+
+    /// The rules that are broken, of what the types cannot express.
+    pub(super) fn check(&self) -> Vec<Fault> {
         let is_url = |text: &str, schemes: &[&str]| schemes.iter().any(|scheme| text.starts_with(scheme));
-        let rules = [
+        let endpoint = self.endpoint.as_deref();
+        broken(&[
             (
                 self.database.is_some() == self.blobs.is_some(),
+                &["store.database", "store.blobs"],
                 "store.database and store.blobs go together: nodes share rows and sealed bytes, or neither",
+                "set both, or none",
             ),
             (
                 self.database.as_deref().is_none_or(|url| is_url(url, &["postgresql://", "postgres://"])),
+                &["store.database"],
                 "store.database must be a URL that begins with postgresql://",
+                "write postgresql://USER@HOST/DATABASE?sslmode=verify-full",
             ),
             (
                 self.blobs.as_deref().is_none_or(|url| bucket_and_prefix(url).is_some()),
+                &["store.blobs"],
                 "store.blobs must be s3://BUCKET or s3://BUCKET/PREFIX",
+                "write the name of the bucket in small letters, without a host",
             ),
             (
-                self.endpoint.as_deref().is_none_or(|url| is_url(url, &["https://", "http://"])),
+                endpoint.is_none_or(|url| is_url(url, &["https://", "http://"])),
+                &["store.endpoint"],
                 "store.endpoint must be a URL that begins with https:// or http://",
+                "write the URL of the S3 service",
             ),
             (
-                self.endpoint.as_deref().is_none_or(|url| !url.starts_with("http://") || is_here(url)),
+                endpoint.is_none_or(|url| !url.starts_with("http://") || is_here(url)),
+                &["store.endpoint"],
                 "store.endpoint: http:// is for a service on this machine; use https://",
+                "write https://, and give the service a certificate",
             ),
             (
                 self.journal == JournalPlace::Shared || self.database.is_some(),
+                &["store.journal"],
                 "store.journal is for nodes that share a database: name store.database, or take it out",
+                "take it out where there is one gateway",
             ),
-            ((4..=1000).contains(&self.connections), "store.connections must be from 4 to 1000"),
-            (!self.region.is_empty(), "store.region must not be empty"),
-        ];
-        match rules.iter().find(|(holds, _)| !holds) {
-            Some((_, reason)) => Err((*reason).to_owned()),
-            None => Ok(()),
-        }
+            (
+                (4..=1000).contains(&self.connections),
+                &["store.connections"],
+                "store.connections must be from 4 to 1000",
+                "16 is the default",
+            ),
+            (
+                !self.region.is_empty(),
+                &["store.region"],
+                "store.region must not be empty",
+                "leave it out where the service has no regions",
+            ),
+        ])
     }
 }
 
@@ -220,9 +246,9 @@ mod tests {
     fn rows_and_bytes_are_shared_together() {
         let alone =
             StoreSection { database: Some("postgresql://db/zegel".into()), ..StoreSection::default() };
-        assert!(alone.check().unwrap_err().contains("go together"));
+        assert!(alone.check()[0].reason.contains("go together"));
         let both = StoreSection { blobs: Some("s3://zegel/x".into()), ..alone };
-        both.check().unwrap();
+        assert_eq!(both.check(), []);
         assert_eq!(both.shared().unwrap().1.prefix, "x");
         assert_eq!(StoreSection::default().shared(), None);
     }
@@ -230,13 +256,13 @@ mod tests {
     #[test]
     fn a_journal_of_its_own_is_for_a_node_and_is_warned_of() {
         let local = StoreSection { journal: JournalPlace::Local, ..StoreSection::default() };
-        assert!(local.check().unwrap_err().contains("store.journal"));
+        assert!(local.check()[0].reason.contains("store.journal"));
         let node = StoreSection {
             database: Some("postgresql://db/zegel".into()),
             blobs: Some("s3://zegel".into()),
             ..local
         };
-        assert_eq!((node.check(), node.notes().len()), (Ok(()), 1));
+        assert_eq!((node.check(), node.notes().len()), (vec![], 1));
         assert!(StoreSection::default().notes().is_empty());
     }
 
@@ -248,7 +274,7 @@ mod tests {
         };
         for fine in ["https://s3.example", "http://127.0.0.1:9000", "http://localhost", "http://[::1]:9000/"]
         {
-            assert_eq!(check(fine), Ok(()), "{fine}");
+            assert_eq!(check(fine), [], "{fine}");
         }
         for wrong in [
             "http://s3.example",
@@ -257,7 +283,7 @@ mod tests {
             "http://",
             "http://localhost@s3.example",
         ] {
-            assert!(check(wrong).is_err(), "{wrong}");
+            assert!(!check(wrong).is_empty(), "{wrong}");
         }
     }
 }
