@@ -7,6 +7,7 @@ pub mod cli;
 pub mod demo;
 pub mod serve;
 
+pub mod check;
 pub mod web;
 
 pub mod reply;

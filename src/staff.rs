@@ -111,25 +111,54 @@ impl Directory {
         Self::parse(text.as_bytes()).unwrap_or_default()
     }
 
-    fn parse(bytes: &[u8]) -> Result<Self, (u64, StaffListFault)> {
-        let mut reader =
-            csv::ReaderBuilder::new().delimiter(delimiter(bytes)).trim(csv::Trim::All).from_reader(bytes);
-        let columns = Columns::of(reader.headers().map_err(line_fault)?).map_err(|fault| (1, fault))?;
-        let mut people = HashMap::new();
-        for record in reader.records() {
-            let record = record.map_err(line_fault)?;
-            if record.iter().all(str::is_empty) {
-                continue;
-            }
-            let line = record.position().map_or(0, csv::Position::line);
-            let (address, person) = columns.person(&record).map_err(|fault| (line, fault))?;
-            if people.insert(address.mailbox(), person).is_some() {
-                return Err((line, StaffListFault::DoubleAddress(address)));
+    /// Everything that is wrong with a list, in the order of its lines.
+    pub fn faults(path: &Path) -> Vec<StaffError> {
+        let file = || path.to_owned();
+        match std::fs::read(path) {
+            Err(source) => vec![StaffError::Io { file: file(), source }],
+            Ok(bytes) => {
+                let (_, faults) = Self::read(&bytes);
+                faults
+                    .into_iter()
+                    .map(|(line, fault)| StaffError::Line { file: file(), line, fault })
+                    .collect()
             }
         }
-        Ok(Self(people))
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, (u64, StaffListFault)> {
+        let (people, faults) = Self::read(bytes);
+        faults.into_iter().next().map_or(Ok(people), Err)
+    }
+
+    /// Whom the lines name that can be read, and what is wrong with the others.
+    fn read(bytes: &[u8]) -> (Self, Vec<(u64, StaffListFault)>) {
+        let mut reader =
+            csv::ReaderBuilder::new().delimiter(delimiter(bytes)).trim(csv::Trim::All).from_reader(bytes);
+        let header = reader.headers().map_err(line_fault);
+        let columns = match header.and_then(|header| Columns::of(header).map_err(|fault| (1, fault))) {
+            Ok(columns) => columns,
+            Err(fault) => return (Self::default(), vec![fault]),
+        };
+        let (mut people, mut faults) = (HashMap::new(), Vec::new());
+        for record in reader.records() {
+            let read = record.map_err(line_fault).and_then(|record| columns.line(&record));
+            match read {
+                Ok(None) => {}
+                Ok(Some((line, address, person))) => {
+                    if people.insert(address.mailbox(), person).is_some() {
+                        faults.push((line, StaffListFault::DoubleAddress(address)));
+                    }
+                }
+                Err(fault) => faults.push(fault),
+            }
+        }
+        (Self(people), faults)
     }
 }
+
+/// A line that can be read: its number, and who is on it.
+type StaffLine = (u64, Address, StaffMember);
 
 /// The position of each field in a line, as the header line has it.
 #[derive(Default)]
@@ -157,6 +186,16 @@ impl Columns {
         }
         columns.email = email.ok_or(StaffListFault::NoEmailColumn)?;
         Ok(columns)
+    }
+
+    /// Line, address and person; none where the line is empty.
+    fn line(&self, record: &StringRecord) -> Result<Option<StaffLine>, (u64, StaffListFault)> {
+        if record.iter().all(str::is_empty) {
+            return Ok(None);
+        }
+        let line = record.position().map_or(0, csv::Position::line);
+        let (address, person) = self.person(record).map_err(|fault| (line, fault))?;
+        Ok(Some((line, address, person)))
     }
 
     fn person(&self, record: &StringRecord) -> Result<(Address, StaffMember), StaffListFault> {

@@ -1,45 +1,105 @@
-//! `zegel check`: everything that `serve` would stumble over, told before it does. Makes nothing: run by
-//! root, it would make it for the wrong user. With `--data` also whether every blob is there that a row names.
+//! `zegel check`: prints what [`check`](crate::check) finds, every finding as a block. Errors go to standard error and make
+//! the exit status 2; warnings and notes are not fatal. With `--data` also whether every blob is there that a row names.
+
+use std::net::{IpAddr, SocketAddr};
 
 use anyhow::{Result, bail};
 
-use super::CheckArgs;
+use super::{CheckArgs, print_json};
+use crate::check::{self, Options, Questions, Report, ServiceUser};
 use crate::clock::{Clock, earlier};
-use crate::config::{Direction, NextHopSettings};
+use crate::config::{self, Direction, Finding, NextHopSettings, Severity};
 use crate::home::Home;
 use crate::inventory::Inventory;
 use crate::limits::LONGEST_WRITING;
-use crate::serve;
 use crate::settings::{Misconfigured, Settings};
 
-/// Reads what the configuration names, and opens the data folder where there is one.
+/// Looks at everything that the configuration names.
 pub fn run(args: &CheckArgs) -> Result<()> {
-    let settings = Settings::read(serve::load_config(&args.config.config)?)?;
-    let organisation = settings.operator();
     let runtime = tokio::runtime::Runtime::new()?;
-    let place = place(&settings);
-    let home = runtime.block_on(Home::check(&settings.data_dir, &settings.store));
-    let home = home.map_err(|error| Misconfigured(format!("{place}: {error:#}")))?;
-    say!("{}: fine", args.config.config.display());
-    say!("  {} rules, {} staff", organisation.policy.rule_count(), organisation.staff.len());
-    say!("  mail in on {}, out to {}", join(&settings.smtp.listen), shown(&settings, Direction::Outside));
-    say!(
-        "  receipts, answers, codes and reports for people inside to {}",
-        shown(&settings, Direction::Inside)
-    );
-    say!("  pages on {} as {}", join(&settings.web.listen), organisation.public_url);
-    say!("  data in {place}: {}", state(home.as_ref()));
-    let notes = settings.relay.notes().into_iter().chain(settings.store.notes());
-    for warning in notes.chain(settings.relay.advice()) {
-        say!("  warning: {warning}");
+    let file = &args.report.config.config;
+    let report = runtime.block_on(check::run(file, config::environment(), options(args)?));
+    if args.report.json {
+        print_json(&serde_json::json!({
+            "file": file,
+            "status": if report.has_errors() { "error" } else { "ok" },
+            "findings": report.findings,
+            "seen": report.seen,
+        }));
     }
-    for advice in runtime.block_on(Home::advice(&settings.store))? {
-        say!("  warning: {advice}");
+    if report.has_errors() {
+        return Err(refusal(&report, args.report.json).into());
     }
-    match home {
-        Some(home) if args.data => runtime.block_on(compare(&home, &place)),
+    let Some(settings) = &report.settings else { return Ok(()) };
+    let place = place(settings);
+    if !args.report.json {
+        say!("{}: fine", file.display());
+        tell(settings, report.home.as_ref(), &place);
+        report.seen.iter().for_each(|seen| say!("  {seen}"));
+        report.findings.iter().for_each(|finding| say!("{}", block(finding, "  ")));
+    }
+    match &report.home {
+        Some(home) if args.data => runtime.block_on(compare(home, &place)),
         _ => Ok(()),
     }
+}
+
+fn options(args: &CheckArgs) -> Result<Options, Misconfigured> {
+    let user = args.user.as_deref().map(|name| {
+        let none = || Misconfigured(format!("--user {name}: there is no such user on this machine"));
+        ServiceUser::named(name).ok_or_else(none)
+    });
+    let online = args.online.then(|| Questions {
+        dns_server: args.dns_server,
+        dkim_selector: args.dkim_selector.clone(),
+        sends_from: args.sends_from.clone(),
+        outside: args.outside.clone(),
+    });
+    Ok(Options { user: user.transpose()?, online })
+}
+
+/// `10.0.0.1`, or with a port.
+pub fn name_server(text: &str) -> Result<SocketAddr, String> {
+    let with_port = text.parse().or_else(|_| text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53)));
+    with_port.map_err(|_| format!("{text} is no address"))
+}
+
+/// All that was found, for standard error; in short where it was printed as JSON.
+fn refusal(report: &Report, is_told: bool) -> Misconfigured {
+    let errors = report.findings.iter().filter(|finding| finding.severity == Severity::Error).count();
+    if is_told {
+        let noun = if errors == 1 { "error" } else { "errors" };
+        return Misconfigured(format!("{}: {errors} {noun}", report.file.display()));
+    }
+    let blocks = report.findings.iter().map(|finding| match finding.severity {
+        // `main` begins with the name of the program.
+        Severity::Error => format!("zegel: {finding}\n  remedy: {}", finding.remedy),
+        _ => block(finding, ""),
+    });
+    let text = blocks.collect::<Vec<_>>().join("\n");
+    Misconfigured(text.strip_prefix("zegel: ").unwrap_or(&text).to_owned())
+}
+
+fn block(finding: &Finding, indent: &str) -> String {
+    let severity = match finding.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Note => "note",
+    };
+    let Finding { place, reason, remedy, .. } = finding;
+    format!("{indent}{severity}: {reason}\n{indent}  at {place}\n{indent}  remedy: {remedy}")
+}
+
+fn tell(settings: &Settings, home: Option<&Home>, place: &str) {
+    let organisation = settings.operator();
+    say!("  {} rules, {} staff", organisation.policy.rule_count(), organisation.staff.len());
+    say!("  mail in on {}, out to {}", join(&settings.smtp.listen), shown(settings, Direction::Outside));
+    say!(
+        "  receipts, answers, codes and reports for people inside to {}",
+        shown(settings, Direction::Inside)
+    );
+    say!("  pages on {} as {}", join(&settings.web.listen), organisation.public_url);
+    say!("  data in {place}: {}", state(home));
 }
 
 /// Where the data are. A URL of a database may hold a password.

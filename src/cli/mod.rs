@@ -26,6 +26,7 @@ mod transfer;
 
 use std::fmt::Arguments;
 use std::io::{self, Write};
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -181,10 +182,28 @@ pub struct MoveTarget {
 #[derive(Debug, Args)]
 pub struct CheckArgs {
     #[command(flatten)]
-    config: ConfigArgs,
+    report: ReportArgs,
     /// Compare the database with the blobs too, and name what is missing
     #[arg(long)]
     data: bool,
+    /// The user that the service runs as; else the owner of the data folder, or zegel
+    #[arg(long, value_name = "USER")]
+    user: Option<String>,
+    /// Ask next hops, virus scanner, pages and DNS too; no mail is sent
+    #[arg(long)]
+    online: bool,
+    /// The name server to ask; else those of the system
+    #[arg(long, value_name = "ADDR", requires = "online", value_parser = check::name_server)]
+    dns_server: Option<SocketAddr>,
+    /// The selector of the DKIM key that our mail is signed with
+    #[arg(long, value_name = "NAME", requires = "online")]
+    dkim_selector: Option<String>,
+    /// An address that our mail leaves from, where that is not the smarthost's own; may be given again
+    #[arg(long, value_name = "IP", requires = "online")]
+    sends_from: Vec<IpAddr>,
+    /// Somebody outside, for whom the smarthost is asked whether it would take mail
+    #[arg(long, value_name = "ADDR", requires = "online", default_value = "postmaster@example.org", value_parser = parse_address)]
+    outside: Address,
 }
 
 /// What is lost for good.

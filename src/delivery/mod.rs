@@ -9,6 +9,7 @@
 mod mail;
 mod next_hop;
 pub mod outcome;
+pub mod probe;
 pub mod refusal;
 pub mod smarthost;
 pub mod smtp_client;

@@ -37,6 +37,21 @@ pub struct PolicyError {
     message: String,
 }
 
+/// What is wrong with one rule, or with the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleFault {
+    /// The place of the rule in its file, counted from 0; `None` where it is about the file.
+    pub rule: Option<usize>,
+    /// Names rule, key and reason.
+    pub message: String,
+}
+
+impl RuleFault {
+    fn of_file(message: impl Into<String>) -> Vec<Self> {
+        vec![Self { rule: None, message: message.into() }]
+    }
+}
+
 /// Reads one file and adds its rules.
 pub(super) fn read(file: &Path, rules: &mut Vec<Rule>) -> Result<(), PolicyError> {
     let text = std::fs::read_to_string(file)
@@ -46,24 +61,45 @@ pub(super) fn read(file: &Path, rules: &mut Vec<Rule>) -> Result<(), PolicyError
 
 /// Adds the rules in `text`; `file` is for messages.
 pub(super) fn parse(file: &Path, text: &str, rules: &mut Vec<Rule>) -> Result<(), PolicyError> {
-    parse_rules(text, rules).map_err(|message| PolicyError { file: file.to_owned(), message })
+    match parse_rules(text, rules).into_iter().next() {
+        None => Ok(()),
+        Some(fault) => Err(PolicyError { file: file.to_owned(), message: fault.message }),
+    }
 }
 
-fn parse_rules(text: &str, rules: &mut Vec<Rule>) -> Result<(), String> {
-    let table: Table = toml::from_str(text).map_err(|error| error.to_string())?;
-    check_names(&table, FILE_KEYS)?;
-    let Some(list) = table.get("rule") else { return Ok(()) };
-    let list = list.as_array().ok_or("rule: each rule starts with [[rule]]")?;
+/// Adds the rules that can be used, and tells of all others.
+pub(super) fn parse_rules(text: &str, rules: &mut Vec<Rule>) -> Vec<RuleFault> {
+    let table: Table = match toml::from_str(text) {
+        Ok(table) => table,
+        Err(error) => return RuleFault::of_file(error.to_string()),
+    };
+    if let Err(message) = check_names(&table, FILE_KEYS) {
+        return RuleFault::of_file(message);
+    }
+    let Some(list) = table.get("rule") else { return Vec::new() };
+    let Some(list) = list.as_array() else {
+        return RuleFault::of_file("rule: each rule starts with [[rule]]");
+    };
+    let mut faults = Vec::new();
     for (index, entry) in list.iter().enumerate() {
         let name = entry.get("name").and_then(Value::as_str);
         let label = name.map_or_else(|| format!("rule {}", index + 1), |name| format!("rule \"{name}\""));
-        let entry = entry.as_table().ok_or_else(|| format!("{label}: each rule starts with [[rule]]"))?;
-        let rule = parse_rule(entry).map_err(|message| format!("{label}: {message}"))?;
-        if rules.iter().any(|other| other.name == rule.name) {
-            return Err(format!("{label}: name: another rule has this name already"));
+        match add_rule(entry, rules) {
+            Ok(()) => {}
+            Err(message) => {
+                faults.push(RuleFault { rule: Some(index), message: format!("{label}: {message}") })
+            }
         }
-        rules.push(rule);
     }
+    faults
+}
+
+fn add_rule(entry: &Value, rules: &mut Vec<Rule>) -> Result<(), String> {
+    let rule = parse_rule(entry.as_table().ok_or("each rule starts with [[rule]]")?)?;
+    if rules.iter().any(|other| other.name == rule.name) {
+        return Err("name: another rule has this name already".to_owned());
+    }
+    rules.push(rule);
     Ok(())
 }
 

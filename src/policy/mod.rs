@@ -26,7 +26,7 @@ use crate::config::{PasswordMode, SubjectMode};
 pub use content::MessageContent;
 use finding::Finding;
 pub use fold::skeleton;
-pub use load::PolicyError;
+pub use load::{PolicyError, RuleFault};
 pub use options::{TagOptions, TagPassword, TagReading};
 use rules::{Condition, Rule};
 use trigger::Tags;
@@ -173,6 +173,16 @@ impl Policy {
         let mut rules = Vec::new();
         load::parse(file, text, &mut rules)?;
         Ok(Self::of(rules))
+    }
+
+    /// All that is wrong with the texts of policy files, in their order, by the place of each file in the list.
+    pub fn faults<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<(usize, RuleFault)> {
+        let mut rules = Vec::new();
+        let mut all = Vec::new();
+        for (place, text) in texts.into_iter().enumerate() {
+            all.extend(load::parse_rules(text, &mut rules).into_iter().map(|fault| (place, fault)));
+        }
+        all
     }
 
     /// The rules of `policies/default.toml` as they were when the binary was built.

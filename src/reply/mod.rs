@@ -18,7 +18,7 @@ mod inspect;
 mod original;
 mod pieces;
 mod recipients;
-mod scanner;
+pub mod scanner;
 mod send;
 #[cfg(test)]
 mod tests;

@@ -35,7 +35,7 @@ struct Patience {
 
 /// What clamd says of a file.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum ScanVerdict {
+pub enum ScanVerdict {
     Clean,
     /// The name of what is in it.
     Found(String),
@@ -45,7 +45,7 @@ pub(super) enum ScanVerdict {
 
 /// Why there is no verdict.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ScanError {
+pub enum ScanError {
     /// The scanner does not answer, or nothing that can be understood.
     #[error("{0}")]
     Scanner(io::Error),
@@ -63,6 +63,19 @@ impl From<io::Error> for ScanError {
 /// A connection to clamd.
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+/// Which clamd it is and how old its signatures are, in its own words, and what it says of a test virus. For `check`.
+pub async fn probe(scanner: &Scanner, virus: Vec<u8>) -> Result<(String, ScanVerdict), ScanError> {
+    let version = within(PATIENCE.hello, version(scanner)).await?;
+    let verdict = scan(scanner, std::future::ready(Some(())), io::Cursor::new(virus)).await?;
+    Ok((version, verdict))
+}
+
+async fn version(scanner: &Scanner) -> io::Result<String> {
+    let mut clamd = connect(scanner).await?;
+    clamd.write_all(b"zVERSION\0").await?;
+    Ok(printable(&answer(&mut clamd).await?))
+}
 
 /// Has a file scanned once `turn` has come; `None` from it means that the wait was too long.
 pub(super) async fn scan<T>(

@@ -40,6 +40,12 @@ impl ServerSettings {
         &self.hop.smarthost
     }
 
+    /// The same with another way of encrypting.
+    pub fn with_tls(mut self, tls: RelayTls) -> Self {
+        self.hop.tls = tls;
+        self
+    }
+
     /// The name that the certificate must bear: the smarthost without port and brackets.
     fn server_name(&self) -> Result<ServerName<'static>, Failure> {
         let host = self.smarthost().rsplit_once(':').map_or(self.smarthost(), |(host, _)| host);
@@ -73,6 +79,8 @@ impl TlsClients {
 pub struct Connection {
     /// The bytes.
     pub wire: Wire,
+    /// What the server said first.
+    pub greeting: String,
     /// What the server offers, as said under the encryption in force.
     pub offered: Extensions,
     /// Why others could read along. `None` where they cannot: it is encrypted, or does not leave this machine; or
@@ -119,6 +127,7 @@ impl Opening<'_> {
             wire = self.handshake(wire).await?;
         }
         let greeting = wire.reply(self.timeouts.greeting).await.map_err(at(Stage::Greeting))?;
+        let said = greeting.text();
         expect(greeting, 220, Stage::Greeting)?;
         let mut offered = self.hello(&mut wire).await?;
         let clear = match mode {
@@ -135,7 +144,7 @@ impl Opening<'_> {
             self.log_in(&mut wire, &offered, clear.is_none()).await.map_err(at(Stage::Auth))?;
         }
         let exposed = clear.filter(|_| !is_local && mode != RelayTls::Off);
-        Ok(Connection { wire, offered, exposed, mails: 0 })
+        Ok(Connection { wire, greeting: said, offered, exposed, mails: 0 })
     }
 
     /// Tries every address of the name, as RFC 5321 5.1 asks.
