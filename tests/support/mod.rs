@@ -17,6 +17,7 @@ pub mod gateway;
 pub mod haproxy;
 pub mod load;
 pub mod mail;
+pub mod nsd;
 pub mod outage;
 pub mod place;
 pub mod postfix;
