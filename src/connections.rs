@@ -68,6 +68,11 @@ impl Connections {
         Some(Ticket { connections: Arc::clone(self), key })
     }
 
+    /// How many there are.
+    pub fn open(&self) -> usize {
+        self.lock().total
+    }
+
     fn lock(&self) -> MutexGuard<'_, Counts> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

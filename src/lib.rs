@@ -51,6 +51,7 @@ pub mod sandbox;
 pub mod staff;
 
 pub mod envelope;
+pub mod metrics;
 pub mod throttle;
 pub mod tls;
 

@@ -28,6 +28,7 @@ use crate::jobs::heartbeat::Heartbeat;
 use crate::jobs::reminders::Reminders;
 use crate::jobs::retention::Retention;
 use crate::limits::TryRule;
+use crate::metrics::Metrics;
 use crate::queue::forget;
 use crate::queue::worker::{Worker, WorkerParts};
 use crate::reply::{self, ReplyService};
@@ -36,7 +37,7 @@ use crate::settings::{CurrentSettings, Settings};
 use crate::store::Store;
 use crate::transfer::access::Access;
 use crate::web::WebState;
-use crate::web::admin::AdminState;
+use crate::web::admin::AdminParts;
 use crate::web::http::server::{Server as WebServer, Transport};
 use crate::{sandbox, smtp, web};
 
@@ -138,6 +139,7 @@ pub struct Gateway {
     pub admin: Vec<SocketAddr>,
     store: Arc<dyn Store>,
     settings: CurrentSettings,
+    metrics: Metrics,
     accepting: CancellationToken,
     relaying: CancellationToken,
     leaving: CancellationToken,
@@ -154,7 +156,8 @@ impl Gateway {
         drop(signal(SignalKind::from_raw(SIGXFSZ))?);
         let Home { store, blobs, keys, before, owner } =
             Home::open(&settings.data_dir, &settings.store).await?;
-        let (clock, folder_key) = (Clock::system(), keys.folder.clone());
+        let (clock, folder_key, metrics) = (Clock::system(), keys.folder.clone(), Metrics::default());
+        metrics.reloaded(true, clock.now());
         warn(&settings);
         let settings = CurrentSettings::new(settings);
         let smarthost = Smarthost::new(TlsClients::system()?, Timeouts::default());
@@ -168,6 +171,7 @@ impl Gateway {
             clock: clock.clone(),
             settings: settings.clone(),
             next_hop: Arc::new(smarthost),
+            metrics: metrics.clone(),
         });
         let intake = Intake::new(
             store.clone(),
@@ -176,7 +180,8 @@ impl Gateway {
             clock.clone(),
             settings.clone(),
             worker.wake_handle(),
-        );
+        )
+        .with_metrics(metrics.clone());
         let replies = ReplyService::new(reply::ReplyParts {
             store: store.clone(),
             blobs: blobs.pages,
@@ -197,7 +202,8 @@ impl Gateway {
         );
         let first = settings.get();
         let try_rule = TryRule { attempts: first.operator().seal.max_password_attempts, lock: FIRST_LOCK };
-        let access = Arc::new(Access::new(store.clone(), blobs.mail.clone(), keys, clock.clone(), try_rule));
+        let access = Access::new(store.clone(), blobs.mail.clone(), keys, clock.clone(), try_rule);
+        let access = Arc::new(access.with_metrics(metrics.clone()));
         let pages = web::router(WebState {
             access,
             replies,
@@ -205,17 +211,23 @@ impl Gateway {
             downloads: store.clone(),
             settings: settings.clone(),
             clock: clock.clone(),
+            metrics: metrics.clone(),
         });
-        let admin = web::admin::router(AdminState {
+
+        let smtp = smtp::Server::bind(&first.smtp.listen, smtp_settings(&settings), Arc::new(intake))?
+            .with_metrics(metrics.clone());
+        let web = WebServer::bind(&first.web.listen, pages, settings.clone(), Transport::AsConfigured)?;
+        let admin = web::admin::router(AdminParts {
             store: store.clone(),
             node: store.clone(),
             blobs: blobs.mail.clone(),
             settings: settings.clone(),
             clock: clock.clone(),
+            next_hops: worker.next_hops(),
+            metrics: metrics.clone(),
+            smtp: smtp.connections(),
+            web: web.connections(),
         });
-
-        let smtp = smtp::Server::bind(&first.smtp.listen, smtp_settings(&settings), Arc::new(intake))?;
-        let web = WebServer::bind(&first.web.listen, pages, settings.clone(), Transport::AsConfigured)?;
         let admin = WebServer::bind(&first.admin.listen, admin, settings.clone(), Transport::Plain)?;
 
         // The addresses are bound, so no other gateway uses this folder, and no message has been accepted yet.
@@ -243,6 +255,7 @@ impl Gateway {
             admin,
             store,
             settings,
+            metrics,
             accepting,
             relaying,
             leaving,
@@ -262,6 +275,7 @@ impl Gateway {
     pub async fn reload(&self, path: &Path) -> Result<(), String> {
         tell_systemd_of_a_reload();
         let end = self.read_again(path).map_err(|error| format!("{error:#}"));
+        self.metrics.reloaded(end.is_ok(), Clock::system().now());
         let result = match &end {
             Ok(()) => EventResult::Ok,
             Err(reason) => {

@@ -13,7 +13,7 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, S
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 
-pub use expiry::valid_until;
+pub use expiry::validity;
 
 /// Why a certificate or key cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -19,6 +19,7 @@ use zegel::diagnostic::{Diagnostic, Outcome, Stage};
 use zegel::envelope::{Envelope, MailParameters};
 use zegel::id::{FolderId, QueueId};
 use zegel::message::crlf::CrlfBytes;
+use zegel::metrics::Metrics;
 use zegel::outbox::body::store_body;
 use zegel::queue::worker::{Worker, WorkerParts};
 use zegel::secret::Keys;
@@ -101,6 +102,7 @@ async fn send(message: Vec<u8>, to: &[&str], enough: impl Fn(&State) -> bool) ->
         clock: Clock::movable(start),
         settings,
         next_hop: next_hop.clone(),
+        metrics: Metrics::default(),
     });
     let stop = CancellationToken::new();
     let running = tokio::spawn(worker.run(stop.clone()));

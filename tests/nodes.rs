@@ -13,6 +13,7 @@ mod support;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -125,6 +126,16 @@ fn nodes_are_listed_and_one_has_the_timer() {
             metrics.contains("\nzegel_database_up 1\n") && metrics.contains("\nzegel_queue_items "),
             "{metrics}"
         );
+        for file in ["grafana/zegel.json", "prometheus/alerts.yml"] {
+            let asks = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(file);
+            let asks = fs::read_to_string(asks).unwrap();
+            let words = asks.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+            for name in
+                words.filter(|word| word.starts_with("zegel_node_") || word.starts_with("zegel_database_"))
+            {
+                assert!(metrics.contains(&format!("\n{name}")), "{file} asks for {name}: {metrics}");
+            }
+        }
     }
     shared.smarthost.wait(|seen| seen.taken.len() == 2);
 

@@ -23,6 +23,7 @@ use zegel::diagnostic::Outcome;
 use zegel::envelope::{BodyType, Envelope, EnvelopeRecipient, MailParameters, Notify, RcptParameters, Ret};
 use zegel::id::{FolderId, QueueId};
 use zegel::message::crlf::CrlfBytes;
+use zegel::metrics::Metrics;
 use zegel::outbox::body::{self, store_body};
 use zegel::queue::worker::{WakeHandle, Worker, WorkerParts};
 use zegel::secret::{BodyKey, Keys};
@@ -104,6 +105,7 @@ impl Gateway {
             clock: clock.clone(),
             settings: settings(smarthost, relay),
             next_hop: Arc::new(next_hop),
+            metrics: Metrics::default(),
         });
         let wake = worker.wake_handle();
         let stop = CancellationToken::new();

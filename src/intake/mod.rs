@@ -11,6 +11,7 @@ mod slots;
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::task::spawn_blocking;
 
@@ -24,6 +25,7 @@ use crate::message::attached::{Attached, attached};
 use crate::message::crlf::CrlfBytes;
 use crate::message::header::Header;
 use crate::message::rewrite;
+use crate::metrics::{Decided, Metrics};
 use crate::outbox::NoticeError;
 use crate::outbox::body;
 use crate::outbox::compose::Fields;
@@ -66,6 +68,7 @@ pub struct Intake {
     /// Rung after every commit, so that the queue's worker looks at once.
     wake: WakeHandle,
     slots: SealingSlots,
+    metrics: Metrics,
 }
 
 /// A message at the crossroads, with what was decided for each recipient.
@@ -83,6 +86,8 @@ struct Arrival {
     subject: String,
     /// What the tags ask for.
     options: TagOptions,
+    /// What was decided for each recipient, and the rule that did.
+    decided: Vec<(Decided, Option<String>)>,
 }
 
 /// More `Received` fields than this, and the message is going round in circles (RFC 5321 6.3).
@@ -101,7 +106,21 @@ impl Intake {
         settings: CurrentSettings,
         wake: WakeHandle,
     ) -> Self {
-        Self { store, blobs, keys, clock, settings, wake, slots: SealingSlots::new() }
+        Self {
+            store,
+            blobs,
+            keys,
+            clock,
+            settings,
+            wake,
+            slots: SealingSlots::new(),
+            metrics: Metrics::default(),
+        }
+    }
+
+    /// Counts there.
+    pub fn with_metrics(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
     }
 
     async fn accept(
@@ -115,9 +134,12 @@ impl Intake {
         if envelope.reverse_path == ReversePath::Null {
             self.note_report(&message, returned).await?;
         }
-        let arrival = self.decide(&organisation, peer, envelope, message).await?;
+        let mut arrival = self.decide(&organisation, peer, envelope, message).await?;
+        let decided = std::mem::take(&mut arrival.decided);
         let acceptance = self.prepare(organisation, arrival).await?;
-        self.commit(acceptance).await
+        let committed = self.commit(acceptance).await?;
+        self.metrics.accepted(decided.iter().map(|(decided, rule)| (*decided, rule.as_deref())));
+        Ok(committed)
     }
 
     /// Puts the senders of notifications in the place of the addresses that stand for them (`seal.return_path`), and
@@ -158,7 +180,7 @@ impl Intake {
         }
         let content = MessageContent::with_attached(&header, &message, attached);
         let sealed_thread = organisation.policy.needs_thread() && self.is_in_sealed_thread(&content).await?;
-        let (mut pass, mut seal) = (Vec::new(), Vec::new());
+        let (mut pass, mut seal, mut decided) = (Vec::new(), Vec::new(), Vec::new());
         for recipient in &envelope.recipients {
             let facts = RuleInput {
                 content: &content,
@@ -168,6 +190,12 @@ impl Intake {
                 sealed_thread,
             };
             let decision: Decision = organisation.policy.decide(&facts);
+            let rule = decision.rule().map(str::to_owned);
+            match decision.verdict() {
+                Verdict::Pass => decided.push((Decided::Pass, rule)),
+                Verdict::Seal(_) => decided.push((Decided::Seal, rule)),
+                Verdict::Reject { .. } => {}
+            }
             match decision.verdict() {
                 Verdict::Pass => pass.push((recipient.clone(), decision.rule().map(str::to_owned))),
                 Verdict::Seal(options) => seal.push((recipient.clone(), options.clone())),
@@ -190,7 +218,18 @@ impl Intake {
             false => message,
         };
         let now = self.clock.now();
-        Ok(Arrival { id: QueueId::random(), peer, envelope, message, now, pass, seal, subject, options })
+        Ok(Arrival {
+            id: QueueId::random(),
+            peer,
+            envelope,
+            message,
+            now,
+            pass,
+            seal,
+            subject,
+            options,
+            decided,
+        })
     }
 
     /// A refusal stands even if it cannot be recorded: that goes to the log.
@@ -224,7 +263,12 @@ impl Intake {
         let intake = self.clone();
         let prepared = spawn_blocking(move || {
             let _slot = slot;
-            intake.prepare_now(&organisation, arrival)
+            let (is_sealed, begun) = (!arrival.seal.is_empty(), Instant::now());
+            let prepared = intake.prepare_now(&organisation, arrival);
+            if is_sealed && prepared.is_ok() {
+                intake.metrics.sealed(begun.elapsed());
+            }
+            prepared
         });
         prepared.await.unwrap_or_else(|error| Err(Refusal::Trouble(error.to_string())))
     }

@@ -102,6 +102,8 @@ struct Outage {
     told: u64,
     next_line: Instant,
     next_probe: Instant,
+    /// It takes some mail meanwhile: it has a limit of connections, say.
+    is_partial: bool,
 }
 
 impl NextHops {
@@ -193,7 +195,7 @@ impl NextHops {
             server: server.clone(),
             direction: hop.direction,
             last_success: hop.last_success,
-            outage: hop.outage.as_ref().map(|outage| OutageStatus {
+            outage: hop.outage.as_ref().filter(|outage| !outage.is_partial).map(|outage| OutageStatus {
                 since: outage.since,
                 deferred: outage.deferred,
                 reason: outage.last.clone(),
@@ -225,6 +227,9 @@ impl Hop {
     fn worked(&mut self, now: Timestamp) {
         self.last_success = Some(now);
         self.failures = 0;
+        if let Some(outage) = &mut self.outage {
+            outage.is_partial = true;
+        }
         if let Some((_, allowed)) = &mut self.back {
             *allowed = allowed.saturating_mul(2);
         }
@@ -244,18 +249,24 @@ impl Hop {
                 told: 0,
                 next_line: now.instant + LINE,
                 next_probe: now.instant + jittered(PROBE),
+                is_partial: false,
             }
         });
         (outage.last, outage.problem) = (why.clone(), problem);
         outage.deferred += 1;
+        outage.is_partial &= self.failures < PATIENCE;
     }
 }
 
 impl Outage {
     fn tell(&mut self, server: &str, now: Instant) {
-        let Self { since, first, last, deferred, told, .. } = self;
+        let Self { since, first, last, deferred, told, is_partial, .. } = self;
         let (attempts, last) = (*deferred - *told, last.for_log());
-        tracing::warn!(smarthost = server, %since, attempts, first, last, "the next hop still takes no mail");
+        let message = match *is_partial {
+            true => "the next hop turns some of our connections away",
+            false => "the next hop still takes no mail",
+        };
+        tracing::warn!(smarthost = server, %since, attempts, first, last, "{message}");
         (self.told, self.next_line) = (self.deferred, now + LINE);
     }
 }
@@ -288,11 +299,12 @@ mod tests {
             (0..PATIENCE - 1).for_each(|_| note(&hops, &refused(), now));
             assert!(hops.ended_before(SERVER, 3).is_none());
             note(&hops, &delivered, now);
+            assert!(hops.status()[0].outage.is_none(), "it turns away some connections and takes others");
         }
         (0..PATIENCE).for_each(|_| note(&hops, &refused(), now));
         let spared = hops.ended_before(SERVER, 3).unwrap();
         assert!(spared.is_away && spared.outcomes.len() == 3, "{spared:?}");
-        assert!(hops.ended_before("other:25", 3).is_none());
+        assert!(hops.ended_before("other:25", 3).is_none() && hops.status()[0].outage.is_some());
 
         assert_eq!(hops.tasks(named, now), []);
         now += PROBE;

@@ -32,6 +32,7 @@ use crate::delivery::{NextHop, OutgoingMail};
 use crate::diagnostic::{Diagnostic, EnhancedCode, Outcome};
 use crate::envelope::EnvelopeRecipient;
 use crate::id::FolderId;
+use crate::metrics::{Metrics, Relayed};
 use crate::secret::{BodyKey, LinkKey};
 use crate::settings::{CurrentSettings, Settings};
 use crate::store::{
@@ -71,6 +72,8 @@ pub struct WorkerParts {
     pub settings: CurrentSettings,
     /// Takes the mail on.
     pub next_hop: Arc<dyn NextHop>,
+    /// Counts deliveries.
+    pub metrics: Metrics,
 }
 
 /// The queue's worker.
@@ -208,6 +211,9 @@ impl Shared {
         let settings = self.parts.settings.get();
         let direction = routing::direction(&settings, &item);
         let server = self.parts.next_hop.name(&settings, direction);
+        if item.attempts == 0 && item.kind != QueueItemKind::Message {
+            self.parts.metrics.notice(item.kind.as_str());
+        }
         let delivery = match self.next_hops.ended_before(&server, item.recipients.len()) {
             Some(ended) => ended,
             None => self.deliver_in_time(&settings, direction, &item).await,
@@ -309,6 +315,7 @@ impl Shared {
         if settings.relay.soft_bounce {
             soften(&mut outcomes);
         }
+        self.count(&item, &outcomes, now);
         let next = schedule(settings).after(item.attempts.saturating_add(1), item.created, now);
         let next_attempt = match next {
             Next::Again(_)
@@ -340,6 +347,23 @@ impl Shared {
             problem,
             reports,
             events,
+        }
+    }
+
+    fn count(&self, item: &Item, outcomes: &[(u32, Outcome)], now: Timestamp) {
+        let kind = item.kind.as_str();
+        for (_, outcome) in outcomes {
+            let code = outcome.diagnostic().and_then(|why| why.source.reply_code());
+            let (outcome, code) = match outcome {
+                Outcome::Delivered => ("delivered", Some(250)),
+                Outcome::Deferred(_) => ("deferred", code),
+                Outcome::Failed(_) => ("failed", code),
+            };
+            self.parts.metrics.relayed(Relayed { kind, outcome, code });
+            if outcome == "delivered" {
+                let age = Duration::try_from(now.duration_since(item.created)).unwrap_or_default();
+                self.parts.metrics.delivered(kind, age);
+            }
         }
     }
 

@@ -32,6 +32,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 pub use self::error::{Field, LineFault, ReplyError, Result};
+pub use self::scanner::{ScannerStatus, status as scanner_status};
 pub use self::types::{
     Aside, Browser, Draft, NewUpload, Preview, ReplyChannel, ReplySettings, SentFile, SentReply, Typed,
     Upload, Verified,

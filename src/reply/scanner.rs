@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+use crate::clock::Timestamp;
 use crate::config::Scanner;
 
 /// Bytes that are sent at once, and how many such pieces wait for the network.
@@ -19,6 +20,8 @@ const AHEAD: usize = 4;
 /// A working scanner says at once that it is there, busy or not. clamd itself gives up on a file after two minutes
 /// (MaxScanTime), a proxy in front of us on the request after five (docs/operations.md).
 const PATIENCE: Patience = Patience { hello: Duration::from_secs(5), in_all: Duration::from_secs(180) };
+/// To say how it is.
+const STATUS: Duration = Duration::from_secs(2);
 /// Bytes of an answer.
 const LONGEST: u64 = 4096;
 /// Characters of what was found that are told.
@@ -58,6 +61,33 @@ impl From<io::Error> for ScanError {
     fn from(error: io::Error) -> Self {
         Self::Scanner(error)
     }
+}
+
+/// What clamd says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScannerStatus {
+    /// Its version.
+    pub version: String,
+    /// When its newest signatures were made, in its own time zone, which it does not name; unset where it tells of none.
+    pub signatures: Option<Timestamp>,
+}
+
+/// Whether it is there, and how old its signatures are.
+pub async fn status(scanner: &Scanner) -> io::Result<ScannerStatus> {
+    within(STATUS, version(scanner)).await.map(|answer| status_of(&answer))
+}
+
+/// `ClamAV 1.0.7/27500/Mon Mar  3 09:45:17 2025`, or the version alone.
+fn status_of(answer: &str) -> ScannerStatus {
+    let mut parts = answer.split('/');
+    let version = printable(parts.next().unwrap_or_default());
+    let words: Vec<&str> = parts.nth(1).unwrap_or_default().split_ascii_whitespace().collect();
+    let date = words.get(1..).unwrap_or_default().join(" ");
+    let made = jiff::civil::DateTime::strptime("%b %d %H:%M:%S %Y", date).ok();
+    // One without a base of its own names the beginning of time.
+    let made = made.filter(|made| made.year() > 1970);
+    let signatures = made.and_then(|made| jiff::tz::TimeZone::UTC.to_timestamp(made).ok());
+    ScannerStatus { version, signatures }
 }
 
 /// A connection to clamd.
@@ -290,6 +320,27 @@ mod tests {
         assert!(matches!(scanned(&nowhere, 10).await, Err(ScanError::Scanner(_))));
         let other = clamd("220 mail.example.org ESMTP\0", OF_SMALL, "stream: OK\0").await;
         assert!(matches!(scanned(&other, 10).await, Err(ScanError::Scanner(_))));
+    }
+
+    #[test]
+    fn the_age_of_the_signatures_is_in_the_version() {
+        let told = |answer| status_of(answer).signatures.map(|time| time.to_string());
+        let march = Some("2025-03-03T09:45:17Z".to_owned());
+        assert_eq!(told("ClamAV 1.0.7/27500/Mon Mar  3 09:45:17 2025"), march);
+        assert_eq!(status_of("ClamAV 1.4.3").version, "ClamAV 1.4.3");
+        for unknown in [
+            "ClamAV 1.4.3",
+            "",
+            "/",
+            "//",
+            "a/b/c",
+            "a/b/Mon Mar 99 09:45:17 2025",
+            "a/0/Thu Jan  1 00:00:00 1970",
+            "a/b/\u{1b}[2J",
+        ] {
+            assert_eq!(told(unknown), None, "{unknown}");
+        }
+        assert!(!status_of("Clam\u{1b}[2J/1/x").version.contains('\u{1b}'));
     }
 
     #[tokio::test]

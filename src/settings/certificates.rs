@@ -20,6 +20,8 @@ pub struct Certificates {
     pub smtp: Option<Arc<ServerConfig>>,
     /// Of the pages; with it they are served over HTTPS.
     pub web: Option<Arc<ServerConfig>>,
+    /// From when on they are valid, by the section of the configuration that names them.
+    pub valid_from: Vec<(&'static str, Timestamp)>,
     /// Until when they are valid, by the section of the configuration that names them.
     pub valid_until: Vec<(&'static str, Timestamp)>,
 }
@@ -30,18 +32,15 @@ impl Certificates {
         let smtp_tls = server(&smtp.tls_certificate, &smtp.tls_key, &[]);
         let web_tls = server(&web.tls_certificate, &web.tls_key, PROTOCOLS);
         let files = [("smtp", &smtp.tls_certificate), ("web", &web.tls_certificate)];
-        let until =
-            |(section, file): (_, &Option<PathBuf>)| Some((section, tls::valid_until(file.as_deref()?)?));
+        let validity =
+            |(section, file): (_, &Option<PathBuf>)| Some((section, tls::validity(file.as_deref()?)?));
+        let validity: Vec<_> = files.into_iter().filter_map(validity).collect();
         Ok(Self {
             smtp: smtp_tls.map_err(misconfigured("smtp.tls_certificate and smtp.tls_key"))?,
             web: web_tls.map_err(misconfigured("web.tls_certificate and web.tls_key"))?,
-            valid_until: files.into_iter().filter_map(until).collect(),
+            valid_from: validity.iter().map(|(section, (from, _))| (*section, *from)).collect(),
+            valid_until: validity.iter().map(|(section, (_, until))| (*section, *until)).collect(),
         })
-    }
-
-    /// The section of one that is not valid any more.
-    pub fn expired(&self, now: Timestamp) -> Option<&'static str> {
-        self.valid_until.iter().find(|(_, until)| *until <= now).map(|(section, _)| *section)
     }
 }
 

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::SmtpSettings;
 use super::response::Response;
 use super::session::{Delivery, MAX_LINE, Next, Session};
+use crate::metrics::Metrics;
 use crate::smtp::inbox::Inbox;
 
 /// No connection gets new commands after this long.
@@ -48,11 +49,12 @@ pub async fn serve<I: Inbox>(
     session: Session<I>,
     inbox: Arc<I>,
     settings: Arc<SmtpSettings>,
+    metrics: Metrics,
     stop: CancellationToken,
 ) -> io::Result<()> {
     let pace = Pace::new(settings.idle_timeout);
     let (buffer, large, out) = (BytesMut::new(), false, Vec::new());
-    let mut connection = Connection { session, inbox, pace, stop, buffer, large, out };
+    let mut connection = Connection { session, inbox, pace, metrics, stop, buffer, large, out };
     connection.session.greet(&mut connection.out);
     if connection.converse(&mut tcp).await? == End::Closed {
         return goodbye(&mut tcp).await;
@@ -72,6 +74,7 @@ struct Connection<I: Inbox> {
     session: Session<I>,
     inbox: Arc<I>,
     pace: Pace,
+    metrics: Metrics,
     stop: CancellationToken,
     buffer: BytesMut,
     /// The buffer has grown to [`LARGE_READ`].
@@ -139,8 +142,12 @@ impl<I: Inbox> Connection<I> {
     /// Runs to its end even when the client has gone or we are stopping: once kept is kept.
     async fn keep(&mut self, delivery: Delivery<I::Snapshot>) {
         let Delivery { snapshot, peer, envelope, message, share } = delivery;
+        let (begun, ended) = (self.pace.begun(), Instant::now());
         let result = self.inbox.keep(snapshot, peer, envelope, message).await;
         drop(share);
+        if result.is_ok() {
+            self.metrics.kept(begun.elapsed(), ended.elapsed());
+        }
         self.session.kept(result, &mut self.out);
         self.pace.restart();
     }
@@ -230,13 +237,15 @@ struct Pace {
     waiting: Instant,
     /// While a message is coming in.
     message: Option<MessagePace>,
+    /// When the message that came in last had begun.
+    begun: Option<Instant>,
     stopped: Option<Instant>,
 }
 
 impl Pace {
     fn new(idle: Duration) -> Self {
         let now = Instant::now();
-        Self { idle, session_end: now + MAX_SESSION, waiting: now, message: None, stopped: None }
+        Self { idle, session_end: now + MAX_SESSION, waiting: now, message: None, begun: None, stopped: None }
     }
 
     /// The session used up so many bytes. A client that sends a line byte by byte makes no progress until the line
@@ -245,10 +254,19 @@ impl Pace {
         if used > 0 {
             self.waiting = now;
         }
+        let begins = in_message && self.message.is_none();
+        if begins {
+            self.begun = Some(self.waiting);
+        }
         self.message = in_message.then(|| {
             let pace = self.message.unwrap_or_else(|| MessagePace::begin(self.waiting));
             pace.progress(used as u64, now)
         });
+    }
+
+    /// When the message that is whole now had begun: one that came in one piece, with its command.
+    fn begun(&mut self) -> Instant {
+        self.begun.take().unwrap_or(self.waiting)
     }
 
     /// The wait was ours.

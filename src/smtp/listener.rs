@@ -20,6 +20,7 @@ use super::session::{Common, Session};
 use super::{SettingsSource, SmtpSettings, connection};
 use crate::connections::{ClientLimit, Connections, listen};
 use crate::limits::{Rate, client_key};
+use crate::metrics::Metrics;
 use crate::proxy_protocol::{self, ProxyError};
 use crate::smtp::inbox::Inbox;
 use crate::throttle::Throttle;
@@ -62,6 +63,18 @@ impl<I: Inbox> Server<I> {
         let common = Common::new(settings().memory_budget);
         let (connections, unnamed, strangers) = (Arc::default(), Arc::default(), Throttle::new(STRANGERS));
         Ok(Self { listeners, shared: Shared { settings, inbox, connections, unnamed, common, strangers } })
+    }
+
+    /// Counts there.
+    pub fn with_metrics(mut self, metrics: Metrics) -> Self {
+        let budget = (self.shared.settings)().memory_budget;
+        self.shared.common = Common::counting(budget, metrics);
+        self
+    }
+
+    /// The connections that are open, for monitoring.
+    pub fn connections(&self) -> Arc<Connections> {
+        Arc::clone(&self.shared.connections)
     }
 
     /// The addresses that are bound, with their real ports.
@@ -153,11 +166,11 @@ impl<I: Inbox> Shared<I> {
         let Some(ticket) = ticket else { return self.refuse(&tcp, client) };
         let inbox = Arc::clone(&self.inbox);
         let session = Session::new(Arc::clone(&inbox), Arc::clone(&settings), self.common.clone(), client);
-        let stop = running.stop.clone();
+        let (stop, metrics) = (running.stop.clone(), self.common.metrics.clone());
         running.tasks.spawn(async move {
             // Answers are small and awaited: they must not wait for a full packet.
             let served = match tcp.set_nodelay(true) {
-                Ok(()) => connection::serve(tcp, session, inbox, settings, stop).await,
+                Ok(()) => connection::serve(tcp, session, inbox, settings, metrics, stop).await,
                 Err(error) => Err(error),
             };
             if let Err(error) = served {

@@ -11,7 +11,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::response::Response;
+use crate::diagnostic::EnhancedCode;
 use crate::limits::client_key;
+use crate::metrics::Metrics;
 
 /// After this long, what was left out is told, and counting begins anew.
 pub const MINUTE: Duration = Duration::from_mins(1);
@@ -45,6 +47,11 @@ impl RefusalLine {
         Self { client: client.to_canonical(), helo: None, sender: None, code: Some(response.code()), reason }
     }
 
+    /// The enhanced status code, with which the text of a response begins.
+    fn status(&self) -> Option<EnhancedCode> {
+        self.reason.split(' ').next()?.parse().ok()
+    }
+
     fn log(&self) {
         let Self { client, helo, sender, code, reason } = self;
         let (helo, sender) = (helo.as_deref(), sender.as_deref());
@@ -60,7 +67,10 @@ impl RefusalLine {
 
 /// The refusals of the last minute.
 #[derive(Debug, Default)]
-pub struct Refusals(Mutex<Minute>);
+pub struct Refusals {
+    minute: Mutex<Minute>,
+    metrics: Metrics,
+}
 
 #[derive(Debug, Default)]
 struct Minute {
@@ -79,8 +89,14 @@ struct OfClient {
 }
 
 impl Refusals {
+    /// Counts every one of them there.
+    pub fn counting(metrics: Metrics) -> Self {
+        Self { minute: Mutex::default(), metrics }
+    }
+
     /// Writes it to the log, or counts it where that is full.
     pub fn tell(&self, refusal: RefusalLine) {
+        self.metrics.refused(refusal.code, refusal.status());
         if self.lock().counts(&refusal) {
             refusal.log();
         }
@@ -107,7 +123,7 @@ impl Refusals {
     }
 
     fn lock(&self) -> MutexGuard<'_, Minute> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.minute.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -24,6 +24,7 @@ use super::refusals::{self, Refusals};
 use super::response::Response;
 use crate::envelope::{Envelope, Peer};
 use crate::message::crlf::CrlfBytes;
+use crate::metrics::Metrics;
 use crate::smtp::inbox::{Inbox, Refusal};
 
 /// Bytes of a command line with its CRLF: RFC 5321 4.5.3.1.4 asks for 512, and the extensions add to it.
@@ -44,12 +45,20 @@ pub struct Common {
     pub budget: Budget,
     /// Where they tell what they refuse.
     pub refusals: Arc<Refusals>,
+    /// Counts what is kept and what is refused.
+    pub metrics: Metrics,
 }
 
 impl Common {
     /// With so many bytes of memory for messages.
     pub fn new(memory_budget: u64) -> Self {
-        Self { budget: Budget::new(memory_budget), refusals: Arc::default() }
+        Self::counting(memory_budget, Metrics::default())
+    }
+
+    /// The same, which counts there.
+    pub fn counting(memory_budget: u64, metrics: Metrics) -> Self {
+        let refusals = Arc::new(Refusals::counting(metrics.clone()));
+        Self { budget: Budget::new(memory_budget), refusals, metrics }
     }
 }
 
@@ -150,7 +159,7 @@ struct Transaction<T> {
 impl<I: Inbox> Session<I> {
     /// A session with a client that has just connected.
     pub fn new(inbox: Arc<I>, settings: Arc<SmtpSettings>, common: Common, client: SocketAddr) -> Self {
-        let Common { budget, refusals } = common;
+        let Common { budget, refusals, .. } = common;
         let account = budget.account(client.ip(), &settings);
         let (said, stage) = (Said::default(), Stage::Start);
         Self { inbox, settings, account, refusals, client, tls: None, errors: 0, said, stage }

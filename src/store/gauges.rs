@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::room::Disk;
-use super::{Problem, Result};
+use super::{Problem, QueueItemKind, Result};
 use crate::clock::Timestamp;
 use crate::diagnostic::Diagnostic;
 
@@ -14,6 +14,10 @@ pub trait GaugeStore: Send + Sync + 'static {
     async fn gauges(&self, now: Timestamp) -> Result<Gauges>;
     /// The disk as new mail finds it.
     async fn disk(&self) -> Result<Disk>;
+    /// Whether new mail could be written just now.
+    async fn check_writable(&self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// Figures for `/metrics` and `/readyz`.
@@ -23,12 +27,44 @@ pub struct Gauges {
     pub queued: u64,
     /// When the oldest of those that are not frozen was accepted.
     pub oldest_queued: Option<Timestamp>,
+    /// The queue by kind; kinds that there are none of are left out.
+    pub queue: Vec<QueueGauge>,
     /// Transfers whose keys still exist.
     pub transfers: u64,
     /// Links closed for tries just now.
     pub locked_links: u64,
     /// Items that an administrator has to do something for, by problem; those that there are.
     pub problems: Vec<ProblemGauge>,
+}
+
+/// Items of one kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueGauge {
+    /// What they are.
+    pub kind: QueueItemKind,
+    /// How many there are.
+    pub items: u64,
+    /// Since when, or from when on, the first of those that are not frozen should be on its way: what is tried again later
+    /// waits on purpose.
+    pub due: Option<Timestamp>,
+}
+
+impl Gauges {
+    /// Adds items that have never been tried.
+    pub(super) fn add_new(&mut self, kind: QueueItemKind, items: u64, oldest: Option<Timestamp>) {
+        self.queued += items;
+        self.oldest_queued = self.oldest_queued.into_iter().chain(oldest).min();
+        if items == 0 {
+            return;
+        }
+        match self.queue.iter_mut().find(|of| of.kind == kind) {
+            Some(of) => {
+                of.items += items;
+                of.due = of.due.into_iter().chain(oldest).min();
+            }
+            None => self.queue.push(QueueGauge { kind, items, due: oldest }),
+        }
+    }
 }
 
 /// Items with the same problem.

@@ -59,7 +59,7 @@ pub use self::blobs::{
 pub use self::body_keys::BodyKeys;
 pub use self::downloads::{DownloadStore, Fetch, SHOWN};
 pub use self::drafts::{DraftRow, DraftStore, EndedDraft};
-pub use self::gauges::{GaugeStore, Gauges, ProblemGauge};
+pub use self::gauges::{GaugeStore, Gauges, ProblemGauge, QueueGauge};
 pub use self::intake::{Acceptance, Committed, IntakeStore, MessageStore};
 pub use self::nodes::NodeStore;
 pub use self::queue::{

@@ -83,7 +83,8 @@ pub enum QueueItemKind {
 }
 
 impl QueueItemKind {
-    const ALL: [Self; 14] = [
+    /// Each of them.
+    pub const ALL: [Self; 14] = [
         Self::Message,
         Self::Notification,
         Self::Receipt,

@@ -1,4 +1,4 @@
-//! Until when a certificate is valid: the one thing in it that rustls does not tell. Asked by `web/admin`, so that nobody
+//! From when and until when a certificate is valid: what rustls does not tell. Asked by `web/admin`, so that nobody
 //! learns of an expired certificate from the peers that refuse it (M13).
 
 use std::path::Path;
@@ -13,14 +13,14 @@ const VERSION: u8 = 0xa0;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 
-/// When the first certificate of a PEM file expires; `None` where it cannot be read.
-pub fn valid_until(certificate: &Path) -> Option<Timestamp> {
+/// When the first certificate of a PEM file begins and expires; `None` where that cannot be read.
+pub fn validity(certificate: &Path) -> Option<(Timestamp, Timestamp)> {
     let first = CertificateDer::pem_file_iter(certificate).ok()?.next()?.ok()?;
-    not_after(&first)
+    validity_of(&first)
 }
 
-/// `notAfter` of a certificate (RFC 5280 4.1).
-fn not_after(certificate: &[u8]) -> Option<Timestamp> {
+/// `notBefore` and `notAfter` of a certificate (RFC 5280 4.1).
+fn validity_of(certificate: &[u8]) -> Option<(Timestamp, Timestamp)> {
     let (_, signed, _) = element(certificate)?;
     let (_, mut fields, _) = element(signed)?;
     if fields.first() == Some(&VERSION) {
@@ -30,9 +30,10 @@ fn not_after(certificate: &[u8]) -> Option<Timestamp> {
         fields = element(fields)?.2;
     }
     let (_, validity, _) = element(fields)?;
-    let (_, _, not_after) = element(validity)?;
-    let (tag, time, _) = element(not_after)?;
-    time_of(tag, std::str::from_utf8(time).ok()?)
+    let (from, begin, not_after) = element(validity)?;
+    let (until, end, _) = element(not_after)?;
+    let time = |tag, time| time_of(tag, std::str::from_utf8(time).ok()?);
+    Some((time(from, begin)?, time(until, end)?))
 }
 
 /// One element: its tag, its content, and what follows it.
@@ -81,7 +82,11 @@ mod tests {
             ((1999, 12, 31), "1999-12-31T00:00:00Z"),
             ((2075, 6, 7), "2075-06-07T00:00:00Z"),
         ] {
-            assert_eq!(not_after(&certificate(until)), Some(text.parse().unwrap()));
+            let (from, found) = validity_of(&certificate(until)).unwrap();
+            assert_eq!(
+                (from.to_string().as_str(), found.to_string().as_str()),
+                ("1975-01-01T00:00:00Z", text)
+            );
         }
     }
 
@@ -89,11 +94,11 @@ mod tests {
     fn what_is_no_certificate_has_no_end() {
         let whole = certificate((2031, 2, 3));
         for length in 0..whole.len().min(200) {
-            not_after(&whole[..length]);
+            validity_of(&whole[..length]);
         }
         for octets in [&b""[..], b"x", &[0x30, 0x84, 0xff, 0xff, 0xff, 0xff], &[0x30, 0x80], &[0; 300]] {
-            assert_eq!(not_after(octets), None);
+            assert_eq!(validity_of(octets), None);
         }
-        assert_eq!(valid_until(Path::new("/nonexistent")), None);
+        assert_eq!(validity(Path::new("/nonexistent")), None);
     }
 }

@@ -8,7 +8,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::thread::available_parallelism;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::session::{self, CookieBytes};
 use super::{LinkState, LinkStep, link, password};
@@ -18,6 +18,7 @@ use crate::clock::{Clock, Timestamp, later};
 use crate::fair::{FairLimits, FairPermit, FairSemaphore};
 use crate::id::Link;
 use crate::limits::{Rate, TryRule, client_key};
+use crate::metrics::{Metrics, Unlock};
 use crate::seal::SealError;
 use crate::seal::keys::{Passphrase, TransferKey, unlock};
 use crate::secret::{Keys, Secret};
@@ -77,6 +78,7 @@ pub struct Access {
     /// One for each Argon2 run that may go on at once.
     permits: FairSemaphore,
     queue: Duration,
+    metrics: Metrics,
 }
 
 /// A link that can still be opened.
@@ -101,7 +103,7 @@ impl Access {
         // With one run at a time a link cannot keep others waiting for more than that, whatever it costs.
         let most = FairLimits { of_link: 1, of_client: cores.div_ceil(2), in_all: cores };
         let (links, permits) = (Throttle::new(PER_LINK), FairSemaphore::new(most));
-        Self { store, blobs, keys, clock, rule, links, permits, queue: QUEUE }
+        Self { store, blobs, keys, clock, rule, links, permits, queue: QUEUE, metrics: Metrics::default() }
     }
 
     /// What the page before the password shows. Changes nothing and counts as nothing: link scanners
@@ -116,8 +118,32 @@ impl Access {
         link::find(&self.keys.link, text, around)
     }
 
+    /// Counts there.
+    pub fn with_metrics(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
+    }
+
     /// Tries a password and begins a session.
     pub async fn unlock(
+        &self,
+        token: &str,
+        password: Option<Secret>,
+        client: IpAddr,
+    ) -> Result<Cookie, AccessError> {
+        let begun = Instant::now();
+        let unlocked = self.try_unlock(token, password, client).await;
+        let result = match &unlocked {
+            Ok(_) => Unlock::Opened,
+            Err(AccessError::WrongPassword) => Unlock::WrongPassword,
+            Err(AccessError::Locked(_) | AccessError::Busy) => Unlock::Locked,
+            Err(AccessError::Unknown | AccessError::Gone | AccessError::Expired { .. }) => Unlock::Gone,
+            Err(_) => Unlock::Trouble,
+        };
+        self.metrics.unlock(result, begun.elapsed());
+        unlocked
+    }
+
+    async fn try_unlock(
         &self,
         token: &str,
         password: Option<Secret>,

@@ -42,7 +42,7 @@ pub fn router(state: WebState) -> Router {
         .layer(from_fn(forms::read_whole));
     let uploads = reply::uploads(reply).method_not_allowed_fallback(method_not_allowed);
     let tokens = Tokens { access: state.access, sender: state.sender };
-    layers::around(pages.merge(uploads), state.settings, throttles, tokens, state.clock)
+    layers::around(pages.merge(uploads), state.settings, throttles, tokens, state.clock, state.metrics)
 }
 
 async fn method_not_allowed() -> WebError {

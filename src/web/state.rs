@@ -7,6 +7,7 @@ use super::http::throttles::Throttles;
 use super::recipient::awaited::Awaited;
 use super::recipient::handouts::Handouts;
 use crate::clock::Clock;
+use crate::metrics::Metrics;
 use crate::reply::ReplyService;
 use crate::sender::SenderService;
 use crate::settings::CurrentSettings;
@@ -27,6 +28,8 @@ pub struct WebState {
     pub settings: CurrentSettings,
     /// For dates and Retry-After.
     pub clock: Clock,
+    /// Counts requests and downloads.
+    pub metrics: Metrics,
 }
 
 /// For the pages of a recipient.
@@ -79,7 +82,12 @@ impl WebState {
             sender: sender.clone(),
             awaited: Awaited::default(),
             streams: Streams::new(self.access.clone(), sender.clone()),
-            handouts: Handouts { store: self.downloads.clone(), sender, clock: clock.clone() },
+            handouts: Handouts {
+                store: self.downloads.clone(),
+                sender,
+                clock: clock.clone(),
+                metrics: self.metrics.clone(),
+            },
             clock,
         }
     }

@@ -122,7 +122,16 @@ fn connection(stop: CancellationToken) -> Connection<Anything> {
     let client = "127.0.0.1:1000".parse().unwrap();
     let inbox = Arc::new(Anything);
     let session = Session::new(Arc::clone(&inbox), Arc::new(settings), Common::new(1 << 20), client);
-    Connection { session, inbox, pace, stop, buffer: BytesMut::new(), large: false, out: Vec::new() }
+    Connection {
+        session,
+        inbox,
+        pace,
+        metrics: Metrics::default(),
+        stop,
+        buffer: BytesMut::new(),
+        large: false,
+        out: Vec::new(),
+    }
 }
 
 #[tokio::test]

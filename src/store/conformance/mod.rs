@@ -43,7 +43,7 @@ macro_rules! store_conformance {
             uploads: uploads_keep_their_limits, a_piece_is_added_once_and_in_its_place, a_length_is_told_once, a_removed_upload_gives_up_its_blobs, a_whole_upload_is_marked_as_scanned;
             verification: a_code_is_tried_and_spent, codes_and_mails_are_counted, codes_are_bounded_per_link_and_in_all, a_browser_is_remembered_for_a_while;
             rates: a_rate_holds_for_parallel_callers;
-            gauges: figures_tell_the_truth;
+            gauges: figures_tell_the_truth, what_waits_on_purpose_is_not_late;
             blob_index: blobs_are_given_up_once, an_orphan_is_what_no_row_knows;
         }
     };

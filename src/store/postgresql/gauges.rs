@@ -10,7 +10,7 @@ use super::items::diagnostic;
 use super::lent::Connection;
 use crate::clock::Timestamp;
 use crate::store::room::Disk;
-use crate::store::{GaugeStore, Gauges, ProblemGauge, Result};
+use crate::store::{GaugeStore, Gauges, ProblemGauge, QueueGauge, Result};
 
 #[async_trait]
 impl GaugeStore for Postgres {
@@ -27,7 +27,9 @@ impl GaugeStore for Postgres {
 }
 
 pub(super) const QUEUED: &str = "
-    SELECT count(*) AS queued, min(created) FILTER (WHERE problem IS DISTINCT FROM 'frozen') AS oldest FROM items";
+    SELECT kind, count(*) AS items, min(created) FILTER (WHERE problem IS DISTINCT FROM 'frozen') AS oldest,
+        min(next_attempt) FILTER (WHERE problem IS DISTINCT FROM 'frozen') AS due
+    FROM items GROUP BY kind";
 pub(super) const TRANSFERS: &str = "SELECT count(*) AS transfers FROM transfers WHERE shredded IS NULL";
 pub(super) const LOCKED: &str = "SELECT count(*) AS locked FROM transfer_recipients WHERE locked_until > $1";
 /// Of each problem, why the newest item waits.
@@ -40,14 +42,21 @@ pub(super) const PROBLEMS: &str = "
         WHERE item = newest AND state = 'waiting' ORDER BY number LIMIT 1) AS why ON TRUE";
 
 async fn gauges(db: &Connection, now: Timestamp) -> Result<Gauges> {
-    let queue = db.one(QUEUED, &[]).await?;
+    let rows = db.query(QUEUED, &[]).await?;
+    let queue = rows.iter().map(queue).collect::<Result<Vec<_>>>()?;
+    let oldest = rows.iter().map(|row| time_or_none(row, "oldest")).collect::<Result<Vec<_>>>()?;
     Ok(Gauges {
-        queued: number(&queue, "queued")?,
-        oldest_queued: time_or_none(&queue, "oldest")?,
+        queued: queue.iter().map(|of| of.items).sum(),
+        oldest_queued: oldest.into_iter().flatten().min(),
+        queue,
         transfers: number(&db.one(TRANSFERS, &[]).await?, "transfers")?,
         locked_links: number(&db.one(LOCKED, &[&Time(now)]).await?, "locked")?,
         problems: db.query(PROBLEMS, &[]).await?.iter().map(problem).collect::<Result<_>>()?,
     })
+}
+
+fn queue(row: &Row) -> Result<QueueGauge> {
+    Ok(QueueGauge { kind: get(row, "kind")?, items: number(row, "items")?, due: time_or_none(row, "due")? })
 }
 
 fn problem(row: &Row) -> Result<ProblemGauge> {

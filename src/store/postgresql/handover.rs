@@ -31,7 +31,8 @@ use crate::secret::keyring::{Destroyed, KeyRef, Keyring};
 use crate::store::journal::{self, Cleared, Found, Journal, Waiting};
 use crate::store::room::{Disk, DiskShare};
 use crate::store::{
-    Attempt, AttemptEnd, Body, BodyKeys, Claim, Gauges, Item, NewItem, QueueEntry, Result, StoreError,
+    Attempt, AttemptEnd, Body, BodyKeys, Claim, Gauges, Item, NewItem, QueueEntry, QueueItemKind, Result,
+    StoreError,
 };
 
 /// Seals a body anew: from a key beside a journal to one that nodes share.
@@ -324,8 +325,7 @@ impl Postgres {
     pub(super) fn add_journal(&self, gauges: &mut Gauges) {
         let Some(node) = &self.journal else { return };
         let (queued, oldest) = node.journal.figures();
-        gauges.queued += queued;
-        gauges.oldest_queued = gauges.oldest_queued.into_iter().chain(oldest).min();
+        gauges.add_new(QueueItemKind::Message, queued, oldest);
     }
 
     /// This node stops: others have what is in its journal.

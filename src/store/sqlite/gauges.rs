@@ -1,5 +1,7 @@
 //! Figures; counted, so for a scrape now and then, not for a request.
 
+use std::io;
+
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension};
 
@@ -7,7 +9,7 @@ use super::columns::Time;
 use super::{Sqlite, queue};
 use crate::clock::Timestamp;
 use crate::store::room::Disk;
-use crate::store::{GaugeStore, Gauges, ProblemGauge, Result};
+use crate::store::{GaugeStore, Gauges, ProblemGauge, QueueGauge, Result, StoreError};
 
 #[async_trait]
 impl GaugeStore for Sqlite {
@@ -20,9 +22,19 @@ impl GaugeStore for Sqlite {
     async fn disk(&self) -> Result<Disk> {
         self.disk_for_rows().await
     }
+
+    async fn check_writable(&self) -> Result<()> {
+        if let Some(why) = self.journal_trouble() {
+            return Err(StoreError::File(io::Error::other(why)));
+        }
+        self.due.is_writable(self.writer.run(|_| Ok(()))).await
+    }
 }
 
-const OLDEST: &str = "SELECT count(*), min(CASE WHEN problem IS NOT 'frozen' THEN created END) FROM items";
+const QUEUE: &str = "
+    SELECT kind, count(*), min(CASE WHEN problem IS NOT 'frozen' THEN next_attempt END),
+        min(CASE WHEN problem IS NOT 'frozen' THEN created END)
+    FROM items GROUP BY kind";
 
 pub(super) const PROBLEMS: &str =
     "SELECT problem, count(*), max(number) FROM items WHERE problem IS NOT NULL GROUP BY problem";
@@ -33,8 +45,7 @@ const WHY: &str = "
 
 /// Figures; counted, so for a scrape now and then, not for a request.
 fn gauges(db: &Connection, now: Timestamp) -> Result<Gauges> {
-    let (queued, oldest) =
-        db.query_row(OLDEST, [], |row| Ok((row.get::<_, u32>(0)?, row.get::<_, Option<Time>>(1)?)))?;
+    let (queue, oldest) = queue(db)?;
     let transfers: u32 =
         db.query_row("SELECT count(*) FROM transfers WHERE shredded IS NULL", [], |row| row.get(0))?;
     let locked: u32 = db.query_row(
@@ -43,12 +54,25 @@ fn gauges(db: &Connection, now: Timestamp) -> Result<Gauges> {
         |row| row.get(0),
     )?;
     Ok(Gauges {
-        queued: queued.into(),
-        oldest_queued: oldest.map(|oldest| oldest.0),
+        queued: queue.iter().map(|of| of.items).sum(),
+        oldest_queued: oldest,
+        queue,
         transfers: transfers.into(),
         locked_links: locked.into(),
         problems: problems(db)?,
     })
+}
+
+/// By kind, and when the oldest was accepted.
+fn queue(db: &Connection) -> Result<(Vec<QueueGauge>, Option<Timestamp>)> {
+    let mut found = db.prepare_cached(QUEUE)?;
+    let rows = found.query_map([], |row| {
+        let time = |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<Time>>(column)?.map(|time| time.0));
+        let gauge = QueueGauge { kind: row.get(0)?, items: row.get::<_, u32>(1)?.into(), due: time(2)? };
+        Ok((gauge, time(3)?))
+    })?;
+    let (queue, oldest): (Vec<_>, Vec<_>) = rows.collect::<rusqlite::Result<Vec<_>>>()?.into_iter().unzip();
+    Ok((queue, oldest.into_iter().flatten().min()))
 }
 
 fn problems(db: &Connection) -> Result<Vec<ProblemGauge>> {

@@ -2,13 +2,21 @@
 //! everything that belongs to a transfer, and for what is too large. A message is never in neither of them:
 //! it is in the database before the journal says that it is done with it.
 
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
+
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::{Sqlite, queue, queue_admin, status};
 use crate::clock::Timestamp;
 use crate::id::{FolderId, QueueId};
 use crate::store::journal::{self, Cleared, Found, Journal, Waiting};
-use crate::store::{Acceptance, Attempt, AttemptEnd, Committed, Gauges, Item, QueueEntry, Result};
+use crate::store::{
+    Acceptance, Attempt, AttemptEnd, Committed, Gauges, Item, QueueEntry, QueueItemKind, Result,
+};
+
+/// For so long a failure of the journal is told: a gateway that gets no mail because of it could not show that it is over.
+const TROUBLE_TOLD: Duration = Duration::from_mins(1);
 
 /// What the journal made of an acceptance.
 pub(super) enum Kept {
@@ -36,7 +44,12 @@ impl Sqlite {
         let Some(item) = acceptance.take_plain() else { return Ok(Kept::Nowhere(Box::new(acceptance))) };
         // What is not delivered at once needs a row: while none can be written, nothing is taken in (C05).
         self.due.is_writable(self.writer.run(|_| Ok(()))).await?;
-        if let Some(item) = journal.keep(item).await? {
+        let kept = journal.keep(item).await;
+        if let Err(error) = &kept {
+            let mut trouble = self.journal_trouble.lock().unwrap_or_else(PoisonError::into_inner);
+            *trouble = Some((Instant::now(), error.to_string()));
+        }
+        if let Some(item) = kept? {
             acceptance.items.push(item);
             return Ok(Kept::Nowhere(Box::new(acceptance)));
         }
@@ -153,10 +166,16 @@ impl Sqlite {
         }
     }
 
+    /// Why new mail could not be written a moment ago; `None`: it could, or nobody has tried since.
+    pub(super) fn journal_trouble(&self) -> Option<String> {
+        let trouble = self.journal_trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let (when, why) = trouble.as_ref()?;
+        (when.elapsed() < TROUBLE_TOLD).then(|| "the journal: ".to_owned() + why)
+    }
+
     /// Counts what has no row.
     pub(super) fn add_journal(&self, gauges: &mut Gauges) {
         let (queued, oldest) = self.journal.as_ref().map(Journal::figures).unwrap_or_default();
-        gauges.queued += queued;
-        gauges.oldest_queued = gauges.oldest_queued.into_iter().chain(oldest).min();
+        gauges.add_new(QueueItemKind::Message, queued, oldest);
     }
 }

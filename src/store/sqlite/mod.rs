@@ -40,6 +40,8 @@ mod writer;
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Instant;
 
 use rusqlite::Connection;
 
@@ -66,6 +68,8 @@ pub struct Sqlite {
     ring: Keyring,
     log: Log,
     due: Due,
+    /// When a message could not be written to the journal, and why.
+    journal_trouble: Mutex<Option<(Instant, String)>>,
 }
 
 /// A data folder is for one gateway.
@@ -86,7 +90,8 @@ impl Sqlite {
         let (folder, readers) = (connection::folder(path)?, Readers::open(path)?);
         let (writer, journal_folder) = (Writer::start(db)?, connection::journal(path));
         let (log, due) = (Log::of(path), Due::default());
-        Ok(Self { folder, readers, writer, journal, journal_folder, ring, log, due })
+        let journal_trouble = Mutex::default();
+        Ok(Self { folder, readers, writer, journal, journal_folder, ring, log, due, journal_trouble })
     }
 
     /// Runs `work` in a transaction. It may change what is due, so the remembered due time no longer counts.

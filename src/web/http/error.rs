@@ -5,6 +5,7 @@
 use std::io;
 
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 
 use crate::clock::Timestamp;
@@ -236,6 +237,14 @@ pub enum PlainError {
     Gateway(String),
     /// Our own trouble.
     Trouble(String),
+}
+
+impl PlainError {
+    /// JSON for programs, good or bad news.
+    pub fn json(text: String, is_unavailable: bool) -> Response {
+        let status = if is_unavailable { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+        (status, [(CONTENT_TYPE, "application/json")], text).into_response()
+    }
 }
 
 impl IntoResponse for PlainError {

@@ -7,11 +7,12 @@ use axum::middleware::{from_fn, from_fn_with_state};
 
 use super::throttles::{self, Throttles};
 use super::tidy::{self, Tokens};
-use super::{admission, error_page, headers, visit};
+use super::{admission, counted, error_page, headers, visit};
 use crate::clock::Clock;
+use crate::metrics::Metrics;
 use crate::settings::CurrentSettings;
 
-/// Around all routes, from the outside in: the client, the language and the organisation; the security headers of whatever goes out;
+/// Around all routes, from the outside in: what is counted; the client, the language and the organisation; the security headers of whatever goes out;
 /// the page of an error; the clean address of a link; how often somebody asks; what is meant for these pages at all.
 pub fn around(
     routes: Router,
@@ -19,6 +20,7 @@ pub fn around(
     throttles: Arc<Throttles>,
     tokens: Tokens,
     clock: Clock,
+    metrics: Metrics,
 ) -> Router {
     let sender = tokens.sender.clone();
     routes
@@ -28,4 +30,5 @@ pub fn around(
         .layer(from_fn_with_state((sender, clock), error_page::show))
         .layer(from_fn(headers::protect))
         .layer(from_fn_with_state(settings, visit::introduce))
+        .layer(from_fn_with_state(metrics, counted::count))
 }

@@ -5,6 +5,7 @@ mod admission;
 pub(super) mod client;
 mod connection_slots;
 pub(super) mod cookies;
+mod counted;
 pub(crate) mod error;
 mod error_page;
 pub(super) mod forms;

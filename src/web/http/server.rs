@@ -204,6 +204,11 @@ impl Server {
         self
     }
 
+    /// The connections that are open, for monitoring.
+    pub fn connections(&self) -> Arc<Connections> {
+        Arc::clone(&self.shared.tickets)
+    }
+
     /// What was really bound: with port 0 the system chose.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()

@@ -14,6 +14,7 @@ use axum::http::Method;
 use super::parts;
 use crate::audit::{Action, Event, EventResult, Initiator};
 use crate::clock::Clock;
+use crate::metrics::{Download, Metrics};
 use crate::sender::SenderService;
 use crate::store::{DownloadStore, Fetch, SHOWN, StoreError};
 use crate::transfer::access::Grant;
@@ -29,6 +30,8 @@ pub struct Handouts {
     pub sender: SenderService,
     /// When it was.
     pub clock: Clock,
+    /// How much there is of it.
+    pub metrics: Metrics,
 }
 
 /// What is about to be handed out.
@@ -65,8 +68,14 @@ impl Handouts {
         let is_news = notice.is_some();
         let event = self.event(visit.client, Action::Download, format!("{}/{what}", grant.link()));
         let (link, session) = (grant.link().clone(), grant.session());
+        let kind = match what.as_str() {
+            "zip" => Download::Zip,
+            "message" => Download::Message,
+            _ => Download::File,
+        };
         let fetch = Fetch { link, session, what, parts, whole, event, notice };
         self.store.note_download(fetch).await.map_err(trouble)?;
+        self.metrics.download(kind);
         if is_news {
             actions.wake();
         }

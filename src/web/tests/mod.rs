@@ -28,6 +28,7 @@ use crate::config::{self, PasswordMode};
 use crate::delivery::smarthost::LargestMail;
 use crate::id::QueueId;
 use crate::limits::TryRule;
+use crate::metrics::Metrics;
 use crate::queue::worker::WakeHandle;
 use crate::reply::{self, ReplyService};
 use crate::secret::{Keys, Secret};
@@ -110,6 +111,7 @@ impl Site {
         });
         let sender = SenderService::new(store.clone(), keys.clone(), clock.clone(), WakeHandle::default());
         let state = WebState {
+            metrics: Metrics::default(),
             access,
             replies,
             sender,
