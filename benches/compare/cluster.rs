@@ -3,7 +3,7 @@
 //! must not grow is the cost of a mail.
 
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::Plan;
 use crate::download;
@@ -27,6 +27,9 @@ const OF_DATABASE: &str = "CPU of the database for 1000 of them";
 /// Of all nodes, in base64.
 const MASTER_KEY: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
 const PATIENT: (&str, &str) = ("SMTP__MAX_CONNECTIONS_PER_CLIENT", "1000");
+/// What each of several nodes has to do: so many mails in so much time.
+const PORTION: u64 = 100;
+const PERIOD: Duration = Duration::from_millis(250);
 /// "The same", within what two runs of the same differ by.
 const SAME: f64 = 0.9;
 /// The same of a cost.
@@ -162,9 +165,10 @@ fn reading(plan: &Plan, shared: &Shared) -> Vec<Line> {
     lines
 }
 
-/// Two and three nodes, and a million transfers: the cost of a mail stays.
+/// Two and three nodes, and a million transfers: the cost of a mail stays. Every node has the same work, so much that three of
+/// them leave these two cores some rest: the busier a process is, the less each piece of its work costs.
 fn growing(plan: &Plan, shared: &Shared) -> Vec<Line> {
-    let source = Source { own: false, sessions: 50, size: 1 << 10, subject: "gewone post", kept: true };
+    let source = Source { own: false, sessions: 10, size: 1 << 10, subject: "gewone post", kept: true };
     let sink = Sink::start();
     let nodes: Vec<Zegel> = (0..3).map(|_| shared.node(&sink)).collect();
     let of = |count: usize| split(plan, &nodes[..count], &sink, &source, &shared.group);
@@ -173,7 +177,12 @@ fn growing(plan: &Plan, shared: &Shared) -> Vec<Line> {
     for count in [2, 3] {
         let (several, nodes) = (of(count), format!("{count} nodes"));
         lines.extend([
-            Line::compare(format!("ordinary 1 KiB, {nodes}"), "mails/s", several.rate, ("1 node", one.rate)),
+            Line::compare(
+                format!("ordinary 1 KiB, 400 a second each, {nodes}"),
+                "mails/s",
+                several.rate,
+                ("1 node", one.rate),
+            ),
             Line::at_most(
                 format!("CPU of {nodes} for 1000 of them"),
                 "s",
@@ -187,7 +196,13 @@ fn growing(plan: &Plan, shared: &Shared) -> Vec<Line> {
     fill(&shared.database);
     let full = of(1);
     lines.extend([
-        Line::at_least("ordinary 1 KiB, a million transfers", "mails/s", full.rate, ("none", one.rate), SAME),
+        Line::at_least(
+            "ordinary 1 KiB, 400 a second, a million transfers",
+            "mails/s",
+            full.rate,
+            ("none", one.rate),
+            SAME,
+        ),
         Line::at_most("CPU for 1000 of them", "s", full.nodes, ("none", one.nodes), SAME_COST),
         Line::at_most(OF_DATABASE, "s", full.database, ("none", one.database), SAME_COST),
     ]);
@@ -204,21 +219,27 @@ struct Cost {
     database: f64,
 }
 
-/// Each node has so many sessions.
+/// Each node has [`PORTION`] mails every [`PERIOD`].
 fn split(plan: &Plan, nodes: &[Zegel], sink: &Sink, source: &Source, database: &Group) -> Cost {
-    let each = Party::zegel(&nodes[0], sink).sized(source, plan) / nodes.len() as u64;
-    let mails = each * nodes.len() as u64;
+    let periods = (plan.seconds / PERIOD.as_secs_f64()).ceil() as u32;
+    let mails = u64::from(periods) * PORTION * nodes.len() as u64;
     let cpu = || {
         let nodes: f64 = nodes.iter().map(|node| node.group.cpu().as_secs_f64()).sum();
         [nodes, database.cpu().as_secs_f64()]
     };
     let mut costs = Vec::new();
-    for _ in 0..plan.rounds {
+    // The first one warms up.
+    for _ in 0..=plan.rounds {
         stop::if_asked();
         let (before, goal, start) = (cpu(), sink.count() + mails, Instant::now());
         thread::scope(|scope| {
             for node in nodes {
-                scope.spawn(move || source.send(node.smtp, each));
+                scope.spawn(move || {
+                    for period in 1..=periods {
+                        source.send(node.smtp, PORTION);
+                        thread::sleep((start + PERIOD * period).saturating_duration_since(Instant::now()));
+                    }
+                });
             }
         });
         let seconds = (sink.wait(goal) - start).as_secs_f64();
@@ -227,7 +248,7 @@ fn split(plan: &Plan, nodes: &[Zegel], sink: &Sink, source: &Source, database: &
         let [nodes, database] = [0, 1].map(|of| (after[of] - before[of]) / thousands);
         costs.push(Cost { rate: mails as f64 / seconds, nodes, database });
     }
-    let middle = |figure: fn(&Cost) -> f64| median(&costs.iter().map(figure).collect::<Vec<_>>());
+    let middle = |figure: fn(&Cost) -> f64| median(&costs.iter().skip(1).map(figure).collect::<Vec<_>>());
     Cost {
         rate: middle(|cost| cost.rate),
         nodes: middle(|cost| cost.nodes),
@@ -244,8 +265,10 @@ fn fill(database: &Server) {
          INSERT INTO transfer_recipients (transfer, number, address, key_packet)
              SELECT number, 1, 'anna@example.org', '\\x00' FROM transfers WHERE created <= {TRANSFERS};
          INSERT INTO parts (transfer, number, blob, size)
-             SELECT number, 1, lpad(number::text, 26, '0'), 1000 FROM transfers WHERE created <= {TRANSFERS};
-         ANALYZE;"
+             SELECT number, 1, lpad(number::text, 26, '0'), 1000 FROM transfers WHERE created <= {TRANSFERS};"
     );
     database.sql(DATABASE, &rows);
+    // What the server would do by itself in the minutes that follow.
+    database.sql(DATABASE, "VACUUM ANALYZE");
+    database.sql(DATABASE, "CHECKPOINT");
 }
