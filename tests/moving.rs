@@ -142,13 +142,11 @@ fn killed_after(site: &Site, arguments: &[&str], pause: Duration) -> Option<(boo
     Some((output.status.success(), String::from_utf8(said).unwrap()))
 }
 
-/// The files of a data folder, but for what SQLite makes when it only looks, and the mark that it was moved.
+/// The blobs and keys of a data folder. What is in the database is looked at as a gateway does: mail of the journal goes into
+/// it whenever anything opens the folder.
 fn contents(site: &Site) -> BTreeMap<PathBuf, Vec<u8>> {
-    let is_kept = |path: &PathBuf| {
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        !["zegel.db-wal", "zegel.db-shm", "moved"].contains(&name.as_str())
-    };
-    all_bytes(&site.data()).into_iter().filter(|(path, _)| is_kept(path)).collect()
+    let of = |folder: &str| all_bytes(&site.data().join(folder));
+    of("blobs").into_iter().chain(of("keys")).collect()
 }
 
 /// Small ones ride in their rows, large ones are blobs.

@@ -1,5 +1,5 @@
 //! Nodes of the release before beside nodes of this one, on the same database and the same bucket, under load: there, and back.
-//! `./run upgrade REVISION` builds the older binary and runs this; `ZEGEL_OLD` is the path to it.
+//! `./run upgrade REVISION` builds the older binary and runs this; `TEST_OLD_BINARY` is the path to it.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,7 +15,7 @@ use std::process::Command;
 
 use support::cluster::Cluster;
 use support::crash::CLIENTS;
-use support::crash_cluster::{cluster, settle};
+use support::crash_cluster::{cluster, settle_after};
 use support::gateway::{Gateway, wait_for};
 use support::load::{Load, Random, seed};
 use support::resident::{RESIDENT, Resident, seal};
@@ -26,9 +26,9 @@ use support::web::{get_as, post};
 const SOME: usize = 40;
 
 fn old() -> Command {
-    let binary = std::env::var_os("ZEGEL_OLD").expect("ZEGEL_OLD: the path to the older binary");
+    let binary = std::env::var_os("TEST_OLD_BINARY").expect("TEST_OLD_BINARY: the path to the older binary");
     let mut command = Command::new(binary);
-    command.env_remove("RUST_BACKTRACE").env_remove("ZEGEL_OLD");
+    command.env_remove("RUST_BACKTRACE");
     command
 }
 
@@ -52,6 +52,7 @@ fn old_and_new_nodes_share_everything_while_one_replaces_the_other() {
     let (links, password) = seal(&smarthost, cluster.site(0), &nodes[0], &[RESIDENT]);
     wait_for("the pages", || ureq::get(&links[0]).call().is_ok().then_some(()));
     let mut anna = Resident::open(&links[0], &password);
+    let before = smarthost.seen().taken.len();
     let load = Load::start(CLIENTS, random.below(1 << 20) as u64);
     load.gateway_is(Some(cluster.balancer.smtp));
     load.wait(SOME);
@@ -79,5 +80,5 @@ fn old_and_new_nodes_share_everything_while_one_replaces_the_other() {
     assert_eq!(get_as(&format!("{}/message.eml", anna.link), &anna.cookie()).status, 200);
     assert_ne!(post(&links[0], "password=fout").status, 303);
     // Nothing was cut off, so nothing may be doubled.
-    println!("{:?}", settle(&cluster, &smarthost, load, 0));
+    println!("{:?}", settle_after(before, &cluster, &smarthost, load, 0));
 }

@@ -89,10 +89,21 @@ pub fn kill_nodes_and_database(kills: usize, seed: u64) -> Count {
 
 /// After the load has ended: nothing is lost or torn, and no more doubled than was in flight at so many nodes that were cut off.
 pub fn settle(cluster: &Cluster, smarthost: &Smarthost, load: Load, cut_off: usize) -> Count {
+    settle_after(0, cluster, smarthost, load, cut_off)
+}
+
+/// The same where so many mails had arrived before the load began.
+pub fn settle_after(
+    before: usize,
+    cluster: &Cluster,
+    smarthost: &Smarthost,
+    load: Load,
+    cut_off: usize,
+) -> Count {
     let sent = load.end();
     cluster.drain(0);
     let seen = smarthost.seen();
-    let arrivals = arrivals(&sent, &seen.taken);
+    let arrivals = arrivals(&sent, &seen.taken[before..]);
     assert_nothing_lost(&sent, &arrivals);
     let twice = arrivals.iter().filter(|(_, connections)| connections.len() > 1);
     let items: BTreeSet<_> = twice
