@@ -273,6 +273,14 @@ mod tests {
     }
 
     #[test]
+    fn every_line_with_a_fault_is_told() {
+        let (people, faults) =
+            Directory::read(b"email,name\njan,Jan\npiet@x.nl,Piet\nkees@x.nl\n\nPIET@x.nl,P\n");
+        let lines: Vec<u64> = faults.iter().map(|(line, _)| *line).collect();
+        assert_eq!((people.len(), lines), (1, vec![2, 4, 6]));
+    }
+
+    #[test]
     fn says_what_is_wrong_and_where() {
         for (text, expected) in [
             (&b""[..], "line 1: the header line must name the column email"),

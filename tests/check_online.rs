@@ -98,7 +98,7 @@ fn a_smarthost_is_told_by_what_it_refuses() {
     assert_found(
         &report,
         "warning",
-        "takes 1048576, and smtp.max_message_size is 50 MiB",
+        "takes 1 MiB, and smtp.max_message_size is 50 MiB",
         "set smtp.max_message_size",
     );
     assert_found(&report, "note", "lacks 8BITMIME", "turn it on");
@@ -210,22 +210,22 @@ fn dkim_key(octets: usize) -> String {
         .join(" ")
 }
 
-/// The pages are not reached there, which is said at once.
-const REVERSE: (&str, &str) = ("0.0.127.in-addr.arpa", "25 IN PTR veilig.voorbeeld.nl.");
+/// Nobody can connect to an address of many, so that the pages are not reached at once.
+const REVERSE: (&str, &str) = ("0.0.224.in-addr.arpa", "25 IN PTR veilig.voorbeeld.nl.");
 
 #[test]
 fn a_zone_that_is_right() {
     let zone = format!(
         "@ IN MX 10 mx.voorbeeld.nl.\n@ IN TXT \"v=spf1 a:oud.voorbeeld.nl include:_spf.provider.nl \" \"-all\"\n\
          oud IN A 192.0.2.1\n_dmarc IN TXT \"v=DMARC1; p=reject; sp=quarantine\"\ns2026._domainkey IN TXT {}\n\
-         veilig IN A 127.0.0.25\nveilig IN AAAA ::1\nveilig IN TXT \"v=spf1 redirect=_spf.provider.nl\"\n\
+         veilig IN A 224.0.0.25\nveilig IN AAAA ff0e::25\nveilig IN TXT \"v=spf1 redirect=_spf.provider.nl\"\n\
          mx IN A 192.0.2.26\n_25._tcp.mx IN TLSA 3 1 1 {}\n",
         dkim_key(294),
         "ab".repeat(32)
     );
     let provider = "_spf IN TXT \"v=spf1 ip4:192.0.2.0/28 ip6:2001:db8:1::/48 mx:provider.nl//64 ?all\"\n@ IN MX 5 out.provider.nl.\nout IN A 198.51.100.9\n";
-    let six = format!("{}ip6.arpa", "0.".repeat(31));
-    let reverse_six = (six.as_str(), "1 IN PTR veilig.voorbeeld.nl.");
+    let six = format!("{}e.0.f.f.ip6.arpa", "0.".repeat(26));
+    let reverse_six = (six.as_str(), "5.2 IN PTR veilig.voorbeeld.nl.");
     let dns = Nsd::start(&[("voorbeeld.nl", &zone), ("provider.nl", provider), REVERSE, reverse_six]);
     let report = asked(
         &dns,
@@ -240,7 +240,7 @@ fn a_zone_that_is_right() {
         "DKIM key of voorbeeld.nl is at s2026._domainkey.voorbeeld.nl",
         "mx.voorbeeld.nl has 1 TLSA records",
         "veilig.voorbeeld.nl has addresses of IPv4 and IPv6",
-        "127.0.0.25 is called veilig.voorbeeld.nl both ways",
+        "224.0.0.25 is called veilig.voorbeeld.nl both ways",
     ] {
         assert_seen(&report, line);
     }
@@ -325,19 +325,19 @@ fn zones_that_are_wrong_and_the_lines_to_add() {
             "_25._tcp.mx.voorbeeld.nl. IN TLSA 3 1 1",
         ),
         (
-            "@ IN MX 10 veilig\nveilig IN A 127.0.0.25\n_25._tcp.veilig IN TLSA 3 1 1 abababababababababababababababababababababababababababababababab",
+            "@ IN MX 10 veilig\nveilig IN A 224.0.0.25\n_25._tcp.veilig IN TLSA 3 1 1 abababababababababababababababababababababababababababababababab",
             "error",
             "smtp.tls_certificate is not set",
             "",
         ),
         ("", "error", "DNS knows no veilig.voorbeeld.nl", "veilig.voorbeeld.nl. IN A"),
-        ("veilig IN A 127.0.0.25", "note", "has no IPv6 address", "veilig.voorbeeld.nl. IN AAAA"),
-        ("veilig IN AAAA ::1", "warning", "has no IPv4 address", "veilig.voorbeeld.nl. IN A"),
+        ("veilig IN A 224.0.0.25", "note", "has no IPv6 address", "veilig.voorbeeld.nl. IN AAAA"),
+        ("veilig IN AAAA ff0e::25", "warning", "has no IPv4 address", "veilig.voorbeeld.nl. IN A"),
         (
-            "veilig IN A 127.0.0.24",
+            "veilig IN A 224.0.0.24",
             "note",
-            "127.0.0.24 of veilig.voorbeeld.nl is called back no name",
-            "24.0.0.127.in-addr.arpa. IN PTR veilig.voorbeeld.nl.",
+            "224.0.0.24 of veilig.voorbeeld.nl is called back no name",
+            "24.0.0.224.in-addr.arpa. IN PTR veilig.voorbeeld.nl.",
         ),
         ("veilig IN CAA 0 issue \"letsencrypt.org\"", "note", "names letsencrypt.org; whether", ""),
     ] {
@@ -359,6 +359,17 @@ fn what_cannot_be_known_is_said() {
     assert_found(&report, "warning", "DNS does not answer", "--dns-server");
 }
 
+/// A zone cannot talk to the administrator's terminal.
+#[test]
+fn no_control_character_is_printed() {
+    let dns = Nsd::start(&[("voorbeeld.nl", "@ IN TXT \"v=spf1 include:\\027[2J.nl -all\"")]);
+    let site = Site::new(nobody(), "");
+    let server = dns.address.to_string();
+    let (_, out, error) = site.command(&["check", "--online", "--dns-server", &server]);
+    assert!(error.contains("?[2J"), "{error}");
+    assert!(!format!("{out}{error}").contains(|c: char| c.is_control() && c != '\n'));
+}
+
 /// The certificate of this gateway is what others are told to expect.
 #[test]
 fn the_own_certificate_is_compared_with_tlsa() {
@@ -371,7 +382,7 @@ fn the_own_certificate_is_compared_with_tlsa() {
     std::fs::write(site.config().with_file_name("c.pem"), made.cert.pem()).unwrap();
     std::fs::write(site.config().with_file_name("k.pem"), made.signing_key.serialize_pem()).unwrap();
     let zone = |hash: &str| {
-        format!("@ IN MX 10 veilig\nveilig IN A 127.0.0.25\n_25._tcp.veilig IN TLSA 3 1 1 {hash}")
+        format!("@ IN MX 10 veilig\nveilig IN A 224.0.0.25\n_25._tcp.veilig IN TLSA 3 1 1 {hash}")
     };
     let dns = Nsd::start(&[("voorbeeld.nl", &zone(&hash))]);
     let (_, report) = online(&site, &["--dns-server", &dns.address.to_string()]);

@@ -83,7 +83,16 @@ pub async fn run(
     }
     report.findings = found.list;
     report.findings.sort_by_key(|finding| finding.severity);
+    let texts = report.findings.iter_mut().flat_map(|finding| [&mut finding.reason, &mut finding.remedy]);
+    texts.chain(&mut report.seen).for_each(make_printable);
     report
+}
+
+/// Servers and zones choose some of the words, and a terminal obeys control characters.
+fn make_printable(text: &mut String) {
+    if text.contains(char::is_control) {
+        *text = text.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+    }
 }
 
 fn look(config: &Config, user: &ServiceUser, found: &mut Findings) {

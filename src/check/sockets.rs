@@ -52,7 +52,7 @@ fn entry(line: &str) -> Option<(SocketAddr, u32, String)> {
 
 /// `0100007F:0019`: words of the address in the order of the machine, then the port.
 fn local_address(text: &str) -> Option<SocketAddr> {
-    let (address, port) = text.split_once(':')?;
+    let (address, port) = text.split_once(':').filter(|(address, _)| [8, 32].contains(&address.len()))?;
     let port = u16::from_str_radix(port, 16).ok()?;
     let mut octets = Vec::new();
     for word in address.as_bytes().chunks(8) {

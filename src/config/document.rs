@@ -190,8 +190,7 @@ impl<'a> Document<'a> {
     }
 
     fn replace_faulty(&mut self, path: &str, span: &Range<usize>, message: &str) {
-        let message = message.trim().replace('\n', " ");
-        let reason = format!("{path}: {message}");
+        let reason = format!("{path}: {}", plain(message));
         let remedy = "write a value of the kind that the table of keys in the operations manual shows";
         self.findings.push(Finding::error(self.place(span, Some(path)), reason, remedy));
         self.stand_in(path);
@@ -220,6 +219,7 @@ impl<'a> Document<'a> {
                 missing.push((entry.path.clone(), entry.section.to_owned()));
             }
         });
+        missing.sort_by_key(|(path, _)| keys().position(|key| key == *path));
         let places = self.places();
         for (path, section) in missing {
             let remedy = match section.as_str() {
@@ -242,6 +242,24 @@ impl<'a> Document<'a> {
                 insert(self.table.get_mut(), &path.replace('.', "__"), moved(value.clone(), &span), &span);
         }
     }
+}
+
+/// The words of serde without those that only programmers know.
+fn plain(message: &str) -> String {
+    let words = [
+        ("unknown variant", "unknown value"),
+        ("expected usize", "expected a whole number"),
+        ("expected u32", "expected a whole number"),
+        ("expected a sequence", "expected a list"),
+        ("invalid type: sequence", "invalid type: list"),
+        ("invalid type: map", "invalid type: section"),
+    ];
+    let message = message.trim().replace('\n', " ");
+    let message = match message.split_once("expected struct ") {
+        Some((before, _)) => format!("{before}expected a section"),
+        None => message,
+    };
+    words.iter().fold(message, |message, (from, to)| message.replace(from, to))
 }
 
 /// One entry of a section.

@@ -302,7 +302,7 @@ pub const CASES: &[Case] = &[
             crate::files::private(folder);
             Vec::new()
         }),
-        expected: ("error", "there is no database"),
+        expected: ("error", "the database is missing"),
         ..CASE
     },
 ];

@@ -199,15 +199,6 @@ pub const CASES: &[Case] = &[
         expected: ("error", "leads out of the data folder"),
         ..CASE
     },
-    Case {
-        name: "database-url-with-a-password",
-        edits: &[(
-            "[web]",
-            "[store]\ndatabase = \"postgresql://zegel:geheim@127.0.0.1:1/zegel\"\nblobs = \"s3://zegel\"\nendpoint = \"http://127.0.0.1:1\"\n[web]",
-        )],
-        expected: ("warning", "store.database holds a password"),
-        ..CASE
-    },
 ];
 
 const CASE: Case =
