@@ -324,6 +324,11 @@ pub enum EventResult {
         named: u64,
     },
     LeftoversRemoved(usize),
+    /// What an administrator had taken away of a person.
+    Erased {
+        transfers: usize,
+        rows: usize,
+    },
 }
 
 impl fmt::Display for EventResult {
@@ -346,6 +351,9 @@ impl fmt::Display for EventResult {
             }
             Self::LeftoversRemoved(count) => {
                 return write!(f, "{count} blobs that no row names were removed");
+            }
+            Self::Erased { transfers, rows } => {
+                return write!(f, "in {transfers} transfers and {rows} rows of the audit trail");
             }
             Self::Reported(action) => action.as_str(),
             Self::Ok => "ok",

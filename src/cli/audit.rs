@@ -146,7 +146,7 @@ async fn list(filter: &Filter, report: &ReportArgs) -> Result<()> {
 }
 
 /// Texts come from mail servers too: none of them can write a line of its own.
-fn line(row: &Row) -> String {
+pub(super) fn line(row: &Row) -> String {
     let short = |text: &str| match text.strip_prefix("erased ") {
         Some(digest) => format!("erased {}", digest.get(..8).unwrap_or(digest)),
         None => text.escape_debug().to_string(),

@@ -16,6 +16,7 @@ mod manual;
 mod moving;
 mod nodes;
 mod operator;
+mod person;
 mod policy;
 #[cfg(feature = "cluster")]
 mod progress;
@@ -119,6 +120,28 @@ enum Command {
     /// Sealed transfers
     #[command(subcommand)]
     Transfer(TransferCommand),
+    /// Write everything that is held on somebody
+    Export {
+        /// The mail address, letter case aside
+        #[arg(long, value_name = "ADDR", value_parser = parse_address)]
+        person: Address,
+        /// A new folder
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+    /// Take somebody out of what is kept; without --yes only say what would go
+    Erase {
+        /// The mail address, letter case aside
+        #[arg(long, value_name = "ADDR", value_parser = parse_address)]
+        person: Address,
+        /// Do it, for good
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
     /// The audit trail and its hash chain
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -411,6 +434,8 @@ pub fn run() -> ExitCode {
         }
         Command::Queue(command) => queue::run(command),
         Command::Transfer(command) => transfer::run(command),
+        Command::Export { person, out, config } => person::export(&config, &person, &out),
+        Command::Erase { person, yes, config } => person::erase(&config, &person, yes),
         Command::Audit(command) => audit::run(command),
     };
     match end {

@@ -24,6 +24,7 @@ mod journal;
 pub mod nodes;
 #[cfg(feature = "cluster")]
 pub mod objects;
+pub mod person;
 #[cfg(feature = "cluster")]
 pub mod postgresql;
 mod queue;
@@ -167,6 +168,7 @@ pub trait Store:
     + IntakeStore
     + AccessStore
     + TransferAdmin
+    + person::PersonStore
     + SenderStore
     + DownloadStore
     + ReminderStore
@@ -184,6 +186,7 @@ impl<T> Store for T where
         + IntakeStore
         + AccessStore
         + TransferAdmin
+        + person::PersonStore
         + SenderStore
         + DownloadStore
         + ReminderStore

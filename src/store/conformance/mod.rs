@@ -8,6 +8,7 @@ pub mod downloads;
 pub mod drafts;
 pub mod gauges;
 pub mod intake;
+pub mod person;
 pub mod queue;
 pub mod queue_admin;
 pub mod rates;
@@ -35,6 +36,7 @@ macro_rules! store_conformance {
             access: tries_are_counted_before_they_are_made, a_withdrawn_try_leaves_no_trace, every_lock_is_longer, a_right_password_forgets_the_tries, an_opening_is_noted_with_the_first_use_of_a_session, a_look_at_a_session_is_no_use, a_session_opens_its_link_only, a_session_ends_when_idle, sessions_of_a_link_are_bounded, a_closed_link_is_not_opened;
             sender: a_recall_destroys_one_key_or_all, of_two_recalls_one_does_it, a_recall_drops_what_has_not_left, a_recalled_recipient_is_told_only_if_notified, what_is_gone_can_be_neither_recalled_nor_extended, limited_notices_are_bounded_in_all, a_limited_notice_goes_once, a_lock_can_be_taken_off;
             status: a_trail_is_of_one_transfer;
+            person: nobody_is_erased_while_a_link_of_theirs_is_open;
             trail: rows_are_chained_once_and_verified, a_person_is_erased_and_the_chain_holds, what_is_forgotten_leaves_a_chain_that_holds;
             downloads: downloads_are_counted_per_part, a_download_is_one_however_often_it_is_asked_for, a_links_events_are_bounded_and_its_count_goes_on, a_download_is_told_once_an_hour;
             reminders: reminders_are_due_at_half_time_and_in_the_last_days, reminders_are_queued_once, who_opened_meanwhile_is_not_reminded;

@@ -32,6 +32,7 @@ mod new_transfers;
 mod node_folder;
 mod nodes;
 mod ordinary;
+mod person;
 mod queue;
 mod queue_admin;
 mod recall;

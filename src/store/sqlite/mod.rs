@@ -20,6 +20,7 @@ mod keys;
 mod limits;
 mod lost;
 mod migrate;
+mod person;
 mod queue;
 mod queue_admin;
 mod reader;

@@ -1,0 +1,44 @@
+//! What every [`PersonStore`] must do.
+
+use super::sample::*;
+use crate::id::Link;
+use crate::store::person::{ERASED_ADDRESS, Erasure};
+use crate::store::*;
+
+pub async fn nobody_is_erased_while_a_link_of_theirs_is_open(store: &dyn Store) {
+    let link = linked(store).await;
+    let sent = async || store.transfer(link.transfer.clone()).await.unwrap().unwrap();
+    let before = sent().await;
+    let erase = async |sender, recipients: Vec<u16>| {
+        let (transfer, nobody) = (link.transfer.clone(), Vec::new());
+        let erasure =
+            Erasure { transfer, sender, reply_to: nobody.clone(), on_behalf_of: nobody, recipients };
+        store.erase_person(erasure).await.unwrap()
+    };
+    assert!(before.recipients.len() > 1 && before.sender.is_some());
+    assert!(!erase(true, vec![]).await && !erase(false, vec![1]).await && !erase(true, vec![2]).await);
+    assert_eq!(sent().await.recipients[0].address, before.recipients[0].address);
+
+    store.recall(recall(&link, Some(1))).await.unwrap();
+    assert!(!erase(false, vec![2]).await && !erase(true, vec![]).await);
+    assert!(erase(false, vec![1]).await);
+    let after = sent().await;
+    assert_eq!(after.recipients[0].address.as_str(), ERASED_ADDRESS);
+    assert_eq!(after.recipients[1].address, before.recipients[1].address);
+    assert_eq!((&after.sender, after.recipients[0].recalled.is_some()), (&before.sender, true));
+
+    store.recall(recall(&link, None)).await.unwrap();
+    assert!(erase(true, vec![]).await);
+    let after = sent().await;
+    assert_eq!((after.sender, after.message_id, after.reply_to.len()), (None, None, 0));
+    assert_eq!(after.recipients[1].address, before.recipients[1].address);
+    let unknown = Link { transfer: crate::id::TransferId::random(), recipient: 1 };
+    let erasure = Erasure {
+        transfer: unknown.transfer,
+        sender: true,
+        reply_to: Vec::new(),
+        on_behalf_of: Vec::new(),
+        recipients: Vec::new(),
+    };
+    assert!(!store.erase_person(erasure).await.unwrap());
+}
