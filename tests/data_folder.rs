@@ -153,8 +153,11 @@ fn a_folder_of_blobs_that_was_emptied_or_is_not_mounted_is_not_started() {
 #[test]
 fn a_lost_key_is_replaced_only_when_somebody_says_so() {
     let site = used(1);
+    let (_, out, _) = site.command(&["check"]);
+    let (_, name) = out.split_once("blobs and key ").unwrap();
+    let right = format!("(key {}, this is key ", name.split(' ').next().unwrap());
     fs::write(site.data().join("master.key"), [7; 32]).unwrap();
-    assert_refused(&site, &["master.key: this is not the master key"]);
+    assert_refused(&site, &["master.key: this is not the master key", &right]);
     let (status, _, error) = site.command(&["repair", "blobs"]);
     assert!(status == 1 && error.contains("this is not the master key"), "{error}");
     let (status, out, error) = site.command(&["repair", "key"]);

@@ -99,7 +99,7 @@ fn tell(settings: &Settings, home: Option<&Home>, place: &str) {
         shown(settings, Direction::Inside)
     );
     say!("  pages on {} as {}", join(&settings.web.listen), organisation.public_url);
-    say!("  data in {place}: {}", state(home));
+    say!("  data in {place}: {}", state(home, settings.store.shared().is_some()));
 }
 
 /// Where the data are. A URL of a database may hold a password.
@@ -110,11 +110,15 @@ fn place(settings: &Settings) -> String {
     }
 }
 
-fn state(home: Option<&Home>) -> &'static str {
+fn state(home: Option<&Home>, is_shared: bool) -> String {
     match home {
-        Some(Home { owner: Some(_), .. }) => "opens; database, blobs and key belong together",
-        Some(_) => "opens; it gets an id of its own at the next start",
-        None => "will be made at the first start",
+        Some(Home { owner: Some(folder), keys, .. }) if !is_shared => {
+            let name = crate::store::key_name(&keys.folder.check_value(folder.as_str()));
+            format!("opens; database, blobs and key {name} belong together")
+        }
+        Some(Home { owner: Some(_), .. }) => "opens; database, blobs and key belong together".to_owned(),
+        Some(_) => "opens; it gets an id of its own at the next start".to_owned(),
+        None => "will be made at the first start".to_owned(),
     }
 }
 

@@ -240,8 +240,9 @@ impl NodeKeys {
             return Ok(());
         }
         bail!(
-            "{}: this is not the master key that the database of [store] was made with; every node needs the same",
-            self.place
+            "{}: this is not the master key that the database of [store] was made with ({}); every node needs the same",
+            self.place,
+            known.other_key(&self.keys.folder)
         )
     }
 }

@@ -77,10 +77,15 @@ pub enum IdentityError {
     },
     /// The database was made with another key.
     #[error(
-        "{key}: this is not the master key that {database} was made with; put that one back. If it is lost for good: \
-         zegel repair key"
+        "{key}: this is not the master key that {database} was made with ({names}); put that one back. If it is lost for \
+         good: zegel repair key"
     )]
-    AnotherKey { key: PathBuf, database: PathBuf },
+    AnotherKey {
+        key: PathBuf,
+        database: PathBuf,
+        /// [`Identity::other_key`]
+        names: String,
+    },
     /// The folder of blobs says nothing of a data folder.
     #[error(
         "{blobs}: these are not the blobs of {database}: the subfolder folder-… is missing, so the folder was emptied, or its \
@@ -275,7 +280,8 @@ fn verify_key(
     if key.check_value(identity.id.as_str()) == identity.key_check {
         return Ok(());
     }
-    Err(IdentityError::AnotherKey { key: key_file.to_owned(), database: database.path().to_owned() })
+    let (database, names) = (database.path().to_owned(), identity.other_key(key));
+    Err(IdentityError::AnotherKey { key: key_file.to_owned(), database, names })
 }
 
 fn set(database: &Database, key: &FolderKey, id: FolderId) -> Result<(), IdentityError> {

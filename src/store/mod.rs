@@ -49,6 +49,7 @@ use std::path::Path;
 
 use crate::clock::Timestamp;
 use crate::id::FolderId;
+use crate::secret::FolderKey;
 
 pub use self::access::{AccessStore, Session, Try};
 pub use self::audit::{AuditStore, AuditTrail, verify_trail};
@@ -90,6 +91,22 @@ pub struct Identity {
     pub id: FolderId,
     /// [`crate::secret::FolderKey::check_value`]
     pub key_check: [u8; 32],
+}
+
+impl Identity {
+    /// For an error: the name of the master key that belongs here, and that of the one which lies here instead.
+    pub fn other_key(&self, key: &FolderKey) -> String {
+        format!(
+            "key {}, this is key {}",
+            key_name(&self.key_check),
+            key_name(&key.check_value(self.id.as_str()))
+        )
+    }
+}
+
+/// Names a master key to people, by the value that a data folder keeps of it: it tells nothing of the key.
+pub fn key_name(check_value: &[u8; 32]) -> String {
+    check_value.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Why the store did not do it. The caller answers "later" (451, 503): nothing was changed, unless it is [`StoreError::Unclear`].
