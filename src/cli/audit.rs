@@ -20,6 +20,7 @@ use crate::store::{Store, verify_trail};
 /// Rows that are read at once.
 const PAGE: usize = 1000;
 
+/// What is done with the trail.
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
     /// Show rows, the oldest first
