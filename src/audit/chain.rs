@@ -22,6 +22,10 @@ pub const ROWS: usize = 1000;
 const LATE: Duration = Duration::from_hours(1);
 /// Skipped numbers that are waited for at once; a server that crashed skips a few dozen.
 const GAPS: usize = 4096;
+/// How much over its time the oldest block is before any is forgotten.
+const FORGET_EVERY: Duration = Duration::from_hours(1);
+/// The most blocks that are forgotten at once.
+pub const BLOCKS: usize = 100;
 const SALT: usize = 16;
 const HASH: usize = 32;
 /// A row in the content of a block: its number and its digest.
@@ -325,9 +329,17 @@ impl Tip {
     }
 }
 
-/// Which of the oldest blocks are forgotten: those all of whose rows are from before `before`. `blocks` are the oldest ones.
+/// Which of the oldest blocks are forgotten: those all of whose rows are from before `before`, and no more rows than a block
+/// may have, or else one block. `blocks` are the oldest ones. Each time leaves a block that says so, so it is not done for
+/// every block: not before the oldest is an hour over its time.
 pub fn past(blocks: &[Block], before: Timestamp) -> &[Block] {
-    let past = blocks.iter().take_while(|block| block.newest < before).count();
+    let is_due = blocks.first().is_some_and(|oldest| oldest.newest < earlier(before, FORGET_EVERY));
+    let mut rows = 0;
+    let mut fits = |block: &Block| {
+        rows += block.content.len() / ENTRY;
+        rows <= ROWS
+    };
+    let past = blocks.iter().take_while(|block| is_due && block.newest < before && fits(block)).count();
     blocks.get(..past).unwrap_or_default()
 }
 

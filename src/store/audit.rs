@@ -30,7 +30,7 @@ pub trait AuditTrail: Send + Sync + 'static {
     async fn extend_chain(&self, now: Timestamp) -> Result<usize>;
     /// The blocks behind this one, oldest first.
     async fn blocks(&self, after: u64, most: usize) -> Result<Vec<Block>>;
-    /// All blocks that are not of new rows, oldest first.
+    /// The blocks that are not of new rows, oldest first; of those that say what was forgotten the newest alone.
     async fn block_notes(&self) -> Result<Vec<Block>>;
     /// The end of the chain.
     async fn newest_block(&self) -> Result<Option<Block>>;

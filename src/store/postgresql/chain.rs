@@ -53,9 +53,12 @@ pub(super) const NEWEST: &str = "
 pub(super) const BLOCKS: &str = "
     SELECT block, made, kind, newest, content, salts, gaps, reach, hash FROM audit_chain
     WHERE block > $1 ORDER BY block LIMIT $2";
+/// Of those that say what was forgotten the newest one counts.
 pub(super) const NOTES: &str = "
     SELECT block, made, kind, newest, content, salts, gaps, reach, hash FROM audit_chain
-    WHERE kind <> 0 AND block > 0 ORDER BY block";
+    WHERE kind <> 0 AND block > 0 AND (kind <> 2 OR block = (
+        SELECT block FROM audit_chain WHERE kind <> 0 AND kind = 2 AND block > 0 ORDER BY block DESC LIMIT 1))
+    ORDER BY block";
 /// Where a row may be: a row that was committed late is in a block behind.
 pub(super) const BLOCKS_FROM_ROW: &str = "
     SELECT block, made, kind, newest, content, salts, gaps, reach, hash FROM audit_chain
@@ -74,8 +77,6 @@ pub(super) const ERASE_ROW: &str = "UPDATE audit SET actor = $2, origin = $3 WHE
 pub(super) const KEEP_SALTS: &str = "UPDATE audit_chain SET salts = $2 WHERE block = $1";
 pub(super) const FORGET_ROWS: &str = "DELETE FROM audit WHERE number = ANY($1)";
 pub(super) const FORGET_BLOCKS: &str = "DELETE FROM audit_chain WHERE block <= $1";
-/// Blocks that are forgotten at once.
-const FORGOTTEN_AT_ONCE: usize = 20;
 
 async fn newest(db: &Connection) -> Result<Option<Block>> {
     db.row(NEWEST, &[]).await?.as_ref().map(block).transpose()
@@ -204,7 +205,7 @@ async fn take_salt(db: &Connection, number: u64) -> Result<Option<(u64, Vec<u8>,
 /// Forgets the oldest blocks whose rows are all from before `before`, with their rows; tells how many rows and blocks.
 pub(super) async fn forget(db: &Connection, before: Timestamp, now: Timestamp) -> Result<usize> {
     lock(db).await?;
-    let oldest = blocks(db, BLOCKS, &[&0_i64, &limit(FORGOTTEN_AT_ONCE)]).await?;
+    let oldest = blocks(db, BLOCKS, &[&0_i64, &limit(chain::BLOCKS)]).await?;
     let past = chain::past(&oldest, before);
     let Some(last) = past.last() else { return Ok(0) };
     let note = tip(db).await?.forgotten(last.head(), now);

@@ -53,7 +53,10 @@ macro_rules! blocks_where {
 
 pub(super) const NEWEST: &str = blocks_where!("ORDER BY block DESC LIMIT 1");
 pub(super) const BLOCKS: &str = blocks_where!("WHERE block > ?1 ORDER BY block LIMIT ?2");
-pub(super) const NOTES: &str = blocks_where!("WHERE kind <> 0 ORDER BY block");
+/// Of those that say what was forgotten the newest one counts.
+pub(super) const NOTES: &str = blocks_where!(
+    "WHERE kind <> 0 AND (kind <> 2 OR block = (SELECT max(block) FROM audit_chain WHERE kind <> 0 AND kind = 2)) ORDER BY block"
+);
 /// Where a row may be: a row that was committed late is in a block behind.
 pub(super) const BLOCKS_FROM_ROW: &str =
     blocks_where!("WHERE reach >= ?1 AND block > ?2 ORDER BY reach, block LIMIT 1");
@@ -69,8 +72,6 @@ pub(super) const ERASE_ROW: &str = "UPDATE audit SET actor = ?2, origin = ?3 WHE
 pub(super) const KEEP_SALTS: &str = "UPDATE audit_chain SET salts = ?2 WHERE block = ?1";
 pub(super) const FORGET_ROW: &str = "DELETE FROM audit WHERE number = ?1";
 pub(super) const FORGET_BLOCKS: &str = "DELETE FROM audit_chain WHERE block <= ?1";
-/// Blocks that are forgotten at once.
-const FORGOTTEN_AT_ONCE: usize = 20;
 
 fn newest(db: &Connection) -> Result<Option<Block>> {
     Ok(db.prepare_cached(NEWEST)?.query_row([], block).optional()?)
@@ -197,7 +198,7 @@ fn take_salt(db: &Connection, number: u64) -> Result<Option<(u64, Vec<u8>, [u8; 
 
 /// Forgets the oldest blocks whose rows are all from before `before`, with their rows; tells how many rows and blocks.
 pub(super) fn forget(db: &Connection, before: Timestamp, now: Timestamp) -> Result<usize> {
-    let oldest = blocks(db, BLOCKS, &[&0, &limit(FORGOTTEN_AT_ONCE)])?;
+    let oldest = blocks(db, BLOCKS, &[&0, &limit(chain::BLOCKS)])?;
     let past = chain::past(&oldest, before);
     let Some(last) = past.last() else { return Ok(0) };
     let note = tip(db)?.forgotten(last.head(), now);
