@@ -33,7 +33,7 @@ use zegel::id::{BlobName, FolderId, Link, QueueId, TransferId};
 use zegel::store::postgresql::Postgres;
 use zegel::store::{
     Acceptance, Attempt, AttemptEnd, Body, BodyData, Item, MessageStore, NewItem, NewRecipient, NewTransfer,
-    Part, QueueItemKind, QueueStore,
+    Part, QueueItemKind, QueueStore, Track,
 };
 
 use self::server::Server;
@@ -171,6 +171,7 @@ fn mail(kind: QueueItemKind, link: Option<Link>) -> NewItem {
         },
         body: Body { key: None, data: BodyData::Inline(vec![7; OCTETS]) },
         link,
+        track: Track::default(),
         created: Clock::system().now(),
     }
 }
@@ -187,6 +188,7 @@ fn delivered(item: Item) -> Attempt {
         problem: None,
         reports: Vec::new(),
         events: Vec::new(),
+        tracks: Vec::new(),
     }
 }
 

@@ -159,6 +159,44 @@ pub struct Event {
     pub actor: Actor,
     /// From where.
     pub origin: Origin,
+    /// The mails that it is about, for the log alone: a line for each of these.
+    pub mails: Vec<MailLine>,
+}
+
+/// What a line of the log says of a mail. Nothing of its content, and of its header the Message-ID alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MailLine {
+    /// The message that it comes of: the same in every line about what it became.
+    pub tracking: String,
+    /// What it is, in the word of the queue.
+    pub kind: Option<&'static str>,
+    /// The reverse path.
+    pub from: Option<String>,
+    /// The recipients that the line is about: [`MailLine::for_all`] makes no line of too many.
+    pub to: Vec<String>,
+    /// Bounded and printable.
+    pub message_id: Option<String>,
+    pub size: Option<u64>,
+    /// What was decided, and the rule that did.
+    pub decision: Option<&'static str>,
+    pub rule: Option<String>,
+    pub transfer: Option<String>,
+    /// How the connection was encrypted that it came or went by.
+    pub tls: Option<String>,
+    /// With what words the next hop took it.
+    pub answer: Option<String>,
+    /// Why it was not taken, or waits.
+    pub reason: Option<String>,
+}
+
+/// Recipients in one line: the journal of systemd cuts lines of 48 KiB in two.
+const MOST_RECIPIENTS: usize = 50;
+
+impl MailLine {
+    /// As many lines as these recipients need.
+    pub fn for_all(&self, to: &[String]) -> Vec<Self> {
+        to.chunks(MOST_RECIPIENTS).map(|some| Self { to: some.to_vec(), ..self.clone() }).collect()
+    }
 }
 
 /// The actor of an event. Displayed as the log, the database and the export have it.
@@ -219,7 +257,7 @@ impl Initiator {
     /// What this one did.
     pub fn event(&self, time: Timestamp, action: Action, object: String, result: EventResult) -> Event {
         let (actor, origin) = (self.actor.clone(), self.origin.clone());
-        Event { time, action, object, result, actor, origin }
+        Event { time, action, object, result, actor, origin, mails: Vec::new() }
     }
 }
 
@@ -397,17 +435,70 @@ impl Event {
         is_visitor.then(|| format!("audit {} {}", self.action.as_str(), self.object))
     }
 
+    /// The same about these mails.
+    pub fn about(self, mails: Vec<MailLine>) -> Self {
+        Self { mails, ..self }
+    }
+
+    /// Whether somebody may have to do something.
+    fn is_failure(&self) -> bool {
+        matches!(
+            self.result,
+            EventResult::Failed(_)
+                | EventResult::Frozen { .. }
+                | EventResult::Trouble
+                | EventResult::RefusedSender
+                | EventResult::RefusedPolicy
+                | EventResult::RefusedLoop
+                | EventResult::RefusedRecipient
+                | EventResult::RefusedStructure
+                | EventResult::RefusedConfiguration(_)
+                | EventResult::PartLost
+                | EventResult::UploadLost
+        )
+    }
+
     /// Writes the event to the log: called once, when it is certain that it has happened.
     pub fn log(&self) {
-        tracing::info!(
-            target: "audit",
-            action = self.action.as_str(),
-            object = %self.object.escape_debug(),
-            result = %self.result.to_string().escape_debug(),
-            actor = %self.actor.to_string().escape_debug(),
-            origin = %self.origin.to_string().escape_debug(),
-            "{}", self.action.as_str()
-        );
+        if self.mails.is_empty() {
+            return self.log_with(&MailLine::default());
+        }
+        self.mails.iter().for_each(|mail| self.log_with(mail));
+    }
+
+    fn log_with(&self, mail: &MailLine) {
+        let escaped = |text: &str| text.escape_debug().to_string();
+        let to = (!mail.to.is_empty()).then(|| escaped(&mail.to.join(" ")));
+        macro_rules! line {
+            ($level:expr) => {
+                tracing::event!(
+                    target: "audit",
+                    $level,
+                    action = self.action.as_str(),
+                    tracking = Some(mail.tracking.as_str()).filter(|id| !id.is_empty()),
+                    object = escaped(&self.object),
+                    result = escaped(&self.result.to_string()),
+                    kind = mail.kind,
+                    from = mail.from.as_deref().map(escaped),
+                    to,
+                    message_id = mail.message_id.as_deref().map(escaped),
+                    size = mail.size,
+                    decision = mail.decision,
+                    rule = mail.rule.as_deref().map(escaped),
+                    transfer = mail.transfer,
+                    answer = mail.answer.as_deref().map(escaped),
+                    reason = mail.reason.as_deref().map(escaped),
+                    tls = mail.tls.as_deref().map(escaped),
+                    actor = escaped(&self.actor.to_string()),
+                    origin = escaped(&self.origin.to_string()),
+                    "{}", self.action.as_str()
+                )
+            };
+        }
+        match self.is_failure() {
+            true => line!(tracing::Level::WARN),
+            false => line!(tracing::Level::INFO),
+        }
     }
 }
 

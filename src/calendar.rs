@@ -41,6 +41,12 @@ impl Zone {
         self.local(time).date()
     }
 
+    /// The beginning of a day.
+    pub fn first_moment(&self, day: Date) -> Timestamp {
+        let start = self.0.to_zoned_datetime(day.into()).and_then(|start| start.start_of_day());
+        start.map_or(Timestamp::MIN, |start| start.timestamp())
+    }
+
     /// The last second of a day: 23:59:59, however long the day is.
     pub fn last_second(&self, day: Date) -> Timestamp {
         let next = day.tomorrow().and_then(|next| self.0.to_zoned_datetime(next.into()));

@@ -155,6 +155,14 @@ impl Diagnostic {
         }
     }
 
+    /// As it may be kept: what a server says after the message can quote from it, and is in the report to the sender.
+    pub fn for_track(&self) -> String {
+        match self.stage {
+            Some(stage @ Stage::Done) => format!("{} ({})", self.codes(), stage.as_str()),
+            _ => self.to_string(),
+        }
+    }
+
     fn without_stage(&self) -> String {
         let prefix = self.prefix();
         let space = if prefix.is_empty() || self.text.is_empty() { "" } else { " " };

@@ -2,10 +2,13 @@
 //! demo to standard error.
 //!
 //! Every line has `time`, `level` and `message`; a security event (`audit`) adds `action`, `object`,
-//! `result`, `actor` and `origin`. Control characters are always escaped (H31).
+//! `result`, `actor` and `origin`, and one about a mail `tracking`, the id in the 250 of the message that it comes of. Control
+//! characters are always escaped (H31). Lines for the journal of systemd begin with their priority (sd-daemon(3)).
 
 use std::fmt::{self, Debug};
 use std::io::{self, IsTerminal};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::MetadataExt;
 
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
@@ -32,21 +35,81 @@ pub enum Format {
 pub fn init(format: Option<Format>) {
     let is_terminal = io::stdout().is_terminal();
     let usual = if is_terminal { Format::Text } else { Format::Json };
-    start(format.unwrap_or(usual), is_terminal, io::stdout);
+    start(format.unwrap_or(usual), is_terminal, is_journal(io::stdout().as_fd()), io::stdout);
 }
 
 /// Logs to standard error, as text unless `format` says otherwise: standard output is for what the command prints.
 pub fn init_on_stderr(format: Option<Format>) {
-    start(format.unwrap_or(Format::Text), io::stderr().is_terminal(), io::stderr);
+    let is_journal = is_journal(io::stderr().as_fd());
+    start(format.unwrap_or(Format::Text), io::stderr().is_terminal(), is_journal, io::stderr);
 }
 
-fn start(format: Format, is_terminal: bool, sink: impl for<'a> MakeWriter<'a> + Send + Sync + 'static) {
-    let lines = layer::layer().with_writer(sink);
-    let lines = match format {
-        Format::Json => lines.with_ansi(false).event_format(JsonLines).with_filter(OwnLines).boxed(),
-        Format::Text => lines.with_ansi(is_terminal).with_target(false).with_filter(OwnLines).boxed(),
+fn start(
+    format: Format,
+    is_terminal: bool,
+    is_journal: bool,
+    sink: impl for<'a> MakeWriter<'a> + Send + Sync + 'static,
+) {
+    let lines = layer::layer().with_writer(sink).with_ansi(is_terminal && format == Format::Text);
+    let format = match format {
+        Format::Json => Lines::Json,
+        Format::Text => Lines::Text(layer::format().with_target(false)),
     };
+    let lines = lines.event_format(Prioritised { lines: format, is_journal }).with_filter(OwnLines);
     tracing_subscriber::registry().with(lines).init();
+}
+
+/// Whether the journal of systemd reads this. The variable names its socket by device and inode: whoever sends the output of a
+/// service elsewhere inherits the variable, and not the socket.
+fn is_journal(output: BorrowedFd<'_>) -> bool {
+    let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
+    let Ok(file) = output.try_clone_to_owned().and_then(|output| std::fs::File::from(output).metadata())
+    else {
+        return false;
+    };
+    stream == format!("{}:{}", file.dev(), file.ino())
+}
+
+/// Lines, each with its priority in front where the journal reads it.
+struct Prioritised {
+    lines: Lines,
+    is_journal: bool,
+}
+
+enum Lines {
+    Json,
+    Text(layer::format::Format),
+}
+
+impl<S, N> FormatEvent<S, N> for Prioritised
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        if self.is_journal {
+            writer.write_str(priority(*event.metadata().level()))?;
+        }
+        match &self.lines {
+            Lines::Json => JsonLines.format_event(context, writer, event),
+            Lines::Text(text) => text.format_event(context, writer, event),
+        }
+    }
+}
+
+/// As syslog(3) numbers them.
+fn priority(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "<3>",
+        Level::WARN => "<4>",
+        Level::INFO => "<6>",
+        Level::DEBUG | Level::TRACE => "<7>",
+    }
 }
 
 /// Lets our own lines through from INFO on, and those of libraries only when they are errors: a library may log

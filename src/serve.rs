@@ -27,6 +27,7 @@ use crate::jobs::chain::AuditChain;
 use crate::jobs::heartbeat::Heartbeat;
 use crate::jobs::reminders::Reminders;
 use crate::jobs::retention::Retention;
+use crate::jobs::tracking;
 use crate::limits::TryRule;
 use crate::metrics::Metrics;
 use crate::queue::forget;
@@ -246,6 +247,7 @@ impl Gateway {
         workers.spawn(worker.run(relaying.clone()));
         workers.spawn(retention.run(chain, store.clone(), relaying.clone()));
         workers.spawn(forget::run(store.clone(), relaying.clone()));
+        workers.spawn(tracking::run(store.clone(), relaying.clone()));
         let leaving = CancellationToken::new();
         let heartbeat = tokio::spawn(heartbeat.run(accepting.clone(), leaving.clone()));
         let (smtp, web, admin) = addresses;
@@ -314,6 +316,9 @@ impl Gateway {
         });
         if drained.await.is_err() {
             tracing::warn!("some connections did not finish in time; their mail stays in the queue");
+        }
+        if let Err(error) = self.store.write_tracks().await {
+            tracing::error!(%error, "`zegel track` does not know of some mail that was delivered last");
         }
         if let Err(error) = self.store.destroy_keys().await {
             tracing::error!(%error, "keys of delivered mail are left for the next start");

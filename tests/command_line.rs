@@ -355,6 +355,22 @@ fn the_queue_can_be_looked_at_and_changed() {
     let created: Vec<&str> = items.iter().map(|item| item["created"].as_str().unwrap()).collect();
     assert!(created.is_sorted(), "oldest first: {created:?}");
 
+    let filtered = |filter: &[&str]| {
+        let (status, out, error) = site.command(&[&["queue", "list"], filter].concat());
+        assert_eq!(status, 0, "{error}");
+        out.lines().last().unwrap().to_owned()
+    };
+    for (filter, count) in [
+        (&["--to", "Example.NET"][..], 3),
+        (&["--to", RESIDENT, "--from", STAFF, "--kind", "message", "--since", "1h"], 3),
+        (&["--from", "<>"], 0),
+        (&["--kind", "receipt"], 0),
+        (&["--problem", "frozen"], 0),
+        (&["--since", "2999-01-01"], 0),
+    ] {
+        assert_eq!(filtered(filter), format!("{count} in the queue"), "{filter:?}");
+    }
+    assert_eq!(site.command(&["queue", "list", "--kind", "brief"]).0, 2);
     let ids: Vec<&str> = items.iter().map(|item| item["id"].as_str().unwrap()).collect();
     let (status, out, _) = site.command(&["queue", "list"]);
     assert!(status == 0 && ids.iter().all(|id| out.contains(id)) && out.contains("3 in the queue"), "{out}");
@@ -390,6 +406,14 @@ fn transfers_are_listed_and_shown() {
     let transfers: Vec<Value> = serde_json::from_str(&out).unwrap();
     assert_eq!(transfers.len(), 2);
     assert_eq!(transfers[0]["recipients"].as_array().unwrap().len(), 1, "newest first");
+    for (filter, count) in [
+        (&["--to", "bob@example.net"][..], 1),
+        (&["--from", "voorbeeld.nl"], 2),
+        (&["--since", "2999-01-01"], 0),
+    ] {
+        let (_, out, _) = site.command(&[&["transfer", "list"], filter].concat());
+        assert!(out.ends_with(&format!("{count} transfers\n")), "{filter:?}: {out}");
+    }
     let id = transfers[1]["id"].as_str().unwrap();
     let (status, out, _) = site.command(&["transfer", "list"]);
     assert!(status == 0 && out.contains(id) && out.contains("2 transfers"), "{out}");

@@ -24,7 +24,7 @@ use zegel::outbox::body::store_body;
 use zegel::queue::worker::{Worker, WorkerParts};
 use zegel::secret::Keys;
 use zegel::settings::{CurrentSettings, Settings};
-use zegel::store::{NewItem, Problem, QueueItemKind};
+use zegel::store::{HopReport, NewItem, Problem, QueueItemKind, Track};
 
 use support::queue::{MemoryBlobs, MemoryQueue, State};
 
@@ -57,7 +57,7 @@ impl NextHop for Fake {
         let outcomes: Vec<Outcome> = answers.collect();
         self.seen.lock().unwrap().push((to.clone(), first));
         let problem = to.iter().any(|to| to.starts_with("us@")).then_some(Problem::Refused);
-        Delivery { outcomes, problem, is_away: false }
+        Delivery { outcomes, problem, is_away: false, hop: HopReport::default() }
     }
 }
 
@@ -91,6 +91,7 @@ async fn send(message: Vec<u8>, to: &[&str], enough: impl Fn(&State) -> bool) ->
         },
         body: store_body(&keys.body, &blobs, &message).unwrap(),
         link: None,
+        track: Track::default(),
         created: start,
     });
     let worker = Worker::new(WorkerParts {

@@ -34,7 +34,7 @@ fn every_command_has_the_options_of_all() {
             if leaf.has_subcommands() { leaf.get_subcommands().collect() } else { vec![leaf] };
         for one in leaves {
             assert_eq!(has(one, "config"), leaf.get_name() != "demo", "{}", one.get_name());
-            let tells = leaf.has_subcommands() || ["check", "nodes"].contains(&leaf.get_name());
+            let tells = leaf.has_subcommands() || ["check", "nodes", "track"].contains(&leaf.get_name());
             assert_eq!(has(one, "json"), tells, "{}", one.get_name());
         }
     }

@@ -28,7 +28,7 @@ use zegel::outbox::body::{self, store_body};
 use zegel::queue::worker::{WakeHandle, Worker, WorkerParts};
 use zegel::secret::{BodyKey, Keys};
 use zegel::settings::{CurrentSettings, Settings};
-use zegel::store::{BodyData, NewItem, Problem, QueueItemKind};
+use zegel::store::{BodyData, NewItem, Problem, QueueItemKind, Track};
 
 use support::queue::{MemoryBlobs, MemoryQueue, State};
 use support::smarthost::{Act, Script, Seen, Smarthost, Stage, USUAL, say};
@@ -130,6 +130,7 @@ impl Gateway {
             },
             body: store_body(&key(), &self.blobs, &message).unwrap(),
             link: None,
+            track: Track::default(),
             created: self.clock.now(),
         };
         change(&mut item);

@@ -33,6 +33,7 @@ mod sealed;
 mod sink;
 mod start;
 mod stop;
+mod track;
 mod transfer;
 mod upload;
 
@@ -74,6 +75,7 @@ const ROWS: &[Row] = &[
     ("memory", memory::row),
     ("start", start::row),
     ("million", million::row),
+    ("track", track::row),
     #[cfg(feature = "cluster")]
     ("cluster", cluster::row),
 ];

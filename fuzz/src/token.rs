@@ -3,7 +3,8 @@
 
 use zegel::id::{self, QueueId, TransferId};
 use zegel::secret::Keys;
-use zegel::transfer::pasted::Around;
+use zegel::store::{message_id, taken_answer};
+use zegel::transfer::pasted::{Around, transfer_in};
 use zegel::transfer::{action, link, password};
 
 pub fn holds(input: &[u8]) {
@@ -38,7 +39,17 @@ pub fn holds(input: &[u8]) {
     }
     if let Ok(transfer) = text.parse::<TransferId>() {
         assert!(transfer.as_str() == text && id::is_base32(text));
+        assert_eq!(transfer_in(text), Some(transfer));
     }
+    if let Some(found) = transfer_in(text) {
+        assert_eq!(transfer_in(&format!("https://veilig.voorbeeld.nl/t/{found}")), Some(found));
+    }
+    if let Some(kept) = message_id(text) {
+        assert!(!kept.contains(char::is_control) && kept.chars().count() <= 252);
+        assert_eq!(message_id(&kept), Some(kept));
+    }
+    let answer = taken_answer(250, text);
+    assert!(answer.starts_with("250") && !answer.contains(char::is_control) && !answer.contains("//"));
     assert!(text.parse::<QueueId>().is_err() || text.len() == QueueId::LENGTH);
 }
 

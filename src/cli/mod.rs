@@ -23,6 +23,7 @@ mod progress;
 mod queue;
 mod reload;
 mod repair;
+mod track;
 mod transfer;
 
 use std::fmt::Arguments;
@@ -114,6 +115,8 @@ enum Command {
     /// What the policy makes of a message
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Where a mail is, where it went, and why
+    Track(track::TrackArgs),
     /// Mail that waits to be relayed
     #[command(subcommand)]
     Queue(QueueCommand),
@@ -303,8 +306,13 @@ enum PolicyCommand {
 
 #[derive(Debug, Subcommand)]
 enum QueueCommand {
-    /// Every item, oldest first
-    List(ReportArgs),
+    /// Every item that fits, oldest first
+    List {
+        #[command(flatten)]
+        filter: queue::Filter,
+        #[command(flatten)]
+        report: ReportArgs,
+    },
     /// One item
     Show {
         /// The item
@@ -334,18 +342,25 @@ enum QueueCommand {
 
 #[derive(Debug, Subcommand)]
 enum TransferCommand {
-    /// Every transfer, newest first
-    List(ReportArgs),
+    /// Every transfer that fits, newest first
+    List {
+        #[command(flatten)]
+        filter: transfer::Filter,
+        #[command(flatten)]
+        report: ReportArgs,
+    },
     /// One transfer with its recipients
     Show {
-        /// The transfer
+        /// The transfer, or a link to it
+        #[arg(value_parser = track::parse_link)]
         id: TransferId,
         #[command(flatten)]
         report: ReportArgs,
     },
     /// Take it back, for good: from one recipient or from all
     Recall {
-        /// The transfer
+        /// The transfer, or a link to it
+        #[arg(value_parser = track::parse_link)]
         id: TransferId,
         /// Only this recipient, letter case aside
         #[arg(long, value_name = "ADDR", value_parser = parse_address)]
@@ -361,7 +376,8 @@ enum TransferCommand {
     },
     /// Keep it for this many days from now
     Extend {
-        /// The transfer
+        /// The transfer, or a link to it
+        #[arg(value_parser = track::parse_link)]
         id: TransferId,
         /// From 1 to 365
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(i64::from(*EXPIRY_DAYS.start())..=i64::from(*EXPIRY_DAYS.end())))]
@@ -371,7 +387,8 @@ enum TransferCommand {
     },
     /// Send the notification again: to one recipient or to all
     Resend {
-        /// The transfer
+        /// The transfer, or a link to it
+        #[arg(value_parser = track::parse_link)]
         id: TransferId,
         /// Only this recipient, letter case aside
         #[arg(long, value_name = "ADDR", value_parser = parse_address)]
@@ -381,7 +398,8 @@ enum TransferCommand {
     },
     /// Write its parts as OpenPGP messages that `sq decrypt` opens
     Export {
-        /// The transfer
+        /// The transfer, or a link to it
+        #[arg(value_parser = track::parse_link)]
         id: TransferId,
         /// A folder; it is made if it is not there
         #[arg(long, value_name = "DIR")]
@@ -432,6 +450,7 @@ pub fn run() -> ExitCode {
         Command::Policy(PolicyCommand::Explain { report, from, to, file }) => {
             policy::explain(&report, &from, &to, &file)
         }
+        Command::Track(args) => track::run(&args),
         Command::Queue(command) => queue::run(command),
         Command::Transfer(command) => transfer::run(command),
         Command::Export { person, out, config } => person::export(&config, &person, &out),

@@ -1,18 +1,20 @@
 //! `zegel queue`: looks into the queue of a gateway that may be running, and changes it.
 
 use anyhow::{Result, bail};
+use clap::Args;
 use serde_json::json;
 
-use super::{QueueCommand, ReportArgs, operator, print_json};
+use super::{QueueCommand, ReportArgs, operator, print_json, track};
+use crate::address::Address;
 use crate::audit::{Action, EventResult};
-use crate::clock::Clock;
-use crate::store::{Problem, QueueEntry, QueueEntryRecipient, RecipientState};
+use crate::clock::{Clock, Timestamp};
+use crate::store::{Problem, QueueEntry, QueueEntryRecipient, QueueItemKind, RecipientState, Who};
 
 /// Runs one of the commands.
 pub fn run(command: QueueCommand) -> Result<()> {
     tokio::runtime::Runtime::new()?.block_on(async {
         match command {
-            QueueCommand::List(report) => list(&report).await,
+            QueueCommand::List { filter, report } => list(&filter, &report).await,
             QueueCommand::Show { id, report } => {
                 let store = report.home().await?;
                 match store.store.queue().await?.into_iter().find(|entry| entry.id == id) {
@@ -48,8 +50,53 @@ pub fn run(command: QueueCommand) -> Result<()> {
     })
 }
 
-async fn list(report: &ReportArgs) -> Result<()> {
-    let entries = report.home().await?.store.queue().await?;
+/// Which items are listed: those that everything holds for which is given.
+#[derive(Debug, Args)]
+pub struct Filter {
+    /// With this recipient: an address, or a whole domain; letter case aside
+    #[arg(long, value_name = "ADDR", value_parser = track::parse_who)]
+    to: Option<Who>,
+    /// With this sender: an address, a whole domain, or '<>'
+    #[arg(long, value_name = "ADDR", value_parser = track::parse_who)]
+    from: Option<Who>,
+    /// Of this kind: message, notification, receipt, …
+    #[arg(long, value_parser = parse_kind)]
+    kind: Option<QueueItemKind>,
+    /// Accepted from then on: 2h, 3d, 2026-11-30, or 2026-11-30T10:00:00Z
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// With this problem: refused, tls or frozen
+    #[arg(long, value_parser = parse_problem)]
+    problem: Option<Problem>,
+}
+
+fn parse_kind(text: &str) -> Result<QueueItemKind, String> {
+    text.parse().map_err(|_| "no kind of mail in the queue".to_owned())
+}
+
+fn parse_problem(text: &str) -> Result<Problem, String> {
+    text.parse().map_err(|_| "the problems are refused, tls and frozen".to_owned())
+}
+
+impl Filter {
+    fn fits(&self, entry: &QueueEntry, since: Timestamp) -> bool {
+        let sender = || Address::parse(&entry.from).map(|from| from.mailbox()).unwrap_or_default();
+        entry.created >= since
+            && self.kind.is_none_or(|kind| kind == entry.kind)
+            && self.problem.is_none_or(|problem| Some(problem) == entry.problem)
+            && self.from.as_ref().is_none_or(|from| from.is(&sender()))
+            && self
+                .to
+                .as_ref()
+                .is_none_or(|to| entry.recipients.iter().any(|one| to.is(&one.address.mailbox())))
+    }
+}
+
+async fn list(filter: &Filter, report: &ReportArgs) -> Result<()> {
+    let (config, now) = (report.config()?, Clock::system().now());
+    let since = track::since(filter.since.as_deref(), &config.organisation.time_zone, now)?;
+    let mut entries = report.home().await?.store.queue().await?;
+    entries.retain(|entry| filter.fits(entry, since));
     if report.json {
         print_json(&entries);
         return Ok(());
@@ -57,11 +104,12 @@ async fn list(report: &ReportArgs) -> Result<()> {
     for entry in &entries {
         let to: Vec<&str> = entry.recipients.iter().map(|recipient| recipient.address.as_str()).collect();
         say!(
-            "{}  {:<12}  {}  attempts {}  {} -> {}{}",
+            "{}  {:<12}  {}  attempts {}  {}  {} -> {}{}",
             entry.id,
             entry.kind,
             entry.created,
             entry.attempts,
+            next(entry),
             entry.from,
             to.join(", "),
             why(entry)
@@ -69,6 +117,14 @@ async fn list(report: &ReportArgs) -> Result<()> {
     }
     say!("{} in the queue", entries.len());
     Ok(())
+}
+
+/// When it is tried again.
+fn next(entry: &QueueEntry) -> String {
+    match entry.problem {
+        Some(Problem::Frozen) => "never".to_owned(),
+        _ => format!("next {}", entry.next_attempt),
+    }
 }
 
 /// Why the first of those that wait does; nothing before the first attempt.

@@ -7,10 +7,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use clap::Args;
 use serde_json::json;
 use tokio::task::block_in_place;
 
-use super::{ReportArgs, TransferCommand, operator, print_json};
+use super::{ReportArgs, TransferCommand, operator, print_json, track};
 use crate::address::Address;
 use crate::clock::{Clock, Timestamp};
 use crate::home::Home;
@@ -18,7 +19,7 @@ use crate::id::TransferId;
 use crate::queue::worker::WakeHandle;
 use crate::sender::{Actions, By, SenderService};
 use crate::settings::{Misconfigured, Settings};
-use crate::store::{DeliveryReport, Part, Transfer};
+use crate::store::{DeliveryReport, Part, Transfer, Who};
 use crate::transfer::export;
 use crate::transfer::status::{self, Fetched, Known, RecipientStatus, Shown, Status};
 
@@ -26,7 +27,7 @@ use crate::transfer::status::{self, Fetched, Known, RecipientStatus, Shown, Stat
 pub fn run(command: TransferCommand) -> Result<()> {
     tokio::runtime::Runtime::new()?.block_on(async {
         match command {
-            TransferCommand::List(report) => list(&report).await,
+            TransferCommand::List { filter, report } => list(&filter, &report).await,
             TransferCommand::Show { id, report } => {
                 let status = known(&report, &id).await?;
                 match report.json {
@@ -63,11 +64,39 @@ async fn known(report: &ReportArgs, id: &TransferId) -> Result<Status> {
     status.with_context(|| format!("no transfer {id}"))
 }
 
-async fn list(report: &ReportArgs) -> Result<()> {
+/// Which transfers are listed: those that everything holds for which is given.
+#[derive(Debug, Args)]
+pub struct Filter {
+    /// With this recipient: an address, or a whole domain; letter case aside
+    #[arg(long, value_name = "ADDR", value_parser = track::parse_who)]
+    to: Option<Who>,
+    /// With this sender: an address, a whole domain, or '<>'
+    #[arg(long, value_name = "ADDR", value_parser = track::parse_who)]
+    from: Option<Who>,
+    /// Sealed from then on: 2h, 3d, 2026-11-30, or 2026-11-30T10:00:00Z
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+}
+
+impl Filter {
+    fn fits(&self, transfer: &Transfer, since: Timestamp) -> bool {
+        let sender = || transfer.sender.as_ref().map(Address::mailbox).unwrap_or_default();
+        transfer.created >= since
+            && self.from.as_ref().is_none_or(|from| from.is(&sender()))
+            && self
+                .to
+                .as_ref()
+                .is_none_or(|to| transfer.recipients.iter().any(|one| to.is(&one.address.mailbox())))
+    }
+}
+
+async fn list(filter: &Filter, report: &ReportArgs) -> Result<()> {
     let config = report.config()?;
-    let transfers = report.home().await?.store.transfers().await?;
     let (grace_days, zone, now) =
         (config.seal.grace_days, &config.organisation.time_zone, Clock::system().now());
+    let since = track::since(filter.since.as_deref(), zone, now)?;
+    let mut transfers = report.home().await?.store.transfers().await?;
+    transfers.retain(|transfer| filter.fits(transfer, since));
     let status = |transfer| Status::new(transfer, &Known::default(), grace_days, zone, now);
     let known: Vec<Status> = transfers.iter().map(status).collect();
     if report.json {
@@ -110,7 +139,7 @@ fn text(status: &Status) -> String {
     lines.join("\n")
 }
 
-fn events(recipient: &RecipientStatus, status: &Status) -> Vec<String> {
+pub(super) fn events(recipient: &RecipientStatus, status: &Status) -> Vec<String> {
     let event = |what: &str, time: Option<Timestamp>| time.map(|time| format!("          {what} {time}"));
     let mut events = vec![event("handed to the mail server", recipient.notified)];
     events.extend(recipient.reports.iter().map(|report| Some(reported(report))));

@@ -63,7 +63,7 @@ pub const KEYS: &[(&str, &[&str])] = &[
             "default_language",
         ],
     ),
-    ("admin", &["listen", "audit_days"]),
+    ("admin", &["listen", "audit_days", "tracking_days"]),
     (
         "seal",
         &[

@@ -29,8 +29,8 @@ pub use keys::{check_name, keys};
 pub use load::{ConfigError, DEFAULT_PATH, Loaded, environment, examine, load, parse};
 pub use relay::{Direction, Inside, NextHopSettings, Relay, RelayTls};
 pub use store::{Bucket, Database, JournalPlace, StoreSection};
-pub use units::ByteSize;
 use units::duration;
+pub use units::{ByteSize, parse_duration};
 
 /// The whole configuration.
 #[derive(Clone, Debug, Deserialize)]
@@ -172,6 +172,8 @@ pub struct Admin {
     pub listen: Vec<SocketAddr>,
     /// Days that the audit trail is kept; 0: for ever.
     pub audit_days: u32,
+    /// Days for which `zegel track` finds a mail.
+    pub tracking_days: u32,
 }
 
 /// Defaults for sealing; a policy rule may choose others.
@@ -317,7 +319,11 @@ const SHIPPED_POLICY: &str = "policies/default.toml";
 
 impl Default for Admin {
     fn default() -> Self {
-        Self { listen: vec![SocketAddr::from(([127, 0, 0, 1], 9090))], audit_days: AUDIT_DAYS }
+        Self {
+            listen: vec![SocketAddr::from(([127, 0, 0, 1], 9090))],
+            audit_days: AUDIT_DAYS,
+            tracking_days: 90,
+        }
     }
 }
 

@@ -143,6 +143,12 @@ impl Config {
                 "write the number of days",
             ),
             (
+                (1..=36_500).contains(&self.admin.tracking_days),
+                &["admin.tracking_days"],
+                "admin.tracking_days must be from 1 to 36500",
+                "90 is the default",
+            ),
+            (
                 holds_a_message(smtp.memory_budget),
                 &["smtp.memory_budget", "smtp.max_message_size"],
                 "smtp.memory_budget must not be below smtp.max_message_size",

@@ -62,7 +62,7 @@ impl<'de> Deserialize<'de> for ByteSize {
 }
 
 /// A duration in whole units: `30s`, `5m`, `4h`, `5d`.
-fn parse_duration(text: &str) -> Option<Duration> {
+pub fn parse_duration(text: &str) -> Option<Duration> {
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
     let seconds = match unit {
         "s" => 1,

@@ -7,7 +7,7 @@ use super::refusal::is_about_us;
 use super::smtp_client::command::Lack;
 use super::smtp_client::reply::{Garbage, Reply};
 use crate::diagnostic::{Diagnostic, EnhancedCode, Outcome, Source, Stage};
-use crate::store::Problem;
+use crate::store::{HopReport, Problem};
 
 /// How an attempt to deliver one mail ended.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub struct Delivery {
     pub problem: Option<Problem>,
     /// The server takes no mail, whatever mail it is: it ended before anything of this one was said.
     pub is_away: bool,
+    /// What is known of the connection that it took.
+    pub hop: HopReport,
 }
 
 /// Why a delivery, or all of it that was left, came to an end.
@@ -78,7 +80,7 @@ pub enum Cause {
 impl Delivery {
     /// The same for each of so many recipients.
     pub fn same(outcome: Outcome, recipients: usize) -> Self {
-        Self { outcomes: vec![outcome; recipients], problem: None, is_away: false }
+        Self { outcomes: vec![outcome; recipients], problem: None, is_away: false, hop: HopReport::default() }
     }
 
     /// Why the first of those that wait does.
@@ -94,9 +96,9 @@ impl Failure {
     /// What it means for so many recipients.
     pub fn delivery(&self, recipients: usize) -> Delivery {
         Delivery {
-            outcomes: vec![self.outcome(); recipients],
             problem: self.problem(),
             is_away: self.is_away(),
+            ..Delivery::same(self.outcome(), recipients)
         }
     }
 

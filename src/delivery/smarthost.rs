@@ -18,7 +18,7 @@ use super::{NextHop, OutgoingMail, Timeouts};
 use crate::config::Direction;
 use crate::diagnostic::Stage;
 use crate::settings::Settings;
-use crate::store::Problem;
+use crate::store::{HopReport, Problem};
 
 /// Mails over one connection: servers that balance their load like to see us again.
 const MOST_MAILS: u32 = 100;
@@ -117,12 +117,13 @@ impl Smarthost {
     }
 
     fn keep(&self, connection: Connection, settings: &ServerSettings, ended: Ended) -> Delivery {
+        let hop = HopReport { answer: ended.answer, tls: connection.tls.clone() };
         if ended.reusable && connection.mails < MOST_MAILS {
             let settings = settings.clone();
             self.lock().push(Idle { connection, settings, since: Instant::now() });
         }
         let problem = ended.refuses_us.then_some(Problem::Refused);
-        Delivery { outcomes: ended.outcomes, problem, is_away: false }
+        Delivery { outcomes: ended.outcomes, problem, is_away: false, hop }
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Idle>> {

@@ -8,6 +8,7 @@ mod original;
 mod reports;
 mod seal;
 mod slots;
+mod track;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use std::time::Instant;
 use tokio::task::spawn_blocking;
 
 use self::slots::SealingSlots;
+use self::track::Refused;
 use crate::address::{Address, ReversePath};
 use crate::audit::{Action, Actor, Event, EventResult, Initiator, Origin};
 use crate::clock::{Clock, Timestamp};
@@ -36,7 +38,9 @@ use crate::seal::SealError;
 use crate::secret::Keys;
 use crate::settings::{CurrentSettings, Organisation};
 use crate::smtp::inbox::{Inbox, Refusal};
-use crate::store::{Acceptance, Blobs, Committed, IntakeStore, NewItem, QueueItemKind, StoreError, discard};
+use crate::store::{
+    Acceptance, Blobs, Committed, IntakeStore, NewItem, QueueItemKind, StoreError, discard, message_id,
+};
 use crate::transfer::link;
 
 impl From<StoreError> for Refusal {
@@ -82,6 +86,10 @@ struct Arrival {
     /// With the rule that lets it pass; none where no rule matched.
     pass: Vec<(EnvelopeRecipient, Option<String>)>,
     seal: Vec<(EnvelopeRecipient, SealOptions)>,
+    /// By the place in `seal`, the rule that has it sealed.
+    sealed_by: Vec<Option<String>>,
+    /// Its Message-ID, as it is logged and searched for.
+    message_id: Option<String>,
     /// The subject without tags, where it is sealed.
     subject: String,
     /// What the tags ask for.
@@ -125,6 +133,7 @@ impl Intake {
 
     async fn accept(
         &self,
+        id: QueueId,
         organisation: Arc<Organisation>,
         peer: Peer,
         envelope: Envelope,
@@ -134,7 +143,7 @@ impl Intake {
         if envelope.reverse_path == ReversePath::Null {
             self.note_report(&message, returned).await?;
         }
-        let mut arrival = self.decide(&organisation, peer, envelope, message).await?;
+        let mut arrival = self.decide(id, &organisation, peer, envelope, message).await?;
         let decided = std::mem::take(&mut arrival.decided);
         let acceptance = self.prepare(organisation, arrival).await?;
         let committed = self.commit(acceptance).await?;
@@ -164,6 +173,7 @@ impl Intake {
     /// Applies the policy to every recipient.
     async fn decide(
         &self,
+        id: QueueId,
         organisation: &Organisation,
         peer: Peer,
         envelope: Envelope,
@@ -180,7 +190,8 @@ impl Intake {
         }
         let content = MessageContent::with_attached(&header, &message, attached);
         let sealed_thread = organisation.policy.needs_thread() && self.is_in_sealed_thread(&content).await?;
-        let (mut pass, mut seal, mut decided) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut pass, mut seal, mut sealed_by, mut decided) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for recipient in &envelope.recipients {
             let facts = RuleInput {
                 content: &content,
@@ -198,7 +209,10 @@ impl Intake {
             }
             match decision.verdict() {
                 Verdict::Pass => pass.push((recipient.clone(), decision.rule().map(str::to_owned))),
-                Verdict::Seal(options) => seal.push((recipient.clone(), options.clone())),
+                Verdict::Seal(options) => {
+                    seal.push((recipient.clone(), options.clone()));
+                    sealed_by.push(decision.rule().map(str::to_owned));
+                }
                 // One response for the whole message: what one recipient must not get, nobody gets.
                 Verdict::Reject { text } => return Err(Refusal::Policy(text.clone())),
             }
@@ -207,6 +221,7 @@ impl Intake {
         let sealed: HashSet<String> = seal.iter().map(|(sealed, _)| sealed.address.mailbox()).collect();
         pass.retain(|(passed, _)| sealed.is_empty() || !sealed.contains(&passed.address.mailbox()));
         let options = tag_options(&organisation.policy, &header);
+        let message_id = header.message_id().and_then(|id| message_id(&id));
         let subject = match seal.is_empty() {
             false => organisation.policy.clean_subject(&header.subject()),
             true => String::new(),
@@ -219,13 +234,15 @@ impl Intake {
         };
         let now = self.clock.now();
         Ok(Arrival {
-            id: QueueId::random(),
+            id,
             peer,
             envelope,
             message,
             now,
             pass,
             seal,
+            sealed_by,
+            message_id,
             subject,
             options,
             decided,
@@ -233,11 +250,13 @@ impl Intake {
     }
 
     /// A refusal stands even if it cannot be recorded: that goes to the log.
-    async fn note_refusal(&self, peer: &Peer, sender: &ReversePath, refusal: &Refusal) {
-        let event =
-            event(self.clock.now(), Action::Accept, "message".to_owned(), result_of(refusal), sender, peer);
-        if let Err(error) = self.store.append_audit(event).await {
-            tracing::error!(%error, %refusal, "a message was refused, and the audit trail does not have it");
+    async fn note_refusal(&self, refused: Refused, refusal: &Refusal) {
+        let (now, result) = (self.clock.now(), result_of(refusal));
+        let event = event(now, Action::Accept, "message".to_owned(), result, &refused.sender, &refused.peer);
+        self.store.track(refused.rows(now, refusal));
+        let tracking = refused.id.clone();
+        if let Err(error) = self.store.append_audit(event.about(refused.lines(refusal))).await {
+            tracing::error!(%tracking, %error, %refusal, "a message was refused, and the audit trail does not have it");
         }
     }
 
@@ -291,7 +310,8 @@ impl Intake {
         arrival: Arrival,
         acceptance: &mut Acceptance,
     ) -> Result<(), Refusal> {
-        acceptance.events.push(arrival.event(Action::Accept, arrival.id.to_string()));
+        let accepted = arrival.event(Action::Accept, arrival.id.to_string());
+        acceptance.events.push(accepted.about(arrival.lines()));
         if !arrival.seal.is_empty() {
             seal::seal(self, organisation, &arrival, acceptance)?;
         }
@@ -310,6 +330,7 @@ impl Intake {
             &arrival.id,
             arrival.now,
         );
+        let track = arrival.track();
         let is_ordinary = arrival.seal.is_empty();
         let recipients = arrival.pass.into_iter().map(|(recipient, _)| recipient).collect();
         let envelope = Envelope { recipients, ..arrival.envelope };
@@ -325,6 +346,7 @@ impl Intake {
             envelope,
             body,
             link: None,
+            track,
             created: arrival.now,
         })
     }
@@ -372,14 +394,15 @@ impl Inbox for Intake {
         envelope: Envelope,
         message: CrlfBytes,
     ) -> Result<Committed, Refusal> {
-        let sender = envelope.reverse_path.clone();
-        let kept = self.accept(organisation, peer.clone(), envelope, message).await;
+        let refused = Refused::of(&peer, &envelope, message.as_slice().len());
+        let kept = self.accept(refused.id.clone(), organisation, peer, envelope, message).await;
         match &kept {
             Ok(_) => {}
             Err(refusal @ Refusal::Trouble(_)) => {
-                tracing::error!(%refusal, "a message could not be kept; its sender was told to try again");
+                let tracking = &refused.id;
+                tracing::error!(%tracking, %refusal, "a message could not be kept; its sender was told to try again");
             }
-            Err(refusal) => self.note_refusal(&peer, &sender, refusal).await,
+            Err(refusal) => self.note_refusal(refused, refusal).await,
         }
         kept
     }

@@ -4,7 +4,7 @@
 use super::original::Copy;
 use super::{Arrival, Intake};
 use crate::address::{Address, ReversePath};
-use crate::audit::{Action, Event};
+use crate::audit::{Action, Event, MailLine};
 use crate::calendar::Zone;
 use crate::clock::Timestamp;
 use crate::config::{PasswordMode, SubjectMode};
@@ -71,6 +71,7 @@ pub(super) fn seal(
     let Sealed { transfer, password, tokens } =
         sealing::seal(intake.blobs.as_ref(), &intake.keys.link, request)?;
     acceptance.events.extend(events(arrival, &transfer));
+    acceptance.tracks = arrival.sealed_rows(&transfer);
     let transfer = acceptance.transfer.insert(transfer);
     let notices = Notices { intake, organisation, arrival, found, transfer, recipients: &recipients };
     acceptance.items.extend(notices.notifications(&terms, &tokens)?);
@@ -126,7 +127,7 @@ fn request<'a>(
     let header = found.header;
     let parts = mime::parts(copy.message());
     if parts.damaged {
-        tracing::warn!(id = %arrival.id, "a sealed message is damaged; its original is kept whole");
+        tracing::warn!(tracking = %arrival.id, "a sealed message is damaged; its original is kept whole");
     }
     let (from, sender) = (header.from(), arrival.envelope.reverse_path.address());
     // Those who answer the notification name it by this, whatever the message itself is called.
@@ -183,10 +184,12 @@ fn content(part: MimePart<'_>) -> FileContent<'_> {
 }
 
 fn events(arrival: &Arrival, transfer: &NewTransfer) -> Vec<Event> {
-    let sealed = arrival.event(Action::Seal, transfer.id.to_string());
+    let line = || MailLine { tracking: arrival.id.to_string(), ..MailLine::default() };
+    let sealed = arrival.event(Action::Seal, transfer.id.to_string()).about(vec![line()]);
     let notify = |recipient: &NewRecipient| {
         let link = Link { transfer: transfer.id.clone(), recipient: recipient.number };
-        arrival.event(Action::Notify, link.to_string())
+        let to = vec![recipient.address.to_string()];
+        arrival.event(Action::Notify, link.to_string()).about(vec![MailLine { to, ..line() }])
     };
     std::iter::once(sealed).chain(transfer.recipients.iter().map(notify)).collect()
 }

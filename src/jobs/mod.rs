@@ -4,3 +4,4 @@ pub mod chain;
 pub mod heartbeat;
 pub mod reminders;
 pub mod retention;
+pub mod tracking;

@@ -258,6 +258,7 @@ fn past(settings: &Settings, now: Timestamp) -> Forget {
         threads: operator.zone.days_earlier(now, THREAD_DAYS),
         audit: (audit_days > 0).then(|| operator.zone.days_earlier(now, audit_days)),
         now,
+        tracking: operator.zone.days_earlier(now, settings.admin.tracking_days),
     }
 }
 

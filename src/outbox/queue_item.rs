@@ -8,8 +8,10 @@ use super::notices::Notice;
 use super::notices::reply::Reply;
 use super::{NoticeError, body, origin};
 use crate::id::QueueId;
+use crate::message::crlf::CrlfBytes;
+use crate::message::header::Header;
 use crate::secret::{BodyKey, LinkKey};
-use crate::store::{Blobs, Body, NewItem, StoreError};
+use crate::store::{Blobs, Body, NewItem, StoreError, Track, message_id};
 
 /// Makes queue items of mails.
 #[derive(Clone, Copy)]
@@ -31,7 +33,8 @@ impl Outbox<'_> {
             Some(blobs) => body::store_body(self.body_key, blobs, &mail)?,
             None => body::seal(self.body_key, &mail).map_err(StoreError::from)?,
         };
-        Ok(new_item(id, context, notice, body))
+        let track = track(notice, &mail, mail.as_slice().len() as u64);
+        Ok(new_item(id, context, notice, body, track))
     }
 
     /// The item of a reply with its files, which are read while they are sealed. Blocking.
@@ -46,12 +49,19 @@ impl Outbox<'_> {
         let mut mail = reply.stream(context, &id, files)?;
         mail.start = origin::marked(self.link_key, &id, &mail.start);
         let traits = mail.traits();
+        let track = track(reply, &mail.start, traits.size);
         let body = body::store_stream(self.body_key, blobs, traits, &mut mail.into_source())?;
-        Ok(new_item(id, context, reply, body))
+        Ok(new_item(id, context, reply, body, track))
     }
 }
 
-fn new_item<N: Notice>(id: QueueId, context: &Context<'_>, notice: &N, body: Body) -> NewItem {
+/// What the mail is found by; `start` is its header at least.
+fn track(notice: &impl Notice, start: &CrlfBytes, size: u64) -> Track {
+    let message_id = Header::parse(start.as_slice()).message_id().and_then(|id| message_id(&id));
+    Track { transfer: notice.transfer().cloned(), message_id, size, ..Track::default() }
+}
+
+fn new_item<N: Notice>(id: QueueId, context: &Context<'_>, notice: &N, body: Body, track: Track) -> NewItem {
     let (envelope, link) = (notice.envelope(), notice.link().cloned());
-    NewItem { id, kind: N::KIND, envelope, body, link, created: context.now }
+    NewItem { id, kind: N::KIND, envelope, body, link, track, created: context.now }
 }

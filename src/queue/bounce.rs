@@ -178,7 +178,7 @@ pub(super) mod tests {
     use crate::outbox::body;
     use crate::secret::Keys;
     use crate::settings::testing::settings;
-    use crate::store::{Body, BodyData, Claim};
+    use crate::store::{Body, BodyData, Claim, Track};
     use crate::transfer::testing::MemoryBlobs;
 
     const MESSAGE: &[u8] =
@@ -201,6 +201,7 @@ pub(super) mod tests {
             recipients: (1..).zip(notify).map(recipient).collect(),
             body: Body { key: None, data: BodyData::Inline(Vec::new()) },
             link: None,
+            track: Track::default(),
             created: Timestamp::UNIX_EPOCH,
             attempts: 0,
             claim: Claim { owner: FolderId::random(), token: 1, until: Timestamp::UNIX_EPOCH, lease: 0 },

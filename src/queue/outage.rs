@@ -13,7 +13,7 @@ use crate::clock::{Clock, Timestamp, jittered};
 use crate::config::Direction;
 use crate::delivery::outcome::Delivery;
 use crate::diagnostic::{Diagnostic, Outcome, Source};
-use crate::store::Problem;
+use crate::store::{HopReport, Problem};
 
 /// So many failures in a row, and those that follow share the reason of the last. A server that turns away some
 /// connections and takes others never gets there.
@@ -113,7 +113,7 @@ impl NextHops {
         let hop = hops.get(server).filter(|hop| hop.failures >= PATIENCE)?;
         let Outage { last, problem, .. } = hop.outage.as_ref()?;
         let outcomes = vec![Outcome::Deferred(last.clone()); recipients];
-        Some(Delivery { outcomes, problem: *problem, is_away: true })
+        Some(Delivery { problem: *problem, outcomes, is_away: true, hop: HopReport::default() })
     }
 
     /// Learns from an attempt.

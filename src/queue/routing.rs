@@ -61,7 +61,7 @@ mod tests {
     use crate::clock::Timestamp;
     use crate::envelope::MailParameters;
     use crate::id::{FolderId, QueueId};
-    use crate::store::{Body, BodyData, Claim};
+    use crate::store::{Body, BodyData, Claim, Track};
 
     fn item(kind: QueueItemKind, to: &[&str]) -> Item {
         let recipient = |(number, to): (u32, &&str)| PendingRecipient {
@@ -76,6 +76,7 @@ mod tests {
             recipients: (1..).zip(to).map(recipient).collect(),
             body: Body { key: None, data: BodyData::Inline(Vec::new()) },
             link: None,
+            track: Track::default(),
             created: Timestamp::UNIX_EPOCH,
             attempts: 0,
             claim: Claim { owner: FolderId::random(), token: 1, until: Timestamp::UNIX_EPOCH, lease: 0 },

@@ -8,6 +8,7 @@
 mod probe;
 mod tell;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,7 +25,7 @@ use super::queued_message::{BodySource, QueuedMessage};
 use super::retry::{Next, RetrySchedule};
 use super::routing;
 use crate::address::ReversePath;
-use crate::audit::{Action, Actor, Event, EventResult, Initiator, Origin};
+use crate::audit::{Action, Actor, Event, EventResult, Initiator, MailLine, Origin};
 use crate::clock::{Clock, Timestamp, jittered, later};
 use crate::config::{Direction, ReturnPath};
 use crate::delivery::outcome::{self, Delivery};
@@ -36,7 +37,8 @@ use crate::metrics::{Metrics, Relayed};
 use crate::secret::{BodyKey, LinkKey};
 use crate::settings::{CurrentSettings, Settings};
 use crate::store::{
-    Attempt, AttemptEnd, Blobs, BodyData, Item, Problem, QueueItemKind, QueueStore, StoreError,
+    Attempt, AttemptEnd, Blobs, BodyData, HopReport, Item, Problem, QueueItemKind, QueueStore, StoreError,
+    TrackRow,
 };
 use crate::transfer::link;
 
@@ -204,7 +206,7 @@ impl Shared {
     /// One attempt, from the claimed item to the recorded outcome.
     async fn attempt(self: Arc<Self>, item: Item, slot: ConnectionSlot) {
         if !self.parts.store.holds(&item.claim) {
-            tracing::warn!(item = %item.id, "a delivery is not begun: it may have become another node's");
+            tracing::warn!(tracking = %item.tracking(), item = %item.id, "a delivery is not begun: it may have become another node's");
             drop(slot);
             return self.record(give_back(item, self.parts.clock.now())).await;
         }
@@ -240,7 +242,7 @@ impl Shared {
         let message = match QueuedMessage::open(self.source(item)).await {
             Ok(message) => message,
             Err(error) => {
-                tracing::error!(item = %item.id, %error, "a queued body cannot be read");
+                tracing::error!(tracking = %item.tracking(), item = %item.id, %error, "a queued body cannot be read");
                 return self.unreadable(&error, item).await;
             }
         };
@@ -332,10 +334,11 @@ impl Shared {
         let notifies = item.link.clone().filter(|_| item.kind == QueueItemKind::Notification);
         let told = self.tell(settings, server, &item, &mut outcomes, now).await;
         let problem = if told.frozen { Some(Problem::Frozen) } else { ended.problem };
-        let mut events = events(server, &item, &outcomes, told.frozen, now);
+        let mut events = events(server, &item, &outcomes, &ended.hop, told.frozen, now);
         // An outage has a line of its own, and not one for each mail that waits for its end.
         events.retain(|event| !(ended.is_away && matches!(event.result, EventResult::Deferred { .. })));
-        events.extend(told.event(&item.id, now));
+        events.extend(told.event(&item, now));
+        let tracks = TrackRow::attempted(&item, &outcomes, (&ended.hop, server), told.frozen, now);
         let reports = told.mail.into_iter().collect();
         Attempt {
             item: item.id,
@@ -347,6 +350,7 @@ impl Shared {
             problem,
             reports,
             events,
+            tracks,
         }
     }
 
@@ -376,6 +380,7 @@ impl Shared {
                 Ok(AttemptEnd::ClaimLost) if attempt.outcomes.is_empty() => return,
                 Ok(AttemptEnd::ClaimLost) => {
                     tracing::warn!(
+                        tracking = %attempt.tracking(),
                         item = %attempt.item,
                         "an outcome came after its claim had run out and is not recorded: \
                          what was delivered may be delivered a second time"
@@ -383,11 +388,11 @@ impl Shared {
                     return;
                 }
                 Err(error @ StoreError::Closed) => {
-                    tracing::error!(item = %attempt.item, %error, "an outcome was not recorded");
+                    tracing::error!(tracking = %attempt.tracking(), item = %attempt.item, %error, "an outcome was not recorded");
                     return;
                 }
                 Err(error) if !told => {
-                    tracing::error!(item = %attempt.item, %error, "an outcome cannot be recorded yet");
+                    tracing::error!(tracking = %attempt.tracking(), item = %attempt.item, %error, "an outcome cannot be recorded yet");
                     told = true;
                 }
                 Err(_) => {}
@@ -410,6 +415,7 @@ fn give_back(item: Item, now: Timestamp) -> Attempt {
         problem: None,
         reports: Vec::new(),
         events: Vec::new(),
+        tracks: Vec::new(),
     }
 }
 
@@ -436,26 +442,37 @@ fn give_up(outcomes: &mut [(u32, Outcome)]) {
 }
 
 /// One event for each recipient that is settled, and one for all that wait on. Only codes of the next hop's
-/// answer: its words might quote the mail.
+/// answer to a mail that it refused: its words might quote the mail.
 fn events(
     server: &str,
     item: &Item,
     outcomes: &[(u32, Outcome)],
+    hop: &HopReport,
     frozen: bool,
     now: Timestamp,
 ) -> Vec<Event> {
     let by = Initiator { actor: Actor::Zegel, origin: Origin::Server(server.to_owned()) };
     let event = |object: String, result: EventResult| by.event(now, Action::Relay, object, result);
+    let mail = MailLine { tls: hop.tls.clone(), ..mail_line(item) };
     let mut events = Vec::new();
-    let (mut recipients, mut why) = (0, None);
+    let (mut recipients, mut why, mut waiting) = (0, None, BTreeMap::<String, Vec<String>>::new());
     for (number, outcome) in outcomes {
         let object = format!("{}/{number}", item.id);
+        let rule = item.track.rule(*number).map(str::to_owned);
+        let one = MailLine { to: address_of(item, *number), rule, ..mail.clone() };
         match outcome {
-            Outcome::Delivered => events.push(event(object, EventResult::Delivered)),
-            Outcome::Failed(why) => events.push(event(object, EventResult::Failed(why.codes()))),
+            Outcome::Delivered => {
+                let taken = MailLine { answer: hop.answer.clone(), ..one };
+                events.push(event(object, EventResult::Delivered).about(vec![taken]));
+            }
+            Outcome::Failed(why) => {
+                let refused = MailLine { reason: Some(why.for_track()), ..one };
+                events.push(event(object, EventResult::Failed(why.codes())).about(vec![refused]));
+            }
             Outcome::Deferred(reason) => {
                 recipients += 1;
                 why = Some(reason.codes());
+                waiting.entry(reason.for_track()).or_default().extend(one.to);
             }
         }
     }
@@ -464,7 +481,32 @@ fn events(
             true => EventResult::Frozen { recipients, last },
             false => EventResult::Deferred { recipients, last },
         };
-        events.push(event(item.id.to_string(), result));
+        let lines = waiting
+            .into_iter()
+            .flat_map(|(reason, to)| MailLine { reason: Some(reason), ..mail.clone() }.for_all(&to));
+        events.push(event(item.id.to_string(), result).about(lines.collect()));
     }
     events
+}
+
+/// What every line says of a mail that is delivered, or is not.
+fn mail_line(item: &Item) -> MailLine {
+    MailLine {
+        tracking: item.tracking().to_string(),
+        kind: Some(item.kind.as_str()),
+        from: Some(sender_of(&item.reverse_path)),
+        message_id: item.track.message_id.clone(),
+        size: Some(item.track.size).filter(|size| *size > 0),
+        transfer: item.track.transfer.as_ref().map(ToString::to_string),
+        ..MailLine::default()
+    }
+}
+
+fn sender_of(path: &ReversePath) -> String {
+    path.address().map_or_else(|| "<>".to_owned(), ToString::to_string)
+}
+
+fn address_of(item: &Item, number: u32) -> Vec<String> {
+    let found = item.recipients.iter().find(|pending| pending.number == number);
+    found.map(|pending| pending.recipient.address.to_string()).into_iter().collect()
 }

@@ -12,7 +12,7 @@ use super::types::{Preview, SentFile, SentReply};
 use super::vault::Vault;
 use super::{Replies, ReplyError, Result};
 use crate::address::Address;
-use crate::audit::{Action, Event, EventResult};
+use crate::audit::{Action, Event, EventResult, MailLine};
 use crate::clock::{Timestamp, rfc5322};
 use crate::config::{ByteSize, Direction, PasswordMode, ReplyDelivery};
 use crate::id::{Link, QueueId};
@@ -81,7 +81,9 @@ impl CheckedReply {
             acceptance.items.push(self.confirmation(to, &sent)?);
         }
         let result = EventResult::Answered { answer: self.id.clone(), recipients: sent.recipients.len() };
-        acceptance.events.push(self.replies.event(Action::Reply, self.grant.link(), result, self.client));
+        let replied = self.replies.event(Action::Reply, self.grant.link(), result, self.client);
+        let to: Vec<String> = sent.recipients.iter().map(ToString::to_string).collect();
+        acceptance.events.push(replied.about(self.line().for_all(&to)));
         Ok((sent, thread))
     }
 
@@ -262,7 +264,17 @@ impl CheckedReply {
     }
 
     fn event(&self, action: Action, object: String) -> Event {
-        Event { object, ..self.replies.event(action, self.grant.link(), EventResult::Ok, self.client) }
+        let event = self.replies.event(action, self.grant.link(), EventResult::Ok, self.client);
+        Event { object, ..event.about(vec![self.line()]) }
+    }
+
+    /// An answer is a message of its own; the transfer that it answers is named in every line.
+    fn line(&self) -> MailLine {
+        MailLine {
+            tracking: self.id.to_string(),
+            transfer: Some(self.grant.transfer().id.to_string()),
+            ..MailLine::default()
+        }
     }
 
     fn summary(&self) -> Result<SentReply> {

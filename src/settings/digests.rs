@@ -29,6 +29,7 @@ impl Settings {
             ("web.public_url", operator.public_url.clone()),
             ("web.default_language", format!("{:?}", operator.language)),
             ("admin.audit_days", self.admin.audit_days.to_string()),
+            ("admin.tracking_days", self.admin.tracking_days.to_string()),
         ];
         sections.into_iter().map(|(name, text)| (name.to_owned(), key.digest(name, &text))).collect()
     }

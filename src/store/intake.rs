@@ -6,8 +6,8 @@ use std::fmt;
 use async_trait::async_trait;
 
 use super::{
-    AuditStore, BodyData, DeliveryReport, EndedDraft, NewItem, NewTransfer, QueueItemKind, Result,
-    TransferStore,
+    AuditStore, BodyData, DeliveryReport, EndedDraft, NewItem, NewTransfer, QueueItemKind, Result, TrackRow,
+    TrackingStore, TransferStore,
 };
 use crate::audit::Event;
 use crate::id::{BlobName, Link, QueueId};
@@ -21,7 +21,7 @@ pub trait MessageStore: Send + Sync + 'static {
 
 /// What the end of data asks and tells.
 #[async_trait]
-pub trait IntakeStore: MessageStore + TransferStore + AuditStore {
+pub trait IntakeStore: MessageStore + TransferStore + AuditStore + TrackingStore {
     /// Whether one of these Message-ID hashes belongs to a sealed thread.
     async fn is_sealed_thread(&self, hashes: Vec<[u8; 32]>) -> Result<bool>;
     /// Notes what a delivery report says of a notification. One that names the link's own address as failed closes
@@ -54,12 +54,14 @@ pub struct Acceptance {
     pub draft: Option<EndedDraft>,
     /// What the audit trail says of it.
     pub events: Vec<Event>,
+    /// The recipients that it was sealed for, as an administrator finds them. Those of its items follow from these.
+    pub tracks: Vec<TrackRow>,
 }
 
 impl Acceptance {
     /// Of nothing yet.
     pub fn new(id: QueueId) -> Self {
-        Self { id, items: Vec::new(), transfer: None, draft: None, events: Vec::new() }
+        Self { id, items: Vec::new(), transfer: None, draft: None, events: Vec::new(), tracks: Vec::new() }
     }
 
     /// Every blob that it names: worthless when it is not committed.
@@ -82,12 +84,29 @@ impl Acceptance {
         self.items.iter().map(of_item).sum()
     }
 
+    /// What comes of the message is found by its id.
+    pub(super) fn link_items(&mut self) {
+        for item in self.items.iter_mut().filter(|item| item.id != self.id) {
+            item.track.tracking.get_or_insert_with(|| self.id.clone());
+        }
+    }
+
+    /// One for each recipient of whatever it became; call [`Acceptance::link_items`] before.
+    #[cfg(feature = "cluster")]
+    pub(super) fn all_tracks(&self) -> Vec<TrackRow> {
+        let queued = self.items.iter().flat_map(|item| TrackRow::queued(item, &item.track));
+        self.tracks.iter().cloned().chain(queued).collect()
+    }
+
     /// Takes the message out, if it is all that there is to keep: ordinary mail, most of it gone again in a moment. What the
     /// audit trail says of it is in the service log, not in a table.
     pub(super) fn take_plain(&mut self) -> Option<NewItem> {
         let is_plain = |item: &NewItem| item.kind == QueueItemKind::Message && item.link.is_none();
         match self.items.as_slice() {
-            [item] if self.transfer.is_none() && self.draft.is_none() && is_plain(item) => self.items.pop(),
+            [item] if self.transfer.is_none() && self.draft.is_none() && is_plain(item) => {
+                self.link_items();
+                self.items.pop()
+            }
             _ => None,
         }
     }

@@ -21,6 +21,7 @@ mod gauges;
 pub mod identity;
 mod intake;
 mod journal;
+mod kind;
 pub mod nodes;
 #[cfg(feature = "cluster")]
 pub mod objects;
@@ -40,6 +41,8 @@ pub mod sqlite;
 mod status;
 #[cfg(feature = "cluster")]
 pub mod tables;
+mod track;
+mod tracking;
 mod transfers;
 mod uploads;
 mod verification;
@@ -63,10 +66,10 @@ pub use self::downloads::{DownloadStore, Fetch, SHOWN};
 pub use self::drafts::{DraftRow, DraftStore, EndedDraft};
 pub use self::gauges::{GaugeStore, Gauges, ProblemGauge, QueueGauge};
 pub use self::intake::{Acceptance, Committed, IntakeStore, MessageStore};
+pub use self::kind::QueueItemKind;
 pub use self::nodes::NodeStore;
 pub use self::queue::{
-    Attempt, AttemptEnd, Body, BodyData, Claim, Item, NewItem, PendingRecipient, Problem, QueueItemKind,
-    QueueStore,
+    Attempt, AttemptEnd, Body, BodyData, Claim, Item, NewItem, PendingRecipient, Problem, QueueStore,
 };
 pub use self::queue_admin::{QueueAdmin, QueueEntry, QueueEntryRecipient, RecipientState};
 pub use self::rates::RateStore;
@@ -76,6 +79,8 @@ pub use self::sender::{EnqueueOutcome, Extension, LimitedNotice, Recall, SenderS
 #[cfg(feature = "cluster")]
 pub use self::sheets::SheetObjects;
 pub use self::status::{DeliveryReport, Download, StatusStore};
+pub use self::track::{HopReport, Track, TrackRow, TrackState, message_id, taken_answer};
+pub use self::tracking::{TrackQuery, TrackingStore, Who, mailbox_of};
 pub use self::transfers::{
     Bounce, NewRecipient, NewTransfer, Part, Recipient, Transfer, TransferAdmin, TransferStore,
 };
@@ -194,6 +199,7 @@ pub trait Store:
     + GaugeStore
     + NodeStore
     + AuditTrail
+    + TrackingStore
 {
 }
 impl<T> Store for T where
@@ -212,5 +218,6 @@ impl<T> Store for T where
         + GaugeStore
         + NodeStore
         + AuditTrail
+        + TrackingStore
 {
 }

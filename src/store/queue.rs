@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 
-use super::{Result, StoreError};
+use super::{QueueItemKind, Result, StoreError, Track, TrackRow};
 use crate::address::ReversePath;
 use crate::audit::Event;
 use crate::clock::Timestamp;
@@ -47,94 +47,6 @@ pub trait QueueStore: Send + Sync + 'static {
     async fn make_unreached_due(&self, now: Timestamp) -> Result<u64>;
 }
 
-/// What a queue item is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum QueueItemKind {
-    /// A message that passes unchanged.
-    Message,
-    /// To a recipient: there is a transfer for you.
-    Notification,
-    /// To the sender: it was sealed, and this is the password.
-    Receipt,
-    /// To the sender: it could not be delivered (RFC 3464).
-    Report,
-    /// To a recipient: the sender has taken it back.
-    Recall,
-    /// To the sender: a recipient came too late and asks for it.
-    Ask,
-    /// To a recipient who has not opened yet.
-    Reminder,
-    /// To the sender: these recipients have not opened yet.
-    Unopened,
-    /// To the sender: a recipient has downloaded something.
-    Download,
-    /// To the sender: a part of it was lost, and a recipient could not read it.
-    Lost,
-    /// To staff: the answer of a recipient. Its reverse path is the verified address of its author, and only our own
-    /// failure reports go there (H08); it leaves with `reply.bounces` as its sender.
-    Reply,
-    /// To the author of an answer: it was sent.
-    Confirmation,
-    /// To a recipient who wants to answer: the code that proves the address.
-    Verification,
-    /// To the postmaster: a mail that has no sender to tell could not be delivered.
-    Undelivered,
-}
-
-impl QueueItemKind {
-    /// Each of them.
-    pub const ALL: [Self; 14] = [
-        Self::Message,
-        Self::Notification,
-        Self::Receipt,
-        Self::Report,
-        Self::Recall,
-        Self::Ask,
-        Self::Reminder,
-        Self::Unopened,
-        Self::Download,
-        Self::Lost,
-        Self::Reply,
-        Self::Confirmation,
-        Self::Verification,
-        Self::Undelivered,
-    ];
-
-    /// The word in the database, in logs and on the command line.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Message => "message",
-            Self::Notification => "notification",
-            Self::Receipt => "receipt",
-            Self::Report => "report",
-            Self::Recall => "recall",
-            Self::Ask => "ask",
-            Self::Reminder => "reminder",
-            Self::Unopened => "unopened",
-            Self::Download => "download",
-            Self::Lost => "lost",
-            Self::Reply => "reply",
-            Self::Confirmation => "confirmation",
-            Self::Verification => "verification",
-            Self::Undelivered => "undelivered",
-        }
-    }
-}
-
-impl std::fmt::Display for QueueItemKind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl std::str::FromStr for QueueItemKind {
-    type Err = StoreError;
-    fn from_str(word: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == word).ok_or(StoreError::Corrupt("queue item kind"))
-    }
-}
-
 /// A mail to be relayed. Its first attempt is due at once.
 #[derive(Clone, Debug)]
 pub struct NewItem {
@@ -148,6 +60,8 @@ pub struct NewItem {
     pub body: Body,
     /// The link that it notifies of, so that a bounce can be told from it.
     pub link: Option<Link>,
+    /// What it is found by.
+    pub track: Track,
     /// When it was accepted: giving up counts from here.
     pub created: Timestamp,
 }
@@ -186,6 +100,8 @@ pub struct Item {
     pub body: Body,
     /// The link that it notifies of.
     pub link: Option<Link>,
+    /// What it is found by.
+    pub track: Track,
     /// When it was accepted.
     pub created: Timestamp,
     /// Attempts made before this one.
@@ -195,6 +111,11 @@ pub struct Item {
 }
 
 impl Item {
+    /// The message that it comes of.
+    pub fn tracking(&self) -> &QueueId {
+        self.track.tracking.as_ref().unwrap_or(&self.id)
+    }
+
     /// As it is when it was just taken in, and its first attempt is to come.
     pub(super) fn first_attempt(item: NewItem, claim: Claim) -> Self {
         let recipients = (1..).zip(item.envelope.recipients);
@@ -208,6 +129,7 @@ impl Item {
                 .collect(),
             body: item.body,
             link: item.link,
+            track: item.track,
             created: item.created,
             attempts: 0,
             claim,
@@ -325,9 +247,16 @@ pub struct Attempt {
     pub reports: Vec<NewItem>,
     /// What the audit trail says of it.
     pub events: Vec<Event>,
+    /// The recipients that it was made for, as an administrator finds them from now on.
+    pub tracks: Vec<TrackRow>,
 }
 
 impl Attempt {
+    /// The message that the mail comes of, as far as an attempt was made.
+    pub fn tracking(&self) -> &QueueId {
+        self.tracks.first().map_or(&self.item, |row| &row.tracking)
+    }
+
     /// Whether it was delivered to all of so many recipients, and nobody needs to be told.
     pub(super) fn delivers_all(&self, recipients: usize) -> bool {
         let delivered = self.outcomes.iter().filter(|(_, outcome)| *outcome == Outcome::Delivered);

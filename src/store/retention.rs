@@ -95,6 +95,8 @@ pub struct Forget {
     pub audit: Option<Timestamp>,
     /// The present moment.
     pub now: Timestamp,
+    /// Where mail went, by when it was accepted.
+    pub tracking: Timestamp,
 }
 
 #[cfg(test)]

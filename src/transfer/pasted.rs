@@ -10,6 +10,8 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use icu_normalizer::ComposingNormalizerBorrowed;
 use percent_encoding::percent_decode_str;
 
+use crate::id::TransferId;
+
 /// Bytes of a text that are looked through. A link that a scanner has rewritten has one or two thousand.
 const LONGEST: usize = 8 * 1024;
 /// Candidates that are proved; each costs one MAC.
@@ -22,6 +24,23 @@ const BASE64: usize = 60;
 pub struct Found {
     pub token: String,
     pub rest: String,
+}
+
+/// The transfer that a text names: its id alone, or a link to it with whatever a mail program has put around that. For who may
+/// see every transfer anyway: nothing is proved.
+pub fn transfer_in(text: &str) -> Option<TransferId> {
+    let id = |text: &str| {
+        let letters = text.chars().filter(|c| !c.is_whitespace()).map(as_meant);
+        letters.take(TransferId::LENGTH).collect::<String>().parse().ok()
+    };
+    let text = text.get(..text.floor_char_boundary(LONGEST)).unwrap_or(text).trim();
+    // Its id, or a token of a recipient or a sender.
+    if text.len() >= TransferId::LENGTH && text.len() < 40 && text.chars().all(|c| c.is_ascii_alphanumeric())
+    {
+        return id(text);
+    }
+    let behind = |text: &str, mark: &str| text.split_once(mark).and_then(|(_, rest)| id(rest));
+    readings(text).iter().find_map(|text| behind(text, "/t/").or_else(|| behind(text, "/s/")))
 }
 
 /// What may be next to a token.

@@ -133,6 +133,7 @@ fn claim(row: &mut Row, owner: &FolderId, until: Timestamp) -> Item {
         recipients: row.waiting.clone(),
         body: row.item.body.clone(),
         link: row.item.link.clone(),
+        track: row.item.track.clone(),
         created: row.item.created,
         attempts: row.attempts,
         claim,

@@ -86,6 +86,8 @@ pub struct Connection {
     /// Why others could read along. `None` where they cannot: it is encrypted, or does not leave this machine; or
     /// `tls = "off"` was written.
     pub exposed: Option<String>,
+    /// How it is encrypted: version, cipher suite, and whether the certificate was verified.
+    pub tls: Option<String>,
     /// Mails sent over it.
     pub mails: u32,
 }
@@ -123,8 +125,9 @@ impl Opening<'_> {
         let is_local = tcp.peer_addr().is_ok_and(|address| address.ip().to_canonical().is_loopback());
         let mut wire = Wire::new(Box::new(tcp));
         let mode = self.settings.hop.tls;
+        let mut tls = None;
         if mode == RelayTls::Implicit {
-            wire = self.handshake(wire).await?;
+            (wire, tls) = self.handshake(wire).await?;
         }
         let greeting = wire.reply(self.timeouts.greeting).await.map_err(at(Stage::Greeting))?;
         let said = greeting.text();
@@ -136,7 +139,7 @@ impl Opening<'_> {
             RelayTls::Opportunistic | RelayTls::Required => self.starttls(&mut wire, &offered).await?,
         };
         if clear.is_none() && mode != RelayTls::Implicit {
-            wire = self.handshake(wire).await?;
+            (wire, tls) = self.handshake(wire).await?;
             // What was said in clear is forgotten (RFC 3207 4.2).
             offered = self.hello(&mut wire).await?;
         }
@@ -144,7 +147,7 @@ impl Opening<'_> {
             self.log_in(&mut wire, &offered, clear.is_none()).await.map_err(at(Stage::Auth))?;
         }
         let exposed = clear.filter(|_| !is_local && mode != RelayTls::Off);
-        Ok(Connection { wire, greeting: said, offered, exposed, mails: 0 })
+        Ok(Connection { wire, greeting: said, offered, exposed, tls, mails: 0 })
     }
 
     /// Tries every address of the name, as RFC 5321 5.1 asks.
@@ -203,7 +206,7 @@ impl Opening<'_> {
         }
     }
 
-    async fn handshake(&self, wire: Wire) -> Result<Wire, Failure> {
+    async fn handshake(&self, wire: Wire) -> Result<(Wire, Option<String>), Failure> {
         let socket: Box<dyn Socket> = wire.into_socket().map_err(at(Stage::StartTls))?;
         let config = match self.settings.hop.tls {
             RelayTls::Off | RelayTls::Opportunistic => &self.tls.opportunistic,
@@ -213,7 +216,11 @@ impl Opening<'_> {
         };
         let handshake = TlsConnector::from(Arc::clone(config)).connect(self.settings.server_name()?, socket);
         match timeout(self.timeouts.connect, handshake).await {
-            Ok(Ok(stream)) => Ok(Wire::new(Box::new(stream))),
+            Ok(Ok(stream)) => {
+                let is_verified = matches!(self.settings.hop.tls, RelayTls::Required | RelayTls::Implicit);
+                let tls = described(stream.get_ref().1, is_verified);
+                Ok((Wire::new(Box::new(stream)), tls))
+            }
             Ok(Err(error)) => Err(no_tls(&error.to_string())),
             Err(_) => Err(no_tls("the handshake took too long")),
         }
@@ -228,6 +235,17 @@ impl Opening<'_> {
         let credentials = Credentials::read(username, password_file.as_deref()).await?;
         credentials.log_in(wire, offered, self.timeouts.command).await
     }
+}
+
+/// Version and cipher suite, and whether somebody else could have answered.
+fn described(session: &rustls::ClientConnection, is_verified: bool) -> Option<String> {
+    let version = match session.protocol_version()? {
+        rustls::ProtocolVersion::TLSv1_3 => "TLSv1.3",
+        _ => "TLSv1.2",
+    };
+    let suite = session.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str());
+    let verified = if is_verified { "verified" } else { "not verified" };
+    Some(format!("{version} {} {verified}", suite.unwrap_or("unknown")))
 }
 
 fn at(stage: Stage) -> impl Fn(Cause) -> Failure {

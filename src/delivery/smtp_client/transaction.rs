@@ -10,6 +10,7 @@ use crate::delivery::outcome::{Cause, Failure, of_lack, of_reply};
 use crate::delivery::refusal::{are_all_about_us, is_about_us};
 use crate::delivery::{MessageBlocks, OutgoingMail, Timeouts};
 use crate::diagnostic::{Outcome, Stage};
+use crate::store::taken_answer;
 
 /// Commands sent before their replies are read: few enough for any pair of socket buffers (RFC 2920 3.1).
 const GROUP: usize = 100;
@@ -25,6 +26,8 @@ pub struct Ended {
     pub reusable: bool,
     /// The server takes no mail from us, whatever mail it is.
     pub refuses_us: bool,
+    /// The words with which it took the mail, if it did.
+    pub answer: Option<String>,
 }
 
 /// Sends one mail. `Err` means that the server has not answered MAIL, or answered that it is closing: it knows nothing of
@@ -38,7 +41,7 @@ pub async fn run(
     let waiting = indices(&settled);
     if waiting.is_empty() {
         let outcomes = settled.into_iter().flatten().collect();
-        return Ok(Ended { outcomes, reusable: true, refuses_us: false });
+        return Ok(Ended { outcomes, reusable: true, refuses_us: false, answer: None });
     }
     connection.mails += 1;
     let mut transaction = Transaction { connection, mail, timeouts };
@@ -97,7 +100,8 @@ impl Transaction<'_> {
             Some(failure) => broken(&failure),
             None if outcomes.iter().any(Option::is_none) => self.message(answers.data).await,
             None => {
-                Ended { outcomes: Vec::new(), reusable: self.give_up(answers.data).await, refuses_us: false }
+                let reusable = self.give_up(answers.data).await;
+                Ended { outcomes: Vec::new(), reusable, refuses_us: false, answer: None }
             }
         };
         let shared = || rest.outcomes.first().cloned();
@@ -105,13 +109,16 @@ impl Transaction<'_> {
             outcomes: outcomes.into_iter().filter_map(|own| own.or_else(shared)).collect(),
             reusable: rest.reusable,
             refuses_us: refuses_us || rest.refuses_us,
+            answer: rest.answer,
         })
     }
 
     /// One answer for so many recipients.
     fn answered(&self, stage: Stage, reply: &Reply, recipients: usize, reusable: bool) -> Ended {
         let refuses_us = is_about_us(stage, reply, *self.mail.reverse_path == ReversePath::Null);
-        Ended { outcomes: vec![of_reply(stage, reply, refuses_us); recipients], reusable, refuses_us }
+        let outcome = of_reply(stage, reply, refuses_us);
+        let answer = (outcome == Outcome::Delivered).then(|| taken_answer(reply.code, &reply.text()));
+        Ended { outcomes: vec![outcome; recipients], reusable, refuses_us, answer }
     }
 
     /// Sends MAIL, the RCPTs and, where it may be in the same group, DATA.
@@ -249,7 +256,7 @@ impl Transaction<'_> {
 
 /// The connection failed: the outcome of every recipient that has none yet.
 fn broken(failure: &Failure) -> Ended {
-    Ended { outcomes: vec![failure.outcome()], reusable: false, refuses_us: false }
+    Ended { outcomes: vec![failure.outcome()], reusable: false, refuses_us: false, answer: None }
 }
 
 async fn next_block(blocks: &mut MessageBlocks) -> Result<Option<Vec<u8>>, Failure> {

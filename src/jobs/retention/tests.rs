@@ -101,6 +101,7 @@ impl Node {
             problem: None,
             reports: Vec::new(),
             events: Vec::new(),
+            tracks: Vec::new(),
         };
         self.store.finish_attempt(attempt).await.unwrap();
     }

@@ -45,6 +45,10 @@ impl Notice for Confirmation<'_> {
         from_nobody(self.to)
     }
 
+    fn transfer(&self) -> Option<&TransferId> {
+        Some(self.transfer)
+    }
+
     fn compose(&self, context: &Context<'_>, id: &QueueId) -> Result<CrlfBytes, NoticeError> {
         let subject = context.language.text("confirmation-subject");
         let fields = Fields::own(context, self.to, id.as_str(), None);

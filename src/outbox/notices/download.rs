@@ -5,7 +5,7 @@ use super::{Context, Notice, NoticeError, ToSender, wording};
 use crate::address::Address;
 use crate::clock::Timestamp;
 use crate::envelope::Envelope;
-use crate::id::QueueId;
+use crate::id::{QueueId, TransferId};
 use crate::message::crlf::CrlfBytes;
 use crate::outbox::text::one_line;
 use crate::store::QueueItemKind;
@@ -36,6 +36,10 @@ impl Notice for DownloadNotice<'_> {
 
     fn envelope(&self) -> Envelope {
         self.to.envelope()
+    }
+
+    fn transfer(&self) -> Option<&TransferId> {
+        Some(self.to.transfer)
     }
 
     fn compose(&self, context: &Context<'_>, id: &QueueId) -> Result<CrlfBytes, NoticeError> {

@@ -38,6 +38,11 @@ pub trait Notice {
         None
     }
 
+    /// The transfer that it is about.
+    fn transfer(&self) -> Option<&TransferId> {
+        self.link().map(|link| &link.transfer)
+    }
+
     /// Writes it. `id` is that of its item in the queue.
     fn compose(&self, context: &Context<'_>, id: &QueueId) -> Result<CrlfBytes, NoticeError>;
 }

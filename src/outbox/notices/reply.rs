@@ -106,6 +106,10 @@ impl Notice for Reply<'_> {
         self.header.envelope(self.recipients)
     }
 
+    fn transfer(&self) -> Option<&TransferId> {
+        Some(self.transfer)
+    }
+
     fn compose(&self, context: &Context<'_>, id: &QueueId) -> Result<CrlfBytes, NoticeError> {
         Ok(self.stream(context, id, Vec::new())?.start)
     }

@@ -28,6 +28,10 @@ impl Notice for Verification<'_> {
         from_nobody(self.to)
     }
 
+    fn transfer(&self) -> Option<&TransferId> {
+        Some(self.transfer)
+    }
+
     fn compose(&self, context: &Context<'_>, id: &QueueId) -> Result<CrlfBytes, NoticeError> {
         let subject = context.language.text("verification-subject");
         let fields = Fields::own(context, self.to, id.as_str(), None);

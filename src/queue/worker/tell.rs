@@ -5,10 +5,9 @@ use std::sync::Arc;
 use tokio::task::spawn_blocking;
 
 use super::{Shared, soften};
-use crate::audit::{Action, Event, EventResult, Initiator};
+use crate::audit::{Action, Event, EventResult, Initiator, MailLine};
 use crate::clock::Timestamp;
 use crate::diagnostic::Outcome;
-use crate::id::QueueId;
 use crate::outbox::Outbox;
 use crate::queue::{bounce, routing};
 use crate::secret::{BodyKey, LinkKey};
@@ -26,13 +25,21 @@ pub(super) struct FailureNotice {
 
 impl FailureNotice {
     /// What the audit trail says of it.
-    pub fn event(&self, item: &QueueId, now: Timestamp) -> Option<Event> {
-        let mail = self.mail.as_ref()?;
+    pub fn event(&self, about: &Item, now: Timestamp) -> Option<Event> {
+        let (mail, item) = (self.mail.as_ref()?, &about.id);
         let result = match mail.kind {
             QueueItemKind::Report => EventResult::FailureReport(item.clone()),
             _ => EventResult::PostmasterNotice(item.clone()),
         };
-        Some(Initiator::zegel().event(now, Action::Notify, mail.id.to_string(), result))
+        let to = mail.envelope.recipients.iter().map(|recipient| recipient.address.to_string());
+        let line = MailLine {
+            tracking: about.tracking().to_string(),
+            kind: Some(mail.kind.as_str()),
+            to: to.collect(),
+            message_id: mail.track.message_id.clone(),
+            ..MailLine::default()
+        };
+        Some(Initiator::zegel().event(now, Action::Notify, mail.id.to_string(), result).about(vec![line]))
     }
 }
 
@@ -52,7 +59,7 @@ impl Shared {
             return FailureNotice::default();
         }
         let keep = from_nobody && routing::is_kept(item.kind);
-        let mail = match from_nobody {
+        let mut mail = match from_nobody {
             true => {
                 let failed = bounce::untold(item, outcomes);
                 bounce::notice(
@@ -67,10 +74,13 @@ impl Shared {
             }
             false => self.report(settings, server, item, outcomes, now).await,
         };
+        if let Some(mail) = &mut mail {
+            mail.track.tracking = Some(item.tracking().clone());
+        }
         if !keep && mail.is_some() {
             if from_nobody {
                 let why = reason_of(outcomes);
-                tracing::warn!(item = %item.id, reason = why, "mail from the null sender failed; the postmaster is told");
+                tracing::warn!(tracking = %item.tracking(), item = %item.id, reason = why, "mail from the null sender failed; the postmaster is told");
             }
             return FailureNotice { mail, frozen: false };
         }
@@ -78,7 +88,7 @@ impl Shared {
         // There may be many of these, and the postmaster cannot be told anyway: they are counted.
         if item.kind != QueueItemKind::Undelivered {
             let kind = item.kind.as_str();
-            tracing::error!(item = %item.id, kind, smarthost = server, reason = why, "{}", Problem::Frozen.explanation());
+            tracing::error!(tracking = %item.tracking(), item = %item.id, kind, smarthost = server, reason = why, "{}", Problem::Frozen.explanation());
         }
         FailureNotice { mail, frozen }
     }
@@ -93,6 +103,7 @@ impl Shared {
     ) -> Option<NewItem> {
         // A body that cannot be read is no reason to keep silent: the report then goes without it.
         let original = self.source(item).open().await.ok();
+        let tracking = item.tracking().clone();
         let (settings, item, outcomes) = (Arc::clone(settings), item.clone(), outcomes.to_vec());
         let (key, link_key, server) =
             (self.parts.key.clone(), self.parts.link_key.clone(), server.to_owned());
@@ -101,7 +112,7 @@ impl Shared {
             bounce::report(&settings, &server, outbox(&key, &link_key), now, &item, &failed, original)
         });
         made.await.unwrap_or_else(|error| {
-            tracing::error!(%error, "a failure report could not be made");
+            tracing::error!(%error, %tracking, "a failure report could not be made");
             None
         })
     }

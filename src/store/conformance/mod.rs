@@ -17,6 +17,7 @@ pub mod retention;
 pub mod sample;
 pub mod sender;
 pub mod status;
+pub mod tracking;
 pub mod trail;
 pub mod transfers;
 pub mod uploads;
@@ -46,6 +47,7 @@ macro_rules! store_conformance {
             verification: a_code_is_tried_and_spent, codes_and_mails_are_counted, codes_are_bounded_per_link_and_in_all, a_browser_is_remembered_for_a_while;
             rates: a_rate_holds_for_parallel_callers;
             gauges: figures_tell_the_truth, what_waits_on_purpose_is_not_late;
+            tracking: mail_is_found_by_all_that_names_it, a_message_is_told_with_all_that_came_of_it, an_attempt_is_told, ordinary_mail_is_found_once_it_is_gone, what_was_taken_out_of_the_queue_is_told, what_comes_late_overwrites_nothing, a_mailbox_and_old_mail_are_forgotten;
             blob_index: blobs_are_given_up_once, an_orphan_is_what_no_row_knows;
         }
     };

@@ -93,7 +93,7 @@ pub async fn what_had_its_time_is_forgotten(store: &dyn Store) {
     store.expire(days(30), days(30)).await.unwrap();
 
     let forget = async |transfers: Timestamp, threads: Timestamp, audit: Option<Timestamp>| {
-        let before = Forget { transfers, threads, audit, now: days(40) };
+        let before = Forget { transfers, threads, audit, now: days(40), tracking: noon() };
         while store.forget(before).await.unwrap() > 0 {}
         store.transfer(id.clone()).await.unwrap().is_some()
     };
@@ -125,7 +125,8 @@ pub async fn a_thread_lives_from_its_last_message(store: &dyn Store) {
     let answered = NewTransfer { thread: vec![[2; 32]], ..transfer() };
     store.commit(sealed(answered)).await.unwrap();
     store.commit(sealed(answer)).await.unwrap();
-    let before = Forget { transfers: noon(), threads: minutes(5), audit: None, now: noon() };
+    let before =
+        Forget { transfers: noon(), threads: minutes(5), audit: None, now: noon(), tracking: noon() };
     store.forget(before).await.unwrap();
     assert!(known([1; 32]).await.unwrap());
     store.forget(Forget { threads: minutes(6), ..before }).await.unwrap();

@@ -51,6 +51,7 @@ pub fn item() -> NewItem {
         },
         body: inline(b"sealed body".to_vec()),
         link: None,
+        track: Track { message_id: Some("<vraag@voorbeeld.nl>".into()), size: 1234, ..Track::default() },
         created: noon(),
     }
 }
@@ -111,10 +112,17 @@ pub fn attempt(item: &Item, outcomes: Vec<(u32, Outcome)>) -> Attempt {
         claim: item.claim.clone(),
         notifies: item.link.clone().filter(|_| item.kind == QueueItemKind::Notification),
         now: minutes(1),
-        outcomes,
         next_attempt: minutes(5),
         problem: None,
         reports: Vec::new(),
+        tracks: TrackRow::attempted(
+            item,
+            &outcomes,
+            (&HopReport::default(), "smarthost:25"),
+            false,
+            minutes(1),
+        ),
+        outcomes,
         events,
     }
 }

@@ -36,7 +36,7 @@ use crate::clock::Timestamp;
 use crate::envelope::Envelope;
 use crate::id::{FolderId, QueueId};
 use crate::secret::keyring::{KeyId, KeyRef};
-use crate::store::{Body, BodyData, Item, NewItem, QueueEntry, QueueItemKind, Result, StoreError, at};
+use crate::store::{Body, BodyData, Item, NewItem, QueueEntry, QueueItemKind, Result, StoreError, Track, at};
 
 /// Bytes of all mail that may wait here. A message counts at least for [`LEAST`].
 const MOST: usize = 64 << 20;
@@ -65,6 +65,8 @@ pub struct Journal {
 pub struct Found {
     /// The mail, oldest first.
     pub items: Vec<NewItem>,
+    /// Mail that was delivered, or is in the database, and whose record has not been written over yet: without its body.
+    pub ended: Vec<NewItem>,
     folder: PathBuf,
     files: Vec<PathBuf>,
     last: u64,
@@ -88,8 +90,8 @@ impl Found {
             Err(TryLockError::Error(error)) => return Err(at(folder, error).into()),
         }
         let files = files_of(folder)?;
-        let (last, items) = read_all(&files)?;
-        Ok(Some(Self { items, folder: folder.to_owned(), files, last, lock }))
+        let (last, Records { waiting, ended }) = read_all(&files)?;
+        Ok(Some(Self { items: waiting, ended, folder: folder.to_owned(), files, last, lock }))
     }
 
     /// The same for the server, which owns the journal for as long as it runs: a tool that is reading it just now
@@ -154,7 +156,7 @@ pub fn peek(folder: &Path) -> Result<Vec<NewItem>> {
     if !fs::exists(folder).map_err(|error| at(folder, error))? {
         return Ok(Vec::new());
     }
-    read_all(&files_of(folder)?).map(|(_, items)| items)
+    read_all(&files_of(folder)?).map(|(_, records)| records.waiting)
 }
 
 fn files_of(folder: &Path) -> Result<Vec<PathBuf>> {
@@ -162,8 +164,8 @@ fn files_of(folder: &Path) -> Result<Vec<PathBuf>> {
     entries.map(|entry| Ok(entry?.path())).collect()
 }
 
-/// The highest number, and what is undelivered.
-fn read_all(files: &[PathBuf]) -> Result<(u64, Vec<NewItem>)> {
+/// The highest number, and what the records say.
+fn read_all(files: &[PathBuf]) -> Result<(u64, Records)> {
     let mut segments = Vec::new();
     for file in files {
         match Segment::read(file) {
@@ -175,7 +177,7 @@ fn read_all(files: &[PathBuf]) -> Result<(u64, Vec<NewItem>)> {
     }
     segments.sort_by_key(|(number, _)| *number);
     let last = segments.last().map_or(0, |(number, _)| *number);
-    Ok((last, undelivered(segments.into_iter().flat_map(|(_, records)| records))?))
+    Ok((last, Records::read(segments.into_iter().flat_map(|(_, records)| records))?))
 }
 
 /// A journal that holds nothing.
@@ -276,12 +278,16 @@ struct Meta<E> {
     envelope: E,
     created: Timestamp,
     key: Option<KeyId>,
+    /// None in a record of before there was such a thing.
+    #[serde(default)]
+    track: Track,
 }
 
 /// QueueItemKind, length of the description, description, body.
 fn record_of(item: &NewItem, body: &[u8]) -> Result<Vec<u8>> {
     let key = item.body.key.as_ref().map(KeyRef::id);
-    let meta = Meta { id: item.id.clone(), envelope: &item.envelope, created: item.created, key };
+    let track = item.track.clone();
+    let meta = Meta { id: item.id.clone(), envelope: &item.envelope, created: item.created, key, track };
     let meta = serde_json::to_vec(&meta).map_err(io::Error::from)?;
     let length = (meta.len() as u32).to_le_bytes();
     Ok([&[KEEP], length.as_slice(), &meta, body].concat())
@@ -291,38 +297,54 @@ fn record_of(item: &NewItem, body: &[u8]) -> Result<Vec<u8>> {
 const KEEP: u8 = 1;
 const DONE: u8 = 2;
 
-/// What was accepted and not done, in the order of acceptance.
-fn undelivered(records: impl Iterator<Item = Vec<u8>>) -> Result<Vec<NewItem>> {
-    let mut items = HashMap::new();
-    for (place, record) in records.enumerate() {
-        match record.split_first() {
-            Some((&KEEP, rest)) => {
-                let item = item_of(rest).ok_or(StoreError::Corrupt("message in the journal"))?;
-                items.insert(item.id.clone(), (place, item));
+/// What records say, in the order of acceptance.
+#[derive(Debug)]
+struct Records {
+    /// Accepted and not done.
+    waiting: Vec<NewItem>,
+    /// Accepted and done, without bodies.
+    ended: Vec<NewItem>,
+}
+
+impl Records {
+    fn read(records: impl Iterator<Item = Vec<u8>>) -> Result<Self> {
+        let (mut items, mut ended) = (HashMap::new(), Vec::new());
+        for (place, record) in records.enumerate() {
+            match record.split_first() {
+                Some((&KEEP, rest)) => {
+                    let item = item_of(rest).ok_or(StoreError::Corrupt("message in the journal"))?;
+                    items.insert(item.id.clone(), (place, item));
+                }
+                Some((&DONE, id)) => {
+                    let id = std::str::from_utf8(id).ok().and_then(|id| id.parse().ok());
+                    let done =
+                        items.remove::<QueueId>(&id.ok_or(StoreError::Corrupt("name in the journal"))?);
+                    ended.extend(done.map(|(_, item)| NewItem {
+                        body: Body { key: None, data: BodyData::Inline(Vec::new()) },
+                        ..item
+                    }));
+                }
+                _ => return Err(StoreError::Corrupt("record in the journal")),
             }
-            Some((&DONE, id)) => {
-                let id = std::str::from_utf8(id).ok().and_then(|id| id.parse().ok());
-                items.remove::<QueueId>(&id.ok_or(StoreError::Corrupt("name in the journal"))?);
-            }
-            _ => return Err(StoreError::Corrupt("record in the journal")),
         }
+        let mut items: Vec<_> = items.into_values().collect();
+        items.sort_by_key(|(place, _)| *place);
+        Ok(Self { waiting: items.into_iter().map(|(_, item)| item).collect(), ended })
     }
-    let mut items: Vec<_> = items.into_values().collect();
-    items.sort_by_key(|(place, _)| *place);
-    Ok(items.into_iter().map(|(_, item)| item).collect())
 }
 
 /// [`record_of`] the other way round, without the kind.
 fn item_of(record: &[u8]) -> Option<NewItem> {
     let (length, rest) = record.split_first_chunk::<4>()?;
     let (meta, body) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
-    let Meta { id, envelope, created, key } = serde_json::from_slice::<Meta<Envelope>>(meta).ok()?;
+    let Meta { id, envelope, created, key, track } = serde_json::from_slice::<Meta<Envelope>>(meta).ok()?;
     Some(NewItem {
         id,
         kind: QueueItemKind::Message,
         envelope,
         body: Body { key: key.map(KeyRef::stored), data: BodyData::Inline(body.to_vec()) },
         link: None,
+        track,
         created,
     })
 }

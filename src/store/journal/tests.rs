@@ -199,6 +199,6 @@ async fn one_process_owns_it() {
 #[test]
 fn what_it_does_not_know_is_an_error() {
     for record in [&b"x"[..], b"", &[KEEP, 9, 9], &[DONE, b'!']] {
-        assert!(undelivered([record.to_vec()].into_iter()).is_err(), "{record:?}");
+        assert!(Records::read([record.to_vec()].into_iter()).is_err(), "{record:?}");
     }
 }

@@ -24,7 +24,7 @@ use super::columns::{column, get};
 use super::lent::Connection;
 use super::node_folder::NodeFolder;
 use super::ordinary::{AGAIN, RESOLVE};
-use super::{Postgres, items, queue};
+use super::{Postgres, items, queue, tracking};
 use crate::clock::Timestamp;
 use crate::id::{FolderId, QueueId};
 use crate::secret::keyring::{Destroyed, KeyRef, Keyring};
@@ -32,7 +32,7 @@ use crate::store::journal::{self, Cleared, Found, Journal, Waiting};
 use crate::store::room::{Disk, DiskShare};
 use crate::store::{
     Attempt, AttemptEnd, Body, BodyKeys, Claim, Gauges, Item, NewItem, QueueEntry, QueueItemKind, Result,
-    StoreError,
+    StoreError, TrackRow,
 };
 
 /// Seals a body anew: from a key beside a journal to one that nodes share.
@@ -185,6 +185,7 @@ impl Postgres {
         let Some(waiting) = node.journal.find(&attempt.item) else { return Ok(None) };
         if !waiting.is_moving && attempt.delivers_all(waiting.item.envelope.recipients.len()) {
             node.journal.delivered(attempt.item.clone()).await?;
+            self.behind.add(attempt.tracks.clone());
             attempt.events.iter().for_each(|event| event.log());
             return Ok(Some(AttemptEnd::Recorded));
         }
@@ -287,7 +288,7 @@ impl Postgres {
         match body {
             Ok(body) => Ok(NewItem { body, ..mail }),
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                tracing::error!(item = %mail.id, %error, "a message in the journal is damaged");
+                tracing::error!(tracking = %mail.id, item = %mail.id, %error, "a message in the journal is damaged");
                 Ok(NewItem { body: Body { key: None::<KeyRef>, ..mail.body }, ..mail })
             }
             Err(error) => Err(error.into()),
@@ -358,6 +359,8 @@ async fn take_over(
     let new: Vec<_> = waiting.iter().filter(|one| new.contains(&one.item.id)).collect();
     let free: Vec<_> = new.iter().filter(|one| one.claim.is_none()).map(|one| &one.item).collect();
     let claimed: Vec<_> = new.iter().filter(|one| one.claim.is_some()).map(|one| &one.item).collect();
+    let tracks: Vec<_> = new.iter().flat_map(|one| TrackRow::queued(&one.item, &one.item.track)).collect();
+    tracking::keep(db, &tracks).await?;
     items::insert(db, &free, None).await?;
     let claims = new.iter().filter_map(|one| one.claim.as_ref());
     let claim: Option<&Claim> = claims.max_by_key(|claim| claim.until);

@@ -169,7 +169,7 @@ impl Held {
     }
 
     /// Takes what has been ready too long, to be released: from now on it is not known here.
-    pub fn take_old(&self) -> Vec<QueueId> {
+    pub fn take_old(&self) -> Vec<NewItem> {
         let mut state = self.state();
         let mut old = Vec::new();
         while let Some(first) = state.ready.first_entry()
@@ -178,7 +178,7 @@ impl Held {
             let Ready { item, .. } = first.remove();
             state.octets -= weight(&item);
             state.known.remove(&item.id);
-            old.push(item.id);
+            old.push(item);
         }
         old
     }

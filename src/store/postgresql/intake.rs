@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
-use futures_util::future::try_join4;
+use futures_util::future::try_join5;
 use tokio::time::sleep;
 
 use super::change::{Change, database, same};
@@ -15,7 +15,7 @@ use super::columns::{Time, column};
 use super::lent::Connection;
 use super::ordinary::{AGAIN, RESOLVE};
 use super::unclear::{is_known, is_of_a_row};
-use super::{Postgres, audit, drafts, items, new_transfers, status};
+use super::{Postgres, audit, drafts, items, new_transfers, status, tracking};
 use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::id::{Link, QueueId, TransferId};
@@ -36,6 +36,7 @@ impl MessageStore for Postgres {
             }
             large => acceptance.items.extend(large),
         }
+        acceptance.link_items();
         let (id, mark) = (acceptance.id.clone(), Mark::of(&acceptance));
         match (self.keep_message(acceptance).await, mark) {
             (Err(lost @ StoreError::Unclear(_)), Some(mark)) => self.find_out(mark, lost).await?,
@@ -169,13 +170,16 @@ async fn commit(change: &mut Change, messages: &[Acceptance]) -> Result<()> {
     for ended in messages.iter().filter_map(|message| message.draft.as_ref()) {
         drafts::end(db, ended).await?;
     }
-    let transfers: Vec<_> = messages.iter().filter_map(|message| message.transfer.as_ref()).collect();
+    let transfers: Vec<_> =
+        messages.iter().filter_map(|message| message.transfer.as_ref().zip(Some(&message.id))).collect();
     let items: Vec<_> = messages.iter().flat_map(|message| &message.items).collect();
     let events: Vec<_> = messages.iter().flat_map(|message| message.events.iter().cloned()).collect();
-    try_join4(
+    let tracks: Vec<_> = messages.iter().flat_map(Acceptance::all_tracks).collect();
+    try_join5(
         new_transfers::insert(db, &transfers),
         items::insert(db, &items, None),
         threads(db, messages),
+        tracking::keep(db, &tracks),
         audit::insert(db, &events),
     )
     .await?;

@@ -8,6 +8,7 @@ use tokio_postgres::types::FromSql;
 use super::blobs::named;
 use super::columns::{Json, Number, Time, column, get, number, time};
 use super::lent::Connection;
+use super::tracking;
 use crate::address::{Address, ReversePath};
 use crate::clock::Timestamp;
 use crate::diagnostic::{Diagnostic, EnhancedCode, Source, Stage};
@@ -20,13 +21,13 @@ use crate::store::{Body, BodyData, Claim, Item, NewItem, PendingRecipient, Resul
 pub(super) const INSERT: &str = "
     WITH new AS (
         INSERT INTO items
-            (id, kind, reverse_path, parameters, transfer, recipient, body, blob, key, created, next_attempt, due,
+            (id, kind, reverse_path, parameters, transfer, recipient, body, blob, key, created, track, next_attempt, due,
              claimed, owner, token)
-        SELECT id, kind, reverse_path, parameters, transfer, recipient, body, blob, key, created, created,
+        SELECT id, kind, reverse_path, parameters, transfer, recipient, body, blob, key, created, track, created,
             coalesce($16::bigint, created), $16 IS NOT NULL, $15::text, CASE WHEN $16 IS NULL THEN 0 ELSE 1 END
         FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bytea[], $8::text[],
-                $9::bigint[], $10::bigint[])
-            AS new (id, kind, reverse_path, parameters, transfer, recipient, body, blob, key, created)
+                $9::bigint[], $10::bigint[], $17::text[])
+            AS new (id, kind, reverse_path, parameters, transfer, recipient, body, blob, key, created, track)
         RETURNING number, id)
     INSERT INTO item_recipients (item, number, address, parameters)
     SELECT new.number, one.number, one.address, one.parameters
@@ -96,10 +97,18 @@ where
             &options,
             &owner,
             &until,
+            &column(items, |item| Json(&item.track)),
         ],
     )
     .await?;
     Ok(())
+}
+
+/// Puts items into the queue, due at once, where they can be found from now on. Not for ordinary mail, which is found once it
+/// was tried.
+pub(super) async fn put(db: &Connection, mut items: Vec<NewItem>) -> Result<()> {
+    tracking::queued(db, &mut items).await?;
+    insert(db, &items, None).await
 }
 
 pub(super) const KNOWN: &str = "SELECT id FROM items WHERE id = ANY($1::text[])";
@@ -142,6 +151,7 @@ pub(super) fn claimed(row: &Row, by: &Claimant) -> Result<Item> {
         recipients: waiting(row)?,
         body: Body { key: get::<Option<KeyId>>(row, "key")?.map(KeyRef::stored), data },
         link: link(row)?,
+        track: get::<Json<_>>(row, "track")?.0,
         created: time(row, "created")?,
         attempts: number(row, "attempts")?,
         claim: by.claim(number(row, "token")?),

@@ -28,7 +28,7 @@ pub(super) async fn part(
     change.record(event).await?;
     let is_first: bool = get(&change.db.one(FIRST, &[&number]).await?, "is_first")?;
     if let Some(notice) = notice.filter(|_| is_first) {
-        items::insert(&change.db, &[notice], None).await?;
+        items::put(&change.db, vec![notice]).await?;
     }
     Ok(true)
 }

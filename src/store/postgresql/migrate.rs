@@ -33,6 +33,7 @@ pub(super) const MIGRATIONS: &[Step] = &[
     // A binary that does not know small blobs takes them to be lost.
     Step { sql: include_str!("../../../migrations/postgresql/0004_small_blobs.sql"), needs: 4 },
     Step { sql: include_str!("../../../migrations/postgresql/0005_journals.sql"), needs: 1 },
+    Step { sql: include_str!("../../../migrations/postgresql/0006_tracking.sql"), needs: 4 },
 ];
 
 /// The table that counts the steps; by its name it is ours.

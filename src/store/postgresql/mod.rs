@@ -46,6 +46,7 @@ mod status;
 #[cfg(test)]
 #[cfg(feature = "system-tests")]
 pub(crate) mod tests;
+mod tracking;
 mod transfers;
 mod trouble;
 mod unclear;
@@ -71,6 +72,7 @@ use self::short_keys::ShortKeys;
 pub use self::small_blobs::SmallBlobs;
 use self::trouble::Trouble;
 use super::due::Due;
+use super::tracking::Behind;
 use super::{Acceptance, NewItem, Result};
 use crate::config::Database;
 use crate::id::{FolderId, QueueId};
@@ -98,6 +100,8 @@ pub struct Postgres {
     journal: Option<Arc<NodeJournal>>,
     /// Where a node here may have one.
     journal_folder: Option<PathBuf>,
+    /// Rows of ordinary mail that are still to be written.
+    behind: Arc<Behind>,
     new_mail: Arc<Batches<NewItem, ()>>,
     messages: Arc<Batches<Acceptance, ()>>,
     delivered: Arc<Batches<(QueueId, u64), bool>>,
@@ -124,6 +128,7 @@ impl Postgres {
             due: Arc::default(),
             journal: None,
             journal_folder: None,
+            behind: Arc::default(),
             new_mail: Batches::new(SIDE_BY_SIDE),
             messages: Batches::new(SIDE_BY_SIDE),
             delivered: Batches::new(SIDE_BY_SIDE),

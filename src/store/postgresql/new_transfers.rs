@@ -3,17 +3,17 @@
 use super::blobs::named;
 use super::columns::{Json, Number, Time, column};
 use super::lent::Connection;
-use crate::id::TransferId;
+use crate::id::{QueueId, TransferId};
 use crate::store::{NewTransfer, Result};
 
 pub(super) const INSERT: &str = "
     WITH new AS (
         INSERT INTO transfers
             (id, created, expires, sender, password, automatic, files, language, download_notice, file_names,
-             first_reminder, message_id, reply_to, on_behalf_of)
+             first_reminder, message_id, reply_to, on_behalf_of, tracking)
         SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::boolean[], $6::boolean[],
             $7::bigint[], $8::text[], $9::boolean[], $10::boolean[], $11::bigint[], $12::text[], $13::text[],
-            $14::text[])
+            $14::text[], $24::text[])
         RETURNING number, id),
     recipients AS (
         INSERT INTO transfer_recipients (transfer, number, address, key_packet, key)
@@ -26,11 +26,12 @@ pub(super) const INSERT: &str = "
     FROM unnest($20::text[], $21::bigint[], $22::text[], $23::bigint[]) AS one (transfer, number, blob, size)
     JOIN new ON new.id = one.transfer";
 
-/// Puts transfers in; their parts are in the blob store. One statement: all of them or none.
-pub(super) async fn insert(db: &Connection, transfers: &[&NewTransfer]) -> Result<()> {
-    if transfers.is_empty() {
+/// Puts transfers in, each with the message that it was sealed from; their parts are in the blob store. One statement: all of them or none.
+pub(super) async fn insert(db: &Connection, sealed: &[(&NewTransfer, &QueueId)]) -> Result<()> {
+    if sealed.is_empty() {
         return Ok(());
     }
+    let transfers: &[&NewTransfer] = &sealed.iter().map(|(transfer, _)| *transfer).collect::<Vec<_>>();
     let recipients = of_each(transfers, |transfer| &transfer.recipients);
     let packets = recipients.iter().map(|(_, recipient)| db.wrap(&recipient.key_packet));
     let packets = packets.collect::<Result<Vec<_>>>()?;
@@ -62,6 +63,7 @@ pub(super) async fn insert(db: &Connection, transfers: &[&NewTransfer]) -> Resul
             &column(&parts, |(_, part)| Number(part.number)),
             &column(&parts, |(_, part)| &part.blob),
             &column(&parts, |(_, part)| Number(part.size)),
+            &column(sealed, |(_, message)| *message),
         ],
     )
     .await?;

@@ -11,11 +11,11 @@ use super::change::Change;
 use super::columns::{Number, Time, get, limit, number, time_or_none};
 use super::items::Claimant;
 use super::lent::{Connection, Parameters};
-use super::{Postgres, items, status, transfers};
+use super::{Postgres, items, status, tracking, transfers};
 use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::id::{FolderId, QueueId};
-use crate::store::{Attempt, AttemptEnd, Claim, Item, Problem, QueueStore, RecipientState, Result};
+use crate::store::{Attempt, AttemptEnd, Claim, Item, Problem, QueueStore, RecipientState, Result, TrackRow};
 
 #[async_trait]
 impl QueueStore for Postgres {
@@ -93,6 +93,7 @@ impl QueueStore for Postgres {
             && self.end_ordinary(item.clone(), token).await?
         {
             self.held.ended(&item, token);
+            self.behind.add(attempt.tracks);
             attempt.events.iter().for_each(Event::log);
             return Ok(AttemptEnd::Recorded);
         }
@@ -159,7 +160,8 @@ impl Postgres {
     pub(super) async fn release_what_waits(&self) -> Result<()> {
         self.move_what_waits().await?;
         let old = self.held.take_old();
-        if let Err(error) = self.release(old).await {
+        self.behind.add(old.iter().flat_map(|item| TrackRow::queued(item, &item.track)).collect());
+        if let Err(error) = self.release(old.into_iter().map(|item| item.id).collect()).await {
             self.held.doubt();
             return Err(error);
         }
@@ -250,10 +252,6 @@ pub(super) const NOTE: &str = "
 pub(super) const RESCHEDULE: &str = "
     UPDATE items SET attempts = attempts + 1, next_attempt = $2, due = $3, claimed = FALSE, problem = $4
     WHERE number = $1 AND EXISTS (SELECT 1 FROM item_recipients WHERE item = $1 AND state = 'waiting')";
-/// With its recipients; its blob is given up.
-pub(super) const REMOVE: &str = "
-    WITH gone AS (DELETE FROM items WHERE number = $1 RETURNING blob)
-    INSERT INTO doomed (blob) SELECT blob FROM gone WHERE blob IS NOT NULL ON CONFLICT DO NOTHING";
 /// If it waits for nobody any more.
 pub(super) const REMOVE_DONE: &str = "
     WITH gone AS (
@@ -307,12 +305,13 @@ pub(super) async fn finish_attempt(change: &mut Change, attempt: Attempt) -> Res
     if let Some((transfer, link)) = notifies {
         status::note_deliveries(change, transfer, link, &attempt).await?;
     }
+    tracking::keep(&change.db, &attempt.tracks).await?;
     let reports = match held {
         Some(_) => attempt.reports,
         // It may have been recorded before, and only the answer was lost.
         None => items::missing(&change.db, &attempt.reports).await?,
     };
-    items::insert(&change.db, &reports, None).await?;
+    items::put(&change.db, reports).await?;
     change.record_all(attempt.events).await?;
     Ok(AttemptEnd::Recorded)
 }

@@ -7,7 +7,6 @@ use tokio_postgres::Row;
 
 use super::columns::{Number, Time, get, number, time};
 use super::items::{diagnostic, list, reverse_path};
-use super::queue::REMOVE;
 use super::{Postgres, change::Change};
 use crate::address::Address;
 use crate::audit::Event;
@@ -48,6 +47,14 @@ const RETRY: &str = "
     WITH wanted AS (SELECT number FROM items WHERE $1::text IS NULL OR id = $1 ORDER BY number FOR UPDATE)
     UPDATE items SET next_attempt = $2, due = CASE WHEN claimed THEN due ELSE $2 END, problem = NULL
     FROM wanted WHERE items.number = wanted.number";
+/// With its recipients, none of whom it reaches; its blob is given up.
+pub(super) const DROP: &str = "
+    WITH gone AS (DELETE FROM items WHERE number = $1 RETURNING blob, id, track),
+    removed AS (
+        UPDATE tracking SET state = 'removed' FROM gone
+        WHERE tracking.tracking = coalesce(gone.track::json->>'tracking', gone.id) AND tracking.item = gone.id
+            AND tracking.state IN ('waiting', 'frozen'))
+    INSERT INTO doomed (blob) SELECT blob FROM gone WHERE blob IS NOT NULL ON CONFLICT DO NOTHING";
 pub(super) const NUMBER: &str = "SELECT number FROM items WHERE id = $1 FOR UPDATE";
 
 fn entry(row: &Row) -> Result<QueueEntry> {
@@ -98,7 +105,7 @@ async fn retry(
 /// Removes an item undelivered; the event is kept only if there was one.
 async fn drop_item(change: &mut Change, item: QueueId, event: Event) -> Result<bool> {
     let Some(row) = change.db.row(NUMBER, &[&item]).await? else { return Ok(false) };
-    change.db.execute(REMOVE, &[&get::<i64>(&row, "number")?]).await?;
+    change.db.execute(DROP, &[&get::<i64>(&row, "number")?]).await?;
     change.record(event).await?;
     Ok(true)
 }

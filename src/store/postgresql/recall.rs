@@ -31,7 +31,11 @@ pub(super) const DROP_UNSENT: &str = "
         SELECT number FROM items
         WHERE transfer = $1 AND recipient = ANY($2) AND kind IN ('notification', 'reminder')
         ORDER BY number FOR UPDATE),
-    gone AS (DELETE FROM items USING unsent WHERE items.number = unsent.number RETURNING items.blob)
+    gone AS (DELETE FROM items USING unsent WHERE items.number = unsent.number RETURNING items.blob, items.id, items.track),
+    removed AS (
+        UPDATE tracking SET state = 'removed' FROM gone
+        WHERE tracking.tracking = coalesce(gone.track::json->>'tracking', gone.id) AND tracking.item = gone.id
+            AND tracking.state IN ('waiting', 'frozen'))
     INSERT INTO doomed (blob) SELECT blob FROM gone WHERE blob IS NOT NULL ON CONFLICT DO NOTHING";
 pub(super) const HAS_KEYS: &str =
     "SELECT 1 FROM transfer_recipients WHERE transfer = $1 AND key_packet IS NOT NULL LIMIT 1";
@@ -88,7 +92,7 @@ async fn tell(change: &mut Change, recall: &Recall, one: &OpenLink) -> Result<()
     let link = Link { transfer: recall.transfer.clone(), recipient: one.number };
     change.record(recall.event(&link, one.is_opened)).await?;
     if let Some((notice, event)) = recall.notice(&link).filter(|_| one.is_notified) {
-        items::insert(&change.db, std::slice::from_ref(notice), None).await?;
+        items::put(&change.db, vec![notice.clone()]).await?;
         change.record(event).await?;
     }
     Ok(())

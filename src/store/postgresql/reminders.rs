@@ -94,17 +94,18 @@ async fn remind(change: &mut Change, reminders: ReminderMails) -> Result<usize> 
     let recipients = transfers::recipients(&change.db, transfer).await?;
     let (to_recipients, to_sender) = reminders.due(&recipients);
     let items: Vec<_> = to_recipients.iter().map(|(_, item)| *item).chain(to_sender).cloned().collect();
-    items::insert(&change.db, &items, None).await?;
+    let count = items.len();
+    items::put(&change.db, items).await?;
     for (link, _) in &to_recipients {
         change.record(reminders.event(link)).await?;
     }
     if to_sender.is_some() {
         change.record(reminders.sender_event()).await?;
     }
-    if !items.is_empty() {
+    if count > 0 {
         change.db.execute(REMINDED, &[&transfer, &Time(reminders.now)]).await?;
     }
-    Ok(items.len())
+    Ok(count)
 }
 
 /// Queues the mail about a download, or, where the sender heard of this link since `quiet_since`, remembers that
@@ -122,7 +123,7 @@ pub(super) async fn notice_download(
         change.db.execute(PENDING, &[&transfer, &recipient]).await?;
         return Ok(false);
     }
-    items::insert(&change.db, std::slice::from_ref(notice), None).await?;
+    items::put(&change.db, vec![notice.clone()]).await?;
     change.record(download_notice_event(link, now)).await?;
     Ok(true)
 }

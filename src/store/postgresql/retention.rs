@@ -8,6 +8,7 @@ use futures_util::FutureExt;
 use super::change::Change;
 use super::columns::{Time, get, limit, time, time_or_none};
 use super::lent::Connection;
+use super::tracking::FORGET_TRACKS;
 use super::{Postgres, chain, drafts, limits, transfers};
 use crate::audit::{Action, EventResult, Initiator};
 use crate::clock::Timestamp;
@@ -102,7 +103,9 @@ async fn forget(db: &Connection, before: Forget) -> Result<usize> {
         }
     }
     let mut forgotten = over.len();
-    forgotten += db.execute(FORGET_THREADS, &[&Time(before.threads), &most]).await? as usize;
+    for (rows, time) in [(FORGET_THREADS, before.threads), (FORGET_TRACKS, before.tracking)] {
+        forgotten += db.execute(rows, &[&Time(time), &most]).await? as usize;
+    }
     if let Some(audit) = before.audit {
         forgotten += chain::forget(db, audit, before.now).await?;
     }

@@ -92,7 +92,7 @@ async fn send(change: &mut Change, notice: LimitedNotice, now: Timestamp) -> Res
     if let Some(transfer) = invited {
         change.db.execute(REOPEN, &[&transfer, &Number(notice.link.recipient)]).await?;
     }
-    items::insert(&change.db, &[notice.item], None).await?;
+    items::put(&change.db, vec![notice.item]).await?;
     change.record(notice.event).await?;
     Ok(EnqueueOutcome::Queued)
 }

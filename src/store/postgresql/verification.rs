@@ -125,7 +125,7 @@ async fn add(change: &mut Change, code: NewCode, most: CodeLimits) -> Result<Opt
     db.execute(ADD_MAIL, &[&Time(code.now), &&code.address[..], &code.client]).await?;
     let (tries, since) = former.map_or((0, code.now), |former| (former.tries, former.since));
     insert(db, transfer, &code, tries, since).await?;
-    items::insert(db, std::slice::from_ref(&code.mail), None).await?;
+    items::put(db, vec![code.mail]).await?;
     change.record(code.event).await?;
     Ok(None)
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::{Sqlite, queue, queue_admin, status};
+use super::{Sqlite, queue, queue_admin, status, tracking};
 use crate::clock::Timestamp;
 use crate::id::{FolderId, QueueId};
 use crate::store::journal::{self, Cleared, Found, Journal, Waiting};
@@ -32,6 +32,7 @@ pub(super) fn recover(db: &mut Connection, found: Found) -> Result<Cleared> {
     for item in &found.items {
         queue::take_over(&transaction, &Waiting::unclaimed(item.clone()))?;
     }
+    tracking::find_again(&transaction, &found.ended)?;
     transaction.commit()?;
     found.clear()
 }
@@ -102,6 +103,7 @@ impl Sqlite {
         let item = attempt.item.clone();
         if attempt.delivers_all(waiting.item.envelope.recipients.len()) {
             journal.delivered(item).await?;
+            self.behind.add(attempt.tracks);
             attempt.events.iter().for_each(|event| event.log());
             return Ok(AttemptEnd::Recorded);
         }

@@ -7,9 +7,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::columns::{Json, Octets, Time};
 use super::handover::Kept;
 use super::writer::Change;
-use super::{Sqlite, drafts, queue, status};
+use super::{Sqlite, drafts, queue, status, tracking};
 use crate::clock::Timestamp;
-use crate::id::Link;
+use crate::id::{Link, QueueId};
 use crate::store::room::DiskShare;
 use crate::store::{Acceptance, Committed, DeliveryReport, IntakeStore, MessageStore, NewTransfer, Result};
 
@@ -43,10 +43,12 @@ pub(super) const SEALED_THREAD: &str = "SELECT 1 FROM threads WHERE hash = ?1";
 pub(super) const RENEW_THREAD: &str = "UPDATE threads SET created = max(created, ?2) WHERE hash = ?1";
 
 /// Everything or nothing: an error undoes what came before it.
-pub(super) fn commit(change: &mut Change<'_>, acceptance: Acceptance) -> Result<Committed> {
+pub(super) fn commit(change: &mut Change<'_>, mut acceptance: Acceptance) -> Result<Committed> {
+    acceptance.link_items();
     if let Some(transfer) = &acceptance.transfer {
-        insert_transfer(change.db, transfer)?;
+        insert_transfer(change.db, transfer, &acceptance.id)?;
     }
+    acceptance.tracks.iter().try_for_each(|row| tracking::keep(change.db, row))?;
     for item in &acceptance.items {
         queue::insert(change.db, item)?;
     }
@@ -71,13 +73,13 @@ fn is_sealed_thread(db: &Connection, hashes: &[[u8; 32]]) -> Result<bool> {
     Ok(false)
 }
 
-fn insert_transfer(db: &Connection, transfer: &NewTransfer) -> Result<()> {
+fn insert_transfer(db: &Connection, transfer: &NewTransfer, message: &QueueId) -> Result<()> {
     let created = Time(transfer.created);
     db.prepare_cached(
         "INSERT INTO transfers
             (id, created, expires, sender, password, automatic, files, language, download_notice, file_names,
-             first_reminder, message_id, reply_to, on_behalf_of)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+             first_reminder, message_id, reply_to, on_behalf_of, tracking)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
     )?
     .execute(params![
         transfer.id,
@@ -94,6 +96,7 @@ fn insert_transfer(db: &Connection, transfer: &NewTransfer) -> Result<()> {
         transfer.message_id,
         Json(&transfer.reply_to),
         Json(&transfer.on_behalf_of),
+        message,
     ])?;
     let number = db.last_insert_rowid();
 

@@ -34,6 +34,7 @@ mod status;
 mod still;
 #[cfg(test)]
 mod tests;
+mod tracking;
 mod transfers;
 mod uploads;
 mod verification;
@@ -54,6 +55,7 @@ pub use self::still::Still;
 use self::writer::{Change, Writer};
 use super::due::Due;
 use super::journal::Journal;
+use super::tracking::Behind;
 use super::{NodeStore, Result};
 use crate::secret::keyring::Keyring;
 
@@ -71,6 +73,8 @@ pub struct Sqlite {
     due: Due,
     /// When a message could not be written to the journal, and why.
     journal_trouble: Mutex<Option<(Instant, String)>>,
+    /// Rows of mail that is gone already.
+    behind: Behind,
 }
 
 /// A data folder is for one gateway.
@@ -90,9 +94,9 @@ impl Sqlite {
     fn with(path: &Path, db: Connection, journal: Option<Journal>, ring: Keyring) -> Result<Self> {
         let (folder, readers) = (connection::folder(path)?, Readers::open(path)?);
         let (writer, journal_folder) = (Writer::start(db)?, connection::journal(path));
-        let (log, due) = (Log::of(path), Due::default());
+        let (log, due, behind) = (Log::of(path), Due::default(), Behind::default());
         let journal_trouble = Mutex::default();
-        Ok(Self { folder, readers, writer, journal, journal_folder, ring, log, due, journal_trouble })
+        Ok(Self { folder, readers, writer, journal, journal_folder, ring, log, due, journal_trouble, behind })
     }
 
     /// Runs `work` in a transaction. It may change what is due, so the remembered due time no longer counts.

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::columns::{Json, Octets, Time, limit};
 use super::writer::Change;
-use super::{Sqlite, blobs};
+use super::{Sqlite, blobs, tracking};
 use crate::address::ReversePath;
 use crate::clock::Timestamp;
 use crate::diagnostic::{Diagnostic, Source};
@@ -70,7 +70,7 @@ pub(super) const CLAIM: &str = "
     WHERE number IN (SELECT number FROM items WHERE due <= ?1 ORDER BY due LIMIT ?3)
     RETURNING
         number, next_attempt, id, kind, reverse_path, parameters, transfer, recipient, blob, key, created, attempts,
-        token";
+        token, track";
 pub(super) const WAITING: &str = "
     SELECT number, address, parameters FROM item_recipients WHERE item = ?1 AND state = 'waiting' ORDER BY number";
 pub(super) const BODY: &str = "SELECT body FROM bodies WHERE item = ?1";
@@ -84,7 +84,7 @@ pub(super) const NOTE: &str = "
 pub(super) const RESCHEDULE: &str = "
     UPDATE items SET attempts = attempts + 1, next_attempt = ?2, due = coalesce(?3, ?2), claimed = 0, problem = ?4
     WHERE number = ?1";
-pub(super) const REMOVE: &str = "DELETE FROM items WHERE number = ?1 RETURNING blob, key IS NULL";
+pub(super) const REMOVE: &str = "DELETE FROM items WHERE number = ?1 RETURNING blob, key IS NULL, id, track";
 /// Stages before a mail as in `Stage::is_before_mail`; no code is no answer.
 const HURRY_UNREACHED: &str = "
     UPDATE items SET next_attempt = ?1, due = ?1
@@ -96,16 +96,17 @@ const KEYS: &str = "SELECT key FROM items WHERE key IS NOT NULL";
 /// Later than any moment.
 const NEVER: i64 = i64::MAX;
 
-/// Puts an item into the queue, due at once.
+/// Puts an item into the queue, due at once, where it can be found from now on.
 pub(super) fn insert(db: &Connection, item: &NewItem) -> Result<()> {
+    let track = tracking::queued(db, item)?;
     let (body, blob) = match &item.body.data {
         BodyData::Inline(body) => (Some(body), None),
         BodyData::Blob(blob) => (None, Some(blob)),
     };
     db.prepare_cached(
         "INSERT INTO items
-            (id, kind, reverse_path, parameters, transfer, recipient, blob, key, created, next_attempt, due)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?9)",
+            (id, kind, reverse_path, parameters, transfer, recipient, blob, key, created, next_attempt, due, track)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?9, ?10)",
     )?
     .execute(params![
         item.id,
@@ -117,6 +118,7 @@ pub(super) fn insert(db: &Connection, item: &NewItem) -> Result<()> {
         blob,
         item.body.key.as_ref().map(KeyRef::id),
         Time(item.created),
+        Json(&track),
     ])?;
     let number = db.last_insert_rowid();
     if let Some(body) = body {
@@ -189,6 +191,7 @@ impl Claimed {
                 data: BodyData::Inline(Vec::new()),
             },
             link: link(row)?,
+            track: row.get::<_, Json<_>>("track")?.0,
             created: row.get::<_, Time>("created")?.0,
             attempts: row.get("attempts")?,
             claim,
@@ -256,6 +259,7 @@ pub(super) fn check_claim(db: &Connection, attempt: &Attempt) -> Result<AttemptE
 
 /// Records an attempt. The item may have been dropped meanwhile; what happened has happened all the same.
 pub(super) fn finish_attempt(change: &mut Change<'_>, attempt: Attempt) -> Result<()> {
+    attempt.tracks.iter().try_for_each(|row| tracking::keep(change.db, row))?;
     if let Some(number) = number(change.db, &attempt.item)? {
         let mut note = change.db.prepare_cached(NOTE)?;
         for (recipient, outcome) in &attempt.outcomes {
@@ -300,8 +304,15 @@ pub(super) fn number(db: &Connection, item: &QueueId) -> Result<Option<i64>> {
 /// Removes an item with body and recipients, and gives up its blob. What was sealed before bodies had keys of their own
 /// could be read for ever from what the log keeps of it.
 pub(super) fn remove(change: &mut Change<'_>, number: i64) -> Result<()> {
-    let (blob, is_old): (Option<BlobName>, bool) =
-        change.db.prepare_cached(REMOVE)?.query_row([number], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (blob, is_old, item, track) = change.db.prepare_cached(REMOVE)?.query_row([number], |row| {
+        Ok((
+            row.get::<_, Option<BlobName>>(0)?,
+            row.get::<_, bool>(1)?,
+            row.get(2)?,
+            row.get::<_, Json<_>>(3)?.0,
+        ))
+    })?;
+    tracking::removed(change.db, &item, &track)?;
     change.shredded |= is_old;
     blob.map_or(Ok(()), |blob| blobs::doom(change.db, &blob))
 }

@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::columns::{Time, limit};
 use super::writer::Change;
-use super::{Sqlite, access, chain, drafts, folder, transfers};
+use super::{Sqlite, access, chain, drafts, folder, tracking, transfers};
 use crate::clock::Timestamp;
 use crate::id::TransferId;
 use crate::store::retention::ROWS_AT_ONCE;
@@ -81,8 +81,9 @@ fn forget(change: &mut Change<'_>, before: Forget) -> Result<usize> {
         }
     }
     let mut forgotten = transfers.len();
-    let threads = params![Time(before.threads), limit(ROWS_AT_ONCE)];
-    forgotten += change.db.prepare_cached(FORGET_THREADS)?.execute(threads)?;
+    for (rows, time) in [(FORGET_THREADS, before.threads), (tracking::FORGET_TRACKS, before.tracking)] {
+        forgotten += change.db.prepare_cached(rows)?.execute(params![Time(time), limit(ROWS_AT_ONCE)])?;
+    }
     if let Some(audit) = before.audit {
         forgotten += chain::forget(change.db, audit, before.now)?;
     }

@@ -18,10 +18,11 @@ use crate::secret::keyring::{KeyId, KeyRef};
 use crate::store::conformance::{
     attempt, event, inline, item, message, noon, owner, said, store_conformance, transfer,
 };
+use crate::store::tracking::Narrowest;
 use crate::store::{
     Acceptance, AccessStore, AuditStore, Body, BodyKeys, Item, MessageStore, NewItem, QueueAdmin,
-    QueueItemKind, QueueStore, RateStore, Recall, RetentionStore, SenderStore, StoreError, TransferStore,
-    Try,
+    QueueItemKind, QueueStore, RateStore, Recall, RetentionStore, SenderStore, StoreError, TrackQuery,
+    TrackState, TrackingStore, TransferStore, Try, Who,
 };
 
 mod conformance {
@@ -291,6 +292,7 @@ async fn visitors_make_few_rows_of_the_audit_trail() {
     let dir = tempfile::tempdir().unwrap();
     let store = Sqlite::open(&file(&dir)).unwrap();
     let event = |action, object: &str, origin| Event {
+        mails: Vec::new(),
         time: "2026-11-23T10:00:00Z".parse().unwrap(),
         action,
         object: object.into(),
@@ -385,6 +387,13 @@ fn every_hot_statement_uses_an_index() {
         reminders::DOWNLOADS_DUE,
         retention::FORGOTTEN,
         retention::FORGET_THREADS,
+        tracking::KEEP,
+        tracking::REMOVED,
+        tracking::OF_TRANSFER,
+        tracking::OF_MESSAGE,
+        tracking::KNOWN,
+        tracking::NEWEST,
+        tracking::FORGET_TRACKS,
         limits::ARRIVAL,
         limits::KEEP,
         limits::SWEEP,
@@ -408,7 +417,12 @@ fn every_hot_statement_uses_an_index() {
         verification::MAILS_TO,
         verification::MAILS_FOR,
     ];
-    for sql in statements.into_iter().chain(transfers::SHRED).chain(retention::FORGET) {
+    for sql in statements
+        .into_iter()
+        .chain(transfers::SHRED)
+        .chain(retention::FORGET)
+        .chain(tracking::FORGET_MAILBOX)
+    {
         assert_searches(&db, sql);
     }
     // The first so many of whatever there is: no search, and never more than asked.
@@ -417,6 +431,27 @@ fn every_hot_statement_uses_an_index() {
     let pages = plan(&db, blobs::NAMED);
     assert!(pages.iter().any(|step| step.starts_with("MERGE")), "{pages:?}");
     assert!(!pages.iter().any(|step| step.contains("B-TREE") || step.starts_with("SCAN ")), "{pages:?}");
+}
+
+/// Each question has an index of its own; what it finds may have to be sorted.
+#[test]
+fn mail_is_found_by_an_index() {
+    let dir = tempfile::tempdir().unwrap();
+    let db = connection::writer(&file(&dir)).unwrap();
+    for (narrowest, index) in Narrowest::ALL.into_iter().zip([
+        "tracking_tracking",
+        "tracking_message_id",
+        "tracking_transfer",
+        "tracking_recipient",
+        "tracking_sender",
+        "tracking_recipient_domain",
+        "tracking_sender_domain",
+        "tracking_time",
+    ]) {
+        let plan = plan(&db, tracking::find_by(narrowest));
+        assert!(plan.iter().any(|step| step.contains(&format!("INDEX {index} "))), "{narrowest:?}: {plan:?}");
+        assert!(!plan.iter().any(|step| step.starts_with("SCAN ")), "{narrowest:?}: {plan:?}");
+    }
 }
 
 /// Removing a row makes SQLite look for those that point to it: that must be a search, too.
@@ -477,6 +512,7 @@ mod serving {
             an_attempt_on_a_dropped_item_is_no_error;
         queue_admin: a_dropped_item_is_gone, the_queue_can_be_looked_at;
         gauges: figures_tell_the_truth;
+        tracking: a_message_is_told_with_all_that_came_of_it, ordinary_mail_is_found_once_it_is_gone;
     }
 
     fn server() -> (Sqlite, TempDir) {
@@ -490,6 +526,54 @@ mod serving {
 
     async fn claim(store: &Sqlite) -> Vec<Item> {
         store.claim_due(&owner(), noon(), days_later(noon(), 1), 10).await.unwrap()
+    }
+
+    /// What a crash has kept from being written is found again, as long as the journal knows of it; and only that.
+    #[tokio::test]
+    async fn a_crash_hides_no_mail_that_the_journal_knows() {
+        let dir = tempfile::tempdir().unwrap();
+        let (first, waiting) = (item(), item());
+        {
+            let store = Sqlite::serve(&file(&dir)).unwrap();
+            for mail in [&first, &waiting] {
+                store
+                    .commit(Acceptance { id: mail.id.clone(), ..message(vec![mail.clone()]) })
+                    .await
+                    .unwrap();
+            }
+            let claimed = claim(&store).await;
+            store.finish_attempt(attempt(&claimed[0], to_both(Outcome::Delivered))).await.unwrap();
+            let later = Outcome::Deferred(said(451, "busy"));
+            store.finish_attempt(attempt(&claimed[1], to_both(later))).await.unwrap();
+            // Nothing behind is written.
+        }
+        let store = Sqlite::serve(&file(&dir)).unwrap();
+        let state = async |mail: &NewItem| {
+            let rows = store.tracks(vec![mail.id.clone()]).await.unwrap();
+            assert_eq!(rows.len(), 2);
+            (rows[0].state, rows[0].message_id.clone(), rows[0].answer.clone())
+        };
+        let id = first.track.message_id.clone();
+        assert_eq!(state(&first).await, (TrackState::Delivered, id.clone(), None));
+        assert_eq!(state(&waiting).await, (TrackState::Waiting, id, Some("451 busy (RCPT TO)".into())));
+    }
+
+    /// The command line finds what a server has in its journal alone.
+    #[tokio::test]
+    async fn a_tool_finds_mail_in_the_journal() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Sqlite::serve(&file(&dir)).unwrap();
+        let mail = item();
+        store.commit(Acceptance { id: mail.id.clone(), ..message(vec![mail.clone()]) }).await.unwrap();
+        let tool = Sqlite::open(&file(&dir)).unwrap();
+        let to = Some(Who::Mailbox("b@example.org".into()));
+        assert_eq!(
+            tool.find_tracks(TrackQuery { to, ..TrackQuery::all(5) }).await.unwrap(),
+            [mail.id.clone()]
+        );
+        assert_eq!(tool.tracks(vec![mail.id]).await.unwrap().len(), 2);
+        let other = Some(Who::Mailbox("c@example.org".into()));
+        assert!(tool.find_tracks(TrackQuery { to: other, ..TrackQuery::all(5) }).await.unwrap().is_empty());
     }
 
     /// Ordinary mail that is delivered at once never becomes a row; what a crash leaves does.

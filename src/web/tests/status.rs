@@ -61,6 +61,7 @@ impl Site {
                     problem: None,
                     reports: Vec::new(),
                     events: Vec::new(),
+                    tracks: Vec::new(),
                 };
                 store.finish_attempt(attempt).await.unwrap();
             }

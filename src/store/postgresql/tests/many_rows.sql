@@ -31,4 +31,13 @@ INSERT INTO code_mails (time, address, client) SELECT n, int8send(n), 'c' || n F
 INSERT INTO browsers (browser, facts, until) SELECT int8send(n), '', n FROM generate_series(1, 100000) n;
 INSERT INTO replies (transfer, recipient, browser, time, summary) SELECT n, 1, int8send(n), n, '' FROM generate_series(1, 100000) n;
 INSERT INTO journal_moved (item, journal) SELECT 'i' || n, 'j' || n FROM generate_series(1, 100000) n;
+INSERT INTO tracking
+        (tracking, item, recipient_number, time, kind, sender, sender_domain, recipient, recipient_domain, message_id, size,
+         transfer, state, attempts, changed)
+    SELECT 'm' || n, CASE WHEN n % 10 > 0 THEN 'm' || n END, 1, n, 'message', 's' || n, 'd' || n % 3000, 'r' || n, 'e' || n % 3000, 'i' || n, n,
+        CASE WHEN n % 10 = 0 THEN 't' || n END, 'delivered', 1, n FROM generate_series(1, 100000) n;
+INSERT INTO tracking
+        (tracking, item, recipient_number, time, kind, sender, sender_domain, recipient, recipient_domain, size, state, attempts, changed)
+    SELECT 'm' || n, 'n' || n, 1, n, 'notification', 's' || n, 'd' || n % 3000, 'r' || n, 'e' || n % 3000, n, 'delivered', 1, n
+    FROM generate_series(10, 100000, 10) n;
 ANALYZE;

@@ -7,7 +7,8 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::*;
-use crate::store::postgresql::transfers;
+use crate::store::postgresql::{tracking, transfers};
+use crate::store::tracking::Narrowest;
 
 const MANY_ROWS: &str = include_str!("many_rows.sql");
 
@@ -66,6 +67,11 @@ fn statements() -> Vec<(String, String)> {
         ("transfers::TRANSFER".into(), transfers::TRANSFER.into()),
         ("transfers::PAGE".into(), transfers::PAGE.into()),
     ];
+    found.extend(
+        Narrowest::ALL.map(|narrowest| {
+            (format!("tracking::find {narrowest:?}"), tracking::find_by(narrowest).to_owned())
+        }),
+    );
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store/postgresql");
     for file in fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()) {
         let Some(module) = file.file_name().and_then(|name| name.to_str()?.strip_suffix(".rs")) else {

@@ -30,6 +30,7 @@ mod conformance_with_a_worker {
         queue: a_message_comes_back_as_it_went_in, an_item_is_claimed_by_one, a_released_claim_ends_nothing, the_oldest_goes_first_and_no_more_than_asked, an_attempt_is_recorded_per_recipient, a_finished_item_goes_with_its_blob, a_report_is_queued_with_the_failure, an_attempt_on_a_dropped_item_is_no_error;
         queue_admin: what_is_frozen_waits_for_somebody, a_dropped_item_is_gone, the_queue_can_be_looked_at;
         intake: one_refusal_spoils_no_other;
+        tracking: ordinary_mail_is_found_once_it_is_gone;
     }
 }
 

@@ -1,0 +1,262 @@
+//! `zegel track`: where a mail is, and where it went. Works beside a running gateway and without one.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde::Serialize;
+
+use super::{ReportArgs, print_json, transfer};
+use crate::address::Address;
+use crate::calendar::Zone;
+use crate::clock::{Clock, Timestamp, earlier};
+use crate::config::parse_duration;
+use crate::id::{QueueId, TransferId};
+use crate::store::{Store, TrackQuery, TrackRow, TrackState, Who, message_id};
+use crate::transfer::pasted::transfer_in;
+use crate::transfer::status::{self, Status};
+
+/// What is looked for. What is given must all hold.
+#[derive(Debug, Args)]
+#[group(id = "what", required = true, multiple = true, args = ["to", "from", "message_id", "id", "link", "since"])]
+pub struct TrackArgs {
+    /// A recipient: an address, or a whole domain; letter case aside
+    #[arg(long, value_name = "ADDR", value_parser = parse_who)]
+    to: Option<Who>,
+    /// A sender: an address, a whole domain, or '<>'
+    #[arg(long, value_name = "ADDR", value_parser = parse_who)]
+    from: Option<Who>,
+    /// The Message-ID, with its brackets or without
+    #[arg(long, value_name = "ID", value_parser = parse_message_id)]
+    message_id: Option<String>,
+    /// The id in the 250 ("queued as …"), or of an item of the queue
+    #[arg(long)]
+    id: Option<QueueId>,
+    /// A transfer, or a link to one; its first ten characters behind /t/ are enough
+    #[arg(long, value_name = "LINK", value_parser = parse_link)]
+    link: Option<TransferId>,
+    /// Accepted from then on: 2h, 3d, 2026-11-30, or 2026-11-30T10:00:00Z
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Accepted until then
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    /// Messages that are shown at most, the newest
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    most: u16,
+    #[command(flatten)]
+    report: ReportArgs,
+}
+
+/// One message with everything that came of it.
+#[derive(Debug, Serialize)]
+struct Tracked {
+    /// The id in the 250, and in the log.
+    tracking: QueueId,
+    /// One for each recipient of each mail.
+    mails: Vec<TrackRow>,
+    /// The transfers that it was sealed into, as far as they are still known.
+    transfers: Vec<Status>,
+}
+
+/// Finds and prints.
+pub fn run(args: &TrackArgs) -> Result<()> {
+    tokio::runtime::Runtime::new()?.block_on(async {
+        let config = args.report.config()?;
+        let (zone, now) = (&config.organisation.time_zone, Clock::system().now());
+        let query = query(args, zone, now)?;
+        let store = args.report.home().await?.store;
+        let found = store.find_tracks(query).await?;
+        let mut messages = Vec::new();
+        for (tracking, mails) in in_order(&found, store.tracks(found.clone()).await?) {
+            let transfers = transfers(store.as_ref(), &mails, config.seal.grace_days, zone, now).await?;
+            messages.push(Tracked { tracking, mails, transfers });
+        }
+        if args.report.json {
+            print_json(&messages);
+            return Ok(());
+        }
+        messages.iter().for_each(print);
+        let more = if messages.len() == usize::from(args.most) {
+            "; there may be more: --most, --until"
+        } else {
+            ""
+        };
+        say!("{} found{more}", messages.len());
+        Ok(())
+    })
+}
+
+/// The moment from which on something is listed; without a text all of it is.
+pub(super) fn since(text: Option<&str>, zone: &Zone, now: Timestamp) -> Result<Timestamp> {
+    moment(text, Timestamp::MIN, zone, now)
+}
+
+fn moment(text: Option<&str>, otherwise: Timestamp, zone: &Zone, now: Timestamp) -> Result<Timestamp> {
+    let Some(text) = text else { return Ok(otherwise) };
+    time_of(text, zone, now)
+        .with_context(|| format!("{text:?} is no time: write 2h, 3d, 2026-11-30, or 2026-11-30T10:00:00Z"))
+}
+
+fn query(args: &TrackArgs, zone: &Zone, now: Timestamp) -> Result<TrackQuery> {
+    Ok(TrackQuery {
+        to: args.to.clone(),
+        from: args.from.clone(),
+        message_id: args.message_id.clone(),
+        id: args.id.clone(),
+        transfer: args.link.clone(),
+        since: since(args.since.as_deref(), zone, now)?,
+        until: moment(args.until.as_deref(), Timestamp::MAX, zone, now)?,
+        ..TrackQuery::all(args.most.into())
+    })
+}
+
+/// So long ago, the beginning of a day of the organisation, or a moment.
+fn time_of(text: &str, zone: &Zone, now: Timestamp) -> Option<Timestamp> {
+    let ago = || parse_duration(text).map(|ago| earlier(now, ago));
+    let day = || text.parse().ok().map(|day| zone.first_moment(day));
+    text.parse().ok().or_else(ago).or_else(day)
+}
+
+/// The messages in the order in which they were found.
+fn in_order(found: &[QueueId], rows: Vec<TrackRow>) -> Vec<(QueueId, Vec<TrackRow>)> {
+    let mut of = BTreeMap::<QueueId, Vec<TrackRow>>::new();
+    for row in rows {
+        of.entry(row.tracking.clone()).or_default().push(row);
+    }
+    found.iter().filter_map(|id| of.remove(id).map(|rows| (id.clone(), rows))).collect()
+}
+
+/// What is known of the transfers that a message was sealed into: whether they were opened.
+async fn transfers(
+    store: &dyn Store,
+    mails: &[TrackRow],
+    grace_days: u32,
+    zone: &Zone,
+    now: Timestamp,
+) -> Result<Vec<Status>> {
+    let sealed = mails.iter().filter(|mail| mail.state == TrackState::Sealed);
+    let mut ids: Vec<&TransferId> = sealed.filter_map(|mail| mail.transfer.as_ref()).collect();
+    ids.dedup();
+    let mut known = Vec::new();
+    for id in ids {
+        known.extend(status::of(store, id, grace_days, zone, now).await?);
+    }
+    Ok(known)
+}
+
+fn print(message: &Tracked) {
+    let Some(first) = message.mails.first() else { return };
+    let id = first.message_id.as_deref().unwrap_or("no Message-ID");
+    let by = first.client.as_deref().map(|client| format!("  from {client}")).unwrap_or_default();
+    say!("{}  {}  {}  {id}  {} bytes{by}", message.tracking, first.time, sender(first), first.size);
+    for mail in &message.mails {
+        say!("  {:<12}  {}  {}", mail.kind, mail.recipient, state(mail));
+        if let Some(answer) = &mail.answer {
+            say!("                {answer}");
+        }
+        if mail.state == TrackState::Sealed {
+            opened(message, mail).iter().for_each(|line| say!("      {line}"));
+        }
+    }
+}
+
+fn sender(mail: &TrackRow) -> &str {
+    if mail.sender.is_empty() { "<>" } else { &mail.sender }
+}
+
+/// What became of it, when, by which rule or at which server.
+fn state(mail: &TrackRow) -> String {
+    let TrackRow { state, changed, attempts, .. } = mail;
+    let mut text = match state {
+        TrackState::Waiting if *attempts == 0 => "waiting for its first attempt".to_owned(),
+        TrackState::Waiting | TrackState::Frozen => {
+            format!("{} since attempt {attempts}, {changed}", state.as_str())
+        }
+        state => format!("{} {changed}", state.as_str()),
+    };
+    let about = mail.transfer.as_ref().map(|transfer| match mail.state {
+        TrackState::Sealed => format!("into {transfer}"),
+        _ => format!("about {transfer}"),
+    });
+    let hop = mail.next_hop.as_ref().map(|hop| match mail.state {
+        TrackState::Delivered => format!("to {hop}"),
+        _ => format!("at {hop}"),
+    });
+    let tls = mail.next_hop.as_ref().map(|_| format!("({})", mail.tls.as_deref().unwrap_or("no TLS")));
+    let rule = mail.rule.as_ref().map(|rule| format!("by rule {rule:?}"));
+    for more in [about, hop, tls, rule].into_iter().flatten() {
+        text.push(' ');
+        text.push_str(&more);
+    }
+    text
+}
+
+/// How far the transfer has come with this recipient.
+fn opened(message: &Tracked, mail: &TrackRow) -> Vec<String> {
+    let is_it = |status: &&Status| Some(&status.id) == mail.transfer.as_ref();
+    let Some(status) = message.transfers.iter().find(is_it) else {
+        return vec!["          the transfer is no longer known".to_owned()];
+    };
+    let recipient = status.recipients.iter().find(|one| Some(one.number) == mail.link);
+    let mut lines: Vec<String> = recipient.map(|one| transfer::events(one, status)).unwrap_or_default();
+    if recipient.is_some_and(|one| one.opened.is_none()) {
+        lines.push("          not opened".to_owned());
+    }
+    lines
+}
+
+/// An address where there is an `@`; else a domain, with which it may also begin.
+pub(super) fn parse_who(text: &str) -> Result<Who> {
+    if text == "<>" {
+        return Ok(Who::Mailbox(String::new()));
+    }
+    let domain = text.strip_prefix('@').unwrap_or(text);
+    if domain.contains('@') {
+        return Ok(Who::Mailbox(Address::parse(text)?.mailbox()));
+    }
+    let any = Address::parse(&format!("a@{domain}"))?.mailbox();
+    any.rsplit_once('@').map(|(_, domain)| Who::Domain(domain.to_owned())).context("no domain")
+}
+
+fn parse_message_id(text: &str) -> Result<String> {
+    message_id(text).context("a Message-ID is not empty")
+}
+
+/// As [`transfer_in`] finds it.
+pub(super) fn parse_link(text: &str) -> Result<TransferId> {
+    match transfer_in(text) {
+        Some(transfer) => Ok(transfer),
+        None => bail!("neither a transfer nor a link to one"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_in_three_ways() {
+        let now: Timestamp = "2026-11-30T12:00:00Z".parse().unwrap();
+        let zone = Zone::default();
+        let at = |text| time_of(text, &zone, now).map(|time| time.to_string());
+        assert_eq!(at("2h").as_deref(), Some("2026-11-30T10:00:00Z"));
+        assert_eq!(at("2026-11-30T10:00:00Z").as_deref(), Some("2026-11-30T10:00:00Z"));
+        assert_eq!(at("2026-11-30").as_deref(), Some("2026-11-29T23:00:00Z"));
+        for wrong in ["", "yesterday", "2026-13-01", "5"] {
+            assert_eq!(at(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn somebody_is_an_address_or_a_domain() {
+        let who = |text| parse_who(text).ok();
+        assert_eq!(who("Jan@Voorbeeld.NL"), Some(Who::Mailbox("jan@voorbeeld.nl".into())));
+        assert_eq!(who("Voorbeeld.NL"), Some(Who::Domain("voorbeeld.nl".into())));
+        assert_eq!(who("@voorbeeld.nl"), Some(Who::Domain("voorbeeld.nl".into())));
+        assert_eq!(who("<>"), Some(Who::Mailbox(String::new())));
+        for wrong in ["", "a b@c", "@", "exa mple.org"] {
+            assert_eq!(who(wrong), None, "{wrong}");
+        }
+    }
+}
