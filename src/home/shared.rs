@@ -93,7 +93,12 @@ pub(super) async fn find(
 
 /// Before everything is moved away: what a node has left here goes along.
 pub(super) async fn empty_journal(rows: &Postgres, data_dir: &Path) -> Result<()> {
-    let Some(known) = rows.identity().await.context(DATABASE)? else { return Ok(()) };
+    let known = match rows.identity().await {
+        // A move that was killed after its last commit is made again: this was done before.
+        Err(crate::store::StoreError::Moved(_)) => return Ok(()),
+        known => known.context(DATABASE)?,
+    };
+    let Some(known) = known else { return Ok(()) };
     if !journal::is_here(data_dir) {
         return Ok(());
     }
