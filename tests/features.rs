@@ -8,7 +8,7 @@ mod support;
 use std::fs;
 
 use support::client::submit;
-use support::gateway::Site;
+use support::gateway::{Site, all_bytes, zegel};
 use support::postgresql::TestDatabase;
 use support::radosgw::{self, BUCKET, KEY_ID, SECRET};
 use support::resident::{RESIDENT, Resident, STAFF, form, noise, seal};
@@ -42,10 +42,10 @@ fn a_day_with_a_database_and_a_bucket() {
     let (links, password) = seal(&smarthost, &site, &gateway, &[RESIDENT]);
     let mut resident = Resident::verified(&links[0], &password, &smarthost);
     assert_eq!(resident.get("/files/1").body, b"kanarie-inhoud");
-    let file = noise(300_000);
+    let file = [b"%PDF-".to_vec(), noise(300_000)].concat();
     let id = resident.begin("verslag.pdf", file.len());
     assert_eq!(resident.piece(&id, 0, &file).status, 204);
-    assert_eq!(resident.message(STAFF, "Hierbij.", &[], "1").status, 303);
+    assert_eq!(resident.message(STAFF, "Hierbij.", &[], "next").status, 303);
     let before = smarthost.seen().copies(STAFF);
     assert_eq!(resident.send(&form(&[])).status, 303);
     smarthost.wait(|seen| seen.copies(STAFF) > before);
@@ -53,4 +53,22 @@ fn a_day_with_a_database_and_a_bucket() {
     done(&site, &["check", "--data"], "0 missing");
     done(&site, &["transfer", "list"], "1 transfers");
     assert_eq!(gateway.stop(), 0);
+}
+
+/// `manual`: what a package holds besides the binary.
+#[test]
+fn man_pages_completions_and_a_configuration_are_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let status = zegel().arg("manual").arg(folder.path()).status().unwrap();
+    assert!(status.success());
+    let written = all_bytes(folder.path());
+    let holds = |name: &str, text: &str| {
+        let found = written.iter().find(|(path, _)| path.ends_with(name));
+        found.is_some_and(|(_, bytes)| memchr::memmem::find(bytes, text.as_bytes()).is_some())
+    };
+    assert!(
+        holds("zegel.1", ".TH")
+            && holds("zegel.toml.5", "max_message_size")
+            && holds("zegel.toml", "[store]")
+    );
 }

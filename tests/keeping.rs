@@ -17,10 +17,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use support::client::submit;
 use support::gateway::{Gateway, Site, all_bytes, wait_for, zegel};
-use support::mail::tagged;
+use support::mail::{tagged, with_file};
 use support::postgresql::{Server, TestDatabase};
 use support::radosgw::{self, BUCKET, KEY_ID, SECRET};
-use support::resident::{RESIDENT, STAFF, seal};
+use support::resident::{RESIDENT, STAFF, noise, seal};
 use support::smarthost::{Script, Smarthost, Stage, say};
 use support::web::{get, get_as, post};
 
@@ -159,6 +159,8 @@ fn what_is_lost_of_a_store_is_given_up_while_no_node_runs() {
     let site = site(&smarthost, &database.url(), &format!("{BUCKET}/lost"));
     let gateway = site.start();
     let (links, password) = seal(&smarthost, &site, &gateway, &[RESIDENT]);
+    // Large enough for the bucket: what is small is a row.
+    submit(gateway.smtp, STAFF, &[RESIDENT], &with_file(STAFF, RESIDENT, &noise(100_000)));
     for lost in ["key", "blobs", "leftovers"] {
         refused(&site, &["repair", lost], "another zegel is running");
     }
@@ -167,6 +169,18 @@ fn what_is_lost_of_a_store_is_given_up_while_no_node_runs() {
     let stranger = "0123456789abcdefghjkmnpqrs";
     radosgw::shared().request("PUT", &format!("/{BUCKET}/lost/blobs/{stranger}"), "of nobody");
     done(&site, &["repair", "leftovers"], &format!("{stranger} removed"));
+    done(&site, &["check", "--data"], "0 missing");
+    let object = database.sql(
+        "SELECT DISTINCT object FROM sheets JOIN transfer_recipients ON key >> 32 = sheets.number WHERE key_packet IS NOT NULL",
+    );
+    let place = format!("/{BUCKET}/lost/keys/{object}");
+    let keys = radosgw::shared().bytes(&place);
+    radosgw::shared().request("DELETE", &place, "");
+    let (status, out, error) = site.command(&["check", "--data"]);
+    assert!(status != 0 && error.contains("1 objects with keys missing"), "{out}{error}");
+    assert!(out.contains(&format!("  missing  keys/{object}  keys of short life of ")), "{out}");
+    assert!(out.contains(" mails in the queue and 2 links"), "{out}");
+    radosgw::shared().store(&place, &keys);
     done(&site, &["check", "--data"], "0 missing");
 
     let key = site.data().join("master.key");

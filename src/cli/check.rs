@@ -13,6 +13,7 @@ use crate::home::Home;
 use crate::inventory::Inventory;
 use crate::limits::LONGEST_WRITING;
 use crate::settings::{Misconfigured, Settings};
+use crate::store::LostKeys;
 
 /// Looks at everything that the configuration names.
 pub fn run(args: &CheckArgs) -> Result<()> {
@@ -135,9 +136,19 @@ async fn compare(home: &Home, place: &str) -> Result<()> {
     for (blob, written) in &found.unknown {
         say!("  unknown  {blob}  written {written}; no row names it");
     }
+    let lost_keys = home.store.lost_keys().await?;
+    for LostKeys { object, mails, links } in &lost_keys {
+        say!("  missing  keys/{object}  keys of short life of {mails} mails in the queue and {links} links");
+    }
     say!("  {} blobs named, {} missing", found.named, found.missing.len());
-    if found.is_fine() {
+    if found.is_fine() && lost_keys.is_empty() {
         return Ok(());
+    }
+    if found.is_fine() {
+        bail!(
+            "{place}: {} objects with keys missing; see \"Blobs that do not fit\" in the operations manual",
+            lost_keys.len()
+        );
     }
     bail!(
         "{place}: {} blobs missing, {} damaged, {} unknown; see \"Blobs that do not fit\" in the operations manual",

@@ -126,8 +126,7 @@ pub(super) fn connect(database: &Database) -> Result<Postgres> {
 pub(super) async fn adopt_bucket(rows: &Postgres, bucket: &Arc<ObjectBlobs>, keys: &NodeKeys) -> Result<()> {
     let id = FolderId::random();
     bucket.set_id(&id).await.context(BUCKET)?;
-    let blobs: Arc<dyn Blobs> = bucket.clone();
-    let found = Inventory::take(rows, blobs, Timestamp::UNIX_EPOCH).await?;
+    let found = Inventory::take(rows, blobs_of(rows, bucket.clone()), Timestamp::UNIX_EPOCH).await?;
     rows.set_identity(keys.identity(id)).await.context(DATABASE)?;
     rows.set_lost(found.missing.len() as u64).await.context(DATABASE)
 }

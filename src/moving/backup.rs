@@ -16,7 +16,6 @@ use super::{Moved, Progress, Shared, bytes, keys, rows, to_shared};
 use crate::backup::{self, BackupError, Manifest};
 use crate::clock::Timestamp;
 use crate::data_folder::{DataFolder, StillFolder};
-use crate::id::FolderId;
 use crate::secret::keyring::Keyring;
 use crate::secret::{FolderKey, MASTER_KEY};
 use crate::store::files::LocalBlobs;
@@ -112,8 +111,23 @@ fn remove_empty_journal(out: &Path) -> Result<()> {
     }
 }
 
-/// A folder that is gone when this is.
+/// The folder of a restore in the data folder of its node.
+const SCRATCH: &str = "restore.scratch";
+
+/// A folder that is gone when this is. It holds a copy of rows and keys: what a restore has left that was killed goes first.
 struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(folder: PathBuf) -> Result<Self> {
+        match fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| folder.display().to_string());
+            }
+            _ => backup::new_folder(&folder)?,
+        }
+        Ok(Self(folder))
+    }
+}
 
 impl Drop for Scratch {
     fn drop(&mut self) {
@@ -144,8 +158,7 @@ pub fn put_back(
     progress: &dyn Progress,
 ) -> Result<Moved> {
     let Restore { from, key: (key, key_file), beside, name } = restore;
-    let scratch = Scratch(beside.join(format!("restore-{}", FolderId::random())));
-    backup::new_folder(&scratch.0)?;
+    let scratch = Scratch::new(beside.join(SCRATCH))?;
     backup::copy(&from.join(DATABASE), &scratch.0.join(DATABASE))?;
     backup::copy_folder(&from.join(KEYS), &scratch.0.join(KEYS))?;
     let database = Database::open(&scratch.0.join(DATABASE))?;

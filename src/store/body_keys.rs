@@ -14,4 +14,19 @@ pub trait BodyKeys: Send + Sync + 'static {
     async fn keys_run_low(&self);
     /// Gives the room of the database's log back, if nothing was written since it was last asked to.
     async fn shrink_log(&self) -> Result<()>;
+    /// Keys of short life that are gone although rows need them.
+    async fn lost_keys(&self) -> Result<Vec<LostKeys>> {
+        Ok(Vec::new())
+    }
+}
+
+/// An object with keys that is not in the blob store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LostKeys {
+    /// Its name.
+    pub object: String,
+    /// How many mails in the queue cannot be read without it.
+    pub mails: u64,
+    /// How many links cannot be opened.
+    pub links: u64,
 }

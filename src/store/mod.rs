@@ -61,7 +61,7 @@ pub use self::blobs::{
     BlobContent, BlobFacts, BlobIndex, BlobIntents, BlobWriter, Blobs, INTENT_LASTS, NamedBlob, Removal,
     all_names, discard,
 };
-pub use self::body_keys::BodyKeys;
+pub use self::body_keys::{BodyKeys, LostKeys};
 pub use self::downloads::{DownloadStore, Fetch, SHOWN};
 pub use self::drafts::{DraftRow, DraftStore, EndedDraft};
 pub use self::gauges::{GaugeStore, Gauges, ProblemGauge, QueueGauge};

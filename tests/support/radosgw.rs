@@ -3,7 +3,7 @@
 
 #![allow(dead_code)]
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -54,21 +54,29 @@ impl Radosgw {
 
     /// Makes a request that no gateway makes, and gives what is answered: `PUT`, `/bucket?versioning=`, a body.
     pub fn request(&self, method: &str, target: &str, body: &str) -> String {
-        String::from_utf8_lossy(&self.send(method, target, body)).into_owned()
+        String::from_utf8_lossy(&self.send(method, target, body.as_bytes())).into_owned()
     }
 
     /// What is in an object.
     pub fn bytes(&self, target: &str) -> Vec<u8> {
-        self.send("GET", target, "")
+        self.send("GET", target, b"")
     }
 
-    fn send(&self, method: &str, target: &str, body: &str) -> Vec<u8> {
+    /// Puts an object there.
+    pub fn store(&self, target: &str, bytes: &[u8]) {
+        self.send("PUT", target, bytes);
+    }
+
+    fn send(&self, method: &str, target: &str, body: &[u8]) -> Vec<u8> {
         let mut curl = Command::new("curl");
         curl.args(["-sf", "--aws-sigv4", "aws:amz:us-east-1:s3", "--user", &format!("{KEY_ID}:{SECRET}")]);
-        curl.args(["-H", "x-amz-content-sha256: UNSIGNED-PAYLOAD", "-X", method, "--data-binary", body]);
-        let md5 = openssl::hash::hash(openssl::hash::MessageDigest::md5(), body.as_bytes()).expect("MD5");
+        curl.args(["-H", "x-amz-content-sha256: UNSIGNED-PAYLOAD", "-X", method, "--data-binary", "@-"]);
+        let md5 = openssl::hash::hash(openssl::hash::MessageDigest::md5(), body).expect("MD5");
         curl.args(["-H", &format!("Content-MD5: {}", openssl::base64::encode_block(&md5))]);
-        let output = curl.arg(format!("{}{target}", self.endpoint())).output().expect("curl");
+        curl.arg(format!("{}{target}", self.endpoint())).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut curl = curl.spawn().expect("curl");
+        curl.stdin.take().expect("its input").write_all(body).expect("its input");
+        let output = curl.wait_with_output().expect("curl");
         assert!(output.status.success(), "{method} {target}: {}", String::from_utf8_lossy(&output.stdout));
         output.stdout
     }

@@ -13,8 +13,10 @@ use super::lent::Connection;
 use super::locks::Lock;
 use crate::store::Result;
 
-/// A backup whose machine is gone is not waited for.
-const SESSION: &str = "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; SET statement_timeout = 0";
+/// A backup whose machine is gone is not waited for; one that copies blobs for hours says nothing meanwhile.
+const SESSION: &str = "
+    SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; SET statement_timeout = 0;
+    SELECT set_config('idle_session_timeout', '0', FALSE) FROM pg_settings WHERE name = 'idle_session_timeout'";
 
 /// The session. Nodes do as usual once it is dropped.
 pub struct Kept(ClientWrapper);

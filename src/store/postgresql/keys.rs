@@ -11,14 +11,14 @@ use futures_util::FutureExt;
 use tokio::task::spawn_blocking;
 
 use super::Postgres;
-use super::columns::get;
+use super::columns::{get, number};
 use super::lent::Connection;
 use super::sheets::Sheets;
 use super::short_keys::ShortKeys;
 use crate::secret::keyring::{Destroyed, KeyId, Keyring};
 use crate::secret::sheet::SheetStore;
 use crate::secret::wrap;
-use crate::store::{BodyKeys, Result, SheetObjects, StoreError};
+use crate::store::{BodyKeys, LostKeys, Result, SheetObjects, StoreError};
 
 /// Keys of the queue in the sheets that are given: whatever else a sheet is used for costs nothing.
 pub(super) const NEEDED_BY_MAIL: &str = "
@@ -27,6 +27,13 @@ pub(super) const NEEDED_BY_TRANSFERS: &str = "SELECT key FROM transfer_recipient
 pub(super) const ENDED: &str = "
     SELECT key FROM unnest($1::bigint[]) AS sheet
     JOIN ended_keys ON key BETWEEN sheet << 32 AND (sheet << 32) + 4294967295";
+pub(super) const SHEETS: &str = "SELECT object FROM sheets";
+pub(super) const USED: &str = "
+    SELECT object,
+        (SELECT count(*) FROM items WHERE key BETWEEN sheets.number << 32 AND (sheets.number << 32) + 4294967295) AS mails,
+        (SELECT count(*) FROM transfer_recipients
+            WHERE key BETWEEN sheets.number << 32 AND (sheets.number << 32) + 4294967295) AS links
+    FROM sheets WHERE object = ANY($1) ORDER BY object";
 pub(super) const FORGET_ENDED: &str = "DELETE FROM ended_keys WHERE key = ANY($1)";
 
 impl Postgres {
@@ -142,6 +149,24 @@ impl BodyKeys for Postgres {
     /// The database's own affair.
     async fn shrink_log(&self) -> Result<()> {
         Ok(())
+    }
+
+    /// Rows are read before the objects are listed, and once more after: a sheet is in another object when its keys were changed.
+    async fn lost_keys(&self) -> Result<Vec<LostKeys>> {
+        let Some(sheets) = &self.sheets else { return Ok(Vec::new()) };
+        let named = self.read(|db| async move { db.query(SHEETS, &[]).await }.boxed()).await?;
+        let named = named.iter().map(|row| get(row, "object")).collect::<Result<Vec<String>>>()?;
+        let there = sheets.listed().await?;
+        let missing: Vec<_> = named.into_iter().filter(|object| !there.contains(object)).collect();
+        let rows = self.read(move |db| async move { db.query(USED, &[&missing]).await }.boxed()).await?;
+        let lost = |row| {
+            Ok(LostKeys {
+                object: get(row, "object")?,
+                mails: number(row, "mails")?,
+                links: number(row, "links")?,
+            })
+        };
+        rows.iter().map(lost).collect()
     }
 }
 

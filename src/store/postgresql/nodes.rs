@@ -41,6 +41,12 @@ const TURN: Duration = Duration::from_secs(2);
 const SESSION: &str = "
     SET tcp_keepalives_idle = 1; SET tcp_keepalives_interval = 1; SET tcp_keepalives_count = 2; SET tcp_user_timeout = 3000;
     SELECT set_config('idle_session_timeout', '3s', FALSE) FROM pg_settings WHERE name = 'idle_session_timeout'";
+/// PostgreSQL 13 has no such limit. There whoever wants to lead ends the session of a leader that has proved nothing for so long.
+const END_OF_SILENCE: &str = "
+    SELECT count(pg_terminate_backend(pid)) FROM pg_locks JOIN pg_stat_activity USING (pid)
+    WHERE locktype = 'advisory' AND granted AND classid::BIGINT = $1 AND objid::BIGINT = $2 AND objsubid = 2
+        AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND state = 'idle' AND state_change < clock_timestamp() - INTERVAL '3 seconds'";
 
 /// The time by the clock of the database, in microseconds.
 macro_rules! now {
@@ -373,6 +379,8 @@ impl Postgres {
         let session = self.aside.get().await?;
         let taken = session.query_one(&Lock::Timer.of_session(), &[]).await?.try_get::<_, bool>(0)?;
         if !taken {
+            let (class, object) = Lock::Timer.key();
+            session.query(END_OF_SILENCE, &[&i64::from(class), &i64::from(object)]).await?;
             return Ok(None);
         }
         let session = Object::take(session);

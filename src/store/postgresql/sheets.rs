@@ -163,6 +163,11 @@ impl Sheets {
         Ok(())
     }
 
+    /// The names of all objects with keys.
+    pub async fn listed(&self) -> io::Result<HashSet<String>> {
+        Ok(self.0.objects.list().await?.into_iter().collect())
+    }
+
     /// Removes objects that no row names: written by a call that was given up long before it got there.
     pub async fn search(&self) -> io::Result<()> {
         self.0.search().await

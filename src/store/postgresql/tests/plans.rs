@@ -16,7 +16,7 @@ const MANY_ROWS: &str = include_str!("many_rows.sql");
 const SMALL: [&str; 6] = ["folder", "nodes", "sheets", "sheet_objects", "turns", "zegel_schema"];
 
 /// Statements that may read a whole table.
-const RARE: [(&str, &str); 13] = [
+const RARE: [(&str, &str); 14] = [
     ("blobs::DOOMED", "the first so many of whatever there is, no more than asked"),
     ("drafts::DRAFTS", "counts to a bound"),
     ("gauges::QUEUED", "a figure for monitoring, over the queue alone"),
@@ -25,6 +25,7 @@ const RARE: [(&str, &str); 13] = [
     ("identity::UNUSED", "at start: whether there is any row"),
     ("migrate::CURRENT", "at start"),
     ("migrate::FOREIGN", "at start, in the catalogue"),
+    ("nodes::END_OF_SILENCE", "sessions and locks, in the catalogue"),
     ("queue::HURRY", "after the clock was set back: everything that waits"),
     ("queue::HURRY_UNREACHED", "after an outage of the next hop: everything that waits for it"),
     ("queue_admin::LIST", "an administrator looks at the whole queue"),
