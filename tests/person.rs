@@ -77,6 +77,12 @@ fn what_is_held_on_somebody_is_written_out() {
         "nothing of others, and nothing sealed: {text}"
     );
     let words = fs::read_to_string(out.join("person.txt")).unwrap();
+    let mail = held["mail"].as_array().unwrap();
+    assert!(
+        mail.iter().any(|mail| mail["state"] == "sealed")
+            && mail.iter().all(|mail| mail["recipient"] == RESIDENT)
+    );
+    assert!(words.contains("that zegel remembers: "), "{words}");
     assert!(words.contains("sent to them: 1") && words.contains("cannot be searched"), "{words}");
     let (status, _, error) = run(&site, &export);
     assert!(status == 1 && error.contains("anna"), "nothing is overwritten: {error}");

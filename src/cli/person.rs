@@ -18,7 +18,10 @@ use crate::person::{self, Part, Person};
 use crate::serve;
 use crate::staff::Directory;
 use crate::store::person::Erasure;
-use crate::store::{QueueEntry, Store};
+use crate::store::{QueueEntry, Store, TrackQuery, TrackRow, Who};
+
+/// Messages of somebody that are looked up at most, the newest: more than anybody sends while they are remembered.
+const MOST_MESSAGES: usize = 100_000;
 
 /// What no search finds: said wherever somebody is looked for.
 const NOT_SEARCHED: &str = "\
@@ -68,6 +71,8 @@ struct Held {
     store: std::sync::Arc<dyn Store>,
     person: Person,
     queue: Vec<QueueEntry>,
+    /// Where their mail went, as far as it is remembered.
+    tracks: Vec<TrackRow>,
     /// Rows of the audit trail that are about them, and whether they name them.
     trail: Vec<(Row, bool)>,
     is_staff: bool,
@@ -84,9 +89,23 @@ impl Held {
             from || entry.recipients.iter().any(|one| one.address.is_same_mailbox(address))
         };
         let queue = store.queue().await?.into_iter().filter(is_theirs).collect();
+        let tracks = Self::tracks(store.as_ref(), address).await?;
         let trail = Self::trail(store.as_ref(), &person).await?;
         let is_staff = staff.is_some_and(|staff| staff.find(address).is_some());
-        Ok(Self { store, person, queue, trail, is_staff })
+        Ok(Self { store, person, queue, tracks, trail, is_staff })
+    }
+
+    /// Of mail to many only what was theirs.
+    async fn tracks(store: &dyn Store, address: &Address) -> Result<Vec<TrackRow>> {
+        let mailbox = address.mailbox();
+        let (all, who) = (TrackQuery::all(MOST_MESSAGES), Some(Who::Mailbox(mailbox.clone())));
+        let sent = store.find_tracks(TrackQuery { from: who.clone(), ..all.clone() }).await?;
+        let mut messages = store.find_tracks(TrackQuery { to: who, ..all }).await?;
+        messages.retain(|message| !sent.contains(message));
+        messages.extend(sent);
+        let mut rows = store.tracks(messages).await?;
+        rows.retain(|row| row.sender == mailbox || row.recipient == mailbox);
+        Ok(rows)
     }
 
     async fn trail(store: &dyn Store, person: &Person) -> Result<Vec<(Row, bool)>> {
@@ -139,6 +158,7 @@ impl Held {
         for part in &self.person.transfers {
             transfers += usize::from(store.erase_person(self.erasure(part)).await?);
         }
+        while store.forget_tracks(self.person.address.mailbox()).await? > 0 {}
         self.record((Action::Erase, EventResult::Erased { transfers, rows })).await?;
         say!("erased in {transfers} transfers and {rows} rows of the audit trail");
         match (transfers == self.person.transfers.len(), rows == named.len()) {
@@ -176,6 +196,7 @@ impl Held {
             "in_staff_list": self.is_staff,
             "transfers": transfers.collect::<Vec<_>>(),
             "queue": self.queue,
+            "mail": self.tracks,
             "audit": self.trail.iter().map(|(row, _)| row).collect::<Vec<_>>(),
             "not_searched": NOT_SEARCHED.lines().collect::<Vec<_>>(),
         })
@@ -212,6 +233,8 @@ impl Held {
         lines.extend(
             self.queue.iter().map(|entry| format!("  {}  {}  since {}", entry.id, entry.kind, entry.created)),
         );
+        lines.push(format!("Mail from or to them that zegel remembers: {}", self.tracks.len()));
+        lines.extend(self.tracks.iter().map(super::track::line));
         let named = self.trail.iter().filter(|(_, is_named)| *is_named).count();
         lines.push(format!(
             "Events of the audit trail about them: {}; they did {named} of these",

@@ -161,6 +161,19 @@ fn print(message: &Tracked) {
     }
 }
 
+/// One mail to one recipient, outside of its message.
+pub(super) fn line(mail: &TrackRow) -> String {
+    format!(
+        "  {}  {}  {}  from {} to {}  {}",
+        mail.tracking,
+        mail.time,
+        mail.kind,
+        sender(mail),
+        mail.recipient,
+        state(mail)
+    )
+}
+
 fn sender(mail: &TrackRow) -> &str {
     if mail.sender.is_empty() { "<>" } else { &mail.sender }
 }
