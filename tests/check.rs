@@ -46,6 +46,9 @@ public_url = "https://veilig.voorbeeld.nl"
 listen = ["127.0.0.1:0"]
 "#;
 
+/// Makes the folder as the case needs it; gives variables of the environment.
+type Prepare = fn(&Path) -> Vec<(String, String)>;
+
 /// One configuration that somebody got wrong.
 #[derive(Default)]
 pub struct Case {
@@ -55,7 +58,7 @@ pub struct Case {
     pub environment: &'static [(&'static str, &'static str)],
     pub arguments: &'static [&'static str],
     /// Puts files beside the configuration. Gives what differs from run to run, and what stands for it in the golden file.
-    pub prepare: Option<fn(&Path) -> Vec<(String, String)>>,
+    pub prepare: Option<Prepare>,
     /// What the finding must have: its severity, and a part of its reason.
     pub expected: (&'static str, &'static str),
 }

@@ -1,5 +1,5 @@
-//! What each feature of the build adds, run once by the binary under test. `.ci/run` has it run by the release build too, with all
-//! features, which is what the Debian package holds (`ZEGEL_BIN`): what is compiled is not yet what works.
+//! What each feature of the build adds, run once by the binary under test. `./run features` has it run by the release build too, with
+//! all features, which is what the Debian package holds (`ZEGEL_BIN`): what is compiled is not yet what works.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail so")]
 

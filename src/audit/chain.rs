@@ -210,9 +210,10 @@ impl Block {
     pub fn is_well_formed(&self) -> bool {
         match self.kind {
             BlockKind::Rows => {
-                self.content.len() % ENTRY == 0 && self.salts.len() / SALT == self.content.len() / ENTRY
+                self.content.len().is_multiple_of(ENTRY)
+                    && self.salts.len() / SALT == self.content.len() / ENTRY
             }
-            BlockKind::Erased => self.content.len() % 8 == 0,
+            BlockKind::Erased => self.content.len().is_multiple_of(8),
             BlockKind::Forgotten => self.content.len() == ENTRY,
         }
     }

@@ -260,7 +260,7 @@ mod tests {
         assert_eq!(differing(&[&usual, &other]), [vec![], vec!["policy".to_owned()]], "the older is right");
         let unknown = SettingsDigests::new();
         assert_eq!(differing(&[&unknown, &usual]), [vec![""; 0], vec![]], "an older release says nothing");
-        assert_eq!(differing(&[]), [vec![""; 0]; 0]);
+        assert!(differing(&[]).is_empty());
     }
 
     #[test]

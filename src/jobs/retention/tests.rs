@@ -455,7 +455,7 @@ async fn a_blob_that_cannot_be_removed_holds_up_no_other() {
     node.clock.advance(Duration::from_hours(12));
     let error = node.timer.turn().await.unwrap_err().to_string();
     assert!(error.contains("1 blobs") && error.contains("unplugged"), "{error}");
-    assert_eq!(all_names(&*disk).unwrap(), [stuck.clone()]);
+    assert_eq!(all_names(&*disk).unwrap(), std::slice::from_ref(&stuck));
     assert_eq!(node.store.pending_deletion(10).await.unwrap(), [stuck]);
     disk.stuck.lock().unwrap().clear();
     node.timer.turn().await.unwrap();

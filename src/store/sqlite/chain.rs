@@ -183,7 +183,9 @@ fn erase(change: &mut Change<'_>, rows: &[u64], now: Timestamp) -> Result<usize>
 }
 
 /// The block that names a row, its salts without that of the row, and that.
-fn take_salt(db: &Connection, number: u64) -> Result<Option<(u64, Vec<u8>, [u8; 16])>> {
+type TakenSalt = (u64, Vec<u8>, [u8; 16]);
+
+fn take_salt(db: &Connection, number: u64) -> Result<Option<TakenSalt>> {
     let mut after = 0;
     loop {
         let mut statement = db.prepare_cached(BLOCKS_FROM_ROW)?;

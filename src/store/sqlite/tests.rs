@@ -569,7 +569,7 @@ mod serving {
         let to = Some(Who::Mailbox("b@example.org".into()));
         assert_eq!(
             tool.find_tracks(TrackQuery { to, ..TrackQuery::all(5) }).await.unwrap(),
-            [mail.id.clone()]
+            std::slice::from_ref(&mail.id)
         );
         assert_eq!(tool.tracks(vec![mail.id]).await.unwrap().len(), 2);
         let other = Some(Who::Mailbox("c@example.org".into()));

@@ -369,7 +369,7 @@ async fn an_administrator_beside_the_node_sees_what_is_in_its_journal() {
     let id = node.keep().await;
     let tool = scene.shared().rows.beside_journal(&scene.folder());
     let seen = |entries: Vec<QueueEntry>| entries.into_iter().map(|entry| entry.id).collect::<Vec<_>>();
-    assert_eq!(seen(tool.queue().await.unwrap()), [id.clone()]);
+    assert_eq!(seen(tool.queue().await.unwrap()), std::slice::from_ref(&id));
     assert_eq!(scene.rows(), "0");
     let moved = async {
         sleep(Duration::from_millis(200)).await;

@@ -63,7 +63,7 @@ fn a_small_blob_has_an_intent_until_a_row_names_it() {
     writer.write_all(b"never settled").unwrap();
     let unsettled = writer.close().unwrap();
     blobs.remove(&unsettled).unwrap();
-    assert_eq!(all_names(&blobs).unwrap(), [name.clone()]);
+    assert_eq!(all_names(&blobs).unwrap(), std::slice::from_ref(&name));
     // As a retention that comes a day later does.
     let given_up = behind.runtime.block_on(behind.rows.write(|change| {
         async move {
@@ -72,9 +72,9 @@ fn a_small_blob_has_an_intent_until_a_row_names_it() {
         }
         .boxed()
     }));
-    assert_eq!(given_up.unwrap(), [name.clone()]);
+    assert_eq!(given_up.unwrap(), std::slice::from_ref(&name));
     let doomed = behind.runtime.block_on(behind.rows.pending_deletion(10)).unwrap();
-    assert_eq!(doomed, [name.clone()]);
+    assert_eq!(doomed, std::slice::from_ref(&name));
     blobs.remove(&name).unwrap();
     assert!(all_names(&blobs).unwrap().is_empty());
 }
