@@ -113,7 +113,7 @@ pub enum BackupError {
     #[error("{0}: {1} octets instead of {2}; the backup is damaged")]
     Size(PathBuf, u64, u64),
     /// A blob cannot be what its row says.
-    #[error("{0}: {2} octets cannot be all of the {1}; the backup is damaged")]
+    #[error("{0}: {2} bytes cannot be all of the {1}; the backup is damaged")]
     Damaged(PathBuf, BlobContent, u64),
     /// The backup holds more than its database names.
     #[error("{0}: {1} blobs, and {2} that the database names; the backup is damaged")]

@@ -131,7 +131,7 @@ async fn compare(home: &Home, place: &str) -> Result<()> {
         say!("  missing  {}  {}", named.blob, named.content);
     }
     for (named, octets) in &found.damaged {
-        say!("  damaged  {}  {}: {octets} octets cannot be all of it", named.blob, named.content);
+        say!("  damaged  {}  {}: {octets} bytes cannot be all of it", named.blob, named.content);
     }
     for (blob, written) in &found.unknown {
         say!("  unknown  {blob}  written {written}; no row names it");
