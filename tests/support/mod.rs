@@ -12,6 +12,7 @@ pub mod crash;
 #[cfg(feature = "cluster")]
 pub mod crash_cluster;
 pub mod disk;
+pub mod document;
 pub mod firefox;
 pub mod gateway;
 pub mod haproxy;
