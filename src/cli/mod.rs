@@ -6,6 +6,7 @@ macro_rules! say {
     ($($text:tt)*) => { $crate::cli::print_line(format_args!($($text)*)) };
 }
 
+mod arguments;
 mod audit;
 mod backup;
 mod check;
@@ -352,7 +353,7 @@ enum TransferCommand {
     /// One transfer with its recipients
     Show {
         /// The transfer, or a link to it
-        #[arg(value_parser = track::parse_link)]
+        #[arg(value_parser = arguments::parse_link)]
         id: TransferId,
         #[command(flatten)]
         report: ReportArgs,
@@ -360,7 +361,7 @@ enum TransferCommand {
     /// Take it back, for good: from one recipient or from all
     Recall {
         /// The transfer, or a link to it
-        #[arg(value_parser = track::parse_link)]
+        #[arg(value_parser = arguments::parse_link)]
         id: TransferId,
         /// Only this recipient, letter case aside
         #[arg(long, value_name = "ADDR", value_parser = parse_address)]
@@ -377,7 +378,7 @@ enum TransferCommand {
     /// Keep it for this many days from now
     Extend {
         /// The transfer, or a link to it
-        #[arg(value_parser = track::parse_link)]
+        #[arg(value_parser = arguments::parse_link)]
         id: TransferId,
         /// From 1 to 365
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(i64::from(*EXPIRY_DAYS.start())..=i64::from(*EXPIRY_DAYS.end())))]
@@ -388,7 +389,7 @@ enum TransferCommand {
     /// Send the notification again: to one recipient or to all
     Resend {
         /// The transfer, or a link to it
-        #[arg(value_parser = track::parse_link)]
+        #[arg(value_parser = arguments::parse_link)]
         id: TransferId,
         /// Only this recipient, letter case aside
         #[arg(long, value_name = "ADDR", value_parser = parse_address)]
@@ -399,7 +400,7 @@ enum TransferCommand {
     /// Write its parts as OpenPGP messages that `sq decrypt` opens
     Export {
         /// The transfer, or a link to it
-        #[arg(value_parser = track::parse_link)]
+        #[arg(value_parser = arguments::parse_link)]
         id: TransferId,
         /// A folder; it is made if it is not there
         #[arg(long, value_name = "DIR")]

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::json;
 
-use super::{QueueCommand, ReportArgs, operator, print_json, track};
+use super::{QueueCommand, ReportArgs, arguments, operator, print_json};
 use crate::address::Address;
 use crate::audit::{Action, EventResult};
 use crate::clock::{Clock, Timestamp};
@@ -54,10 +54,10 @@ pub fn run(command: QueueCommand) -> Result<()> {
 #[derive(Debug, Args)]
 pub struct Filter {
     /// With this recipient: an address, or a whole domain; letter case aside
-    #[arg(long, value_name = "ADDR", value_parser = track::parse_who)]
+    #[arg(long, value_name = "ADDR", value_parser = arguments::parse_who)]
     to: Option<Who>,
     /// With this sender: an address, a whole domain, or '<>'
-    #[arg(long, value_name = "ADDR", value_parser = track::parse_who)]
+    #[arg(long, value_name = "ADDR", value_parser = arguments::parse_who)]
     from: Option<Who>,
     /// Of this kind: message, notification, receipt, …
     #[arg(long, value_parser = parse_kind)]
@@ -94,7 +94,7 @@ impl Filter {
 
 async fn list(filter: &Filter, report: &ReportArgs) -> Result<()> {
     let (config, now) = (report.config()?, Clock::system().now());
-    let since = track::since(filter.since.as_deref(), &config.organisation.time_zone, now)?;
+    let since = arguments::since(filter.since.as_deref(), &config.organisation.time_zone, now)?;
     let mut entries = report.home().await?.store.queue().await?;
     entries.retain(|entry| filter.fits(entry, since));
     if report.json {

@@ -2,18 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use serde::Serialize;
 
+use super::arguments::{moment, parse_link, parse_who, since};
 use super::{ReportArgs, print_json, transfer};
-use crate::address::Address;
 use crate::calendar::Zone;
-use crate::clock::{Clock, Timestamp, earlier};
-use crate::config::parse_duration;
+use crate::clock::{Clock, Timestamp};
 use crate::id::{QueueId, TransferId};
 use crate::store::{Store, TrackQuery, TrackRow, TrackState, Who, message_id};
-use crate::transfer::pasted::transfer_in;
 use crate::transfer::status::{self, Status};
 
 /// What is looked for. What is given must all hold.
@@ -87,17 +85,6 @@ pub fn run(args: &TrackArgs) -> Result<()> {
     })
 }
 
-/// The moment from which on something is listed; without a text all of it is.
-pub(super) fn since(text: Option<&str>, zone: &Zone, now: Timestamp) -> Result<Timestamp> {
-    moment(text, Timestamp::MIN, zone, now)
-}
-
-fn moment(text: Option<&str>, otherwise: Timestamp, zone: &Zone, now: Timestamp) -> Result<Timestamp> {
-    let Some(text) = text else { return Ok(otherwise) };
-    time_of(text, zone, now)
-        .with_context(|| format!("{text:?} is no time: write 2h, 3d, 2026-11-30, or 2026-11-30T10:00:00Z"))
-}
-
 fn query(args: &TrackArgs, zone: &Zone, now: Timestamp) -> Result<TrackQuery> {
     Ok(TrackQuery {
         to: args.to.clone(),
@@ -109,13 +96,6 @@ fn query(args: &TrackArgs, zone: &Zone, now: Timestamp) -> Result<TrackQuery> {
         until: moment(args.until.as_deref(), Timestamp::MAX, zone, now)?,
         ..TrackQuery::all(args.most.into())
     })
-}
-
-/// So long ago, the beginning of a day of the organisation, or a moment.
-fn time_of(text: &str, zone: &Zone, now: Timestamp) -> Option<Timestamp> {
-    let ago = || parse_duration(text).map(|ago| earlier(now, ago));
-    let day = || text.parse().ok().map(|day| zone.first_moment(day));
-    text.parse().ok().or_else(ago).or_else(day)
 }
 
 /// The messages in the order in which they were found.
@@ -219,57 +199,6 @@ fn opened(message: &Tracked, mail: &TrackRow) -> Vec<String> {
     lines
 }
 
-/// An address where there is an `@`; else a domain, with which it may also begin.
-pub(super) fn parse_who(text: &str) -> Result<Who> {
-    if text == "<>" {
-        return Ok(Who::Mailbox(String::new()));
-    }
-    let domain = text.strip_prefix('@').unwrap_or(text);
-    if domain.contains('@') {
-        return Ok(Who::Mailbox(Address::parse(text)?.mailbox()));
-    }
-    let any = Address::parse(&format!("a@{domain}"))?.mailbox();
-    any.rsplit_once('@').map(|(_, domain)| Who::Domain(domain.to_owned())).context("no domain")
-}
-
 fn parse_message_id(text: &str) -> Result<String> {
     message_id(text).context("a Message-ID is not empty")
-}
-
-/// As [`transfer_in`] finds it.
-pub(super) fn parse_link(text: &str) -> Result<TransferId> {
-    match transfer_in(text) {
-        Some(transfer) => Ok(transfer),
-        None => bail!("neither a transfer nor a link to one"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_written_in_three_ways() {
-        let now: Timestamp = "2026-11-30T12:00:00Z".parse().unwrap();
-        let zone = Zone::default();
-        let at = |text| time_of(text, &zone, now).map(|time| time.to_string());
-        assert_eq!(at("2h").as_deref(), Some("2026-11-30T10:00:00Z"));
-        assert_eq!(at("2026-11-30T10:00:00Z").as_deref(), Some("2026-11-30T10:00:00Z"));
-        assert_eq!(at("2026-11-30").as_deref(), Some("2026-11-29T23:00:00Z"));
-        for wrong in ["", "yesterday", "2026-13-01", "5"] {
-            assert_eq!(at(wrong), None, "{wrong}");
-        }
-    }
-
-    #[test]
-    fn somebody_is_an_address_or_a_domain() {
-        let who = |text| parse_who(text).ok();
-        assert_eq!(who("Jan@Voorbeeld.NL"), Some(Who::Mailbox("jan@voorbeeld.nl".into())));
-        assert_eq!(who("Voorbeeld.NL"), Some(Who::Domain("voorbeeld.nl".into())));
-        assert_eq!(who("@voorbeeld.nl"), Some(Who::Domain("voorbeeld.nl".into())));
-        assert_eq!(who("<>"), Some(Who::Mailbox(String::new())));
-        for wrong in ["", "a b@c", "@", "exa mple.org"] {
-            assert_eq!(who(wrong), None, "{wrong}");
-        }
-    }
 }

@@ -11,7 +11,7 @@ use clap::Args;
 use serde_json::json;
 use tokio::task::block_in_place;
 
-use super::{ReportArgs, TransferCommand, operator, print_json, track};
+use super::{ReportArgs, TransferCommand, arguments, operator, print_json};
 use crate::address::Address;
 use crate::clock::{Clock, Timestamp};
 use crate::home::Home;
@@ -68,10 +68,10 @@ async fn known(report: &ReportArgs, id: &TransferId) -> Result<Status> {
 #[derive(Debug, Args)]
 pub struct Filter {
     /// With this recipient: an address, or a whole domain; letter case aside
-    #[arg(long, value_name = "ADDR", value_parser = track::parse_who)]
+    #[arg(long, value_name = "ADDR", value_parser = arguments::parse_who)]
     to: Option<Who>,
     /// With this sender: an address, a whole domain, or '<>'
-    #[arg(long, value_name = "ADDR", value_parser = track::parse_who)]
+    #[arg(long, value_name = "ADDR", value_parser = arguments::parse_who)]
     from: Option<Who>,
     /// Sealed from then on: 2h, 3d, 2026-11-30, or 2026-11-30T10:00:00Z
     #[arg(long, value_name = "TIME")]
@@ -94,7 +94,7 @@ async fn list(filter: &Filter, report: &ReportArgs) -> Result<()> {
     let config = report.config()?;
     let (grace_days, zone, now) =
         (config.seal.grace_days, &config.organisation.time_zone, Clock::system().now());
-    let since = track::since(filter.since.as_deref(), zone, now)?;
+    let since = arguments::since(filter.since.as_deref(), zone, now)?;
     let mut transfers = report.home().await?.store.transfers().await?;
     transfers.retain(|transfer| filter.fits(transfer, since));
     let status = |transfer| Status::new(transfer, &Known::default(), grace_days, zone, now);

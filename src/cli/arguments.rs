@@ -1,0 +1,85 @@
+//! Arguments that several commands take: somebody, a time, a link.
+
+use anyhow::{Context, Result, bail};
+
+use crate::address::Address;
+use crate::calendar::Zone;
+use crate::clock::{Timestamp, earlier};
+use crate::config::parse_duration;
+use crate::id::TransferId;
+use crate::store::Who;
+use crate::transfer::pasted::transfer_in;
+
+/// An address where there is an `@`; else a domain, with which it may also begin.
+pub(super) fn parse_who(text: &str) -> Result<Who> {
+    if text == "<>" {
+        return Ok(Who::Mailbox(String::new()));
+    }
+    let domain = text.strip_prefix('@').unwrap_or(text);
+    if domain.contains('@') {
+        return Ok(Who::Mailbox(Address::parse(text)?.mailbox()));
+    }
+    let any = Address::parse(&format!("a@{domain}"))?.mailbox();
+    any.rsplit_once('@').map(|(_, domain)| Who::Domain(domain.to_owned())).context("no domain")
+}
+
+/// As [`transfer_in`] finds it.
+pub(super) fn parse_link(text: &str) -> Result<TransferId> {
+    match transfer_in(text) {
+        Some(transfer) => Ok(transfer),
+        None => bail!("neither a transfer nor a link to one"),
+    }
+}
+
+/// The moment from which on something is listed; without a text all of it is.
+pub(super) fn since(text: Option<&str>, zone: &Zone, now: Timestamp) -> Result<Timestamp> {
+    moment(text, Timestamp::MIN, zone, now)
+}
+
+pub(super) fn moment(
+    text: Option<&str>,
+    otherwise: Timestamp,
+    zone: &Zone,
+    now: Timestamp,
+) -> Result<Timestamp> {
+    let Some(text) = text else { return Ok(otherwise) };
+    time_of(text, zone, now)
+        .with_context(|| format!("{text:?} is no time: write 2h, 3d, 2026-11-30, or 2026-11-30T10:00:00Z"))
+}
+
+/// So long ago, the beginning of a day of the organisation, or a moment.
+fn time_of(text: &str, zone: &Zone, now: Timestamp) -> Option<Timestamp> {
+    let ago = || parse_duration(text).map(|ago| earlier(now, ago));
+    let day = || text.parse().ok().map(|day| zone.first_moment(day));
+    text.parse().ok().or_else(ago).or_else(day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_in_three_ways() {
+        let now: Timestamp = "2026-11-30T12:00:00Z".parse().unwrap();
+        let zone = Zone::default();
+        let at = |text| time_of(text, &zone, now).map(|time| time.to_string());
+        assert_eq!(at("2h").as_deref(), Some("2026-11-30T10:00:00Z"));
+        assert_eq!(at("2026-11-30T10:00:00Z").as_deref(), Some("2026-11-30T10:00:00Z"));
+        assert_eq!(at("2026-11-30").as_deref(), Some("2026-11-29T23:00:00Z"));
+        for wrong in ["", "yesterday", "2026-13-01", "5"] {
+            assert_eq!(at(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn somebody_is_an_address_or_a_domain() {
+        let who = |text| parse_who(text).ok();
+        assert_eq!(who("Jan@Voorbeeld.NL"), Some(Who::Mailbox("jan@voorbeeld.nl".into())));
+        assert_eq!(who("Voorbeeld.NL"), Some(Who::Domain("voorbeeld.nl".into())));
+        assert_eq!(who("@voorbeeld.nl"), Some(Who::Domain("voorbeeld.nl".into())));
+        assert_eq!(who("<>"), Some(Who::Mailbox(String::new())));
+        for wrong in ["", "a b@c", "@", "exa mple.org"] {
+            assert_eq!(who(wrong), None, "{wrong}");
+        }
+    }
+}
