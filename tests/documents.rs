@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use support::client::submit;
-use support::document::{Shown, assert_shows, commands, spans, table, words};
+use support::document::{Shown, assert_shows, commands, named, spans, table, words};
 use support::gateway::{Gateway, Site, free_port, wait_for, zegel};
 use support::mail::{Notice, link_of, password_of};
 use support::smarthost::{Script, Smarthost, Stage, say};
@@ -63,7 +63,7 @@ fn all() -> impl Iterator<Item = (&'static str, Shown)> {
 fn every_command_is_one_that_there_is() {
     for (_, shown) in all() {
         let Some(words) = shown.zegel() else { continue };
-        if words[1] == "manual" && !cfg!(feature = "manual") {
+        if is_hidden(&words[1]) {
             continue;
         }
         let words = words.iter().map(|word| word.replace("<transfer>", "jrnvbrrw91"));
@@ -71,6 +71,35 @@ fn every_command_is_one_that_there_is() {
             panic!("{}: `{}`: {error}", shown.place, shown.line);
         }
     }
+}
+
+/// What is named in a sentence or a table has the name of a command, and options that this command has.
+#[test]
+fn every_command_that_is_named_is_one_that_there_is() {
+    let mut seen = 0;
+    let others = ["docs/architecture.md", "docs/security.md", "docs/performance.md", "policies/README.md"];
+    for page in PAGES.into_iter().chain(others) {
+        for span in named(page).iter().filter(|span| span.starts_with("zegel ")) {
+            let words: Vec<&str> = span.split([' ', '=']).skip(1).collect();
+            let mut command = zegel::cli::command();
+            for word in &words {
+                let Some(found) = command.find_subcommand(word).cloned() else { break };
+                command = found;
+            }
+            assert!(command.get_name() != "zegel" || is_hidden(words[0]), "{page}: there is no `{span}`");
+            let has = |option: &str| command.get_arguments().any(|arg| arg.get_long() == Some(option));
+            for option in words.iter().filter_map(|word| word.strip_prefix("--")) {
+                assert!(has(option) || option == "log", "{page}: `{span}` has no --{option}");
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen > 50, "{seen}");
+}
+
+/// Whether a command is not in this build.
+fn is_hidden(word: &str) -> bool {
+    word == "manual" && !cfg!(feature = "manual")
 }
 
 /// So that nothing is forgotten: neither a command that a page gets, nor the test that is named for one.
@@ -317,7 +346,7 @@ fn the_audit_trail() {
 fn what_is_held_on_somebody() {
     let mut scene = Scene::delivered();
     scene.call("anna@example.org", RESIDENT);
-    let out = scene.place("/root/anna", "anna");
+    let out = scene.place("/var/tmp/anna", "anna");
     let id = scene.real("jrnvbrrw91");
     assert_eq!(scene.site.command(&["transfer", "recall", &id, "--all"]).0, 0);
     scene.play(OPERATIONS, "What we hold on somebody");
@@ -419,7 +448,7 @@ fn questions_and_answers() {
     let mut scene = Scene::delivered();
     scene.submit("Afspraak", "info@example.org");
     scene.settle(4);
-    scene.place("/root/anna", "anna");
+    scene.place("/var/tmp/anna", "anna");
     fs::write(scene.folder.path().join("message.eml"), message("Afspraak", "info@example.org")).unwrap();
     let rows = table(OPERATIONS, "Questions and answers");
     assert!(rows.len() >= 10, "{rows:#?}");

@@ -69,6 +69,11 @@ pub fn spans(text: &str) -> Vec<String> {
     text.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
+/// What the sentences and tables of a page have between backticks.
+pub fn named(page: &str) -> Vec<String> {
+    text(page).lines().filter(|line| !line.starts_with("    ")).flat_map(spans).collect()
+}
+
 fn text(page: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).unwrap()
 }
