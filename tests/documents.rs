@@ -48,7 +48,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("sudo -u zegel zegel check --online", "tests/check_online.rs", "--dkim-selector"),
     ("sudo -u zegel zegel move", "tests/moving.rs", "\"move\""),
     ("sudo -u zegel zegel repair key", "tests/data_folder.rs", "[\"repair\", \"key\"]"),
-    ("zegel nodes", "tests/nodes.rs", "\"nodes\""),
+    ("zegel nodes", "tests/nodes.rs", "assert_as_documented(&text"),
 ];
 
 fn is_elsewhere(shown: &Shown) -> bool {
@@ -100,6 +100,24 @@ fn every_command_that_is_named_is_one_that_there_is() {
 /// Whether a command is not in this build.
 fn is_hidden(word: &str) -> bool {
     word == "manual" && !cfg!(feature = "manual")
+}
+
+/// The map of docs/architecture.md names every module.
+#[test]
+fn every_module_is_on_the_map() {
+    let read = |path: &str| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+    let page = read("docs/architecture.md");
+    let (_, map) = page.split_once("\n## The map\n").unwrap();
+    let map = map.split("\n## ").next().unwrap();
+    let library = read("src/lib.rs");
+    let modules: Vec<&str> =
+        library.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
+    assert!(modules.len() > 40, "{modules:?}");
+    for module in modules {
+        let is_linked =
+            [".rs)", "/mod.rs)"].iter().any(|end| map.contains(&format!("(../src/{module}{end}")));
+        assert!(is_linked, "{module} is not on the map");
+    }
 }
 
 /// So that nothing is forgotten: neither a command that a page gets, nor the test that is named for one.

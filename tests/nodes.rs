@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use support::client::SmtpClient;
+use support::document::{assert_shows, commands};
 use support::gateway::{Gateway, Site, wait_for, zegel};
 use support::outage::{check_all_once, check_log, submit_many, wait_until_all_wait};
 use support::postgresql::Server;
@@ -95,10 +96,27 @@ fn ready(node: &Gateway) -> (u16, String) {
     (answer.status, answer.text())
 }
 
+/// Like docs/operations.md shows it, but for names, seconds, and which of them has the timer.
+fn assert_as_documented(text: &str, there: &[Value]) {
+    let shown = commands("docs/operations.md").into_iter().find(|shown| shown.line == "zegel nodes").unwrap();
+    let real = |line: &String| {
+        let name = |node: usize, what: &str| there[node][what].as_str().unwrap();
+        let ids = line.replace("1f0v6p3x8k2m4q7r", name(0, "id")).replace("9b5d7h2j4n6s8w0z", name(1, "id"));
+        let hosts = ids.replace("post-1", name(0, "host")).replace("post-2", name(1, "host"));
+        match hosts.split_once("lease ") {
+            Some((before, _)) => format!("{before}lease … s clock … s … claimed"),
+            None => hosts,
+        }
+    };
+    let expected: Vec<String> = shown.output.iter().map(real).collect();
+    assert_shows(&shown, &expected, &text.replace("  timer", ""));
+}
+
 #[test]
 fn nodes_are_listed_and_one_has_the_timer() {
     let shared = Shared::new();
     let (first, second) = (shared.site(), shared.site_without_key("zegel"));
+    second.publish_at(&first.public_url());
     assert!(first.command(&["nodes"]).2.contains("no gateway has run here yet"));
     let (status, text, error) = first.command(&["migrate"]);
     assert_eq!((status, text.contains(" steps: the database is up to date now")), (0, true), "{text}{error}");
@@ -117,7 +135,8 @@ fn nodes_are_listed_and_one_has_the_timer() {
     }
     assert!(first.command(&["check"]).1.contains("belong together"));
     let (_, text, _) = first.command(&["nodes"]);
-    assert!(text.contains("2 nodes") && text.contains("  timer"), "{text}");
+    assert_eq!(text.matches("  timer").count(), 1, "{text}");
+    assert_as_documented(&text, &there);
     for node in [&one, &two] {
         assert!(sent(node).starts_with("250 "));
         assert_eq!(ready(node).0, 200);
