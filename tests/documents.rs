@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
-use support::client::submit;
-use support::document::{Shown, assert_shows, commands, named, spans, table, words};
+use support::client::{SmtpClient, submit};
+use support::document::{Shown, assert_shows, commands, log_lines, named, spans, table, words};
 use support::gateway::{Gateway, Site, free_port, wait_for, zegel};
 use support::mail::{Notice, link_of, password_of};
 use support::smarthost::{Script, Smarthost, Stage, say};
@@ -477,4 +477,50 @@ fn questions_and_answers() {
         let (status, output) = scene.run(&words(line));
         assert!(status == 0 && output.contains(&quoted), "{question} `{line}` lacks {quoted:?}:\n{output}");
     }
+}
+
+/// The lines of the log that the page shows have the members that such a line has.
+#[test]
+fn lines_of_the_log() {
+    let scene = Scene::delivered();
+    let gateway = scene.gateway.as_ref().unwrap();
+    scene.submit("Afspraak", "piet@example.org");
+    scene.settle(4);
+    let greylisted = say("450 4.2.0 greylisted");
+    let script = Script::usual().when(Stage::Rcpt, "info@", greylisted, usize::MAX);
+    scene.smarthost.as_ref().unwrap().change(script);
+    scene.submit("Afspraak", "info@example.org");
+    gateway.wait_for_log("later for 1");
+    let mut stranger = SmtpClient::connect(gateway.smtp).unwrap();
+    let reply = stranger.send("kopie@copier.local", &[RESIDENT], b"Subject: x\r\n\r\n").unwrap();
+    assert!(reply.starts_with("550 "), "{reply}");
+    gateway.wait_for_log("SMTP refused");
+    let real: Vec<Value> = gateway.log().iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let shown = log_lines(OPERATIONS);
+    assert!(shown.len() > 5, "{shown:#?}");
+    for line in shown {
+        // A minute of waiting; tests/outage.rs has it.
+        if line["message"] == "the next hop still takes no mail" {
+            continue;
+        }
+        let alike: Vec<_> = real.iter().filter(|other| is_alike(&line, other)).map(members).collect();
+        assert!(
+            alike.contains(&members(&line)),
+            "the page shows {:#?}, there are {alike:#?}",
+            members(&line)
+        );
+    }
+}
+
+/// Whether both tell of the same kind of event, with the same end.
+fn is_alike(one: &Value, other: &Value) -> bool {
+    let end =
+        |line: &Value| line["result"].as_str().and_then(|result| result.split(' ').next()).map(str::to_owned);
+    one["message"] == other["message"] && one["kind"] == other["kind"] && end(one) == end(other)
+}
+
+/// The level, and what it is called that a line tells; over loopback there is no TLS.
+fn members(line: &Value) -> Vec<String> {
+    let names = line.as_object().unwrap().keys().filter(|name| *name != "tls").cloned();
+    names.chain([line["level"].to_string()]).collect()
 }

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use serde_json::Value;
+
 /// A command in an indented block.
 #[derive(Debug)]
 pub struct Shown {
@@ -72,6 +74,14 @@ pub fn spans(text: &str) -> Vec<String> {
 /// What the sentences and tables of a page have between backticks.
 pub fn named(page: &str) -> Vec<String> {
     text(page).lines().filter(|line| !line.starts_with("    ")).flat_map(spans).collect()
+}
+
+/// The lines in indented blocks of a page that are JSON objects each.
+pub fn log_lines(page: &str) -> Vec<Value> {
+    text(page)
+        .lines()
+        .filter_map(|line| serde_json::from_str(line.strip_prefix("    {\"").map(|_| line)?).ok())
+        .collect()
 }
 
 fn text(page: &str) -> String {
