@@ -135,14 +135,15 @@ impl Directory {
     fn read(bytes: &[u8]) -> (Self, Vec<(u64, StaffListFault)>) {
         let mut reader =
             csv::ReaderBuilder::new().delimiter(delimiter(bytes)).trim(csv::Trim::All).from_reader(bytes);
-        let header = reader.headers().map_err(line_fault);
+        let header = reader.headers().map_err(|error| line_fault(bytes, error));
         let columns = match header.and_then(|header| Columns::of(header).map_err(|fault| (1, fault))) {
             Ok(columns) => columns,
             Err(fault) => return (Self::default(), vec![fault]),
         };
         let (mut people, mut faults) = (HashMap::new(), Vec::new());
         for record in reader.records() {
-            let read = record.map_err(line_fault).and_then(|record| columns.line(&record));
+            let read = record.map_err(|error| line_fault(bytes, error));
+            let read = read.and_then(|record| columns.line(line_at(bytes, record.position()), &record));
             match read {
                 Ok(None) => {}
                 Ok(Some((line, address, person))) => {
@@ -189,11 +190,10 @@ impl Columns {
     }
 
     /// Line, address and person; none where the line is empty.
-    fn line(&self, record: &StringRecord) -> Result<Option<StaffLine>, (u64, StaffListFault)> {
+    fn line(&self, line: u64, record: &StringRecord) -> Result<Option<StaffLine>, (u64, StaffListFault)> {
         if record.iter().all(str::is_empty) {
             return Ok(None);
         }
-        let line = record.position().map_or(0, csv::Position::line);
         let (address, person) = self.person(record).map_err(|fault| (line, fault))?;
         Ok(Some((line, address, person)))
     }
@@ -221,8 +221,16 @@ fn delimiter(bytes: &[u8]) -> u8 {
     if header.contains(&b';') && !header.contains(&b',') { b';' } else { b',' }
 }
 
-fn line_fault(error: csv::Error) -> (u64, StaffListFault) {
-    let line = error.position().map_or(1, csv::Position::line);
+/// The number of the line at a position, which the library has before the blank lines that it skips.
+fn line_at(bytes: &[u8], position: Option<&csv::Position>) -> u64 {
+    let Some(position) = position else { return 1 };
+    let rest = usize::try_from(position.byte()).ok().and_then(|start| bytes.get(start..)).unwrap_or_default();
+    let blank = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+    position.line() + blank.filter(|byte| **byte == b'\n').count() as u64
+}
+
+fn line_fault(bytes: &[u8], error: csv::Error) -> (u64, StaffListFault) {
+    let line = line_at(bytes, error.position());
     match *error.kind() {
         csv::ErrorKind::UnequalLengths { expected_len: expected, len: found, .. } => {
             (line, StaffListFault::FieldCount { expected, found })
