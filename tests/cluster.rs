@@ -147,7 +147,7 @@ fn a_frozen_database_is_told_to_a_crowd_within_seconds() {
     let crowd = || -> Vec<String> {
         let clients: Vec<_> = (0..50)
             .map(|number| (number, node.smtp))
-            .map(|(number, smtp)| thread::spawn(move || deliver(smtp, "", number)))
+            .map(|(number, smtp)| thread::spawn(move || deliver(smtp, &mail("", number))))
             .collect();
         clients.into_iter().map(|client| client.join().unwrap()).collect()
     };
@@ -168,19 +168,24 @@ fn a_frozen_database_is_told_to_a_crowd_within_seconds() {
     assert!(begun.elapsed() < Duration::from_secs(3), "nobody waits any more: {:?}", begun.elapsed());
     cluster.database.signal_all("CONT");
     let back = Instant::now();
-    wait_for("mail to be taken", || deliver(node.smtp, "", 100).starts_with("250 ").then_some(()));
+    wait_for("mail to be taken", || deliver(node.smtp, &mail("", 100)).starts_with("250 ").then_some(()));
     assert!(back.elapsed() < Duration::from_secs(5), "{:?}", back.elapsed());
     assert!(crowd().iter().all(|answer| answer.starts_with("250 ")));
     cluster.drain(0);
 }
 
 /// Sends an ordinary mail; the answer that decides.
-fn deliver(smtp: SocketAddr, tag: &str, number: usize) -> String {
-    SmtpClient::connect(smtp).unwrap().send(STAFF, &[RESIDENT], mail(tag, number).as_bytes()).unwrap()
+fn deliver(smtp: SocketAddr, mail: &str) -> String {
+    SmtpClient::connect(smtp).unwrap().send(STAFF, &[RESIDENT], mail.as_bytes()).unwrap()
 }
 
 fn mail(tag: &str, number: usize) -> String {
     format!("From: {STAFF}\r\nSubject: {tag}{number}\r\nMessage-ID: <{number}@voorbeeld.nl>\r\n\r\nTekst\r\n")
+}
+
+/// One that has to be sealed and is too large to be kept without the bucket.
+fn large_mail(number: usize) -> String {
+    mail("[vertrouwelijk] ", number) + &"Nog een regel.\r\n".repeat(4000)
 }
 
 /// Whatever a resident is in the middle of: one node dies, and the other goes on with it.
@@ -251,21 +256,22 @@ fn tries_are_counted_together() {
     assert_ne!(right.status, 303, "it is locked");
 }
 
-/// Sealed mail waits outside, ordinary mail goes on, and pages say so.
+/// Large sealed mail waits outside; ordinary mail and small sealed mail go on.
 #[test]
 fn without_the_object_store_nothing_is_lost() {
     let smarthost = Smarthost::start(Script::usual());
     let cluster = cluster(1, &smarthost);
     let node = cluster.start(0);
     let send = |confidential: bool, number: usize| {
-        let mail = mail(if confidential { "[vertrouwelijk] " } else { "" }, number);
-        SmtpClient::connect(node.smtp).unwrap().send(STAFF, &[RESIDENT], mail.as_bytes()).unwrap()
+        let mail = if confidential { large_mail(number) } else { mail("", number) };
+        deliver(node.smtp, &mail)
     };
     assert!(send(true, 1).starts_with("250 "));
     cluster.objects.down();
     let refused = send(true, 2);
     assert!(refused.starts_with("451 "), "{refused}");
     assert!(send(false, 3).starts_with("250 "));
+    assert!(deliver(node.smtp, &mail("[vertrouwelijk] ", 8)).starts_with("250 "), "it needs no object");
     cluster.objects.mend();
     let back = Instant::now();
     wait_for("sealed mail to be taken", || send(true, 4).starts_with("250 ").then_some(()));
@@ -276,7 +282,7 @@ fn without_the_object_store_nothing_is_lost() {
     let begun = Instant::now();
     let crowd: Vec<_> = (0..20)
         .map(|number| (number, node.smtp))
-        .map(|(number, smtp)| thread::spawn(move || deliver(smtp, "[vertrouwelijk] ", 100 + number)))
+        .map(|(number, smtp)| thread::spawn(move || deliver(smtp, &large_mail(100 + number))))
         .collect();
     for answer in crowd {
         let answer = answer.join().unwrap();
