@@ -145,13 +145,20 @@ fn a_sealed_message_is_followed_to_its_opening_and_its_answer() {
     assert!(answer.status < 400, "{}", answer.text());
     let sent = resident.send("confirm=1");
     assert_eq!((sent.status, resident.tail(&sent)), (303, "/reply/sent"), "{}", sent.text());
+    let by_id = ["--id", id.as_str()];
     let message =
-        wait_until(site, &by_link, |message| !message["transfers"][0]["recipients"][0]["opened"].is_null());
+        wait_until(site, &by_id, |message| !message["transfers"][0]["recipients"][0]["opened"].is_null());
     assert_eq!(message["tracking"], id.as_str());
     let reply = wait_until(site, &["--from", RESIDENT], |reply| are_all(reply, "delivered"));
     let mail = mails(&reply, "reply")[0];
     assert_ne!(reply["tracking"], id.as_str(), "an answer is a message of its own");
     assert_eq!((&mail["transfer"], &mail["recipient"]), (&transfer.into(), &STAFF.into()));
+    assert_eq!(mails(&reply, "confirmation").len(), 1, "{reply:#}");
+    let of_link = track(site, &by_link);
+    assert_eq!(
+        [&of_link[0]["tracking"], &of_link[1]["tracking"]],
+        [&reply["tracking"], &message["tracking"]]
+    );
 
     // Accepting, sealing, notifying and relaying bear one id, and so does what follows from the answer.
     let log = lines(gateway);

@@ -80,6 +80,10 @@ impl CheckedReply {
         if let Some(to) = &sent.confirmation {
             acceptance.items.push(self.confirmation(to, &sent)?);
         }
+        // An answer is a message of its own; otherwise these would be found as mails about what it answers.
+        for item in &mut acceptance.items {
+            item.track.tracking = Some(self.id.clone());
+        }
         let result = EventResult::Answered { answer: self.id.clone(), recipients: sent.recipients.len() };
         let replied = self.replies.event(Action::Reply, self.grant.link(), result, self.client);
         let to: Vec<String> = sent.recipients.iter().map(ToString::to_string).collect();

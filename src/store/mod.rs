@@ -114,14 +114,22 @@ pub fn key_name(check_value: &[u8; 32]) -> String {
     check_value.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// What lies behind an error of a library, which may say itself no more than that there was one. The lines that follow the first
+/// can quote what was to be stored.
+fn root(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let root = causes.last().map(ToString::to_string).unwrap_or_default();
+    root.lines().next().unwrap_or_default().to_owned()
+}
+
 /// Why the store did not do it. The caller answers "later" (451, 503): nothing was changed, unless it is [`StoreError::Unclear`].
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database refused: full, locked, read-only, damaged. The cause is for the log alone.
-    #[error("database: {0}")]
+    #[error("database: {}", root(.0.as_ref()))]
     Database(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The answer of the database was lost, and nobody knows whether it was done: what it names must stay.
-    #[error("database: the answer was lost: {0}")]
+    #[error("database: the answer was lost: {}", root(.0.as_ref()))]
     Unclear(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A file could not be written or read.
     #[error("file: {0}")]

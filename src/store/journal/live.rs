@@ -41,6 +41,7 @@ pub struct Waiting {
     /// The claim that holds it.
     pub claim: Option<Claim>,
     /// It is on its way into the database, or may be there already.
+    #[cfg_attr(not(feature = "cluster"), allow(dead_code, reason = "asked by nodes alone"))]
     pub is_moving: bool,
 }
 

@@ -206,11 +206,10 @@ fn at_once(table: &Table) -> usize {
     }
 }
 
-/// The statement after which the numbers of new rows follow those that are there.
+/// The statement after which the numbers of new rows follow those that are there; where the database gives none, it does nothing.
 fn next_number(table: &Table) -> Option<String> {
-    let counts = ["transfers", "items", "audit", "drafts", "uploads", "code_mails", "replies"];
     let name = table.name;
-    counts.contains(&name).then(|| {
+    table.place("number").map(|_| {
         format!(
             "SELECT setval(pg_get_serial_sequence('{name}', 'number'), (SELECT coalesce(max(number), 0) + 1 FROM {name}), false)"
         )
