@@ -274,10 +274,13 @@ fn what_has_ended_can_be_opened_from_no_log_and_no_version() {
 /// The key of short life that this number names, read out of the object in which it is.
 fn secret(server: &Server, number: &str) -> Vec<u8> {
     let number: u64 = number.parse().unwrap();
-    let object =
-        server.sql("postgres", &format!("SELECT object FROM sheets WHERE number = {}", number >> 32));
     let slot = (number & 0xffff_ffff) as usize;
-    let sheet = radosgw::shared().bytes(&format!("/archived/of-all/keys/{object}"));
+    // The object may be replaced by another between the two questions.
+    let sheet = wait_for("the sheet", || {
+        let object =
+            server.sql("postgres", &format!("SELECT object FROM sheets WHERE number = {}", number >> 32));
+        radosgw::shared().find(&format!("/archived/of-all/keys/{object}"))
+    });
     sheet[slot * 32..][..32].to_vec()
 }
 
@@ -291,8 +294,9 @@ fn versions_hold(secret: &[u8]) -> bool {
     // Marks of a removal hold nothing.
     texts("Version", &list).iter().any(|version| {
         let (key, id) = (&texts("Key", version)[0], &texts("VersionId", version)[0]);
-        let bytes = radosgw::shared().bytes(&format!("/archived/{key}?versionId={id}"));
-        memchr::memmem::find(&bytes, secret).is_some()
+        // The gateway may remove it meanwhile.
+        let bytes = radosgw::shared().find(&format!("/archived/{key}?versionId={id}"));
+        bytes.is_some_and(|bytes| memchr::memmem::find(&bytes, secret).is_some())
     })
 }
 
