@@ -71,6 +71,7 @@ pub fn row(plan: &Plan, name: &str) -> Section {
 }
 
 /// Requests per second for the page with the password field of a transfer.
+#[cfg(feature = "cluster")]
 pub fn rate_of_unlock_page(plan: &Plan, transfer: &Transfer) -> f64 {
     let path = format!("/t/{}", transfer.link.rsplit('/').next().expect("a token"));
     let size = get(&format!("http://{}{path}", transfer.zegel.web)).body.len();
