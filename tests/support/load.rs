@@ -218,7 +218,7 @@ pub fn arrivals(sent: &[Mail], taken: &[Taken]) -> BTreeMap<Delivery, Vec<usize>
     let by_id: BTreeMap<&str, &Mail> = sent.iter().map(|mail| (mail.id.as_str(), mail)).collect();
     let mut arrivals = BTreeMap::<_, Vec<usize>>::new();
     for taken in taken {
-        let (what, id) = identify(taken);
+        let Some((what, id)) = identify(taken) else { continue };
         let mail = by_id.get(id.as_str()).unwrap_or_else(|| panic!("nobody sent {id}"));
         match what {
             What::Message => assert!(taken.message.ends_with(&mail.bytes), "{id} arrived torn"),
@@ -234,8 +234,8 @@ pub fn arrivals(sent: &[Mail], taken: &[Taken]) -> BTreeMap<Delivery, Vec<usize>
     arrivals
 }
 
-/// What arrived, and the Message-ID of the mail that it is about.
-fn identify(taken: &Taken) -> (What, String) {
+/// What arrived, and the Message-ID of the mail that it is about; `None` for what a reader of a transfer has caused.
+fn identify(taken: &Taken) -> Option<(What, String)> {
     let end = memchr::memmem::find(&taken.message, b"\r\n\r\n").expect("a header that ends");
     let header = String::from_utf8(taken.message[..end].to_vec()).unwrap();
     let field = |name: &str| header.lines().find_map(|line| line.strip_prefix(name));
@@ -243,10 +243,11 @@ fn identify(taken: &Taken) -> (What, String) {
         None => (What::Message, field("Message-ID: ")),
         Some("notification") => (What::Notification, field("Message-ID: ")),
         Some("receipt") => (What::Receipt, field("In-Reply-To: ")),
+        Some("download") => return None,
         Some(other) => panic!("a notice of kind {other}"),
     };
     let id = id.unwrap_or_else(|| panic!("no Message-ID in {header}"));
-    (what, id.trim_matches(['<', '>']).to_owned())
+    Some((what, id.trim_matches(['<', '>']).to_owned()))
 }
 
 /// What was acknowledged has arrived in full (C01); what was not, in full or not at all.

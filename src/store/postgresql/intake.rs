@@ -155,11 +155,13 @@ pub(super) const SEALED_THREAD: &str = "SELECT 1 FROM threads WHERE hash = ANY($
 /// What is said of threads: messages begin them, or answer in some that were begun. An earlier message of the same thread may
 /// have brought the same hash: its time to live begins anew. In the order of the hashes, so that two commits wait for each
 /// other instead of locking one another out.
+///
+/// A subquery and not EXISTS, for which PostgreSQL 13 may read the whole table.
 pub(super) const THREADS: &str = "
     INSERT INTO threads (hash, created)
     SELECT hash, max(said.created) FROM unnest($1::bytea[], $2::bigint[], $3::boolean[]) AS said (hash, created, begins)
     GROUP BY hash
-    HAVING bool_or(begins) OR EXISTS (SELECT 1 FROM threads WHERE threads.hash = said.hash)
+    HAVING bool_or(begins) OR (SELECT TRUE FROM threads WHERE threads.hash = said.hash)
     ORDER BY hash
     ON CONFLICT (hash) DO UPDATE SET created = greatest(threads.created, excluded.created)";
 
