@@ -35,10 +35,11 @@ const RARE: [(&str, &str); 14] = [
 
 /// Statements whose plan depends on how many rows they are for: with values as they have in use. The plan that counts is
 /// that of the seventh time: from the sixth on PostgreSQL may take one that fits all values.
-const BOUNDED: [(&str, &str); 5] = [
+const BOUNDED: [(&str, &str); 6] = [
     ("drafts::IDLE", "1000, 100"),
     ("limits::SWEEP", "1000"),
     ("queue::CLAIM", "50000, 60000, 50, 'node1'"),
+    ("queue::FREE", "ARRAY['node1']"),
     ("retention::FORGET_THREADS", "50000, 1000"),
     ("retention::SWEEP_SESSIONS", "100"),
 ];
