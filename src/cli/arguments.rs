@@ -1,6 +1,7 @@
 //! Arguments that several commands take: somebody, a time, a link.
 
 use anyhow::{Context, Result, bail};
+use clap::Args;
 
 use crate::address::Address;
 use crate::calendar::Zone;
@@ -9,6 +10,25 @@ use crate::config::parse_duration;
 use crate::id::TransferId;
 use crate::store::Who;
 use crate::transfer::pasted::transfer_in;
+
+/// From whom and to whom: a list shows what both hold for, as far as they are given.
+#[derive(Debug, Args)]
+pub(super) struct Correspondents {
+    /// With this recipient: an address, or a whole domain; letter case aside
+    #[arg(long, value_name = "ADDR", value_parser = parse_who)]
+    to: Option<Who>,
+    /// With this sender: an address, a whole domain, or '<>'
+    #[arg(long, value_name = "ADDR", value_parser = parse_who)]
+    from: Option<Who>,
+}
+
+impl Correspondents {
+    /// `sender` is empty for the null reverse path.
+    pub fn fit<'a>(&self, sender: &str, mut recipients: impl Iterator<Item = &'a Address>) -> bool {
+        self.from.as_ref().is_none_or(|from| from.is(sender))
+            && self.to.as_ref().is_none_or(|to| recipients.any(|one| to.is(&one.mailbox())))
+    }
+}
 
 /// An address where there is an `@`; else a domain, with which it may also begin.
 pub(super) fn parse_who(text: &str) -> Result<Who> {

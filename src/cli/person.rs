@@ -1,5 +1,6 @@
 //! `zegel export` and `zegel erase`: what is held on somebody, and taking them out of it.
 
+use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -14,6 +15,7 @@ use crate::audit::chain::{ROWS, Row};
 use crate::audit::{Action, EventResult};
 use crate::clock::Clock;
 use crate::home::Home;
+use crate::id::QueueId;
 use crate::person::{self, Part, Person};
 use crate::serve;
 use crate::staff::Directory;
@@ -100,10 +102,10 @@ impl Held {
         let mailbox = address.mailbox();
         let (all, who) = (TrackQuery::all(MOST_MESSAGES), Some(Who::Mailbox(mailbox.clone())));
         let sent = store.find_tracks(TrackQuery { from: who.clone(), ..all.clone() }).await?;
-        let mut messages = store.find_tracks(TrackQuery { to: who, ..all }).await?;
-        messages.retain(|message| !sent.contains(message));
-        messages.extend(sent);
-        let mut rows = store.tracks(messages).await?;
+        let received = store.find_tracks(TrackQuery { to: who, ..all }).await?;
+        // Each once: many are both, from and to the same person.
+        let messages: BTreeSet<QueueId> = sent.into_iter().chain(received).collect();
+        let mut rows = store.tracks(messages.into_iter().collect()).await?;
         rows.retain(|row| row.sender == mailbox || row.recipient == mailbox);
         Ok(rows)
     }

@@ -4,11 +4,12 @@ use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::json;
 
-use super::{QueueCommand, ReportArgs, arguments, operator, print_json};
+use super::arguments::{self, Correspondents};
+use super::{QueueCommand, ReportArgs, operator, print_json};
 use crate::address::Address;
 use crate::audit::{Action, EventResult};
 use crate::clock::{Clock, Timestamp};
-use crate::store::{Problem, QueueEntry, QueueEntryRecipient, QueueItemKind, RecipientState, Who};
+use crate::store::{Problem, QueueEntry, QueueEntryRecipient, QueueItemKind, RecipientState};
 
 /// Runs one of the commands.
 pub fn run(command: QueueCommand) -> Result<()> {
@@ -53,12 +54,8 @@ pub fn run(command: QueueCommand) -> Result<()> {
 /// Which items are listed: those that everything holds for which is given.
 #[derive(Debug, Args)]
 pub struct Filter {
-    /// With this recipient: an address, or a whole domain; letter case aside
-    #[arg(long, value_name = "ADDR", value_parser = arguments::parse_who)]
-    to: Option<Who>,
-    /// With this sender: an address, a whole domain, or '<>'
-    #[arg(long, value_name = "ADDR", value_parser = arguments::parse_who)]
-    from: Option<Who>,
+    #[command(flatten)]
+    correspondents: Correspondents,
     /// Of this kind: message, notification, receipt, …
     #[arg(long, value_parser = parse_kind)]
     kind: Option<QueueItemKind>,
@@ -80,15 +77,11 @@ fn parse_problem(text: &str) -> Result<Problem, String> {
 
 impl Filter {
     fn fits(&self, entry: &QueueEntry, since: Timestamp) -> bool {
-        let sender = || Address::parse(&entry.from).map(|from| from.mailbox()).unwrap_or_default();
+        let sender = Address::parse(&entry.from).map(|from| from.mailbox()).unwrap_or_default();
         entry.created >= since
             && self.kind.is_none_or(|kind| kind == entry.kind)
             && self.problem.is_none_or(|problem| Some(problem) == entry.problem)
-            && self.from.as_ref().is_none_or(|from| from.is(&sender()))
-            && self
-                .to
-                .as_ref()
-                .is_none_or(|to| entry.recipients.iter().any(|one| to.is(&one.address.mailbox())))
+            && self.correspondents.fit(&sender, entry.recipients.iter().map(|one| &one.address))
     }
 }
 

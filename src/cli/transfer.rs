@@ -11,7 +11,8 @@ use clap::Args;
 use serde_json::json;
 use tokio::task::block_in_place;
 
-use super::{ReportArgs, TransferCommand, arguments, operator, print_json};
+use super::arguments::{self, Correspondents};
+use super::{ReportArgs, TransferCommand, operator, print_json};
 use crate::address::Address;
 use crate::clock::{Clock, Timestamp};
 use crate::home::Home;
@@ -19,7 +20,7 @@ use crate::id::TransferId;
 use crate::queue::worker::WakeHandle;
 use crate::sender::{Actions, By, SenderService};
 use crate::settings::{Misconfigured, Settings};
-use crate::store::{DeliveryReport, Part, Transfer, Who};
+use crate::store::{DeliveryReport, Part, Transfer};
 use crate::transfer::export;
 use crate::transfer::status::{self, Fetched, Known, RecipientStatus, Shown, Status};
 
@@ -67,12 +68,8 @@ async fn known(report: &ReportArgs, id: &TransferId) -> Result<Status> {
 /// Which transfers are listed: those that everything holds for which is given.
 #[derive(Debug, Args)]
 pub struct Filter {
-    /// With this recipient: an address, or a whole domain; letter case aside
-    #[arg(long, value_name = "ADDR", value_parser = arguments::parse_who)]
-    to: Option<Who>,
-    /// With this sender: an address, a whole domain, or '<>'
-    #[arg(long, value_name = "ADDR", value_parser = arguments::parse_who)]
-    from: Option<Who>,
+    #[command(flatten)]
+    correspondents: Correspondents,
     /// Sealed from then on: 2h, 3d, 2026-11-30, or 2026-11-30T10:00:00Z
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
@@ -80,13 +77,9 @@ pub struct Filter {
 
 impl Filter {
     fn fits(&self, transfer: &Transfer, since: Timestamp) -> bool {
-        let sender = || transfer.sender.as_ref().map(Address::mailbox).unwrap_or_default();
+        let sender = transfer.sender.as_ref().map(Address::mailbox).unwrap_or_default();
         transfer.created >= since
-            && self.from.as_ref().is_none_or(|from| from.is(&sender()))
-            && self
-                .to
-                .as_ref()
-                .is_none_or(|to| transfer.recipients.iter().any(|one| to.is(&one.address.mailbox())))
+            && self.correspondents.fit(&sender, transfer.recipients.iter().map(|one| &one.address))
     }
 }
 

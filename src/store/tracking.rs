@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use super::{HopReport, Item, NewItem, QueueItemKind, Result, Track, TrackRow, TrackState};
+use super::{HopReport, Item, NewItem, QueueItemKind, Result, StoreError, Track, TrackRow, TrackState};
 use crate::address::{Address, ReversePath};
 use crate::clock::Timestamp;
 use crate::diagnostic::Outcome;
@@ -240,7 +240,7 @@ impl TrackQuery {
     }
 
     /// Whether everything that is asked for holds for a row.
-    pub(super) fn fits(&self, row: &TrackRow) -> bool {
+    fn fits(&self, row: &TrackRow) -> bool {
         self.to.as_ref().is_none_or(|to| to.is(&row.recipient))
             && self.from.as_ref().is_none_or(|from| from.is(&row.sender))
             && self.message_id.as_ref().is_none_or(|id| Some(id) == row.message_id.as_ref())
@@ -254,10 +254,11 @@ impl TrackQuery {
         self.most.saturating_mul(ROWS_PER_MESSAGE)
     }
 
-    /// Each message once, in the order of the first of its rows.
-    pub(super) fn messages(&self, rows: Vec<QueueId>) -> Vec<QueueId> {
+    /// Each message once, the newest first: those with a row in the journal (the oldest first), then those that were found as rows.
+    pub(super) fn messages(&self, journalled: Vec<TrackRow>, found: Vec<QueueId>) -> Vec<QueueId> {
         let mut seen = HashSet::new();
-        rows.into_iter().filter(|message| seen.insert(message.clone())).take(self.most).collect()
+        let journalled = journalled.into_iter().rev().filter(|row| self.fits(row)).map(|row| row.tracking);
+        journalled.chain(found).filter(|message| seen.insert(message.clone())).take(self.most).collect()
     }
 }
 
@@ -281,8 +282,29 @@ impl Behind {
         waiting.rows.extend(rows.into_iter().take(room));
     }
 
+    /// Has everything written, the oldest first and so many at once at most; tells how many rows that were. What `write` gives
+    /// back with its error stays for the next time.
+    pub async fn write_all<F>(&self, write: impl Fn(Vec<TrackRow>) -> F + Send) -> Result<usize>
+    where
+        F: Future<Output = std::result::Result<(), (StoreError, Vec<TrackRow>)>> + Send,
+    {
+        let mut written = 0;
+        loop {
+            let rows = self.take();
+            if rows.is_empty() {
+                return Ok(written);
+            }
+            let count = rows.len();
+            if let Err((error, rows)) = write(rows).await {
+                self.give_back(rows);
+                return Err(error);
+            }
+            written += count;
+        }
+    }
+
     /// Takes the oldest rows, so many at most.
-    pub fn take(&self) -> Vec<TrackRow> {
+    fn take(&self) -> Vec<TrackRow> {
         let mut waiting = self.lock();
         let left_out = std::mem::take(&mut waiting.left_out);
         if left_out > 0 {
@@ -296,7 +318,7 @@ impl Behind {
     }
 
     /// They could not be written.
-    pub fn give_back(&self, mut rows: Vec<TrackRow>) {
+    fn give_back(&self, mut rows: Vec<TrackRow>) {
         let mut waiting = self.lock();
         rows.append(&mut waiting.rows);
         waiting.rows = rows;

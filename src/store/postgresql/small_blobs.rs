@@ -19,7 +19,6 @@ use super::Postgres;
 use super::batches::Batches;
 use super::change::same;
 use super::columns::{Time, get, limit, number, time};
-
 use crate::clock::{Clock, Timestamp};
 use crate::id::BlobName;
 use crate::store::{BlobFacts, BlobWriter, Blobs, Result, StoreError};

@@ -21,29 +21,20 @@ impl TrackingStore for Postgres {
     }
 
     async fn write_tracks(&self) -> Result<usize> {
-        let mut written = 0;
-        loop {
-            let rows = self.behind.take();
-            if rows.is_empty() {
-                return Ok(written);
-            }
+        let write = |rows: Vec<TrackRow>| async move {
             let batch = rows.clone();
-            if let Err(error) = self.read(move |db| async move { keep(db, &batch).await }.boxed()).await {
-                self.behind.give_back(rows);
-                return Err(error);
-            }
-            written += rows.len();
-        }
+            let kept = self.read(move |db| async move { keep(db, &batch).await }.boxed()).await;
+            kept.map_err(|error| (error, rows))
+        };
+        self.behind.write_all(write).await
     }
 
     /// What the node here has in its journal is read first, for it may become a row meanwhile.
     async fn find_tracks(&self, query: TrackQuery) -> Result<Vec<QueueId>> {
-        let mut found: Vec<QueueId> = Vec::new();
         let journalled = self.journalled_rows().await?;
-        found.extend(journalled.into_iter().rev().filter(|row| query.fits(row)).map(|row| row.tracking));
         let asked = query.clone();
-        found.extend(self.read(move |db| async move { find(db, &asked).await }.boxed()).await?);
-        Ok(query.messages(found))
+        let found = self.read(move |db| async move { find(db, &asked).await }.boxed()).await?;
+        Ok(query.messages(journalled, found))
     }
 
     async fn tracks(&self, messages: Vec<QueueId>) -> Result<Vec<TrackRow>> {

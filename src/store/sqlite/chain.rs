@@ -182,9 +182,10 @@ fn erase(change: &mut Change<'_>, rows: &[u64], now: Timestamp) -> Result<usize>
     Ok(erased.len())
 }
 
-/// The block that names a row, its salts without that of the row, and that.
+/// A block, its salts without that of a row, and that.
 type TakenSalt = (u64, Vec<u8>, [u8; 16]);
 
+/// Takes the salt of a row out of the block that names the row.
 fn take_salt(db: &Connection, number: u64) -> Result<Option<TakenSalt>> {
     let mut after = 0;
     loop {

@@ -14,7 +14,9 @@ use crate::id::{QueueId, TransferId};
 use crate::store::journal;
 use crate::store::room::DiskShare;
 use crate::store::tracking::{AT_ONCE, Narrowest, domain_of, sort};
-use crate::store::{NewItem, Result, Track, TrackQuery, TrackRow, TrackState, TrackingStore, Who};
+use crate::store::{
+    NewItem, Result, StoreError, Track, TrackQuery, TrackRow, TrackState, TrackingStore, Who,
+};
 
 /// A row is written at most so long after a younger one: by then its mail is a row of the queue, or delivered and written.
 const MOST_LATE: Duration = Duration::from_mins(1);
@@ -27,29 +29,15 @@ impl TrackingStore for Sqlite {
 
     /// In transactions of its own, so that nothing else waits for it or fails with it.
     async fn write_tracks(&self) -> Result<usize> {
-        let mut written = 0;
-        loop {
-            let rows = self.behind.take();
-            if rows.is_empty() {
-                return Ok(written);
-            }
-            let count = rows.len();
-            if let Err((error, rows)) = self.write_behind(rows).await {
-                self.behind.give_back(rows);
-                return Err(error);
-            }
-            written += count;
-        }
+        self.behind.write_all(|rows| self.write_behind(rows)).await
     }
 
     /// A tool finds what a server has in its journal too: read first, for it may become a row meanwhile.
     async fn find_tracks(&self, query: TrackQuery) -> Result<Vec<QueueId>> {
-        let mut found: Vec<QueueId> = Vec::new();
         let journalled = self.journalled_rows().await?;
-        found.extend(journalled.into_iter().rev().filter(|row| query.fits(row)).map(|row| row.tracking));
         let asked = query.clone();
-        found.extend(self.readers.read(move |db| find(db, &asked)).await?);
-        Ok(query.messages(found))
+        let found = self.readers.read(move |db| find(db, &asked)).await?;
+        Ok(query.messages(journalled, found))
     }
 
     async fn tracks(&self, messages: Vec<QueueId>) -> Result<Vec<TrackRow>> {
@@ -98,7 +86,7 @@ impl Sqlite {
     async fn write_behind(
         &self,
         rows: Vec<TrackRow>,
-    ) -> std::result::Result<(), (crate::store::StoreError, Vec<TrackRow>)> {
+    ) -> std::result::Result<(), (StoreError, Vec<TrackRow>)> {
         if let Err(error) = self.check_room(DiskShare::Mail).await {
             return Err((error, rows));
         }
