@@ -151,6 +151,29 @@ identifier!(
     FolderId, 16, "id of a data folder"
 );
 
+/// The organisation that something belongs to: its first domain, in lower case, at the time when that was made. It is in
+/// rows, listings and metrics, and no secret.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct OrganisationId(String);
+
+impl OrganisationId {
+    /// The one that this domain names.
+    pub fn of_domain(domain: &str) -> Self {
+        Self(domain.to_lowercase())
+    }
+
+    /// The domain.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for OrganisationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// One recipient's link into one transfer. Recipients are numbered from 1 within their transfer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Link {

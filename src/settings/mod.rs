@@ -20,6 +20,7 @@ use ipnet::IpNet;
 
 use crate::address::Address;
 use crate::config::{self, Config};
+use crate::id::OrganisationId;
 use crate::proxy_protocol::HeaderSenders;
 
 pub use certificates::{Certificates, PROTOCOLS};
@@ -104,6 +105,13 @@ impl Settings {
     /// The organisation whose pages are at this host (and port, unless it is the scheme's own).
     pub fn for_host(&self, host: &str) -> Option<&Arc<Organisation>> {
         Some(&self.organisation).filter(|organisation| organisation.is_at(host))
+    }
+
+    /// The organisation that a row belongs to: the one that has its domain today. A row that names none is from before there
+    /// could be several, and belongs to the operator. None when the domain is nobody's any more.
+    pub fn of(&self, id: Option<&OrganisationId>) -> Option<&Arc<Organisation>> {
+        let is_named = |organisation: &&Arc<Organisation>| id.is_none_or(|id| organisation.is_named(id));
+        Some(&self.organisation).filter(is_named)
     }
 
     /// The organisation whose transfers are in the store. A transfer names none: all belong to this one.

@@ -6,6 +6,7 @@ use super::{Misconfigured, misconfigured};
 use crate::address::{Address, ReversePath};
 use crate::calendar::Zone;
 use crate::config::{self, Branding, Config};
+use crate::id::OrganisationId;
 use crate::locale::Language;
 use crate::policy::Policy;
 use crate::staff::Directory;
@@ -79,6 +80,16 @@ impl Organisation {
         self.domains.first().unwrap_or(&self.hostname)
     }
 
+    /// What the rows that it makes say whose they are.
+    pub fn id(&self) -> OrganisationId {
+        OrganisationId::of_domain(self.domain())
+    }
+
+    /// Whether a row with this name is its own: so it is as long as the domain is one of its domains, first or not.
+    pub fn is_named(&self, id: &OrganisationId) -> bool {
+        self.domains.iter().any(|domain| domain == id.as_str()) || self.id() == *id
+    }
+
     /// The address that is told when a server behind the smarthost refuses an answer that it had taken: `reply.bounces`, or else the
     /// postmaster.
     pub fn reply_bounces(&self) -> ReversePath {
@@ -104,6 +115,8 @@ pub fn authority_of(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use crate::address::Address;
+    use crate::id::OrganisationId;
+    use crate::settings::CurrentSettings;
     use crate::settings::testing::{organisation, settings};
 
     #[test]
@@ -111,6 +124,20 @@ mod tests {
         assert_eq!(organisation().reply_bounces().to_string(), "<postmaster@voorbeeld.nl>");
         let named = settings("[reply]\nbounces = \"post@voorbeeld.nl\"");
         assert_eq!(named.operator().reply_bounces().to_string(), "<post@voorbeeld.nl>");
+    }
+
+    #[test]
+    fn a_row_is_found_by_any_domain_of_today() {
+        let settings = settings("");
+        let of = |domain: &str| settings.of(Some(&OrganisationId::of_domain(domain))).is_some();
+        assert!(settings.of(None).is_some(), "rows from before are the operator's");
+        assert!(of("voorbeeld.nl") && of("Voorbeeld.NL"));
+        assert!(!of("zuiderveen.nl") && !of("") && !of("nl"));
+        let renamed = CurrentSettings::new(settings.clone());
+        renamed.change(|one| one.domains = ["nieuw.nl", "voorbeeld.nl"].map(String::from).to_vec());
+        let renamed = renamed.get();
+        assert_eq!(renamed.operator().id().as_str(), "nieuw.nl");
+        assert!(renamed.of(Some(&settings.operator().id())).is_some(), "made under the name of before");
     }
 
     #[test]
