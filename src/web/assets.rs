@@ -11,7 +11,8 @@ use crate::id::base32;
 
 const THEME: &str = include_str!("../../web/assets/theme.css");
 const LAYOUT: &str = include_str!("../../web/assets/layout.css");
-const LOGO: &str = include_str!("../../web/assets/logo.svg");
+/// Zegel's own mark, in the footer only: the head of a page is the organisation's.
+const MARK: &str = include_str!("../../web/assets/zegel.svg");
 const FAVICON: &str = include_str!("../../web/assets/favicon.svg");
 const PAGE_SCRIPT: &str = include_str!("../../web/assets/page.js");
 const KEEP_SCRIPT: &str = include_str!("../../web/assets/keep.js");
@@ -26,11 +27,9 @@ pub fn find(name: &str, branding: &Branding) -> Option<(&'static str, Bytes)> {
     Some(match name {
         "theme.css" => (CSS, theme(branding).into()),
         "layout.css" => (CSS, LAYOUT.into()),
-        "logo" => match &branding.logo {
-            Some(logo) => (logo.media_type, logo.octets.clone().into()),
-            None => (SVG, LOGO.into()),
-        },
-        "favicon.svg" => (SVG, FAVICON.into()),
+        "logo" => branding.logo.as_ref().map(|logo| (logo.media_type, logo.octets.clone().into()))?,
+        "favicon" => (SVG, FAVICON.into()),
+        "zegel.svg" => (SVG, MARK.into()),
         "page.js" => (SCRIPT, PAGE_SCRIPT.into()),
         "keep.js" => (SCRIPT, KEEP_SCRIPT.into()),
         "upload.js" => (SCRIPT, UPLOAD_SCRIPT.into()),
@@ -46,7 +45,7 @@ fn theme(branding: &Branding) -> String {
 /// Changes whenever one of ours does; says nothing about the version of the program.
 pub fn version() -> &'static str {
     static VERSION: LazyLock<String> = LazyLock::new(|| {
-        let all = [THEME, LAYOUT, LOGO, FAVICON, PAGE_SCRIPT, KEEP_SCRIPT, UPLOAD_SCRIPT].concat();
+        let all = [THEME, LAYOUT, MARK, FAVICON, PAGE_SCRIPT, KEEP_SCRIPT, UPLOAD_SCRIPT].concat();
         let mut version = base32(digest::digest(&digest::SHA256, all.as_bytes()).as_ref());
         version.truncate(8);
         version

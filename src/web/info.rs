@@ -90,7 +90,7 @@ async fn asset(visit: Visit, Path(name): Path<String>) -> Result<Response, WebEr
 
 /// `GET /favicon.ico`, which browsers ask for unasked.
 async fn favicon(visit: Visit) -> Result<Response, WebError> {
-    asset(visit, Path("favicon.svg".to_owned())).await
+    asset(visit, Path("favicon".to_owned())).await
 }
 
 fn plain(text: String) -> Response {

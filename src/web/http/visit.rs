@@ -80,6 +80,11 @@ impl Visit {
         &self.organisation.name
     }
 
+    /// Whether the organisation has a logo.
+    pub fn has_logo(&self) -> bool {
+        self.organisation.branding.logo.is_some()
+    }
+
     /// Phone number of the organisation, where there is one.
     pub fn phone(&self) -> Option<&str> {
         Some(self.organisation.phone.as_str()).filter(|phone| !phone.is_empty())

@@ -394,7 +394,7 @@ fn pages_that_explain_need_no_transfer() {
         ("/.well-known/security.txt", "Contact: mailto:security@voorbeeld.nl\nExpires: 2027-05-22T"),
         ("/robots.txt", "Disallow: /t/"),
         ("/assets/theme.css", "--utrecht"),
-        ("/assets/logo", "<svg"),
+        ("/assets/zegel.svg", "<svg"),
         ("/assets/page.js", "print"),
         ("/favicon.ico", "<svg"),
     ] {
@@ -457,4 +457,22 @@ fn pages_wear_the_organisations_look() {
     assert_eq!((logo.field("content-type"), logo.body.as_slice()), ("image/png", &b"\x89PNG"[..]));
     // A browser that keeps ours asks again.
     assert_ne!(site.get("/").body, before);
+}
+
+#[test]
+fn a_page_has_one_primary_button_at_most() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/web/pages");
+    let mut pages = 0;
+    for page in std::fs::read_dir(folder).unwrap() {
+        let path = page.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let buttons =
+            text.match_indices("class=\"button").map(|(at, _)| text[at + 7..].split('"').next().unwrap());
+        let primary = buttons.filter(|class| !class.contains("-quiet") && !class.contains("-subtle")).count();
+        assert!(primary <= 1, "{}: {primary}", path.display());
+        pages += 1;
+    }
+    assert!(pages > 20);
+    // What is put into other pages has none.
+    assert!(!std::fs::read_to_string(format!("{folder}/visit-end.html")).unwrap().contains("\"button\">"));
 }
