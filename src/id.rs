@@ -120,6 +120,14 @@ identifier!(
     /// A transfer; it is in `X-Zegel-Transfer`, in logs and on the command line. 50 random bits.
     TransferId, 10, "transfer id"
 );
+impl TransferId {
+    /// As people read it aloud: two groups of five, `m65va-zt28m`. It opens nothing.
+    pub fn grouped(&self) -> String {
+        let (first, second) = self.0.split_at_checked(Self::LENGTH / 2).unwrap_or((&self.0, ""));
+        format!("{first}-{second}")
+    }
+}
+
 identifier!(
     /// An item of the queue; it is in the 250 response and in logs. 60 random bits.
     QueueId, 12, "queue id"
@@ -218,6 +226,7 @@ mod tests {
         let id = TransferId::random();
         assert_eq!(id.as_str().len(), TransferId::LENGTH);
         assert_eq!(id.as_str().parse::<TransferId>().unwrap(), id);
+        assert_eq!(id.grouped().replace('-', ""), id.as_str());
         assert_eq!(BlobName::random().as_str().len(), 26);
         for wrong in ["", "abc", "abcdefghjO", "../../etc/", "ABCDEFGHJK"] {
             assert!(wrong.parse::<TransferId>().is_err(), "{wrong}");

@@ -424,7 +424,7 @@ fn a_receipt_is_automatic_mail_in_the_same_thread() {
         "- anna@example.org: beveiligd, achter een link",
         "- b@example.org: beveiligd, achter een link",
         "Beschikbaar tot en met woensdag 23 december 2026",
-        "Overdracht: 3k7wp9hmxt",
+        "Kenmerk: 3k7wp-9hmxt",
     ] {
         assert!(text.lines().any(|found| found == line), "{line}");
     }

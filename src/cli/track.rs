@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde::Serialize;
 
@@ -12,6 +12,7 @@ use crate::calendar::Zone;
 use crate::clock::{Clock, Timestamp};
 use crate::id::{QueueId, TransferId};
 use crate::store::{Store, TrackQuery, TrackRow, TrackState, Who, message_id};
+use crate::transfer::pasted::reference;
 use crate::transfer::status::{self, Status};
 
 /// What is looked for. What is given must all hold.
@@ -27,9 +28,9 @@ pub struct TrackArgs {
     /// The Message-ID, with its brackets or without
     #[arg(long, value_name = "ID", value_parser = parse_message_id)]
     message_id: Option<String>,
-    /// The id in the 250 ("queued as …"), or of an item of the queue
-    #[arg(long)]
-    id: Option<QueueId>,
+    /// The id in the 250 ("queued as …"), or of an item of the queue; or the reference in mails and pages (m65va-zt28m)
+    #[arg(long, value_parser = parse_named)]
+    id: Option<Named>,
     /// A transfer, or a link to one; its first ten characters behind /t/ are enough
     #[arg(long, value_name = "LINK", value_parser = parse_link)]
     link: Option<TransferId>,
@@ -85,13 +86,38 @@ pub fn run(args: &TrackArgs) -> Result<()> {
     })
 }
 
+/// What `--id` names.
+#[derive(Clone, Debug)]
+enum Named {
+    /// A message, or a mail that came of it.
+    Item(QueueId),
+    /// What a message was sealed into.
+    Transfer(TransferId),
+}
+
+fn parse_named(text: &str) -> Result<Named> {
+    match (text.parse(), reference(text)) {
+        (Ok(item), _) => Ok(Named::Item(item)),
+        (_, Some(transfer)) => Ok(Named::Transfer(transfer)),
+        _ => bail!("neither the id of a mail (twelve characters) nor a reference (ten)"),
+    }
+}
+
 fn query(args: &TrackArgs, zone: &Zone, now: Timestamp) -> Result<TrackQuery> {
+    let (id, transfer) = match args.id.clone() {
+        Some(Named::Item(id)) => (Some(id), args.link.clone()),
+        Some(Named::Transfer(named)) if args.link.as_ref().is_some_and(|link| *link != named) => {
+            bail!("--id and --link name two transfers")
+        }
+        Some(Named::Transfer(named)) => (None, Some(named)),
+        None => (None, args.link.clone()),
+    };
     Ok(TrackQuery {
         to: args.to.clone(),
         from: args.from.clone(),
         message_id: args.message_id.clone(),
-        id: args.id.clone(),
-        transfer: args.link.clone(),
+        id,
+        transfer,
         since: since(args.since.as_deref(), zone, now)?,
         until: moment(args.until.as_deref(), Timestamp::MAX, zone, now)?,
         ..TrackQuery::all(args.most.into())
@@ -201,4 +227,25 @@ fn opened(message: &Tracked, mail: &TrackRow) -> Vec<String> {
 
 fn parse_message_id(text: &str) -> Result<String> {
     message_id(text).context("a Message-ID is not empty")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_of_a_mail_or_of_a_transfer() {
+        let named = |text| parse_named(text).map(|named| format!("{named:?}")).ok();
+        assert_eq!(
+            named("0123456789ab").unwrap(),
+            format!("Item({:?})", "0123456789ab".parse::<QueueId>().unwrap())
+        );
+        let transfer = format!("Transfer({:?})", "m65vazt28m".parse::<TransferId>().unwrap());
+        for text in ["m65vazt28m", "m65va-zt28m", "M65VA-ZT28M"] {
+            assert_eq!(named(text).as_ref(), Some(&transfer), "{text}");
+        }
+        for text in ["", "m65va-zt28", "m65va-zt28m0", "0123456789abc"] {
+            assert_eq!(named(text), None, "{text}");
+        }
+    }
 }

@@ -3,7 +3,22 @@
 /// Every section and key, to suggest the right one for a misspelt name.
 pub const KEYS: &[(&str, &[&str])] = &[
     ("", &["hostname", "data_dir"]),
-    ("organisation", &["name", "domains", "phone", "time_zone", "staff", "theme", "logo"]),
+    (
+        "organisation",
+        &[
+            "name",
+            "domains",
+            "phone",
+            "website",
+            "help",
+            "privacy_url",
+            "accessibility_url",
+            "time_zone",
+            "staff",
+            "theme",
+            "logo",
+        ],
+    ),
     (
         "smtp",
         &[
@@ -74,6 +89,7 @@ pub const KEYS: &[(&str, &[&str])] = &[
             "reminders",
             "download_notice",
             "file_names",
+            "staff_subject",
             "grace_days",
             "retention_days",
             "return_path",

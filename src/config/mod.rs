@@ -72,6 +72,18 @@ pub struct OrganisationSection {
     /// Shown to recipients for help; empty when there is none.
     #[serde(default)]
     pub phone: String,
+    /// Its public site, named where a recipient checks whether a page is genuine; empty when there is none.
+    #[serde(default)]
+    pub website: String,
+    /// Its own words on the help page; a blank line begins a new paragraph.
+    #[serde(default)]
+    pub help: String,
+    /// Its own privacy statement, linked to from ours.
+    #[serde(default)]
+    pub privacy_url: String,
+    /// Its own accessibility statement, linked to from ours.
+    #[serde(default)]
+    pub accessibility_url: String,
     /// Where its days begin and end.
     #[serde(default)]
     pub time_zone: Zone,
@@ -194,6 +206,8 @@ pub struct Seal {
     pub download_notice: bool,
     /// Whether that mail names the files.
     pub file_names: bool,
+    /// Whether mails to the sender name the original subject.
+    pub staff_subject: bool,
     /// Days after expiry in which the sender can still renew a transfer. Its link is closed meanwhile.
     pub grace_days: u32,
     /// Days after the destruction of a transfer for which its addresses and times are kept.
@@ -337,6 +351,7 @@ impl Default for Seal {
             reminders: true,
             download_notice: true,
             file_names: false,
+            staff_subject: true,
             grace_days: 0,
             retention_days: 90,
             return_path: ReturnPath::Sender,

@@ -2,7 +2,7 @@
 //! that are broken are told.
 
 use super::finding::{Finding, Places};
-use super::{ByteSize, Config};
+use super::{ByteSize, Config, OrganisationSection};
 use crate::address::Address;
 use crate::limits::EXPIRY_DAYS;
 
@@ -50,6 +50,7 @@ impl Config {
         }
         self.web.public_url = self.web.public_url.trim_end_matches('/').to_owned();
         let mut faults = self.check_names();
+        faults.extend(self.organisation.check_pages());
         faults.extend(self.check_numbers());
         faults.extend(self.check_tls());
         faults.extend(self.check_reply());
@@ -234,6 +235,58 @@ impl Config {
         }
         faults
     }
+}
+
+impl OrganisationSection {
+    /// What the pages show and link to besides our own words.
+    fn check_pages(&self) -> Vec<Fault> {
+        let remedy =
+            "write the whole address as a browser shows it, such as https://www.voorbeeld.nl/privacy";
+        broken(&[
+            (
+                is_web_address(&self.website),
+                &["organisation.website"],
+                "organisation.website must be an address that starts with https:// or http://",
+                "write the whole address, such as https://www.voorbeeld.nl",
+            ),
+            (
+                is_web_address(&self.privacy_url),
+                &["organisation.privacy_url"],
+                "organisation.privacy_url must be an address that starts with https:// or http://",
+                remedy,
+            ),
+            (
+                is_web_address(&self.accessibility_url),
+                &["organisation.accessibility_url"],
+                "organisation.accessibility_url must be an address that starts with https:// or http://",
+                remedy,
+            ),
+            (
+                self.help.len() <= MAX_HELP,
+                &["organisation.help"],
+                "organisation.help must be at most 4000 bytes",
+                "say the rest on the page of your own site that organisation.website names",
+            ),
+            (
+                !self.help.contains(|c: char| c.is_control() && c != '\n' && c != '\r'),
+                &["organisation.help"],
+                "organisation.help must not hold control characters other than line ends",
+                "write plain text; a blank line begins a new paragraph",
+            ),
+        ])
+    }
+}
+
+/// The most bytes of `organisation.help`.
+const MAX_HELP: usize = 4000;
+
+/// Nothing, or the address of a page: a scheme of the web, a host, and nothing that a link cannot hold. No `@`, behind
+/// which the true host could hide.
+fn is_web_address(url: &str) -> bool {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let is_host = |rest: &str| rest.starts_with(|c: char| c.is_ascii_alphanumeric());
+    let fits = |c: u8| c.is_ascii_graphic() && !b"\"<>\\^`{|}@".contains(&c);
+    url.is_empty() || (url.len() <= 500 && rest.is_some_and(is_host) && url.bytes().all(fits))
 }
 
 /// Such a name is used in EHLO, in `Received` and behind the `@` of zegel's own addresses.

@@ -51,6 +51,15 @@ impl SenderCard {
         }
     }
 
+    /// As far as a row knows: by the staff list, or else by the address. A transfer without a sender is the postmaster's.
+    pub fn of_transfer(sender: Option<&Address>, authors: &[Address], organisation: &Organisation) -> Self {
+        let card = |address| Self::new(address, None, organisation.staff.find(address), organisation);
+        match sender {
+            Some(sender) => card(sender).for_authors(authors, organisation),
+            None => card(&organisation.postmaster),
+        }
+    }
+
     /// The same for these authors, by the names that the staff list has. Nobody acts for themselves.
     pub fn for_authors(self, authors: &[Address], organisation: &Organisation) -> Self {
         if authors.iter().any(|author| author.is_same_mailbox(&self.email)) {

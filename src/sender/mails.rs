@@ -171,12 +171,8 @@ impl Mails<'_> {
 
     /// As in the first notification, as far as the database knows.
     fn sender_card(&self) -> SenderCard {
-        let organisation = self.organisation;
-        let card = |address| SenderCard::new(address, None, organisation.staff.find(address), organisation);
-        match &self.transfer.sender {
-            Some(sender) => card(sender).for_authors(&self.transfer.on_behalf_of, organisation),
-            None => card(&organisation.postmaster),
-        }
+        let Transfer { sender, on_behalf_of, .. } = self.transfer;
+        SenderCard::of_transfer(sender.as_ref(), on_behalf_of, self.organisation)
     }
 
     /// The header of the original made anew, but for the thread: an answer by mail to this mail goes on with that of

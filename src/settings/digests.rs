@@ -16,10 +16,11 @@ impl Settings {
         let reply = Reply { scanner: None, ..operator.reply.clone() };
         let staff: BTreeMap<_, _> = operator.staff.people().collect();
         let organisation = (&operator.name, &operator.domains, &operator.phone, &operator.zone);
+        let pages = (&operator.website, &operator.help, &operator.privacy_url, &operator.accessibility_url);
         let smtp = (self.smtp.max_message_size, self.smtp.max_recipients, self.smtp.require_tls);
         let sections = [
             ("hostname", operator.hostname.clone()),
-            ("organisation", format!("{organisation:?}")),
+            ("organisation", format!("{organisation:?} {pages:?}")),
             ("organisation.staff", format!("{staff:?}")),
             ("organisation.theme or logo", operator.branding.version.clone()),
             ("policy", format!("{:?}", operator.policy)),

@@ -20,6 +20,14 @@ pub struct Organisation {
     pub domains: Vec<String>,
     /// Shown to recipients for help; empty when there is none.
     pub phone: String,
+    /// Its public site; empty when there is none.
+    pub website: String,
+    /// Its own words on the help page; empty when there are none.
+    pub help: String,
+    /// Its own privacy statement; empty when there is none.
+    pub privacy_url: String,
+    /// Its own accessibility statement; empty when there is none.
+    pub accessibility_url: String,
     /// Where its days begin and end.
     pub zone: Zone,
     /// What the pages wear.
@@ -49,8 +57,8 @@ impl Organisation {
             Some(files) => Policy::load(files).map_err(misconfigured("policy.files"))?,
             None => Policy::shipped(),
         };
-        let config::OrganisationSection { name, domains, phone, time_zone, staff, branding, .. } =
-            config.organisation.clone();
+        let section = config.organisation.clone();
+        let config::OrganisationSection { name, domains, phone, time_zone, staff, branding, .. } = section;
         let staff = match staff {
             Some(path) => Directory::load(&path).map_err(misconfigured("organisation.staff"))?,
             None => Directory::default(),
@@ -63,6 +71,10 @@ impl Organisation {
             name,
             domains,
             phone,
+            website: section.website,
+            help: section.help,
+            privacy_url: section.privacy_url,
+            accessibility_url: section.accessibility_url,
             zone: time_zone,
             branding,
             hostname: config.hostname.clone(),

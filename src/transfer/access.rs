@@ -16,7 +16,7 @@ use crate::address::Address;
 use crate::audit::{Action, Event, EventResult, Initiator};
 use crate::clock::{Clock, Timestamp, later};
 use crate::fair::{FairLimits, FairPermit, FairSemaphore};
-use crate::id::Link;
+use crate::id::{Link, TransferId};
 use crate::limits::{Rate, TryRule, client_key};
 use crate::metrics::{Metrics, Unlock};
 use crate::seal::SealError;
@@ -53,6 +53,12 @@ pub struct LinkPreview {
     /// Until when.
     pub expires: Timestamp,
     pub sender: Option<Address>,
+    /// For whom the sender sent it.
+    pub on_behalf_of: Vec<Address>,
+    /// Its name, which opens nothing.
+    pub transfer: TransferId,
+    /// When it was sealed.
+    pub sent: Timestamp,
 }
 
 /// What the session is for that a browser holds.
@@ -109,8 +115,9 @@ impl Access {
     /// What the page before the password shows. Changes nothing and counts as nothing: link scanners
     /// come here (H21).
     pub async fn preview(&self, token: &str) -> Result<LinkPreview, AccessError> {
-        let Transfer { password, expires, sender, .. } = self.find(token).await?.transfer;
-        Ok(LinkPreview { password, expires, sender })
+        let Transfer { id, password, expires, sender, on_behalf_of, created, .. } =
+            self.find(token).await?.transfer;
+        Ok(LinkPreview { password, expires, sender, on_behalf_of, transfer: id, sent: created })
     }
 
     /// The first token of ours in what somebody pasted, or a mail program made of a link. Asks no store.

@@ -26,6 +26,15 @@ pub struct Found {
     pub rest: String,
 }
 
+/// The transfer whose id this text is, and nothing else: in groups, in capitals, with the letters that people take for
+/// others. It opens nothing.
+pub fn reference(text: &str) -> Option<TransferId> {
+    let is_between = |c: char| c.is_whitespace() || "-\u{2010}\u{2011}\u{2012}\u{2013}".contains(c);
+    let mut letters = text.chars().filter(|c| !is_between(*c)).map(as_meant);
+    let id: String = letters.by_ref().take(TransferId::LENGTH).collect();
+    if letters.next().is_some() { None } else { id.parse().ok() }
+}
+
 /// The transfer that a text names: its id alone, or a link to it with whatever a mail program has put around that. For who may
 /// see every transfer anyway: nothing is proved.
 pub fn transfer_in(text: &str) -> Option<TransferId> {
@@ -34,7 +43,10 @@ pub fn transfer_in(text: &str) -> Option<TransferId> {
         letters.take(TransferId::LENGTH).collect::<String>().parse().ok()
     };
     let text = text.get(..text.floor_char_boundary(LONGEST)).unwrap_or(text).trim();
-    // Its id, or a token of a recipient or a sender.
+    if let Some(id) = reference(text) {
+        return Some(id);
+    }
+    // A token of a recipient or a sender, or its beginning.
     if text.len() >= TransferId::LENGTH && text.len() < 40 && text.chars().all(|c| c.is_ascii_alphanumeric())
     {
         return id(text);
@@ -163,6 +175,27 @@ mod tests {
             format!("https://eu-west-1.protection.example/?u={}&i=x", base64.replace('=', "%3D")),
         ] {
             assert_eq!(found(&text).map(|found| found.token).as_deref(), Some(TOKEN), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_reference_is_read_as_it_is_said() {
+        let id: TransferId = "m65va0zt18".parse().unwrap();
+        for text in [
+            "m65va0zt18",
+            "m65va-0zt18",
+            " M65VA 0ZT18 ",
+            "m65va\u{2011}0zt18",
+            "m 6 5 v a - o z t l 8",
+            "M65UA-OZTI8",
+        ] {
+            assert_eq!(reference(text), Some(id.clone()), "{text}");
+            assert_eq!(transfer_in(text), Some(id.clone()), "{text}");
+        }
+        for text in
+            ["", "m65va", "m65va-0zt1", "m65va-0zt18-0", "m65va/0zt18", "m65va_0zt18", &"-".repeat(9000)]
+        {
+            assert_eq!(reference(text), None, "{text}");
         }
     }
 

@@ -87,12 +87,34 @@ impl Visit {
 
     /// Phone number of the organisation, where there is one.
     pub fn phone(&self) -> Option<&str> {
-        Some(self.organisation.phone.as_str()).filter(|phone| !phone.is_empty())
+        shown(&self.organisation.phone)
     }
 
     /// The same for a `tel:` link (RFC 3966): digits and a leading plus.
     pub fn phone_link(&self) -> String {
         self.phone().unwrap_or("").chars().filter(|c| c.is_ascii_digit() || *c == '+').collect()
+    }
+
+    /// The public site of the organisation, where there is one.
+    pub fn website(&self) -> Option<&str> {
+        shown(&self.organisation.website)
+    }
+
+    /// The organisation's own words on the help page, paragraph by paragraph.
+    pub fn own_help(&self) -> Vec<String> {
+        let lines: Vec<&str> = self.organisation.help.lines().map(str::trim).collect();
+        let paragraphs = lines.split(|line| line.is_empty()).map(|lines| lines.join(" "));
+        paragraphs.filter(|paragraph| !paragraph.is_empty()).collect()
+    }
+
+    /// Its own privacy statement, where it has one.
+    pub fn privacy_url(&self) -> Option<&str> {
+        shown(&self.organisation.privacy_url)
+    }
+
+    /// Its own accessibility statement, where it has one.
+    pub fn accessibility_url(&self) -> Option<&str> {
+        shown(&self.organisation.accessibility_url)
     }
 
     /// Where to report abuse (RFC 2142 2).
@@ -152,6 +174,10 @@ impl Visit {
             cookies::set(response, cookie.max_age(Duration::days(365)));
         }
     }
+}
+
+fn shown(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.is_empty())
 }
 
 /// The outermost layer: finds out the client, the language and the organisation.

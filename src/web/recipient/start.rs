@@ -1,5 +1,6 @@
-//! The start page, for people who cannot click their link: they type the Transactie-ID, or paste the whole link,
-//! as their mail program or a scanner has left it and with whatever is around it.
+//! The start page, for people who cannot click their link: they paste it as their mail program or a scanner has left it and
+//! with whatever is around it, or type its token. Who gives the reference of a transfer instead is told that the link is
+//! needed, whether there is such a transfer or not: no store is asked.
 
 use askama::Template;
 use axum::extract::rejection::QueryRejection;
@@ -8,7 +9,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use crate::transfer::access::Around;
-use crate::transfer::link;
+use crate::transfer::{link, pasted};
 use crate::web::http::error::{Refusal, WebError};
 use crate::web::http::render;
 use crate::web::http::visit::Visit;
@@ -27,7 +28,8 @@ pub struct StartForm {
 struct StartPage<'a> {
     visit: &'a Visit,
     transfer: &'a str,
-    is_empty: bool,
+    /// The key of what is wrong with it.
+    problem: Option<&'static str>,
 }
 
 /// `GET /`
@@ -39,11 +41,22 @@ pub async fn show(
     let StartForm { transfer, lang } = form.map(|query| query.0).unwrap_or_default();
     let typed = transfer.as_deref().unwrap_or("");
     let found = state.access.find_token(typed, Around::Anything).map(|found| found.token);
+    let is_reference = found.is_none() && is_reference(typed);
     let token = found.unwrap_or_else(|| link::normalise(typed));
-    if !token.is_empty() && lang.is_none() {
+    let was_sent = transfer.is_some() && lang.is_none();
+    if was_sent && !token.is_empty() && !is_reference {
         return Ok(Redirect::to(&format!("/t/{token}")).into_response());
     }
-    let is_empty = transfer.is_some() && lang.is_none();
-    let page = StartPage { visit: &visit, transfer: typed, is_empty };
-    if is_empty { render::refusal(Refusal::INCOMPLETE, &page) } else { render::page(&page) }
+    let problem = was_sent.then_some(if is_reference { "start-reference" } else { "start-empty" });
+    let page = StartPage { visit: &visit, transfer: typed, problem };
+    match problem {
+        Some(_) => render::refusal(Refusal::INCOMPLETE, &page),
+        None => render::page(&page),
+    }
+}
+
+/// The reference of a transfer, with the word that stands before it in mails and pages or without.
+fn is_reference(typed: &str) -> bool {
+    let behind = typed.rsplit_once(':').map_or(typed, |(_, behind)| behind);
+    pasted::reference(behind).is_some()
 }

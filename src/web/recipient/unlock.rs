@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::session;
 use crate::locale::Language;
+use crate::outbox::SenderCard;
 use crate::secret::Secret;
 use crate::transfer::access::{AccessError, HeldSession, LinkPreview};
 use crate::transfer::link::PUBLIC as LINK;
@@ -49,6 +50,7 @@ struct UnlockPage<'a> {
     visit: &'a Visit,
     token: &'a str,
     preview: &'a LinkPreview,
+    sender: &'a SenderCard,
     /// What was typed, when only the language changes.
     password: &'a str,
     is_reply: bool,
@@ -56,6 +58,15 @@ struct UnlockPage<'a> {
     notice: Option<&'static str>,
     /// The key of what is wrong with the password.
     problem: Option<&'static str>,
+}
+
+impl UnlockPage<'_> {
+    /// Whom to call, and what to say, where there is doubt.
+    fn call(&self) -> String {
+        let reference = self.preview.transfer.grouped();
+        let values = [("organisation", self.visit.organisation()), ("reference", reference.as_str())];
+        self.visit.language.format("real-call", &values)
+    }
 }
 
 /// `GET /t/{token}`
@@ -67,6 +78,7 @@ pub async fn show(
     headers: HeaderMap,
 ) -> Result<Response, WebError> {
     let preview = preview(&state, &token).await?;
+    let sender = &sender_card(&preview, &visit);
     let query = query.map(|query| query.0).unwrap_or_default();
     let is_reply = is_reply(query.next.as_deref());
     let held = match session::value(&visit, &token, &headers) {
@@ -86,6 +98,7 @@ pub async fn show(
         visit: &visit,
         token: &token,
         preview: &preview,
+        sender,
         password: "",
         is_reply,
         notice,
@@ -114,12 +127,14 @@ pub async fn open(
     };
     let typed = Secret::new(form.password);
     let preview = preview(&state, &token).await?;
+    let sender = &sender_card(&preview, &visit);
     let is_reply = is_reply(form.next.as_deref());
     let refuse = |refusal: Refusal, problem| {
         let page = UnlockPage {
             visit: &visit,
             token: &token,
             preview: &preview,
+            sender,
             password: "",
             is_reply,
             notice: None,
@@ -135,6 +150,7 @@ pub async fn open(
             visit: &visit,
             token: &token,
             preview: &preview,
+            sender,
             password,
             is_reply,
             notice,
@@ -163,6 +179,11 @@ pub async fn open(
 /// The link without its secret.
 pub(super) fn link_of(token: &str) -> &str {
     token.get(..LINK).unwrap_or("")
+}
+
+/// As in the mail with the link, as far as the row knows.
+fn sender_card(preview: &LinkPreview, visit: &Visit) -> SenderCard {
+    SenderCard::of_transfer(preview.sender.as_ref(), &preview.on_behalf_of, &visit.organisation)
 }
 
 async fn preview(state: &RecipientState, token: &str) -> Result<LinkPreview, WebError> {

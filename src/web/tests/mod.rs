@@ -2,6 +2,7 @@
 
 mod cookies;
 mod files;
+mod genuine;
 mod guard;
 mod http2;
 mod proxy_header;

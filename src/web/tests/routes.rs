@@ -386,7 +386,7 @@ fn get_is_inert() {
 fn pages_that_explain_need_no_transfer() {
     let site = Site::start();
     for (path, text) in [
-        ("/", "Transactie-ID"),
+        ("/", "Link uit de e-mail"),
         ("/help", "Hoe het werkt"),
         ("/help", "<a href=\"mailto:abuse@voorbeeld.nl\">"),
         ("/privacy", "Privacy"),

@@ -1,6 +1,6 @@
 # Error pages and messages.
 error-not-found-title = This page does not exist
-error-not-found-text = There is no such page or transfer. Check that you have copied the whole link, or enter the Transaction ID again.
+error-not-found-text = There is no such page or transfer. Check that you have copied the whole link, or click the link in the e-mail again.
 error-method-title = This is not possible here
 error-method-text = Go to the start page, or open the link in the e-mail again.
 error-gone-title = This transfer is no longer available

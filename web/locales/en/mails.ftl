@@ -6,6 +6,7 @@ mail-and = { $others } and { $last }
 mail-on-behalf = { $sender } on behalf of { $author }
 mail-until = Available up to and including { $date }
 mail-password = Password
+mail-reference = Reference
 mail-more = More information
 mail-automatic = This message was generated automatically.
 
@@ -53,7 +54,6 @@ receipt-reading = The subject says "{ $written }". We read that as { $tag }.
 receipt-ignored = We did not use this part of the subject: { $options }
 receipt-recipients = Recipients
 receipt-deleted = After that your message is deleted automatically.
-receipt-transfer = Transfer
 receipt-sealed = secured, behind a link
 receipt-passed = ordinary email, not secured
 receipt-passed-by = ordinary email, not secured (rule { $rule })

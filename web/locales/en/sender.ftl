@@ -24,7 +24,6 @@ ask-doubt = If you do not want this, you do not need to do anything.
 ## Status page
 status-title = Follow your confidential message
 status-intro = Here you see what has happened to your message. Whoever has the link to this page can withdraw the message. So please do not forward it.
-status-transfer = Transfer
 status-sent = Sent
 status-until = Available up to and including
 status-password = Password needed
@@ -64,7 +63,7 @@ status-over = This message has been withdrawn. There is nothing left to do with 
 status-ended-title = This message has expired
 status-ended = The end date was { $date }. The recipients’ links were closed after that day, and so was this page.
 status-ended-again = The contents have been destroyed. To make the message available again, send it once more.
-status-ended-record = With this number your administrator can still look up who opened the message and what was downloaded.
+status-ended-record = With this reference your administrator can still look up who opened the message and what was downloaded.
 status-renewable = You can make it available again up to and including { $date }; after that it is destroyed.
 status-json = These facts as JSON
 status-back = Back to the overview

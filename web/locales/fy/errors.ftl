@@ -1,6 +1,6 @@
 # Error pages and messages.
 error-not-found-title = Dizze side bestiet net
-error-not-found-text = Dizze side of oerdracht is der net. Sjoch nei oft de hiele link oernommen is, of folje it Transaksje-ID op ’e nij yn.
+error-not-found-text = Dizze side of oerdracht is der net. Sjoch nei oft de hiele link oernommen is, of klik op ’e nij op de link yn de e-mail.
 error-method-title = Dit kin hjir net
 error-method-text = Gean nei de startside, of iepenje de link út de e-mail op ’e nij.
 error-gone-title = Dizze oerdracht is net mear beskikber

@@ -6,6 +6,7 @@ mail-and = { $others } en { $last }
 mail-on-behalf = { $sender } út namme fan { $author }
 mail-until = Beskikber oant en mei { $date }
 mail-password = Wachtwurd
+mail-reference = Skaaimerk
 mail-more = Mear ynformaasje
 mail-automatic = Dit berjocht is automatysk makke.
 
@@ -53,7 +54,6 @@ receipt-reading = Yn it ûnderwerp stiet "{ $written }". Wy hawwe dat lêzen as 
 receipt-ignored = Dit part fan it ûnderwerp hawwe wy net brûkt: { $options }
 receipt-recipients = Untfangers
 receipt-deleted = Dêrnei wurdt jo berjocht automatysk wiske.
-receipt-transfer = Oerdracht
 receipt-sealed = befeilige, efter in keppeling
 receipt-passed = gewoane e-mail, net befeilige
 receipt-passed-by = gewoane e-mail, net befeilige (rigel { $rule })

@@ -24,7 +24,6 @@ ask-doubt = Wolle jo dit net? Dan hoege jo neat te dwaan.
 ## Status page
 status-title = Jo fertroulike berjocht folgje
 status-intro = Hjir sjogge jo wat der mei jo berjocht bard is. Wa't de link fan dizze side hat, kin it berjocht ynlûke. Stjoer him dêrom net troch.
-status-transfer = Oerdracht
 status-sent = Ferstjoerd
 status-until = Beskikber oant en mei
 status-password = Wachtwurd nedich
@@ -64,7 +63,7 @@ status-over = Dit berjocht is ynlutsen. Jo kinne der neat mear mei dwaan.
 status-ended-title = Dit berjocht is ferrûn
 status-ended = De eindatum wie { $date }. De keppelings fan de ûntfangers binne nei dy dei sletten, en dizze side ek.
 status-ended-again = De ynhâld is ferneatige. Wolle jo it berjocht wer beskikber stelle? Stjoer it dan op ’e nij.
-status-ended-record = Jo behearder kin mei dit nûmer noch opsykje wa’t it berjocht iepene hat en wat der delhelle is.
+status-ended-record = Jo behearder kin mei dit skaaimerk noch opsykje wa’t it berjocht iepene hat en wat der delhelle is.
 status-renewable = Oant en mei { $date } kinne jo it wer beskikber meitsje; dêrnei wurdt it ferneatige.
 status-json = Dizze gegevens as JSON
 status-back = Werom nei it oersjoch

@@ -1,6 +1,6 @@
 # Error pages and messages.
 error-not-found-title = Deze pagina bestaat niet
-error-not-found-text = Deze pagina of overdracht is er niet. Controleer of de hele link is overgenomen, of vul het Transactie-ID opnieuw in.
+error-not-found-text = Deze pagina of overdracht is er niet. Controleer of de hele link is overgenomen, of klik opnieuw op de link in de e-mail.
 error-method-title = Dit kan hier niet
 error-method-text = Ga naar de startpagina, of open de link uit de e-mail opnieuw.
 error-gone-title = Deze overdracht is niet meer beschikbaar

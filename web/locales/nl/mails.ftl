@@ -6,6 +6,7 @@ mail-and = { $others } en { $last }
 mail-on-behalf = { $sender } namens { $author }
 mail-until = Beschikbaar tot en met { $date }
 mail-password = Wachtwoord
+mail-reference = Kenmerk
 mail-more = Meer informatie
 mail-automatic = Deze boodschap is automatisch gegenereerd.
 
@@ -53,7 +54,6 @@ receipt-reading = In het onderwerp staat "{ $written }". Wij hebben dat gelezen 
 receipt-ignored = Dit deel van het onderwerp hebben wij niet gebruikt: { $options }
 receipt-recipients = Ontvangers
 receipt-deleted = Daarna wordt uw bericht automatisch verwijderd.
-receipt-transfer = Overdracht
 receipt-sealed = beveiligd, achter een link
 receipt-passed = gewone e-mail, niet beveiligd
 receipt-passed-by = gewone e-mail, niet beveiligd (regel { $rule })

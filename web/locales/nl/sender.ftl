@@ -24,7 +24,6 @@ ask-doubt = Wilt u dit niet? Dan hoeft u niets te doen.
 ## Status page
 status-title = Uw vertrouwelijke bericht volgen
 status-intro = Hier ziet u wat er met uw bericht is gebeurd. Wie de link van deze pagina heeft, kan het bericht intrekken. Stuur hem daarom niet door.
-status-transfer = Overdracht
 status-sent = Verzonden
 status-until = Beschikbaar tot en met
 status-password = Wachtwoord nodig
@@ -64,7 +63,7 @@ status-over = Dit bericht is ingetrokken. U kunt er niets meer mee doen.
 status-ended-title = Dit bericht is verlopen
 status-ended = De einddatum was { $date }. De links van de ontvangers zijn na die dag gesloten, en deze pagina ook.
 status-ended-again = De inhoud is vernietigd. Wilt u het bericht weer beschikbaar stellen? Verstuur het dan opnieuw.
-status-ended-record = Uw beheerder kan met dit nummer nog opzoeken wie het bericht heeft geopend en wat er is gedownload.
+status-ended-record = Uw beheerder kan met dit kenmerk nog opzoeken wie het bericht heeft geopend en wat er is gedownload.
 status-renewable = Tot en met { $date } kunt u het weer beschikbaar maken; daarna wordt het vernietigd.
 status-json = Deze gegevens als JSON
 status-back = Terug naar het overzicht
