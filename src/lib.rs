@@ -57,6 +57,7 @@ pub mod tls;
 
 pub mod address;
 pub mod calendar;
+pub mod cause;
 pub mod connections;
 pub mod diagnostic;
 pub mod fair;

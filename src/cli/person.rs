@@ -211,7 +211,7 @@ impl Held {
             transfer.recipients.iter().filter(|one| part.is_sender || part.recipients.contains(&one.number));
         let recipients = theirs.map(|one| {
             json!({
-                "address": one.address, "notified": one.notified, "opened": one.opened, "recalled": one.recalled,
+                "address": one.address, "first_notified": one.first_notified, "notified": one.notified, "opened": one.opened, "recalled": one.recalled,
                 "bounced": one.bounced, "wrong_passwords": one.tries, "is_open": one.key_packet.is_some(),
             })
         });

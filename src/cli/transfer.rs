@@ -20,7 +20,7 @@ use crate::id::TransferId;
 use crate::queue::worker::WakeHandle;
 use crate::sender::{Actions, By, SenderService};
 use crate::settings::{Misconfigured, Settings};
-use crate::store::{DeliveryReport, Part, Transfer};
+use crate::store::{Bounce, DeliveryReport, Part, Transfer};
 use crate::transfer::export;
 use crate::transfer::status::{self, Fetched, Known, RecipientStatus, Shown, Status};
 
@@ -134,13 +134,16 @@ fn text(status: &Status) -> String {
 
 pub(super) fn events(recipient: &RecipientStatus, status: &Status) -> Vec<String> {
     let event = |what: &str, time: Option<Timestamp>| time.map(|time| format!("          {what} {time}"));
-    let mut events = vec![event("handed to the mail server", recipient.notified)];
+    let mut events = vec![event("handed to the mail server", recipient.first_notified)];
+    let again = recipient.notified.filter(|last| Some(*last) != recipient.first_notified);
+    events.push(event("handed over again, last", again));
     events.extend(recipient.reports.iter().map(|report| Some(reported(report))));
     // The password is known to its recipient only, the link to every program that the mail came past.
     let opened = if status.password { "opened with the password" } else { "opened with the link alone" };
     events.push(event(opened, recipient.opened));
     if let Some(bounce) = &recipient.bounced {
-        events.push(Some(format!("          bounced {}: {}", bounce.time, bounce.reason)));
+        let Bounce { time, cause, reason } = bounce;
+        events.push(Some(format!("          bounced {time} ({}): {reason}", cause.as_str())));
     }
     events.extend(recipient.read.iter().map(|Shown { first, last, count }| {
         Some(format!("          message shown {first}, {count} times, last {last}"))
@@ -153,7 +156,7 @@ pub(super) fn events(recipient: &RecipientStatus, status: &Status) -> Vec<String
 
 /// As the server that reported it put it; nobody else knows.
 fn reported(report: &DeliveryReport) -> String {
-    let DeliveryReport { own, action, time, reason } = report;
+    let DeliveryReport { own, action, time, reason, .. } = report;
     let about = if *own { "" } else { " (a forwarded copy)" };
     format!("          reported {}{about} {time}: {reason}", action.as_str())
 }

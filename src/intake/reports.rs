@@ -45,7 +45,7 @@ fn said_of(report: &Report, address: &Address, time: Timestamp) -> Vec<DeliveryR
         let is_known = said.iter().any(|known| (known.own, known.action) == (own, action));
         let is_refuted = own && has_arrived && action == Reported::Failed;
         if !is_known && !is_refuted {
-            said.push(DeliveryReport { own, action, time, reason: one.reason.clone() });
+            said.push(DeliveryReport { own, action, time, cause: one.cause, reason: one.reason.clone() });
         }
     }
     said

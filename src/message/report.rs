@@ -8,6 +8,8 @@ use super::crlf::CrlfBytes;
 use super::header::Header;
 use super::walk::{Leaf, Survey, leaves};
 use crate::address::Address;
+use crate::cause::FailureCause;
+use crate::diagnostic::EnhancedCode;
 use crate::envelope::Reported;
 
 /// Bytes of a report that are looked at.
@@ -35,6 +37,8 @@ pub struct ReportedRecipient {
     pub addresses: Vec<Address>,
     /// What has become of the mail.
     pub action: Reported,
+    /// Why, as far as the codes tell.
+    pub cause: FailureCause,
     /// Why, one line: what the last server said, else its code.
     pub reason: String,
 }
@@ -82,9 +86,18 @@ fn recipient(group: &str) -> Option<ReportedRecipient> {
         Some((_, said)) => said.trim().to_owned(),
         None => text,
     });
-    let reason = diagnostic.or_else(|| field("Status")).unwrap_or_default();
+    let status = field("Status");
+    let cause = cause(status.as_deref(), diagnostic.as_deref());
+    let reason = diagnostic.or(status).unwrap_or_default();
     let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(MAX_REASON).collect();
-    Some(ReportedRecipient { addresses: addresses(&named), action, reason })
+    Some(ReportedRecipient { addresses: addresses(&named), action, cause, reason })
+}
+
+/// Of the field `Status`, behind which there may be a comment (RFC 3464 2.3.4), and of the reply that is quoted.
+fn cause(status: Option<&str>, reply: Option<&str>) -> FailureCause {
+    let code = status.and_then(|status| status.split_ascii_whitespace().next()?.parse::<EnhancedCode>().ok());
+    let reply = reply.and_then(|reply| reply.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok());
+    FailureCause::of(code, reply)
 }
 
 /// An address with its type (RFC 3464 2.1.2), as it stands and with its escapes undone: of `rfc822` that is xtext
@@ -190,6 +203,7 @@ mod tests {
             let report = read(&report(&group(ANNA, "failed"), quoted), "X-Mark").unwrap();
             assert_eq!((report.recipients[0].action, report.recipients.len()), (Reported::Failed, 1));
             assert_eq!(report.recipients[0].reason, "550 5.1.1 no such user");
+            assert_eq!(report.recipients[0].cause, FailureCause::UnknownAddress);
             assert_eq!(report.marks, ["1.2"], "{quoted}");
         }
         let quoted = "text/plain\n\nx\n";
@@ -207,6 +221,22 @@ mod tests {
         }
         for other in ["", "X-Mark: 1\r\n\r\n", "Content-Type: multipart/report\r\n\r\n"] {
             assert_eq!(read(&CrlfBytes::check(other.as_bytes().to_vec()).unwrap(), "X-Mark"), None);
+        }
+    }
+
+    #[test]
+    fn a_cause_is_read_from_codes() {
+        for (fields, cause) in [
+            ("Status: 5.2.2 (mailbox full)", FailureCause::MailboxFull),
+            ("Status: 5.0.0\nDiagnostic-Code: smtp; 553-sorry", FailureCause::UnknownAddress),
+            ("Diagnostic-Code: smtp; 556", FailureCause::UnknownDomain),
+            ("Diagnostic-Code: x-unix; user unknown", FailureCause::Other),
+            ("Status: five\nDiagnostic-Code: smtp; 99999999999", FailureCause::Other),
+            ("X: y", FailureCause::Other),
+        ] {
+            let groups = format!("{ANNA}\nAction: failed\n{fields}\n");
+            let report = read(&report(&groups, "text/plain\n\nx\n"), "X-Mark").unwrap();
+            assert_eq!(report.recipients[0].cause, cause, "{fields}");
         }
     }
 

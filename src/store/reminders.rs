@@ -101,6 +101,7 @@ impl ReminderMails {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cause::FailureCause;
     use crate::store::Bounce;
     use crate::store::conformance::{item, noon};
     use crate::transfer::testing::transfer_row;
@@ -128,7 +129,7 @@ mod tests {
             (to_recipients.len(), to_sender.is_some())
         };
         assert_eq!(due(&waits), (1, true));
-        let bounced = Some(Bounce { time: noon(), reason: String::new() });
+        let bounced = Some(Bounce { time: noon(), cause: FailureCause::Other, reason: String::new() });
         for gone in [
             Recipient { opened: Some(noon()), ..waits.clone() },
             Recipient { recalled: Some(noon()), ..waits.clone() },

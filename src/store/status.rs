@@ -5,7 +5,9 @@ use serde::Serialize;
 
 use super::{Result, TransferStore};
 use crate::audit::{Action, Entry, Event, EventResult, Initiator};
+use crate::cause::FailureCause;
 use crate::clock::Timestamp;
+use crate::diagnostic::Diagnostic;
 use crate::envelope::Reported;
 use crate::id::{Link, TransferId};
 
@@ -29,11 +31,18 @@ pub struct DeliveryReport {
     pub action: Reported,
     /// When it came.
     pub time: Timestamp,
+    /// Why, as far as the codes tell.
+    pub cause: FailureCause,
     /// What the last server said; one line.
     pub reason: String,
 }
 
 impl DeliveryReport {
+    /// Our own next hop has refused a notification, or it was given up.
+    pub(super) fn of_attempt(why: &Diagnostic, time: Timestamp) -> Self {
+        Self { own: true, action: Reported::Failed, time, cause: why.into(), reason: why.to_string() }
+    }
+
     /// Our own notification was given up: nobody has heard of the link.
     pub(super) fn can_close(&self) -> bool {
         self.own && self.action == Reported::Failed

@@ -68,13 +68,14 @@ pub const TABLES: &[Table] = tables! {
         files Number, language Text, download_notice Flag, file_names Flag, first_reminder Number, announced Number,
         reminded Number, message_id Text, reply_to Text, on_behalf_of Text, shredded Number, tracking Text;
     "transfer_recipients": transfer Number, number Number, address Text, key_packet Bytes, tries Number,
-        locked_until Number, opened Number, recalled Number, notified Number, bounced Number, bounce_reason Text,
-        download_noticed Number, download_pending Flag;
+        locked_until Number, opened Number, recalled Number, first_notified Number, notified Number, bounced Number,
+        bounce_reason Text, bounce_cause Text, download_noticed Number, download_pending Flag;
     "parts": transfer Number, number Number, blob Text, size Number, lost Number;
     "sessions": id Bytes, transfer Number, recipient Number, wrapped_key Bytes, used Number;
     "session_downloads": session Bytes, what Text, last Number, whole Flag;
     "downloads": transfer Number, recipient Number, part Number, first Number, last Number, count Number, whole Flag;
-    "delivery_reports": transfer Number, recipient Number, own Flag, action Text, time Number, reason Text, count Number;
+    "delivery_reports": transfer Number, recipient Number, own Flag, action Text, time Number, reason Text, cause Text,
+        count Number;
     "threads": hash Bytes, created Number;
     "limits": bucket Text, arrival Number;
     "audit": number Number, time Number, action Text, object Text, result Text, actor Text, origin Text;

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::Result;
 use crate::address::Address;
 use crate::calendar::Zone;
+use crate::cause::FailureCause;
 use crate::clock::Timestamp;
 use crate::id::{BlobName, TransferId};
 use crate::locale::Language;
@@ -150,7 +151,9 @@ pub struct Recipient {
     pub tries: u32,
     /// Closed for tries until then.
     pub locked_until: Option<Timestamp>,
-    /// When the next hop last took a notification for them.
+    /// When the next hop first took a notification for them.
+    pub first_notified: Option<Timestamp>,
+    /// When it last took one.
     pub notified: Option<Timestamp>,
     /// The notification did not arrive; the link is closed.
     pub bounced: Option<Bounce>,
@@ -175,6 +178,8 @@ impl Recipient {
 pub struct Bounce {
     /// Since when the link is closed.
     pub time: Timestamp,
+    /// Why, as far as the codes tell.
+    pub cause: FailureCause,
     /// What the last server said, or our own trouble; one line.
     pub reason: String,
 }

@@ -95,6 +95,7 @@ impl LinkState {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cause::FailureCause;
     use crate::store::Bounce;
     use crate::transfer::testing;
 
@@ -109,7 +110,8 @@ mod tests {
         assert_eq!(LinkState::of(&transfer, &recipient, start), LinkState::Opened);
         assert_eq!(LinkState::of(&transfer, &recipient, transfer.expires), LinkState::Expired);
 
-        recipient.bounced = Some(Bounce { time: start, reason: "550 5.1.1 no such user".into() });
+        recipient.bounced =
+            Some(Bounce { time: start, cause: FailureCause::Other, reason: "550 5.1.1 no such user".into() });
         assert_eq!(
             LinkState::of(&transfer, &recipient, start),
             LinkState::Bounced,

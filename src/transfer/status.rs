@@ -43,7 +43,9 @@ pub struct RecipientStatus {
     pub address: Address,
     /// What their link is good for.
     pub state: LinkState,
-    /// When the next hop last took a notification for them: it may hold it still.
+    /// When the next hop first took a notification for them.
+    pub first_notified: Option<Timestamp>,
+    /// When it last took one: it may hold it still.
     pub notified: Option<Timestamp>,
     /// What mail servers behind it have reported since.
     pub reports: Vec<DeliveryReport>,
@@ -125,6 +127,7 @@ impl Status {
                 number: recipient.number,
                 address: recipient.address.clone(),
                 state: LinkState::of(transfer, recipient, now),
+                first_notified: recipient.first_notified,
                 notified: recipient.notified,
                 reports: reports.map(|(_, report)| report.clone()).collect(),
                 bounced: recipient.bounced.clone(),

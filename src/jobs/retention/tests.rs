@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::address::Address;
 use crate::audit::{Action, Event, EventResult, Initiator};
+use crate::cause::FailureCause;
 use crate::clock::{Clock, days_later};
 use crate::config::PasswordMode;
 use crate::diagnostic::Outcome;
@@ -257,8 +258,8 @@ async fn reminds_nobody_who_should_not_be() {
         notices: Vec::new(),
     };
     node.store.recall(recall).await.unwrap();
-    let (time, reason) = (node.clock.now(), "550 5.1.1 no".into());
-    let failed = DeliveryReport { own: true, action: Reported::Failed, time, reason };
+    let (time, cause, reason) = (node.clock.now(), FailureCause::UnknownAddress, "550 5.1.1 no".into());
+    let failed = DeliveryReport { own: true, action: Reported::Failed, time, cause, reason };
     assert!(node.store.note_delivery_report(link(&closed, 2), failed).await.unwrap());
     node.days(31).await;
     assert!(node.mails().await.is_empty());

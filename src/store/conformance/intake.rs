@@ -4,6 +4,7 @@ use futures_util::future::join_all;
 
 use super::sample::*;
 use crate::audit::Action;
+use crate::cause::FailureCause;
 use crate::clock::days_later;
 use crate::diagnostic::Outcome;
 use crate::envelope::Reported;
@@ -11,7 +12,7 @@ use crate::id::{Link, QueueId};
 use crate::store::*;
 
 fn reported(own: bool, action: Reported, reason: &str) -> DeliveryReport {
-    DeliveryReport { own, action, time: minutes(1), reason: reason.to_owned() }
+    DeliveryReport { own, action, time: minutes(1), cause: FailureCause::Other, reason: reason.to_owned() }
 }
 
 /// Everything or nothing: the last row of the message cannot be written, so the first ones are not there.
@@ -131,7 +132,7 @@ pub async fn a_bounce_closes_a_link_until_the_next_notification(store: &dyn Stor
     let reason = why.to_string();
     let failed = vec![(1, Outcome::Failed(why))];
     store.finish_attempt(attempt(&item, failed)).await.unwrap();
-    let bounce = Bounce { time: minutes(1), reason };
+    let bounce = Bounce { time: minutes(1), cause: FailureCause::UnknownAddress, reason };
     assert_eq!(recipient(store, &link).await.bounced, Some(bounce.clone()));
     assert!(matches!(open(store, session(2, &link)).await, Err(StoreError::Gone)));
     let failed = reported(true, Reported::Failed, &bounce.reason);

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all, join3};
 
 use super::sample::*;
 use crate::audit::{Action, EventResult};
-use crate::clock::days_later;
+use crate::cause::FailureCause;
+use crate::clock::{days_later, earlier};
+use crate::envelope::Reported;
 use crate::id::Link;
 use crate::limits::Rate;
 use crate::store::*;
@@ -158,4 +160,61 @@ pub async fn a_lock_can_be_taken_off(store: &dyn Store) {
     assert!(matches!(try_once(store, &link, noon()).await, Try::Allowed { locked: None }));
     store.recall(recall(&link, None)).await.unwrap();
     assert!(!store.clear_tries(link, event(Action::Unlock)).await.unwrap(), "it is taken back");
+}
+
+/// Whichever comes first: no session is left, no key, and the trail says whether it had been opened as the row does.
+pub async fn of_a_recall_and_an_opening_nothing_stays_open(store: &dyn Store) {
+    for round in 0..20 {
+        let link = linked(store).await;
+        let (opened, recalled) =
+            join(open(store, session(round, &link)), store.recall(recall(&link, Some(1)))).await;
+        assert!(matches!(opened, Ok(()) | Err(StoreError::Gone)), "{opened:?}");
+        assert_eq!(recalled.unwrap(), [1]);
+        assert!(live(store, round, noon()).await.is_none(), "round {round}");
+        assert_eq!(recipient(store, &link).await.key_packet, None);
+        assert!(matches!(open(store, session(round, &link)).await, Err(StoreError::Gone)));
+    }
+}
+
+/// The sender and retention see different clocks: one of them does it, and it is whole or gone.
+pub async fn a_transfer_is_extended_or_expires(store: &dyn Store) {
+    let end = days_later(noon(), 30);
+    for round in 0..20 {
+        let link = linked(store).await;
+        let extension = Extension {
+            transfer: link.transfer.clone(),
+            expires: days_later(end, 9),
+            closed: earlier(end, Duration::from_secs(1)),
+            event: event(Action::Extend),
+        };
+        let (extended, expired) = join(store.extend(extension), store.expire(end, end)).await;
+        let (extended, expired) = (extended.unwrap(), expired.unwrap().contains(&link.transfer));
+        assert_ne!(extended, expired, "round {round}");
+        let transfer = store.transfer(link.transfer.clone()).await.unwrap().unwrap();
+        assert_eq!(
+            (transfer.parts.len(), transfer.expires > end),
+            if extended { (3, true) } else { (0, false) }
+        );
+    }
+}
+
+/// Whichever comes first: the mail that is on its way leads to an open link.
+pub async fn of_a_failure_and_a_mail_sent_again_the_link_stays_open(store: &dyn Store) {
+    for round in 0..20 {
+        let link = linked(store).await;
+        let (time, cause) = (minutes(1), FailureCause::Refused);
+        let report =
+            DeliveryReport { own: true, action: Reported::Failed, time, cause, reason: "550".into() };
+        let (closed, sent, again) = join3(
+            store.note_delivery_report(link.clone(), report.clone()),
+            store.enqueue_limited(limited(&link, true), noon()),
+            store.note_delivery_report(link.clone(), report),
+        )
+        .await;
+        assert!(!(closed.unwrap() && again.unwrap()), "a link is closed once");
+        assert_eq!(sent.unwrap(), EnqueueOutcome::Queued);
+        assert_eq!(recipient(store, &link).await.bounced, None, "round {round}");
+        let kept = store.delivery_reports(link.transfer.clone()).await.unwrap();
+        assert_eq!(kept.len(), 1, "and the sender is told of it");
+    }
 }

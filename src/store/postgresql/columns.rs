@@ -11,6 +11,7 @@ use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, accepts, to_sql_checke
 
 use crate::address::Address;
 use crate::audit::{Actor, EventResult, Origin};
+use crate::cause::FailureCause;
 use crate::clock::Timestamp;
 use crate::diagnostic::{EnhancedCode, Stage};
 use crate::envelope::Reported;
@@ -57,6 +58,7 @@ text_out!(
     Stage => |it| it.as_str(),
     Language => |it| it.as_str(),
     Reported => |it| it.as_str(),
+    FailureCause => |it| it.as_str(),
     Actor => |it| it.to_string(),
     EnhancedCode => |it| it.to_string(),
     EventResult => |it| it.to_string(),
@@ -75,6 +77,7 @@ text_in!(
     Stage => str::parse::<Stage>,
     Language => str::parse::<Language>,
     Reported => str::parse::<Reported>,
+    FailureCause => str::parse::<FailureCause>,
     EnhancedCode => str::parse::<EnhancedCode>
 );
 

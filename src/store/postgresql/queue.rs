@@ -299,11 +299,12 @@ pub(super) async fn finish_attempt(change: &mut Change, attempt: Attempt) -> Res
     if claim.end(is_held, attempt.now) == AttemptEnd::ClaimLost {
         return Ok(AttemptEnd::ClaimLost);
     }
-    if let Some(row) = &held {
-        record(&change.db, number(row, "number")?, &attempt).await?;
-    }
+    // While the item is there: it tells when the notification was made.
     if let Some((transfer, link)) = notifies {
         status::note_deliveries(change, transfer, link, &attempt).await?;
+    }
+    if let Some(row) = &held {
+        record(&change.db, number(row, "number")?, &attempt).await?;
     }
     tracking::keep(&change.db, &attempt.tracks).await?;
     let reports = match held {

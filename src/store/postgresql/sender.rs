@@ -60,8 +60,16 @@ pub(super) const INVITABLE: &str = "
     SELECT t.number, t.expires > $3 AND r.key_packet IS NOT NULL AS is_invitable
     FROM transfers t JOIN transfer_recipients r ON r.transfer = t.number
     WHERE t.id = $1 AND r.number = $2 FOR NO KEY UPDATE OF r";
+/// What closed the link is kept for its sender: the audit trail has told of it already, so it is counted as none.
+pub(super) const KEEP_BOUNCE: &str = "
+    INSERT INTO delivery_reports (transfer, recipient, own, action, time, reason, cause, count)
+    SELECT transfer, number, TRUE, 'failed', bounced, coalesce(bounce_reason, ''), bounce_cause, 0
+    FROM transfer_recipients WHERE transfer = $1 AND number = $2 AND bounced IS NOT NULL
+    ON CONFLICT (transfer, recipient, own, action)
+        DO UPDATE SET time = excluded.time, reason = excluded.reason, cause = excluded.cause";
 pub(super) const REOPEN: &str = "
-    UPDATE transfer_recipients SET bounced = NULL, bounce_reason = NULL WHERE transfer = $1 AND number = $2";
+    UPDATE transfer_recipients SET bounced = NULL, bounce_reason = NULL, bounce_cause = NULL
+    WHERE transfer = $1 AND number = $2";
 pub(super) const EXTEND: &str = "
     UPDATE transfers SET expires = $2 WHERE id = $1 AND shredded IS NULL AND expires > $3";
 
@@ -90,7 +98,9 @@ async fn send(change: &mut Change, notice: LimitedNotice, now: Timestamp) -> Res
         return Err(StoreError::TooMany(again));
     }
     if let Some(transfer) = invited {
-        change.db.execute(REOPEN, &[&transfer, &Number(notice.link.recipient)]).await?;
+        for statement in [KEEP_BOUNCE, REOPEN] {
+            change.db.execute(statement, &[&transfer, &Number(notice.link.recipient)]).await?;
+        }
     }
     items::put(&change.db, vec![notice.item]).await?;
     change.record(notice.event).await?;

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 use super::change::Change;
 use super::columns::{Number, Time, get, number, time};
@@ -10,8 +11,7 @@ use super::lent::Connection;
 use super::{Postgres, audit, downloads, transfers};
 use crate::audit::Entry;
 use crate::diagnostic::Outcome;
-use crate::envelope::Reported;
-use crate::id::{Link, TransferId};
+use crate::id::{Link, QueueId, TransferId};
 use crate::store::{Attempt, DeliveryReport, Download, Result, StatusStore};
 
 #[async_trait]
@@ -29,25 +29,34 @@ impl StatusStore for Postgres {
     }
 }
 
-pub(super) const NOTIFIED: &str =
-    "UPDATE transfer_recipients SET notified = $3 WHERE transfer = $1 AND number = $2";
+/// The first and the last, in whatever order the ends of two attempts come.
+pub(super) const NOTIFIED: &str = "
+    UPDATE transfer_recipients
+    SET first_notified = least(first_notified, notified, $3), notified = greatest(notified, $3)
+    WHERE transfer = $1 AND number = $2";
 /// Only a link that can be opened and has not been: a recipient who has opened it, or has just given the
-/// password, has received the mail (H45). The link is locked before: no session begins meanwhile.
+/// password, has received the mail (H45). Nor while another notification waits, or when one was handed over after the
+/// item `$7` was made: what becomes of that one decides. The link is locked before: no session begins meanwhile, and no
+/// notification is queued.
 pub(super) const BOUNCED: &str = "
-    UPDATE transfer_recipients SET bounced = $3, bounce_reason = $4
+    UPDATE transfer_recipients SET bounced = $3, bounce_reason = $4, bounce_cause = $5
     WHERE transfer = $1 AND number = $2
         AND key_packet IS NOT NULL AND bounced IS NULL AND opened IS NULL
-        AND NOT EXISTS (SELECT 1 FROM sessions WHERE transfer = $1 AND recipient = $2)";
+        AND NOT EXISTS (SELECT 1 FROM sessions WHERE transfer = $1 AND recipient = $2)
+        AND NOT EXISTS (
+            SELECT 1 FROM items
+            WHERE items.transfer = $6 AND items.recipient = $2 AND items.kind = 'notification'
+                AND (items.id IS DISTINCT FROM $7 OR items.created < transfer_recipients.notified))";
 /// The last of each kind, so that a thousand reports are no more rows. A link that is closed needs no second word.
 pub(super) const REPORTED: &str = "
-    INSERT INTO delivery_reports AS noted (transfer, recipient, own, action, time, reason)
-    SELECT transfer, number, $3::boolean, $4::text, $5::bigint, $6::text FROM transfer_recipients
+    INSERT INTO delivery_reports AS noted (transfer, recipient, own, action, time, reason, cause)
+    SELECT transfer, number, $3::boolean, $4::text, $5::bigint, $6::text, $7::text FROM transfer_recipients
     WHERE transfer = $1 AND number = $2 AND bounced IS NULL
     ON CONFLICT (transfer, recipient, own, action)
-        DO UPDATE SET time = excluded.time, reason = excluded.reason, count = noted.count + 1
+        DO UPDATE SET time = excluded.time, reason = excluded.reason, cause = excluded.cause, count = noted.count + 1
     RETURNING count";
 pub(super) const REPORTS: &str = "
-    SELECT d.recipient, d.own, d.action, d.time, d.reason
+    SELECT d.recipient, d.own, d.action, d.time, d.reason, d.cause
     FROM transfers t JOIN delivery_reports d ON d.transfer = t.number WHERE t.id = $1 ORDER BY d.recipient, d.time";
 
 /// How the delivery of a notification ended: its recipient knows of the link now, or it is closed. The caller has locked
@@ -65,9 +74,8 @@ pub(super) async fn note_deliveries(
     }
     for outcome in outcomes() {
         if let Outcome::Failed(why) = outcome {
-            let (time, reason) = (attempt.now, why.to_string());
-            let failed = DeliveryReport { own: true, action: Reported::Failed, time, reason };
-            note(change, transfer, link, &failed).await?;
+            let failed = DeliveryReport::of_attempt(why, attempt.now);
+            note(change, transfer, link, &failed, Some(&attempt.item)).await?;
         }
     }
     Ok(())
@@ -76,20 +84,27 @@ pub(super) async fn note_deliveries(
 /// Notes what a server reports of a notification; tells whether that closed the link.
 pub(super) async fn report(change: &mut Change, link: &Link, report: &DeliveryReport) -> Result<bool> {
     match transfers::lock_link(&change.db, link).await? {
-        Some(transfer) => note(change, transfer, link, report).await,
+        Some(transfer) => note(change, transfer, link, report, None).await,
         None => Ok(false),
     }
 }
 
-/// Closes the link, or keeps the report for its sender. An event for the first of each kind.
-async fn note(change: &mut Change, transfer: i64, link: &Link, report: &DeliveryReport) -> Result<bool> {
-    if report.can_close() && bounce(change, transfer, link, report).await? {
+/// Closes the link, or keeps the report for its sender. An event for the first of each kind. `item` is that of the
+/// notification, where it is known.
+async fn note(
+    change: &mut Change,
+    transfer: i64,
+    link: &Link,
+    report: &DeliveryReport,
+    item: Option<&QueueId>,
+) -> Result<bool> {
+    if report.can_close() && bounce(change, transfer, link, report, item).await? {
         return Ok(true);
     }
-    let DeliveryReport { own, action, time, reason } = report;
+    let DeliveryReport { own, action, time, cause, reason } = report;
     let noted = change
         .db
-        .row(REPORTED, &[&transfer, &Number(link.recipient), own, action, &Time(*time), reason])
+        .row(REPORTED, &[&transfer, &Number(link.recipient), own, action, &Time(*time), reason, cause])
         .await?;
     if let Some(row) = noted
         && number::<u32>(&row, "count")? == 1
@@ -100,9 +115,17 @@ async fn note(change: &mut Change, transfer: i64, link: &Link, report: &Delivery
 }
 
 /// Closes a link; tells whether it was open. There is no session of it that could be ended.
-async fn bounce(change: &mut Change, transfer: i64, link: &Link, report: &DeliveryReport) -> Result<bool> {
+async fn bounce(
+    change: &mut Change,
+    transfer: i64,
+    link: &Link,
+    report: &DeliveryReport,
+    item: Option<&QueueId>,
+) -> Result<bool> {
     let (recipient, time) = (Number(link.recipient), Time(report.time));
-    if change.db.execute(BOUNCED, &[&transfer, &recipient, &time, &report.reason]).await? == 0 {
+    let DeliveryReport { cause, reason, .. } = report;
+    let closed = [&transfer as &(dyn ToSql + Sync), &recipient, &time, reason, cause, &link.transfer, &item];
+    if change.db.execute(BOUNCED, &closed).await? == 0 {
         return Ok(false);
     }
     change.record(report.closing_event(link)).await?;
@@ -116,5 +139,6 @@ async fn reports(db: &Connection, transfer: TransferId) -> Result<Vec<(u16, Deli
 
 fn reported(row: &Row) -> Result<(u16, DeliveryReport)> {
     let (own, action, reason) = (get(row, "own")?, get(row, "action")?, get(row, "reason")?);
-    Ok((number(row, "recipient")?, DeliveryReport { own, action, time: time(row, "time")?, reason }))
+    let (time, cause) = (time(row, "time")?, get::<Option<_>>(row, "cause")?.unwrap_or_default());
+    Ok((number(row, "recipient")?, DeliveryReport { own, action, time, cause, reason }))
 }

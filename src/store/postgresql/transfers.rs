@@ -49,7 +49,8 @@ macro_rules! select_transfers {
             "
     SELECT t.number AS transfer, t.id, t.created, t.expires, t.sender, t.message_id, t.reply_to, t.on_behalf_of, t.password,
         t.automatic, t.language, t.download_notice, t.file_names, t.files,
-        r.number, r.address, r.key_packet, r.key, r.tries, r.locked_until, r.notified, r.bounced, r.bounce_reason, r.opened,
+        r.number, r.address, r.key_packet, r.key, r.tries, r.locked_until, r.first_notified, r.notified, r.bounced,
+        r.bounce_reason, r.bounce_cause, r.opened,
         r.recalled, ",
             $parts_and_rest
         )
@@ -75,7 +76,8 @@ pub(super) const PAGE: &str = select_transfers!(
     ORDER BY t.number DESC, r.number"
 );
 pub(super) const RECIPIENTS: &str = "
-    SELECT number, address, key_packet, key, tries, locked_until, notified, bounced, bounce_reason, opened, recalled
+    SELECT number, address, key_packet, key, tries, locked_until, first_notified, notified, bounced, bounce_reason,
+        bounce_cause, opened, recalled
     FROM transfer_recipients WHERE transfer = $1 ORDER BY number";
 pub(super) const LOCK: &str = "SELECT number FROM transfers WHERE id = $1 FOR NO KEY UPDATE";
 pub(super) const LOCK_LINK: &str = "
@@ -169,6 +171,7 @@ fn recipient(row: &Row) -> Result<Recipient> {
         key_packet: key_packet(row)?,
         tries: number(row, "tries")?,
         locked_until: time_or_none(row, "locked_until")?,
+        first_notified: time_or_none(row, "first_notified")?.or(time_or_none(row, "notified")?),
         notified: time_or_none(row, "notified")?,
         bounced: bounced(row)?,
         opened: time_or_none(row, "opened")?,
@@ -182,7 +185,8 @@ fn key_packet(row: &Row) -> Result<Option<Vec<u8>>> {
 
 fn bounced(row: &Row) -> Result<Option<Bounce>> {
     let (time, reason) = (time_or_none(row, "bounced")?, get::<Option<String>>(row, "bounce_reason")?);
-    Ok(time.map(|time| Bounce { time, reason: reason.unwrap_or_default() }))
+    let cause = get::<Option<_>>(row, "bounce_cause")?.unwrap_or_default();
+    Ok(time.map(|time| Bounce { time, cause, reason: reason.unwrap_or_default() }))
 }
 
 /// Destroys every key of these transfers, and gives up their blobs. The caller has locked them.

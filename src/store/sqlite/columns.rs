@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::address::Address;
 use crate::audit::{Actor, EventResult, Origin};
+use crate::cause::FailureCause;
 use crate::clock::Timestamp;
 use crate::diagnostic::{EnhancedCode, Stage};
 use crate::envelope::Reported;
@@ -42,7 +43,8 @@ text_column!(
     Problem => str::parse,
     Stage => str::parse,
     Language => str::parse,
-    Reported => str::parse
+    Reported => str::parse,
+    FailureCause => str::parse
 );
 
 impl FromSql for EnhancedCode {

@@ -35,7 +35,7 @@ impl IntakeStore for Sqlite {
     }
 
     async fn note_delivery_report(&self, link: Link, report: DeliveryReport) -> Result<bool> {
-        self.write(move |change| status::report(change, &link, &report)).await
+        self.write(move |change| status::report(change, &link, &report, None)).await
     }
 }
 

@@ -53,8 +53,16 @@ pub(super) const INVITABLE: &str = "
     SELECT t.number FROM transfers t JOIN transfer_recipients r ON r.transfer = t.number
     WHERE t.id = ?1 AND t.expires > ?3 AND r.number = ?2 AND r.key_packet IS NOT NULL";
 
+/// What closed the link is kept for its sender: the audit trail has told of it already, so it is counted as none.
+pub(super) const KEEP_BOUNCE: &str = "
+    INSERT INTO delivery_reports (transfer, recipient, own, action, time, reason, cause, count)
+    SELECT transfer, number, TRUE, 'failed', bounced, coalesce(bounce_reason, ''), bounce_cause, 0
+    FROM transfer_recipients WHERE transfer = ?1 AND number = ?2 AND bounced IS NOT NULL
+    ON CONFLICT (transfer, recipient, own, action)
+        DO UPDATE SET time = excluded.time, reason = excluded.reason, cause = excluded.cause";
 pub(super) const REOPEN: &str = "
-    UPDATE transfer_recipients SET bounced = NULL, bounce_reason = NULL WHERE transfer = ?1 AND number = ?2";
+    UPDATE transfer_recipients SET bounced = NULL, bounce_reason = NULL, bounce_cause = NULL
+    WHERE transfer = ?1 AND number = ?2";
 
 pub(super) const EXTEND: &str = "
     UPDATE transfers SET expires = ?2
@@ -90,6 +98,7 @@ pub(super) fn send(change: &mut Change<'_>, notice: LimitedNotice, now: Timestam
         return Err(StoreError::TooMany(again));
     }
     if let Some(transfer) = invitable.filter(|_| notice.invites) {
+        db.prepare_cached(KEEP_BOUNCE)?.execute(params![transfer, link.recipient])?;
         db.prepare_cached(REOPEN)?.execute(params![transfer, link.recipient])?;
     }
     queue::insert(db, &notice.item)?;

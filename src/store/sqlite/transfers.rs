@@ -93,6 +93,7 @@ pub(super) fn recipients(db: &Connection, transfer: i64) -> Result<Vec<Recipient
             key_packet: row.get("key_packet")?,
             tries: row.get("tries")?,
             locked_until: time("locked_until")?,
+            first_notified: time("first_notified")?.or(time("notified")?),
             notified: time("notified")?,
             bounced: bounced(row)?,
             opened: time("opened")?,
@@ -104,7 +105,8 @@ pub(super) fn recipients(db: &Connection, transfer: i64) -> Result<Vec<Recipient
 
 fn bounced(row: &Row<'_>) -> rusqlite::Result<Option<Bounce>> {
     let (time, reason): (Option<Time>, Option<String>) = (row.get("bounced")?, row.get("bounce_reason")?);
-    Ok(time.map(|time| Bounce { time: time.0, reason: reason.unwrap_or_default() }))
+    let cause = row.get::<_, Option<_>>("bounce_cause")?.unwrap_or_default();
+    Ok(time.map(|time| Bounce { time: time.0, cause, reason: reason.unwrap_or_default() }))
 }
 
 fn parts(db: &Connection, transfer: i64) -> Result<Vec<Part>> {

@@ -2,6 +2,7 @@ use std::io::Read;
 
 use super::*;
 use crate::audit::Actor;
+use crate::cause::FailureCause;
 use crate::config::PasswordMode;
 use crate::store::Bounce;
 use crate::store::RateStore;
@@ -366,7 +367,7 @@ async fn what_is_gone_stays_closed() {
         match change {
             "recall" => scene.store.rows().recipient(&scene.link).recalled = Some(start()),
             "bounce" => {
-                let bounce = Bounce { time: start(), reason: "550 5.1.1".into() };
+                let bounce = Bounce { time: start(), cause: FailureCause::Other, reason: "550 5.1.1".into() };
                 scene.store.rows().recipient(&scene.link).bounced = Some(bounce);
             }
             "date" => scene.store.rows().transfers.get_mut(&scene.link.transfer).unwrap().expires = start(),

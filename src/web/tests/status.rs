@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::{Answer, Sealed, Site};
 use crate::address::Address;
+use crate::cause::FailureCause;
 use crate::config::PasswordMode;
 use crate::diagnostic::{Diagnostic, Outcome, Stage};
 use crate::envelope::Reported;
@@ -73,7 +74,9 @@ impl Site {
     /// A mail server reports this of the first notification; whether its link is closed now.
     fn reported(&self, sealed: &Sealed, own: bool, action: Reported) -> bool {
         let link = Link { transfer: id(sealed), recipient: 1 };
-        let report = DeliveryReport { own, action, time: self.now(), reason: "5.1.1 <b>onbekend</b>".into() };
+        let (time, cause, reason) =
+            (self.now(), FailureCause::UnknownAddress, "5.1.1 <b>onbekend</b>".into());
+        let report = DeliveryReport { own, action, time, cause, reason };
         self.runtime.block_on(self.store.note_delivery_report(link, report)).unwrap()
     }
 }

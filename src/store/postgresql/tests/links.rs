@@ -8,6 +8,7 @@ use futures_util::{FutureExt, TryFutureExt};
 
 use super::*;
 use crate::audit::{Action, Event};
+use crate::cause::FailureCause;
 use crate::clock::{days_later, earlier};
 use crate::envelope::Reported;
 use crate::id::Link;
@@ -75,8 +76,13 @@ async fn a_link_that_is_being_opened_is_not_closed_by_a_report() {
     let (nodes, database) = two_nodes().await;
     for round in 0..50 {
         let link = linked(&nodes[0]).await;
-        let failed =
-            DeliveryReport { own: true, action: Reported::Failed, time: noon(), reason: "550".into() };
+        let failed = DeliveryReport {
+            own: true,
+            action: Reported::Failed,
+            time: noon(),
+            cause: FailureCause::Other,
+            reason: "550".into(),
+        };
         let opening = nodes[1].open(session(round, &link), event(Action::Open));
         let (opened, closed) = join(opening, nodes[0].note_delivery_report(link.clone(), failed)).await;
         assert_ne!(done_or_gone(opened), closed.unwrap(), "round {round}: one of them came first");
@@ -287,8 +293,13 @@ impl Scene {
 
     fn of_others<'a>(&'a self, store: &'a Postgres) -> Vec<BoxFuture<'a, Result<()>>> {
         let transfer = || self.link.transfer.clone();
-        let failed =
-            DeliveryReport { own: true, action: Reported::Failed, time: noon(), reason: "550".into() };
+        let failed = DeliveryReport {
+            own: true,
+            action: Reported::Failed,
+            time: noon(),
+            cause: FailureCause::Other,
+            reason: "550".into(),
+        };
         let lost = Some(mail(None, QueueItemKind::Lost));
         let rest = mail(None, QueueItemKind::Download);
         vec![

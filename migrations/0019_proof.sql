@@ -1,0 +1,5 @@
+-- When the first notification was handed over, which one that is sent again does not overwrite; NULL: notified.
+ALTER TABLE transfer_recipients ADD COLUMN first_notified INTEGER;
+-- Why a notification did not arrive, as far as the codes of servers tell; NULL: they were not read yet.
+ALTER TABLE transfer_recipients ADD COLUMN bounce_cause TEXT;
+ALTER TABLE delivery_reports ADD COLUMN cause TEXT;
