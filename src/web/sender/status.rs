@@ -1,23 +1,20 @@
 //! The sender's page about a transfer: who was told, who opened it, who fetched what, and what can still be done.
 //! No login: the token in the link is the proof (`transfer/action`), and it is in the sender's mail only.
 //!
-//! Every GET only shows. Each action has a page that asks first, and a POST that does it through `sender`. An
-//! unknown token and a forged one are one (C15). The link ends with the transfer: after the date there are no facts
-//! here, but for what may be renewed within its grace, and the proof of what was recalled.
+//! Every GET only shows; what can be done is in [`super::confirm`]. An unknown token and a forged one are one (C15). The
+//! link ends with the transfer: after the date there are no facts here, but for what may be renewed within its grace, and
+//! the proof of what was recalled.
 
 use askama::Template;
-use axum::extract::rejection::{FormRejection, QueryRejection};
-use axum::extract::{Form, Path, Query, State};
-use axum::http::HeaderMap;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
 use axum::http::header::CONTENT_TYPE;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use crate::clock::Timestamp;
 use crate::envelope::Reported;
-use crate::id::Link;
-use crate::locale::Language;
-use crate::sender::{ActionError, By};
+use crate::sender::ActionError;
 use crate::store::DeliveryReport;
 use crate::transfer::LinkState;
 use crate::transfer::status::{Fetched, RecipientStatus, Status};
@@ -29,8 +26,6 @@ use crate::web::state::SenderState;
 /// What was done just now, told on the page that follows.
 const DONE: [(&str, &str); 3] =
     [("extend", "done-extend"), ("resend", "done-resend"), ("unlock", "done-unlock")];
-/// What the field for the days holds before anything was typed.
-const USUAL_DAYS: &str = "30";
 
 #[derive(Template)]
 #[template(path = "status.html")]
@@ -116,140 +111,6 @@ struct EndedPage<'a> {
     status: &'a Status,
 }
 
-#[derive(Template)]
-#[template(path = "confirm.html")]
-struct ConfirmPage<'a> {
-    visit: &'a Visit,
-    token: &'a str,
-    status: &'a Status,
-    act: Act,
-    /// Where the form goes: this very page.
-    path: String,
-    form: &'a ActForm,
-    /// The key of what is wrong with the days.
-    problem: Option<&'static str>,
-}
-
-impl ConfirmPage<'_> {
-    fn title(&self) -> String {
-        self.visit.text(match self.act {
-            Act::Recall(_) => "confirm-recall-title",
-            Act::Extend => "confirm-extend-title",
-            Act::Resend(_) => "confirm-resend-title",
-            Act::Unlock(_) => "confirm-unlock-title",
-        })
-    }
-
-    fn yes(&self) -> String {
-        self.visit.text(match self.act {
-            Act::Recall(_) => "confirm-recall-yes",
-            Act::Extend => "confirm-extend-yes",
-            Act::Resend(_) => "confirm-resend-yes",
-            Act::Unlock(_) => "confirm-unlock-yes",
-        })
-    }
-
-    fn question(&self) -> String {
-        let recipient = self.act.recipient().and_then(|number| self.status.recipient(number));
-        let address = recipient.map_or("", |recipient| recipient.address.as_str());
-        match self.act {
-            Act::Recall(Some(_)) => self.visit.with("confirm-recall-one", "recipient", address),
-            Act::Recall(None) => self.visit.text("confirm-recall-all"),
-            Act::Extend => {
-                let date = self.visit.last_day(&self.status.expires);
-                match self.status.renewable {
-                    None => self.visit.with("confirm-extend-text", "date", &date),
-                    Some(_) => self.visit.with("confirm-extend-renew", "date", &date),
-                }
-            }
-            Act::Resend(Some(_)) => self.visit.with("confirm-resend-one", "recipient", address),
-            Act::Resend(None) => self.visit.text("confirm-resend-all"),
-            Act::Unlock(_) => self.visit.with("confirm-unlock-text", "recipient", address),
-        }
-    }
-
-    fn days(&self) -> &str {
-        self.form.days.as_deref().unwrap_or(USUAL_DAYS)
-    }
-}
-
-/// What can be done; a number is one recipient's, none means all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Act {
-    Recall(Option<u16>),
-    Extend,
-    Resend(Option<u16>),
-    Unlock(u16),
-}
-
-impl Act {
-    fn parse(action: &str, number: Option<&str>) -> Option<Self> {
-        let number = number.map(str::parse).transpose().ok()?;
-        match (action, number) {
-            ("recall", number) => Some(Self::Recall(number)),
-            ("extend", None) => Some(Self::Extend),
-            ("resend", number) => Some(Self::Resend(number)),
-            ("unlock", Some(number)) => Some(Self::Unlock(number)),
-            _ => None,
-        }
-    }
-
-    /// As in paths and keys.
-    fn word(self) -> &'static str {
-        match self {
-            Self::Recall(_) => "recall",
-            Self::Extend => "extend",
-            Self::Resend(_) => "resend",
-            Self::Unlock(_) => "unlock",
-        }
-    }
-
-    fn recipient(self) -> Option<u16> {
-        match self {
-            Self::Recall(number) | Self::Resend(number) => number,
-            Self::Extend => None,
-            Self::Unlock(number) => Some(number),
-        }
-    }
-
-    fn path(self, token: &str) -> String {
-        match self.recipient() {
-            Some(number) => format!("/s/{token}/{}/{number}", self.word()),
-            None => format!("/s/{token}/{}", self.word()),
-        }
-    }
-
-    /// Whether there is still something to do it with.
-    fn is_possible(self, status: &Status) -> bool {
-        match self {
-            // What has expired can be taken back or renewed as a whole, while there is grace.
-            Self::Recall(None) | Self::Extend => status.is_live() || status.renewable.is_some(),
-            Self::Resend(None) => status.is_live(),
-            Self::Recall(Some(number)) | Self::Resend(Some(number)) | Self::Unlock(number) => {
-                status.recipient(number).is_some_and(RecipientStatus::is_live)
-            }
-        }
-    }
-}
-
-/// `/s/{token}/{action}` and `/s/{token}/{action}/{number}`
-#[derive(Deserialize)]
-pub struct ActPath {
-    token: String,
-    action: String,
-    #[serde(default)]
-    number: Option<String>,
-}
-
-/// The forms of all actions in one; each uses its own fields.
-#[derive(Default, Deserialize)]
-pub struct ActForm {
-    days: Option<String>,
-    tell: Option<String>,
-    /// A language button was pressed: show the page again, do nothing.
-    lang: Option<Language>,
-}
-
 /// What the page that follows an action is told.
 #[derive(Default, Deserialize)]
 pub struct StatusQuery {
@@ -279,92 +140,8 @@ pub async fn json(
     if status.has_ended(state.clock.now()) { Err(WebError::Gone) } else { as_json(&status) }
 }
 
-/// `GET /s/{token}/{action}[/{number}]`: asks first, changes nothing.
-pub async fn confirm(
-    State(state): State<SenderState>,
-    visit: Visit,
-    Path(path): Path<ActPath>,
-) -> Result<Response, WebError> {
-    let (act, status) = read(&state, &visit, &path).await?;
-    if !act.is_possible(&status) {
-        return not_done(&state, &visit, &path.token, ActionError::Closed).await;
-    }
-    ask(&visit, &path.token, &status, act, &ActForm::default(), None)
-}
-
-/// `POST /s/{token}/{action}[/{number}]`: does it.
-pub async fn act(
-    State(state): State<SenderState>,
-    visit: Visit,
-    Path(path): Path<ActPath>,
-    headers: HeaderMap,
-    form: Result<Form<ActForm>, FormRejection>,
-) -> Result<Response, WebError> {
-    let form = match form {
-        Ok(Form(form)) => form,
-        // Nothing was sent at all: that is a form without choices.
-        Err(_) if !headers.contains_key(CONTENT_TYPE) => ActForm::default(),
-        Err(_) => return Err(WebError::BadRequest),
-    };
-    let (act, status) = read(&state, &visit, &path).await?;
-    if let Some(language) = form.lang {
-        let visit = visit.in_language(language);
-        let mut response = ask(&visit, &path.token, &status, act, &form, None)?;
-        visit.remember(&mut response);
-        return Ok(response);
-    }
-    match perform(&state, &visit, &status, act, &form).await {
-        Ok(()) if matches!(act, Act::Recall(_)) => to(&format!("/s/{}/proof", path.token)),
-        Ok(()) => to(&format!("/s/{}?done={}", path.token, act.word())),
-        Err(ActionError::Days) => ask(&visit, &path.token, &status, act, &form, Some("problem-days")),
-        Err(error) => not_done(&state, &visit, &path.token, error).await,
-    }
-}
-
-async fn perform(
-    state: &SenderState,
-    visit: &Visit,
-    status: &Status,
-    act: Act,
-    form: &ActForm,
-) -> Result<(), ActionError> {
-    let (actions, by, id) = (visit.actions(&state.sender), By::Sender(visit.client), &status.id);
-    match act {
-        Act::Recall(recipient) => {
-            actions.recall(by, id, recipient, form.tell.is_some()).await?;
-        }
-        Act::Extend => {
-            let days = form.days.as_deref().unwrap_or("").trim().parse().map_err(|_| ActionError::Days)?;
-            actions.extend(by, id, days).await?;
-        }
-        Act::Resend(recipient) => {
-            actions.resend(by, id, recipient).await?;
-        }
-        Act::Unlock(recipient) => {
-            actions.unlock(by, &Link { transfer: id.clone(), recipient }).await?;
-        }
-    }
-    Ok(())
-}
-
-fn ask(
-    visit: &Visit,
-    token: &str,
-    status: &Status,
-    act: Act,
-    form: &ActForm,
-    problem: Option<&'static str>,
-) -> Result<Response, WebError> {
-    let path = act.path(token);
-    let page = ConfirmPage { visit, token, status, act, path, form, problem };
-    match problem {
-        Some(_) => render::refusal(Refusal::INCOMPLETE, &page),
-        None => render::page(&page),
-    }
-}
-
 /// The facts as they are now, with what was done or why it was not; after the date that there are none.
-async fn overview(
+pub async fn overview(
     state: &SenderState,
     visit: &Visit,
     token: &str,
@@ -384,7 +161,7 @@ async fn overview(
 }
 
 /// The facts as they are now, and why nothing was done.
-async fn not_done(
+pub async fn not_done(
     state: &SenderState,
     visit: &Visit,
     token: &str,
@@ -398,41 +175,8 @@ async fn not_done(
     overview(state, visit, token, None, Some(refused)).await
 }
 
-async fn read(state: &SenderState, visit: &Visit, path: &ActPath) -> Result<(Act, Status), WebError> {
-    let status = visit.actions(&state.sender).status_of(&path.token).await?;
-    let act = Act::parse(&path.action, path.number.as_deref()).ok_or(WebError::NotFound)?;
-    let is_there = act.recipient().is_none_or(|number| status.recipient(number).is_some());
-    if is_there { Ok((act, status)) } else { Err(WebError::NotFound) }
-}
-
 /// JSON for people too: with line breaks.
 pub fn as_json(value: &impl serde::Serialize) -> Result<Response, WebError> {
     let text = serde_json::to_string_pretty(value).map_err(|error| WebError::Trouble(error.to_string()))?;
     Ok(([(CONTENT_TYPE, "application/json")], text).into_response())
-}
-
-fn to(path: &str) -> Result<Response, WebError> {
-    Ok(Redirect::to(path).into_response())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_known_actions_are_read() {
-        assert_eq!(Act::parse("recall", None), Some(Act::Recall(None)));
-        assert_eq!(Act::parse("recall", Some("2")), Some(Act::Recall(Some(2))));
-        assert_eq!(Act::parse("unlock", Some("1")), Some(Act::Unlock(1)));
-        for (action, number) in [
-            ("unlock", None),
-            ("extend", Some("1")),
-            ("recall", Some("x")),
-            ("recall", Some("-1")),
-            ("recall", Some("65536")),
-            ("destroy", None),
-        ] {
-            assert_eq!(Act::parse(action, number), None, "{action} {number:?}");
-        }
-    }
 }
