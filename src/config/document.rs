@@ -28,8 +28,18 @@ static REQUIRED: LazyLock<DeTable<'static>> =
     LazyLock::new(|| DeTable::parse(STAND_IN).map(Spanned::into_inner).unwrap_or_default());
 
 /// Keys for which an empty text means that there is none.
-const EMPTY_IS_NONE: &[&str] =
-    &["staff", "theme", "logo", "tls_certificate", "tls_key", "password_file", "credentials_file", "scanner"];
+const EMPTY_IS_NONE: &[&str] = &[
+    "staff",
+    "theme",
+    "logo",
+    "mail_logo",
+    "favicon",
+    "tls_certificate",
+    "tls_key",
+    "password_file",
+    "credentials_file",
+    "scanner",
+];
 
 /// What a value begins with that is not UTF-8: no value of an environment can hold it.
 pub const NOT_UTF8: char = '\0';

@@ -17,6 +17,8 @@ pub const KEYS: &[(&str, &[&str])] = &[
             "staff",
             "theme",
             "logo",
+            "mail_logo",
+            "favicon",
         ],
     ),
     (

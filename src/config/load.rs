@@ -120,10 +120,8 @@ fn examine_text(path: &Path, text: &str, environment: impl Iterator<Item = (Stri
     let Document { mut findings, replaced, .. } = document;
     if let Some(config) = &mut config {
         config.resolve_paths(path.parent().unwrap_or(Path::new(".")));
-        let organisation = &mut config.organisation;
-        let (branding, branding_faults) =
-            Branding::load(organisation.theme.as_deref(), organisation.logo.as_deref());
-        organisation.branding = branding.into();
+        let (branding, branding_faults) = Branding::load(&config.organisation);
+        config.organisation.branding = branding.into();
         let faults = config.check().into_iter().chain(branding_faults);
         let told = faults.filter(|fault| !fault.keys.iter().any(|key| replaced.has(key)));
         findings.extend(told.map(|fault| fault.at(&places)));
@@ -174,6 +172,8 @@ impl Config {
             &mut self.organisation.staff,
             &mut self.organisation.theme,
             &mut self.organisation.logo,
+            &mut self.organisation.mail_logo,
+            &mut self.organisation.favicon,
             &mut self.smtp.tls_certificate,
             &mut self.smtp.tls_key,
             &mut self.relay.password_file,

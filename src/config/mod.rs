@@ -23,7 +23,7 @@ use serde::Deserialize;
 use crate::address::Address;
 use crate::calendar::Zone;
 
-pub use branding::{Branding, Logo};
+pub use branding::{Branding, Colour, Format, Picture, Scheme, Theme};
 pub use finding::{Finding, Place, Places, Severity, StandIns};
 pub use keys::{check_name, keys};
 pub use load::{ConfigError, DEFAULT_PATH, Loaded, environment, examine, load, parse};
@@ -90,13 +90,19 @@ pub struct OrganisationSection {
     /// CSV with `email,name,phone,department`, relative to the configuration file.
     #[serde(default)]
     pub staff: Option<PathBuf>,
-    /// Style sheet over ours, relative to the configuration file.
+    /// Style sheet over ours, for pages; mails take the colours from it. Relative to the configuration file.
     #[serde(default)]
     pub theme: Option<PathBuf>,
-    /// SVG or PNG in place of our logo, relative to the configuration file.
+    /// SVG or PNG in the head of pages, relative to the configuration file.
     #[serde(default)]
     pub logo: Option<PathBuf>,
-    /// The content of those two files, which [`load`] reads.
+    /// PNG on top of mails. Unset: `logo`, if that is a small PNG.
+    #[serde(default)]
+    pub mail_logo: Option<PathBuf>,
+    /// SVG, PNG or ICO: the icon of the tab.
+    #[serde(default)]
+    pub favicon: Option<PathBuf>,
+    /// The content of those files, which [`load`] reads.
     #[serde(skip)]
     pub branding: Arc<Branding>,
 }

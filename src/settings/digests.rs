@@ -22,7 +22,7 @@ impl Settings {
             ("hostname", operator.hostname.clone()),
             ("organisation", format!("{organisation:?} {pages:?}")),
             ("organisation.staff", format!("{staff:?}")),
-            ("organisation.theme or logo", operator.branding.version.clone()),
+            ("organisation.theme, logo, mail_logo or favicon", operator.branding.version.clone()),
             ("policy", format!("{:?}", operator.policy)),
             ("seal", format!("{:?}", operator.seal)),
             ("reply", format!("{reply:?} {}", operator.reply.scanner.is_some())),

@@ -6,10 +6,9 @@ use std::sync::LazyLock;
 use aws_lc_rs::digest;
 use bytes::Bytes;
 
-use crate::config::Branding;
+use crate::config::{Branding, Picture, Theme};
 use crate::id::base32;
 
-const THEME: &str = include_str!("../../web/assets/theme.css");
 const LAYOUT: &str = include_str!("../../web/assets/layout.css");
 /// Zegel's own mark, in the footer only: the head of a page is the organisation's.
 const MARK: &str = include_str!("../../web/assets/zegel.svg");
@@ -25,10 +24,10 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 /// The media type and the bytes of the file called `name`.
 pub fn find(name: &str, branding: &Branding) -> Option<(&'static str, Bytes)> {
     Some(match name {
-        "theme.css" => (CSS, theme(branding).into()),
+        "theme.css" => (CSS, branding.theme.style_sheet.clone()),
         "layout.css" => (CSS, LAYOUT.into()),
-        "logo" => branding.logo.as_ref().map(|logo| (logo.media_type, logo.octets.clone().into()))?,
-        "favicon" => (SVG, FAVICON.into()),
+        "logo" => picture(branding.logo.as_ref()?),
+        "favicon" => branding.favicon.as_ref().map_or((SVG, FAVICON.into()), picture),
         "zegel.svg" => (SVG, MARK.into()),
         "page.js" => (SCRIPT, PAGE_SCRIPT.into()),
         "keep.js" => (SCRIPT, KEEP_SCRIPT.into()),
@@ -37,16 +36,17 @@ pub fn find(name: &str, branding: &Branding) -> Option<(&'static str, Bytes)> {
     })
 }
 
-/// Ours, then the organisation's: what it leaves out stays ours.
-fn theme(branding: &Branding) -> String {
-    [THEME, branding.theme.as_deref().unwrap_or_default()].concat()
+fn picture(picture: &Picture) -> (&'static str, Bytes) {
+    (picture.format.media_type(), picture.octets.clone())
 }
 
 /// Changes whenever one of ours does; says nothing about the version of the program.
 pub fn version() -> &'static str {
     static VERSION: LazyLock<String> = LazyLock::new(|| {
-        let all = [THEME, LAYOUT, MARK, FAVICON, PAGE_SCRIPT, KEEP_SCRIPT, UPLOAD_SCRIPT].concat();
-        let mut version = base32(digest::digest(&digest::SHA256, all.as_bytes()).as_ref());
+        let theme = Theme::default().style_sheet;
+        let all = [LAYOUT, MARK, FAVICON, PAGE_SCRIPT, KEEP_SCRIPT, UPLOAD_SCRIPT].concat();
+        let all = [theme.as_ref(), all.as_bytes()].concat();
+        let mut version = base32(digest::digest(&digest::SHA256, &all).as_ref());
         version.truncate(8);
         version
     });

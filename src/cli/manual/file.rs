@@ -35,6 +35,8 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("organisation.staff", "\"staff.csv\""),
     ("organisation.theme", "\"theme.css\""),
     ("organisation.logo", "\"logo.svg\""),
+    ("organisation.mail_logo", "\"logo.png\""),
+    ("organisation.favicon", "\"favicon.svg\""),
     ("smtp.listen", "[\"10.0.0.5:25\"]"),
     ("smtp.memory_budget_per_client", "\"256MiB\""),
     ("smtp.tls_certificate", "\"smtp.pem\""),
