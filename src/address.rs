@@ -191,7 +191,7 @@ fn is_encapsulated(local: &str) -> bool {
     kind.and_then(|kind| kind.split_once('-')).is_some_and(|(kind, _)| !kind.eq_ignore_ascii_case("EX"))
 }
 
-fn is_same_domain(one: &str, other: &str) -> bool {
+pub fn is_same_domain(one: &str, other: &str) -> bool {
     match one.is_ascii() && other.is_ascii() {
         true => one.eq_ignore_ascii_case(other),
         false => ascii(one).is_some_and(|one| ascii(other) == Some(one)),
@@ -199,7 +199,7 @@ fn is_same_domain(one: &str, other: &str) -> bool {
 }
 
 /// The domain as the DNS has it.
-fn ascii(domain: &str) -> Option<String> {
+pub fn ascii(domain: &str) -> Option<String> {
     idna::domain_to_ascii(domain).ok().map(|domain| domain.to_ascii_lowercase())
 }
 

@@ -3,12 +3,14 @@
 
 mod expiry;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::server::ServerSessionMemoryCache;
+use rustls::server::{ClientHello, ResolvesServerCert, ServerSessionMemoryCache};
+use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
@@ -46,16 +48,55 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
 
-/// A server with one certificate. `protocols` is what ALPN offers, in order of preference.
-pub fn server(certificate: &Path, key: &Path, protocols: &[&[u8]]) -> Result<Arc<ServerConfig>, TlsError> {
-    let (chain, key) = (chain(certificate)?, private_key(key)?);
-    let refused = |source| TlsError::Refused { path: certificate.to_owned(), source };
+/// A certificate with its key, in PEM files, and the names for which it is shown.
+#[derive(Clone, Debug)]
+pub struct Pair {
+    /// The chain.
+    pub certificate: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+    /// Host names in any letter case.
+    pub names: Vec<String>,
+}
+
+impl Pair {
+    fn load(&self) -> Result<Arc<CertifiedKey>, TlsError> {
+        let refused = |source| TlsError::Refused { path: self.certificate.clone(), source };
+        let (chain, key) = (chain(&self.certificate)?, private_key(&self.key)?);
+        Ok(Arc::new(CertifiedKey::from_der(chain, key, &provider()).map_err(refused)?))
+    }
+}
+
+/// Chooses by the name that the client asks for (RFC 6066 3): there is always one to show.
+#[derive(Debug)]
+struct ByName {
+    named: HashMap<String, Arc<CertifiedKey>>,
+    first: Arc<CertifiedKey>,
+}
+
+impl ResolvesServerCert for ByName {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        // rustls gives a name in lower case.
+        let named = hello.server_name().and_then(|name| self.named.get(name));
+        Some(Arc::clone(named.unwrap_or(&self.first)))
+    }
+}
+
+/// A server with one certificate or several, of which the first is shown to whoever asks for no name that is known.
+/// `protocols` is what ALPN offers, in order of preference.
+pub fn server(first: &Pair, others: &[&Pair], protocols: &[&[u8]]) -> Result<Arc<ServerConfig>, TlsError> {
+    let mut by_name = ByName { named: HashMap::new(), first: first.load()? };
+    for pair in others {
+        let loaded = pair.load()?;
+        let names = pair.names.iter().map(|name| (name.to_lowercase(), Arc::clone(&loaded)));
+        by_name.named.extend(names);
+    }
+    let refused = |source| TlsError::Refused { path: first.certificate.clone(), source };
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(refused)?
         .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(refused)?;
+        .with_cert_resolver(Arc::new(by_name));
     config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
     config.max_early_data_size = 0;
     // A ticket is the random name of a session in this memory: there is no key that could open recorded ones, and none
@@ -196,7 +237,7 @@ mod tests {
         let (certificate, key) = (dir.path().join("c.pem"), dir.path().join("k.pem"));
         std::fs::write(&certificate, made.cert.pem()).unwrap();
         std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-        let config = server(&certificate, &key, &[]).unwrap();
+        let config = server(&Pair { certificate, key, names: Vec::new() }, &[], &[]).unwrap();
         assert!(!config.ticketer.enabled());
         assert!(config.session_storage.can_cache());
     }

@@ -233,7 +233,9 @@ impl Certificate {
 
     fn server(&self) -> Arc<rustls::ServerConfig> {
         let file = |name| self.0.path().join(name);
-        tls::server(&file("certificate.pem"), &file("key.pem"), &[]).unwrap()
+        let pair =
+            tls::Pair { certificate: file("certificate.pem"), key: file("key.pem"), names: Vec::new() };
+        tls::server(&pair, &[], &[]).unwrap()
     }
 }
 

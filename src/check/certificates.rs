@@ -67,11 +67,15 @@ impl Pair<'_> {
         }
         // What rustls refuses beyond that.
         if !found.has_errors_since(before)
-            && let Err(error) = tls::server(self.certificate, self.key, &[])
+            && let Err(error) = tls::server(&self.files(), &[], &[])
         {
             let reason = format!("{0}.tls_certificate and {0}.tls_key: {error}", self.section);
             found.error(&self.certificate_key(), reason, "have the certificate issued anew");
         }
+    }
+
+    fn files(&self) -> tls::Pair {
+        tls::Pair { certificate: self.certificate.into(), key: self.key.into(), names: Vec::new() }
     }
 
     fn certificate_key(&self) -> String {

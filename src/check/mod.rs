@@ -18,7 +18,7 @@ mod values;
 use std::path::{Path, PathBuf};
 
 use crate::clock::Clock;
-use crate::config::{self, Config, Finding, Loaded, Places, Severity, StandIns};
+use crate::config::{self, Config, Finding, Loaded, OfOrganisation, Places, Severity, StandIns};
 use crate::home::Home;
 use crate::settings::Settings;
 pub use access::ServiceUser;
@@ -60,13 +60,20 @@ pub async fn run(
     environment: impl Iterator<Item = (String, String)>,
     options: Options,
 ) -> Report {
-    let Loaded { config, findings, places, replaced } = config::examine(file, environment);
-    let mut found = Findings { places, replaced, list: findings };
+    let loaded = config::examine(file, environment);
+    let config = loaded.config();
+    let Loaded { organisations, findings } = loaded;
+    let mut found = Findings { list: findings, ..Findings::default() };
     let mut report =
         Report { file: file.to_owned(), findings: Vec::new(), seen: Vec::new(), settings: None, home: None };
     if let Some(config) = config {
         let user = options.user.clone().unwrap_or_else(|| ServiceUser::find(&config.data_dir));
-        look(&config, &user, &mut found);
+        // The first comes last: what is the gateway's is told at its places.
+        for OfOrganisation { config, places, replaced } in organisations.into_iter().rev() {
+            (found.places, found.replaced) = (places, replaced);
+            look(&config, &user, &mut found);
+        }
+        look_at_machine(&config, &user, &mut found);
         report.home = open_home(&config, &mut found).await;
         if !found.has_errors() {
             // What `serve` reads, read in the same way: nothing that it refuses is called fine.
@@ -95,14 +102,19 @@ fn make_printable(text: &mut String) {
     }
 }
 
+/// At one organisation.
 fn look(config: &Config, user: &ServiceUser, found: &mut Findings) {
     values::look(config, found);
     network::look(config, found);
-    ports::look(config, user, found);
     certificates::look(config, user, Clock::system().now(), found);
     secrets::look(config, user, found);
     rules::look(config, found);
     people::look(config, found);
+}
+
+/// At what there is once, however many organisations.
+fn look_at_machine(config: &Config, user: &ServiceUser, found: &mut Findings) {
+    ports::look(config, user, found);
     folder::look(config, user, found);
     for reason in config.store.notes() {
         found.warning(
@@ -155,6 +167,7 @@ async fn advise(config: &Config, found: &mut Findings) {
 }
 
 /// What the parts add to.
+#[derive(Default)]
 struct Findings {
     places: Places,
     replaced: StandIns,
@@ -174,10 +187,10 @@ impl Findings {
         self.add(Finding::note(self.places.of(key), reason, remedy));
     }
 
-    /// Nothing is said of a value that is a stand-in for a faulty one, or of a file that has an error already.
+    /// Nothing is said of a value that is a stand-in for a faulty one, of a file that has an error already, or twice.
     fn add(&mut self, finding: Finding) {
         let is_replaced = finding.place.key.as_ref().is_some_and(|key| self.replaced.has(key));
-        if !is_replaced {
+        if !is_replaced && !self.list.contains(&finding) {
             self.list.push(finding);
         }
     }

@@ -19,7 +19,7 @@ use crate::settings::{Misconfigured, Organisation};
 /// Prints, for each recipient, every rule and the decision.
 pub fn explain(report: &ReportArgs, from: &str, to: &[Address], file: &Path) -> Result<()> {
     let config = report.config()?;
-    let organisation = Organisation::read(&config)?;
+    let organisation = Organisation::read(&config, config.organisations())?;
     let sender = reverse_path(from)?;
     let message = CrlfBytes::normalised(&read(file)?);
     let header = Header::parse(message.as_slice());
@@ -33,7 +33,7 @@ pub fn explain(report: &ReportArgs, from: &str, to: &[Address], file: &Path) -> 
             content: &content,
             sender: &sender,
             recipient,
-            internal: recipient.is_internal(&organisation.domains),
+            internal: organisation.trusts(recipient),
             sealed_thread,
         };
         let (decision, trace) = (organisation.policy.decide(&facts), organisation.policy.explain(&facts));

@@ -1,5 +1,8 @@
 //! File and environment as one table, in which every value knows where it was written. What is wrong in it is put aside,
 //! one value at a time, so that everything else is still read: an administrator is told of all faults at once.
+//!
+//! Of several organisations each is given a document of its own ([`organisations`](super::organisations)): the common sections, with
+//! its own over them. So all that holds for one holds for each.
 
 use std::ops::Range;
 use std::path::Path;
@@ -11,7 +14,8 @@ use toml::de::{DeArray, DeString, DeTable, DeValue, Deserializer};
 
 use super::Config;
 use super::finding::{Finding, Place, Places, StandIns};
-use super::keys::{KEYS, keys, keys_of, nearest};
+use super::keys::{KEYS, ORGANISATION, keys, keys_of, nearest, own_sections};
+use super::organisations::split;
 
 /// A configuration in which only the keys without a default are set. Its values stand in for what is missing or wrong, so
 /// that the rest can be judged.
@@ -54,7 +58,8 @@ pub struct Variable {
     pub value: String,
 }
 
-/// What file and environment say together.
+/// What file and environment say together, of one organisation.
+#[derive(Clone)]
 pub struct Document<'a> {
     file: &'a Path,
     text: &'a str,
@@ -67,8 +72,13 @@ pub struct Document<'a> {
 }
 
 impl<'a> Document<'a> {
-    /// Reads the text, with the variables on top. Where the text is no TOML, its faults are all there is.
-    pub fn parse(file: &'a Path, text: &'a str, variables: &'a [Variable]) -> Result<Self, Vec<Finding>> {
+    /// Reads the text, with the variables on top: a document for each organisation, the first with all that is wrong in the
+    /// whole. Where the text is no TOML, its faults are all there is.
+    pub fn parse(
+        file: &'a Path,
+        text: &'a str,
+        variables: &'a [Variable],
+    ) -> Result<Vec<Self>, Vec<Finding>> {
         let (table, errors) = DeTable::parse_recoverable(text);
         let mut document =
             Self { file, text, variables, table, findings: Vec::new(), replaced: StandIns::default() };
@@ -80,7 +90,16 @@ impl<'a> Document<'a> {
         }
         document.drop_unknown_names();
         drop_empty(document.table.get_mut());
-        Ok(document)
+        let span = document.table.span();
+        let mut findings = std::mem::take(&mut document.findings);
+        let tables = split(document.table.get_ref()).into_iter();
+        Ok(tables
+            .map(|table| Self {
+                table: Spanned::new(span.clone(), table),
+                findings: std::mem::take(&mut findings),
+                ..document.clone()
+            })
+            .collect())
     }
 
     fn no_toml(&self, error: &toml::de::Error) -> Finding {
@@ -110,7 +129,11 @@ impl<'a> Document<'a> {
         }
         if let Err(section) = insert(self.table.get_mut(), &variable.key, value, &span) {
             let reason = format!("{section} is not a section");
-            let remedy = "the file sets this name to a value; write it as a section there";
+            let remedy = match section.as_str() {
+                // There are several.
+                ORGANISATION => "write which of them it is: ZEGEL_ORGANISATION__1__PHONE is of the first",
+                _ => "the file sets this name to a value; write it as a section there",
+            };
             self.findings.push(Finding::error(self.place(&span, None), reason, remedy));
         }
     }
@@ -295,8 +318,14 @@ fn walk<'a>(table: &DeTable<'a>, section: &str, visit: &mut impl FnMut(&Entry<'_
             format!("{section}.{}", key.get_ref())
         };
         visit(&Entry { section, path: path.clone(), key, value });
-        if let (DeValue::Table(inner), false) = (value.get_ref(), keys_of(&path).is_empty()) {
-            walk(inner, &path, visit);
+        match value.get_ref() {
+            _ if keys_of(&path).is_empty() => {}
+            DeValue::Table(inner) => walk(inner, &path, visit),
+            DeValue::Array(list) if path == ORGANISATION => {
+                let tables = list.iter().filter_map(|value| value.get_ref().as_table());
+                tables.for_each(|inner| walk(inner, &path, visit));
+            }
+            _ => {}
         }
     }
 }
@@ -305,7 +334,11 @@ fn walk<'a>(table: &DeTable<'a>, section: &str, visit: &mut impl FnMut(&Entry<'_
 fn names_in(section: &str) -> Vec<&'static str> {
     let top = KEYS.iter().map(|(name, _)| *name).filter(|name| !name.is_empty() && !name.contains('.'));
     let keys = keys_of(section).iter().copied();
-    if section.is_empty() { keys.chain(top).collect() } else { keys.collect() }
+    match section {
+        "" => keys.chain(top).collect(),
+        ORGANISATION => keys.chain(own_sections()).collect(),
+        _ => keys.collect(),
+    }
 }
 
 fn variable_of(key: &str) -> String {
@@ -327,11 +360,15 @@ fn take(table: &mut DeTable<'_>, path: &str) {
         None => {
             table.remove(path);
         }
-        Some((section, rest)) => {
-            if let Some(DeValue::Table(inner)) = table.get_mut(section).map(Spanned::get_mut) {
-                take(inner, rest);
-            }
-        }
+        Some((section, rest)) => match table.get_mut(section).map(Spanned::get_mut) {
+            Some(DeValue::Table(inner)) => take(inner, rest),
+            Some(DeValue::Array(list)) => list.iter_mut().for_each(|value| {
+                if let DeValue::Table(inner) = value.get_mut() {
+                    take(inner, rest);
+                }
+            }),
+            _ => {}
+        },
     }
 }
 
@@ -353,6 +390,17 @@ fn insert<'a>(
     let inner = table.entry(named(section)).or_insert_with(empty);
     match inner.get_mut() {
         DeValue::Table(inner) => insert(inner, rest, value, span),
+        // `ZEGEL_ORGANISATION__2__PHONE`: of the second organisation.
+        DeValue::Array(list) => {
+            let of_one = rest.split_once("__").and_then(|(number, rest)| {
+                let index = number.parse::<usize>().ok()?.checked_sub(1)?;
+                Some((list.iter_mut().nth(index)?, rest))
+            });
+            match of_one.map(|(one, rest)| (one.get_mut(), rest)) {
+                Some((DeValue::Table(inner), rest)) => insert(inner, rest, value, span),
+                _ => Err(section.to_owned()),
+            }
+        }
         _ => Err(section.to_owned()),
     }
 }
@@ -379,6 +427,11 @@ fn drop_empty(table: &mut DeTable<'_>) {
     for (key, value) in table.iter_mut() {
         match value.get_mut() {
             DeValue::Table(inner) => drop_empty(inner),
+            DeValue::Array(list) => list.iter_mut().for_each(|value| {
+                if let DeValue::Table(inner) = value.get_mut() {
+                    drop_empty(inner);
+                }
+            }),
             DeValue::String(text) if text.is_empty() && EMPTY_IS_NONE.contains(&key.get_ref().as_ref()) => {
                 empty.push(key.get_ref().to_string());
             }

@@ -4,10 +4,11 @@
 pub const KEYS: &[(&str, &[&str])] = &[
     ("", &["hostname", "data_dir"]),
     (
-        "organisation",
+        ORGANISATION,
         &[
             "name",
             "domains",
+            "partners",
             "phone",
             "website",
             "help",
@@ -19,6 +20,11 @@ pub const KEYS: &[(&str, &[&str])] = &[
             "logo",
             "mail_logo",
             "favicon",
+            "hostname",
+            "public_url",
+            "default_language",
+            "tls_certificate",
+            "tls_key",
         ],
     ),
     (
@@ -54,7 +60,7 @@ pub const KEYS: &[(&str, &[&str])] = &[
             "inside",
         ],
     ),
-    ("relay.inside", &["smarthost", "tls", "username", "password_file"]),
+    ("relay.inside", NEXT_HOP),
     (
         "store",
         &[
@@ -97,22 +103,58 @@ pub const KEYS: &[(&str, &[&str])] = &[
             "return_path",
         ],
     ),
-    (
-        "reply",
-        &[
-            "enabled",
-            "delivery",
-            "max_size",
-            "max_mail_size",
-            "bounces",
-            "scanner",
-            "file_types",
-            "programs",
-            "recipients",
-        ],
-    ),
+    ("reply", REPLY),
     ("policy", &["files"]),
 ];
+
+const NEXT_HOP: &[&str] = &["smarthost", "tls", "username", "password_file"];
+
+/// How long mail is tried and how many connections there are is the gateway's.
+const RELAY_OWN: &[&str] = &["smarthost", "tls", "username", "password_file", "inside"];
+
+const REPLY: &[&str] = &[
+    "enabled",
+    "delivery",
+    "max_size",
+    "max_mail_size",
+    "bounces",
+    "scanner",
+    "file_types",
+    "programs",
+    "recipients",
+];
+
+/// All but `max_password_attempts`, by which links are locked whosever they are.
+const SEAL_OWN: &[&str] = &[
+    "expiry_days",
+    "password",
+    "subject",
+    "reminders",
+    "download_notice",
+    "file_names",
+    "grace_days",
+    "retention_days",
+    "return_path",
+];
+
+/// The section of which there may be several.
+pub const ORGANISATION: &str = "organisation";
+
+/// The sections of which an organisation may have its own, over the common ones of the same names, and what it may set there.
+const OWN: &[(&str, &[&str])] = &[
+    ("organisation.relay", RELAY_OWN),
+    ("organisation.relay.inside", NEXT_HOP),
+    ("organisation.seal", SEAL_OWN),
+    ("organisation.reply", REPLY),
+    ("organisation.policy", &["files"]),
+];
+
+/// The names of those sections.
+pub fn own_sections() -> impl Iterator<Item = &'static str> {
+    OWN.iter()
+        .filter_map(|(section, _)| section.strip_prefix("organisation."))
+        .filter(|name| !name.contains('.'))
+}
 
 /// Every key, with its section in front: `relay.inside.smarthost`.
 pub fn keys() -> impl Iterator<Item = String> {
@@ -126,7 +168,7 @@ pub fn keys() -> impl Iterator<Item = String> {
 
 /// The keys of a section.
 pub fn keys_of(section: &str) -> &'static [&'static str] {
-    KEYS.iter().find(|(name, _)| *name == section).map_or(&[], |(_, keys)| keys)
+    KEYS.iter().chain(OWN).find(|(name, _)| *name == section).map_or(&[], |(_, keys)| keys)
 }
 
 /// An unknown name is an error that names the nearest known one.

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::document::{Document, NOT_UTF8, Variable};
 use super::finding::{Finding, Place, Places, Severity, StandIns};
-use super::rules::is_one_line;
+use super::organisations::conflicts;
+use super::rules::{Fault, is_one_line};
 use super::{Branding, Config, Scanner, kubernetes};
 use crate::secret::MASTER_KEY_VARIABLE;
 
@@ -32,14 +33,30 @@ fn more(others: usize) -> String {
 /// What was read, with all that is wrong with it.
 #[derive(Debug)]
 pub struct Loaded {
-    /// With stand-ins for what is wrong or missing; `None` where nothing can be made of the file.
-    pub config: Option<Config>,
+    /// As it is for each organisation; none where nothing can be made of the file.
+    pub organisations: Vec<OfOrganisation>,
     /// Errors, and notes about the environment.
     pub findings: Vec<Finding>,
+}
+
+/// What was read for one organisation.
+#[derive(Debug)]
+pub struct OfOrganisation {
+    /// With stand-ins for what is wrong or missing.
+    pub config: Config,
     /// Where each key was written.
     pub places: Places,
     /// Keys whose value is a stand-in: nothing else is to be said of them.
     pub replaced: StandIns,
+}
+
+impl Loaded {
+    /// The configuration, with the one of every other organisation in it.
+    pub fn config(&self) -> Option<Config> {
+        let mut all = self.organisations.iter().map(|one| one.config.clone());
+        let first = all.next()?;
+        Some(Config { others: all.collect(), ..first })
+    }
 }
 
 /// The environment of this process.
@@ -67,12 +84,13 @@ pub fn parse(
 }
 
 fn into_config(loaded: Loaded) -> Result<Config, ConfigError> {
+    let config = loaded.config();
     let mut errors = loaded.findings.into_iter().filter(|finding| finding.severity == Severity::Error);
-    match (errors.next(), loaded.config) {
+    match (errors.next(), config) {
         (None, Some(config)) => Ok(config),
         (Some(first), _) => Err(ConfigError { first: first.into(), others: errors.count() }),
         (None, None) => {
-            let first = Finding::error(loaded.places.of(""), "nothing can be made of this file", "");
+            let first = Finding::error(Place::default(), "nothing can be made of this file", "");
             Err(ConfigError { first: first.into(), others: 0 })
         }
     }
@@ -98,36 +116,52 @@ pub fn examine(path: &Path, environment: impl Iterator<Item = (String, String)>)
 }
 
 fn unusable(finding: Finding) -> Loaded {
-    let places = Places::new(&finding.place.file);
-    Loaded { config: None, findings: vec![finding], places, replaced: StandIns::default() }
+    Loaded { organisations: Vec::new(), findings: vec![finding] }
 }
 
 fn examine_text(path: &Path, text: &str, environment: impl Iterator<Item = (String, String)>) -> Loaded {
     let (variables, notes) = variables(path, environment);
-    let mut document = match Document::parse(path, text, &variables) {
-        Ok(document) => document,
-        Err(findings) => {
-            return Loaded {
-                config: None,
-                findings,
-                places: Places::new(path),
-                replaced: StandIns::default(),
-            };
-        }
+    let documents = match Document::parse(path, text, &variables) {
+        Ok(documents) => documents,
+        Err(findings) => return Loaded { organisations: Vec::new(), findings },
     };
-    let places = document.places();
-    let mut config = document.config();
-    let Document { mut findings, replaced, .. } = document;
-    if let Some(config) = &mut config {
-        config.resolve_paths(path.parent().unwrap_or(Path::new(".")));
-        let (branding, branding_faults) = Branding::load(&config.organisation);
-        config.organisation.branding = branding.into();
-        let faults = config.check().into_iter().chain(branding_faults);
-        let told = faults.filter(|fault| !fault.keys.iter().any(|key| replaced.has(key)));
-        findings.extend(told.map(|fault| fault.at(&places)));
+    let (mut findings, mut organisations) = (Vec::new(), Vec::new());
+    for mut document in documents {
+        let places = document.places();
+        let config = document.config();
+        let Document { findings: found, replaced, .. } = document;
+        findings.extend(found);
+        if let Some(config) = config {
+            let mut one = OfOrganisation { config, places, replaced };
+            let faults = one.config.finish(path.parent().unwrap_or(Path::new(".")));
+            one.tell(faults, &mut findings);
+            organisations.push(one);
+        }
+    }
+    let all: Vec<_> = organisations.iter().map(|one| one.config.clone()).collect();
+    for (index, fault) in conflicts(&all) {
+        if let Some(one) = organisations.get(index) {
+            one.tell(vec![fault], &mut findings);
+        }
     }
     findings.extend(notes);
-    Loaded { config, findings, places, replaced }
+    // What is common is read once for each.
+    let mut told = Vec::new();
+    findings.retain(|finding| {
+        !told.contains(finding) && {
+            told.push(finding.clone());
+            true
+        }
+    });
+    Loaded { organisations, findings }
+}
+
+impl OfOrganisation {
+    /// Nothing is said of a value that is a stand-in for a faulty one.
+    fn tell(&self, faults: Vec<Fault>, findings: &mut Vec<Finding>) {
+        let told = faults.into_iter().filter(|fault| !fault.keys.iter().any(|key| self.replaced.has(key)));
+        findings.extend(told.map(|fault| fault.at(&self.places)));
+    }
 }
 
 /// The variables that set a key, and a note for those that something else has set.
@@ -164,6 +198,16 @@ fn variables(
 }
 
 impl Config {
+    /// Brings values into their one form, reads the small files, and names every rule that is broken.
+    fn finish(&mut self, folder: &Path) -> Vec<Fault> {
+        self.resolve_paths(folder);
+        let (branding, branding_faults) = Branding::load(&self.organisation);
+        self.organisation.branding = branding.into();
+        let mut faults = self.check();
+        faults.extend(branding_faults);
+        faults
+    }
+
     fn resolve_paths(&mut self, base: &Path) {
         let absolute = |path: &mut PathBuf| *path = base.join(&*path);
         absolute(&mut self.data_dir);

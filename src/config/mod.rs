@@ -7,10 +7,12 @@ mod finding;
 mod keys;
 mod kubernetes;
 mod load;
+mod organisations;
 mod relay;
 mod rules;
 mod store;
 mod units;
+mod url;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -26,13 +28,14 @@ use crate::calendar::Zone;
 pub use branding::{Branding, Colour, Format, Picture, Scheme, Theme};
 pub use finding::{Finding, Place, Places, Severity, StandIns};
 pub use keys::{check_name, keys};
-pub use load::{ConfigError, DEFAULT_PATH, Loaded, environment, examine, load, parse};
+pub use load::{ConfigError, DEFAULT_PATH, Loaded, OfOrganisation, environment, examine, load, parse};
 pub use relay::{Direction, Inside, NextHopSettings, Relay, RelayTls};
 pub use store::{Bucket, Database, JournalPlace, StoreSection};
 use units::duration;
 pub use units::{ByteSize, parse_duration};
+pub use url::authority_of;
 
-/// The whole configuration.
+/// The whole configuration, as it is for one organisation.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -59,6 +62,16 @@ pub struct Config {
     /// `[store]`
     #[serde(default)]
     pub store: StoreSection,
+    /// The same as it is for the others, where there are several organisations. What is the gateway's is the same in all.
+    #[serde(skip)]
+    pub others: Vec<Config>,
+}
+
+impl Config {
+    /// As it is for each organisation; the first is the one that runs the gateway.
+    pub fn organisations(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(&self.others)
+    }
 }
 
 /// `[organisation]`
@@ -69,6 +82,9 @@ pub struct OrganisationSection {
     pub name: String,
     /// Senders must be in one of these; recipients in them are internal. Lower case.
     pub domains: Vec<String>,
+    /// Domains of other organisations of this gateway, mail to which is not sealed: they count as internal.
+    #[serde(default)]
+    pub partners: Vec<String>,
     /// Shown to recipients for help; empty when there is none.
     #[serde(default)]
     pub phone: String,

@@ -42,7 +42,8 @@ pub fn broken(rules: &[Rule<'_>]) -> Vec<Fault> {
 impl Config {
     /// Brings values into their one form, and names every rule that is broken.
     pub(super) fn check(&mut self) -> Vec<Fault> {
-        for domain in &mut self.organisation.domains {
+        let OrganisationSection { domains, partners, .. } = &mut self.organisation;
+        for domain in domains.iter_mut().chain(partners) {
             *domain = domain.to_lowercase();
         }
         for ending in &mut self.reply.file_types {

@@ -197,7 +197,7 @@ impl Intake {
                 content: &content,
                 sender: &envelope.reverse_path,
                 recipient: &recipient.address,
-                internal: recipient.address.is_internal(&organisation.domains),
+                internal: organisation.trusts(&recipient.address),
                 sealed_thread,
             };
             let decision: Decision = organisation.policy.decide(&facts);

@@ -11,6 +11,7 @@ mod organisation;
 #[cfg(test)]
 pub mod testing;
 
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,18 +19,23 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use ipnet::IpNet;
 
-use crate::address::Address;
+use crate::address::{Address, ascii};
 use crate::config::{self, Config};
 use crate::id::OrganisationId;
 use crate::proxy_protocol::HeaderSenders;
 
+pub use crate::config::authority_of;
 pub use certificates::{Certificates, PROTOCOLS};
-pub use organisation::{Organisation, authority_of};
+pub use organisation::Organisation;
 
 /// One state of everything that an administrator may change.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    organisation: Arc<Organisation>,
+    operator: Arc<Organisation>,
+    /// The others, where there are several.
+    others: Vec<Arc<Organisation>>,
+    /// Which of them has a domain, as the DNS has it: 0 is the operator.
+    by_domain: HashMap<String, usize>,
     /// Where database, blobs and keys are.
     pub data_dir: PathBuf,
     /// What several nodes share.
@@ -65,9 +71,9 @@ pub struct Misconfigured(pub String);
 impl Settings {
     /// Reads everything that the configuration names.
     pub fn read(config: Config) -> Result<Self, Misconfigured> {
-        let web = config.web.clone();
+        let certificates = Certificates::read(&config)?;
         let mut settings = Self::for_command(config)?;
-        settings.certificates = Certificates::read(&settings.smtp, &web)?;
+        settings.certificates = certificates;
         Ok(settings)
     }
 
@@ -76,7 +82,9 @@ impl Settings {
         if config.store.shared().is_some() && !cfg!(feature = "cluster") {
             return Err(Misconfigured(config::StoreSection::NOT_BUILT.to_owned()));
         }
-        let organisation = Arc::new(Organisation::read(&config)?);
+        let read = |one| Ok(Arc::new(Organisation::read(one, config.organisations())?));
+        let operator = read(&config)?;
+        let others = config.others.iter().map(read).collect::<Result<Vec<_>, _>>()?;
         let Config { data_dir, smtp, relay, web, admin, store, .. } = config;
         let web = WebSettings {
             listen: web.listen,
@@ -84,17 +92,47 @@ impl Settings {
             trusted_proxies: web.trusted_proxies,
         };
         let certificates = Certificates::default();
-        Ok(Self { organisation, data_dir, store, smtp, relay, web, admin, certificates })
+        let by_domain = HashMap::new();
+        let settings =
+            Self { operator, others, by_domain, data_dir, store, smtp, relay, web, admin, certificates };
+        Ok(settings.indexed())
     }
 
-    /// The organisation that runs this gateway: it greets peers, and is told of what belongs to nobody else.
+    /// With the index of domains made anew.
+    fn indexed(mut self) -> Self {
+        let domains = self.organisations().enumerate().flat_map(|(index, organisation)| {
+            organisation
+                .domains
+                .iter()
+                .map(move |domain| (ascii(domain).unwrap_or_else(|| domain.clone()), index))
+        });
+        self.by_domain = domains.collect();
+        self
+    }
+
+    /// The organisation that runs this gateway, the first: it greets peers, and is told of what belongs to nobody else.
     pub fn operator(&self) -> &Arc<Organisation> {
-        &self.organisation
+        &self.operator
+    }
+
+    /// All of them.
+    pub fn organisations(&self) -> impl Iterator<Item = &Arc<Organisation>> {
+        std::iter::once(&self.operator).chain(&self.others)
+    }
+
+    /// Whether there is more than one.
+    pub fn has_several(&self) -> bool {
+        !self.others.is_empty()
+    }
+
+    fn with_domain(&self, domain: &str) -> Option<&Arc<Organisation>> {
+        let index = *self.by_domain.get(&ascii(domain)?)?;
+        index.checked_sub(1).map_or(Some(&self.operator), |other| self.others.get(other))
     }
 
     /// The organisation that a sender of mail is of; none for a stranger.
     pub fn for_sender(&self, sender: &Address) -> Option<&Arc<Organisation>> {
-        Some(&self.organisation).filter(|organisation| sender.is_internal(&organisation.domains))
+        self.with_domain(sender.domain()).filter(|organisation| sender.is_internal(&organisation.domains))
     }
 
     /// Whether an address is of an organisation here.
@@ -104,19 +142,21 @@ impl Settings {
 
     /// The organisation whose pages are at this host (and port, unless it is the scheme's own).
     pub fn for_host(&self, host: &str) -> Option<&Arc<Organisation>> {
-        Some(&self.organisation).filter(|organisation| organisation.is_at(host))
+        self.organisations().find(|organisation| organisation.is_at(host))
     }
 
     /// The organisation that a row belongs to: the one that has its domain today. A row that names none is from before there
     /// could be several, and belongs to the operator. None when the domain is nobody's any more.
     pub fn of(&self, id: Option<&OrganisationId>) -> Option<&Arc<Organisation>> {
-        let is_named = |organisation: &&Arc<Organisation>| id.is_none_or(|id| organisation.is_named(id));
-        Some(&self.organisation).filter(is_named)
+        match id {
+            None => Some(&self.operator),
+            Some(id) => self.organisations().find(|organisation| organisation.is_named(id)),
+        }
     }
 
     /// The organisation whose transfers are in the store. A transfer names none: all belong to this one.
     pub fn of_transfers(&self) -> &Arc<Organisation> {
-        &self.organisation
+        &self.operator
     }
 
     /// Whether a client speaks for many others, as a reverse proxy does.
@@ -127,7 +167,7 @@ impl Settings {
 
     /// The key of something that differs in `new` and cannot change while the gateway runs.
     fn fixed_key_changed(&self, new: &Self) -> Option<&'static str> {
-        let (old_organisation, organisation) = (&self.organisation, &new.organisation);
+        let (old_organisation, organisation) = (&self.operator, &new.operator);
         let attempts = |organisation: &Organisation| organisation.seal.max_password_attempts;
         let keys = [
             ("hostname", old_organisation.hostname != organisation.hostname),
@@ -170,7 +210,7 @@ impl CurrentSettings {
     /// As [`CurrentSettings::replace`], of some settings of the organisation.
     #[cfg(test)]
     pub fn change(&self, change: impl FnOnce(&mut Organisation)) {
-        self.change_all(|settings| change(Arc::make_mut(&mut settings.organisation)));
+        self.change_all(|settings| change(Arc::make_mut(&mut settings.operator)));
     }
 
     /// The same of any settings.
@@ -178,7 +218,7 @@ impl CurrentSettings {
     pub fn change_all(&self, change: impl FnOnce(&mut Settings)) {
         let mut settings = Settings::clone(&self.get());
         change(&mut settings);
-        self.0.store(Arc::new(settings));
+        self.0.store(Arc::new(settings.indexed()));
     }
 }
 

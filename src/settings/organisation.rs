@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::{Misconfigured, misconfigured};
-use crate::address::{Address, ReversePath};
+use crate::address::{Address, ReversePath, is_same_domain};
 use crate::calendar::Zone;
-use crate::config::{self, Branding, Config};
+use crate::config::{self, Branding, Config, authority_of};
 use crate::id::OrganisationId;
 use crate::locale::Language;
 use crate::policy::Policy;
@@ -48,17 +48,30 @@ pub struct Organisation {
     pub seal: config::Seal,
     /// How recipients answer.
     pub reply: config::Reply,
+    /// The next hops of its mail.
+    pub relay: config::Relay,
+    /// Domains, mail to which is not sealed: its own, and all of its partners. Lower case.
+    pub internal_domains: Vec<String>,
 }
 
 impl Organisation {
-    /// Reads policy and staff list too, but no certificate.
-    pub fn read(config: &Config) -> Result<Self, Misconfigured> {
+    /// Reads policy and staff list too, but no certificate. `all` is the configuration of each organisation here.
+    pub fn read<'a>(config: &Config, all: impl Iterator<Item = &'a Config>) -> Result<Self, Misconfigured> {
         let policy = match config.policy.on_disk() {
             Some(files) => Policy::load(files).map_err(misconfigured("policy.files"))?,
             None => Policy::shipped(),
         };
         let section = config.organisation.clone();
-        let config::OrganisationSection { name, domains, phone, time_zone, staff, branding, .. } = section;
+        let config::OrganisationSection {
+            name, domains, partners, phone, time_zone, staff, branding, ..
+        } = section;
+        let is_partner = |other: &&Config| {
+            let has =
+                |partner: &String| other.organisation.domains.iter().any(|one| is_same_domain(one, partner));
+            partners.iter().any(has)
+        };
+        let of_partners = all.filter(is_partner).flat_map(|other| other.organisation.domains.clone());
+        let internal_domains = domains.iter().cloned().chain(of_partners).collect();
         let staff = match staff {
             Some(path) => Directory::load(&path).map_err(misconfigured("organisation.staff"))?,
             None => Directory::default(),
@@ -84,6 +97,8 @@ impl Organisation {
             policy,
             seal: config.seal.clone(),
             reply: config.reply.clone(),
+            relay: config.relay.clone(),
+            internal_domains,
         })
     }
 
@@ -108,20 +123,16 @@ impl Organisation {
         ReversePath::Address(self.reply.bounces.as_ref().unwrap_or(&self.postmaster).clone())
     }
 
+    /// Whether mail to this address goes unsealed for being internal: to one of its own people, or of a partner's.
+    pub fn trusts(&self, address: &Address) -> bool {
+        address.is_internal(&self.internal_domains)
+    }
+
     /// Whether its pages are at this host, and port if it is not the scheme's own.
     pub fn is_at(&self, host: &str) -> bool {
         let (scheme, _) = self.public_url.split_once("://").unwrap_or(("http", ""));
         authority_of(&format!("{scheme}://{host}")) == authority_of(&self.public_url)
     }
-}
-
-/// Host and port of a URL in lower case; the scheme's own port is left out (RFC 9110 4.2.3).
-pub fn authority_of(url: &str) -> String {
-    let url = url.to_lowercase();
-    let (scheme, rest) = url.split_once("://").unwrap_or(("http", &url));
-    let authority = rest.split('/').next().unwrap_or("");
-    let default_port = if scheme == "https" { ":443" } else { ":80" };
-    authority.strip_suffix(default_port).unwrap_or(authority).to_owned()
 }
 
 #[cfg(test)]

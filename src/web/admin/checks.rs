@@ -275,7 +275,8 @@ mod tests {
     /// M13
     #[test]
     fn a_certificate_is_valid_from_its_first_moment_to_its_last() {
-        let (valid_from, valid_until) = (vec![("smtp", at(100))], vec![("smtp", at(100 * DAY))]);
+        let (valid_from, valid_until) =
+            (vec![("smtp".to_owned(), at(100))], vec![("smtp".to_owned(), at(100 * DAY))]);
         let both = Certificates { valid_from, valid_until, ..Certificates::default() };
         let state = |second| worst(&certificates(&both, at(second)));
         assert_eq!(

@@ -142,8 +142,11 @@ impl Figures {
     }
 
     fn of_certificates(&mut self, observed: &Observed) {
-        let moments = |moments: &[(&'static str, Timestamp)]| {
-            moments.iter().map(|(section, time)| (label("section", section), time.as_second())).collect()
+        let moments = |moments: &[(String, Timestamp)]| {
+            moments
+                .iter()
+                .map(|(section, time)| ([("section", Cow::Owned(section.clone()))], time.as_second()))
+                .collect()
         };
         let certificates = &observed.settings.certificates;
         let help = "When a certificate in use ends";

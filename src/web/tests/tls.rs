@@ -22,7 +22,10 @@ pub fn secure_patient_site(patience: Patience) -> Site {
     let (certificate, key) = (dir.path().join("c.pem"), dir.path().join("k.pem"));
     std::fs::write(&certificate, made.cert.pem()).unwrap();
     std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-    Site::start_patient(Some(tls::server(&certificate, &key, PROTOCOLS).unwrap()), patience)
+    Site::start_patient(
+        Some(tls::server(&tls::Pair { certificate, key, names: Vec::new() }, &[], PROTOCOLS).unwrap()),
+        patience,
+    )
 }
 
 pub fn connect(site: &Site, protocol: &[u8]) -> StreamOwned<ClientConnection, TcpStream> {
