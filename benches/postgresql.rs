@@ -29,7 +29,7 @@ use zegel::clock::{Clock, later};
 use zegel::config::Database;
 use zegel::diagnostic::Outcome;
 use zegel::envelope::{Envelope, MailParameters};
-use zegel::id::{BlobName, FolderId, Link, QueueId, TransferId};
+use zegel::id::{BlobName, FolderId, Link, OrganisationId, QueueId, TransferId};
 use zegel::store::postgresql::Postgres;
 use zegel::store::{
     Acceptance, Attempt, AttemptEnd, Body, BodyData, Item, MessageStore, NewItem, NewRecipient, NewTransfer,
@@ -132,6 +132,7 @@ fn sealed() -> Acceptance {
     let recipient = NewRecipient { number: 1, address: address("a@example.org"), key_packet: vec![7; 120] };
     let transfer = NewTransfer {
         id: id.clone(),
+        organisation: OrganisationId::of_domain("voorbeeld.nl"),
         created: now,
         expires: later(now, Duration::from_hours(24 * 30)),
         sender: Some(address("jan@voorbeeld.nl")),
@@ -164,6 +165,7 @@ fn mail(kind: QueueItemKind, link: Option<Link>) -> NewItem {
     NewItem {
         id: QueueId::random(),
         kind,
+        organisation: Some(OrganisationId::of_domain("voorbeeld.nl")),
         envelope: Envelope {
             reverse_path: ReversePath::Address(address("jan@voorbeeld.nl")),
             parameters: MailParameters::default(),

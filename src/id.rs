@@ -165,6 +165,9 @@ identifier!(
 pub struct OrganisationId(String);
 
 impl OrganisationId {
+    /// Bytes of the longest domain (RFC 5321 4.5.3.1.2).
+    const LONGEST: usize = 255;
+
     /// The one that this domain names.
     pub fn of_domain(domain: &str) -> Self {
         Self(domain.to_lowercase())
@@ -173,6 +176,15 @@ impl OrganisationId {
     /// The domain.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl FromStr for OrganisationId {
+    type Err = InvalidId;
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let fits = |c: char| !c.is_control() && !c.is_whitespace() && c != '@';
+        let is_domain = (1..=Self::LONGEST).contains(&text.len()) && text.chars().all(fits);
+        is_domain.then(|| Self::of_domain(text)).ok_or(InvalidId("organisation"))
     }
 }
 

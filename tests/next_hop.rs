@@ -84,6 +84,7 @@ async fn send(message: Vec<u8>, to: &[&str], enough: impl Fn(&State) -> bool) ->
     queue.add(NewItem {
         id: QueueId::random(),
         kind: QueueItemKind::Message,
+        organisation: None,
         envelope: Envelope {
             reverse_path: ReversePath::Address(Address::parse("jan@voorbeeld.nl").unwrap()),
             parameters: MailParameters::default(),

@@ -123,6 +123,7 @@ impl Gateway {
         let mut item = NewItem {
             id: QueueId::random(),
             kind: QueueItemKind::Message,
+            organisation: None,
             envelope: Envelope {
                 reverse_path: ReversePath::Address(Address::parse("jan@voorbeeld.nl").unwrap()),
                 parameters: MailParameters::default(),

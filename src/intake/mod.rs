@@ -343,6 +343,7 @@ impl Intake {
         Ok(NewItem {
             id: arrival.id,
             kind: QueueItemKind::Message,
+            organisation: Some(organisation.id()),
             envelope,
             body,
             link: None,

@@ -151,6 +151,7 @@ fn request<'a>(
         html: parts.html.map(|part| part.data),
         files: parts.files.into_iter().map(content).collect(),
         notes: parts.notes.into_iter().map(|note| without_tag(note, organisation)).collect(),
+        organisation: organisation.id(),
         sender: sender.cloned(),
         automatic: receipt_address(arrival, header).is_none(),
         language: arrival.options.language,

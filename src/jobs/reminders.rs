@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use crate::address::Address;
 use crate::clock::{Timestamp, earlier};
 use crate::sender::{ActionError, Actions, SenderService};
 use crate::settings::Settings;
@@ -33,9 +34,10 @@ impl Reminders {
     pub async fn turn(&self, settings: &Arc<Settings>, now: Timestamp) -> Result<(), StoreError> {
         let actions = self.sender.under(Arc::clone(settings));
         let mut queued = 0;
-        if settings.operator().seal.reminders {
-            let last_days = ReminderSchedule::last_days(now, &settings.operator().zone);
-            for due in self.store.due_reminders(now, last_days, earlier(now, APART), AT_ONCE).await? {
+        for organisation in settings.organisations().filter(|organisation| organisation.seal.reminders) {
+            let (whose, quiet_since) = (settings.rows_of(organisation), earlier(now, APART));
+            let last_days = ReminderSchedule::last_days(now, &organisation.zone);
+            for due in self.store.due_reminders(whose, now, last_days, quiet_since, AT_ONCE).await? {
                 queued += said(self.remind(settings, &actions, &due, now).await, due.transfer.as_str());
             }
         }
@@ -57,7 +59,8 @@ impl Reminders {
         now: Timestamp,
     ) -> Result<usize, ActionError> {
         let Some(transfer) = self.store.transfer(due.transfer.clone()).await? else { return Ok(0) };
-        let schedule = ReminderSchedule::of(transfer.created, transfer.expires, &settings.operator().zone);
+        let zone = &settings.responsible(transfer.organisation.as_ref()).zone;
+        let schedule = ReminderSchedule::of(transfer.created, transfer.expires, zone);
         let is_worth_it = match due.occasion {
             Occasion::HalfTime => schedule.half_is_worth_it(now),
             Occasion::LastDays => schedule.last.is_some(),
@@ -78,11 +81,12 @@ impl Reminders {
     }
 }
 
-/// Reminders are sent in the name of the sender, who must be of an organisation here. There are none about what a resident
-/// has sent (M06).
+/// Reminders are sent in the name of the sender, who must be of the transfer's organisation. There are none about what a
+/// resident has sent (M06), and none in the name of an organisation that is here no more.
 fn is_ours(settings: &Settings, transfer: &Transfer) -> bool {
-    transfer.has_sender_to_tell()
-        && transfer.sender.as_ref().is_some_and(|sender| settings.is_internal(sender))
+    let organisation = settings.of(transfer.organisation.as_ref());
+    let is_sender = |sender: &Address| organisation.is_some_and(|one| sender.is_internal(&one.domains));
+    transfer.has_sender_to_tell() && transfer.sender.as_ref().is_some_and(is_sender)
 }
 
 fn write(actions: &Actions, transfer: &Transfer, reminders: &mut ReminderMails) -> Result<(), ActionError> {

@@ -108,12 +108,19 @@ impl Retention {
 
     async fn act(&self, now: Timestamp) -> Result<()> {
         let (store, settings) = (&self.store, self.settings.get());
-        let operator = settings.operator();
-        let closed = operator.zone.days_earlier(now, operator.seal.grace_days);
-        while !store.expire(closed, now).await?.is_empty() {}
+        for organisation in settings.organisations() {
+            let closed = organisation.zone.days_earlier(now, organisation.seal.grace_days);
+            let whose = settings.rows_of(organisation);
+            while !store.expire(whose.clone(), closed, now).await?.is_empty() {}
+        }
         store.sweep_sessions(earlier(now, SESSION_IDLE)).await?;
         while store.sweep_drafts(earlier(now, DRAFT_IDLE), now).await? > 0 {}
         self.reminders.turn(&settings, now).await?;
+        for organisation in settings.organisations() {
+            let shredded = organisation.zone.days_earlier(now, organisation.seal.retention_days);
+            let whose = settings.rows_of(organisation);
+            while store.forget_transfers(whose.clone(), shredded).await? > 0 {}
+        }
         while store.forget(past(&settings, now)).await? > 0 {}
         self.end_unfinished(earlier(now, INTENT_LASTS)).await;
         Ok(())
@@ -250,11 +257,10 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send
     Ok(done?)
 }
 
-/// What has had its time at `now`.
+/// What of all organisations has had its time at `now`.
 fn past(settings: &Settings, now: Timestamp) -> Forget {
     let (operator, audit_days) = (settings.operator(), settings.admin.audit_days);
     Forget {
-        transfers: operator.zone.days_earlier(now, operator.seal.retention_days),
         threads: operator.zone.days_earlier(now, THREAD_DAYS),
         audit: (audit_days > 0).then(|| operator.zone.days_earlier(now, audit_days)),
         now,

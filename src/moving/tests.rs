@@ -65,7 +65,7 @@ fn fill(runtime: &Runtime) -> Before {
         for one in [new, over] {
             store.commit(sealed(one)).await.unwrap();
         }
-        store.expire(noon(), noon()).await.unwrap();
+        store.expire(Whose::everybody(), noon(), noon()).await.unwrap();
         open(store.as_ref(), session(1, &link)).await.unwrap();
         store.note_download(fetch_of(&link, 1)).await.unwrap();
 
@@ -219,7 +219,9 @@ fn a_gateway_is_moved_there_and_back() {
     assert_eq!(target.database.sql(packet), "0", "sealed on the way");
     // New rows follow those that came.
     runtime.block_on(target.rows.commit(sealed(transfer()))).unwrap();
-    assert!(!runtime.block_on(target.rows.expire(days(31), days(31))).unwrap().is_empty());
+    assert!(
+        !runtime.block_on(target.rows.expire(Whose::everybody(), days(31), days(31))).unwrap().is_empty()
+    );
 
     let refused = DataFolder::open(&before.data()).err().unwrap().to_string();
     assert!(refused.contains("was moved to s3://zegel"), "{refused}");

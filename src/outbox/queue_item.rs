@@ -63,5 +63,6 @@ fn track(notice: &impl Notice, start: &CrlfBytes, size: u64) -> Track {
 
 fn new_item<N: Notice>(id: QueueId, context: &Context<'_>, notice: &N, body: Body, track: Track) -> NewItem {
     let (envelope, link) = (notice.envelope(), notice.link().cloned());
-    NewItem { id, kind: N::KIND, envelope, body, link, track, created: context.now }
+    let organisation = Some(context.organisation.id());
+    NewItem { id, kind: N::KIND, organisation, envelope, body, link, track, created: context.now }
 }

@@ -195,6 +195,7 @@ pub(super) mod tests {
         Item {
             id: QueueId::random(),
             kind,
+            organisation: None,
             reverse_path: from
                 .map_or(ReversePath::Null, |from| ReversePath::Address(Address::parse(from).unwrap())),
             parameters: MailParameters { ret: Some(Ret::Full), ..MailParameters::default() },

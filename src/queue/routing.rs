@@ -5,19 +5,16 @@ use crate::config::Direction;
 use crate::settings::{Organisation, Settings};
 use crate::store::{Item, PendingRecipient, QueueItemKind};
 
-/// The organisation that a mail is of: its transfer's, or its sender's.
+/// The organisation that a mail is of.
 pub(super) fn organisation<'a>(settings: &'a Settings, item: &Item) -> &'a Organisation {
-    let of_sender = || settings.for_sender(item.reverse_path.address()?);
-    match &item.link {
-        Some(_) => settings.of_transfers(),
-        None => of_sender().unwrap_or(settings.operator()),
-    }
+    settings.responsible(item.organisation.as_ref())
 }
 
-/// Inside goes what zegel itself writes to people in `organisation.domains`; messages that pass go the way they always
+/// Inside goes what zegel itself writes to people in the `domains` of the organisation that it writes for; messages that pass go the way they always
 /// went, whoever they are to.
 pub(super) fn direction(settings: &Settings, item: &Item) -> Direction {
-    let is_ours = |pending: &PendingRecipient| settings.is_internal(&pending.recipient.address);
+    let domains = &organisation(settings, item).domains;
+    let is_ours = |pending: &PendingRecipient| pending.recipient.address.is_internal(domains);
     let is_inside = || item.recipients.iter().all(is_ours);
     match item.kind {
         QueueItemKind::Message => Direction::Outside,
@@ -71,6 +68,7 @@ mod tests {
         Item {
             id: QueueId::random(),
             kind,
+            organisation: None,
             reverse_path: ReversePath::Null,
             parameters: MailParameters::default(),
             recipients: (1..).zip(to).map(recipient).collect(),

@@ -10,9 +10,10 @@ use super::{Browser, Field, Replies, ReplyError, Result, Verified};
 use crate::address::Address;
 use crate::audit::{Action, Event, EventResult, Initiator};
 use crate::clock::days_later;
-use crate::id::Link;
+use crate::id::{Link, OrganisationId};
 use crate::locale::Language;
 use crate::outbox::{Context, Outbox};
+use crate::settings::Scope;
 use crate::store::BrowserRow;
 use crate::transfer::access::Grant;
 use crate::verification::{Asker, MailChannel, REMEMBERED_DAYS, Verifier, is_unambiguous};
@@ -23,6 +24,9 @@ struct VerifiedPerson {
     name: String,
     address: Address,
     phone: String,
+    /// Who mailed the code: to any other organisation the browser is a stranger's.
+    #[serde(default)]
+    organisation: Option<OrganisationId>,
 }
 
 impl Replies {
@@ -42,7 +46,8 @@ impl Replies {
             let (field, text) = (Field::Email, address.to_string());
             return Err(ReplyError::BadAddress { field, text });
         }
-        let person = VerifiedPerson { name: typed.name, address, phone: typed.phone };
+        let organisation = Some(self.organisation.id());
+        let person = VerifiedPerson { name: typed.name, address, phone: typed.phone, organisation };
         let facts = Vault::of_draft(grant, browser).seal("code", &person)?;
         let channel = MailChannel {
             outbox: self.outbox(),
@@ -82,16 +87,20 @@ impl Replies {
         let facts = Vault::of_browser(&self.service.parts.keys, browser).seal("browser", &person)?;
         let destination = person.address.mailbox();
         self.verifier(browser).verify(&asker, &destination, typed, BrowserRow { facts, until }).await?;
-        let VerifiedPerson { name, address, phone } = person;
+        let VerifiedPerson { name, address, phone, .. } = person;
         Ok(Verified { name, address, phone, until })
     }
 
-    /// The person to whom this browser belongs, if that was proved within 30 days.
+    /// The person to whom this browser belongs, if that was proved to this organisation within 30 days.
     pub async fn verified(&self, browser: &Browser) -> Result<Option<Verified>> {
         let (hash, now) = (browser_hash(browser), self.service.parts.clock.now());
         let Some(row) = self.service.parts.store.browser(hash, now).await? else { return Ok(None) };
         let person = Vault::of_browser(&self.service.parts.keys, browser).open("browser", &row.facts)?;
-        let VerifiedPerson { name, address, phone } = person;
+        let VerifiedPerson { name, address, phone, organisation } = person;
+        let scope = Scope::new(self.settings.clone(), self.organisation.clone());
+        if !scope.sees(organisation.as_ref()) {
+            return Ok(None);
+        }
         Ok(Some(Verified { name, address, phone, until: row.until }))
     }
 

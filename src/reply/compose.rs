@@ -179,6 +179,7 @@ impl CheckedReply {
             html: None,
             files: files.iter().map(|file| self.content(file)).collect(),
             notes: Vec::new(),
+            organisation: self.organisation().id(),
             // Without the wish to hear of downloads nothing about it is ever mailed outside.
             sender: Some(verified.address.clone()).filter(|_| checked.settings.tell_downloads),
             automatic: false,

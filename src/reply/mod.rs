@@ -46,7 +46,7 @@ use crate::delivery::smarthost::LargestMail;
 use crate::fair::{FairLimits, FairSemaphore};
 use crate::queue::worker::WakeHandle;
 use crate::secret::{Keys, Secret};
-use crate::settings::{self, Organisation};
+use crate::settings::{self, Organisation, Scope};
 use crate::store::{Author, Blobs, ReplyStore, StoreError};
 use crate::transfer::access::Grant;
 use crate::transfer::index::Index;
@@ -113,9 +113,9 @@ impl ReplyService {
         Ok(self.parts.store.forget_browser(vault::browser_hash(browser)).await?)
     }
 
-    /// Answers for one request, under these settings.
-    pub fn under(&self, settings: Arc<settings::Settings>) -> Replies {
-        let organisation = settings.of_transfers().clone();
+    /// Answers for one request, which asks for the pages of this organisation.
+    pub fn within(&self, scope: &Scope) -> Replies {
+        let (settings, organisation) = (scope.settings().clone(), scope.organisation().clone());
         Replies { service: self.clone(), settings, organisation }
     }
 }

@@ -14,7 +14,7 @@ use super::*;
 use crate::address::ReversePath;
 use crate::config::{self, PasswordMode, Programs, ReplyDelivery, ReplyRecipients};
 use crate::data_folder::Before;
-use crate::id::{BlobName, FolderId, QueueId, UploadId};
+use crate::id::{BlobName, FolderId, OrganisationId, QueueId, UploadId};
 use crate::jobs::reminders::Reminders;
 use crate::jobs::retention::Retention;
 use crate::limits::TryRule;
@@ -25,7 +25,8 @@ use crate::outbox::body;
 use crate::policy::{MessageContent, Policy, RuleInput};
 use crate::secret::Secret;
 use crate::sender::SenderService;
-use crate::settings::{self, CurrentSettings, Organisation};
+use crate::settings::testing::scope;
+use crate::settings::{self, CurrentSettings, Organisation, Scope};
 use crate::staff::Directory;
 use crate::store::files::LocalBlobs;
 use crate::store::sqlite::Sqlite;
@@ -116,7 +117,8 @@ impl Desk {
 
     /// As for a request that begins now.
     fn replies(&self) -> Replies {
-        self.service.under(self.settings.get())
+        let settings = self.settings.get();
+        self.service.within(&Scope::new(settings.clone(), settings.operator().clone()))
     }
 
     /// Changes the settings, as SIGHUP does.
@@ -265,6 +267,7 @@ async fn seal(store: &dyn Store, blobs: &dyn Blobs, keys: &Keys, clock: &Clock) 
         html: None,
         files: Vec::new(),
         notes: Vec::new(),
+        organisation: OrganisationId::of_domain("voorbeeld.nl"),
         sender: Some(address("jan@voorbeeld.nl")),
         automatic: false,
         language: None,
@@ -287,8 +290,8 @@ async fn seal(store: &dyn Store, blobs: &dyn Blobs, keys: &Keys, clock: &Clock) 
 }
 
 async fn unlock(access: &Access, token: &str) -> Grant {
-    let cookie = access.unlock(token, None, client()).await.unwrap();
-    access.resume(token, cookie.value()).await.unwrap()
+    let cookie = access.unlock(&scope(), token, None, client()).await.unwrap();
+    access.resume(&scope(), token, cookie.value()).await.unwrap()
 }
 
 // ---- drafts
@@ -861,10 +864,10 @@ async fn an_answer_may_be_a_transfer() {
         let text = message.body_text(0).unwrap();
         assert!(!text.contains("KANARIE") && !text.contains(password.reveal()) && !text.contains("els@"));
         let link = text.lines().find_map(|line| line.strip_prefix("https://veilig.voorbeeld.nl/t/")).unwrap();
-        assert!(desk.access.unlock(link, None, client()).await.is_err());
+        assert!(desk.access.unlock(&scope(), link, None, client()).await.is_err());
         let given = Secret::new(password.reveal().to_owned());
-        let cookie = desk.access.unlock(link, Some(given), client()).await.unwrap();
-        let grant = desk.access.resume(link, cookie.value()).await.unwrap();
+        let cookie = desk.access.unlock(&scope(), link, Some(given), client()).await.unwrap();
+        let grant = desk.access.resume(&scope(), link, cookie.value()).await.unwrap();
         assert_eq!(grant.recipient().address, item.recipients[0].recipient.address);
         assert!(grant.transfer().download_notice && !grant.transfer().file_names);
         assert_eq!(grant.transfer().sender, Some(address("piet@example.org")), "hears of downloads");
@@ -894,7 +897,7 @@ async fn a_chosen_password_opens_it_and_is_not_told_again() {
     let text = message.body_text(0).unwrap();
     let link = text.lines().find_map(|line| line.strip_prefix("https://veilig.voorbeeld.nl/t/")).unwrap();
     let chosen = Secret::new("paarse olifant danst 7".into());
-    desk.access.unlock(link, Some(chosen), client()).await.unwrap();
+    desk.access.unlock(&scope(), link, Some(chosen), client()).await.unwrap();
     assert!(!desk.is_on_disk(b"paarse olifant"));
 }
 

@@ -20,7 +20,7 @@ use crate::limits::{EXPIRY_DAYS, Rate};
 use crate::outbox::NoticeError;
 use crate::queue::worker::WakeHandle;
 use crate::secret::Keys;
-use crate::settings::{Organisation, Settings};
+use crate::settings::{Organisation, Scope, Settings};
 use crate::store::{
     Download, EnqueueOutcome, Extension, LimitedNotice, NewItem, Recall, SHOWN, SenderStore, StoreError,
     Transfer,
@@ -92,14 +92,15 @@ impl SenderService {
         Self { store, keys: Arc::new(keys), clock, wake }
     }
 
-    /// The first token of a status page in what somebody pasted, or a mail program made of a link. Asks no store.
-    pub fn find_token(&self, text: &str, around: Around) -> Option<Found> {
-        action::find(&self.keys.action, Purpose::Status, text, around)
+    /// The actions for a command or a turn of the timer, under these settings: on transfers of every organisation.
+    pub fn under(&self, settings: Arc<Settings>) -> Actions {
+        Actions { service: self.clone(), settings, scope: None }
     }
 
-    /// The actions for one request, command or turn, under these settings.
-    pub fn under(&self, settings: Arc<Settings>) -> Actions {
-        Actions { service: self.clone(), settings }
+    /// The actions for a request, on what it may see.
+    pub fn within(&self, scope: &Scope) -> Actions {
+        let (settings, scope) = (scope.settings().clone(), Some(scope.clone()));
+        Actions { service: self.clone(), settings, scope }
     }
 }
 
@@ -108,6 +109,8 @@ impl SenderService {
 pub struct Actions {
     service: SenderService,
     settings: Arc<Settings>,
+    /// None: every transfer is there.
+    scope: Option<Scope>,
 }
 
 impl Actions {
@@ -117,6 +120,19 @@ impl Actions {
         self.status(&id.ok_or(ActionError::Unknown)?).await
     }
 
+    /// The first token of a status page in what somebody pasted, or a mail program made of a link. The store is asked only
+    /// for a genuine one, which may be another organisation's.
+    pub async fn find_token(&self, text: &str, around: Around) -> Result<Option<Found>> {
+        let key = &self.service.keys.action;
+        let Some(found) = action::find(key, Purpose::Status, text, around) else { return Ok(None) };
+        let Some(id) = action::parse(key, Purpose::Status, &found.token) else { return Ok(None) };
+        let is_here = match self.service.store.transfer(id).await? {
+            Some(transfer) => self.sees(&transfer),
+            None => self.scope.as_ref().is_none_or(Scope::knows_forgotten),
+        };
+        Ok(is_here.then_some(found))
+    }
+
     /// Tells the queue that there is new mail.
     pub fn wake(&self) {
         self.service.wake.wake();
@@ -124,9 +140,10 @@ impl Actions {
 
     /// The status of a transfer, or [`ActionError::Unknown`] if there is none.
     pub async fn status(&self, id: &TransferId) -> Result<Status> {
-        let (Organisation { seal, zone, .. }, now) = (self.organisation(), self.service.clock.now());
-        let found = status::of(self.service.store.as_ref(), id, seal.grace_days, zone, now).await?;
-        found.ok_or(ActionError::Unknown)
+        let (transfer, now) = (self.transfer(id).await?, self.service.clock.now());
+        let known = status::known(self.service.store.as_ref(), id).await?;
+        let Organisation { seal, zone, .. } = self.organisation(&transfer);
+        Ok(Status::new(&transfer, &known, seal.grace_days, zone, now))
     }
 
     /// The proof of a recall, or [`ActionError::Unknown`] if nothing was recalled.
@@ -153,7 +170,7 @@ impl Actions {
             false => Vec::new(),
         };
         let recipients = targets.iter().map(|link| link.recipient).collect();
-        let (by, closed) = (by.initiator(&transfer), self.closed(now));
+        let (by, closed) = (by.initiator(&transfer), self.closed(&transfer, now));
         let recall = Recall { transfer: id.clone(), recipients, now, closed, by, notices };
         let recalled = self.service.store.recall(recall).await?;
         if recalled.is_empty() {
@@ -173,10 +190,11 @@ impl Actions {
             return Err(ActionError::Days);
         }
         let (transfer, now) = (self.transfer(id).await?, self.service.clock.now());
-        let expires = self.organisation().zone.end_of_day(now, days);
+        let expires = self.organisation(&transfer).zone.end_of_day(now, days);
         let event =
             by.initiator(&transfer).event(now, Action::Extend, id.to_string(), EventResult::Until(expires));
-        let extension = Extension { transfer: id.clone(), expires, closed: self.closed(now), event };
+        let extension =
+            Extension { transfer: id.clone(), expires, closed: self.closed(&transfer, now), event };
         match self.service.store.extend(extension).await? {
             true => Ok(()),
             false => Err(ActionError::Closed),
@@ -328,23 +346,29 @@ impl Actions {
         Ok(Downloaded { parts: own.iter().map(|download| download.part).collect(), last, names: Vec::new() })
     }
 
-    /// A transfer whose date lies at or before this is gone for good.
-    fn closed(&self, now: Timestamp) -> Timestamp {
-        let Organisation { seal, zone, .. } = self.organisation();
+    /// If its date lies at or before this, the transfer is gone for good.
+    fn closed(&self, transfer: &Transfer, now: Timestamp) -> Timestamp {
+        let Organisation { seal, zone, .. } = self.organisation(transfer);
         zone.days_earlier(now, seal.grace_days)
     }
 
-    fn organisation(&self) -> &Organisation {
-        self.settings.of_transfers()
+    /// Whose rules it is under.
+    fn organisation(&self, transfer: &Transfer) -> &Organisation {
+        self.settings.responsible(transfer.organisation.as_ref())
     }
 
     async fn transfer(&self, id: &TransferId) -> Result<Transfer> {
-        self.service.store.transfer(id.clone()).await?.ok_or(ActionError::Unknown)
+        let found = self.service.store.transfer(id.clone()).await?;
+        found.filter(|transfer| self.sees(transfer)).ok_or(ActionError::Unknown)
+    }
+
+    fn sees(&self, transfer: &Transfer) -> bool {
+        self.scope.as_ref().is_none_or(|scope| scope.sees(transfer.organisation.as_ref()))
     }
 
     /// Writes mails about a transfer.
     pub fn mails<'a>(&'a self, transfer: &'a Transfer, now: Timestamp) -> Mails<'a> {
-        let organisation = self.organisation();
+        let organisation = self.organisation(transfer);
         Mails { organisation, keys: &self.service.keys, transfer, now }
     }
 }

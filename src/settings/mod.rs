@@ -8,6 +8,7 @@
 mod certificates;
 mod digests;
 mod organisation;
+mod scope;
 #[cfg(test)]
 pub mod testing;
 
@@ -27,6 +28,7 @@ use crate::proxy_protocol::HeaderSenders;
 pub use crate::config::authority_of;
 pub use certificates::{Certificates, PROTOCOLS};
 pub use organisation::Organisation;
+pub use scope::Scope;
 
 /// One state of everything that an administrator may change.
 #[derive(Clone, Debug)]
@@ -152,11 +154,6 @@ impl Settings {
             None => Some(&self.operator),
             Some(id) => self.organisations().find(|organisation| organisation.is_named(id)),
         }
-    }
-
-    /// The organisation whose transfers are in the store. A transfer names none: all belong to this one.
-    pub fn of_transfers(&self) -> &Arc<Organisation> {
-        &self.operator
     }
 
     /// Whether a client speaks for many others, as a reverse proxy does.

@@ -114,7 +114,7 @@ impl Organisation {
 
     /// Whether a row with this name is its own: so it is as long as the domain is one of its domains, first or not.
     pub fn is_named(&self, id: &OrganisationId) -> bool {
-        self.domains.iter().any(|domain| domain == id.as_str()) || self.id() == *id
+        self.domains.iter().any(|domain| domain == id.as_str())
     }
 
     /// The address that is told when a server behind the smarthost refuses an answer that it had taken: `reply.bounces`, or else the

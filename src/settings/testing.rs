@@ -1,8 +1,9 @@
 //! Settings for tests.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use super::{Organisation, Settings};
+use super::{Organisation, Scope, Settings};
 use crate::config;
 
 const CONFIG: &str = r#"
@@ -24,6 +25,12 @@ const CONFIG: &str = r#"
 pub fn settings(more: &str) -> Settings {
     let text = format!("{CONFIG}\n{more}");
     Settings::read(config::parse(Path::new("zegel.toml"), &text, std::iter::empty()).unwrap()).unwrap()
+}
+
+/// What its pages may see.
+pub fn scope() -> Scope {
+    let settings = Arc::new(settings(""));
+    Scope::new(settings.clone(), settings.operator().clone())
 }
 
 /// The organisation in it.

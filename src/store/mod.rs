@@ -46,6 +46,7 @@ mod tracking;
 mod transfers;
 mod uploads;
 mod verification;
+mod whose;
 
 use std::io;
 use std::path::Path;
@@ -88,6 +89,7 @@ pub use self::uploads::{
     NewUploadRow, PieceRow, UploadLimits, UploadOutcome, UploadRow, UploadStore, UploadedBytes,
 };
 pub use self::verification::{BrowserRow, CodeLimits, CodeRow, CodeTry, NewCode, VerificationStore};
+pub use self::whose::Whose;
 
 /// Which data folder a database is of, and the proof of the master key that it was made with.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::diagnostic::Outcome;
 use crate::envelope::{Envelope, EnvelopeRecipient, MailParameters};
-use crate::id::{BlobName, FolderId, Link, QueueId};
+use crate::id::{BlobName, FolderId, Link, OrganisationId, QueueId};
 use crate::secret::keyring::KeyRef;
 
 /// The queue as the worker uses it.
@@ -54,6 +54,9 @@ pub struct NewItem {
     pub id: QueueId,
     /// What it is.
     pub kind: QueueItemKind,
+    /// Whose it is: by whose smarthost it goes, and in whose name its failure is told. None: the operator's, as all were
+    /// before there could be several organisations.
+    pub organisation: Option<OrganisationId>,
     /// From whom, to whom.
     pub envelope: Envelope,
     /// The mail, encrypted (`outbox/body`).
@@ -91,6 +94,8 @@ pub struct Item {
     pub id: QueueId,
     /// What it is.
     pub kind: QueueItemKind,
+    /// Whose it is.
+    pub organisation: Option<OrganisationId>,
     /// Whom a failure is reported to.
     pub reverse_path: ReversePath,
     pub parameters: MailParameters,
@@ -122,6 +127,7 @@ impl Item {
         Self {
             id: item.id,
             kind: item.kind,
+            organisation: item.organisation,
             reverse_path: item.envelope.reverse_path,
             parameters: item.envelope.parameters,
             recipients: recipients

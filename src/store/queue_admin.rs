@@ -8,7 +8,7 @@ use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::diagnostic::{Diagnostic, Outcome};
 use crate::envelope::EnvelopeRecipient;
-use crate::id::{QueueId, TransferId};
+use crate::id::{OrganisationId, QueueId, TransferId};
 
 /// Looks at the queue, and changes it by hand.
 #[async_trait]
@@ -29,6 +29,8 @@ pub struct QueueEntry {
     pub id: QueueId,
     /// What it is.
     pub kind: QueueItemKind,
+    /// Whose it is; none: the operator's, from before there could be several organisations.
+    pub organisation: Option<OrganisationId>,
     /// The envelope's sender, `<>` for null.
     pub from: String,
     /// Recipients and their state.
@@ -56,6 +58,7 @@ impl QueueEntry {
         Self {
             id: item.id.clone(),
             kind: item.kind,
+            organisation: item.organisation.clone(),
             from: Self::sender(&item.envelope.reverse_path),
             recipients: item.envelope.recipients.iter().map(waiting).collect(),
             transfer: None,

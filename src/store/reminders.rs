@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{NewItem, Recipient, Result, TransferStore};
+use super::{NewItem, Recipient, Result, TransferStore, Whose};
 use crate::audit::{Action, Event, EventResult, Initiator};
 use crate::clock::Timestamp;
 use crate::id::{Link, TransferId};
@@ -15,6 +15,7 @@ pub trait ReminderStore: TransferStore {
     /// most `limit`.
     async fn due_reminders(
         &self,
+        whose: Whose,
         now: Timestamp,
         last_days: Timestamp,
         quiet_since: Timestamp,

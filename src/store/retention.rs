@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::{BlobIndex, Result};
+use super::{BlobIndex, Result, Whose};
 use crate::clock::{Timestamp, later};
 use crate::id::TransferId;
 
@@ -30,13 +30,16 @@ pub trait RetentionStore: BlobIndex {
     async fn check_clock(&self, now: Timestamp) -> Result<ClockVerdict>;
     /// Destroys the keys and sessions of transfers whose date lies at or before `closed`, and gives up their
     /// blobs. A bounded number at a time: call again until it gives none.
-    async fn expire(&self, closed: Timestamp, now: Timestamp) -> Result<Vec<TransferId>>;
+    async fn expire(&self, whose: Whose, closed: Timestamp, now: Timestamp) -> Result<Vec<TransferId>>;
     /// Removes sessions that are idle since before then.
     async fn sweep_sessions(&self, idle_since: Timestamp) -> Result<u64>;
     /// Ends drafts that were last changed before then, and forgets codes, browsers and summaries that have had their
     /// time. A bounded number at a time: call again until it gives zero.
     async fn sweep_drafts(&self, idle_since: Timestamp, now: Timestamp) -> Result<u64>;
-    /// Forgets what has had its time, a bounded number of rows at a time: call again until it tells 0.
+    /// Forgets what is left of transfers whose keys were destroyed at or before `shredded`: addresses, times, downloads. A
+    /// bounded number of them at a time: call again until it tells 0.
+    async fn forget_transfers(&self, whose: Whose, shredded: Timestamp) -> Result<usize>;
+    /// Forgets what else has had its time, a bounded number of rows at a time: call again until it tells 0.
     async fn forget(&self, before: Forget) -> Result<usize>;
 }
 
@@ -87,8 +90,6 @@ impl ClockGuard {
 /// What has had its time: rows from before these moments go.
 #[derive(Clone, Copy, Debug)]
 pub struct Forget {
-    /// Transfers, by the destruction of their keys: addresses, times, downloads.
-    pub transfers: Timestamp,
     /// Threads, by the last message that was sealed in them.
     pub threads: Timestamp,
     /// The audit trail; `None`: it is kept.

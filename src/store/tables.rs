@@ -66,7 +66,7 @@ macro_rules! tables {
 pub const TABLES: &[Table] = tables! {
     "transfers": number Number, id Text, created Number, expires Number, sender Text, password Flag, automatic Flag,
         files Number, language Text, download_notice Flag, file_names Flag, first_reminder Number, announced Number,
-        reminded Number, message_id Text, reply_to Text, on_behalf_of Text, shredded Number, tracking Text;
+        reminded Number, message_id Text, reply_to Text, on_behalf_of Text, shredded Number, tracking Text, organisation Text;
     "transfer_recipients": transfer Number, number Number, address Text, key_packet Bytes, tries Number,
         locked_until Number, opened Number, recalled Number, first_notified Number, notified Number, bounced Number,
         bounce_reason Text, bounce_cause Text, download_noticed Number, download_pending Flag;
@@ -91,7 +91,7 @@ pub const TABLES: &[Table] = tables! {
     "replies": number Number, transfer Number, recipient Number, browser Bytes, time Number, summary Bytes;
     "items": number Number, id Text, kind Text, reverse_path Text, parameters Text, transfer Text, recipient Number,
         blob Text, key Number, created Number, attempts Number, next_attempt Number, due Number, problem Text, track Text,
-        body Bytes;
+        organisation Text, body Bytes;
     "item_recipients": item Number, number Number, address Text, parameters Text, state Text, stage Text, code Number,
         status Text, answer Text;
     "tracking": number Number, tracking Text, item Text, recipient_number Number, time Number, kind Text, sender Text,

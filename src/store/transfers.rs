@@ -9,7 +9,7 @@ use crate::address::Address;
 use crate::calendar::Zone;
 use crate::cause::FailureCause;
 use crate::clock::Timestamp;
-use crate::id::{BlobName, TransferId};
+use crate::id::{BlobName, OrganisationId, TransferId};
 use crate::locale::Language;
 
 /// Finds transfers.
@@ -31,6 +31,8 @@ pub trait TransferAdmin: Send + Sync + 'static {
 pub struct NewTransfer {
     /// Its name.
     pub id: TransferId,
+    /// Whose it is.
+    pub organisation: OrganisationId,
     /// When it was sealed.
     pub created: Timestamp,
     /// When its keys will be destroyed.
@@ -94,6 +96,8 @@ pub struct NewRecipient {
 pub struct Transfer {
     /// Its name.
     pub id: TransferId,
+    /// Whose it is; none: the operator's, as all were before there could be several organisations.
+    pub organisation: Option<OrganisationId>,
     /// When it was sealed.
     pub created: Timestamp,
     /// When its keys will be, or were, destroyed.

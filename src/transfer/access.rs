@@ -22,6 +22,7 @@ use crate::metrics::{Metrics, Unlock};
 use crate::seal::SealError;
 use crate::seal::keys::{Passphrase, TransferKey, unlock};
 use crate::secret::{Keys, Secret};
+use crate::settings::Scope;
 use crate::store::{AccessStore, Blobs, Recipient, Transfer, Try};
 use crate::throttle::Throttle;
 
@@ -114,15 +115,29 @@ impl Access {
 
     /// What the page before the password shows. Changes nothing and counts as nothing: link scanners
     /// come here (H21).
-    pub async fn preview(&self, token: &str) -> Result<LinkPreview, AccessError> {
+    pub async fn preview(&self, scope: &Scope, token: &str) -> Result<LinkPreview, AccessError> {
         let Transfer { id, password, expires, sender, on_behalf_of, created, .. } =
-            self.find(token).await?.transfer;
+            self.find(scope, token).await?.transfer;
         Ok(LinkPreview { password, expires, sender, on_behalf_of, transfer: id, sent: created })
     }
 
-    /// The first token of ours in what somebody pasted, or a mail program made of a link. Asks no store.
-    pub fn find_token(&self, text: &str, around: Around) -> Option<Found> {
-        link::find(&self.keys.link, text, around)
+    /// The first token of ours in what somebody pasted, or a mail program made of a link. The store is asked only for a
+    /// genuine one, which may be another organisation's.
+    pub async fn find_token(
+        &self,
+        scope: &Scope,
+        text: &str,
+        around: Around,
+    ) -> Result<Option<Found>, AccessError> {
+        let Some(found) = link::find(&self.keys.link, text, around) else { return Ok(None) };
+        let (link, _) = self.parse(&found.token)?;
+        Ok(self.sees(scope, &link).await?.then_some(found))
+    }
+
+    /// Whether a link is one of this organisation's, or may have been.
+    async fn sees(&self, scope: &Scope, link: &Link) -> Result<bool, AccessError> {
+        let transfer = self.store.transfer(link.transfer.clone()).await?;
+        Ok(transfer.map_or(scope.knows_forgotten(), |transfer| scope.sees(transfer.organisation.as_ref())))
     }
 
     /// Counts there.
@@ -133,12 +148,13 @@ impl Access {
     /// Tries a password and begins a session.
     pub async fn unlock(
         &self,
+        scope: &Scope,
         token: &str,
         password: Option<Secret>,
         client: IpAddr,
     ) -> Result<Cookie, AccessError> {
         let begun = Instant::now();
-        let unlocked = self.try_unlock(token, password, client).await;
+        let unlocked = self.try_unlock(scope, token, password, client).await;
         let result = match &unlocked {
             Ok(_) => Unlock::Opened,
             Err(AccessError::WrongPassword) => Unlock::WrongPassword,
@@ -152,11 +168,12 @@ impl Access {
 
     async fn try_unlock(
         &self,
+        scope: &Scope,
         token: &str,
         password: Option<Secret>,
         client: IpAddr,
     ) -> Result<Cookie, AccessError> {
-        let openable = self.find(token).await?;
+        let openable = self.find(scope, token).await?;
         let passphrases = openable.passphrases(password)?;
         self.check_limits(&openable, client).await?;
         // The wait for a turn comes before the try is counted: a visitor who is told to come back has not tried.
@@ -176,7 +193,7 @@ impl Access {
 
     /// What the session behind `cookie` may open, if it belongs to this very link (C17) and the
     /// transfer is still there (C25).
-    pub async fn resume(&self, token: &str, cookie: &str) -> Result<Grant, AccessError> {
+    pub async fn resume(&self, scope: &Scope, token: &str, cookie: &str) -> Result<Grant, AccessError> {
         let (link, secret) = self.parse(token)?;
         let asked = CookieBytes::parse(cookie);
         let now = self.clock.now();
@@ -187,7 +204,7 @@ impl Access {
             session.map(|session| (cookie, session)).ok_or(AccessError::NoSession)
         };
         // Both at once, because a download waits for every step. That the transfer is gone takes precedence.
-        let (openable, session) = tokio::join!(self.openable(link, secret), session);
+        let (openable, session) = tokio::join!(self.openable(scope, link, secret), session);
         let (OpenableLink { link, transfer, recipient, .. }, (cookie, session)) = (openable?, session?);
         if session.link != link {
             return Err(AccessError::NoSession);
@@ -201,17 +218,22 @@ impl Access {
         Ok(Grant::new(link, transfer, recipient, key, session, self.blobs.clone()))
     }
 
-    /// What a browser's session is worth. This is no use of it, and begins nothing.
-    pub async fn look_at_session(&self, token: &str, cookie: &str) -> Result<HeldSession, AccessError> {
+    /// What a browser's session is worth here. This is no use of it, and begins nothing.
+    pub async fn look_at_session(
+        &self,
+        scope: &Scope,
+        token: &str,
+        cookie: &str,
+    ) -> Result<HeldSession, AccessError> {
         let idle_since = self.clock.now().saturating_sub(SESSION_IDLE).unwrap_or(Timestamp::MIN);
         let Some(cookie) = CookieBytes::parse(cookie) else { return Ok(HeldSession::Ended) };
         let held = self.store.session_link(cookie.session_id(), idle_since).await?;
+        let Some(held) = held else { return Ok(HeldSession::Ended) };
+        if !self.sees(scope, &held).await? {
+            return Ok(HeldSession::Ended);
+        }
         let asked = link::parse(&self.keys.link, token).map(|(link, _)| link);
-        Ok(match held {
-            None => HeldSession::Ended,
-            held if held == asked => HeldSession::Own,
-            Some(_) => HeldSession::Other,
-        })
+        Ok(if asked == Some(held) { HeldSession::Own } else { HeldSession::Other })
     }
 
     /// Whether what is being read through `grant` is still open: for streams that go on for long (C25).
@@ -233,21 +255,27 @@ impl Access {
     }
 
     /// From the token to a link that can be opened. Without a genuine token the store is not asked.
-    async fn find(&self, token: &str) -> Result<OpenableLink, AccessError> {
+    async fn find(&self, scope: &Scope, token: &str) -> Result<OpenableLink, AccessError> {
         let (link, secret) = self.parse(token)?;
-        self.openable(link, secret).await
+        self.openable(scope, link, secret).await
     }
 
     fn parse(&self, token: &str) -> Result<(Link, Secret), AccessError> {
         link::parse(&self.keys.link, token).ok_or(AccessError::Unknown)
     }
 
-    async fn openable(&self, link: Link, secret: Secret) -> Result<OpenableLink, AccessError> {
+    async fn openable(&self, scope: &Scope, link: Link, secret: Secret) -> Result<OpenableLink, AccessError> {
         // The token has proved itself: what it opened was there once, and has been forgotten since.
-        let forgotten = AccessError::Expired { askable: false };
-        let Some(transfer) = self.store.transfer(link.transfer.clone()).await? else { return Err(forgotten) };
+        let forgotten = || match scope.knows_forgotten() {
+            true => AccessError::Expired { askable: false },
+            false => AccessError::Unknown,
+        };
+        let transfer = self.store.transfer(link.transfer.clone()).await?.ok_or_else(forgotten)?;
+        if !scope.sees(transfer.organisation.as_ref()) {
+            return Err(AccessError::Unknown);
+        }
         let mut recipients = transfer.recipients.iter();
-        let recipient = recipients.find(|one| one.number == link.recipient).cloned().ok_or(forgotten)?;
+        let recipient = recipients.find(|one| one.number == link.recipient).cloned().ok_or_else(forgotten)?;
         let state = LinkState::of(&transfer, &recipient, self.clock.now());
         match (state.after(LinkStep::Open), recipient.key_packet.clone()) {
             (Some(_), Some(key_packet)) => Ok(OpenableLink { link, secret, transfer, recipient, key_packet }),

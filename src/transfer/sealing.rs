@@ -18,7 +18,7 @@ use crate::address::Address;
 use crate::calendar::Zone;
 use crate::clock::Timestamp;
 use crate::config::PasswordMode;
-use crate::id::{Link, TransferId};
+use crate::id::{Link, OrganisationId, TransferId};
 use crate::locale::Language;
 use crate::message::mailbox::Mailbox;
 use crate::message::note::Note;
@@ -58,6 +58,8 @@ pub struct SealRequest<'a> {
     pub files: Vec<FileContent<'a>>,
     /// What is to be said of it besides.
     pub notes: Vec<Note>,
+    /// Whose transfer it is.
+    pub organisation: OrganisationId,
     /// The receipt goes to this address.
     pub sender: Option<Address>,
     /// A machine sent it: nothing about it is ever mailed back.
@@ -132,7 +134,7 @@ pub fn seal(blobs: &dyn Blobs, link_key: &LinkKey, mut request: SealRequest<'_>)
     let first_reminder = ReminderSchedule::of(created, expires, &request.zone).half;
     let (automatic, files) = (request.automatic, u32::try_from(request.files.len()).unwrap_or(u32::MAX));
     let (thread, answers) = (take(&mut request.thread), take(&mut request.answers));
-    let addresses = take(&mut request.recipients);
+    let (addresses, organisation) = (take(&mut request.recipients), request.organisation.clone());
     let chosen = request.chosen.take();
     let generated = match request.password {
         PasswordMode::Generated if chosen.is_none() => Some(password::generate()),
@@ -156,6 +158,7 @@ pub fn seal(blobs: &dyn Blobs, link_key: &LinkKey, mut request: SealRequest<'_>)
     let parts = parts.finish()?;
     let transfer = NewTransfer {
         id,
+        organisation,
         created,
         expires,
         sender,

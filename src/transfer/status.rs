@@ -100,11 +100,13 @@ pub async fn of(
     now: Timestamp,
 ) -> Result<Option<Status>> {
     let Some(transfer) = store.transfer(id.clone()).await? else { return Ok(None) };
-    let known = Known {
-        downloads: store.downloads(id.clone()).await?,
-        reports: store.delivery_reports(id.clone()).await?,
-    };
-    Ok(Some(Status::new(&transfer, &known, grace_days, zone, now)))
+    Ok(Some(Status::new(&transfer, &known(store, id).await?, grace_days, zone, now)))
+}
+
+/// What the store knows of a transfer beside its row.
+pub async fn known(store: &dyn StatusStore, id: &TransferId) -> Result<Known> {
+    let downloads = store.downloads(id.clone()).await?;
+    Ok(Known { downloads, reports: store.delivery_reports(id.clone()).await? })
 }
 
 /// What the store knows of a transfer beside its row.

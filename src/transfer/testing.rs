@@ -15,7 +15,7 @@ use crate::address::Address;
 use crate::audit::Event;
 use crate::clock::{Timestamp, days_later, later};
 use crate::config::PasswordMode;
-use crate::id::{BlobName, Link, TransferId};
+use crate::id::{BlobName, Link, OrganisationId, TransferId};
 use crate::limits::{Rate, TryRule};
 use crate::store::{
     AccessStore, AuditStore, BlobFacts, BlobWriter, Blobs, NewTransfer, RateStore, Recipient, Result,
@@ -58,6 +58,7 @@ pub fn request(password: PasswordMode) -> SealRequest<'static> {
             content("logo.png", "image/png", b"\x89PNG"),
         ],
         notes: Vec::new(),
+        organisation: OrganisationId::of_domain("voorbeeld.nl"),
         sender: Some(address("jan@voorbeeld.nl")),
         automatic: false,
         language: None,
@@ -90,6 +91,7 @@ pub fn transfer_row() -> Transfer {
     };
     Transfer {
         id: TransferId::random(),
+        organisation: None,
         created: start(),
         expires: days_later(start(), 30),
         sender: None,
@@ -233,6 +235,7 @@ impl MemoryStore {
         });
         let transfer = Transfer {
             id: new.id.clone(),
+            organisation: Some(new.organisation),
             created: new.created,
             expires: new.expires,
             sender: new.sender,

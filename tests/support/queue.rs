@@ -128,6 +128,7 @@ fn claim(row: &mut Row, owner: &FolderId, until: Timestamp) -> Item {
     Item {
         id: row.item.id.clone(),
         kind: row.item.kind,
+        organisation: row.item.organisation.clone(),
         reverse_path: row.item.envelope.reverse_path.clone(),
         parameters: row.item.envelope.parameters.clone(),
         recipients: row.waiting.clone(),

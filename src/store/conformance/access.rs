@@ -165,7 +165,7 @@ pub async fn sessions_of_a_link_are_bounded(store: &dyn Store) {
 pub async fn a_closed_link_is_not_opened(store: &dyn Store) {
     let link = linked(store).await;
     assert!(matches!(try_once(store, &link, noon()).await, Try::Allowed { .. }));
-    store.expire(days_later(noon(), 30), days_later(noon(), 30)).await.unwrap();
+    store.expire(Whose::everybody(), days_later(noon(), 30), days_later(noon(), 30)).await.unwrap();
     assert!(matches!(open(store, session(1, &link)).await, Err(StoreError::Gone)));
     assert!(live(store, 1, noon()).await.is_none());
     let unknown = Link { transfer: TransferId::random(), recipient: 1 };

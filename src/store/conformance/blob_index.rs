@@ -9,7 +9,7 @@ pub async fn blobs_are_given_up_once(store: &dyn Store) {
     let ended = transfer();
     let names: Vec<_> = ended.parts.iter().map(|part| part.blob.clone()).collect();
     store.commit(sealed(ended)).await.unwrap();
-    store.expire(days_later(noon(), 30), days_later(noon(), 30)).await.unwrap();
+    store.expire(Whose::everybody(), days_later(noon(), 30), days_later(noon(), 30)).await.unwrap();
     assert_eq!(store.pending_deletion(2).await.unwrap().len(), 2);
     store.forget_blobs(names[..2].to_vec()).await.unwrap();
     store.forget_blobs(names[..2].to_vec()).await.unwrap();
@@ -22,7 +22,7 @@ pub async fn an_orphan_is_what_no_row_knows(store: &dyn Store) {
     let mut known: Vec<_> = kept.parts.iter().chain(&ended.parts).map(|part| part.blob.clone()).collect();
     known.push(body.clone());
     store.commit(sealed(ended)).await.unwrap();
-    store.expire(days_later(noon(), 30), days_later(noon(), 30)).await.unwrap();
+    store.expire(Whose::everybody(), days_later(noon(), 30), days_later(noon(), 30)).await.unwrap();
     let queued = NewItem { body: in_blob(body), ..item() };
     store.commit(Acceptance { transfer: Some(kept), ..message(vec![queued]) }).await.unwrap();
 

@@ -20,7 +20,7 @@ pub async fn figures_tell_the_truth(store: &dyn Store) {
     let due = |gauges: &Gauges| gauges.queue.iter().map(|of| (of.kind, of.items, of.due)).collect::<Vec<_>>();
     assert_eq!(due(&now), [(QueueItemKind::Message, 2, Some(noon()))]);
     store.append_audit(event(Action::Configuration)).await.unwrap();
-    store.expire(days_later(noon(), 30), days_later(noon(), 30)).await.unwrap();
+    store.expire(Whose::everybody(), days_later(noon(), 30), days_later(noon(), 30)).await.unwrap();
     let after = store.gauges(minutes(15)).await.unwrap();
     assert_eq!((after.transfers, after.locked_links), (0, 0));
 }

@@ -63,7 +63,7 @@ pub async fn a_sealed_thread_is_known(store: &dyn Store) {
     ] {
         assert_eq!(store.is_sealed_thread(hashes.clone()).await.unwrap(), known, "{hashes:?}");
     }
-    store.expire(days_later(noon(), 30), days_later(noon(), 30)).await.unwrap();
+    store.expire(Whose::everybody(), days_later(noon(), 30), days_later(noon(), 30)).await.unwrap();
     assert!(store.is_sealed_thread(vec![[2; 32]]).await.unwrap(), "an answer may come after the expiry date");
 }
 

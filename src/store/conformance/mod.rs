@@ -41,7 +41,7 @@ macro_rules! store_conformance {
             trail: rows_are_chained_once_and_verified, a_person_is_erased_and_the_chain_holds, what_is_forgotten_leaves_a_chain_that_holds;
             downloads: downloads_are_counted_per_part, a_download_is_one_however_often_it_is_asked_for, a_links_events_are_bounded_and_its_count_goes_on, a_download_is_told_once_an_hour;
             reminders: reminders_are_due_at_half_time_and_in_the_last_days, reminders_are_queued_once, who_opened_meanwhile_is_not_reminded;
-            retention: a_leap_of_the_clock_is_believed_after_an_hour, expiry_destroys_keys_sessions_and_parts, expiry_takes_drafts_along, an_idle_draft_is_swept, what_had_its_time_is_forgotten, a_thread_lives_from_its_last_message;
+            retention: a_leap_of_the_clock_is_believed_after_an_hour, expiry_destroys_keys_sessions_and_parts, expiry_takes_drafts_along, an_idle_draft_is_swept, what_had_its_time_is_forgotten, organisations_have_days_of_their_own, a_thread_lives_from_its_last_message;
             drafts: a_draft_is_its_authors_only, a_draft_is_replaced_as_it_was_read, a_closed_link_takes_nothing, drafts_of_a_link_are_bounded, an_answer_ends_the_draft_it_was_read_from, answers_are_counted_by_the_day;
             uploads: uploads_keep_their_limits, a_piece_is_added_once_and_in_its_place, a_length_is_told_once, a_removed_upload_gives_up_its_blobs, a_whole_upload_is_marked_as_scanned;
             verification: a_code_is_tried_and_spent, codes_and_mails_are_counted, codes_are_bounded_per_link_and_in_all, a_browser_is_remembered_for_a_while;

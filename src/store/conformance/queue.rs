@@ -7,7 +7,7 @@ use crate::address::ReversePath;
 use crate::audit::Action;
 use crate::diagnostic::{Diagnostic, EnhancedCode, Outcome, Stage};
 use crate::envelope::{BodyType, Envelope, MailParameters, Notify, RcptParameters, Ret};
-use crate::id::{BlobName, FolderId, Link, TransferId};
+use crate::id::{BlobName, FolderId, Link, OrganisationId, TransferId};
 use crate::store::*;
 
 pub async fn a_message_comes_back_as_it_went_in(store: &dyn Store) {
@@ -29,9 +29,10 @@ pub async fn a_message_comes_back_as_it_went_in(store: &dyn Store) {
     second.envelope.reverse_path = ReversePath::Null;
     second.envelope.recipients = vec![address("jürgen@voorbeeld.nl").into()];
     second.body = in_blob(BlobName::random());
+    (first.organisation, second.organisation) = (None, Some(OrganisationId::of_domain("zuiderveen.nl")));
 
-    let expected =
-        [&first, &second].map(|item| format!("{:?} {:?} {:?}", item.envelope, item.body, item.link));
+    let expected = [&first, &second]
+        .map(|item| format!("{:?} {:?} {:?} {:?}", item.envelope, item.body, item.link, item.organisation));
     let ids = [first.id.clone(), second.id.clone()];
     let acceptance = message(vec![first, second]);
     let id = acceptance.id.clone();
@@ -44,7 +45,7 @@ pub async fn a_message_comes_back_as_it_went_in(store: &dyn Store) {
         let recipients = item.recipients.iter().map(|pending| pending.recipient.clone()).collect();
         let (reverse_path, parameters) = (item.reverse_path.clone(), item.parameters.clone());
         let envelope = Envelope { reverse_path, parameters, recipients };
-        format!("{envelope:?} {:?} {:?}", item.body, item.link)
+        format!("{envelope:?} {:?} {:?} {:?}", item.body, item.link, item.organisation)
     });
     assert_eq!(found.collect::<Vec<_>>(), expected);
     assert_eq!(items.iter().map(|item| item.id.clone()).collect::<Vec<_>>(), ids);

@@ -5,7 +5,7 @@ use crate::address::ReversePath;
 use crate::audit::Action;
 use crate::clock::days_later;
 use crate::diagnostic::{Diagnostic, EnhancedCode, Outcome, Stage};
-use crate::id::{BlobName, Link, QueueId, TransferId};
+use crate::id::{BlobName, Link, OrganisationId, QueueId, TransferId};
 use crate::store::*;
 
 pub async fn retry_makes_due_but_never_twice(store: &dyn Store) {
@@ -85,6 +85,8 @@ pub async fn the_queue_can_be_looked_at(store: &dyn Store) {
     assert_eq!((entries[1].from.as_str(), entries[1].kind), ("<>", QueueItemKind::Receipt));
     assert_eq!((&entries[1].transfer, entries[1].attempts), (&Some(link.transfer), 0));
     assert_eq!(entries[1].next_attempt, minutes(1));
+    let whose = entries[0].organisation.as_ref().map(OrganisationId::as_str);
+    assert_eq!(whose, Some("voorbeeld.nl"));
     let recipients: Vec<_> = entries[0].recipients.iter().map(|r| (r.address.as_str(), r.state)).collect();
     assert_eq!(
         recipients,

@@ -20,8 +20,8 @@ pub async fn a_rate_holds_for_parallel_callers(store: &dyn Store) {
     assert_eq!(take("client 192.0.2.1", soon).await.unwrap(), None);
     assert!(take("client 192.0.2.1", soon).await.unwrap().is_some());
     // Buckets that are full again are forgotten on the way; that changes nothing.
-    store.expire(soon, soon).await.unwrap();
+    store.expire(Whose::everybody(), soon, soon).await.unwrap();
     assert!(take("client 192.0.2.1", soon).await.unwrap().is_some());
-    store.expire(minutes(5), minutes(5)).await.unwrap();
+    store.expire(Whose::everybody(), minutes(5), minutes(5)).await.unwrap();
     assert_eq!(take("client 192.0.2.1", minutes(5)).await.unwrap(), None);
 }

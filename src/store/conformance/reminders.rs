@@ -66,6 +66,6 @@ pub async fn who_opened_meanwhile_is_not_reminded(store: &dyn Store) {
     );
     assert!(due(store, days(28)).await.is_empty());
     let over = linked(store).await;
-    store.expire(days(30), days(30)).await.unwrap();
+    store.expire(Whose::everybody(), days(30), days(30)).await.unwrap();
     assert_eq!(store.enqueue_reminders(reminders(&over, Occasion::HalfTime)).await.unwrap(), 0);
 }

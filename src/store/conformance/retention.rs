@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::sample::*;
 use crate::clock::{Timestamp, days_later, earlier, later};
-use crate::id::Link;
+use crate::id::{Link, OrganisationId};
 use crate::store::*;
 
 /// H34
@@ -36,9 +36,9 @@ pub async fn expiry_destroys_keys_sessions_and_parts(store: &dyn Store) {
 
     let end = days_later(noon(), 30);
     let just_before = end.saturating_sub(Duration::from_micros(1)).unwrap();
-    assert!(store.expire(just_before, just_before).await.unwrap().is_empty());
-    assert_eq!(store.expire(end, end).await.unwrap(), std::slice::from_ref(&id));
-    assert!(store.expire(end, end).await.unwrap().is_empty());
+    assert!(store.expire(Whose::everybody(), just_before, just_before).await.unwrap().is_empty());
+    assert_eq!(store.expire(Whose::everybody(), end, end).await.unwrap(), std::slice::from_ref(&id));
+    assert!(store.expire(Whose::everybody(), end, end).await.unwrap().is_empty());
 
     let ended = store.transfer(id).await.unwrap().unwrap();
     assert!(ended.recipients.iter().all(|recipient| recipient.key_packet.is_none()));
@@ -63,7 +63,7 @@ pub async fn expiry_takes_drafts_along(store: &dyn Store) {
     add(store, &author, &id, 0, 8).await;
     let blob = find(store, &author).await.unwrap().uploads[0].pieces[0].blob.clone();
     ask(store, &author, 1, noon()).await;
-    assert_eq!(store.expire(hours(24 * 30), hours(24 * 30)).await.unwrap().len(), 1);
+    assert_eq!(store.expire(Whose::everybody(), hours(24 * 30), hours(24 * 30)).await.unwrap().len(), 1);
     assert!(find(store, &author).await.is_none());
     assert!(store.pending_deletion(10).await.unwrap().contains(&blob));
     assert_eq!(store.code(author).await.unwrap(), None);
@@ -90,10 +90,11 @@ pub async fn what_had_its_time_is_forgotten(store: &dyn Store) {
     let link = Link { transfer: id.clone(), recipient: 1 };
     open(store, session(1, &link)).await.unwrap();
     store.note_download(fetch_of(&link, 1)).await.unwrap();
-    store.expire(days(30), days(30)).await.unwrap();
+    store.expire(Whose::everybody(), days(30), days(30)).await.unwrap();
 
     let forget = async |transfers: Timestamp, threads: Timestamp, audit: Option<Timestamp>| {
-        let before = Forget { transfers, threads, audit, now: days(40), tracking: noon() };
+        while store.forget_transfers(Whose::everybody(), transfers).await.unwrap() > 0 {}
+        let before = Forget { threads, audit, now: days(40), tracking: noon() };
         while store.forget(before).await.unwrap() > 0 {}
         store.transfer(id.clone()).await.unwrap().is_some()
     };
@@ -125,12 +126,42 @@ pub async fn a_thread_lives_from_its_last_message(store: &dyn Store) {
     let answered = NewTransfer { thread: vec![[2; 32]], ..transfer() };
     store.commit(sealed(answered)).await.unwrap();
     store.commit(sealed(answer)).await.unwrap();
-    let before =
-        Forget { transfers: noon(), threads: minutes(5), audit: None, now: noon(), tracking: noon() };
+    let before = Forget { threads: minutes(5), audit: None, now: noon(), tracking: noon() };
     store.forget(before).await.unwrap();
     assert!(known([1; 32]).await.unwrap());
     store.forget(Forget { threads: minutes(6), ..before }).await.unwrap();
     assert!(!known([1; 32]).await.unwrap());
     assert!(known([2; 32]).await.unwrap() && known([3; 32]).await.unwrap(), "an answer keeps it alive");
     assert!(!known([4; 32]).await.unwrap(), "and begins none");
+}
+
+/// Each organisation has its own days: what is due of one is no reason to end what is another's. Of the operator is all that is of
+/// nobody else.
+pub async fn organisations_have_days_of_their_own(store: &dyn Store) {
+    let domain = OrganisationId::of_domain;
+    let mut ids = Vec::new();
+    for whose in ["voorbeeld.nl", "zuiderveen.nl", "weg.nl"] {
+        let one = NewTransfer { organisation: domain(whose), parts: Vec::new(), ..transfer() };
+        ids.push(one.id.clone());
+        store.commit(sealed(one)).await.unwrap();
+    }
+    let zuiderveen = Whose::of(vec![domain("nieuw.nl"), domain("zuiderveen.nl")]);
+    let operator = Whose::all_but(vec![domain("nieuw.nl"), domain("zuiderveen.nl")]);
+    let due = async |whose: &Whose, now| {
+        let due = store.due_reminders(whose.clone(), now, days_later(now, 2), noon(), 10).await.unwrap();
+        due.into_iter().map(|due| due.transfer).collect::<Vec<_>>()
+    };
+    for now in [days(16), days(29)] {
+        assert_eq!(due(&zuiderveen, now).await, ids[1..2], "half time, then the last days");
+        assert_eq!(due(&operator, now).await, [ids[0].clone(), ids[2].clone()]);
+    }
+    assert!(store.expire(Whose::of(vec![domain("zuider")]), days(31), days(31)).await.unwrap().is_empty());
+    assert_eq!(store.expire(zuiderveen.clone(), days(31), days(31)).await.unwrap(), ids[1..2]);
+    assert_eq!(
+        store.expire(operator.clone(), days(31), days(31)).await.unwrap(),
+        [ids[0].clone(), ids[2].clone()]
+    );
+    assert_eq!(store.forget_transfers(operator, days(31)).await.unwrap(), 2);
+    assert!(store.transfer(ids[1].clone()).await.unwrap().is_some());
+    assert_eq!(store.forget_transfers(zuiderveen, days(31)).await.unwrap(), 1);
 }

@@ -9,7 +9,7 @@ use crate::audit::{Action, Event, EventResult, Initiator};
 use crate::clock::{Timestamp, days_later, earlier, later};
 use crate::diagnostic::{Diagnostic, Outcome, Stage};
 use crate::envelope::{Envelope, MailParameters};
-use crate::id::{BlobName, FolderId, Link, QueueId, TransferId, UploadId};
+use crate::id::{BlobName, FolderId, Link, OrganisationId, QueueId, TransferId, UploadId};
 use crate::limits::{Rate, TryRule};
 use crate::locale::Language;
 use crate::store::*;
@@ -44,6 +44,7 @@ pub fn item() -> NewItem {
     NewItem {
         id: QueueId::random(),
         kind: QueueItemKind::Message,
+        organisation: Some(OrganisationId::of_domain("voorbeeld.nl")),
         envelope: Envelope {
             reverse_path: ReversePath::Address(address("jan@voorbeeld.nl")),
             parameters: MailParameters::default(),
@@ -65,6 +66,7 @@ pub fn transfer() -> NewTransfer {
     };
     NewTransfer {
         id: TransferId::random(),
+        organisation: OrganisationId::of_domain("voorbeeld.nl"),
         created: noon(),
         expires: days_later(noon(), 30),
         sender: Some(address("jan@voorbeeld.nl")),
@@ -318,7 +320,10 @@ pub fn mail(link: Option<&Link>, kind: QueueItemKind) -> NewItem {
 }
 
 pub async fn due(store: &dyn Store, now: Timestamp) -> Vec<Occasion> {
-    let due = store.due_reminders(now, later(now, 2 * DAY), earlier(now, DAY), 10).await.unwrap();
+    let due = store
+        .due_reminders(Whose::everybody(), now, later(now, 2 * DAY), earlier(now, DAY), 10)
+        .await
+        .unwrap();
     due.into_iter().map(|due| due.occasion).collect()
 }
 

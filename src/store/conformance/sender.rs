@@ -35,7 +35,7 @@ pub async fn a_recall_destroys_one_key_or_all(store: &dyn Store) {
     assert_eq!(store.pending_deletion(10).await.unwrap().len(), 3);
     assert!(live(store, 3, noon()).await.is_some(), "another transfer's");
     assert_eq!(
-        store.expire(days_later(noon(), 29), days_later(noon(), 29)).await.unwrap(),
+        store.expire(Whose::everybody(), days_later(noon(), 29), days_later(noon(), 29)).await.unwrap(),
         [],
         "it is over already"
     );
@@ -94,7 +94,7 @@ pub async fn what_is_gone_can_be_neither_recalled_nor_extended(store: &dyn Store
     assert!(!store.extend(extension(days_later(end, 9), end)).await.unwrap(), "its date has come");
     let late = Recall { now: end, closed: end, ..recall(&link, None) };
     assert_eq!(store.recall(late).await.unwrap(), [] as [u16; 0]);
-    store.expire(end, end).await.unwrap();
+    store.expire(Whose::everybody(), end, end).await.unwrap();
     assert!(!store.extend(extension(days_later(end, 9), noon())).await.unwrap(), "its keys are gone");
     assert_eq!(store.recall(recall(&link, None)).await.unwrap(), [] as [u16; 0]);
 
@@ -187,7 +187,8 @@ pub async fn a_transfer_is_extended_or_expires(store: &dyn Store) {
             closed: earlier(end, Duration::from_secs(1)),
             event: event(Action::Extend),
         };
-        let (extended, expired) = join(store.extend(extension), store.expire(end, end)).await;
+        let (extended, expired) =
+            join(store.extend(extension), store.expire(Whose::everybody(), end, end)).await;
         let (extended, expired) = (extended.unwrap(), expired.unwrap().contains(&link.transfer));
         assert_ne!(extended, expired, "round {round}");
         let transfer = store.transfer(link.transfer.clone()).await.unwrap().unwrap();

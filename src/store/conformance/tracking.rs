@@ -243,8 +243,7 @@ pub async fn a_mailbox_and_old_mail_are_forgotten(store: &dyn Store) {
     assert_eq!(count().await, 2);
     assert_eq!(store.forget_tracks("a@example.org".into()).await.unwrap(), 1);
     assert_eq!((store.forget_tracks("a@example.org".into()).await.unwrap(), count().await), (0, 1));
-    let before =
-        Forget { transfers: noon(), threads: noon(), audit: None, now: noon(), tracking: minutes(2) };
+    let before = Forget { threads: noon(), audit: None, now: noon(), tracking: minutes(2) };
     while store.forget(before).await.unwrap() > 0 {}
     assert_eq!(count().await, 1);
     while store.forget(Forget { tracking: minutes(3), ..before }).await.unwrap() > 0 {}

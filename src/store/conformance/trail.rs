@@ -80,7 +80,7 @@ pub async fn what_is_forgotten_leaves_a_chain_that_holds(store: &dyn Store) {
         heads.push(verdict(store, None).await.head.unwrap());
     }
     let forget = async |audit: Timestamp, now| {
-        let before = Forget { transfers: noon(), threads: noon(), audit: Some(audit), now, tracking: noon() };
+        let before = Forget { threads: noon(), audit: Some(audit), now, tracking: noon() };
         let mut forgotten = 0;
         for _ in 0..5 {
             match store.forget(before).await.unwrap() {

@@ -34,7 +34,7 @@ use self::segment::{ROOM, Segment};
 use self::writer::Writer;
 use crate::clock::Timestamp;
 use crate::envelope::Envelope;
-use crate::id::{FolderId, QueueId};
+use crate::id::{FolderId, OrganisationId, QueueId};
 use crate::secret::keyring::{KeyId, KeyRef};
 use crate::store::{Body, BodyData, Item, NewItem, QueueEntry, QueueItemKind, Result, StoreError, Track, at};
 
@@ -278,6 +278,9 @@ struct Meta<E> {
     envelope: E,
     created: Timestamp,
     key: Option<KeyId>,
+    /// None in a record of before there could be several organisations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    organisation: Option<OrganisationId>,
     /// None in a record of before there was such a thing.
     #[serde(default)]
     track: Track,
@@ -286,8 +289,15 @@ struct Meta<E> {
 /// QueueItemKind, length of the description, description, body.
 fn record_of(item: &NewItem, body: &[u8]) -> Result<Vec<u8>> {
     let key = item.body.key.as_ref().map(KeyRef::id);
-    let track = item.track.clone();
-    let meta = Meta { id: item.id.clone(), envelope: &item.envelope, created: item.created, key, track };
+    let (organisation, track) = (item.organisation.clone(), item.track.clone());
+    let meta = Meta {
+        id: item.id.clone(),
+        envelope: &item.envelope,
+        created: item.created,
+        key,
+        organisation,
+        track,
+    };
     let meta = serde_json::to_vec(&meta).map_err(io::Error::from)?;
     let length = (meta.len() as u32).to_le_bytes();
     Ok([&[KEEP], length.as_slice(), &meta, body].concat())
@@ -337,10 +347,12 @@ impl Records {
 fn item_of(record: &[u8]) -> Option<NewItem> {
     let (length, rest) = record.split_first_chunk::<4>()?;
     let (meta, body) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
-    let Meta { id, envelope, created, key, track } = serde_json::from_slice::<Meta<Envelope>>(meta).ok()?;
+    let Meta { id, envelope, created, key, organisation, track } =
+        serde_json::from_slice::<Meta<Envelope>>(meta).ok()?;
     Some(NewItem {
         id,
         kind: QueueItemKind::Message,
+        organisation,
         envelope,
         body: Body { key: key.map(KeyRef::stored), data: BodyData::Inline(body.to_vec()) },
         link: None,

@@ -48,6 +48,7 @@ async fn what_was_accepted_and_not_done_comes_back() {
     assert_eq!(names(&found.items), left);
     let first = &found.items[0];
     assert_eq!((&first.envelope, &first.body, first.created), (&items[1].envelope, &items[1].body, noon()));
+    assert!(first.organisation.is_some() && first.organisation == items[1].organisation);
     // What is read but not cleared stays.
     drop(found);
     assert_eq!(open(dir.path()).items.len(), 3);

@@ -15,7 +15,7 @@ use crate::cause::FailureCause;
 use crate::clock::Timestamp;
 use crate::diagnostic::{EnhancedCode, Stage};
 use crate::envelope::Reported;
-use crate::id::{BlobName, FolderId, QueueId, TransferId, UploadId};
+use crate::id::{BlobName, FolderId, OrganisationId, QueueId, TransferId, UploadId};
 use crate::locale::Language;
 use crate::secret::keyring::KeyId;
 use crate::store::{Problem, QueueItemKind, Result, StoreError};
@@ -53,6 +53,7 @@ text_out!(
     BlobName => |it| it.as_str(),
     UploadId => |it| it.as_str(),
     FolderId => |it| it.as_str(),
+    OrganisationId => |it| it.as_str(),
     QueueItemKind => |it| it.as_str(),
     Problem => |it| it.as_str(),
     Stage => |it| it.as_str(),
@@ -72,6 +73,7 @@ text_in!(
     BlobName => str::parse::<BlobName>,
     UploadId => str::parse::<UploadId>,
     FolderId => str::parse::<FolderId>,
+    OrganisationId => str::parse::<OrganisationId>,
     QueueItemKind => str::parse::<QueueItemKind>,
     Problem => str::parse::<Problem>,
     Stage => str::parse::<Stage>,

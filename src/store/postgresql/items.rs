@@ -21,13 +21,13 @@ use crate::store::{Body, BodyData, Claim, Item, NewItem, PendingRecipient, Resul
 pub(super) const INSERT: &str = "
     WITH new AS (
         INSERT INTO items
-            (id, kind, reverse_path, parameters, transfer, recipient, body, blob, key, created, track, next_attempt, due,
-             claimed, owner, token)
-        SELECT id, kind, reverse_path, parameters, transfer, recipient, body, blob, key, created, track, created,
-            coalesce($16::bigint, created), $16 IS NOT NULL, $15::text, CASE WHEN $16 IS NULL THEN 0 ELSE 1 END
+            (id, kind, reverse_path, parameters, transfer, recipient, body, blob, key, created, track, organisation,
+             next_attempt, due, claimed, owner, token)
+        SELECT id, kind, reverse_path, parameters, transfer, recipient, body, blob, key, created, track,
+            organisation, created, coalesce($16::bigint, created), $16 IS NOT NULL, $15::text, CASE WHEN $16 IS NULL THEN 0 ELSE 1 END
         FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::bytea[], $8::text[],
-                $9::bigint[], $10::bigint[], $17::text[])
-            AS new (id, kind, reverse_path, parameters, transfer, recipient, body, blob, key, created, track)
+                $9::bigint[], $10::bigint[], $17::text[], $18::text[])
+            AS new (id, kind, reverse_path, parameters, transfer, recipient, body, blob, key, created, track, organisation)
         RETURNING number, id)
     INSERT INTO item_recipients (item, number, address, parameters)
     SELECT new.number, one.number, one.address, one.parameters
@@ -98,6 +98,7 @@ where
             &owner,
             &until,
             &column(items, |item| Json(&item.track)),
+            &column(items, |item| &item.organisation),
         ],
     )
     .await?;
@@ -146,6 +147,7 @@ pub(super) fn claimed(row: &Row, by: &Claimant) -> Result<Item> {
     Ok(Item {
         id: get(row, "id")?,
         kind: get(row, "kind")?,
+        organisation: get(row, "organisation")?,
         reverse_path: reverse_path(row)?,
         parameters: get::<Json<_>>(row, "parameters")?.0,
         recipients: waiting(row)?,

@@ -35,6 +35,7 @@ pub(super) const MIGRATIONS: &[Step] = &[
     Step { sql: include_str!("../../../migrations/postgresql/0005_journals.sql"), needs: 1 },
     Step { sql: include_str!("../../../migrations/postgresql/0006_tracking.sql"), needs: 4 },
     Step { sql: include_str!("../../../migrations/postgresql/0007_proof.sql"), needs: 4 },
+    Step { sql: include_str!("../../../migrations/postgresql/0008_organisation.sql"), needs: 4 },
 ];
 
 /// The table that counts the steps; by its name it is ours.

@@ -36,7 +36,7 @@ impl QueueAdmin for Postgres {
 
 /// Every item with every recipient, delivered ones too.
 const LIST: &str = "
-    SELECT id, kind, reverse_path, transfer, created, attempts, next_attempt, problem, recipients.*
+    SELECT id, kind, organisation, reverse_path, transfer, created, attempts, next_attempt, problem, recipients.*
     FROM items CROSS JOIN LATERAL (
         SELECT array_agg(address ORDER BY number) AS addresses, array_agg(state ORDER BY number) AS states,
             array_agg(stage ORDER BY number) AS stages, array_agg(code ORDER BY number) AS codes,
@@ -62,6 +62,7 @@ fn entry(row: &Row) -> Result<QueueEntry> {
     Ok(QueueEntry {
         id: get(row, "id")?,
         kind: get(row, "kind")?,
+        organisation: get(row, "organisation")?,
         from: QueueEntry::sender(&reverse_path(row)?),
         recipients: recipients(row, problem == Some(Problem::Frozen))?,
         transfer: get(row, "transfer")?,

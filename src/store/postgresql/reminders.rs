@@ -7,23 +7,27 @@ use tokio_postgres::Row;
 
 use super::change::Change;
 use super::columns::{Number, Time, get, limit, number};
-use super::lent::Connection;
+use super::lent::{Connection, Parameters};
 use super::{Postgres, items, transfers};
 use crate::clock::Timestamp;
 use crate::id::{Link, TransferId};
 use crate::store::reminders::download_notice_event;
-use crate::store::{DueReminder, NewItem, Occasion, ReminderMails, ReminderStore, Result};
+use crate::store::{DueReminder, NewItem, Occasion, ReminderMails, ReminderStore, Result, Whose};
 
 #[async_trait]
 impl ReminderStore for Postgres {
     async fn due_reminders(
         &self,
+        whose: Whose,
         now: Timestamp,
         last_days: Timestamp,
         quiet_since: Timestamp,
         most: usize,
     ) -> Result<Vec<DueReminder>> {
-        self.read(move |db| due_reminders(db, now, last_days, quiet_since, most).boxed()).await
+        self.read(move |db| {
+            async move { due_reminders(db, &whose, now, last_days, quiet_since, most).await }.boxed()
+        })
+        .await
     }
 
     async fn enqueue_reminders(&self, reminders: ReminderMails) -> Result<usize> {
@@ -36,11 +40,13 @@ impl ReminderStore for Postgres {
 }
 
 pub(super) const FIRST_DUE: &str = "
-    SELECT id FROM transfers WHERE first_reminder <= $1 AND shredded IS NULL ORDER BY first_reminder LIMIT $2";
+    SELECT id FROM transfers
+    WHERE first_reminder <= $1 AND shredded IS NULL AND coalesce(organisation = ANY($3::text[]), FALSE) = $4
+    ORDER BY first_reminder LIMIT $2";
 pub(super) const LAST_DUE: &str = "
     SELECT id FROM transfers
     WHERE shredded IS NULL AND expires > $1 AND expires <= $2 AND announced IS DISTINCT FROM expires
-        AND (reminded IS NULL OR reminded <= $3)
+        AND (reminded IS NULL OR reminded <= $3) AND coalesce(organisation = ANY($5::text[]), FALSE) = $6
     ORDER BY expires LIMIT $4";
 /// The transfer stays locked: no link of it is recalled until its reminder is in the queue, where recall finds it.
 pub(super) const CLAIM_FIRST: &str = "
@@ -67,14 +73,17 @@ pub(super) const IS_PENDING: &str =
 /// those whose first is due.
 async fn due_reminders(
     db: &Connection,
+    whose: &Whose,
     now: Timestamp,
     last_days: Timestamp,
     quiet_since: Timestamp,
     most: usize,
 ) -> Result<Vec<DueReminder>> {
     let (now, last_days, quiet_since, most) = (Time(now), Time(last_days), Time(quiet_since), limit(most));
-    let last = transfer_ids(&db.query(LAST_DUE, &[&now, &last_days, &quiet_since, &most]).await?)?;
-    let first = transfer_ids(&db.query(FIRST_DUE, &[&now, &most]).await?)?;
+    let (listed, is_listed) = whose.listed();
+    let last: Parameters<'_> = &[&now, &last_days, &quiet_since, &most, &listed, &is_listed];
+    let last = transfer_ids(&db.query(LAST_DUE, last).await?)?;
+    let first = transfer_ids(&db.query(FIRST_DUE, &[&now, &most, &listed, &is_listed]).await?)?;
     Ok(DueReminder::once_each(last, first))
 }
 

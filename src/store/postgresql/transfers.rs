@@ -47,7 +47,7 @@ macro_rules! select_transfers {
     ($parts_and_rest:literal) => {
         concat!(
             "
-    SELECT t.number AS transfer, t.id, t.created, t.expires, t.sender, t.message_id, t.reply_to, t.on_behalf_of, t.password,
+    SELECT t.number AS transfer, t.id, t.organisation, t.created, t.expires, t.sender, t.message_id, t.reply_to, t.on_behalf_of, t.password,
         t.automatic, t.language, t.download_notice, t.file_names, t.files,
         r.number, r.address, r.key_packet, r.key, r.tries, r.locked_until, r.first_notified, r.notified, r.bounced,
         r.bounce_reason, r.bounce_cause, r.opened,
@@ -133,6 +133,7 @@ fn assembled(rows: &[Row]) -> Result<Vec<Transfer>> {
 fn transfer(row: &Row) -> Result<Transfer> {
     Ok(Transfer {
         id: get(row, "id")?,
+        organisation: get(row, "organisation")?,
         created: time(row, "created")?,
         expires: time(row, "expires")?,
         sender: get(row, "sender")?,

@@ -12,7 +12,7 @@ use crate::cause::FailureCause;
 use crate::clock::Timestamp;
 use crate::diagnostic::{EnhancedCode, Stage};
 use crate::envelope::Reported;
-use crate::id::{BlobName, FolderId, QueueId, TransferId, UploadId};
+use crate::id::{BlobName, FolderId, OrganisationId, QueueId, TransferId, UploadId};
 use crate::locale::Language;
 use crate::secret::keyring::KeyId;
 use crate::store::{Problem, QueueItemKind};
@@ -39,6 +39,7 @@ text_column!(
     BlobName => str::parse,
     UploadId => str::parse,
     FolderId => str::parse,
+    OrganisationId => str::parse,
     QueueItemKind => str::parse,
     Problem => str::parse,
     Stage => str::parse,
@@ -101,6 +102,12 @@ impl<T: DeserializeOwned + Default> FromSql for Json<T> {
             value => serde_json::from_str(value.as_str()?).map(Self).map_err(FromSqlError::other),
         }
     }
+}
+
+/// Whose rows a statement means, as lines in which it looks for a row's own: with an end on both sides.
+pub(super) fn lines(listed: &[OrganisationId]) -> String {
+    let lines: Vec<_> = listed.iter().map(OrganisationId::as_str).collect();
+    format!("\n{}\n", lines.join("\n"))
 }
 
 impl ToSql for KeyId {

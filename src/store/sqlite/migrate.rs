@@ -28,6 +28,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/0017_audit_chain.sql"),
     include_str!("../../../migrations/0018_tracking.sql"),
     include_str!("../../../migrations/0019_proof.sql"),
+    include_str!("../../../migrations/0020_organisation.sql"),
 ];
 
 /// `zegl`: marks the file as ours (`PRAGMA application_id`).

@@ -70,7 +70,7 @@ pub(super) const CLAIM: &str = "
     WHERE number IN (SELECT number FROM items WHERE due <= ?1 ORDER BY due LIMIT ?3)
     RETURNING
         number, next_attempt, id, kind, reverse_path, parameters, transfer, recipient, blob, key, created, attempts,
-        token, track";
+        token, track, organisation";
 pub(super) const WAITING: &str = "
     SELECT number, address, parameters FROM item_recipients WHERE item = ?1 AND state = 'waiting' ORDER BY number";
 pub(super) const BODY: &str = "SELECT body FROM bodies WHERE item = ?1";
@@ -105,8 +105,9 @@ pub(super) fn insert(db: &Connection, item: &NewItem) -> Result<()> {
     };
     db.prepare_cached(
         "INSERT INTO items
-            (id, kind, reverse_path, parameters, transfer, recipient, blob, key, created, next_attempt, due, track)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?9, ?10)",
+            (id, kind, reverse_path, parameters, transfer, recipient, blob, key, created, next_attempt, due, track,
+             organisation)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?9, ?10, ?11)",
     )?
     .execute(params![
         item.id,
@@ -119,6 +120,7 @@ pub(super) fn insert(db: &Connection, item: &NewItem) -> Result<()> {
         item.body.key.as_ref().map(KeyRef::id),
         Time(item.created),
         Json(&track),
+        item.organisation,
     ])?;
     let number = db.last_insert_rowid();
     if let Some(body) = body {
@@ -183,6 +185,7 @@ impl Claimed {
         let item = Item {
             id: row.get("id")?,
             kind: row.get("kind")?,
+            organisation: row.get("organisation")?,
             reverse_path: reverse_path(row)?,
             parameters: row.get::<_, Json<_>>("parameters")?.0,
             recipients: Vec::new(),

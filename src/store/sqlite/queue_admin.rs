@@ -51,6 +51,7 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<QueueEntry> {
     Ok(QueueEntry {
         id: row.get("id")?,
         kind: row.get("kind")?,
+        organisation: row.get("organisation")?,
         from: QueueEntry::sender(&reverse_path(row)?),
         recipients: Vec::new(),
         transfer: row.get("transfer")?,

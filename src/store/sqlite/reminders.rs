@@ -4,24 +4,25 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::columns::{Time, limit};
+use super::columns::{Time, limit, lines};
 use super::writer::Change;
 use super::{Sqlite, queue, transfers};
 use crate::clock::Timestamp;
 use crate::id::Link;
 use crate::store::reminders::download_notice_event;
-use crate::store::{DueReminder, NewItem, Occasion, ReminderMails, ReminderStore, Result};
+use crate::store::{DueReminder, NewItem, Occasion, ReminderMails, ReminderStore, Result, Whose};
 
 #[async_trait]
 impl ReminderStore for Sqlite {
     async fn due_reminders(
         &self,
+        whose: Whose,
         now: Timestamp,
         last_days: Timestamp,
         quiet_since: Timestamp,
         limit: usize,
     ) -> Result<Vec<DueReminder>> {
-        self.readers.read(move |db| due_reminders(db, now, last_days, quiet_since, limit)).await
+        self.readers.read(move |db| due_reminders(db, &whose, now, last_days, quiet_since, limit)).await
     }
 
     async fn enqueue_reminders(&self, reminders: ReminderMails) -> Result<usize> {
@@ -34,11 +35,15 @@ impl ReminderStore for Sqlite {
 }
 
 pub(super) const FIRST_DUE: &str = "
-    SELECT id FROM transfers WHERE first_reminder <= ?1 AND shredded IS NULL ORDER BY first_reminder LIMIT ?2";
+    SELECT id FROM transfers
+    WHERE first_reminder <= ?1 AND shredded IS NULL
+        AND coalesce(instr(?3, char(10) || organisation || char(10)) > 0, 0) = ?4
+    ORDER BY first_reminder LIMIT ?2";
 pub(super) const LAST_DUE: &str = "
     SELECT id FROM transfers
     WHERE shredded IS NULL AND expires > ?1 AND expires <= ?2 AND announced IS NOT expires
         AND (reminded IS NULL OR reminded <= ?3)
+        AND coalesce(instr(?5, char(10) || organisation || char(10)) > 0, 0) = ?6
     ORDER BY expires LIMIT ?4";
 const CLAIM_FIRST: &str = "
     UPDATE transfers SET first_reminder = NULL
@@ -66,15 +71,18 @@ const IS_PENDING: &str = "
 /// were not reminded since `quiet_since`.
 fn due_reminders(
     db: &Connection,
+    whose: &Whose,
     now: Timestamp,
     last_days: Timestamp,
     quiet_since: Timestamp,
     most: usize,
 ) -> Result<Vec<DueReminder>> {
-    let window = params![Time(now), Time(last_days), Time(quiet_since), limit(most)];
+    let (listed, is_listed) = whose.listed();
+    let window =
+        params![Time(now), Time(last_days), Time(quiet_since), limit(most), lines(listed), is_listed];
     let last =
         db.prepare_cached(LAST_DUE)?.query_map(window, |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-    let by_now = params![Time(now), limit(most)];
+    let by_now = params![Time(now), limit(most), lines(listed), is_listed];
     let first = db
         .prepare_cached(FIRST_DUE)?
         .query_map(by_now, |row| row.get(0))?

@@ -3,13 +3,13 @@
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension, params};
 
-use super::columns::{Time, limit};
+use super::columns::{Time, limit, lines};
 use super::writer::Change;
 use super::{Sqlite, access, chain, drafts, folder, tracking, transfers};
 use crate::clock::Timestamp;
 use crate::id::TransferId;
 use crate::store::retention::ROWS_AT_ONCE;
-use crate::store::{ClockGuard, ClockVerdict, Forget, Result, RetentionStore};
+use crate::store::{ClockGuard, ClockVerdict, Forget, Result, RetentionStore, Whose};
 
 #[async_trait]
 impl RetentionStore for Sqlite {
@@ -17,8 +17,8 @@ impl RetentionStore for Sqlite {
         self.write(move |change| begin_turn(change, now)).await
     }
 
-    async fn expire(&self, closed: Timestamp, now: Timestamp) -> Result<Vec<TransferId>> {
-        self.write(move |change| transfers::expire(change, closed, now)).await
+    async fn expire(&self, whose: Whose, closed: Timestamp, now: Timestamp) -> Result<Vec<TransferId>> {
+        self.write(move |change| transfers::expire(change, &whose, closed, now)).await
     }
 
     async fn sweep_sessions(&self, idle_since: Timestamp) -> Result<u64> {
@@ -29,13 +29,19 @@ impl RetentionStore for Sqlite {
         self.write(move |change| drafts::sweep(change, idle_since, now)).await
     }
 
+    async fn forget_transfers(&self, whose: Whose, shredded: Timestamp) -> Result<usize> {
+        self.write(move |change| forget_transfers(change, &whose, shredded)).await
+    }
+
     async fn forget(&self, before: Forget) -> Result<usize> {
         self.write(move |change| forget(change, before)).await
     }
 }
 
-pub(super) const FORGOTTEN: &str =
-    "SELECT number FROM transfers WHERE shredded <= ?1 ORDER BY shredded LIMIT ?2";
+pub(super) const FORGOTTEN: &str = "
+    SELECT number FROM transfers
+    WHERE shredded <= ?1 AND coalesce(instr(?3, char(10) || organisation || char(10)) > 0, 0) = ?4
+    ORDER BY shredded LIMIT ?2";
 
 /// What points at a row goes before it.
 pub(super) const FORGET: [&str; 4] = [
@@ -68,19 +74,25 @@ fn begin_turn(change: &mut Change<'_>, now: Timestamp) -> Result<ClockVerdict> {
     Ok(turn)
 }
 
-/// Forgets what has had its time, a bounded number of rows; gives how many.
-fn forget(change: &mut Change<'_>, before: Forget) -> Result<usize> {
+/// Forgets transfers whose time is over; gives how many.
+fn forget_transfers(change: &mut Change<'_>, whose: &Whose, shredded: Timestamp) -> Result<usize> {
+    let (listed, is_listed) = whose.listed();
     let transfers = change
         .db
         .prepare_cached(FORGOTTEN)?
-        .query_map(params![Time(before.transfers), limit(ROWS_AT_ONCE)], |row| row.get(0))?
+        .query_map(params![Time(shredded), limit(ROWS_AT_ONCE), lines(listed), is_listed], |row| row.get(0))?
         .collect::<rusqlite::Result<Vec<i64>>>()?;
     for number in &transfers {
         for step in FORGET {
             change.db.prepare_cached(step)?.execute([number])?;
         }
     }
-    let mut forgotten = transfers.len();
+    Ok(transfers.len())
+}
+
+/// Forgets what else has had its time, a bounded number of rows; gives how many.
+fn forget(change: &mut Change<'_>, before: Forget) -> Result<usize> {
+    let mut forgotten = 0;
     for (rows, time) in [(FORGET_THREADS, before.threads), (tracking::FORGET_TRACKS, before.tracking)] {
         forgotten += change.db.prepare_cached(rows)?.execute(params![Time(time), limit(ROWS_AT_ONCE)])?;
     }

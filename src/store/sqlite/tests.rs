@@ -15,6 +15,7 @@ use crate::diagnostic::Outcome;
 use crate::id::Link;
 use crate::limits::{Rate, TryRule};
 use crate::secret::keyring::{KeyId, KeyRef};
+use crate::store::Whose;
 use crate::store::conformance::{
     attempt, event, inline, item, message, noon, owner, said, store_conformance, transfer,
 };
@@ -141,7 +142,10 @@ async fn a_destroyed_key_is_in_no_file() {
         store.commit(sealed().0).await.unwrap();
     }
     assert!(holds_key());
-    assert_eq!(store.expire(days_later(noon(), 30), days_later(noon(), 30)).await.unwrap().len(), 20);
+    assert_eq!(
+        store.expire(Whose::everybody(), days_later(noon(), 30), days_later(noon(), 30)).await.unwrap().len(),
+        20
+    );
     assert!(!holds_key());
 }
 
@@ -181,7 +185,10 @@ async fn a_reader_delays_the_emptying_of_the_log_but_does_not_prevent_it() {
     let log = dir.path().join("zegel.db-wal");
     let reader = Connection::open(file(&dir)).unwrap();
     reader.execute_batch("BEGIN; SELECT * FROM transfers").unwrap();
-    assert_eq!(store.expire(days_later(noon(), 30), days_later(noon(), 30)).await.unwrap().len(), 1);
+    assert_eq!(
+        store.expire(Whose::everybody(), days_later(noon(), 30), days_later(noon(), 30)).await.unwrap().len(),
+        1
+    );
     assert!(fs::metadata(&log).unwrap().len() > 0);
     reader.execute_batch("COMMIT").unwrap();
     store.append_audit(event(Action::Configuration)).await.unwrap();
@@ -280,8 +287,8 @@ async fn expiry_is_done_in_bounded_steps() {
     let (store, _dir) = fresh();
     join_all((0..510).map(|_| store.commit(sealed().0))).await;
     let end = days_later(noon(), 30);
-    assert_eq!(store.expire(end, end).await.unwrap().len(), 500);
-    assert_eq!(store.expire(end, end).await.unwrap().len(), 10);
+    assert_eq!(store.expire(Whose::everybody(), end, end).await.unwrap().len(), 500);
+    assert_eq!(store.expire(Whose::everybody(), end, end).await.unwrap().len(), 10);
 }
 
 // ---- cost

@@ -4,14 +4,14 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::columns::{Json, Octets, Time, limit};
+use super::columns::{Json, Octets, Time, limit, lines};
 use super::writer::Change;
 use super::{Sqlite, limits};
 use crate::audit::{Action, EventResult, Initiator};
 use crate::clock::Timestamp;
 use crate::id::TransferId;
 use crate::store::retention::TRANSFERS_AT_ONCE;
-use crate::store::{Bounce, Part, Recipient, Result, Transfer, TransferAdmin, TransferStore};
+use crate::store::{Bounce, Part, Recipient, Result, Transfer, TransferAdmin, TransferStore, Whose};
 
 #[async_trait]
 impl TransferStore for Sqlite {
@@ -31,7 +31,9 @@ pub(super) const TRANSFER: &str = "SELECT * FROM transfers WHERE id = ?1";
 pub(super) const RECIPIENTS: &str = "SELECT * FROM transfer_recipients WHERE transfer = ?1 ORDER BY number";
 pub(super) const PARTS: &str = "SELECT number, blob, size FROM parts WHERE transfer = ?1 ORDER BY number";
 pub(super) const EXPIRED: &str = "
-    SELECT number, id FROM transfers WHERE shredded IS NULL AND expires <= ?1 ORDER BY expires LIMIT ?2";
+    SELECT number, id FROM transfers
+    WHERE shredded IS NULL AND expires <= ?1 AND coalesce(instr(?3, char(10) || organisation || char(10)) > 0, 0) = ?4
+    ORDER BY expires LIMIT ?2";
 /// The order is the promise: keys, then what they were unwrapped into, then the blobs.
 pub(super) const SHRED: [&str; 4] = [
     "UPDATE transfer_recipients SET key_packet = NULL WHERE transfer = ?1",
@@ -65,6 +67,7 @@ pub(super) fn list(db: &Connection) -> Result<Vec<Transfer>> {
 fn transfer(row: &Row<'_>) -> rusqlite::Result<(i64, Transfer)> {
     let transfer = Transfer {
         id: row.get("id")?,
+        organisation: row.get("organisation")?,
         created: row.get::<_, Time>("created")?.0,
         expires: row.get::<_, Time>("expires")?.0,
         sender: row.get("sender")?,
@@ -120,12 +123,19 @@ fn parts(db: &Connection, transfer: i64) -> Result<Vec<Part>> {
 
 /// Ends transfers whose date has come, the oldest first; call again while it gives some. Limits that no
 /// longer limit anything go on the same round.
-pub(super) fn expire(change: &mut Change<'_>, closed: Timestamp, now: Timestamp) -> Result<Vec<TransferId>> {
+pub(super) fn expire(
+    change: &mut Change<'_>,
+    whose: &Whose,
+    closed: Timestamp,
+    now: Timestamp,
+) -> Result<Vec<TransferId>> {
     limits::sweep(change.db, now)?;
+    let (listed, is_listed) = whose.listed();
+    let due = params![Time(closed), limit(TRANSFERS_AT_ONCE), lines(listed), is_listed];
     let expired = change
         .db
         .prepare_cached(EXPIRED)?
-        .query_map(params![Time(closed), limit(TRANSFERS_AT_ONCE)], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .query_map(due, |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<Vec<(i64, TransferId)>>>()?;
     for (number, id) in &expired {
         shred(change, *number, now)?;

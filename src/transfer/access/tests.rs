@@ -4,6 +4,8 @@ use super::*;
 use crate::audit::Actor;
 use crate::cause::FailureCause;
 use crate::config::PasswordMode;
+use crate::settings::Organisation;
+use crate::settings::testing::{organisation, scope};
 use crate::store::Bounce;
 use crate::store::RateStore;
 use crate::transfer::sealing::{SealRequest, Sealed, seal};
@@ -36,16 +38,16 @@ impl Scene {
     }
 
     async fn try_password(&self, password: &str) -> Result<Cookie, AccessError> {
-        self.access.unlock(&self.tokens[0], Some(Secret::new(password.into())), CLIENT).await
+        self.access.unlock(&scope(), &self.tokens[0], Some(Secret::new(password.into())), CLIENT).await
     }
 
     async fn open(&self) -> Cookie {
-        self.access.unlock(&self.tokens[0], self.password.clone(), CLIENT).await.unwrap()
+        self.access.unlock(&scope(), &self.tokens[0], self.password.clone(), CLIENT).await.unwrap()
     }
 
     async fn grant(&self) -> Grant {
         let cookie = self.open().await;
-        self.access.resume(&self.tokens[0], cookie.value()).await.unwrap()
+        self.access.resume(&scope(), &self.tokens[0], cookie.value()).await.unwrap()
     }
 
     fn blob(&self, part: usize) -> crate::id::BlobName {
@@ -62,7 +64,7 @@ fn read(grant: &Grant, part: u32) -> Vec<u8> {
 #[tokio::test]
 async fn the_right_password_opens_everything() {
     let scene = Scene::new(PasswordMode::Generated);
-    let look = scene.access.preview(&scene.tokens[0]).await.unwrap();
+    let look = scene.access.preview(&scope(), &scene.tokens[0]).await.unwrap();
     assert!(look.password && look.sender.unwrap().as_str() == "jan@voorbeeld.nl");
 
     let grant = scene.grant().await;
@@ -81,7 +83,7 @@ async fn the_right_password_opens_everything() {
 #[tokio::test]
 async fn without_a_password_the_link_is_enough() {
     let scene = Scene::new(PasswordMode::None);
-    assert!(!scene.access.preview(&scene.tokens[0]).await.unwrap().password);
+    assert!(!scene.access.preview(&scope(), &scene.tokens[0]).await.unwrap().password);
     for _ in 0..10 {
         assert_eq!(read(&scene.grant().await, 2), b"\x89PNG");
     }
@@ -154,15 +156,18 @@ async fn a_forged_token_does_not_reach_the_store() {
     let flipped = if good.ends_with('7') { "8" } else { "7" };
     let forged = [&good[..good.len() - 1], flipped].concat();
     for token in ["", "x", &forged, &good.to_uppercase(), &format!("{good}0")] {
-        assert!(matches!(scene.access.preview(token).await, Err(AccessError::Unknown)), "{token}");
-        let tried = scene.access.unlock(token, scene.password.clone(), CLIENT).await;
+        assert!(matches!(scene.access.preview(&scope(), token).await, Err(AccessError::Unknown)), "{token}");
+        let tried = scene.access.unlock(&scope(), token, scene.password.clone(), CLIENT).await;
         assert!(matches!(tried, Err(AccessError::Unknown)), "{token}");
-        assert!(matches!(scene.access.resume(token, "").await, Err(AccessError::Unknown)), "{token}");
+        assert!(
+            matches!(scene.access.resume(&scope(), token, "").await, Err(AccessError::Unknown)),
+            "{token}"
+        );
     }
     assert_eq!(scene.store.rows().calls, 0);
 
     scene.store.rows().transfers.clear();
-    let forgotten = scene.access.preview(good).await;
+    let forgotten = scene.access.preview(&scope(), good).await;
     assert!(matches!(forgotten, Err(AccessError::Expired { askable: false })), "genuine, and forgotten");
 }
 
@@ -175,9 +180,9 @@ async fn wrong_passwords_lock_the_link() {
     }
     let Err(AccessError::Locked(until)) = scene.try_password("wrong").await else { panic!() };
     assert_eq!(until, start() + Duration::from_secs(900));
-    let right = scene.access.unlock(&scene.tokens[0], scene.password.clone(), CLIENT).await;
+    let right = scene.access.unlock(&scope(), &scene.tokens[0], scene.password.clone(), CLIENT).await;
     assert!(matches!(right, Err(AccessError::Locked(_))), "even the right one");
-    let other = scene.access.unlock(&scene.tokens[1], scene.password.clone(), CLIENT).await;
+    let other = scene.access.unlock(&scope(), &scene.tokens[1], scene.password.clone(), CLIENT).await;
     assert!(other.is_ok(), "another recipient's link stays open");
 
     let audit = scene.store.audit();
@@ -230,7 +235,7 @@ async fn a_missing_password_is_wrong_but_no_try() {
     for password in [None, Some(String::new()), Some("  ".into())] {
         for _ in 0..10 {
             let password = password.clone().map(Secret::new);
-            let tried = scene.access.unlock(&scene.tokens[0], password, CLIENT).await;
+            let tried = scene.access.unlock(&scope(), &scene.tokens[0], password, CLIENT).await;
             assert!(matches!(tried, Err(AccessError::WrongPassword)));
         }
     }
@@ -241,7 +246,8 @@ async fn a_missing_password_is_wrong_but_no_try() {
 #[tokio::test]
 async fn one_client_has_a_limit_over_all_links() {
     let scene = Scene::new(PasswordMode::None);
-    let open = |client: &str| scene.access.unlock(&scene.tokens[0], None, client.parse().unwrap());
+    let scope = scope();
+    let open = |client: &str| scene.access.unlock(&scope, &scene.tokens[0], None, client.parse().unwrap());
     for _ in 1..PER_CLIENT.burst {
         let bucket = "open 2001:db8:1:200::/56".to_owned();
         assert_eq!(scene.store.check_rate(bucket, PER_CLIENT, start()).await.unwrap(), None);
@@ -291,12 +297,12 @@ async fn one_link_does_not_take_every_turn() {
     let _its_own = scene.access.permits.acquire(&scene.link, CLIENT, Duration::ZERO).await.unwrap();
     assert!(matches!(scene.try_password("wrong").await, Err(AccessError::Busy)));
     let other = IpAddr::from([192, 0, 2, 8]);
-    let again = scene.access.unlock(&scene.tokens[0], scene.password.clone(), other).await;
+    let again = scene.access.unlock(&scope(), &scene.tokens[0], scene.password.clone(), other).await;
     assert!(matches!(again, Err(AccessError::Busy)), "from whatever address");
     if available_parallelism().unwrap().get() > 1 {
         // Other tests derive keys as well.
         scene.access.queue = Duration::from_secs(600);
-        scene.access.unlock(&scene.tokens[1], scene.password.clone(), other).await.unwrap();
+        scene.access.unlock(&scope(), &scene.tokens[1], scene.password.clone(), other).await.unwrap();
     }
 }
 
@@ -311,13 +317,13 @@ async fn one_link_uses_up_its_own_share_only() {
     let mut opened = 0;
     for number in 0..3000u32 {
         let client = IpAddr::from([10, 0, (number >> 8) as u8, number as u8]);
-        match scene.access.unlock(&scene.tokens[0], None, client).await {
+        match scene.access.unlock(&scope(), &scene.tokens[0], None, client).await {
             Ok(_) => opened += 1,
             Err(error) => assert!(matches!(error, AccessError::Locked(_)), "{error}"),
         }
     }
     assert!((10..30).contains(&opened), "{opened}");
-    scene.access.unlock(&scene.tokens[1], None, CLIENT).await.unwrap();
+    scene.access.unlock(&scope(), &scene.tokens[1], None, CLIENT).await.unwrap();
     let taken = scene.store.rows().buckets["open"].duration_since(start()).as_secs();
     let share = IN_ALL.interval.as_secs_f64() * f64::from(opened + 1);
     assert!(taken as f64 <= share, "the common bucket knows of {taken} seconds");
@@ -331,7 +337,7 @@ async fn a_session_belongs_to_one_link() {
     let resume = |token: usize, cookie: &str| {
         let cookie = cookie.to_owned();
         let scene = &scene;
-        async move { scene.access.resume(&scene.tokens[token], &cookie).await }
+        async move { scene.access.resume(&scope(), &scene.tokens[token], &cookie).await }
     };
     assert!(matches!(resume(1, cookie.value()).await, Err(AccessError::NoSession)), "other recipient");
     assert!(matches!(resume(0, "").await, Err(AccessError::NoSession)));
@@ -350,11 +356,11 @@ async fn a_session_ends_when_its_user_says_so() {
     let scene = Scene::new(PasswordMode::Generated);
     let (first, second) = (scene.open().await, scene.open().await);
     assert_ne!(first.value(), second.value());
-    let grant = scene.access.resume(&scene.tokens[0], first.value()).await.unwrap();
+    let grant = scene.access.resume(&scope(), &scene.tokens[0], first.value()).await.unwrap();
     scene.access.finish(grant, CLIENT).await.unwrap();
-    let resumed = scene.access.resume(&scene.tokens[0], first.value()).await;
+    let resumed = scene.access.resume(&scope(), &scene.tokens[0], first.value()).await;
     assert!(matches!(resumed, Err(AccessError::NoSession)));
-    scene.access.resume(&scene.tokens[0], second.value()).await.unwrap();
+    scene.access.resume(&scope(), &scene.tokens[0], second.value()).await.unwrap();
     assert_eq!(scene.store.audit().last().unwrap(), "finish ok");
 }
 
@@ -378,11 +384,11 @@ async fn what_is_gone_stays_closed() {
             "recall" | "bounce" => assert!(matches!(error, AccessError::Gone), "{change}"),
             _ => assert!(matches!(error, AccessError::Expired { askable: true }), "{change}"),
         };
-        closed(scene.access.preview(token).await.unwrap_err());
-        closed(scene.access.resume(token, cookie.value()).await.unwrap_err());
-        closed(scene.access.unlock(token, scene.password.clone(), CLIENT).await.unwrap_err());
+        closed(scene.access.preview(&scope(), token).await.unwrap_err());
+        closed(scene.access.resume(&scope(), token, cookie.value()).await.unwrap_err());
+        closed(scene.access.unlock(&scope(), token, scene.password.clone(), CLIENT).await.unwrap_err());
         if change == "recall" {
-            let other = scene.access.unlock(&scene.tokens[1], scene.password.clone(), CLIENT).await;
+            let other = scene.access.unlock(&scope(), &scene.tokens[1], scene.password.clone(), CLIENT).await;
             assert!(other.is_ok(), "a recall concerns one recipient");
         }
     }
@@ -411,7 +417,7 @@ async fn damage_is_told_from_a_wrong_password() {
 
     let scene = Scene::new(PasswordMode::None);
     scene.store.rows().recipient(&scene.link).key_packet.as_mut().unwrap()[80] ^= 1;
-    let tried = scene.access.unlock(&scene.tokens[0], None, CLIENT).await;
+    let tried = scene.access.unlock(&scope(), &scene.tokens[0], None, CLIENT).await;
     assert!(matches!(tried, Err(AccessError::Damaged)), "a link cannot be wrong about its own secret");
 }
 
@@ -435,4 +441,34 @@ async fn the_audit_trail_holds_no_secret() {
         assert!(!written.contains(secret));
     }
     assert!(!format!("{cookie:?}").contains(cookie.value()));
+}
+
+/// What is one organisation's is, on another's pages, as if it had never been: no look is counted, no try is made, and no session
+/// is worth anything.
+#[tokio::test]
+async fn another_organisations_link_never_was() {
+    let (scene, own) = (Scene::new(PasswordMode::Generated), scope());
+    let other = Organisation { domains: vec!["zuiderveen.nl".into()], ..organisation() };
+    let foreign = Scope::new(own.settings().clone(), Arc::new(other));
+    let (token, cookie) = (&scene.tokens[0], scene.open().await);
+    let before = scene.store.audit();
+    assert!(matches!(scene.access.preview(&foreign, token).await, Err(AccessError::Unknown)));
+    for password in [scene.password.clone(), None, Some(Secret::new("fout".into()))] {
+        let tried = scene.access.unlock(&foreign, token, password, CLIENT).await;
+        assert!(matches!(tried, Err(AccessError::Unknown)));
+    }
+    assert!(matches!(scene.access.resume(&foreign, token, cookie.value()).await, Err(AccessError::Unknown)));
+    let look =
+        async |scope: &Scope| scene.access.look_at_session(scope, token, cookie.value()).await.unwrap();
+    assert_eq!((look(&own).await, look(&foreign).await), (HeldSession::Own, HeldSession::Ended));
+    let find = async |scope: &Scope| {
+        let text = format!("https://veilig.voorbeeld.nl/t/{token}).");
+        scene.access.find_token(scope, &text, Around::Anything).await.unwrap().is_some()
+    };
+    assert!(find(&own).await && !find(&foreign).await);
+    assert_eq!((scene.store.rows().recipient(&scene.link).tries, scene.store.audit()), (0, before));
+    // When it has expired, or was recalled, it is no more there than before.
+    scene.clock.advance(Duration::from_hours(24 * 40));
+    assert!(matches!(scene.access.preview(&own, token).await, Err(AccessError::Expired { .. })));
+    assert!(matches!(scene.access.preview(&foreign, token).await, Err(AccessError::Unknown)));
 }

@@ -12,6 +12,7 @@ use percent_encoding::percent_decode_str;
 
 use super::admission::is_plain_path;
 use super::error::WebError;
+use super::visit::Visit;
 use crate::sender::SenderService;
 use crate::transfer::access::{Access, Around, Found};
 
@@ -34,22 +35,26 @@ const TRACKING: &[&str] =
 /// Passes on every request, and leads on those that nothing is found for.
 pub async fn lead(State(tokens): State<Tokens>, request: Request, next: Next) -> Response {
     let asked = matches!(*request.method(), Method::GET | Method::HEAD).then(|| request.uri().clone());
-    let Some(asked) = asked.filter(|asked| is_below_token(asked.path())) else {
+    let asked = asked.filter(|asked| is_below_token(asked.path()));
+    let Some((asked, visit)) = asked.zip(request.extensions().get::<Visit>().cloned()) else {
         return next.run(request).await;
     };
-    if has_tracking(&asked)
-        && let Some(address) = address(&tokens, &asked)
-    {
-        return Redirect::to(&address).into_response();
+    if has_tracking(&asked) {
+        match address(&tokens, &visit, &asked).await {
+            Ok(Some(address)) => return Redirect::to(&address).into_response(),
+            Ok(None) => {}
+            Err(error) => return error.into_response(),
+        }
     }
     let response = next.run(request).await;
     // The search costs more than most pages: only what is not there is worth it.
     if !matches!(response.extensions().get(), Some(WebError::NotFound)) {
         return response;
     }
-    match address(&tokens, &asked) {
-        Some(address) if address != asked.to_string() => Redirect::to(&address).into_response(),
-        _ => response,
+    match address(&tokens, &visit, &asked).await {
+        Ok(Some(address)) if address != asked.to_string() => Redirect::to(&address).into_response(),
+        Ok(_) => response,
+        Err(error) => error.into_response(),
     }
 }
 
@@ -73,14 +78,17 @@ fn has_tracking(uri: &Uri) -> bool {
     names.any(|name| name.starts_with("utm_") || TRACKING.contains(&name.as_str()))
 }
 
-/// The clean address of what was asked, if there is a token of ours in it.
-fn address(tokens: &Tokens, asked: &Uri) -> Option<String> {
-    let (kind, rest) = split(asked.path())?;
+/// The clean address of what was asked, if there is a token in it that is of this organisation.
+async fn address(tokens: &Tokens, visit: &Visit, asked: &Uri) -> Result<Option<String>, WebError> {
+    let Some((kind, rest)) = split(asked.path()) else { return Ok(None) };
     let found = match kind {
-        't' => tokens.access.find_token(rest, Around::Marks),
-        _ => tokens.sender.find_token(rest, Around::Marks),
+        't' => {
+            let found = tokens.access.find_token(&visit.scope(), rest, Around::Marks).await;
+            found.map_err(|error| WebError::access(error, rest))?
+        }
+        _ => visit.actions(&tokens.sender).find_token(rest, Around::Marks).await?,
     };
-    clean(kind, asked, &found?)
+    Ok(found.and_then(|found| clean(kind, asked, &found)))
 }
 
 /// Nothing where there is nothing to put right: what is not found then is not there.

@@ -18,7 +18,7 @@ use super::{client, cookies};
 use crate::clock::Timestamp;
 use crate::locale::{self, Language};
 use crate::sender::{Actions, SenderService};
-use crate::settings::{CurrentSettings, Organisation, Settings};
+use crate::settings::{CurrentSettings, Organisation, Scope, Settings};
 use crate::web::assets;
 
 /// The cookie that remembers a chosen language. No secret, nothing about a person.
@@ -60,9 +60,14 @@ impl Visit {
         self
     }
 
-    /// What senders may do, by the settings of this visit.
+    /// What senders may do here, by the settings of this visit.
     pub fn actions(&self, sender: &SenderService) -> Actions {
-        sender.under(self.settings.clone())
+        sender.within(&self.scope())
+    }
+
+    /// What this request may see.
+    pub fn scope(&self) -> Scope {
+        Scope::new(self.settings.clone(), self.organisation.clone())
     }
 
     /// The text under `key`.

@@ -38,7 +38,8 @@ pub async fn grant(
     token: &str,
     headers: &HeaderMap,
 ) -> Result<Grant, WebError> {
-    access.resume(token, value(visit, token, headers)).await.map_err(|error| WebError::access(error, token))
+    let granted = access.resume(&visit.scope(), token, value(visit, token, headers)).await;
+    granted.map_err(|error| WebError::access(error, token))
 }
 
 /// The same, with the table of contents.
@@ -109,7 +110,7 @@ pub async fn begin(
     held.retain(|(name, _)| *name != own && is_of_link(name));
     let (mut live, mut gone) = (Vec::new(), Vec::new());
     for (name, value) in held.into_iter().take(LOOKED_AT) {
-        let session = access.look_at_session(token, value).await;
+        let session = access.look_at_session(&visit.scope(), token, value).await;
         match session.map_err(|error| WebError::access(error, token))? {
             HeldSession::Ended => gone.push(name),
             HeldSession::Own | HeldSession::Other => live.push(name),

@@ -40,7 +40,8 @@ pub async fn show(
 ) -> Result<Response, WebError> {
     let StartForm { transfer, lang } = form.map(|query| query.0).unwrap_or_default();
     let typed = transfer.as_deref().unwrap_or("");
-    let found = state.access.find_token(typed, Around::Anything).map(|found| found.token);
+    let found = state.access.find_token(&visit.scope(), typed, Around::Anything).await;
+    let found = found.map_err(|error| WebError::access(error, typed))?.map(|found| found.token);
     let is_reference = found.is_none() && is_reference(typed);
     let token = found.unwrap_or_else(|| link::normalise(typed));
     let was_sent = transfer.is_some() && lang.is_none();

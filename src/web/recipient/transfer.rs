@@ -59,7 +59,7 @@ pub async fn show(
     let expires = visit.last_day(&grant.transfer().expires);
     let sent = visit.date(&grant.transfer().created);
     let files = rows(&visit, &index);
-    let place = state.replies.under(visit.settings.clone()).channel(&grant, &index);
+    let place = state.replies.within(&visit.scope()).channel(&grant, &index);
     let outline = match index.html {
         Some(part) => outline(grant.clone(), index.clone(), part).await?,
         None => Dressed::default(),

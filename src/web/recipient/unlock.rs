@@ -77,13 +77,13 @@ pub async fn show(
     query: Result<Query<UnlockQuery>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, WebError> {
-    let preview = preview(&state, &token).await?;
+    let preview = preview(&state, &visit, &token).await?;
     let sender = &sender_card(&preview, &visit);
     let query = query.map(|query| query.0).unwrap_or_default();
     let is_reply = is_reply(query.next.as_deref());
     let held = match session::value(&visit, &token, &headers) {
         "" => None,
-        held => Some(state.access.look_at_session(&token, held).await),
+        held => Some(state.access.look_at_session(&visit.scope(), &token, held).await),
     };
     let held = held.transpose().map_err(|error| WebError::access(error, &token))?;
     let is_awaited = state.awaited.has(link_of(&token), visit.client, state.clock.now());
@@ -126,7 +126,7 @@ pub async fn open(
         Err(_) => return Err(WebError::BadRequest),
     };
     let typed = Secret::new(form.password);
-    let preview = preview(&state, &token).await?;
+    let preview = preview(&state, &visit, &token).await?;
     let sender = &sender_card(&preview, &visit);
     let is_reply = is_reply(form.next.as_deref());
     let refuse = |refusal: Refusal, problem| {
@@ -163,7 +163,8 @@ pub async fn open(
     if preview.password && typed.reveal().trim().is_empty() {
         return refuse(Refusal::INCOMPLETE, "unlock-empty");
     }
-    match state.access.unlock(&token, preview.password.then_some(typed), visit.client).await {
+    let typed = preview.password.then_some(typed);
+    match state.access.unlock(&visit.scope(), &token, typed, visit.client).await {
         Ok(cookie) => {
             let screen = if is_reply { "reply" } else { "files" };
             let mut response = Redirect::to(&format!("/t/{token}/{screen}")).into_response();
@@ -186,6 +187,7 @@ fn sender_card(preview: &LinkPreview, visit: &Visit) -> SenderCard {
     SenderCard::of_transfer(preview.sender.as_ref(), &preview.on_behalf_of, &visit.organisation)
 }
 
-async fn preview(state: &RecipientState, token: &str) -> Result<LinkPreview, WebError> {
-    state.access.preview(token).await.map_err(|error| WebError::access(error, token))
+async fn preview(state: &RecipientState, visit: &Visit, token: &str) -> Result<LinkPreview, WebError> {
+    let found = state.access.preview(&visit.scope(), token).await;
+    found.map_err(|error| WebError::access(error, token))
 }

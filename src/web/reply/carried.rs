@@ -85,7 +85,7 @@ pub async fn ask(
     if screen.typed().iter().all(|name| texts.get(name).trim().is_empty()) {
         return Err(WebError::NoReplySession(token.to_owned()));
     }
-    let preview = preview(state, token).await?;
+    let preview = preview(state, visit, token).await?;
     page(visit, token, &preview, screen, &texts, Refusal::UNPROVED, None)
 }
 
@@ -121,6 +121,7 @@ pub fn page(
 }
 
 /// What may be told before the password.
-pub async fn preview(state: &ReplyState, token: &str) -> Result<LinkPreview, WebError> {
-    state.access.preview(token).await.map_err(|error| WebError::access(error, token))
+pub async fn preview(state: &ReplyState, visit: &Visit, token: &str) -> Result<LinkPreview, WebError> {
+    let found = state.access.preview(&visit.scope(), token).await;
+    found.map_err(|error| WebError::access(error, token))
 }

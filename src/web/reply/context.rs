@@ -36,7 +36,7 @@ impl FromRequestParts<ReplyState> for ReplyContext {
         let path = RawPathParams::from_request_parts(request, state).await.map_err(|_| WebError::NotFound)?;
         let token = path.iter().find(|(name, _)| *name == "token").map_or("", |(_, value)| value).to_owned();
         if !visit.organisation.reply.enabled {
-            let known = state.access.preview(&token).await;
+            let known = state.access.preview(&visit.scope(), &token).await;
             return Err(known.map_or_else(|error| WebError::access(error, &token), |_| WebError::RepliesOff));
         }
         let cookie = Secret::new(session::value(&visit, &token, &request.headers).to_owned());
@@ -54,11 +54,11 @@ impl ReplyContext {
         cookie: Secret,
         browser: Option<Browser>,
     ) -> Result<Self, WebError> {
-        let grant = match state.access.resume(&token, cookie.reveal()).await {
+        let grant = match state.access.resume(&visit.scope(), &token, cookie.reveal()).await {
             Err(AccessError::NoSession) => return Err(WebError::NoReplySession(token)),
             granted => granted.map_err(|error| WebError::access(error, &token))?,
         };
-        let replies = state.replies.under(visit.settings.clone());
+        let replies = state.replies.within(&visit.scope());
         Ok(Self { state: state.clone(), replies, visit, token, cookie, grant, browser })
     }
 

@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout};
 
 use super::context::ReplyContext;
 use crate::secret::Secret;
+use crate::settings::Scope;
 use crate::transfer::access::Access;
 
 /// A sender that sends nothing for this long is gone.
@@ -32,6 +33,7 @@ pub fn pieces(reply: &ReplyContext, body: Body, most: u64) -> BoxStream<'static,
         room: most,
         speed: Speed { since: start, octets: 0 },
         access: reply.state.access.clone(),
+        scope: reply.visit.scope(),
         token: reply.token.clone(),
         cookie: reply.cookie.clone(),
         proved: start,
@@ -48,6 +50,7 @@ struct UploadBody {
     room: u64,
     speed: Speed,
     access: Arc<Access>,
+    scope: Scope,
     token: String,
     cookie: Secret,
     proved: Instant,
@@ -69,7 +72,8 @@ impl UploadBody {
 
     async fn prove_session(&mut self) -> io::Result<()> {
         if self.proved.elapsed() >= PROOF {
-            self.access.resume(&self.token, self.cookie.reveal()).await.map_err(io::Error::other)?;
+            let proved = self.access.resume(&self.scope, &self.token, self.cookie.reveal()).await;
+            proved.map_err(io::Error::other)?;
             self.proved = Instant::now();
         }
         Ok(())

@@ -31,7 +31,7 @@ pub async fn submit(
     body: Body,
 ) -> Result<Response, WebError> {
     // A token that is not ours makes us read nothing.
-    let preview = match preview(&state, &token).await {
+    let preview = match preview(&state, &visit, &token).await {
         Err(error @ (WebError::Gone | WebError::Expired(_))) => {
             let texts = form::texts(&headers, body).await;
             return gone::page(&visit, error, texts.get("kept-message"));
@@ -61,7 +61,8 @@ pub async fn submit(
     if preview.password && typed.reveal().trim().is_empty() {
         return refuse(Refusal::INCOMPLETE, "unlock-empty");
     }
-    match state.access.unlock(&token, preview.password.then_some(typed), visit.client).await {
+    let typed = preview.password.then_some(typed);
+    match state.access.unlock(&visit.scope(), &token, typed, visit.client).await {
         Ok(cookie) => {
             let browser = session::browser(&visit, &headers).unwrap_or_else(Browser::new);
             let value = Secret::new(cookie.value().to_owned());

@@ -27,7 +27,7 @@ use crate::address::Address;
 use crate::clock::{Clock, Timestamp, days_later};
 use crate::config::{self, PasswordMode};
 use crate::delivery::smarthost::LargestMail;
-use crate::id::QueueId;
+use crate::id::{OrganisationId, QueueId};
 use crate::limits::TryRule;
 use crate::metrics::Metrics;
 use crate::queue::worker::WakeHandle;
@@ -158,6 +158,7 @@ impl Site {
                 content("tekening.svg", "image/svg+xml", b"<svg onload=alert(4)/>".as_slice().into()),
             ],
             notes: Vec::new(),
+            organisation: OrganisationId::of_domain("voorbeeld.nl"),
             sender: Some(Address::parse("jan@voorbeeld.nl").unwrap()),
             recipients: ["piet@example.org", "els@example.org"].map(|a| Address::parse(a).unwrap()).into(),
             automatic: false,

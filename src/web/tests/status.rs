@@ -14,7 +14,7 @@ use crate::config::PasswordMode;
 use crate::diagnostic::{Diagnostic, Outcome, Stage};
 use crate::envelope::Reported;
 use crate::id::{FolderId, Link, TransferId};
-use crate::store::{Attempt, DeliveryReport};
+use crate::store::{Attempt, DeliveryReport, Whose};
 use crate::transfer::action::{self, Purpose};
 
 const DAY: Duration = Duration::from_hours(24);
@@ -433,7 +433,7 @@ fn the_link_ends_with_the_transfer() {
         assert_eq!(site.get(&format!("/s/{token}/status.json")).status, 410);
         assert_eq!(site.get(&format!("/s/{token}/proof")).status, 404, "nothing was recalled");
         assert!(site.queue().is_empty());
-        site.runtime.block_on(site.store.expire(site.now(), site.now())).unwrap();
+        site.runtime.block_on(site.store.expire(Whose::everybody(), site.now(), site.now())).unwrap();
         assert_eq!(site.post(&format!("/s/{token}/extend"), "days=9").status, 410);
         assert_eq!(site.get(&format!("/s/{token}")).status, 410);
     }
@@ -447,7 +447,7 @@ fn the_proof_of_a_recall_outlives_the_date() {
     let token = site.status_token(&sealed);
     assert_eq!(site.post(&format!("/s/{token}/recall/1"), "").status, 303);
     site.clock.advance(31 * DAY);
-    site.runtime.block_on(site.store.expire(site.now(), site.now())).unwrap();
+    site.runtime.block_on(site.store.expire(Whose::everybody(), site.now(), site.now())).unwrap();
     let page = site.get(&format!("/s/{token}"));
     assert_eq!(page.status, 410);
     assert!(page.text().contains(&format!("href=\"/s/{token}/proof\"")), "{}", page.text());

@@ -153,7 +153,7 @@ async fn of_two_nodes_that_expire_one_ends_a_transfer() {
     let expire = async |node: &Postgres| {
         let mut all = Vec::new();
         loop {
-            match node.expire(end, end).await.unwrap() {
+            match node.expire(Whose::everybody(), end, end).await.unwrap() {
                 none if none.is_empty() => return all,
                 some => all.extend(some),
             }

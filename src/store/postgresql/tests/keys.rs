@@ -18,6 +18,7 @@ use crate::config::Bucket;
 use crate::id::{Link, TransferId};
 use crate::secret::keyring::{Destroyed, KeyId, KeyRef};
 use crate::secret::wrap;
+use crate::store::Whose;
 use crate::store::conformance::sample::{address, days, item, message, recall, sealed, transfer};
 use crate::store::objects::ObjectBlobs;
 use crate::store::objects::tests::radosgw;
@@ -414,7 +415,10 @@ async fn no_file_of_the_database_ever_holds_a_key() {
             let link = Link { transfer: id.clone(), recipient: 1 };
             assert_eq!(store.recall(recall(&link, Some(1))).await.unwrap(), [1]);
         } else {
-            assert_eq!(store.expire(days(31), days(31)).await.unwrap(), std::slice::from_ref(&id));
+            assert_eq!(
+                store.expire(Whose::everybody(), days(31), days(31)).await.unwrap(),
+                std::slice::from_ref(&id)
+            );
         }
         turn(&store).await;
     }

@@ -105,7 +105,8 @@ async fn a_transfer_is_extended_or_expires() {
             closed: earlier(end, Duration::from_secs(1)),
             event: event(Action::Extend),
         };
-        let (extended, expired) = join(nodes[0].extend(extension), nodes[1].expire(end, end)).await;
+        let (extended, expired) =
+            join(nodes[0].extend(extension), nodes[1].expire(Whose::everybody(), end, end)).await;
         assert_ne!(extended.unwrap(), expired.unwrap().contains(&link.transfer), "round {round}");
     }
 }
@@ -217,7 +218,8 @@ async fn expiry_and_a_download_do_not_wait_for_each_other() {
         for minute in [0, 20] {
             nodes[0].note_download(fetch(minutes(minute))).await.unwrap();
         }
-        let both = join(nodes[0].note_download(fetch(end)), nodes[1].expire(end, end)).await;
+        let both =
+            join(nodes[0].note_download(fetch(end)), nodes[1].expire(Whose::everybody(), end, end)).await;
         let _ = done_or_gone(both.0);
         assert_eq!(both.1.unwrap(), [link.transfer], "round {round}");
     }
@@ -313,7 +315,7 @@ impl Scene {
             store.clear_tries(self.link.clone(), event(Action::Unlock)).map_ok(drop).boxed(),
             store.extend(self.extension()).map_ok(drop).boxed(),
             store.sweep_sessions(earlier(noon(), HOUR)).map_ok(drop).boxed(),
-            store.expire(noon(), days(2)).map_ok(drop).boxed(),
+            store.expire(Whose::everybody(), noon(), days(2)).map_ok(drop).boxed(),
             store.recall(recall(&self.link, Some(2))).map_ok(drop).boxed(),
         ]
     }
