@@ -104,6 +104,7 @@ impl Sample {
             expires: time("2026-12-23T22:59:59Z"),
             password_needed: true,
             reply_enabled: true,
+            is_extended: false,
             subject: None,
             fields: Fields::copied(ORIGINAL).unwrap(),
         }
@@ -139,7 +140,7 @@ impl Sample {
 
     fn recall(&self) -> CrlfBytes {
         let recall = RecallNotice {
-            sender: &self.sender.email,
+            sender: &self.sender,
             recipient: &self.recipients[0],
             link: &self.link,
             message_id: Some("<besluit@voorbeeld.nl>"),
@@ -150,7 +151,13 @@ impl Sample {
 
     fn to(&self) -> ToSender<'_> {
         let (sender, transfer) = (&self.sender.email, &self.link.transfer);
-        ToSender { sender, transfer, status: self.status.clone() }
+        let (sent, subject) = (time("2026-11-23T09:00:01Z"), Some("Besluit op uw aanvraag"));
+        ToSender { sender, transfer, sent, subject, status: self.status.clone() }
+    }
+
+    /// The same when nobody has the message open: its subject is not known then.
+    fn to_later(&self) -> ToSender<'_> {
+        ToSender { subject: None, ..self.to() }
     }
 
     fn reminder(&self, password_needed: bool) -> CrlfBytes {
@@ -170,8 +177,8 @@ impl Sample {
     }
 
     fn unopened(&self) -> CrlfBytes {
-        let (sent, expires) = (time("2026-11-23T09:00:01Z"), time("2026-12-23T22:59:59Z"));
-        let unopened = Unopened { to: self.to(), recipients: &self.recipients, sent, expires };
+        let expires = time("2026-12-23T22:59:59Z");
+        let unopened = Unopened { to: self.to_later(), recipients: &self.recipients, expires };
         self.write("2026-12-21T09:00:01Z", &unopened).unwrap()
     }
 
@@ -219,13 +226,13 @@ impl Sample {
     }
 
     fn lost(&self) -> CrlfBytes {
-        let (recipient, sent) = (&self.recipients[0], time("2026-11-23T09:00:01Z"));
-        self.write("2026-12-21T09:00:01Z", &LostNotice { to: self.to(), recipient, sent }).unwrap()
+        let recipient = &self.recipients[0];
+        self.write("2026-12-21T09:00:01Z", &LostNotice { to: self.to_later(), recipient }).unwrap()
     }
 
     fn ask(&self, renewable: Option<Timestamp>) -> CrlfBytes {
-        let (sent, expired) = (time("2026-11-23T09:00:01Z"), time("2026-12-23T22:59:59Z"));
-        let ask = Ask { to: self.to(), recipient: &self.recipients[0], sent, expired, renewable };
+        let expired = time("2026-12-23T22:59:59Z");
+        let ask = Ask { to: self.to_later(), recipient: &self.recipients[0], expired, renewable };
         self.write("2026-12-24T09:00:01Z", &ask).unwrap()
     }
 }
@@ -418,12 +425,19 @@ fn a_receipt_is_automatic_mail_in_the_same_thread() {
     assert_eq!(message.to().unwrap().first().unwrap().address(), Some("jan@voorbeeld.nl"));
     assert_eq!(message.from().unwrap().first().unwrap().name(), Some("Gemeente Voorbeeld"));
     assert_eq!(message.from().unwrap().first().unwrap().address(), Some("noreply@veilig.voorbeeld.nl"));
-    assert_eq!(message.subject(), Some("Uw vertrouwelijke bericht is verzonden"));
+    assert_eq!(
+        message.subject(),
+        Some(
+            "Verzonden: uw vertrouwelijke bericht aan anna@example.org en 1 andere ontvanger (23-11-2026 10:00)"
+        )
+    );
     let text = text(&message);
     for line in [
         "- anna@example.org: beveiligd, achter een link",
         "- b@example.org: beveiligd, achter een link",
         "Beschikbaar tot en met woensdag 23 december 2026",
+        "Onderwerp van uw bericht: Besluit op uw aanvraag",
+        "Verzonden: maandag 23 november 2026 om 10:00",
         "Kenmerk: 3k7wp-9hmxt",
     ] {
         assert!(text.lines().any(|found| found == line), "{line}");
@@ -443,6 +457,51 @@ fn the_status_link_is_in_mail_to_the_sender_only() {
         );
         assert_eq!(html(&message).contains(&format!("href=\"{STATUS}\"")), to_sender, "{name}");
     }
+}
+
+/// Every mail to the sender says which message it is about, and none of them in its own subject what that is called.
+#[test]
+fn mail_to_the_sender_names_the_message() {
+    for (name, notice) in all_notices() {
+        let to_sender =
+            ["receipt", "ask", "unopened", "download", "lost"].iter().any(|kind| name.starts_with(kind));
+        let message = parse(&notice);
+        let subject = message.subject().unwrap();
+        let date = if name.ends_with(".en") { "23 Nov 2026 10:00" } else { "23-11-2026 10:00" };
+        assert_eq!(
+            subject.contains("anna@example.org") && subject.contains(date),
+            to_sender,
+            "{name}: {subject}"
+        );
+        assert!(!subject.contains("Besluit"), "{name}");
+        let knows = ["receipt", "download"].iter().any(|kind| name.starts_with(kind));
+        for part in [text(&message), html(&message)] {
+            assert_eq!(part.contains("Besluit op uw aanvraag"), knows, "{name}");
+            assert!(!name.contains("notification") || part.contains("3k7wp-9hmxt"), "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_original_subject_is_told_inside_only_and_may_be_switched_off() {
+    let said = |sample: &Sample| String::from_utf8_lossy(sample.receipt().as_slice()).contains("Besluit");
+    let mut sample = Sample::new(Language::Nl);
+    assert!(said(&sample));
+    sample.organisation.seal.staff_subject = false;
+    assert!(!said(&sample));
+    let mut outside = Sample::new(Language::Nl);
+    outside.sender.email = address("anna@example.org");
+    assert!(!said(&outside));
+}
+
+#[test]
+fn a_long_address_cuts_nothing_off_behind_it() {
+    let mut sample = Sample::new(Language::Nl);
+    sample.recipients[0] = address(&format!("{}@{}.example.org", "a".repeat(64), "b.".repeat(90) + "c"));
+    let notice = sample.receipt();
+    let message = parse(&notice);
+    let subject = message.subject().unwrap();
+    assert!(subject.ends_with("a… en 1 andere ontvanger (23-11-2026 10:00)"), "{subject}");
 }
 
 #[test]
@@ -476,6 +535,10 @@ fn no_text_from_outside_adds_anything() {
         let facts = Notification { subject: Some(attack), ..sample.notification_facts() };
         assert_same_frame(&calm_notification, &sample.notification(&facts), attack);
         assert_same_frame(&calm_receipt, &sample.receipt(), attack);
+        let lines = sample.lines();
+        let mut named = sample.receipt_facts(&lines);
+        named.to.subject = Some(attack);
+        assert_same_frame(&calm_receipt, &sample.receipt_of(&named), attack);
         assert_same_frame(&calm.recall(), &sample.recall(), attack);
         assert_same_frame(&calm.ask(None), &sample.ask(None), attack);
     }

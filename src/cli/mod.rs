@@ -383,6 +383,9 @@ enum TransferCommand {
         /// From 1 to 365
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(i64::from(*EXPIRY_DAYS.start())..=i64::from(*EXPIRY_DAYS.end())))]
         days: u32,
+        /// Mail the recipients the new date
+        #[arg(long)]
+        tell: bool,
         #[command(flatten)]
         report: ReportArgs,
     },

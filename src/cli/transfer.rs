@@ -45,7 +45,7 @@ pub fn run(command: TransferCommand) -> Result<()> {
                 };
                 recall(&report, id, meant, tell).await
             }
-            TransferCommand::Extend { id, days, report } => extend(&report, id, days).await,
+            TransferCommand::Extend { id, days, tell, report } => extend(&report, id, days, tell).await,
             TransferCommand::Resend { id, recipient, report } => resend(&report, id, recipient).await,
             TransferCommand::Export { id, out, report } => export(&report, id, &out).await,
         }
@@ -232,9 +232,9 @@ fn confirm(status: &Status) -> Result<()> {
     }
 }
 
-async fn extend(report: &ReportArgs, id: TransferId, days: u32) -> Result<()> {
+async fn extend(report: &ReportArgs, id: TransferId, days: u32, tell: bool) -> Result<()> {
     let actions = actions(report).await?;
-    actions.extend(by(), &id, days).await.with_context(|| id.to_string())?;
+    actions.extend(by(), &id, days, tell).await.with_context(|| id.to_string())?;
     let expires = actions.status(&id).await?.expires;
     match report.json {
         true => print_json(&json!({ "id": id, "expires": expires })),

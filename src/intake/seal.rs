@@ -227,6 +227,7 @@ impl Notices<'_> {
                 expires: transfer.expires,
                 password_needed: transfer.password,
                 reply_enabled: self.organisation.reply.enabled,
+                is_extended: false,
                 subject: (terms.subject == SubjectMode::Keep).then_some(self.arrival.subject.as_str()),
                 fields: fields.clone().return_mark(&mark),
             };
@@ -270,7 +271,13 @@ impl Notices<'_> {
         let recipients: Vec<ReceiptLine<'_>> = sealed.chain(passed).collect();
         let status = action::status_link(&self.intake.keys.action, &organisation.public_url, &transfer.id);
         let receipt = Receipt {
-            to: ToSender { sender, transfer: &transfer.id, status },
+            to: ToSender {
+                sender,
+                transfer: &transfer.id,
+                sent: transfer.created,
+                subject: Some(&self.arrival.subject),
+                status,
+            },
             recipients: &recipients,
             expires: transfer.expires,
             password,

@@ -205,6 +205,12 @@ pub fn last_day(language: Language, zone: &Zone, time: Timestamp) -> String {
     }
 }
 
+/// A moment to the minute, short enough for a subject: `3-12-2026 14:30`, in English `3 Dec 2026 14:30`.
+pub fn short_time(language: Language, zone: &Zone, time: Timestamp) -> String {
+    let form = if language == Language::En { "%-d %b %Y %H:%M" } else { "%-d-%-m-%Y %H:%M" };
+    zone.local(time).strftime(form).to_string()
+}
+
 /// A moment to the second, alike in every language: `2026-12-23 14:30:05`.
 pub fn exact_time(zone: &Zone, time: Timestamp) -> String {
     zone.local(time).strftime("%Y-%m-%d %H:%M:%S").to_string()

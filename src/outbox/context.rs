@@ -1,10 +1,14 @@
 //! What all mails of one moment have in common: the organisation, the language and the time.
 
+use crate::address::Address;
 use crate::clock::Timestamp;
-use crate::locale::{Language, last_day, long_date, long_date_and_time};
+use crate::locale::{Language, last_day, long_date, long_date_and_time, short_time};
 use crate::outbox::text::one_line;
 use crate::secret::Secret;
 use crate::settings::Organisation;
+
+/// Characters of an address in a subject, so that what stands behind it is not cut off.
+const ADDRESS_IN_SUBJECT: usize = 64;
 
 /// The organisation, the language and the time of a mail.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +60,38 @@ impl<'a> Context<'a> {
     /// The day until whose end something lasts.
     pub fn last_day(&self, time: &Timestamp) -> String {
         last_day(self.language, &self.organisation.zone, *time)
+    }
+
+    /// A moment for a subject.
+    pub fn short_time(&self, time: &Timestamp) -> String {
+        short_time(self.language, &self.organisation.zone, *time)
+    }
+
+    /// Recipients in a subject: the first, and how many others there are.
+    pub fn whom<'r>(&self, mut recipients: impl Iterator<Item = &'r Address>) -> String {
+        let first = recipients.next().map(|one| one_line(one.as_str())).unwrap_or_default();
+        let first = match first.char_indices().nth(ADDRESS_IN_SUBJECT) {
+            Some((end, _)) => format!("{}…", first.get(..end).unwrap_or_default()),
+            None => first,
+        };
+        match recipients.count() {
+            0 => first,
+            others => {
+                let count = others.to_string();
+                self.language.format("mail-recipients", &[("recipient", &first), ("count", &count)])
+            }
+        }
+    }
+
+    /// A subject that says which message it is about: for whom it was, and when it was sent.
+    pub fn subject<'r>(
+        &self,
+        key: &str,
+        recipients: impl Iterator<Item = &'r Address>,
+        sent: &Timestamp,
+    ) -> String {
+        let (recipients, time) = (self.whom(recipients), self.short_time(sent));
+        self.language.format(key, &[("recipients", recipients.as_str()), ("time", &time)])
     }
 
     /// A date and the time of day as people write them.

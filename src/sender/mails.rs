@@ -39,11 +39,22 @@ pub struct Downloaded {
     pub last: Timestamp,
     /// Names of those just downloaded, where they may be told.
     pub names: Vec<String>,
+    /// The subject of the message, while a recipient has it open.
+    pub subject: Option<String>,
 }
 
 impl Mails<'_> {
     /// The notification once more: the same link, in the name of the sender as before.
     pub fn notification(&self, link: &Link) -> Result<NewItem> {
+        self.invitation(link, false)
+    }
+
+    /// The same, because the transfer has a new date.
+    pub fn extended(&self, link: &Link) -> Result<NewItem> {
+        self.invitation(link, true)
+    }
+
+    fn invitation(&self, link: &Link, is_extended: bool) -> Result<NewItem> {
         let (transfer, sender) = (self.transfer, self.sender_card());
         let recipient = EnvelopeRecipient::from(self.recipient(link)?.address.clone());
         let mark = link::return_mark(&self.keys.link, link);
@@ -57,6 +68,7 @@ impl Mails<'_> {
             expires: transfer.expires,
             password_needed: transfer.password,
             reply_enabled: self.organisation.reply.enabled,
+            is_extended,
             subject: None,
             fields: self.fields(&sender, &recipient.address).return_mark(&mark),
         })
@@ -64,11 +76,14 @@ impl Mails<'_> {
 
     /// To each of these: there is nothing to open any more. Nobody, where there is no sender to name.
     pub fn recalls(&self, links: &[Link]) -> Result<Vec<NewItem>> {
-        let Some(sender) = &self.transfer.sender else { return Ok(Vec::new()) };
-        links.iter().map(|link| self.recall(link, sender)).collect()
+        if self.transfer.sender.is_none() {
+            return Ok(Vec::new());
+        }
+        let sender = self.sender_card();
+        links.iter().map(|link| self.recall(link, &sender)).collect()
     }
 
-    fn recall(&self, link: &Link, sender: &Address) -> Result<NewItem> {
+    fn recall(&self, link: &Link, sender: &SenderCard) -> Result<NewItem> {
         let recipient = &self.recipient(link)?.address;
         let (message_id, sent) = (self.transfer.message_id.as_deref(), self.transfer.created);
         self.to_recipient(&RecallNotice { sender, recipient, link, message_id, sent })
@@ -94,13 +109,13 @@ impl Mails<'_> {
 
     /// To the sender: `recipient` came too late.
     pub fn ask(&self, recipient: &Address) -> Result<NewItem> {
-        let (sent, expired) = (self.transfer.created, self.transfer.expires);
+        let expired = self.transfer.expires;
         let renewable = self.transfer.renewable_until(
             self.organisation.seal.grace_days,
             &self.organisation.zone,
             self.now,
         );
-        self.to_sender(&Ask { to: self.sender()?, recipient, sent, expired, renewable })
+        self.to_sender(&Ask { to: self.sender(None)?, recipient, expired, renewable })
     }
 
     /// To the sender: these have not opened it, and it will soon be gone.
@@ -108,19 +123,19 @@ impl Mails<'_> {
         let is_one = |one: &&Recipient| recipients.contains(&one.number);
         let addresses: Vec<Address> =
             self.transfer.recipients.iter().filter(is_one).map(|one| one.address.clone()).collect();
-        let (sent, expires) = (self.transfer.created, self.transfer.expires);
-        self.to_sender(&Unopened { to: self.sender()?, recipients: &addresses, sent, expires })
+        let expires = self.transfer.expires;
+        self.to_sender(&Unopened { to: self.sender(None)?, recipients: &addresses, expires })
     }
 
     /// To the sender: so much was downloaded through this link by now.
     pub fn download(&self, link: &Link, downloaded: &Downloaded) -> Result<NewItem> {
         let recipient = &self.recipient(link)?.address;
-        let Downloaded { parts, last, names } = downloaded;
+        let Downloaded { parts, last, names, subject } = downloaded;
         let of = self.transfer.files;
         let files = parts.iter().filter(|part| (1..=of).contains(*part)).count();
         let message = files < parts.len();
         self.to_sender(&DownloadNotice {
-            to: self.sender()?,
+            to: self.sender(subject.as_deref())?,
             recipient,
             time: *last,
             files,
@@ -132,15 +147,16 @@ impl Mails<'_> {
 
     /// To the sender: a part of it was lost, and this recipient could not read it.
     pub fn lost(&self, link: &Link) -> Result<NewItem> {
-        let (recipient, sent) = (&self.recipient(link)?.address, self.transfer.created);
-        self.to_sender(&LostNotice { to: self.sender()?, recipient, sent })
+        let recipient = &self.recipient(link)?.address;
+        self.to_sender(&LostNotice { to: self.sender(None)?, recipient })
     }
 
-    fn sender(&self) -> Result<ToSender<'_>> {
-        let transfer = &self.transfer.id;
+    /// `subject` is that of the message, while somebody has it open: the row does not have it.
+    fn sender<'a>(&'a self, subject: Option<&'a str>) -> Result<ToSender<'a>> {
+        let (transfer, sent) = (&self.transfer.id, self.transfer.created);
         let sender = self.transfer.sender.as_ref().ok_or(ActionError::Closed)?;
         let status = action::status_link(&self.keys.action, &self.organisation.public_url, transfer);
-        Ok(ToSender { sender, transfer, status })
+        Ok(ToSender { sender, transfer, sent, subject, status })
     }
 
     fn to_sender(&self, notice: &impl Notice) -> Result<NewItem> {

@@ -22,8 +22,8 @@ use crate::queue::worker::WakeHandle;
 use crate::secret::Keys;
 use crate::settings::{Organisation, Scope, Settings};
 use crate::store::{
-    Download, EnqueueOutcome, Extension, LimitedNotice, NewItem, Recall, SHOWN, SenderStore, StoreError,
-    Transfer,
+    Download, EnqueueOutcome, Extension, LimitedNotice, NewItem, Recall, Recipient, SHOWN, SenderStore,
+    StoreError, Transfer,
 };
 use crate::transfer::access::LostPart;
 use crate::transfer::action::{self, Purpose};
@@ -184,8 +184,8 @@ impl Actions {
         Ok(recalled)
     }
 
-    /// Gives the transfer a new date, counted from today, to whose end it lasts.
-    pub async fn extend(&self, by: By, id: &TransferId, days: u32) -> Result<()> {
+    /// Gives the transfer a new date, counted from today, to whose end it lasts. `tell` sends the recipients a mail with it.
+    pub async fn extend(&self, by: By, id: &TransferId, days: u32, tell: bool) -> Result<()> {
         if !EXPIRY_DAYS.contains(&days) {
             return Err(ActionError::Days);
         }
@@ -193,12 +193,30 @@ impl Actions {
         let expires = self.organisation(&transfer).zone.end_of_day(now, days);
         let event =
             by.initiator(&transfer).event(now, Action::Extend, id.to_string(), EventResult::Until(expires));
-        let extension =
-            Extension { transfer: id.clone(), expires, closed: self.closed(&transfer, now), event };
-        match self.service.store.extend(extension).await? {
-            true => Ok(()),
-            false => Err(ActionError::Closed),
+        let closed = self.closed(&transfer, now);
+        let notices =
+            if tell { self.told_of(&by, Transfer { expires, ..transfer }, now)? } else { Vec::new() };
+        let extension = Extension { transfer: id.clone(), expires, closed, event, now, notices };
+        if !self.service.store.extend(extension).await? {
+            return Err(ActionError::Closed);
         }
+        self.wake();
+        Ok(())
+    }
+
+    /// The mails that tell of the transfer's new date, but to those whom no mail reaches.
+    fn told_of(&self, by: &By, transfer: Transfer, now: Timestamp) -> Result<Vec<LimitedNotice>> {
+        let mails = self.mails(&transfer, now);
+        let reached =
+            transfer.recipients.iter().filter(|one| one.bounced.is_none() && one.key_packet.is_some());
+        let notice = |one: &Recipient| {
+            let link = Link { transfer: transfer.id.clone(), recipient: one.number };
+            let item = mails.extended(&link)?;
+            let event = by.initiator(&transfer).event(now, Action::Resend, link.to_string(), EventResult::Ok);
+            let bucket = format!("extend {link}");
+            Ok(LimitedNotice { link, item, invites: true, bucket, rate: RESEND, in_all: RESENDS, event })
+        };
+        reached.map(notice).collect()
     }
 
     /// Sends one notification again, or all that can still be opened. Gives those that went out.
@@ -273,13 +291,15 @@ impl Actions {
     }
 
     /// The mail that tells the sender of this download, and since when there must have been none; `None` where the
-    /// sender does not want to hear of it. `names` are those of the files, for policies that let them be told.
+    /// sender does not want to hear of it. `names` are those of the files, for policies that let them be told; `subject` is
+    /// that of the message.
     pub async fn download_notice(
         &self,
         transfer: &Transfer,
         link: &Link,
         parts: &[u32],
         names: Vec<String>,
+        subject: Option<String>,
     ) -> Result<Option<(NewItem, Timestamp)>> {
         if !transfer.download_notice || !transfer.has_sender_to_tell() {
             return Ok(None);
@@ -289,7 +309,8 @@ impl Actions {
         downloaded
             .parts
             .extend(parts.iter().filter(|part| !downloaded.parts.contains(part)).collect::<Vec<_>>());
-        (downloaded.last, downloaded.names) = (now, if transfer.file_names { names } else { Vec::new() });
+        downloaded.names = if transfer.file_names { names } else { Vec::new() };
+        (downloaded.last, downloaded.subject) = (now, subject);
         let notice = self.mails(transfer, now).download(link, &downloaded)?;
         Ok(Some((notice, self.notices_quiet_since(now))))
     }
@@ -343,7 +364,8 @@ impl Actions {
         let is_own = |one: &&Download| one.recipient == link.recipient && one.part != SHOWN;
         let own: Vec<_> = downloads.iter().filter(is_own).collect();
         let last = own.iter().map(|download| download.last).max().unwrap_or_default();
-        Ok(Downloaded { parts: own.iter().map(|download| download.part).collect(), last, names: Vec::new() })
+        let parts = own.iter().map(|download| download.part).collect();
+        Ok(Downloaded { parts, last, ..Downloaded::default() })
     }
 
     /// If its date lies at or before this, the transfer is gone for good.

@@ -77,6 +77,11 @@ pub struct Extension {
     pub closed: Timestamp,
     /// What the audit trail says of it.
     pub event: Event,
+    /// When it is given.
+    pub now: Timestamp,
+    /// Mails that tell recipients of it. One goes out only with the new date, while its link can be opened by that, and as
+    /// often as it may; where it may not, the date is given all the same.
+    pub notices: Vec<LimitedNotice>,
 }
 
 /// A mail about a link that may go out only so often.

@@ -163,7 +163,7 @@ impl Node {
     async fn download(&self, id: &TransferId, parts: &[u32]) {
         let transfer = self.store.transfer(id.clone()).await.unwrap().unwrap();
         let names = vec!["besluit.pdf".to_owned()];
-        let notice = self.actions.download_notice(&transfer, &link(id, 1), parts, names).await.unwrap();
+        let notice = self.actions.download_notice(&transfer, &link(id, 1), parts, names, None).await.unwrap();
         let (now, session) = (self.clock.now(), crate::secret::random());
         let opened = Session { id: session, link: link(id, 1), wrapped_key: vec![1], used: now };
         self.store.open(opened, event(now)).await.unwrap();
@@ -219,7 +219,7 @@ async fn a_new_date_is_announced_anew() {
     node.days(28).await;
     let sent = node.mails().await;
     assert_eq!(sent.iter().filter(|mail| mail.starts_with("unopened")).count(), 1, "{sent:?}");
-    node.actions.extend(admin(), &id, 10).await.unwrap();
+    node.actions.extend(admin(), &id, 10, false).await.unwrap();
     node.days(7).await;
     assert!(node.mails().await.is_empty());
     node.days(1).await;
@@ -518,7 +518,7 @@ async fn without_grace_all_goes_on_the_day() {
     node.hours(12).await;
     assert!(!node.has_keys(&id).await);
     assert!(all_names(&*node.blobs).unwrap().is_empty());
-    assert!(node.actions.extend(admin(), &id, 10).await.is_err());
+    assert!(node.actions.extend(admin(), &id, 10, false).await.is_err());
 }
 
 #[tokio::test]
@@ -532,10 +532,10 @@ async fn within_the_grace_the_sender_can_renew() {
         let state = crate::transfer::LinkState::of(&transfer, &transfer.recipients[0], node.clock.now());
         assert_eq!(state, crate::transfer::LinkState::Expired, "closed from its date on");
     }
-    node.actions.extend(admin(), &renewed, 10).await.unwrap();
+    node.actions.extend(admin(), &renewed, 10, false).await.unwrap();
     node.days(1).await;
     assert!(node.has_keys(&renewed).await && !node.has_keys(&left).await);
-    assert!(node.actions.extend(admin(), &left, 10).await.is_err());
+    assert!(node.actions.extend(admin(), &left, 10, false).await.is_err());
 }
 
 /// The clocks change within the days of grace: the last of them ends when every other day does.

@@ -15,8 +15,6 @@ pub struct Ask<'a> {
     pub to: ToSender<'a>,
     /// The recipient who asks.
     pub recipient: &'a Address,
-    /// When the message was sent.
-    pub sent: Timestamp,
     /// When it expired.
     pub expired: Timestamp,
     /// Until when its date can still be moved; none when its keys are gone.
@@ -35,7 +33,7 @@ impl Notice for Ask<'_> {
     }
 
     fn compose(&self, context: &Context<'_>, id: &QueueId) -> Result<CrlfBytes, NoticeError> {
-        let subject = context.language.format("ask-subject", &[("recipient", self.recipient.as_str())]);
+        let subject = context.subject("ask-subject", [self.recipient].into_iter(), &self.to.sent);
         wording!(Ask: self, context, subject, "ask/text.txt", "ask/mail.html").mail(
             "ask",
             context,

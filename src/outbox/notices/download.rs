@@ -43,7 +43,7 @@ impl Notice for DownloadNotice<'_> {
     }
 
     fn compose(&self, context: &Context<'_>, id: &QueueId) -> Result<CrlfBytes, NoticeError> {
-        let subject = context.language.format("download-subject", &[("recipient", self.recipient.as_str())]);
+        let subject = context.subject("download-subject", [self.recipient].into_iter(), &self.to.sent);
         wording!(DownloadNotice: self, context, subject, "download/text.txt", "download/mail.html").mail(
             "download",
             context,

@@ -3,7 +3,6 @@
 
 use super::{Context, Notice, NoticeError, ToSender, wording};
 use crate::address::Address;
-use crate::clock::Timestamp;
 use crate::envelope::Envelope;
 use crate::id::{QueueId, TransferId};
 use crate::message::crlf::CrlfBytes;
@@ -15,8 +14,6 @@ pub struct LostNotice<'a> {
     pub to: ToSender<'a>,
     /// The recipient who wanted to read it.
     pub recipient: &'a Address,
-    /// When the message was sent.
-    pub sent: Timestamp,
 }
 
 impl Notice for LostNotice<'_> {
@@ -31,7 +28,7 @@ impl Notice for LostNotice<'_> {
     }
 
     fn compose(&self, context: &Context<'_>, id: &QueueId) -> Result<CrlfBytes, NoticeError> {
-        let subject = context.language.text("lost-subject");
+        let subject = context.subject("lost-subject", [self.recipient].into_iter(), &self.to.sent);
         wording!(LostNotice: self, context, subject, "lost/text.txt", "lost/mail.html").mail(
             "lost",
             context,

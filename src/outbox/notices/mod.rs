@@ -19,9 +19,11 @@ use super::compose::Fields;
 use super::envelopes::from_nobody;
 use super::{Context, NoticeError};
 use crate::address::Address;
+use crate::clock::Timestamp;
 use crate::envelope::Envelope;
 use crate::id::{Link, QueueId, TransferId};
 use crate::message::crlf::CrlfBytes;
+use crate::outbox::text::one_line;
 use crate::secret::Secret;
 use crate::store::QueueItemKind;
 
@@ -85,6 +87,11 @@ pub struct ToSender<'a> {
     pub sender: &'a Address,
     /// What it became.
     pub transfer: &'a TransferId,
+    /// When it was sent.
+    pub sent: Timestamp,
+    /// The subject that its sender gave it, where that is known and may be told: at intake, and while a recipient has the
+    /// message open. It is kept nowhere but in sealed parts.
+    pub subject: Option<&'a str>,
     /// The sender's link to the status page.
     pub status: Secret,
 }
@@ -92,6 +99,13 @@ pub struct ToSender<'a> {
 impl ToSender<'_> {
     fn envelope(&self) -> Envelope {
         from_nobody(self.sender)
+    }
+
+    /// The subject as one line, where there is one to tell. Never to somebody outside, such as the author of an answer.
+    fn shown_subject(&self, context: &Context<'_>) -> Option<String> {
+        let organisation = context.organisation;
+        let is_told = organisation.seal.staff_subject && self.sender.is_internal(&organisation.domains);
+        self.subject.filter(|_| is_told).map(one_line).filter(|subject| !subject.is_empty())
     }
 
     /// In the thread of the receipt.

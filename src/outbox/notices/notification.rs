@@ -34,6 +34,8 @@ pub struct Notification<'a> {
     pub password_needed: bool,
     /// Whether there is a page to answer on.
     pub reply_enabled: bool,
+    /// The transfer was there before, and has a new date.
+    pub is_extended: bool,
     /// The original's subject without its tag, where policy keeps it.
     pub subject: Option<&'a str>,
     /// What it has of the original's header: who it is from and to, its time and its place in the thread.
@@ -62,8 +64,11 @@ impl Notice for Notification<'_> {
 
     fn compose(&self, context: &Context<'_>, _: &QueueId) -> Result<CrlfBytes, NoticeError> {
         let organisation = context.organisation_name();
-        let generic =
-            || context.language.format("notification-subject", &[("organisation", organisation.as_str())]);
+        let values = [("organisation", organisation.as_str())];
+        let generic = || match self.is_extended {
+            true => context.language.format("notification-extended-subject", &values),
+            false => context.language.format("notification-subject", &values),
+        };
         let subject = self.subject.map_or_else(generic, str::to_owned);
         wording!(Notification: self, context, subject, "notification/text.txt", "notification/mail.html")
             .mail("notification", context, &self.link.transfer, self.fields.clone())

@@ -7,6 +7,7 @@ use crate::clock::Timestamp;
 use crate::envelope::Envelope;
 use crate::id::{Link, QueueId};
 use crate::message::crlf::CrlfBytes;
+use crate::outbox::SenderCard;
 use crate::outbox::compose::Fields;
 use crate::outbox::envelopes::from_nobody;
 use crate::store::QueueItemKind;
@@ -14,7 +15,7 @@ use crate::store::QueueItemKind;
 /// A link was taken back.
 pub struct RecallNotice<'a> {
     /// The sender of the message.
-    pub sender: &'a Address,
+    pub sender: &'a SenderCard,
     /// The recipient of the mail.
     pub recipient: &'a Address,
     /// What was taken back.
@@ -46,5 +47,11 @@ impl Notice for RecallNotice<'_> {
             .format("recall-subject", &[("organisation", context.organisation_name().as_str())]);
         wording!(RecallNotice: self, context, subject, "recall/text.txt", "recall/mail.html")
             .mail("recall", context, transfer, fields)
+    }
+}
+
+impl RecallNotice<'_> {
+    fn sender_name(&self, context: &Context<'_>) -> String {
+        self.sender.full_name(context.language)
     }
 }

@@ -83,13 +83,19 @@ impl Notice for Receipt<'_> {
         let ToSender { sender, transfer, .. } = &self.to;
         // There is one receipt for each transfer, so its id makes the Message-ID.
         let fields = Fields::own(context, sender, &format!("{transfer}.receipt"), self.message_id);
-        let subject = context.language.text("receipt-subject");
+        let subject = context.subject("receipt-subject", self.sealed_for(), &self.to.sent);
         wording!(Receipt: self, context, subject, "receipt/text.txt", "receipt/mail.html")
             .mail("receipt", context, transfer, fields)
     }
 }
 
 impl Receipt<'_> {
+    /// Those who have got a link.
+    fn sealed_for(&self) -> impl Iterator<Item = &Address> {
+        let sealed = self.recipients.iter().filter(|line| line.disposition == Disposition::Sealed);
+        sealed.map(|line| line.address)
+    }
+
     /// One line of options that were ignored, as they stood in the subject.
     fn ignored(&self) -> Option<String> {
         let options = &self.remarks.ignored;

@@ -15,8 +15,6 @@ pub struct Unopened<'a> {
     pub to: ToSender<'a>,
     /// Those who have not opened it.
     pub recipients: &'a [Address],
-    /// When the message was sent.
-    pub sent: Timestamp,
     /// When it is destroyed.
     pub expires: Timestamp,
 }
@@ -33,7 +31,7 @@ impl Notice for Unopened<'_> {
     }
 
     fn compose(&self, context: &Context<'_>, id: &QueueId) -> Result<CrlfBytes, NoticeError> {
-        let subject = context.language.text("unopened-subject");
+        let subject = context.subject("unopened-subject", self.recipients.iter(), &self.to.sent);
         wording!(Unopened: self, context, subject, "unopened/text.txt", "unopened/mail.html").mail(
             "unopened",
             context,

@@ -39,7 +39,14 @@ pub async fn reminders_are_due_at_half_time_and_in_the_last_days(store: &dyn Sto
 
     // Another date: once more, but not on the heels of the last.
     let event = event(Action::Extend);
-    let extension = Extension { transfer: link.transfer, expires: days(31), closed: noon(), event };
+    let extension = Extension {
+        transfer: link.transfer,
+        expires: days(31),
+        closed: noon(),
+        event,
+        now: noon(),
+        notices: Vec::new(),
+    };
     assert!(store.extend(extension).await.unwrap());
     assert!(due(store, earlier(days(29), Duration::from_secs(1))).await.is_empty());
     assert_eq!(due(store, days(29)).await, [Occasion::LastDays]);

@@ -89,6 +89,8 @@ pub async fn what_is_gone_can_be_neither_recalled_nor_extended(store: &dyn Store
         expires,
         closed,
         event: event(Action::Extend),
+        now: noon(),
+        notices: Vec::new(),
     };
     assert!(store.extend(extension(end, noon())).await.unwrap());
     assert!(!store.extend(extension(days_later(end, 9), end)).await.unwrap(), "its date has come");
@@ -102,6 +104,37 @@ pub async fn what_is_gone_can_be_neither_recalled_nor_extended(store: &dyn Store
     store.recall(recall(&link, None)).await.unwrap();
     let extension = Extension { transfer: link.transfer.clone(), ..extension(end, noon()) };
     assert!(!store.extend(extension).await.unwrap(), "it was taken back");
+}
+
+/// With the date, or not at all: those who can open it, and nobody twice within the limit.
+pub async fn a_new_date_is_told_with_it(store: &dyn Store) {
+    let link = linked(store).await;
+    let second = Link { recipient: 2, ..link.clone() };
+    let extension = |now, closed| Extension {
+        transfer: link.transfer.clone(),
+        expires: days_later(noon(), 60),
+        closed,
+        event: event(Action::Extend),
+        now,
+        notices: [&link, &second]
+            .map(|link| LimitedNotice { bucket: format!("extend {link}"), ..limited(link, true) })
+            .into(),
+    };
+    let end = days_later(noon(), 30);
+    assert!(!store.extend(extension(end, end)).await.unwrap());
+    assert!(queued(store).await.is_empty(), "no date, no mail");
+    assert!(
+        store.extend(extension(days_later(noon(), 31), noon())).await.unwrap(),
+        "open by the new date only"
+    );
+    assert_eq!(queued(store).await.len(), 2);
+    let again = extension(days_later(noon(), 31), noon());
+    assert!(store.extend(again).await.unwrap(), "the date is given all the same");
+    assert_eq!(queued(store).await.len(), 2);
+    store.recall(recall(&link, Some(1))).await.unwrap();
+    let left = queued(store).await.len();
+    assert!(store.extend(extension(days_later(noon(), 32), noon())).await.unwrap());
+    assert_eq!(queued(store).await.len(), left + 1, "not to who cannot open it any more");
 }
 
 /// H42: many links bring no more than there may be in all, and a link that was refused for it has lost nothing.
@@ -186,6 +219,8 @@ pub async fn a_transfer_is_extended_or_expires(store: &dyn Store) {
             expires: days_later(end, 9),
             closed: earlier(end, Duration::from_secs(1)),
             event: event(Action::Extend),
+            now: noon(),
+            notices: Vec::new(),
         };
         let (extended, expired) =
             join(store.extend(extension), store.expire(Whose::everybody(), end, end)).await;

@@ -77,10 +77,17 @@ pub(super) const EXTEND: &str = "
 async fn extend(change: &mut Change, extension: Extension) -> Result<bool> {
     let (expires, closed) = (Time(extension.expires), Time(extension.closed));
     let extended = change.db.execute(EXTEND, &[&extension.transfer, &expires, &closed]).await? > 0;
-    if extended {
-        change.record(extension.event).await?;
+    if !extended {
+        return Ok(false);
     }
-    Ok(extended)
+    change.record(extension.event).await?;
+    for notice in extension.notices {
+        match send(change, notice, extension.now).await {
+            Ok(_) | Err(StoreError::TooMany(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(true)
 }
 
 /// Looks at the link before the limit: what cannot go out takes nothing from it.

@@ -73,10 +73,17 @@ pub(super) fn extend(change: &mut Change<'_>, extension: Extension) -> Result<bo
     let (expires, closed) = (Time(extension.expires), Time(extension.closed));
     let extended =
         change.db.prepare_cached(EXTEND)?.execute(params![extension.transfer, expires, closed])? > 0;
-    if extended {
-        change.record(extension.event)?;
+    if !extended {
+        return Ok(false);
     }
-    Ok(extended)
+    change.record(extension.event)?;
+    for notice in extension.notices {
+        match send(change, notice, extension.now) {
+            Ok(_) | Err(StoreError::TooMany(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(true)
 }
 
 /// Looks at the link before the limit: what cannot go out takes nothing from it.

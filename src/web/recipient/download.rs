@@ -42,6 +42,8 @@ pub struct Content {
     pub parts: Vec<u32>,
     /// For the mail to the sender: the names of the files in it.
     pub names: Vec<String>,
+    /// For the same mail: the subject of the message.
+    pub subject: String,
     pub size: u64,
     /// Names this version of it (RFC 9110 8.8.3).
     pub tag: String,
@@ -49,11 +51,18 @@ pub struct Content {
 
 impl Content {
     /// One part of the transfer; `names` is its own, where it is one of the files.
-    pub fn part(grant: &Grant, part: u32, what: &str, names: &[&str]) -> Result<Self, WebError> {
+    pub fn part(
+        grant: &Grant,
+        index: &Index,
+        part: u32,
+        what: &str,
+        names: &[&str],
+    ) -> Result<Self, WebError> {
         let size = part_size(grant, part).ok_or(WebError::NotFound)?;
         let tag = format!("\"{}-{part}\"", grant.transfer().id);
         let names = names.iter().map(|name| (*name).to_owned()).collect();
-        Ok(Self { what: what.to_owned(), parts: vec![part], names, size, tag })
+        let (what, subject) = (what.to_owned(), index.subject.clone());
+        Ok(Self { what, parts: vec![part], names, subject, size, tag })
     }
 }
 
@@ -72,7 +81,7 @@ pub async fn file(
 ) -> Result<Response, WebError> {
     let (grant, index) = session::open_download(&state.access, &visit, &token, &headers).await?;
     let file = find(&index, &number)?;
-    let content = Content::part(&grant, file.part, &file.part.to_string(), &[&file.name])?;
+    let content = Content::part(&grant, &index, file.part, &file.part.to_string(), &[&file.name])?;
     let request = Request { state: &state, visit: &visit, grant: &grant, method: &method, headers: &headers };
     // One type for all: the name's ending decides on the reader's side, and no browser shows it.
     let media_type = "application/octet-stream";
@@ -88,7 +97,7 @@ pub async fn original(
     headers: HeaderMap,
 ) -> Result<Response, WebError> {
     let (grant, index) = session::open_download(&state.access, &visit, &token, &headers).await?;
-    let content = Content::part(&grant, index.message, "message", &[])?;
+    let content = Content::part(&grant, &index, index.message, "message", &[])?;
     let request = Request { state: &state, visit: &visit, grant: &grant, method: &method, headers: &headers };
     let (name, media_type) = ("message.eml", "message/rfc822");
     request.send_part(content, index.message, |body| attachment(body, name, media_type)).await
@@ -121,14 +130,14 @@ impl Request<'_> {
         around: impl FnOnce(Body) -> Result<Response, WebError>,
     ) -> Result<Response, WebError> {
         let Self { state, visit, grant, method, headers } = self;
-        let Content { what, parts, names, size, tag } = content;
+        let Content { what, parts, names, subject, size, tag } = content;
         let Some(span) = Span::asked(headers, &tag, size) else {
             let mut response = ranges::unsatisfiable(size)?;
             headers::sandbox(&mut response, POLICY)?;
             return Ok(response);
         };
         let noted = async {
-            let handout = Handout { what, parts, whole: span.length == size, names };
+            let handout = Handout { what, parts, whole: span.length == size, names, subject };
             state.handouts.download(visit, grant, method, handout).await
         };
         let body = async {

@@ -43,6 +43,8 @@ pub struct Handout {
     pub whole: bool,
     /// For the mail to the sender: the names of the files in it.
     pub names: Vec<String>,
+    /// For the same mail: the subject of the message.
+    pub subject: String,
 }
 
 impl Handouts {
@@ -54,7 +56,7 @@ impl Handouts {
         method: &Method,
         handout: Handout,
     ) -> Result<(), WebError> {
-        let Handout { what, parts, whole, names } = handout;
+        let Handout { what, parts, whole, names, subject } = handout;
         if *method == Method::HEAD {
             return Ok(());
         }
@@ -63,7 +65,8 @@ impl Handouts {
             return Ok(());
         }
         let actions = visit.actions(&self.sender);
-        let notice = actions.download_notice(grant.transfer(), grant.link(), &parts, names).await;
+        let notice =
+            actions.download_notice(grant.transfer(), grant.link(), &parts, names, Some(subject)).await;
         let notice = notice.map_err(|error| WebError::Trouble(error.to_string()))?;
         let is_news = notice.is_some();
         let event = self.event(visit.client, Action::Download, format!("{}/{what}", grant.link()));

@@ -23,7 +23,7 @@ use super::{message, parts, session};
 use crate::message::html::decoded;
 use crate::message::kind::{ending, picture_type};
 use crate::transfer::access::Grant;
-use crate::transfer::index::IndexFile;
+use crate::transfer::index::{Index, IndexFile};
 use crate::web::http::error::WebError;
 use crate::web::http::visit::Visit;
 use crate::web::http::{headers, render, stream};
@@ -84,7 +84,7 @@ pub async fn view(
         && method != Method::HEAD
     {
         // What it says is on this page too, for paper.
-        note(&state, &visit, &grant, &method, &file).await?;
+        note(&state, &visit, &grant, &method, (&index, &file)).await?;
         printed = match kind {
             Some(PreviewKind::Text(charset)) => Printed::Text(text(grant, file.part, charset).await?),
             _ => {
@@ -119,10 +119,10 @@ pub async fn content(
         if method == Method::HEAD {
             return sandboxed(Body::empty(), media_type);
         }
-        note(&state, &visit, &grant, &method, &file).await?;
+        note(&state, &visit, &grant, &method, (&index, &file)).await?;
         return message::document(&visit, html(grant, file.part).await?);
     }
-    let content = Content::part(&grant, file.part, &file.part.to_string(), &[&file.name])?;
+    let content = Content::part(&grant, &index, file.part, &file.part.to_string(), &[&file.name])?;
     let request = Request { state: &state, visit: &visit, grant: &grant, method: &method, headers: &headers };
     request.send_part(content, file.part, |body| sandboxed(body, media_type)).await
 }
@@ -133,10 +133,11 @@ async fn note(
     visit: &Visit,
     grant: &Grant,
     method: &Method,
-    file: &IndexFile,
+    (index, file): (&Index, &IndexFile),
 ) -> Result<(), WebError> {
     let (what, names) = (file.part.to_string(), vec![file.name.clone()]);
-    let handout = Handout { what, parts: vec![file.part], whole: true, names };
+    let subject = index.subject.clone();
+    let handout = Handout { what, parts: vec![file.part], whole: true, names, subject };
     state.handouts.download(visit, grant, method, handout).await
 }
 

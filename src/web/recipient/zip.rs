@@ -42,12 +42,13 @@ pub async fn download(
     let (grant, index) = session::open_download(&state.access, &visit, &token, &headers).await?;
     let parts = index.files.iter().map(|file| file.part).chain([index.message]).collect();
     let names = index.files.iter().map(|file| file.name.clone()).collect();
+    let subject = index.subject.clone();
     let (opened, zone) = (grant.clone(), visit.organisation.zone.clone());
     let archive = stream::blocking(move || archive(&opened, &index, &zone).map_err(WebError::unreadable));
     let archive = archive.await?;
     let id = &grant.transfer().id;
     let (name, tag) = (format!("zegel-{id}.zip"), format!("\"{id}-zip-{:08x}\"", archive.fingerprint()));
-    let content = Content { what: "zip".into(), parts, names, size: archive.size(), tag };
+    let content = Content { what: "zip".into(), parts, names, subject, size: archive.size(), tag };
     let request = Request { state: &state, visit: &visit, grant: &grant, method: &method, headers: &headers };
     let read = |start, length| archive.read_from(start).take(length);
     request.send(content, read, |body| attachment(body, &name, "application/zip")).await

@@ -167,7 +167,9 @@ pub async fn ask_first(
     if !act.is_possible(&status) {
         return not_done(&state, &visit, &path.token, ActionError::Closed).await;
     }
-    ask(&visit, &path.token, &status, act, &ActForm::default(), None)
+    // Recipients are told of a new date unless the sender wants otherwise.
+    let tell = (act == Act::Extend).then(|| "yes".to_owned());
+    ask(&visit, &path.token, &status, act, &ActForm { tell, ..ActForm::default() }, None)
 }
 
 /// `POST /s/{token}/{action}[/{number}]`: does it.
@@ -193,6 +195,9 @@ pub async fn act(
     }
     match perform(&state, &visit, &status, act, &form).await {
         Ok(()) if matches!(act, Act::Recall(_)) => to(&format!("/s/{}/proof", path.token)),
+        Ok(()) if act == Act::Extend && form.tell.is_some() => {
+            to(&format!("/s/{}?done=extend-told", path.token))
+        }
         Ok(()) => to(&format!("/s/{}?done={}", path.token, act.word())),
         Err(ActionError::Days) => ask(&visit, &path.token, &status, act, &form, Some("problem-days")),
         Err(error) => not_done(&state, &visit, &path.token, error).await,
@@ -213,7 +218,7 @@ async fn perform(
         }
         Act::Extend => {
             let days = form.days.as_deref().unwrap_or("").trim().parse().map_err(|_| ActionError::Days)?;
-            actions.extend(by, id, days).await?;
+            actions.extend(by, id, days, form.tell.is_some()).await?;
         }
         Act::Resend(recipient) => {
             actions.resend(by, id, recipient).await?;

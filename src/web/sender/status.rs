@@ -24,8 +24,12 @@ use crate::web::http::visit::Visit;
 use crate::web::state::SenderState;
 
 /// What was done just now, told on the page that follows.
-const DONE: [(&str, &str); 3] =
-    [("extend", "done-extend"), ("resend", "done-resend"), ("unlock", "done-unlock")];
+const DONE: [(&str, &str); 4] = [
+    ("extend", "done-extend"),
+    ("extend-told", "done-extend-told"),
+    ("resend", "done-resend"),
+    ("unlock", "done-unlock"),
+];
 
 #[derive(Template)]
 #[template(path = "status.html")]

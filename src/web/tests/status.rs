@@ -398,6 +398,33 @@ fn a_new_date_counts_from_now() {
     assert_eq!(site.audited("extend"), 1);
 }
 
+#[test]
+fn recipients_hear_of_a_new_date_unless_the_sender_unticks_it() {
+    let site = Site::start();
+    let sealed = site.seal();
+    let token = site.status_token(&sealed);
+    let path = format!("/s/{token}/extend");
+    assert!(site.get(&path).text().contains("name=\"tell\" value=\"yes\" checked>"));
+    let wrong = site.post(&path, "days=0");
+    assert!(wrong.text().contains("name=\"tell\" value=\"yes\">"), "what was unticked stays so");
+    assert_eq!(site.post(&path, "days=9").status, 303);
+    assert!(site.queue().is_empty());
+    let told = site.post(&path, "days=60&tell=yes");
+    assert_eq!(told.field("location"), format!("/s/{token}?done=extend-told"));
+    assert!(site.get(told.field("location")).text().contains("krijgen daarover een e-mail"));
+    let mails = ["piet@example.org", "els@example.org"].map(|to| ("notification".to_owned(), to.to_owned()));
+    assert_eq!(site.queue(), mails);
+    assert_eq!(site.post(&path, "days=61&tell=yes").status, 303);
+    assert_eq!(site.queue(), mails, "not at every click");
+    assert_eq!(site.status(&token)["expires"], "2027-01-23T22:59:59Z", "but the date is given");
+    assert_eq!((site.audited("extend"), site.audited("resend")), (3, 2));
+    assert_eq!(site.post(&format!("/s/{token}/recall/1"), "").status, 303);
+    site.clock.advance(DAY);
+    let before = site.queue().len();
+    assert_eq!(site.post(&path, "days=60&tell=yes").status, 303);
+    assert_eq!(site.queue().len(), before + 1, "who cannot open it hears nothing");
+}
+
 /// The sender's link ends with the transfer, ten years later as well: no facts, and nothing is done any more.
 #[test]
 fn the_link_ends_with_the_transfer() {

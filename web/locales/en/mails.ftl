@@ -7,14 +7,24 @@ mail-on-behalf = { $sender } on behalf of { $author }
 mail-until = Available up to and including { $date }
 mail-password = Password
 mail-reference = Reference
+mail-sent = Sent
+mail-original-subject = Subject of your message
+mail-recipients =
+    { $count ->
+        [one] { $recipient } and 1 other recipient
+       *[other] { $recipient } and { $count } other recipients
+    }
 mail-more = More information
 mail-automatic = This message was generated automatically.
 
 ## To the recipient: confidential data are ready
 notification-subject = Confidential message from { $organisation }
+notification-extended-subject = New end date: confidential message from { $organisation }
 notification-heading = Confidential information for you
 notification-intro = { $sender } of { $organisation }
     has confidential information for you.
+notification-extended = The end date has changed: you can now collect the information
+    up to and including { $date }. The link and the password have stayed the same.
 notification-encrypted = The transfer is encrypted. That is why the information is not
     in this email, but behind a secure link.
 notification-deleted = You can download the information up to and including { $date }.
@@ -36,7 +46,7 @@ notification-link = Download link
 notification-doubt = Not sure that this email is genuine? Call { $organisation }:
 
 ## To the sender: the message was sealed
-receipt-subject = Your confidential message has been sent
+receipt-subject = Sent: your confidential message to { $recipients } ({ $time })
 receipt-heading = Your message has been sent securely
 receipt-intro = The recipients will get an email with a link to your message.
     The message itself is stored encrypted.
@@ -70,7 +80,7 @@ reminder-intro = { $sender } of { $organisation }
 reminder-unopened = You have not opened these data yet.
 
 ## To the sender, two days before the end: who has not opened it
-unopened-subject = Your confidential message has not been opened yet
+unopened-subject = Not opened yet by { $recipients }: your message of { $time }
 unopened-heading = Your message has not been opened yet
 unopened-intro = Your confidential message of { $date }
     has not been opened yet by:
@@ -78,7 +88,7 @@ unopened-advice = We have sent these recipients a reminder.
     You can also call them, or make the message available for longer.
 
 ## To the sender: a part of it was lost
-lost-subject = Your confidential message can no longer be read
+lost-subject = No longer readable for { $recipients }: your message of { $time }
 lost-heading = Part of your message was lost
 lost-intro = Part of your confidential message of { $date }
     was lost through a fault on our side.
@@ -87,7 +97,7 @@ lost-advice = Send the message again if the recipients still need it.
     Our administrator has been warned.
 
 ## To the sender: somebody has downloaded it
-download-subject = Your message to { $recipient } was downloaded
+download-subject = Downloaded: your message to { $recipients } of { $time }
 download-heading = Your message was downloaded
 download-intro = With the link of { $recipient }, this was downloaded from your confidential message:
 download-files = { $count ->
@@ -127,6 +137,7 @@ confirmation-recipients = Recipients
 confirmation-sent = Sent
 confirmation-hashes = With the checksum (SHA-256) you can show later
     what you have sent.
+confirmation-numbers = Check numbers (SHA-256)
 confirmation-message = Your message
 confirmation-file = File { $number }
 confirmation-copy = The text of your message is confidential, so it is not in this e-mail.

@@ -38,7 +38,6 @@ unlock-help = No password? Contact the sender. You will find the name and teleph
 unlock-empty = Enter the password
 unlock-wrong = This password is not correct. Check it and try again
 real-title = Is this genuine?
-real-sent = Sent
 real-site = Website
 real-never = On this website we never ask for your DigiD, your citizen service number, your bank details or a payment.
 real-call = Are you in doubt? Call { $organisation } and give the reference { $reference }. We can then check whether this message is from us.

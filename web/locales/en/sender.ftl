@@ -3,14 +3,14 @@
 ## Mail to a recipient: it was taken back
 recall-subject = A message from { $organisation } has been withdrawn
 recall-heading = A message to you has been withdrawn
-recall-intro = { $sender } sent you a confidential message
-    on { $date }, and has withdrawn it.
+recall-intro = { $sender } of { $organisation }
+    sent you a confidential message on { $date }, and took it back.
 recall-closed = The link in the earlier email no longer works.
     You do not need to do anything.
-recall-question = Do you have questions? Please contact the sender.
+recall-question = Do you have questions? Contact the sender:
 
 ## Mail to the sender: somebody came too late
-ask-subject = { $recipient } asks for your expired message
+ask-subject = { $recipients } asks for your expired message of { $time }
 ask-heading = A recipient asks for your message
 ask-intro = { $recipient } would like to open your confidential message
     of { $date }, but came too late.
@@ -95,7 +95,8 @@ confirm-extend-title = Change the end date
 confirm-extend-text = The message is now available up to and including { $date }. The new end date counts from today.
 confirm-extend-renew = The message expired on { $date }. With a new end date the links work again. The new end date counts from today.
 confirm-extend-days = Number of days from today
-confirm-extend-hint = From 1 to 365. The recipients get no email about this.
+confirm-extend-hint = From 1 to 365.
+confirm-extend-tell = Send the recipients an e-mail with the new end date
 confirm-extend-yes = Change the end date
 confirm-resend-title = Send the email again
 confirm-resend-one = { $recipient } gets another email with the same link. The password stays the same.
@@ -106,6 +107,7 @@ confirm-unlock-text = The link of { $recipient } is closed, because a wrong pass
 confirm-unlock-yes = Open the link
 
 done-extend = The end date has been changed.
+done-extend-told = The end date has changed. The recipients get an e-mail about it, unless one went out in the last ten minutes.
 done-resend = The email is ready to be sent again.
 done-unlock = The link is open again.
 problem-closed = This is no longer possible: the message has expired or has been withdrawn.

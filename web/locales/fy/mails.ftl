@@ -7,14 +7,24 @@ mail-on-behalf = { $sender } út namme fan { $author }
 mail-until = Beskikber oant en mei { $date }
 mail-password = Wachtwurd
 mail-reference = Skaaimerk
+mail-sent = Ferstjoerd
+mail-original-subject = Underwerp fan jo berjocht
+mail-recipients =
+    { $count ->
+        [one] { $recipient } en 1 oare ûntfanger
+       *[other] { $recipient } en { $count } oare ûntfangers
+    }
 mail-more = Mear ynformaasje
 mail-automatic = Dit berjocht is automatysk makke.
 
 ## To the recipient: confidential data are ready
 notification-subject = Fertroulik berjocht fan { $organisation }
+notification-extended-subject = Nije eindatum: fertroulik berjocht fan { $organisation }
 notification-heading = Fertroulike gegevens foar jo
 notification-intro = { $sender } fan { $organisation }
     hat fertroulike gegevens foar jo klearset.
+notification-extended = De eindatum is feroare: jo kinne de gegevens no ophelje
+    oant en mei { $date }. De keppeling en it wachtwurd binne itselde bleaun.
 notification-encrypted = De oerdracht is fersifere. Dêrom steane de gegevens net
     yn dizze e-mail, mar efter in befeilige keppeling.
 notification-deleted = Jo kinne de gegevens downloade oant en mei { $date }.
@@ -33,10 +43,10 @@ notification-email = E-mail
 notification-details = Details fan de oerdracht
 notification-to = Oan
 notification-link = Downloadkeppeling
-notification-doubt = Twivelje jo oft dizze e-mail echt is? Belje mei { $organisation }:
+notification-doubt = Twivelje jo oft dizze e-mail echt is? Belje { $organisation } en neam it skaaimerk:
 
 ## To the sender: the message was sealed
-receipt-subject = Jo fertroulik berjocht is ferstjoerd
+receipt-subject = Ferstjoerd: jo fertroulike berjocht oan { $recipients } ({ $time })
 receipt-heading = Jo berjocht is befeilige ferstjoerd
 receipt-intro = De ûntfangers krije in e-mail mei in keppeling nei jo berjocht.
     It berjocht sels is fersifere opslein.
@@ -70,7 +80,7 @@ reminder-intro = { $sender } fan { $organisation }
 reminder-unopened = Jo hawwe dizze gegevens noch net iepene.
 
 ## To the sender, two days before the end: who has not opened it
-unopened-subject = Jo fertroulike berjocht is noch net iepene
+unopened-subject = Noch net iepene troch { $recipients }: jo berjocht fan { $time }
 unopened-heading = Jo berjocht is noch net iepene
 unopened-intro = Jo fertroulike berjocht fan { $date }
     is noch net iepene troch:
@@ -78,7 +88,7 @@ unopened-advice = Wy hawwe dizze ûntfangers in oantinken stjoerd.
     Jo kinne se ek belje, of it berjocht langer beskikber meitsje.
 
 ## To the sender: a part of it was lost
-lost-subject = Jo fertroulike berjocht kin net mear lêzen wurde
+lost-subject = Net mear te lêzen troch { $recipients }: jo berjocht fan { $time }
 lost-heading = In part fan jo berjocht is ferlern gien
 lost-intro = Fan jo fertroulike berjocht fan { $date }
     is in part ferlern gien troch in steuring by ús.
@@ -87,7 +97,7 @@ lost-advice = Stjoer it berjocht op 'e nij as de ûntfangers it noch nedich haww
     Us behearder is warskôge.
 
 ## To the sender: somebody has downloaded it
-download-subject = Jo berjocht oan { $recipient } is delhelle
+download-subject = Delhelle: jo berjocht oan { $recipients } fan { $time }
 download-heading = Jo berjocht is delhelle
 download-intro = Mei de link fan { $recipient } is fan jo fertroulike berjocht delhelle:
 download-files = { $count ->
@@ -127,6 +137,7 @@ confirmation-recipients = Untfangers
 confirmation-sent = Ferstjoerd
 confirmation-hashes = Mei it kontrôlegetal (SHA-256) kinne jo letter oantoane
     wat jo ferstjoerd hawwe.
+confirmation-numbers = Kontrôlegetallen (SHA-256)
 confirmation-message = Jo berjocht
 confirmation-file = Bestân { $number }
 confirmation-copy = De tekst fan jo berjocht is fertroulik en stiet dêrom net yn dizze mail.

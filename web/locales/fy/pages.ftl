@@ -38,7 +38,6 @@ unlock-help = Hawwe jo gjin wachtwurd? Nim kontakt op mei de ferstjoerder. De na
 unlock-empty = Folje it wachtwurd yn
 unlock-wrong = Dit wachtwurd kloppet net. Sjoch it nei en besykje it op ’e nij
 real-title = Is dit echt?
-real-sent = Ferstjoerd
 real-site = Webside
 real-never = Op dizze webside freegje wy nea om jo DigiD, jo boargerservicenûmer, jo bankgegevens of in betelling.
 real-call = Twivelje jo? Belje { $organisation } en neam it skaaimerk { $reference }. Wy kinne dan neigean oft dit berjocht fan ús komt.

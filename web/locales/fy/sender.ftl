@@ -3,14 +3,14 @@
 ## Mail to a recipient: it was taken back
 recall-subject = In berjocht fan { $organisation } is ynlutsen
 recall-heading = In berjocht oan jo is ynlutsen
-recall-intro = { $sender } hat jo op { $date }
-    in fertroulik berjocht stjoerd, en dat ynlutsen.
+recall-intro = { $sender } fan { $organisation }
+    hat jo op { $date } in fertroulik berjocht stjoerd, en dat ynlutsen.
 recall-closed = De keppeling yn de eardere e-mail wurket net mear.
     Jo hoege neat te dwaan.
-recall-question = Hawwe jo fragen? Nim kontakt op mei de ferstjoerder.
+recall-question = Hawwe jo fragen? Nim kontakt op mei de ferstjoerder:
 
 ## Mail to the sender: somebody came too late
-ask-subject = { $recipient } freget om jo ferrûne berjocht
+ask-subject = { $recipients } freget om jo ferrûne berjocht fan { $time }
 ask-heading = In ûntfanger freget om jo berjocht
 ask-intro = { $recipient } wol jo fertroulike berjocht
     fan { $date } iepenje, mar kaam te let.
@@ -95,7 +95,8 @@ confirm-extend-title = Eindatum feroarje
 confirm-extend-text = No is it berjocht beskikber oant en mei { $date }. De nije eindatum telt fan hjoed ôf.
 confirm-extend-renew = It berjocht is ferrûn op { $date }. Mei in nije eindatum wurkje de links wer. De nije eindatum telt fan hjoed ôf.
 confirm-extend-days = Tal dagen fan hjoed ôf
-confirm-extend-hint = Fan 1 oant 365. De ûntfangers krije hjir gjin e-mail oer.
+confirm-extend-hint = Fan 1 oant 365.
+confirm-extend-tell = Stjoer de ûntfangers in e-mail mei de nije eindatum
 confirm-extend-yes = Eindatum feroarje
 confirm-resend-title = E-mail op 'e nij stjoere
 confirm-resend-one = { $recipient } kriget op 'e nij in e-mail mei deselde link. It wachtwurd bliuwt itselde.
@@ -106,6 +107,7 @@ confirm-unlock-text = De link fan { $recipient } is sletten, om't der te faak in
 confirm-unlock-yes = Link iepenstelle
 
 done-extend = De eindatum is feroare.
+done-extend-told = De eindatum is feroare. De ûntfangers krije dêroer in e-mail, útsein as der yn de lêste tsien minuten al ien gie.
 done-resend = De e-mail stiet op 'e nij klear om te ferstjoeren.
 done-unlock = De link stiet wer iepen.
 problem-closed = Dit kin net mear: it berjocht is ferrûn of ynlutsen.

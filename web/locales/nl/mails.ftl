@@ -7,14 +7,24 @@ mail-on-behalf = { $sender } namens { $author }
 mail-until = Beschikbaar tot en met { $date }
 mail-password = Wachtwoord
 mail-reference = Kenmerk
+mail-sent = Verzonden
+mail-original-subject = Onderwerp van uw bericht
+mail-recipients =
+    { $count ->
+        [one] { $recipient } en 1 andere ontvanger
+       *[other] { $recipient } en { $count } andere ontvangers
+    }
 mail-more = Meer informatie
 mail-automatic = Deze boodschap is automatisch gegenereerd.
 
 ## To the recipient: confidential data are ready
 notification-subject = Vertrouwelijk bericht van { $organisation }
+notification-extended-subject = Nieuwe einddatum: vertrouwelijk bericht van { $organisation }
 notification-heading = Vertrouwelijke gegevens voor u
 notification-intro = { $sender } van { $organisation }
     heeft vertrouwelijke gegevens voor u klaargezet.
+notification-extended = De einddatum is gewijzigd: u kunt de gegevens nu ophalen
+    tot en met { $date }. De link en het wachtwoord zijn hetzelfde gebleven.
 notification-encrypted = De overdracht is versleuteld. Daarom staan de gegevens niet
     in deze e-mail, maar achter een beveiligde link.
 notification-deleted = U kunt de gegevens downloaden tot en met { $date }.
@@ -33,10 +43,10 @@ notification-email = E-Mail
 notification-details = Overdracht Details
 notification-to = Aan
 notification-link = Downloadlink
-notification-doubt = Twijfelt u of deze e-mail echt is? Bel { $organisation }:
+notification-doubt = Twijfelt u of deze e-mail echt is? Bel { $organisation } en noem het kenmerk:
 
 ## To the sender: the message was sealed
-receipt-subject = Uw vertrouwelijke bericht is verzonden
+receipt-subject = Verzonden: uw vertrouwelijke bericht aan { $recipients } ({ $time })
 receipt-heading = Uw bericht is beveiligd verzonden
 receipt-intro = De ontvangers krijgen een e-mail met een link naar uw bericht.
     Uw bericht zelf is versleuteld opgeslagen.
@@ -70,7 +80,7 @@ reminder-intro = { $sender } van { $organisation }
 reminder-unopened = U hebt deze gegevens nog niet geopend.
 
 ## To the sender, two days before the end: who has not opened it
-unopened-subject = Uw vertrouwelijke bericht is nog niet geopend
+unopened-subject = Nog niet geopend door { $recipients }: uw bericht van { $time }
 unopened-heading = Uw bericht is nog niet geopend
 unopened-intro = Uw vertrouwelijke bericht van { $date }
     is nog niet geopend door:
@@ -78,7 +88,7 @@ unopened-advice = Wij hebben deze ontvangers een herinnering gestuurd.
     U kunt ze ook bellen, of het bericht langer beschikbaar maken.
 
 ## To the sender: a part of it was lost
-lost-subject = Uw vertrouwelijke bericht kan niet meer worden gelezen
+lost-subject = Niet meer te lezen door { $recipients }: uw bericht van { $time }
 lost-heading = Een deel van uw bericht is verloren gegaan
 lost-intro = Van uw vertrouwelijke bericht van { $date }
     is een deel verloren gegaan door een storing bij ons.
@@ -87,7 +97,7 @@ lost-advice = Stuur het bericht opnieuw als de ontvangers het nog nodig hebben.
     Onze beheerder is gewaarschuwd.
 
 ## To the sender: somebody has downloaded it
-download-subject = Uw bericht aan { $recipient } is gedownload
+download-subject = Gedownload: uw bericht aan { $recipients } van { $time }
 download-heading = Uw bericht is gedownload
 download-intro = Met de link van { $recipient } is van uw vertrouwelijke bericht gedownload:
 download-files = { $count ->
@@ -127,6 +137,7 @@ confirmation-recipients = Ontvangers
 confirmation-sent = Verzonden
 confirmation-hashes = Met het controlegetal (SHA-256) kunt u later aantonen
     wat u hebt verzonden.
+confirmation-numbers = Controlegetallen (SHA-256)
 confirmation-message = Uw bericht
 confirmation-file = Bestand { $number }
 confirmation-copy = De tekst van uw bericht is vertrouwelijk en staat daarom niet in deze mail.

@@ -38,7 +38,6 @@ unlock-help = Hebt u geen wachtwoord? Neem contact op met de verzender. De naam 
 unlock-empty = Vul het wachtwoord in
 unlock-wrong = Dit wachtwoord klopt niet. Controleer het en probeer het opnieuw
 real-title = Is dit echt?
-real-sent = Verzonden
 real-site = Website
 real-never = Op deze website vragen wij nooit om uw DigiD, uw burgerservicenummer, uw bankgegevens of een betaling.
 real-call = Twijfelt u? Bel { $organisation } en noem het kenmerk { $reference }. Wij kunnen dan nagaan of dit bericht van ons komt.

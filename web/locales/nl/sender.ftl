@@ -3,14 +3,14 @@
 ## Mail to a recipient: it was taken back
 recall-subject = Een bericht van { $organisation } is ingetrokken
 recall-heading = Een bericht aan u is ingetrokken
-recall-intro = { $sender } heeft u op { $date }
-    een vertrouwelijk bericht gestuurd, en dat ingetrokken.
+recall-intro = { $sender } van { $organisation }
+    heeft u op { $date } een vertrouwelijk bericht gestuurd, en dat ingetrokken.
 recall-closed = De link in de eerdere e-mail werkt niet meer.
     U hoeft niets te doen.
-recall-question = Hebt u vragen? Neem contact op met de verzender.
+recall-question = Hebt u vragen? Neem contact op met de verzender:
 
 ## Mail to the sender: somebody came too late
-ask-subject = { $recipient } vraagt om uw verlopen bericht
+ask-subject = { $recipients } vraagt om uw verlopen bericht van { $time }
 ask-heading = Een ontvanger vraagt om uw bericht
 ask-intro = { $recipient } wil uw vertrouwelijke bericht
     van { $date } openen, maar kwam te laat.
@@ -95,7 +95,8 @@ confirm-extend-title = Einddatum wijzigen
 confirm-extend-text = Nu is het bericht beschikbaar tot en met { $date }. De nieuwe einddatum telt vanaf vandaag.
 confirm-extend-renew = Het bericht is verlopen op { $date }. Met een nieuwe einddatum werken de links weer. De nieuwe einddatum telt vanaf vandaag.
 confirm-extend-days = Aantal dagen vanaf vandaag
-confirm-extend-hint = Van 1 tot 365. De ontvangers krijgen hier geen e-mail over.
+confirm-extend-hint = Van 1 tot 365.
+confirm-extend-tell = Stuur de ontvangers een e-mail met de nieuwe einddatum
 confirm-extend-yes = Einddatum wijzigen
 confirm-resend-title = E-mail opnieuw sturen
 confirm-resend-one = { $recipient } krijgt opnieuw een e-mail met dezelfde link. Het wachtwoord blijft hetzelfde.
@@ -106,6 +107,7 @@ confirm-unlock-text = De link van { $recipient } is gesloten, omdat te vaak een 
 confirm-unlock-yes = Link openstellen
 
 done-extend = De einddatum is gewijzigd.
+done-extend-told = De einddatum is gewijzigd. De ontvangers krijgen daarover een e-mail, tenzij er in de laatste tien minuten al een ging.
 done-resend = De e-mail staat opnieuw klaar om te versturen.
 done-unlock = De link staat weer open.
 problem-closed = Dit kan niet meer: het bericht is verlopen of ingetrokken.

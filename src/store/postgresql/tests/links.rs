@@ -104,6 +104,8 @@ async fn a_transfer_is_extended_or_expires() {
             expires: days_later(end, 9),
             closed: earlier(end, Duration::from_secs(1)),
             event: event(Action::Extend),
+            now: noon(),
+            notices: Vec::new(),
         };
         let (extended, expired) =
             join(nodes[0].extend(extension), nodes[1].expire(Whose::everybody(), end, end)).await;
@@ -326,7 +328,8 @@ impl Scene {
 
     fn extension(&self) -> Extension {
         let transfer = self.link.transfer.clone();
-        Extension { transfer, expires: days(40), closed: noon(), event: event(Action::Extend) }
+        let (expires, notices) = (days(40), Vec::new());
+        Extension { transfer, expires, closed: noon(), event: event(Action::Extend), now: noon(), notices }
     }
 
     fn reminders(&self) -> ReminderMails {
