@@ -169,6 +169,7 @@ impl Gateway {
             blobs: blobs.queue,
             key: keys.body.clone(),
             link_key: keys.link.clone(),
+            action_key: keys.action.clone(),
             clock: clock.clone(),
             settings: settings.clone(),
             next_hop: Arc::new(smarthost),

@@ -101,6 +101,7 @@ async fn send(message: Vec<u8>, to: &[&str], enough: impl Fn(&State) -> bool) ->
         blobs: Arc::new(blobs),
         key: keys.body,
         link_key: keys.link,
+        action_key: keys.action,
         clock: Clock::movable(start),
         settings,
         next_hop: next_hop.clone(),

@@ -243,6 +243,34 @@ fn the_senders_pages_fit_a_telephone() {
     }
 }
 
+/// Before the password: who sent it, whom to call and what to say. What is said on the telephone opens nothing.
+#[test]
+fn a_reader_can_find_out_whether_it_is_genuine() {
+    let scene = scene();
+    let id = scene.link.rsplit('/').next().unwrap().get(..10).unwrap().to_uppercase();
+    let reference = format!("{}-{}", &id[..5], &id[5..]);
+    for (width, scripts) in [(320, false), (1280, true)] {
+        let browser = Browser::open(width, 800, scripts);
+        browser.goto(&format!("{}?lang=nl", scene.link));
+        let page = browser.text("main");
+        for shown in ["Is dit echt?", STAFF, "Gemeente Voorbeeld", &reference.to_lowercase(), "DigiD"] {
+            assert!(page.contains(shown), "{shown} is missing in {page}");
+        }
+        assert!(
+            page.find("Wachtwoord").unwrap() < page.find("Is dit echt?").unwrap(),
+            "the form comes first"
+        );
+        let wide = |name| browser.property("html", name).as_u64().unwrap();
+        assert!(wide("scrollWidth") <= wide("clientWidth"), "it is wider than the screen");
+        browser.goto(&scene.site.public_url());
+        browser.type_into("input[name=transfer]", &reference);
+        browser.click("main button.button[type=submit]");
+        wait_for("a kind word", || browser.has("[role=alert]").then_some(()));
+        assert!(browser.text("main").contains("alleen met de link uit de e-mail"));
+        assert_eq!(browser.property("input[name=transfer]", "value"), reference, "what was typed is kept");
+    }
+}
+
 /// Where something from the mail is shown, or may be. What is never shown is 415.
 const INSIDE: [&str; 11] = [
     "/files",

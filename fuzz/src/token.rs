@@ -4,7 +4,7 @@
 use zegel::id::{self, QueueId, TransferId};
 use zegel::secret::Keys;
 use zegel::store::{message_id, taken_answer};
-use zegel::transfer::pasted::{Around, transfer_in};
+use zegel::transfer::pasted::{Around, reference, transfer_in};
 use zegel::transfer::{action, link, password};
 
 pub fn holds(input: &[u8]) {
@@ -40,6 +40,9 @@ pub fn holds(input: &[u8]) {
     if let Ok(transfer) = text.parse::<TransferId>() {
         assert!(transfer.as_str() == text && id::is_base32(text));
         assert_eq!(transfer_in(text), Some(transfer));
+    }
+    if let Some(id) = reference(text) {
+        assert_eq!(reference(&id.grouped().to_uppercase()), Some(id), "it is read as it is said");
     }
     if let Some(found) = transfer_in(text) {
         assert_eq!(transfer_in(&format!("https://veilig.voorbeeld.nl/t/{found}")), Some(found));

@@ -153,10 +153,12 @@ mod tests {
             .collect()
     }
 
-    /// The first literal after `.text(` or `.format(`.
+    /// The first literal after `.text(`, `.format(` or `.subject(`.
     fn keys_in(source: &str) -> Vec<String> {
-        let calls = source.match_indices(".text(").chain(source.match_indices(".format("));
+        let calls = [".text(", ".format(", ".subject("].map(|call| source.match_indices(call));
         calls
+            .into_iter()
+            .flatten()
             .filter_map(|(at, _)| {
                 let arguments = source[at..].split(')').next()?;
                 Some(arguments.split('"').nth(1)?.to_owned())

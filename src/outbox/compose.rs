@@ -229,16 +229,16 @@ pub enum Original<'a> {
     Whole(&'a [u8]),
 }
 
-/// A delivery report (RFC 6522): a text for people, fields of ASCII for machines (RFC 3464 2.1), and what is returned.
+/// A delivery report (RFC 6522): text and HTML for people, fields of ASCII for machines (RFC 3464 2.1), and what is returned.
 pub fn report_mail(
     fields: Fields,
     random: &QueueId,
-    text: &str,
+    wording: &Wording,
     status: &str,
     original: Option<Original<'_>>,
 ) -> CrlfBytes {
     let mut parts = vec![
-        MimePart::new("text/plain", text),
+        wording.part(format!("=_text_{random}")),
         MimePart::new("message/delivery-status", BodyPart::Binary(status.as_bytes().into()))
             .transfer_encoding("7bit"),
     ];

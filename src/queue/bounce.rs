@@ -6,6 +6,7 @@ use crate::address::{Address, ReversePath};
 use crate::clock::Timestamp;
 use crate::diagnostic::{Diagnostic, Outcome};
 use crate::envelope::Ret;
+use crate::id::TransferId;
 use crate::message::header::Header;
 use crate::outbox::body::Opener;
 use crate::outbox::compose::Original;
@@ -13,8 +14,10 @@ use crate::outbox::notices::failure::{About, FailedRecipient, FailureReport};
 use crate::outbox::notices::undelivered::Undelivered;
 use crate::outbox::{Context, NoticeError, Outbox};
 use crate::queue::routing;
-use crate::settings::Settings;
+use crate::secret::{ActionKey, Secret};
+use crate::settings::{Organisation, Settings};
 use crate::store::{Item, NewItem, PendingRecipient, QueueItemKind};
+use crate::transfer::action;
 
 /// Bytes of a returned header; a longer one is cut at a line.
 const MOST_HEADER: usize = 32 * 1024;
@@ -51,71 +54,88 @@ pub fn untold<'a>(item: &'a Item, outcomes: &'a [(u32, Outcome)]) -> Vec<Failed<
     }
 }
 
-/// The notice to the postmaster about these recipients; `None` when it cannot be made, and about such a notice itself, so
-/// that there is no end of them. `kept`: the mail is frozen.
-pub fn notice(
-    settings: &Settings,
-    server: &str,
-    outbox: Outbox<'_>,
-    now: Timestamp,
-    item: &Item,
-    failed: &[Failed<'_>],
-    kept: bool,
-) -> Option<NewItem> {
-    let organisation = routing::organisation(settings, item);
-    let postmaster = Some(&organisation.postmaster).filter(|_| item.kind != QueueItemKind::Undelivered)?;
-    let failed: Vec<(&Address, String)> =
-        failed.iter().map(|(pending, why)| (&pending.recipient.address, why.for_log())).collect();
-    let notice = Undelivered {
-        to: postmaster,
-        item: &item.id,
-        kind: item.kind.as_str(),
-        arrived: item.created,
-        smarthost: server,
-        failed: &failed,
-        kept,
-    };
-    made(outbox.item(&Context::new(organisation, None, now), &notice))
+/// Writes the mails about failures: by these settings, sealed by this outbox, at this moment.
+#[derive(Clone, Copy)]
+pub struct Reporter<'a> {
+    pub settings: &'a Settings,
+    /// The next hop, as `host:port`.
+    pub server: &'a str,
+    pub outbox: Outbox<'a>,
+    /// Makes the sender's link to the status page.
+    pub action_key: &'a ActionKey,
+    pub now: Timestamp,
 }
 
-/// The report on these recipients; `None` when nobody can be told. `original` is the item's body, if it can
-/// still be read. Blocking.
-pub fn report(
-    settings: &Settings,
-    server: &str,
-    outbox: Outbox<'_>,
-    now: Timestamp,
-    item: &Item,
-    failed: &[Failed<'_>],
-    original: Option<Opener>,
-) -> Option<NewItem> {
-    let to = item.reverse_path.address()?;
-    let failed: Vec<FailedRecipient<'_>> = failed.iter().copied().map(describe).collect();
-    if failed.is_empty() {
-        return None;
+impl Reporter<'_> {
+    /// The notice to the postmaster about these recipients; `None` when it cannot be made, and about such a notice itself,
+    /// so that there is no end of them. `kept`: the mail is frozen.
+    pub fn notice(&self, item: &Item, failed: &[Failed<'_>], kept: bool) -> Option<NewItem> {
+        let organisation = routing::organisation(self.settings, item);
+        let postmaster =
+            Some(&organisation.postmaster).filter(|_| item.kind != QueueItemKind::Undelivered)?;
+        let failed: Vec<(&Address, String)> =
+            failed.iter().map(|(pending, why)| (&pending.recipient.address, why.for_log())).collect();
+        let notice = Undelivered {
+            to: postmaster,
+            item: &item.id,
+            kind: item.kind.as_str(),
+            arrived: item.created,
+            smarthost: self.server,
+            failed: &failed,
+            kept,
+        };
+        made(self.outbox.item(&Context::new(organisation, None, self.now), &notice))
     }
-    let returned = original.and_then(|opener| returned(item, opener));
-    let octets = returned.as_ref().map_or(&[][..], |returned| &returned.octets);
-    let message_id = Header::parse(octets).message_id();
-    let report = FailureReport {
-        to,
-        arrived: item.created,
-        envid: item.parameters.envid.as_deref(),
-        smarthost: server,
-        about: match item.kind {
-            QueueItemKind::Notification => About::Notification,
-            QueueItemKind::Reminder => About::Reminder,
-            _ => About::Message,
-        },
-        // A reminder has an id of its own, which its sender has never seen.
-        message_id: message_id.as_deref().filter(|_| item.kind != QueueItemKind::Reminder),
-        failed: &failed,
-        original: returned.as_ref().map(|Returned { whole, octets }| match whole {
-            true => Original::Whole(octets),
-            false => Original::Header(octets),
-        }),
-    };
-    made(outbox.item(&Context::new(routing::organisation(settings, item), None, now), &report))
+
+    /// The report on these recipients; `None` when nobody can be told. `original` is the item's body, if it can still be
+    /// read. Blocking.
+    pub fn report(&self, item: &Item, failed: &[Failed<'_>], original: Option<Opener>) -> Option<NewItem> {
+        let to = item.reverse_path.address()?;
+        let failed: Vec<FailedRecipient<'_>> = failed.iter().copied().map(describe).collect();
+        if failed.is_empty() {
+            return None;
+        }
+        let organisation = routing::organisation(self.settings, item);
+        let returned = original.and_then(|opener| returned(item, opener));
+        let octets = returned.as_ref().map_or(&[][..], |returned| &returned.octets);
+        let message_id = Header::parse(octets).message_id();
+        let report = FailureReport {
+            to,
+            arrived: item.created,
+            envid: item.parameters.envid.as_deref(),
+            smarthost: self.server,
+            about: about(item.kind),
+            // A reminder has an id of its own, which its sender has never seen.
+            message_id: message_id.as_deref().filter(|_| item.kind != QueueItemKind::Reminder),
+            transfer: self.sealed(organisation, item, to),
+            failed: &failed,
+            original: returned.as_ref().map(|Returned { whole, octets }| match whole {
+                true => Original::Whole(octets),
+                false => Original::Header(octets),
+            }),
+        };
+        made(self.outbox.item(&Context::new(organisation, None, self.now), &report))
+    }
+
+    /// The transfer that a notification or a reminder is about, with the link of its sender, who must be inside.
+    fn sealed<'i>(
+        &self,
+        organisation: &Organisation,
+        item: &'i Item,
+        to: &Address,
+    ) -> Option<(&'i TransferId, Secret)> {
+        let link = item.link.as_ref().filter(|_| about(item.kind) != About::Message)?;
+        let status = action::status_link(self.action_key, &organisation.public_url, &link.transfer);
+        to.is_internal(&organisation.domains).then_some((&link.transfer, status))
+    }
+}
+
+fn about(kind: QueueItemKind) -> About {
+    match kind {
+        QueueItemKind::Notification => About::Notification,
+        QueueItemKind::Reminder => About::Reminder,
+        _ => About::Message,
+    }
 }
 
 /// Without the mail nobody is told, and the caller keeps the item that failed.
@@ -173,7 +193,7 @@ pub(super) mod tests {
     use super::*;
     use crate::diagnostic::Stage;
     use crate::envelope::{EnvelopeRecipient, MailParameters, Notify, RcptParameters};
-    use crate::id::{FolderId, QueueId};
+    use crate::id::{FolderId, Link, QueueId};
     use crate::message::crlf::CrlfBytes;
     use crate::outbox::body;
     use crate::secret::Keys;
@@ -218,6 +238,11 @@ pub(super) mod tests {
         Outbox { body_key: &keys().body, link_key: &keys().link, blobs: None }
     }
 
+    fn reporter<'a>(settings: &'a Settings, server: &'a str) -> Reporter<'a> {
+        let (outbox, action_key) = (outbox(), &keys().action);
+        Reporter { settings, server, outbox, action_key, now: Timestamp::UNIX_EPOCH }
+    }
+
     fn opener(message: &[u8]) -> Opener {
         let sealed = body::seal(&keys().body, &CrlfBytes::check(message.to_vec()).unwrap()).unwrap();
         body::open(&keys().body, &MemoryBlobs::default(), &sealed).unwrap()
@@ -255,11 +280,15 @@ pub(super) mod tests {
         let outcomes = failed(&[1]);
         let failed = to_report(&sent, &outcomes);
         let next_hop = "smarthost.voorbeeld.nl:25";
-        report(&settings(""), next_hop, outbox(), Timestamp::UNIX_EPOCH, &sent, &failed, opener).unwrap()
+        let settings = settings("");
+        reporter(&settings, next_hop).report(&sent, &failed, opener).unwrap()
     }
 
     fn text_of(kind: QueueItemKind) -> String {
-        let report = report_on(kind, Some(opener(MESSAGE)));
+        text_in(&report_on(kind, Some(opener(MESSAGE))))
+    }
+
+    fn text_in(report: &NewItem) -> String {
         let chunks = body::open(&keys().body, &MemoryBlobs::default(), &report.body).unwrap();
         String::from_utf8(chunks.collect::<Result<Vec<_>, _>>().unwrap().concat()).unwrap()
     }
@@ -273,6 +302,31 @@ pub(super) mod tests {
         let reminder = text_of(QueueItemKind::Reminder);
         assert!(!reminder.contains("In-Reply-To: ") && !reminder.contains("gesloten"), "{reminder}");
         assert!(sealed.contains("Subject: hallo") && !sealed.contains("/t/secret"), "{sealed}");
+    }
+
+    /// The sender's own link, which can recall the message: to nobody else, and not about other mail.
+    #[test]
+    fn the_status_page_is_named_to_the_sender_of_what_was_sealed() {
+        let settings = settings("");
+        let link = Link { transfer: "3k7wp9hmxt".parse().unwrap(), recipient: 1 };
+        let status = action::status_link(&keys().action, "https://veilig.voorbeeld.nl", &link.transfer);
+        for (kind, from, named) in [
+            (QueueItemKind::Notification, "jan@voorbeeld.nl", true),
+            (QueueItemKind::Reminder, "jan@voorbeeld.nl", true),
+            (QueueItemKind::Notification, "anna@example.org", false),
+            (QueueItemKind::Reply, "anna@example.org", false),
+            (QueueItemKind::Message, "jan@voorbeeld.nl", false),
+        ] {
+            let sent = Item { link: Some(link.clone()), ..item(kind, Some(from), &[None]) };
+            let outcomes = failed(&[1]);
+            let failed = to_report(&sent, &outcomes);
+            let report = reporter(&settings, "mx.example.org:25").report(&sent, &failed, None).unwrap();
+            let text = text_in(&report);
+            assert_eq!(text.contains(status.reveal()), named, "{kind:?} {from}: {text}");
+            assert_eq!(text.contains("Kenmerk: 3k7wp-9hmxt"), named, "{kind:?} {from}");
+            assert_eq!(report.track.transfer.as_ref(), named.then_some(&link.transfer));
+            assert!(!text.contains("/t/3k7wp9hmxt"), "the recipient's link is in none");
+        }
     }
 
     #[test]

@@ -24,8 +24,8 @@ pub(super) fn direction(settings: &Settings, item: &Item) -> Direction {
 }
 
 /// Whether a mail carries a password, a link, a code, or something of an answer.
-pub(super) fn is_secret(kind: QueueItemKind) -> bool {
-    match kind {
+pub(super) fn is_secret(item: &Item) -> bool {
+    match item.kind {
         // The recipient's link.
         QueueItemKind::Notification | QueueItemKind::Reminder => true,
         // The password, and the sender's link.
@@ -36,12 +36,12 @@ pub(super) fn is_secret(kind: QueueItemKind) -> bool {
         QueueItemKind::Reply | QueueItemKind::Confirmation => true,
         // The code.
         QueueItemKind::Verification => true,
+        // The sender's link, where it is about something that was sealed.
+        QueueItemKind::Report => item.track.transfer.is_some(),
         // As its peer gave it to us; and what tells of a delivery or a recall without a word of the content.
-        QueueItemKind::Message
-        | QueueItemKind::Report
-        | QueueItemKind::Recall
-        | QueueItemKind::Undelivered
-        | QueueItemKind::Lost => false,
+        QueueItemKind::Message | QueueItemKind::Recall | QueueItemKind::Undelivered | QueueItemKind::Lost => {
+            false
+        }
     }
 }
 

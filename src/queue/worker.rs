@@ -34,7 +34,7 @@ use crate::diagnostic::{Diagnostic, EnhancedCode, Outcome};
 use crate::envelope::EnvelopeRecipient;
 use crate::id::FolderId;
 use crate::metrics::{Metrics, Relayed};
-use crate::secret::{BodyKey, LinkKey};
+use crate::secret::{ActionKey, BodyKey, LinkKey};
 use crate::settings::{CurrentSettings, Settings};
 use crate::store::{
     Attempt, AttemptEnd, Blobs, BodyData, HopReport, Item, Problem, QueueItemKind, QueueStore, StoreError,
@@ -68,6 +68,8 @@ pub struct WorkerParts {
     pub key: BodyKey,
     /// For the address that reports about a notification come to.
     pub link_key: LinkKey,
+    /// For the sender's link in failure reports.
+    pub action_key: ActionKey,
     /// Time.
     pub clock: Clock,
     /// Taken once for every delivery.
@@ -254,7 +256,7 @@ impl Shared {
             parameters: &item.parameters,
             recipients: &recipients,
             traits: message.traits(),
-            secret: routing::is_secret(item.kind),
+            secret: routing::is_secret(item),
             open: &|| {
                 let (store, claim) = (Arc::clone(&self.parts.store), item.claim.clone());
                 message.blocks().as_long_as(move || store.holds(&claim))

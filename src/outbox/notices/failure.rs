@@ -1,19 +1,24 @@
-//! The failure report (RFC 3464, RFC 6522): tells a sender, in plain Dutch and English, who did not get a
-//! mail and why; and tells a machine the same. Called by `queue/bounce`.
+//! The failure report (RFC 3464, RFC 6522): tells a sender who did not get which mail, why, and what to do, as text and as
+//! HTML, in the language of the organisation and in English; and tells a machine the same. Called by `queue/bounce`.
 //!
 //! A report quotes strangers: next hops, addresses, the mail's own header. Nothing of theirs may start a line
 //! or a field (C13), and of a sealed mail nothing but the header is ever quoted.
 
-use super::{Context, Notice, NoticeError};
+use super::{Context, Notice, NoticeError, wording};
 use crate::address::Address;
+use crate::cause::FailureCause;
 use crate::clock::{Timestamp, rfc5322};
 use crate::diagnostic::{Diagnostic, EnhancedCode, Source};
 use crate::envelope::{BodyType, Envelope};
-use crate::id::QueueId;
+use crate::id::{QueueId, TransferId};
+use crate::locale::Language;
 use crate::message::crlf::CrlfBytes;
+use crate::message::header::Header;
 use crate::message::report::decode_xtext;
 use crate::outbox::compose::{Fields, Original, report_mail};
 use crate::outbox::envelopes::from_nobody;
+use crate::outbox::text::one_line;
+use crate::secret::Secret;
 use crate::store::QueueItemKind;
 
 /// A mail could not be delivered.
@@ -30,6 +35,8 @@ pub struct FailureReport<'a> {
     pub about: About,
     /// Its Message-ID, with or without angle brackets.
     pub message_id: Option<&'a str>,
+    /// The transfer that it was about, and the sender's link to its status page: only for the sender inside.
+    pub transfer: Option<(&'a TransferId, Secret)>,
     /// The recipients who did not get it.
     pub failed: &'a [FailedRecipient<'a>],
     /// What is returned of it.
@@ -67,8 +74,15 @@ impl Notice for FailureReport<'_> {
         envelope
     }
 
+    fn transfer(&self) -> Option<&TransferId> {
+        self.transfer.as_ref().map(|(transfer, _)| *transfer)
+    }
+
     fn compose(&self, context: &Context<'_>, id: &QueueId) -> Result<CrlfBytes, NoticeError> {
-        let subject = "Niet bezorgd: uw bericht is niet aangekomen / Your message was not delivered";
+        let failed = self.failed.iter().map(|failed| failed.address);
+        let subject = context.subject("failure-subject", failed, &self.arrived);
+        let wording =
+            wording!(FailureReport: self, context, subject, "failure/text.txt", "failure/mail.html");
         let from = format!("postmaster@{}", context.organisation.hostname);
         let fields = Fields::default()
             // So that it is shown beside the message in the sender's mail program.
@@ -76,55 +90,61 @@ impl Notice for FailureReport<'_> {
             .date(context.now)
             .mailbox("From", Some(&context.organisation_name()), &from)
             .mailbox("To", None, self.to.as_str())
-            .free_text("Subject", subject)
+            .free_text("Subject", &one_line(&wording.subject))
             .message_id(id.as_str(), &context.organisation.hostname)
             // RFC 3834 5: nobody answers this automatically.
             .exact("Auto-Submitted", "auto-replied")
             .exact("X-Zegel-Notice", "failure")
             .exact("MIME-Version", "1.0");
-        Ok(report_mail(fields, id, &text(self), &status_fields(self, context), self.original))
+        Ok(report_mail(fields, id, &wording, &status_fields(self, context), self.original))
     }
 }
 
-/// For people. Both languages, because nobody knows which one the sender reads.
-fn text(facts: &FailureReport<'_>) -> String {
-    let arrived = facts.arrived.strftime("%d-%m-%Y %H:%M UTC");
-    let recipients = |why: &str| -> String {
-        let line = |failed: &FailedRecipient<'_>| {
-            format!("  {}\n    {why}: {}\n\n", failed.address, failed.diagnostic)
-        };
-        facts.failed.iter().map(line).collect()
-    };
-    let (sealed_nl, sealed_en) = match facts.about {
-        About::Message => ("", ""),
-        About::Notification => (
-            "Het was een vertrouwelijk bericht. Deze ontvanger heeft de link niet gekregen.\n\
-             Was de link nog niet geopend? Dan is hij nu gesloten.\n\n",
-            "It was a confidential message. This recipient did not get the link.\n\
-             If the link had not been opened yet, it is closed now.\n\n",
-        ),
-        About::Reminder => (
-            "Het was een herinnering aan uw vertrouwelijke bericht.\n\
-             De link in de eerste e-mail werkt nog.\n\n",
-            "It was a reminder of your confidential message.\n\
-             The link in the first e-mail still works.\n\n",
-        ),
-    };
-    format!(
-        "Uw bericht van {arrived} is niet aangekomen bij:\n\n{}{sealed_nl}\
-         Wat kunt u doen?\n\
-         - Kijk of het adres klopt. Stuur het bericht daarna opnieuw.\n\
-         - Klopt het adres? Stuur deze mail dan door naar uw helpdesk.\n\n\
-         Deze boodschap is automatisch gemaakt. U kunt er niet op antwoorden.\n\n\
-         ----\n\n\
-         Your message of {arrived} was not delivered to:\n\n{}{sealed_en}\
-         What can you do?\n\
-         - Check the address. Then send the message again.\n\
-         - Is the address right? Then forward this mail to your help desk.\n\n\
-         This message was made automatically. You cannot reply to it.\n",
-        recipients("Reden"),
-        recipients("Reason"),
-    )
+impl FailureReport<'_> {
+    /// Nobody knows which language the sender reads: that of the organisation, and English.
+    fn contexts<'c>(&self, context: &Context<'c>) -> Vec<Context<'c>> {
+        let mut contexts = vec![*context];
+        if context.language != Language::En {
+            contexts.push(Context { language: Language::En, ..*context });
+        }
+        contexts
+    }
+
+    fn intro(&self, context: &Context<'_>) -> String {
+        let date = context.date_and_time(&self.arrived);
+        match self.about {
+            About::Message => context.language.format("failure-intro", &[("date", &date)]),
+            About::Notification => context.language.format("failure-intro-link", &[("date", &date)]),
+            About::Reminder => context.language.format("failure-intro-reminder", &[("date", &date)]),
+        }
+    }
+
+    /// What that means for the link.
+    fn link(&self, context: &Context<'_>) -> Option<String> {
+        match self.about {
+            About::Message => None,
+            About::Notification => Some(context.language.text("failure-link-closed")),
+            About::Reminder => Some(context.language.text("failure-link-open")),
+        }
+    }
+
+    fn status(&self) -> Option<&str> {
+        self.transfer.as_ref().map(|(_, status)| status.reveal())
+    }
+
+    /// The subject of a mail that passes, which goes back with it anyway.
+    fn shown_subject(&self) -> Option<String> {
+        let (Original::Header(original) | Original::Whole(original)) = self.original?;
+        let subject = Header::parse(original).first("Subject").map(|field| one_line(&field.value()))?;
+        Some(subject).filter(|subject| self.about == About::Message && !subject.is_empty())
+    }
+}
+
+impl FailedRecipient<'_> {
+    /// In plain words, as far as the codes tell.
+    fn why(&self, context: &Context<'_>) -> String {
+        context.language.text(FailureCause::from(self.diagnostic).text())
+    }
 }
 
 /// Of a refusal without an enhanced status code (RFC 3463 3.1).
@@ -222,6 +242,7 @@ mod tests {
             smarthost: "mx.example.org:25",
             about: About::Notification,
             message_id: Some("<origineel@voorbeeld.nl>"),
+            transfer: None,
             failed: &failed,
             original,
         };
@@ -232,13 +253,29 @@ mod tests {
     }
 
     #[test]
-    fn is_a_report_of_three_parts() {
+    fn is_a_report_of_three_parts_for_readers_and_machines() {
         let text = report("5.1.1 unknown", Some(Original::Header(b"Subject: caf\xc3\xa9\r\nX: y\r\n")));
         let message = MessageParser::default().parse(text.as_bytes()).unwrap();
         let kind = message.content_type().unwrap();
         assert_eq!((kind.ctype(), kind.subtype()), ("multipart", Some("report")));
         assert_eq!(kind.attribute("report-type"), Some("delivery-status"));
-        assert_eq!(message.parts.len(), 4);
+        let kinds: Vec<_> = message
+            .parts
+            .iter()
+            .filter_map(|part| part.content_type())
+            .map(|kind| format!("{}/{}", kind.ctype(), kind.subtype().unwrap_or_default()))
+            .collect();
+        assert_eq!(
+            kinds,
+            [
+                "multipart/report",
+                "multipart/alternative",
+                "text/plain",
+                "text/html",
+                "message/delivery-status",
+                "text/rfc822-headers"
+            ]
+        );
         assert_eq!(message.in_reply_to().as_text(), Some("origineel@voorbeeld.nl"));
         assert_eq!(message.references().as_text(), Some("origineel@voorbeeld.nl"));
         for line in [
@@ -257,6 +294,9 @@ mod tests {
         let human = message.body_text(0).unwrap();
         assert!(human.contains("niet aangekomen bij:") && human.contains("not delivered to:"));
         assert!(human.contains("piet@example.org") && human.contains("550 5.1.1 unknown"));
+        assert!(human.contains("Dit e-mailadres bestaat niet.") && human.contains("does not exist"));
+        let html = message.body_html(0).unwrap();
+        assert!(html.contains("piet@example.org") && html.contains("550 5.1.1 unknown (RCPT TO)"));
         assert!(human.contains("vertrouwelijk"));
     }
 
@@ -270,7 +310,9 @@ mod tests {
 
     #[test]
     fn a_reason_adds_no_field() {
-        let text = report("x\r\nBcc: evil@example.org\r\n\r\nbody", None);
+        let text = report("x\r\nBcc: evil@example.org\r\n\r\n<img src=//evil.example>body", None);
         assert!(!text.contains("\r\nBcc:"), "{text}");
+        let message = MessageParser::default().parse(text.as_bytes()).unwrap();
+        assert!(!message.body_html(0).unwrap().contains("<img"), "{text}");
     }
 }

@@ -9,7 +9,8 @@ use crate::audit::{Action, Event, EventResult, Initiator, MailLine};
 use crate::clock::Timestamp;
 use crate::diagnostic::Outcome;
 use crate::outbox::Outbox;
-use crate::queue::{bounce, routing};
+use crate::queue::bounce::{self, Reporter};
+use crate::queue::routing;
 use crate::secret::{BodyKey, LinkKey};
 use crate::settings::Settings;
 use crate::store::{Item, NewItem, Problem, QueueItemKind};
@@ -62,15 +63,9 @@ impl Shared {
         let mut mail = match from_nobody {
             true => {
                 let failed = bounce::untold(item, outcomes);
-                bounce::notice(
-                    settings,
-                    server,
-                    outbox(&self.parts.key, &self.parts.link_key),
-                    now,
-                    item,
-                    &failed,
-                    keep,
-                )
+                let outbox = outbox(&self.parts.key, &self.parts.link_key);
+                let action_key = &self.parts.action_key;
+                Reporter { settings, server, outbox, action_key, now }.notice(item, &failed, keep)
             }
             false => self.report(settings, server, item, outcomes, now).await,
         };
@@ -105,11 +100,15 @@ impl Shared {
         let original = self.source(item).open().await.ok();
         let tracking = item.tracking().clone();
         let (settings, item, outcomes) = (Arc::clone(settings), item.clone(), outcomes.to_vec());
-        let (key, link_key, server) =
-            (self.parts.key.clone(), self.parts.link_key.clone(), server.to_owned());
+        let (key, link_key, action_key) =
+            (self.parts.key.clone(), self.parts.link_key.clone(), self.parts.action_key.clone());
+        let server = server.to_owned();
         let made = spawn_blocking(move || {
             let failed = bounce::to_report(&item, &outcomes);
-            bounce::report(&settings, &server, outbox(&key, &link_key), now, &item, &failed, original)
+            let outbox = outbox(&key, &link_key);
+            let reporter =
+                Reporter { settings: &settings, server: &server, outbox, action_key: &action_key, now };
+            reporter.report(&item, &failed, original)
         });
         made.await.unwrap_or_else(|error| {
             tracing::error!(%error, %tracking, "a failure report could not be made");

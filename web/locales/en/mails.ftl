@@ -8,7 +8,7 @@ mail-until = Available up to and including { $date }
 mail-password = Password
 mail-reference = Reference
 mail-sent = Sent
-mail-original-subject = Subject of your message
+mail-original-subject = Subject
 mail-recipients =
     { $count ->
         [one] { $recipient } and 1 other recipient
@@ -78,6 +78,22 @@ reminder-heading = There is still something here for you
 reminder-intro = { $sender } of { $organisation }
     left confidential data for you on { $date }.
 reminder-unopened = You have not opened these data yet.
+
+## To the sender: a mail did not arrive
+failure-subject = Not delivered to { $recipients }: your message of { $time }
+failure-heading = Your message was not delivered
+failure-intro = Your message of { $date } was not delivered to:
+failure-intro-link = The email with the link to your confidential message,
+    of { $date }, was not delivered to:
+failure-intro-reminder = A reminder of your confidential message,
+    of { $date }, was not delivered to:
+failure-technical = Technical message
+failure-link-closed = These recipients did not get the link.
+    If the link had not been opened yet, it is closed now.
+failure-link-open = The link in the first email still works.
+failure-advice = What can you do?
+failure-address = Check the address. Then send the message again.
+failure-helpdesk = Is the address right? Then forward this email to your help desk.
 
 ## To the sender, two days before the end: who has not opened it
 unopened-subject = Not opened yet by { $recipients }: your message of { $time }

@@ -75,6 +75,17 @@ state-expired = Expired
 state-recalled = Withdrawn
 state-bounced = Email did not arrive
 
+## Why an email did not arrive
+cause-unknown-address = This email address does not exist. Please check how it is spelt.
+cause-unknown-domain = The part after the @ does not exist, or takes no email. Please check how it is spelt.
+cause-disabled = The recipient’s mailbox does not take email.
+cause-mailbox-full = The recipient’s mailbox is full.
+cause-too-large = The email was too large for the mail server.
+cause-refused = A mail server refused the email.
+cause-unreachable = The mail server could not be reached.
+cause-given-up = We kept trying to deliver the email, and did not succeed.
+cause-other = A mail server reported an error.
+
 ## What can be done, each with a page that asks first
 action-recall = Withdraw
 action-recall-all = Withdraw for everybody

@@ -8,7 +8,7 @@ mail-until = Beskikber oant en mei { $date }
 mail-password = Wachtwurd
 mail-reference = Skaaimerk
 mail-sent = Ferstjoerd
-mail-original-subject = Underwerp fan jo berjocht
+mail-original-subject = Underwerp
 mail-recipients =
     { $count ->
         [one] { $recipient } en 1 oare ûntfanger
@@ -78,6 +78,22 @@ reminder-heading = Der steane noch gegevens foar jo klear
 reminder-intro = { $sender } fan { $organisation }
     hat op { $date } fertroulike gegevens foar jo klearset.
 reminder-unopened = Jo hawwe dizze gegevens noch net iepene.
+
+## To the sender: a mail did not arrive
+failure-subject = Net besoarge by { $recipients }: jo berjocht fan { $time }
+failure-heading = Jo berjocht is net oankommen
+failure-intro = Jo berjocht fan { $date } is net oankommen by:
+failure-intro-link = De e-mail mei de keppeling nei jo fertroulike berjocht,
+    fan { $date }, is net oankommen by:
+failure-intro-reminder = In oantinken oan jo fertroulike berjocht,
+    fan { $date }, is net oankommen by:
+failure-technical = Technyske melding
+failure-link-closed = Dizze ûntfangers hawwe de keppeling net krigen.
+    Wie de keppeling noch net iepene? Dan is er no sletten.
+failure-link-open = De keppeling yn de earste e-mail wurket noch.
+failure-advice = Wat kinne jo dwaan?
+failure-address = Sjoch oft it adres kloppet. Stjoer it berjocht dêrnei op 'e nij.
+failure-helpdesk = Kloppet it adres? Stjoer dizze mail dan troch nei jo helpdesk.
 
 ## To the sender, two days before the end: who has not opened it
 unopened-subject = Noch net iepene troch { $recipients }: jo berjocht fan { $time }

@@ -75,6 +75,17 @@ state-expired = Ferrûn
 state-recalled = Ynlutsen
 state-bounced = E-mail net oankommen
 
+## Why an email did not arrive
+cause-unknown-address = Dit e-mailadres bestiet net. Sjoch oft it goed skreaun is.
+cause-unknown-domain = It part efter de @ bestiet net, of kriget gjin e-mail. Sjoch oft it goed skreaun is.
+cause-disabled = De mailbox fan de ûntfanger nimt gjin e-mail oan.
+cause-mailbox-full = De mailbox fan de ûntfanger is fol.
+cause-too-large = De e-mail wie te grut foar de mailserver.
+cause-refused = In mailserver wegere de e-mail.
+cause-unreachable = De mailserver wie net te berikken.
+cause-given-up = Der is hieltyd wer besocht de e-mail te besoargjen. Dat is net slagge.
+cause-other = In mailserver melde in flater.
+
 ## What can be done, each with a page that asks first
 action-recall = Ynlûke
 action-recall-all = Foar elkenien ynlûke

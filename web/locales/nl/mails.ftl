@@ -8,7 +8,7 @@ mail-until = Beschikbaar tot en met { $date }
 mail-password = Wachtwoord
 mail-reference = Kenmerk
 mail-sent = Verzonden
-mail-original-subject = Onderwerp van uw bericht
+mail-original-subject = Onderwerp
 mail-recipients =
     { $count ->
         [one] { $recipient } en 1 andere ontvanger
@@ -78,6 +78,22 @@ reminder-heading = Er staan nog gegevens voor u klaar
 reminder-intro = { $sender } van { $organisation }
     heeft op { $date } vertrouwelijke gegevens voor u klaargezet.
 reminder-unopened = U hebt deze gegevens nog niet geopend.
+
+## To the sender: a mail did not arrive
+failure-subject = Niet bezorgd bij { $recipients }: uw bericht van { $time }
+failure-heading = Uw bericht is niet aangekomen
+failure-intro = Uw bericht van { $date } is niet aangekomen bij:
+failure-intro-link = De e-mail met de link naar uw vertrouwelijke bericht,
+    van { $date }, is niet aangekomen bij:
+failure-intro-reminder = Een herinnering aan uw vertrouwelijke bericht,
+    van { $date }, is niet aangekomen bij:
+failure-technical = Technische melding
+failure-link-closed = Deze ontvangers hebben de link niet gekregen.
+    Was de link nog niet geopend? Dan is hij nu gesloten.
+failure-link-open = De link in de eerste e-mail werkt nog.
+failure-advice = Wat kunt u doen?
+failure-address = Kijk of het adres klopt. Stuur het bericht daarna opnieuw.
+failure-helpdesk = Klopt het adres? Stuur deze mail dan door naar uw helpdesk.
 
 ## To the sender, two days before the end: who has not opened it
 unopened-subject = Nog niet geopend door { $recipients }: uw bericht van { $time }

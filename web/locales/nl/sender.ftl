@@ -75,6 +75,17 @@ state-expired = Verlopen
 state-recalled = Ingetrokken
 state-bounced = E-mail niet aangekomen
 
+## Why an email did not arrive
+cause-unknown-address = Dit e-mailadres bestaat niet. Kijk of het goed is geschreven.
+cause-unknown-domain = Het deel achter de @ bestaat niet, of krijgt geen e-mail. Kijk of het goed is geschreven.
+cause-disabled = De mailbox van de ontvanger neemt geen e-mail aan.
+cause-mailbox-full = De mailbox van de ontvanger is vol.
+cause-too-large = De e-mail was te groot voor de mailserver.
+cause-refused = Een mailserver weigerde de e-mail.
+cause-unreachable = De mailserver was niet te bereiken.
+cause-given-up = Er is steeds opnieuw geprobeerd de e-mail te bezorgen. Dat is niet gelukt.
+cause-other = Een mailserver meldde een fout.
+
 ## What can be done, each with a page that asks first
 action-recall = Intrekken
 action-recall-all = Voor iedereen intrekken
