@@ -76,12 +76,10 @@ impl Door {
     }
 }
 
-/// A certificate of this kind, made by OpenSSL, for both doors.
-fn start(kind: &[&str]) -> (Site, Gateway) {
-    let site = Site::new("127.0.0.1:9".parse().unwrap(), "");
-    let folder = site.config().parent().unwrap().to_owned();
-    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
-    let (certificate, key) = (path("c.pem"), path("k.pem"));
+/// Makes a certificate of this kind for this name, with OpenSSL: the lines that name its two files.
+fn certificate(folder: &Path, name: &str, kind: &[&str]) -> String {
+    let path = |ending: &str| folder.join(format!("{name}.{ending}")).to_str().unwrap().to_owned();
+    let (certificate, key, subject) = (path("pem"), path("key"), format!("/CN={name}"));
     let made = Command::new("openssl")
         .args([
             "req",
@@ -90,7 +88,7 @@ fn start(kind: &[&str]) -> (Site, Gateway) {
             "-days",
             "2",
             "-subj",
-            "/CN=localhost",
+            &subject,
             "-keyout",
             &key,
             "-out",
@@ -100,8 +98,16 @@ fn start(kind: &[&str]) -> (Site, Gateway) {
         .output()
         .unwrap();
     assert!(made.status.success() && Path::new(&key).exists(), "{}", String::from_utf8_lossy(&made.stderr));
+    format!("tls_certificate = \"{certificate}\"\ntls_key = \"{key}\"")
+}
+
+/// A gateway with a certificate of this kind for both doors.
+fn start(kind: &[&str]) -> (Site, Gateway) {
+    let site = Site::new("127.0.0.1:9".parse().unwrap(), "");
+    let folder = site.config().parent().unwrap().to_owned();
+    let files = certificate(&folder, "localhost", kind);
     for section in ["smtp", "web"] {
-        site.set(section, &format!("tls_certificate = \"{certificate}\"\ntls_key = \"{key}\""));
+        site.set(section, &files);
     }
     let config = std::fs::read_to_string(site.config()).unwrap();
     std::fs::write(site.config(), config.replace("public_url = \"http:", "public_url = \"https:")).unwrap();
@@ -160,7 +166,11 @@ fn a_session_of_another_gateway_begins_anew() {
         let path = |name: &str| folder.join(name).display().to_string();
         other.set(
             section,
-            &format!("tls_certificate = \"{}\"\ntls_key = \"{}\"", path("c.pem"), path("k.pem")),
+            &format!(
+                "tls_certificate = \"{}\"\ntls_key = \"{}\"",
+                path("localhost.pem"),
+                path("localhost.key")
+            ),
         );
     }
     let second = other.start();
@@ -179,6 +189,63 @@ fn a_session_of_another_gateway_begins_anew() {
             let served = if foreign.is_mail { "221 2.0.0 " } else { "HTTP/1.0 " };
             assert!(elsewhere.contains(served), "{at}: {elsewhere}");
         }
+    }
+}
+
+/// The name in the certificate that is shown to whoever asks for this one, and its serial number.
+fn shown(door: Door, name: Option<&str>) -> (String, String) {
+    let asked = name.map_or_else(|| vec!["-noservername"], |name| vec!["-servername", name]);
+    let said = door.ask(&[&["-tls1_3"][..], &asked].concat());
+    let subject =
+        said.lines().find_map(|line| line.strip_prefix("subject=CN = ")).unwrap_or(&said).to_owned();
+    let start = said.find("-----BEGIN CERTIFICATE-----").unwrap_or_else(|| panic!("{said}"));
+    (subject, said[start..].split("-----END").next().unwrap().to_owned())
+}
+
+#[test]
+fn each_organisation_is_shown_with_its_own_certificate() {
+    const EC: &[&str] = &["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"];
+    let names = ["veilig.voorbeeld.nl", "veilig.zuiderveen.nl"];
+    let site = Site::new("127.0.0.1:9".parse().unwrap(), "");
+    let folder = site.config().parent().unwrap().to_owned();
+    let [first, second] = names.map(|name| {
+        format!(
+            "hostname = \"{name}\"\npublic_url = \"https://{name}\"\n{}\n",
+            certificate(&folder, name, EC)
+        )
+    });
+    let text = std::fs::read_to_string(site.config()).unwrap();
+    let text = text.replacen("[organisation]\n", &format!("[[organisation]]\n{first}"), 1);
+    let second =
+        format!("\n[[organisation]]\nname = \"Zuiderveen\"\ndomains = [\"zuiderveen.nl\"]\n{second}");
+    std::fs::write(site.config(), text + &second).unwrap();
+    let gateway = site.start();
+    let subject = |door: Door, name: Option<&str>| shown(door, name).0;
+    for door in Door::of(&gateway) {
+        for name in names {
+            assert_eq!(subject(door, Some(name)), name);
+            assert_eq!(subject(door, Some(&name.to_uppercase())), name);
+        }
+        for other in [None, Some("elders.nl"), Some("zuiderveen.nl")] {
+            assert_eq!(subject(door, other), names[0], "{other:?}: there is always one to show");
+        }
+    }
+    // A new certificate of the second: it is shown from now on, the first's is as it was, and so is a connection to it.
+    let before = Door::of(&gateway).map(|door| names.map(|name| shown(door, Some(name)).1));
+    let mut idle = SmtpClient::connect(gateway.smtp).unwrap();
+    certificate(&folder, names[1], EC);
+    assert_eq!(site.command(&["reload"]).0, 0);
+    for (door, [of_first, of_second]) in Door::of(&gateway).into_iter().zip(before) {
+        assert_eq!(shown(door, Some(names[0])).1, of_first);
+        assert_ne!(shown(door, Some(names[1])).1, of_second);
+    }
+    assert!(idle.command("NOOP").unwrap().starts_with("250"));
+    // A broken one is refused with its name, and both stay as they are.
+    std::fs::write(folder.join(format!("{}.pem", names[1])), "niets").unwrap();
+    let (status, _, told) = site.command(&["reload"]);
+    assert!(status != 0 && told.contains(names[1]) && told.contains("no certificate in this file"), "{told}");
+    for door in Door::of(&gateway) {
+        assert_eq!(names.map(|name| subject(door, Some(name))), names);
     }
 }
 

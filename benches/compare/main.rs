@@ -25,6 +25,7 @@ mod memory;
 mod million;
 mod nginx;
 mod ordinary;
+mod organisations;
 mod pages;
 mod party;
 mod peers;
@@ -76,6 +77,7 @@ const ROWS: &[Row] = &[
     ("start", start::row),
     ("million", million::row),
     ("track", track::row),
+    ("organisations", organisations::row),
     #[cfg(feature = "cluster")]
     ("cluster", cluster::row),
 ];

@@ -38,6 +38,24 @@ impl Transfer {
     ) -> Self {
         let smarthost = Smarthost::start(Script::usual());
         let site = Arc::new(Site::new(smarthost.address(), ""));
+        Self::at(smarthost, site, (recipients, mail), secure, settings)
+    }
+
+    /// The same among other organisations: what `ZEGEL_ORGANISATION` is, by the URL of the pages.
+    pub fn among(mail: &[u8], organisations: fn(&str) -> String) -> Self {
+        let smarthost = Smarthost::start(Script::usual());
+        let site = Arc::new(Site::new(smarthost.address(), ""));
+        let organisations = organisations(&site.public_url());
+        Self::at(smarthost, site, (&[TO], mail), None, &[("ORGANISATION", &organisations)])
+    }
+
+    fn at(
+        smarthost: Smarthost,
+        site: Arc<Site>,
+        (recipients, mail): (&[&str], &[u8]),
+        secure: Option<&Certificate>,
+        settings: &[(&str, &str)],
+    ) -> Self {
         let (mut settings, mut url) = (settings.to_vec(), site.public_url());
         if let Some(certificate) = secure {
             url = url.replace("http:", "https:");

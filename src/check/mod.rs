@@ -80,7 +80,10 @@ pub async fn run(
             match Settings::read(config.clone()) {
                 Ok(settings) => {
                     if let Some(questions) = &options.online {
-                        online::look(&config, &settings, questions, &mut found, &mut report.seen).await;
+                        for (config, one) in config.organisations().zip(settings.organisations()) {
+                            let settings = settings.of_one(one);
+                            online::look(config, &settings, questions, &mut found, &mut report.seen).await;
+                        }
                     }
                     report.settings = Some(settings);
                 }

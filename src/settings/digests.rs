@@ -2,8 +2,9 @@
 //! tells nothing to whoever reads the database.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::Settings;
+use super::{Organisation, Settings};
 use crate::config::Reply;
 use crate::secret::FolderKey;
 use crate::store::nodes::SettingsDigests;
@@ -12,28 +13,42 @@ impl Settings {
     /// A digest for each section or key that all nodes must have alike. What a node may have for itself is in none of them:
     /// addresses, certificates, next hops, the scanner, limits of connections and memory.
     pub fn digests(&self, key: &FolderKey) -> SettingsDigests {
-        let operator = self.operator();
-        let reply = Reply { scanner: None, ..operator.reply.clone() };
-        let staff: BTreeMap<_, _> = operator.staff.people().collect();
-        let organisation = (&operator.name, &operator.domains, &operator.phone, &operator.zone);
-        let pages = (&operator.website, &operator.help, &operator.privacy_url, &operator.accessibility_url);
-        let smtp = (self.smtp.max_message_size, self.smtp.max_recipients, self.smtp.require_tls);
-        let sections = [
-            ("hostname", operator.hostname.clone()),
-            ("organisation", format!("{organisation:?} {pages:?}")),
-            ("organisation.staff", format!("{staff:?}")),
-            ("organisation.theme, logo, mail_logo or favicon", operator.branding.version.clone()),
-            ("policy", format!("{:?}", operator.policy)),
-            ("seal", format!("{:?}", operator.seal)),
-            ("reply", format!("{reply:?} {}", operator.reply.scanner.is_some())),
-            ("smtp.max_message_size, max_recipients or require_tls", format!("{smtp:?}")),
-            ("web.public_url", operator.public_url.clone()),
-            ("web.default_language", format!("{:?}", operator.language)),
+        let common = [
+            ("organisations", self.organisations().map(|one| one.domain()).collect::<Vec<_>>().join(" ")),
+            ("smtp.max_message_size, max_recipients or require_tls", {
+                let smtp = &self.smtp;
+                format!("{:?}", (smtp.max_message_size, smtp.max_recipients, smtp.require_tls))
+            }),
             ("admin.audit_days", self.admin.audit_days.to_string()),
             ("admin.tracking_days", self.admin.tracking_days.to_string()),
         ];
-        sections.into_iter().map(|(name, text)| (name.to_owned(), key.digest(name, &text))).collect()
+        let common = common.into_iter().map(|(name, text)| (name.to_owned(), text));
+        let own = self.organisations().flat_map(|one| {
+            let place =
+                if Arc::ptr_eq(one, self.operator()) { String::new() } else { format!("{}: ", one.domain()) };
+            of_organisation(one).map(|(name, text)| (format!("{place}{name}"), text))
+        });
+        common.chain(own).map(|(name, text)| (name.clone(), key.digest(&name, &text))).collect()
     }
+}
+
+/// The sections of one organisation.
+fn of_organisation(one: &Organisation) -> [(&'static str, String); 8] {
+    let reply = Reply { scanner: None, ..one.reply.clone() };
+    let staff: BTreeMap<_, _> = one.staff.people().collect();
+    [
+        ("hostname", one.hostname.clone()),
+        (
+            "organisation",
+            format!("{:?}", (&one.name, &one.domains, &one.internal_domains, &one.phone, &one.zone)),
+        ),
+        ("organisation.staff", format!("{staff:?}")),
+        ("organisation.theme or logo", one.branding.version.clone()),
+        ("policy", format!("{:?}", one.policy)),
+        ("seal", format!("{:?}", one.seal)),
+        ("reply", format!("{reply:?} {}", one.reply.scanner.is_some())),
+        ("web.public_url or default_language", format!("{} {:?}", one.public_url, one.language)),
+    ]
 }
 
 #[cfg(test)]

@@ -38,6 +38,8 @@ pub struct Settings {
     others: Vec<Arc<Organisation>>,
     /// Which of them has a domain, as the DNS has it: 0 is the operator.
     by_domain: HashMap<String, usize>,
+    /// Which of them has its pages at an authority.
+    by_authority: HashMap<String, usize>,
     /// Where database, blobs and keys are.
     pub data_dir: PathBuf,
     /// What several nodes share.
@@ -94,22 +96,36 @@ impl Settings {
             trusted_proxies: web.trusted_proxies,
         };
         let certificates = Certificates::default();
-        let by_domain = HashMap::new();
-        let settings =
-            Self { operator, others, by_domain, data_dir, store, smtp, relay, web, admin, certificates };
+        let (by_domain, by_authority) = Default::default();
+        let settings = Self {
+            operator,
+            others,
+            by_domain,
+            by_authority,
+            data_dir,
+            store,
+            smtp,
+            relay,
+            web,
+            admin,
+            certificates,
+        };
         Ok(settings.indexed())
     }
 
-    /// With the index of domains made anew.
-    fn indexed(mut self) -> Self {
+    /// With the indexes made anew.
+    fn indexed(self) -> Self {
         let domains = self.organisations().enumerate().flat_map(|(index, organisation)| {
             organisation
                 .domains
                 .iter()
                 .map(move |domain| (ascii(domain).unwrap_or_else(|| domain.clone()), index))
         });
-        self.by_domain = domains.collect();
-        self
+        let by_domain = domains.collect();
+        let pages = self.organisations().enumerate();
+        let by_authority =
+            pages.map(|(index, organisation)| (authority_of(&organisation.public_url), index)).collect();
+        Self { by_domain, by_authority, ..self }
     }
 
     /// The organisation that runs this gateway, the first: it greets peers, and is told of what belongs to nobody else.
@@ -128,8 +144,17 @@ impl Settings {
     }
 
     fn with_domain(&self, domain: &str) -> Option<&Arc<Organisation>> {
-        let index = *self.by_domain.get(&ascii(domain)?)?;
+        self.numbered(*self.by_domain.get(&ascii(domain)?)?)
+    }
+
+    fn numbered(&self, index: usize) -> Option<&Arc<Organisation>> {
         index.checked_sub(1).map_or(Some(&self.operator), |other| self.others.get(other))
+    }
+
+    /// The same as they would be if this organisation were the operator, and alone.
+    pub fn of_one(&self, organisation: &Arc<Organisation>) -> Self {
+        let (operator, relay) = (Arc::clone(organisation), organisation.relay.clone());
+        Self { operator, relay, others: Vec::new(), ..self.clone() }.indexed()
     }
 
     /// The organisation that a sender of mail is of; none for a stranger.
@@ -144,7 +169,11 @@ impl Settings {
 
     /// The organisation whose pages are at this host (and port, unless it is the scheme's own).
     pub fn for_host(&self, host: &str) -> Option<&Arc<Organisation>> {
-        self.organisations().find(|organisation| organisation.is_at(host))
+        let host = host.to_lowercase();
+        // Without the port too, which may be the scheme's own.
+        let names = [host.as_str(), host.rsplit_once(':').map_or("", |(name, _)| name)];
+        let found = names.into_iter().filter_map(|name| self.by_authority.get(name));
+        found.filter_map(|index| self.numbered(*index)).find(|organisation| organisation.is_at(&host))
     }
 
     /// The organisation that a row belongs to: the one that has its domain today. A row that names none is from before there
@@ -152,7 +181,7 @@ impl Settings {
     pub fn of(&self, id: Option<&OrganisationId>) -> Option<&Arc<Organisation>> {
         match id {
             None => Some(&self.operator),
-            Some(id) => self.organisations().find(|organisation| organisation.is_named(id)),
+            Some(id) => self.with_domain(id.as_str()),
         }
     }
 

@@ -164,6 +164,45 @@ mod tests {
     }
 
     #[test]
+    fn each_of_several_is_found_by_what_is_its_own() {
+        let settings = settings(
+            "[[organisation]]\nname = \"Zuid\"\ndomains = [\"zuiderveen.nl\", \"münster.nl\"]\n\
+             public_url = \"http://zuid.nl:8080\"\npartners = [\"voorbeeld.nl\"]",
+        );
+        let names = |found: Option<&std::sync::Arc<crate::settings::Organisation>>| {
+            found.map(|one| one.domain().to_owned())
+        };
+        let address = |text: &str| Address::parse(text).unwrap();
+        for (sender, expected) in [
+            ("jan@voorbeeld.nl", Some("voorbeeld.nl")),
+            ("jan@ZUIDERVEEN.nl", Some("zuiderveen.nl")),
+            ("jan@xn--mnster-3ya.nl", Some("zuiderveen.nl")),
+            ("jan@beeld.nl", None),
+        ] {
+            assert_eq!(names(settings.for_sender(&address(sender))).as_deref(), expected, "{sender}");
+        }
+        for (host, expected) in [
+            ("veilig.voorbeeld.nl", Some("voorbeeld.nl")),
+            ("veilig.voorbeeld.nl:443", Some("voorbeeld.nl")),
+            ("Zuid.nl:8080", Some("zuiderveen.nl")),
+            ("zuid.nl", None),
+            ("zuid.nl:80", None),
+            ("veilig.voorbeeld.nl:8080", None),
+            (":443", None),
+        ] {
+            assert_eq!(names(settings.for_host(host)).as_deref(), expected, "{host}");
+        }
+        let of = |domain: &str| names(settings.of(Some(&OrganisationId::of_domain(domain))));
+        assert_eq!(of("münster.nl").as_deref(), Some("zuiderveen.nl"));
+        assert_eq!((names(settings.of(None)).as_deref(), of("weg.nl")), (Some("voorbeeld.nl"), None));
+        let second = settings.for_sender(&address("x@zuiderveen.nl")).unwrap();
+        assert!(second.trusts(&address("jan@voorbeeld.nl")) && second.trusts(&address("jan@zuiderveen.nl")));
+        assert!(!settings.operator().trusts(&address("jan@zuiderveen.nl")), "trust goes one way");
+        let alone = settings.of_one(second);
+        assert!(!alone.has_several() && alone.for_sender(&address("jan@voorbeeld.nl")).is_none());
+    }
+
+    #[test]
     fn is_found_by_its_senders_and_by_its_host() {
         let settings = settings("");
         let is_sender = |text: &str| settings.for_sender(&Address::parse(text).unwrap()).is_some();

@@ -21,9 +21,13 @@ const CONFIG: &str = r#"
     public_url = "https://veilig.voorbeeld.nl"
 "#;
 
-/// The smallest configuration, with these lines behind it.
+/// The smallest configuration, with these lines behind it; they may add an organisation.
 pub fn settings(more: &str) -> Settings {
     let text = format!("{CONFIG}\n{more}");
+    let text = match more.contains("[[organisation]]") {
+        true => text.replacen("[organisation]", "[[organisation]]", 1),
+        false => text,
+    };
     Settings::read(config::parse(Path::new("zegel.toml"), &text, std::iter::empty()).unwrap()).unwrap()
 }
 

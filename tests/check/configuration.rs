@@ -4,7 +4,61 @@ use std::fs;
 
 use crate::Case;
 
+const SEVERAL: (&str, &str) = ("[organisation]", "[[organisation]]");
+const TWO: &str = r#"[[organisation]]
+name = "Gemeente Zuiderveen"
+domains = ["zuiderveen.nl"]
+public_url = "https://veilig.zuiderveen.nl"
+[organisation.seal]
+expiry_days = 14
+
+[smtp]"#;
+
 pub const CASES: &[Case] = &[
+    Case {
+        name: "organisations-with-one-domain",
+        edits: &[
+            SEVERAL,
+            ("[smtp]", TWO),
+            ("domains = [\"zuiderveen.nl\"]", "domains = [\"zuiderveen.nl\", \"Voorbeeld.NL\"]"),
+        ],
+        expected: ("error", "voorbeeld.nl is of \"Gemeente Voorbeeld\" already"),
+        ..CASE
+    },
+    Case {
+        name: "organisations-at-one-host",
+        edits: &[SEVERAL, ("[smtp]", TWO), ("public_url = \"https://veilig.zuiderveen.nl\"\n", "")],
+        expected: ("error", "one host cannot have two faces"),
+        ..CASE
+    },
+    Case {
+        name: "organisations-with-a-fault-each",
+        edits: &[
+            SEVERAL,
+            ("[smtp]", TWO),
+            ("phone = \"14 0511\"", "phone = 5"),
+            ("expiry_days = 14", "expiry_days = 0\nexpiry_day = 3"),
+        ],
+        expected: ("error", "unknown key organisation.seal.expiry_day"),
+        ..CASE
+    },
+    Case {
+        name: "partner-that-is-nobody",
+        edits: &[
+            SEVERAL,
+            ("[smtp]", TWO),
+            ("name = \"Gemeente Zuiderveen\"", "name = \"Gemeente Zuiderveen\"\npartners = [\"elders.nl\"]"),
+        ],
+        expected: ("error", "no other organisation here has the domain"),
+        ..CASE
+    },
+    Case {
+        name: "variable-of-no-organisation-in-particular",
+        edits: &[SEVERAL, ("[smtp]", TWO)],
+        environment: &[("ZEGEL_ORGANISATION__PHONE", "14 0599")],
+        expected: ("error", "organisation is not a section"),
+        ..CASE
+    },
     Case {
         name: "no-file",
         prepare: Some(|folder| {
