@@ -13,7 +13,7 @@ use crate::address::ReversePath;
 use crate::clock::Timestamp;
 use crate::diagnostic::Codes;
 use crate::envelope::Reported;
-use crate::id::QueueId;
+use crate::id::{OrganisationId, QueueId};
 
 pub use recorded::{Entry, Recorded};
 
@@ -159,6 +159,8 @@ pub struct Event {
     pub actor: Actor,
     /// From where.
     pub origin: Origin,
+    /// Whose it is. `None`: its transfer's or its item's, which the store finds out; or nobody's in particular.
+    pub organisation: Option<OrganisationId>,
     /// The mails that it is about, for the log alone: a line for each of these.
     pub mails: Vec<MailLine>,
 }
@@ -257,7 +259,7 @@ impl Initiator {
     /// What this one did.
     pub fn event(&self, time: Timestamp, action: Action, object: String, result: EventResult) -> Event {
         let (actor, origin) = (self.actor.clone(), self.origin.clone());
-        Event { time, action, object, result, actor, origin, mails: Vec::new() }
+        Event { time, action, object, result, actor, origin, organisation: None, mails: Vec::new() }
     }
 }
 
@@ -435,6 +437,11 @@ impl Event {
         is_visitor.then(|| format!("audit {} {}", self.action.as_str(), self.object))
     }
 
+    /// The same, known to be of this organisation.
+    pub fn of(self, organisation: Option<OrganisationId>) -> Self {
+        Self { organisation, ..self }
+    }
+
     /// The same about these mails.
     pub fn about(self, mails: Vec<MailLine>) -> Self {
         Self { mails, ..self }
@@ -478,6 +485,7 @@ impl Event {
                     tracking = Some(mail.tracking.as_str()).filter(|id| !id.is_empty()),
                     object = escaped(&self.object),
                     result = escaped(&self.result.to_string()),
+                    organisation = self.organisation.as_ref().map(|one| escaped(one.as_str())),
                     kind = mail.kind,
                     from = mail.from.as_deref().map(escaped),
                     to,

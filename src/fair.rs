@@ -1,10 +1,13 @@
-//! A semaphore with shares: of all permits, one link or one client holds no more than its share at once (H40). A request
-//! over that share waits behind the others of its link or client, and takes no place in the common queue meanwhile.
-//! Used for everything scarce that a visitor can ask for: Argon2 runs, downloads, the scanner,
-//! composing an answer.
+//! Shares of what is scarce, so that nobody holds all of it (H40).
+//!
+//! [`FairSemaphore`]: of all permits, one link, one client or one of several organisations holds no more than its share at
+//! once. A request over that share waits behind the others of its link, client or organisation, and takes no place in the
+//! common queue meanwhile. Used for everything that a visitor can ask for: Argon2 runs, downloads, the scanner, composing
+//! an answer.
+//!
+//! [`Reserve`]: the same for whoever does not wait, but asks again: the connections that mail goes out by.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::id::Link;
-use crate::limits::client_key;
+use crate::limits::Visitor;
 
 /// How many at once.
 #[derive(Clone, Copy, Debug)]
@@ -24,11 +27,17 @@ pub struct FairLimits {
     pub in_all: usize,
 }
 
+/// The part of so many permits that one of several organisations may hold: three quarters. Where there is only one, that.
+pub fn of_organisation(in_all: usize) -> usize {
+    (in_all - in_all.div_ceil(4)).max(1)
+}
+
 /// Permits with shares.
 #[derive(Clone, Debug)]
 pub struct FairSemaphore {
     links: Shares,
     clients: Shares,
+    organisations: Shares,
     all: Arc<Semaphore>,
 }
 
@@ -36,6 +45,7 @@ pub struct FairSemaphore {
 #[derive(Debug)]
 pub struct FairPermit {
     _all: OwnedSemaphorePermit,
+    _organisation: Option<Share>,
     _client: Share,
     _link: Share,
 }
@@ -43,17 +53,22 @@ pub struct FairPermit {
 impl FairSemaphore {
     /// With these shares.
     pub fn new(most: FairLimits) -> Self {
-        let (links, clients) = (Shares::new(most.of_link), Shares::new(most.of_client));
-        Self { links, clients, all: Arc::new(Semaphore::new(most.in_all)) }
+        let [links, clients, organisations] =
+            [most.of_link, most.of_client, of_organisation(most.in_all)].map(Shares::new);
+        Self { links, clients, organisations, all: Arc::new(Semaphore::new(most.in_all)) }
     }
 
     /// Waits for a permit, but no longer than this.
-    pub async fn acquire(&self, link: &Link, client: IpAddr, patience: Duration) -> Option<FairPermit> {
+    pub async fn acquire(&self, link: &Link, by: &Visitor, patience: Duration) -> Option<FairPermit> {
         let permit = async {
             let link = self.links.enter(link.to_string()).await?;
-            let client = self.clients.enter(client_key(client)).await?;
+            let client = self.clients.enter(by.key()).await?;
+            let organisation = match by.sharer() {
+                Some(sharer) => Some(self.organisations.enter(sharer.to_string()).await?),
+                None => None,
+            };
             let all = Arc::clone(&self.all).acquire_owned().await.ok()?;
-            Some(FairPermit { _all: all, _client: client, _link: link })
+            Some(FairPermit { _all: all, _organisation: organisation, _client: client, _link: link })
         };
         timeout(patience, permit).await.ok().flatten()
     }
@@ -61,7 +76,7 @@ impl FairSemaphore {
 
 /// So many at once under each key.
 #[derive(Clone, Debug)]
-struct Shares {
+pub struct Shares {
     most: usize,
     keys: Arc<Mutex<HashMap<String, Key>>>,
 }
@@ -75,18 +90,20 @@ struct Key {
 
 /// A place under a key, or the wait for it.
 #[derive(Debug)]
-struct Share {
+pub struct Share {
     shares: Shares,
     key: String,
     permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Shares {
-    fn new(most: usize) -> Self {
+    /// None is taken.
+    pub fn new(most: usize) -> Self {
         Self { most, keys: Arc::default() }
     }
 
-    async fn enter(&self, key: String) -> Option<Share> {
+    /// Waits for a place.
+    pub async fn enter(&self, key: String) -> Option<Share> {
         let semaphore = self.join(&key);
         // It leaves the key again, also when the wait is given up.
         let mut share = Share { shares: self.clone(), key, permit: None };
@@ -120,10 +137,35 @@ impl Drop for Share {
     }
 }
 
+/// Places of which some are kept for those that hold few. Pure.
+#[derive(Clone, Copy, Debug)]
+pub struct Reserve {
+    /// All places.
+    pub places: usize,
+    /// How many share them.
+    pub sharers: usize,
+}
+
+impl Reserve {
+    /// How many more places a sharer may take, who holds `own` of them while the others hold `others`. Each is sure of an equal
+    /// part of one half; whoever holds that much leaves free what the others are still sure of. With one sharer nothing is kept.
+    pub fn left(&self, own: usize, others: impl Iterator<Item = usize>) -> usize {
+        let sure = if self.sharers > 1 { (self.places / 2 / self.sharers).max(1) } else { 0 };
+        let (mut held, mut used) = (own, 0);
+        for other in others {
+            held += other;
+            used += other.min(sure);
+        }
+        let free = self.places.saturating_sub(held);
+        let kept = (sure * self.sharers.saturating_sub(1)).saturating_sub(used).min(self.places / 2);
+        free.saturating_sub(kept).max(sure.saturating_sub(own).min(free))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::TransferId;
+    use crate::id::{OrganisationId, TransferId};
 
     const NOW: Duration = Duration::ZERO;
     const MOST: FairLimits = FairLimits { of_link: 2, of_client: 3, in_all: 5 };
@@ -132,8 +174,12 @@ mod tests {
         std::iter::repeat_with(|| Link { transfer: TransferId::random(), recipient: 1 })
     }
 
-    fn client(number: u8) -> IpAddr {
-        IpAddr::from([192, 0, 2, number])
+    fn client(number: u8) -> Visitor {
+        std::net::IpAddr::from([192, 0, 2, number]).into()
+    }
+
+    fn at(domain: &str, number: u8) -> Visitor {
+        Visitor { organisation: Some(OrganisationId::of_domain(domain)), is_shared: true, ..client(number) }
     }
 
     #[tokio::test]
@@ -142,12 +188,12 @@ mod tests {
         let (one, other) = (links().next().unwrap(), links().next().unwrap());
         let mut held = Vec::new();
         for number in 0..5 {
-            held.extend(permits.acquire(&one, client(number), NOW).await);
+            held.extend(permits.acquire(&one, &client(number), NOW).await);
         }
         assert_eq!(held.len(), 2, "its share, from however many addresses");
-        assert!(permits.acquire(&other, client(9), NOW).await.is_some());
+        assert!(permits.acquire(&other, &client(9), NOW).await.is_some());
         held.pop();
-        assert!(permits.acquire(&one, client(9), NOW).await.is_some(), "what ends makes room");
+        assert!(permits.acquire(&one, &client(9), NOW).await.is_some(), "what ends makes room");
     }
 
     #[tokio::test]
@@ -155,11 +201,11 @@ mod tests {
         let permits = FairSemaphore::new(MOST);
         let mut held = Vec::new();
         for link in links().take(5) {
-            held.extend(permits.acquire(&link, client(1), NOW).await);
+            held.extend(permits.acquire(&link, &client(1), NOW).await);
         }
         assert_eq!(held.len(), 3, "its share, over however many links");
         for link in links().take(5) {
-            held.extend(permits.acquire(&link, client(2), NOW).await);
+            held.extend(permits.acquire(&link, &client(2), NOW).await);
         }
         assert_eq!(held.len(), 5, "and no more than there are");
     }
@@ -169,10 +215,84 @@ mod tests {
         let permits = FairSemaphore::new(MOST);
         let link = links().next().unwrap();
         let held =
-            [permits.acquire(&link, client(1), NOW).await, permits.acquire(&link, client(1), NOW).await];
-        assert!(permits.acquire(&link, client(1), NOW).await.is_none());
+            [permits.acquire(&link, &client(1), NOW).await, permits.acquire(&link, &client(1), NOW).await];
+        assert!(permits.acquire(&link, &client(1), NOW).await.is_none());
         drop(held);
         assert!(permits.links.lock().is_empty() && permits.clients.lock().is_empty());
         assert_eq!(permits.all.available_permits(), 5);
+    }
+
+    /// Many links and clients of one organisation, and one of another's.
+    #[tokio::test]
+    async fn one_organisation_leaves_permits_to_others() {
+        let permits = FairSemaphore::new(FairLimits { of_link: 1, of_client: 1, in_all: 8 });
+        let mut held = Vec::new();
+        for (link, number) in links().zip(0..200) {
+            held.extend(permits.acquire(&link, &at("noorderveen.nl", number), NOW).await);
+        }
+        assert_eq!(held.len(), 6, "three quarters");
+        for (link, number) in links().zip(200..202) {
+            held.push(permits.acquire(&link, &at("zuiderveen.nl", number), NOW).await.unwrap());
+        }
+        drop(held);
+        assert!(permits.organisations.lock().is_empty());
+    }
+
+    /// Whoever waits for the share of its organisation does not stand in front of the others.
+    #[tokio::test]
+    async fn those_who_wait_for_their_organisation_are_in_nobodys_way() {
+        let permits = FairSemaphore::new(FairLimits { of_link: 1, of_client: 99, in_all: 1 });
+        let patience = Duration::from_secs(60);
+        let wait = |link: Link, by: Visitor| {
+            let permits = permits.clone();
+            tokio::spawn(async move { permits.acquire(&link, &by, patience).await })
+        };
+        let come = async |count| {
+            while permits.links.lock().len() < count {
+                tokio::task::yield_now().await;
+            }
+        };
+        let first = permits.acquire(&links().next().unwrap(), &at("noorderveen.nl", 1), NOW).await.unwrap();
+        let waiting: Vec<_> = links().take(50).map(|link| wait(link, at("noorderveen.nl", 1))).collect();
+        come(51).await;
+        let other = wait(links().next().unwrap(), at("zuiderveen.nl", 2));
+        come(52).await;
+        drop(first);
+        let _turn = other.await.unwrap().unwrap();
+        let ended = waiting.iter().filter(|one| one.is_finished()).count();
+        assert!(ended <= 1, "it came second, and not last: {ended} came before it");
+    }
+
+    #[test]
+    fn every_sharer_is_sure_of_its_part() {
+        let left = |places, sharers, own, others: &[usize]| {
+            Reserve { places, sharers }.left(own, others.iter().copied())
+        };
+        assert_eq!(left(20, 1, 0, &[]), 20, "one has all of it");
+        assert_eq!((left(20, 2, 0, &[]), left(20, 2, 15, &[])), (15, 0));
+        assert_eq!(left(20, 2, 0, &[15]), 5, "what was kept for it");
+        assert_eq!(left(20, 2, 10, &[10]), 0);
+        assert_eq!((left(2, 2, 0, &[]), left(2, 2, 1, &[]), left(2, 2, 0, &[1])), (1, 0, 1));
+        assert_eq!((left(1, 2, 0, &[]), left(1, 2, 0, &[1])), (1, 0), "turns, where there is one place");
+        assert_eq!(
+            (left(20, 100, 0, &[]), left(20, 100, 10, &[])),
+            (10, 0),
+            "half is for those that hold none"
+        );
+        assert_eq!(left(20, 100, 0, &[10]), 1, "and each of those gets one of it");
+        for sharers in 2..30 {
+            for places in 1..40 {
+                let mut held = vec![0; sharers];
+                for greedy in 0..sharers - 1 {
+                    let others =
+                        held.iter().enumerate().filter(|(one, _)| *one != greedy).map(|(_, held)| *held);
+                    held[greedy] += Reserve { places, sharers }.left(held[greedy], others);
+                }
+                let taken: usize = held.iter().sum();
+                assert!(taken <= places);
+                let last = Reserve { places, sharers }.left(0, held.iter().copied().take(sharers - 1));
+                assert!(last > 0 || sharers > places / 2, "{sharers} share {places}: {held:?}");
+            }
+        }
     }
 }

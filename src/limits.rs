@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::clock::{Timestamp, later};
+use crate::id::OrganisationId;
 
 /// The days for which a transfer may be kept.
 pub const EXPIRY_DAYS: RangeInclusive<u32> = 1..=365;
@@ -74,9 +75,62 @@ pub fn client_key(client: IpAddr) -> String {
     }
 }
 
+/// Somebody at the pages: where from, and at whose. What is counted or scarce is shared by the organisations of a gateway, so that
+/// a flood at the pages of one leaves the other its part.
+#[derive(Clone, Debug)]
+pub struct Visitor {
+    pub client: IpAddr,
+    /// Whose pages they are; `None` where that does not matter.
+    pub organisation: Option<OrganisationId>,
+    /// Whether several organisations share this gateway.
+    pub is_shared: bool,
+}
+
+impl From<IpAddr> for Visitor {
+    fn from(client: IpAddr) -> Self {
+        Self { client, organisation: None, is_shared: false }
+    }
+}
+
+impl Visitor {
+    /// Whose part of what is shared they use; `None` where one organisation has all of it.
+    pub fn sharer(&self) -> Option<&OrganisationId> {
+        self.organisation.as_ref().filter(|_| self.is_shared)
+    }
+
+    /// The text under which they are counted.
+    pub fn key(&self) -> String {
+        self.bucket(&client_key(self.client))
+    }
+
+    /// The bucket of this name, of their organisation.
+    pub fn bucket(&self, name: &str) -> String {
+        bucket_of(name, self.sharer())
+    }
+}
+
+/// A bucket of this name for one of several organisations, or the common one.
+pub fn bucket_of(name: &str, sharer: Option<&OrganisationId>) -> String {
+    sharer.map_or_else(|| name.to_owned(), |sharer| format!("{name} of {sharer}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_of_several_organisations_has_buckets_of_its_own() {
+        let client: IpAddr = [192, 0, 2, 1].into();
+        let at = |domain: &str, is_shared| Visitor {
+            organisation: Some(OrganisationId::of_domain(domain)),
+            is_shared,
+            ..client.into()
+        };
+        assert_eq!(at("noorderveen.nl", true).key(), "192.0.2.1 of noorderveen.nl");
+        assert_eq!(at("zuiderveen.nl", true).bucket("open"), "open of zuiderveen.nl");
+        assert_eq!(at("noorderveen.nl", false).key(), "192.0.2.1", "as it was, where there is one");
+        assert_eq!(Visitor::from(client).bucket("open"), "open");
+    }
 
     #[test]
     fn a_burst_then_a_steady_rate() {

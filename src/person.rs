@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::address::Address;
 use crate::audit::chain::Row;
 use crate::id::TransferId;
-use crate::store::{Result, Transfer, TransferAdmin};
+use crate::store::{OrganisationFilter, Result, Transfer, TransferAdmin};
 
 /// Somebody, and the transfers that they sent or were sent.
 #[derive(Debug)]
@@ -39,10 +39,15 @@ impl Part {
     }
 }
 
-/// What the store knows of them.
-pub async fn find<S: TransferAdmin + ?Sized>(store: &S, address: &Address) -> Result<Person> {
-    let transfers = store.transfers().await?;
-    let parts: Vec<Part> = transfers.into_iter().filter_map(|transfer| part(transfer, address)).collect();
+/// What the store knows of them: in transfers of one organisation, or in all.
+pub async fn find<S: TransferAdmin + ?Sized>(
+    store: &S,
+    address: &Address,
+    whose: Option<&OrganisationFilter>,
+) -> Result<Person> {
+    let transfers = store.transfers().await?.into_iter();
+    let meant = transfers.filter(|one| whose.is_none_or(|whose| whose.is(one.organisation.as_ref())));
+    let parts: Vec<Part> = meant.filter_map(|transfer| part(transfer, address)).collect();
     let link = |transfer: &TransferId, number: &u16| format!("{transfer}/{number}");
     let links = parts.iter().map(|part| {
         let id = &part.transfer.id;

@@ -53,11 +53,29 @@ pub struct Row {
     pub actor: String,
     /// From where.
     pub origin: String,
+    /// Whose it is; none in a row from before there could be several organisations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub organisation: Option<String>,
 }
 
 impl Row {
-    /// What the chain knows of the row. `None` for the salt of a row in which nobody is named any more.
+    /// What the chain knows of the row.
     pub fn digest(&self, salt: &[u8; SALT]) -> Hash {
+        let mut context = self.without_organisation(salt);
+        if let Some(organisation) = &self.organisation {
+            context.update(&(organisation.len() as u64).to_be_bytes());
+            context.update(organisation.as_bytes());
+        }
+        finish(context)
+    }
+
+    /// Whether the chain knows the row by this digest, but not whose it is: a node of a release that knew no organisations has put
+    /// it into the chain.
+    pub fn is_unbound(&self, salt: &[u8; SALT], digest: &Hash) -> bool {
+        self.organisation.is_some() && finish(self.without_organisation(salt)) == *digest
+    }
+
+    fn without_organisation(&self, salt: &[u8; SALT]) -> Context {
         let mut context = Context::new(&SHA256);
         context.update(b"zegel audit row");
         context.update(&self.number.to_be_bytes());
@@ -69,7 +87,7 @@ impl Row {
         for (field, text) in [("actor", &self.actor), ("origin", &self.origin)] {
             context.update(&commitment(salt, field, text));
         }
-        finish(context)
+        context
     }
 
     /// Puts the commitments in the place of who it was, and from where.

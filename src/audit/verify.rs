@@ -59,6 +59,8 @@ pub struct Verdict {
     pub rows: u64,
     /// Of these, rows in which somebody was erased.
     pub erased: u64,
+    /// Of these, rows that say whose they are, and of which the chain does not: a node of an older release has put them into it.
+    pub unbound: u64,
     /// Blocks.
     pub blocks: u64,
     /// Rows that no block names yet, because they are new.
@@ -137,13 +139,16 @@ impl Verifier {
         for (number, digest, salt) in block.entries() {
             match self.waiting.remove(&number) {
                 None => self.verdict.add(Fault::Removed(number)),
-                Some(row) if row.digest(&salt) != digest => self.verdict.add(Fault::Changed(number)),
+                Some(row) if row.digest(&salt) != digest && !row.is_unbound(&salt, &digest) => {
+                    self.verdict.add(Fault::Changed(number));
+                }
                 Some(row) if row.is_erased() && !self.erased.contains(&number) => {
                     self.verdict.add(Fault::Erased(number));
                 }
                 Some(row) => {
                     self.verdict.rows += 1;
                     self.verdict.erased += u64::from(row.is_erased());
+                    self.verdict.unbound += u64::from(row.is_unbound(&salt, &digest));
                 }
             }
         }
@@ -209,7 +214,7 @@ mod tests {
         let time = later(noon(), Duration::from_secs(number));
         let [action, object, result, actor, origin] =
             ["open", "3k7wp9hmxt/1", "ok", "jan@voorbeeld.nl", "192.0.2.1"].map(str::to_owned);
-        Row { number, time, action, object, result, actor, origin }
+        Row { number, time, action, object, result, actor, origin, organisation: None }
     }
 
     /// Blocks of three rows each, and the rows.
@@ -223,6 +228,10 @@ mod tests {
     }
 
     fn verify(chain: &[Block], rows: &[Row], head: Option<Head>) -> Vec<Fault> {
+        verdict(chain, rows, head).faults
+    }
+
+    fn verdict(chain: &[Block], rows: &[Row], head: Option<Head>) -> Verdict {
         let notes: Vec<Block> = chain.iter().filter(|block| block.is_note()).cloned().collect();
         let mut verifier = Verifier::new(&notes, head);
         for block in chain {
@@ -230,7 +239,7 @@ mod tests {
             let next = rows.iter().filter(|row| row.number > reach && row.number <= block.reach);
             verifier.block(block, next.cloned().collect());
         }
-        verifier.finish(0, &Tip::of(chain.last())).faults
+        verifier.finish(0, &Tip::of(chain.last()))
     }
 
     #[test]
@@ -267,6 +276,29 @@ mod tests {
             [Fault::Changed(4)],
             "bytes that went from one field to the next"
         );
+    }
+
+    /// Whose a row is cannot be changed or taken away. What a node of a release before has put into the chain is told apart.
+    #[test]
+    fn whose_a_row_is_is_in_the_chain() {
+        let ours = |row: Row| Row { organisation: Some("noorderveen.nl".into()), ..row };
+        let rows: Vec<Row> = (1..=3).map(|number| ours(row(number))).collect();
+        let late = later(noon(), Duration::from_secs(60));
+        let chain = [Tip::default().rows(&rows, late)];
+        assert_eq!((verify(&chain, &rows, None), verdict(&chain, &rows, None).unbound), (vec![], 0));
+        for other in [None, Some("zuiderveen.nl".to_owned()), Some(String::new())] {
+            let mut rows = rows.clone();
+            rows[1].organisation = other;
+            assert_eq!(verify(&chain, &rows, None), [Fault::Changed(2)]);
+        }
+        let as_before: Vec<Row> = (1..=3).map(row).collect();
+        let older = [Tip::default().rows(&as_before, late)];
+        assert_eq!(verify(&older, &as_before, None), [], "rows of before");
+        let found = verdict(&older, &rows, None);
+        assert_eq!((found.faults, found.rows, found.unbound), (vec![], 3, 3));
+        let mut changed = rows;
+        changed[0].result = "wrong password".into();
+        assert_eq!(verify(&older, &changed, None), [Fault::Changed(1)]);
     }
 
     #[test]

@@ -3,12 +3,12 @@
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::address::Address;
+use crate::address::{Address, is_same_domain};
 use crate::calendar::Zone;
 use crate::clock::{Timestamp, earlier};
-use crate::config::parse_duration;
+use crate::config::{Config, parse_duration};
 use crate::id::TransferId;
-use crate::store::Who;
+use crate::store::{OrganisationFilter, Who};
 use crate::transfer::pasted::transfer_in;
 
 /// From whom and to whom: a list shows what both hold for, as far as they are given.
@@ -27,6 +27,33 @@ impl Correspondents {
     pub fn fit<'a>(&self, sender: &str, mut recipients: impl Iterator<Item = &'a Address>) -> bool {
         self.from.as_ref().is_none_or(|from| from.is(sender))
             && self.to.as_ref().is_none_or(|to| recipients.any(|one| to.is(&one.mailbox())))
+    }
+}
+
+/// One of the organisations of the gateway.
+#[derive(Debug, Args)]
+pub(super) struct OrganisationArg {
+    /// Of this organisation alone, by any of its domains
+    #[arg(long, value_name = "DOMAIN")]
+    organisation: Option<String>,
+}
+
+impl OrganisationArg {
+    /// Its configuration, by whose days times are read, and the rows that are its own. Without one: the operator's configuration,
+    /// and all rows.
+    pub fn choose<'a>(&self, config: &'a Config) -> Result<(&'a Config, Option<OrganisationFilter>)> {
+        let Some(domain) = &self.organisation else { return Ok((config, None)) };
+        let has = |one: &&Config| one.organisation.domains.iter().any(|own| is_same_domain(own, domain));
+        let Some(found) = config.organisations().find(has) else {
+            let known = config.organisations().filter_map(|one| one.organisation.domains.first());
+            let known: Vec<&str> = known.map(String::as_str).collect();
+            bail!(
+                "--organisation {domain}: no organisation here has this domain; there are {}",
+                known.join(", ")
+            )
+        };
+        let (domains, nameless) = (found.organisation.domains.clone(), std::ptr::eq(found, config));
+        Ok((found, Some(OrganisationFilter { domains, nameless })))
     }
 }
 

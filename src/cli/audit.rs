@@ -9,13 +9,14 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
+use super::arguments::OrganisationArg;
 use super::{ReportArgs, parse_address, print_json};
 use crate::address::Address;
 use crate::audit::chain::{Head, Row};
 use crate::audit::verify::Verdict;
 use crate::clock::Timestamp;
 use crate::person::{self, Person};
-use crate::store::{Store, verify_trail};
+use crate::store::{OrganisationFilter, verify_trail};
 
 /// Rows that are read at once.
 const PAGE: usize = 1000;
@@ -83,10 +84,12 @@ pub struct Filter {
     /// What a person did, and what was done to transfers that they sent or were sent
     #[arg(long, value_name = "ADDR", value_parser = parse_address)]
     person: Option<Address>,
+    #[command(flatten)]
+    organisation: OrganisationArg,
 }
 
 impl Filter {
-    fn admits(&self, row: &Row, person: Option<&Person>) -> bool {
+    fn admits(&self, row: &Row, whose: Option<&OrganisationFilter>, person: Option<&Person>) -> bool {
         let is = |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|wanted| wanted == found);
         let is_about = |wanted: &String| {
             row.object == *wanted
@@ -97,6 +100,7 @@ impl Filter {
             && is(&self.action, &row.action)
             && is(&self.actor, &row.actor)
             && self.object.as_ref().is_none_or(is_about)
+            && whose.is_none_or(|whose| whose.is_named(row.organisation.as_deref()))
             && person.is_none_or(|person| person.is_in(row))
     }
 }
@@ -129,7 +133,6 @@ pub fn run(command: AuditCommand) -> Result<()> {
 }
 
 async fn list(filter: &Filter, report: &ReportArgs) -> Result<()> {
-    let store = report.home().await?.store;
     let mut rows = 0_u64;
     let show = |row: &Row| -> Result<()> {
         rows += 1;
@@ -139,7 +142,7 @@ async fn list(filter: &Filter, report: &ReportArgs) -> Result<()> {
         }
         Ok(())
     };
-    each(store.as_ref(), filter, show).await?;
+    each(report, filter, show).await?;
     if !report.json {
         say!("{rows} rows");
     }
@@ -163,7 +166,6 @@ pub(super) fn line(row: &Row) -> String {
 }
 
 async fn export(filter: &Filter, format: Format, out: Option<&Path>, report: &ReportArgs) -> Result<()> {
-    let store = report.home().await?.store;
     let sink: Box<dyn Write> = match out {
         None => Box::new(io::stdout().lock()),
         Some(path) => {
@@ -174,7 +176,7 @@ async fn export(filter: &Filter, format: Format, out: Option<&Path>, report: &Re
     let mut sink = BufWriter::new(sink);
     match format {
         Format::Jsonl => {
-            each(store.as_ref(), filter, |row| {
+            each(report, filter, |row| {
                 serde_json::to_writer(&mut sink, row)?;
                 Ok(sink.write_all(b"\n")?)
             })
@@ -182,8 +184,17 @@ async fn export(filter: &Filter, format: Format, out: Option<&Path>, report: &Re
         }
         Format::Csv => {
             let mut csv = csv::Writer::from_writer(&mut sink);
-            csv.write_record(["number", "time", "action", "object", "result", "actor", "origin"])?;
-            each(store.as_ref(), filter, |row| Ok(csv.write_record(fields(row))?)).await?;
+            csv.write_record([
+                "number",
+                "time",
+                "action",
+                "object",
+                "result",
+                "actor",
+                "origin",
+                "organisation",
+            ])?;
+            each(report, filter, |row| Ok(csv.write_record(fields(row))?)).await?;
             csv.flush()?;
         }
     }
@@ -191,7 +202,7 @@ async fn export(filter: &Filter, format: Format, out: Option<&Path>, report: &Re
 }
 
 /// A spreadsheet must not take a text for a formula: one that begins like one has an apostrophe in front.
-fn fields(row: &Row) -> [String; 7] {
+fn fields(row: &Row) -> [String; 8] {
     let (number, time) = (row.number.to_string(), row.time.to_string());
     let text = |text: &str| match text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
         true => format!("'{text}"),
@@ -199,13 +210,17 @@ fn fields(row: &Row) -> [String; 7] {
     };
     let [action, object, result, actor, origin] =
         [&row.action, &row.object, &row.result, &row.actor, &row.origin].map(|field| text(field));
-    [number, time, action, object, result, actor, origin]
+    let organisation = text(row.organisation.as_deref().unwrap_or_default());
+    [number, time, action, object, result, actor, origin, organisation]
 }
 
 /// Calls `found` with every row that the filter admits.
-async fn each(store: &dyn Store, filter: &Filter, mut found: impl FnMut(&Row) -> Result<()>) -> Result<()> {
+async fn each(report: &ReportArgs, filter: &Filter, mut found: impl FnMut(&Row) -> Result<()>) -> Result<()> {
+    let whose = filter.organisation.choose(&report.config()?)?.1;
+    let store = report.home().await?.store;
+    let store = store.as_ref();
     let person = match &filter.person {
-        Some(address) => Some(person::find(store, address).await?),
+        Some(address) => Some(person::find(store, address, whose.as_ref()).await?),
         None => None,
     };
     let mut after = 0;
@@ -213,7 +228,9 @@ async fn each(store: &dyn Store, filter: &Filter, mut found: impl FnMut(&Row) ->
         let rows = store.audit_rows(after, u64::MAX, PAGE).await?;
         let Some(last) = rows.last() else { return Ok(()) };
         after = last.number;
-        rows.iter().filter(|row| filter.admits(row, person.as_ref())).try_for_each(&mut found)?;
+        rows.iter()
+            .filter(|row| filter.admits(row, whose.as_ref(), person.as_ref()))
+            .try_for_each(&mut found)?;
     }
 }
 
@@ -222,7 +239,7 @@ async fn verify(head: Option<Head>, report: &ReportArgs) -> Result<()> {
     let verdict = verify_trail(store.as_ref(), head).await?;
     if report.json {
         print_json(&json!({
-            "rows": verdict.rows, "erased": verdict.erased, "blocks": verdict.blocks, "unchained": verdict.unchained,
+            "rows": verdict.rows, "erased": verdict.erased, "unbound": verdict.unbound, "blocks": verdict.blocks, "unchained": verdict.unchained,
             "head": verdict.head.map(|head| head.to_string()),
             "faults": verdict.faults.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "faults_in_all": verdict.faults_in_all,
@@ -245,6 +262,12 @@ fn tell(verdict: &Verdict) {
     say!("{} rows in {} blocks are as they were written", verdict.rows, verdict.blocks);
     if verdict.erased > 0 {
         say!("  in {} of them a person was erased", verdict.erased);
+    }
+    if verdict.unbound > 0 {
+        say!(
+            "  of {} of them the chain does not say whose they are: a node of an older release has put them into it",
+            verdict.unbound
+        );
     }
     if verdict.unchained > 0 {
         say!("  {} rows are not in the chain yet: the gateway adds them every second", verdict.unchained);

@@ -133,6 +133,8 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
         #[command(flatten)]
+        organisation: arguments::OrganisationArg,
+        #[command(flatten)]
         config: ConfigArgs,
     },
     /// Take somebody out of what is kept; without --yes only say what would go
@@ -143,6 +145,8 @@ enum Command {
         /// Do it, for good
         #[arg(long)]
         yes: bool,
+        #[command(flatten)]
+        organisation: arguments::OrganisationArg,
         #[command(flatten)]
         config: ConfigArgs,
     },
@@ -457,8 +461,12 @@ pub fn run() -> ExitCode {
         Command::Track(args) => track::run(&args),
         Command::Queue(command) => queue::run(command),
         Command::Transfer(command) => transfer::run(command),
-        Command::Export { person, out, config } => person::export(&config, &person, &out),
-        Command::Erase { person, yes, config } => person::erase(&config, &person, yes),
+        Command::Export { person, out, organisation, config } => {
+            person::export(&config, &organisation, &person, &out)
+        }
+        Command::Erase { person, yes, organisation, config } => {
+            person::erase(&config, &organisation, &person, yes)
+        }
         Command::Audit(command) => audit::run(command),
     };
     match end {

@@ -9,18 +9,19 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
+use super::arguments::OrganisationArg;
 use super::{ConfigArgs, operator};
 use crate::address::Address;
 use crate::audit::chain::{ROWS, Row};
 use crate::audit::{Action, EventResult};
 use crate::clock::Clock;
 use crate::home::Home;
-use crate::id::QueueId;
+use crate::id::{OrganisationId, QueueId};
 use crate::person::{self, Part, Person};
 use crate::serve;
 use crate::staff::Directory;
 use crate::store::person::Erasure;
-use crate::store::{QueueEntry, Store, TrackQuery, TrackRow, Who};
+use crate::store::{OrganisationFilter, QueueEntry, Store, TrackQuery, TrackRow, Who};
 
 /// Messages of somebody that are looked up at most, the newest: more than anybody sends while they are remembered.
 const MOST_MESSAGES: usize = 100_000;
@@ -36,9 +37,9 @@ What cannot be searched by an address:
   - the staff list, policies and the audit trail's record of this very command: they are the organisation's";
 
 /// Writes everything that is held on somebody into a new folder.
-pub fn export(args: &ConfigArgs, address: &Address, out: &Path) -> Result<()> {
+pub fn export(args: &ConfigArgs, of: &OrganisationArg, address: &Address, out: &Path) -> Result<()> {
     tokio::runtime::Runtime::new()?.block_on(async {
-        let held = Held::find(args, address).await?;
+        let held = Held::find(args, of, address).await?;
         let folder = || out.display().to_string();
         fs::DirBuilder::new().mode(0o700).create(out).with_context(folder)?;
         write(&out.join("person.json"), &format!("{:#}\n", held.to_json()))?;
@@ -51,9 +52,9 @@ pub fn export(args: &ConfigArgs, address: &Address, out: &Path) -> Result<()> {
 }
 
 /// Tells what would go; with `yes` it goes.
-pub fn erase(args: &ConfigArgs, address: &Address, yes: bool) -> Result<()> {
+pub fn erase(args: &ConfigArgs, of: &OrganisationArg, address: &Address, yes: bool) -> Result<()> {
     tokio::runtime::Runtime::new()?.block_on(async {
-        let held = Held::find(args, address).await?;
+        let held = Held::find(args, of, address).await?;
         held.in_words().iter().for_each(|line| say!("{line}"));
         let obstacles = held.obstacles();
         if !obstacles.is_empty() {
@@ -68,9 +69,10 @@ pub fn erase(args: &ConfigArgs, address: &Address, yes: bool) -> Result<()> {
     })
 }
 
-/// What is held on somebody.
+/// What is held on somebody: by one organisation, or by all.
 struct Held {
     store: std::sync::Arc<dyn Store>,
+    whose: Option<OrganisationFilter>,
     person: Person,
     queue: Vec<QueueEntry>,
     /// Where their mail went, as far as it is remembered.
@@ -81,26 +83,38 @@ struct Held {
 }
 
 impl Held {
-    async fn find(args: &ConfigArgs, address: &Address) -> Result<Self> {
+    async fn find(args: &ConfigArgs, of: &OrganisationArg, address: &Address) -> Result<Self> {
         let config = serve::load_config(&args.config)?;
-        let staff = config.organisation.staff.as_deref().map(Directory::load).transpose()?;
+        let (of, whose) = of.choose(&config)?;
+        let meant = config.organisations().filter(|one| whose.is_none() || std::ptr::eq(*one, of));
+        let staff = meant.filter_map(|one| one.organisation.staff.as_deref()).map(Directory::load);
+        let staff = staff.collect::<Result<Vec<_>, _>>()?;
         let Home { store, .. } = Home::open_existing(&config.data_dir, &config.store).await?;
-        let person = person::find(store.as_ref(), address).await?;
+        let person = person::find(store.as_ref(), address, whose.as_ref()).await?;
+        let is_meant = |name: Option<&str>| whose.as_ref().is_none_or(|whose| whose.is_named(name));
         let is_theirs = |entry: &QueueEntry| {
             let from = Address::parse(&entry.from).is_ok_and(|from| from.is_same_mailbox(address));
-            from || entry.recipients.iter().any(|one| one.address.is_same_mailbox(address))
+            let is_theirs = from || entry.recipients.iter().any(|one| one.address.is_same_mailbox(address));
+            is_theirs && is_meant(entry.organisation.as_ref().map(OrganisationId::as_str))
         };
         let queue = store.queue().await?.into_iter().filter(is_theirs).collect();
-        let tracks = Self::tracks(store.as_ref(), address).await?;
-        let trail = Self::trail(store.as_ref(), &person).await?;
-        let is_staff = staff.is_some_and(|staff| staff.find(address).is_some());
-        Ok(Self { store, person, queue, tracks, trail, is_staff })
+        let mut tracks = Self::tracks(store.as_ref(), address, whose.as_ref()).await?;
+        tracks.retain(|row| is_meant(row.organisation.as_ref().map(OrganisationId::as_str)));
+        let mut trail = Self::trail(store.as_ref(), &person).await?;
+        trail.retain(|(row, _)| is_meant(row.organisation.as_deref()));
+        let is_staff = staff.iter().any(|staff| staff.find(address).is_some());
+        Ok(Self { store, whose, person, queue, tracks, trail, is_staff })
     }
 
     /// Of mail to many only what was theirs.
-    async fn tracks(store: &dyn Store, address: &Address) -> Result<Vec<TrackRow>> {
+    async fn tracks(
+        store: &dyn Store,
+        address: &Address,
+        whose: Option<&OrganisationFilter>,
+    ) -> Result<Vec<TrackRow>> {
         let mailbox = address.mailbox();
-        let (all, who) = (TrackQuery::all(MOST_MESSAGES), Some(Who::Mailbox(mailbox.clone())));
+        let all = TrackQuery { organisation: whose.cloned(), ..TrackQuery::all(MOST_MESSAGES) };
+        let who = Some(Who::Mailbox(mailbox.clone()));
         let sent = store.find_tracks(TrackQuery { from: who.clone(), ..all.clone() }).await?;
         let received = store.find_tracks(TrackQuery { to: who, ..all }).await?;
         // Each once: many are both, from and to the same person.
@@ -160,7 +174,7 @@ impl Held {
         for part in &self.person.transfers {
             transfers += usize::from(store.erase_person(self.erasure(part)).await?);
         }
-        while store.forget_tracks(self.person.address.mailbox()).await? > 0 {}
+        while store.forget_tracks(self.person.address.mailbox(), self.whose.clone()).await? > 0 {}
         self.record((Action::Erase, EventResult::Erased { transfers, rows })).await?;
         say!("erased in {transfers} transfers and {rows} rows of the audit trail");
         match (transfers == self.person.transfers.len(), rows == named.len()) {
@@ -188,6 +202,8 @@ impl Held {
     /// That it was done, by whom, and not about whom.
     async fn record(&self, (action, result): (Action, EventResult)) -> Result<()> {
         let event = operator::actor().event(Clock::system().now(), action, "person".to_owned(), result);
+        let of = self.whose.as_ref().and_then(|whose| whose.domains.first());
+        let event = event.of(of.map(|domain| OrganisationId::of_domain(domain)));
         Ok(self.store.append_audit(event).await?)
     }
 

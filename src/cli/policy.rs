@@ -18,13 +18,13 @@ use crate::settings::{Misconfigured, Organisation};
 
 /// Prints, for each recipient, every rule and the decision.
 pub fn explain(report: &ReportArgs, from: &str, to: &[Address], file: &Path) -> Result<()> {
-    let config = report.config()?;
-    let organisation = Organisation::read(&config, config.organisations())?;
-    let sender = reverse_path(from)?;
+    let (all, sender) = (report.config()?, reverse_path(from)?);
+    let config = sent_by(&all, &sender)?;
+    let organisation = Organisation::read(config, all.organisations())?;
     let message = CrlfBytes::normalised(&read(file)?);
     let header = Header::parse(message.as_slice());
     let content = MessageContent::new(&header, &message);
-    let sealed_thread = organisation.policy.needs_thread() && is_in_sealed_thread(&config, &content)?;
+    let sealed_thread = organisation.policy.needs_thread() && is_in_sealed_thread(config, &content)?;
     let asked = organisation.policy.tag_options(&header.subject());
     let (options, reading) = (asked.describe(), asked.reading.as_ref());
     let mut answers = Vec::new();
@@ -77,6 +77,15 @@ fn print(
             say!("      {mark} {}: {}", condition.condition, condition.why);
         }
     }
+}
+
+/// The organisation whose rules decide: the sender's, as when its mail comes in. Where there is only one, that.
+fn sent_by<'a>(all: &'a Config, sender: &ReversePath) -> Result<&'a Config> {
+    let Some(address) = sender.address().filter(|_| all.organisations().count() > 1) else { return Ok(all) };
+    let found = all.organisations().find(|one| address.is_internal(&one.organisation.domains));
+    found.with_context(|| {
+        format!("--from {address}: no organisation here has this domain, and such mail is refused")
+    })
 }
 
 fn reverse_path(text: &str) -> Result<ReversePath> {

@@ -4,12 +4,14 @@ use anyhow::{Result, bail};
 use clap::Args;
 use serde_json::json;
 
-use super::arguments::{self, Correspondents};
+use super::arguments::{self, Correspondents, OrganisationArg};
 use super::{QueueCommand, ReportArgs, operator, print_json};
 use crate::address::Address;
 use crate::audit::{Action, EventResult};
 use crate::clock::{Clock, Timestamp};
-use crate::store::{Problem, QueueEntry, QueueEntryRecipient, QueueItemKind, RecipientState};
+use crate::store::{
+    OrganisationFilter, Problem, QueueEntry, QueueEntryRecipient, QueueItemKind, RecipientState,
+};
 
 /// Runs one of the commands.
 pub fn run(command: QueueCommand) -> Result<()> {
@@ -56,6 +58,8 @@ pub fn run(command: QueueCommand) -> Result<()> {
 pub struct Filter {
     #[command(flatten)]
     correspondents: Correspondents,
+    #[command(flatten)]
+    organisation: OrganisationArg,
     /// Of this kind: message, notification, receipt, …
     #[arg(long, value_parser = parse_kind)]
     kind: Option<QueueItemKind>,
@@ -76,9 +80,10 @@ fn parse_problem(text: &str) -> Result<Problem, String> {
 }
 
 impl Filter {
-    fn fits(&self, entry: &QueueEntry, since: Timestamp) -> bool {
+    fn fits(&self, entry: &QueueEntry, whose: Option<&OrganisationFilter>, since: Timestamp) -> bool {
         let sender = Address::parse(&entry.from).map(|from| from.mailbox()).unwrap_or_default();
         entry.created >= since
+            && whose.is_none_or(|whose| whose.is(entry.organisation.as_ref()))
             && self.kind.is_none_or(|kind| kind == entry.kind)
             && self.problem.is_none_or(|problem| Some(problem) == entry.problem)
             && self.correspondents.fit(&sender, entry.recipients.iter().map(|one| &one.address))
@@ -87,9 +92,10 @@ impl Filter {
 
 async fn list(filter: &Filter, report: &ReportArgs) -> Result<()> {
     let (config, now) = (report.config()?, Clock::system().now());
-    let since = arguments::since(filter.since.as_deref(), &config.organisation.time_zone, now)?;
+    let (of, whose) = filter.organisation.choose(&config)?;
+    let since = arguments::since(filter.since.as_deref(), &of.organisation.time_zone, now)?;
     let mut entries = report.home().await?.store.queue().await?;
-    entries.retain(|entry| filter.fits(entry, since));
+    entries.retain(|entry| filter.fits(entry, whose.as_ref(), since));
     if report.json {
         print_json(&entries);
         return Ok(());
@@ -138,6 +144,9 @@ fn show(entry: &QueueEntry, json: bool) -> Result<()> {
     say!("id            {}", entry.id);
     say!("kind          {}", entry.kind);
     say!("from          {}", entry.from);
+    if let Some(organisation) = &entry.organisation {
+        say!("organisation  {organisation}");
+    }
     if let Some(transfer) = &entry.transfer {
         say!("transfer      {transfer}");
     }

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde::Serialize;
 
-use super::arguments::{moment, parse_link, parse_who, since};
+use super::arguments::{OrganisationArg, moment, parse_link, parse_who, since};
 use super::{ReportArgs, print_json, transfer};
 use crate::calendar::Zone;
 use crate::clock::{Clock, Timestamp};
@@ -40,6 +40,8 @@ pub struct TrackArgs {
     /// Accepted until then
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
+    #[command(flatten)]
+    organisation: OrganisationArg,
     /// Messages that are shown at most, the newest
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     most: u16,
@@ -62,8 +64,9 @@ struct Tracked {
 pub fn run(args: &TrackArgs) -> Result<()> {
     tokio::runtime::Runtime::new()?.block_on(async {
         let config = args.report.config()?;
-        let (zone, now) = (&config.organisation.time_zone, Clock::system().now());
-        let query = query(args, zone, now)?;
+        let (of, organisation) = args.organisation.choose(&config)?;
+        let (zone, now) = (&of.organisation.time_zone, Clock::system().now());
+        let query = TrackQuery { organisation, ..query(args, zone, now)? };
         let store = args.report.home().await?.store;
         let found = store.find_tracks(query).await?;
         let mut messages = Vec::new();

@@ -11,7 +11,7 @@ use clap::Args;
 use serde_json::json;
 use tokio::task::block_in_place;
 
-use super::arguments::{self, Correspondents};
+use super::arguments::{self, Correspondents, OrganisationArg};
 use super::{ReportArgs, TransferCommand, operator, print_json};
 use crate::address::Address;
 use crate::clock::{Clock, Timestamp};
@@ -20,7 +20,7 @@ use crate::id::TransferId;
 use crate::queue::worker::WakeHandle;
 use crate::sender::{Actions, By, SenderService};
 use crate::settings::{Misconfigured, Settings};
-use crate::store::{Bounce, DeliveryReport, Part, Transfer};
+use crate::store::{Bounce, DeliveryReport, OrganisationFilter, Part, Transfer};
 use crate::transfer::export;
 use crate::transfer::status::{self, Fetched, Known, RecipientStatus, Shown, Status};
 
@@ -70,26 +70,29 @@ async fn known(report: &ReportArgs, id: &TransferId) -> Result<Status> {
 pub struct Filter {
     #[command(flatten)]
     correspondents: Correspondents,
+    #[command(flatten)]
+    organisation: OrganisationArg,
     /// Sealed from then on: 2h, 3d, 2026-11-30, or 2026-11-30T10:00:00Z
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
 }
 
 impl Filter {
-    fn fits(&self, transfer: &Transfer, since: Timestamp) -> bool {
+    fn fits(&self, transfer: &Transfer, whose: Option<&OrganisationFilter>, since: Timestamp) -> bool {
         let sender = transfer.sender.as_ref().map(Address::mailbox).unwrap_or_default();
         transfer.created >= since
+            && whose.is_none_or(|whose| whose.is(transfer.organisation.as_ref()))
             && self.correspondents.fit(&sender, transfer.recipients.iter().map(|one| &one.address))
     }
 }
 
 async fn list(filter: &Filter, report: &ReportArgs) -> Result<()> {
     let config = report.config()?;
-    let (grace_days, zone, now) =
-        (config.seal.grace_days, &config.organisation.time_zone, Clock::system().now());
+    let (of, whose) = filter.organisation.choose(&config)?;
+    let (grace_days, zone, now) = (of.seal.grace_days, &of.organisation.time_zone, Clock::system().now());
     let since = arguments::since(filter.since.as_deref(), zone, now)?;
     let mut transfers = report.home().await?.store.transfers().await?;
-    transfers.retain(|transfer| filter.fits(transfer, since));
+    transfers.retain(|transfer| filter.fits(transfer, whose.as_ref(), since));
     let status = |transfer| Status::new(transfer, &Known::default(), grace_days, zone, now);
     let known: Vec<Status> = transfers.iter().map(status).collect();
     if report.json {

@@ -22,7 +22,7 @@ use crate::address::{Address, ReversePath};
 use crate::audit::{Action, Actor, Event, EventResult, Initiator, Origin};
 use crate::clock::{Clock, Timestamp};
 use crate::envelope::{Envelope, EnvelopeRecipient, Peer};
-use crate::id::{Link, QueueId};
+use crate::id::{Link, OrganisationId, QueueId};
 use crate::message::attached::{Attached, attached};
 use crate::message::crlf::CrlfBytes;
 use crate::message::header::Header;
@@ -78,6 +78,8 @@ pub struct Intake {
 /// A message at the crossroads, with what was decided for each recipient.
 struct Arrival {
     id: QueueId,
+    /// Whose message it is.
+    organisation: OrganisationId,
     peer: Peer,
     envelope: Envelope,
     /// Without the password that its subject may have held.
@@ -144,10 +146,11 @@ impl Intake {
             self.note_report(&message, returned).await?;
         }
         let mut arrival = self.decide(id, &organisation, peer, envelope, message).await?;
-        let decided = std::mem::take(&mut arrival.decided);
+        let (decided, whose) = (std::mem::take(&mut arrival.decided), arrival.organisation.clone());
         let acceptance = self.prepare(organisation, arrival).await?;
         let committed = self.commit(acceptance).await?;
-        self.metrics.accepted(decided.iter().map(|(decided, rule)| (*decided, rule.as_deref())));
+        let decided = decided.iter().map(|(decided, rule)| (*decided, rule.as_deref()));
+        self.metrics.accepted(Some(&whose), decided);
         Ok(committed)
     }
 
@@ -235,6 +238,7 @@ impl Intake {
         let now = self.clock.now();
         Ok(Arrival {
             id,
+            organisation: organisation.id(),
             peer,
             envelope,
             message,
@@ -252,7 +256,8 @@ impl Intake {
     /// A refusal stands even if it cannot be recorded: that goes to the log.
     async fn note_refusal(&self, refused: Refused, refusal: &Refusal) {
         let (now, result) = (self.clock.now(), result_of(refusal));
-        let event = event(now, Action::Accept, "message".to_owned(), result, &refused.sender, &refused.peer);
+        let event = event(now, Action::Accept, "message".to_owned(), result, &refused.sender, &refused.peer)
+            .of(Some(refused.organisation.clone()));
         self.store.track(refused.rows(now, refusal));
         let tracking = refused.id.clone();
         if let Err(error) = self.store.append_audit(event.about(refused.lines(refusal))).await {
@@ -277,7 +282,10 @@ impl Intake {
         }
         let slot = match arrival.seal.is_empty() {
             true => None,
-            false => Some(self.slots.take(slots::is_large(&arrival)).await),
+            false => {
+                let sharer = self.settings.get().sharer(&organisation);
+                Some(self.slots.take(slots::is_large(&arrival), sharer.as_ref()).await)
+            }
         };
         let intake = self.clone();
         let prepared = spawn_blocking(move || {
@@ -388,6 +396,14 @@ impl Inbox for Intake {
         organisation.postmaster.clone()
     }
 
+    fn organisation(&self, organisation: &Arc<Organisation>) -> Option<OrganisationId> {
+        Some(organisation.id())
+    }
+
+    fn sharer(&self, organisation: &Arc<Organisation>) -> Option<OrganisationId> {
+        self.settings.get().sharer(organisation)
+    }
+
     async fn keep(
         &self,
         organisation: Arc<Organisation>,
@@ -395,7 +411,7 @@ impl Inbox for Intake {
         envelope: Envelope,
         message: CrlfBytes,
     ) -> Result<Committed, Refusal> {
-        let refused = Refused::of(&peer, &envelope, message.as_slice().len());
+        let refused = Refused::of(&organisation, &peer, &envelope, message.as_slice().len());
         let kept = self.accept(refused.id.clone(), organisation, peer, envelope, message).await;
         match &kept {
             Ok(_) => {}
@@ -442,7 +458,8 @@ fn without_password(message: &CrlfBytes, subject: &str) -> Result<CrlfBytes, Ref
 
 impl Arrival {
     fn event(&self, action: Action, object: String) -> Event {
-        event(self.now, action, object, EventResult::Ok, &self.envelope.reverse_path, &self.peer)
+        let event = event(self.now, action, object, EventResult::Ok, &self.envelope.reverse_path, &self.peer);
+        event.of(Some(self.organisation.clone()))
     }
 }
 

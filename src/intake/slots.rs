@@ -1,5 +1,6 @@
 //! How many messages are sealed at once: more than there are cores, because sealing waits for the disk most of the time; but
-//! large work leaves slots to small mail, which would otherwise wait for all of it (H40). Argon2 has turns of its own.
+//! large work leaves slots to small mail, which would otherwise wait for all of it, and one organisation leaves some to the
+//! others (H40). Argon2 has turns of its own.
 
 use std::sync::Arc;
 use std::thread::available_parallelism;
@@ -7,6 +8,8 @@ use std::thread::available_parallelism;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Arrival;
+use crate::fair::{Share, Shares, of_organisation};
+use crate::id::OrganisationId;
 use crate::policy::TagPassword;
 use crate::seal::keys::{Cost, Urgency};
 
@@ -21,26 +24,39 @@ const SMALL: usize = 1 << 20;
 pub(super) struct SealingSlots {
     all: Arc<Semaphore>,
     large: Arc<Semaphore>,
+    /// What each of several organisations may have of both.
+    shares: Shares,
+    large_shares: Shares,
 }
 
 /// A slot that is taken, and whether it is one of those for large work.
 pub(super) struct SealingSlot {
     _any: Option<OwnedSemaphorePermit>,
     _large: Option<OwnedSemaphorePermit>,
+    _shares: [Option<Share>; 2],
 }
 
 impl SealingSlots {
     pub(super) fn new() -> Self {
         let cores = available_parallelism().map_or(1, usize::from);
-        let slots = |per_core| Arc::new(Semaphore::new(cores * per_core));
-        Self { all: slots(PER_CORE), large: slots(PER_CORE - SMALL_PER_CORE) }
+        let [all, large] = [PER_CORE, PER_CORE - SMALL_PER_CORE].map(|per_core| cores * per_core);
+        let [shares, large_shares] = [all, large].map(|slots| Shares::new(of_organisation(slots)));
+        let [all, large] = [all, large].map(|slots| Arc::new(Semaphore::new(slots)));
+        Self { all, large, shares, large_shares }
     }
 
-    /// Waits for a slot.
-    pub(super) async fn take(&self, is_large: bool) -> SealingSlot {
+    /// Waits for a slot; `sharer` is one of several organisations.
+    pub(super) async fn take(&self, is_large: bool, sharer: Option<&OrganisationId>) -> SealingSlot {
+        let enter = async |shares: &Shares| match sharer {
+            Some(sharer) => shares.enter(sharer.to_string()).await,
+            None => None,
+        };
+        let of_large = if is_large { enter(&self.large_shares).await } else { None };
+        let of_all = enter(&self.shares).await;
         // Nobody closes these.
         let large = if is_large { self.large.clone().acquire_owned().await.ok() } else { None };
-        SealingSlot { _any: self.all.clone().acquire_owned().await.ok(), _large: large }
+        let any = self.all.clone().acquire_owned().await.ok();
+        SealingSlot { _any: any, _large: large, _shares: [of_large, of_all] }
     }
 }
 
@@ -62,7 +78,27 @@ mod tests {
     use super::*;
 
     async fn try_take(slots: &SealingSlots, is_large: bool) -> Option<SealingSlot> {
-        timeout(Duration::ZERO, slots.take(is_large)).await.ok()
+        timeout(Duration::ZERO, slots.take(is_large, None)).await.ok()
+    }
+
+    #[tokio::test]
+    async fn one_organisation_leaves_slots_to_others() {
+        let slots = SealingSlots::new();
+        let take = async |domain: &str, is_large| {
+            let sharer = OrganisationId::of_domain(domain);
+            timeout(Duration::ZERO, slots.take(is_large, Some(&sharer))).await.ok()
+        };
+        let mut taken = Vec::new();
+        for is_large in [true, false] {
+            while let Some(slot) = take("noorderveen.nl", is_large).await {
+                taken.push(slot);
+            }
+        }
+        for is_large in [true, false] {
+            taken.extend(Some(take("zuiderveen.nl", is_large).await.expect("a slot is left")));
+        }
+        drop(taken);
+        assert!(take("noorderveen.nl", true).await.is_some());
     }
 
     #[tokio::test]

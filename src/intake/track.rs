@@ -7,7 +7,8 @@ use crate::address::ReversePath;
 use crate::audit::MailLine;
 use crate::clock::Timestamp;
 use crate::envelope::{Envelope, EnvelopeRecipient, Peer};
-use crate::id::QueueId;
+use crate::id::{OrganisationId, QueueId};
+use crate::settings::Organisation;
 use crate::smtp::inbox::Refusal;
 use crate::store::{NewRecipient, NewTransfer, QueueItemKind, Track, TrackRow, TrackState, mailbox_of};
 
@@ -39,6 +40,7 @@ impl Arrival {
                 message_id: self.message_id.clone(),
                 transfer: Some(transfer.id.clone()),
                 link: Some(recipient.number),
+                organisation: Some(self.organisation.clone()),
                 ..row(&self.id, &self.peer, &self.envelope.reverse_path, size, self.now)
             }
         };
@@ -70,6 +72,7 @@ impl Arrival {
 /// A message of which nobody knows yet whether it will be refused.
 pub(super) struct Refused {
     pub id: QueueId,
+    pub organisation: OrganisationId,
     pub sender: ReversePath,
     pub peer: Peer,
     recipients: Vec<EnvelopeRecipient>,
@@ -77,9 +80,10 @@ pub(super) struct Refused {
 }
 
 impl Refused {
-    pub fn of(peer: &Peer, envelope: &Envelope, size: usize) -> Self {
+    pub fn of(organisation: &Organisation, peer: &Peer, envelope: &Envelope, size: usize) -> Self {
         let (sender, recipients) = (envelope.reverse_path.clone(), envelope.recipients.clone());
-        Self { id: QueueId::random(), sender, peer: peer.clone(), recipients, size }
+        let (id, organisation, peer) = (QueueId::random(), organisation.id(), peer.clone());
+        Self { id, organisation, sender, peer, recipients, size }
     }
 
     pub fn rows(&self, now: Timestamp, refusal: &Refusal) -> Vec<TrackRow> {
@@ -88,6 +92,7 @@ impl Refused {
             recipient: recipient.address.mailbox(),
             state: TrackState::Refused,
             answer: Some(refusal.to_string()),
+            organisation: Some(self.organisation.clone()),
             ..row(&self.id, &self.peer, &self.sender, self.size, now)
         };
         (1..).zip(&self.recipients).map(row).collect()
@@ -125,6 +130,7 @@ fn row(id: &QueueId, peer: &Peer, sender: &ReversePath, size: usize, now: Timest
         next_hop: None,
         tls: peer.tls.clone(),
         answer: None,
+        organisation: None,
     }
 }
 

@@ -19,6 +19,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::clock::Timestamp;
 use crate::diagnostic::EnhancedCode;
+use crate::id::OrganisationId;
 
 /// Labels of one figure, each with its value.
 pub type Labels<const N: usize> = [(&'static str, Cow<'static, str>); N];
@@ -42,19 +43,19 @@ pub struct Metrics(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     registry: Registry,
-    accepted: Counter,
-    decided: Counters<2>,
-    refused: Counters<2>,
+    accepted: Counters<1>,
+    decided: Counters<3>,
+    refused: Counters<3>,
     data: Histogram,
     accept: Histogram,
     seal: Histogram,
-    relayed: Counters<3>,
+    relayed: Counters<4>,
     delivery: Histograms<1>,
-    notices: Counters<1>,
-    unlocks: Counters<1>,
+    notices: Counters<2>,
+    unlocks: Counters<2>,
     unlock: Histogram,
-    downloads: Counters<1>,
-    requests: Counters<3>,
+    downloads: Counters<2>,
+    requests: Counters<4>,
     request: Histograms<1>,
     reload_ok: Gauge,
     reload_time: Gauge,
@@ -123,7 +124,7 @@ impl Default for Metrics {
         let histogram = |buckets| Buckets(buckets).new_metric();
         let histograms = |buckets| Family::new_with_constructor(Buckets(buckets));
         let mut inner = Inner {
-            accepted: Counter::default(),
+            accepted: Family::default(),
             decided: Family::default(),
             refused: Family::default(),
             data: histogram(WAITS),
@@ -194,26 +195,44 @@ impl Inner {
     }
 }
 
+/// The label that says whose something is: an organisation of the configuration, by its first domain. Empty where that is not known,
+/// or nobody's any more.
+pub fn of(organisation: Option<&OrganisationId>) -> (&'static str, Cow<'static, str>) {
+    let name = organisation.map_or(Cow::Borrowed(""), |one| Cow::Owned(one.as_str().to_owned()));
+    ("organisation", name)
+}
+
 impl Metrics {
-    /// A message was kept: what was decided for each of its recipients, and by which rule.
-    pub fn accepted<'a>(&self, recipients: impl Iterator<Item = (Decided, Option<&'a str>)>) {
-        self.0.accepted.inc();
+    /// A message was kept: whose it is, what was decided for each of its recipients, and by which rule.
+    pub fn accepted<'a>(
+        &self,
+        organisation: Option<&OrganisationId>,
+        recipients: impl Iterator<Item = (Decided, Option<&'a str>)>,
+    ) {
+        self.0.accepted.get_or_create(&[of(organisation)]).inc();
         for (decided, rule) in recipients {
             let decision = match decided {
                 Decided::Pass => "pass",
                 Decided::Seal => "seal",
             };
             let rule = rule.map_or(Cow::Borrowed(NONE), |rule| Cow::Owned(rule.to_owned()));
-            self.0.decided.get_or_create(&[("decision", decision.into()), ("rule", rule)]).inc();
+            let labels = [("decision", decision.into()), ("rule", rule), of(organisation)];
+            self.0.decided.get_or_create(&labels).inc();
         }
     }
 
-    /// An SMTP client was refused something with these codes.
-    pub fn refused(&self, code: Option<u16>, status: Option<EnhancedCode>) {
+    /// An SMTP client was refused something with these codes; for its sender's organisation, once that is known.
+    pub fn refused(
+        &self,
+        organisation: Option<&OrganisationId>,
+        code: Option<u16>,
+        status: Option<EnhancedCode>,
+    ) {
         let word = |word: Option<String>| word.map_or(Cow::Borrowed(NONE), Cow::Owned);
         let labels = [
             ("code", word(code.map(|code| code.to_string()))),
             ("status", word(status.map(|status| status.to_string()))),
+            of(organisation),
         ];
         self.0.refused.get_or_create(&labels).inc();
     }
@@ -230,7 +249,7 @@ impl Metrics {
     }
 
     /// An attempt has ended for a recipient.
-    pub fn relayed(&self, relayed: Relayed) {
+    pub fn relayed(&self, organisation: Option<&OrganisationId>, relayed: Relayed) {
         let Relayed { kind, outcome, code } = relayed;
         let class = match code.map(|code| code / 100) {
             Some(2) => "2xx",
@@ -239,7 +258,8 @@ impl Metrics {
             Some(_) => "other",
             None => NONE,
         };
-        let labels = [("kind", kind.into()), ("outcome", outcome.into()), ("code", class.into())];
+        let labels =
+            [("kind", kind.into()), ("outcome", outcome.into()), ("code", class.into()), of(organisation)];
         self.0.relayed.get_or_create(&labels).inc();
     }
 
@@ -249,12 +269,12 @@ impl Metrics {
     }
 
     /// The first attempt at a mail that zegel wrote.
-    pub fn notice(&self, kind: &'static str) {
-        self.0.notices.get_or_create(&[("kind", kind.into())]).inc();
+    pub fn notice(&self, organisation: Option<&OrganisationId>, kind: &'static str) {
+        self.0.notices.get_or_create(&[("kind", kind.into()), of(organisation)]).inc();
     }
 
     /// Somebody tried to open a transfer.
-    pub fn unlock(&self, result: Unlock, took: Duration) {
+    pub fn unlock(&self, organisation: Option<&OrganisationId>, result: Unlock, took: Duration) {
         let word = match result {
             Unlock::Opened => "opened",
             Unlock::WrongPassword => "wrong_password",
@@ -262,24 +282,30 @@ impl Metrics {
             Unlock::Gone => "gone",
             Unlock::Trouble => "trouble",
         };
-        self.0.unlocks.get_or_create(&[("result", word.into())]).inc();
+        self.0.unlocks.get_or_create(&[("result", word.into()), of(organisation)]).inc();
         self.0.unlock.observe(took.as_secs_f64());
     }
 
     /// Something was fetched.
-    pub fn download(&self, what: Download) {
+    pub fn download(&self, organisation: Option<&OrganisationId>, what: Download) {
         let word = match what {
             Download::File => "file",
             Download::Zip => "zip",
             Download::Message => "message",
         };
-        self.0.downloads.get_or_create(&[("what", word.into())]).inc();
+        self.0.downloads.get_or_create(&[("what", word.into()), of(organisation)]).inc();
     }
 
-    /// A request was answered. The route is the template, never the path.
-    pub fn request(&self, method: &'static str, route: &str, status: u16, took: Duration) {
+    /// A request was answered, at the pages of an organisation. The route is the template, never the path.
+    pub fn request(
+        &self,
+        organisation: Option<&OrganisationId>,
+        (method, route, status): (&'static str, &str, u16),
+        took: Duration,
+    ) {
         let route = || Cow::Owned(route.to_owned());
-        let labels = [("method", method.into()), ("route", route()), ("status", status.to_string().into())];
+        let status = status.to_string().into();
+        let labels = [("method", method.into()), ("route", route()), ("status", status), of(organisation)];
         self.0.requests.get_or_create(&labels).inc();
         self.0.request.get_or_create(&[("route", route())]).observe(took.as_secs_f64());
     }
@@ -311,28 +337,30 @@ mod tests {
     #[test]
     fn what_is_counted_is_written_in_both_formats() {
         let metrics = Metrics::default();
+        let organisation = OrganisationId::of_domain("voorbeeld.nl");
+        let one = Some(&organisation);
         let rules = [(Decided::Seal, Some("tagged")), (Decided::Pass, None), (Decided::Pass, None)];
-        metrics.accepted(rules.into_iter());
-        metrics.refused(Some(550), Some(EnhancedCode::new(5, 7, 1)));
-        metrics.refused(None, None);
+        metrics.accepted(one, rules.into_iter());
+        metrics.refused(one, Some(550), Some(EnhancedCode::new(5, 7, 1)));
+        metrics.refused(None, None, None);
         metrics.kept(Duration::from_millis(40), Duration::from_millis(4));
-        metrics.relayed(Relayed { kind: "message", outcome: "deferred", code: Some(451) });
-        metrics.unlock(Unlock::WrongPassword, Duration::from_millis(30));
-        metrics.request("GET", "/t/{token}", 200, Duration::from_millis(3));
+        metrics.relayed(one, Relayed { kind: "message", outcome: "deferred", code: Some(451) });
+        metrics.unlock(one, Unlock::WrongPassword, Duration::from_millis(30));
+        metrics.request(one, ("GET", "/t/{token}", 200), Duration::from_millis(3));
         metrics.reloaded(true, Timestamp::from_second(100).unwrap());
         metrics.reloaded(false, Timestamp::from_second(200).unwrap());
         let own = text(Format::Prometheus, &[metrics.registry()]);
         for line in [
-            "zegel_messages_accepted_total 1",
-            "zegel_recipients_decided_total{decision=\"seal\",rule=\"tagged\"} 1",
-            "zegel_recipients_decided_total{decision=\"pass\",rule=\"none\"} 2",
-            "zegel_smtp_refused_total{code=\"550\",status=\"5.7.1\"} 1",
-            "zegel_smtp_refused_total{code=\"none\",status=\"none\"} 1",
+            "zegel_messages_accepted_total{organisation=\"voorbeeld.nl\"} 1",
+            "zegel_recipients_decided_total{decision=\"seal\",rule=\"tagged\",organisation=\"voorbeeld.nl\"} 1",
+            "zegel_recipients_decided_total{decision=\"pass\",rule=\"none\",organisation=\"voorbeeld.nl\"} 2",
+            "zegel_smtp_refused_total{code=\"550\",status=\"5.7.1\",organisation=\"voorbeeld.nl\"} 1",
+            "zegel_smtp_refused_total{code=\"none\",status=\"none\",organisation=\"\"} 1",
             "zegel_smtp_accept_seconds_bucket{le=\"0.005\"} 1",
             "zegel_smtp_data_seconds_count 1",
-            "zegel_relayed_total{kind=\"message\",outcome=\"deferred\",code=\"4xx\"} 1",
-            "zegel_unlocks_total{result=\"wrong_password\"} 1",
-            "zegel_http_requests_total{method=\"GET\",route=\"/t/{token}\",status=\"200\"} 1",
+            "zegel_relayed_total{kind=\"message\",outcome=\"deferred\",code=\"4xx\",organisation=\"voorbeeld.nl\"} 1",
+            "zegel_unlocks_total{result=\"wrong_password\",organisation=\"voorbeeld.nl\"} 1",
+            "zegel_http_requests_total{method=\"GET\",route=\"/t/{token}\",status=\"200\",organisation=\"voorbeeld.nl\"} 1",
             "zegel_config_last_reload_successful 0",
             "zegel_config_last_reload_success_timestamp_seconds 100",
         ] {
@@ -349,8 +377,8 @@ mod tests {
     #[test]
     fn a_label_cannot_end_its_line() {
         let metrics = Metrics::default();
-        metrics.accepted([(Decided::Seal, Some("a\"b\\c\nd"))].into_iter());
+        metrics.accepted(None, [(Decided::Seal, Some("a\"b\\c\nd"))].into_iter());
         let own = text(Format::Prometheus, &[metrics.registry()]);
-        assert!(own.contains("rule=\"a\\\"b\\\\c\\nd\"} 1\n"), "{own}");
+        assert!(own.contains("rule=\"a\\\"b\\\\c\\nd\",organisation=\"\"} 1\n"), "{own}");
     }
 }

@@ -2,13 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::future::{Future, pending};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 use tokio::task::{Id, JoinError, JoinSet};
 
 use crate::id::QueueId;
+use crate::store::Sharer;
 
 /// The deliveries under way.
 #[derive(Default)]
@@ -73,16 +73,16 @@ impl InFlight {
     }
 }
 
-/// The connections in use, of `relay.max_connections`. A delivery gives its own back before its outcome is recorded: the
-/// next hop need not idle for a flush of our disk. All clones count together.
+/// The connections in use, of `relay.max_connections`, and whose mail they are for. A delivery gives its own back before its
+/// outcome is recorded: the next hop need not idle for a flush of our disk. All clones count together.
 #[derive(Clone)]
 pub(super) struct ConnectionSlots {
-    taken: Arc<AtomicUsize>,
+    taken: Arc<Mutex<HashMap<Sharer, usize>>>,
     wake: Arc<Notify>,
 }
 
 /// One of them; dropping it rings for the next delivery.
-pub(super) struct ConnectionSlot(ConnectionSlots);
+pub(super) struct ConnectionSlot(ConnectionSlots, Sharer);
 
 impl ConnectionSlots {
     /// None in use; `wake` is rung when one is given back.
@@ -92,19 +92,35 @@ impl ConnectionSlots {
 
     /// How many are in use.
     pub fn taken(&self) -> usize {
-        self.taken.load(Ordering::Relaxed)
+        self.lock().values().sum()
+    }
+
+    /// How many of them each organisation has. Those with none are left out.
+    pub fn held(&self) -> HashMap<Sharer, usize> {
+        self.lock().clone()
     }
 
     /// One more.
-    pub fn take(&self) -> ConnectionSlot {
-        self.taken.fetch_add(1, Ordering::Relaxed);
-        ConnectionSlot(self.clone())
+    pub fn take(&self, sharer: Sharer) -> ConnectionSlot {
+        *self.lock().entry(sharer.clone()).or_default() += 1;
+        ConnectionSlot(self.clone(), sharer)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Sharer, usize>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for ConnectionSlot {
     fn drop(&mut self) {
-        self.0.taken.fetch_sub(1, Ordering::Relaxed);
+        let mut taken = self.0.lock();
+        if let Some(count) = taken.get_mut(&self.1) {
+            *count -= 1;
+            if *count == 0 {
+                taken.remove(&self.1);
+            }
+        }
+        drop(taken);
         self.0.wake.notify_one();
     }
 }
@@ -121,7 +137,7 @@ mod tests {
         let first = (QueueId::random(), 0);
         for _ in 0..2 {
             in_flight.start(first.clone(), || {
-                let slot = slots.take();
+                let slot = slots.take(None);
                 async move { drop(slot) }
             });
         }

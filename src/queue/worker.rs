@@ -23,7 +23,7 @@ use super::in_flight::{ConnectionSlot, ConnectionSlots, InFlight};
 use super::outage::{Moment, NextHops};
 use super::queued_message::{BodySource, QueuedMessage};
 use super::retry::{Next, RetrySchedule};
-use super::routing;
+use super::{routing, shares};
 use crate::address::ReversePath;
 use crate::audit::{Action, Actor, Event, EventResult, Initiator, MailLine, Origin};
 use crate::clock::{Clock, Timestamp, jittered, later};
@@ -165,17 +165,24 @@ impl Worker {
             return Ok(POLL);
         }
         let now = shared.parts.clock.now();
-        let due = store.claim_due(&shared.parts.owner, now, later(now, LEASE), free).await?;
+        let shares = shares::of(&settings, most, &shared.slots);
+        let due = store.claim_in_turn(&shared.parts.owner, now, later(now, LEASE), free, shares).await?;
         let filled = due.len() >= free;
         for item in due {
             let name = (item.id.clone(), item.attempts);
-            let attempt = || Arc::clone(shared).attempt(item, shared.slots.take());
+            let attempt = || {
+                let slot = shared.slots.take(shares::sharer(&settings, &item));
+                Arc::clone(shared).attempt(item, slot)
+            };
             in_flight.start(name, attempt);
         }
         if filled {
             return Ok(POLL);
         }
-        self.until_next(&settings, now, in_flight.is_empty()).await
+        let pause = self.until_next(&settings, now, in_flight.is_empty()).await?;
+        // What is due already is more than its organisation may have now: one that ends makes room, and wakes us.
+        let is_held_back = settings.has_several() && pause == PAUSE && !in_flight.is_empty();
+        Ok(if is_held_back { POLL } else { pause })
     }
 
     async fn until_next(
@@ -216,7 +223,8 @@ impl Shared {
         let direction = routing::direction(&settings, &item);
         let server = self.parts.next_hop.name(&settings, direction);
         if item.attempts == 0 && item.kind != QueueItemKind::Message {
-            self.parts.metrics.notice(item.kind.as_str());
+            let organisation = settings.label(item.organisation.as_ref());
+            self.parts.metrics.notice(organisation.as_ref(), item.kind.as_str());
         }
         let delivery = match self.next_hops.ended_before(&server, item.recipients.len()) {
             Some(ended) => ended,
@@ -319,7 +327,7 @@ impl Shared {
         if settings.relay.soft_bounce {
             soften(&mut outcomes);
         }
-        self.count(&item, &outcomes, now);
+        self.count(settings, &item, &outcomes, now);
         let next = schedule(settings).after(item.attempts.saturating_add(1), item.created, now);
         let next_attempt = match next {
             Next::Again(_)
@@ -356,8 +364,8 @@ impl Shared {
         }
     }
 
-    fn count(&self, item: &Item, outcomes: &[(u32, Outcome)], now: Timestamp) {
-        let kind = item.kind.as_str();
+    fn count(&self, settings: &Settings, item: &Item, outcomes: &[(u32, Outcome)], now: Timestamp) {
+        let (kind, organisation) = (item.kind.as_str(), settings.label(item.organisation.as_ref()));
         for (_, outcome) in outcomes {
             let code = outcome.diagnostic().and_then(|why| why.source.reply_code());
             let (outcome, code) = match outcome {
@@ -365,7 +373,7 @@ impl Shared {
                 Outcome::Deferred(_) => ("deferred", code),
                 Outcome::Failed(_) => ("failed", code),
             };
-            self.parts.metrics.relayed(Relayed { kind, outcome, code });
+            self.parts.metrics.relayed(organisation.as_ref(), Relayed { kind, outcome, code });
             if outcome == "delivered" {
                 let age = Duration::try_from(now.duration_since(item.created)).unwrap_or_default();
                 self.parts.metrics.delivered(kind, age);
@@ -454,7 +462,9 @@ fn events(
     now: Timestamp,
 ) -> Vec<Event> {
     let by = Initiator { actor: Actor::Zegel, origin: Origin::Server(server.to_owned()) };
-    let event = |object: String, result: EventResult| by.event(now, Action::Relay, object, result);
+    let event = |object: String, result: EventResult| {
+        by.event(now, Action::Relay, object, result).of(item.organisation.clone())
+    };
     let mail = MailLine { tls: hop.tls.clone(), ..mail_line(item) };
     let mut events = Vec::new();
     let (mut recipients, mut why, mut waiting) = (0, None, BTreeMap::<String, Vec<String>>::new());

@@ -116,7 +116,7 @@ impl Replies {
     }
 
     fn asker(&self, grant: &Grant, browser: &Browser, client: IpAddr) -> Asker {
-        Asker { author: self.author(grant, browser), client }
+        Asker { author: self.author(grant, browser), by: self.visitor(client) }
     }
 
     /// Makes items of mails that are small enough for their rows: all but the answer itself.

@@ -179,7 +179,8 @@ impl Inspection {
     async fn scan(&self, scanner: &Scanner) -> Result<()> {
         let (store, now) = (&self.replies.service.parts.store, self.replies.service.parts.clock.now());
         let name = self.name.clone();
-        let turn = self.replies.service.scanning.acquire(&self.author.link, self.client, TURN);
+        let visitor = self.replies.visitor(self.client);
+        let turn = self.replies.service.scanning.acquire(&self.author.link, &visitor, TURN);
         match scanner::scan(scanner, turn, self.file()).await {
             Ok(ScanVerdict::Clean) => {
                 match store.mark_scanned(self.author.clone(), self.row.id.clone(), now).await? {

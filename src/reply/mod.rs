@@ -44,6 +44,7 @@ use crate::address::Address;
 use crate::clock::{Clock, Timestamp};
 use crate::delivery::smarthost::LargestMail;
 use crate::fair::{FairLimits, FairSemaphore};
+use crate::limits::Visitor;
 use crate::queue::worker::WakeHandle;
 use crate::secret::{Keys, Secret};
 use crate::settings::{self, Organisation, Scope};
@@ -121,6 +122,11 @@ impl ReplyService {
 }
 
 impl Replies {
+    /// Who asks, for limits and for what is shared.
+    fn visitor(&self, client: IpAddr) -> Visitor {
+        self.settings.visitor(&self.organisation, client)
+    }
+
     /// This browser's draft for this link. Where there is none: an empty one, addressed to the sender and signed by
     /// whom the browser is remembered as; nothing is stored before something is kept or uploaded.
     pub async fn draft(&self, grant: &Grant, browser: &Browser) -> Result<Draft> {

@@ -116,7 +116,8 @@ impl Replies {
     }
 
     async fn compose(&self, answer: CheckedReply, browser: &Browser) -> Result<(Acceptance, SentReply)> {
-        let turn = self.service.composing.acquire(answer.grant.link(), answer.client, TURN).await;
+        let turn =
+            self.service.composing.acquire(answer.grant.link(), &self.visitor(answer.client), TURN).await;
         let turn = turn.ok_or(ReplyError::Busy)?;
         let (author, browser) = (self.author(&answer.grant, browser), browser.clone());
         let composed = spawn_blocking(move || {

@@ -16,7 +16,7 @@ use crate::address::ReversePath;
 use crate::audit::{Action, Actor, EventResult, Initiator, Origin};
 use crate::clock::{Clock, Timestamp, earlier};
 use crate::id::{Link, TransferId};
-use crate::limits::{EXPIRY_DAYS, Rate};
+use crate::limits::{self, EXPIRY_DAYS, Rate};
 use crate::outbox::NoticeError;
 use crate::queue::worker::WakeHandle;
 use crate::secret::Keys;
@@ -37,8 +37,8 @@ const RESEND: Rate = Rate::per(1, Duration::from_mins(10));
 /// How often one recipient can ask a sender.
 const ASK: Rate = Rate::per(1, Duration::from_hours(24));
 /// How often in all: more than a large mailing needs, and a bound for somebody with many links.
-const RESENDS: (&str, Rate) = ("resends", Rate::per(10_000, Duration::from_hours(1)));
-const ASKS: (&str, Rate) = ("asks", Rate::per(1000, Duration::from_hours(1)));
+const RESENDS: Rate = Rate::per(10_000, Duration::from_hours(1));
+const ASKS: Rate = Rate::per(1000, Duration::from_hours(1));
 /// The time between two mails about downloads through one link.
 const DOWNLOAD_NOTICE: Duration = Duration::from_hours(1);
 
@@ -214,7 +214,8 @@ impl Actions {
             let item = mails.extended(&link)?;
             let event = by.initiator(&transfer).event(now, Action::Resend, link.to_string(), EventResult::Ok);
             let bucket = format!("extend {link}");
-            Ok(LimitedNotice { link, item, invites: true, bucket, rate: RESEND, in_all: RESENDS, event })
+            let in_all = (self.bucket_of("resends", &transfer), RESENDS);
+            Ok(LimitedNotice { link, item, invites: true, bucket, rate: RESEND, in_all, event })
         };
         reached.map(notice).collect()
     }
@@ -229,8 +230,8 @@ impl Actions {
             let event = by.initiator(&transfer).event(now, Action::Resend, link.to_string(), EventResult::Ok);
             let bucket = format!("resend {link}");
             let number = link.recipient;
-            let notice =
-                LimitedNotice { link, item, invites: true, bucket, rate: RESEND, in_all: RESENDS, event };
+            let in_all = (self.bucket_of("resends", &transfer), RESENDS);
+            let notice = LimitedNotice { link, item, invites: true, bucket, rate: RESEND, in_all, event };
             match self.service.store.enqueue_limited(notice, now).await? {
                 EnqueueOutcome::Queued => sent.push(number),
                 EnqueueOutcome::NotBefore(again) => end = ActionError::NotBefore(again),
@@ -279,7 +280,8 @@ impl Actions {
         let item = self.mails(&transfer, now).ask(&recipient.address)?;
         let event = Initiator::recipient(client).event(now, Action::Ask, link.to_string(), EventResult::Ok);
         let bucket = format!("ask {link}");
-        let notice = LimitedNotice { link, item, invites: false, bucket, rate: ASK, in_all: ASKS, event };
+        let in_all = (self.bucket_of("asks", &transfer), ASKS);
+        let notice = LimitedNotice { link, item, invites: false, bucket, rate: ASK, in_all, event };
         match self.service.store.enqueue_limited(notice, now).await? {
             EnqueueOutcome::Queued => {
                 self.wake();
@@ -377,6 +379,12 @@ impl Actions {
     /// Whose rules it is under.
     fn organisation(&self, transfer: &Transfer) -> &Organisation {
         self.settings.responsible(transfer.organisation.as_ref())
+    }
+
+    /// A bucket that all transfers of its organisation share.
+    fn bucket_of(&self, name: &str, transfer: &Transfer) -> String {
+        let organisation = self.settings.of(transfer.organisation.as_ref());
+        limits::bucket_of(name, organisation.and_then(|one| self.settings.sharer(one)).as_ref())
     }
 
     async fn transfer(&self, id: &TransferId) -> Result<Transfer> {

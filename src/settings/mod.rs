@@ -9,6 +9,7 @@ mod certificates;
 mod digests;
 mod organisation;
 mod scope;
+mod shares;
 #[cfg(test)]
 pub mod testing;
 

@@ -91,6 +91,9 @@ pub enum Fault {
     /// Over the share of it that this client may hold.
     #[error("too much mail at once from this client")]
     ClientMemory,
+    /// Over the share of it that the sender's organisation may hold.
+    #[error("too much mail at once from this organisation")]
+    OrganisationMemory,
     /// A character that mail must not hold.
     #[error("the message holds {0}")]
     Line(LineError),
@@ -104,6 +107,7 @@ impl From<NoMemory> for Fault {
         match refused {
             NoMemory::InAll => Self::NoMemory,
             NoMemory::OfClient => Self::ClientMemory,
+            NoMemory::OfOrganisation => Self::OrganisationMemory,
         }
     }
 }

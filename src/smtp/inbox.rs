@@ -8,6 +8,7 @@ use std::future::Future;
 
 use crate::address::{Address, ReversePath};
 use crate::envelope::{Envelope, Peer};
+use crate::id::OrganisationId;
 use crate::message::crlf::CrlfBytes;
 
 /// Takes in what the SMTP server receives.
@@ -24,6 +25,16 @@ pub trait Inbox: Send + Sync + 'static {
 
     /// The mailbox behind `RCPT TO:<Postmaster>` (RFC 5321 4.5.1).
     fn postmaster(&self, snapshot: &Self::Snapshot) -> Address;
+
+    /// Whose message it is, for figures: an organisation of the configuration.
+    fn organisation(&self, _snapshot: &Self::Snapshot) -> Option<OrganisationId> {
+        None
+    }
+
+    /// Whose part of the memory it takes; `None` where one organisation has all of it.
+    fn sharer(&self, _snapshot: &Self::Snapshot) -> Option<OrganisationId> {
+        None
+    }
 
     /// Decides what becomes of the message and makes it durable.
     fn keep(

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use super::response::Response;
 use crate::diagnostic::EnhancedCode;
+use crate::id::OrganisationId;
 use crate::limits::client_key;
 use crate::metrics::Metrics;
 
@@ -30,6 +31,8 @@ pub struct RefusalLine {
     pub helo: Option<String>,
     /// The domain in its MAIL command, `<>` for the null sender.
     pub sender: Option<String>,
+    /// Whose mail it is, once that is known.
+    pub organisation: Option<OrganisationId>,
     /// The code of the response; none where the connection ended without one.
     pub code: Option<u16>,
     /// The text of the response, or what ended the connection.
@@ -44,7 +47,8 @@ impl RefusalLine {
 
     /// The same for a reason that the client is not told.
     pub fn because(client: IpAddr, response: &Response, reason: String) -> Self {
-        Self { client: client.to_canonical(), helo: None, sender: None, code: Some(response.code()), reason }
+        let (client, code) = (client.to_canonical(), Some(response.code()));
+        Self { client, helo: None, sender: None, organisation: None, code, reason }
     }
 
     /// The enhanced status code, with which the text of a response begins.
@@ -53,15 +57,17 @@ impl RefusalLine {
     }
 
     fn log(&self) {
-        let Self { client, helo, sender, code, reason } = self;
+        let Self { client, helo, sender, organisation, code, reason } = self;
         let (helo, sender) = (helo.as_deref(), sender.as_deref());
-        tracing::info!(%client, helo, sender, code, reason, "SMTP refused");
+        let organisation = organisation.as_ref().map(OrganisationId::as_str);
+        tracing::info!(%client, helo, sender, organisation, code, reason, "SMTP refused");
     }
 
     fn log_again(&self, times: u64) {
-        let Self { client, helo, sender, code, reason } = self;
+        let Self { client, helo, sender, organisation, code, reason } = self;
         let (helo, sender) = (helo.as_deref(), sender.as_deref());
-        tracing::info!(%client, helo, sender, code, reason, times, "SMTP refused again");
+        let organisation = organisation.as_ref().map(OrganisationId::as_str);
+        tracing::info!(%client, helo, sender, organisation, code, reason, times, "SMTP refused again");
     }
 }
 
@@ -96,7 +102,7 @@ impl Refusals {
 
     /// Writes it to the log, or counts it where that is full.
     pub fn tell(&self, refusal: RefusalLine) {
-        self.metrics.refused(refusal.code, refusal.status());
+        self.metrics.refused(refusal.organisation.as_ref(), refusal.code, refusal.status());
         if self.lock().counts(&refusal) {
             refusal.log();
         }

@@ -174,6 +174,9 @@ impl From<Fault> for Response {
             Fault::ClientMemory => {
                 Self::fixed(452, "4.3.1 Too much mail at once from this client, try again later")
             }
+            Fault::OrganisationMemory => {
+                Self::fixed(452, "4.3.1 Too much mail at once from this organisation, try again later")
+            }
             Fault::Line(error) => Self::made(550, format!("5.6.0 The message holds {error}")),
         }
     }

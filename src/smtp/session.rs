@@ -23,6 +23,7 @@ use super::data::{DataDecoder, Incoming};
 use super::refusals::{self, Refusals};
 use super::response::Response;
 use crate::envelope::{Envelope, Peer};
+use crate::id::OrganisationId;
 use crate::message::crlf::CrlfBytes;
 use crate::metrics::Metrics;
 use crate::smtp::inbox::{Inbox, Refusal};
@@ -83,6 +84,8 @@ struct Said {
     name: Option<String>,
     /// The domain in MAIL.
     sender: Option<String>,
+    /// Whose mail it is, once MAIL was accepted.
+    organisation: Option<OrganisationId>,
 }
 
 /// What the connection has to do now. Responses written so far go to the client first.
@@ -268,6 +271,11 @@ impl<I: Inbox> Session<I> {
         let command = Command::parse(line);
         self.said.listen(&command);
         let (stage, response) = self.command(stage, command);
+        if let Stage::Mail(transaction) = &stage
+            && self.said.organisation.is_none()
+        {
+            self.said.organisation = self.inbox.organisation(&transaction.snapshot);
+        }
         *rest = rest.get(end + 2..).unwrap_or_default();
         if matches!(stage, Stage::Handshake) && !rest.is_empty() {
             self.say(Stage::Closed, Some(Response::PLAINTEXT_BEHIND_STARTTLS), out)
@@ -304,11 +312,12 @@ impl<I: Inbox> Session<I> {
     }
 
     fn note(&self, code: Option<u16>, reason: String) {
-        let Said { name, sender } = &self.said;
+        let Said { name, sender, organisation } = &self.said;
         self.refusals.tell(refusals::RefusalLine {
             client: self.client.ip().to_canonical(),
             helo: name.clone(),
             sender: sender.clone(),
+            organisation: organisation.clone(),
             code,
             reason,
         });
@@ -432,13 +441,15 @@ impl Said {
     fn listen(&mut self, command: &Result<Command, CommandError>) {
         match command {
             Ok(Command::Ehlo(name) | Command::Helo(name)) => {
-                *self = Self { name: Some(name.clone()), sender: None };
+                *self = Self { name: Some(name.clone()), ..Self::default() };
             }
             Ok(Command::Mail(path, _)) => {
                 let domain = path.address().map_or("<>".to_owned(), |address| address.domain().to_owned());
-                self.sender = Some(domain);
+                (self.sender, self.organisation) = (Some(domain), None);
             }
-            Err(CommandError::Sender) | Ok(Command::Rset) => self.sender = None,
+            Err(CommandError::Sender) | Ok(Command::Rset) => {
+                (self.sender, self.organisation) = (None, None);
+            }
             _ => {}
         }
     }

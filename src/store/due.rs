@@ -1,11 +1,13 @@
 //! When the next row of the queue is due, remembered: the worker asks after every delivery, and mostly nothing
 //! has changed. Another process may change rows as well (the command line tool), so it is not believed for long.
+//! And whose row was claimed last: the next organisation has the next turn.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::{Item, turns};
 use crate::clock::Timestamp;
 
 /// How long an answer is believed.
@@ -21,6 +23,7 @@ pub(super) struct Due {
     known: Mutex<Option<Known>>,
     turn: AtomicU64,
     writable: Mutex<Option<Instant>>,
+    served: Mutex<String>,
 }
 
 #[derive(Clone, Copy)]
@@ -58,6 +61,19 @@ impl Due {
     pub fn share(&self, limit: usize) -> usize {
         let odd = self.turn.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
         if odd { limit.div_ceil(2) } else { limit / 2 }
+    }
+
+    /// The organisation whose row was claimed last, as [`turns::name`] writes it.
+    pub fn served(&self) -> String {
+        self.served.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// These were claimed, in this order.
+    pub fn serve(&self, items: &[Item]) {
+        if let Some(last) = items.last() {
+            let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
+            turns::name(&last.organisation).clone_into(&mut served);
+        }
     }
 
     /// What is known, or what `read` finds.

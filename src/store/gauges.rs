@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::room::Disk;
-use super::{Problem, QueueItemKind, Result};
+use super::{Problem, QueueItemKind, Result, Sharer};
 use crate::clock::Timestamp;
 use crate::diagnostic::Diagnostic;
 
@@ -27,10 +27,12 @@ pub struct Gauges {
     pub queued: u64,
     /// When the oldest of those that are not frozen was accepted.
     pub oldest_queued: Option<Timestamp>,
-    /// The queue by kind; kinds that there are none of are left out.
+    /// The queue by kind and organisation; what there is nothing of is left out.
     pub queue: Vec<QueueGauge>,
     /// Transfers whose keys still exist.
     pub transfers: u64,
+    /// The same by organisation.
+    pub transfers_of: Vec<(Sharer, u64)>,
     /// Links closed for tries just now.
     pub locked_links: u64,
     /// Items that an administrator has to do something for, by problem; those that there are.
@@ -42,6 +44,8 @@ pub struct Gauges {
 pub struct QueueGauge {
     /// What they are.
     pub kind: QueueItemKind,
+    /// Whose they are.
+    pub organisation: Sharer,
     /// How many there are.
     pub items: u64,
     /// Since when, or from when on, the first of those that are not frozen should be on its way: what is tried again later
@@ -51,18 +55,19 @@ pub struct QueueGauge {
 
 impl Gauges {
     /// Adds items that have never been tried.
-    pub(super) fn add_new(&mut self, kind: QueueItemKind, items: u64, oldest: Option<Timestamp>) {
-        self.queued += items;
-        self.oldest_queued = self.oldest_queued.into_iter().chain(oldest).min();
-        if items == 0 {
+    pub(super) fn add_new(&mut self, new: QueueGauge) {
+        self.queued += new.items;
+        self.oldest_queued = self.oldest_queued.into_iter().chain(new.due).min();
+        if new.items == 0 {
             return;
         }
-        match self.queue.iter_mut().find(|of| of.kind == kind) {
+        let is_same = |of: &&mut QueueGauge| of.kind == new.kind && of.organisation == new.organisation;
+        match self.queue.iter_mut().find(is_same) {
             Some(of) => {
-                of.items += items;
-                of.due = of.due.into_iter().chain(oldest).min();
+                of.items += new.items;
+                of.due = of.due.into_iter().chain(new.due).min();
             }
-            None => self.queue.push(QueueGauge { kind, items, due: oldest }),
+            None => self.queue.push(new),
         }
     }
 }

@@ -25,6 +25,7 @@ mod kind;
 pub mod nodes;
 #[cfg(feature = "cluster")]
 pub mod objects;
+mod organisation_filter;
 pub mod person;
 #[cfg(feature = "cluster")]
 pub mod postgresql;
@@ -44,6 +45,7 @@ pub mod tables;
 mod track;
 mod tracking;
 mod transfers;
+mod turns;
 mod uploads;
 mod verification;
 mod whose;
@@ -69,6 +71,7 @@ pub use self::gauges::{GaugeStore, Gauges, ProblemGauge, QueueGauge};
 pub use self::intake::{Acceptance, Committed, IntakeStore, MessageStore};
 pub use self::kind::QueueItemKind;
 pub use self::nodes::NodeStore;
+pub use self::organisation_filter::OrganisationFilter;
 pub use self::queue::{
     Attempt, AttemptEnd, Body, BodyData, Claim, Item, NewItem, PendingRecipient, Problem, QueueStore,
 };
@@ -85,6 +88,7 @@ pub use self::tracking::{TrackQuery, TrackingStore, Who, mailbox_of};
 pub use self::transfers::{
     Bounce, NewRecipient, NewTransfer, Part, Recipient, Transfer, TransferAdmin, TransferStore,
 };
+pub use self::turns::{ClaimShares, Sharer};
 pub use self::uploads::{
     NewUploadRow, PieceRow, UploadLimits, UploadOutcome, UploadRow, UploadStore, UploadedBytes,
 };

@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 
-use super::{QueueItemKind, Result, StoreError, Track, TrackRow};
+use super::{ClaimShares, QueueItemKind, Result, StoreError, Track, TrackRow};
 use crate::address::ReversePath;
 use crate::audit::Event;
 use crate::clock::Timestamp;
@@ -23,6 +23,17 @@ pub trait QueueStore: Send + Sync + 'static {
         now: Timestamp,
         lease: Timestamp,
         limit: usize,
+    ) -> Result<Vec<Item>> {
+        self.claim_in_turn(owner, now, lease, limit, ClaimShares::unbounded()).await
+    }
+    /// The same of several organisations: each in its turn, of each the oldest, and no more than its share.
+    async fn claim_in_turn(
+        &self,
+        owner: &FolderId,
+        now: Timestamp,
+        lease: Timestamp,
+        limit: usize,
+        shares: ClaimShares,
     ) -> Result<Vec<Item>>;
     /// Ends the claims that `owner` made before it was started again. Claims of other owners stay.
     async fn release_claims(&self, owner: &FolderId) -> Result<()>;

@@ -98,7 +98,7 @@ pub struct LimitedNotice {
     /// How often.
     pub rate: Rate,
     /// The bucket of all mails of this kind, whatever link they are about, and how many there may be.
-    pub in_all: (&'static str, Rate),
+    pub in_all: (String, Rate),
     /// What the audit trail says of it.
     pub event: Event,
 }

@@ -78,7 +78,8 @@ pub const TABLES: &[Table] = tables! {
         count Number;
     "threads": hash Bytes, created Number;
     "limits": bucket Text, arrival Number;
-    "audit": number Number, time Number, action Text, object Text, result Text, actor Text, origin Text;
+    "audit": number Number, time Number, action Text, object Text, result Text, actor Text, origin Text,
+        organisation Text;
     "audit_chain": block Number, made Number, kind Number, newest Number, content Bytes, salts Bytes, gaps Bytes, reach Number,
         hash Bytes;
     "turns": number Number, trusted Number, doubted Number, seen Number;
@@ -96,7 +97,8 @@ pub const TABLES: &[Table] = tables! {
         status Text, answer Text;
     "tracking": number Number, tracking Text, item Text, recipient_number Number, time Number, kind Text, sender Text,
         sender_domain Text, recipient Text, recipient_domain Text, message_id Text, size Number, client Text, rule Text,
-        transfer Text, link Number, state Text, attempts Number, changed Number, next_hop Text, tls Text, answer Text;
+        transfer Text, link Number, state Text, attempts Number, changed Number, next_hop Text, tls Text, answer Text,
+        organisation Text;
 };
 
 impl Table {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{QueueItemKind, Result, StoreError};
 use crate::clock::Timestamp;
-use crate::id::{QueueId, TransferId};
+use crate::id::{OrganisationId, QueueId, TransferId};
 
 /// Characters of a Message-ID that are kept: those of RFC 5322 programs have less than a hundred.
 const LONGEST_ID: usize = 250;
@@ -152,6 +152,8 @@ pub struct TrackRow {
     pub tls: Option<String>,
     /// What it answered, or why the mail waits.
     pub answer: Option<String>,
+    /// Whose it is; `None` in a row from before there could be several, and of a sender whom nobody here knows.
+    pub organisation: Option<OrganisationId>,
 }
 
 /// What the next hop had to do with an attempt.

@@ -10,12 +10,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use super::{HopReport, Item, NewItem, QueueItemKind, Result, StoreError, Track, TrackRow, TrackState};
+use super::{
+    HopReport, Item, NewItem, OrganisationFilter, QueueItemKind, Result, StoreError, Track, TrackRow,
+    TrackState,
+};
 use crate::address::{Address, ReversePath};
 use crate::clock::Timestamp;
 use crate::diagnostic::Outcome;
 use crate::envelope::EnvelopeRecipient;
-use crate::id::{Link, QueueId, TransferId};
+use crate::id::{Link, OrganisationId, QueueId, TransferId};
 
 /// Rows that wait to be written: of ten thousand mails, and of none more than so many.
 const MOST_BEHIND: usize = 50_000;
@@ -35,8 +38,9 @@ pub trait TrackingStore: Send + Sync + 'static {
     async fn find_tracks(&self, query: TrackQuery) -> Result<Vec<QueueId>>;
     /// All rows of these messages: themselves, and every mail that comes of them.
     async fn tracks(&self, messages: Vec<QueueId>) -> Result<Vec<TrackRow>>;
-    /// Forgets that a mailbox sent or received anything, a bounded number of rows at a time: call again until it tells 0.
-    async fn forget_tracks(&self, mailbox: String) -> Result<usize>;
+    /// Forgets that a mailbox sent or received anything, of one organisation or of all, a bounded number of rows at a time: call
+    /// again until it tells 0.
+    async fn forget_tracks(&self, mailbox: String, of: Option<OrganisationFilter>) -> Result<usize>;
 }
 
 /// In the order in which they are told: the messages, then what came of each.
@@ -56,6 +60,7 @@ impl TrackRow {
             kind: item.kind,
             sender: &item.envelope.reverse_path,
             link: item.link.as_ref(),
+            organisation: item.organisation.as_ref(),
             created: item.created,
             track,
         };
@@ -75,6 +80,7 @@ impl TrackRow {
             kind: item.kind,
             sender: &item.reverse_path,
             link: item.link.as_ref(),
+            organisation: item.organisation.as_ref(),
             created: item.created,
             track: &item.track,
         };
@@ -106,13 +112,14 @@ struct Facts<'a> {
     kind: QueueItemKind,
     sender: &'a ReversePath,
     link: Option<&'a Link>,
+    organisation: Option<&'a OrganisationId>,
     created: Timestamp,
     track: &'a Track,
 }
 
 impl Facts<'_> {
     fn row(&self, number: u32, recipient: &EnvelopeRecipient) -> TrackRow {
-        let Self { id, kind, sender, link, created, track } = self;
+        let Self { id, kind, sender, link, organisation, created, track } = self;
         TrackRow {
             tracking: track.tracking.as_ref().unwrap_or(id).clone(),
             item: Some((*id).clone()),
@@ -133,6 +140,7 @@ impl Facts<'_> {
             next_hop: None,
             tls: None,
             answer: None,
+            organisation: organisation.cloned(),
         }
     }
 }
@@ -157,6 +165,7 @@ pub struct TrackQuery {
     /// Of a message, or of any mail that came of it.
     pub id: Option<QueueId>,
     pub transfer: Option<TransferId>,
+    pub organisation: Option<OrganisationFilter>,
     /// Accepted from then on,
     pub since: Timestamp,
     /// and until then.
@@ -220,6 +229,7 @@ impl TrackQuery {
             message_id: None,
             id: None,
             transfer: None,
+            organisation: None,
             since: Timestamp::MIN,
             until: Timestamp::MAX,
             most,
@@ -246,6 +256,7 @@ impl TrackQuery {
             && self.message_id.as_ref().is_none_or(|id| Some(id) == row.message_id.as_ref())
             && self.id.as_ref().is_none_or(|id| *id == row.tracking || Some(id) == row.item.as_ref())
             && self.transfer.as_ref().is_none_or(|transfer| Some(transfer) == row.transfer.as_ref())
+            && self.organisation.as_ref().is_none_or(|whose| whose.is(row.organisation.as_ref()))
             && (self.since..=self.until).contains(&row.time)
     }
 

@@ -48,6 +48,8 @@ pub struct NewCode {
     pub address: [u8; 32],
     /// The client's key, for counting
     pub client: String,
+    /// What all mails with a code are counted under
+    pub bucket: String,
     pub now: Timestamp,
     /// The code's end
     pub expires: Timestamp,
@@ -61,7 +63,7 @@ impl NewCode {
     /// The buckets of [`CodeLimits::per_link`], [`CodeLimits::per_link_and_day`] and [`CodeLimits::in_all`].
     pub fn buckets(&self) -> [String; 3] {
         let link = &self.author.link;
-        [format!("code {link}"), format!("code day {link}"), "code".to_owned()]
+        [format!("code {link}"), format!("code day {link}"), self.bucket.clone()]
     }
 }
 

@@ -17,7 +17,7 @@ use crate::audit::{Action, Event, EventResult, Initiator};
 use crate::clock::{Clock, Timestamp, later};
 use crate::fair::{FairLimits, FairPermit, FairSemaphore};
 use crate::id::{Link, TransferId};
-use crate::limits::{Rate, TryRule, client_key};
+use crate::limits::{Rate, TryRule, Visitor};
 use crate::metrics::{Metrics, Unlock};
 use crate::seal::SealError;
 use crate::seal::keys::{Passphrase, TransferKey, unlock};
@@ -42,7 +42,7 @@ const NEXT_READING: Duration = Duration::from_mins(10);
 const PER_CLIENT: Rate = Rate::per(600, Duration::from_hours(1));
 /// Openings of one link, right and wrong ones: its recipient and their colleagues, and nobody else's share (H40).
 const PER_LINK: Rate = Rate::per(240, Duration::from_hours(1));
-/// Openings in all: above what a large mailing brings, and a bound for whoever has many links and many
+/// Openings in all, of each organisation: above what a large mailing brings, and a bound for whoever has many links and many
 /// addresses.
 const IN_ALL: Rate = Rate::per(60_000, Duration::from_hours(1));
 
@@ -151,10 +151,10 @@ impl Access {
         scope: &Scope,
         token: &str,
         password: Option<Secret>,
-        client: IpAddr,
+        by: impl Into<Visitor>,
     ) -> Result<Cookie, AccessError> {
-        let begun = Instant::now();
-        let unlocked = self.try_unlock(scope, token, password, client).await;
+        let (begun, by) = (Instant::now(), by.into());
+        let unlocked = self.try_unlock(scope, token, password, &by).await;
         let result = match &unlocked {
             Ok(_) => Unlock::Opened,
             Err(AccessError::WrongPassword) => Unlock::WrongPassword,
@@ -162,7 +162,7 @@ impl Access {
             Err(AccessError::Unknown | AccessError::Gone | AccessError::Expired { .. }) => Unlock::Gone,
             Err(_) => Unlock::Trouble,
         };
-        self.metrics.unlock(result, begun.elapsed());
+        self.metrics.unlock(by.organisation.as_ref(), result, begun.elapsed());
         unlocked
     }
 
@@ -171,14 +171,14 @@ impl Access {
         scope: &Scope,
         token: &str,
         password: Option<Secret>,
-        client: IpAddr,
+        by: &Visitor,
     ) -> Result<Cookie, AccessError> {
         let openable = self.find(scope, token).await?;
         let passphrases = openable.passphrases(password)?;
-        self.check_limits(&openable, client).await?;
+        let client = by.client;
+        self.check_limits(&openable, by).await?;
         // The wait for a turn comes before the try is counted: a visitor who is told to come back has not tried.
-        let permit =
-            self.permits.acquire(&openable.link, client, self.queue).await.ok_or(AccessError::Busy)?;
+        let permit = self.permits.acquire(&openable.link, by, self.queue).await.ok_or(AccessError::Busy)?;
         let lock = self.count_try(&openable).await?;
         match self.try_passphrases(&openable, passphrases, permit).await {
             Ok(Some(key)) => self.begin_session(&openable, &key, client).await,
@@ -288,7 +288,7 @@ impl Access {
 
     /// A link that is locked, or has used up its own share, is told so before it takes anything from the common limits:
     /// otherwise one link could be used to shut out everybody.
-    async fn check_limits(&self, openable: &OpenableLink, client: IpAddr) -> Result<(), AccessError> {
+    async fn check_limits(&self, openable: &OpenableLink, by: &Visitor) -> Result<(), AccessError> {
         let now = self.clock.now();
         if let Some(until) = openable.recipient.locked_until.filter(|until| *until > now) {
             return Err(AccessError::Locked(until));
@@ -296,7 +296,7 @@ impl Access {
         if !self.links.allows(&openable.link.to_string()) {
             return Err(AccessError::Locked(later(now, PER_LINK.interval)));
         }
-        let buckets = [(format!("open {}", client_key(client)), PER_CLIENT), ("open".to_owned(), IN_ALL)];
+        let buckets = [(format!("open {}", by.key()), PER_CLIENT), (by.bucket("open"), IN_ALL)];
         for (bucket, rate) in buckets {
             if let Some(until) = self.store.check_rate(bucket, rate, now).await? {
                 return Err(AccessError::Locked(until));

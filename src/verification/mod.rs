@@ -7,7 +7,6 @@
 
 mod mail;
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use icu_normalizer::ComposingNormalizerBorrowed;
@@ -15,7 +14,7 @@ use icu_normalizer::ComposingNormalizerBorrowed;
 pub use self::mail::{MailChannel, is_unambiguous};
 use crate::audit::{Action, Event, EventResult, Initiator};
 use crate::clock::{Clock, Timestamp, later};
-use crate::limits::{Rate, client_key};
+use crate::limits::{Rate, Visitor};
 use crate::locale::digits;
 use crate::outbox::NoticeError;
 use crate::secret::{self, ReplyKey, Secret};
@@ -58,7 +57,7 @@ pub struct Asker {
     /// The link and the browser: a code works nowhere else.
     pub author: Author,
     /// For the audit trail and the limits.
-    pub client: IpAddr,
+    pub by: Visitor,
 }
 
 /// Why a code is not sent, or does not prove anything.
@@ -113,8 +112,9 @@ impl Verifier<'_> {
             author: asker.author.clone(),
             facts,
             hash: self.hash(&asker.author, &channel.destination(), code.reveal()),
-            address: self.key.hash_address(channel.counted().as_bytes()),
-            client: client_key(asker.client),
+            address: self.key.hash_address(asker.by.bucket(&channel.counted()).as_bytes()),
+            client: asker.by.key(),
+            bucket: asker.by.bucket("code"),
             now,
             expires: later(now, LIFE),
             mail: channel.message(&code)?,
@@ -165,7 +165,7 @@ impl Verifier<'_> {
 
     fn event(&self, asker: &Asker, result: EventResult) -> Event {
         let object = asker.author.link.to_string();
-        Initiator::recipient(asker.client).event(self.clock.now(), Action::Code, object, result)
+        Initiator::recipient(asker.by.client).event(self.clock.now(), Action::Code, object, result)
     }
 }
 

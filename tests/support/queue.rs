@@ -7,7 +7,7 @@
     reason = "a test may fail so"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Cursor, Read, Write};
 use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::{Arc, Mutex};
@@ -20,8 +20,8 @@ use zegel::clock::Timestamp;
 use zegel::diagnostic::Outcome;
 use zegel::id::{BlobName, FolderId, QueueId};
 use zegel::store::{
-    Attempt, AttemptEnd, BlobFacts, BlobWriter, Blobs, Claim, Item, NewItem, PendingRecipient, Problem,
-    QueueStore, Result,
+    Attempt, AttemptEnd, BlobFacts, BlobWriter, Blobs, Claim, ClaimShares, Item, NewItem, PendingRecipient,
+    Problem, QueueStore, Result,
 };
 
 /// One item and its state.
@@ -143,12 +143,14 @@ fn claim(row: &mut Row, owner: &FolderId, until: Timestamp) -> Item {
 
 #[async_trait]
 impl QueueStore for MemoryQueue {
-    async fn claim_due(
+    /// In the order in which they are due, but no more of an organisation than its share.
+    async fn claim_in_turn(
         &self,
         owner: &FolderId,
         now: Timestamp,
         lease: Timestamp,
         limit: usize,
+        shares: ClaimShares,
     ) -> Result<Vec<Item>> {
         Ok(self.change(|state| {
             state.rows.sort_by_key(|row| row.due);
@@ -157,7 +159,14 @@ impl QueueStore for MemoryQueue {
                     && row.due <= now
                     && row.claim.as_ref().is_none_or(|claim| claim.until <= now)
             };
-            state.rows.iter_mut().filter(free).take(limit).map(|row| claim(row, owner, lease)).collect()
+            let mut taken = HashMap::new();
+            let has_share = |row: &&mut Row| {
+                let count: &mut usize = taken.entry(row.item.organisation.clone()).or_default();
+                *count += 1;
+                *count <= shares.of(&row.item.organisation)
+            };
+            let due = state.rows.iter_mut().filter(free).filter(has_share).take(limit);
+            due.map(|row| claim(row, owner, lease)).collect()
         }))
     }
 

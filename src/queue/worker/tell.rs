@@ -40,7 +40,8 @@ impl FailureNotice {
             message_id: mail.track.message_id.clone(),
             ..MailLine::default()
         };
-        Some(Initiator::zegel().event(now, Action::Notify, mail.id.to_string(), result).about(vec![line]))
+        let event = Initiator::zegel().event(now, Action::Notify, mail.id.to_string(), result);
+        Some(event.about(vec![line]).of(about.organisation.clone()))
     }
 }
 

@@ -130,7 +130,8 @@ impl<I: Inbox> Session<I> {
     fn start_data(&self, stage: Stage<I::Snapshot>) -> Step<I::Snapshot> {
         match stage {
             Stage::Mail(transaction) if !transaction.envelope.recipients.is_empty() => {
-                (Stage::Data(transaction, DataDecoder::default(), self.incoming()), Response::START_DATA)
+                let incoming = self.incoming(&transaction.snapshot);
+                (Stage::Data(transaction, DataDecoder::default(), incoming), Response::START_DATA)
             }
             refused => {
                 let response = refused.no_data();
@@ -146,7 +147,8 @@ impl<I: Inbox> Session<I> {
         }
         let stage = match stage {
             Stage::Mail(transaction) if !transaction.envelope.recipients.is_empty() && !self.needs_tls() => {
-                Stage::Chunk(transaction, self.incoming(), chunk)
+                let incoming = self.incoming(&transaction.snapshot);
+                Stage::Chunk(transaction, incoming, chunk)
             }
             Stage::Chunked(transaction, incoming) => Stage::Chunk(transaction, incoming, chunk),
             refused => {
@@ -157,8 +159,9 @@ impl<I: Inbox> Session<I> {
         (stage, None)
     }
 
-    fn incoming(&self) -> Incoming {
-        Incoming::new(self.settings.max_message_size, &self.account)
+    fn incoming(&self, snapshot: &I::Snapshot) -> Incoming {
+        let account = self.account.of(self.inbox.sharer(snapshot));
+        Incoming::new(self.settings.max_message_size, &account)
     }
 }
 

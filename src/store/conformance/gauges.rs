@@ -44,3 +44,20 @@ pub async fn what_waits_on_purpose_is_not_late(store: &dyn Store) {
     store.finish_attempt(frozen).await.unwrap();
     assert_eq!(due().await, None);
 }
+
+pub async fn figures_are_of_an_organisation(store: &dyn Store) {
+    let of = |domain: &str| NewItem { organisation: organisation(domain), ..item() };
+    store
+        .commit(message(vec![of("noorderveen.nl"), of("noorderveen.nl"), of("zuiderveen.nl")]))
+        .await
+        .unwrap();
+    store.commit(message(vec![NewItem { organisation: None, ..item() }])).await.unwrap();
+    let gauges = store.gauges(noon()).await.unwrap();
+    let mut queue: Vec<_> = gauges.queue.iter().map(|of| (of.organisation.clone(), of.items)).collect();
+    queue.sort();
+    let expected = [(None, 1), (organisation("noorderveen.nl"), 2), (organisation("zuiderveen.nl"), 1)];
+    assert_eq!((queue, gauges.queued), (expected.to_vec(), 4));
+    linked(store).await;
+    let gauges = store.gauges(noon()).await.unwrap();
+    assert_eq!((gauges.transfers, gauges.transfers_of), (1, vec![(Some(transfer().organisation), 1)]));
+}

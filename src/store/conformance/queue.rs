@@ -38,7 +38,9 @@ pub async fn a_message_comes_back_as_it_went_in(store: &dyn Store) {
     let id = acceptance.id.clone();
     assert_eq!(store.commit(acceptance).await.unwrap().to_string(), id.as_str());
 
-    let items = store.claim_due(&owner(), minutes(1), minutes(10), 10).await.unwrap();
+    let mut items = store.claim_due(&owner(), minutes(1), minutes(10), 10).await.unwrap();
+    // They are of two organisations, each of which has its turn.
+    items.sort_by_key(|item| item.created);
     let found = items.iter().map(|item| {
         let numbers: Vec<_> = item.recipients.iter().map(|pending| pending.number).collect();
         assert_eq!(numbers, (1..=numbers.len() as u32).collect::<Vec<_>>());
@@ -227,4 +229,52 @@ pub async fn what_was_not_reached_is_made_due(store: &dyn Store) {
     expected.sort();
     assert_eq!(found, expected);
     assert_eq!(store.make_unreached_due(minutes(2)).await.unwrap(), 0);
+}
+
+/// Five thousand mails of one organisation, then one of another's, and one from before there were several.
+pub async fn a_flood_of_one_organisation_delays_the_others_by_little(store: &dyn Store) {
+    let of = |domain: &str, created| NewItem { organisation: organisation(domain), created, ..item() };
+    for _ in 0..50 {
+        store.commit(message((0..100).map(|_| of("noorderveen.nl", noon())).collect())).await.unwrap();
+    }
+    let mut flood: Vec<_> = store.claim_due(&owner(), minutes(1), minutes(90), 3).await.unwrap();
+    assert_eq!(flood.len(), 3, "one alone has all of it");
+    let late = [of("zuiderveen.nl", minutes(2)), NewItem { organisation: None, ..of("", minutes(2)) }];
+    let names = late.each_ref().map(|item| item.id.clone());
+    store.commit(message(late.to_vec())).await.unwrap();
+    // One connection at a time, as when all others are in use.
+    let mut next = Vec::new();
+    for _ in 0..3 {
+        next.extend(store.claim_due(&owner(), minutes(3), minutes(90), 1).await.unwrap());
+    }
+    let found: Vec<_> = next.iter().map(|item| item.id.clone()).collect();
+    assert!(names.iter().all(|name| found.contains(name)), "they are among the next three");
+    assert_eq!(next.iter().filter(|item| item.organisation == organisation("noorderveen.nl")).count(), 1);
+    flood.extend(store.claim_due(&owner(), minutes(3), minutes(90), 10_000).await.unwrap());
+    assert_eq!(flood.len() + 1, 5000, "and nothing is passed over");
+    assert_eq!(store.next_due().await.unwrap(), Some(minutes(90)));
+}
+
+pub async fn no_organisation_gets_more_than_its_share(store: &dyn Store) {
+    let domains = ["noorderveen.nl", "zuiderveen.nl", "westerveen.nl"];
+    for domain in domains {
+        let of = |_| NewItem { organisation: organisation(domain), ..item() };
+        store.commit(message((0..20).map(of).collect())).await.unwrap();
+    }
+    let claim = async |limit, shares: &ClaimShares| {
+        let owner = owner();
+        let claimed = store.claim_in_turn(&owner, minutes(1), minutes(90), limit, shares.clone());
+        let claimed = claimed.await.unwrap();
+        let count = |domain| claimed.iter().filter(|item| item.organisation == organisation(domain)).count();
+        domains.map(count)
+    };
+    let shares =
+        ClaimShares::new(5, [(organisation("zuiderveen.nl"), 1), (organisation("westerveen.nl"), 0)].into());
+    assert_eq!(claim(30, &shares).await, [5, 1, 0]);
+    assert_eq!(claim(3, &ClaimShares::new(usize::MAX, Default::default())).await, [1, 1, 1]);
+    assert_eq!(
+        claim(30, &ClaimShares::new(0, [(organisation("noorderveen.nl"), 2)].into())).await,
+        [2, 0, 0]
+    );
+    assert_eq!(claim(100, &ClaimShares::unbounded()).await, [12, 18, 19]);
 }

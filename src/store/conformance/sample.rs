@@ -202,7 +202,7 @@ pub fn limited(link: &Link, invites: bool) -> LimitedNotice {
         invites,
         bucket: format!("resend {link}"),
         rate: Rate::per(1, Duration::from_secs(600)),
-        in_all: ("resends", Rate::per(1000, Duration::from_secs(3600))),
+        in_all: ("resends".to_owned(), Rate::per(1000, Duration::from_secs(3600))),
         event: event(Action::Resend),
     }
 }
@@ -296,6 +296,7 @@ pub async fn ask_within(
         hash: [7; 32],
         address: [address; 32],
         client: "192.0.2.1".into(),
+        bucket: "code".into(),
         now,
         expires: later(now, Duration::from_secs(600)),
         mail: item(),
@@ -313,6 +314,10 @@ pub const DAY: Duration = Duration::from_secs(86_400);
 
 pub fn days(count: u32) -> Timestamp {
     days_later(noon(), count)
+}
+
+pub fn organisation(domain: &str) -> Option<OrganisationId> {
+    Some(OrganisationId::of_domain(domain))
 }
 
 pub fn mail(link: Option<&Link>, kind: QueueItemKind) -> NewItem {

@@ -141,7 +141,7 @@ pub async fn a_new_date_is_told_with_it(store: &dyn Store) {
 pub async fn limited_notices_are_bounded_in_all(store: &dyn Store) {
     let (one, other) = (linked(store).await, linked(store).await);
     let send = async |link: &Link, time| {
-        let in_all = ("few", Rate::per(1, Duration::from_secs(300)));
+        let in_all = ("few".to_owned(), Rate::per(1, Duration::from_secs(300)));
         store.enqueue_limited(LimitedNotice { in_all, ..limited(link, true) }, time).await.unwrap()
     };
     assert_eq!(send(&one, noon()).await, EnqueueOutcome::Queued);

@@ -241,11 +241,44 @@ pub async fn a_mailbox_and_old_mail_are_forgotten(store: &dyn Store) {
     }
     let count = async || store.find_tracks(all()).await.unwrap().len();
     assert_eq!(count().await, 2);
-    assert_eq!(store.forget_tracks("a@example.org".into()).await.unwrap(), 1);
-    assert_eq!((store.forget_tracks("a@example.org".into()).await.unwrap(), count().await), (0, 1));
+    assert_eq!(store.forget_tracks("a@example.org".into(), None).await.unwrap(), 1);
+    assert_eq!((store.forget_tracks("a@example.org".into(), None).await.unwrap(), count().await), (0, 1));
     let before = Forget { threads: noon(), audit: None, now: noon(), tracking: minutes(2) };
     while store.forget(before).await.unwrap() > 0 {}
     assert_eq!(count().await, 1);
     while store.forget(Forget { tracking: minutes(3), ..before }).await.unwrap() > 0 {}
     assert_eq!(count().await, 0);
+}
+
+pub async fn mail_is_found_by_its_organisation(store: &dyn Store) {
+    let domains = ["noorderveen.nl", "zuid.nl", ""];
+    for domain in domains {
+        let organisation = organisation(domain).filter(|_| !domain.is_empty());
+        store.commit(message(vec![NewItem { organisation, link: Some(no_link()), ..item() }])).await.unwrap();
+    }
+    let of = |domains: &[&str], nameless| {
+        Some(OrganisationFilter {
+            domains: domains.iter().map(|domain| (*domain).to_owned()).collect(),
+            nameless,
+        })
+    };
+    let count = async |organisation| {
+        let query = TrackQuery { organisation, ..TrackQuery::all(10) };
+        store.find_tracks(query).await.unwrap().len()
+    };
+    assert_eq!(count(None).await, 3);
+    assert_eq!(count(of(&["noorderveen.nl"], false)).await, 1);
+    assert_eq!(
+        count(of(&["zuiderveen.nl", "zuid.nl"], true)).await,
+        2,
+        "its other domain, and rows of before"
+    );
+    assert_eq!(count(of(&["westerveen.nl"], false)).await, 0);
+    assert_eq!(store.forget_tracks("a@example.org".into(), of(&["zuid.nl"], false)).await.unwrap(), 1);
+    assert_eq!((count(None).await, count(of(&["zuid.nl"], false)).await), (3, 1), "each was to two");
+    assert_eq!(store.forget_tracks("a@example.org".into(), None).await.unwrap(), 2);
+}
+
+fn no_link() -> Link {
+    Link { transfer: TransferId::random(), recipient: 1 }
 }

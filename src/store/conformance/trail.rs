@@ -5,6 +5,7 @@ use crate::audit::chain::{Head, Row};
 use crate::audit::verify::{Fault, Verdict};
 use crate::audit::{Action, Actor, Event, Initiator};
 use crate::clock::Timestamp;
+use crate::id::{Link, OrganisationId};
 use crate::store::*;
 
 async fn append(store: &dyn Store, count: u64) {
@@ -109,4 +110,33 @@ pub async fn what_is_forgotten_leaves_a_chain_that_holds(store: &dyn Store) {
     store.extend_chain(days(200)).await.unwrap();
     let last = verdict(store, None).await;
     assert_eq!((last.rows, last.faults_in_all), (2, 0), "{last:?}");
+}
+
+/// What happens to a transfer is its organisation's, whoever did it; so is what happens to a mail in the queue.
+pub async fn an_event_says_whose_it_is(store: &dyn Store) {
+    let [noord, zuid] = ["noorderveen.nl", "zuiderveen.nl"].map(OrganisationId::of_domain);
+    let (transfer, item) = (transfer(), NewItem { organisation: Some(zuid.clone()), ..item() });
+    let (id, mail) = (transfer.id.clone(), item.id.clone());
+    let sealed = Acceptance {
+        transfer: Some(NewTransfer { organisation: noord.clone(), ..transfer }),
+        ..message(vec![item])
+    };
+    store.commit(sealed).await.unwrap();
+    let link = Link { transfer: id.clone(), recipient: 1 };
+    for object in
+        [id.to_string(), link.to_string(), format!("{link}/2"), mail.to_string(), "configuration".into()]
+    {
+        store.append_audit(Event { object, ..event(Action::Open) }).await.unwrap();
+    }
+    store.append_audit(event(Action::Accept).of(Some(zuid.clone()))).await.unwrap();
+    assert!(store.drop_item(mail, event(Action::Drop)).await.unwrap());
+    let told =
+        rows(store).await.into_iter().filter(|row| row.action != "accept" || row.organisation.is_some());
+    let found: Vec<_> = told.map(|row| row.organisation).collect();
+    let [noord, zuid] = [noord, zuid].map(|one| Some(one.as_str().to_owned()));
+    let of_transfer = [noord.clone(), noord.clone(), noord];
+    assert_eq!(found, [&of_transfer[..], &[zuid.clone(), None, zuid, None]].concat());
+    store.extend_chain(noon()).await.unwrap();
+    let verdict = verdict(store, None).await;
+    assert_eq!((verdict.rows, verdict.unbound, verdict.faults_in_all), (8, 0, 0));
 }

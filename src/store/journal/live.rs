@@ -9,6 +9,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::clock::Timestamp;
 use crate::id::{FolderId, QueueId};
 use crate::secret::keyring::KeyRef;
+use crate::store::turns::{ClaimShares, Sharer, Turns};
 use crate::store::{Claim, Item, NewItem};
 
 /// All of it.
@@ -19,8 +20,8 @@ pub(super) struct Live(Mutex<State>);
 struct State {
     /// In the order of acceptance; may name what is gone already.
     order: VecDeque<QueueId>,
-    /// What is not claimed, oldest first; may name what is gone already.
-    ready: VecDeque<QueueId>,
+    /// What is not claimed, of each organisation the oldest first; may name what is gone already.
+    ready: Turns<VecDeque<QueueId>>,
     entries: HashMap<QueueId, Entry>,
 }
 
@@ -54,7 +55,7 @@ impl Live {
     pub fn add(&self, item: NewItem, place: OwnedSemaphorePermit) {
         let mut state = self.state();
         state.order.push_back(item.id.clone());
-        state.ready.push_back(item.id.clone());
+        state.ready.of(&item.organisation).push_back(item.id.clone());
         let entry = Entry { since: Instant::now(), claim: None, is_moving: false, _place: place, item };
         state.entries.insert(entry.item.id.clone(), entry);
     }
@@ -69,32 +70,58 @@ impl Live {
     }
 
     /// Nothing here is claimed twice: what waits longer than a claim lasts is a row by then.
-    pub fn claim(&self, limit: usize, owner: &FolderId, lease: Timestamp) -> Vec<Item> {
-        let mut state = self.state();
+    pub fn claim(
+        &self,
+        limit: usize,
+        shares: &mut ClaimShares,
+        owner: &FolderId,
+        lease: Timestamp,
+    ) -> Vec<Item> {
+        let State { ready, entries, .. } = &mut *self.state();
         let mut claimed = Vec::new();
-        while claimed.len() < limit
-            && let Some(id) = state.ready.pop_front()
-        {
-            if let Some(entry) = state.entries.get_mut(&id)
-                && !entry.is_moving
-                && entry.claim.is_none()
-            {
-                let claim = Claim { owner: owner.clone(), token: 1, until: lease, lease: 0 };
-                claimed.push(Item::first_attempt(entry.item.clone(), claim.clone()));
-                entry.claim = Some(claim);
+        while claimed.len() < limit {
+            let item = ready.take(|sharer, queue| {
+                while shares.of(sharer) > 0
+                    && let Some(id) = queue.pop_front()
+                {
+                    let entry =
+                        entries.get_mut(&id).filter(|entry| !entry.is_moving && entry.claim.is_none());
+                    if let Some(entry) = entry {
+                        let claim = Claim { owner: owner.clone(), token: 1, until: lease, lease: 0 };
+                        entry.claim = Some(claim.clone());
+                        shares.take(sharer);
+                        return Some(Item::first_attempt(entry.item.clone(), claim));
+                    }
+                }
+                None
+            });
+            match item {
+                Some(item) => claimed.push(item),
+                None => break,
             }
         }
         claimed
     }
 
     pub fn has_ready(&self) -> bool {
-        !self.state().ready.is_empty()
+        self.state().ready.all().any(|(_, queue)| !queue.is_empty())
     }
 
     pub fn figures(&self) -> (u64, Option<Timestamp>) {
         let state = self.state();
         let oldest = state.order.front().and_then(|id| state.entries.get(id));
         (state.entries.len() as u64, oldest.map(|entry| entry.item.created))
+    }
+
+    /// The same of each organisation.
+    pub fn figures_of_each(&self) -> HashMap<Sharer, (u64, Option<Timestamp>)> {
+        let mut figures = HashMap::<Sharer, (u64, Option<Timestamp>)>::new();
+        for Entry { item, .. } in self.state().entries.values() {
+            let (count, oldest) = figures.entry(item.organisation.clone()).or_default();
+            *count += 1;
+            *oldest = oldest.iter().copied().chain([item.created]).min();
+        }
+        figures
     }
 
     pub fn has_older(&self, age: Duration) -> bool {
@@ -127,7 +154,7 @@ impl Live {
             if let Some(entry) = entries.get_mut(id) {
                 entry.is_moving = false;
                 if entry.claim.is_none() {
-                    ready.push_back(id.clone());
+                    ready.of(&entry.item.organisation).push_back(id.clone());
                 }
             }
         }
@@ -142,7 +169,7 @@ impl State {
     /// Keeps the front of each list true; what is gone further back goes when it gets there.
     fn forget_gone(&mut self) {
         let Self { order, ready, entries } = self;
-        for list in [order, ready] {
+        for list in std::iter::once(order).chain(ready.all_mut()) {
             while list.front().is_some_and(|id| !entries.contains_key(id)) {
                 list.pop_front();
             }

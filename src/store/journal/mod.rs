@@ -36,7 +36,10 @@ use crate::clock::Timestamp;
 use crate::envelope::Envelope;
 use crate::id::{FolderId, OrganisationId, QueueId};
 use crate::secret::keyring::{KeyId, KeyRef};
-use crate::store::{Body, BodyData, Item, NewItem, QueueEntry, QueueItemKind, Result, StoreError, Track, at};
+use crate::store::turns::ClaimShares;
+use crate::store::{
+    Body, BodyData, Item, NewItem, QueueEntry, QueueGauge, QueueItemKind, Result, StoreError, Track, at,
+};
 
 /// Bytes of all mail that may wait here. A message counts at least for [`LEAST`].
 const MOST: usize = 64 << 20;
@@ -213,9 +216,16 @@ impl Journal {
         Ok(None)
     }
 
-    /// Claims the oldest mail that is not claimed, at most `limit` items.
-    pub fn claim(&self, limit: usize, owner: &FolderId, lease: Timestamp) -> Vec<Item> {
-        self.live.claim(limit, owner, lease)
+    /// Claims mail that is not claimed, of the organisations in turn and of each the oldest: at most `limit` items, and of no
+    /// organisation more than its share, which is used up by it.
+    pub fn claim(
+        &self,
+        limit: usize,
+        shares: &mut ClaimShares,
+        owner: &FolderId,
+        lease: Timestamp,
+    ) -> Vec<Item> {
+        self.live.claim(limit, shares, owner, lease)
     }
 
     /// Whether mail waits to be claimed.
@@ -226,6 +236,13 @@ impl Journal {
     /// How many messages are here, and when the oldest was accepted.
     pub fn figures(&self) -> (u64, Option<Timestamp>) {
         self.live.figures()
+    }
+
+    /// What is here, for monitoring: of each organisation.
+    pub fn gauges(&self) -> Vec<QueueGauge> {
+        let of_each = self.live.figures_of_each().into_iter();
+        let kind = QueueItemKind::Message;
+        of_each.map(|(organisation, (items, due))| QueueGauge { kind, organisation, items, due }).collect()
     }
 
     /// Take it before an attempt is recorded, and keep it until it is: meanwhile nothing is moved.

@@ -1,6 +1,7 @@
 //! What the journal promises: nothing accepted is lost, nothing delivered comes back, files are used anew.
 
 use super::*;
+use crate::id::OrganisationId;
 use crate::secret::keyring::Keyring;
 use crate::store::conformance::{in_blob, inline, item, noon, owner};
 
@@ -37,7 +38,7 @@ async fn what_was_accepted_and_not_done_comes_back() {
     for item in &items {
         keep(&journal, item).await;
     }
-    let claimed = journal.claim(2, &owner(), noon());
+    let claimed = journal.claim(2, &mut ClaimShares::unbounded(), &owner(), noon());
     assert_eq!(claimed.len(), 2);
     journal.delivered(claimed[0].id.clone()).await.unwrap();
     journal.moved(vec![items[3].id.clone()]).await.unwrap();
@@ -86,6 +87,33 @@ async fn many_at_once_are_kept_and_done() {
     assert_eq!(names(&open(dir.path()).items), [stays.id]);
 }
 
+/// New mail of one organisation does not wait for a flood of another's.
+#[tokio::test]
+async fn organisations_have_their_turns() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = start(dir.path());
+    let of = |domain: &str| NewItem { organisation: Some(OrganisationId::of_domain(domain)), ..item() };
+    for _ in 0..500 {
+        keep(&journal, &of("noorderveen.nl")).await;
+    }
+    let late = [of("zuiderveen.nl"), NewItem { organisation: None, ..item() }];
+    for item in &late {
+        keep(&journal, item).await;
+    }
+    let mut all = ClaimShares::unbounded();
+    let mut claimed = Vec::new();
+    for _ in 0..3 {
+        claimed.extend(journal.claim(1, &mut all, &owner(), noon()));
+    }
+    let found: Vec<_> = claimed.iter().map(|item| item.id.clone()).collect();
+    assert!(names(&late).iter().all(|name| found.contains(name)), "among the first three");
+    let mut few = ClaimShares::new(7, Default::default());
+    assert_eq!(journal.claim(1000, &mut few, &owner(), noon()).len(), 7);
+    assert!(journal.has_ready());
+    let of_each: u64 = journal.gauges().iter().map(|gauge| gauge.items).sum();
+    assert_eq!((of_each, journal.gauges().len()), (502, 3));
+}
+
 #[tokio::test]
 async fn each_is_claimed_once_oldest_first() {
     let dir = tempfile::tempdir().unwrap();
@@ -96,8 +124,8 @@ async fn each_is_claimed_once_oldest_first() {
     }
     assert!(journal.has_ready());
     let ids = |claimed: Vec<Item>| claimed.into_iter().map(|item| item.id).collect::<Vec<_>>();
-    assert_eq!(ids(journal.claim(3, &owner(), noon())), names(&items[..3]));
-    assert_eq!(ids(journal.claim(3, &owner(), noon())), names(&items[3..]));
+    assert_eq!(ids(journal.claim(3, &mut ClaimShares::unbounded(), &owner(), noon())), names(&items[..3]));
+    assert_eq!(ids(journal.claim(3, &mut ClaimShares::unbounded(), &owner(), noon())), names(&items[3..]));
     assert!(!journal.has_ready());
     assert_eq!(journal.figures(), (4, Some(noon())));
 }
@@ -109,15 +137,19 @@ async fn what_moves_cannot_be_claimed() {
     let journal = start(dir.path());
     let (first, second) = (item(), item());
     keep(&journal, &first).await;
-    journal.claim(1, &owner(), noon());
+    journal.claim(1, &mut ClaimShares::unbounded(), &owner(), noon());
     keep(&journal, &second).await;
     assert!(journal.take_to_move(false).is_empty(), "nothing is that old");
     let moving = journal.take_to_move(true);
     let leases = moving.iter().map(|waiting| Some(waiting.claim.as_ref()?.until));
     assert_eq!(leases.collect::<Vec<_>>(), [Some(noon()), None]);
-    assert!(journal.claim(1, &owner(), noon()).is_empty());
+    assert!(journal.claim(1, &mut ClaimShares::unbounded(), &owner(), noon()).is_empty());
     journal.not_moved(&[first.id.clone(), second.id.clone()]);
-    assert_eq!(journal.claim(2, &owner(), noon()).len(), 1, "the other is being delivered");
+    assert_eq!(
+        journal.claim(2, &mut ClaimShares::unbounded(), &owner(), noon()).len(),
+        1,
+        "the other is being delivered"
+    );
     journal.moved(vec![first.id.clone(), second.id]).await.unwrap();
     assert!(journal.find(&first.id).is_none());
 }

@@ -64,12 +64,12 @@ pub(super) const BLOCKS_FROM_ROW: &str = "
     SELECT block, made, kind, newest, content, salts, gaps, reach, hash FROM audit_chain
     WHERE reach >= $1 AND block > $2 ORDER BY reach, block LIMIT 1";
 pub(super) const ROWS_BETWEEN: &str = "
-    SELECT number, time, action, object, result, actor, origin FROM audit
+    SELECT number, time, action, object, result, actor, origin, organisation FROM audit
     WHERE number > $1 AND number <= $2 ORDER BY number LIMIT $3";
 pub(super) const LATE_ROWS: &str = "
-    SELECT number, time, action, object, result, actor, origin FROM audit WHERE number = ANY($1) ORDER BY number LIMIT $2";
+    SELECT number, time, action, object, result, actor, origin, organisation FROM audit WHERE number = ANY($1) ORDER BY number LIMIT $2";
 pub(super) const ONE_ROW: &str = "
-    SELECT number, time, action, object, result, actor, origin FROM audit WHERE number = $1 FOR UPDATE";
+    SELECT number, time, action, object, result, actor, origin, organisation FROM audit WHERE number = $1 FOR UPDATE";
 pub(super) const INSERT: &str = "
     INSERT INTO audit_chain (block, made, kind, newest, content, salts, gaps, reach, hash)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
@@ -130,6 +130,7 @@ fn row(row: &Found) -> Result<Row> {
         result: get(row, "result")?,
         actor: get(row, "actor")?,
         origin: get(row, "origin")?,
+        organisation: get(row, "organisation")?,
     })
 }
 

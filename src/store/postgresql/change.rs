@@ -44,8 +44,8 @@ impl Change {
     }
 
     /// The same for several.
-    pub async fn record_all(&mut self, events: Vec<Event>) -> Result<()> {
-        audit::insert(&self.db, &events).await?;
+    pub async fn record_all(&mut self, mut events: Vec<Event>) -> Result<()> {
+        audit::insert(&self.db, &mut events).await?;
         self.log_once_committed(events);
         Ok(())
     }

@@ -10,7 +10,7 @@ use super::items::diagnostic;
 use super::lent::Connection;
 use crate::clock::Timestamp;
 use crate::store::room::Disk;
-use crate::store::{GaugeStore, Gauges, ProblemGauge, QueueGauge, Result};
+use crate::store::{GaugeStore, Gauges, ProblemGauge, QueueGauge, Result, Sharer};
 
 #[async_trait]
 impl GaugeStore for Postgres {
@@ -27,10 +27,11 @@ impl GaugeStore for Postgres {
 }
 
 pub(super) const QUEUED: &str = "
-    SELECT kind, count(*) AS items, min(created) FILTER (WHERE problem IS DISTINCT FROM 'frozen') AS oldest,
+    SELECT kind, organisation, count(*) AS items, min(created) FILTER (WHERE problem IS DISTINCT FROM 'frozen') AS oldest,
         min(next_attempt) FILTER (WHERE problem IS DISTINCT FROM 'frozen') AS due
-    FROM items GROUP BY kind";
-pub(super) const TRANSFERS: &str = "SELECT count(*) AS transfers FROM transfers WHERE shredded IS NULL";
+    FROM items GROUP BY kind, organisation";
+pub(super) const TRANSFERS: &str = "
+    SELECT organisation, count(*) AS transfers FROM transfers WHERE shredded IS NULL GROUP BY organisation";
 pub(super) const LOCKED: &str = "SELECT count(*) AS locked FROM transfer_recipients WHERE locked_until > $1";
 /// Of each problem, why the newest item waits.
 pub(super) const PROBLEMS: &str = "
@@ -45,18 +46,23 @@ async fn gauges(db: &Connection, now: Timestamp) -> Result<Gauges> {
     let rows = db.query(QUEUED, &[]).await?;
     let queue = rows.iter().map(queue).collect::<Result<Vec<_>>>()?;
     let oldest = rows.iter().map(|row| time_or_none(row, "oldest")).collect::<Result<Vec<_>>>()?;
+    let transfers = db.query(TRANSFERS, &[]).await?;
+    let of_each = transfers.iter().map(|row| Ok((get(row, "organisation")?, number(row, "transfers")?)));
+    let transfers_of = of_each.collect::<Result<Vec<(Sharer, u64)>>>()?;
     Ok(Gauges {
         queued: queue.iter().map(|of| of.items).sum(),
         oldest_queued: oldest.into_iter().flatten().min(),
         queue,
-        transfers: number(&db.one(TRANSFERS, &[]).await?, "transfers")?,
+        transfers: transfers_of.iter().map(|(_, count)| count).sum(),
+        transfers_of,
         locked_links: number(&db.one(LOCKED, &[&Time(now)]).await?, "locked")?,
         problems: db.query(PROBLEMS, &[]).await?.iter().map(problem).collect::<Result<_>>()?,
     })
 }
 
 fn queue(row: &Row) -> Result<QueueGauge> {
-    Ok(QueueGauge { kind: get(row, "kind")?, items: number(row, "items")?, due: time_or_none(row, "due")? })
+    let (kind, organisation) = (get(row, "kind")?, get(row, "organisation")?);
+    Ok(QueueGauge { kind, organisation, items: number(row, "items")?, due: time_or_none(row, "due")? })
 }
 
 fn problem(row: &Row) -> Result<ProblemGauge> {

@@ -31,7 +31,7 @@ use crate::secret::keyring::{Destroyed, KeyRef, Keyring};
 use crate::store::journal::{self, Cleared, Found, Journal, Waiting};
 use crate::store::room::{Disk, DiskShare};
 use crate::store::{
-    Attempt, AttemptEnd, Body, BodyKeys, Claim, Gauges, Item, NewItem, QueueEntry, QueueItemKind, Result,
+    Attempt, AttemptEnd, Body, BodyKeys, Claim, ClaimShares, Gauges, Item, NewItem, QueueEntry, Result,
     StoreError, TrackRow,
 };
 
@@ -155,10 +155,16 @@ impl Postgres {
     }
 
     /// Claims mail in the journal.
-    pub(super) fn claim_journalled(&self, owner: &FolderId, until: Timestamp, limit: usize) -> Vec<Item> {
+    pub(super) fn claim_journalled(
+        &self,
+        owner: &FolderId,
+        until: Timestamp,
+        limit: usize,
+        shares: &mut ClaimShares,
+    ) -> Vec<Item> {
         let Some(node) = &self.journal else { return Vec::new() };
         let lease = self.lease();
-        let mut items = node.journal.claim(limit, owner, until);
+        let mut items = node.journal.claim(limit, shares, owner, until);
         items.iter_mut().for_each(|item| item.claim.lease = lease);
         items
     }
@@ -325,8 +331,7 @@ impl Postgres {
     /// Counts what has no row.
     pub(super) fn add_journal(&self, gauges: &mut Gauges) {
         let Some(node) = &self.journal else { return };
-        let (queued, oldest) = node.journal.figures();
-        gauges.add_new(QueueItemKind::Message, queued, oldest);
+        node.journal.gauges().into_iter().for_each(|new| gauges.add_new(new));
     }
 
     /// This node stops: others have what is in its journal.

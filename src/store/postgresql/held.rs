@@ -13,6 +13,7 @@ use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::clock::{Timestamp, since_boot};
 use crate::id::QueueId;
+use crate::store::turns::{ClaimShares, Turns};
 use crate::store::{BodyData, Claim, Item, NewItem, QueueItemKind};
 
 /// Bytes of all mail that may be ready. A mail counts at least for [`LEAST`].
@@ -35,8 +36,8 @@ pub(super) struct Held {
 struct State {
     /// A worker takes what is ready.
     is_working: bool,
-    /// In the order of acceptance.
-    ready: BTreeMap<(Timestamp, QueueId), Ready>,
+    /// Of each organisation in the order of acceptance.
+    ready: Turns<BTreeMap<(Timestamp, QueueId), Ready>>,
     octets: usize,
     /// Everything that is ready or handed out.
     known: HashMap<QueueId, Known>,
@@ -76,8 +77,9 @@ impl Held {
     /// The lease had ended: what was ready may be another node's, and is forgotten. Call it before the lease is renewed.
     pub fn lapse(&self) {
         let mut state = self.state();
-        for (_, ready) in std::mem::take(&mut state.ready) {
-            state.known.remove(&ready.item.id);
+        let State { ready, known, .. } = &mut *state;
+        for (_, ready) in ready.all_mut().flat_map(std::mem::take) {
+            known.remove(&ready.item.id);
         }
         state.octets = 0;
         state.lapses += 1;
@@ -114,21 +116,24 @@ impl Held {
             state.octets += weight(&item);
             state.known.insert(item.id.clone(), known);
             let ready = Ready { claim: claim.clone(), since: since_boot(), item };
-            state.ready.insert((ready.item.created, ready.item.id.clone()), ready);
+            let queue = state.ready.of(&ready.item.organisation);
+            queue.insert((ready.item.created, ready.item.id.clone()), ready);
         }
     }
 
-    /// Hands out what is ready, the oldest first.
-    pub fn take_ready(&self, now: Timestamp, limit: usize) -> Vec<Item> {
+    /// Hands out what is ready, of the organisations in turn and of each the oldest first, no more than its share.
+    pub fn take_ready(&self, now: Timestamp, limit: usize, shares: &mut ClaimShares) -> Vec<Item> {
         let mut state = self.state();
         let mut taken = Vec::new();
-        while taken.len() < limit
-            && let Some(first) = state.ready.first_entry()
-            && first.key().0 <= now
-            && !first.get().is_old()
-        {
-            let Ready { item, claim, .. } = first.remove();
+        while taken.len() < limit {
+            let next = state.ready.take(|sharer, queue| {
+                let first =
+                    queue.first_entry().filter(|first| first.key().0 <= now && !first.get().is_old())?;
+                (shares.of(sharer) > 0).then(|| first.remove())
+            });
+            let Some(Ready { item, claim, .. }) = next else { break };
             state.octets -= weight(&item);
+            shares.take(&item.organisation);
             taken.push(Item::first_attempt(item, claim));
         }
         taken
@@ -136,7 +141,13 @@ impl Held {
 
     /// The moment at which the oldest that is ready was accepted.
     pub fn ready_since(&self) -> Option<Timestamp> {
-        self.state().ready.first_key_value().map(|((created, _), _)| *created)
+        let state = self.state();
+        state
+            .ready
+            .all()
+            .filter_map(|(_, queue)| queue.first_key_value())
+            .map(|((created, _), _)| *created)
+            .min()
     }
 
     /// These were claimed, and are handed out.
@@ -170,15 +181,15 @@ impl Held {
 
     /// Takes what has been ready too long, to be released: from now on it is not known here.
     pub fn take_old(&self) -> Vec<NewItem> {
-        let mut state = self.state();
+        let State { ready, octets, known, .. } = &mut *self.state();
         let mut old = Vec::new();
-        while let Some(first) = state.ready.first_entry()
-            && first.get().is_old()
-        {
-            let Ready { item, .. } = first.remove();
-            state.octets -= weight(&item);
-            state.known.remove(&item.id);
-            old.push(item);
+        for queue in ready.all_mut() {
+            while let Some(first) = queue.first_entry().filter(|first| first.get().is_old()) {
+                let Ready { item, .. } = first.remove();
+                *octets -= weight(&item);
+                known.remove(&item.id);
+                old.push(item);
+            }
         }
         old
     }

@@ -175,14 +175,14 @@ async fn commit(change: &mut Change, messages: &[Acceptance]) -> Result<()> {
     let transfers: Vec<_> =
         messages.iter().filter_map(|message| message.transfer.as_ref().zip(Some(&message.id))).collect();
     let items: Vec<_> = messages.iter().flat_map(|message| &message.items).collect();
-    let events: Vec<_> = messages.iter().flat_map(|message| message.events.iter().cloned()).collect();
+    let mut events: Vec<_> = messages.iter().flat_map(|message| message.events.iter().cloned()).collect();
     let tracks: Vec<_> = messages.iter().flat_map(Acceptance::all_tracks).collect();
     try_join5(
         new_transfers::insert(db, &transfers),
         items::insert(db, &items, None),
         threads(db, messages),
         tracking::keep(db, &tracks),
-        audit::insert(db, &events),
+        audit::insert(db, &mut events),
     )
     .await?;
     change.log_once_committed(events);

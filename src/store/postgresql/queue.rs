@@ -15,17 +15,20 @@ use super::{Postgres, items, status, tracking, transfers};
 use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::id::{FolderId, QueueId};
-use crate::store::{Attempt, AttemptEnd, Claim, Item, Problem, QueueStore, RecipientState, Result, TrackRow};
+use crate::store::{
+    Attempt, AttemptEnd, Claim, ClaimShares, Item, Problem, QueueStore, RecipientState, Result, TrackRow,
+};
 
 #[async_trait]
 impl QueueStore for Postgres {
     /// New mail first, but rows that are due get half of the turns, so that neither waits for the other (H35).
-    async fn claim_due(
+    async fn claim_in_turn(
         &self,
         owner: &FolderId,
         now: Timestamp,
         lease: Timestamp,
         limit: usize,
+        mut shares: ClaimShares,
     ) -> Result<Vec<Item>> {
         let is_ours = *owner == self.node;
         if is_ours {
@@ -36,19 +39,25 @@ impl QueueStore for Postgres {
         let for_rows = if rows_are_due { self.due.share(limit) } else { 0 };
         let mut items = Vec::new();
         if is_ours {
-            items = self.claim_journalled(owner, lease, limit - for_rows);
-            items.extend(self.held.take_ready(now, limit - for_rows - items.len()));
+            items = self.claim_new(owner, (now, lease), limit - for_rows, &mut shares);
         }
         let left = limit - items.len();
         if rows_are_due && left > 0 {
-            match self.claim_rows(owner, now, lease, left).await {
-                Ok(claimed) => items.extend(claimed),
+            match self.claim_rows(owner, (now, lease), left, shares.clone()).await {
+                Ok(claimed) => {
+                    claimed.iter().for_each(|item| shares.take(&item.organisation));
+                    items.extend(claimed);
+                }
                 // What is ready is handed out all the same; the rows are asked for again.
                 Err(error) if !items.is_empty() => {
                     tracing::error!(%error, "rows of the queue cannot be claimed")
                 }
                 Err(error) => return Err(error),
             }
+        }
+        // The rows that are due may be of organisations that have their share.
+        if is_ours && for_rows > 0 {
+            items.extend(self.claim_new(owner, (now, lease), limit - items.len(), &mut shares));
         }
         Ok(items)
     }
@@ -120,6 +129,19 @@ impl QueueStore for Postgres {
 }
 
 impl Postgres {
+    /// Mail that this node has just taken in.
+    fn claim_new(
+        &self,
+        owner: &FolderId,
+        (now, lease): (Timestamp, Timestamp),
+        limit: usize,
+        shares: &mut ClaimShares,
+    ) -> Vec<Item> {
+        let mut items = self.claim_journalled(owner, lease, limit, shares);
+        items.extend(self.held.take_ready(now, limit - items.len(), shares));
+        items
+    }
+
     /// The first moment at which a row can be claimed.
     async fn next_row_due(&self) -> Result<Option<Timestamp>> {
         let read =
@@ -130,14 +152,16 @@ impl Postgres {
     async fn claim_rows(
         &self,
         owner: &FolderId,
-        now: Timestamp,
-        lease: Timestamp,
+        (now, lease): (Timestamp, Timestamp),
         most: usize,
+        shares: ClaimShares,
     ) -> Result<Vec<Item>> {
         let _not_compared = self.held.claiming().await;
         let by = Claimant { owner: owner.clone(), until: lease, lease: self.lease() };
-        let claim = self.read(move |db| async move { claim_due(db, &by, now, most).await }.boxed());
-        let claimed = self.due.changes(claim).await;
+        let served = self.due.served();
+        let claim =
+            self.read(move |db| async move { claim_due(db, &by, now, most, &shares, &served).await }.boxed());
+        let claimed = self.due.changes(claim).await.inspect(|items| self.due.serve(items));
         if *owner == self.node {
             match &claimed {
                 Ok(items) => self.held.add_claimed(items),
@@ -196,22 +220,41 @@ impl Postgres {
     }
 }
 
-/// The oldest first. What another node is claiming just now is passed over. A node whose claim has run out takes it up again
-/// with the same token: the attempt may still be waiting to be recorded, and the worker does not begin it twice.
+/// The organisations in turn, beginning behind the one that was served last ($8), of each the oldest first and no more than its
+/// share ($5 and $6 by name, $7 of the others). What another node is claiming just now is passed over. A node whose claim has run
+/// out takes it up again with the same token: the attempt may still be waiting to be recorded, and the worker does not begin it
+/// twice.
 pub(super) const CLAIM: &str = "
-    WITH due AS (
-        SELECT number FROM items WHERE due <= $1 ORDER BY due LIMIT $3 FOR UPDATE SKIP LOCKED),
+    WITH RECURSIVE sharers AS (
+        (SELECT coalesce(organisation, '') AS organisation FROM items ORDER BY coalesce(organisation, '') LIMIT 1)
+        UNION ALL
+        SELECT (
+            SELECT coalesce(items.organisation, '') FROM items
+            WHERE coalesce(items.organisation, '') > sharers.organisation
+            ORDER BY coalesce(items.organisation, '') LIMIT 1)
+        FROM sharers WHERE sharers.organisation IS NOT NULL),
+    places AS (
+        SELECT one.number, sharers.organisation, coalesce(named.most, $7::bigint) AS most,
+            row_number() OVER (PARTITION BY sharers.organisation ORDER BY one.due, one.number) AS place
+        FROM sharers LEFT JOIN unnest($5::text[], $6::bigint[]) AS named (organisation, most) USING (organisation)
+        CROSS JOIN LATERAL (
+            SELECT number, due FROM items
+            WHERE coalesce(items.organisation, '') = sharers.organisation AND due <= $1
+            ORDER BY due LIMIT $3 FOR UPDATE SKIP LOCKED) AS one),
+    due AS (
+        SELECT number, row_number() OVER (ORDER BY place, organisation <= $8, organisation) AS turn
+        FROM places WHERE place <= most ORDER BY turn LIMIT $3),
     claimed AS (
         UPDATE items SET
             due = $2, claimed = TRUE, owner = $4,
             token = token + (CASE WHEN claimed AND owner IS NOT DISTINCT FROM $4 THEN 0 ELSE 1 END)
         FROM due WHERE items.number = due.number
-        RETURNING items.*)
+        RETURNING items.*, due.turn)
     SELECT * FROM claimed CROSS JOIN LATERAL (
         SELECT array_agg(number ORDER BY number) AS numbers, array_agg(address ORDER BY number) AS addresses,
             array_agg(parameters ORDER BY number) AS options
         FROM item_recipients WHERE item = claimed.number AND state = 'waiting') AS waiting
-    ORDER BY next_attempt, number";
+    ORDER BY turn";
 /// As much as has been claimed by a node, in the order in which rows of the queue are locked.
 pub(super) const RELEASE_ALL: &str = "
     WITH held AS (SELECT number FROM items WHERE claimed AND owner = $1 ORDER BY number FOR UPDATE)
@@ -265,8 +308,19 @@ const NEVER: i64 = i64::MAX;
 
 /// Claims what is due, or was claimed until a moment that has passed. A row that cannot be read keeps its claim, and the others
 /// go on.
-async fn claim_due(db: &Connection, by: &Claimant, now: Timestamp, most: usize) -> Result<Vec<Item>> {
-    let rows = db.query(CLAIM, &[&Time(now), &Time(by.until), &limit(most), &by.owner]).await?;
+async fn claim_due(
+    db: &Connection,
+    by: &Claimant,
+    now: Timestamp,
+    most: usize,
+    shares: &ClaimShares,
+    served: &str,
+) -> Result<Vec<Item>> {
+    let (names, counts): (Vec<&str>, Vec<i64>) =
+        shares.named().map(|(name, count)| (name, limit(count))).unzip();
+    let (now, until, most, others) = (Time(now), Time(by.until), limit(most), limit(shares.of_others()));
+    let values: Parameters<'_> = &[&now, &until, &most, &by.owner, &names, &counts, &others, &served];
+    let rows = db.query(CLAIM, values).await?;
     let mut items = Vec::with_capacity(rows.len());
     for row in &rows {
         match items::claimed(row, by) {

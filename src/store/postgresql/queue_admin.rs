@@ -106,7 +106,8 @@ async fn retry(
 /// Removes an item undelivered; the event is kept only if there was one.
 async fn drop_item(change: &mut Change, item: QueueId, event: Event) -> Result<bool> {
     let Some(row) = change.db.row(NUMBER, &[&item]).await? else { return Ok(false) };
-    change.db.execute(DROP, &[&get::<i64>(&row, "number")?]).await?;
+    // First: the event is of the item's organisation.
     change.record(event).await?;
+    change.db.execute(DROP, &[&get::<i64>(&row, "number")?]).await?;
     Ok(true)
 }

@@ -100,7 +100,7 @@ async fn send(change: &mut Change, notice: LimitedNotice, now: Timestamp) -> Res
         return Ok(EnqueueOutcome::NotBefore(again));
     }
     let (all, most) = notice.in_all;
-    if let Some(again) = limits::take(&change.db, all, most, now).await? {
+    if let Some(again) = limits::take(&change.db, &all, most, now).await? {
         // An error, so that the link keeps the one that was just taken from it.
         return Err(StoreError::TooMany(again));
     }

@@ -9,10 +9,10 @@ use tokio_postgres::Row;
 
 use super::Postgres;
 use super::columns::{Number, Time, column, get, limit, number, time};
-use super::lent::Connection;
+use super::lent::{Connection, Parameters};
 use crate::id::{QueueId, TransferId};
 use crate::store::tracking::{AT_ONCE, Narrowest, domain_of, sort};
-use crate::store::{NewItem, Result, TrackQuery, TrackRow, TrackingStore, Who};
+use crate::store::{NewItem, OrganisationFilter, Result, TrackQuery, TrackRow, TrackingStore, Who};
 
 #[async_trait]
 impl TrackingStore for Postgres {
@@ -55,12 +55,15 @@ impl TrackingStore for Postgres {
         Ok(rows)
     }
 
-    async fn forget_tracks(&self, mailbox: String) -> Result<usize> {
+    async fn forget_tracks(&self, mailbox: String, whose: Option<OrganisationFilter>) -> Result<usize> {
         self.read(move |db| {
             async move {
+                let domains = whose.as_ref().map(|whose| &whose.domains);
+                let nameless = whose.as_ref().is_none_or(|whose| whose.nameless);
                 let mut forgotten = 0;
                 for rows in FORGET_MAILBOX {
-                    forgotten += db.execute(rows, &[&mailbox, &limit(AT_ONCE)]).await? as usize;
+                    let values: Parameters<'_> = &[&mailbox, &limit(AT_ONCE), &domains, &nameless];
+                    forgotten += db.execute(rows, values).await? as usize;
                 }
                 Ok(forgotten)
             }
@@ -82,10 +85,10 @@ impl Postgres {
 pub(super) const KEEP: &str = "
     INSERT INTO tracking AS old
         (tracking, item, recipient_number, time, kind, sender, sender_domain, recipient, recipient_domain, message_id, size,
-         client, rule, transfer, link, state, attempts, changed, next_hop, tls, answer)
+         client, rule, transfer, link, state, attempts, changed, next_hop, tls, answer, organisation)
     SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[],
         $9::text[], $10::text[], $11::bigint[], $12::text[], $13::text[], $14::text[], $15::bigint[], $16::text[],
-        $17::bigint[], $18::bigint[], $19::text[], $20::text[], $21::text[])
+        $17::bigint[], $18::bigint[], $19::text[], $20::text[], $21::text[], $22::text[])
     ON CONFLICT (tracking, item, recipient_number) DO UPDATE SET
         state = excluded.state, attempts = excluded.attempts, changed = excluded.changed, next_hop = excluded.next_hop,
         tls = excluded.tls, answer = excluded.answer
@@ -94,8 +97,14 @@ pub(super) const OF_TRANSFERS: &str =
     "SELECT id, tracking FROM transfers WHERE id = ANY($1::text[]) AND tracking IS NOT NULL";
 pub(super) const OF_MESSAGES: &str = "SELECT * FROM tracking WHERE tracking = ANY($1::text[])";
 pub(super) const FORGET_MAILBOX: [&str; 2] = [
-    "DELETE FROM tracking WHERE number = ANY(ARRAY(SELECT number FROM tracking WHERE recipient = $1 LIMIT $2))",
-    "DELETE FROM tracking WHERE number = ANY(ARRAY(SELECT number FROM tracking WHERE sender = $1 LIMIT $2))",
+    "DELETE FROM tracking WHERE number = ANY(ARRAY(
+        SELECT number FROM tracking
+        WHERE recipient = $1 AND ($3::text[] IS NULL OR organisation = ANY($3) OR organisation IS NULL AND $4::boolean)
+        LIMIT $2))",
+    "DELETE FROM tracking WHERE number = ANY(ARRAY(
+        SELECT number FROM tracking
+        WHERE sender = $1 AND ($3::text[] IS NULL OR organisation = ANY($3) OR organisation IS NULL AND $4::boolean)
+        LIMIT $2))",
 ];
 pub(super) const FORGET_TRACKS: &str = "
     DELETE FROM tracking WHERE ctid = ANY(ARRAY(
@@ -111,6 +120,7 @@ macro_rules! find {
                 AND ($5::text IS NULL OR sender = $5) AND ($6::text IS NULL OR sender_domain = $6)
                 AND ($7::text IS NULL OR message_id = $7) AND ($8::text IS NULL OR transfer = $8)
                 AND ($9::text IS NULL OR tracking = $9 OR item = $9)
+                AND ($11::text[] IS NULL OR organisation = ANY($11) OR organisation IS NULL AND $12::boolean)
             ORDER BY time DESC LIMIT $10"
         )
     };
@@ -153,6 +163,8 @@ async fn find(db: &Connection, query: &TrackQuery) -> Result<Vec<QueueId>> {
                 &query.transfer,
                 &query.id,
                 &limit(query.rows()),
+                &query.organisation.as_ref().map(|whose| &whose.domains),
+                &query.organisation.as_ref().is_none_or(|whose| whose.nameless),
             ],
         )
         .await?;
@@ -191,6 +203,7 @@ pub(super) async fn keep(db: &Connection, rows: &[TrackRow]) -> Result<()> {
             &column(&rows, |row| row.next_hop.as_ref()),
             &column(&rows, |row| row.tls.as_ref()),
             &column(&rows, |row| row.answer.as_ref()),
+            &column(&rows, |row| row.organisation.as_ref()),
         ],
     )
     .await?;
@@ -239,5 +252,6 @@ fn read(row: &Row) -> Result<TrackRow> {
         next_hop: get(row, "next_hop")?,
         tls: get(row, "tls")?,
         answer: get(row, "answer")?,
+        organisation: get(row, "organisation")?,
     })
 }

@@ -61,10 +61,10 @@ pub(super) const NOTES: &str = blocks_where!(
 pub(super) const BLOCKS_FROM_ROW: &str =
     blocks_where!("WHERE reach >= ?1 AND block > ?2 ORDER BY reach, block LIMIT 1");
 pub(super) const ROWS_BETWEEN: &str = "
-    SELECT number, time, action, object, result, actor, origin FROM audit
+    SELECT number, time, action, object, result, actor, origin, organisation FROM audit
     WHERE number > ?1 AND number <= ?2 ORDER BY number LIMIT ?3";
 pub(super) const ROW: &str =
-    "SELECT number, time, action, object, result, actor, origin FROM audit WHERE number = ?1";
+    "SELECT number, time, action, object, result, actor, origin, organisation FROM audit WHERE number = ?1";
 const INSERT: &str = "
     INSERT INTO audit_chain (block, made, kind, newest, content, salts, gaps, reach, hash)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
@@ -119,6 +119,7 @@ fn row(row: &Found<'_>) -> rusqlite::Result<Row> {
         result: row.get("result")?,
         actor: row.get("actor")?,
         origin: row.get("origin")?,
+        organisation: row.get("organisation")?,
     })
 }
 

@@ -9,7 +9,7 @@ use super::columns::Time;
 use super::{Sqlite, queue};
 use crate::clock::Timestamp;
 use crate::store::room::Disk;
-use crate::store::{GaugeStore, Gauges, ProblemGauge, QueueGauge, Result, StoreError};
+use crate::store::{GaugeStore, Gauges, ProblemGauge, QueueGauge, Result, Sharer, StoreError};
 
 #[async_trait]
 impl GaugeStore for Sqlite {
@@ -33,8 +33,11 @@ impl GaugeStore for Sqlite {
 
 const QUEUE: &str = "
     SELECT kind, count(*), min(CASE WHEN problem IS NOT 'frozen' THEN next_attempt END),
-        min(CASE WHEN problem IS NOT 'frozen' THEN created END)
-    FROM items GROUP BY kind";
+        min(CASE WHEN problem IS NOT 'frozen' THEN created END), organisation
+    FROM items GROUP BY kind, organisation";
+
+const TRANSFERS: &str =
+    "SELECT organisation, count(*) FROM transfers WHERE shredded IS NULL GROUP BY organisation";
 
 pub(super) const PROBLEMS: &str =
     "SELECT problem, count(*), max(number) FROM items WHERE problem IS NOT NULL GROUP BY problem";
@@ -46,8 +49,9 @@ const WHY: &str = "
 /// Figures; counted, so for a scrape now and then, not for a request.
 fn gauges(db: &Connection, now: Timestamp) -> Result<Gauges> {
     let (queue, oldest) = queue(db)?;
-    let transfers: u32 =
-        db.query_row("SELECT count(*) FROM transfers WHERE shredded IS NULL", [], |row| row.get(0))?;
+    let mut of_each = db.prepare_cached(TRANSFERS)?;
+    let of_each = of_each.query_map([], |row| Ok((row.get(0)?, u64::from(row.get::<_, u32>(1)?))))?;
+    let transfers_of = of_each.collect::<rusqlite::Result<Vec<(Sharer, u64)>>>()?;
     let locked: u32 = db.query_row(
         "SELECT count(*) FROM transfer_recipients WHERE locked_until > ?1",
         [Time(now)],
@@ -57,7 +61,8 @@ fn gauges(db: &Connection, now: Timestamp) -> Result<Gauges> {
         queued: queue.iter().map(|of| of.items).sum(),
         oldest_queued: oldest,
         queue,
-        transfers: transfers.into(),
+        transfers: transfers_of.iter().map(|(_, count)| count).sum(),
+        transfers_of,
         locked_links: locked.into(),
         problems: problems(db)?,
     })
@@ -68,7 +73,8 @@ fn queue(db: &Connection) -> Result<(Vec<QueueGauge>, Option<Timestamp>)> {
     let mut found = db.prepare_cached(QUEUE)?;
     let rows = found.query_map([], |row| {
         let time = |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<Time>>(column)?.map(|time| time.0));
-        let gauge = QueueGauge { kind: row.get(0)?, items: row.get::<_, u32>(1)?.into(), due: time(2)? };
+        let (kind, organisation) = (row.get(0)?, row.get(4)?);
+        let gauge = QueueGauge { kind, organisation, items: row.get::<_, u32>(1)?.into(), due: time(2)? };
         Ok((gauge, time(3)?))
     })?;
     let (queue, oldest): (Vec<_>, Vec<_>) = rows.collect::<rusqlite::Result<Vec<_>>>()?.into_iter().unzip();

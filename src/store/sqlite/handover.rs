@@ -12,7 +12,7 @@ use crate::clock::Timestamp;
 use crate::id::{FolderId, QueueId};
 use crate::store::journal::{self, Cleared, Found, Journal, Waiting};
 use crate::store::{
-    Acceptance, Attempt, AttemptEnd, Committed, Gauges, Item, QueueEntry, QueueItemKind, Result,
+    Acceptance, Attempt, AttemptEnd, ClaimShares, Committed, Gauges, Item, QueueEntry, Result,
 };
 
 /// For so long a failure of the journal is told: a gateway that gets no mail because of it could not show that it is over.
@@ -65,6 +65,7 @@ impl Sqlite {
         now: Timestamp,
         lease: Timestamp,
         limit: usize,
+        mut shares: ClaimShares,
     ) -> Result<Vec<Item>> {
         if self.journal.as_ref().is_some_and(Journal::has_old) {
             self.move_to_rows(false).await?;
@@ -73,13 +74,21 @@ impl Sqlite {
         let for_rows = if rows_are_due { self.due.share(limit) } else { 0 };
         let mut items = Vec::new();
         if let Some(journal) = &self.journal {
-            items = journal.claim(limit - for_rows, owner, lease);
+            items = journal.claim(limit - for_rows, &mut shares, owner, lease);
         }
         let left = limit - items.len();
         if rows_are_due && left > 0 {
-            let owner = owner.clone();
-            let claim = self.write(move |change| queue::claim_due(change, &owner, now, lease, left));
-            items.extend(claim.await?);
+            let (by, served, asked) = (owner.clone(), self.due.served(), shares.clone());
+            let claim =
+                self.write(move |change| queue::claim_due(change, &by, (now, lease), left, &asked, &served));
+            let claimed = claim.await?;
+            self.due.serve(&claimed);
+            claimed.iter().for_each(|item| shares.take(&item.organisation));
+            items.extend(claimed);
+        }
+        // The rows that are due may be of organisations that have their share.
+        if let Some(journal) = &self.journal {
+            items.extend(journal.claim(limit - items.len(), &mut shares, owner, lease));
         }
         Ok(items)
     }
@@ -177,7 +186,7 @@ impl Sqlite {
 
     /// Counts what has no row.
     pub(super) fn add_journal(&self, gauges: &mut Gauges) {
-        let (queued, oldest) = self.journal.as_ref().map(Journal::figures).unwrap_or_default();
-        gauges.add_new(QueueItemKind::Message, queued, oldest);
+        let journalled = self.journal.as_ref().map(Journal::gauges).unwrap_or_default();
+        journalled.into_iter().for_each(|new| gauges.add_new(new));
     }
 }

@@ -29,6 +29,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/0018_tracking.sql"),
     include_str!("../../../migrations/0019_proof.sql"),
     include_str!("../../../migrations/0020_organisation.sql"),
+    include_str!("../../../migrations/0021_shares.sql"),
 ];
 
 /// `zegl`: marks the file as ours (`PRAGMA application_id`).

@@ -1,10 +1,11 @@
 //! The queue as the worker uses it: put in, claim, record an attempt, remove.
 //!
 //! `due` is when an item may be claimed next: its next attempt, or, while somebody holds it, the end of
-//! that claim. So one index serves, and an item in delivery is never handed out a second time. What is frozen is
+//! that claim. So one index of organisation and `due` serves, and an item in delivery is never handed out a second time. What is frozen is
 //! [`NEVER`] due.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
+use std::io;
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -20,20 +21,21 @@ use crate::id::{BlobName, FolderId, Link, QueueId};
 use crate::secret::keyring::{KeyId, KeyRef};
 use crate::store::journal::Waiting;
 use crate::store::{
-    Attempt, AttemptEnd, Body, BodyData, Claim, Item, NewItem, PendingRecipient, Problem, QueueStore,
-    RecipientState, Result,
+    Attempt, AttemptEnd, Body, BodyData, Claim, ClaimShares, Item, NewItem, PendingRecipient, Problem,
+    QueueStore, RecipientState, Result,
 };
 
 #[async_trait]
 impl QueueStore for Sqlite {
-    async fn claim_due(
+    async fn claim_in_turn(
         &self,
         owner: &FolderId,
         now: Timestamp,
         lease: Timestamp,
         limit: usize,
+        shares: ClaimShares,
     ) -> Result<Vec<Item>> {
-        self.claim(owner, now, lease, limit).await
+        self.claim(owner, now, lease, limit, shares).await
     }
 
     async fn release_claims(&self, owner: &FolderId) -> Result<()> {
@@ -62,19 +64,53 @@ impl QueueStore for Sqlite {
     }
 }
 
+/// Whose rows there are: one step of the index for each.
+macro_rules! sharers {
+    () => {
+        "WITH RECURSIVE
+            sharers (organisation) AS (
+                SELECT min(coalesce(organisation, '')) FROM items
+                UNION ALL
+                SELECT (
+                    SELECT min(coalesce(organisation, '')) FROM items
+                    WHERE coalesce(organisation, '') > sharers.organisation)
+                FROM sharers WHERE sharers.organisation IS NOT NULL)"
+    };
+}
+
+/// What is due: the organisations in turn, beginning behind the one that was served last (?4), of each the oldest first and no
+/// more than its share (?3 by name, ?5 of those without a name there).
+pub(super) const CHOOSE: &str = concat!(
+    sharers!(),
+    ", shares AS (
+        SELECT organisation, min(?2, coalesce((SELECT value FROM json_each(?3) WHERE key = organisation), ?5)) AS most
+        FROM sharers WHERE organisation IS NOT NULL),
+    due AS (
+        SELECT items.number, shares.organisation, most,
+            row_number() OVER (PARTITION BY shares.organisation ORDER BY items.due, items.number) AS place
+        FROM shares JOIN items ON items.number IN (
+            SELECT number FROM items AS one
+            WHERE coalesce(one.organisation, '') = shares.organisation AND one.due <= ?1 ORDER BY one.due LIMIT ?2))
+    SELECT number FROM due WHERE place <= most ORDER BY place, organisation <= ?4, organisation LIMIT ?2"
+);
 /// A gateway whose claim has run out takes it up again with the same token: the attempt may still be waiting to be
 /// recorded, and the worker does not begin it twice.
 pub(super) const CLAIM: &str = "
     UPDATE items SET
-        due = ?2, claimed = 1, owner = ?4, token = token + (CASE WHEN claimed = 1 AND owner IS ?4 THEN 0 ELSE 1 END)
-    WHERE number IN (SELECT number FROM items WHERE due <= ?1 ORDER BY due LIMIT ?3)
+        due = ?2, claimed = 1, owner = ?3, token = token + (CASE WHEN claimed = 1 AND owner IS ?3 THEN 0 ELSE 1 END)
+    WHERE number = ?1
     RETURNING
-        number, next_attempt, id, kind, reverse_path, parameters, transfer, recipient, blob, key, created, attempts,
-        token, track, organisation";
+        number, id, kind, reverse_path, parameters, transfer, recipient, blob, key, created, attempts, token, track,
+        organisation";
 pub(super) const WAITING: &str = "
     SELECT number, address, parameters FROM item_recipients WHERE item = ?1 AND state = 'waiting' ORDER BY number";
 pub(super) const BODY: &str = "SELECT body FROM bodies WHERE item = ?1";
-pub(super) const NEXT_DUE: &str = "SELECT min(due) FROM items WHERE due < 9223372036854775807";
+pub(super) const NEXT_DUE: &str = concat!(
+    sharers!(),
+    "SELECT min((
+        SELECT min(due) FROM items
+        WHERE coalesce(organisation, '') = sharers.organisation AND due < 9223372036854775807)) FROM sharers"
+);
 /// Whether this claim holds the item. A claim from before there were owners has none: IS, and not =.
 pub(super) const HELD: &str = "SELECT claimed = 1 AND owner IS ?2 AND token = ?3 FROM items WHERE id = ?1";
 pub(super) const NUMBER: &str = "SELECT number FROM items WHERE id = ?1";
@@ -150,32 +186,40 @@ pub(super) fn take_over(db: &Connection, waiting: &Waiting) -> Result<()> {
     Ok(())
 }
 
-/// Claims what is due, or was claimed until a moment that has passed.
+/// Claims what is due, or was claimed until a moment that has passed. `served`: whose turn was the last.
 pub(super) fn claim_due(
     change: &mut Change<'_>,
     owner: &FolderId,
-    now: Timestamp,
-    lease: Timestamp,
+    (now, lease): (Timestamp, Timestamp),
     most: usize,
+    shares: &ClaimShares,
+    served: &str,
 ) -> Result<Vec<Item>> {
+    let named =
+        serde_json::to_string(&shares.named().collect::<BTreeMap<_, _>>()).map_err(io::Error::from)?;
+    let numbers = change
+        .db
+        .prepare_cached(CHOOSE)?
+        .query_map(params![Time(now), limit(most), named, served, limit(shares.of_others())], |row| {
+            row.get(0)
+        })?
+        .collect::<rusqlite::Result<Vec<i64>>>()?;
     let claim = |row: &Row<'_>| {
         let token = row.get::<_, Octets>("token")?.0;
         Claimed::read(row, Claim { owner: owner.clone(), token, until: lease, lease: 0 })
     };
-    let mut claimed = change
-        .db
-        .prepare_cached(CLAIM)?
-        .query_map(params![Time(now), Time(lease), limit(most), owner], claim)?
-        .collect::<rusqlite::Result<Vec<_>>>()?;
-    // RETURNING promises no order.
-    claimed.sort_by_key(|claimed| (claimed.next_attempt, claimed.number));
-    claimed.into_iter().map(|claimed| claimed.complete(change.db)).collect()
+    let mut items = Vec::with_capacity(numbers.len());
+    for number in numbers {
+        let claimed =
+            change.db.prepare_cached(CLAIM)?.query_row(params![number, Time(lease), owner], claim)?;
+        items.push(claimed.complete(change.db)?);
+    }
+    Ok(items)
 }
 
 /// An item without what is in the other tables.
 struct Claimed {
     number: i64,
-    next_attempt: Timestamp,
     blob: Option<BlobName>,
     item: Item,
 }
@@ -199,8 +243,7 @@ impl Claimed {
             attempts: row.get("attempts")?,
             claim,
         };
-        let next_attempt = row.get::<_, Time>("next_attempt")?.0;
-        Ok(Self { number: row.get("number")?, next_attempt, blob: row.get("blob")?, item })
+        Ok(Self { number: row.get("number")?, blob: row.get("blob")?, item })
     }
 
     fn complete(self, db: &Connection) -> Result<Item> {

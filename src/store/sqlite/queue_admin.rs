@@ -97,7 +97,8 @@ fn retry(
 /// Removes an item undelivered; the event is kept only if there was one.
 pub(super) fn drop_item(change: &mut Change<'_>, item: &QueueId, event: Event) -> Result<bool> {
     let Some(number) = number(change.db, item)? else { return Ok(false) };
-    remove(change, number)?;
+    // First: the event is of the item's organisation.
     change.record(event)?;
+    remove(change, number)?;
     Ok(true)
 }

@@ -100,7 +100,7 @@ pub(super) fn send(change: &mut Change<'_>, notice: LimitedNotice, now: Timestam
         return Ok(EnqueueOutcome::NotBefore(again));
     }
     let (all, most) = notice.in_all;
-    if let Some(again) = limits::take(change.db, all, most, now)? {
+    if let Some(again) = limits::take(change.db, &all, most, now)? {
         // An error, so that the link keeps the one that was just taken from it.
         return Err(StoreError::TooMany(again));
     }

@@ -1,6 +1,7 @@
 //! Where mail is, and where it went. Whoever puts a mail into the queue, tries it or takes it out calls [`keep`], [`removed`] in
 //! the same transaction; only what is delivered at once is written afterwards, by [`TrackingStore::write_tracks`].
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,8 @@ use crate::store::journal;
 use crate::store::room::DiskShare;
 use crate::store::tracking::{AT_ONCE, Narrowest, domain_of, sort};
 use crate::store::{
-    NewItem, Result, StoreError, Track, TrackQuery, TrackRow, TrackState, TrackingStore, Who,
+    NewItem, OrganisationFilter, Result, StoreError, Track, TrackQuery, TrackRow, TrackState, TrackingStore,
+    Who,
 };
 
 /// A row is written at most so long after a younger one: by then its mail is a row of the queue, or delivered and written.
@@ -60,12 +62,14 @@ impl TrackingStore for Sqlite {
             .await
     }
 
-    async fn forget_tracks(&self, mailbox: String) -> Result<usize> {
+    async fn forget_tracks(&self, mailbox: String, whose: Option<OrganisationFilter>) -> Result<usize> {
+        let (domains, nameless) = of(whose.as_ref())?;
         self.writer
             .run(move |change| {
                 let mut forgotten = 0;
                 for rows in FORGET_MAILBOX {
-                    forgotten += change.db.prepare_cached(rows)?.execute(params![mailbox, limit(AT_ONCE)])?;
+                    let values = params![mailbox, limit(AT_ONCE), domains, nameless];
+                    forgotten += change.db.prepare_cached(rows)?.execute(values)?;
                 }
                 Ok(forgotten)
             })
@@ -101,10 +105,10 @@ impl Sqlite {
 pub(super) const KEEP: &str = "
     INSERT INTO tracking
         (tracking, item, recipient_number, time, kind, sender, sender_domain, recipient, recipient_domain, message_id, size,
-         client, rule, transfer, link, state, attempts, changed, next_hop, tls, answer)
+         client, rule, transfer, link, state, attempts, changed, next_hop, tls, answer, organisation)
     VALUES
         (:tracking, :item, :number, :time, :kind, :sender, :sender_domain, :recipient, :recipient_domain, :message_id, :size,
-         :client, :rule, :transfer, :link, :state, :attempts, :changed, :next_hop, :tls, :answer)
+         :client, :rule, :transfer, :link, :state, :attempts, :changed, :next_hop, :tls, :answer, :organisation)
     ON CONFLICT (tracking, item, recipient_number) DO UPDATE SET
         state = excluded.state, attempts = excluded.attempts, changed = excluded.changed, next_hop = excluded.next_hop,
         tls = excluded.tls, answer = excluded.answer
@@ -116,8 +120,14 @@ pub(super) const OF_MESSAGE: &str = "SELECT * FROM tracking WHERE tracking = ?1"
 pub(super) const KNOWN: &str = "SELECT 1 FROM tracking WHERE tracking = ?1 AND item = ?2";
 pub(super) const NEWEST: &str = "SELECT max(time) FROM tracking";
 pub(super) const FORGET_MAILBOX: [&str; 2] = [
-    "DELETE FROM tracking WHERE number IN (SELECT number FROM tracking WHERE recipient = ?1 LIMIT ?2)",
-    "DELETE FROM tracking WHERE number IN (SELECT number FROM tracking WHERE sender = ?1 LIMIT ?2)",
+    "DELETE FROM tracking WHERE number IN (
+        SELECT number FROM tracking WHERE recipient = ?1 AND (
+            ?3 IS NULL OR organisation IN (SELECT value FROM json_each(?3)) OR organisation IS NULL AND ?4)
+        LIMIT ?2)",
+    "DELETE FROM tracking WHERE number IN (
+        SELECT number FROM tracking WHERE sender = ?1 AND (
+            ?3 IS NULL OR organisation IN (SELECT value FROM json_each(?3)) OR organisation IS NULL AND ?4)
+        LIMIT ?2)",
 ];
 pub(super) const FORGET_TRACKS: &str = "
     DELETE FROM tracking WHERE number IN (SELECT number FROM tracking WHERE time < ?1 ORDER BY time LIMIT ?2)";
@@ -132,6 +142,8 @@ macro_rules! find {
                 AND (:from IS NULL OR sender = :from) AND (:from_domain IS NULL OR sender_domain = :from_domain)
                 AND (:message_id IS NULL OR message_id = :message_id) AND (:transfer IS NULL OR transfer = :transfer)
                 AND (:id IS NULL OR tracking = :id OR item = :id)
+                AND (:domains IS NULL OR organisation IN (SELECT value FROM json_each(:domains))
+                    OR organisation IS NULL AND :nameless)
             ORDER BY time DESC LIMIT :rows"
         )
     };
@@ -160,6 +172,7 @@ fn find(db: &Connection, query: &TrackQuery) -> Result<Vec<QueueId>> {
         Some(Who::Domain(domain)) => Some(domain.clone()),
         _ => None,
     };
+    let (domains, nameless) = of(query.organisation.as_ref())?;
     let mut rows = db.prepare_cached(find_by(query.narrowest()))?;
     let rows = rows.query_map(
         named_params! {
@@ -167,11 +180,17 @@ fn find(db: &Connection, query: &TrackQuery) -> Result<Vec<QueueId>> {
             ":to": mailbox(&query.to), ":to_domain": domain(&query.to),
             ":from": mailbox(&query.from), ":from_domain": domain(&query.from),
             ":message_id": query.message_id, ":transfer": query.transfer, ":id": query.id,
-            ":rows": limit(query.rows()),
+            ":domains": domains, ":nameless": nameless, ":rows": limit(query.rows()),
         },
         |row| row.get(0),
     )?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Whose rows are meant: domains as JSON, or NULL for everybody's, and whether those without a name are.
+fn of(whose: Option<&OrganisationFilter>) -> Result<(Option<String>, bool)> {
+    let Some(OrganisationFilter { domains, nameless }) = whose else { return Ok((None, true)) };
+    Ok((Some(serde_json::to_string(domains).map_err(io::Error::from)?), *nameless))
 }
 
 /// Writes a row, or what is new of it.
@@ -183,6 +202,7 @@ pub(super) fn keep(db: &Connection, row: &TrackRow) -> Result<()> {
         ":message_id": row.message_id, ":size": Octets(row.size), ":client": row.client, ":rule": row.rule,
         ":transfer": row.transfer, ":link": row.link, ":state": row.state.as_str(), ":attempts": row.attempts,
         ":changed": Time(row.changed), ":next_hop": row.next_hop, ":tls": row.tls, ":answer": row.answer,
+        ":organisation": row.organisation,
     })?;
     Ok(())
 }
@@ -252,5 +272,6 @@ fn read(row: &Row<'_>) -> rusqlite::Result<TrackRow> {
         next_hop: row.get("next_hop")?,
         tls: row.get("tls")?,
         answer: row.get("answer")?,
+        organisation: row.get("organisation")?,
     })
 }

@@ -17,11 +17,15 @@ use crate::store::{Result, StoreError};
 /// The most commands in one transaction.
 const BATCH: usize = 256;
 
-/// A number is never given twice, also where all rows before it were forgotten: the hash chain knows how far they went.
-const RECORD: &str = "
-    INSERT INTO audit (number, time, action, object, result, actor, origin) VALUES (
+/// A number is never given twice, also where all rows before it were forgotten: the hash chain knows how far they went. An
+/// event is its transfer's organisation's, whose id its object begins with, or its item's.
+pub(super) const RECORD: &str = "
+    INSERT INTO audit (number, time, action, object, result, actor, origin, organisation) VALUES (
         1 + max(coalesce((SELECT max(number) FROM audit), 0), coalesce((SELECT max(reach) FROM audit_chain), 0)),
-        ?1, ?2, ?3, ?4, ?5, ?6)";
+        ?1, ?2, ?3, ?4, ?5, ?6, coalesce(
+            ?7, (SELECT organisation FROM transfers WHERE id = substr(?3, 1, 10)),
+            (SELECT organisation FROM items WHERE id = ?3)))
+    RETURNING organisation";
 
 /// The way to the writer thread. Dropping it finishes what was asked and ends the thread.
 pub(super) struct Writer {
@@ -41,21 +45,23 @@ pub(super) struct Change<'a> {
 impl Change<'_> {
     /// Keeps an event with the change; it is logged once the change has been committed. Of what visitors can repeat
     /// only so much becomes rows, which stay for ever (H42); every event is a line of the log.
-    pub fn record(&mut self, event: Event) -> Result<()> {
+    pub fn record(&mut self, mut event: Event) -> Result<()> {
         if let Some(bucket) = event.bucket()
             && limits::take(self.db, &bucket, VISITOR_ROWS, event.time)?.is_some()
         {
             self.events.push(event);
             return Ok(());
         }
-        self.db.prepare_cached(RECORD)?.execute(params![
+        let values = params![
             Time(event.time),
             event.action.as_str(),
             event.object,
             event.result,
             event.actor,
-            event.origin
-        ])?;
+            event.origin,
+            event.organisation
+        ];
+        event.organisation = self.db.prepare_cached(RECORD)?.query_row(values, |row| row.get(0))?;
         self.events.push(event);
         Ok(())
     }

@@ -4,6 +4,7 @@ use super::*;
 use crate::audit::Actor;
 use crate::cause::FailureCause;
 use crate::config::PasswordMode;
+use crate::id::OrganisationId;
 use crate::settings::Organisation;
 use crate::settings::testing::{organisation, scope};
 use crate::store::Bounce;
@@ -247,7 +248,8 @@ async fn a_missing_password_is_wrong_but_no_try() {
 async fn one_client_has_a_limit_over_all_links() {
     let scene = Scene::new(PasswordMode::None);
     let scope = scope();
-    let open = |client: &str| scene.access.unlock(&scope, &scene.tokens[0], None, client.parse().unwrap());
+    let open =
+        |client: &str| scene.access.unlock(&scope, &scene.tokens[0], None, client.parse::<IpAddr>().unwrap());
     for _ in 1..PER_CLIENT.burst {
         let bucket = "open 2001:db8:1:200::/56".to_owned();
         assert_eq!(scene.store.check_rate(bucket, PER_CLIENT, start()).await.unwrap(), None);
@@ -258,6 +260,35 @@ async fn one_client_has_a_limit_over_all_links() {
     open("2001:db8:1:301::1").await.unwrap();
     scene.clock.advance(Duration::from_secs(6));
     open("2001:db8:1:201::1").await.unwrap();
+}
+
+/// A flood at the pages of one organisation uses up its own limits, also from where the other's recipients come.
+#[tokio::test]
+async fn a_flood_at_one_organisation_takes_nothing_of_the_others() {
+    let mut scene = Scene::new(PasswordMode::None);
+    let at = |domain: &str| crate::limits::Visitor {
+        organisation: Some(OrganisationId::of_domain(domain)),
+        is_shared: true,
+        ..CLIENT.into()
+    };
+    for _ in 0..PER_CLIENT.burst {
+        let bucket = format!("open {}", at("noorderveen.nl").key());
+        scene.store.check_rate(bucket, PER_CLIENT, start()).await.unwrap();
+    }
+    let flooded = scene.access.unlock(&scope(), &scene.tokens[0], None, at("noorderveen.nl")).await;
+    assert!(matches!(flooded, Err(AccessError::Locked(_))));
+    scene.access.unlock(&scope(), &scene.tokens[0], None, at("zuiderveen.nl")).await.unwrap();
+    // Nor do those who wait for their turn.
+    scene.access.queue = Duration::ZERO;
+    let mut held = Vec::new();
+    for number in 0..100 {
+        let link = Link { transfer: crate::id::TransferId::random(), recipient: 1 };
+        let by = crate::limits::Visitor { client: [10, 0, 0, number].into(), ..at("noorderveen.nl") };
+        held.extend(scene.access.permits.acquire(&link, &by, Duration::ZERO).await);
+    }
+    if available_parallelism().unwrap().get() > 1 {
+        scene.access.unlock(&scope(), &scene.tokens[1], None, at("zuiderveen.nl")).await.unwrap();
+    }
 }
 
 #[tokio::test]
@@ -275,7 +306,7 @@ async fn a_locked_link_takes_nothing_from_the_common_limits() {
 async fn too_many_at_once_are_sent_away_uncounted() {
     let mut scene = Scene::new(PasswordMode::Generated);
     scene.access.queue = Duration::ZERO;
-    let taken = scene.access.permits.acquire(&scene.link, CLIENT, Duration::ZERO).await;
+    let taken = scene.access.permits.acquire(&scene.link, &CLIENT.into(), Duration::ZERO).await;
     assert!(matches!(scene.try_password("wrong").await, Err(AccessError::Busy)));
     assert_eq!(scene.store.rows().recipient(&scene.link).tries, 0);
     drop(taken);
@@ -294,7 +325,7 @@ async fn too_many_at_once_are_sent_away_uncounted() {
 async fn one_link_does_not_take_every_turn() {
     let mut scene = Scene::new(PasswordMode::Generated);
     scene.access.queue = Duration::ZERO;
-    let _its_own = scene.access.permits.acquire(&scene.link, CLIENT, Duration::ZERO).await.unwrap();
+    let _its_own = scene.access.permits.acquire(&scene.link, &CLIENT.into(), Duration::ZERO).await.unwrap();
     assert!(matches!(scene.try_password("wrong").await, Err(AccessError::Busy)));
     let other = IpAddr::from([192, 0, 2, 8]);
     let again = scene.access.unlock(&scope(), &scene.tokens[0], scene.password.clone(), other).await;
@@ -466,7 +497,8 @@ async fn another_organisations_link_never_was() {
         scene.access.find_token(scope, &text, Around::Anything).await.unwrap().is_some()
     };
     assert!(find(&own).await && !find(&foreign).await);
-    assert_eq!((scene.store.rows().recipient(&scene.link).tries, scene.store.audit()), (0, before));
+    let tries = scene.store.rows().recipient(&scene.link).tries;
+    assert_eq!((tries, scene.store.audit()), (0, before));
     // When it has expired, or was recalled, it is no more there than before.
     scene.clock.advance(Duration::from_hours(24 * 40));
     assert!(matches!(scene.access.preview(&own, token).await, Err(AccessError::Expired { .. })));

@@ -2,6 +2,7 @@
 //! stranger can choose.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -13,10 +14,11 @@ use super::checks::{self, Check, NAMES, State};
 use super::observed::Observed;
 use crate::clock::Timestamp;
 use crate::config::Direction;
-use crate::metrics::Labels;
+use crate::metrics::{self, Labels};
 use crate::queue::outage::NextHopStatus;
+use crate::settings::Settings;
 use crate::store::nodes::NodeHealth;
-use crate::store::{Gauges, Problem, QueueItemKind};
+use crate::store::{Gauges, Problem, QueueItemKind, Sharer};
 
 /// Figures that are written once.
 struct Figures(Registry);
@@ -28,7 +30,7 @@ pub(super) fn figures(observed: &Observed, checks: &[Check]) -> Registry {
     let mut figures = Figures(Registry::with_prefix("zegel"));
     figures.of_gateway(observed, checks);
     if let Some(gauges) = &observed.gauges {
-        figures.of_store(gauges, observed.now);
+        figures.of_store(gauges, &observed.settings, observed.now);
     }
     figures.of_next_hops(&observed.next_hops);
     figures.of_certificates(observed);
@@ -105,26 +107,32 @@ impl Figures {
         self.one("store_up", "Whether the store answered just now", up);
     }
 
-    fn of_store(&mut self, gauges: &Gauges, now: Timestamp) {
+    fn of_store(&mut self, gauges: &Gauges, settings: &Settings, now: Timestamp) {
         self.one("queue_items", "Items in the queue", int(gauges.queued));
         let oldest = gauges.oldest_queued.map_or(0, |oldest| age(oldest, now));
         let help = "Age of the oldest item in the queue that is not frozen";
         self.whole("queue_oldest", help, Some(Unit::Seconds), vec![([], oldest)]);
-        let of_kind = |kind: QueueItemKind| gauges.queue.iter().find(move |of| of.kind == kind);
-        let items = |kind| of_kind(kind).map_or(0, |of| int(of.items));
-        let items = QueueItemKind::ALL.map(|kind| (label("kind", kind.as_str()), items(kind)));
-        self.whole("queue_kind_items", "Items in the queue, by kind", None, items.to_vec());
-        let late = |kind| of_kind(kind).and_then(|of| of.due).map_or(0, |due| age(due, now));
-        let late = QueueItemKind::ALL.map(|kind| (label("kind", kind.as_str()), late(kind)));
+        let kinds = kinds(gauges, settings, now);
+        let labels = |kind: QueueItemKind, owner: &Sharer| {
+            [("kind", kind.as_str().into()), metrics::of(owner.as_ref())]
+        };
+        let items = kinds.iter().map(|((kind, owner), (items, _))| (labels(*kind, owner), int(*items)));
+        self.whole("queue_kind_items", "Items in the queue, by kind", None, items.collect());
+        let late = kinds.iter().map(|((kind, owner), (_, late))| (labels(*kind, owner), *late));
         let help = "How long an item in the queue is due and has not left, by kind; what is to be tried later does not count";
-        self.whole("queue_overdue", help, Some(Unit::Seconds), late.to_vec());
+        self.whole("queue_overdue", help, Some(Unit::Seconds), late.collect());
         let items = |problem: Problem| {
             let found = gauges.problems.iter().find(|gauge| gauge.problem == problem);
             (label("problem", problem.as_str()), found.map_or(0, |gauge| int(gauge.items)))
         };
         let help = "Items in the queue that wait for an administrator";
         self.whole("queue_problems", help, None, Problem::ALL.map(items).to_vec());
-        self.one("transfers", "Transfers that can still be opened", int(gauges.transfers));
+        let mut transfers = none_of_each(settings);
+        for (organisation, count) in &gauges.transfers_of {
+            *transfers.entry(owner(settings, organisation)).or_default() += count;
+        }
+        let transfers = transfers.iter().map(|(owner, count)| ([metrics::of(owner.as_ref())], int(*count)));
+        self.whole("transfers", "Transfers that can still be opened", None, transfers.collect());
         let help = "Links that are closed after too many wrong passwords";
         self.one("locked_links", help, int(gauges.locked_links));
     }
@@ -172,6 +180,32 @@ impl Figures {
         self.seconds("node_clock_skew", help, vec![([], node.skew as f64 / 1e6)]);
         self.one("node_timer", "Whether this node runs the timer", node.leads.into());
     }
+}
+
+/// Whose something is today: an organisation of the configuration, or nobody.
+fn owner(settings: &Settings, name: &Sharer) -> Sharer {
+    settings.label(name.as_ref())
+}
+
+fn none_of_each(settings: &Settings) -> BTreeMap<Sharer, u64> {
+    settings.organisations().map(|organisation| (Some(organisation.id()), 0)).collect()
+}
+
+/// How many items of each kind and organisation there are, and how long the first of them is due.
+fn kinds(
+    gauges: &Gauges,
+    settings: &Settings,
+    now: Timestamp,
+) -> BTreeMap<(QueueItemKind, Sharer), (u64, i64)> {
+    let owners = none_of_each(settings).into_keys();
+    let mut kinds: BTreeMap<_, (u64, i64)> =
+        owners.flat_map(|owner| QueueItemKind::ALL.map(|kind| ((kind, owner.clone()), (0, 0)))).collect();
+    for of in &gauges.queue {
+        let (items, late) = kinds.entry((of.kind, owner(settings, &of.organisation))).or_default();
+        *items += of.items;
+        *late = (*late).max(of.due.map_or(0, |due| age(due, now)));
+    }
+    kinds
 }
 
 /// None where it is still to come.

@@ -29,6 +29,6 @@ pub fn around(
         .layer(from_fn_with_state(tokens, tidy::lead))
         .layer(from_fn_with_state((sender, clock), error_page::show))
         .layer(from_fn(headers::protect))
-        .layer(from_fn_with_state(settings, visit::introduce))
-        .layer(from_fn_with_state(metrics, counted::count))
+        .layer(from_fn_with_state(settings.clone(), visit::introduce))
+        .layer(from_fn_with_state((metrics, settings), counted::count))
 }

@@ -63,7 +63,7 @@ impl Streams {
         grant: &Grant,
         reader: impl Read + Send + 'static,
     ) -> Result<Body, WebError> {
-        let permit = self.permits.acquire(grant.link(), visit.client, QUEUE).await;
+        let permit = self.permits.acquire(grant.link(), &visit.visitor(), QUEUE).await;
         let permit = permit.ok_or(WebError::Busy)?;
         let (sender, pieces) = mpsc::channel(WAITING);
         let mut download = Download {

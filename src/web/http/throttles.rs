@@ -1,7 +1,6 @@
 //! How often the pages are asked: cheap limits in memory, by client and by link, in front of those that the store
 //! counts (H40). Far above what people do, a town hall behind one address and a page with many pictures included.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use axum::response::Response;
 use super::error::WebError;
 use super::visit::Visit;
 use crate::id::Link;
-use crate::limits::{Rate, client_key};
+use crate::limits::{Rate, Visitor};
 use crate::settings::Settings;
 use crate::throttle::Throttle;
 
@@ -47,19 +46,19 @@ impl Default for Throttles {
 
 impl Throttles {
     /// Counts a request. A reverse proxy that does not name the client is not counted as one.
-    pub fn check(&self, client: IpAddr, path: &str, settings: &Settings) -> Result<(), WebError> {
-        if settings.is_proxy(client) || path.starts_with("/assets/") {
+    pub fn check(&self, by: &Visitor, path: &str, settings: &Settings) -> Result<(), WebError> {
+        if settings.is_proxy(by.client) || path.starts_with("/assets/") {
             return Ok(());
         }
-        let is_allowed = token(path).is_none_or(|token| self.tokens.allows(token))
-            && self.clients.allows(&client_key(client));
+        let is_allowed =
+            token(path).is_none_or(|token| self.tokens.allows(token)) && self.clients.allows(&by.key());
         if is_allowed { Ok(()) } else { Err(WebError::Busy) }
     }
 
     /// Counts a password whose strength is asked.
-    pub fn check_strength(&self, link: &Link, client: IpAddr) -> Result<(), WebError> {
-        let is_allowed = self.strength_of_link.allows(&link.to_string())
-            && self.strength_of_client.allows(&client_key(client));
+    pub fn check_strength(&self, link: &Link, by: &Visitor) -> Result<(), WebError> {
+        let is_allowed =
+            self.strength_of_link.allows(&link.to_string()) && self.strength_of_client.allows(&by.key());
         if is_allowed { Ok(()) } else { Err(WebError::Busy) }
     }
 }
@@ -71,7 +70,7 @@ pub async fn admit(
     request: Request,
     next: Next,
 ) -> Result<Response, WebError> {
-    throttles.check(visit.client, request.uri().path(), &visit.settings)?;
+    throttles.check(&visit.visitor(), request.uri().path(), &visit.settings)?;
     Ok(next.run(request).await)
 }
 
@@ -95,13 +94,13 @@ mod tests {
         settings
     });
 
-    fn ip(text: &str) -> IpAddr {
-        text.parse().unwrap()
+    fn ip(text: &str) -> Visitor {
+        text.parse::<std::net::IpAddr>().unwrap().into()
     }
 
     /// How many of these requests are allowed.
     fn allowed(throttles: &Throttles, client: &str, path: &str, times: usize) -> usize {
-        (0..times).filter(|_| throttles.check(ip(client), path, &SETTINGS).is_ok()).count()
+        (0..times).filter(|_| throttles.check(&ip(client), path, &SETTINGS).is_ok()).count()
     }
 
     #[test]
@@ -142,7 +141,7 @@ mod tests {
     fn whoever_types_is_told_the_strength() {
         let throttles = Throttles::default();
         let link = Link { transfer: crate::id::TransferId::random(), recipient: 1 };
-        let told = (0..500).filter(|_| throttles.check_strength(&link, ip("192.0.2.1")).is_ok()).count();
+        let told = (0..500).filter(|_| throttles.check_strength(&link, &ip("192.0.2.1")).is_ok()).count();
         assert!((60..100).contains(&told), "{told}");
     }
 }

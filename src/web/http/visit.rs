@@ -16,6 +16,7 @@ use cookie::time::Duration;
 use super::error::WebError;
 use super::{client, cookies};
 use crate::clock::Timestamp;
+use crate::limits::Visitor;
 use crate::locale::{self, Language};
 use crate::sender::{Actions, SenderService};
 use crate::settings::{CurrentSettings, Organisation, Scope, Settings};
@@ -58,6 +59,11 @@ impl Visit {
         self.language = language;
         self.chosen = true;
         self
+    }
+
+    /// Who it is, for limits and for what is shared.
+    pub fn visitor(&self) -> Visitor {
+        self.settings.visitor(&self.organisation, self.client)
     }
 
     /// What senders may do here, by the settings of this visit.
@@ -201,7 +207,7 @@ pub async fn introduce(
 }
 
 /// The host that a request is for.
-fn named_host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> &'a str {
+pub(super) fn named_host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> &'a str {
     let field = || headers.get(HOST)?.to_str().ok();
     uri.authority().map(Authority::as_str).or_else(field).unwrap_or("")
 }

@@ -78,7 +78,7 @@ impl Handouts {
         };
         let fetch = Fetch { link, session, what, parts, whole, event, notice };
         self.store.note_download(fetch).await.map_err(trouble)?;
-        self.metrics.download(kind);
+        self.metrics.download(Some(&visit.organisation.id()), kind);
         if is_news {
             actions.wake();
         }

@@ -164,7 +164,7 @@ pub async fn open(
         return refuse(Refusal::INCOMPLETE, "unlock-empty");
     }
     let typed = preview.password.then_some(typed);
-    match state.access.unlock(&visit.scope(), &token, typed, visit.client).await {
+    match state.access.unlock(&visit.scope(), &token, typed, visit.visitor()).await {
         Ok(cookie) => {
             let screen = if is_reply { "reply" } else { "files" };
             let mut response = Redirect::to(&format!("/t/{token}/{screen}")).into_response();

@@ -116,7 +116,7 @@ pub async fn strength(
     form: Result<Form<StrengthForm>, FormRejection>,
 ) -> Result<Response, WebError> {
     let form = read(form)?;
-    reply.state.throttles.check_strength(reply.grant.link(), reply.visit.client)?;
+    reply.state.throttles.check_strength(reply.grant.link(), &reply.visit.visitor())?;
     let me = reply.verified().await?;
     let about: Vec<&str> = me.iter().flat_map(|me| [me.name.as_str(), me.address.as_str()]).collect();
     let strength = measure(&form.password, &about);

@@ -62,7 +62,7 @@ pub async fn submit(
         return refuse(Refusal::INCOMPLETE, "unlock-empty");
     }
     let typed = preview.password.then_some(typed);
-    match state.access.unlock(&visit.scope(), &token, typed, visit.client).await {
+    match state.access.unlock(&visit.scope(), &token, typed, visit.visitor()).await {
         Ok(cookie) => {
             let browser = session::browser(&visit, &headers).unwrap_or_else(Browser::new);
             let value = Secret::new(cookie.value().to_owned());

@@ -116,8 +116,9 @@ async fn a_transfer_is_extended_or_expires() {
 #[tokio::test]
 async fn a_mail_that_may_go_once_goes_once_from_two_nodes() {
     let (nodes, _database) = two_nodes().await;
-    let queued = async |links: [&Link; 2], in_all| {
+    let queued = async |links: [&Link; 2], (bucket, rate): (&str, Rate)| {
         let send = |number: usize| {
+            let in_all = (bucket.to_owned(), rate);
             let notice = LimitedNotice { in_all, ..limited(links[number / 2 % 2], true) };
             nodes[number % 2].enqueue_limited(notice, noon())
         };

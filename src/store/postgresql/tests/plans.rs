@@ -38,7 +38,7 @@ const RARE: [(&str, &str); 14] = [
 const BOUNDED: [(&str, &str); 6] = [
     ("drafts::IDLE", "1000, 100"),
     ("limits::SWEEP", "1000"),
-    ("queue::CLAIM", "50000, 60000, 50, 'node1'"),
+    ("queue::CLAIM", "50000, 60000, 50, 'node1', ARRAY['o1.nl'], ARRAY[3], 10, 'o1.nl'"),
     ("queue::FREE", "ARRAY['node1']"),
     ("retention::FORGET_THREADS", "50000, 1000"),
     ("retention::SWEEP_SESSIONS", "100"),

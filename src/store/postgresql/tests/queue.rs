@@ -17,7 +17,7 @@ use crate::config::Database;
 use crate::diagnostic::Outcome;
 use crate::id::{FolderId, QueueId};
 use crate::store::conformance::{
-    attempt, event, item, message, noon, owner, said, store_conformance, transfer,
+    attempt, event, item, message, noon, organisation, owner, said, store_conformance, transfer,
 };
 use crate::store::postgresql::{Postgres, queue};
 use crate::store::*;
@@ -75,11 +75,28 @@ async fn plain(node: &Postgres) -> QueueId {
     id
 }
 
+/// Mail that has just been taken in is handed out in turn as well.
+#[tokio::test]
+async fn new_mail_of_an_organisation_does_not_wait_for_a_flood_of_anothers() {
+    let ([node, _], _database) = two().await;
+    let of = |domain: &str| NewItem { organisation: organisation(domain), ..item() };
+    for _ in 0..300 {
+        node.commit(message(vec![of("noorderveen.nl")])).await.unwrap();
+    }
+    let late = of("zuiderveen.nl");
+    let id = late.id.clone();
+    node.commit(message(vec![late])).await.unwrap();
+    let mut claimed = claim(&node, 1).await;
+    claimed.extend(claim(&node, 1).await);
+    assert!(claimed.iter().any(|item| item.id == id), "it is among the first two");
+}
+
 #[tokio::test]
 async fn two_nodes_claim_each_item_once() {
     let (nodes, _database) = two().await;
-    for _ in 0..5 {
-        nodes[0].commit(message((0..100).map(|_| item()).collect())).await.unwrap();
+    for domain in ["noorderveen.nl", "zuiderveen.nl", "noorderveen.nl", "westerveen.nl", "noorderveen.nl"] {
+        let of = |_| NewItem { organisation: organisation(domain), ..item() };
+        nodes[0].commit(message((0..100).map(of).collect())).await.unwrap();
     }
     let work = |node: &Postgres| {
         let node = node.clone();
