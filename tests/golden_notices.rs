@@ -7,7 +7,7 @@
 #[path = "support/golden.rs"]
 mod golden;
 
-use golden::{address, assert_golden, organisation, time};
+use golden::{address, assert_golden, organisation, organisation_with, time};
 use mail_parser::{Message, MessageParser, MimeHeaders};
 use zegel::address::{Address, ReversePath};
 use zegel::clock::Timestamp;
@@ -42,6 +42,11 @@ const ORIGINAL: &[u8] = b"From: \"Vries, Jan de\" <jan@voorbeeld.nl>\r\n\
     To: Anna Smit <anna@example.org>,\r\n\tb@example.org\r\n\
     Date: Mon, 23 Nov 2026 10:00:00 +0100\r\n\
     Message-ID: <origineel@voorbeeld.nl>\r\n";
+
+/// A house style of colours and a logo.
+const FACE: &str = "theme = \"deploy/examples/zuiderveen/theme.css\"
+    logo = \"deploy/examples/zuiderveen/logo.svg\"
+    mail_logo = \"deploy/examples/zuiderveen/logo.png\"";
 
 /// What a test starts from; each changes what it is about.
 struct Sample {
@@ -610,5 +615,49 @@ fn nothing_claims_more_than_is_true() {
             assert!(!text(&message).to_lowercase().contains(claim), "{name}");
             assert!(!html(&message).to_lowercase().contains(claim), "{name}");
         }
+    }
+}
+
+/// The picture is in the mail, whole and once; nothing is fetched from elsewhere, and no next hop has to change anything.
+#[test]
+fn a_logo_is_in_the_mail_itself() {
+    let png = std::fs::read("deploy/examples/zuiderveen/logo.png").unwrap();
+    let plain = Sample::new(Language::Nl);
+    let faced = Sample { organisation: organisation_with(FACE), ..Sample::new(Language::Nl) };
+    let written = |sample: &Sample| {
+        [
+            sample.notification(&sample.notification_facts()),
+            sample.receipt(),
+            sample.reminder(true),
+            sample.recall(),
+        ]
+    };
+    for (mail, without) in written(&faced).iter().zip(&written(&plain)) {
+        let message = parse(mail);
+        let html = html(&message);
+        assert_eq!(message.attachment_count(), 1);
+        let picture = message.attachment(0).unwrap();
+        assert_eq!(picture.content_type().unwrap().subtype(), Some("png"));
+        assert_eq!(picture.contents(), png);
+        let id = picture.content_id().unwrap();
+        assert!(id.ends_with("@veilig.voorbeeld.nl"), "{id}");
+        assert_eq!(html.matches("<img").count(), 1);
+        assert!(
+            html.contains(&format!(
+                "src=\"cid:{id}\" width=\"260\" height=\"56\" alt=\"Gemeente Voorbeeld\""
+            ))
+        );
+        assert!(!html.contains("url(") && !html.contains("src=\"http"));
+        assert!(html.contains("#0b5d3b") && html.contains("#7fd6a8") && !html.contains("#07587a"), "{html}");
+        assert_eq!(text(&message), text(&parse(without)));
+
+        assert!(mail.as_slice().is_ascii());
+        assert!(mail.as_slice().split(|c| *c == b'\n').all(|line| line.len() < 998));
+        let grown = mail.as_slice().len() - without.as_slice().len();
+        let base64 = png.len().div_ceil(3) * 4 * 78 / 76;
+        assert!((base64..base64 + 1500).contains(&grown), "{grown} bytes for a picture of {}", png.len());
+    }
+    for (mail, name) in written(&faced).iter().zip(["notification", "receipt"]) {
+        assert_golden(&format!("{name}-face.nl"), mail);
     }
 }

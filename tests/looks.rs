@@ -1,4 +1,5 @@
-//! How a message looks in a real browser, and on paper: five mails as programs and machines write them, and long ones.
+//! How a message looks in a real browser, and on paper: five mails as programs and machines write them, and long ones. And
+//! how pages look that wear the colours and the logo of an organisation.
 //!
 //! Pictures for people are in `target/looks/` afterwards: each mail as its page and by itself, 360 and 1280 pixels wide.
 
@@ -285,4 +286,93 @@ fn arabic_and_hebrew_run_from_right_to_left() {
          return [of(0, 5), of(text.length - 5, text.length - 1)]",
     );
     assert_eq!(sides, serde_json::json!(["right", "left"]));
+}
+
+/// A house style that somebody may copy, with a script in its logo.
+fn in_house_style(site: &Site) {
+    let house = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/examples/zuiderveen");
+    let logo = fs::read_to_string(house.join("logo.svg")).unwrap();
+    let script =
+        "<script>window.hacked = 1</script><script href=\"data:text/javascript,window.hacked=1\"/></svg>";
+    fs::write(site.config().with_file_name("logo.svg"), logo.replace("</svg>", script)).unwrap();
+    let [theme, icon] = ["theme.css", "favicon.svg"].map(|name| house.join(name));
+    site.set("organisation", &format!("theme = {theme:?}\nfavicon = {icon:?}\nlogo = \"logo.svg\""));
+}
+
+#[test]
+fn pages_wear_the_face_of_the_organisation() {
+    let smarthost = Smarthost::start(Script::usual());
+    let site = Site::new(smarthost.address(), "");
+    in_house_style(&site);
+    let _gateway = site.start();
+    let browser = Browser::open(360, 800, true);
+    let look = |selector: &str, property: &str| {
+        let script = format!(
+            "return getComputedStyle(document.querySelector({selector:?})).getPropertyValue({property:?})"
+        );
+        browser.script(&script).as_str().unwrap().to_owned()
+    };
+    for (scheme, button, page, logo) in [
+        ("light", "rgb(11, 93, 59)", "rgb(243, 245, 247)", "rgba(0, 0, 0, 0)"),
+        ("dark", "rgb(127, 214, 168)", "rgb(18, 24, 31)", "rgb(255, 255, 255)"),
+    ] {
+        browser.prefer(scheme);
+        browser.goto(&site.public_url());
+        assert_eq!(look("main .button", "background-color"), button, "{scheme}");
+        assert_eq!(look("body", "background-color"), page, "{scheme}");
+        assert_eq!(look(".brand img", "background-color"), logo, "{scheme}");
+        assert_eq!(overflow(&browser), 0);
+    }
+    let shown = "return [...document.images].map(image => image.complete && image.naturalWidth > 0)";
+    assert_eq!(browser.script(shown), serde_json::json!([true, true]), "the logo, and our mark");
+    let mark = browser.script("return document.querySelector('footer img').getAttribute('src')");
+    assert!(mark.as_str().unwrap().starts_with("/assets/zegel.svg"), "{mark}");
+    assert!(printed(&browser).contains("Gemeente Voorbeeld"));
+
+    // Whoever opens the picture by itself.
+    browser.goto(&format!("{}/assets/logo", site.public_url()));
+    assert_eq!(browser.script("return document.querySelectorAll('script').length"), 2);
+    assert_eq!(browser.script("return window.hacked ?? null"), Value::Null);
+}
+
+/// How many bytes `gzip` makes of these.
+fn compressed(octets: &[u8]) -> usize {
+    let mut program = Command::new("gzip")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("gzip (Debian: gzip)");
+    let mut input = program.stdin.take().unwrap();
+    let octets = octets.to_vec();
+    let writing = std::thread::spawn(move || input.write_all(&octets).unwrap());
+    let size = program.wait_with_output().unwrap().stdout.len();
+    writing.join().unwrap();
+    size
+}
+
+/// For a telephone where the network is slow: a page with its style and its scripts.
+#[test]
+fn pages_are_small() {
+    let scene = Scene::new();
+    let (links, password) = seal(&scene.smarthost, &scene.site, &scene.gateway, &[RESIDENT]);
+    let browser = Browser::open(500, 800, true);
+    browser.goto(&links[0]);
+    browser.type_into("input[name=password]", &password);
+    browser.click("main button.button[type=submit]");
+    browser.wait_for_url(&format!("{}/files", links[0]));
+    let mut largest = 0;
+    for path in ["/files", "/reply", "/reply/message", "/finish", ""] {
+        browser.goto(&format!("{}{path}", links[0]));
+        let all = browser.script(
+            "return performance.getEntriesByType('resource').map(one => one.name).filter(name => name.includes('/assets/'))",
+        );
+        let all: Vec<_> =
+            all.as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect();
+        assert!(all.len() >= 3, "{path}: {all:?}");
+        let fetched = |url: &String| ureq::get(url).call().unwrap().body_mut().read_to_vec().unwrap();
+        let page = browser.script("return document.documentElement.outerHTML");
+        let assets: usize = all.iter().map(|url| compressed(&fetched(url))).sum();
+        largest = largest.max(assets + compressed(page.as_str().unwrap().as_bytes()));
+    }
+    assert!((5_000..30 << 10).contains(&largest), "{largest} bytes");
 }

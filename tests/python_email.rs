@@ -1,5 +1,5 @@
 //! Files that come out of a message, beside what Python's `email` reads in it: the same names, the same bytes. It writes
-//! half of the mails itself.
+//! half of the mails itself. And the picture on top of our own mails is what Python finds behind its id.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail so")]
 
@@ -41,5 +41,29 @@ fn every_file_is_what_python_reads() {
             };
             assert_eq!(file.data.as_ref(), octets(&content), "{name} in {shown}");
         }
+    }
+}
+
+/// Prints what a mail shows: the address of the first picture in the HTML, and the part that it is in base64.
+const SHOWN: &str = "
+import base64, email, email.policy, re, sys
+mail = email.message_from_binary_file(open(sys.argv[1], 'rb'), policy=email.policy.default)
+assert not any(part.defects for part in mail.walk()), [part.defects for part in mail.walk()]
+html = mail.get_body(('related', 'html'))
+source = re.search('<img src=\"cid:([^\"]+)\"', html.get_body(('html',)).get_content()).group(1)
+part = next(part for part in html.iter_parts() if part['Content-ID'] == '<' + source + '>')
+assert (part.get_content_type(), part.get_content_disposition()) == ('image/png', 'inline')
+assert not list(mail.iter_attachments()), 'nothing hangs on the mail'
+print(base64.b64encode(part.get_content()).decode())
+";
+
+#[test]
+fn the_logo_of_a_mail_is_what_python_reads() {
+    let png = std::fs::read("deploy/examples/zuiderveen/logo.png").unwrap();
+    for name in ["notification-face.nl", "receipt-face.nl"] {
+        let mail = format!("tests/golden/{name}.eml");
+        let output = Command::new("python3").args(["-c", SHOWN, &mail]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(octets(String::from_utf8(output.stdout).unwrap().trim()), png, "{name}");
     }
 }

@@ -13,6 +13,7 @@ pub mod flowed;
 pub mod header;
 pub mod mime;
 pub mod openpgp;
+pub mod picture;
 pub mod pkcs7;
 pub mod policy;
 pub mod proxy_header;
@@ -21,6 +22,7 @@ pub mod rtf;
 pub mod smtp_line;
 pub mod smtp_reply;
 pub mod smtp_session;
+pub mod theme;
 pub mod tnef;
 pub mod token;
 pub mod upload;
@@ -41,6 +43,7 @@ pub const TARGETS: &[(&str, Law)] = &[
     ("header", header::holds),
     ("mime", mime::holds),
     ("openpgp", openpgp::holds),
+    ("picture", picture::holds),
     ("pkcs7", pkcs7::holds),
     ("policy", policy::holds),
     ("proxy_header", proxy_header::holds),
@@ -49,6 +52,7 @@ pub const TARGETS: &[(&str, Law)] = &[
     ("smtp_line", smtp_line::holds),
     ("smtp_reply", smtp_reply::holds),
     ("smtp_session", smtp_session::holds),
+    ("theme", theme::holds),
     ("tnef", tnef::holds),
     ("token", token::holds),
     ("upload", upload::holds),

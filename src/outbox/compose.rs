@@ -14,7 +14,7 @@ pub(super) use mailboxes::writable;
 
 use super::NoticeError;
 use super::attachment::{Attachment, StreamedMail};
-use super::context::Context;
+use super::context::{Context, Logo};
 use super::text::one_line;
 use crate::address::Address;
 use crate::clock::{Timestamp, rfc5322};
@@ -172,7 +172,7 @@ impl Wording {
     ) -> Result<CrlfBytes, NoticeError> {
         let mut out = fields.about(name, context, Some(transfer), &self.subject).0;
         // "=_" cannot be in quoted-printable, and user text never starts a line of ours.
-        self.part(format!("=_zegel_{transfer}")).write_part(&mut out);
+        self.part(context, ["zegel", "html"].map(|name| format!("=_{name}_{transfer}"))).write_part(&mut out);
         Ok(CrlfBytes::check(out)?)
     }
 
@@ -192,7 +192,7 @@ impl Wording {
         let mixed = ContentType::new("multipart/mixed").attribute("boundary", boundary.as_str());
         let mut start = fields.field("Content-Type", &mixed).0;
         start.extend_from_slice(format!("\r\n--{boundary}\r\n").as_bytes());
-        self.part(format!("=_text_{random}")).write_part(&mut start);
+        self.part(context, ["text", "html"].map(|name| format!("=_{name}_{random}"))).write_part(&mut start);
         // Behind the text and behind each file: the header of the next file, and at last the closing boundary.
         let headers: Vec<_> = files.iter().map(|file| file_header(&boundary, file)).collect();
         let mut behind = headers.into_iter().chain([format!("\r\n--{boundary}--\r\n").into_bytes()]);
@@ -204,13 +204,32 @@ impl Wording {
         })
     }
 
-    fn part(&self, boundary: String) -> MimePart<'_> {
+    /// Text and HTML, and with the HTML the picture that it shows (RFC 2387). No boundary may begin like another.
+    fn part<'a>(&'a self, context: &Context<'a>, [boundary, within]: [String; 2]) -> MimePart<'a> {
         let html = MimePart::new("text/html", with_crlf(&self.html));
+        let is_shown = |logo: &Logo<'_>| self.html.contains(&format!("\"cid:{}\"", logo.id));
+        let html = match context.logo().filter(is_shown) {
+            Some(logo) => MimePart::new(
+                ContentType::new("multipart/related")
+                    .attribute("type", "text/html")
+                    .attribute("boundary", within),
+                vec![html, logo_part(logo)],
+            ),
+            None => html,
+        };
         MimePart::new(
             ContentType::new("multipart/alternative").attribute("boundary", boundary),
             vec![text_part(&self.text), html],
         )
     }
+}
+
+/// Inline, and with a name: some programs list a picture that has none as an unnamed attachment.
+fn logo_part(logo: Logo<'_>) -> MimePart<'_> {
+    let disposition = ContentType::new("inline").attribute("filename", "logo.png");
+    MimePart::new(ContentType::new("image/png").attribute("name", "logo.png"), logo.octets)
+        .header("Content-Disposition", disposition)
+        .cid(logo.id)
 }
 
 /// A mail of plain text alone.

@@ -2,6 +2,7 @@
 
 use crate::address::Address;
 use crate::clock::Timestamp;
+use crate::config::Scheme;
 use crate::locale::{Language, last_day, long_date, long_date_and_time, short_time};
 use crate::outbox::text::one_line;
 use crate::secret::Secret;
@@ -21,6 +22,18 @@ pub struct Context<'a> {
     pub now: Timestamp,
 }
 
+/// A picture in a mail: a PNG that HTML shows by its id.
+pub struct Logo<'a> {
+    /// Its Content-ID, without angle brackets.
+    pub id: String,
+    /// In pixels of CSS.
+    pub width: u32,
+    /// In pixels of CSS.
+    pub height: u32,
+    /// The file.
+    pub octets: &'a [u8],
+}
+
 impl<'a> Context<'a> {
     /// In the language that somebody has chosen, or else in that of the organisation.
     pub fn new(organisation: &'a Organisation, language: Option<Language>, now: Timestamp) -> Self {
@@ -35,6 +48,22 @@ impl<'a> Context<'a> {
     /// The organisation's telephone number as one line, if it has one.
     pub fn phone(&self) -> Option<String> {
         Some(one_line(&self.organisation.phone)).filter(|phone| !phone.is_empty())
+    }
+
+    /// The colours for programs that ask for dark ones.
+    pub fn dark(&self) -> &'a Scheme {
+        &self.organisation.branding.theme.dark
+    }
+
+    /// The picture on top, if the organisation has one.
+    pub fn logo(&self) -> Option<Logo<'a>> {
+        let branding = &self.organisation.branding;
+        let picture = branding.mail_logo.as_ref()?;
+        let (width, height) = picture.mail_size()?;
+        // Another file has another id: mail programs keep pictures by it (RFC 2392).
+        let version = branding.version.get(..12).unwrap_or(&branding.version);
+        let id = format!("logo.{version}@{}", self.organisation.hostname);
+        Some(Logo { id, width, height, octets: &picture.octets })
     }
 
     /// The page that explains these mails. Every link is below the configured URL (C22).

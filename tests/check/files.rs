@@ -154,6 +154,21 @@ pub const CASES: &[Case] = &[
         ..CASE
     },
     Case {
+        name: "theme-without-contrast",
+        edits: &[("phone = ", "theme = \"theme.css\"\nphone = ")],
+        prepare: Some(|folder| {
+            fs::write(folder.join("theme.css"), b":root {\n  --utrecht-page-footer-color: #0c4b52;\n}")
+                .unwrap();
+            Vec::new()
+        }),
+        expected: (
+            "error",
+            "theme.css: line 2: in the light scheme --utrecht-page-footer-color (#0c4b52) on \
+             --utrecht-page-footer-background-color (#0c3b52) has a contrast of 1.21",
+        ),
+        ..CASE
+    },
+    Case {
         name: "data-folder-that-is-a-file",
         prepare: Some(|folder| {
             fs::write(folder.join("data"), "").unwrap();

@@ -223,6 +223,12 @@ impl Browser {
         self.devtools("Network.emulateNetworkConditions", none);
     }
 
+    /// Asks pages for `light` or `dark` colours from now on.
+    pub fn prefer(&self, scheme: &str) {
+        let features = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+        self.devtools("Emulation.setEmulatedMedia", features);
+    }
+
     /// Drops files and folders onto an element, as a mouse does.
     pub fn drop_files(&self, selector: &str, paths: &[&Path]) {
         let middle = self.script(&format!(

@@ -10,6 +10,11 @@ use zegel::settings::Organisation;
 
 /// In whose name the mails are.
 pub fn organisation() -> Organisation {
+    organisation_with("")
+}
+
+/// The same with these keys of `[organisation]`; paths are those of the repository.
+pub fn organisation_with(keys: &str) -> Organisation {
     let text = r#"
         hostname = "veilig.voorbeeld.nl"
         data_dir = "/nowhere"
@@ -17,6 +22,7 @@ pub fn organisation() -> Organisation {
         name = "Gemeente Voorbeeld"
         domains = ["voorbeeld.nl"]
         phone = "14 0511"
+        KEYS
         [smtp]
         listen = ["127.0.0.1:0"]
         [relay]
@@ -25,7 +31,8 @@ pub fn organisation() -> Organisation {
         listen = ["127.0.0.1:0"]
         public_url = "https://veilig.voorbeeld.nl"
     "#;
-    let config = config::parse(Path::new("zegel.toml"), text, std::iter::empty()).unwrap();
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("zegel.toml");
+    let config = config::parse(&file, &text.replace("KEYS", keys), std::iter::empty()).unwrap();
     Organisation::read(&config).unwrap()
 }
 

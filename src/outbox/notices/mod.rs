@@ -54,6 +54,7 @@ macro_rules! wording {
     ($type:ident: $mail:expr, $context:expr, $subject:expr, $text:tt, $html:tt) => {{
         use askama::Template;
 
+        use crate::config::Scheme;
         use crate::outbox::style;
 
         #[derive(Template)]
@@ -68,13 +69,15 @@ macro_rules! wording {
         struct Html<'a> {
             context: &'a Context<'a>,
             mail: &'a $type<'a>,
+            light: &'a Scheme,
         }
 
         let (context, mail) = ($context, $mail);
+        let light = &context.organisation.branding.theme.light;
         crate::outbox::compose::Wording {
             subject: $subject,
             text: Text { context, mail }.render()?,
-            html: Html { context, mail }.render()?,
+            html: Html { context, mail, light }.render()?,
         }
     }};
 }
