@@ -33,7 +33,7 @@ pub fn organisation_with(keys: &str) -> Organisation {
     "#;
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("zegel.toml");
     let config = config::parse(&file, &text.replace("KEYS", keys), std::iter::empty()).unwrap();
-    Organisation::read(&config).unwrap()
+    Organisation::read(&config, std::iter::once(&config)).unwrap()
 }
 
 pub fn address(text: &str) -> Address {

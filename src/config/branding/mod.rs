@@ -6,6 +6,8 @@ mod picture;
 mod sheet;
 mod theme;
 
+use std::fs;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest;
@@ -19,7 +21,7 @@ pub use picture::{Format, Picture};
 pub use theme::{Scheme, Theme};
 
 /// The most bytes of a file: every new visitor fetches all of them.
-const MAX_SIZE: usize = 512 << 10;
+const MAX_SIZE: u64 = 512 << 10;
 
 /// How pages and mails of an organisation differ from zegel's own.
 #[derive(Clone, Debug, Default)]
@@ -108,10 +110,17 @@ impl Files {
 }
 
 fn bounded(path: &Path) -> Result<Vec<u8>, String> {
-    let octets = std::fs::read(path).map_err(|error| error.to_string())?;
-    match octets.len() {
-        0..=MAX_SIZE => Ok(octets),
-        size => Err(format!("{size} octets are more than the {MAX_SIZE} that are allowed")),
+    let trouble = |error: io::Error| error.to_string();
+    let metadata = fs::metadata(path).map_err(trouble)?;
+    if !metadata.is_file() {
+        return Err("this is no file".into());
+    }
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).map_err(trouble)?;
+    file.take(MAX_SIZE + 1).read_to_end(&mut bytes).map_err(trouble)?;
+    match bytes.len() as u64 {
+        0..=MAX_SIZE => Ok(bytes),
+        _ => Err(format!("the file is larger than the {MAX_SIZE} bytes that are allowed")),
     }
 }
 
@@ -149,13 +158,14 @@ mod tests {
         assert_eq!(alone.mail_logo, alone.logo, "a PNG is in mails as well");
         assert_eq!(load(none()).version, "");
 
-        let large = file("large.css", &vec![b' '; MAX_SIZE + 1]);
+        let large = file("large.css", &vec![b' '; (512 << 10) + 1]);
         let lost = Some(folder.path().join("none.png"));
         let pale = file("pale.css", b":root {\n --utrecht-page-footer-color: #0c3b52 }");
         for (organisation, expected) in [
             (OrganisationSection { theme: png.clone(), ..none() }, "organisation.theme: "),
-            (OrganisationSection { theme: large, ..none() }, "524289 octets"),
+            (OrganisationSection { theme: large, ..none() }, "larger than the 524288 bytes"),
             (OrganisationSection { theme: pale, ..none() }, "pale.css: line 2: in the light scheme"),
+            (OrganisationSection { theme: Some(folder.path().into()), ..none() }, "no file"),
             (OrganisationSection { logo: css, ..none() }, "SVG or a PNG"),
             (OrganisationSection { mail_logo: svg, ..none() }, "organisation.mail_logo: "),
             (OrganisationSection { favicon: lost, ..none() }, "none.png: No such file"),

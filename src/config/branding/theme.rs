@@ -67,6 +67,7 @@ const PAIRS: &[(&str, f64, &[&str])] = &[
         &[
             "document-background",
             "surface-background",
+            "page-header-background",
             "form-control-background",
             "form-control-read-only-background",
             "alert-info-background",
@@ -97,6 +98,9 @@ const PAIRS: &[(&str, f64, &[&str])] = &[
             "page-header-background",
             "form-control-read-only-background",
             "alert-info-background",
+            "alert-ok-background",
+            "alert-warning-background",
+            "alert-error-background",
         ],
     ),
     ("link-hover", TEXT, &["document-background", "surface-background", "page-header-background"]),
@@ -127,7 +131,12 @@ const PAIRS: &[(&str, f64, &[&str])] = &[
     (
         "form-field-description",
         TEXT,
-        &["document-background", "surface-background", "form-control-read-only-background"],
+        &[
+            "document-background",
+            "surface-background",
+            "form-control-read-only-background",
+            "alert-info-background",
+        ],
     ),
     (
         "form-field-error-message",
