@@ -252,12 +252,12 @@ pub enum Original<'a> {
 pub fn report_mail(
     fields: Fields,
     random: &QueueId,
-    wording: &Wording,
+    (wording, context): (&Wording, &Context<'_>),
     status: &str,
     original: Option<Original<'_>>,
 ) -> CrlfBytes {
     let mut parts = vec![
-        wording.part(format!("=_text_{random}")),
+        wording.part(context, ["text", "html"].map(|name| format!("=_{name}_{random}"))),
         MimePart::new("message/delivery-status", BodyPart::Binary(status.as_bytes().into()))
             .transfer_encoding("7bit"),
     ];

@@ -96,7 +96,7 @@ impl Notice for FailureReport<'_> {
             .exact("Auto-Submitted", "auto-replied")
             .exact("X-Zegel-Notice", "failure")
             .exact("MIME-Version", "1.0");
-        Ok(report_mail(fields, id, &wording, &status_fields(self, context), self.original))
+        Ok(report_mail(fields, id, (&wording, context), &status_fields(self, context), self.original))
     }
 }
 
