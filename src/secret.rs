@@ -216,6 +216,11 @@ impl ThreadKey {
     pub fn hash(&self, message_id: &str) -> [u8; 32] {
         sign(&self.0, message_id.trim().as_bytes())
     }
+
+    /// The same for one of several organisations, which go by one key. No Message-ID has a NUL in it.
+    pub fn hash_of(&self, organisation: &str, message_id: &str) -> [u8; 32] {
+        sign(&self.0, format!("{organisation}\0{}", message_id.trim()).as_bytes())
+    }
 }
 
 /// Signs what a sender may do from a link in a mail (`transfer/action`): nothing of it is stored.

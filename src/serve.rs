@@ -348,7 +348,7 @@ fn smtp_settings(settings: &CurrentSettings) -> smtp::SettingsSource {
 
 /// Logs settings that work but are not safe for ever; `/readyz` shows them too.
 fn warn(settings: &Settings) {
-    let notes = settings.relay.notes().into_iter().chain(settings.store.notes());
+    let notes = settings.relay_notes().into_iter().chain(settings.store.notes());
     notes.for_each(|note| tracing::warn!("{note}"));
 }
 

@@ -23,7 +23,7 @@ use zegel::metrics::Metrics;
 use zegel::outbox::body::store_body;
 use zegel::queue::worker::{Worker, WorkerParts};
 use zegel::secret::Keys;
-use zegel::settings::{CurrentSettings, Settings};
+use zegel::settings::{CurrentSettings, Organisation, Settings};
 use zegel::store::{HopReport, NewItem, Problem, QueueItemKind, Track};
 
 use support::queue::{MemoryBlobs, MemoryQueue, State};
@@ -37,11 +37,11 @@ struct Fake {
 
 #[async_trait]
 impl NextHop for Fake {
-    fn name(&self, _: &Settings, _: Direction) -> String {
+    fn name(&self, _: &Organisation, _: Direction) -> String {
         "fake:25".to_owned()
     }
 
-    async fn deliver(&self, _: &Settings, mail: &OutgoingMail<'_>) -> Delivery {
+    async fn deliver(&self, _: &Organisation, mail: &OutgoingMail<'_>) -> Delivery {
         let (first, again) = (read(mail).await, read(mail).await);
         assert_eq!((first.len() as u64, &first), (mail.traits.size, &again), "opened twice, it is the same");
         let to: Vec<String> = mail.recipients.iter().map(|one| one.address.to_string()).collect();

@@ -3,6 +3,7 @@
 
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use serde_json::json;
@@ -14,7 +15,7 @@ use crate::home::Home;
 use crate::message::crlf::CrlfBytes;
 use crate::message::header::Header;
 use crate::policy::{Decision, MessageContent, RuleInput, RuleTrace, TagReading};
-use crate::settings::{Misconfigured, Organisation};
+use crate::settings::{Misconfigured, Organisation, Scope, Settings};
 
 /// Prints, for each recipient, every rule and the decision.
 pub fn explain(report: &ReportArgs, from: &str, to: &[Address], file: &Path) -> Result<()> {
@@ -24,7 +25,7 @@ pub fn explain(report: &ReportArgs, from: &str, to: &[Address], file: &Path) -> 
     let message = CrlfBytes::normalised(&read(file)?);
     let header = Header::parse(message.as_slice());
     let content = MessageContent::new(&header, &message);
-    let sealed_thread = organisation.policy.needs_thread() && is_in_sealed_thread(config, &content)?;
+    let sealed_thread = organisation.policy.needs_thread() && is_in_sealed_thread(&all, &sender, &content)?;
     let asked = organisation.policy.tag_options(&header.subject());
     let (options, reading) = (asked.describe(), asked.reading.as_ref());
     let mut answers = Vec::new();
@@ -108,10 +109,14 @@ fn read(file: &Path) -> Result<Vec<u8>> {
     std::fs::read(file).with_context(|| file.display().to_string())
 }
 
-fn is_in_sealed_thread(config: &Config, content: &MessageContent<'_>) -> Result<bool> {
+fn is_in_sealed_thread(config: &Config, sender: &ReversePath, content: &MessageContent<'_>) -> Result<bool> {
+    let settings = Arc::new(Settings::for_command(config.clone())?);
+    let organisation = sender.address().and_then(|sender| settings.for_sender(sender));
+    let organisation = organisation.unwrap_or(settings.operator()).clone();
+    let scope = Scope::new(settings, organisation);
     tokio::runtime::Runtime::new()?.block_on(async {
         let Some(home) = Home::find(&config.data_dir, &config.store).await? else { return Ok(false) };
-        let hashes: Vec<_> = content.answers().iter().map(|id| home.keys.thread.hash(id)).collect();
+        let hashes = scope.thread_marks(&home.keys.thread, &content.answers());
         Ok(home.store.is_sealed_thread(hashes).await?)
     })
 }

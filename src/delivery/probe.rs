@@ -11,7 +11,7 @@ use super::smtp_client::reply::Reply;
 use crate::address::{Address, ReversePath};
 use crate::config::{Direction, RelayTls};
 use crate::diagnostic::{Diagnostic, Stage};
-use crate::settings::Settings;
+use crate::settings::Organisation;
 use crate::tls::TlsError;
 
 /// Whoever waits for a check is a person.
@@ -63,13 +63,13 @@ pub type Probed = (Offer, Vec<Verdict>);
 
 /// Connects as a delivery does, and asks for each of the envelopes. With `tls` in place of what is configured.
 pub async fn probe(
-    settings: &Settings,
+    organisation: &Organisation,
     direction: Direction,
     tls: Option<RelayTls>,
     envelopes: &[Envelope],
 ) -> Result<Probed, Failure> {
     let clients = TlsClients::system().map_err(no_clients)?;
-    let mut server = ServerSettings::of(settings, direction);
+    let mut server = ServerSettings::of(organisation, direction);
     if let Some(tls) = tls {
         server = server.with_tls(tls);
     }

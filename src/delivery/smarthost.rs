@@ -17,7 +17,7 @@ use super::smtp_client::transaction::{self, Ended};
 use super::{NextHop, OutgoingMail, Timeouts};
 use crate::config::Direction;
 use crate::diagnostic::Stage;
-use crate::settings::Settings;
+use crate::settings::Organisation;
 use crate::store::{HopReport, Problem};
 
 /// Mails over one connection: servers that balance their load like to see us again.
@@ -133,18 +133,18 @@ impl Smarthost {
 
 #[async_trait]
 impl NextHop for Smarthost {
-    fn name(&self, settings: &Settings, direction: Direction) -> String {
-        settings.relay.next_hop(direction).smarthost
+    fn name(&self, organisation: &Organisation, direction: Direction) -> String {
+        organisation.relay.next_hop(direction).smarthost
     }
 
-    async fn deliver(&self, settings: &Settings, mail: &OutgoingMail<'_>) -> Delivery {
-        let delivered = self.try_deliver(&ServerSettings::of(settings, mail.direction), mail).await;
+    async fn deliver(&self, organisation: &Organisation, mail: &OutgoingMail<'_>) -> Delivery {
+        let delivered = self.try_deliver(&ServerSettings::of(organisation, mail.direction), mail).await;
         delivered.unwrap_or_else(|failure| failure.delivery(mail.recipients.len()))
     }
 
     /// The connection is kept for the first mail.
-    async fn probe(&self, settings: &Settings, direction: Direction) -> Result<(), Delivery> {
-        let settings = ServerSettings::of(settings, direction);
+    async fn probe(&self, organisation: &Organisation, direction: Direction) -> Result<(), Delivery> {
+        let settings = ServerSettings::of(organisation, direction);
         let opened = open(&settings, &self.tls, &self.timeouts).await;
         let connection = opened.map_err(|failure| failure.delivery(1))?;
         self.largest.note(settings.smarthost(), connection.offered.size);

@@ -36,7 +36,7 @@ use crate::policy::{Decision, MessageContent, Policy, RuleInput, SealOptions, Ta
 use crate::queue::worker::WakeHandle;
 use crate::seal::SealError;
 use crate::secret::Keys;
-use crate::settings::{CurrentSettings, Organisation};
+use crate::settings::{CurrentSettings, Organisation, Scope};
 use crate::smtp::inbox::{Inbox, Refusal};
 use crate::store::{
     Acceptance, Blobs, Committed, IntakeStore, NewItem, QueueItemKind, StoreError, discard, message_id,
@@ -80,6 +80,7 @@ struct Arrival {
     id: QueueId,
     /// Whose message it is.
     organisation: OrganisationId,
+    scope: Scope,
     peer: Peer,
     envelope: Envelope,
     /// Without the password that its subject may have held.
@@ -136,16 +137,17 @@ impl Intake {
     async fn accept(
         &self,
         id: QueueId,
-        organisation: Arc<Organisation>,
+        scope: Scope,
         peer: Peer,
         envelope: Envelope,
         message: CrlfBytes,
     ) -> Result<Committed, Refusal> {
-        let (envelope, returned) = self.pass_on(envelope, &organisation.hostname).await?;
+        let (envelope, returned) = self.pass_on(envelope, &scope).await?;
         if envelope.reverse_path == ReversePath::Null {
-            self.note_report(&message, returned).await?;
+            self.note_report(&message, &scope, returned).await?;
         }
-        let mut arrival = self.decide(id, &organisation, peer, envelope, message).await?;
+        let organisation = scope.organisation().clone();
+        let mut arrival = self.decide(id, scope, peer, envelope, message).await?;
         let (decided, whose) = (std::mem::take(&mut arrival.decided), arrival.organisation.clone());
         let acceptance = self.prepare(organisation, arrival).await?;
         let committed = self.commit(acceptance).await?;
@@ -156,16 +158,13 @@ impl Intake {
 
     /// Puts the senders of notifications in the place of the addresses that stand for them (`seal.return_path`), and
     /// gives the links that those are of. What nobody can be found for is refused, not lost.
-    async fn pass_on(
-        &self,
-        mut envelope: Envelope,
-        hostname: &str,
-    ) -> Result<(Envelope, Vec<Link>), Refusal> {
-        let mut returned = Vec::new();
+    async fn pass_on(&self, mut envelope: Envelope, scope: &Scope) -> Result<(Envelope, Vec<Link>), Refusal> {
+        let (hostname, mut returned) = (&scope.organisation().hostname, Vec::new());
         for recipient in &mut envelope.recipients {
             let Some(mark) = link::mark_of_address(&recipient.address, hostname) else { continue };
             let link = link::parse_return_mark(&self.keys.link, mark).ok_or(Refusal::NoSuchReturn)?;
             let transfer = self.store.transfer(link.transfer.clone()).await?;
+            let transfer = transfer.filter(|transfer| scope.sees(transfer.organisation.as_ref()));
             let sender = transfer.and_then(|transfer| transfer.sender).ok_or(Refusal::NoSuchReturn)?;
             *recipient = EnvelopeRecipient::from(sender);
             returned.push(link);
@@ -177,22 +176,24 @@ impl Intake {
     async fn decide(
         &self,
         id: QueueId,
-        organisation: &Organisation,
+        scope: Scope,
         peer: Peer,
         envelope: Envelope,
         message: CrlfBytes,
     ) -> Result<Arrival, Refusal> {
+        let organisation = scope.organisation().as_ref();
         let (message, attached) = with_attached(message).await?;
         let header = Header::parse(message.as_slice());
         let hostname = &organisation.hostname;
         if header.received_count() >= MAX_RECEIVED
-            || origin::is_ours(&self.keys.link, &header)
+            || origin::is_ours(&self.keys.link, &scope, &header)
             || header.was_received_by(hostname)
         {
             return Err(Refusal::Loop);
         }
         let content = MessageContent::with_attached(&header, &message, attached);
-        let sealed_thread = organisation.policy.needs_thread() && self.is_in_sealed_thread(&content).await?;
+        let sealed_thread =
+            organisation.policy.needs_thread() && self.is_in_sealed_thread(&scope, &content).await?;
         let (mut pass, mut seal, mut sealed_by, mut decided) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for recipient in &envelope.recipients {
@@ -239,6 +240,7 @@ impl Intake {
         Ok(Arrival {
             id,
             organisation: organisation.id(),
+            scope,
             peer,
             envelope,
             message,
@@ -265,8 +267,13 @@ impl Intake {
         }
     }
 
-    async fn is_in_sealed_thread(&self, content: &MessageContent<'_>) -> Result<bool, Refusal> {
-        let hashes: Vec<_> = content.answers().iter().map(|id| self.keys.thread.hash(id)).collect();
+    /// By a message that this organisation has sealed: another's thread is no reason to seal.
+    async fn is_in_sealed_thread(
+        &self,
+        scope: &Scope,
+        content: &MessageContent<'_>,
+    ) -> Result<bool, Refusal> {
+        let hashes = scope.thread_marks(&self.keys.thread, &content.answers());
         Ok(!hashes.is_empty() && self.store.is_sealed_thread(hashes).await?)
     }
 
@@ -381,38 +388,50 @@ impl Intake {
 
 impl Inbox for Intake {
     type Kept = Committed;
-    type Snapshot = Arc<Organisation>;
+    /// The organisation of the sender. Of mail from nobody it is the recipient's, which is known later: until then it is the
+    /// operator's.
+    type Snapshot = Scope;
 
-    fn begin(&self, sender: &ReversePath) -> Result<Arc<Organisation>, Refusal> {
+    fn begin(&self, sender: &ReversePath) -> Result<Scope, Refusal> {
         let settings = self.settings.get();
         let organisation = match sender {
             ReversePath::Address(address) => settings.for_sender(address),
             ReversePath::Null => Some(settings.operator()),
         };
-        organisation.cloned().ok_or(Refusal::ForeignSender)
+        let organisation = organisation.cloned().ok_or(Refusal::ForeignSender)?;
+        Ok(Scope::new(settings, organisation))
     }
 
-    fn postmaster(&self, organisation: &Arc<Organisation>) -> Address {
-        organisation.postmaster.clone()
+    fn postmaster(&self, scope: &Scope) -> Address {
+        scope.organisation().postmaster.clone()
     }
 
-    fn organisation(&self, organisation: &Arc<Organisation>) -> Option<OrganisationId> {
-        Some(organisation.id())
+    fn fits(&self, scope: &Scope, envelope: &Envelope, recipient: &Address) -> bool {
+        let of = |address| scope.settings().for_recipient(address).domain();
+        match (&envelope.reverse_path, envelope.recipients.first()) {
+            (ReversePath::Null, Some(first)) => of(&first.address) == of(recipient),
+            _ => true,
+        }
     }
 
-    fn sharer(&self, organisation: &Arc<Organisation>) -> Option<OrganisationId> {
-        self.settings.get().sharer(organisation)
+    fn organisation(&self, scope: &Scope) -> Option<OrganisationId> {
+        Some(scope.organisation().id())
+    }
+
+    fn sharer(&self, scope: &Scope) -> Option<OrganisationId> {
+        scope.settings().sharer(scope.organisation())
     }
 
     async fn keep(
         &self,
-        organisation: Arc<Organisation>,
+        scope: Scope,
         peer: Peer,
         envelope: Envelope,
         message: CrlfBytes,
     ) -> Result<Committed, Refusal> {
-        let refused = Refused::of(&organisation, &peer, &envelope, message.as_slice().len());
-        let kept = self.accept(refused.id.clone(), organisation, peer, envelope, message).await;
+        let scope = addressed(scope, &envelope);
+        let refused = Refused::of(scope.organisation(), &peer, &envelope, message.as_slice().len());
+        let kept = self.accept(refused.id.clone(), scope, peer, envelope, message).await;
         match &kept {
             Ok(_) => {}
             Err(refusal @ Refusal::Trouble(_)) => {
@@ -422,6 +441,17 @@ impl Inbox for Intake {
             Err(refusal) => self.note_refusal(refused, refusal).await,
         }
         kept
+    }
+}
+
+/// Mail from nobody, such as a delivery report, is of the organisation that it is for.
+fn addressed(scope: Scope, envelope: &Envelope) -> Scope {
+    match (&envelope.reverse_path, envelope.recipients.first()) {
+        (ReversePath::Null, Some(first)) => {
+            let organisation = scope.settings().for_recipient(&first.address).clone();
+            Scope::new(scope.settings().clone(), organisation)
+        }
+        _ => scope,
     }
 }
 

@@ -10,6 +10,7 @@ use crate::id::Link;
 use crate::message::crlf::CrlfBytes;
 use crate::message::report::{self, Report};
 use crate::outbox::compose;
+use crate::settings::Scope;
 use crate::smtp::inbox::Refusal;
 use crate::store::DeliveryReport;
 use crate::transfer::link;
@@ -17,7 +18,12 @@ use crate::transfer::link;
 impl Intake {
     /// Notes what `message` reports, if it is a report, of the links that it quotes or that it was `returned` to. It goes
     /// on to whom it is for all the same; that it is noted first, and twice if the peer sends it again, harms nobody.
-    pub(super) async fn note_report(&self, message: &CrlfBytes, returned: Vec<Link>) -> Result<(), Refusal> {
+    pub(super) async fn note_report(
+        &self,
+        message: &CrlfBytes,
+        scope: &Scope,
+        returned: Vec<Link>,
+    ) -> Result<(), Refusal> {
         let Some(report) = report::read(message, compose::RETURN_MARK) else { return Ok(()) };
         let quoted = report.marks.iter().filter_map(|mark| link::parse_return_mark(&self.keys.link, mark));
         let mut links: Vec<Link> = quoted.chain(returned).collect();
@@ -25,6 +31,10 @@ impl Intake {
         links.dedup();
         for link in links {
             let Some(transfer) = self.store.transfer(link.transfer.clone()).await? else { continue };
+            // Nobody may close another organisation's link by a report that comes to their own people.
+            if !scope.sees(transfer.organisation.as_ref()) {
+                continue;
+            }
             let mut recipients = transfer.recipients.iter();
             let Some(recipient) = recipients.find(|one| one.number == link.recipient) else { continue };
             for said in said_of(&report, &recipient.address, self.clock.now()) {

@@ -135,7 +135,7 @@ fn request<'a>(
     if !thread.iter().any(|id| id == found.message_id) {
         thread.push(found.message_id.to_owned());
     }
-    let hashes = |ids: Vec<String>| ids.iter().map(|id| intake.keys.thread.hash(id)).collect();
+    let (scope, key) = (&arrival.scope, &intake.keys.thread);
     SealRequest {
         original: FileData::Stream(Box::new(copy.stream())),
         subject: arrival.subject.clone(),
@@ -163,8 +163,8 @@ fn request<'a>(
         zone: terms.zone.clone(),
         password: terms.password,
         chosen: terms.chosen.clone(),
-        thread: hashes(thread),
-        answers: hashes(header.answers()),
+        thread: thread.iter().map(|id| scope.thread_mark(key, id)).collect(),
+        answers: scope.thread_marks(key, &header.answers()),
     }
 }
 

@@ -28,7 +28,7 @@ impl Outbox<'_> {
     /// The item of a mail. Blocking where there are blobs.
     pub fn item(&self, context: &Context<'_>, notice: &impl Notice) -> Result<NewItem, NoticeError> {
         let id = QueueId::random();
-        let mail = origin::marked(self.link_key, &id, &notice.compose(context, &id)?);
+        let mail = origin::marked(self.link_key, context.organisation, &id, &notice.compose(context, &id)?);
         let body = match self.blobs {
             Some(blobs) => body::store_body(self.body_key, blobs, &mail)?,
             None => body::seal(self.body_key, &mail).map_err(StoreError::from)?,
@@ -47,7 +47,7 @@ impl Outbox<'_> {
         blobs: &dyn Blobs,
     ) -> Result<NewItem, NoticeError> {
         let mut mail = reply.stream(context, &id, files)?;
-        mail.start = origin::marked(self.link_key, &id, &mail.start);
+        mail.start = origin::marked(self.link_key, context.organisation, &id, &mail.start);
         let traits = mail.traits();
         let track = track(reply, &mail.start, traits.size);
         let body = body::store_stream(self.body_key, blobs, traits, &mut mail.into_source())?;

@@ -3,6 +3,9 @@
 //! last one. A probe asks the server every few seconds whether it is back; then all that waited for it is due, and
 //! the first mails go one by one, then more and more at once. Used by `worker`; `web/admin` shows what is known.
 //!
+//! Each organisation learns by itself, because a server may turn away one and take the other's mail: a login that fails is nobody
+//! else's.
+//!
 //! What must never happen: that mail waits for a server that is back, or that each mail of an outage has a line in the log.
 
 use std::collections::HashMap;
@@ -13,6 +16,7 @@ use crate::clock::{Clock, Timestamp, jittered};
 use crate::config::Direction;
 use crate::delivery::outcome::Delivery;
 use crate::diagnostic::{Diagnostic, Outcome, Source};
+use crate::id::OrganisationId;
 use crate::store::{HopReport, Problem};
 
 /// So many failures in a row, and those that follow share the reason of the last. A server that turns away some
@@ -29,7 +33,15 @@ const LINE: Duration = Duration::from_mins(1);
 
 /// What is known of the next hops. Cheap to clone; all clones tell the same.
 #[derive(Clone, Debug, Default)]
-pub struct NextHops(Arc<Mutex<HashMap<String, Hop>>>);
+pub struct NextHops(Arc<Mutex<HashMap<HopName, Hop>>>);
+
+/// A next hop, as one organisation comes to it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct HopName {
+    pub organisation: OrganisationId,
+    /// `host:port`
+    pub server: String,
+}
 
 /// A next hop, for monitoring.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +54,31 @@ pub struct NextHopStatus {
     pub last_success: Option<Timestamp>,
     /// Why it takes no mail.
     pub outage: Option<OutageStatus>,
+}
+
+impl NextHopStatus {
+    fn of(server: &str, hop: &Hop) -> Self {
+        let outage = hop.outage.as_ref().filter(|outage| !outage.is_partial).map(|outage| OutageStatus {
+            since: outage.since,
+            deferred: outage.deferred,
+            reason: outage.last.clone(),
+        });
+        let (direction, last_success) = (hop.direction, hop.last_success);
+        Self { server: server.to_owned(), direction, last_success, outage }
+    }
+
+    /// What another organisation knows of the same server.
+    fn add(&mut self, hop: &Hop) {
+        let other = Self::of(&self.server, hop);
+        self.last_success = self.last_success.max(other.last_success);
+        self.outage = match (self.outage.take(), other.outage) {
+            (Some(one), Some(other)) => Some(OutageStatus {
+                deferred: one.deferred.saturating_add(other.deferred),
+                ..if one.since <= other.since { one } else { other }
+            }),
+            (one, other) => one.or(other),
+        };
+    }
 }
 
 /// An outage of a next hop.
@@ -73,7 +110,7 @@ impl Moment {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Task {
     /// Ask whether it is back.
-    Probe(String, Direction),
+    Probe(HopName, Direction),
     /// Make due what waits; this server is of no interest any more, or the last to fail were recorded late.
     Hurry,
 }
@@ -108,18 +145,19 @@ struct Outage {
 
 impl NextHops {
     /// What an attempt ends with that need not be made; `None` where it must be.
-    pub(super) fn ended_before(&self, server: &str, recipients: usize) -> Option<Delivery> {
+    pub(super) fn ended_before(&self, hop: &HopName, recipients: usize) -> Option<Delivery> {
         let hops = self.lock();
-        let hop = hops.get(server).filter(|hop| hop.failures >= PATIENCE)?;
+        let hop = hops.get(hop).filter(|hop| hop.failures >= PATIENCE)?;
         let Outage { last, problem, .. } = hop.outage.as_ref()?;
         let outcomes = vec![Outcome::Deferred(last.clone()); recipients];
         Some(Delivery { problem: *problem, outcomes, is_away: true, hop: HopReport::default() })
     }
 
     /// Learns from an attempt.
-    pub(super) fn note(&self, server: &str, direction: Direction, ended: &Delivery, now: Moment) {
+    pub(super) fn note(&self, hop: &HopName, direction: Direction, ended: &Delivery, now: Moment) {
         let mut hops = self.lock();
-        let hop = hops.entry(server.to_owned()).or_insert_with(|| Hop::new(direction));
+        let server = &hop.server;
+        let hop = hops.entry(hop.clone()).or_insert_with(|| Hop::new(direction));
         match ended.deferred().filter(|_| ended.is_away) {
             Some(why) => hop.failed(server, why, ended.problem, now),
             None if ended.outcomes.iter().any(is_of_server) => hop.worked(now.time),
@@ -128,17 +166,21 @@ impl NextHops {
     }
 
     /// An attempt that ended with an outage is recorded: if that is over, what waits must be made due once more.
-    pub(super) fn recorded(&self, server: &str) {
-        if let Some(hop) = self.lock().get_mut(server) {
+    pub(super) fn recorded(&self, hop: &HopName) {
+        if let Some(hop) = self.lock().get_mut(hop) {
             hop.is_late |= hop.outage.is_none();
         }
     }
 
     /// What to do now. A server that the configuration no longer names is forgotten.
-    pub(super) fn tasks(&self, name: impl Fn(Direction) -> String, now: Instant) -> Vec<Task> {
+    pub(super) fn tasks(
+        &self,
+        server: impl Fn(&OrganisationId, Direction) -> Option<String>,
+        now: Instant,
+    ) -> Vec<Task> {
         let (mut hops, mut tasks) = (self.lock(), Vec::new());
-        hops.retain(|server, hop| {
-            let is_named = name(hop.direction) == *server;
+        hops.retain(|name, hop| {
+            let is_named = server(&name.organisation, hop.direction).as_ref() == Some(&name.server);
             let waits = hop.outage.is_some() || hop.is_late;
             if waits && (!is_named || hop.outage.is_none()) {
                 tasks.push(Task::Hurry);
@@ -146,23 +188,23 @@ impl NextHops {
             }
             is_named
         });
-        for (server, hop) in hops.iter_mut() {
+        for (name, hop) in hops.iter_mut() {
             let Some(outage) = &mut hop.outage else { continue };
             if now >= outage.next_line {
-                outage.tell(server, now);
+                outage.tell(&name.server, now);
             }
             if now >= outage.next_probe {
                 outage.next_probe = now + PROBE_LIMIT;
-                tasks.push(Task::Probe(server.clone(), hop.direction));
+                tasks.push(Task::Probe(name.clone(), hop.direction));
             }
         }
         tasks
     }
 
     /// A probe has failed, or what waits could not be made due: there is another one soon.
-    pub(super) fn is_still_away(&self, server: &str, why: Option<&Diagnostic>, now: Instant) {
+    pub(super) fn is_still_away(&self, hop: &HopName, why: Option<&Diagnostic>, now: Instant) {
         let mut hops = self.lock();
-        let Some(outage) = hops.get_mut(server).and_then(|hop| hop.outage.as_mut()) else { return };
+        let Some(outage) = hops.get_mut(hop).and_then(|hop| hop.outage.as_mut()) else { return };
         outage.next_probe = now + jittered(PROBE);
         if let Some(why) = why {
             outage.last = why.clone();
@@ -170,9 +212,10 @@ impl NextHops {
     }
 
     /// It takes mail, and what waited for it is due.
-    pub(super) fn is_back(&self, server: &str, due: u64, now: Instant) {
+    pub(super) fn is_back(&self, hop: &HopName, due: u64, now: Instant) {
         let mut hops = self.lock();
-        let Some(hop) = hops.get_mut(server) else { return };
+        let server = &hop.server;
+        let Some(hop) = hops.get_mut(hop) else { return };
         (hop.failures, hop.back) = (0, Some((now, 1)));
         if let Some(Outage { since, deferred, .. }) = hop.outage.take() {
             tracing::info!(smarthost = server, %since, deferred, due, "the next hop takes mail again; what waited is due");
@@ -188,25 +231,24 @@ impl NextHops {
         allowed.min().unwrap_or(usize::MAX)
     }
 
-    /// For monitoring, in the order of their names.
+    /// For monitoring, in the order of their names: each server once for each direction. It is up if it is so for all that send
+    /// through it.
     pub fn status(&self) -> Vec<NextHopStatus> {
         let hops = self.lock();
-        let status = hops.iter().map(|(server, hop)| NextHopStatus {
-            server: server.clone(),
-            direction: hop.direction,
-            last_success: hop.last_success,
-            outage: hop.outage.as_ref().filter(|outage| !outage.is_partial).map(|outage| OutageStatus {
-                since: outage.since,
-                deferred: outage.deferred,
-                reason: outage.last.clone(),
-            }),
-        });
-        let mut status: Vec<_> = status.collect();
-        status.sort_by(|a, b| a.server.cmp(&b.server));
+        let mut named: Vec<_> = hops.iter().map(|(name, hop)| (&name.server, hop)).collect();
+        let place = |(server, hop): &(&String, &Hop)| ((*server).clone(), hop.direction == Direction::Inside);
+        named.sort_by_key(place);
+        let mut status: Vec<NextHopStatus> = Vec::new();
+        for (server, hop) in named {
+            match status.last_mut().filter(|last| last.server == *server && last.direction == hop.direction) {
+                Some(last) => last.add(hop),
+                None => status.push(NextHopStatus::of(server, hop)),
+            }
+        }
         status
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Hop>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<HopName, Hop>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -283,12 +325,20 @@ mod tests {
         Delivery { is_away: true, ..Delivery::same(Outcome::Deferred(why), 2) }
     }
 
-    fn note(hops: &NextHops, ended: &Delivery, instant: Instant) {
-        hops.note(SERVER, Direction::Outside, ended, Moment { time: Timestamp::UNIX_EPOCH, instant });
+    fn hop() -> HopName {
+        of("voorbeeld.nl", SERVER)
     }
 
-    fn named(_: Direction) -> String {
-        SERVER.to_owned()
+    fn of(organisation: &str, server: &str) -> HopName {
+        HopName { organisation: OrganisationId::of_domain(organisation), server: server.to_owned() }
+    }
+
+    fn note(hops: &NextHops, ended: &Delivery, instant: Instant) {
+        hops.note(&hop(), Direction::Outside, ended, Moment { time: Timestamp::UNIX_EPOCH, instant });
+    }
+
+    fn named(_: &OrganisationId, _: Direction) -> Option<String> {
+        Some(SERVER.to_owned())
     }
 
     #[test]
@@ -297,25 +347,28 @@ mod tests {
         let delivered = Delivery::same(Outcome::Delivered, 1);
         for _ in 0..3 {
             (0..PATIENCE - 1).for_each(|_| note(&hops, &refused(), now));
-            assert!(hops.ended_before(SERVER, 3).is_none());
+            assert!(hops.ended_before(&hop(), 3).is_none());
             note(&hops, &delivered, now);
             assert!(hops.status()[0].outage.is_none(), "it turns away some connections and takes others");
         }
         (0..PATIENCE).for_each(|_| note(&hops, &refused(), now));
-        let spared = hops.ended_before(SERVER, 3).unwrap();
+        let spared = hops.ended_before(&hop(), 3).unwrap();
         assert!(spared.is_away && spared.outcomes.len() == 3, "{spared:?}");
-        assert!(hops.ended_before("other:25", 3).is_none() && hops.status()[0].outage.is_some());
+        assert!(
+            hops.ended_before(&of("voorbeeld.nl", "other:25"), 3).is_none()
+                && hops.status()[0].outage.is_some()
+        );
 
         assert_eq!(hops.tasks(named, now), []);
         now += PROBE;
-        assert_eq!(hops.tasks(named, now), [Task::Probe(SERVER.to_owned(), Direction::Outside)]);
+        assert_eq!(hops.tasks(named, now), [Task::Probe(hop(), Direction::Outside)]);
         assert_eq!(hops.tasks(named, now), [], "one at a time");
-        hops.is_still_away(SERVER, None, now);
+        hops.is_still_away(&hop(), None, now);
         now += PROBE;
         assert_eq!(hops.tasks(named, now).len(), 1);
         assert_eq!(hops.allowed(now), usize::MAX);
-        hops.is_back(SERVER, 7, now);
-        assert!(hops.ended_before(SERVER, 3).is_none() && hops.status()[0].outage.is_none());
+        hops.is_back(&hop(), 7, now);
+        assert!(hops.ended_before(&hop(), 3).is_none() && hops.status()[0].outage.is_none());
         assert_eq!(hops.allowed(now), 1);
         note(&hops, &delivered, now);
         note(&hops, &delivered, now);
@@ -327,16 +380,36 @@ mod tests {
     fn what_is_recorded_late_and_what_waits_for_another_server_is_due_again() {
         let (hops, now) = (NextHops::default(), Instant::now());
         note(&hops, &refused(), now);
-        hops.recorded(SERVER);
+        hops.recorded(&hop());
         assert_eq!(hops.tasks(named, now), []);
-        hops.is_back(SERVER, 0, now);
-        hops.recorded(SERVER);
+        hops.is_back(&hop(), 0, now);
+        hops.recorded(&hop());
         assert_eq!(hops.tasks(named, now), [Task::Hurry]);
         assert_eq!(hops.tasks(named, now), []);
 
         note(&hops, &refused(), now);
-        assert_eq!(hops.tasks(|_| "new:25".to_owned(), now), [Task::Hurry]);
+        assert_eq!(hops.tasks(|_, _| Some("new:25".to_owned()), now), [Task::Hurry]);
         assert_eq!(hops.status(), [], "the configuration names another one");
+    }
+
+    /// A login that fails, say, is that organisation's own: the other's mail through the same server goes on.
+    #[test]
+    fn what_one_organisation_cannot_do_spares_no_others_mail() {
+        let (hops, now) = (NextHops::default(), Instant::now());
+        (0..PATIENCE).for_each(|_| note(&hops, &refused(), now));
+        let other = of("zuiderveen.nl", SERVER);
+        assert!(hops.ended_before(&hop(), 1).is_some() && hops.ended_before(&other, 1).is_none());
+        let worked = Delivery::same(Outcome::Delivered, 1);
+        hops.note(&other, Direction::Outside, &worked, Moment { time: Timestamp::UNIX_EPOCH, instant: now });
+        assert!(hops.ended_before(&hop(), 1).is_some(), "nor does its success end the outage");
+        let status = hops.status();
+        assert_eq!((status.len(), status[0].last_success), (1, Some(Timestamp::UNIX_EPOCH)));
+        assert!(status[0].outage.is_some(), "one server, and it is not well");
+        let gone = |organisation: &OrganisationId, _: Direction| {
+            (organisation.as_str() == "voorbeeld.nl").then(|| SERVER.to_owned())
+        };
+        hops.tasks(gone, now);
+        assert_eq!(hops.status()[0].last_success, None, "an organisation that is gone is forgotten");
     }
 
     /// What fails on our side says nothing of the server.

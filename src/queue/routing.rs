@@ -1,12 +1,14 @@
 //! Which way a mail goes, which mail nobody on the way may read (C30), and which is kept for good (C38). Pure. Called by
 //! `worker`.
 
+use std::sync::Arc;
+
 use crate::config::Direction;
 use crate::settings::{Organisation, Settings};
 use crate::store::{Item, PendingRecipient, QueueItemKind};
 
 /// The organisation that a mail is of.
-pub(super) fn organisation<'a>(settings: &'a Settings, item: &Item) -> &'a Organisation {
+pub(super) fn organisation<'a>(settings: &'a Settings, item: &Item) -> &'a Arc<Organisation> {
     settings.responsible(item.organisation.as_ref())
 }
 

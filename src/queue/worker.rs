@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::alarm::Alarms;
 use super::in_flight::{ConnectionSlot, ConnectionSlots, InFlight};
-use super::outage::{Moment, NextHops};
+use super::outage::{HopName, Moment, NextHops};
 use super::queued_message::{BodySource, QueuedMessage};
 use super::retry::{Next, RetrySchedule};
 use super::{routing, shares};
@@ -35,7 +35,7 @@ use crate::envelope::EnvelopeRecipient;
 use crate::id::FolderId;
 use crate::metrics::{Metrics, Relayed};
 use crate::secret::{ActionKey, BodyKey, LinkKey};
-use crate::settings::{CurrentSettings, Settings};
+use crate::settings::{CurrentSettings, Organisation, Settings};
 use crate::store::{
     Attempt, AttemptEnd, Blobs, BodyData, HopReport, Item, Problem, QueueItemKind, QueueStore, StoreError,
     TrackRow,
@@ -157,7 +157,7 @@ impl Worker {
             return Ok(TROUBLE);
         }
         let settings = shared.parts.settings.get();
-        let most = settings.relay.max_connections.max(1);
+        let most = settings.operator().relay.max_connections.max(1);
         let unused = most.saturating_sub(shared.slots.taken());
         let free = most.saturating_mul(IN_FLIGHT).min(shared.next_hops.allowed(Instant::now()));
         let free = free.saturating_sub(in_flight.count()).min(unused);
@@ -194,7 +194,8 @@ impl Worker {
         let store = &self.shared.parts.store;
         let Some(due) = store.next_due().await? else { return Ok(POLL) };
         // While something is in flight the due time may be the end of its claim.
-        if idle && schedule(settings).is_beyond(due, now) {
+        let is_beyond = |one: &Arc<Organisation>| schedule(one).is_beyond(due, now);
+        if idle && settings.organisations().all(is_beyond) {
             tracing::warn!(%due, "the clock was set back; the whole queue is due now");
             store.make_all_due(now).await?;
             return Ok(POLL);
@@ -221,22 +222,24 @@ impl Shared {
         }
         let settings = self.parts.settings.get();
         let direction = routing::direction(&settings, &item);
-        let server = self.parts.next_hop.name(&settings, direction);
+        let organisation = routing::organisation(&settings, &item);
+        let server = self.parts.next_hop.name(organisation, direction);
+        let hop = HopName { organisation: organisation.id(), server: server.clone() };
         if item.attempts == 0 && item.kind != QueueItemKind::Message {
             let organisation = settings.label(item.organisation.as_ref());
             self.parts.metrics.notice(organisation.as_ref(), item.kind.as_str());
         }
-        let delivery = match self.next_hops.ended_before(&server, item.recipients.len()) {
+        let delivery = match self.next_hops.ended_before(&hop, item.recipients.len()) {
             Some(ended) => ended,
             None => self.deliver_in_time(&settings, direction, &item).await,
         };
         drop(slot);
-        self.next_hops.note(&server, direction, &delivery, Moment::now(&self.parts.clock));
+        self.next_hops.note(&hop, direction, &delivery, Moment::now(&self.parts.clock));
         let is_away = delivery.is_away;
         let conclusion = self.conclude(&settings, &server, item, delivery).await;
         self.record(conclusion).await;
         if is_away {
-            self.next_hops.recorded(&server);
+            self.next_hops.recorded(&hop);
         }
     }
 
@@ -270,7 +273,7 @@ impl Shared {
                 message.blocks().as_long_as(move || store.holds(&claim))
             },
         };
-        self.parts.next_hop.deliver(settings, &mail).await
+        self.parts.next_hop.deliver(routing::organisation(settings, item), &mail).await
     }
 
     /// What the next hop is told; failures of our own are reported to the item's own one all the same.
@@ -324,11 +327,12 @@ impl Shared {
         let mut outcomes: Vec<(u32, Outcome)> =
             item.recipients.iter().map(|pending| pending.number).zip(ended.outcomes).collect();
         // Before giving up: in the end senders are told.
-        if settings.relay.soft_bounce {
+        let organisation = routing::organisation(settings, &item);
+        if organisation.relay.soft_bounce {
             soften(&mut outcomes);
         }
         self.count(settings, &item, &outcomes, now);
-        let next = schedule(settings).after(item.attempts.saturating_add(1), item.created, now);
+        let next = schedule(organisation).after(item.attempts.saturating_add(1), item.created, now);
         let next_attempt = match next {
             Next::Again(_)
                 if outcome::is_worth_another_round(outcomes.iter().map(|(_, outcome)| outcome)) =>
@@ -429,8 +433,9 @@ fn give_back(item: Item, now: Timestamp) -> Attempt {
     }
 }
 
-fn schedule(settings: &Settings) -> RetrySchedule<'_> {
-    RetrySchedule { waits: &settings.relay.retry, give_up_after: settings.relay.give_up_after }
+fn schedule(organisation: &Organisation) -> RetrySchedule<'_> {
+    let relay = &organisation.relay;
+    RetrySchedule { waits: &relay.retry, give_up_after: relay.give_up_after }
 }
 
 /// Nothing was refused for good.

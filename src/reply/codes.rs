@@ -13,7 +13,6 @@ use crate::clock::days_later;
 use crate::id::{Link, OrganisationId};
 use crate::locale::Language;
 use crate::outbox::{Context, Outbox};
-use crate::settings::Scope;
 use crate::store::BrowserRow;
 use crate::transfer::access::Grant;
 use crate::verification::{Asker, MailChannel, REMEMBERED_DAYS, Verifier, is_unambiguous};
@@ -97,8 +96,7 @@ impl Replies {
         let Some(row) = self.service.parts.store.browser(hash, now).await? else { return Ok(None) };
         let person = Vault::of_browser(&self.service.parts.keys, browser).open("browser", &row.facts)?;
         let VerifiedPerson { name, address, phone, organisation } = person;
-        let scope = Scope::new(self.settings.clone(), self.organisation.clone());
-        if !scope.sees(organisation.as_ref()) {
+        if !self.scope().sees(organisation.as_ref()) {
             return Ok(None);
         }
         Ok(Some(Verified { name, address, phone, until: row.until }))

@@ -118,7 +118,7 @@ impl CheckedReply {
     fn plan(&self) -> (Vec<&File>, Vec<&File>) {
         let most = self.organisation().reply.max_mail_size.map(ByteSize::bytes);
         let announced = || {
-            let next_hop = self.replies.settings.relay.next_hop(Direction::Inside);
+            let next_hop = self.organisation().relay.next_hop(Direction::Inside);
             self.replies.service.parts.largest.octets(&next_hop.smarthost)
         };
         let most = most.or_else(announced).unwrap_or(USUAL_MAIL);
@@ -240,7 +240,8 @@ impl CheckedReply {
     }
 
     fn thread_hash(&self, id: &QueueId) -> [u8; 32] {
-        self.replies.service.parts.keys.thread.hash(&reply_id(id, &self.organisation().hostname))
+        let key = &self.replies.service.parts.keys.thread;
+        self.replies.scope().thread_mark(key, &reply_id(id, &self.organisation().hostname))
     }
 
     fn author(&self) -> Author<'_> {

@@ -239,6 +239,10 @@ impl Replies {
         Ok(Some(sent))
     }
 
+    fn scope(&self) -> Scope {
+        Scope::new(self.settings.clone(), self.organisation.clone())
+    }
+
     fn check_enabled(&self) -> Result<()> {
         if self.organisation.reply.enabled { Ok(()) } else { Err(ReplyError::Disabled) }
     }

@@ -5,7 +5,9 @@
 use std::sync::Arc;
 
 use super::{Organisation, Settings};
+use crate::address::{Address, is_same_domain};
 use crate::id::OrganisationId;
+use crate::secret::ThreadKey;
 use crate::store::Whose;
 
 /// The organisation whose pages a request asks for, under the settings with which it began.
@@ -36,6 +38,33 @@ impl Scope {
         self.settings.of(row).is_some_and(|of| of.domain() == self.organisation.domain())
     }
 
+    /// Whether it is the operator's, of which is what names no organisation.
+    fn is_operator(&self) -> bool {
+        self.organisation.domain() == self.settings.operator().domain()
+    }
+
+    /// The names under which the organisation has left marks: each of its domains, of which any may have been the first, and
+    /// none, as the operator did while it was alone.
+    pub fn names(&self) -> impl Iterator<Item = Option<&str>> {
+        let alone = self.is_operator().then_some(None);
+        self.organisation.domains.iter().map(|domain| Some(domain.as_str())).chain(alone)
+    }
+
+    /// What a message of a sealed thread is marked with from now on. Alone, as ever: a node that is older finds it so.
+    pub fn thread_mark(&self, key: &ThreadKey, message_id: &str) -> [u8; 32] {
+        match self.settings.has_several() {
+            true => key.hash_of(self.organisation.domain(), message_id),
+            false => key.hash(message_id),
+        }
+    }
+
+    /// What these messages may be marked with, if this organisation has sealed them or their threads.
+    pub fn thread_marks(&self, key: &ThreadKey, message_ids: &[String]) -> Vec<[u8; 32]> {
+        let mark =
+            |id: &String, name: Option<&str>| name.map_or_else(|| key.hash(id), |name| key.hash_of(name, id));
+        message_ids.iter().flat_map(|id| self.names().map(move |name| mark(id, name))).collect()
+    }
+
     /// Whether a genuine link whose transfer is forgotten may be said to have been one. Where several organisations are, nobody
     /// knows whose it was.
     pub fn knows_forgotten(&self) -> bool {
@@ -44,6 +73,25 @@ impl Scope {
 }
 
 impl Settings {
+    /// The organisation that a mail from nobody is for, by its recipient's domain, which may be the name under which that
+    /// organisation's gateway writes. What is for nobody here is the operator's.
+    pub fn for_recipient(&self, recipient: &Address) -> &Arc<Organisation> {
+        let has_name = |one: &&Arc<Organisation>| is_same_domain(&one.hostname, recipient.domain());
+        let named = || self.organisations().find(has_name);
+        self.for_sender(recipient).or_else(named).unwrap_or(self.operator())
+    }
+
+    /// What an administrator should know of the next hops, each thing once.
+    pub fn relay_notes(&self) -> Vec<String> {
+        let mut notes: Vec<String> = Vec::new();
+        for note in self.organisations().flat_map(|organisation| organisation.relay.notes()) {
+            if !notes.contains(&note) {
+                notes.push(note);
+            }
+        }
+        notes
+    }
+
     /// The organisation that sees to what a row stands for: its own, and the operator where that is in the configuration no
     /// more. What was accepted must leave, and what was promised must end.
     pub fn responsible(&self, row: Option<&OrganisationId>) -> &Arc<Organisation> {

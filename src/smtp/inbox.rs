@@ -36,6 +36,12 @@ pub trait Inbox: Send + Sync + 'static {
         None
     }
 
+    /// Whether a message can be for this recipient beside those that it is for already. One that it cannot be for comes in a
+    /// message of its own (RFC 5321 4.5.3.1.10).
+    fn fits(&self, _snapshot: &Self::Snapshot, _envelope: &Envelope, _recipient: &Address) -> bool {
+        true
+    }
+
     /// Decides what becomes of the message and makes it durable.
     fn keep(
         &self,

@@ -25,6 +25,12 @@ impl Whose {
         Self { listed: domains, is_listed: false }
     }
 
+    /// The domains as lines, in which SQLite looks for a row's own: with an end on both sides.
+    pub(super) fn lines(&self) -> String {
+        let lines = self.listed.iter().map(|domain| ["\n", domain.as_str()].concat());
+        lines.chain(["\n".to_owned()]).collect()
+    }
+
     /// The domains, and whether the rows are those that name one of them, or all others.
     pub(super) fn listed(&self) -> (&[OrganisationId], bool) {
         (&self.listed, self.is_listed)

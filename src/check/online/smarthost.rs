@@ -30,7 +30,7 @@ async fn one(
     let smarthost = settings.relay.next_hop(direction).smarthost;
     let asked = envelopes(settings, questions, direction, takes_inside);
     let envelopes: Vec<Envelope> = asked.iter().map(|(_, envelope)| envelope.clone()).collect();
-    match probe(settings, direction, None, &envelopes).await {
+    match probe(settings.operator(), direction, None, &envelopes).await {
         Err(failure) => refused(section, &smarthost, &failure, found),
         Ok((offer, verdicts)) => {
             offers(settings, section, &smarthost, &offer, found, seen);
@@ -155,7 +155,7 @@ async fn better(
         return;
     }
     let key = format!("{section}.tls");
-    match probe(settings, direction, Some(RelayTls::Required), &[]).await {
+    match probe(settings.operator(), direction, Some(RelayTls::Required), &[]).await {
         Ok(_) => {
             let reason =
                 format!("{key}: the certificate of {smarthost} stands the check of tls = \"required\"");

@@ -19,20 +19,24 @@ use crate::config::{Direction, NextHopSettings, RelayTls};
 use crate::delivery::Timeouts;
 use crate::delivery::outcome::{Cause, Failure};
 use crate::diagnostic::Stage;
-use crate::settings::Settings;
+use crate::id::OrganisationId;
+use crate::settings::Organisation;
 use crate::tls::{TlsError, opportunistic_client, verifying_client};
 
-/// Where to connect and how: connections of the same settings can stand in for each other.
+/// Where to connect, how, and for whom: connections of the same settings can stand in for each other. No connection carries mail
+/// of two organisations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerSettings {
+    organisation: OrganisationId,
     hostname: String,
     hop: NextHopSettings,
 }
 
 impl ServerSettings {
-    /// For mail of this direction.
-    pub fn of(settings: &Settings, direction: Direction) -> Self {
-        Self { hostname: settings.operator().hostname.clone(), hop: settings.relay.next_hop(direction) }
+    /// For an organisation's mail of this direction.
+    pub fn of(organisation: &Organisation, direction: Direction) -> Self {
+        let (hostname, hop) = (organisation.hostname.clone(), organisation.relay.next_hop(direction));
+        Self { organisation: organisation.id(), hostname, hop }
     }
 
     /// The server, as `host:port`.

@@ -9,7 +9,8 @@ use tokio::time::{sleep, timeout};
 use super::{Shared, TROUBLE, WakeHandle};
 use crate::clock::jittered;
 use crate::config::Direction;
-use crate::queue::outage::{PROBE_LIMIT, Task};
+use crate::id::OrganisationId;
+use crate::queue::outage::{HopName, PROBE_LIMIT, Task};
 use crate::store::StoreError;
 
 impl Shared {
@@ -24,12 +25,14 @@ impl Shared {
             return;
         }
         let settings = self.parts.settings.get();
-        let name = |direction| self.parts.next_hop.name(&settings, direction);
-        for task in self.next_hops.tasks(name, Instant::now()) {
+        let server = |of: &OrganisationId, direction| {
+            settings.of(Some(of)).map(|organisation| self.parts.next_hop.name(organisation, direction))
+        };
+        for task in self.next_hops.tasks(server, Instant::now()) {
             let (shared, wake) = (Arc::clone(self), wake.clone());
             probes.spawn(async move {
                 match task {
-                    Task::Probe(server, direction) => shared.probe(&server, direction).await,
+                    Task::Probe(hop, direction) => shared.probe(&hop, direction).await,
                     Task::Hurry => {
                         while shared.make_due().await.is_err() {
                             sleep(jittered(TROUBLE)).await;
@@ -41,19 +44,19 @@ impl Shared {
         }
     }
 
-    async fn probe(&self, server: &str, direction: Direction) {
+    async fn probe(&self, hop: &HopName, direction: Direction) {
         let settings = self.parts.settings.get();
-        let probe = self.parts.next_hop.probe(&settings, direction);
+        let probe = self.parts.next_hop.probe(settings.responsible(Some(&hop.organisation)), direction);
         let probed = timeout(PROBE_LIMIT, probe).await;
         let why = match &probed {
             Ok(Ok(())) => match self.make_due().await {
-                Ok(due) => return self.next_hops.is_back(server, due, Instant::now()),
+                Ok(due) => return self.next_hops.is_back(hop, due, Instant::now()),
                 Err(_) => None,
             },
             Ok(Err(failed)) => failed.deferred(),
             Err(_) => None,
         };
-        self.next_hops.is_still_away(server, why, Instant::now());
+        self.next_hops.is_still_away(hop, why, Instant::now());
     }
 
     /// What waits because a next hop took no mail is due now.

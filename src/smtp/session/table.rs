@@ -117,7 +117,9 @@ impl<I: Inbox> Session<I> {
         let envelope = &mut transaction.envelope;
         let response = if address.needs_smtputf8() && !envelope.parameters.smtputf8 {
             Response::NEEDS_SMTPUTF8
-        } else if envelope.recipients.len() >= self.settings.max_recipients {
+        } else if envelope.recipients.len() >= self.settings.max_recipients
+            || !self.inbox.fits(&transaction.snapshot, envelope, &address)
+        {
             Response::TOO_MANY_RECIPIENTS
         } else {
             envelope.recipients.push(EnvelopeRecipient { address, parameters });

@@ -104,12 +104,6 @@ impl<T: DeserializeOwned + Default> FromSql for Json<T> {
     }
 }
 
-/// Whose rows a statement means, as lines in which it looks for a row's own: with an end on both sides.
-pub(super) fn lines(listed: &[OrganisationId]) -> String {
-    let lines: Vec<_> = listed.iter().map(OrganisationId::as_str).collect();
-    format!("\n{}\n", lines.join("\n"))
-}
-
 impl ToSql for KeyId {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         signed(self.number())

@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::columns::{Time, limit, lines};
+use super::columns::{Time, limit};
 use super::writer::Change;
 use super::{Sqlite, queue, transfers};
 use crate::clock::Timestamp;
@@ -77,12 +77,11 @@ fn due_reminders(
     quiet_since: Timestamp,
     most: usize,
 ) -> Result<Vec<DueReminder>> {
-    let (listed, is_listed) = whose.listed();
-    let window =
-        params![Time(now), Time(last_days), Time(quiet_since), limit(most), lines(listed), is_listed];
+    let (lines, (_, is_listed)) = (whose.lines(), whose.listed());
+    let window = params![Time(now), Time(last_days), Time(quiet_since), limit(most), lines, is_listed];
     let last =
         db.prepare_cached(LAST_DUE)?.query_map(window, |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-    let by_now = params![Time(now), limit(most), lines(listed), is_listed];
+    let by_now = params![Time(now), limit(most), lines, is_listed];
     let first = db
         .prepare_cached(FIRST_DUE)?
         .query_map(by_now, |row| row.get(0))?

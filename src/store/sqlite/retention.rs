@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension, params};
 
-use super::columns::{Time, limit, lines};
+use super::columns::{Time, limit};
 use super::writer::Change;
 use super::{Sqlite, access, chain, drafts, folder, tracking, transfers};
 use crate::clock::Timestamp;
@@ -76,11 +76,11 @@ fn begin_turn(change: &mut Change<'_>, now: Timestamp) -> Result<ClockVerdict> {
 
 /// Forgets transfers whose time is over; gives how many.
 fn forget_transfers(change: &mut Change<'_>, whose: &Whose, shredded: Timestamp) -> Result<usize> {
-    let (listed, is_listed) = whose.listed();
+    let (lines, (_, is_listed)) = (whose.lines(), whose.listed());
     let transfers = change
         .db
         .prepare_cached(FORGOTTEN)?
-        .query_map(params![Time(shredded), limit(ROWS_AT_ONCE), lines(listed), is_listed], |row| row.get(0))?
+        .query_map(params![Time(shredded), limit(ROWS_AT_ONCE), lines, is_listed], |row| row.get(0))?
         .collect::<rusqlite::Result<Vec<i64>>>()?;
     for number in &transfers {
         for step in FORGET {

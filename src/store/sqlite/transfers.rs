@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::columns::{Json, Octets, Time, limit, lines};
+use super::columns::{Json, Octets, Time, limit};
 use super::writer::Change;
 use super::{Sqlite, limits};
 use crate::audit::{Action, EventResult, Initiator};
@@ -130,8 +130,8 @@ pub(super) fn expire(
     now: Timestamp,
 ) -> Result<Vec<TransferId>> {
     limits::sweep(change.db, now)?;
-    let (listed, is_listed) = whose.listed();
-    let due = params![Time(closed), limit(TRANSFERS_AT_ONCE), lines(listed), is_listed];
+    let (lines, (_, is_listed)) = (whose.lines(), whose.listed());
+    let due = params![Time(closed), limit(TRANSFERS_AT_ONCE), lines, is_listed];
     let expired = change
         .db
         .prepare_cached(EXPIRED)?

@@ -202,7 +202,7 @@ fn of_scanner(scanner: &Result<ScannerStatus, String>, now: Timestamp) -> Option
 }
 
 fn configuration(settings: &Settings, is_reload_refused: bool) -> Vec<Check> {
-    let notes = settings.relay.notes();
+    let notes = settings.relay_notes();
     let mut found: Vec<_> =
         notes.iter().map(|note| check("configuration", State::Note, note.to_string())).collect();
     if is_reload_refused {

@@ -138,13 +138,18 @@ impl Figures {
     }
 
     fn of_next_hops(&mut self, hops: &[NextHopStatus]) {
-        let of = |hop: &NextHopStatus| match hop.direction {
-            Direction::Outside => label("direction", "outside"),
-            Direction::Inside => label("direction", "inside"),
+        // Of several servers for one direction the worst counts: there is one figure for each direction.
+        let ways = [(Direction::Outside, "outside"), (Direction::Inside, "inside")];
+        let of = |way| hops.iter().filter(move |hop| hop.direction == way);
+        let is_up = |(way, name)| {
+            Some((label("direction", name), of(way).map(|hop| i64::from(hop.outage.is_none())).min()?))
         };
-        let up = hops.iter().map(|hop| (of(hop), i64::from(hop.outage.is_none()))).collect();
+        let up = ways.into_iter().filter_map(is_up).collect();
         self.whole("next_hop_up", "Whether the next hop takes mail, once there was any", None, up);
-        let last = hops.iter().filter_map(|hop| Some((of(hop), hop.last_success?.as_second()))).collect();
+        let last_success = |(way, name)| {
+            Some((label("direction", name), of(way).filter_map(|hop| hop.last_success).min()?.as_second()))
+        };
+        let last = ways.into_iter().filter_map(last_success).collect();
         let help = "When the next hop last took part in a delivery";
         self.whole("next_hop_last_success_timestamp", help, Some(Unit::Seconds), last);
     }

@@ -5,6 +5,7 @@ mod files;
 mod genuine;
 mod guard;
 mod http2;
+mod organisations;
 mod proxy_header;
 mod routes;
 mod sessions;

@@ -1,0 +1,167 @@
+//! Two organisations in one gateway, through the binary: whose mail goes which way, and under whose name; what one has sealed is
+//! not there on the other's host; what comes back finds its own.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail so")]
+
+mod support;
+
+use serde_json::Value;
+
+use support::client::{SmtpClient, submit};
+use support::gateway::{Gateway, Site};
+use support::mail::{link_of, password_of, tagged, text_of};
+use support::smarthost::{Script, Seen, Smarthost, Taken};
+use support::web;
+
+const JAN: &str = "jan@voorbeeld.nl";
+const ELS: &str = "els@zuiderveen.nl";
+const RESIDENT: &str = "anna@example.org";
+
+/// The operator, and a second one, whose mail leaves through `other`.
+fn two(smarthost: &Smarthost, other: &Smarthost) -> Site {
+    let site = Site::new(smarthost.address(), "");
+    let port = site.public_url().rsplit_once(':').unwrap().1.to_owned();
+    site.replace("[organisation]", "[[organisation]]");
+    let second = format!(
+        "[admin]\n[[organisation]]\nname = \"Gemeente Zuiderveen\"\ndomains = [\"zuiderveen.nl\"]\n\
+         hostname = \"veilig.zuiderveen.nl\"\npublic_url = \"http://localhost:{port}\"\n\
+         [organisation.relay]\nsmarthost = \"{}\"\n",
+        other.address()
+    );
+    let [head, second] =
+        second.split_once('\n').map(|(head, rest)| [head.to_owned(), rest.to_owned()]).unwrap();
+    let listen = "listen = [\"127.0.0.1:0\"]\n\n";
+    site.replace(&format!("{head}\n{listen}"), &format!("{head}\n{listen}{second}"));
+    site
+}
+
+/// The name that the connection of a mail said EHLO with.
+fn ehlo<'a>(seen: &'a Seen, taken: &Taken) -> &'a str {
+    let said = |(number, line): &&(usize, String)| *number == taken.connection && line.starts_with("EHLO ");
+    let (_, line) = seen.commands.iter().find(said).unwrap();
+    line.trim_start_matches("EHLO ").trim()
+}
+
+fn to<'a>(seen: &'a Seen, address: &str) -> &'a Taken {
+    seen.taken.iter().find(|taken| taken.addresses() == [address]).unwrap()
+}
+
+fn has(address: &'static str) -> impl Fn(&Seen) -> bool {
+    move |seen| seen.copies(address) > 0
+}
+
+/// Seals a message of `from`: its link and its password.
+fn sealed(gateway: &Gateway, smarthost: &Smarthost, from: &'static str, url: &str) -> (String, String) {
+    submit(gateway.smtp, from, &[RESIDENT], &tagged(from, RESIDENT));
+    let seen = smarthost.wait(|seen| seen.copies(RESIDENT) > 0 && seen.copies(from) > 0);
+    let link = link_of(&text_of(to(&seen, RESIDENT)), url);
+    (link, password_of(&text_of(to(&seen, from))))
+}
+
+/// Each goes by its own smarthost and says its own name, also where both have one smarthost.
+#[test]
+fn mail_leaves_in_the_name_of_its_own_organisation() {
+    let (first, second) = (Smarthost::start(Script::usual()), Smarthost::start(Script::usual()));
+    let site = two(&first, &second);
+    let gateway = site.start();
+    for (from, smarthost, name) in
+        [(JAN, &first, "veilig.voorbeeld.nl"), (ELS, &second, "veilig.zuiderveen.nl")]
+    {
+        submit(gateway.smtp, from, &[RESIDENT], b"Subject: gewoon\r\n\r\nhallo\r\n");
+        let seen = smarthost.wait(has(RESIDENT));
+        let taken = to(&seen, RESIDENT);
+        assert_eq!(ehlo(&seen, taken), name);
+        assert!(String::from_utf8_lossy(&taken.message).contains(&format!("by {name}")));
+    }
+    assert_eq!((first.taken(), second.taken()), (1, 1));
+    let (status, out, error) = site.command(&["queue", "list", "--json"]);
+    assert_eq!(status, 0, "{error}");
+    assert_eq!(serde_json::from_str::<Vec<Value>>(&out).unwrap(), [Value::Null; 0]);
+}
+
+#[test]
+fn a_connection_carries_the_mail_of_one_organisation() {
+    let smarthost = Smarthost::start(Script::usual());
+    let site = two(&smarthost, &smarthost);
+    let gateway = site.start();
+    let senders = [JAN, ELS, JAN, ELS];
+    for (count, from) in senders.iter().enumerate() {
+        submit(gateway.smtp, from, &[RESIDENT], b"Subject: gewoon\r\n\r\nhallo\r\n");
+        smarthost.wait(|seen| seen.taken.len() == count + 1);
+    }
+    let seen = smarthost.seen();
+    for taken in &seen.taken {
+        let name = if taken.mail.contains(JAN) { "veilig.voorbeeld.nl" } else { "veilig.zuiderveen.nl" };
+        assert_eq!(ehlo(&seen, taken), name, "{}", taken.mail);
+    }
+}
+
+/// A link is at its own organisation's address, and nowhere else; nor is its session.
+#[test]
+fn a_link_is_there_on_its_own_host_only() {
+    let (first, second) = (Smarthost::start(Script::usual()), Smarthost::start(Script::usual()));
+    let site = two(&first, &second);
+    let gateway = site.start();
+    let own = site.public_url();
+    let other = own.replace("127.0.0.1", "localhost");
+    for (from, smarthost, url, foreign) in [(JAN, &first, &own, &other), (ELS, &second, &other, &own)] {
+        let (link, password) = sealed(&gateway, smarthost, from, url);
+        let elsewhere = link.replace(url.as_str(), foreign);
+        assert_eq!((web::get(&link).status, web::get(&elsewhere).status), (200, 404), "{from}");
+        let form = format!("password={password}");
+        let never = format!("{foreign}/t/{}", "0".repeat(39));
+        let (tried, unknown) = (web::post(&elsewhere, &form), web::post(&never, &form));
+        assert_eq!((tried.status, unknown.status), (404, 404));
+        let token = link.rsplit_once('/').unwrap().1;
+        assert_eq!(tried.text().replace(token, ""), unknown.text().replace(&"0".repeat(39), ""));
+        let opened = web::post(&link, &form);
+        assert_eq!(opened.status, 303);
+        let files = |link: &str| web::get_as(&format!("{link}/files"), &opened.cookie()).status;
+        assert_eq!((files(&link), files(&elsewhere)), (200, 404));
+    }
+}
+
+/// Mail from nobody, such as a report, is the organisation's that it is for; one for both comes twice.
+#[test]
+fn what_comes_from_nobody_is_for_the_organisation_of_its_recipient() {
+    let (first, second) = (Smarthost::start(Script::usual()), Smarthost::start(Script::usual()));
+    let site = two(&first, &second);
+    let gateway = site.start();
+    let report = b"Subject: undelivered\r\n\r\nit came back\r\n";
+    submit(gateway.smtp, "", &[ELS], report);
+    let seen = second.wait(has(ELS));
+    assert_eq!(ehlo(&seen, to(&seen, ELS)), "veilig.zuiderveen.nl");
+    submit(gateway.smtp, "", &[JAN], report);
+    first.wait(has(JAN));
+    let mut client = SmtpClient::connect(gateway.smtp).unwrap();
+    for (line, code) in [
+        ("MAIL FROM:<>".to_owned(), "250"),
+        (format!("RCPT TO:<{ELS}>"), "250"),
+        (format!("RCPT TO:<{JAN}>"), "452"),
+        ("RCPT TO:<piet@zuiderveen.nl>".to_owned(), "250"),
+        ("RSET".to_owned(), "250"),
+        (format!("MAIL FROM:<{JAN}>"), "250"),
+        (format!("RCPT TO:<{ELS}>"), "250"),
+        (format!("RCPT TO:<{JAN}>"), "250"),
+    ] {
+        assert!(client.command(&line).unwrap().starts_with(code), "{line}");
+    }
+}
+
+/// What one has sealed is no reason to seal what the other answers to it.
+#[test]
+fn a_thread_is_sealed_for_its_own_organisation() {
+    let (first, second) = (Smarthost::start(Script::usual()), Smarthost::start(Script::usual()));
+    let site = two(&first, &second);
+    let gateway = site.start();
+    let message = b"Subject: [vertrouwelijk] zaak\r\nMessage-ID: <zaak-1@voorbeeld.nl>\r\n\r\ninhoud\r\n";
+    submit(gateway.smtp, JAN, &[RESIDENT], message);
+    first.wait(|seen| seen.taken.len() == 2);
+    let answer = b"Subject: zaak\r\nIn-Reply-To: <zaak-1@voorbeeld.nl>\r\n\r\nnog iets\r\n";
+    submit(gateway.smtp, ELS, &["piet@example.org"], answer);
+    let seen = second.wait(has("piet@example.org"));
+    assert!(String::from_utf8_lossy(&to(&seen, "piet@example.org").message).contains("nog iets"));
+    submit(gateway.smtp, JAN, &["piet@example.org"], answer);
+    let seen = first.wait(has("piet@example.org"));
+    assert!(!String::from_utf8_lossy(&to(&seen, "piet@example.org").message).contains("nog iets"));
+}
