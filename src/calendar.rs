@@ -30,7 +30,19 @@ pub struct UnknownZone {
     nearest: String,
 }
 
+/// A day as a date picker sends it, `2026-12-31`, or as people type it where there is none, `31-12-2026` and `31/12/2026`.
+pub fn read_day(typed: &str) -> Option<Date> {
+    const LONGEST: usize = 10;
+    let typed = Some(typed.trim()).filter(|typed| typed.len() <= LONGEST)?;
+    ["%Y-%m-%d", "%d-%m-%Y", "%d/%m/%Y"].iter().find_map(|form| Date::strptime(form, typed).ok())
+}
+
 impl Zone {
+    /// Its name in the IANA database.
+    pub fn name(&self) -> &str {
+        self.0.iana_name().unwrap_or("UTC")
+    }
+
     /// The moment on the clocks of this zone.
     pub fn local(&self, time: Timestamp) -> ZonedDateTime {
         time.to_zoned_datetime(self.0.clone())
@@ -131,7 +143,7 @@ impl TryFrom<String> for Zone {
 
 impl fmt::Debug for Zone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.iana_name().unwrap_or("UTC"))
+        f.write_str(self.name())
     }
 }
 
@@ -225,6 +237,29 @@ mod tests {
         ] {
             assert_eq!(dutch.next_morning(at(time)), at(next), "{time}");
             assert_eq!(dutch.begun_day(at(time)), begun.parse().unwrap(), "{time}");
+        }
+    }
+
+    #[test]
+    fn a_day_is_read_as_pickers_and_people_write_it() {
+        let day: Date = "2027-02-01".parse().unwrap();
+        for typed in ["2027-02-01", " 2027-02-01\n", "01-02-2027", "1-2-2027", "1/2/2027", "2027-2-1"] {
+            assert_eq!(read_day(typed), Some(day), "{typed:?}");
+        }
+        let long = "1".repeat(1 << 20);
+        for typed in [
+            "",
+            "2027",
+            "2027-02-30",
+            "31-02-2027",
+            "2027-02-01T10:00",
+            "morgen",
+            "1-2-27x",
+            "-1-2-2027",
+            "٣-٣-٢٠٢٧",
+            &long,
+        ] {
+            assert_eq!(read_day(typed), None, "{typed:?}");
         }
     }
 

@@ -6,13 +6,14 @@
 mod support;
 
 use std::io::{Cursor, Read};
+use std::path::Path;
 
 use serde_json::{Value, json};
 use support::browser::Browser;
 use support::client::submit;
 use support::gateway::{Gateway, Site, wait_for};
-use support::mail::{Notice, as_opened, link_of, password_of};
-use support::smarthost::{Script, Smarthost};
+use support::mail::{Notice, as_opened, link_of, password_of, text_of};
+use support::smarthost::{Script, Smarthost, Stage, Taken, say};
 
 const STAFF: &str = "j.jansen@voorbeeld.nl";
 const RESIDENT: &str = "anna@example.org";
@@ -200,19 +201,33 @@ fn take_back(browser: &Browser, scene: &Scene) {
         browser.text("main").contains("E-mail met de link aan onze mailserver gegeven").then_some(())
     });
     browser.click("a[href$='/extend']");
-    browser.type_into("#days", "99");
-    browser.click("main button.button[type=submit]");
-    assert!(browser.text("[role=alert]").contains("van 1 tot 365"), "it is 3099 by now");
+    choose(browser, "2001-02-03");
+    wait_for("a word about the date", || browser.has("#until-error").then_some(()));
+    assert!(browser.text("#until-error").starts_with("Kies een dag van "));
+    let last = browser.property("#until", "max");
+    choose(browser, last.as_str().unwrap());
+    browser.wait_for_url(&format!("{status}?done=extend"));
+    assert!(browser.text("[role=status]").contains("De einddatum is gewijzigd."));
     browser.goto(&format!("{status}/resend/1"));
     browser.click("main button.button[type=submit]");
     assert_eq!(browser.text("[role=status]"), "De e-mail staat opnieuw klaar om te versturen.");
     browser.click("a[href$='/recall/1']");
+    assert!(
+        browser.text("main table").contains("Nog niet geopend"),
+        "who has opened it, before it is taken back"
+    );
     browser.click("label[for=tell]");
     browser.click("main button.button[type=submit]");
     browser.wait_for_url(&format!("{status}/proof"));
     assert!(browser.text("main").contains("Nee, nooit geopend"));
     browser.goto(&scene.link);
     assert!(browser.text("main").contains("niet meer beschikbaar"));
+}
+
+/// Chooses a day in the date picker and sends the form.
+fn choose(browser: &Browser, day: &str) {
+    browser.script(&format!("document.getElementById('until').value = '{day}'"));
+    browser.click("main button.button[type=submit]");
 }
 
 #[test]
@@ -225,22 +240,63 @@ fn a_sender_without_javascript_on_a_telephone() {
     take_back(&Browser::open(320, 640, false), &scene());
 }
 
-/// M21 and reflow: the sender's pages ask no other host, and none is wider than a small screen.
+/// An address of 254 characters without a place where it could be broken.
+fn longest(number: usize) -> String {
+    let (local, label) = (format!("{number:02}{}", "l".repeat(62)), "d".repeat(61));
+    format!("{local}@{label}.{label}.{label}d.nl")
+}
+
+/// M21 and reflow: the sender's pages ask no other host, and none is wider than a telephone, whoever the recipients are.
 #[test]
 fn the_senders_pages_fit_a_telephone() {
-    let scene = scene();
-    let browser = Browser::open(500, 640, true);
-    browser.goto(&format!("{}/recall", scene.status));
-    browser.click("main button.button[type=submit]");
-    for path in ["", "/proof", "/extend", "/resend", "/recall"] {
-        browser.goto(&format!("{}{path}", scene.status));
-        let asked = browser.script("return performance.getEntriesByType('resource').map(e => e.name)");
-        for name in asked.as_array().unwrap() {
-            assert!(name.as_str().unwrap().starts_with(&scene.site.public_url()), "{path} asks {name}");
+    let smarthost = Smarthost::start(Script::usual().when(
+        Stage::Rcpt,
+        &longest(7),
+        say(&format!("550 5.1.1 {}", "x".repeat(280))),
+        usize::MAX,
+    ));
+    let site = Site::new(smarthost.address(), "");
+    let gateway = site.start();
+    let everybody: Vec<String> = (0..50).map(longest).collect();
+    assert_eq!(everybody[0].len(), 254);
+    submit(gateway.smtp, STAFF, &everybody.iter().map(String::as_str).collect::<Vec<_>>(), &hostile_mail());
+    let is_receipt = |mail: &&Taken| text_of(mail).contains("X-Zegel-Notice: receipt");
+    let seen = smarthost.wait(|seen| seen.taken.iter().any(|mail| is_receipt(&mail)));
+    let receipt = Notice::of(seen.taken.iter().find(is_receipt).unwrap()).text;
+    let status = receipt.lines().find(|line| line.contains("/s/")).unwrap().to_owned();
+    let telephone = Browser::open(320, 640, true);
+    wait_for("the bounce and all deliveries", || {
+        telephone.goto(&format!("{status}?lang=nl"));
+        let counts = telephone.text(".state-counts");
+        (counts.contains("Nog niet geopend 49") && counts.contains("E-mail niet aangekomen 1")).then_some(())
+    });
+    let desktop = Browser::open(1280, 900, true);
+    telephone.goto(&format!("{status}/recall/1"));
+    telephone.click("main button.button[type=submit]");
+    telephone.wait_for_url(&format!("{status}/proof"));
+    let pictures = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/looks/sender");
+    std::fs::create_dir_all(&pictures).unwrap();
+    for (browser, size) in [(&telephone, "telephone"), (&desktop, "desktop")] {
+        for path in ["", "/proof", "/extend", "/resend", "/resend/8", "/recall", "/recall/2"] {
+            browser.goto(&format!("{status}{path}?lang=nl"));
+            let asked = browser.script("return performance.getEntriesByType('resource').map(e => e.name)");
+            for name in asked.as_array().unwrap() {
+                assert!(name.as_str().unwrap().starts_with(&site.public_url()), "{path} asks {name}");
+            }
+            browser.script("document.querySelectorAll('details').forEach(one => { one.open = true })");
+            let overflow = browser.script("return document.documentElement.scrollWidth - window.innerWidth");
+            assert!(overflow.as_i64().unwrap() <= 0, "{path} on a {size} is {overflow} pixels too wide");
+            let cut = browser.script(
+                "return [...document.querySelectorAll('main *')].filter(one => one.scrollWidth > one.clientWidth + 1
+                 && getComputedStyle(one).display !== 'inline' && !one.closest('.for-readers, thead, .default-button')).length",
+            );
+            assert_eq!(cut, 0, "{path} on a {size}: nothing is cut off or scrolls sideways");
+            let name = format!("{size}{}.png", path.replace('/', "-"));
+            browser.screenshot(&pictures.join(name));
         }
-        let overflow = browser.script("return document.documentElement.scrollWidth - window.innerWidth");
-        assert!(overflow.as_i64().unwrap() <= 0, "{path} is {overflow} pixels too wide");
     }
+    desktop.goto(&format!("{status}/proof?lang=nl"));
+    std::fs::write(pictures.join("proof.pdf"), desktop.print()).unwrap();
 }
 
 /// Before the password: who sent it, whom to call and what to say. What is said on the telephone opens nothing.

@@ -18,7 +18,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::home::Home;
 use crate::id::TransferId;
 use crate::queue::worker::WakeHandle;
-use crate::sender::{Actions, By, SenderService};
+use crate::sender::{Actions, By, NewDate, SenderService};
 use crate::settings::{Misconfigured, Settings};
 use crate::store::{Bounce, DeliveryReport, OrganisationFilter, Part, Transfer};
 use crate::transfer::export;
@@ -138,8 +138,7 @@ fn text(status: &Status) -> String {
 pub(super) fn events(recipient: &RecipientStatus, status: &Status) -> Vec<String> {
     let event = |what: &str, time: Option<Timestamp>| time.map(|time| format!("          {what} {time}"));
     let mut events = vec![event("handed to the mail server", recipient.first_notified)];
-    let again = recipient.notified.filter(|last| Some(*last) != recipient.first_notified);
-    events.push(event("handed over again, last", again));
+    events.push(event("handed over again, last", recipient.notified_again().copied()));
     events.extend(recipient.reports.iter().map(|report| Some(reported(report))));
     // The password is known to its recipient only, the link to every program that the mail came past.
     let opened = if status.password { "opened with the password" } else { "opened with the link alone" };
@@ -237,7 +236,7 @@ fn confirm(status: &Status) -> Result<()> {
 
 async fn extend(report: &ReportArgs, id: TransferId, days: u32, tell: bool) -> Result<()> {
     let actions = actions(report).await?;
-    actions.extend(by(), &id, days, tell).await.with_context(|| id.to_string())?;
+    actions.extend(by(), &id, NewDate::InDays(days), tell).await.with_context(|| id.to_string())?;
     let expires = actions.status(&id).await?.expires;
     match report.json {
         true => print_json(&json!({ "id": id, "expires": expires })),

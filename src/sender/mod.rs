@@ -8,13 +8,17 @@
 pub mod mails;
 
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
+
+use jiff::civil::Date;
 
 use self::mails::{Downloaded, Mails};
 use crate::address::ReversePath;
 use crate::audit::{Action, Actor, EventResult, Initiator, Origin};
-use crate::clock::{Clock, Timestamp, earlier};
+use crate::calendar::Zone;
+use crate::clock::{Clock, DAY, Timestamp, earlier};
 use crate::id::{Link, TransferId};
 use crate::limits::{self, EXPIRY_DAYS, Rate};
 use crate::outbox::NoticeError;
@@ -66,6 +70,21 @@ pub enum ActionError {
 }
 
 type Result<T> = std::result::Result<T, ActionError>;
+
+/// The day to whose end a transfer is to last.
+#[derive(Clone, Copy, Debug)]
+pub enum NewDate {
+    /// So many days after today.
+    InDays(u32),
+    /// This one.
+    On(Date),
+}
+
+/// The days that a transfer can be given as its date now.
+pub fn new_dates(zone: &Zone, now: Timestamp) -> RangeInclusive<Date> {
+    let day = |days: &u32| zone.date(now).saturating_add(DAY.saturating_mul(*days));
+    day(EXPIRY_DAYS.start())..=day(EXPIRY_DAYS.end())
+}
 
 /// The person who acts.
 #[derive(Clone, Debug)]
@@ -184,13 +203,19 @@ impl Actions {
         Ok(recalled)
     }
 
-    /// Gives the transfer a new date, counted from today, to whose end it lasts. `tell` sends the recipients a mail with it.
-    pub async fn extend(&self, by: By, id: &TransferId, days: u32, tell: bool) -> Result<()> {
-        if !EXPIRY_DAYS.contains(&days) {
+    /// Gives the transfer a new date, to whose end it lasts. `tell` sends the recipients a mail with it.
+    pub async fn extend(&self, by: By, id: &TransferId, date: NewDate, tell: bool) -> Result<()> {
+        let (transfer, now) = (self.transfer(id).await?, self.service.clock.now());
+        let organisation = self.organisation(&transfer);
+        let zone = &organisation.zone;
+        let day = match date {
+            NewDate::InDays(days) => zone.date(now).saturating_add(DAY.saturating_mul(days)),
+            NewDate::On(day) => day,
+        };
+        if !new_dates(zone, now).contains(&day) {
             return Err(ActionError::Days);
         }
-        let (transfer, now) = (self.transfer(id).await?, self.service.clock.now());
-        let expires = self.organisation(&transfer).zone.end_of_day(now, days);
+        let expires = zone.last_second(day);
         let event =
             by.initiator(&transfer).event(now, Action::Extend, id.to_string(), EventResult::Until(expires));
         let closed = self.closed(&transfer, now);

@@ -180,6 +180,16 @@ impl Status {
 }
 
 impl RecipientStatus {
+    /// When a notification was last handed over, where that was not the first.
+    pub fn notified_again(&self) -> Option<&Timestamp> {
+        self.notified.as_ref().filter(|_| self.notified != self.first_notified)
+    }
+
+    /// The link could be opened, but for wrong passwords.
+    pub fn is_locked(&self) -> bool {
+        self.locked_until.is_some() && matches!(self.state, LinkState::Waiting | LinkState::Opened)
+    }
+
     /// Neither expired nor recalled: there is something left to act on.
     pub fn is_live(&self) -> bool {
         !matches!(self.state, LinkState::Expired | LinkState::Recalled)

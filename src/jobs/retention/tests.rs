@@ -18,7 +18,7 @@ use crate::id::{FolderId, Link, QueueId, TransferId};
 use crate::outbox::body;
 use crate::queue::worker::WakeHandle;
 use crate::secret::Keys;
-use crate::sender::{Actions, By, SenderService};
+use crate::sender::{Actions, By, NewDate, SenderService};
 use crate::settings;
 use crate::store::files::LocalBlobs;
 use crate::store::nodes::Lead;
@@ -219,7 +219,7 @@ async fn a_new_date_is_announced_anew() {
     node.days(28).await;
     let sent = node.mails().await;
     assert_eq!(sent.iter().filter(|mail| mail.starts_with("unopened")).count(), 1, "{sent:?}");
-    node.actions.extend(admin(), &id, 10, false).await.unwrap();
+    node.actions.extend(admin(), &id, NewDate::InDays(10), false).await.unwrap();
     node.days(7).await;
     assert!(node.mails().await.is_empty());
     node.days(1).await;
@@ -518,7 +518,7 @@ async fn without_grace_all_goes_on_the_day() {
     node.hours(12).await;
     assert!(!node.has_keys(&id).await);
     assert!(all_names(&*node.blobs).unwrap().is_empty());
-    assert!(node.actions.extend(admin(), &id, 10, false).await.is_err());
+    assert!(node.actions.extend(admin(), &id, NewDate::InDays(10), false).await.is_err());
 }
 
 #[tokio::test]
@@ -532,10 +532,10 @@ async fn within_the_grace_the_sender_can_renew() {
         let state = crate::transfer::LinkState::of(&transfer, &transfer.recipients[0], node.clock.now());
         assert_eq!(state, crate::transfer::LinkState::Expired, "closed from its date on");
     }
-    node.actions.extend(admin(), &renewed, 10, false).await.unwrap();
+    node.actions.extend(admin(), &renewed, NewDate::InDays(10), false).await.unwrap();
     node.days(1).await;
     assert!(node.has_keys(&renewed).await && !node.has_keys(&left).await);
-    assert!(node.actions.extend(admin(), &left, 10, false).await.is_err());
+    assert!(node.actions.extend(admin(), &left, NewDate::InDays(10), false).await.is_err());
 }
 
 /// The clocks change within the days of grace: the last of them ends when every other day does.

@@ -2,26 +2,32 @@
 //!
 //! No GET changes anything: link scanners follow every link (H21).
 
+use std::ops::RangeInclusive;
+
 use askama::Template;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path, State};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Redirect, Response};
+use jiff::civil::Date;
 use serde::Deserialize;
 
-use super::status::not_done;
+use super::status::{self, not_done};
+use crate::calendar::read_day;
+use crate::clock::Timestamp;
 use crate::id::Link;
 use crate::locale::Language;
-use crate::sender::{ActionError, By};
+use crate::sender::{ActionError, By, NewDate, new_dates};
+use crate::store::DeliveryReport;
 use crate::transfer::status::{RecipientStatus, Status};
 use crate::web::http::error::{Refusal, WebError};
 use crate::web::http::render;
 use crate::web::http::visit::Visit;
 use crate::web::state::SenderState;
 
-/// What the field for the days holds before anything was typed.
-const USUAL_DAYS: &str = "30";
+/// How long it lasts from today, where nothing else was chosen.
+const USUAL_DAYS: u32 = 30;
 
 #[derive(Template)]
 #[template(path = "confirm.html")]
@@ -33,8 +39,9 @@ struct ConfirmPage<'a> {
     /// Where the form goes: this very page.
     path: String,
     form: &'a ActForm,
-    /// The key of what is wrong with the days.
-    problem: Option<&'static str>,
+    now: Timestamp,
+    /// The day that was chosen cannot be.
+    is_wrong: bool,
 }
 
 impl ConfirmPage<'_> {
@@ -75,8 +82,80 @@ impl ConfirmPage<'_> {
         }
     }
 
-    fn days(&self) -> &str {
-        self.form.days.as_deref().unwrap_or(USUAL_DAYS)
+    /// What was typed, else a date that is not before the present one.
+    fn until(&self) -> String {
+        if let Some(typed) = &self.form.until {
+            return typed.clone();
+        }
+        let (dates, zone) = (self.dates(), &self.visit.organisation.zone);
+        let usual = zone.date(zone.days_later(self.now, USUAL_DAYS));
+        zone.date(self.status.expires).max(usual).min(*dates.end()).to_string()
+    }
+
+    fn dates(&self) -> RangeInclusive<Date> {
+        new_dates(&self.visit.organisation.zone, self.now)
+    }
+
+    /// The first and the last of these days in words.
+    fn bounds(&self, key: &str) -> String {
+        let words = |day: &Date| self.visit.date(&self.visit.organisation.zone.first_moment(*day));
+        let (first, last) = (words(self.dates().start()), words(self.dates().end()));
+        let values = [("first", first.as_str()), ("last", last.as_str())];
+        self.visit.language.format(key, &values)
+    }
+
+    /// Those whom it is about: a mailbox may have several links (H44).
+    fn meant(&self) -> Vec<&RecipientStatus> {
+        let mailbox = self.act.recipient().and_then(|number| self.status.recipient(number));
+        let is_meant = |one: &&RecipientStatus| match mailbox {
+            Some(meant) => one.address.is_same_mailbox(&meant.address),
+            None => one.recalled.is_none(),
+        };
+        self.status.recipients.iter().filter(is_meant).collect()
+    }
+
+    fn opened_count(&self) -> String {
+        let meant = self.meant();
+        let opened = meant.iter().filter(|one| one.opened.is_some()).count().to_string();
+        let total = meant.len().to_string();
+        self.visit.language.format("confirm-recall-count", &[("count", &opened), ("total", &total)])
+    }
+
+    fn opened(&self, first: &Timestamp) -> String {
+        status::opened(self.visit, self.status, first, ["status-opened-password", "status-opened-link"])
+    }
+
+    /// What they have seen of it, in few words: they may have fetched hundreds of files.
+    fn fetched(&self, one: &RecipientStatus) -> Vec<String> {
+        let (files, message): (Vec<_>, Vec<_>) = one.downloads.iter().partition(|one| one.file.is_some());
+        let mut seen = Vec::new();
+        if one.read.is_some() {
+            seen.push(self.visit.text("status-read"));
+        }
+        if !message.is_empty() {
+            seen.push(self.visit.text("status-message"));
+        }
+        if !files.is_empty() {
+            let (number, total) = (files.len().to_string(), self.status.files.to_string());
+            let values = [("number", number.as_str()), ("total", total.as_str())];
+            seen.push(self.visit.language.format("confirm-recall-files", &values));
+        }
+        if seen.is_empty() {
+            seen.push(self.visit.text("proof-nothing"));
+        }
+        seen
+    }
+
+    fn pill(&self, one: &RecipientStatus) -> &'static str {
+        status::pill(one)
+    }
+
+    fn state(&self, one: &RecipientStatus) -> String {
+        status::state(self.visit, self.status, one)
+    }
+
+    fn report(&self, of: &RecipientStatus, report: &DeliveryReport) -> String {
+        status::report(self.visit, of, report)
     }
 }
 
@@ -119,6 +198,11 @@ impl Act {
         }
     }
 
+    /// Nobody can undo it.
+    fn is_final(self) -> bool {
+        matches!(self, Self::Recall(_))
+    }
+
     fn path(self, token: &str) -> String {
         match self.recipient() {
             Some(number) => format!("/s/{token}/{}/{number}", self.word()),
@@ -151,10 +235,22 @@ pub struct ActPath {
 /// The forms of all actions in one; each uses its own fields.
 #[derive(Default, Deserialize)]
 pub struct ActForm {
+    /// The new date: a day.
+    until: Option<String>,
+    /// Or how many days from today, as scripts may send it.
     days: Option<String>,
     tell: Option<String>,
     /// A language button was pressed: show the page again, do nothing.
     lang: Option<Language>,
+}
+
+impl ActForm {
+    fn date(&self) -> Option<NewDate> {
+        match &self.until {
+            Some(day) => read_day(day).map(NewDate::On),
+            None => self.days.as_deref()?.trim().parse().ok().map(NewDate::InDays),
+        }
+    }
 }
 
 /// `GET /s/{token}/{action}[/{number}]`: asks first, changes nothing.
@@ -169,7 +265,8 @@ pub async fn ask_first(
     }
     // Recipients are told of a new date unless the sender wants otherwise.
     let tell = (act == Act::Extend).then(|| "yes".to_owned());
-    ask(&visit, &path.token, &status, act, &ActForm { tell, ..ActForm::default() }, None)
+    let form = ActForm { tell, ..ActForm::default() };
+    ask(&state, &visit, &path.token, &status, (act, &form), false)
 }
 
 /// `POST /s/{token}/{action}[/{number}]`: does it.
@@ -189,7 +286,7 @@ pub async fn act(
     let (act, status) = read(&state, &visit, &path).await?;
     if let Some(language) = form.lang {
         let visit = visit.in_language(language);
-        let mut response = ask(&visit, &path.token, &status, act, &form, None)?;
+        let mut response = ask(&state, &visit, &path.token, &status, (act, &form), false)?;
         visit.remember(&mut response);
         return Ok(response);
     }
@@ -199,7 +296,7 @@ pub async fn act(
             to(&format!("/s/{}?done=extend-told", path.token))
         }
         Ok(()) => to(&format!("/s/{}?done={}", path.token, act.word())),
-        Err(ActionError::Days) => ask(&visit, &path.token, &status, act, &form, Some("problem-days")),
+        Err(ActionError::Days) => ask(&state, &visit, &path.token, &status, (act, &form), true),
         Err(error) => not_done(&state, &visit, &path.token, error).await,
     }
 }
@@ -217,8 +314,7 @@ async fn perform(
             actions.recall(by, id, recipient, form.tell.is_some()).await?;
         }
         Act::Extend => {
-            let days = form.days.as_deref().unwrap_or("").trim().parse().map_err(|_| ActionError::Days)?;
-            actions.extend(by, id, days, form.tell.is_some()).await?;
+            actions.extend(by, id, form.date().ok_or(ActionError::Days)?, form.tell.is_some()).await?;
         }
         Act::Resend(recipient) => {
             actions.resend(by, id, recipient).await?;
@@ -231,18 +327,18 @@ async fn perform(
 }
 
 fn ask(
+    state: &SenderState,
     visit: &Visit,
     token: &str,
     status: &Status,
-    act: Act,
-    form: &ActForm,
-    problem: Option<&'static str>,
+    (act, form): (Act, &ActForm),
+    is_wrong: bool,
 ) -> Result<Response, WebError> {
-    let path = act.path(token);
-    let page = ConfirmPage { visit, token, status, act, path, form, problem };
-    match problem {
-        Some(_) => render::refusal(Refusal::INCOMPLETE, &page),
-        None => render::page(&page),
+    let (path, now) = (act.path(token), state.clock.now());
+    let page = ConfirmPage { visit, token, status, act, path, form, now, is_wrong };
+    match is_wrong {
+        true => render::refusal(Refusal::INCOMPLETE, &page),
+        false => render::page(&page),
     }
 }
 

@@ -42,8 +42,13 @@ impl ProofPage<'_> {
         file(self.visit, fetched, self.proof.transfer.files, "proof-file", "proof-message")
     }
 
-    fn report(&self, report: &DeliveryReport) -> String {
-        status::report(self.visit, report)
+    fn report(&self, of: &RecipientStatus, report: &DeliveryReport) -> String {
+        status::report(self.visit, of, report)
+    }
+
+    /// `Tijd (Europe/Amsterdam)`
+    fn time_label(&self) -> String {
+        self.visit.with("proof-time", "zone", self.visit.organisation.zone.name())
     }
 
     fn by(&self, by: &Option<Recorded<Actor>>) -> String {

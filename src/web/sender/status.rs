@@ -31,6 +31,9 @@ const DONE: [(&str, &str); 4] = [
     ("unlock", "done-unlock"),
 ];
 
+/// Up to so many recipients, each has what is known of them in the open.
+const MOST_UNFOLDED: usize = 5;
+
 #[derive(Template)]
 #[template(path = "status.html")]
 struct StatusPage<'a> {
@@ -54,24 +57,56 @@ impl StatusPage<'_> {
         self.visit.language.format("status-times", &[("count", &count), ("date", &last)])
     }
 
-    fn report(&self, report: &DeliveryReport) -> String {
-        self::report(self.visit, report)
+    fn report(&self, of: &RecipientStatus, report: &DeliveryReport) -> String {
+        self::report(self.visit, of, report)
+    }
+
+    /// Many recipients are a list to look through, not pages to scroll.
+    fn is_folded(&self) -> bool {
+        self.status.recipients.len() > MOST_UNFOLDED
+    }
+
+    /// How many recipients each pill is for: its class, its words and the number.
+    fn counts(&self) -> Vec<(&'static str, String, usize)> {
+        let mut counts: Vec<(&'static str, String, usize)> = Vec::new();
+        for one in &self.status.recipients {
+            match counts.iter_mut().find(|(pill, ..)| *pill == self.pill(one)) {
+                Some((.., count)) => *count += 1,
+                None => counts.push((self.pill(one), self.state(one), 1)),
+            }
+        }
+        counts
     }
 
     fn opened(&self, first: &Timestamp) -> String {
         self::opened(self.visit, self.status, first, ["status-opened-password", "status-opened-link"])
     }
 
-    fn state(&self, recipient: &RecipientStatus) -> String {
-        self.visit.text(match recipient.state {
-            LinkState::Waiting => "state-waiting",
-            LinkState::Opened if self.status.password => "state-opened",
-            LinkState::Opened => "state-opened-link",
-            LinkState::Expired => "state-expired",
-            LinkState::Recalled => "state-recalled",
-            LinkState::Bounced => "state-bounced",
-        })
+    fn pill(&self, recipient: &RecipientStatus) -> &'static str {
+        pill(recipient)
     }
+
+    fn state(&self, recipient: &RecipientStatus) -> String {
+        state(self.visit, self.status, recipient)
+    }
+}
+
+/// The class of the pill that says how far it has come with a recipient.
+pub fn pill(recipient: &RecipientStatus) -> &'static str {
+    if recipient.is_locked() { "locked" } else { recipient.state.as_str() }
+}
+
+/// What the pill says.
+pub fn state(visit: &Visit, status: &Status, recipient: &RecipientStatus) -> String {
+    visit.text(match recipient.state {
+        _ if recipient.is_locked() => "state-locked",
+        LinkState::Waiting => "state-waiting",
+        LinkState::Opened if status.password => "state-opened",
+        LinkState::Opened => "state-opened-link",
+        LinkState::Expired => "state-expired",
+        LinkState::Recalled => "state-recalled",
+        LinkState::Bounced => "state-bounced",
+    })
 }
 
 /// A fetched part in words: the key of a file with its number, or that of the message; and whether it was in ranges.
@@ -94,10 +129,13 @@ pub fn opened(visit: &Visit, status: &Status, first: &Timestamp, keys: [&str; 2]
     visit.with(if status.password { with_password } else { with_link }, "date", &visit.moment(first))
 }
 
-/// What a server reported, in words.
-pub fn report(visit: &Visit, report: &DeliveryReport) -> String {
+/// What a server reported, in words. A failure that closed nothing came after the link was opened, or another mail went
+/// out since.
+pub fn report(visit: &Visit, of: &RecipientStatus, report: &DeliveryReport) -> String {
+    let was_opened = of.opened.is_some_and(|opened| opened <= report.time);
     visit.text(match (report.own, report.action) {
-        (true, Reported::Failed) => "report-failed",
+        (true, Reported::Failed) if was_opened => "report-failed",
+        (true, Reported::Failed) => "report-failed-before",
         (true, Reported::Delayed) => "report-delayed",
         (true, Reported::Delivered) => "report-delivered",
         (true, Reported::Relayed) => "report-relayed",
