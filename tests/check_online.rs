@@ -7,11 +7,13 @@ mod support;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::process::Command;
+use std::sync::Arc;
 use std::thread;
 
 use serde_json::Value;
 use support::clamd::Clamd;
-use support::gateway::{Site, free_port};
+use support::gateway::{Site, free_port, zegel};
 use support::nsd::Nsd;
 use support::postfix::Postfix;
 use support::smarthost::{Script, Smarthost, Stage, say};
@@ -404,4 +406,185 @@ fn asked(dns: &Nsd, arguments: &[&str]) -> Value {
     let site = Site::new(nobody(), "");
     site.publish_at("https://veilig.voorbeeld.nl");
     online(&site, &[arguments, &["--dns-server", &dns.address.to_string()]].concat()).1
+}
+
+/// Most greetings have no time in them; what was compared is said.
+#[test]
+fn the_clock_is_compared_with_whoever_tells_the_time() {
+    let dns = empty();
+    let server = dns.address.to_string();
+    let now = jiff::Timestamp::now();
+    let greeting = |time: jiff::Timestamp| {
+        let time = jiff::fmt::rfc2822::to_string(&time.to_zoned(jiff::tz::TimeZone::UTC)).unwrap();
+        let text = format!("220 mx.voorbeeld.nl Microsoft ESMTP MAIL Service ready at {time}");
+        Script::usual().at(Stage::Connect, say(&text))
+    };
+    let late = now.saturating_sub(std::time::Duration::from_secs(3600)).unwrap();
+    let early = now.saturating_add(std::time::Duration::from_secs(3600)).unwrap();
+    for (script, severity, words) in [
+        (greeting(late), "warning", "ahead of that of 127.0.0.1:"),
+        (greeting(early), "warning", "behind that of 127.0.0.1:"),
+        (Script::usual(), "note", "was compared with nobody's"),
+    ] {
+        let smarthost = Smarthost::start(script);
+        let site = Site::new(smarthost.address(), "");
+        let (_, report) = online(&site, &["--dns-server", &server]);
+        assert_found(&report, severity, words, "timedatectl");
+    }
+    let smarthost = Smarthost::start(greeting(jiff::Timestamp::now()));
+    let site = Site::new(smarthost.address(), "");
+    let (_, report) = online(&site, &["--dns-server", &server]);
+    assert_seen(&report, "the clock of this machine agrees with that of 127.0.0.1:");
+    assert_eq!(find(&report, "note", "compared with nobody").map(|found| &found["reason"]), None);
+
+    let smarthost = Smarthost::start(Script::usual());
+    let site = Site::new(smarthost.address(), "");
+    let gateway = site.start();
+    let (_, report) = online(&site, &["--dns-server", &server]);
+    assert_seen(&report, "(the Date of its answer)");
+    assert_eq!(gateway.stop(), 0);
+}
+
+/// `admin.dns_server` is asked where the command line names nobody.
+#[test]
+fn the_name_server_of_the_configuration_is_asked() {
+    let dns = Nsd::start(&[("voorbeeld.nl", "@ IN TXT \"v=spf1 ip4:192.0.2.9 -all\"")]);
+    let site = Site::new(nobody(), "");
+    site.set("admin", &format!("dns_server = \"{}\"", dns.address));
+    let (_, report) = online(&site, &["--sends-from", "192.0.2.9"]);
+    assert_seen(&report, "SPF of voorbeeld.nl lets 192.0.2.9 send");
+    let (_, report) = online(&site, &["--dns-server", &nobody().to_string()]);
+    assert_found(&report, "warning", "DNS does not answer", "--dns-server");
+    site.replace(&dns.address.to_string(), "ns1.voorbeeld.nl");
+    let (status, _, error) = site.command(&["check"]);
+    assert!(status == 2 && error.contains("admin.dns_server") && error.contains("192.0.2.53"), "{error}");
+}
+
+/// An authority of its own, and a certificate by it for a name.
+fn issued(organisation: &str, name: &str) -> (String, rcgen::Certificate, rcgen::KeyPair) {
+    let mut authority = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    authority.distinguished_name.push(rcgen::DnType::OrganizationName, organisation);
+    authority.distinguished_name.push(rcgen::DnType::CommonName, "R1");
+    let key = rcgen::KeyPair::generate().unwrap();
+    let root = authority.self_signed(&key).unwrap();
+    let issuer = rcgen::Issuer::new(authority, key);
+    let own = rcgen::KeyPair::generate().unwrap();
+    let leaf =
+        rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&own, &issuer).unwrap();
+    (root.pem(), leaf, own)
+}
+
+/// RFC 8659: by the name that CAA knows the authority by.
+#[test]
+fn caa_is_compared_with_who_issued_the_certificate() {
+    let (_, leaf, key) = issued("Let's Encrypt", "veilig.voorbeeld.nl");
+    for (records, severity, words) in [
+        (
+            "veilig IN CAA 0 issue \"letsencrypt.org; validationmethods=dns-01\"",
+            "seen",
+            "names letsencrypt.org, which issued",
+        ),
+        ("@ IN CAA 0 issue \"letsencrypt.org\"", "seen", "names letsencrypt.org, which issued"),
+        (
+            "veilig IN CAA 0 issue \"digicert.com\"\n@ IN CAA 0 issue \"letsencrypt.org\"",
+            "warning",
+            "does not name letsencrypt.org",
+        ),
+        ("veilig IN CAA 0 issue \";\"", "warning", "does not name letsencrypt.org"),
+    ] {
+        let dns = Nsd::start(&[("voorbeeld.nl", &format!("veilig IN A 224.0.0.25\n{records}")), REVERSE]);
+        let site = Site::new(nobody(), "");
+        site.publish_at("https://veilig.voorbeeld.nl");
+        site.set("web", "tls_certificate = \"c.pem\"\ntls_key = \"k.pem\"");
+        std::fs::write(site.config().with_file_name("c.pem"), leaf.pem()).unwrap();
+        std::fs::write(site.config().with_file_name("k.pem"), key.serialize_pem()).unwrap();
+        let (_, report) = online(&site, &["--dns-server", &dns.address.to_string()]);
+        match severity {
+            "seen" => assert_seen(&report, words),
+            _ => assert_found(&report, severity, words, "IN CAA 0 issue \"letsencrypt.org\""),
+        }
+    }
+}
+
+/// Policies are at port 443 of a name, so each has an address of its own.
+const POLICIES: [&str; 5] = ["127.0.0.71", "127.0.0.72", "127.0.0.73", "127.0.0.74", "127.0.0.75"];
+
+/// RFC 8461 3.2: the policy, over HTTPS that is believed.
+#[test]
+fn a_policy_of_mta_sts_is_fetched() {
+    let (root, leaf, key) = issued("Test", "mta-sts.voorbeeld.nl");
+    let config =
+        rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![leaf.der().clone()],
+                rustls_pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
+            )
+            .unwrap();
+    let config = Arc::new(config);
+    let ok = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\nversion: STSv1\r\n";
+    for (address, answer, severity, words) in [
+        (
+            POLICIES[0],
+            format!("{ok}mode: enforce\r\nmx: *.voorbeeld.nl\r\nmax_age: 86400\r\n"),
+            "seen",
+            "MTA-STS of voorbeeld.nl is enforced",
+        ),
+        (
+            POLICIES[1],
+            format!("{ok}mode: enforce\r\nmx: mx.elders.nl\r\n"),
+            "error",
+            "does not name its mail server mx.voorbeeld.nl",
+        ),
+        (POLICIES[2], format!("{ok}mode: testing\r\nmx: mx.voorbeeld.nl\r\n"), "note", "is in testing"),
+        (POLICIES[3], "HTTP/1.1 404 Not Found\r\n\r\n".to_owned(), "error", "is not there: status 404"),
+        (POLICIES[4], format!("{ok}mx: mx.voorbeeld.nl\r\n"), "error", "has no mode"),
+    ] {
+        serve_policy(address, answer, Arc::clone(&config));
+        let zone = format!(
+            "@ IN MX 10 mx\nmx IN A 192.0.2.26\n_mta-sts IN TXT \"v=STSv1; id=20261130\"\nmta-sts IN A {address}\n"
+        );
+        let dns = Nsd::start(&[("voorbeeld.nl", &zone)]);
+        let site = Site::new(nobody(), "");
+        let roots = site.config().with_file_name("roots.pem");
+        std::fs::write(&roots, &root).unwrap();
+        let mut check = zegel();
+        check.args(["check", "--online", "--json", "--dns-server", &dns.address.to_string(), "--config"]);
+        check.arg(site.config());
+        let report = |check: &mut Command| -> Value {
+            serde_json::from_slice(&check.output().unwrap().stdout).unwrap()
+        };
+        assert_found(
+            &report(&mut check),
+            "error",
+            "policy of voorbeeld.nl cannot be fetched: TLS",
+            "with a certificate for that name",
+        );
+        let found = report(check.env("SSL_CERT_FILE", &roots));
+        match severity {
+            "seen" => assert_seen(&found, words),
+            _ => assert_found(&found, severity, words, ""),
+        }
+    }
+}
+
+/// Says the same to everybody who asks for the policy.
+fn serve_policy(address: &str, answer: String, config: Arc<rustls::ServerConfig>) {
+    let listener = TcpListener::bind((address, 443)).unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let mut stream =
+                rustls::StreamOwned::new(rustls::ServerConnection::new(Arc::clone(&config)).unwrap(), stream);
+            let mut request = [0; 1024];
+            let length = stream.read(&mut request).unwrap_or(0);
+            if request[..length].starts_with(b"GET /.well-known/mta-sts.txt HTTP/1.") {
+                let _ = stream.write_all(answer.as_bytes());
+                stream.conn.send_close_notify();
+                let _ = stream.flush();
+            }
+        }
+    });
 }

@@ -11,6 +11,7 @@ pub mod data;
 pub mod decision;
 pub mod flowed;
 pub mod header;
+pub mod http_answer;
 pub mod mime;
 pub mod openpgp;
 pub mod picture;
@@ -22,6 +23,7 @@ pub mod rtf;
 pub mod smtp_line;
 pub mod smtp_reply;
 pub mod smtp_session;
+pub mod spf;
 pub mod theme;
 pub mod tnef;
 pub mod token;
@@ -41,6 +43,7 @@ pub const TARGETS: &[(&str, Law)] = &[
     ("decision", decision::holds),
     ("flowed", flowed::holds),
     ("header", header::holds),
+    ("http_answer", http_answer::holds),
     ("mime", mime::holds),
     ("openpgp", openpgp::holds),
     ("picture", picture::holds),
@@ -52,6 +55,7 @@ pub const TARGETS: &[(&str, Law)] = &[
     ("smtp_line", smtp_line::holds),
     ("smtp_reply", smtp_reply::holds),
     ("smtp_session", smtp_session::holds),
+    ("spf", spf::holds),
     ("theme", theme::holds),
     ("tnef", tnef::holds),
     ("token", token::holds),

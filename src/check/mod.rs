@@ -7,12 +7,13 @@ mod access;
 mod certificates;
 mod folder;
 mod network;
-mod online;
+pub mod online;
 mod people;
 mod ports;
 mod rules;
 mod secrets;
 mod sockets;
+pub mod spf;
 mod values;
 
 use std::path::{Path, PathBuf};

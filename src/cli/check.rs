@@ -1,14 +1,12 @@
 //! `zegel check`: prints what [`check`](crate::check) finds, every finding as a block. Errors go to standard error and make
 //! the exit status 2; warnings and notes are not fatal. With `--data` also whether every blob is there that a row names.
 
-use std::net::{IpAddr, SocketAddr};
-
 use anyhow::{Result, bail};
 
 use super::{CheckArgs, print_json};
 use crate::check::{self, Options, Questions, Report, ServiceUser};
 use crate::clock::{Clock, earlier};
-use crate::config::{self, Direction, Finding, NextHopSettings, Severity};
+use crate::config::{self, Direction, Finding, NameServer, NextHopSettings, Severity};
 use crate::home::Home;
 use crate::inventory::Inventory;
 use crate::limits::LONGEST_WRITING;
@@ -51,18 +49,12 @@ fn options(args: &CheckArgs) -> Result<Options, Misconfigured> {
         ServiceUser::named(name).ok_or_else(none)
     });
     let online = args.online.then(|| Questions {
-        dns_server: args.dns_server,
+        dns_server: args.dns_server.map(NameServer::address),
         dkim_selector: args.dkim_selector.clone(),
         sends_from: args.sends_from.clone(),
         outside: args.outside.clone(),
     });
     Ok(Options { user: user.transpose()?, online })
-}
-
-/// `10.0.0.1`, or with a port.
-pub fn name_server(text: &str) -> Result<SocketAddr, String> {
-    let with_port = text.parse().or_else(|_| text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53)));
-    with_port.map_err(|_| format!("{text} is no address"))
 }
 
 /// All that was found, for standard error; in short where it was printed as JSON.

@@ -86,7 +86,7 @@ pub const KEYS: &[(&str, &[&str])] = &[
             "default_language",
         ],
     ),
-    ("admin", &["listen", "audit_days", "tracking_days"]),
+    ("admin", &["listen", "audit_days", "tracking_days", "dns_server"]),
     (
         "seal",
         &[

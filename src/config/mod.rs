@@ -32,7 +32,7 @@ pub use load::{ConfigError, DEFAULT_PATH, Loaded, OfOrganisation, environment, e
 pub use relay::{Direction, Inside, NextHopSettings, Relay, RelayTls};
 pub use store::{Bucket, Database, JournalPlace, StoreSection};
 use units::duration;
-pub use units::{ByteSize, parse_duration};
+pub use units::{ByteSize, NameServer, parse_duration};
 pub use url::authority_of;
 
 /// The whole configuration, as it is for one organisation.
@@ -208,6 +208,8 @@ pub struct Admin {
     pub audit_days: u32,
     /// Days for which `zegel track` finds a mail.
     pub tracking_days: u32,
+    /// Whom `zegel check --online` asks of DNS; `None`: the name servers of the system.
+    pub dns_server: Option<NameServer>,
 }
 
 /// Defaults for sealing; a policy rule may choose others.
@@ -359,6 +361,7 @@ impl Default for Admin {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 9090))],
             audit_days: AUDIT_DAYS,
             tracking_days: 90,
+            dns_server: None,
         }
     }
 }

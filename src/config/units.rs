@@ -1,6 +1,8 @@
 //! Sizes and durations as people write them: `50MiB`, `5m`.
 
 use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::de::{Error, Unexpected, Visitor};
@@ -58,6 +60,33 @@ impl<'de> Deserialize<'de> for ByteSize {
             }
         }
         deserializer.deserialize_any(SizeVisitor)
+    }
+}
+
+/// A name server, written as `192.0.2.53`, or with a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NameServer(SocketAddr);
+
+impl NameServer {
+    /// Where it is asked.
+    pub const fn address(self) -> SocketAddr {
+        self.0
+    }
+}
+
+impl FromStr for NameServer {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let with_port = text.parse().or_else(|_| text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53)));
+        with_port.map(Self).map_err(|_| format!("{text} is no address"))
+    }
+}
+
+impl<'de> Deserialize<'de> for NameServer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let expected = "an address such as \"192.0.2.53\", or with a port";
+        text.parse().map_err(|_| D::Error::invalid_value(Unexpected::Str(&text), &expected))
     }
 }
 

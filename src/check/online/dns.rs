@@ -4,18 +4,19 @@ use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
 
+pub use crate::check::spf::{Asked, Names};
+
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 
 /// DNS, as one server or the system's see it.
 pub struct Dns(TokioResolver);
-
-/// That there is no such record is an answer, and an empty list; this is the lack of one.
-pub type Asked<T> = Result<Vec<T>, String>;
 
 /// A TLSA record (RFC 6698 2.1): usage, selector, matching type, and data.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,49 +62,10 @@ impl Dns {
         }
     }
 
-    /// Each record as one text: its pieces belong together (RFC 7208 3.3).
-    pub async fn txt(&self, name: &str) -> Asked<String> {
-        self.ask(name, RecordType::TXT, |data| match data {
-            RData::TXT(text) => {
-                let whole: Vec<u8> = text.txt_data.iter().flat_map(|piece| piece.iter().copied()).collect();
-                Some(String::from_utf8_lossy(&whole).into_owned())
-            }
-            _ => None,
-        })
-        .await
-    }
-
-    pub async fn a(&self, name: &str) -> Asked<IpAddr> {
-        self.ask(name, RecordType::A, |data| match data {
-            RData::A(address) => Some(IpAddr::V4(address.0)),
-            _ => None,
-        })
-        .await
-    }
-
-    pub async fn aaaa(&self, name: &str) -> Asked<IpAddr> {
-        self.ask(name, RecordType::AAAA, |data| match data {
-            RData::AAAA(address) => Some(IpAddr::V6(address.0)),
-            _ => None,
-        })
-        .await
-    }
-
     /// Both kinds of address.
     pub async fn addresses(&self, name: &str) -> Asked<IpAddr> {
         let (mut all, six) = (self.a(name).await?, self.aaaa(name).await?);
         all.extend(six);
-        Ok(all)
-    }
-
-    /// Preference and host, the best first.
-    pub async fn mx(&self, name: &str) -> Asked<(u16, String)> {
-        let read = |data: &RData| match data {
-            RData::MX(mx) => Some((mx.preference, plain(&mx.exchange))),
-            _ => None,
-        };
-        let mut all = self.ask(name, RecordType::MX, read).await?;
-        all.sort();
         Ok(all)
     }
 
@@ -137,6 +99,49 @@ impl Dns {
             _ => None,
         })
         .await
+    }
+}
+
+impl Names for Dns {
+    /// Its pieces belong together (RFC 7208 3.3).
+    fn txt<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Asked<String>> {
+        let read = |data: &RData| match data {
+            RData::TXT(text) => {
+                let whole: Vec<u8> = text.txt_data.iter().flat_map(|piece| piece.iter().copied()).collect();
+                Some(String::from_utf8_lossy(&whole).into_owned())
+            }
+            _ => None,
+        };
+        self.ask(name, RecordType::TXT, read).boxed()
+    }
+
+    fn mx<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Asked<(u16, String)>> {
+        let read = |data: &RData| match data {
+            RData::MX(mx) => Some((mx.preference, plain(&mx.exchange))),
+            _ => None,
+        };
+        async move {
+            let mut all = self.ask(name, RecordType::MX, read).await?;
+            all.sort();
+            Ok(all)
+        }
+        .boxed()
+    }
+
+    fn a<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Asked<IpAddr>> {
+        let read = |data: &RData| match data {
+            RData::A(address) => Some(IpAddr::V4(address.0)),
+            _ => None,
+        };
+        self.ask(name, RecordType::A, read).boxed()
+    }
+
+    fn aaaa<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Asked<IpAddr>> {
+        let read = |data: &RData| match data {
+            RData::AAAA(address) => Some(IpAddr::V6(address.0)),
+            _ => None,
+        };
+        self.ask(name, RecordType::AAAA, read).boxed()
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use openssl::nid::Nid;
 use openssl::x509::X509;
 
-use super::dns::Dns;
+use super::dns::{Dns, Names};
 use super::http::{Target, get};
 use super::records::answered;
 use crate::check::Findings;

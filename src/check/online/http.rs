@@ -116,7 +116,8 @@ async fn exchange(
     }
 }
 
-fn parse(octets: &[u8]) -> Option<Answer> {
+/// Reads a response; of one that is cut off what is there.
+pub fn parse(octets: &[u8]) -> Option<Answer> {
     let text = String::from_utf8_lossy(octets);
     let (head, body) = text.split_once("\r\n\r\n")?;
     let mut lines = head.split("\r\n");

@@ -1,7 +1,8 @@
 //! `zegel check --online`: what the world says. Each file asks one party: the next hops, the virus scanner, the pages as
 //! residents reach them, DNS. Nothing is ever sent but questions; every question has a time limit.
 
-mod http;
+pub mod clock;
+pub mod http;
 mod pages;
 mod scanner;
 mod smarthost;
@@ -27,7 +28,7 @@ use super::Findings;
 #[cfg(feature = "dns")]
 use super::values::host_of;
 use crate::address::Address;
-use crate::config::Config;
+use crate::config::{Config, NameServer};
 use crate::settings::Settings;
 #[cfg(feature = "dns")]
 use crate::settings::authority_of;
@@ -35,7 +36,7 @@ use crate::settings::authority_of;
 /// What is asked for.
 #[derive(Clone, Debug)]
 pub struct Questions {
-    /// The name server to ask; `None`: those of the system.
+    /// The name server to ask; `None`: that of the configuration, else those of the system.
     pub dns_server: Option<SocketAddr>,
     /// The selector under which whoever signs our mail has published the key.
     pub dkim_selector: Option<String>,
@@ -53,13 +54,19 @@ pub(super) async fn look(
     found: &mut Findings,
     seen: &mut Vec<String>,
 ) {
-    smarthost::look(settings, questions, found, seen).await;
+    let asked = Questions {
+        dns_server: questions.dns_server.or(config.admin.dns_server.map(NameServer::address)),
+        ..questions.clone()
+    };
+    let questions = &asked;
+    let mut tells_time = smarthost::look(settings, questions, found, seen).await;
     scanner::look(settings, found, seen).await;
-    pages::look(settings, addresses_of_pages(settings, questions).await, found, seen).await;
+    tells_time |= pages::look(settings, addresses_of_pages(settings, questions).await, found, seen).await;
+    if !tells_time {
+        clock::nobody(found);
+    }
     #[cfg(feature = "dns")]
     zones::look(config, settings, questions, found, seen).await;
-    #[cfg(not(feature = "dns"))]
-    let _ = config;
     #[cfg(not(feature = "dns"))]
     found.note(
         "hostname",

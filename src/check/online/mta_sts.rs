@@ -1,6 +1,6 @@
 //! MTA-STS (RFC 8461): the record, the policy over HTTPS, and whether the two are about the mail servers of the domain.
 
-use super::dns::Dns;
+use super::dns::{Dns, Names};
 use super::http::{Target, get};
 use super::records::{DOMAINS, answered, tag};
 use crate::check::Findings;

@@ -3,25 +3,26 @@
 
 use std::net::IpAddr;
 
+use super::clock;
 use super::http::{Answer, Target, get};
 use crate::check::Findings;
-use crate::clock::{Clock, Timestamp};
+use crate::clock::Clock;
 use crate::settings::Settings;
 
 const KEY: &str = "web.public_url";
-/// Seconds that clocks may differ: answers travel, and `Date` has no fractions.
-const SKEW: i64 = 5;
 /// Every zegel has this page, and no other site has it so.
 const PATH: &str = "/.well-known/security.txt";
 
+/// Tells whether an answer told the time.
 pub async fn look(
     settings: &Settings,
     addresses: Option<Vec<IpAddr>>,
     found: &mut Findings,
     seen: &mut Vec<String>,
-) {
+) -> bool {
     let url = settings.operator().public_url.as_str();
-    let Some(mut target) = Target::of(url, PATH) else { return };
+    let Some(mut target) = Target::of(url, PATH) else { return false };
+    let mut tells_time = false;
     target.addresses = addresses;
     let asked = Clock::system().now();
     match get(&target).await {
@@ -31,12 +32,17 @@ pub async fn look(
         }
         Ok(answer) => {
             judge(url, &answer, found, seen);
-            clock(url, &answer, asked, found);
+            if let Some(there) = answer.header("date").and_then(clock::http_date) {
+                let (whose, now) = (format!("that of {url} (the Date of its answer)"), Clock::system().now());
+                clock::compare(&whose, there, asked, now, found, seen);
+                tells_time = true;
+            }
         }
     }
     if target.is_https {
         plain(url, Target { is_https: false, port: 80, path: "/", ..target }, found).await;
     }
+    tells_time
 }
 
 fn judge(url: &str, answer: &Answer, found: &mut Findings, seen: &mut Vec<String>) {
@@ -82,24 +88,6 @@ fn printable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(200).collect()
 }
 
-fn clock(url: &str, answer: &Answer, asked: Timestamp, found: &mut Findings) {
-    let Some(there) = answer.header("date").and_then(http_date) else { return };
-    let here = Clock::system().now();
-    let ahead = asked.as_second() - there.as_second();
-    let behind = there.as_second() - here.as_second();
-    if ahead > SKEW || behind > SKEW {
-        let (seconds, way) = if ahead > SKEW { (ahead, "ahead of") } else { (behind, "behind") };
-        let reason = format!("hostname: the clock of this machine is {seconds} s {way} that of {url}");
-        found.warning("hostname", reason, "let chrony or systemd-timesyncd set the clock (`timedatectl`)");
-    }
-}
-
-/// RFC 9110 5.6.7
-pub fn http_date(text: &str) -> Option<Timestamp> {
-    let time = jiff::civil::DateTime::strptime("%a, %d %b %Y %H:%M:%S GMT", text).ok()?;
-    jiff::tz::TimeZone::UTC.to_timestamp(time).ok()
-}
-
 /// Who types the name gets there by http://, and must not find something else.
 async fn plain(url: &str, target: Target<'_>, found: &mut Findings) {
     let host = target.host;
@@ -109,17 +97,5 @@ async fn plain(url: &str, target: Target<'_>, found: &mut Findings) {
         let reason =
             format!("{KEY}: http://{host} answers with status {} and does not lead to {url}", answer.status);
         found.warning(KEY, reason, "redirect http:// to https:// at the reverse proxy, or close port 80");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn dates_of_http_are_read() {
-        let read = http_date("Sun, 06 Nov 1994 08:49:37 GMT").map(|time| time.to_string());
-        assert_eq!(read.as_deref(), Some("1994-11-06T08:49:37Z"));
-        assert_eq!(http_date("yesterday"), None);
     }
 }

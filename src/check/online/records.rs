@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::dns::{Asked, Dns};
+use super::dns::{Asked, Dns, Names};
 use crate::check::Findings;
 
 /// The key that domains are written at.

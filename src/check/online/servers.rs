@@ -3,7 +3,7 @@
 use aws_lc_rs::digest::{SHA256, SHA512, digest};
 use openssl::x509::X509;
 
-use super::dns::{Dns, Tlsa};
+use super::dns::{Dns, Names, Tlsa};
 use super::records::{DOMAINS, answered};
 use crate::check::Findings;
 use crate::settings::Settings;

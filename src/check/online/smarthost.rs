@@ -1,21 +1,29 @@
 //! The next hops: whether they can be reached and are who they say, log us in, and take mail from us to people outside, to
 //! people inside, and from the null sender.
 
-use super::Questions;
+use super::{Questions, clock};
 use crate::address::{Address, ReversePath};
 use crate::check::Findings;
+use crate::clock::Clock;
 use crate::config::{Direction, RelayTls};
 use crate::delivery::outcome::{Cause, Failure};
 use crate::delivery::probe::{Envelope, Offer, Verdict, probe};
 use crate::diagnostic::Stage;
 use crate::settings::Settings;
 
-pub async fn look(settings: &Settings, questions: &Questions, found: &mut Findings, seen: &mut Vec<String>) {
+/// Tells whether one of them told the time.
+pub async fn look(
+    settings: &Settings,
+    questions: &Questions,
+    found: &mut Findings,
+    seen: &mut Vec<String>,
+) -> bool {
     let [outside, inside] = [Direction::Outside, Direction::Inside].map(|way| settings.relay.next_hop(way));
-    one(settings, questions, Direction::Outside, outside == inside, found, seen).await;
+    let mut tells_time = one(settings, questions, Direction::Outside, outside == inside, found, seen).await;
     if outside != inside {
-        one(settings, questions, Direction::Inside, true, found, seen).await;
+        tells_time |= one(settings, questions, Direction::Inside, true, found, seen).await;
     }
+    tells_time
 }
 
 async fn one(
@@ -25,14 +33,23 @@ async fn one(
     takes_inside: bool,
     found: &mut Findings,
     seen: &mut Vec<String>,
-) {
+) -> bool {
     let section = if direction == Direction::Outside { "relay" } else { "relay.inside" };
     let smarthost = settings.relay.next_hop(direction).smarthost;
     let asked = envelopes(settings, questions, direction, takes_inside);
     let envelopes: Vec<Envelope> = asked.iter().map(|(_, envelope)| envelope.clone()).collect();
+    let asked_at = Clock::system().now();
     match probe(settings.operator(), direction, None, &envelopes).await {
-        Err(failure) => refused(section, &smarthost, &failure, found),
+        Err(failure) => {
+            refused(section, &smarthost, &failure, found);
+            false
+        }
         Ok((offer, verdicts)) => {
+            let there = clock::date_in(&offer.greeting);
+            if let Some(there) = there {
+                let (whose, now) = (format!("that of {smarthost} (its greeting)"), Clock::system().now());
+                clock::compare(&whose, there, asked_at, now, found, seen);
+            }
             offers(settings, section, &smarthost, &offer, found, seen);
             for ((what, _), verdict) in asked.iter().zip(verdicts) {
                 match verdict {
@@ -49,6 +66,7 @@ async fn one(
                 }
             }
             better(settings, direction, section, &smarthost, found).await;
+            there.is_some()
         }
     }
 }

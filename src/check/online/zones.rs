@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::dns::Dns;
+use super::dns::{Dns, Names};
 use super::{Questions, host, mta_sts, records, servers, spf};
 use crate::check::Findings;
 use crate::check::values::host_of;
