@@ -60,6 +60,11 @@ pub enum Action {
     Drop,
     /// A queue item, or the whole queue, was made due by an administrator.
     Retry,
+    /// A queue item is held by an administrator, or no longer.
+    Hold,
+    Release,
+    /// A queue item is sent back by an administrator.
+    SendBack,
     /// An answer was sent.
     Reply,
     /// A file of an answer was looked at and refused.
@@ -114,6 +119,9 @@ words! {
     Expire => "expire",
     Drop => "drop",
     Retry => "retry",
+    Hold => "hold",
+    Release => "release",
+    SendBack => "send-back",
     Reply => "reply",
     Scan => "scan",
     Code => "code",
@@ -447,18 +455,15 @@ impl Event {
         Self { mails, ..self }
     }
 
-    /// Whether somebody may have to do something.
+    /// Whether somebody may have to do something. A message that a rule refuses is no such thing, as with Postfix: it is what the
+    /// rule is for, and the server in front tells its sender. A message that goes round in circles is a fault in the set-up.
     fn is_failure(&self) -> bool {
         matches!(
             self.result,
             EventResult::Failed(_)
                 | EventResult::Frozen { .. }
                 | EventResult::Trouble
-                | EventResult::RefusedSender
-                | EventResult::RefusedPolicy
                 | EventResult::RefusedLoop
-                | EventResult::RefusedRecipient
-                | EventResult::RefusedStructure
                 | EventResult::RefusedConfiguration(_)
                 | EventResult::PartLost
                 | EventResult::UploadLost

@@ -21,6 +21,7 @@ use support::gateway::{Gateway, Site, wait_for, zegel};
 use support::resident::{RESIDENT, STAFF, Scene};
 use support::smarthost::{Script, Smarthost, Stage, say};
 
+const MESSAGE_ID: &str = "<gewoon@voorbeeld.nl>";
 const PLAIN: &[u8] = b"From: j.jansen@voorbeeld.nl\r\nMessage-ID: <gewoon@voorbeeld.nl>\r\nSubject: kanarie-onderwerp\r\n\r\nkanarie-tekst\r\n";
 
 /// Sends a message, and gives the id in its 250.
@@ -243,9 +244,12 @@ fn a_refused_message_is_found_with_its_reason() {
         (&mail["state"], &mail["answer"]),
         (&"refused".into(), &"refused by policy: Not to x.".into())
     );
+    assert_eq!((&mail["rule"], &mail["message_id"]), (&"nooit".into(), &MESSAGE_ID.into()));
+    assert_eq!(track(&site, &["--message-id", MESSAGE_ID]).len(), 1);
     let log = lines(&gateway);
     let refused = log.iter().find(|line| line["tracking"] == message["tracking"]).unwrap();
-    assert_eq!((&refused["level"], &refused["to"]), (&"WARN".into(), &"x@example.org".into()));
+    assert_eq!((&refused["level"], &refused["to"]), (&"INFO".into(), &"x@example.org".into()));
+    assert_eq!((&refused["rule"], &refused["message_id"]), (&"nooit".into(), &MESSAGE_ID.into()));
 }
 
 /// A crash takes the rows that were not written yet; what the journal still knows comes back.

@@ -136,18 +136,25 @@ impl Intake {
 
     async fn accept(
         &self,
-        id: QueueId,
         scope: Scope,
         peer: Peer,
         envelope: Envelope,
         message: CrlfBytes,
+        refused: &mut Refused,
     ) -> Result<Committed, Refusal> {
-        let (envelope, returned) = self.pass_on(envelope, &scope).await?;
+        let (envelope, returned) = match self.pass_on(envelope, &scope).await {
+            Ok(passed) => passed,
+            Err(refusal) => {
+                refused.read(&Header::parse(message.as_slice()));
+                return Err(refusal);
+            }
+        };
         if envelope.reverse_path == ReversePath::Null {
             self.note_report(&message, &scope, returned).await?;
         }
         let organisation = scope.organisation().clone();
-        let mut arrival = self.decide(id, scope, peer, envelope, message).await?;
+        let mut arrival = self.decide(scope, peer, envelope, message, refused).await?;
+        refused.message_id.clone_from(&arrival.message_id);
         let (decided, whose) = (std::mem::take(&mut arrival.decided), arrival.organisation.clone());
         let acceptance = self.prepare(organisation, arrival).await?;
         let committed = self.commit(acceptance).await?;
@@ -175,11 +182,11 @@ impl Intake {
     /// Applies the policy to every recipient.
     async fn decide(
         &self,
-        id: QueueId,
         scope: Scope,
         peer: Peer,
         envelope: Envelope,
         message: CrlfBytes,
+        refused: &mut Refused,
     ) -> Result<Arrival, Refusal> {
         let organisation = scope.organisation().as_ref();
         let (message, attached) = with_attached(message).await?;
@@ -189,6 +196,7 @@ impl Intake {
             || origin::is_ours(&self.keys.link, &scope, &header)
             || header.was_received_by(hostname)
         {
+            refused.read(&header);
             return Err(Refusal::Loop);
         }
         let content = MessageContent::with_attached(&header, &message, attached);
@@ -218,7 +226,11 @@ impl Intake {
                     sealed_by.push(decision.rule().map(str::to_owned));
                 }
                 // One response for the whole message: what one recipient must not get, nobody gets.
-                Verdict::Reject { text } => return Err(Refusal::Policy(text.clone())),
+                Verdict::Reject { text } => {
+                    refused.read(&header);
+                    refused.rule = decision.rule().map(str::to_owned);
+                    return Err(Refusal::Policy(text.clone()));
+                }
             }
         }
         // A mailbox that is named in two spellings, one of them sealed for, gets nothing in clear beside its link.
@@ -238,7 +250,7 @@ impl Intake {
         };
         let now = self.clock.now();
         Ok(Arrival {
-            id,
+            id: refused.id.clone(),
             organisation: organisation.id(),
             scope,
             peer,
@@ -430,8 +442,8 @@ impl Inbox for Intake {
         message: CrlfBytes,
     ) -> Result<Committed, Refusal> {
         let scope = addressed(scope, &envelope);
-        let refused = Refused::of(scope.organisation(), &peer, &envelope, message.as_slice().len());
-        let kept = self.accept(refused.id.clone(), scope, peer, envelope, message).await;
+        let mut refused = Refused::of(scope.organisation(), &peer, &envelope, message.as_slice().len());
+        let kept = self.accept(scope, peer, envelope, message, &mut refused).await;
         match &kept {
             Ok(_) => {}
             Err(refusal @ Refusal::Trouble(_)) => {

@@ -8,9 +8,12 @@ use crate::audit::MailLine;
 use crate::clock::Timestamp;
 use crate::envelope::{Envelope, EnvelopeRecipient, Peer};
 use crate::id::{OrganisationId, QueueId};
+use crate::message::header::Header;
 use crate::settings::Organisation;
 use crate::smtp::inbox::Refusal;
-use crate::store::{NewRecipient, NewTransfer, QueueItemKind, Track, TrackRow, TrackState, mailbox_of};
+use crate::store::{
+    NewRecipient, NewTransfer, QueueItemKind, Track, TrackRow, TrackState, mailbox_of, message_id,
+};
 
 impl Arrival {
     /// What the message itself is found by, where it passes.
@@ -77,13 +80,22 @@ pub(super) struct Refused {
     pub peer: Peer,
     recipients: Vec<EnvelopeRecipient>,
     size: usize,
+    /// As far as it was read before it was refused.
+    pub message_id: Option<String>,
+    /// The rule that refuses it.
+    pub rule: Option<String>,
 }
 
 impl Refused {
     pub fn of(organisation: &Organisation, peer: &Peer, envelope: &Envelope, size: usize) -> Self {
         let (sender, recipients) = (envelope.reverse_path.clone(), envelope.recipients.clone());
         let (id, organisation, peer) = (QueueId::random(), organisation.id(), peer.clone());
-        Self { id, organisation, sender, peer, recipients, size }
+        Self { id, organisation, sender, peer, recipients, size, message_id: None, rule: None }
+    }
+
+    /// Its header was read.
+    pub fn read(&mut self, header: &Header<'_>) {
+        self.message_id = header.message_id().and_then(|id| message_id(&id));
     }
 
     pub fn rows(&self, now: Timestamp, refusal: &Refusal) -> Vec<TrackRow> {
@@ -91,6 +103,8 @@ impl Refused {
             number,
             recipient: recipient.address.mailbox(),
             state: TrackState::Refused,
+            message_id: self.message_id.clone(),
+            rule: self.rule.clone(),
             answer: Some(refusal.to_string()),
             organisation: Some(self.organisation.clone()),
             ..row(&self.id, &self.peer, &self.sender, self.size, now)
@@ -102,6 +116,8 @@ impl Refused {
         let to: Vec<String> = self.recipients.iter().map(|one| one.address.to_string()).collect();
         let line = MailLine {
             decision: Some("refuse"),
+            message_id: self.message_id.clone(),
+            rule: self.rule.clone(),
             reason: Some(refusal.to_string()),
             ..line(&self.id, &self.peer, &self.sender, self.size)
         };
