@@ -98,6 +98,7 @@ fn rows_are_found_and_written_out() {
     assert_eq!(list(&["--person", "J.Jansen@Voorbeeld.nl", "--action", "seal"]).len(), 3);
     assert_eq!(list(&["--person", "niemand@example.org"]).len(), 0);
     assert_eq!(list(&["--until", "2001-01-01"]).len(), 0);
+    assert_eq!(list(&["--since", "1h"]).len(), all.len());
     assert_eq!(list(&["--since", "2001-01-01", "--until", "2999-12-31T00:00:00Z"]).len(), all.len());
     let (_, out, _) = site.command(&["audit", "list"]);
     assert!(

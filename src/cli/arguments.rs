@@ -1,7 +1,10 @@
 //! Arguments that several commands take: somebody, a time, a link.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use jiff::civil::Date;
 
 use crate::address::{Address, is_same_domain};
 use crate::calendar::Zone;
@@ -83,12 +86,16 @@ pub(super) fn since(text: Option<&str>, zone: &Zone, now: Timestamp) -> Result<T
     moment(text, Timestamp::MIN, zone, now)
 }
 
-pub(super) fn moment(
-    text: Option<&str>,
-    otherwise: Timestamp,
-    zone: &Zone,
-    now: Timestamp,
-) -> Result<Timestamp> {
+/// The last moment that is listed; a day counts whole, and without a text all of it is.
+pub(super) fn until(text: Option<&str>, zone: &Zone, now: Timestamp) -> Result<Timestamp> {
+    let day_after = text.and_then(|text| text.parse::<Date>().ok()?.tomorrow().ok());
+    match day_after.filter(|_| text.is_some_and(|text| !text.contains('T'))) {
+        Some(day) => Ok(earlier(zone.first_moment(day), Duration::from_micros(1))),
+        None => moment(text, Timestamp::MAX, zone, now),
+    }
+}
+
+fn moment(text: Option<&str>, otherwise: Timestamp, zone: &Zone, now: Timestamp) -> Result<Timestamp> {
     let Some(text) = text else { return Ok(otherwise) };
     time_of(text, zone, now)
         .with_context(|| format!("{text:?} is no time: write 2h, 3d, 2026-11-30, or 2026-11-30T10:00:00Z"))
@@ -116,6 +123,18 @@ mod tests {
         for wrong in ["", "yesterday", "2026-13-01", "5"] {
             assert_eq!(at(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_day_counts_whole_on_both_sides() {
+        let now: Timestamp = "2026-11-30T12:00:00Z".parse().unwrap();
+        let zone = Zone::default();
+        let of = |text| until(text, &zone, now).unwrap().to_string();
+        assert_eq!(of(Some("2026-11-30")), "2026-11-30T22:59:59.999999Z");
+        assert_eq!(of(Some("2026-11-30T10:00:00Z")), "2026-11-30T10:00:00Z");
+        assert_eq!(of(Some("2h")), "2026-11-30T10:00:00Z");
+        assert_eq!(until(None, &zone, now).unwrap(), Timestamp::MAX);
+        assert!(until(Some("9999-12-31"), &zone, now).is_ok() && until(Some("soon"), &zone, now).is_err());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, BufWriter, Write};
+use std::ops::RangeInclusive;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -9,12 +10,12 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
-use super::arguments::OrganisationArg;
+use super::arguments::{OrganisationArg, since, until};
 use super::{ReportArgs, parse_address, print_json};
 use crate::address::Address;
 use crate::audit::chain::{Head, Row};
 use crate::audit::verify::Verdict;
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
 use crate::person::{self, Person};
 use crate::store::{OrganisationFilter, verify_trail};
 
@@ -66,12 +67,12 @@ pub enum Format {
 /// Which rows; all that is given must hold.
 #[derive(Debug, Args)]
 pub struct Filter {
-    /// Not before this time: 2026-11-30T12:00:00Z, or a day
-    #[arg(long, value_name = "TIME", value_parser = parse_start)]
-    since: Option<Timestamp>,
-    /// Before this time, or to the end of this day
-    #[arg(long, value_name = "TIME", value_parser = parse_end)]
-    until: Option<Timestamp>,
+    /// From then on: 2h, 3d, 2026-11-30, or 2026-11-30T10:00:00Z
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Until then; a day counts whole
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
     /// What was done: open, download, recall …
     #[arg(long, value_name = "WORD")]
     action: Option<String>,
@@ -89,34 +90,32 @@ pub struct Filter {
 }
 
 impl Filter {
-    fn admits(&self, row: &Row, whose: Option<&OrganisationFilter>, person: Option<&Person>) -> bool {
+    /// Days are those of the organisation.
+    fn times(&self, report: &ReportArgs) -> Result<RangeInclusive<Timestamp>> {
+        let (config, now) = (report.config()?, Clock::system().now());
+        let zone = &config.organisation.time_zone;
+        Ok(since(self.since.as_deref(), zone, now)?..=until(self.until.as_deref(), zone, now)?)
+    }
+
+    fn admits(
+        &self,
+        row: &Row,
+        times: &RangeInclusive<Timestamp>,
+        whose: Option<&OrganisationFilter>,
+        person: Option<&Person>,
+    ) -> bool {
         let is = |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|wanted| wanted == found);
         let is_about = |wanted: &String| {
             row.object == *wanted
                 || row.object.strip_prefix(wanted.as_str()).is_some_and(|rest| rest.starts_with('/'))
         };
-        self.since.is_none_or(|since| row.time >= since)
-            && self.until.is_none_or(|until| row.time < until)
+        times.contains(&row.time)
             && is(&self.action, &row.action)
             && is(&self.actor, &row.actor)
             && self.object.as_ref().is_none_or(is_about)
             && whose.is_none_or(|whose| whose.is_named(row.organisation.as_deref()))
             && person.is_none_or(|person| person.is_in(row))
     }
-}
-
-fn parse_start(text: &str) -> Result<Timestamp, String> {
-    parse_time(text, "T00:00:00Z")
-}
-
-fn parse_end(text: &str) -> Result<Timestamp, String> {
-    parse_time(text, "T23:59:59.999999Z")
-}
-
-/// A moment, or a day with this time of it (UTC, as in the log).
-fn parse_time(text: &str, of_day: &str) -> Result<Timestamp, String> {
-    let whole = if text.contains('T') { text.to_owned() } else { format!("{text}{of_day}") };
-    whole.parse().map_err(|_| "a time is written 2026-11-30T12:00:00Z, a day 2026-11-30".to_owned())
 }
 
 /// Runs one of the commands.
@@ -166,6 +165,8 @@ pub(super) fn line(row: &Row) -> String {
 }
 
 async fn export(filter: &Filter, format: Format, out: Option<&Path>, report: &ReportArgs) -> Result<()> {
+    // Before there is a file.
+    filter.times(report)?;
     let sink: Box<dyn Write> = match out {
         None => Box::new(io::stdout().lock()),
         Some(path) => {
@@ -216,6 +217,7 @@ fn fields(row: &Row) -> [String; 8] {
 
 /// Calls `found` with every row that the filter admits.
 async fn each(report: &ReportArgs, filter: &Filter, mut found: impl FnMut(&Row) -> Result<()>) -> Result<()> {
+    let times = filter.times(report)?;
     let whose = filter.organisation.choose(&report.config()?)?.1;
     let store = report.home().await?.store;
     let store = store.as_ref();
@@ -229,7 +231,7 @@ async fn each(report: &ReportArgs, filter: &Filter, mut found: impl FnMut(&Row) 
         let Some(last) = rows.last() else { return Ok(()) };
         after = last.number;
         rows.iter()
-            .filter(|row| filter.admits(row, whose.as_ref(), person.as_ref()))
+            .filter(|row| filter.admits(row, &times, whose.as_ref(), person.as_ref()))
             .try_for_each(&mut found)?;
     }
 }
