@@ -45,7 +45,7 @@ pub async fn find<S: TransferAdmin + ?Sized>(
     address: &Address,
     whose: Option<&OrganisationFilter>,
 ) -> Result<Person> {
-    let transfers = store.transfers().await?.into_iter();
+    let transfers = store.transfers_of(address.mailbox()).await?.into_iter();
     let meant = transfers.filter(|one| whose.is_none_or(|whose| whose.is(one.organisation.as_ref())));
     let parts: Vec<Part> = meant.filter_map(|transfer| part(transfer, address)).collect();
     let link = |transfer: &TransferId, number: &u16| format!("{transfer}/{number}");

@@ -24,6 +24,9 @@ pub trait TransferStore: Send + Sync + 'static {
 pub trait TransferAdmin: Send + Sync + 'static {
     /// Every transfer, newest first, without parts.
     async fn transfers(&self) -> Result<Vec<Transfer>>;
+    /// Those that name a mailbox ([`Address::mailbox`]): as sender, as recipient, or as one whom answers go to. There may be others
+    /// among them.
+    async fn transfers_of(&self, mailbox: String) -> Result<Vec<Transfer>>;
 }
 
 /// A new transfer; its parts are already durable in the blob store.

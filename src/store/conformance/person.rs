@@ -42,3 +42,41 @@ pub async fn nobody_is_erased_while_a_link_of_theirs_is_open(store: &dyn Store) 
     };
     assert!(!store.erase_person(erasure).await.unwrap());
 }
+
+/// However it is spelled, and whatever they have to do with it.
+pub async fn somebody_is_found_in_transfers_however_they_are_spelled(store: &dyn Store) {
+    let people = |sender: &str, recipient: &str, reply_to: &[&str], on_behalf_of: &[&str]| {
+        let mut new = transfer();
+        new.sender = Some(address(sender));
+        new.recipients.truncate(1);
+        new.recipients[0].address = address(recipient);
+        new.reply_to = reply_to.iter().map(|one| address(one)).collect();
+        new.on_behalf_of = on_behalf_of.iter().map(|one| address(one)).collect();
+        new
+    };
+    let (nobody, jan) = ("x@voorbeeld.nl", "Jan@B\u{fc}ro.example");
+    let all = [
+        people(jan, nobody, &[], &[]),
+        people(nobody, "\"jan\"@xn--bro-hoa.example", &[], &[]),
+        people(nobody, "JAN@xn--bro-HOA.example", &[], &[]),
+        people(nobody, nobody, &[nobody, jan], &[]),
+        people(nobody, nobody, &[], &["\"jan\"@xn--bro-hoa.example"]),
+        people(nobody, nobody, &["jan@xn--bro-hoa.example"], &[nobody]),
+        people("an@xn--bro-hoa.example", "janna@voorbeeld.nl", &[], &[]),
+    ];
+    let ids: Vec<_> = all.iter().map(|one| one.id.clone()).collect();
+    for one in all {
+        store.commit(sealed(one)).await.unwrap();
+    }
+    for spelling in [jan, "jan@b\u{fc}ro.example", "Jan@XN--bro-hoa.example"] {
+        let found = crate::person::find(store, &address(spelling), None).await.unwrap();
+        let found: Vec<_> = found.transfers.iter().map(|part| part.transfer.id.clone()).collect();
+        assert_eq!(found, ids[..6].iter().rev().cloned().collect::<Vec<_>>(), "{spelling}");
+    }
+    let others = store.transfers_of("janna@voorbeeld.nl".to_owned()).await.unwrap();
+    assert!(others.iter().any(|one| one.id == ids[6]));
+    assert!(
+        others.iter().all(|one| one.id != ids[2]),
+        "what is spelled plainly is not read for somebody else"
+    );
+}

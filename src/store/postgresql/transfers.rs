@@ -1,6 +1,8 @@
 //! Transfers: what is known of them, and their end. At expiry the keys go, in one commit with the sessions
 //! that hold them; the blobs, worthless from then on, are given up to the sweeper (C25).
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use tokio_postgres::Row;
@@ -41,7 +43,28 @@ impl TransferAdmin for Postgres {
             all.extend(assembled(&rows)?);
         }
     }
+
+    async fn transfers_of(&self, mailbox: String) -> Result<Vec<Transfer>> {
+        let mut numbers = BTreeSet::<i64>::new();
+        for statement in OF_MAILBOX.iter().chain(PERHAPS_OF_MAILBOX) {
+            let mailbox = mailbox.clone();
+            let rows =
+                self.read(move |db| async move { db.query(statement, &[&mailbox]).await }.boxed()).await?;
+            numbers.extend(rows.iter().map(|row| number(row, "number")).collect::<Result<Vec<i64>>>()?);
+        }
+        let numbers: Vec<i64> = numbers.into_iter().rev().collect();
+        let mut all = Vec::with_capacity(numbers.len());
+        for some in numbers.chunks(AT_ONCE) {
+            let some = some.to_vec();
+            let rows = self.read(move |db| async move { db.query(NUMBERED, &[&some]).await }.boxed()).await?;
+            all.extend(assembled(&rows)?);
+        }
+        Ok(all)
+    }
 }
+
+/// Transfers that are read in one statement.
+const AT_ONCE: usize = 1000;
 
 macro_rules! select_transfers {
     ($parts_and_rest:literal) => {
@@ -74,6 +97,24 @@ pub(super) const PAGE: &str = select_transfers!(
     FROM (SELECT * FROM transfers WHERE number < $1 ORDER BY number DESC LIMIT 1000) t
     JOIN transfer_recipients r ON r.transfer = t.number
     ORDER BY t.number DESC, r.number"
+);
+pub(super) const OF_MAILBOX: &[&str] = &[
+    r#"SELECT number FROM transfers WHERE lower(sender COLLATE "C") = $1"#,
+    r#"SELECT transfer AS number FROM transfer_recipients WHERE lower(address COLLATE "C") = $1"#,
+];
+/// Those that may be, each out of an index of the few that are spelled oddly, or that have authors: these are lists, in JSON.
+const PERHAPS_OF_MAILBOX: &[&str] = &[
+    r#"SELECT number FROM transfers WHERE $1 <> '' AND sender COLLATE "C" ~ '[^!-~]|"'"#,
+    r#"SELECT transfer AS number FROM transfer_recipients WHERE $1 <> '' AND address COLLATE "C" ~ '[^!-~]|"'"#,
+    r#"SELECT number FROM (
+        SELECT number, lower((coalesce(reply_to, '') || coalesce(on_behalf_of, '')) COLLATE "C") AS authors
+        FROM transfers WHERE reply_to IS NOT NULL OR on_behalf_of IS NOT NULL) AS lists
+     WHERE strpos(authors, $1) > 0 OR authors ~ '[^ -~]' OR strpos(authors, chr(92)) > 0"#,
+];
+pub(super) const NUMBERED: &str = select_transfers!(
+    "NULL::bigint[] AS numbers, NULL::text[] AS blobs, NULL::bigint[] AS sizes
+    FROM transfers t JOIN transfer_recipients r ON r.transfer = t.number
+    WHERE t.number = ANY($1) ORDER BY t.number DESC, r.number"
 );
 pub(super) const RECIPIENTS: &str = "
     SELECT number, address, key_packet, key, tries, locked_until, first_notified, notified, bounced, bounce_reason,

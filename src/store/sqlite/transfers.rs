@@ -1,6 +1,8 @@
 //! Transfers: what is known of them, and their end. At expiry the keys go, in one commit with the sessions
 //! that hold them; the blobs, worthless from then on, are given up to the sweeper (C25).
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -25,9 +27,27 @@ impl TransferAdmin for Sqlite {
     async fn transfers(&self) -> Result<Vec<Transfer>> {
         self.readers.read(list).await
     }
+
+    async fn transfers_of(&self, mailbox: String) -> Result<Vec<Transfer>> {
+        self.readers.read(move |db| list_of(db, &mailbox)).await
+    }
 }
 
 pub(super) const TRANSFER: &str = "SELECT * FROM transfers WHERE id = ?1";
+pub(super) const OF_MAILBOX: [&str; 2] = [
+    "SELECT number FROM transfers WHERE lower(sender) = ?1",
+    "SELECT transfer FROM transfer_recipients WHERE lower(address) = ?1",
+];
+/// Those that may be, each out of an index of the few that are spelled oddly, or that have authors: these are lists, in JSON.
+const PERHAPS_OF_MAILBOX: [&str; 3] = [
+    r#"SELECT number FROM transfers WHERE ?1 <> '' AND (sender GLOB '*[^!-~]*' OR instr(sender, '"'))"#,
+    r#"SELECT transfer FROM transfer_recipients WHERE ?1 <> '' AND (address GLOB '*[^!-~]*' OR instr(address, '"'))"#,
+    r"SELECT number FROM (
+        SELECT number, lower(coalesce(reply_to, '') || coalesce(on_behalf_of, '')) AS authors
+        FROM transfers WHERE reply_to IS NOT NULL OR on_behalf_of IS NOT NULL)
+     WHERE instr(authors, ?1) OR authors GLOB '*[^ -~]*' OR instr(authors, '\')",
+];
+pub(super) const NUMBERED: &str = "SELECT * FROM transfers WHERE number = ?1";
 pub(super) const RECIPIENTS: &str = "SELECT * FROM transfer_recipients WHERE transfer = ?1 ORDER BY number";
 pub(super) const PARTS: &str = "SELECT number, blob, size FROM parts WHERE transfer = ?1 ORDER BY number";
 pub(super) const EXPIRED: &str = "
@@ -62,6 +82,22 @@ pub(super) fn list(db: &Connection) -> Result<Vec<Transfer>> {
         Ok(Transfer { recipients: recipients(db, number)?, ..transfer })
     })
     .collect()
+}
+
+/// Those that may be this mailbox's, newest first.
+fn list_of(db: &Connection, mailbox: &str) -> Result<Vec<Transfer>> {
+    let mut numbers = BTreeSet::<i64>::new();
+    for statement in OF_MAILBOX.iter().chain(&PERHAPS_OF_MAILBOX) {
+        let mut found = db.prepare_cached(statement)?;
+        let found = found.query_map([mailbox], |row| row.get::<_, i64>(0))?;
+        numbers.extend(found.collect::<rusqlite::Result<Vec<_>>>()?);
+    }
+    let mut found = db.prepare_cached(NUMBERED)?;
+    let one = |number| {
+        let (_, transfer) = found.query_row([number], transfer)?;
+        Ok(Transfer { recipients: recipients(db, number)?, ..transfer })
+    };
+    numbers.into_iter().rev().map(one).collect()
 }
 
 fn transfer(row: &Row<'_>) -> rusqlite::Result<(i64, Transfer)> {
