@@ -12,11 +12,11 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use support::client::{SmtpClient, submit};
-use support::document::{Shown, assert_shows, commands, log_lines, named, spans, table, words};
+use support::document::{Shown, assert_shows, blocks, commands, log_lines, named, spans, table, words};
 use support::gateway::{Gateway, Site, free_port, wait_for, zegel};
 use support::mail::{Notice, link_of, password_of};
 use support::smarthost::{Script, Smarthost, Stage, say};
-use support::web::{get_as, post};
+use support::web::{get, get_as, post};
 
 const PAGES: [&str; 4] = ["README.md", "docs/operations.md", "docs/privacy.md", "docs/scaling.md"];
 const OPERATIONS: &str = "docs/operations.md";
@@ -476,6 +476,77 @@ fn questions_and_answers() {
         let quoted = scene.real(&spans(answer)[0]);
         let (status, output) = scene.run(&words(line));
         assert!(status == 0 && output.contains(&quoted), "{question} `{line}` lacks {quoted:?}:\n{output}");
+    }
+}
+
+/// What the pages show of a configuration is one that the program reads.
+#[test]
+fn blocks_of_the_configuration() {
+    let tables = |page: &str| {
+        let blocks = blocks(page, "[", "toml").into_iter();
+        blocks.filter_map(|text| text.parse::<toml::Table>().ok()).collect::<Vec<_>>()
+    };
+    let whole = tables("README.md").remove(0);
+    let mut seen = 0;
+    for page in PAGES {
+        for table in tables(page) {
+            let mut merged = whole.clone();
+            for (section, value) in table {
+                match (merged.get_mut(&section), value) {
+                    (Some(toml::Value::Table(keys)), toml::Value::Table(more)) => keys.extend(more),
+                    (_, value) => drop(merged.insert(section, value)),
+                }
+            }
+            if merged.contains_key("store") && !cfg!(feature = "cluster") {
+                continue;
+            }
+            let text = merged.to_string();
+            let read = zegel::config::parse(Path::new("/etc/zegel/zegel.toml"), &text, std::iter::empty());
+            assert!(read.is_ok(), "{page}: {}\n{text}", read.err().unwrap());
+            seen += 1;
+        }
+    }
+    assert!(seen >= 5, "{seen}");
+}
+
+/// `/readyz.json` has the members that the page shows, of the same kinds, and says the same of a next hop that is away.
+#[test]
+fn the_health_of_a_gateway_for_programs() {
+    let mut scene = Scene::waiting();
+    let away = scene.json(&["queue", "list"])[0]["recipients"][0]["answer"].as_str().unwrap().to_owned();
+    assert!(away.contains("Connection refused"), "{away}");
+    let gateway = scene.gateway.take().unwrap();
+    let real = get(&format!("http://{}/readyz.json", gateway.admin)).body;
+    let real: Value = serde_json::from_slice(&real).unwrap();
+    let shown = blocks(OPERATIONS, "{", "json");
+    let shown = shown.iter().filter_map(|text| serde_json::from_str::<Value>(text).ok());
+    let shown: Value = shown.filter(|value| value["checks"].is_array()).last().unwrap();
+    assert_eq!(outline(&shown), outline(&real));
+    assert_eq!(shown["status"], real["status"]);
+    let of = |report: &Value| {
+        let checks = report["checks"].as_array().unwrap();
+        let check = checks.iter().find(|check| check["name"] == "smarthost").unwrap();
+        let words = check["reason"].as_str().unwrap().split_whitespace();
+        let fixed = |word: &&str| !word.contains(|c: char| c.is_ascii_digit());
+        (check["state"].clone(), words.filter(fixed).collect::<Vec<_>>().join(" "))
+    };
+    assert_eq!(of(&shown), of(&real));
+}
+
+/// The names in it, and the kinds of what they name; of a list those of its first element, of what may be missing nothing.
+fn outline(value: &Value) -> String {
+    match value {
+        Value::Object(members) => {
+            let always =
+                members.iter().filter(|(name, _)| !["reason", "last_success"].contains(&name.as_str()));
+            let member = |(name, value): (&String, &Value)| format!("{name}: {}", outline(value));
+            format!("{{{}}}", always.map(member).collect::<Vec<_>>().join(", "))
+        }
+        Value::Array(elements) => format!("[{}]", elements.first().map(outline).unwrap_or_default()),
+        Value::Null => "nothing".to_owned(),
+        Value::Bool(_) => "yes or no".to_owned(),
+        Value::Number(_) => "number".to_owned(),
+        Value::String(_) => "text".to_owned(),
     }
 }
 
