@@ -188,6 +188,7 @@ fn delivered(item: Item) -> Attempt {
         outcomes: vec![(1, Outcome::Delivered)],
         next_attempt: now,
         problem: None,
+        sends_back: false,
         reports: Vec::new(),
         events: Vec::new(),
         tracks: Vec::new(),

@@ -415,7 +415,7 @@ fn the_clock_is_compared_with_whoever_tells_the_time() {
     let server = dns.address.to_string();
     let now = jiff::Timestamp::now();
     let greeting = |time: jiff::Timestamp| {
-        let time = jiff::fmt::rfc2822::to_string(&time.to_zoned(jiff::tz::TimeZone::UTC)).unwrap();
+        let time = zegel::clock::rfc5322(time);
         let text = format!("220 mx.voorbeeld.nl Microsoft ESMTP MAIL Service ready at {time}");
         Script::usual().at(Stage::Connect, say(&text))
     };

@@ -14,7 +14,7 @@ use serde_json::Value;
 use support::client::submit;
 use support::gateway::{Gateway, Site, wait_for};
 use support::mail::{Notice, password_of, tagged};
-use support::smarthost::{Script, Smarthost, Stage, say};
+use support::smarthost::{Act, Script, Smarthost, Stage, say};
 
 const STAFF: &str = "jan@voorbeeld.nl";
 const RESIDENT: &str = "anna@example.org";
@@ -191,6 +191,92 @@ fn a_receipt_that_is_refused_is_frozen_and_the_postmaster_told() {
     assert_eq!(receipt.kind, "receipt");
     password_of(&receipt.text);
     wait_for("readiness", || look(&gateway, "/readyz").1.starts_with("ok\n").then_some(()));
+}
+
+/// Held mail stays whatever happens, and nothing sounds an alarm; what is sent back is told to its sender.
+#[test]
+fn mail_is_held_released_and_sent_back() {
+    let smarthost = Smarthost::start(Script::usual().at(Stage::Rcpt, say("450 4.2.0 later")));
+    let site = Site::new(smarthost.address(), "");
+    let gateway = site.start();
+    for to in [RESIDENT, "bob@example.net"] {
+        submit(gateway.smtp, STAFF, &[to], b"Subject: gewoon\r\n\r\nhallo\r\n");
+    }
+    wait_for("both tried", || queue(&site).iter().all(|item| item["attempts"] != 0).then_some(()));
+    let done = |arguments: &[&str]| {
+        let (status, out, error) = site.command(arguments);
+        assert_eq!(status, 0, "{arguments:?}: {out}{error}");
+        out
+    };
+    let fails = |arguments: &[&str]| {
+        let (status, out, error) = site.command(arguments);
+        assert_ne!(status, 0, "{arguments:?}: {out}{error}");
+        error
+    };
+    let out = done(&["queue", "hold", "--to", RESIDENT, "--reason", "wacht op Jan"]);
+    assert!(out.ends_with(" held\n"), "{out}");
+    let held = || queue(&site).into_iter().filter(|item| item["problem"] == "held").collect::<Vec<_>>();
+    wait_for("one that is held", || (held().len() == 1).then_some(()));
+    let id = held()[0]["id"].as_str().unwrap().to_owned();
+    assert_eq!(
+        (&held()[0]["recipients"][0]["state"], &held()[0]["hold"]["reason"]),
+        (&"held".into(), &"wacht op Jan".into())
+    );
+    assert!(fails(&["queue", "hold", &id]).contains("held already"));
+    assert!(fails(&["queue", "retry", &id]).contains("wacht op Jan: zegel queue release"));
+    assert!(fails(&["queue", "hold"]).contains("required"));
+    assert!(fails(&["queue", "bounce", &id, "--reason", "a\nb"]).contains("one line"));
+    assert!(done(&["queue", "show", &id]).contains("wacht op Jan"));
+    assert!(done(&["track", "--to", RESIDENT]).contains("wacht op Jan"));
+    assert!(look(&gateway, "/readyz").1.starts_with("ok\n"), "{}", look(&gateway, "/readyz").1);
+    assert!(look(&gateway, "/metrics").1.contains("\nzegel_queue_problems{problem=\"held\"} 1\n"));
+
+    smarthost.change(Script::usual());
+    assert_eq!(gateway.stop(), 0);
+    let _gateway = site.start();
+    done(&["queue", "retry", "--all"]);
+    smarthost.wait(|seen| seen.copies("bob@example.net") == 1);
+    wait_for("the other one gone", || (queue(&site).len() == 1).then_some(()));
+    assert_eq!((held().len(), smarthost.seen().copies(RESIDENT)), (1, 0));
+
+    smarthost.change(Script::usual().at(Stage::Rcpt, say("450 4.2.0 later")));
+    assert!(done(&["queue", "release", "--all"]).contains("released"));
+    assert!(fails(&["queue", "release", &id]).contains("is not held"));
+    let before = held().len();
+    wait_for("another attempt", || (queue(&site)[0]["attempts"].as_u64() > Some(1)).then_some(()));
+    assert_eq!(before, 0);
+    smarthost.change(Script::usual().when(Stage::Rcpt, RESIDENT, say("450 4.2.0 later"), usize::MAX));
+    done(&["queue", "bounce", &id, "--reason", "dubbel verzonden"]);
+    let report = Notice::of(&smarthost.wait(|seen| seen.taken.len() == 2).taken[1]);
+    assert_eq!((report.kind.as_str(), report.to.as_slice()), ("failure", &[STAFF.to_owned()][..]));
+    assert!(report.raw.contains("5.7.1 sent back by the administrator: dubbel verzonden"), "{}", report.raw);
+    wait_for("an empty queue", || queue(&site).is_empty().then_some(()));
+    assert_eq!(smarthost.seen().copies(RESIDENT), 0);
+    for action in ["hold", "release", "send-back"] {
+        let trail = done(&["audit", "list", "--action", action]);
+        assert!(trail.contains(&id) && trail.contains("by admin "), "{trail}");
+    }
+}
+
+/// What is being delivered just now is delivered once, and the administrator is told.
+#[test]
+fn what_is_being_delivered_is_not_taken_away() {
+    let smarthost = Smarthost::start(Script::usual().at(Stage::Data, Act::Hang));
+    let site = Site::new(smarthost.address(), "");
+    let gateway = site.start();
+    let ask = |verb: &str, id: &str| site.command(&["queue", verb, id]);
+    submit(gateway.smtp, STAFF, &[RESIDENT], &tagged(STAFF, RESIDENT));
+    let notification =
+        wait_for("the notification", || queue(&site).into_iter().find(|item| item["kind"] == "notification"));
+    let id = notification["id"].as_str().unwrap();
+    smarthost.wait(|seen| seen.commands.iter().filter(|(_, line)| line == "DATA").count() >= 2);
+    let (status, out, _) = ask("hold", id);
+    assert!(status == 0 && out.contains("is being delivered just now"), "{out}");
+    let (status, out, _) = ask("bounce", id);
+    assert!(status == 0 && out.contains("is being delivered just now"), "{out}");
+    let (status, out, _) = ask("drop", id);
+    assert!(status == 0 && out.contains("it was being delivered"), "{out}");
+    assert_eq!(ask("drop", id).0, 1);
 }
 
 /// What others have written without a sender goes on being reported to nobody but the postmaster.

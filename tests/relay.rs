@@ -15,6 +15,7 @@ use rustls_pki_types::PrivateKeyDer;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use zegel::address::{Address, ReversePath};
+use zegel::audit::{Actor, Recorded};
 use zegel::clock::{Clock, Timestamp};
 use zegel::config;
 use zegel::delivery::Timeouts;
@@ -28,7 +29,7 @@ use zegel::outbox::body::{self, store_body};
 use zegel::queue::worker::{WakeHandle, Worker, WorkerParts};
 use zegel::secret::{BodyKey, Keys};
 use zegel::settings::{CurrentSettings, Settings};
-use zegel::store::{BodyData, NewItem, Problem, QueueItemKind, Track};
+use zegel::store::{BodyData, ByHand, NewItem, Problem, QueueItemKind, Ruling, Track};
 
 use support::queue::{MemoryBlobs, MemoryQueue, State};
 use support::smarthost::{Act, Script, Seen, Smarthost, Stage, USUAL, say};
@@ -102,6 +103,7 @@ impl Gateway {
             blobs: Arc::new(blobs.clone()),
             key: key(),
             link_key: Keys::derive(&[7; 32]).link,
+            action_key: Keys::derive(&[7; 32]).action,
             clock: clock.clone(),
             settings: settings(smarthost, relay),
             next_hop: Arc::new(next_hop),
@@ -1095,5 +1097,109 @@ async fn a_clock_that_was_set_back_does_not_strand_the_queue() {
     });
     gateway.empty().await;
     assert_eq!(smarthost.seen().copies(PIET), 1);
+    gateway.stop().await;
+}
+
+fn ruling(reason: Option<&str>) -> Ruling {
+    let by = Recorded::Known(Actor::Admin("beheer".to_owned()));
+    Ruling { since: start(), by, reason: reason.map(str::to_owned) }
+}
+
+/// A claim may be older than the decision, or be a node's that knows nothing of it.
+#[tokio::test]
+async fn what_is_held_is_given_back_and_not_begun() {
+    let smarthost = Smarthost::start(Script::usual());
+    let gateway = Gateway::run(&smarthost, "");
+    smarthost.change(Script::usual().when(Stage::Rcpt, PIET, say("450 4.2.0 later"), 1));
+    let id = gateway.send(&[PIET]);
+    gateway.finished(1).await;
+    gateway.queue.decide(&id, ByHand { hold: Some(ruling(None)), ..ByHand::default() });
+    gateway.pass(10 * MINUTE);
+    let state = gateway.queue.wait(|state| state.rows[0].problem == Some(Problem::Frozen)).await;
+    assert_eq!((state.finished, state.outcomes.len(), state.events.len()), (2, 1, 1), "{state:?}");
+    assert_eq!(smarthost.seen().taken.len(), 0);
+    gateway.queue.decide(&id, ByHand::default());
+    gateway.queue.retry_all(gateway.clock.now());
+    gateway.wake.wake();
+    gateway.empty().await;
+    assert_eq!(smarthost.seen().copies(PIET), 1);
+    gateway.stop().await;
+}
+
+/// A week in which it was held is no week in which it was tried.
+#[tokio::test]
+async fn what_was_held_is_not_given_up_for_its_age() {
+    let smarthost = Smarthost::start(Script::usual().at(Stage::Rcpt, say("450 4.2.0 later")));
+    let gateway =
+        Gateway::run(&smarthost, "retry = [\"1m\", \"1m\", \"1m\", \"1m\", \"1m\"]\ngive_up_after = \"6m\"");
+    let (id, other) = (gateway.send(&[PIET]), gateway.send(&[MIEN]));
+    gateway.finished(2).await;
+    gateway.queue.decide(&id, ByHand { held_for: 7 * 24 * 60 * MINUTE, ..ByHand::default() });
+    for attempts in [4, 6, 8] {
+        gateway.pass(2 * MINUTE);
+        gateway.finished(attempts).await;
+    }
+    let state = gateway.queue.wait(|state| state.rows.len() == 1).await;
+    assert_eq!(state.rows[0].item.id, id);
+    let failed = |(item, _, outcome): &&(QueueId, u32, Outcome)| {
+        *item == other && matches!(outcome, Outcome::Failed(_))
+    };
+    assert_eq!(state.outcomes.iter().filter(failed).count(), 1);
+    gateway.stop().await;
+}
+
+/// RFC 3464: with the administrator's reason, to the sender; nothing of it reaches a recipient, and `soft_bounce` is not meant.
+#[tokio::test]
+async fn what_is_sent_back_is_reported_with_the_reason() {
+    let smarthost = Smarthost::start(Script::usual().at(Stage::Rcpt, say("450 4.2.0 later")));
+    let gateway = Gateway::run(&smarthost, "soft_bounce = true");
+    let id = gateway.send(&[PIET, MIEN]);
+    gateway.finished(1).await;
+    let reason = "te groot voor hen, \u{e9}n dubbel";
+    gateway.queue.decide(&id, ByHand { bounce: Some(ruling(Some(reason))), ..ByHand::default() });
+    gateway.pass(10 * MINUTE);
+    let state = gateway.empty().await;
+    assert_eq!(smarthost.seen().taken.len(), 0);
+    assert_eq!(state.reports.len(), 1);
+    let report = &state.reports[0];
+    assert_eq!(report.envelope.reverse_path, ReversePath::Null);
+    assert_eq!(report.envelope.recipients[0].address.as_str(), "jan@voorbeeld.nl");
+    let text = read_report(report);
+    for line in [
+        "Final-Recipient: rfc822; piet@example.org\r\n",
+        "Final-Recipient: rfc822; mien@example.org\r\n",
+        "Action: failed\r\n",
+        "Status: 5.7.1\r\n",
+        "Diagnostic-Code: x-zegel; 5.7.1 sent back by the administrator: te groot voor hen, ?n dubbel\r\n",
+    ] {
+        assert!(text.contains(line), "{line:?} in\n{text}");
+    }
+    assert!(!text.contains("Remote-MTA"), "no server has refused it: {text}");
+    assert_eq!(
+        &outcomes(&state)[2..],
+        ["1", "2"].map(|n| format!("{n} failed 5.7.1 sent back by the administrator: {reason}"))
+    );
+    gateway.stop().await;
+}
+
+/// C38: what zegel wrote is not kept any longer, for somebody has decided so; and somebody else hears of it.
+#[tokio::test]
+async fn what_is_sent_back_and_has_no_sender_is_told_to_the_postmaster() {
+    let smarthost = Smarthost::start(Script::usual().at(Stage::Rcpt, say("550 5.1.1 no")));
+    let gateway = Gateway::run(&smarthost, "");
+    for (n, kind) in FROM_NOBODY.into_iter().chain([QueueItemKind::Message]).enumerate() {
+        smarthost.change(Script::usual().at(Stage::Rcpt, say("450 4.2.0 later")));
+        let id = gateway.send_item(&[PIET], MESSAGE, from_nobody(kind));
+        gateway.finished(2 * n + 1).await;
+        gateway.queue.decide(&id, ByHand { bounce: Some(ruling(Some("dubbel"))), ..ByHand::default() });
+        gateway.pass(10 * MINUTE);
+        let state = gateway.empty().await;
+        let notice = state.reports.last().unwrap();
+        assert_eq!((state.reports.len(), notice.kind), (n + 1, QueueItemKind::Undelivered), "{kind:?}");
+        let text = read_report(notice);
+        assert!(text.contains("5.7.1 sent back by the administrator: dubbel"), "{text}");
+        assert!(!text.contains("zegel queue retry"), "it is gone: {text}");
+    }
+    assert_eq!(smarthost.seen().taken.len(), 0);
     gateway.stop().await;
 }

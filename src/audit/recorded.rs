@@ -4,7 +4,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{ADMIN, Action, Actor, EventResult, Origin};
 use crate::address::{Address, ReversePath};
@@ -199,6 +199,12 @@ impl<T: fmt::Display> fmt::Display for Recorded<T> {
             Self::Known(known) => known.fmt(f),
             Self::Unknown(text) => f.write_str(text),
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for Recorded<Actor> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::actor)
     }
 }
 

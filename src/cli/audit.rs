@@ -93,7 +93,7 @@ impl Filter {
     /// Days are those of the organisation.
     fn times(&self, report: &ReportArgs) -> Result<RangeInclusive<Timestamp>> {
         let (config, now) = (report.config()?, Clock::system().now());
-        let zone = &config.organisation.time_zone;
+        let zone = &self.organisation.choose(&config)?.0.organisation.time_zone;
         Ok(since(self.since.as_deref(), zone, now)?..=until(self.until.as_deref(), zone, now)?)
     }
 

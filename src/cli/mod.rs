@@ -29,14 +29,14 @@ mod transfer;
 
 use std::fmt::Arguments;
 use std::io::{self, Write};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::address::Address;
-use crate::config::{self, Config, ConfigError};
+use crate::config::{self, Config, ConfigError, NameServer};
 use crate::home::{Home, Lost};
 use crate::id::{QueueId, TransferId};
 use crate::limits::EXPIRY_DAYS;
@@ -223,9 +223,9 @@ pub struct CheckArgs {
     /// Ask next hops, virus scanner, pages and DNS too; no mail is sent
     #[arg(long)]
     online: bool,
-    /// The name server to ask; else those of the system
-    #[arg(long, value_name = "ADDR", requires = "online", value_parser = check::name_server)]
-    dns_server: Option<SocketAddr>,
+    /// The name server to ask; else admin.dns_server, or those of the system
+    #[arg(long, value_name = "ADDR", requires = "online", value_parser = str::parse::<NameServer>)]
+    dns_server: Option<NameServer>,
     /// The selector of the DKIM key that our mail is signed with
     #[arg(long, value_name = "NAME", requires = "online")]
     dkim_selector: Option<String>,
@@ -340,6 +340,33 @@ enum QueueCommand {
     Drop {
         /// The item
         id: QueueId,
+        #[command(flatten)]
+        report: ReportArgs,
+    },
+    /// Keep an item, or all that fit, from being delivered until it is released
+    Hold {
+        #[command(flatten)]
+        which: queue::Which,
+        /// Why, in one line
+        #[arg(long, value_name = "TEXT", value_parser = queue::parse_reason)]
+        reason: Option<String>,
+        #[command(flatten)]
+        report: ReportArgs,
+    },
+    /// Deliver what is held, now
+    Release {
+        #[command(flatten)]
+        which: queue::Which,
+        #[command(flatten)]
+        report: ReportArgs,
+    },
+    /// Give an item up and tell its sender, with a delivery status notification
+    Bounce {
+        /// The item
+        id: QueueId,
+        /// Why, in one line: the sender reads it
+        #[arg(long, value_name = "TEXT", value_parser = queue::parse_reason)]
+        reason: Option<String>,
         #[command(flatten)]
         report: ReportArgs,
     },

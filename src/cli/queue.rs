@@ -1,6 +1,8 @@
 //! `zegel queue`: looks into the queue of a gateway that may be running, and changes it.
 
-use anyhow::{Result, bail};
+mod by_hand;
+
+use anyhow::{Result, anyhow, bail};
 use clap::Args;
 use serde_json::json;
 
@@ -9,8 +11,10 @@ use super::{QueueCommand, ReportArgs, operator, print_json};
 use crate::address::Address;
 use crate::audit::{Action, EventResult};
 use crate::clock::{Clock, Timestamp};
+use crate::id::QueueId;
 use crate::store::{
-    OrganisationFilter, Problem, QueueEntry, QueueEntryRecipient, QueueItemKind, RecipientState,
+    OrganisationFilter, Problem, QueueEntry, QueueEntryRecipient, QueueItemKind, RecipientState, Ruling,
+    StepEnd, Store,
 };
 
 /// Runs one of the commands.
@@ -31,7 +35,7 @@ pub fn run(command: QueueCommand) -> Result<()> {
                 let event = operator::actor().event(now, Action::Retry, object, EventResult::Ok);
                 let due = report.home().await?.store.retry(id.clone(), now, Some(event)).await?;
                 match id {
-                    Some(id) if due == 0 => bail!("no item {id} in the queue"),
+                    Some(id) if due == 0 => return Err(why_not_due(&report, &id).await?),
                     _ if report.json => print_json(&json!({ "due": due })),
                     _ => say!("{due} due now"),
                 }
@@ -40,17 +44,61 @@ pub fn run(command: QueueCommand) -> Result<()> {
             QueueCommand::Drop { id, report } => {
                 let now = Clock::system().now();
                 let event = operator::actor().event(now, Action::Drop, id.to_string(), EventResult::Ok);
-                if !report.home().await?.store.drop_item(id.clone(), event).await? {
-                    bail!("no item {id} in the queue");
-                }
-                match report.json {
-                    true => print_json(&json!({ "dropped": id })),
-                    false => say!("{id} dropped"),
+                let end = report.home().await?.store.drop_item(id.clone(), event).await?;
+                match (end, report.json) {
+                    (StepEnd::NotThere, _) => bail!("no item {id} in the queue"),
+                    (end, true) => {
+                        print_json(&json!({ "dropped": id, "in_delivery": end == StepEnd::InDelivery }))
+                    }
+                    (StepEnd::InDelivery, false) => {
+                        say!(
+                            "{id} dropped; it was being delivered, so it may have left: zegel track --id {id}"
+                        )
+                    }
+                    (_, false) => say!("{id} dropped"),
                 }
                 Ok(())
             }
+            QueueCommand::Hold { which, reason, report } => by_hand::hold(&which, reason, &report).await,
+            QueueCommand::Release { which, report } => by_hand::release(&which, &report).await,
+            QueueCommand::Bounce { id, reason, report } => by_hand::bounce(id, reason, &report).await,
         }
     })
+}
+
+/// Why an item was not made due.
+async fn why_not_due(report: &ReportArgs, id: &QueueId) -> Result<anyhow::Error> {
+    let held = report.home().await?.store.held().await?;
+    Ok(match held.iter().find(|(item, _)| item == id) {
+        Some((_, ruling)) => anyhow!("{id} is held {}: zegel queue release {id}", who(ruling)),
+        None => anyhow!("no item {id} in the queue"),
+    })
+}
+
+/// Which items are held or released: one, those that a filter fits, or all.
+#[derive(Debug, Args)]
+pub struct Which {
+    /// The item
+    #[arg(required_unless_present_any = ["to", "from", "kind", "since", "problem", "all"])]
+    id: Option<QueueId>,
+    #[command(flatten)]
+    filter: Filter,
+    /// Every item
+    #[arg(long)]
+    all: bool,
+}
+
+/// As the reader of a report sees it: one printable line.
+pub(super) fn parse_reason(text: &str) -> Result<String, String> {
+    const LONGEST: usize = 200;
+    match text.trim() {
+        "" => Err("a reason is not empty".to_owned()),
+        text if text.chars().any(char::is_control) => {
+            Err("a reason is one line of printable text".to_owned())
+        }
+        text if text.chars().count() > LONGEST => Err(format!("a reason has at most {LONGEST} characters")),
+        text => Ok(text.to_owned()),
+    }
 }
 
 /// Which items are listed: those that everything holds for which is given.
@@ -66,7 +114,7 @@ pub struct Filter {
     /// Accepted from then on: 2h, 3d, 2026-11-30, or 2026-11-30T10:00:00Z
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
-    /// With this problem: refused, tls or frozen
+    /// With this problem: refused, tls, frozen or held
     #[arg(long, value_parser = parse_problem)]
     problem: Option<Problem>,
 }
@@ -76,7 +124,7 @@ fn parse_kind(text: &str) -> Result<QueueItemKind, String> {
 }
 
 fn parse_problem(text: &str) -> Result<Problem, String> {
-    text.parse().map_err(|_| "the problems are refused, tls and frozen".to_owned())
+    text.parse().map_err(|_| "the problems are refused, tls, frozen and held".to_owned())
 }
 
 impl Filter {
@@ -90,12 +138,18 @@ impl Filter {
     }
 }
 
-async fn list(filter: &Filter, report: &ReportArgs) -> Result<()> {
+/// The items of the queue that a filter fits, oldest first.
+async fn fitting(filter: &Filter, report: &ReportArgs, store: &dyn Store) -> Result<Vec<QueueEntry>> {
     let (config, now) = (report.config()?, Clock::system().now());
     let (of, whose) = filter.organisation.choose(&config)?;
     let since = arguments::since(filter.since.as_deref(), &of.organisation.time_zone, now)?;
-    let mut entries = report.home().await?.store.queue().await?;
+    let mut entries = store.queue().await?;
     entries.retain(|entry| filter.fits(entry, whose.as_ref(), since));
+    Ok(entries)
+}
+
+async fn list(filter: &Filter, report: &ReportArgs) -> Result<()> {
+    let entries = fitting(filter, report, report.home().await?.store.as_ref()).await?;
     if report.json {
         print_json(&entries);
         return Ok(());
@@ -121,13 +175,25 @@ async fn list(filter: &Filter, report: &ReportArgs) -> Result<()> {
 /// When it is tried again.
 fn next(entry: &QueueEntry) -> String {
     match entry.problem {
-        Some(Problem::Frozen) => "never".to_owned(),
+        Some(Problem::Frozen | Problem::Held) => "never".to_owned(),
         _ => format!("next {}", entry.next_attempt),
     }
 }
 
+/// Since when it is held, by whom and why.
+pub(super) fn who(ruling: &Ruling) -> String {
+    let Ruling { since, by, reason } = ruling;
+    let why = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    format!("since {since} by {by}{why}")
+}
+
 /// Why the first of those that wait does; nothing before the first attempt.
 fn why(entry: &QueueEntry) -> String {
+    match (&entry.hold, &entry.bounce) {
+        (Some(hold), _) => return format!("  (held {})", who(hold)),
+        (None, Some(bounce)) => return format!("  (to be sent back {})", who(bounce)),
+        (None, None) => {}
+    }
     let waits = |one: &QueueEntryRecipient| match (one.state, &one.diagnostic) {
         (RecipientState::Waiting, Some(why)) => Some(format!("  ({why})")),
         (RecipientState::Frozen, Some(why)) => Some(format!("  (frozen: {why})")),
@@ -154,7 +220,16 @@ fn show(entry: &QueueEntry, json: bool) -> Result<()> {
     say!("attempts      {}", entry.attempts);
     match entry.problem {
         Some(Problem::Frozen) => say!("next attempt  never: frozen, until `zegel queue retry` or `drop`"),
+        Some(Problem::Held) => {
+            say!("next attempt  never: held, until `zegel queue release`, `bounce` or `drop`")
+        }
         _ => say!("next attempt  {}", entry.next_attempt),
+    }
+    if let Some(hold) = &entry.hold {
+        say!("held          {}", who(hold));
+    }
+    if let Some(bounce) = &entry.bounce {
+        say!("sent back     {}", who(bounce));
     }
     for recipient in &entry.recipients {
         let why = recipient.diagnostic.as_ref().map(ToString::to_string).unwrap_or_default();

@@ -6,12 +6,12 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde::Serialize;
 
-use super::arguments::{OrganisationArg, moment, parse_link, parse_who, since};
-use super::{ReportArgs, print_json, transfer};
+use super::arguments::{OrganisationArg, parse_link, parse_who, since, until};
+use super::{ReportArgs, print_json, queue, transfer};
 use crate::calendar::Zone;
 use crate::clock::{Clock, Timestamp};
 use crate::id::{QueueId, TransferId};
-use crate::store::{Store, TrackQuery, TrackRow, TrackState, Who, message_id};
+use crate::store::{Ruling, Store, TrackQuery, TrackRow, TrackState, Who, message_id};
 use crate::transfer::pasted::reference;
 use crate::transfer::status::{self, Status};
 
@@ -37,7 +37,7 @@ pub struct TrackArgs {
     /// Accepted from then on: 2h, 3d, 2026-11-30, or 2026-11-30T10:00:00Z
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
-    /// Accepted until then
+    /// Accepted until then; a day counts whole
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
     #[command(flatten)]
@@ -58,6 +58,8 @@ struct Tracked {
     mails: Vec<TrackRow>,
     /// The transfers that it was sealed into, as far as they are still known.
     transfers: Vec<Status>,
+    /// Those of its mails that are held.
+    held: BTreeMap<QueueId, Ruling>,
 }
 
 /// Finds and prints.
@@ -69,10 +71,14 @@ pub fn run(args: &TrackArgs) -> Result<()> {
         let query = TrackQuery { organisation, ..query(args, zone, now)? };
         let store = args.report.home().await?.store;
         let found = store.find_tracks(query).await?;
+        let held: BTreeMap<_, _> = store.held().await?.into_iter().collect();
         let mut messages = Vec::new();
         for (tracking, mails) in in_order(&found, store.tracks(found.clone()).await?) {
             let transfers = transfers(store.as_ref(), &mails, config.seal.grace_days, zone, now).await?;
-            messages.push(Tracked { tracking, mails, transfers });
+            let of_these = mails
+                .iter()
+                .filter_map(|mail| Some((mail.item.clone()?, held.get(mail.item.as_ref()?)?.clone())));
+            messages.push(Tracked { tracking, held: of_these.collect(), mails, transfers });
         }
         if args.report.json {
             print_json(&messages);
@@ -122,7 +128,7 @@ fn query(args: &TrackArgs, zone: &Zone, now: Timestamp) -> Result<TrackQuery> {
         id,
         transfer,
         since: since(args.since.as_deref(), zone, now)?,
-        until: moment(args.until.as_deref(), Timestamp::MAX, zone, now)?,
+        until: until(args.until.as_deref(), zone, now)?,
         ..TrackQuery::all(args.most.into())
     })
 }
@@ -163,6 +169,9 @@ fn print(message: &Tracked) {
         say!("  {:<12}  {}  {}", mail.kind, mail.recipient, state(mail));
         if let Some(answer) = &mail.answer {
             say!("                {answer}");
+        }
+        if let Some(ruling) = mail.item.as_ref().and_then(|item| message.held.get(item)) {
+            say!("                held {}", queue::who(ruling));
         }
         if mail.state == TrackState::Sealed {
             opened(message, mail).iter().for_each(|line| say!("      {line}"));

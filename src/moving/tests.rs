@@ -9,9 +9,11 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use super::*;
+use crate::audit::{Action, Actor, Recorded};
 use crate::config::Database;
 use crate::data_folder::DataFolder;
-use crate::id::{FolderId, Link};
+use crate::diagnostic::Outcome;
+use crate::id::{FolderId, Link, QueueId};
 use crate::message::crlf::CrlfBytes;
 use crate::outbox::body;
 use crate::secret::{BodyKey, Keys};
@@ -38,6 +40,8 @@ struct Before {
     draft: DraftRow,
     mails: Vec<Vec<u8>>,
     bytes: Vec<(BlobName, Vec<u8>)>,
+    /// One is held, and one frozen.
+    stays: [QueueId; 2],
 }
 
 fn written(blobs: &dyn Blobs, bytes: &[u8]) -> BlobName {
@@ -94,6 +98,22 @@ fn fill(runtime: &Runtime) -> Before {
             store.commit(message(vec![item])).await.unwrap();
             mails.push(mail);
         }
+        let stays = [QueueId::random(), QueueId::random()];
+        for id in &stays {
+            let kind = QueueItemKind::Receipt;
+            store.commit(message(vec![NewItem { id: id.clone(), kind, ..item() }])).await.unwrap();
+        }
+        let ruling =
+            Ruling { since: noon(), by: Recorded::Known(Actor::Zegel), reason: Some("wacht".into()) };
+        let held = vec![(stays[0].clone(), event(Action::Hold))];
+        store.take_step(Step::Hold(ruling), held, noon()).await.unwrap();
+        let claimed = store.claim_due(&owner(), noon(), minutes(10), 100).await.unwrap();
+        let frozen = claimed.iter().find(|item| item.id == stays[1]).unwrap();
+        let no = (1..=2).map(|number| (number, Outcome::Deferred(said(550, "5.1.1 no")))).collect();
+        let end = Attempt { problem: Some(Problem::Frozen), ..attempt(frozen, no) };
+        store.finish_attempt(end).await.unwrap();
+        store.release_claims(&owner()).await.unwrap();
+
         let journalled = b"in the journal".to_vec();
         let sealed = body::seal(&keys.body, &CrlfBytes::check(journalled.clone()).unwrap()).unwrap();
         store.commit(message(vec![NewItem { body: sealed, ..item() }])).await.unwrap();
@@ -102,10 +122,10 @@ fn fill(runtime: &Runtime) -> Before {
             store.transfer(link.transfer.clone()).await.unwrap().unwrap(),
             store.draft(author.clone()).await.unwrap().unwrap(),
         );
-        (link, author, transfer, draft, mails, bytes)
+        (link, author, transfer, draft, mails, bytes, stays)
     });
-    let (link, author, transfer, draft, mails, bytes) = before;
-    Before { folder, link, author, transfer, draft, mails, bytes }
+    let (link, author, transfer, draft, mails, bytes, stays) = before;
+    Before { folder, link, author, transfer, draft, mails, bytes, stays }
 }
 
 impl Before {
@@ -142,6 +162,12 @@ impl Before {
             wanted.sort();
             assert_eq!(mails, wanted);
             store.release_claims(&owner()).await.unwrap();
+            let problems: Vec<_> = store.queue().await.unwrap();
+            let problem = |id: &QueueId| problems.iter().find(|entry| entry.id == *id).unwrap().problem;
+            let [held, frozen] = &self.stays;
+            assert_eq!((problem(held), problem(frozen)), (Some(Problem::Held), Some(Problem::Frozen)));
+            let reason = store.held().await.unwrap().remove(0).1.reason;
+            assert_eq!(reason.as_deref(), Some("wacht"));
         });
     }
 }

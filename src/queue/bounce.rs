@@ -198,7 +198,7 @@ pub(super) mod tests {
     use crate::outbox::body;
     use crate::secret::Keys;
     use crate::settings::testing::settings;
-    use crate::store::{Body, BodyData, Claim, Track};
+    use crate::store::{Body, BodyData, ByHand, Claim, Track};
     use crate::transfer::testing::MemoryBlobs;
 
     const MESSAGE: &[u8] =
@@ -225,6 +225,7 @@ pub(super) mod tests {
             track: Track::default(),
             created: Timestamp::UNIX_EPOCH,
             attempts: 0,
+            by_hand: ByHand::default(),
             claim: Claim { owner: FolderId::random(), token: 1, until: Timestamp::UNIX_EPOCH, lease: 0 },
         }
     }

@@ -60,7 +60,7 @@ mod tests {
     use crate::clock::Timestamp;
     use crate::envelope::MailParameters;
     use crate::id::{FolderId, QueueId};
-    use crate::store::{Body, BodyData, Claim, Track};
+    use crate::store::{Body, BodyData, ByHand, Claim, Track};
 
     fn item(kind: QueueItemKind, to: &[&str]) -> Item {
         let recipient = |(number, to): (u32, &&str)| PendingRecipient {
@@ -79,6 +79,7 @@ mod tests {
             track: Track::default(),
             created: Timestamp::UNIX_EPOCH,
             attempts: 0,
+            by_hand: ByHand::default(),
             claim: Claim { owner: FolderId::random(), token: 1, until: Timestamp::UNIX_EPOCH, lease: 0 },
         }
     }

@@ -37,8 +37,8 @@ use crate::metrics::{Metrics, Relayed};
 use crate::secret::{ActionKey, BodyKey, LinkKey};
 use crate::settings::{CurrentSettings, Organisation, Settings};
 use crate::store::{
-    Attempt, AttemptEnd, Blobs, BodyData, HopReport, Item, Problem, QueueItemKind, QueueStore, StoreError,
-    TrackRow,
+    Attempt, AttemptEnd, Blobs, BodyData, HopReport, Item, Problem, QueueItemKind, QueueStore, Ruling,
+    StoreError, TrackRow,
 };
 use crate::transfer::link;
 
@@ -220,10 +220,20 @@ impl Shared {
             drop(slot);
             return self.record(give_back(item, self.parts.clock.now())).await;
         }
+        if item.by_hand.hold.is_some() {
+            drop(slot);
+            return self.record(give_back(item, self.parts.clock.now())).await;
+        }
         let settings = self.parts.settings.get();
         let direction = routing::direction(&settings, &item);
         let organisation = routing::organisation(&settings, &item);
         let server = self.parts.next_hop.name(organisation, direction);
+        if let Some(ruling) = &item.by_hand.bounce {
+            drop(slot);
+            let delivery = sent_back(ruling, item.recipients.len());
+            let conclusion = self.conclude(&settings, &server, item, delivery).await;
+            return self.record(conclusion).await;
+        }
         let hop = HopName { organisation: organisation.id(), server: server.clone() };
         if item.attempts == 0 && item.kind != QueueItemKind::Message {
             let organisation = settings.label(item.organisation.as_ref());
@@ -328,11 +338,13 @@ impl Shared {
             item.recipients.iter().map(|pending| pending.number).zip(ended.outcomes).collect();
         // Before giving up: in the end senders are told.
         let organisation = routing::organisation(settings, &item);
-        if organisation.relay.soft_bounce {
+        let sends_back = item.by_hand.bounce.is_some();
+        if organisation.relay.soft_bounce && !sends_back {
             soften(&mut outcomes);
         }
         self.count(settings, &item, &outcomes, now);
-        let next = schedule(organisation).after(item.attempts.saturating_add(1), item.created, now);
+        let (attempts, age_from) = (item.attempts.saturating_add(1), item.by_hand.age_from(item.created));
+        let next = schedule(organisation).after(attempts, age_from, now);
         let next_attempt = match next {
             Next::Again(_)
                 if outcome::is_worth_another_round(outcomes.iter().map(|(_, outcome)| outcome)) =>
@@ -362,6 +374,7 @@ impl Shared {
             outcomes,
             next_attempt,
             problem,
+            sends_back,
             reports,
             events,
             tracks,
@@ -427,10 +440,21 @@ fn give_back(item: Item, now: Timestamp) -> Attempt {
         outcomes: Vec::new(),
         next_attempt: now,
         problem: None,
+        sends_back: false,
         reports: Vec::new(),
         events: Vec::new(),
         tracks: Vec::new(),
     }
+}
+
+/// An item that somebody sends back ends as if it had been refused for good, for everybody whom it has not reached yet.
+fn sent_back(ruling: &Ruling, recipients: usize) -> Delivery {
+    let text = match &ruling.reason {
+        Some(reason) => format!("sent back by the administrator: {reason}"),
+        None => "sent back by the administrator".to_owned(),
+    };
+    let why = Diagnostic::local(None, EnhancedCode::new(5, 7, 1), &text);
+    Delivery::same(Outcome::Failed(why), recipients)
 }
 
 fn schedule(organisation: &Organisation) -> RetrySchedule<'_> {

@@ -11,6 +11,7 @@ pub(crate) mod audit;
 mod author;
 mod blobs;
 mod body_keys;
+mod by_hand;
 #[cfg(test)]
 pub(crate) mod conformance;
 mod downloads;
@@ -65,6 +66,7 @@ pub use self::blobs::{
     all_names, discard,
 };
 pub use self::body_keys::{BodyKeys, LostKeys};
+pub use self::by_hand::{ByHand, Ruling, Step, StepEnd};
 pub use self::downloads::{DownloadStore, Fetch, SHOWN};
 pub use self::drafts::{DraftRow, DraftStore, EndedDraft};
 pub use self::gauges::{GaugeStore, Gauges, ProblemGauge, QueueGauge};

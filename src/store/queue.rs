@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 
-use super::{ClaimShares, QueueItemKind, Result, StoreError, Track, TrackRow};
+use super::{ByHand, ClaimShares, QueueItemKind, Result, StoreError, Track, TrackRow};
 use crate::address::ReversePath;
 use crate::audit::Event;
 use crate::clock::Timestamp;
@@ -122,6 +122,8 @@ pub struct Item {
     pub created: Timestamp,
     /// Attempts made before this one.
     pub attempts: u32,
+    /// What somebody decided on it: an attempt on what is held is not begun.
+    pub by_hand: ByHand,
     /// The right to make this attempt.
     pub claim: Claim,
 }
@@ -149,6 +151,7 @@ impl Item {
             track: item.track,
             created: item.created,
             attempts: 0,
+            by_hand: ByHand::default(),
             claim,
         }
     }
@@ -210,11 +213,13 @@ pub enum Problem {
     NeedsTls,
     /// It cannot be delivered, and has no sender who could be told: it is kept, and not tried again by itself.
     Frozen,
+    /// Somebody holds it. In the database it is frozen, and held.
+    Held,
 }
 
 impl Problem {
     /// Each of them.
-    pub const ALL: [Self; 3] = [Self::Refused, Self::NeedsTls, Self::Frozen];
+    pub const ALL: [Self; 4] = [Self::Refused, Self::NeedsTls, Self::Frozen, Self::Held];
 
     /// The word in the database, in figures and on the command line.
     pub const fn as_str(self) -> &'static str {
@@ -222,6 +227,7 @@ impl Problem {
             Self::Refused => "refused",
             Self::NeedsTls => "tls",
             Self::Frozen => "frozen",
+            Self::Held => "held",
         }
     }
 
@@ -231,6 +237,7 @@ impl Problem {
             Self::Refused => "the next hop takes no mail from us; it waits until that is mended",
             Self::NeedsTls => "mail waits that needs TLS, and the next hop gives none",
             Self::Frozen => "mail that cannot be delivered is frozen, because it has no sender to tell",
+            Self::Held => "mail is held until it is released",
         }
     }
 }
@@ -260,6 +267,8 @@ pub struct Attempt {
     pub next_attempt: Timestamp,
     /// What keeps the rest from going; what is [`Problem::Frozen`] is not tried again before [`super::Store::retry`].
     pub problem: Option<Problem>,
+    /// It was no attempt to deliver: the item was sent back, as somebody had decided.
+    pub sends_back: bool,
     /// Failure reports that go into the queue in the same transaction.
     pub reports: Vec<NewItem>,
     /// What the audit trail says of it.

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{NewItem, Problem, QueueItemKind, Result, StoreError};
+use super::{NewItem, Problem, QueueItemKind, Result, Ruling, Step, StepEnd, StoreError};
 use crate::address::{Address, ReversePath};
 use crate::audit::Event;
 use crate::clock::Timestamp;
@@ -15,11 +15,21 @@ use crate::id::{OrganisationId, QueueId, TransferId};
 pub trait QueueAdmin: Send + Sync + 'static {
     /// The whole queue, oldest first.
     async fn queue(&self) -> Result<Vec<QueueEntry>>;
-    /// Makes one item, or all, due now, frozen or not; tells how many. A claimed item stays claimed. The event is kept if there were
-    /// any.
+    /// Makes one item, or all, due now, frozen or not; tells how many. A claimed item stays claimed, and what is held stays held.
+    /// The event is kept if there were any.
     async fn retry(&self, item: Option<QueueId>, now: Timestamp, event: Option<Event>) -> Result<u64>;
-    /// Removes an item undelivered; tells whether it was there. Only then the event is kept.
-    async fn drop_item(&self, item: QueueId, event: Event) -> Result<bool>;
+    /// Removes an item undelivered. The event is kept if it was there.
+    async fn drop_item(&self, item: QueueId, event: Event) -> Result<StepEnd>;
+    /// Holds, releases or sends back these items, all at once, and tells what came of each. Its event is kept where something was
+    /// changed.
+    async fn take_step(
+        &self,
+        step: Step,
+        items: Vec<(QueueId, Event)>,
+        now: Timestamp,
+    ) -> Result<Vec<(QueueId, StepEnd)>>;
+    /// What is held.
+    async fn held(&self) -> Result<Vec<(QueueId, Ruling)>>;
 }
 
 /// A queue item as an administrator sees it.
@@ -41,10 +51,14 @@ pub struct QueueEntry {
     pub created: Timestamp,
     /// Attempts so far.
     pub attempts: u32,
-    /// When it is tried again; means nothing while it is frozen.
+    /// When it is tried again; means nothing while it is frozen or held.
     pub next_attempt: Timestamp,
     /// What an administrator has to mend.
     pub problem: Option<Problem>,
+    /// Who holds it, since when, and why.
+    pub hold: Option<Ruling>,
+    /// Who sends it back: that is done as soon as the worker sees it.
+    pub bounce: Option<Ruling>,
 }
 
 impl QueueEntry {
@@ -66,6 +80,8 @@ impl QueueEntry {
             attempts: 0,
             next_attempt: item.created,
             problem: None,
+            hold: None,
+            bounce: None,
         }
     }
 
@@ -94,6 +110,8 @@ pub enum RecipientState {
     Waiting,
     /// It waits for an administrator.
     Frozen,
+    /// It waits until it is released.
+    Held,
     /// The next hop took it.
     Delivered,
     /// It was given up.
@@ -101,11 +119,12 @@ pub enum RecipientState {
 }
 
 impl RecipientState {
-    /// The word on the command line, and in the database; there an item is frozen as a whole, and its recipients wait.
+    /// The word on the command line, and in the database; there an item is frozen or held as a whole, and its recipients wait.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
             Self::Frozen => "frozen",
+            Self::Held => "held",
             Self::Delivered => "delivered",
             Self::Failed => "failed",
         }
@@ -120,10 +139,11 @@ impl RecipientState {
         }
     }
 
-    /// From the database's word. Those that a frozen item still has to reach are frozen with it.
-    pub(super) fn read(word: &str, is_frozen: bool) -> Result<Self> {
+    /// From the database's word. Those that an item still has to reach are frozen or held with it.
+    pub(super) fn read(word: &str, problem: Option<Problem>) -> Result<Self> {
         match word {
-            "waiting" if is_frozen => Ok(Self::Frozen),
+            "waiting" if problem == Some(Problem::Frozen) => Ok(Self::Frozen),
+            "waiting" if problem == Some(Problem::Held) => Ok(Self::Held),
             "waiting" => Ok(Self::Waiting),
             "delivered" => Ok(Self::Delivered),
             "failed" => Ok(Self::Failed),

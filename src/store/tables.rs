@@ -92,7 +92,7 @@ pub const TABLES: &[Table] = tables! {
     "replies": number Number, transfer Number, recipient Number, browser Bytes, time Number, summary Bytes;
     "items": number Number, id Text, kind Text, reverse_path Text, parameters Text, transfer Text, recipient Number,
         blob Text, key Number, created Number, attempts Number, next_attempt Number, due Number, problem Text, track Text,
-        organisation Text, body Bytes;
+        organisation Text, hold Text, bounce Text, held_for Number, body Bytes;
     "item_recipients": item Number, number Number, address Text, parameters Text, state Text, stage Text, code Number,
         status Text, answer Text;
     "tracking": number Number, tracking Text, item Text, recipient_number Number, time Number, kind Text, sender Text,
@@ -102,11 +102,13 @@ pub const TABLES: &[Table] = tables! {
 };
 
 impl Table {
-    /// What a column is read from: an item that is moved is nobody's, so it is due when its next attempt is.
-    pub(super) fn source(&self, column: &Column) -> &'static str {
+    /// What a column is read from: an item that is moved is nobody's, so it is due when its next attempt is, if ever.
+    pub(super) fn source(&self, column: &Column) -> String {
         match (self.name, column.name) {
-            ("items", "due") => "next_attempt",
-            (_, name) => name,
+            ("items", "due") => "
+                CASE WHEN problem = 'frozen' OR hold IS NOT NULL THEN 9223372036854775807 ELSE next_attempt END AS due"
+                .to_owned(),
+            (_, name) => format!("\"{name}\""),
         }
     }
 

@@ -7,6 +7,7 @@
 
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -24,6 +25,8 @@ use crate::id::{Link, OrganisationId, QueueId, TransferId};
 const MOST_BEHIND: usize = 50_000;
 /// Rows that are written in one go: others wait for the database that long.
 pub(super) const AT_ONCE: usize = 500;
+/// A row is written at most so long after a younger one: by then its mail is a row of the queue, or delivered and written.
+pub(super) const MOST_LATE: Duration = Duration::from_mins(1);
 /// Rows that are looked through for messages, for each message that is asked for.
 const ROWS_PER_MESSAGE: usize = 20;
 
@@ -52,6 +55,12 @@ pub(super) fn sort(rows: &mut [TrackRow]) {
 }
 
 impl TrackRow {
+    /// Of ordinary mail that has left the gateway; what the next hop answered is not known any more.
+    pub(super) fn left(item: &NewItem) -> Vec<Self> {
+        let delivered = |row| Self { state: TrackState::Delivered, attempts: 1, ..row };
+        Self::queued(item, &item.track).into_iter().map(delivered).collect()
+    }
+
     /// One for each recipient of a mail that waits for its first attempt.
     pub fn queued(item: &NewItem, track: &Track) -> Vec<Self> {
         let recipients = (1..).zip(&item.envelope.recipients);

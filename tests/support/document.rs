@@ -84,19 +84,19 @@ pub fn log_lines(page: &str) -> Vec<Value> {
         .collect()
 }
 
-/// Every indented block of a page that begins like this, and every fenced one of this language, without what is in front of its
-/// lines.
-pub fn blocks(page: &str, start: &str, language: &str) -> Vec<String> {
+/// Every indented block of a page, without what is in front of its lines, and every fenced one of this language. A blank line ends
+/// no block that goes on behind it.
+pub fn blocks(page: &str, language: &str) -> Vec<String> {
     let text = text(page);
     let fence = format!("\n```{language}\n");
     let fenced = text.split(&fence).skip(1).filter_map(|rest| rest.split("\n```").next());
     let mut found: Vec<String> = fenced.map(str::to_owned).collect();
-    let mut block: Option<String> = None;
-    for line in text.lines().chain([""]) {
-        match (line.strip_prefix("    "), &mut block) {
-            (Some(line), Some(block)) => *block += &format!("{line}\n"),
-            (Some(line), None) => block = Some(format!("{line}\n")),
-            (None, _) => found.extend(block.take().filter(|block| block.starts_with(start))),
+    let mut block = String::new();
+    for line in text.lines().chain(["the end"]) {
+        match line.strip_prefix("    ") {
+            Some(line) => block += &format!("{line}\n"),
+            None if line.is_empty() && !block.is_empty() => block.push('\n'),
+            None => found.extend(Some(std::mem::take(&mut block)).filter(|block| !block.is_empty())),
         }
     }
     found

@@ -20,8 +20,8 @@ use zegel::clock::Timestamp;
 use zegel::diagnostic::Outcome;
 use zegel::id::{BlobName, FolderId, QueueId};
 use zegel::store::{
-    Attempt, AttemptEnd, BlobFacts, BlobWriter, Blobs, Claim, ClaimShares, Item, NewItem, PendingRecipient,
-    Problem, QueueStore, Result,
+    Attempt, AttemptEnd, BlobFacts, BlobWriter, Blobs, ByHand, Claim, ClaimShares, Item, NewItem,
+    PendingRecipient, Problem, QueueStore, Result,
 };
 
 /// One item and its state.
@@ -34,6 +34,7 @@ pub struct Row {
     pub claim: Option<Claim>,
     pub claims: u64,
     pub problem: Option<Problem>,
+    pub by_hand: ByHand,
 }
 
 impl Row {
@@ -78,6 +79,7 @@ impl MemoryQueue {
             claim: None,
             claims: 0,
             problem: None,
+            by_hand: ByHand::default(),
             item,
         };
         self.state.send_modify(|state| state.rows.push(row));
@@ -90,6 +92,18 @@ impl MemoryQueue {
     /// Makes everything due, frozen or not, as an administrator can.
     pub fn retry_all(&self, now: Timestamp) {
         self.change(|state| state.rows.iter_mut().for_each(|row| (row.due, row.problem) = (now, None)));
+    }
+
+    /// What somebody decides on an item by hand.
+    pub fn decide(&self, item: &QueueId, by_hand: ByHand) {
+        let rows = |state: &mut State| {
+            state
+                .rows
+                .iter_mut()
+                .filter(|row| row.item.id == *item)
+                .for_each(|row| row.by_hand = by_hand.clone());
+        };
+        self.change(|state| rows(state));
     }
 
     pub fn break_finish(&self, times: usize) {
@@ -137,6 +151,7 @@ fn claim(row: &mut Row, owner: &FolderId, until: Timestamp) -> Item {
         track: row.item.track.clone(),
         created: row.item.created,
         attempts: row.attempts,
+        by_hand: row.by_hand.clone(),
         claim,
     }
 }
@@ -211,6 +226,9 @@ impl QueueStore for MemoryQueue {
                 row.attempts += 1;
                 row.due = attempt.next_attempt;
                 row.problem = attempt.problem;
+                if row.by_hand.hold.is_some() {
+                    row.problem = Some(Problem::Frozen);
+                }
                 row.claim = None;
                 row.waiting.retain(|pending| {
                     let own = |(number, _): &&(u32, Outcome)| *number == pending.number;

@@ -100,6 +100,7 @@ impl Node {
             outcomes: vec![(1, outcome)],
             next_attempt: self.clock.now(),
             problem: None,
+            sends_back: false,
             reports: Vec::new(),
             events: Vec::new(),
             tracks: Vec::new(),

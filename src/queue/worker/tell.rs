@@ -60,7 +60,7 @@ impl Shared {
         if !from_nobody && bounce::to_report(item, outcomes).is_empty() {
             return FailureNotice::default();
         }
-        let keep = from_nobody && routing::is_kept(item.kind);
+        let keep = from_nobody && item.by_hand.bounce.is_none() && routing::is_kept(item.kind);
         let mut mail = match from_nobody {
             true => {
                 let failed = bounce::untold(item, outcomes);

@@ -31,13 +31,13 @@ macro_rules! store_conformance {
     ($open:expr) => {
         $crate::store::conformance::store_conformance! { $open =>
             queue: a_message_comes_back_as_it_went_in, an_item_is_claimed_by_one, a_claim_runs_out, claims_are_released_at_start, a_late_end_changes_nothing, a_released_claim_ends_nothing, the_oldest_goes_first_and_no_more_than_asked, a_flood_of_one_organisation_delays_the_others_by_little, no_organisation_gets_more_than_its_share, an_attempt_is_recorded_per_recipient, a_finished_item_goes_with_its_blob, a_report_is_queued_with_the_failure, an_attempt_on_a_dropped_item_is_no_error, what_was_not_reached_is_made_due;
-            queue_admin: retry_makes_due_but_never_twice, what_is_frozen_waits_for_somebody, a_dropped_item_is_gone, the_queue_can_be_looked_at;
+            queue_admin: retry_makes_due_but_never_twice, what_is_frozen_waits_for_somebody, a_dropped_item_is_gone, the_queue_can_be_looked_at, what_is_held_is_not_delivered_until_it_is_released, what_is_being_delivered_is_held_afterwards, what_is_sent_back_is_due_at_once;
             intake: what_is_refused_leaves_nothing, one_refusal_spoils_no_other, a_sealed_thread_is_known, a_delivered_notification_is_noted, reports_are_kept_and_close_only_what_nobody_has_opened, a_bounce_closes_a_link_until_the_next_notification;
             transfers: a_transfer_comes_back_as_it_went_in;
             access: tries_are_counted_before_they_are_made, a_withdrawn_try_leaves_no_trace, every_lock_is_longer, a_right_password_forgets_the_tries, an_opening_is_noted_with_the_first_use_of_a_session, a_look_at_a_session_is_no_use, a_session_opens_its_link_only, a_session_ends_when_idle, sessions_of_a_link_are_bounded, a_closed_link_is_not_opened;
             sender: a_recall_destroys_one_key_or_all, of_two_recalls_one_does_it, a_recall_drops_what_has_not_left, a_recalled_recipient_is_told_only_if_notified, what_is_gone_can_be_neither_recalled_nor_extended, a_new_date_is_told_with_it, limited_notices_are_bounded_in_all, a_limited_notice_goes_once, a_lock_can_be_taken_off, of_a_recall_and_an_opening_nothing_stays_open, a_transfer_is_extended_or_expires, of_a_failure_and_a_mail_sent_again_the_link_stays_open;
             status: a_trail_is_of_one_transfer, what_is_sent_again_keeps_the_first_time, a_late_failure_does_not_close_what_is_sent_again, a_bounce_is_remembered_when_it_is_sent_again;
-            person: nobody_is_erased_while_a_link_of_theirs_is_open;
+            person: nobody_is_erased_while_a_link_of_theirs_is_open, somebody_is_found_in_transfers_however_they_are_spelled;
             trail: rows_are_chained_once_and_verified, a_person_is_erased_and_the_chain_holds, what_is_forgotten_leaves_a_chain_that_holds, an_event_says_whose_it_is;
             downloads: downloads_are_counted_per_part, a_download_is_one_however_often_it_is_asked_for, a_links_events_are_bounded_and_its_count_goes_on, a_download_is_told_once_an_hour;
             reminders: reminders_are_due_at_half_time_and_in_the_last_days, reminders_are_queued_once, who_opened_meanwhile_is_not_reminded;

@@ -116,6 +116,7 @@ pub fn attempt(item: &Item, outcomes: Vec<(u32, Outcome)>) -> Attempt {
         now: minutes(1),
         next_attempt: minutes(5),
         problem: None,
+        sends_back: false,
         reports: Vec::new(),
         tracks: TrackRow::attempted(
             item,

@@ -207,7 +207,7 @@ pub async fn what_was_taken_out_of_the_queue_is_told(store: &dyn Store) {
     let dropped = NewItem { kind: QueueItemKind::Receipt, ..item() };
     let id = dropped.id.clone();
     store.commit(Acceptance { id: id.clone(), ..message(vec![dropped]) }).await.unwrap();
-    assert!(store.drop_item(id.clone(), event(Action::Drop)).await.unwrap());
+    assert!(store.drop_item(id.clone(), event(Action::Drop)).await.unwrap().is_change());
     assert!(states(store, &id).await.iter().all(|(_, _, state)| *state == TrackState::Removed));
 
     let (acceptance, transfer) = sealed_message();

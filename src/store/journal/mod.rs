@@ -133,11 +133,11 @@ pub async fn peek_from(folder: PathBuf) -> Result<Vec<NewItem>> {
 }
 
 /// Waits while a message, or any, is in a journal that another process owns, which makes rows of what stays there.
-pub async fn wait_while_there(folder: &Path, item: Option<&QueueId>) -> Result<()> {
+pub async fn wait_while_there(folder: &Path, items: Option<&[QueueId]>) -> Result<()> {
     let begun = Instant::now();
     while begun.elapsed() < ROW_PATIENCE {
         let journalled = peek_from(folder.to_owned()).await?;
-        if !journalled.iter().any(|other| item.is_none_or(|item| *item == other.id)) {
+        if !journalled.iter().any(|other| items.is_none_or(|items| items.contains(&other.id))) {
             break;
         }
         sleep(LOOK_AGAIN).await;

@@ -27,7 +27,8 @@ impl GaugeStore for Postgres {
 }
 
 pub(super) const QUEUED: &str = "
-    SELECT kind, organisation, count(*) AS items, min(created) FILTER (WHERE problem IS DISTINCT FROM 'frozen') AS oldest,
+    SELECT kind, organisation, count(*) AS items,
+        min(created + held_for) FILTER (WHERE problem IS DISTINCT FROM 'frozen') AS oldest,
         min(next_attempt) FILTER (WHERE problem IS DISTINCT FROM 'frozen') AS due
     FROM items GROUP BY kind, organisation";
 pub(super) const TRANSFERS: &str = "
@@ -36,8 +37,9 @@ pub(super) const LOCKED: &str = "SELECT count(*) AS locked FROM transfer_recipie
 /// Of each problem, why the newest item waits.
 pub(super) const PROBLEMS: &str = "
     SELECT problem, items, stage, code, status, answer
-    FROM (SELECT problem, count(*) AS items, max(number) AS newest FROM items WHERE problem IS NOT NULL GROUP BY problem)
-        AS problems
+    FROM (
+        SELECT CASE WHEN hold IS NULL THEN problem ELSE 'held' END AS problem, count(*) AS items, max(number) AS newest
+        FROM items WHERE problem IS NOT NULL GROUP BY 1) AS problems
     LEFT JOIN LATERAL (
         SELECT stage, code, status, answer FROM item_recipients
         WHERE item = newest AND state = 'waiting' ORDER BY number LIMIT 1) AS why ON TRUE";

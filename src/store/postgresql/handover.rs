@@ -122,7 +122,9 @@ impl Postgres {
         blocking(move || destroy_unheld(&ring)).await.map(drop)
     }
 
-    async fn recover(&self, folder: &NodeFolder, found: Found, reseal: &Reseal) -> Result<Cleared> {
+    async fn recover(&self, folder: &NodeFolder, mut found: Found, reseal: &Reseal) -> Result<Cleared> {
+        let ended = std::mem::take(&mut found.ended);
+        self.read(move |db| async move { tracking::find_again(db, &ended).await }.boxed()).await?;
         for items in found.items.chunks(AT_ONCE) {
             let waiting = items.iter().cloned().map(Waiting::unclaimed).collect();
             self.make_rows(&folder.journal, reseal, waiting, Vec::new()).await?;
@@ -319,11 +321,11 @@ impl Postgres {
         Ok(journal::with_rows(&journalled, rows.await?))
     }
 
-    /// Waits while a message, or any, is in the journal of the node here.
-    pub(super) async fn wait_for_row(&self, item: Option<&QueueId>) -> Result<()> {
+    /// Waits while one of these messages, or any, is in the journal of the node here.
+    pub(super) async fn wait_for_rows(&self, items: Option<&[QueueId]>) -> Result<()> {
         self.move_to_rows(true).await?;
         match &self.journal_folder {
-            Some(folder) => journal::wait_while_there(folder, item).await,
+            Some(folder) => journal::wait_while_there(folder, items).await,
             None => Ok(()),
         }
     }

@@ -1,6 +1,7 @@
 //! Items of the queue as rows: many of them are put in by one statement, whole, and read by one.
 
 use std::borrow::Borrow;
+use std::time::Duration;
 
 use tokio_postgres::Row;
 use tokio_postgres::types::FromSql;
@@ -15,7 +16,7 @@ use crate::diagnostic::{Diagnostic, EnhancedCode, Source, Stage};
 use crate::envelope::{EnvelopeRecipient, RcptParameters};
 use crate::id::{FolderId, Link, QueueId};
 use crate::secret::keyring::{KeyId, KeyRef};
-use crate::store::{Body, BodyData, Claim, Item, NewItem, PendingRecipient, Result, StoreError};
+use crate::store::{Body, BodyData, ByHand, Claim, Item, NewItem, PendingRecipient, Result, StoreError};
 
 /// Items, and of each its recipients. Where a claim is given, they are born claimed.
 pub(super) const INSERT: &str = "
@@ -156,6 +157,7 @@ pub(super) fn claimed(row: &Row, by: &Claimant) -> Result<Item> {
         track: get::<Json<_>>(row, "track")?.0,
         created: time(row, "created")?,
         attempts: number(row, "attempts")?,
+        by_hand: by_hand(row)?,
         claim: by.claim(number(row, "token")?),
     })
 }
@@ -174,6 +176,15 @@ fn waiting(row: &Row) -> Result<Vec<PendingRecipient>> {
 /// What `array_agg` makes of a column; of no rows it makes NULL.
 pub(super) fn list<'a, T: FromSql<'a>>(row: &'a Row, column: &str) -> Result<Vec<T>> {
     Ok(get::<Option<Vec<T>>>(row, column)?.unwrap_or_default())
+}
+
+/// What was decided on an item.
+pub(super) fn by_hand(row: &Row) -> Result<ByHand> {
+    Ok(ByHand {
+        hold: get::<Json<_>>(row, "hold")?.0,
+        bounce: get::<Json<_>>(row, "bounce")?.0,
+        held_for: Duration::from_micros(number(row, "held_for")?),
+    })
 }
 
 /// NULL is the null reverse path.

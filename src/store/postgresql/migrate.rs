@@ -37,6 +37,8 @@ pub(super) const MIGRATIONS: &[Step] = &[
     Step { sql: include_str!("../../../migrations/postgresql/0007_proof.sql"), needs: 4 },
     Step { sql: include_str!("../../../migrations/postgresql/0008_organisation.sql"), needs: 4 },
     Step { sql: include_str!("../../../migrations/postgresql/0009_shares.sql"), needs: 4 },
+    Step { sql: include_str!("../../../migrations/postgresql/0010_held.sql"), needs: 4 },
+    Step { sql: include_str!("../../../migrations/postgresql/0011_people.sql"), needs: 4 },
 ];
 
 /// The table that counts the steps; by its name it is ours.

@@ -132,7 +132,7 @@ impl Moving<'_> {
         F: Future<Output = Result<()>>,
     {
         let packets = table.place(KEY_PACKET);
-        let columns = table.list(|column| format!("\"{}\"", table.source(column)));
+        let columns = table.list(|column| table.source(column));
         let key = packets.map_or("", |_| ", key");
         let (cursor, name) = (format!("moving_{}", table.name), table.name);
         let declare = format!(

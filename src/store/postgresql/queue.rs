@@ -291,9 +291,16 @@ pub(super) const NOTE: &str = "
     FROM unnest($2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[])
         AS new (number, state, stage, code, status, answer)
     WHERE one.item = $1 AND one.number = new.number AND one.state = 'waiting'";
-/// If it still waits for anybody.
+/// If it still waits for anybody. What was decided meanwhile comes first; what could not be sent back waits for a new decision.
 pub(super) const RESCHEDULE: &str = "
-    UPDATE items SET attempts = attempts + 1, next_attempt = $2, due = $3, claimed = FALSE, problem = $4
+    UPDATE items SET
+        attempts = attempts + 1, next_attempt = $2, claimed = FALSE,
+        bounce = CASE WHEN $5 THEN NULL ELSE bounce END,
+        due = CASE
+            WHEN hold IS NOT NULL THEN 9223372036854775807
+            WHEN bounce IS NOT NULL AND NOT $5 THEN $6
+            ELSE $3 END,
+        problem = CASE WHEN hold IS NOT NULL THEN 'frozen' ELSE $4 END
     WHERE number = $1 AND EXISTS (SELECT 1 FROM item_recipients WHERE item = $1 AND state = 'waiting')";
 /// If it waits for nobody any more.
 pub(super) const REMOVE_DONE: &str = "
@@ -386,7 +393,10 @@ async fn record(db: &Connection, number: i64, attempt: &Attempt) -> Result<()> {
     let due = if attempt.problem == Some(Problem::Frozen) { NEVER } else { next.as_microsecond() };
     let statements: [(&str, Parameters<'_>); 3] = [
         (NOTE, &[&number, &numbers, &states, &stages, &codes, &statuses, &answers]),
-        (RESCHEDULE, &[&number, &Time(next), &due, &attempt.problem]),
+        (
+            RESCHEDULE,
+            &[&number, &Time(next), &due, &attempt.problem, &attempt.sends_back, &Time(attempt.now)],
+        ),
         (REMOVE_DONE, &[&number]),
     ];
     db.in_turn(&statements).await.map(drop)

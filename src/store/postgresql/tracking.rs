@@ -10,8 +10,9 @@ use tokio_postgres::Row;
 use super::Postgres;
 use super::columns::{Number, Time, column, get, limit, number, time};
 use super::lent::{Connection, Parameters};
+use crate::clock::earlier;
 use crate::id::{QueueId, TransferId};
-use crate::store::tracking::{AT_ONCE, Narrowest, domain_of, sort};
+use crate::store::tracking::{AT_ONCE, MOST_LATE, Narrowest, domain_of, sort};
 use crate::store::{NewItem, OrganisationFilter, Result, TrackQuery, TrackRow, TrackingStore, Who};
 
 #[async_trait]
@@ -225,6 +226,22 @@ pub(super) async fn queued(db: &Connection, items: &mut [NewItem]) -> Result<()>
     }
     let rows: Vec<_> = items.iter().flat_map(|item| TrackRow::queued(item, &item.track)).collect();
     keep(db, &rows).await
+}
+
+/// What a crash has kept from being written: mail that the journal of a node still knows, and that was accepted not long before the
+/// last of it. Unlike in a data folder the newest row says nothing: other nodes went on.
+pub(super) async fn find_again(db: &Connection, ended: &[NewItem]) -> Result<()> {
+    let Some(last) = ended.iter().map(|item| item.created).max() else { return Ok(()) };
+    let late: Vec<_> = ended.iter().filter(|item| item.created >= earlier(last, MOST_LATE)).collect();
+    for some in late.chunks(AT_ONCE) {
+        let messages = column(some, |item| item.track.tracking.as_ref().unwrap_or(&item.id));
+        let known = db.query(OF_MESSAGES, &[&messages]).await?;
+        let known = known.iter().map(|row| get(row, "item"));
+        let known = known.collect::<Result<HashSet<Option<QueueId>>>>()?;
+        let new = some.iter().filter(|item| !known.contains(&Some(item.id.clone())));
+        keep(db, &new.flat_map(|item| TrackRow::left(item)).collect::<Vec<_>>()).await?;
+    }
+    Ok(())
 }
 
 fn about(item: &NewItem) -> Option<&TransferId> {

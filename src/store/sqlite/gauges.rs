@@ -33,14 +33,16 @@ impl GaugeStore for Sqlite {
 
 const QUEUE: &str = "
     SELECT kind, count(*), min(CASE WHEN problem IS NOT 'frozen' THEN next_attempt END),
-        min(CASE WHEN problem IS NOT 'frozen' THEN created END), organisation
+        min(CASE WHEN problem IS NOT 'frozen' THEN created + held_for END), organisation
     FROM items GROUP BY kind, organisation";
 
 const TRANSFERS: &str =
     "SELECT organisation, count(*) FROM transfers WHERE shredded IS NULL GROUP BY organisation";
 
-pub(super) const PROBLEMS: &str =
-    "SELECT problem, count(*), max(number) FROM items WHERE problem IS NOT NULL GROUP BY problem";
+pub(super) const PROBLEMS: [&str; 2] = [
+    "SELECT problem, count(*), max(number) FROM items WHERE problem IS NOT NULL AND hold IS NULL GROUP BY problem",
+    "SELECT 'held', count(*), max(number) FROM items WHERE hold IS NOT NULL",
+];
 
 const WHY: &str = "
     SELECT stage, code, status, answer FROM item_recipients
@@ -82,15 +84,20 @@ fn queue(db: &Connection) -> Result<(Vec<QueueGauge>, Option<Timestamp>)> {
 }
 
 fn problems(db: &Connection) -> Result<Vec<ProblemGauge>> {
-    let mut found = db.prepare_cached(PROBLEMS)?;
-    let rows = found.query_map([], |row| {
-        let newest: i64 = row.get(2)?;
-        let diagnostic = db.prepare_cached(WHY)?.query_row([newest], queue::diagnostic).optional()?;
-        Ok(ProblemGauge {
-            problem: row.get(0)?,
-            items: row.get::<_, u32>(1)?.into(),
-            diagnostic: diagnostic.flatten(),
-        })
-    })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    let mut all = Vec::new();
+    for statement in PROBLEMS {
+        let mut found = db.prepare_cached(statement)?;
+        let rows = found.query_map([], |row| {
+            let newest: Option<i64> = row.get(2)?;
+            let diagnostic = db.prepare_cached(WHY)?.query_row([newest], queue::diagnostic).optional()?;
+            Ok(ProblemGauge {
+                problem: row.get(0)?,
+                items: row.get::<_, u32>(1)?.into(),
+                diagnostic: diagnostic.flatten(),
+            })
+        })?;
+        all.extend(rows.collect::<rusqlite::Result<Vec<_>>>()?);
+    }
+    all.retain(|gauge| gauge.items > 0);
+    Ok(all)
 }

@@ -168,12 +168,12 @@ impl Sqlite {
         Ok(journal::with_rows(&journalled, self.readers.read(queue_admin::list).await?))
     }
 
-    /// Waits while a message, or any, is in the journal of the server, which makes rows of what stays there.
-    pub(super) async fn wait_for_row(&self, item: Option<&QueueId>) -> Result<()> {
+    /// Waits while one of these messages, or any, is in the journal of the server, which makes rows of what stays there.
+    pub(super) async fn wait_for_rows(&self, items: Option<&[QueueId]>) -> Result<()> {
         self.move_to_rows(true).await?;
         match &self.journal {
             Some(_) => Ok(()),
-            None => journal::wait_while_there(&self.journal_folder, item).await,
+            None => journal::wait_while_there(&self.journal_folder, items).await,
         }
     }
 

@@ -30,6 +30,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/0019_proof.sql"),
     include_str!("../../../migrations/0020_organisation.sql"),
     include_str!("../../../migrations/0021_shares.sql"),
+    include_str!("../../../migrations/0022_held.sql"),
+    include_str!("../../../migrations/0023_people.sql"),
 ];
 
 /// `zegl`: marks the file as ours (`PRAGMA application_id`).

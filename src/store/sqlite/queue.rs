@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::io;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -21,8 +22,8 @@ use crate::id::{BlobName, FolderId, Link, QueueId};
 use crate::secret::keyring::{KeyId, KeyRef};
 use crate::store::journal::Waiting;
 use crate::store::{
-    Attempt, AttemptEnd, Body, BodyData, Claim, ClaimShares, Item, NewItem, PendingRecipient, Problem,
-    QueueStore, RecipientState, Result,
+    Attempt, AttemptEnd, Body, BodyData, ByHand, Claim, ClaimShares, Item, NewItem, PendingRecipient,
+    Problem, QueueStore, RecipientState, Result,
 };
 
 #[async_trait]
@@ -101,7 +102,7 @@ pub(super) const CLAIM: &str = "
     WHERE number = ?1
     RETURNING
         number, id, kind, reverse_path, parameters, transfer, recipient, blob, key, created, attempts, token, track,
-        organisation";
+        organisation, hold, bounce, held_for";
 pub(super) const WAITING: &str = "
     SELECT number, address, parameters FROM item_recipients WHERE item = ?1 AND state = 'waiting' ORDER BY number";
 pub(super) const BODY: &str = "SELECT body FROM bodies WHERE item = ?1";
@@ -117,8 +118,15 @@ pub(super) const NUMBER: &str = "SELECT number FROM items WHERE id = ?1";
 pub(super) const NOTE: &str = "
     UPDATE item_recipients SET state = ?3, stage = ?4, code = ?5, status = ?6, answer = ?7
     WHERE item = ?1 AND number = ?2 AND state = 'waiting'";
+/// What was decided meanwhile comes first; what could not be sent back waits for a new decision.
 pub(super) const RESCHEDULE: &str = "
-    UPDATE items SET attempts = attempts + 1, next_attempt = ?2, due = coalesce(?3, ?2), claimed = 0, problem = ?4
+    UPDATE items SET
+        attempts = attempts + 1, next_attempt = ?2, claimed = 0, bounce = CASE WHEN ?5 THEN NULL ELSE bounce END,
+        due = CASE
+            WHEN hold IS NOT NULL THEN 9223372036854775807
+            WHEN bounce IS NOT NULL AND NOT ?5 THEN ?6
+            ELSE coalesce(?3, ?2) END,
+        problem = CASE WHEN hold IS NOT NULL THEN 'frozen' ELSE ?4 END
     WHERE number = ?1";
 pub(super) const REMOVE: &str = "DELETE FROM items WHERE number = ?1 RETURNING blob, key IS NULL, id, track";
 /// Stages before a mail as in `Stage::is_before_mail`; no code is no answer.
@@ -241,6 +249,7 @@ impl Claimed {
             track: row.get::<_, Json<_>>("track")?.0,
             created: row.get::<_, Time>("created")?.0,
             attempts: row.get("attempts")?,
+            by_hand: by_hand(row)?,
             claim,
         };
         Ok(Self { number: row.get("number")?, blob: row.get("blob")?, item })
@@ -261,6 +270,15 @@ impl Claimed {
         };
         Ok(Item { recipients, body: Body { data, ..self.item.body }, ..self.item })
     }
+}
+
+/// What was decided on an item.
+pub(super) fn by_hand(row: &Row<'_>) -> rusqlite::Result<ByHand> {
+    Ok(ByHand {
+        hold: row.get::<_, Json<_>>("hold")?.0,
+        bounce: row.get::<_, Json<_>>("bounce")?.0,
+        held_for: Duration::from_micros(row.get::<_, Octets>("held_for")?.0),
+    })
 }
 
 /// NULL is the null reverse path.
@@ -322,7 +340,8 @@ pub(super) fn finish_attempt(change: &mut Change<'_>, attempt: Attempt) -> Resul
         }
         if change.db.prepare_cached(WAITING)?.exists([number])? {
             let due = (attempt.problem == Some(Problem::Frozen)).then_some(NEVER);
-            let next = params![number, Time(attempt.next_attempt), due, attempt.problem];
+            let (next, now) = (Time(attempt.next_attempt), Time(attempt.now));
+            let next = params![number, next, due, attempt.problem, attempt.sends_back, now];
             change.db.prepare_cached(RESCHEDULE)?.execute(next)?;
         } else {
             remove(change, number)?;

@@ -65,7 +65,7 @@ impl Still {
             "items" => "items LEFT JOIN bodies ON bodies.item = items.number",
             name => name,
         };
-        let columns = table.list(|column| format!("\"{}\"", table.source(column)));
+        let columns = table.list(|column| table.source(column));
         let mut rows = self.db.prepare(&format!("SELECT {columns} FROM {from}{}", table.condition()))?;
         let mut rows = rows.query([])?;
         while let Some(row) = rows.next()? {

@@ -338,13 +338,20 @@ fn every_hot_statement_uses_an_index() {
         queue::CLAIM,
         queue::WAITING,
         queue::BODY,
-        gauges::PROBLEMS,
+        gauges::PROBLEMS[0],
+        gauges::PROBLEMS[1],
+        queue_admin::HELD,
+        queue_admin::FOUND,
+        queue_admin::DECIDE,
         queue::HELD,
         queue::NUMBER,
         queue::NOTE,
         queue::RESCHEDULE,
         queue::REMOVE,
         transfers::TRANSFER,
+        transfers::OF_MAILBOX[0],
+        transfers::OF_MAILBOX[1],
+        transfers::NUMBERED,
         transfers::RECIPIENTS,
         transfers::PARTS,
         transfers::EXPIRED,
@@ -707,7 +714,7 @@ async fn a_key_of_nothing_goes() {
     drop(store);
     let tool = Sqlite::open(&file(&dir)).unwrap();
     assert!(tool.keyring().find(key).is_ok());
-    assert!(tool.drop_item(id, event(Action::Drop)).await.unwrap());
+    assert!(tool.drop_item(id, event(Action::Drop)).await.unwrap().is_change());
     assert!(tool.keyring().find(key).is_err());
 }
 

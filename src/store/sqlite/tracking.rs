@@ -3,7 +3,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
@@ -14,14 +13,11 @@ use crate::clock::{Timestamp, earlier};
 use crate::id::{QueueId, TransferId};
 use crate::store::journal;
 use crate::store::room::DiskShare;
-use crate::store::tracking::{AT_ONCE, Narrowest, domain_of, sort};
+use crate::store::tracking::{AT_ONCE, MOST_LATE, Narrowest, domain_of, sort};
 use crate::store::{
     NewItem, OrganisationFilter, Result, StoreError, Track, TrackQuery, TrackRow, TrackState, TrackingStore,
     Who,
 };
-
-/// A row is written at most so long after a younger one: by then its mail is a row of the queue, or delivered and written.
-const MOST_LATE: Duration = Duration::from_mins(1);
 
 #[async_trait]
 impl TrackingStore for Sqlite {
@@ -242,9 +238,7 @@ pub(super) fn find_again(db: &Connection, ended: &[NewItem]) -> Result<()> {
         if db.prepare_cached(KNOWN)?.exists(params![tracking, item.id])? {
             continue;
         }
-        for row in TrackRow::queued(item, &item.track) {
-            keep(db, &TrackRow { state: TrackState::Delivered, attempts: 1, ..row })?;
-        }
+        TrackRow::left(item).iter().try_for_each(|row| keep(db, row))?;
     }
     Ok(())
 }

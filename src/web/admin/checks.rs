@@ -179,7 +179,9 @@ fn queue(gauges: &Gauges) -> Vec<Check> {
     };
     // In the order of the list, whatever the store gives.
     let of = |problem: Problem| gauges.problems.iter().find(move |gauge| gauge.problem == problem);
-    Problem::ALL.into_iter().filter_map(of).map(stuck).collect()
+    // What is held waits on purpose.
+    let stuck_by = Problem::ALL.into_iter().filter(|problem| *problem != Problem::Held);
+    stuck_by.filter_map(of).map(stuck).collect()
 }
 
 /// Without it answers with files wait; all other mail flows.
@@ -333,7 +335,8 @@ mod tests {
     fn a_problem_of_the_queue_degrades() {
         let frozen = ProblemGauge { problem: Problem::Frozen, items: 2, diagnostic: None };
         let refused = ProblemGauge { problem: Problem::Refused, items: 1, diagnostic: None };
-        let found = queue(&Gauges { problems: vec![frozen, refused], ..Gauges::default() });
+        let held = ProblemGauge { problem: Problem::Held, items: 9, diagnostic: None };
+        let found = queue(&Gauges { problems: vec![held, frozen, refused], ..Gauges::default() });
         assert!(found[0].reason.as_ref().unwrap().contains("takes no mail from us"), "{found:?}");
         assert_eq!((found.len(), worst(&found)), (2, State::Degraded));
     }

@@ -129,6 +129,9 @@ fn action_key(action: &Action) -> Option<&'static str> {
         | Action::Relay
         | Action::Drop
         | Action::Retry
+        | Action::Hold
+        | Action::Release
+        | Action::SendBack
         | Action::Configuration
         | Action::Lost
         | Action::Repair

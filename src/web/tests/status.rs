@@ -60,6 +60,7 @@ impl Site {
                     outcomes: vec![(1, outcome.clone())],
                     next_attempt: now,
                     problem: None,
+                    sends_back: false,
                     reports: Vec::new(),
                     events: Vec::new(),
                     tracks: Vec::new(),

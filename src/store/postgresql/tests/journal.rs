@@ -190,6 +190,8 @@ async fn what_a_crash_leaves_becomes_rows() {
         node.rows.finish_attempt(attempt(&claimed[0], delivered())).await.unwrap();
         drop(node);
         assert_eq!(scene.journalled().await, 69, "{restart}");
+        let ended = Found::read(&scene.folder().journal()).unwrap().map(|found| found.ended.len());
+        assert_eq!(ended, Some(1), "{restart}");
         let node = match restart {
             "local" => scene.node().await,
             _ => scene.shared(),
@@ -197,6 +199,9 @@ async fn what_a_crash_leaves_becomes_rows() {
         scene.drain(&node).await;
         assert_eq!((scene.rows().as_str(), scene.journalled().await), ("69", 0), "{restart}");
         assert_eq!(scene.database.sql("SELECT count(*) FROM journal_moved"), "0");
+        let tracks = node.rows.tracks(vec![claimed[0].tracking().clone()]).await.unwrap();
+        let states: Vec<_> = tracks.iter().map(|row| row.state).collect();
+        assert_eq!(states, [TrackState::Delivered; 2], "{restart}: nobody had written what was delivered");
         let items = node.claim(100).await;
         assert_eq!(items.len(), 69);
         assert!(items.iter().all(|item| kept.contains(&item.id) && node.read(item) == TEXT));

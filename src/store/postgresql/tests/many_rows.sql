@@ -3,7 +3,7 @@ SET session_replication_role = replica;
 INSERT INTO transfers (number, id, created, expires, password, first_reminder, shredded)
     SELECT n, 't' || n, n, n, TRUE, CASE WHEN n % 3 = 0 THEN n END, CASE WHEN n % 2 = 0 THEN n END FROM generate_series(1, 100000) n;
 INSERT INTO transfer_recipients (transfer, number, address, key_packet, key, locked_until, download_noticed, download_pending)
-    SELECT n, 1, 'a@example.org', '\x01', n, CASE WHEN n % 50 = 0 THEN n END, n, n % 50 = 0 FROM generate_series(1, 100000) n;
+    SELECT n, 1, 'a' || n || '@example.org', '\x01', n, CASE WHEN n % 50 = 0 THEN n END, n, n % 50 = 0 FROM generate_series(1, 100000) n;
 INSERT INTO parts (transfer, number, blob, size) SELECT n, 0, 'p' || n, n FROM generate_series(1, 100000) n;
 INSERT INTO sessions (id, transfer, recipient, wrapped_key, used)
     SELECT int8send(n), n, 1, '\x01', n FROM generate_series(1, 100000) n;

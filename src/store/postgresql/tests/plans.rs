@@ -16,7 +16,7 @@ const MANY_ROWS: &str = include_str!("many_rows.sql");
 const SMALL: [&str; 6] = ["folder", "nodes", "sheets", "sheet_objects", "turns", "zegel_schema"];
 
 /// Statements that may read a whole table.
-const RARE: [(&str, &str); 14] = [
+const RARE: [(&str, &str); 16] = [
     ("blobs::DOOMED", "the first so many of whatever there is, no more than asked"),
     ("drafts::DRAFTS", "counts to a bound"),
     ("gauges::QUEUED", "a figure for monitoring, over the queue alone"),
@@ -28,8 +28,13 @@ const RARE: [(&str, &str); 14] = [
     ("nodes::END_OF_SILENCE", "sessions and locks, in the catalogue"),
     ("queue::HURRY", "after the clock was set back: everything that waits"),
     ("queue::HURRY_UNREACHED", "after an outage of the next hop: everything that waits for it"),
+    ("queue_admin::HELD", "an administrator looks at what is held, over an index of that alone"),
     ("queue_admin::LIST", "an administrator looks at the whole queue"),
     ("queue_admin::RETRY", "an administrator retries the whole queue"),
+    (
+        "transfers::PERHAPS_OF_MAILBOX",
+        "an administrator looks for somebody, over indexes of what is rare alone",
+    ),
     ("transfers::PAGE", "an administrator lists all transfers, a thousand at a time"),
 ];
 
@@ -68,6 +73,7 @@ fn statements() -> Vec<(String, String)> {
     let mut found = vec![
         ("transfers::TRANSFER".into(), transfers::TRANSFER.into()),
         ("transfers::PAGE".into(), transfers::PAGE.into()),
+        ("transfers::NUMBERED".into(), transfers::NUMBERED.into()),
     ];
     found.extend(
         Narrowest::ALL.map(|narrowest| {

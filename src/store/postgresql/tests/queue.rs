@@ -214,7 +214,7 @@ async fn an_administrator_elsewhere_drops_what_is_ready_here() {
     assert_eq!(other.queue().await.unwrap().len(), 1);
     assert_eq!(other.retry(Some(id.clone()), noon(), None).await.unwrap(), 1);
     assert!(claim(&other, 10).await.is_empty(), "it stays claimed");
-    assert!(other.drop_item(id, event(Action::Drop)).await.unwrap());
+    assert!(other.drop_item(id, event(Action::Drop)).await.unwrap().is_change());
     // It was being delivered: what became of it is told all the same, and it is gone.
     let item = claim(&one, 10).await.remove(0);
     assert_eq!(one.finish_attempt(attempt(&item, delivered())).await.unwrap(), AttemptEnd::Recorded);
