@@ -77,6 +77,8 @@ pub enum Action {
     Lost,
     /// An administrator went on without what was lost.
     Repair,
+    /// An administrator made another master key the current one, or had old ones destroyed.
+    Key,
     /// An administrator had a person taken out of what is kept, or all of that written to files.
     Erase,
     Export,
@@ -128,6 +130,7 @@ words! {
     Configuration => "configuration",
     Lost => "lost",
     Repair => "repair",
+    Key => "key",
     Erase => "erase",
     Export => "export",
 }

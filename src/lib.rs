@@ -30,6 +30,7 @@ pub mod moving;
 pub mod backup;
 pub mod data_folder;
 pub mod inventory;
+pub mod master_keys;
 pub mod outbox;
 pub mod person;
 pub mod transfer;

@@ -8,6 +8,9 @@ use std::time::Duration;
 use crate::clock::{Timestamp, later};
 use crate::id::OrganisationId;
 
+/// So many days a browser is remembered whose user has proved an address.
+pub const REMEMBERED_DAYS: u32 = 30;
+
 /// The days for which a transfer may be kept.
 pub const EXPIRY_DAYS: RangeInclusive<u32> = 1..=365;
 

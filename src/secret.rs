@@ -6,6 +6,7 @@
 //! under keys of short life as well ([`keyring`]).
 
 pub mod keyring;
+pub mod masters;
 pub(crate) mod sheet;
 mod sheet_files;
 #[cfg(feature = "cluster")]
@@ -13,16 +14,16 @@ pub(crate) mod wrap;
 
 use std::fmt;
 use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use aws_lc_rs::{hkdf, hmac, rand};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use self::keyring::{KeyRef, Keyring};
+use self::masters::{Generation, Generations, KeyFile, Remains, Whole};
 
 /// `N` bytes from the operating system's generator.
 ///
@@ -85,8 +86,8 @@ pub enum MasterKeyError {
         /// What the operating system said
         source: io::Error,
     },
-    /// It is there, but it is not 32 bytes.
-    #[error("{0}: not a master key (it must be 32 bytes)")]
+    /// It is there, but it is neither 32 bytes nor what `zegel key` writes.
+    #[error("{0}: not a master key (it must be 32 bytes, or a file that `zegel key` has written)")]
     Damaged(PathBuf),
     /// Others may read it.
     #[error("{0}: others may read the master key; run: chmod 600 {0}")]
@@ -96,7 +97,7 @@ pub enum MasterKeyError {
     Missing(PathBuf),
 }
 
-/// The keys of one installation, derived once at start.
+/// The keys of one installation, of every generation that is there ([`masters`]).
 #[derive(Clone)]
 pub struct Keys {
     /// For link secrets.
@@ -115,6 +116,8 @@ pub struct Keys {
     pub action: ActionKey,
     /// For the proof that this key belongs to a database.
     pub folder: FolderKey,
+    /// Which generations there are, and which is the current one.
+    pub generations: Generations,
 }
 
 impl Keys {
@@ -126,7 +129,9 @@ impl Keys {
                 return Err(MasterKeyError::Exposed(path));
             }
             Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound && fresh => create(&path)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && fresh => {
+                KeyFile::create(&path).map_err(|source| MasterKeyError::Io { path: path.clone(), source })?;
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(MasterKeyError::Missing(path));
             }
@@ -135,21 +140,18 @@ impl Keys {
         Self::read(&path)
     }
 
-    /// Those of the key in a file that somebody else keeps from others: a credential, which systemd(1) opens to one user by
+    /// Those in a file that somebody else keeps from others: a credential, which systemd(1) opens to one user by
     /// means that its mode does not show.
     pub fn read(path: &Path) -> Result<Self, MasterKeyError> {
-        let bytes = fs::read(path).map_err(|source| MasterKeyError::Io { path: path.to_owned(), source })?;
-        Self::of_bytes(bytes).ok_or_else(|| MasterKeyError::Damaged(path.to_owned()))
+        let file =
+            KeyFile::read(path).map_err(|source| MasterKeyError::Io { path: path.to_owned(), source })?;
+        let generations = file.and_then(|file| Generations::of(&file, Some(path.to_owned())));
+        generations.map(Self::of).ok_or_else(|| MasterKeyError::Damaged(path.to_owned()))
     }
 
-    /// Those of a key in base64; `None` where it is not 32 bytes.
+    /// Those of a key, or of a whole file, in base64; `None` where it is neither.
     pub fn from_base64(text: &str) -> Option<Self> {
-        Self::of_bytes(STANDARD.decode(text.trim()).ok()?)
-    }
-
-    fn of_bytes(master: Vec<u8>) -> Option<Self> {
-        let master = Zeroizing::new(master);
-        Some(Self::derive(master.as_slice().try_into().ok()?))
+        Generations::of(&KeyFile::from_base64(text)?, None).map(Self::of)
     }
 
     /// The same with the keyring of the data folder: without it no body that is sealed outlives the process.
@@ -165,88 +167,216 @@ impl Keys {
 
     /// All keys of a master key (HKDF-SHA-256, RFC 5869; the purpose is the info), and a keyring in memory.
     pub fn derive(master: &[u8; 32]) -> Self {
-        let body = BodyKey { master: expand(master, "zegel queue body"), ring: Keyring::in_memory() };
+        Self::of(Generations::single(master))
+    }
+
+    fn of(generations: Generations) -> Self {
+        let signer = |purpose| Signer::Current(generations.clone(), purpose);
+        let body = BodyKey { generations: generations.clone(), ring: Keyring::in_memory() };
         Self {
-            link: LinkKey(hmac_key(master, "zegel link")),
+            link: LinkKey(signer(Purpose::Link)),
             ordinary: body.clone(),
             body,
-            session: SessionKey(expand(master, "zegel session")),
-            thread: ThreadKey(hmac_key(master, "zegel thread")),
-            reply: ReplyKey {
-                browser: expand(master, "zegel browser"),
-                address: hmac_key(master, "zegel code"),
-            },
-            action: ActionKey(hmac_key(master, "zegel action")),
-            folder: FolderKey(hmac_key(master, "zegel folder")),
+            session: SessionKey(Moment::Current(generations.clone())),
+            thread: ThreadKey(signer(Purpose::Thread)),
+            reply: ReplyKey(Moment::Current(generations.clone())),
+            action: ActionKey(signer(Purpose::Action)),
+            folder: FolderKey(signer(Purpose::Folder)),
+            generations,
         }
     }
 }
 
-/// Durable before it is used: file and folder are flushed. It has its name only when it is whole.
-fn create(path: &Path) -> Result<(), MasterKeyError> {
-    let write = || -> io::Result<()> {
-        let new = path.with_extension("key.new");
-        let mut file =
-            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-        file.write_all(&Zeroizing::new(random::<32>())[..])?;
-        file.sync_all()?;
-        fs::rename(&new, path)?;
-        fs::File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
-    };
-    write().map_err(|source| MasterKeyError::Io { path: path.to_owned(), source })
+/// What a signing key is for.
+#[derive(Clone, Copy)]
+enum Purpose {
+    Link,
+    Thread,
+    Action,
+    Folder,
 }
 
-/// Makes the secret part of links (docs/architecture.md, "Keys"): nothing of it is stored.
+impl Purpose {
+    fn of(self, keys: &Whole) -> &hmac::Key {
+        match self {
+            Self::Link => &keys.link,
+            Self::Thread => &keys.thread,
+            Self::Action => &keys.action,
+            Self::Folder => &keys.folder,
+        }
+    }
+
+    fn of_remains(self, keys: &Remains) -> Option<&hmac::Key> {
+        match self {
+            Self::Thread => Some(&keys.thread),
+            Self::Action => Some(&keys.action),
+            Self::Link | Self::Folder => None,
+        }
+    }
+}
+
+/// A signing key: whichever is current, or one.
 #[derive(Clone)]
-pub struct LinkKey(hmac::Key);
+enum Signer {
+    Current(Generations, Purpose),
+    One(Generation, hmac::Key),
+}
+
+impl Signer {
+    fn sign(&self, message: &[u8]) -> [u8; 32] {
+        match self {
+            Self::Current(all, purpose) => sign(purpose.of(&all.known().newest), message),
+            Self::One(_, key) => sign(key, message),
+        }
+    }
+
+    fn generation(&self) -> Generation {
+        match self {
+            Self::Current(all, _) => all.current(),
+            Self::One(generation, _) => *generation,
+        }
+    }
+
+    /// That of a generation, if it is there.
+    fn of(&self, generation: Generation) -> Option<Self> {
+        match self {
+            Self::Current(all, purpose) => {
+                all.find(generation).map(|whole| Self::One(generation, purpose.of(&whole).clone()))
+            }
+            Self::One(own, _) => (*own == generation).then(|| self.clone()),
+        }
+    }
+
+    /// The current one, which it stays.
+    fn pinned(&self) -> Self {
+        match self {
+            Self::Current(all, purpose) => {
+                let known = all.known();
+                Self::One(known.current, purpose.of(&known.newest).clone())
+            }
+            Self::One(..) => self.clone(),
+        }
+    }
+
+    /// Each that is there, the current one first.
+    fn each(&self) -> Vec<Self> {
+        let Self::Current(all, purpose) = self else { return vec![self.clone()] };
+        let known = all.known();
+        let current = (known.current, purpose.of(&known.newest));
+        let others = known.whole.iter().rev().filter(|(generation, _)| **generation != known.current);
+        let others = others.map(|(generation, whole)| (*generation, purpose.of(whole)));
+        let retired = known.retired.iter().rev();
+        let retired = retired.filter_map(|(generation, keys)| Some((*generation, purpose.of_remains(keys)?)));
+        let each = std::iter::once(current).chain(others).chain(retired);
+        each.map(|(generation, key)| Self::One(generation, key.clone())).collect()
+    }
+}
+
+/// Makes the secret part of links (docs/architecture.md, "Keys"): nothing of it is stored. A transfer keeps which generation
+/// its links are of.
+#[derive(Clone)]
+pub struct LinkKey(Signer);
 
 impl LinkKey {
     /// HMAC-SHA-256 over `message`.
     pub fn sign(&self, message: &[u8]) -> [u8; 32] {
-        sign(&self.0, message)
+        self.0.sign(message)
+    }
+
+    /// The generation that it signs with.
+    pub fn generation(&self) -> Generation {
+        self.0.generation()
+    }
+
+    /// The current key, also when another becomes that.
+    pub fn pinned(&self) -> Self {
+        Self(self.0.pinned())
+    }
+
+    /// The key of a generation, if it is there.
+    pub fn of(&self, generation: Generation) -> Option<Self> {
+        self.0.of(generation).map(Self)
+    }
+
+    /// Every key that a link may have been made with, the current one first.
+    pub fn each(&self) -> Vec<Self> {
+        self.0.each().into_iter().map(Self).collect()
     }
 }
 
 /// Names a message of a sealed thread without telling its Message-ID.
 #[derive(Clone)]
-pub struct ThreadKey(hmac::Key);
+pub struct ThreadKey(Signer);
 
 impl ThreadKey {
     /// The hash under which a Message-ID is kept.
     pub fn hash(&self, message_id: &str) -> [u8; 32] {
-        sign(&self.0, message_id.trim().as_bytes())
+        self.0.sign(message_id.trim().as_bytes())
+    }
+
+    /// Every key with which a message may have been named, the current one first.
+    pub fn each(&self) -> Vec<Self> {
+        self.0.each().into_iter().map(Self).collect()
     }
 
     /// The same for one of several organisations, which go by one key. No Message-ID has a NUL in it.
     pub fn hash_of(&self, organisation: &str, message_id: &str) -> [u8; 32] {
-        sign(&self.0, format!("{organisation}\0{}", message_id.trim()).as_bytes())
+        self.0.sign(format!("{organisation}\0{}", message_id.trim()).as_bytes())
     }
 }
 
 /// Signs what a sender may do from a link in a mail (`transfer/action`): nothing of it is stored.
 #[derive(Clone)]
-pub struct ActionKey(hmac::Key);
+pub struct ActionKey(Signer);
 
 impl ActionKey {
     /// HMAC-SHA-256 over `message`.
     pub fn sign(&self, message: &[u8]) -> [u8; 32] {
-        sign(&self.0, message)
+        self.0.sign(message)
+    }
+
+    /// Every key that a link may have been made with, the current one first.
+    pub fn each(&self) -> Vec<Self> {
+        self.0.each().into_iter().map(Self).collect()
     }
 }
 
 /// Proves that a database was made with this master key.
 #[derive(Clone)]
-pub struct FolderKey(hmac::Key);
+pub struct FolderKey(Signer);
 
 impl FolderKey {
     /// What the database of the data folder with this id keeps of the key: it tells nothing of it.
     pub fn check_value(&self, id: &str) -> [u8; 32] {
-        sign(&self.0, id.as_bytes())
+        self.0.sign(id.as_bytes())
+    }
+
+    /// Its generation.
+    pub fn generation(&self) -> Generation {
+        self.0.generation()
+    }
+
+    /// The key of a generation, if it is there.
+    pub fn of(&self, generation: Generation) -> Option<Self> {
+        self.0.of(generation).map(Self)
+    }
+
+    /// What all keys are made with from now on; tells whether it is there.
+    pub fn select(&self, generation: Generation) -> bool {
+        match &self.0 {
+            Signer::Current(all, _) => all.select(generation),
+            Signer::One(own, _) => *own == generation,
+        }
+    }
+
+    /// Every key that is there, the current one first.
+    pub fn each(&self) -> Vec<Self> {
+        self.0.each().into_iter().map(Self).collect()
     }
 
     /// The same of a text that belongs under a name: equal where both are.
     pub fn digest(&self, name: &str, text: &str) -> String {
-        let digest = sign(&self.0, format!("digest\0{name}\0{text}").as_bytes());
+        let digest = self.0.sign(format!("digest\0{name}\0{text}").as_bytes());
         let (start, _) = digest.split_at(8);
         start.iter().map(|octet| format!("{octet:02x}")).collect()
     }
@@ -255,66 +385,128 @@ impl FolderKey {
 /// From which each queued body gets a key of its own, with a key of short life.
 #[derive(Clone)]
 pub struct BodyKey {
-    master: Zeroizing<[u8; 32]>,
+    generations: Generations,
     ring: Keyring,
 }
 
 impl BodyKey {
-    /// The AES-256 key for one new body that carries `salt`, and the name of the key of short life in it.
-    pub fn for_new_body(&self, salt: &[u8; 16]) -> io::Result<(KeyRef, Zeroizing<[u8; 32]>)> {
+    /// The name of a key of short life for one new body, and what makes its key.
+    pub fn for_new_body(&self) -> io::Result<(KeyRef, NewBodyKey)> {
         let (name, short) = self.ring.take()?;
-        Ok((name, self.of_both(&short, salt)))
+        let known = self.generations.known();
+        Ok((name, NewBodyKey { generation: known.current, keys: known.newest.clone(), short }))
     }
 
-    /// The same for a body that is there; one without a name is from before keys had a short life.
-    pub fn for_body(&self, name: Option<&KeyRef>, salt: &[u8; 16]) -> io::Result<Zeroizing<[u8; 32]>> {
+    /// The AES-256 key of a body that is there; one without a name is from before keys had a short life.
+    pub fn for_body(
+        &self,
+        generation: Generation,
+        name: Option<&KeyRef>,
+        salt: &[u8; 16],
+    ) -> io::Result<Zeroizing<[u8; 32]>> {
+        let keys = self.generations.find(generation).ok_or_else(|| {
+            io::Error::other(format!(
+                "master key {generation}, which this was sealed with, is not in master.key"
+            ))
+        })?;
         match name {
-            Some(name) => Ok(self.of_both(&*name.find(&self.ring)?, salt)),
-            None => Ok(derive(&self.master, salt, "body")),
+            Some(name) => Ok(of_both(&keys, &*name.find(&self.ring)?, salt)),
+            None => Ok(derive(&keys.body, salt, "body")),
+        }
+    }
+}
+
+/// For one body that is being sealed.
+pub struct NewBodyKey {
+    generation: Generation,
+    keys: Arc<Whole>,
+    short: Zeroizing<[u8; 32]>,
+}
+
+impl NewBodyKey {
+    /// Of the master key in it: for the header.
+    pub fn generation(&self) -> Generation {
+        self.generation
+    }
+
+    /// The AES-256 key of the body that carries `salt`.
+    pub fn with(&self, salt: &[u8; 16]) -> Zeroizing<[u8; 32]> {
+        of_both(&self.keys, &self.short, salt)
+    }
+}
+
+/// Neither the folder of keys nor `master.key` is enough.
+fn of_both(keys: &Whole, short: &[u8; 32], salt: &[u8; 16]) -> Zeroizing<[u8; 32]> {
+    let salt = Zeroizing::new([&keys.body[..], salt].concat());
+    derive(short, &salt, "zegel body of short life")
+}
+
+/// Keys that are not for signing: whichever are current, or those of one generation.
+#[derive(Clone)]
+enum Moment {
+    Current(Generations),
+    One(Arc<Whole>),
+}
+
+impl Moment {
+    fn keys(&self) -> Arc<Whole> {
+        match self {
+            Self::Current(all) => all.known().newest.clone(),
+            Self::One(keys) => keys.clone(),
         }
     }
 
-    /// Neither the folder of keys nor `master.key` is enough.
-    fn of_both(&self, short: &[u8; 32], salt: &[u8; 16]) -> Zeroizing<[u8; 32]> {
-        let salt = Zeroizing::new([&self.master[..], salt].concat());
-        derive(short, &salt, "zegel body of short life")
+    /// Each that is there, the current ones first.
+    fn each(&self) -> Vec<Self> {
+        let Self::Current(all) = self else { return vec![self.clone()] };
+        let known = all.known();
+        let others = known.whole.iter().rev().filter(|(generation, _)| **generation != known.current);
+        let each = std::iter::once(&known.newest).chain(others.map(|(_, keys)| keys));
+        each.map(|keys| Self::One(keys.clone())).collect()
     }
 }
 
 /// Wraps what a session may open; useless without the cookie.
 #[derive(Clone)]
-pub struct SessionKey(Zeroizing<[u8; 32]>);
+pub struct SessionKey(Moment);
 
 impl SessionKey {
     /// The AES-256 key of the session whose cookie holds `cookie`.
     pub fn for_cookie(&self, cookie: &[u8; 32]) -> Zeroizing<[u8; 32]> {
-        derive(&self.0, cookie, "session")
+        derive(&self.0.keys().session, cookie, "session")
+    }
+
+    /// Every key that a session may have been made with, the current one first.
+    pub fn each(&self) -> Vec<Self> {
+        self.0.each().into_iter().map(Self).collect()
     }
 }
 
 /// Keeps what is known of a browser, and the hashes of verification codes.
 #[derive(Clone)]
-pub struct ReplyKey {
-    browser: Zeroizing<[u8; 32]>,
-    address: hmac::Key,
-}
+pub struct ReplyKey(Moment);
 
 impl ReplyKey {
     /// The key for what is remembered of one browser: neither database nor browser has it alone.
     pub fn for_browser(&self, browser: &[u8; 32]) -> Zeroizing<[u8; 32]> {
-        derive(&self.browser, browser, "browser")
+        derive(&self.0.keys().browser, browser, "browser")
     }
 
     /// The hash of a code that this browser asked for, with all that it is bound to. The browser's secret is nowhere but in
     /// its cookie: whoever has `master.key` and what is left of a row could try all codes without it.
     pub fn hash_code(&self, browser: &[u8; 32], text: &[u8]) -> [u8; 32] {
-        let key = derive(&self.browser, browser, "code");
+        let key = derive(&self.0.keys().browser, browser, "code");
         sign(&hmac::Key::new(hmac::HMAC_SHA256, &key[..]), text)
     }
 
     /// The hash by which mails to an address are counted.
     pub fn hash_address(&self, text: &[u8]) -> [u8; 32] {
-        sign(&self.address, text)
+        sign(&self.0.keys().address, text)
+    }
+
+    /// Every key that something may have been sealed with, the current one first.
+    pub fn each(&self) -> Vec<Self> {
+        self.0.each().into_iter().map(Self).collect()
     }
 }
 
@@ -322,10 +514,6 @@ fn sign(key: &hmac::Key, message: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];
     out.copy_from_slice(hmac::sign(key, message).as_ref());
     out
-}
-
-fn hmac_key(master: &[u8; 32], purpose: &str) -> hmac::Key {
-    hmac::Key::new(hmac::HMAC_SHA256, &expand(master, purpose)[..])
 }
 
 fn expand(master: &[u8; 32], purpose: &str) -> Zeroizing<[u8; 32]> {
@@ -359,6 +547,7 @@ pub fn expand_bytes<const N: usize>(key: &[u8; 32], salt: &[u8], purpose: &[u8])
 mod tests {
     use std::os::unix::fs::FileExt;
 
+    use super::masters::FIRST;
     use super::*;
 
     #[test]
@@ -383,7 +572,7 @@ mod tests {
         let keys = Keys::derive(&[7; 32]);
         assert_ne!(keys.link.sign(b"x"), keys.thread.hash("x"));
         assert_ne!(keys.link.sign(b"x"), keys.action.sign(b"x"));
-        let body = |salt| keys.body.for_body(None, &[salt; 16]).unwrap();
+        let body = |salt| keys.body.for_body(FIRST, None, &[salt; 16]).unwrap();
         assert_ne!(*body(1), *body(2));
         assert_eq!(format!("{:?}", Secret::new("geheim".into())), "[secret]");
     }
@@ -410,18 +599,16 @@ mod tests {
 
         let keys = Keys::derive(&[7; 32]);
         let half = |key: &Zeroizing<[u8; 32]>| (key.as_ptr().addr() + 16, key[16..].to_vec());
-        let body = Box::new(keys.body.clone());
-        let session = Box::new(keys.session.clone());
-        let reply = Box::new(keys.reply.clone());
-        let derived = Box::new(keys.body.for_body(None, &[1; 16]).unwrap());
-        let places = [half(&body.master), half(&session.0), half(&reply.browser), half(&derived)];
+        let whole = Box::new(Whole::derive(&[7; 32]));
+        let derived = Box::new(keys.body.for_body(FIRST, None, &[1; 16]).unwrap());
+        let places = [half(&whole.body), half(&whole.session), half(&whole.browser), half(&derived)];
         let mut half = [0; 16];
         let mut is_there = |(address, key): &(usize, Vec<u8>)| {
             memory.read_exact_at(&mut half, *address as u64).unwrap();
             half == **key
         };
         assert!(places.iter().all(&mut is_there));
-        drop((body, session, reply, derived));
+        drop((whole, derived));
         assert!(!places.iter().any(&mut is_there));
     }
 }

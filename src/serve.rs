@@ -25,10 +25,12 @@ use crate::home::Home;
 use crate::intake::Intake;
 use crate::jobs::chain::AuditChain;
 use crate::jobs::heartbeat::Heartbeat;
+use crate::jobs::master_keys::MasterKeys;
 use crate::jobs::reminders::Reminders;
 use crate::jobs::retention::Retention;
 use crate::jobs::tracking;
 use crate::limits::TryRule;
+use crate::master_keys::Place;
 use crate::metrics::Metrics;
 use crate::queue::forget;
 use crate::queue::worker::{Worker, WorkerParts};
@@ -157,7 +159,9 @@ impl Gateway {
         drop(signal(SignalKind::from_raw(SIGXFSZ))?);
         let Home { store, blobs, keys, before, owner } =
             Home::open(&settings.data_dir, &settings.store).await?;
-        let (clock, folder_key, metrics) = (Clock::system(), keys.folder.clone(), Metrics::default());
+        let (clock, metrics) = (Clock::system(), Metrics::default());
+        let place = Place { store: store.clone(), blobs: blobs.queue.clone(), keys: keys.clone() };
+        let identity = store.known_identity().await?.context("the store has no id")?;
         metrics.reloaded(true, clock.now());
         warn(&settings);
         let settings = CurrentSettings::new(settings);
@@ -222,6 +226,7 @@ impl Gateway {
         let admin = web::admin::router(AdminParts {
             store: store.clone(),
             node: store.clone(),
+            generations: place.keys.generations.clone(),
             blobs: blobs.mail.clone(),
             settings: settings.clone(),
             clock: clock.clone(),
@@ -238,7 +243,13 @@ impl Gateway {
             removed => tracing::info!(removed, "unfinished blobs of a former life were removed"),
         }
         let chain = AuditChain::new(store.clone(), clock.clone());
-        let heartbeat = Heartbeat::begin(store.clone(), clock, settings.clone(), folder_key).await?;
+        let heartbeat = Heartbeat::begin(
+            store.clone(),
+            clock.clone(),
+            settings.clone(),
+            (identity.id, place.keys.folder.clone()),
+        )
+        .await?;
         let (accepting, relaying) = (CancellationToken::new(), CancellationToken::new());
         let (servers, workers) = (TaskTracker::new(), TaskTracker::new());
         let addresses = (smtp.addresses()?, web.addresses(), admin.addresses());
@@ -249,6 +260,7 @@ impl Gateway {
         workers.spawn(retention.run(chain, store.clone(), relaying.clone()));
         workers.spawn(forget::run(store.clone(), relaying.clone()));
         workers.spawn(tracking::run(store.clone(), relaying.clone()));
+        workers.spawn(MasterKeys::new(place, clock).run(relaying.clone()));
         let leaving = CancellationToken::new();
         let heartbeat = tokio::spawn(heartbeat.run(accepting.clone(), leaving.clone()));
         let (smtp, web, admin) = addresses;

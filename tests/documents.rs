@@ -31,6 +31,7 @@ const PLAYED: &[(&str, &str)] = &[
     (OPERATIONS, "Policies"),
     (OPERATIONS, "Where is my mail"),
     (OPERATIONS, "Audit"),
+    (OPERATIONS, "Keys"),
     (OPERATIONS, "What we hold on somebody"),
     (OPERATIONS, "Backup"),
     (OPERATIONS, "Queue"),
@@ -358,6 +359,27 @@ fn the_audit_trail() {
     wait_for("a whole chain", || (scene.json(&["audit", "verify"])["unchained"] == 0).then_some(()));
     scene.play(OPERATIONS, "Audit");
     assert!(scene.folder.path().join("trail.csv").exists());
+}
+
+#[test]
+fn another_master_key() {
+    let mut scene = Scene::delivered();
+    let copy = scene.place("/root/copy-of-master.key", "copy.key");
+    scene.place("/root/new-master.key", "new.key");
+    assert_eq!(scene.site.command(&["key", "rotate"]).0, 0);
+    fs::copy(scene.site.data().join("master.key"), copy).unwrap();
+    // The page shows what there is after the first rotation, and its second command makes that.
+    for name in ["3fa291c0", "77aa01bb", "2026-12-31T22:59:59Z", "2026-12-01T09:12:23.807410Z"] {
+        scene.call(name, "…");
+    }
+    for (shown, number) in chapter_of(OPERATIONS, "Keys").into_iter().zip(0..) {
+        if number == 1 {
+            scene.call("key 2 (", "key 3 (");
+            scene.call("key 1 stays", "key 2 stays");
+        }
+        scene.play_one(&shown);
+    }
+    assert!(scene.folder.path().join("new.key").exists());
 }
 
 #[test]

@@ -12,6 +12,7 @@ pub mod decision;
 pub mod flowed;
 pub mod header;
 pub mod http_answer;
+pub mod master_keys;
 pub mod mime;
 pub mod openpgp;
 pub mod picture;
@@ -44,6 +45,7 @@ pub const TARGETS: &[(&str, Law)] = &[
     ("flowed", flowed::holds),
     ("header", header::holds),
     ("http_answer", http_answer::holds),
+    ("master_keys", master_keys::holds),
     ("mime", mime::holds),
     ("openpgp", openpgp::holds),
     ("picture", picture::holds),

@@ -11,7 +11,7 @@ use crate::home::Home;
 use crate::inventory::Inventory;
 use crate::limits::LONGEST_WRITING;
 use crate::settings::{Misconfigured, Settings};
-use crate::store::LostKeys;
+use crate::store::{Identity, LostKeys, key_name};
 
 /// Looks at everything that the configuration names.
 pub fn run(args: &CheckArgs) -> Result<()> {
@@ -31,9 +31,13 @@ pub fn run(args: &CheckArgs) -> Result<()> {
     }
     let Some(settings) = &report.settings else { return Ok(()) };
     let place = place(settings);
+    let identity = match &report.home {
+        Some(home) => runtime.block_on(home.store.known_identity())?,
+        None => None,
+    };
     if !args.report.json {
         say!("{}: fine", file.display());
-        tell(settings, report.home.as_ref(), &place);
+        tell(settings, &state(report.home.is_some(), identity), &place);
         report.seen.iter().for_each(|seen| say!("  {seen}"));
         report.findings.iter().for_each(|finding| say!("{}", block(finding, "  ")));
     }
@@ -83,7 +87,7 @@ fn block(finding: &Finding, indent: &str) -> String {
     format!("{indent}{severity}: {reason}\n{indent}  at {place}\n{indent}  remedy: {remedy}")
 }
 
-fn tell(settings: &Settings, home: Option<&Home>, place: &str) {
+fn tell(settings: &Settings, state: &str, place: &str) {
     let organisation = settings.operator();
     say!("  {} rules, {} staff", organisation.policy.rule_count(), organisation.staff.len());
     say!("  mail in on {}, out to {}", join(&settings.smtp.listen), shown(settings, Direction::Outside));
@@ -92,7 +96,7 @@ fn tell(settings: &Settings, home: Option<&Home>, place: &str) {
         shown(settings, Direction::Inside)
     );
     say!("  pages on {} as {}", join(&settings.web.listen), organisation.public_url);
-    say!("  data in {place}: {}", state(home, settings.store.shared().is_some()));
+    say!("  data in {place}: {state}");
 }
 
 /// Where the data are. A URL of a database may hold a password.
@@ -103,14 +107,12 @@ fn place(settings: &Settings) -> String {
     }
 }
 
-fn state(home: Option<&Home>, is_shared: bool) -> String {
-    match home {
-        Some(Home { owner: Some(folder), keys, .. }) if !is_shared => {
-            let name = crate::store::key_name(&keys.folder.check_value(folder.as_str()));
-            format!("opens; database, blobs and key {name} belong together")
+fn state(is_there: bool, identity: Option<Identity>) -> String {
+    match identity {
+        Some(Identity { key_check, .. }) => {
+            format!("opens; database, blobs and key {} belong together", key_name(&key_check))
         }
-        Some(Home { owner: Some(_), .. }) => "opens; database, blobs and key belong together".to_owned(),
-        Some(_) => "opens; it gets an id of its own at the next start".to_owned(),
+        None if is_there => "opens; it gets an id of its own at the next start".to_owned(),
         None => "will be made at the first start".to_owned(),
     }
 }

@@ -11,6 +11,7 @@ mod audit;
 mod backup;
 mod check;
 mod health;
+mod key;
 #[cfg(feature = "manual")]
 mod manual;
 #[cfg(feature = "cluster")]
@@ -150,6 +151,9 @@ enum Command {
         #[command(flatten)]
         config: ConfigArgs,
     },
+    /// Master keys: which there are, what still needs them, and another one from now on
+    #[command(subcommand)]
+    Key(key::KeyCommand),
     /// The audit trail and its hash chain
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -494,6 +498,7 @@ pub fn run() -> ExitCode {
         Command::Erase { person, yes, organisation, config } => {
             person::erase(&config, &organisation, &person, yes)
         }
+        Command::Key(command) => key::run(command),
         Command::Audit(command) => audit::run(command),
     };
     match end {

@@ -89,10 +89,11 @@ pub(super) async fn repair<T>(
     let known = rows.identity().await?.context("no node has run on this database yet")?;
     let keys = NodeKeys::read(data_dir, false)?;
     match lost {
-        Lost::Key => rows.set_identity(keys.identity(known.id)).await?,
+        Lost::Key => rows.set_identity(keys.identity(known.id, known.rotations)).await?,
         Lost::Blobs => {
             keys.verify(&known)?;
-            shared::adopt_bucket(&rows, &shared::open_bucket(&bucket, &rows)?, &keys).await?;
+            let bucket = shared::open_bucket(&bucket, &rows)?;
+            shared::adopt_bucket(&rows, &bucket, &keys, known.rotations).await?;
         }
         Lost::Leftovers => {}
     }
@@ -105,7 +106,7 @@ fn master_key(data_dir: &Path) -> Result<Zeroizing<Vec<u8>>> {
         let text = Zeroizing::new(text);
         let key = STANDARD.decode(text.trim());
         return Ok(Zeroizing::new(
-            key.with_context(|| format!("{MASTER_KEY_VARIABLE}: not 32 bytes in base64"))?,
+            key.with_context(|| format!("{MASTER_KEY_VARIABLE}: not a master key in base64"))?,
         ));
     }
     let file = shared::key_file(data_dir);

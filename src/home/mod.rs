@@ -10,7 +10,7 @@ mod moved;
 #[cfg(feature = "cluster")]
 mod shared;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
@@ -18,7 +18,7 @@ use anyhow::{Context, Result, bail};
 use crate::config::StoreSection;
 use crate::data_folder::{Before, DataFolder};
 use crate::id::FolderId;
-use crate::secret::{Keys, MASTER_KEY_VARIABLE};
+use crate::secret::{Keys, MASTER_KEY, MASTER_KEY_VARIABLE};
 use crate::store::room::DiskShare;
 use crate::store::{Blobs, Store};
 
@@ -134,6 +134,15 @@ impl Home {
             #[cfg(not(feature = "cluster"))]
             Some(_) => bail!(StoreSection::NOT_BUILT),
         }
+    }
+}
+
+/// The file that the master keys are in; `None` where they come from the environment.
+pub fn master_key_file(data_dir: &Path, store: &StoreSection) -> Option<PathBuf> {
+    match store.shared() {
+        #[cfg(feature = "cluster")]
+        Some(_) => std::env::var_os(MASTER_KEY_VARIABLE).is_none().then(|| shared::key_file(data_dir)),
+        _ => Some(data_dir.join(MASTER_KEY)),
     }
 }
 

@@ -123,11 +123,16 @@ pub(super) fn connect(database: &Database) -> Result<Postgres> {
 
 /// These are all the blobs there are, an administrator says: what else rows name is lost for good. Bucket and database get a new
 /// id; the bucket first, so that a repair which was cut off is made again.
-pub(super) async fn adopt_bucket(rows: &Postgres, bucket: &Arc<ObjectBlobs>, keys: &NodeKeys) -> Result<()> {
+pub(super) async fn adopt_bucket(
+    rows: &Postgres,
+    bucket: &Arc<ObjectBlobs>,
+    keys: &NodeKeys,
+    rotations: Vec<Timestamp>,
+) -> Result<()> {
     let id = FolderId::random();
     bucket.set_id(&id).await.context(BUCKET)?;
     let found = Inventory::take(rows, blobs_of(rows, bucket.clone()), Timestamp::UNIX_EPOCH).await?;
-    rows.set_identity(keys.identity(id)).await.context(DATABASE)?;
+    rows.set_identity(keys.identity(id, rotations)).await.context(DATABASE)?;
     rows.set_lost(found.missing.len() as u64).await.context(DATABASE)
 }
 
@@ -170,7 +175,7 @@ impl Parts {
             return self.verify(&known).await.map(|()| known);
         }
         let id = self.bucket_id().await?.unwrap_or_else(FolderId::random);
-        let known = self.rows.found(self.keys.identity(id)).await.context(DATABASE)?;
+        let known = self.rows.found(self.keys.identity(id, Vec::new())).await.context(DATABASE)?;
         self.verify(&known).await.map(|()| known)
     }
 
@@ -220,7 +225,7 @@ impl NodeKeys {
     pub fn read(data_dir: &Path, is_new: bool) -> Result<Self> {
         if let Ok(text) = env::var(MASTER_KEY_VARIABLE) {
             let keys = Keys::from_base64(&text);
-            let keys = keys.with_context(|| format!("{MASTER_KEY_VARIABLE}: not 32 bytes in base64"))?;
+            let keys = keys.with_context(|| format!("{MASTER_KEY_VARIABLE}: not a master key in base64"))?;
             return Ok(Self { keys, place: MASTER_KEY_VARIABLE.to_owned() });
         }
         let file = key_file(data_dir);
@@ -234,13 +239,13 @@ impl NodeKeys {
     }
 
     /// With this id and this key.
-    pub fn identity(&self, id: FolderId) -> Identity {
-        Identity { key_check: self.keys.folder.check_value(id.as_str()), id }
+    pub fn identity(&self, id: FolderId, rotations: Vec<Timestamp>) -> Identity {
+        Identity::new(id, &self.keys.folder, rotations)
     }
 
-    /// Fails where the database was made with another key.
+    /// Fails where the database works with another key than any that is here.
     pub fn verify(&self, known: &Identity) -> Result<()> {
-        if self.keys.folder.check_value(known.id.as_str()) == known.key_check {
+        if known.select(&self.keys.folder) {
             return Ok(());
         }
         bail!(

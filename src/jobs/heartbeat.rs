@@ -8,10 +8,12 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, jittered};
+use crate::id::FolderId;
 use crate::secret::FolderKey;
+use crate::secret::masters::Generation;
 use crate::settings::{CurrentSettings, Settings};
 use crate::store::nodes::{self, Difference, NodeFacts, SKEW_NOTED, SettingsDigests};
-use crate::store::{NodeStore, Result};
+use crate::store::{self, NodeStore, Result};
 
 /// How often, at most: six of them fit into a lease.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -26,8 +28,9 @@ pub struct Heartbeat {
     clock: Clock,
     settings: CurrentSettings,
     key: FolderKey,
-    /// Of which settings the digests are that others are shown.
-    shown: Option<Arc<Settings>>,
+    folder: FolderId,
+    /// Of which settings the digests are that others are shown, and of which master key.
+    shown: Option<(Arc<Settings>, Generation)>,
     me: NodeFacts,
     is_away: bool,
     is_skewed: bool,
@@ -36,12 +39,12 @@ pub struct Heartbeat {
 
 impl Heartbeat {
     /// The first one: from here on what this node claims is its own. Fails where the database cannot be reached. `key` makes
-    /// the digests of the settings by which nodes that differ are noticed.
+    /// the digests of the settings by which nodes that differ are noticed, and with `folder` the names of the master keys.
     pub async fn begin(
         store: Arc<dyn NodeStore>,
         clock: Clock,
         settings: CurrentSettings,
-        key: FolderKey,
+        (folder, key): (FolderId, FolderKey),
     ) -> Result<Self> {
         let me = NodeFacts {
             host: nodes::host(),
@@ -49,11 +52,12 @@ impl Heartbeat {
             started: clock.now(),
             draining: false,
             settings: SettingsDigests::new(),
+            master_keys: Vec::new(),
         };
         let (shown, differs) = (None, Vec::new());
         let (is_away, is_skewed) = (false, false);
-        let mut heart = Self { store, clock, settings, key, shown, me, is_away, is_skewed, differs };
-        heart.show_settings();
+        let mut heart = Self { store, clock, settings, key, folder, shown, me, is_away, is_skewed, differs };
+        heart.show();
         let beat = heart.store.heartbeat(&heart.me, &heart.clock).await?;
         heart.note(beat);
         Ok(heart)
@@ -80,11 +84,13 @@ impl Heartbeat {
         }
     }
 
-    fn show_settings(&mut self) {
-        let now = self.settings.get();
-        if !self.shown.as_ref().is_some_and(|shown| Arc::ptr_eq(shown, &now)) {
+    fn show(&mut self) {
+        self.me.master_keys = store::key_names(&self.folder, &self.key);
+        let (now, key) = (self.settings.get(), self.key.generation());
+        let is_shown = |(shown, of): &(_, Generation)| Arc::ptr_eq(shown, &now) && *of == key;
+        if !self.shown.as_ref().is_some_and(is_shown) {
             self.me.settings = now.digests(&self.key);
-            self.shown = Some(now);
+            self.shown = Some((now, key));
         }
     }
 
@@ -96,7 +102,7 @@ impl Heartbeat {
 
     /// Whether it could be given.
     async fn beat(&mut self) -> bool {
-        self.show_settings();
+        self.show();
         match self.store.heartbeat(&self.me, &self.clock).await {
             Ok(beat) => {
                 if std::mem::take(&mut self.is_away) {

@@ -2,6 +2,7 @@
 
 pub mod chain;
 pub mod heartbeat;
+pub mod master_keys;
 pub mod reminders;
 pub mod retention;
 pub mod tracking;

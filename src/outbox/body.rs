@@ -12,11 +12,14 @@ use crate::message::crlf::{CrlfBytes, LineCheck};
 use crate::message::traits::Traits;
 use crate::seal::chunks::{ChunkReader, ChunkWriter, read_start, sealed_size};
 use crate::secret::keyring::KeyRef;
+use crate::secret::masters::{FIRST, Generation};
 use crate::secret::{self, BodyKey, Keys};
 use crate::store::{Blobs, Body, BodyData, StoreError};
 
 const SALT: usize = 16;
-const HEADER: usize = SALT + 1 + 8;
+/// What [`generation`] needs of a body.
+pub const START: usize = SALT + 1;
+const HEADER: usize = START + 8;
 /// A sealed body up to this size is kept in its row.
 const INLINE: usize = 128 * 1024;
 /// A message up to this size is never streamed.
@@ -30,6 +33,8 @@ pub const SMALL: usize = INLINE - 16 * 1024;
 
 const EIGHT_BIT: u8 = 1;
 const EIGHT_BIT_HEADER: u8 = 2;
+/// The six bits above them tell which master key is in the body's key: 0 the first, of which all bodies are from before there were several.
+const GENERATION: u32 = 2;
 
 /// Seals a message into its row, whatever its size. Fails only where no key can be had.
 pub fn seal(key: &BodyKey, message: &CrlfBytes) -> io::Result<Body> {
@@ -130,19 +135,29 @@ fn write<W: Write>(key: &BodyKey, sink: W, message: &CrlfBytes) -> io::Result<(K
 
 fn begin<W: Write>(key: &BodyKey, mut sink: W, traits: Traits) -> io::Result<(KeyRef, ChunkWriter<W>)> {
     let salt = secret::random::<SALT>();
-    let header = header(&salt, traits);
+    let (name, key) = key.for_new_body()?;
+    let header = header(&salt, traits, key.generation());
     sink.write_all(&header)?;
-    let (name, key) = key.for_new_body(&salt)?;
-    Ok((name, ChunkWriter::new(&key, &header, sink)))
+    Ok((name, ChunkWriter::new(&key.with(&salt), &header, sink)))
 }
 
-fn header(salt: &[u8; SALT], traits: Traits) -> [u8; HEADER] {
+fn header(salt: &[u8; SALT], traits: Traits, generation: Generation) -> [u8; HEADER] {
     let mut flags = if traits.eight_bit { EIGHT_BIT } else { 0 };
     flags |= if traits.eight_bit_header { EIGHT_BIT_HEADER } else { 0 };
+    flags |= (generation - FIRST) << GENERATION;
     let mut header = [0; HEADER];
     let fields = salt.iter().copied().chain([flags]).chain(traits.size.to_be_bytes());
     header.iter_mut().zip(fields).for_each(|(slot, octet)| *slot = octet);
     header
+}
+
+fn generation_of(flags: u8) -> Generation {
+    (flags >> GENERATION) + FIRST
+}
+
+/// Which master key is needed to open a body, of which this is the start; `None` where it is too short for one.
+pub fn generation(start: &[u8]) -> Option<Generation> {
+    start.get(SALT).map(|flags| generation_of(*flags))
 }
 
 /// Reads a sealed body: an iterator of its chunks, each of them authenticated before it is given. After an
@@ -164,7 +179,7 @@ impl Opener {
             eight_bit: flags & EIGHT_BIT != 0,
             eight_bit_header: flags & EIGHT_BIT_HEADER != 0,
         };
-        let chunks = ChunkReader::new(&*key.for_body(name, salt)?, &header, source)?;
+        let chunks = ChunkReader::new(&*key.for_body(generation_of(flags), name, salt)?, &header, source)?;
         Ok(Self { chunks, traits })
     }
 
@@ -245,9 +260,9 @@ mod tests {
         let without = |octets: &[u8]| Opener::new(&key(), None, Box::new(Cursor::new(octets.to_vec())));
         assert!(without(&octets).is_err());
         let (salt, mut old) = ([3; SALT], Vec::new());
-        let head = header(&salt, Traits::of(b"old\r\n"));
+        let head = header(&salt, Traits::of(b"old\r\n"), FIRST);
         old.extend_from_slice(&head);
-        let mut writer = ChunkWriter::new(&key().for_body(None, &salt).unwrap(), &head, old);
+        let mut writer = ChunkWriter::new(&key().for_body(FIRST, None, &salt).unwrap(), &head, old);
         writer.write_all(b"old\r\n").unwrap();
         let chunks = without(&writer.finish().unwrap()).unwrap();
         assert_eq!(chunks.collect::<io::Result<Vec<_>>>().unwrap().concat(), b"old\r\n");

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::vault::{Vault, browser_hash};
+use super::vault::{BROWSER, Vault, browser_hash};
 use super::{Browser, Field, Replies, ReplyError, Result, Verified};
 use crate::address::Address;
 use crate::audit::{Action, Event, EventResult, Initiator};
@@ -83,7 +83,7 @@ impl Replies {
         let facts = self.verifier(browser).facts(asker.author.clone()).await?;
         let person: VerifiedPerson = Vault::of_draft(grant, browser).open("code", &facts)?;
         let until = days_later(self.service.parts.clock.now(), REMEMBERED_DAYS);
-        let facts = Vault::of_browser(&self.service.parts.keys, browser).seal("browser", &person)?;
+        let facts = Vault::of_browser(&self.service.parts.keys.reply, browser).seal(BROWSER, &person)?;
         let destination = person.address.mailbox();
         self.verifier(browser).verify(&asker, &destination, typed, BrowserRow { facts, until }).await?;
         let VerifiedPerson { name, address, phone, .. } = person;
@@ -94,7 +94,7 @@ impl Replies {
     pub async fn verified(&self, browser: &Browser) -> Result<Option<Verified>> {
         let (hash, now) = (browser_hash(browser), self.service.parts.clock.now());
         let Some(row) = self.service.parts.store.browser(hash, now).await? else { return Ok(None) };
-        let person = Vault::of_browser(&self.service.parts.keys, browser).open("browser", &row.facts)?;
+        let person = Vault::open_of_browser(&self.service.parts.keys, browser, &row.facts)?;
         let VerifiedPerson { name, address, phone, organisation } = person;
         if !self.scope().sees(organisation.as_ref()) {
             return Ok(None);

@@ -14,7 +14,7 @@ use super::types::Browser;
 use super::{ReplyError, Result};
 use crate::id::UploadId;
 use crate::seal::chunks::{ChunkReader, ChunkWriter, damaged, read_start};
-use crate::secret::{self, Keys};
+use crate::secret::{self, Keys, ReplyKey};
 use crate::transfer::access::Grant;
 
 /// Bytes in front of a sealed piece, from which its own key follows.
@@ -26,6 +26,9 @@ pub(super) fn browser_hash(browser: &Browser) -> [u8; 32] {
     hash.copy_from_slice(digest::digest(&digest::SHA256, browser.reveal()).as_ref());
     hash
 }
+
+/// What is remembered of a browser is sealed as.
+pub(super) const BROWSER: &str = "browser";
 
 /// One key, and what it may do.
 #[derive(Clone)]
@@ -43,8 +46,20 @@ impl Vault {
     }
 
     /// For what is remembered of a browser, whatever link it is on.
-    pub fn of_browser(keys: &Keys, browser: &Browser) -> Self {
-        Self(keys.reply.for_browser(browser.reveal()))
+    pub fn of_browser(keys: &ReplyKey, browser: &Browser) -> Self {
+        Self(keys.for_browser(browser.reveal()))
+    }
+
+    /// Opens that, whichever master key was the current one.
+    pub fn open_of_browser<T: DeserializeOwned>(keys: &Keys, browser: &Browser, sealed: &[u8]) -> Result<T> {
+        let mut opened = Err(ReplyError::Trouble(format!("{BROWSER}: {}", damaged())));
+        for keys in keys.reply.each() {
+            opened = Self::of_browser(&keys, browser).open(BROWSER, sealed);
+            if opened.is_ok() {
+                break;
+            }
+        }
+        opened
     }
 
     /// Seals a value as `what`.

@@ -17,7 +17,7 @@ use crate::outbox::notices::reminder::Reminder;
 use crate::outbox::notices::unopened::Unopened;
 use crate::outbox::notices::{Notice, ToSender};
 use crate::outbox::{Context, Outbox, SenderCard};
-use crate::secret::Keys;
+use crate::secret::{Keys, LinkKey};
 use crate::settings::Organisation;
 use crate::store::{NewItem, Recipient, StoreError, Transfer};
 use crate::transfer::{action, link};
@@ -64,7 +64,7 @@ impl Mails<'_> {
             recipient: &recipient,
             sender: &sender,
             link,
-            token: &link::token(&self.keys.link, link),
+            token: &link::token(&self.link_key()?, link),
             expires: transfer.expires,
             password_needed: transfer.password,
             reply_enabled: self.organisation.reply.enabled,
@@ -99,7 +99,7 @@ impl Mails<'_> {
             recipient,
             sender: &sender,
             link: &link,
-            token: &link::token(&self.keys.link, &link),
+            token: &link::token(&self.link_key()?, &link),
             sent: transfer.created,
             expires: transfer.expires,
             password_needed: transfer.password,
@@ -173,6 +173,11 @@ impl Mails<'_> {
     /// In the row, whatever its size: none of these mails is large.
     fn outbox(&self) -> Outbox<'_> {
         Outbox { body_key: &self.keys.body, link_key: &self.keys.link, blobs: None }
+    }
+
+    /// The link stays what it was, whatever the current key is.
+    fn link_key(&self) -> Result<LinkKey> {
+        Ok(self.keys.link.of(self.transfer.generation).ok_or(StoreError::NoMasterKey)?)
     }
 
     fn recipient(&self, link: &Link) -> Result<&Recipient> {

@@ -136,7 +136,15 @@ impl Actions {
     /// The status of the transfer that this token of a status page is for. A forged token never reaches the store.
     pub async fn status_of(&self, token: &str) -> Result<Status> {
         let id = action::parse(&self.service.keys.action, Purpose::Status, token);
-        self.status(&id.ok_or(ActionError::Unknown)?).await
+        self.status(&id.ok_or_else(|| self.unknown())?).await
+    }
+
+    /// Of a token that no key here has made: another node may have.
+    fn unknown(&self) -> ActionError {
+        match self.service.keys.generations.lacks_current() {
+            true => StoreError::NoMasterKey.into(),
+            false => ActionError::Unknown,
+        }
     }
 
     /// The first token of a status page in what somebody pasted, or a mail program made of a link. The store is asked only
@@ -295,7 +303,7 @@ impl Actions {
     /// A recipient came too late and asks for the message: one mail to its sender. Never to a machine (H09), and
     /// only for a link that has expired. `token` is the recipient's own.
     pub async fn ask(&self, token: &str, client: IpAddr) -> Result<()> {
-        let (link, _) = link::parse(&self.service.keys.link, token).ok_or(ActionError::Unknown)?;
+        let (link, _) = link::parse(&self.service.keys.link, token).ok_or_else(|| self.unknown())?;
         let (transfer, now) = (self.transfer(&link.transfer).await?, self.service.clock.now());
         let mut recipients = transfer.recipients.iter();
         let recipient = recipients.find(|one| one.number == link.recipient).ok_or(ActionError::Unknown)?;

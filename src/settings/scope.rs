@@ -60,9 +60,16 @@ impl Scope {
 
     /// What these messages may be marked with, if this organisation has sealed them or their threads.
     pub fn thread_marks(&self, key: &ThreadKey, message_ids: &[String]) -> Vec<[u8; 32]> {
-        let mark =
-            |id: &String, name: Option<&str>| name.map_or_else(|| key.hash(id), |name| key.hash_of(name, id));
-        message_ids.iter().flat_map(|id| self.names().map(move |name| mark(id, name))).collect()
+        let mark = |key: &ThreadKey, id: &String, name: Option<&str>| {
+            name.map_or_else(|| key.hash(id), |name| key.hash_of(name, id))
+        };
+        let mut marks = Vec::new();
+        for key in key.each() {
+            for id in message_ids {
+                marks.extend(self.names().map(|name| mark(&key, id, name)));
+            }
+        }
+        marks
     }
 
     /// Whether a genuine link whose transfer is forgotten may be said to have been one. Where several organisations are, nobody

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use super::files::LocalBlobs;
 use super::sqlite::{Database, Sqlite};
 use super::{Blobs, Identity, NamedBlob, StoreError, at};
+use crate::clock::Timestamp;
 use crate::id::FolderId;
 use crate::secret::{FolderKey, MASTER_KEY};
 
@@ -241,14 +242,14 @@ pub fn found(
             id
         }
     };
-    set(database, key, id.clone())?;
+    set(database, key, id.clone(), Vec::new())?;
     Ok(id)
 }
 
 /// An administrator says that this key is to be the database's: the one it was made with is lost for good.
 pub fn adopt_key(database: &Database, key: &FolderKey) -> Result<(), IdentityError> {
     match database.identity()? {
-        Some(Identity { id, .. }) => set(database, key, id),
+        Some(Identity { id, rotations, .. }) => set(database, key, id, rotations),
         None => Ok(()),
     }
 }
@@ -261,13 +262,15 @@ pub fn adopt_blobs(
     key_file: &Path,
     blobs: &LocalBlobs,
 ) -> Result<(), IdentityError> {
+    let mut rotations = Vec::new();
     if let Some(identity) = database.identity()? {
         verify_key(database, &identity, key, key_file)?;
+        rotations = identity.rotations;
     }
     let (lost, _) = count_absent(database, blobs)?;
     let id = FolderId::random();
     blobs.set_id(&id)?;
-    set(database, key, id)?;
+    set(database, key, id, rotations)?;
     Ok(database.set_lost(lost)?)
 }
 
@@ -277,16 +280,20 @@ fn verify_key(
     key: &FolderKey,
     key_file: &Path,
 ) -> Result<(), IdentityError> {
-    if key.check_value(identity.id.as_str()) == identity.key_check {
+    if identity.select(key) {
         return Ok(());
     }
     let (database, names) = (database.path().to_owned(), identity.other_key(key));
     Err(IdentityError::AnotherKey { key: key_file.to_owned(), database, names })
 }
 
-fn set(database: &Database, key: &FolderKey, id: FolderId) -> Result<(), IdentityError> {
-    let key_check = key.check_value(id.as_str());
-    Ok(database.set_identity(&Identity { id, key_check })?)
+fn set(
+    database: &Database,
+    key: &FolderKey,
+    id: FolderId,
+    rotations: Vec<Timestamp>,
+) -> Result<(), IdentityError> {
+    Ok(database.set_identity(&Identity::new(id, key, rotations))?)
 }
 
 /// How many of the blobs that the database names are not there, and how many it names.

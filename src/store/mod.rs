@@ -23,6 +23,7 @@ pub mod identity;
 mod intake;
 mod journal;
 mod kind;
+mod master_key;
 pub mod nodes;
 #[cfg(feature = "cluster")]
 pub mod objects;
@@ -57,6 +58,7 @@ use std::path::Path;
 use crate::clock::Timestamp;
 use crate::id::FolderId;
 use crate::secret::FolderKey;
+use crate::secret::masters::{FIRST, Generation, LAST};
 
 pub use self::access::{AccessStore, Session, Try};
 pub use self::audit::{AuditStore, AuditTrail, verify_trail};
@@ -72,6 +74,7 @@ pub use self::drafts::{DraftRow, DraftStore, EndedDraft};
 pub use self::gauges::{GaugeStore, Gauges, ProblemGauge, QueueGauge};
 pub use self::intake::{Acceptance, Committed, IntakeStore, MessageStore};
 pub use self::kind::QueueItemKind;
+pub use self::master_key::{LinksInUse, MasterKeyStore, Remembered};
 pub use self::nodes::NodeStore;
 pub use self::organisation_filter::OrganisationFilter;
 pub use self::queue::{
@@ -102,24 +105,51 @@ pub use self::whose::Whose;
 pub struct Identity {
     /// The same lies beside the blobs.
     pub id: FolderId,
-    /// [`crate::secret::FolderKey::check_value`]
+    /// [`crate::secret::FolderKey::check_value`] of the current master key
     pub key_check: [u8; 32],
+    /// When another key became the current one, for each rotation.
+    pub rotations: Vec<Timestamp>,
 }
 
 impl Identity {
+    /// Of the folder with this id, and of the key that is the current one in its file.
+    pub fn new(id: FolderId, key: &FolderKey, mut rotations: Vec<Timestamp>) -> Self {
+        // Of what was rotated elsewhere nobody knows when: nothing here is from before.
+        rotations.resize(usize::from(key.generation() - FIRST), Timestamp::UNIX_EPOCH);
+        Self { key_check: key.check_value(id.as_str()), id, rotations }
+    }
+
+    /// Which master key is the current one.
+    pub fn generation(&self) -> Generation {
+        Generation::try_from(self.rotations.len()).map_or(LAST, |rotations| rotations.saturating_add(FIRST))
+    }
+
+    /// Since when the key of this generation is not the current one any more; `None` where it still is.
+    pub fn ended(&self, generation: Generation) -> Option<Timestamp> {
+        self.rotations.get(usize::from(generation.checked_sub(FIRST)?)).copied()
+    }
+
+    /// Whether the current master key is there. If so, everything new is made with it from now on.
+    pub fn select(&self, key: &FolderKey) -> bool {
+        let found = key.of(self.generation());
+        found.is_some_and(|found| found.check_value(self.id.as_str()) == self.key_check)
+            && key.select(self.generation())
+    }
+
     /// For an error: the name of the master key that belongs here, and that of the one which lies here instead.
     pub fn other_key(&self, key: &FolderKey) -> String {
-        format!(
-            "key {}, this is key {}",
-            key_name(&self.key_check),
-            key_name(&key.check_value(self.id.as_str()))
-        )
+        format!("key {}, this is key {}", key_name(&self.key_check), key_names(&self.id, key).join(" and "))
     }
 }
 
 /// Names a master key to people, by the value that a data folder keeps of it: it tells nothing of the key.
 pub fn key_name(check_value: &[u8; 32]) -> String {
     check_value.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The names of the master keys that are there, the one first that everything new is made with.
+pub fn key_names(folder: &FolderId, key: &FolderKey) -> Vec<String> {
+    key.each().iter().map(|key| key_name(&key.check_value(folder.as_str()))).collect()
 }
 
 /// What lies behind an error of a library, which may say itself no more than that there was one. The lines that follow the first
@@ -174,6 +204,9 @@ pub enum StoreError {
     /// All of it was moved elsewhere.
     #[error("everything was moved to {0}, and is used from there")]
     Moved(String),
+    /// The key that the other nodes work with is not here: what they made cannot be told from what nobody made.
+    #[error("the current master key is not in master.key here")]
+    NoMasterKey,
     /// The store is shutting down.
     #[error("the store is closed")]
     Closed,
@@ -207,6 +240,7 @@ pub trait Store:
     + AccessStore
     + TransferAdmin
     + person::PersonStore
+    + MasterKeyStore
     + SenderStore
     + DownloadStore
     + ReminderStore
@@ -226,6 +260,7 @@ impl<T> Store for T where
         + AccessStore
         + TransferAdmin
         + person::PersonStore
+        + MasterKeyStore
         + SenderStore
         + DownloadStore
         + ReminderStore

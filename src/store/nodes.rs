@@ -67,6 +67,8 @@ pub struct NodeFacts {
     pub draining: bool,
     /// What it goes by.
     pub settings: SettingsDigests,
+    /// The names of the master keys that it has, the one first that it works with.
+    pub master_keys: Vec<String>,
 }
 
 /// Of each section that all nodes must have alike, a digest: equal where the section is.
@@ -151,6 +153,8 @@ pub struct Node {
     pub claimed: u64,
     /// Sections of the configuration that it does not have as most nodes have them.
     pub differs: Vec<String>,
+    /// The names of the master keys that it has, the one first that it works with; none for a release that knows only the first.
+    pub master_keys: Vec<String>,
 }
 
 /// What a node is doing.

@@ -66,7 +66,8 @@ macro_rules! tables {
 pub const TABLES: &[Table] = tables! {
     "transfers": number Number, id Text, created Number, expires Number, sender Text, password Flag, automatic Flag,
         files Number, language Text, download_notice Flag, file_names Flag, first_reminder Number, announced Number,
-        reminded Number, message_id Text, reply_to Text, on_behalf_of Text, shredded Number, tracking Text, organisation Text;
+        reminded Number, message_id Text, reply_to Text, on_behalf_of Text, shredded Number, tracking Text, organisation Text,
+        generation Number;
     "transfer_recipients": transfer Number, number Number, address Text, key_packet Bytes, tries Number,
         locked_until Number, opened Number, recalled Number, first_notified Number, notified Number, bounced Number,
         bounce_reason Text, bounce_cause Text, download_noticed Number, download_pending Flag;

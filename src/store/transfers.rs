@@ -11,6 +11,7 @@ use crate::cause::FailureCause;
 use crate::clock::Timestamp;
 use crate::id::{BlobName, OrganisationId, TransferId};
 use crate::locale::Language;
+use crate::secret::masters::Generation;
 
 /// Finds transfers.
 #[async_trait]
@@ -64,6 +65,8 @@ pub struct NewTransfer {
     pub parts: Vec<Part>,
     /// How many of the parts, from 1 on, are files.
     pub files: u32,
+    /// Which master key its links are made with.
+    pub generation: Generation,
     /// Its recipients, numbered from 1.
     pub recipients: Vec<NewRecipient>,
     /// Hashes of what names its thread from now on.
@@ -126,6 +129,8 @@ pub struct Transfer {
     pub parts: Vec<Part>,
     /// How many of the parts, from 1 on, are, or were, files.
     pub files: u32,
+    /// Which master key its links are made with.
+    pub generation: Generation,
     /// Its recipients in order.
     pub recipients: Vec<Recipient>,
 }

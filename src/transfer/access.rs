@@ -23,7 +23,7 @@ use crate::seal::SealError;
 use crate::seal::keys::{Passphrase, TransferKey, unlock};
 use crate::secret::{Keys, Secret};
 use crate::settings::Scope;
-use crate::store::{AccessStore, Blobs, Recipient, Transfer, Try};
+use crate::store::{AccessStore, Blobs, Recipient, StoreError, Transfer, Try};
 use crate::throttle::Throttle;
 
 pub use super::error::{AccessError, LostPart};
@@ -209,7 +209,8 @@ impl Access {
         if session.link != link {
             return Err(AccessError::NoSession);
         }
-        let key = cookie.unwrap(&self.keys.session, &session).ok_or(AccessError::NoSession)?;
+        let key = cookie.unwrap(&self.keys.session, &session);
+        let key = key.ok_or_else(|| self.unless_key_is_missing(AccessError::NoSession))?;
         // Before anything goes out. A password that is right is no proof that anybody sees the message; this is more.
         if recipient.opened.is_none() {
             self.store.note_opened(link.clone(), now).await?;
@@ -261,7 +262,15 @@ impl Access {
     }
 
     fn parse(&self, token: &str) -> Result<(Link, Secret), AccessError> {
-        link::parse(&self.keys.link, token).ok_or(AccessError::Unknown)
+        link::parse(&self.keys.link, token).ok_or_else(|| self.unless_key_is_missing(AccessError::Unknown))
+    }
+
+    /// What no key here opens, another node may have made.
+    fn unless_key_is_missing(&self, error: AccessError) -> AccessError {
+        match self.keys.generations.lacks_current() {
+            true => StoreError::NoMasterKey.into(),
+            false => error,
+        }
     }
 
     async fn openable(&self, scope: &Scope, link: Link, secret: Secret) -> Result<OpenableLink, AccessError> {

@@ -44,8 +44,12 @@ pub fn status_link(key: &ActionKey, public_url: &str, transfer: &TransferId) -> 
 pub fn parse(key: &ActionKey, purpose: Purpose, token: &str) -> Option<TransferId> {
     let (transfer, given) = token.split_at_checked(TransferId::LENGTH)?;
     let transfer = transfer.parse().ok()?;
-    let signature = signature(key, purpose, &transfer);
-    secret::equal(given.as_bytes(), signature.reveal().as_bytes()).then_some(transfer)
+    let is_ours = |key: &ActionKey| {
+        secret::equal(given.as_bytes(), signature(key, purpose, &transfer).reveal().as_bytes())
+    };
+    // All of them are compared, so that the time does not tell which it was.
+    let ours = key.each().iter().filter(|key| is_ours(key)).count();
+    (ours > 0).then_some(transfer)
 }
 
 /// The first such token in what somebody pasted, or a mail program made of a link.

@@ -41,8 +41,10 @@ pub fn parse(key: &LinkKey, token: &str) -> Option<(Link, Secret)> {
     let (transfer, rest) = token.split_at_checked(TransferId::LENGTH)?;
     let (recipient, given) = rest.split_at_checked(NUMBER)?;
     let link = Link { transfer: transfer.parse().ok()?, recipient: parse_number(recipient)? };
-    let secret = link_secret(key, &link);
-    secret::equal(given.as_bytes(), secret.reveal().as_bytes()).then_some((link, secret))
+    let secrets = key.each().into_iter().map(|key| link_secret(&key, &link));
+    let same = |secret: &Secret| secret::equal(given.as_bytes(), secret.reveal().as_bytes());
+    let secret = secrets.filter(same).last()?;
+    Some((link, secret))
 }
 
 /// The value of `X-Zegel-Return` on mail about a link: a server that returns it to us has had that mail. It closes the
@@ -57,7 +59,8 @@ pub fn return_mark(key: &LinkKey, link: &Link) -> String {
 pub fn parse_return_mark(key: &LinkKey, mark: &str) -> Option<Link> {
     let mut pieces = mark.trim().split('.');
     let link = Link { transfer: pieces.next()?.parse().ok()?, recipient: pieces.next()?.parse().ok()? };
-    secret::equal(mark.trim().as_bytes(), return_mark(key, &link).as_bytes()).then_some(link)
+    let is_ours = |key: &LinkKey| secret::equal(mark.trim().as_bytes(), return_mark(key, &link).as_bytes());
+    key.each().iter().any(is_ours).then_some(link)
 }
 
 /// The envelope sender of a notification whose delivery reports are to come to us.

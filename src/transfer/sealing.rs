@@ -125,6 +125,7 @@ pub fn seal(blobs: &dyn Blobs, link_key: &LinkKey, mut request: SealRequest<'_>)
         return Err(SealError::TooManyRecipients);
     }
     let key = TransferKey::random();
+    let link_key = &link_key.pinned();
     let parts = PartWriter::new(blobs, &key);
     let (created, expires, sender) = (request.created, request.expires, request.sender.take());
     let (language, file_names) = (request.language, request.file_names);
@@ -173,6 +174,7 @@ pub fn seal(blobs: &dyn Blobs, link_key: &LinkKey, mut request: SealRequest<'_>)
         first_reminder,
         parts,
         files,
+        generation: link_key.generation(),
         recipients,
         thread,
         answers,

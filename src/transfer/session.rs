@@ -48,6 +48,10 @@ impl CookieBytes {
 
     /// The key of the transfer that the session opens.
     pub(super) fn unwrap(&self, keys: &SessionKey, session: &Session) -> Option<TransferKey> {
+        keys.each().iter().find_map(|keys| self.unwrap_with(keys, session))
+    }
+
+    fn unwrap_with(&self, keys: &SessionKey, session: &Session) -> Option<TransferKey> {
         let wrapping = wrapping_key(keys, &self.0).ok()?;
         let (nonce, sealed) = session.wrapped_key.split_first_chunk::<NONCE_LEN>()?;
         let mut bytes = Zeroizing::new(sealed.to_vec());

@@ -105,6 +105,7 @@ pub fn transfer_row() -> Transfer {
         file_names: false,
         parts: Vec::new(),
         files: 0,
+        generation: 1,
         recipients: vec![recipient],
     }
 }
@@ -249,6 +250,7 @@ impl MemoryStore {
             file_names: new.file_names,
             parts: new.parts,
             files: new.files,
+            generation: new.generation,
             recipients: recipients.collect(),
         };
         self.rows().transfers.insert(new.id, transfer);

@@ -25,7 +25,7 @@ use crate::store::{
 /// How long a code works.
 const LIFE: Duration = Duration::from_mins(10);
 /// Days that a browser is remembered after a right code.
-pub const REMEMBERED_DAYS: u32 = 30;
+pub const REMEMBERED_DAYS: u32 = crate::limits::REMEMBERED_DAYS;
 /// Characters that are looked at for a code.
 const MOST: usize = 1000;
 /// Digits of a code.

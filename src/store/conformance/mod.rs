@@ -8,6 +8,7 @@ pub mod downloads;
 pub mod drafts;
 pub mod gauges;
 pub mod intake;
+pub mod keys;
 pub mod person;
 pub mod queue;
 pub mod queue_admin;
@@ -45,6 +46,7 @@ macro_rules! store_conformance {
             drafts: a_draft_is_its_authors_only, a_draft_is_replaced_as_it_was_read, a_closed_link_takes_nothing, drafts_of_a_link_are_bounded, an_answer_ends_the_draft_it_was_read_from, answers_are_counted_by_the_day;
             uploads: uploads_keep_their_limits, a_piece_is_added_once_and_in_its_place, a_length_is_told_once, a_removed_upload_gives_up_its_blobs, a_whole_upload_is_marked_as_scanned;
             verification: a_code_is_tried_and_spent, codes_and_mails_are_counted, codes_are_bounded_per_link_and_in_all, a_browser_is_remembered_for_a_while;
+            keys: what_needs_which_key_is_told, browsers_are_counted_by_when_they_are_forgotten;
             rates: a_rate_holds_for_parallel_callers;
             gauges: figures_tell_the_truth, figures_are_of_an_organisation, what_waits_on_purpose_is_not_late;
             tracking: mail_is_found_by_all_that_names_it, a_message_is_told_with_all_that_came_of_it, an_attempt_is_told, ordinary_mail_is_found_once_it_is_gone, what_was_taken_out_of_the_queue_is_told, what_comes_late_overwrites_nothing, a_mailbox_and_old_mail_are_forgotten, mail_is_found_by_its_organisation;

@@ -81,6 +81,7 @@ pub fn transfer() -> NewTransfer {
         first_reminder: Some(days_later(noon(), 15)),
         parts: vec![part(0), part(1), part(2)],
         files: 1,
+        generation: 3,
         recipients: vec![recipient(1, "a@example.org"), recipient(2, "b@example.org")],
         thread: Vec::new(),
         answers: Vec::new(),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::sample::*;
-use crate::clock::later;
+use crate::clock::{Timestamp, later};
 use crate::limits::Rate;
 use crate::store::*;
 
@@ -64,6 +64,14 @@ pub async fn codes_are_bounded_per_link_and_in_all(store: &dyn Store) {
     assert!(ask_within(store, &third, 5, noon(), day).await.is_some());
     let [fourth, _] = authors(store).await;
     assert!(ask_within(store, &fourth, 6, noon(), wide).await.is_some(), "five were asked for by all");
+}
+
+/// Has a browser remembered; tells until when.
+pub async fn remember(store: &dyn Store) -> Timestamp {
+    let [author, _] = authors(store).await;
+    ask(store, &author, 1, noon()).await;
+    try_code(store, &author, 7, noon()).await;
+    store.browser(author.browser, noon()).await.unwrap().unwrap().until
 }
 
 pub async fn a_browser_is_remembered_for_a_while(store: &dyn Store) {

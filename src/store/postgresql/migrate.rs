@@ -39,6 +39,7 @@ pub(super) const MIGRATIONS: &[Step] = &[
     Step { sql: include_str!("../../../migrations/postgresql/0009_shares.sql"), needs: 4 },
     Step { sql: include_str!("../../../migrations/postgresql/0010_held.sql"), needs: 4 },
     Step { sql: include_str!("../../../migrations/postgresql/0011_people.sql"), needs: 4 },
+    Step { sql: include_str!("../../../migrations/postgresql/0012_master_keys.sql"), needs: 4 },
 ];
 
 /// The table that counts the steps; by its name it is ours.

@@ -183,7 +183,7 @@ impl Moving<'_> {
                 self.db.batch(&next).await?;
             }
         }
-        let inserted = self.db.execute(identity::FOUND, &[&new.id, &&new.key_check[..]]).await?;
+        let inserted = identity::execute(&self.db, identity::FOUND, new).await?;
         if inserted == 0 {
             return Err(database("another gateway has taken the database meanwhile"));
         }

@@ -10,10 +10,10 @@ pub(super) const INSERT: &str = "
     WITH new AS (
         INSERT INTO transfers
             (id, created, expires, sender, password, automatic, files, language, download_notice, file_names,
-             first_reminder, message_id, reply_to, on_behalf_of, tracking, organisation)
+             first_reminder, message_id, reply_to, on_behalf_of, tracking, organisation, generation)
         SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::boolean[], $6::boolean[],
             $7::bigint[], $8::text[], $9::boolean[], $10::boolean[], $11::bigint[], $12::text[], $13::text[],
-            $14::text[], $24::text[], $25::text[])
+            $14::text[], $24::text[], $25::text[], $26::bigint[])
         RETURNING number, id),
     recipients AS (
         INSERT INTO transfer_recipients (transfer, number, address, key_packet, key)
@@ -65,6 +65,7 @@ pub(super) async fn insert(db: &Connection, sealed: &[(&NewTransfer, &QueueId)])
             &column(&parts, |(_, part)| Number(part.size)),
             &column(sealed, |(_, message)| *message),
             &column(transfers, |transfer| &transfer.organisation),
+            &column(transfers, |transfer| Number(transfer.generation)),
         ],
     )
     .await?;

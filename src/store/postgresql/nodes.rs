@@ -58,15 +58,16 @@ macro_rules! now {
 /// And until when the lease of this node was, as all others see it.
 const NOW: &str = concat!("SELECT ", now!(), " AS now, (SELECT lease FROM nodes WHERE id = $1) AS lease");
 const BEAT_SQL: &str = "
-    INSERT INTO nodes (id, name, version, started, seen, lease, skew, draining, settings)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    INSERT INTO nodes (id, name, version, started, seen, lease, skew, draining, settings, master_keys)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
     ON CONFLICT (id) DO UPDATE
     SET seen = excluded.seen, lease = excluded.lease, skew = excluded.skew, draining = excluded.draining,
-        settings = excluded.settings";
-/// Releases may write the same settings down in another way.
+        settings = excluded.settings, master_keys = excluded.master_keys";
+/// Releases may write the same settings down in another way, and digests under another key are no others.
 const OTHERS: &str = "
     SELECT name, settings FROM nodes
-    WHERE lease > $1 AND id <> $2 AND version = $3 AND settings IS NOT NULL ORDER BY started, id";
+    WHERE lease > $1 AND id <> $2 AND version = $3 AND settings IS NOT NULL
+        AND split_part(coalesce(master_keys, ''), ' ', 1) = $4 ORDER BY started, id";
 /// Whoever holds items and is no node with a lease: it has ended, or was forgotten before.
 pub(super) const DEAD: &str = "
     SELECT DISTINCT owner FROM items WHERE claimed AND owner IS NOT NULL
@@ -75,7 +76,7 @@ pub(super) const DEAD: &str = "
 const FORGET: &str = "DELETE FROM nodes WHERE lease < $1";
 const LEAVE: &str = "DELETE FROM nodes WHERE id = $1";
 const LIST: &str = concat!(
-    "SELECT id, name, version, started, seen, lease, skew, draining, settings, ",
+    "SELECT id, name, version, started, seen, lease, skew, draining, settings, master_keys, ",
     now!(),
     " AS now,
         (SELECT count(*) FROM items WHERE claimed AND items.owner = nodes.id) AS claimed,
@@ -296,21 +297,34 @@ async fn beat(
     let there = time(&row, "now")?;
     let was_lost = time_or_none(&row, "lease")?.is_none_or(|lease| lease <= there);
     let skew = skew_of(clock, asked, begun.elapsed(), there).unwrap_or(skew);
-    let NodeFacts { host, version, started, draining, settings } = me;
+    let NodeFacts { host, version, started, draining, settings, master_keys } = me;
+    let current = master_keys.first().cloned().unwrap_or_default();
+    let master_keys = master_keys.join(" ");
     let lease = later(there, LEASE);
     let digests = serde_json::to_string(&settings).map_err(|_| StoreError::Corrupt("settings of a node"))?;
     change
         .db
         .execute(
             BEAT_SQL,
-            &[&id, &host, &version, &Time(started), &Time(there), &Time(lease), &skew, &draining, &digests],
+            &[
+                &id,
+                &host,
+                &version,
+                &Time(started),
+                &Time(there),
+                &Time(lease),
+                &skew,
+                &draining,
+                &digests,
+                &master_keys,
+            ],
         )
         .await?;
     let dead = change.db.query(DEAD, &[&Time(there)]).await?;
     let dead = dead.iter().map(|row| get(row, "owner")).collect::<Result<Vec<FolderId>>>()?;
     let freed = queue::free_claims_of(&change.db, &dead).await?;
     change.db.execute(FORGET, &[&Time(crate::clock::earlier(there, LOST))]).await?;
-    let others = change.db.query(OTHERS, &[&Time(there), &id, &version]).await?;
+    let others = change.db.query(OTHERS, &[&Time(there), &id, &version, &current]).await?;
     let mut differs = Vec::new();
     for other in &others {
         differs.extend(Difference::between(&settings, get(other, "name")?, &digests_of(other)?));
@@ -337,9 +351,10 @@ fn skew_of(clock: Timestamp, asked: Duration, answered: Duration, there: Timesta
 fn nodes(rows: &[Row]) -> Result<Vec<Node>> {
     let mut nodes = rows.iter().map(node).collect::<Result<Vec<_>>>()?;
     let digests = rows.iter().map(digests_of).collect::<Result<Vec<_>>>()?;
-    let versions: BTreeSet<_> = nodes.iter().map(|node| node.version.clone()).collect();
-    for version in versions {
-        let is_of = |node: &Node| node.version == version && node.state != NodeState::Lost;
+    let kind = |node: &Node| (node.version.clone(), node.master_keys.first().cloned());
+    let kinds: BTreeSet<_> = nodes.iter().map(kind).collect();
+    for one in kinds {
+        let is_of = |node: &Node| kind(node) == one && node.state != NodeState::Lost;
         let (mut of_version, alike): (Vec<_>, Vec<_>) =
             nodes.iter_mut().zip(&digests).filter(|(node, _)| is_of(node)).unzip();
         for (node, differs) in of_version.iter_mut().zip(differing(&alike)) {
@@ -370,6 +385,9 @@ fn node(row: &Row) -> Result<Node> {
         timer: get(row, "timer")?,
         claimed: number(row, "claimed")?,
         differs: Vec::new(),
+        master_keys: get::<Option<&str>>(row, "master_keys")?
+            .map(|names| names.split_whitespace().map(str::to_owned).collect())
+            .unwrap_or_default(),
     })
 }
 

@@ -71,7 +71,7 @@ macro_rules! select_transfers {
         concat!(
             "
     SELECT t.number AS transfer, t.id, t.organisation, t.created, t.expires, t.sender, t.message_id, t.reply_to, t.on_behalf_of, t.password,
-        t.automatic, t.language, t.download_notice, t.file_names, t.files,
+        t.automatic, t.language, t.download_notice, t.file_names, t.files, t.generation,
         r.number, r.address, r.key_packet, r.key, r.tries, r.locked_until, r.first_notified, r.notified, r.bounced,
         r.bounce_reason, r.bounce_cause, r.opened,
         r.recalled, ",
@@ -188,6 +188,7 @@ fn transfer(row: &Row) -> Result<Transfer> {
         file_names: get(row, "file_names")?,
         parts: parts(row)?,
         files: number(row, "files")?,
+        generation: number(row, "generation")?,
         recipients: Vec::new(),
     })
 }

@@ -1,17 +1,95 @@
 //! One row that says which data folder the database is of, and when a gateway was last at work on it.
 
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::columns::{Octets, Time};
+use super::Sqlite;
+use super::columns::{Json, Octets, Time};
+use super::writer::Change;
+use crate::audit::Event;
 use crate::clock::Timestamp;
 use crate::id::FolderId;
-use crate::store::Identity;
-use crate::store::Result;
+use crate::store::{BodyData, Identity, LinksInUse, MasterKeyStore, Remembered, Result};
+
+#[async_trait]
+impl MasterKeyStore for Sqlite {
+    async fn known_identity(&self) -> Result<Option<Identity>> {
+        self.readers.read(identity).await
+    }
+
+    async fn rotate_master_key(&self, from: Identity, new: Identity, event: Event) -> Result<bool> {
+        self.write(move |change| rotate(change, &from, &new, event)).await
+    }
+
+    async fn links_in_use(&self) -> Result<Vec<LinksInUse>> {
+        self.readers.read(links_in_use).await
+    }
+
+    async fn remembered(&self, now: Timestamp, until: Timestamp) -> Result<Remembered> {
+        self.readers.read(move |db| remembered(db, now, until)).await
+    }
+
+    async fn queued_bodies(&self, octets: u32) -> Result<Vec<BodyData>> {
+        self.readers.read(move |db| queued_bodies(db, octets)).await
+    }
+}
+
+fn rotate(change: &mut Change<'_>, from: &Identity, new: &Identity, event: Event) -> Result<bool> {
+    let changed = change.db.execute(
+        "UPDATE folder SET key_check = ?3, rotations = ?4 WHERE id = ?1 AND key_check = ?2",
+        params![from.id, from.key_check, new.key_check, Json(&new.rotations)],
+    )?;
+    if changed > 0 {
+        change.record(event)?;
+    }
+    Ok(changed > 0)
+}
+
+fn links_in_use(db: &Connection) -> Result<Vec<LinksInUse>> {
+    let mut counts = db.prepare(
+        "SELECT generation, count(*) AS transfers, max(expires) AS until FROM transfers WHERE shredded IS NULL
+         GROUP BY generation ORDER BY generation",
+    )?;
+    let links = |row: &rusqlite::Row<'_>| {
+        Ok(LinksInUse {
+            generation: row.get("generation")?,
+            transfers: row.get::<_, Octets>("transfers")?.0,
+            until: row.get::<_, Time>("until")?.0,
+        })
+    };
+    Ok(counts.query_map([], links)?.collect::<rusqlite::Result<_>>()?)
+}
+
+fn remembered(db: &Connection, now: Timestamp, until: Timestamp) -> Result<Remembered> {
+    let count =
+        "SELECT count(*) AS browsers, max(until) AS until FROM browsers WHERE until > ?1 AND until <= ?2";
+    Ok(db.query_row(count, params![Time(now), Time(until)], |row| {
+        let until = row.get::<_, Option<Time>>("until")?.map(|time| time.0);
+        Ok(Remembered { browsers: row.get::<_, Octets>("browsers")?.0, until })
+    })?)
+}
+
+fn queued_bodies(db: &Connection, octets: u32) -> Result<Vec<BodyData>> {
+    let mut bodies = db.prepare(
+        "SELECT blob, substr(body, 1, ?1) AS start FROM items LEFT JOIN bodies ON bodies.item = items.number",
+    )?;
+    let body = |row: &rusqlite::Row<'_>| {
+        Ok(match row.get("blob")? {
+            Some(blob) => BodyData::Blob(blob),
+            None => BodyData::Inline(row.get::<_, Option<_>>("start")?.unwrap_or_default()),
+        })
+    };
+    Ok(bodies.query_map([octets], body)?.collect::<rusqlite::Result<_>>()?)
+}
 
 /// What the row says.
 pub(super) fn identity(db: &Connection) -> Result<Option<Identity>> {
-    let row = db.query_row("SELECT id, key_check FROM folder", [], |row| {
-        Ok(Identity { id: row.get(0)?, key_check: row.get(1)? })
+    let row = db.query_row("SELECT id, key_check, rotations FROM folder", [], |row| {
+        Ok(Identity {
+            id: row.get("id")?,
+            key_check: row.get("key_check")?,
+            rotations: row.get::<_, Json<_>>("rotations")?.0,
+        })
     });
     Ok(row.optional()?)
 }
@@ -19,10 +97,12 @@ pub(super) fn identity(db: &Connection) -> Result<Option<Identity>> {
 /// Writes the row. When a gateway was last at work stays as it was; a database from before the row knows it from the
 /// turns of its timer.
 pub(super) fn set_identity(db: &Connection, identity: &Identity) -> Result<()> {
+    let Identity { id, key_check, rotations } = identity;
     db.execute(
-        "INSERT INTO folder (number, id, key_check, alive) VALUES (1, ?1, ?2, (SELECT coalesce(seen, trusted) FROM turns))
-         ON CONFLICT (number) DO UPDATE SET id = ?1, key_check = ?2",
-        params![identity.id, identity.key_check],
+        "INSERT INTO folder (number, id, key_check, rotations, alive)
+         VALUES (1, ?1, ?2, ?3, (SELECT coalesce(seen, trusted) FROM turns))
+         ON CONFLICT (number) DO UPDATE SET id = ?1, key_check = ?2, rotations = ?3",
+        params![id, key_check, Json(rotations)],
     )?;
     Ok(())
 }

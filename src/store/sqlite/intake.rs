@@ -78,8 +78,8 @@ fn insert_transfer(db: &Connection, transfer: &NewTransfer, message: &QueueId) -
     db.prepare_cached(
         "INSERT INTO transfers
             (id, created, expires, sender, password, automatic, files, language, download_notice, file_names,
-             first_reminder, message_id, reply_to, on_behalf_of, tracking, organisation)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+             first_reminder, message_id, reply_to, on_behalf_of, tracking, organisation, generation)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
     )?
     .execute(params![
         transfer.id,
@@ -98,6 +98,7 @@ fn insert_transfer(db: &Connection, transfer: &NewTransfer, message: &QueueId) -
         Json(&transfer.on_behalf_of),
         message,
         transfer.organisation,
+        transfer.generation,
     ])?;
     let number = db.last_insert_rowid();
 

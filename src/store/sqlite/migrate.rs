@@ -32,6 +32,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/0021_shares.sql"),
     include_str!("../../../migrations/0022_held.sql"),
     include_str!("../../../migrations/0023_people.sql"),
+    include_str!("../../../migrations/0024_master_keys.sql"),
 ];
 
 /// `zegl`: marks the file as ours (`PRAGMA application_id`).

@@ -117,6 +117,7 @@ fn transfer(row: &Row<'_>) -> rusqlite::Result<(i64, Transfer)> {
         file_names: row.get("file_names")?,
         parts: Vec::new(),
         files: row.get("files")?,
+        generation: row.get("generation")?,
         recipients: Vec::new(),
     };
     Ok((row.get("number")?, transfer))

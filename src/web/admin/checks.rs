@@ -12,6 +12,7 @@ use crate::clock::{Timestamp, later};
 use crate::diagnostic::{Diagnostic, Stage};
 use crate::queue::outage::NextHopStatus;
 use crate::reply::ScannerStatus;
+use crate::secret::masters::KeyTrouble;
 use crate::settings::{Certificates, Settings};
 use crate::store::nodes::{Difference, NodeHealth, SKEW_NOTED};
 use crate::store::room::{Disk, DiskShare, Shortage};
@@ -46,9 +47,10 @@ pub(super) struct Check {
 }
 
 /// The names of all of them, in their order.
-pub(super) const NAMES: [&str; 10] = [
+pub(super) const NAMES: [&str; 11] = [
     "node",
     "store",
+    "key",
     "disk",
     "clock",
     "certificates",
@@ -64,6 +66,7 @@ pub(super) fn checks(observed: &Observed) -> Vec<Check> {
     let mut found: Vec<Check> = Vec::new();
     found.extend(observed.node.iter().flat_map(node));
     found.extend(store(observed));
+    found.extend(observed.key_trouble.as_ref().map(key));
     found.extend(observed.disk.iter().flat_map(|disk| of_disk(*disk)));
     found.extend(observed.jump.as_ref().map(clock));
     found.extend(certificates(&observed.settings.certificates, observed.now));
@@ -111,6 +114,15 @@ fn node(node: &NodeHealth) -> Vec<Check> {
 fn store(observed: &Observed) -> Option<Check> {
     let error = observed.store_error.as_ref()?;
     Some(check("store", State::Down, format!("the store does not answer: {error}")))
+}
+
+/// Without the current key nothing is opened that the other nodes make, and none of their links. While the file alone is wrong
+/// all goes on, until the gateway is started again.
+fn key(trouble: &KeyTrouble) -> Check {
+    match trouble {
+        KeyTrouble::CurrentIsMissing(reason) => check("key", State::Down, reason),
+        KeyTrouble::File(reason) => check("key", State::Degraded, reason),
+    }
 }
 
 fn of_disk(disk: Disk) -> Option<Check> {
@@ -272,6 +284,15 @@ mod tests {
         let trouble = Some(("connection refused".to_owned(), Duration::from_secs(40)));
         let lost = node(&NodeHealth { lease: None, answers: false, trouble, ..well });
         assert!(lost[0].reason.as_ref().unwrap().contains("connection refused"));
+    }
+
+    /// A node that cannot open what the others make is to get no visitors; one that only would not start again is.
+    #[test]
+    fn a_missing_key_is_down_and_a_wrong_file_degrades() {
+        let missing = key(&KeyTrouble::CurrentIsMissing("key 77aa01bb".to_owned()));
+        let file = key(&KeyTrouble::File("it is gone".to_owned()));
+        assert_eq!((missing.name, missing.state, file.state), ("key", State::Down, State::Degraded));
+        assert_eq!(missing.reason.as_deref(), Some("key 77aa01bb"));
     }
 
     /// M13

@@ -28,6 +28,7 @@ use crate::connections::Connections;
 use crate::metrics::exposition::{self, Format};
 use crate::metrics::{Metrics, process};
 use crate::queue::outage::NextHops;
+use crate::secret::masters::Generations;
 use crate::settings::CurrentSettings;
 use crate::store::{Blobs, GaugeStore, NodeStore};
 
@@ -37,6 +38,8 @@ pub struct AdminParts {
     pub store: Arc<dyn GaugeStore>,
     /// How this node is.
     pub node: Arc<dyn NodeStore>,
+    /// The master keys.
+    pub generations: Generations,
     /// For the room on the disk.
     pub blobs: Arc<dyn Blobs>,
     /// For certificates, and for what is worth a note.

@@ -11,6 +11,7 @@ use super::clock_watch::Jump;
 use crate::clock::{Timestamp, since_boot};
 use crate::queue::outage::NextHopStatus;
 use crate::reply::ScannerStatus;
+use crate::secret::masters::KeyTrouble;
 use crate::settings::Settings;
 use crate::store::nodes::NodeHealth;
 use crate::store::room::Disk;
@@ -24,6 +25,8 @@ pub(super) struct Observed {
     pub now: Timestamp,
     /// How this node is, where there are several.
     pub node: Option<NodeHealth>,
+    /// What is wrong with the master keys.
+    pub key_trouble: Option<KeyTrouble>,
     /// What the store counts; none where it could not be asked.
     pub gauges: Option<Gauges>,
     /// The disk as new mail finds it.
@@ -61,6 +64,7 @@ impl Observed {
         Self {
             now,
             node,
+            key_trouble: admin.parts.generations.trouble(),
             gauges,
             disk,
             store_error,

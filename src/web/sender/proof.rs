@@ -135,6 +135,7 @@ fn action_key(action: &Action) -> Option<&'static str> {
         | Action::Configuration
         | Action::Lost
         | Action::Repair
+        | Action::Key
         | Action::Erase
         | Action::Export => return None,
     })

@@ -101,13 +101,18 @@ impl Disk {
 
     /// The log of a gateway that does not get ready.
     pub fn try_start(&self, site: &Site) -> Result<Gateway, Vec<String>> {
+        site.try_start_as(self.command())
+    }
+
+    /// The binary on this disk.
+    pub fn command(&self) -> Command {
         let mut command = zegel();
         command
             .env("LD_PRELOAD", library())
             .env("FAULTY_DISK_FOLDER", &self.data)
             .env("FAULTY_DISK_PLAN", self.folder.path().join("plan"))
             .env("FAULTY_DISK_TRACE", self.trace_file());
-        site.try_start_as(command)
+        command
     }
 
     /// From now on.

@@ -16,12 +16,15 @@ const MANY_ROWS: &str = include_str!("many_rows.sql");
 const SMALL: [&str; 6] = ["folder", "nodes", "sheets", "sheet_objects", "turns", "zegel_schema"];
 
 /// Statements that may read a whole table.
-const RARE: [(&str, &str); 16] = [
+const RARE: [(&str, &str); 19] = [
     ("blobs::DOOMED", "the first so many of whatever there is, no more than asked"),
     ("drafts::DRAFTS", "counts to a bound"),
     ("gauges::QUEUED", "a figure for monitoring, over the queue alone"),
     ("gauges::TRANSFERS", "a figure for monitoring"),
     ("gauges::PROBLEMS", "a figure for monitoring, over an index of what has a problem alone"),
+    ("identity::BODIES", "after a rotation of the master key, once an hour: which mail is sealed with which"),
+    ("identity::IN_USE", "after a rotation of the master key, once an hour"),
+    ("identity::REMEMBERED", "after a rotation of the master key, once an hour"),
     ("identity::UNUSED", "at start: whether there is any row"),
     ("migrate::CURRENT", "at start"),
     ("migrate::FOREIGN", "at start, in the catalogue"),
