@@ -62,10 +62,10 @@ pub mod cause;
 pub mod connections;
 pub mod diagnostic;
 pub mod fair;
-pub mod id;
 pub mod limits;
 pub mod proxy_protocol;
 
 pub mod clock;
+pub mod id;
 pub mod memory;
 pub mod secret;

@@ -57,7 +57,7 @@ fn what_was_changed_removed_or_cut_off_shows() {
         (
             vec![
                 "DELETE FROM audit WHERE number = 3",
-                "INSERT INTO audit SELECT 3, time, action, object, result, actor, origin FROM audit WHERE number = 2",
+                "INSERT INTO audit SELECT 3, time, action, object, result, actor, origin, organisation FROM audit WHERE number = 2",
             ],
             "row 3 was changed",
         ),

@@ -117,7 +117,7 @@ fn every_event_is_counted_once() {
             "zegel_recipients_decided_total{decision=\"pass\",rule=\"none\",organisation=\"voorbeeld.nl\"}",
             1.0,
         ),
-        ("zegel_smtp_refused_total{code=\"550\",status=\"5.7.1\",organisation=\"voorbeeld.nl\"}", 1.0),
+        ("zegel_smtp_refused_total{code=\"550\",status=\"5.7.1\",organisation=\"\"}", 1.0),
         ("zegel_smtp_accept_seconds_count", 2.0),
         ("zegel_smtp_data_seconds_count", 2.0),
         ("zegel_seal_seconds_count", 1.0),

@@ -45,7 +45,8 @@ fn json(site: &Site, arguments: &[&str]) -> Vec<Value> {
     assert_eq!(status, 0, "{arguments:?}: {error}");
     match serde_json::from_str(&out) {
         Ok(Value::Array(rows)) => rows,
-        _ => out.lines().map(|line| serde_json::from_str(line).unwrap()).collect(),
+        Ok(one) => vec![one],
+        Err(_) => out.lines().map(|line| serde_json::from_str(line).unwrap()).collect(),
     }
 }
 
