@@ -10,7 +10,7 @@ use serde_json::Value;
 use support::client::{SmtpClient, submit};
 use support::gateway::{Gateway, Site};
 use support::mail::{link_of, password_of, tagged, text_of};
-use support::smarthost::{Script, Seen, Smarthost, Taken};
+use support::smarthost::{Script, Seen, Smarthost, Stage, Taken, say};
 use support::web;
 
 const JAN: &str = "jan@voorbeeld.nl";
@@ -164,4 +164,61 @@ fn a_thread_is_sealed_for_its_own_organisation() {
     submit(gateway.smtp, JAN, &["piet@example.org"], answer);
     let seen = first.wait(has("piet@example.org"));
     assert!(!String::from_utf8_lossy(&to(&seen, "piet@example.org").message).contains("nog iets"));
+}
+
+/// Every command that takes `--organisation`, and what else it needs.
+const COMMANDS: [&[&str]; 6] = [
+    &["queue", "list"],
+    &["transfer", "list"],
+    &["track", "--to", RESIDENT],
+    &["audit", "list"],
+    &["export", "--person", RESIDENT],
+    &["erase", "--person", RESIDENT],
+];
+
+/// A command that is asked of one organisation shows nothing of the other: neither its people nor its transfers.
+#[test]
+fn a_command_for_one_organisation_shows_nothing_of_the_other() {
+    let sources = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/cli")).unwrap();
+    let sources = sources.map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
+    let taking = |path: std::path::PathBuf| {
+        let text = std::fs::read_to_string(path).unwrap();
+        text.lines().filter(|line| line.trim_end().ends_with("OrganisationArg,")).count()
+    };
+    assert_eq!(sources.map(taking).sum::<usize>(), COMMANDS.len(), "a command without a row");
+
+    let later = Script::usual().at(Stage::Rcpt, say("451 4.2.0 later"));
+    let (first, second) = (Smarthost::start(later.clone()), Smarthost::start(later));
+    let site = two(&first, &second);
+    let gateway = site.start();
+    for from in [JAN, ELS] {
+        submit(gateway.smtp, from, &[RESIDENT], &tagged(from, RESIDENT));
+    }
+    let (_, all, _) = site.command(&["transfer", "list", "--json"]);
+    let all: Vec<Value> = serde_json::from_str(&all).unwrap();
+    let id = |from: &str| {
+        let own = all.iter().find(|transfer| transfer["sender"] == from).unwrap();
+        own["id"].as_str().unwrap().to_owned()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    for (domain, own, other) in [("voorbeeld.nl", JAN, ELS), ("zuiderveen.nl", ELS, JAN)] {
+        for command in COMMANDS {
+            let out = folder.path().join(domain);
+            let mut arguments = [command, &["--organisation", domain]].concat();
+            if command[0] == "export" {
+                arguments.extend(["--out", out.to_str().unwrap()]);
+            }
+            let (_, mut said, error) = site.command(&arguments);
+            if command[0] == "export" {
+                said += &std::fs::read_to_string(out.join("person.json")).unwrap();
+            }
+            said += &error;
+            for foreign in [other, &id(other)] {
+                assert!(!said.contains(foreign), "{domain} {command:?}: {said}");
+            }
+            // What would be erased is told by its number.
+            let is_named = said.contains(own) || said.contains(&id(own)) || command[0] == "erase";
+            assert!(is_named, "{domain} {command:?}: {said}");
+        }
+    }
 }

@@ -10,6 +10,7 @@ use super::arguments::{OrganisationArg, parse_link, parse_who, since, until};
 use super::{ReportArgs, print_json, queue, transfer};
 use crate::calendar::Zone;
 use crate::clock::{Clock, Timestamp};
+use crate::config::Config;
 use crate::id::{QueueId, TransferId};
 use crate::store::{Ruling, Store, TrackQuery, TrackRow, TrackState, Who, message_id};
 use crate::transfer::pasted::reference;
@@ -74,7 +75,7 @@ pub fn run(args: &TrackArgs) -> Result<()> {
         let held: BTreeMap<_, _> = store.held().await?.into_iter().collect();
         let mut messages = Vec::new();
         for (tracking, mails) in in_order(&found, store.tracks(found.clone()).await?) {
-            let transfers = transfers(store.as_ref(), &mails, config.seal.grace_days, zone, now).await?;
+            let transfers = transfers(store.as_ref(), &mails, &config, now).await?;
             let of_these = mails
                 .iter()
                 .filter_map(|mail| Some((mail.item.clone()?, held.get(mail.item.as_ref()?)?.clone())));
@@ -146,8 +147,7 @@ fn in_order(found: &[QueueId], rows: Vec<TrackRow>) -> Vec<(QueueId, Vec<TrackRo
 async fn transfers(
     store: &dyn Store,
     mails: &[TrackRow],
-    grace_days: u32,
-    zone: &Zone,
+    config: &Config,
     now: Timestamp,
 ) -> Result<Vec<Status>> {
     let sealed = mails.iter().filter(|mail| mail.state == TrackState::Sealed);
@@ -155,7 +155,7 @@ async fn transfers(
     ids.dedup();
     let mut known = Vec::new();
     for id in ids {
-        known.extend(status::of(store, id, grace_days, zone, now).await?);
+        known.extend(status::of(store, id, config, now).await?);
     }
     Ok(known)
 }

@@ -59,9 +59,7 @@ async fn find(home: &Home, id: TransferId) -> Result<Transfer> {
 async fn known(report: &ReportArgs, id: &TransferId) -> Result<Status> {
     let config = report.config()?;
     let store = report.home().await?.store;
-    let (grace_days, zone, now) =
-        (config.seal.grace_days, &config.organisation.time_zone, Clock::system().now());
-    let status = status::of(store.as_ref(), id, grace_days, zone, now).await?;
+    let status = status::of(store.as_ref(), id, &config, Clock::system().now()).await?;
     status.with_context(|| format!("no transfer {id}"))
 }
 
@@ -89,11 +87,11 @@ impl Filter {
 async fn list(filter: &Filter, report: &ReportArgs) -> Result<()> {
     let config = report.config()?;
     let (of, whose) = filter.organisation.choose(&config)?;
-    let (grace_days, zone, now) = (of.seal.grace_days, &of.organisation.time_zone, Clock::system().now());
+    let (zone, now) = (&of.organisation.time_zone, Clock::system().now());
     let since = arguments::since(filter.since.as_deref(), zone, now)?;
     let mut transfers = report.home().await?.store.transfers().await?;
     transfers.retain(|transfer| filter.fits(transfer, whose.as_ref(), since));
-    let status = |transfer| Status::new(transfer, &Known::default(), grace_days, zone, now);
+    let status = |transfer| Status::under(&config, transfer, &Known::default(), now);
     let known: Vec<Status> = transfers.iter().map(status).collect();
     if report.json {
         print_json(&known);

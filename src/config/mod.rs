@@ -24,6 +24,7 @@ use serde::Deserialize;
 
 use crate::address::Address;
 use crate::calendar::Zone;
+use crate::id::OrganisationId;
 
 pub use branding::{Branding, Colour, Format, Picture, Scheme, Theme};
 pub use finding::{Finding, Place, Places, Severity, StandIns};
@@ -71,6 +72,14 @@ impl Config {
     /// As it is for each organisation; the first is the one that runs the gateway.
     pub fn organisations(&self) -> impl Iterator<Item = &Self> {
         std::iter::once(self).chain(&self.others)
+    }
+
+    /// As it is for the organisation that sees to a row which names its organisation so.
+    pub fn of(&self, row: Option<&OrganisationId>) -> &Self {
+        let is_named = |one: &&Self| {
+            row.is_some_and(|row| one.organisation.domains.iter().any(|own| own == row.as_str()))
+        };
+        self.organisations().find(is_named).unwrap_or(self)
     }
 }
 

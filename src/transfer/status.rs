@@ -9,6 +9,7 @@ use super::LinkState;
 use crate::address::Address;
 use crate::calendar::Zone;
 use crate::clock::Timestamp;
+use crate::config::Config;
 use crate::id::TransferId;
 use crate::store::{Bounce, DeliveryReport, Download, Recipient, Result, SHOWN, StatusStore, Transfer};
 
@@ -91,16 +92,15 @@ pub struct Shown {
     pub count: u32,
 }
 
-/// The facts at `now`; `None` when there is no such transfer.
+/// The facts at `now`, by the rules of the organisation whose transfer it is; `None` when there is no such transfer.
 pub async fn of(
     store: &dyn StatusStore,
     id: &TransferId,
-    grace_days: u32,
-    zone: &Zone,
+    config: &Config,
     now: Timestamp,
 ) -> Result<Option<Status>> {
     let Some(transfer) = store.transfer(id.clone()).await? else { return Ok(None) };
-    Ok(Some(Status::new(&transfer, &known(store, id).await?, grace_days, zone, now)))
+    Ok(Some(Status::under(config, &transfer, &known(store, id).await?, now)))
 }
 
 /// What the store knows of a transfer beside its row.
@@ -119,6 +119,12 @@ pub struct Known {
 }
 
 impl Status {
+    /// The facts of what the store knows, by the rules of the organisation whose transfer it is.
+    pub fn under(config: &Config, transfer: &Transfer, known: &Known, now: Timestamp) -> Self {
+        let own = config.of(transfer.organisation.as_ref());
+        Self::new(transfer, known, own.seal.grace_days, &own.organisation.time_zone, now)
+    }
+
     /// The facts of what the store knows; `grace_days` is `seal.grace_days`, of days in `zone`.
     pub fn new(transfer: &Transfer, known: &Known, grace_days: u32, zone: &Zone, now: Timestamp) -> Self {
         let recipient = |recipient: &Recipient| {

@@ -14,7 +14,7 @@ use crate::clock::{Clock, days_later};
 use crate::config::PasswordMode;
 use crate::diagnostic::Outcome;
 use crate::envelope::Reported;
-use crate::id::{FolderId, Link, QueueId, TransferId};
+use crate::id::{FolderId, Link, OrganisationId, QueueId, TransferId};
 use crate::outbox::body;
 use crate::queue::worker::WakeHandle;
 use crate::secret::Keys;
@@ -187,6 +187,31 @@ fn link(transfer: &TransferId, recipient: u16) -> Link {
 }
 
 const REMINDERS: [&str; 2] = ["reminder els@example.org", "reminder piet@example.org"];
+
+// ---- several organisations
+
+/// Reminders, grace and what is forgotten go by the rules of the organisation whose transfer it is.
+#[tokio::test]
+async fn each_organisation_has_days_of_its_own() {
+    let other = "[seal]\ngrace_days = 7\n[[organisation]]\nname = \"Gemeente Zuiderveen\"\ndomains = [\"zuiderveen.nl\"]\n\
+         hostname = \"veilig.zuiderveen.nl\"\npublic_url = \"https://veilig.zuiderveen.nl\"\n\
+         [organisation.seal]\ngrace_days = 0\nreminders = false\nretention_days = 1\n";
+    let node = Node::new(other);
+    let own = node.seal(|_| {}).await;
+    let theirs = node
+        .seal(|request| {
+            request.organisation = OrganisationId::of_domain("zuiderveen.nl");
+            request.sender = Address::parse("els@zuiderveen.nl").ok();
+        })
+        .await;
+    node.days(15).await;
+    assert_eq!(node.mails().await, REMINDERS, "of the first one only");
+    node.days(16).await;
+    assert!(node.has_keys(&own).await && !node.has_keys(&theirs).await, "one has a week more");
+    node.days(3).await;
+    assert!(node.store.transfer(theirs).await.unwrap().is_none(), "and is forgotten a day later");
+    assert!(node.store.transfer(own).await.unwrap().is_some());
+}
 
 // ---- reminders
 
