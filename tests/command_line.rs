@@ -5,16 +5,17 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
 use serde_json::{Value, json};
 use support::client::{SmtpClient, submit};
+use support::demo::Demo;
 use support::gateway::{Gateway, Site, free_port, wait_for, zegel};
 use support::mail::{Notice, link_of, password_of, tagged};
-use support::smarthost::{Script, Smarthost, Taken};
+use support::smarthost::{Script, Smarthost};
 use support::web;
 
 const STAFF: &str = "j.jansen@voorbeeld.nl";
@@ -554,91 +555,6 @@ fn sigterm_finishes_what_was_started() {
     assert_eq!(smarthost.wait(|seen| seen.copies(RESIDENT) > 0).copies(RESIDENT), 1);
 }
 
-/// `zegel demo` while it runs; ended with SIGTERM.
-struct Demo {
-    child: Child,
-    temporary: tempfile::TempDir,
-    smtp: SocketAddr,
-    web: String,
-    mailbox: String,
-    /// The line to paste, in words.
-    line: Vec<String>,
-    /// What it prints after that.
-    more: Box<dyn Iterator<Item = String>>,
-}
-
-impl Demo {
-    fn start(more: &[&str]) -> Self {
-        let temporary = tempfile::tempdir().unwrap();
-        let any = "127.0.0.1:0";
-        let mut child = zegel()
-            .args(["demo", "--smtp", any, "--web", any, "--mailbox", any])
-            .args(more)
-            .env("TMPDIR", temporary.path())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // The addresses come first, and its log is elsewhere: a pipe holds nothing but what the demo has to say.
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let mut after = |label: &str| {
-            let line = lines.next().unwrap();
-            let rest = line.strip_prefix(label).map(|rest| rest.trim().to_owned());
-            rest.expect("the lines come in their order")
-        };
-        let (smtp, web, mailbox) = (after("SMTP "), after("web "), after("mailbox "));
-        assert_eq!(after(""), "");
-        after("Send a confidential sample");
-        let line = after("curl ").split(' ').map(str::to_owned).collect();
-        let more = Box::new(lines);
-        Self { child, temporary, smtp: smtp.parse().unwrap(), web, mailbox, line, more }
-    }
-
-    /// `GET /api/messages`
-    fn messages(&self) -> Vec<Value> {
-        let answer = web::get(&format!("{}/api/messages", self.mailbox));
-        assert_eq!((answer.status, answer.field("content-type")), (200, "application/json"));
-        serde_json::from_slice(&answer.body).unwrap()
-    }
-
-    fn wait_for_messages(&self, count: usize) -> Vec<Value> {
-        wait_for("mails in the mailbox", || Some(self.messages()).filter(|found| found.len() == count))
-    }
-
-    /// `GET /api/messages/{id}/raw`
-    fn raw(&self, message: &Value) -> Vec<u8> {
-        let answer = web::get(&format!("{}/api/messages/{}/raw", self.mailbox, message["id"]));
-        assert_eq!(answer.status, 200);
-        answer.body
-    }
-
-    fn stop(mut self) -> (i32, tempfile::TempDir) {
-        let sent = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
-        assert!(sent.success());
-        let status = self.child.wait().unwrap().code().unwrap();
-        assert_eq!(self.more.next(), None, "the log is not on standard output");
-        (status, std::mem::replace(&mut self.temporary, tempfile::tempdir().unwrap()))
-    }
-}
-
-impl Drop for Demo {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn notice(demo: &Demo, message: &Value) -> Notice {
-    let recipients = message["to"].as_array().unwrap();
-    Notice::of(&Taken {
-        connection: 1,
-        mail: String::new(),
-        recipients: recipients.iter().map(|to| format!("RCPT TO:<{}>", to.as_str().unwrap())).collect(),
-        message: demo.raw(message),
-        encrypted: false,
-        bdat: false,
-    })
-}
-
 #[test]
 fn the_demo_shows_all_of_it_without_any_configuration() {
     let demo = Demo::start(&[]);
@@ -648,9 +564,10 @@ fn the_demo_shows_all_of_it_without_any_configuration() {
     let messages = demo.wait_for_messages(2);
     let ids: Vec<u64> = messages.iter().map(|message| message["id"].as_u64().unwrap()).collect();
     assert_eq!(ids, [2, 1], "newest first");
-    let notices: Vec<Notice> = messages.iter().map(|message| notice(&demo, message)).collect();
+    let notices: Vec<Notice> = messages.iter().map(|message| demo.notice(message)).collect();
     let of = |kind: &str| notices.iter().find(|notice| notice.kind == kind).unwrap();
-    let (link, password) = (link_of(&of("notification").text, &demo.web), password_of(&of("receipt").text));
+    let (link, password) =
+        (link_of(&of("notification").text, &demo.web[0]), password_of(&of("receipt").text));
     let opened = web::post(&link, &format!("password={password}"));
     assert_eq!(opened.status, 303);
     let page = web::get_as(&format!("{link}/files"), &opened.cookie());
@@ -676,7 +593,7 @@ fn the_demo_shows_all_of_it_without_any_configuration() {
         assert!([400, 404].contains(&missing.status), "{id}: {}", missing.status);
     }
 
-    assert!(std::fs::read_dir(demo.temporary.path()).unwrap().next().is_some());
+    assert!(std::fs::read_dir(demo.temporary()).unwrap().next().is_some());
     let (status, temporary) = demo.stop();
     assert_eq!(status, 0);
     assert_eq!(std::fs::read_dir(temporary.path()).unwrap().count(), 0, "it tidies up behind itself");
@@ -688,7 +605,7 @@ fn the_demo_prints_a_line_that_sends_the_sample() {
     let folder = tempfile::tempdir().unwrap();
     let kept = folder.path().join("demo");
     let demo = Demo::start(&["--dir", kept.to_str().unwrap()]);
-    let words: Vec<&str> = demo.line.iter().map(String::as_str).collect();
+    let words: Vec<&str> = demo.lines[0].iter().map(String::as_str).collect();
     let [url, "--mail-from", from, "--mail-rcpt", to, "--upload-file", file] = words.as_slice() else {
         panic!("{words:?}")
     };

@@ -5,6 +5,9 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::address::{Address, ReversePath};
 use crate::envelope::{Envelope, Peer};
 use crate::message::crlf::CrlfBytes;
@@ -14,6 +17,8 @@ use crate::smtp::inbox::{Inbox, Refusal};
 
 /// When the mailbox is full, each new mail replaces the oldest one.
 const CAPACITY: usize = 500;
+/// The most pictures of a mail that are shown in its HTML.
+const MAX_PICTURES: usize = 16;
 
 /// The mailbox: an [`Inbox`] like the gateway's, without a disk.
 #[derive(Debug, Default)]
@@ -107,6 +112,19 @@ impl Inbox for DemoMailbox {
 }
 
 impl CaughtMail {
+    /// The HTML, with the pictures in it that the mail brings along.
+    pub fn html(&self) -> Option<String> {
+        let mime::MimeParts { html, files, .. } = mime::parts(&self.raw);
+        let mut html = String::from_utf8_lossy(&html?.data).into_owned();
+        for picture in files.iter().filter(|file| file.inline).take(MAX_PICTURES) {
+            if let Some(id) = &picture.content_id {
+                let data = format!("data:{};base64,{}", picture.media_type, STANDARD.encode(&picture.data));
+                html = html.replace(&format!("\"cid:{id}\""), &format!("\"{data}\""));
+            }
+        }
+        Some(html)
+    }
+
     pub fn view(&self) -> View {
         let raw = self.raw.as_slice();
         let header = Header::parse(raw);

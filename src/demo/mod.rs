@@ -1,6 +1,7 @@
 //! `zegel demo`: gateway, web pages and a catch-all mailbox in one process on loopback, without any
 //! configuration. The gateway is the real one: `serve` starts it, as it starts any other.
 
+mod cast;
 mod mailbox;
 mod pages;
 mod sample;
@@ -17,14 +18,15 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config;
 use crate::id::QueueId;
 use crate::serve::Gateway;
 use crate::settings::{CurrentSettings, Settings};
 use crate::smtp;
 use crate::web::http::server::{Server, Transport};
+use cast::{Addresses, Cast};
 use mailbox::DemoMailbox;
 use pages::Demo;
+use sample::Sample;
 
 /// Where the demo listens and keeps its data.
 #[derive(Debug, Args)]
@@ -41,15 +43,13 @@ pub struct Options {
     /// Where the mailbox is
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8025")]
     mailbox: SocketAddr,
+    /// Two municipalities on one gateway, each in its own face
+    #[arg(long)]
+    two: bool,
 }
 
 /// The host name in the greeting of the mailbox.
 const MAILBOX: &str = "veilig.voorbeeld.nl";
-/// The file that the printed `curl` line sends.
-const SAMPLE: &str = "sample.eml";
-/// The staff of the demo's municipality.
-const STAFF: &str = "email,name,phone,department\n\
-    s.devries@voorbeeld.nl,Sanne de Vries,0511 123 456,Zorg en Ondersteuning\n";
 
 /// Runs the demo until it is interrupted.
 pub fn run(options: Options) -> Result<()> {
@@ -70,26 +70,28 @@ async fn serve_until_interrupted(options: &Options, folder: &Path) -> Result<()>
     let running = TaskTracker::new();
     let mailbox = Arc::new(DemoMailbox::default());
 
-    make(folder)?;
+    let cast = if options.two { Cast::Two } else { Cast::One };
+    make(folder, cast)?;
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
-    let Settings { smtp, .. } = settings(folder, options.smtp, options.web, loopback)?;
+    let mut addresses = Addresses { smtp: options.smtp, web: chosen(options.web)?, smarthost: loopback };
+    let Settings { smtp, .. } = Settings::read(cast.configuration(folder, addresses)?)?;
     let smtp = Arc::new(smtp::SmtpSettings::new(MAILBOX, &smtp, None));
     let next_hop = smtp::Server::bind(&[loopback], Box::new(move || smtp.clone()), mailbox.clone())?;
-    let smarthost = *next_hop.addresses()?.first().context("the mailbox has no address")?;
+    addresses.smarthost = *next_hop.addresses()?.first().context("the mailbox has no address")?;
     running.spawn(next_hop.run(stop.clone()));
 
-    let settings = settings(folder, options.smtp, chosen(options.web)?, smarthost)?;
+    let settings = Settings::read(cast.configuration(folder, addresses)?)?;
     let gateway = Gateway::start(settings.clone()).await?;
-    let [smtp, web] = [&gateway.smtp, &gateway.web].map(|bound| bound.first().copied());
-    let (smtp, web) = smtp.zip(web).context("the gateway has no address")?;
+    let smtp = *gateway.smtp.first().context("the gateway has no address")?;
 
-    let pages = pages::router(Demo { mailbox, gateway: smtp });
+    let pages = pages::router(Demo { mailbox, gateway: smtp, samples: cast.samples() });
+    let public_urls: Vec<_> = settings.organisations().map(|one| one.public_url.clone()).collect();
     let pages = Server::bind(&[options.mailbox], pages, CurrentSettings::new(settings), Transport::Plain)?;
     let mailbox = *pages.addresses().first().context("the mailbox has no address")?;
     running.spawn(pages.run(stop.clone()));
 
     gateway.announce();
-    introduce(smtp, web, mailbox, &folder.join(SAMPLE));
+    introduce(smtp, &public_urls, mailbox, folder, cast.samples());
     interrupted().await?;
     gateway.stop().await;
     stop.cancel();
@@ -99,26 +101,28 @@ async fn serve_until_interrupted(options: &Options, folder: &Path) -> Result<()>
 }
 
 /// Makes the data folder and the files that the demo needs in it.
-fn make(folder: &Path) -> Result<()> {
+fn make(folder: &Path, cast: Cast) -> Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    fs::write(folder.join(SAMPLE), sample::MAIL)?;
-    fs::write(folder.join("staff.csv"), STAFF)?;
-    Ok(())
+    for sample in cast.samples() {
+        fs::write(folder.join(sample.file), sample.mail)?;
+    }
+    cast.write_files(folder)
 }
 
-/// Prints the three addresses, and a `curl` line that sends the sample.
-fn introduce(smtp: SocketAddr, web: SocketAddr, mailbox: SocketAddr, file: &Path) {
+/// Prints the addresses, and a `curl` line that sends each sample.
+fn introduce(smtp: SocketAddr, web: &[String], mailbox: SocketAddr, folder: &Path, samples: &[Sample]) {
     println!("SMTP     {smtp}");
-    println!("web      http://{web}");
+    for url in web {
+        println!("web      {url}");
+    }
     println!("mailbox  http://{mailbox}");
     println!();
-    println!("Send a confidential sample with the button in the mailbox, or paste this line:");
-    println!(
-        "curl smtp://{smtp} --mail-from {} --mail-rcpt {} --upload-file {}",
-        sample::FROM,
-        sample::TO,
-        file.display()
-    );
+    let line = if samples.len() == 1 { "this line" } else { "one of these lines" };
+    println!("Send a confidential sample with the button in the mailbox, or paste {line}:");
+    for Sample { from, to, file, .. } in samples {
+        let file = folder.join(file);
+        println!("curl smtp://{smtp} --mail-from {from} --mail-rcpt {to} --upload-file {}", file.display());
+    }
 }
 
 async fn interrupted() -> Result<()> {
@@ -136,29 +140,4 @@ fn chosen(address: SocketAddr) -> Result<SocketAddr> {
         0 => Ok(TcpListener::bind(address)?.local_addr()?),
         _ => Ok(address),
     }
-}
-
-/// Those of a configuration as an administrator would write it.
-fn settings(folder: &Path, smtp: SocketAddr, web: SocketAddr, smarthost: SocketAddr) -> Result<Settings> {
-    let text = format!(
-        r#"
-        hostname = "veilig.voorbeeld.nl"
-        data_dir = {folder:?}
-        [organisation]
-        name = "Gemeente Voorbeeld"
-        domains = ["voorbeeld.nl"]
-        phone = "14 0511"
-        staff = "staff.csv"
-        [smtp]
-        listen = ["{smtp}"]
-        [relay]
-        smarthost = "{smarthost}"
-        [web]
-        listen = ["{web}"]
-        public_url = "http://{web}"
-        [admin]
-        listen = ["127.0.0.1:0"]
-        "#
-    );
-    Ok(Settings::read(config::parse(&folder.join("zegel.toml"), &text, std::iter::empty())?)?)
 }

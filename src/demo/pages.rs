@@ -5,22 +5,25 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::header;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
+use serde::Deserialize;
 use serde_json::json;
 
 use super::mailbox::{CaughtMail, DemoMailbox, View};
-use super::sample;
+use super::sample::Sample;
 use crate::web::http::error::PlainError;
 
 /// What every page can use.
 #[derive(Clone)]
 pub struct Demo {
     pub mailbox: Arc<DemoMailbox>,
-    /// Where the "Send a sample" button sends its mail.
+    /// Where the "Send a sample" buttons send their mail.
     pub gateway: SocketAddr,
+    /// What they send.
+    pub samples: &'static [Sample],
 }
 
 pub fn router(demo: Demo) -> Router {
@@ -38,6 +41,7 @@ pub fn router(demo: Demo) -> Router {
 #[derive(Template)]
 #[template(path = "mailbox_list.html")]
 struct ListPage {
+    samples: &'static [Sample],
     mails: Vec<Row>,
 }
 
@@ -66,7 +70,7 @@ struct TextLine<'a> {
 
 async fn list(State(demo): State<Demo>) -> Response {
     let mails = demo.mailbox.all().iter().map(row).collect();
-    page(&ListPage { mails })
+    page(&ListPage { samples: demo.samples, mails })
 }
 
 fn row(mail: &CaughtMail) -> Row {
@@ -85,9 +89,9 @@ async fn mail(State(demo): State<Demo>, Path(id): Path<u64>) -> Response {
     page(&MailPage { mail: &mail, to: mail.to.join(", "), view: &view, lines })
 }
 
-/// The HTML part, sandboxed. Its links open in a new tab.
+/// The HTML part with its pictures, sandboxed. Its links open in a new tab.
 async fn mail_html(State(demo): State<Demo>, Path(id): Path<u64>) -> Response {
-    let html = demo.mailbox.get(id).and_then(|mail| mail.view().html);
+    let html = demo.mailbox.get(id).and_then(|mail| mail.html());
     let Some(html) = html else { return missing() };
     let sandbox = "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; \
                    style-src 'unsafe-inline'; img-src data:";
@@ -95,8 +99,16 @@ async fn mail_html(State(demo): State<Demo>, Path(id): Path<u64>) -> Response {
     (headers, Html(format!("<base target=\"_blank\">{html}"))).into_response()
 }
 
-async fn send_sample(State(demo): State<Demo>) -> Result<Redirect, PlainError> {
-    match sample::send(demo.gateway).await {
+/// Which sample is sent: the first, where no number is given.
+#[derive(Deserialize)]
+struct Which {
+    #[serde(default)]
+    number: usize,
+}
+
+async fn send_sample(State(demo): State<Demo>, Query(which): Query<Which>) -> Result<Redirect, PlainError> {
+    let sample = demo.samples.get(which.number).ok_or(PlainError::Missing("no such sample"))?;
+    match sample.send(demo.gateway).await {
         Ok(()) => Ok(Redirect::to("/")),
         Err(error) => Err(PlainError::Gateway(format!("the gateway did not take it: {error}"))),
     }

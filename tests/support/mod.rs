@@ -11,6 +11,7 @@ pub mod cluster;
 pub mod crash;
 #[cfg(feature = "cluster")]
 pub mod crash_cluster;
+pub mod demo;
 pub mod disk;
 pub mod document;
 pub mod firefox;
