@@ -520,6 +520,15 @@ fn blocks_of_the_configuration() {
                     (_, value) => drop(merged.insert(section, value)),
                 }
             }
+            if merged.get("organisation").is_some_and(toml::Value::is_array) {
+                // Several need certificates; the page shows those of the others.
+                for listener in ["smtp", "web"] {
+                    if let Some(toml::Value::Table(keys)) = merged.get_mut(listener) {
+                        keys.insert("tls_certificate".to_owned(), toml::Value::from("own.pem"));
+                        keys.insert("tls_key".to_owned(), toml::Value::from("own.key"));
+                    }
+                }
+            }
             if merged.contains_key("store") && !cfg!(feature = "cluster") {
                 continue;
             }

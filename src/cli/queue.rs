@@ -79,7 +79,7 @@ async fn why_not_due(report: &ReportArgs, id: &QueueId) -> Result<anyhow::Error>
 #[derive(Debug, Args)]
 pub struct Which {
     /// The item
-    #[arg(required_unless_present_any = ["to", "from", "kind", "since", "problem", "all"])]
+    #[arg(required_unless_present_any = ["to", "from", "organisation", "kind", "since", "problem", "all"])]
     id: Option<QueueId>,
     #[command(flatten)]
     filter: Filter,
