@@ -169,7 +169,7 @@ fn a_rotation_waits_for_the_key_of_every_node_and_names_those_without() {
     assert_opens(&at(&two, &links[0]), &password);
     assert_eq!(anna.offset(&upload), 50_000);
     assert_eq!(anna.piece(&upload, 50_000, &photo[50_000..]).status, 204);
-    let (new, secret) = seal(&shared.smarthost, &a, &two, &[PARTNER]);
+    let (new, secret) = seal(&shared.smarthost, &b, &two, &[PARTNER]);
     for node in [&one, &two] {
         assert_opens(&at(node, &new[0]), &secret);
         assert_opens(&at(node, &links[0]), &password);
