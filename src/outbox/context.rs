@@ -120,7 +120,8 @@ impl<'a> Context<'a> {
         sent: &Timestamp,
     ) -> String {
         let (recipients, time) = (self.whom(recipients), self.short_time(sent));
-        self.language.format(key, &[("recipients", recipients.as_str()), ("time", &time)])
+        let values = [("recipients", recipients.as_str()), ("time", &time)];
+        self.language.format(key, &values)
     }
 
     /// A date and the time of day as people write them.
