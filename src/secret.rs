@@ -219,7 +219,7 @@ impl Purpose {
 #[derive(Clone)]
 enum Signer {
     Current(Generations, Purpose),
-    One(Generation, hmac::Key),
+    One(Generation, Box<hmac::Key>),
 }
 
 impl Signer {
@@ -241,7 +241,7 @@ impl Signer {
     fn of(&self, generation: Generation) -> Option<Self> {
         match self {
             Self::Current(all, purpose) => {
-                all.find(generation).map(|whole| Self::One(generation, purpose.of(&whole).clone()))
+                all.find(generation).map(|whole| Self::One(generation, purpose.of(&whole).clone().into()))
             }
             Self::One(own, _) => (*own == generation).then(|| self.clone()),
         }
@@ -252,7 +252,7 @@ impl Signer {
         match self {
             Self::Current(all, purpose) => {
                 let known = all.known();
-                Self::One(known.current, purpose.of(&known.newest).clone())
+                Self::One(known.current, purpose.of(&known.newest).clone().into())
             }
             Self::One(..) => self.clone(),
         }
@@ -268,7 +268,7 @@ impl Signer {
         let retired = known.retired.iter().rev();
         let retired = retired.filter_map(|(generation, keys)| Some((*generation, purpose.of_remains(keys)?)));
         let each = std::iter::once(current).chain(others).chain(retired);
-        each.map(|(generation, key)| Self::One(generation, key.clone())).collect()
+        each.map(|(generation, key)| Self::One(generation, key.clone().into())).collect()
     }
 }
 

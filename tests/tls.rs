@@ -1,7 +1,7 @@
 //! H26: what a scan of both doors finds, the pages' and the mail's. OpenSSL's client offers everything it has, old and
 //! weak things too, and takes away what was chosen until nothing is left that we would take.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail so")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may fail so")]
 
 mod support;
 

@@ -394,7 +394,7 @@ fn insert<'a>(
         DeValue::Array(list) => {
             let of_one = rest.split_once("__").and_then(|(number, rest)| {
                 let index = number.parse::<usize>().ok()?.checked_sub(1)?;
-                Some((list.iter_mut().nth(index)?, rest))
+                Some((list.get_mut(index)?, rest))
             });
             match of_one.map(|(one, rest)| (one.get_mut(), rest)) {
                 Some((DeValue::Table(inner), rest)) => insert(inner, rest, value, span),
