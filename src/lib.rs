@@ -65,7 +65,8 @@ pub mod fair;
 pub mod limits;
 pub mod proxy_protocol;
 
-pub mod clock;
 pub mod id;
+
+pub mod clock;
 pub mod memory;
 pub mod secret;
