@@ -206,9 +206,10 @@ async fn each_organisation_has_days_of_its_own() {
         .await;
     node.days(15).await;
     assert_eq!(node.mails().await, REMINDERS, "of the first one only");
-    node.days(16).await;
+    node.days(15).await;
+    node.hours(12).await;
     assert!(node.has_keys(&own).await && !node.has_keys(&theirs).await, "one has a week more");
-    node.days(3).await;
+    node.days(1).await;
     assert!(node.store.transfer(theirs).await.unwrap().is_none(), "and is forgotten a day later");
     assert!(node.store.transfer(own).await.unwrap().is_some());
 }
