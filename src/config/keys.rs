@@ -15,6 +15,7 @@ pub const KEYS: &[(&str, &[&str])] = &[
             "privacy_url",
             "accessibility_url",
             "time_zone",
+            "languages",
             "staff",
             "theme",
             "logo",

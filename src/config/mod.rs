@@ -25,6 +25,7 @@ use serde::Deserialize;
 use crate::address::Address;
 use crate::calendar::Zone;
 use crate::id::OrganisationId;
+use crate::locale::Language;
 
 pub use branding::{Branding, Colour, Format, Picture, Scheme, Theme};
 pub use finding::{Finding, Place, Places, Severity, StandIns};
@@ -112,6 +113,9 @@ pub struct OrganisationSection {
     /// Where its days begin and end.
     #[serde(default)]
     pub time_zone: Zone,
+    /// Those of the pages' menu.
+    #[serde(default = "default::languages")]
+    pub languages: Vec<Language>,
     /// CSV with `email,name,phone,department`, relative to the configuration file.
     #[serde(default)]
     pub staff: Option<PathBuf>,
@@ -201,7 +205,7 @@ pub struct Web {
     pub proxy_protocol: bool,
     /// Language of pages and mails where nobody chose another: `nl`, `fy` or `en`.
     #[serde(default)]
-    pub default_language: crate::locale::Language,
+    pub default_language: Language,
 }
 
 /// Eighteen months: the longest that the months of a year and a half have days.
@@ -416,12 +420,15 @@ impl Default for PolicyFiles {
 }
 
 mod default {
-    use super::{ByteSize, Duration, IpNet};
+    use super::{ByteSize, Duration, IpNet, Language};
     use std::net::{Ipv4Addr, Ipv6Addr};
 
     pub fn allow() -> Vec<IpNet> {
         let v4 = ipnet::Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8);
         vec![v4.into(), ipnet::Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128).into()]
+    }
+    pub fn languages() -> Vec<Language> {
+        Language::ALL.to_vec()
     }
     pub fn max_message_size() -> ByteSize {
         ByteSize::mib(50)

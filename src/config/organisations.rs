@@ -204,6 +204,7 @@ mod tests {
         hostname = "veilig.zuiderveen.nl"
         public_url = "https://veilig.zuiderveen.nl/"
         default_language = "fy"
+        languages = ["fy", "nl"]
     "#;
 
     fn read(more: &str) -> Result<Config, String> {
@@ -238,6 +239,7 @@ mod tests {
         );
         assert_eq!(second.web.public_url, "https://veilig.zuiderveen.nl");
         assert_eq!((first.web.default_language.as_str(), second.web.default_language.as_str()), ("nl", "fy"));
+        assert_eq!((first.organisation.languages.len(), second.organisation.languages.len()), (3, 2));
         assert_eq!(second.policy.files, [Path::new("/etc/zegel/zuid.toml")]);
         assert_eq!((first.relay.username.as_str(), second.relay.username.as_str()), ("zegel", "zegel"));
     }
@@ -306,6 +308,7 @@ mod tests {
                 "max_password_attempts",
             ),
             ("[organisation.relay]\nretry = []", "unknown key organisation.relay.retry", "retry = []"),
+            ("[organisation.reply]\nenabled = 5", "reply.enabled", "enabled = 5"),
             ("phone = \"a\\nb\"", "organisation.phone must be one line", "phone ="),
             ("staf = \"x\"", "did you mean organisation.staff?", "staf ="),
             (

@@ -78,6 +78,12 @@ impl Config {
                 "write what stands behind the @ of your addresses, without @ and blanks",
             ),
             (
+                organisation.languages.contains(&self.web.default_language),
+                &["organisation.languages", "web.default_language"],
+                "organisation.languages must hold the language where nobody chose another (default_language)",
+                "name it in languages, or make one of those the default_language",
+            ),
+            (
                 is_one_line(&organisation.name),
                 &["organisation.name"],
                 "organisation.name must be one line",

@@ -59,15 +59,19 @@ impl Language {
         }
     }
 
-    /// The best of our languages for an `Accept-Language` field (RFC 9110 12.5.4), if it names any.
-    pub fn negotiate(accept: &str) -> Option<Self> {
+    /// The best of these languages for an `Accept-Language` field (RFC 9110 12.5.4), if it names any.
+    pub fn negotiate(accept: &str, offered: &[Self]) -> Option<Self> {
         let mut best: Option<(f32, Self)> = None;
         for range in accept.split(',') {
             let (tag, weight) = range.split_once(';').unwrap_or((range, "q=1"));
             let primary = tag.trim().split('-').next().unwrap_or("").to_ascii_lowercase();
             let weight = weight.trim().strip_prefix("q=").and_then(|q| q.parse().ok()).unwrap_or(0.0);
             let heavier = best.is_none_or(|(heaviest, _)| weight > heaviest);
-            if let (Ok(language), true) = (primary.parse(), weight > 0.0 && heavier) {
+            if let Ok(language) = primary.parse()
+                && weight > 0.0
+                && heavier
+                && offered.contains(&language)
+            {
                 best = Some((weight, language));
             }
         }
@@ -259,8 +263,11 @@ mod tests {
             ("", None),
             (";;;,q=,nl;x", None),
         ] {
-            assert_eq!(Language::negotiate(accept), expected, "{accept:?}");
+            assert_eq!(Language::negotiate(accept, &Language::ALL), expected, "{accept:?}");
         }
+        let without_frisian = [Language::Nl, Language::En];
+        assert_eq!(Language::negotiate("fy-NL,en;q=0.5", &without_frisian), Some(Language::En));
+        assert_eq!(Language::negotiate("fy", &without_frisian), None);
         assert_eq!("fy".parse(), Ok(Language::Fy));
         assert_eq!(
             "FY".parse::<Language>().unwrap_err().to_string(),

@@ -36,6 +36,8 @@ pub struct Organisation {
     pub hostname: String,
     /// What every link starts with; without a slash at the end.
     pub public_url: String,
+    /// Those that the pages offer: [`Organisation::language`] among them.
+    pub languages: Vec<Language>,
     /// The language of pages and mails where nobody chose another.
     pub language: Language,
     /// The address that is told what nobody else can be told (RFC 5321 4.5.1).
@@ -63,7 +65,15 @@ impl Organisation {
         };
         let section = config.organisation.clone();
         let config::OrganisationSection {
-            name, domains, partners, phone, time_zone, staff, branding, ..
+            name,
+            domains,
+            partners,
+            phone,
+            time_zone,
+            languages,
+            staff,
+            branding,
+            ..
         } = section;
         let is_partner = |other: &&Config| {
             let has =
@@ -89,6 +99,7 @@ impl Organisation {
             privacy_url: section.privacy_url,
             accessibility_url: section.accessibility_url,
             zone: time_zone,
+            languages,
             branding,
             hostname: config.hostname.clone(),
             public_url: config.web.public_url.clone(),

@@ -9,7 +9,6 @@ use axum::routing::get;
 
 use super::assets;
 use crate::clock::{Clock, DAY, later};
-use crate::locale::Language;
 use crate::web::http::error::WebError;
 use crate::web::http::render;
 use crate::web::http::visit::Visit;
@@ -67,7 +66,8 @@ async fn security_txt(State(clock): State<Clock>, visit: Visit) -> Response {
     let organisation = &visit.organisation;
     let domain = organisation.domain();
     let expires = later(clock.now(), 180 * DAY).strftime("%Y-%m-%dT%H:%M:%SZ");
-    let languages = Language::ALL.map(Language::as_str).join(", ");
+    let languages: Vec<&str> = organisation.languages.iter().map(|language| language.as_str()).collect();
+    let languages = languages.join(", ");
     let text = format!(
         "Contact: mailto:security@{domain}\nExpires: {expires}\nPreferred-Languages: {languages}\n\
          Canonical: {}/.well-known/security.txt\n",

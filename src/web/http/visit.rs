@@ -45,19 +45,23 @@ impl Visit {
     pub fn new(uri: &Uri, headers: &HeaderMap, client: IpAddr, settings: Arc<Settings>) -> Self {
         // `admission` refuses a request that names no host, a foreign one, or several: its error page is the operator's.
         let organisation = settings.for_host(named_host(uri, headers)).unwrap_or(settings.operator()).clone();
-        let chosen = uri.query().and_then(|query| {
-            query.split('&').find_map(|pair| pair.strip_prefix("lang=")).and_then(|tag| tag.parse().ok())
-        });
-        let remembered = || cookies::read(headers, LANGUAGE_COOKIE)?.parse().ok();
-        let accepted = || Language::negotiate(headers.get(ACCEPT_LANGUAGE)?.to_str().ok()?);
+        let offered =
+            |tag: &str| tag.parse().ok().filter(|language| organisation.languages.contains(language));
+        let chosen = uri
+            .query()
+            .and_then(|query| query.split('&').find_map(|pair| pair.strip_prefix("lang=")).and_then(offered));
+        let remembered = || offered(&cookies::read(headers, LANGUAGE_COOKIE)?);
+        let accepted =
+            || Language::negotiate(headers.get(ACCEPT_LANGUAGE)?.to_str().ok()?, &organisation.languages);
         let language = chosen.or_else(remembered).or_else(accepted).unwrap_or(organisation.language);
         Self { language, client, settings, organisation, chosen: chosen.is_some() }
     }
 
-    /// The same visit in a language that came with a form.
+    /// The same visit in a language that came with a form, if it is one of the menu.
     pub fn in_language(mut self, language: Language) -> Self {
-        self.language = language;
-        self.chosen = true;
+        if self.organisation.languages.contains(&language) {
+            (self.language, self.chosen) = (language, true);
+        }
         self
     }
 
@@ -134,8 +138,8 @@ impl Visit {
     }
 
     /// The languages of the menu.
-    pub fn languages(&self) -> [Language; 3] {
-        Language::ALL
+    pub fn languages(&self) -> impl Iterator<Item = Language> {
+        self.organisation.languages.iter().copied()
     }
 
     /// For the footer.
