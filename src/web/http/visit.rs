@@ -50,7 +50,7 @@ impl Visit {
         let chosen = uri
             .query()
             .and_then(|query| query.split('&').find_map(|pair| pair.strip_prefix("lang=")).and_then(offered));
-        let remembered = || offered(&cookies::read(headers, LANGUAGE_COOKIE)?);
+        let remembered = || offered(cookies::read(headers, LANGUAGE_COOKIE)?);
         let accepted =
             || Language::negotiate(headers.get(ACCEPT_LANGUAGE)?.to_str().ok()?, &organisation.languages);
         let language = chosen.or_else(remembered).or_else(accepted).unwrap_or(organisation.language);
