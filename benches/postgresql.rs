@@ -133,6 +133,7 @@ fn sealed() -> Acceptance {
     let transfer = NewTransfer {
         id: id.clone(),
         organisation: OrganisationId::of_domain("voorbeeld.nl"),
+        generation: 1,
         created: now,
         expires: later(now, Duration::from_hours(24 * 30)),
         sender: Some(address("jan@voorbeeld.nl")),

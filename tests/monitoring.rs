@@ -312,7 +312,7 @@ fn json_is_for_those_who_ask() {
         let answer = ask(path, accept);
         assert_eq!(answer.field("content-type"), "application/json", "{path} {accept}");
         let report: Value = serde_json::from_slice(&answer.body).unwrap();
-        assert_eq!(report["checks"].as_array().unwrap().len(), 10, "{report}");
+        assert_eq!(report["checks"].as_array().unwrap().len(), 11, "{report}");
     }
     for (path, accept) in [("/readyz", "*/*"), ("/readyz?format=text", "text/plain"), ("/readyz", "")] {
         assert_eq!(ask(path, accept).text(), "ok\n", "{path} {accept}");
