@@ -206,7 +206,7 @@ fn take_back(browser: &Browser, scene: &Scene) {
     assert!(browser.text("#until-error").starts_with("Kies een dag van "));
     let last = browser.property("#until", "max");
     choose(browser, last.as_str().unwrap());
-    browser.wait_for_url(&format!("{status}?done=extend"));
+    browser.wait_for_url(&format!("{status}?done=extend-told"));
     assert!(browser.text("[role=status]").contains("De einddatum is gewijzigd."));
     browser.goto(&format!("{status}/resend/1"));
     browser.click("main button.button[type=submit]");
