@@ -551,8 +551,8 @@ fn the_health_of_a_gateway_for_programs() {
     let real = get(&format!("http://{}/readyz.json", gateway.admin)).body;
     let real: Value = serde_json::from_slice(&real).unwrap();
     let shown = blocks(OPERATIONS, "json");
-    let shown = shown.iter().filter_map(|text| serde_json::from_str::<Value>(text).ok());
-    let shown: Value = shown.filter(|value| value["checks"].is_array()).last().unwrap();
+    let mut shown = shown.iter().filter_map(|text| serde_json::from_str::<Value>(text).ok());
+    let shown: Value = shown.rfind(|value| value["checks"].is_array()).unwrap();
     assert_eq!(outline(&shown), outline(&real));
     assert_eq!(shown["status"], real["status"]);
     let of = |report: &Value| {

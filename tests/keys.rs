@@ -66,8 +66,8 @@ fn database(site: &Site) -> Connection {
 /// The sender's link to the status of the newest transfer.
 fn status_link(smarthost: &Smarthost) -> String {
     let seen = smarthost.seen();
-    let notices = seen.taken.iter().filter(|taken| support::mail::text_of(taken).contains("/s/"));
-    let receipt = Notice::of(notices.last().unwrap()).text;
+    let mut notices = seen.taken.iter().filter(|taken| support::mail::text_of(taken).contains("/s/"));
+    let receipt = Notice::of(notices.next_back().unwrap()).text;
     receipt.split_whitespace().find(|word| word.contains("/s/")).unwrap().to_owned()
 }
 

@@ -32,10 +32,11 @@ fn several(public_url: &str) -> String {
 
 /// The row.
 pub fn row(plan: &Plan, name: &str) -> Section {
-    let mut lines = mail(plan, "ordinary 1 KiB, 50 sessions kept", Party::zegel, {
-        Source { own: false, sessions: 50, size: 1 << 10, subject: "gewone post", kept: true }
-    });
-    lines.extend(mail(plan, "sealed 10 KiB, 10 sessions", Party::sealing, {
+    let mut lines =
+        mail(plan, "ordinary 1 KiB, 50 sessions kept", |zegel, sink| Party::zegel(zegel, sink), {
+            Source { own: false, sessions: 50, size: 1 << 10, subject: "gewone post", kept: true }
+        });
+    lines.extend(mail(plan, "sealed 10 KiB, 10 sessions", |zegel, sink| Party::sealing(zegel, sink), {
         Source { own: false, sessions: 10, size: 10 << 10, subject: sealed::SUBJECT, kept: false }
     }));
     lines.push(unlock_page(plan));
