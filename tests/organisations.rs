@@ -20,6 +20,12 @@ const RESIDENT: &str = "anna@example.org";
 /// The operator, and a second one, whose mail leaves through `other`.
 fn two(smarthost: &Smarthost, other: &Smarthost) -> Site {
     let site = Site::new(smarthost.address(), "");
+    add_second(&site, other);
+    site
+}
+
+/// Adds Zuiderveen, whose mail leaves through this smarthost, to a configuration with one organisation.
+fn add_second(site: &Site, other: &Smarthost) {
     let port = site.public_url().rsplit_once(':').unwrap().1.to_owned();
     site.replace("[organisation]", "[[organisation]]");
     let second = format!(
@@ -32,7 +38,6 @@ fn two(smarthost: &Smarthost, other: &Smarthost) -> Site {
         second.split_once('\n').map(|(head, rest)| [head.to_owned(), rest.to_owned()]).unwrap();
     let listen = "listen = [\"127.0.0.1:0\"]\n\n";
     site.replace(&format!("{head}\n{listen}"), &format!("{head}\n{listen}{second}"));
-    site
 }
 
 /// The name that the connection of a mail said EHLO with.
@@ -220,5 +225,51 @@ fn a_command_for_one_organisation_shows_nothing_of_the_other() {
             let is_named = said.contains(own) || said.contains(&id(own)) || command[0] == "erase";
             assert!(is_named, "{domain} {command:?}: {said}");
         }
+    }
+}
+
+/// A partner's people count as internal, in one direction.
+#[test]
+fn a_partner_is_trusted_by_who_says_so() {
+    let (first, second) = (Smarthost::start(Script::usual()), Smarthost::start(Script::usual()));
+    let site = two(&first, &second);
+    let rule = "[[rule]]\nname = \"buiten\"\nwhen = { internal = false }\nthen = \"seal\"\n";
+    std::fs::write(site.config().with_file_name("buiten.toml"), rule).unwrap();
+    site.replace("[relay]\n", "[policy]\nfiles = [\"buiten.toml\"]\n[relay]\n");
+    site.replace(
+        "domains = [\"voorbeeld.nl\"]",
+        "domains = [\"voorbeeld.nl\"]\npartners = [\"zuiderveen.nl\"]",
+    );
+    let gateway = site.start();
+    submit(gateway.smtp, JAN, &[ELS], b"Subject: overleg\r\n\r\nopen en bloot\r\n");
+    let seen = first.wait(has(ELS));
+    assert!(text_of(to(&seen, ELS)).contains("open en bloot"), "it goes the way that ordinary mail goes");
+    submit(gateway.smtp, ELS, &[JAN], b"Subject: overleg\r\n\r\nniet open\r\n");
+    let seen = second.wait(|seen| seen.copies(JAN) > 0 && seen.copies(ELS) > 0);
+    let notification = text_of(to(&seen, JAN));
+    assert!(notification.contains("/t/") && !notification.contains("niet open"), "{notification}");
+}
+
+/// What one organisation had sealed goes on when another is added: it is the first one's.
+#[test]
+fn a_gateway_of_one_becomes_one_of_two() {
+    let (first, second) = (Smarthost::start(Script::usual()), Smarthost::start(Script::usual()));
+    let site = Site::new(first.address(), "");
+    let gateway = site.start();
+    let (link, password) = sealed(&gateway, &first, JAN, &site.public_url());
+    assert_eq!(gateway.stop(), 0);
+    // As a gateway left it that knew of no organisations.
+    let db = rusqlite::Connection::open(site.data().join("zegel.db")).unwrap();
+    assert_eq!(db.execute("UPDATE transfers SET organisation = NULL", []).unwrap(), 1);
+    drop(db);
+    add_second(&site, &second);
+    let _gateway = site.start();
+    let elsewhere = link.replace("127.0.0.1", "localhost");
+    assert_eq!((web::get(&link).status, web::get(&elsewhere).status), (200, 404));
+    assert_eq!(web::post(&link, &format!("password={password}")).status, 303);
+    for (domain, count) in [("voorbeeld.nl", 1), ("zuiderveen.nl", 0)] {
+        let (status, out, error) = site.command(&["transfer", "list", "--json", "--organisation", domain]);
+        assert_eq!(status, 0, "{error}");
+        assert_eq!(serde_json::from_str::<Vec<Value>>(&out).unwrap().len(), count, "{domain}");
     }
 }
