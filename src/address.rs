@@ -116,7 +116,12 @@ impl Address {
     /// Unicode or Punycode (RFC 5891) aside. RFC 5321 2.4 lets a host tell `Jan` from `jan`; none does. For comparing
     /// only: mail goes to the address as it was given.
     pub fn mailbox(&self) -> String {
-        self.with_ascii_domain().plain().to_lowercase()
+        // The ASCII form may be too long for an address that has needless quotes, and is compared all the same.
+        let (plain, domain) = (self.plain(), ascii(self.domain()));
+        match (plain.rsplit_once('@'), domain) {
+            (Some((local, _)), Some(domain)) => format!("{local}@{domain}").to_lowercase(),
+            _ => plain.to_lowercase(),
+        }
     }
 
     /// Whether both name the same mailbox, as [`Address::mailbox`] has it.

@@ -120,7 +120,8 @@ async fn exchange(
 pub fn parse(octets: &[u8]) -> Option<Answer> {
     let text = String::from_utf8_lossy(octets);
     let (head, body) = text.split_once("\r\n\r\n")?;
-    let mut lines = head.split("\r\n");
+    // A line may end with LF alone (RFC 9112 2.2).
+    let mut lines = head.lines();
     let status = lines.next()?.strip_prefix("HTTP/1.")?.split(' ').nth(1)?.parse().ok()?;
     let field = |line: &str| {
         let (name, value) = line.split_once(':')?;
@@ -148,6 +149,8 @@ mod tests {
             (301, Some("https://x/"), Some("now"))
         );
         assert_eq!(answer.body, "body\r\n\r\nmore");
+        let answer = parse(b"HTTP/1.1 200 OK\nDate: now\nx\n\ree\r\n\r\n").unwrap();
+        assert_eq!(answer.header("date"), Some("now"));
         for wrong in [
             &b""[..],
             b"220 smtp\r\n\r\n",
