@@ -38,7 +38,7 @@ notification-from = Ferstjoerder
 notification-name = Namme ferstjoerder
 notification-organisation = Organisaasje
 notification-department = Ofdieling
-notification-phone = Tillefoan
+notification-phone = Telefoan
 notification-email = E-mail
 notification-details = Details fan de oerdracht
 notification-to = Oan
@@ -50,7 +50,7 @@ receipt-subject = Ferstjoerd: jo fertroulike berjocht oan { $recipients } ({ $ti
 receipt-heading = Jo berjocht is befeilige ferstjoerd
 receipt-intro = De ûntfangers krije in e-mail mei in keppeling nei jo berjocht.
     It berjocht sels is fersifere opslein.
-receipt-telephone = Jou it wachtwurd oer de tillefoan troch oan de ûntfangers.
+receipt-telephone = Jou it wachtwurd oer de telefoan troch oan de ûntfangers.
     Stjoer it net per e-mail.
 receipt-once = It wachtwurd stiet allinnich yn dizze e-mail.
     Bewarje dizze e-mail sa lang't jo it wachtwurd nedich hawwe.
@@ -142,7 +142,7 @@ reply-notice-subject = Befeilige antwurd fan { $name }
 reply-notice-heading = Befeilige antwurd
 reply-notice-intro = { $name } hat jo in befeilige antwurd stjoerd.
 reply-notice-open = Antwurd iepenje
-reply-notice-ask = { $name } hat it wachtwurd. Freegje dernei, it leafst oer de tillefoan.
+reply-notice-ask = { $name } hat it wachtwurd. Freegje dernei, it leafst oer de telefoan.
 
 ## To who has answered: it was sent
 confirmation-subject = Jo antwurd is ferstjoerd

@@ -135,7 +135,7 @@ confirm-resend-one = { $recipient } kriget op 'e nij in e-mail mei deselde link.
 confirm-resend-all = Elkenien dy't it berjocht noch iepenje kin, kriget op 'e nij in e-mail mei deselde link. It wachtwurd bliuwt itselde.
 confirm-resend-yes = Op 'e nij stjoere
 confirm-unlock-title = Link wer iepenstelle
-confirm-unlock-text = De link fan { $recipient } is sletten, om't der te faak in ferkeard wachtwurd ynfolle is. Witte jo wis dat it de ûntfanger sels wie? Stel de link dan wer iepen en jou it wachtwurd nochris troch oer de tillefoan.
+confirm-unlock-text = De link fan { $recipient } is sletten, om't der te faak in ferkeard wachtwurd ynfolle is. Witte jo wis dat it de ûntfanger sels wie? Stel de link dan wer iepen en jou it wachtwurd nochris troch oer de telefoan.
 confirm-unlock-yes = Link iepenstelle
 
 done-extend = De eindatum is feroare.
