@@ -16,13 +16,12 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::Command;
 use std::thread;
 
 use rusqlite::{Connection, OpenFlags};
 use support::client::{SmtpClient, submit};
-use support::disk::{Act, Call, Disk, EINTR, EIO, EMFILE, ENOSPC, Fault};
-use support::gateway::{Gateway, Site, all_bytes, wait_for};
+use support::disk::{Act, Call, DEATHS, Disk, EINTR, EIO, EMFILE, ENOSPC, Fault};
+use support::gateway::{Gateway, Site, all_bytes, copy, wait_for};
 use support::load::{CANARY, Mail, RESIDENTS, Random, STAFF, arrivals, assert_nothing_lost};
 use support::smarthost::{Act as Say, Script, Smarthost, Stage, say};
 
@@ -42,17 +41,6 @@ const ERRORS: &[(Call, Act)] = &[
     (Call::Write, Act::HalfThenFail(ENOSPC)),
     (Call::Sync, Act::Fail(EIO)),
     (Call::Rename, Act::Fail(EIO)),
-];
-
-/// The named points at which it is killed.
-const DEATHS: &[(Call, Act)] = &[
-    (Call::Open, Act::DieAfter),
-    (Call::Write, Act::DieBefore),
-    (Call::Write, Act::DieHalfway),
-    (Call::Sync, Act::DieBefore),
-    (Call::Sync, Act::DieAfter),
-    (Call::Rename, Act::DieBefore),
-    (Call::Rename, Act::DieAfter),
 ];
 
 type Kind = (&'static str, bool, usize);
@@ -396,9 +384,4 @@ fn side_by_side(all: &[(Call, Act)], work: impl Fn(Call, Act) -> usize + Sync) -
         let threads: Vec<_> = all.iter().map(|(call, act)| scope.spawn(move || work(*call, *act))).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).sum()
     })
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    assert!(Command::new("cp").arg("-a").arg(from.join(".")).arg(to).status().unwrap().success());
 }

@@ -19,8 +19,8 @@ use serde_json::Value;
 
 use support::client::submit;
 use support::crash::{CLIENTS, drain, site as loaded_site};
-use support::disk::{Act, Call, Disk, Fault};
-use support::gateway::{Gateway, Site, all_bytes, wait_for};
+use support::disk::{Act, Call, DEATHS, Disk, Fault};
+use support::gateway::{Gateway, Site, all_bytes, copy, wait_for};
 use support::load::{Load, arrivals, assert_nothing_lost};
 use support::mail::{Notice, tagged};
 use support::resident::{RESIDENT, Resident, STAFF, Scene, attachments, noise, seal};
@@ -265,17 +265,8 @@ fn killed_at_any_call_of_a_rotation_it_can_be_made_again() {
     let kept = tempfile::tempdir().unwrap();
     copy(&site.data(), kept.path());
     let mut deaths = 0;
-    for (call, act) in [
-        (Call::Open, Act::DieAfter),
-        (Call::Write, Act::DieBefore),
-        (Call::Write, Act::DieHalfway),
-        (Call::Sync, Act::DieBefore),
-        (Call::Sync, Act::DieAfter),
-        (Call::Rename, Act::DieBefore),
-        (Call::Rename, Act::DieAfter),
-        (Call::Remove, Act::DieBefore),
-        (Call::Remove, Act::DieAfter),
-    ] {
+    let removals = [(Call::Remove, Act::DieBefore), (Call::Remove, Act::DieAfter)];
+    for (call, act) in DEATHS.iter().copied().chain(removals) {
         for part in ["master.key", "zegel.db"] {
             for number in 1..40 {
                 fs::remove_dir_all(site.data()).unwrap();
@@ -304,12 +295,6 @@ fn killed_at_any_call_of_a_rotation_it_can_be_made_again() {
     let (new, secret) = seal(&smarthost, &site, &gateway, &[RESIDENT]);
     assert_opens(&links[0], &password);
     assert_opens(&new[0], &secret);
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    let copied = std::process::Command::new("cp").arg("-a").arg(from.join(".")).arg(to).status();
-    assert!(copied.unwrap().success());
 }
 
 /// What needs it keeps it; then it is gone for good, and what does not need it goes on.

@@ -12,8 +12,7 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use base64::Engine as _;
@@ -23,59 +22,25 @@ use serde_json::Value;
 use support::client::submit;
 use support::gateway::{Gateway, Site, signal, wait_for, zegel};
 use support::mail::tagged;
-use support::postgresql::Server;
 use support::resident::{RESIDENT, Resident, STAFF, noise, seal};
-use support::s3;
-use support::smarthost::{Script, Smarthost, Stage, say};
+use support::shared::{Shared, nodes, write_key};
+use support::smarthost::{Script, Stage, say};
 use support::web::{Answer, get, get_as, post};
 
 const PARTNER: &str = "bob@example.net";
 
-/// What nodes share.
-struct Shared {
-    database: Server,
-    objects: s3::Double,
-    smarthost: Smarthost,
-}
-
-impl Shared {
-    fn new() -> Self {
-        let database = Server::start(&["fsync=off"]);
-        Self { database, objects: s3::Double::start(), smarthost: Smarthost::start(Script::usual()) }
-    }
-
-    /// A node without a key; its pages are at an address of its own.
-    fn site(&self) -> Site {
-        let (url, endpoint) = (self.database.url("postgres"), self.objects.endpoint());
-        let store = format!(
-            "[store]\ndatabase = \"{url}\"\nblobs = \"s3://zegel/zegel\"\nendpoint = \"{endpoint}\"\n\
-             credentials_file = \"credentials\"\n"
-        );
-        let site = Site::new(self.smarthost.address(), &store);
-        let credentials = "[default]\naws_access_key_id = a\naws_secret_access_key = b\n";
-        fs::write(site.config().with_file_name("credentials"), credentials).unwrap();
-        site
-    }
-
-    /// Two nodes at work with the same key, each in a file.
-    fn nodes(&self) -> [(Site, Gateway); 2] {
-        let (a, b) = (self.site(), self.site());
-        let one = a.start();
-        bring_key(&a, &b);
-        let two = b.start();
-        wait_for("two nodes", || (nodes(&a).len() == 2).then_some(()));
-        [(a, one), (b, two)]
-    }
+/// Two nodes at work with the same key, each in a file.
+fn two(shared: &Shared) -> [(Site, Gateway); 2] {
+    let (a, b) = (shared.site_without_key("zegel"), shared.site_without_key("zegel"));
+    let one = a.start();
+    bring_key(&a, &b);
+    let two = b.start();
+    wait_for("two nodes", || (nodes(&a).len() == 2).then_some(()));
+    [(a, one), (b, two)]
 }
 
 fn key(site: &Site) -> PathBuf {
     site.data().join("master.key")
-}
-
-fn write_key(path: &Path, bytes: &[u8]) {
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, bytes).unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
 }
 
 fn bring_key(from: &Site, to: &Site) {
@@ -90,10 +55,6 @@ fn run_as(command: Command, site: &Site, arguments: &[&str]) -> String {
     let (status, out, error) = site.command_as(command, arguments);
     assert_eq!(status, 0, "{arguments:?}: {out}{error}");
     out
-}
-
-fn nodes(site: &Site) -> Vec<Value> {
-    serde_json::from_str(&run(site, &["nodes", "--json"])).unwrap()
 }
 
 fn list(site: &Site) -> Vec<Value> {
@@ -136,7 +97,7 @@ fn assert_opens(link: &str, password: &str) {
 #[test]
 fn a_rotation_waits_for_the_key_of_every_node_and_names_those_without() {
     let shared = Shared::new();
-    let [(a, one), (b, two)] = shared.nodes();
+    let [(a, one), (b, two)] = two(&shared);
     let (links, password) = seal(&shared.smarthost, &a, &one, &[RESIDENT]);
     let anna = Resident::verified(&links[0], &password, &shared.smarthost);
     let photo = noise(100_000);
@@ -182,7 +143,7 @@ fn a_rotation_waits_for_the_key_of_every_node_and_names_those_without() {
 #[test]
 fn a_node_that_has_missed_a_rotation_says_so_and_goes_on_once_it_has_the_key() {
     let shared = Shared::new();
-    let [(a, one), (b, two)] = shared.nodes();
+    let [(a, one), (b, two)] = two(&shared);
     let (old, password) = seal(&shared.smarthost, &a, &one, &[RESIDENT]);
     signal(two.process(), "STOP");
     shared
@@ -245,7 +206,7 @@ fn a_node_that_has_missed_a_rotation_says_so_and_goes_on_once_it_has_the_key() {
 #[test]
 fn what_a_dead_node_has_in_its_journal_is_sent_after_a_rotation() {
     let shared = Shared::new();
-    let (a, b) = (shared.site(), shared.site());
+    let (a, b) = (shared.site_without_key("zegel"), shared.site_without_key("zegel"));
     for site in [&a, &b] {
         let config = fs::read_to_string(site.config()).unwrap();
         fs::write(site.config(), config.replace("[store]\n", "[store]\njournal = \"local\"\n")).unwrap();
@@ -282,7 +243,7 @@ fn what_a_dead_node_has_in_its_journal_is_sent_after_a_rotation() {
 #[test]
 fn keys_of_a_secret_manager_are_rotated_too() {
     let shared = Shared::new();
-    let (a, b) = (shared.site(), shared.site());
+    let (a, b) = (shared.site_without_key("zegel"), shared.site_without_key("zegel"));
     let outside = tempfile::tempdir().unwrap();
     let credentials = outside.path().join("credentials");
     write_key(&credentials.join("master.key"), &[7; 32]);
@@ -345,7 +306,7 @@ fn keys_of_a_secret_manager_are_rotated_too() {
 #[test]
 fn rotations_at_once_do_not_overtake_each_other() {
     let shared = Shared::new();
-    let site = shared.site();
+    let site = shared.site_without_key("zegel");
     let node = site.start();
     let done: usize = std::thread::scope(|scope| {
         let one = || usize::from(site.command(&["key", "rotate"]).0 == 0);

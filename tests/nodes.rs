@@ -12,7 +12,6 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -23,9 +22,8 @@ use support::client::SmtpClient;
 use support::document::{assert_shows, commands};
 use support::gateway::{Gateway, Site, wait_for, zegel};
 use support::outage::{check_all_once, check_log, submit_many, wait_until_all_wait};
-use support::postgresql::Server;
-use support::s3;
-use support::smarthost::{Script, Smarthost, Stage, say};
+use support::shared::{Shared, nodes, write_key};
+use support::smarthost::{Script, Stage, say};
 use support::web::get;
 
 const MAIL: &[u8] = b"From: jan@voorbeeld.nl\r\nSubject: x\r\n\r\nTekst\r\n";
@@ -33,53 +31,17 @@ const KEY: [u8; 32] = [7; 32];
 /// The same in base64.
 const KEY_TEXT: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
 
-/// What nodes share.
-struct Shared {
-    database: Server,
-    objects: s3::Double,
-    smarthost: Smarthost,
-}
-
-impl Shared {
-    fn new() -> Self {
-        let database = Server::start(&["fsync=off"]);
-        Self { database, objects: s3::Double::start(), smarthost: Smarthost::start(Script::usual()) }
-    }
-
-    /// A node whose key is in its data folder.
-    fn site(&self) -> Site {
-        let site = self.site_without_key("zegel");
-        fs::create_dir(site.data()).unwrap();
-        let key = site.data().join("master.key");
-        fs::write(&key, KEY).unwrap();
-        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
-        site
-    }
-
-    fn site_without_key(&self, prefix: &str) -> Site {
-        let url = self.database.url("postgres");
-        let endpoint = self.objects.endpoint();
-        let store = format!(
-            "[store]\ndatabase = \"{url}\"\nblobs = \"s3://zegel/{prefix}\"\nendpoint = \"{endpoint}\"\n\
-             credentials_file = \"credentials\"\n"
-        );
-        let site = Site::new(self.smarthost.address(), &store);
-        let credentials = "[default]\naws_access_key_id = a\naws_secret_access_key = b\n";
-        fs::write(site.config().with_file_name("credentials"), credentials).unwrap();
-        site
-    }
+/// A node whose key is in its data folder.
+fn site(shared: &Shared) -> Site {
+    let site = shared.site_without_key("zegel");
+    write_key(&site.data().join("master.key"), &KEY);
+    site
 }
 
 fn with_key(key: &str) -> Command {
     let mut command = zegel();
     command.env("ZEGEL_MASTER_KEY", key);
     command
-}
-
-fn nodes(site: &Site) -> Vec<Value> {
-    let (status, list, error) = site.command(&["nodes", "--json"]);
-    assert_eq!(status, 0, "{error}");
-    serde_json::from_str(&list).unwrap()
 }
 
 fn timers(site: &Site) -> usize {
@@ -115,7 +77,7 @@ fn assert_as_documented(text: &str, there: &[Value]) {
 #[test]
 fn nodes_are_listed_and_one_has_the_timer() {
     let shared = Shared::new();
-    let (first, second) = (shared.site(), shared.site_without_key("zegel"));
+    let (first, second) = (site(&shared), shared.site_without_key("zegel"));
     second.publish_at(&first.public_url());
     assert!(first.command(&["nodes"]).2.contains("no gateway has run here yet"));
     let (status, text, error) = first.command(&["migrate"]);
@@ -170,7 +132,7 @@ fn nodes_are_listed_and_one_has_the_timer() {
 #[test]
 fn what_does_not_belong_together_is_not_started() {
     let shared = Shared::new();
-    let node = shared.site().start();
+    let node = site(&shared).start();
     assert!(sent(&node).starts_with("250 "));
     node.stop();
     let refused = |site: &Site, key: &str| {
@@ -197,7 +159,7 @@ fn what_does_not_belong_together_is_not_started() {
 #[test]
 fn nodes_that_go_by_other_settings_are_named() {
     let shared = Shared::new();
-    let (first, second) = (shared.site(), shared.site());
+    let (first, second) = (site(&shared), site(&shared));
     for site in [&first, &second] {
         // Where the pages are is a node's own in these tests, and would differ.
         site.publish_at("https://veilig.voorbeeld.nl");
@@ -225,7 +187,7 @@ fn nodes_that_go_by_other_settings_are_named() {
 #[test]
 fn without_the_database_mail_waits_and_nothing_is_lost() {
     let shared = Shared::new();
-    let site = shared.site();
+    let site = site(&shared);
     let node = site.start();
     assert!(sent(&node).starts_with("250 "));
     shared.smarthost.wait(|seen| seen.taken.len() == 1);
@@ -256,7 +218,7 @@ fn five_thousand_mails_of_two_nodes_leave_within_a_minute_of_the_return_of_the_n
     const MAILS: usize = 5000;
     let shared = Shared::new();
     shared.smarthost.change(Script::usual().at(Stage::Connect, say("421 4.3.2 not now")));
-    let sites = [shared.site(), shared.site()];
+    let sites = [site(&shared), site(&shared)];
     for site in &sites {
         site.replace("retry = [\"1s\"]", "retry = [\"4h\"]");
     }

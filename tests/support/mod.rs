@@ -30,5 +30,6 @@ pub mod radosgw;
 pub mod remains;
 pub mod resident;
 pub mod s3;
+pub mod shared;
 pub mod smarthost;
 pub mod web;

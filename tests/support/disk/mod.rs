@@ -63,6 +63,17 @@ impl Act {
     }
 }
 
+/// The named points at which it is killed.
+pub const DEATHS: &[(Call, Act)] = &[
+    (Call::Open, Act::DieAfter),
+    (Call::Write, Act::DieBefore),
+    (Call::Write, Act::DieHalfway),
+    (Call::Sync, Act::DieBefore),
+    (Call::Sync, Act::DieAfter),
+    (Call::Rename, Act::DieBefore),
+    (Call::Rename, Act::DieAfter),
+];
+
 /// What goes wrong when.
 #[derive(Clone, Copy, Debug)]
 pub struct Fault<'a> {
