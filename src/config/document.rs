@@ -10,12 +10,13 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 use toml::Spanned;
-use toml::de::{DeArray, DeString, DeTable, DeValue, Deserializer};
+use toml::de::{DeString, DeTable, DeValue, Deserializer};
 
 use super::Config;
 use super::finding::{Finding, Place, Places, StandIns};
-use super::keys::{KEYS, ORGANISATION, keys, keys_of, nearest, own_sections};
+use super::keys::{KEYS, ORGANISATION, OWN, keys, keys_of, nearest};
 use super::organisations::split;
+use super::table::{insert, moved, tables_in, take, value_at};
 
 /// A configuration in which only the keys without a default are set. Its values stand in for what is missing or wrong, so
 /// that the rest can be judged.
@@ -333,11 +334,11 @@ fn walk<'a>(table: &DeTable<'a>, section: &str, visit: &mut impl FnMut(&Entry<'_
 /// The keys of a section, and the sections in it.
 fn names_in(section: &str) -> Vec<&'static str> {
     let top = KEYS.iter().map(|(name, _)| *name).filter(|name| !name.is_empty() && !name.contains('.'));
-    let keys = keys_of(section).iter().copied();
+    let keys = keys_of(section);
     match section {
-        "" => keys.chain(top).collect(),
-        ORGANISATION => keys.chain(own_sections()).collect(),
-        _ => keys.collect(),
+        "" => keys.into_iter().chain(top).collect(),
+        ORGANISATION => keys.into_iter().chain(OWN).collect(),
+        _ => keys,
     }
 }
 
@@ -345,97 +346,14 @@ fn variable_of(key: &str) -> String {
     format!("ZEGEL_{}", key.to_uppercase().replace('.', "__"))
 }
 
-fn value_at<'t, 'a>(table: &'t DeTable<'a>, path: &str) -> Option<&'t Spanned<DeValue<'a>>> {
-    match path.split_once('.') {
-        None => table.get(path),
-        Some((section, rest)) => match table.get(section)?.get_ref() {
-            DeValue::Table(inner) => value_at(inner, rest),
-            _ => None,
-        },
-    }
-}
-
-fn take(table: &mut DeTable<'_>, path: &str) {
-    match path.split_once('.') {
-        None => {
-            table.remove(path);
-        }
-        Some((section, rest)) => match table.get_mut(section).map(Spanned::get_mut) {
-            Some(DeValue::Table(inner)) => take(inner, rest),
-            Some(DeValue::Array(list)) => list.iter_mut().for_each(|value| {
-                if let DeValue::Table(inner) = value.get_mut() {
-                    take(inner, rest);
-                }
-            }),
-            _ => {}
-        },
-    }
-}
-
-/// Puts a value at `section__key`; an error is the name on the way that is not a section.
-fn insert<'a>(
-    table: &mut DeTable<'a>,
-    key: &str,
-    value: Spanned<DeValue<'a>>,
-    span: &Range<usize>,
-) -> Result<(), String> {
-    let named = |name: &str| Spanned::new(span.clone(), DeString::Owned(name.to_owned()));
-    let Some((section, rest)) = key.split_once("__") else {
-        // The key in the table would keep its own place.
-        table.remove(key);
-        table.insert(named(key), value);
-        return Ok(());
-    };
-    let empty = || Spanned::new(span.clone(), DeValue::Table(DeTable::new()));
-    let inner = table.entry(named(section)).or_insert_with(empty);
-    match inner.get_mut() {
-        DeValue::Table(inner) => insert(inner, rest, value, span),
-        // `ZEGEL_ORGANISATION__2__PHONE`: of the second organisation.
-        DeValue::Array(list) => {
-            let of_one = rest.split_once("__").and_then(|(number, rest)| {
-                let index = number.parse::<usize>().ok()?.checked_sub(1)?;
-                Some((list.get_mut(index)?, rest))
-            });
-            match of_one.map(|(one, rest)| (one.get_mut(), rest)) {
-                Some((DeValue::Table(inner), rest)) => insert(inner, rest, value, span),
-                _ => Err(section.to_owned()),
-            }
-        }
-        _ => Err(section.to_owned()),
-    }
-}
-
-/// The same value, with everything in it at this place.
-fn moved<'a>(value: Spanned<DeValue<'a>>, span: &Range<usize>) -> Spanned<DeValue<'a>> {
-    let value = match value.into_inner() {
-        DeValue::Array(list) => {
-            DeValue::Array(list.into_iter().map(|value| moved(value, span)).collect::<DeArray<'a>>())
-        }
-        DeValue::Table(table) => {
-            let entries = table
-                .into_iter()
-                .map(|(key, value)| (Spanned::new(span.clone(), key.into_inner()), moved(value, span)));
-            DeValue::Table(entries.collect())
-        }
-        other => other,
-    };
-    Spanned::new(span.clone(), value)
-}
-
 fn drop_empty(table: &mut DeTable<'_>) {
     let mut empty = Vec::new();
     for (key, value) in table.iter_mut() {
-        match value.get_mut() {
-            DeValue::Table(inner) => drop_empty(inner),
-            DeValue::Array(list) => list.iter_mut().for_each(|value| {
-                if let DeValue::Table(inner) = value.get_mut() {
-                    drop_empty(inner);
-                }
-            }),
+        match value.get_ref() {
             DeValue::String(text) if text.is_empty() && EMPTY_IS_NONE.contains(&key.get_ref().as_ref()) => {
                 empty.push(key.get_ref().to_string());
             }
-            _ => {}
+            _ => tables_in(value).into_iter().for_each(drop_empty),
         }
     }
     empty.iter().for_each(|key| take(table, key));

@@ -61,7 +61,7 @@ pub const KEYS: &[(&str, &[&str])] = &[
             "inside",
         ],
     ),
-    ("relay.inside", NEXT_HOP),
+    ("relay.inside", &["smarthost", "tls", "username", "password_file"]),
     (
         "store",
         &[
@@ -104,58 +104,37 @@ pub const KEYS: &[(&str, &[&str])] = &[
             "return_path",
         ],
     ),
-    ("reply", REPLY),
+    (
+        "reply",
+        &[
+            "enabled",
+            "delivery",
+            "max_size",
+            "max_mail_size",
+            "bounces",
+            "scanner",
+            "file_types",
+            "programs",
+            "recipients",
+        ],
+    ),
     ("policy", &["files"]),
-];
-
-const NEXT_HOP: &[&str] = &["smarthost", "tls", "username", "password_file"];
-
-/// How long mail is tried and how many connections there are is the gateway's.
-const RELAY_OWN: &[&str] = &["smarthost", "tls", "username", "password_file", "inside"];
-
-const REPLY: &[&str] = &[
-    "enabled",
-    "delivery",
-    "max_size",
-    "max_mail_size",
-    "bounces",
-    "scanner",
-    "file_types",
-    "programs",
-    "recipients",
-];
-
-/// All but `max_password_attempts`, by which links are locked whosever they are.
-const SEAL_OWN: &[&str] = &[
-    "expiry_days",
-    "password",
-    "subject",
-    "reminders",
-    "download_notice",
-    "file_names",
-    "grace_days",
-    "retention_days",
-    "return_path",
 ];
 
 /// The section of which there may be several.
 pub const ORGANISATION: &str = "organisation";
 
-/// The sections of which an organisation may have its own, over the common ones of the same names, and what it may set there.
-const OWN: &[(&str, &[&str])] = &[
-    ("organisation.relay", RELAY_OWN),
-    ("organisation.relay.inside", NEXT_HOP),
-    ("organisation.seal", SEAL_OWN),
-    ("organisation.reply", REPLY),
-    ("organisation.policy", &["files"]),
-];
+/// The sections of which an organisation may have its own, over the common ones of the same names.
+pub const OWN: [&str; 4] = ["relay", "seal", "reply", "policy"];
 
-/// The names of those sections.
-pub fn own_sections() -> impl Iterator<Item = &'static str> {
-    OWN.iter()
-        .filter_map(|(section, _)| section.strip_prefix("organisation."))
-        .filter(|name| !name.contains('.'))
-}
+/// What is the gateway's in them: how long mail is tried, how many connections there are, and what locks a link.
+const OF_THE_GATEWAY: &[&str] = &[
+    "relay.max_connections",
+    "relay.retry",
+    "relay.give_up_after",
+    "relay.soft_bounce",
+    "seal.max_password_attempts",
+];
 
 /// Every key, with its section in front: `relay.inside.smarthost`.
 pub fn keys() -> impl Iterator<Item = String> {
@@ -167,9 +146,16 @@ pub fn keys() -> impl Iterator<Item = String> {
     KEYS.iter().flat_map(of_section).filter(move |key| !is_section(key))
 }
 
-/// The keys of a section.
-pub fn keys_of(section: &str) -> &'static [&'static str] {
-    KEYS.iter().chain(OWN).find(|(name, _)| *name == section).map_or(&[], |(_, keys)| keys)
+/// The keys of a section, also of one that an organisation has of its own.
+pub fn keys_of(section: &str) -> Vec<&'static str> {
+    let of = |section: &str| KEYS.iter().find(|(name, _)| *name == section).map_or(&[][..], |(_, keys)| keys);
+    match section.strip_prefix("organisation.") {
+        None => of(section).to_vec(),
+        Some(common) => {
+            let is_own = |key: &&str| !OF_THE_GATEWAY.contains(&format!("{common}.{key}").as_str());
+            of(common).iter().copied().filter(is_own).collect()
+        }
+    }
 }
 
 /// An unknown name is an error that names the nearest known one.

@@ -145,15 +145,18 @@ fn examine_text(path: &Path, text: &str, environment: impl Iterator<Item = (Stri
         }
     }
     findings.extend(notes);
-    // What is common is read once for each.
-    let mut told = Vec::new();
-    findings.retain(|finding| {
-        !told.contains(finding) && {
-            told.push(finding.clone());
-            true
+    Loaded { organisations, findings: each_once(findings) }
+}
+
+/// What is common is read, and found wrong, once for each organisation.
+fn each_once(findings: Vec<Finding>) -> Vec<Finding> {
+    let mut once: Vec<Finding> = Vec::new();
+    for finding in findings {
+        if !once.contains(&finding) {
+            once.push(finding);
         }
-    });
-    Loaded { organisations, findings }
+    }
+    once
 }
 
 impl OfOrganisation {

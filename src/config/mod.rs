@@ -11,6 +11,7 @@ mod organisations;
 mod relay;
 mod rules;
 mod store;
+mod table;
 mod units;
 mod url;
 

@@ -7,20 +7,21 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::Config;
-use super::keys::{ORGANISATION, own_sections};
+use super::keys::{ORGANISATION, OWN};
 use super::rules::Fault;
+use super::table::insert;
 use super::url::authority_of;
 use crate::address::{ascii, is_same_domain};
 
 /// Keys of an organisation that stand elsewhere for all, and where.
-const ELSEWHERE: &[(&str, &[&str])] = &[
-    ("hostname", &["hostname"]),
-    ("public_url", &["web", "public_url"]),
-    ("default_language", &["web", "default_language"]),
-    ("tls_certificate", &["web", "tls_certificate"]),
-    ("tls_certificate", &["smtp", "tls_certificate"]),
-    ("tls_key", &["web", "tls_key"]),
-    ("tls_key", &["smtp", "tls_key"]),
+const ELSEWHERE: [(&str, &str); 7] = [
+    ("hostname", "hostname"),
+    ("public_url", "web__public_url"),
+    ("default_language", "web__default_language"),
+    ("tls_certificate", "web__tls_certificate"),
+    ("tls_certificate", "smtp__tls_certificate"),
+    ("tls_key", "web__tls_key"),
+    ("tls_key", "smtp__tls_key"),
 ];
 
 /// What an account at one server consists of: never used for another.
@@ -54,7 +55,7 @@ fn of_one<'a>(
 ) -> DeTable<'a> {
     let mut table = common.clone();
     if let DeValue::Table(own) = value.get_mut() {
-        for section in own_sections() {
+        for section in OWN {
             if let Some((key, value)) = own.remove_entry(section) {
                 if section == "relay" {
                     forget_server(&mut table, &value);
@@ -62,9 +63,10 @@ fn of_one<'a>(
                 overlay(&mut table, key, value);
             }
         }
-        for (name, path) in ELSEWHERE {
-            if let Some((key, value)) = own.get_key_value(*name) {
-                place(&mut table, path, key, value.clone());
+        for (name, place) in ELSEWHERE {
+            if let Some((key, value)) = own.get_key_value(name) {
+                // What is no section there has a fault of its own.
+                let _ = insert(&mut table, place, value.clone(), &key.span());
             }
         }
         ELSEWHERE.iter().for_each(|(name, _)| drop(own.remove(*name)));
@@ -72,30 +74,6 @@ fn of_one<'a>(
     table.remove(ORGANISATION);
     table.insert(key, value);
     table
-}
-
-/// Puts a value at this path, as if it had been written there.
-fn place<'a>(
-    table: &mut DeTable<'a>,
-    path: &[&'static str],
-    key: &Spanned<DeString<'a>>,
-    value: Spanned<DeValue<'a>>,
-) {
-    let named = |name: &'static str| Spanned::new(key.span(), DeString::from(name));
-    match path {
-        [] => {}
-        [name] => {
-            // The key in the table would keep its own place.
-            table.remove(*name);
-            table.insert(named(name), value);
-        }
-        [section, rest @ ..] => {
-            let empty = || Spanned::new(key.span(), DeValue::Table(DeTable::new()));
-            if let DeValue::Table(inner) = table.entry(named(section)).or_insert_with(empty).get_mut() {
-                place(inner, rest, key, value);
-            }
-        }
-    }
 }
 
 /// Puts a value over another: a section key by key, all else as a whole.
@@ -242,6 +220,24 @@ mod tests {
         assert_eq!((first.organisation.languages.len(), second.organisation.languages.len()), (3, 2));
         assert_eq!(second.policy.files, [Path::new("/etc/zegel/zuid.toml")]);
         assert_eq!((first.relay.username.as_str(), second.relay.username.as_str()), ("zegel", "zegel"));
+    }
+
+    /// Whatever key a section is given, an organisation has it too, unless it is one of the gateway's.
+    #[test]
+    fn an_organisation_may_set_every_key_of_its_sections() {
+        let keys = [
+            "[organisation.seal]\nstaff_subject = false\nreturn_path = \"gateway\"",
+            "[organisation.reply]\nenabled = false",
+            "[organisation.relay.inside]\ntls = \"required\"",
+        ];
+        for own in keys {
+            assert!(read(own).is_ok(), "{own}: {:?}", read(own));
+        }
+        assert!(!read(keys[0]).unwrap().others[0].seal.staff_subject);
+        let own = |section: &str| config::keys::keys_of(&format!("organisation.{section}")).len();
+        assert_eq!(own("seal") + 1, config::keys::keys_of("seal").len());
+        assert_eq!(own("relay") + 4, config::keys::keys_of("relay").len());
+        assert_eq!(own("reply"), config::keys::keys_of("reply").len());
     }
 
     #[test]

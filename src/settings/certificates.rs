@@ -73,11 +73,12 @@ impl Listener {
                 known.pair.names.push(name);
                 continue;
             }
-            let of_others =
-                || one.organisation.domains.first().map(|domain| format!("{section} of {domain}"));
-            let name_of_pair = Some(()).filter(|()| !pairs.is_empty()).and_then(|()| of_others());
+            let shown = match one.organisation.domains.first() {
+                Some(domain) if !pairs.is_empty() => format!("{section} of {domain}"),
+                _ => section.to_owned(),
+            };
             pairs.push(Named {
-                name: name_of_pair.unwrap_or_else(|| section.to_owned()),
+                name: shown,
                 pair: Pair { certificate: certificate.clone(), key: key.clone(), names: vec![name] },
             });
         }

@@ -32,22 +32,42 @@ impl Settings {
     }
 }
 
-/// The sections of one organisation.
+/// The sections of one organisation. Whoever gives it another field decides here whether nodes must have that alike.
 fn of_organisation(one: &Organisation) -> [(&'static str, String); 8] {
-    let reply = Reply { scanner: None, ..one.reply.clone() };
-    let staff: BTreeMap<_, _> = one.staff.people().collect();
+    let Organisation {
+        name,
+        domains,
+        internal_domains,
+        phone,
+        website,
+        help,
+        privacy_url,
+        accessibility_url,
+        languages,
+        zone,
+        branding,
+        hostname,
+        public_url,
+        language,
+        staff,
+        policy,
+        seal,
+        reply,
+        postmaster: _,
+        relay: _,
+    } = one;
+    let shown = (phone, website, help, privacy_url, accessibility_url, languages);
+    let reply = Reply { scanner: None, ..reply.clone() };
+    let staff: BTreeMap<_, _> = staff.people().collect();
     [
-        ("hostname", one.hostname.clone()),
-        (
-            "organisation",
-            format!("{:?}", (&one.name, &one.domains, &one.internal_domains, &one.phone, &one.zone)),
-        ),
+        ("hostname", hostname.clone()),
+        ("organisation", format!("{:?}", (name, domains, internal_domains, zone, shown))),
         ("organisation.staff", format!("{staff:?}")),
-        ("organisation.theme or logo", one.branding.version.clone()),
-        ("policy", format!("{:?}", one.policy)),
-        ("seal", format!("{:?}", one.seal)),
+        ("organisation.theme or logo", branding.version.clone()),
+        ("policy", format!("{policy:?}")),
+        ("seal", format!("{seal:?}")),
         ("reply", format!("{reply:?} {}", one.reply.scanner.is_some())),
-        ("web.public_url or default_language", format!("{} {:?}", one.public_url, one.language)),
+        ("web.public_url or default_language", format!("{public_url} {language:?}")),
     ]
 }
 
