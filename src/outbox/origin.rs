@@ -27,13 +27,12 @@ pub fn marked(key: &LinkKey, organisation: &Organisation, id: &QueueId, mail: &C
 /// Whether the mail with this header is a notice that this gateway wrote for the organisation of `scope`. One that it wrote for
 /// another is to this one what any other mail is.
 pub fn is_ours(key: &LinkKey, scope: &Scope, header: &Header) -> bool {
-    let keys = key.each();
     header.all(FIELD).take(MAX_FIELDS).any(|field| {
         let value = field.value();
         let value = value.trim();
         let id = value.split('.').next().unwrap_or("");
         let is_mark = |key: &LinkKey, name| secret::equal(value.as_bytes(), mark(key, name, id).as_bytes());
-        id.len() <= MAX_ID && keys.iter().any(|key| scope.names().any(|name| is_mark(key, name)))
+        id.len() <= MAX_ID && key.each().iter().any(|key| scope.names().any(|name| is_mark(key, name)))
     })
 }
 

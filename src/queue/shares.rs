@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::in_flight::ConnectionSlots;
 use crate::fair::Reserve;
+use crate::id::OrganisationId;
 use crate::settings::Settings;
 use crate::store::{ClaimShares, Item, Sharer};
 
@@ -30,7 +31,8 @@ pub(super) fn of(settings: &Settings, places: usize, slots: &ConnectionSlots) ->
     let mut of_some = HashMap::new();
     for organisation in settings.organisations().filter(|one| held.contains_key(&Some(one.id()))) {
         let left = left(&Some(organisation.id()));
-        of_some.extend(settings.names_of(organisation).into_iter().map(|name| (name, left)));
+        of_some
+            .extend(settings.names_of(organisation).map(|name| (name.map(OrganisationId::of_domain), left)));
     }
     let named = held.keys().filter(|sharer| sharer.is_some());
     of_some.extend(named.map(|sharer| (sharer.clone(), left(sharer))));

@@ -38,16 +38,9 @@ impl Scope {
         self.settings.of(row).is_some_and(|of| of.domain() == self.organisation.domain())
     }
 
-    /// Whether it is the operator's, of which is what names no organisation.
-    fn is_operator(&self) -> bool {
-        self.organisation.domain() == self.settings.operator().domain()
-    }
-
-    /// The names under which the organisation has left marks: each of its domains, of which any may have been the first, and
-    /// none, as the operator did while it was alone.
+    /// The names under which the organisation has left marks.
     pub fn names(&self) -> impl Iterator<Item = Option<&str>> {
-        let alone = self.is_operator().then_some(None);
-        self.organisation.domains.iter().map(|domain| Some(domain.as_str())).chain(alone)
+        self.settings.names_of(&self.organisation)
     }
 
     /// What a message of a sealed thread is marked with from now on. Alone, as ever: a node that is older finds it so.

@@ -23,10 +23,13 @@ impl Settings {
         self.of(id).map(|organisation| organisation.id())
     }
 
-    /// The names by which rows are an organisation's.
-    pub fn names_of(&self, organisation: &Organisation) -> Vec<Option<OrganisationId>> {
-        let domains = organisation.domains.iter().map(|domain| Some(OrganisationId::of_domain(domain)));
-        let is_operator = organisation.id() == self.operator().id();
-        domains.chain(is_operator.then_some(None)).collect()
+    /// The names by which rows are an organisation's, and under which it has left marks: each of its domains, of which any may
+    /// have been the first, and none, as the operator did while it was alone.
+    pub fn names_of<'o>(
+        &self,
+        organisation: &'o Organisation,
+    ) -> impl Iterator<Item = Option<&'o str>> + use<'o> {
+        let alone = (organisation.domain() == self.operator().domain()).then_some(None);
+        organisation.domains.iter().map(|domain| Some(domain.as_str())).chain(alone)
     }
 }
